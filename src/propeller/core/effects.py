@@ -1,0 +1,91 @@
+"""What goes out: messages to proplets, records for the store, and the story of what changed.
+
+An effect is carried out only after the ``Changes`` of the same turn are committed.
+"""
+
+from typing import Any
+
+import msgspec
+
+from propeller.core.model import Group, Module, Proplet, Spec, Task
+from propeller.core.states import TaskState
+
+
+class SendStart(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell a proplet to run an attempt; it may be told twice and runs it once."""
+
+    proplet_id: str
+    spec: Spec
+    attempt: int
+    #: Results of the parents that completed with one.
+    parent_results: dict[str, Any]
+
+
+class SendStop(msgspec.Struct, frozen=True):
+    """Tell a proplet to end this attempt, and any older one, of a task."""
+
+    proplet_id: str
+    task_id: str
+    attempt: int
+
+
+class SendAck(msgspec.Struct, frozen=True):
+    """Tell a proplet that the end of this attempt is in the store, or no longer matters."""
+
+    proplet_id: str
+    task_id: str
+    attempt: int
+
+
+Effect = SendStart | SendStop | SendAck
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A task moved; kept in the event log and told to whoever listens."""
+
+    task_id: str
+    name: str
+    state: TaskState
+    at: int
+    workflow_id: str = ""
+    job_id: str = ""
+    attempt: int = 0
+    proplet_id: str = ""
+    results: Any = None
+    error: str = ""
+    reason: str = ""
+
+
+class Changes(msgspec.Struct, kw_only=True):
+    """What one turn changed; the store commits it whole or not at all.
+
+    The records are the live ones, not copies: nothing may touch them until the commit is done.
+    """
+
+    created: list[Task] = []
+    #: Tasks of which ``spec`` changed.
+    respecified: list[Task] = []
+    #: Tasks of which anything but ``spec`` changed, without those in ``created``.
+    updated: list[Task] = []
+    deleted: list[Task] = []
+    groups: list[Group] = []
+    deleted_groups: list[Group] = []
+    proplets: list[Proplet] = []
+    deleted_proplets: list[Proplet] = []
+    transitions: list[Transition] = []
+    #: Modules that came with the commands of the turn.
+    modules: dict[Module, bytes] = {}
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.created
+            or self.updated
+            or self.respecified
+            or self.deleted
+            or self.groups
+            or self.deleted_groups
+            or self.proplets
+            or self.deleted_proplets
+            or self.transitions
+            or self.modules
+        )

@@ -1,0 +1,137 @@
+"""What comes in: commands of users, which may be refused, and facts from the fleet, which may not.
+
+A command that breaks a rule raises ``Invalid``, ``NotFound`` or ``Conflict`` and changes nothing. A fact
+about an unknown task, or from an attempt that is no longer current, changes nothing and raises nothing:
+on a transport that loses, repeats and reorders such facts are normal.
+"""
+
+from typing import Any
+
+import msgspec
+
+from propeller.core.model import GroupKind, JobMode, Spec
+
+# -- commands ----------------------------------------------------------------------------------------------
+
+
+class NewGroup(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    kind: GroupKind
+    name: str = ""
+    mode: JobMode | None = None
+
+
+class CreateTasks(msgspec.Struct, frozen=True, kw_only=True):
+    """Create all these tasks or none; with ``group`` they are its first tasks."""
+
+    specs: tuple[Spec, ...]
+    group: NewGroup | None = None
+    #: The ids in ``specs`` and ``group`` that a client chose; only these can be taken already.
+    chosen_ids: tuple[str, ...] = ()
+
+
+class UpdateTask(msgspec.Struct, frozen=True):
+    task_id: str
+    #: Fields of ``Spec`` and their new values, checked by the sender for type and range.
+    changes: dict[str, Any]
+
+
+class DeleteTask(msgspec.Struct, frozen=True):
+    task_id: str
+
+
+class StartTask(msgspec.Struct, frozen=True):
+    task_id: str
+
+
+class StopTask(msgspec.Struct, frozen=True):
+    task_id: str
+
+
+class StartGroup(msgspec.Struct, frozen=True):
+    kind: GroupKind
+    group_id: str
+
+
+class StopGroup(msgspec.Struct, frozen=True):
+    kind: GroupKind
+    group_id: str
+
+
+class DeleteGroup(msgspec.Struct, frozen=True):
+    kind: GroupKind
+    group_id: str
+
+
+class DeleteProplet(msgspec.Struct, frozen=True):
+    proplet_id: str
+
+
+Command = (
+    CreateTasks
+    | UpdateTask
+    | DeleteTask
+    | StartTask
+    | StopTask
+    | StartGroup
+    | StopGroup
+    | DeleteGroup
+    | DeleteProplet
+)
+
+# -- facts -------------------------------------------------------------------------------------------------
+
+
+class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt is over. ``error`` is ``""`` where it succeeded."""
+
+    proplet_id: str
+    task_id: str
+    attempt: int
+    results: Any = None
+    error: str = ""
+    #: By the proplet's clock, 0 where it did not say.
+    started_at: int = 0
+    finished_at: int = 0
+
+
+class RunHandedBack(msgspec.Struct, frozen=True, kw_only=True):
+    """A proplet gives up an attempt that did nothing wrong: it is leaving, or too busy."""
+
+    proplet_id: str
+    task_id: str
+    attempt: int
+    reason: str
+
+
+class PropletSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A proplet said hello or gave a sign of life."""
+
+    proplet_id: str
+    boot: str
+    slots: int = 1
+    #: Task and attempt of all it has not reported the end of; None in a message that does not say.
+    running: tuple[tuple[str, int], ...] | None = None
+    #: None in a message that does not say.
+    metadata: dict[str, Any] | None = None
+    is_local: bool = False
+
+
+class PropletLost(msgspec.Struct, frozen=True, kw_only=True):
+    """A proplet is known to be gone; ``""`` as the boot means whichever it was."""
+
+    proplet_id: str
+    reason: str
+    boot: str = ""
+
+
+class ManagerStarted(msgspec.Struct, frozen=True):
+    """The first fact after the store was loaded: local proplets of the manager before are gone."""
+
+
+class TimePassed(msgspec.Struct, frozen=True):
+    """Told at least once a second, so that silence is noticed."""
+
+
+Fact = RunEnded | RunHandedBack | PropletSeen | PropletLost | ManagerStarted | TimePassed
+Event = Command | Fact

@@ -1,0 +1,88 @@
+"""What ``depends_on`` may say: known tasks of the same group, and no way back to where one came from.
+
+Messages are those of the contract (``http-api``, section 4), for cycles of any length.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from propeller.core.model import Spec
+from propeller.errors import Invalid
+
+
+def resolve_dependencies(specs: Sequence[Spec], existing: Iterable[Spec] = ()) -> tuple[Spec, ...]:
+    """Return ``specs`` with ``depends_on`` as distinct ids, or raise ``Invalid``.
+
+    A dependency is looked up by id and, failing that, by name where just one task has that name.
+
+    Args:
+        specs: The new tasks of one group.
+        existing: The tasks that the group has already; they can't depend on new ones.
+
+    """
+    known = [*existing, *specs]
+    ids = {spec.id for spec in known}
+    by_name: dict[str, list[str]] = {}
+    for spec in known:
+        by_name.setdefault(spec.name, []).append(spec.id)
+
+    resolved = []
+    for spec in specs:
+        if not spec.depends_on:
+            resolved.append(spec)
+            continue
+        parents = dict.fromkeys(_find(spec, wanted, ids, by_name) for wanted in spec.depends_on)
+        resolved.append(msgspec.structs.replace(spec, depends_on=tuple(parents)))
+    _refuse_cycles({spec.id: spec.depends_on for spec in resolved})
+    return tuple(resolved)
+
+
+def _find(spec: Spec, wanted: str, ids: set[str], by_name: Mapping[str, list[str]]) -> str:
+    if wanted in ids:
+        return wanted
+    named = by_name.get(wanted, [])
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise Invalid(
+            f"dependency validation failed: depends_on of task {spec.id} names {wanted}, "
+            f"but {len(named)} tasks have that name: use the id of one"
+        )
+    raise Invalid(
+        f"dependency validation failed: dependency task not found: task {spec.id} "
+        f"depends on {wanted} which does not exist"
+    )
+
+
+def _refuse_cycles(parents: Mapping[str, Sequence[str]]) -> None:
+    """Walk depth first with a stack of our own: a chain may be longer than Python's."""
+    done: set[str] = set()
+    for root in parents:
+        path: dict[str, None] = {}
+        stack = [(root, iter(parents[root]))] if root not in done else []
+        path[root] = None
+        while stack:
+            task_id, rest = stack[-1]
+            for parent in rest:
+                if parent in path:
+                    _raise_cycle([*path][[*path].index(parent) :])
+                if parent in parents and parent not in done:
+                    path[parent] = None
+                    stack.append((parent, iter(parents[parent])))
+                    break
+            else:
+                stack.pop()
+                del path[task_id]
+                done.add(task_id)
+
+
+def _raise_cycle(cycle: list[str]) -> None:
+    prefix = "DAG validation failed: circular dependency detected: "
+    if len(cycle) == 1:
+        raise Invalid(f"{prefix}task {cycle[0]} depends on itself")
+    text = f"{prefix}cycle detected involving tasks {cycle[0]} and {cycle[1]}"
+    if len(cycle) > 2:
+        shown = cycle if len(cycle) <= 12 else [*cycle[:6], "…", *cycle[-5:]]
+        text += f" (each depends on the next: {', '.join(shown)}, {cycle[0]})"
+    raise Invalid(text)

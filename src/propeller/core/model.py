@@ -1,0 +1,160 @@
+"""The records that the rules are about: tasks, groups of tasks (workflows and jobs) and proplets.
+
+A record has one owner, ``cluster.Cluster``. What is marked *stored* goes to the store with each commit;
+the rest is derived from it, and ``invariants.check`` compares it with the slow truth.
+
+Times are nanoseconds since the Unix epoch, UTC; 0 means "not yet".
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from propeller.core.states import PENDING, TaskState
+
+
+class Module(msgspec.Struct, frozen=True):
+    """A Wasm module by content."""
+
+    #: SHA-256 of the bytes, in hex.
+    digest: str
+    size_bytes: int
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the user asked for; it changes only by an update, never by running. Stored."""
+
+    id: str
+    name: str
+    kind: str = ""
+    image_url: str = ""
+    module: Module | None = None
+    cli_args: tuple[str, ...] | None = None
+    #: Numbers stay numbers, as the client sent them.
+    inputs: tuple[int | float | str, ...] | None = None
+    env: dict[str, str] | None = None
+    daemon: bool = False
+    latent: bool = False
+    encrypted: bool = False
+    kbs_resource_path: str = ""
+    #: The proplet that the user pinned the task to; what the scheduler chose is ``Task.proplet_id``.
+    pin: str = ""
+    #: Ids of the parents, all in the same group.
+    depends_on: tuple[str, ...] = ()
+    #: ``""`` and ``success``: all parents completed; ``failure``: at least one failed.
+    run_if: str = ""
+    #: At most one of the two is set.
+    workflow_id: str = ""
+    job_id: str = ""
+    monitoring_profile: dict[str, Any] | None = None
+    mode: str = ""
+    schedule: str = ""
+    is_recurring: bool = False
+    timezone: str = ""
+    broadcast: bool = False
+    #: 0 means "not given", which counts as 50.
+    priority: int = 0
+    metadata: dict[str, Any] | None = None
+    hal_storage_path: str | None = None
+
+    @property
+    def group_id(self) -> str:
+        return self.workflow_id or self.job_id
+
+
+class Task(msgspec.Struct, kw_only=True, weakref=False):
+    """One Wasm run that somebody asked for, and how far it is."""
+
+    spec: Spec
+    #: Order of creation over all tasks, from 1. Stored.
+    seq: int
+    created_at: int
+    state: TaskState = PENDING
+    #: How often it was placed; each start message carries it and each report brings it back. Stored.
+    attempt: int = 0
+    #: How many of its attempts were lost with their proplet since it was last started. Stored.
+    losses: int = 0
+    #: Where the last attempt was placed, ``""`` before the first. Stored.
+    proplet_id: str = ""
+    #: When the present attempt was placed; its own times are held inside what the manager saw. Stored.
+    placed_at: int = 0
+    #: Result of the last attempt, any JSON value; None where there is none. Stored.
+    results: Any = None
+    #: Why it failed. Stored.
+    error: str = ""
+    #: Why it is in its present state, where that is not plain: waiting, lost, skipped, stopped. Stored.
+    reason: str = ""
+    started_at: int = 0
+    finished_at: int = 0
+    updated_at: int = 0
+    #: The task before it in a sequential job. Derived.
+    before: Task | None = None
+    #: ``spec.depends_on``, as tasks. Derived.
+    parents: tuple[Task, ...] = ()
+    #: The tasks that have this one among their parents or before them. Derived.
+    children: list[Task] = []
+    #: How many of ``parents`` and ``before`` have not ended. Derived.
+    unmet: int = 0
+
+    @property
+    def id(self) -> str:
+        return self.spec.id
+
+
+class GroupKind(StrEnum):
+    WORKFLOW = "workflow"
+    JOB = "job"
+
+
+class JobMode(StrEnum):
+    PARALLEL = "parallel"
+    SEQUENTIAL = "sequential"
+    CONFIGURABLE = "configurable"
+
+
+class Group(msgspec.Struct, kw_only=True):
+    """A workflow or a job."""
+
+    id: str
+    kind: GroupKind
+    #: Order of creation over all groups, from 1. Stored.
+    seq: int
+    created_at: int
+    name: str = ""
+    #: Only for jobs; None in a job that leaves the choice to the manager's default. Stored.
+    mode: JobMode | None = None
+    #: How many of its tasks are in each state, by state number. Stored, so that lists need not count.
+    counts: list[int] = []
+    #: Its tasks in the order given. Derived from their ``seq``.
+    tasks: dict[str, Task] = {}
+
+    @property
+    def has_live_tasks(self) -> bool:
+        return sum(self.counts[:3]) > 0
+
+
+class Proplet(msgspec.Struct, kw_only=True):
+    """A process that runs Wasm. That it is alive is never stored: it has to show it."""
+
+    id: str
+    name: str
+    #: Started by this manager as a child of its own, and gone with it. Stored.
+    is_local: bool = False
+    #: As its discovery message has it. Stored.
+    metadata: dict[str, Any] = {}
+    created_at: int = 0
+    #: Tells one start of the proplet's program from the next. Stored, so that a manager that was started
+    #: anew knows the work of a proplet that was not.
+    boot: str = ""
+    #: How many guests it runs at once.
+    slots: int = 1
+    #: How many tasks it is given at once: ``slots``, and more while its tasks are over in no time.
+    window: int = 1
+    #: The tasks placed on it, by id, each with the time its start was last sent.
+    placed: dict[str, int] = {}
+    #: Times of the last ten signs of life, oldest first.
+    seen: list[int] = []
+    is_alive: bool = False

@@ -1,0 +1,67 @@
+"""How the tasks of one group bear on each other: who waits for whom, and who must not run any more."""
+
+from collections.abc import Mapping
+
+from propeller.core.model import Group, JobMode, Task
+from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, SKIPPED
+
+
+def link(group: Group) -> None:
+    """Derive all relations of a group from its specs and its mode."""
+    before: Task | None = None
+    for task in group.tasks.values():
+        task.children = []
+    for task in group.tasks.values():
+        attach(task, group, before)
+        before = task
+
+
+def attach(task: Task, group: Group, before: Task | None) -> None:
+    """Derive the relations of one task, the tasks of the group being there already."""
+    tasks: Mapping[str, Task] = group.tasks
+    task.parents = tuple(tasks[task_id] for task_id in task.spec.depends_on)
+    task.before = before if group.mode is JobMode.SEQUENTIAL else None
+    waits_for = predecessors(task)
+    task.unmet = sum(not other.state.has_ended for other in waits_for)
+    for other in waits_for:
+        other.children.append(task)
+
+
+def unlink(task: Task) -> None:
+    """Cut the relations of a task that is let go, so that memory is freed at once."""
+    task.before = None
+    task.parents = ()
+    task.children = []
+
+
+def predecessors(task: Task) -> tuple[Task, ...]:
+    """All tasks that must end before this one may start, each once."""
+    if task.before is None or task.before.id in task.spec.depends_on:
+        return task.parents
+    return (*task.parents, task.before)
+
+
+def skip_reason(task: Task) -> str:
+    """Say why a task whose predecessors have all ended must not run; ``""`` if it may.
+
+    Source: ``semantics``, section 4 (``run_if``) and the tutorial (a sequential job stops at its first
+    failure).
+    """
+    before = task.before
+    if before is not None and before.state is not COMPLETED:
+        if before.state is SKIPPED:
+            return before.reason
+        return f"task {before.id}, before it in the sequential job, {describe_end(before)}"
+    if task.spec.run_if == "failure":
+        if not task.parents or any(parent.state is FAILED for parent in task.parents):
+            return ""
+        return "run_if is failure, and none of its parents failed"
+    for parent in task.parents:
+        if parent.state is not COMPLETED:
+            return f"its parent {parent.id} {describe_end(parent)}"
+    return ""
+
+
+def describe_end(task: Task) -> str:
+    words = {FAILED: "failed", SKIPPED: "was skipped", INTERRUPTED: "was interrupted"}
+    return words.get(task.state, "completed")

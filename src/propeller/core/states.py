@@ -1,0 +1,53 @@
+"""The states of a task and the only table of moves between them.
+
+``PENDING``      created, or waiting for its parents to end.
+``SCHEDULED``    wanted and ready; waits for a proplet with room.
+``RUNNING``      placed on a proplet: the start of this attempt is committed and sent.
+``COMPLETED``    the attempt reported a result.
+``FAILED``       the attempt reported an error, or the task can't be run.
+``SKIPPED``      its parents ended otherwise than its ``run_if`` asks, or its job stopped before it.
+``INTERRUPTED``  somebody stopped it.
+
+The last four are ends. An ended task leaves its end only by a new start, which is why they lead to
+``PENDING`` (its workflow or job is started again) and ``SCHEDULED`` (it is started again itself).
+"""
+
+from enum import IntEnum
+
+from propeller.errors import InvalidTransition
+
+
+class TaskState(IntEnum):
+    """The numbers are the wire's (``http-api``, section 1.2)."""
+
+    PENDING = 0
+    SCHEDULED = 1
+    RUNNING = 2
+    COMPLETED = 3
+    FAILED = 4
+    SKIPPED = 5
+    INTERRUPTED = 6
+
+    @property
+    def has_ended(self) -> bool:
+        return self >= TaskState.COMPLETED
+
+
+PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = TaskState
+
+#: From each state, the states a task may move to.
+TRANSITIONS: dict[TaskState, frozenset[TaskState]] = {
+    PENDING: frozenset({SCHEDULED, SKIPPED, INTERRUPTED}),
+    SCHEDULED: frozenset({RUNNING, FAILED, SKIPPED, INTERRUPTED}),
+    RUNNING: frozenset({SCHEDULED, COMPLETED, FAILED, INTERRUPTED}),
+    COMPLETED: frozenset({PENDING, SCHEDULED}),
+    FAILED: frozenset({PENDING, SCHEDULED}),
+    SKIPPED: frozenset({PENDING, SCHEDULED}),
+    INTERRUPTED: frozenset({PENDING, SCHEDULED}),
+}
+
+
+def check_transition(task_id: str, before: TaskState, after: TaskState) -> None:
+    """Raise ``InvalidTransition`` unless the table has this move."""
+    if after not in TRANSITIONS[before]:
+        raise InvalidTransition(f"task {task_id} can't move from {before.name} to {after.name}")

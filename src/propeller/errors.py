@@ -1,0 +1,40 @@
+"""Everything that Propeller raises on purpose.
+
+    PropellerError
+    ├── Invalid            the request is wrong in itself (HTTP 400)
+    ├── NotFound           what it names does not exist (404)
+    ├── Conflict           it does not fit the present state (409)
+    ├── TooLarge           it is larger than the limit (413)
+    ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
+    └── InvalidTransition  a task was moved against the table of moves: a defect of ours
+
+A message names the field or the thing, what is wrong with it, and what to do.
+"""
+
+
+class PropellerError(Exception):
+    """Root of the tree."""
+
+
+class Invalid(PropellerError):
+    """The request is wrong in itself."""
+
+
+class NotFound(PropellerError):
+    """What the request names does not exist."""
+
+
+class Conflict(PropellerError):
+    """The request does not fit the present state."""
+
+
+class TooLarge(PropellerError):
+    """The request is larger than the limit."""
+
+
+class StoreUnusable(PropellerError):
+    """The data directory can't be used; nothing that was accepted is lost."""
+
+
+class InvalidTransition(PropellerError):
+    """A task was moved against the table of moves; a defect of ours, never of the input."""
