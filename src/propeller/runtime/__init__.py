@@ -1,0 +1,14 @@
+"""The room where guests run: compiled modules, processes to run them in, and a pool that feeds these.
+
+pool.py     the proplet's side: queue, hand-over, stop, deaths   ─┐
+seat.py     one runner process as the pool sees it                │ asyncio, in the proplet
+nursery.py  asks the mother for runners, learns how they died    ─┘
+mother.py   a small process that forks runners and buries them
+runner.py   a runner: executes runs one after another            ─┐
+guest.py    one guest, from instantiation to its result text      │ in a runner
+program.py  a compiled module and what it exports                 │
+cache.py    compiled code, in memory and on disk                 ─┘
+frames.py   what pool and runner say to each other
+run.py      the values: a run, how it ended, the limits
+values.py   text to Wasm values and back
+"""

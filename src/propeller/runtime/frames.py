@@ -1,0 +1,124 @@
+"""What the pool and a runner say to each other: MessagePack behind a length, over a socket pair.
+
+Pool → runner: ``Hand``, ``TakeBack``, ``Stop``. Runner → pool: ``Ready`` first, then ``Report`` and
+``Returned``. Frames arrive in the order sent, so after ``TakeBack`` and ``Returned`` both sides agree on
+who has which run.
+
+Beside the socket there is one page of memory that all runners share with the pool: each runner has two
+words in it, the key of the run that it executes and a number that is 0 between runs and new for each run.
+Words survive the death of their writer, so the pool knows whose guest killed a runner; and they cost
+nothing to write.
+"""
+
+import mmap
+import struct
+from collections.abc import Iterator
+
+import msgspec
+
+from propeller.runtime.run import Ended, Run
+
+#: Order to the mother: ``SPAWN`` or ``KILL``, and the runner's place. Her report: place, ``waitpid`` status.
+order = struct.Struct("<ci")
+report = struct.Struct("<ii")
+SPAWN, KILL = b"s", b"k"
+
+_LENGTH_BYTES = 4
+_WORD_BYTES = 8
+
+
+class Hand(msgspec.Struct, frozen=True, array_like=True, tag="hand"):
+    """Runs to execute, after those that the runner has already."""
+
+    runs: list[Run]
+
+
+class TakeBack(msgspec.Struct, frozen=True, array_like=True, tag="take back"):
+    """Give back the runs that were not begun."""
+
+
+class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
+    """End this run, begun or not."""
+
+    key: int
+
+
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
+    """The runner is up."""
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
+    """Runs that ended."""
+
+    ended: list[Ended]
+
+
+class Returned(msgspec.Struct, frozen=True, array_like=True, tag="returned"):
+    """The runs taken back, in their order; they were not begun and will not be."""
+
+    keys: list[int]
+
+
+ToRunner = Hand | TakeBack | Stop
+ToPool = Ready | Report | Returned
+
+_encoder = msgspec.msgpack.Encoder()
+to_runner: msgspec.msgpack.Decoder[ToRunner] = msgspec.msgpack.Decoder(ToRunner)
+to_pool: msgspec.msgpack.Decoder[ToPool] = msgspec.msgpack.Decoder(ToPool)
+
+
+def framed(message: ToRunner | ToPool) -> bytes:
+    body = _encoder.encode(message)
+    return len(body).to_bytes(_LENGTH_BYTES) + body
+
+
+class Frames:
+    """Cuts a stream of bytes into the bodies of frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Give the bodies that are complete now; to be iterated to its end."""
+        self._buffer += data
+        begin = 0
+        while len(self._buffer) - begin >= _LENGTH_BYTES:
+            end = begin + _LENGTH_BYTES + int.from_bytes(self._buffer[begin : begin + _LENGTH_BYTES])
+            if len(self._buffer) < end:
+                break
+            yield bytes(self._buffer[begin + _LENGTH_BYTES : end])
+            begin = end
+        del self._buffer[:begin]
+
+
+class Words:
+    """One runner's words in the shared page: the run it executes, and a number that is new for each run."""
+
+    def __init__(self, page: mmap.mmap, place: int) -> None:
+        self._words = memoryview(page).cast("q")[2 * place : 2 * place + 2]
+
+    def begin(self, key: int, number: int) -> None:
+        """Set the key before the number: the number says that the key holds."""
+        self._words[0] = key
+        self._words[1] = number
+
+    def end(self) -> None:
+        self._words[1] = 0
+
+    @property
+    def number(self) -> int:
+        """The number of the run that is executed now; 0 when none is."""
+        return self._words[1]
+
+    @property
+    def key(self) -> int | None:
+        """The key of the run that is executed now."""
+        return self._words[0] if self._words[1] else None
+
+    def release(self) -> None:
+        self._words.release()
+
+
+def page_bytes(places: int) -> int:
+    """Size of a page with words for this many runners."""
+    return max(2 * places * _WORD_BYTES, mmap.PAGESIZE)

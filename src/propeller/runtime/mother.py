@@ -1,0 +1,144 @@
+"""A small process that forks runners and buries them.
+
+It has wasmtime loaded and no threads, so that a runner is up in a few milliseconds and nothing of the
+proplet (its event loop, its sockets, its threads) is carried into a runner. It owns the runners: only it
+signals them, while they are not yet buried, so that no signal hits a stranger who was given the same
+process id.
+
+Orders, on a Unix socket: ``("s", place)`` with the runner's end of a socket pair: fork a runner; ``("k",
+place)``: kill it. Reports: ``(place, status)`` when a runner has died, with the status as from ``waitpid``.
+When the socket closes, the proplet is gone: all runners are killed and the mother ends.
+"""
+
+import contextlib
+import ctypes
+import mmap
+import os
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from propeller.runtime import runner
+from propeller.runtime.frames import SPAWN, Words, order, report
+from propeller.runtime.run import Limits
+
+_PR_SET_PDEATHSIG = 1
+
+
+class _Mother:
+    def __init__(self, control: socket.socket, page: mmap.mmap, directory: Path, limits: Limits) -> None:
+        self._control = control
+        self._page = page
+        self._directory = directory
+        self._limits = limits
+        #: Process id of each living runner, and the place it has in the pool.
+        self._places: dict[int, int] = {}
+        self._wake, self._woken = socket.socketpair()
+
+    def serve(self) -> None:
+        self._wake.settimeout(0)
+        self._woken.settimeout(0)
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        while True:
+            readable, _, _ = select.select([self._control, self._woken], [], [])
+            if self._woken in readable:
+                self._woken.recv(4096)
+                self._bury()
+            if self._control in readable and not self._obey():
+                break
+        for pid in self._places:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._places:
+            os.waitpid(pid, 0)
+
+    def _obey(self) -> bool:
+        try:
+            data, fds, _, _ = socket.recv_fds(self._control, order.size, 1)
+        except ConnectionError:
+            return False
+        if len(data) < order.size:
+            return False
+        what, place = order.unpack(data)
+        if what == SPAWN:
+            with socket.socket(fileno=fds[0]) as end:
+                self._fork(place, end)
+        else:
+            for pid in [pid for pid, at in self._places.items() if at == place]:
+                os.kill(pid, signal.SIGKILL)
+        return True
+
+    def _fork(self, place: int, end: socket.socket) -> None:
+        mother = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            sys.stderr.write(f"propeller: a runner can't be forked: {error.strerror}\n")
+            self._report(place, 1 << 8)
+            return
+        if pid == 0:
+            self._be_runner(place, end, mother)
+        self._places[pid] = place
+
+    def _be_runner(self, place: int, end: socket.socket, mother: int) -> NoReturn:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _die_with_parent(mother)
+            _die_first()
+            self._control.close()
+            self._wake.close()
+            self._woken.close()
+            runner.main(end, Words(self._page, place), self._directory, self._limits)
+            status = 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
+
+    def _bury(self) -> None:
+        """Reap all who died; one signal may stand for several deaths."""
+        while self._places:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            self._report(self._places.pop(pid), status)
+
+    def _report(self, place: int, status: int) -> None:
+        with contextlib.suppress(ConnectionError):  # the proplet is gone; serve() sees that next
+            self._control.sendall(report.pack(place, status))
+
+
+def _die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its mother dies; only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _die_first() -> None:
+    """When memory runs out, the kernel shall take a runner with its guest, and not the proplet."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def main() -> None:
+    """Serve; arguments: descriptor of the socket, of the shared page, the directory, the limits as JSON."""
+    # Ctrl-C and a service manager's SIGTERM go to all; the proplet decides what becomes of the runs.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    control = socket.socket(fileno=int(sys.argv[1]))
+    page = mmap.mmap(int(sys.argv[2]), 0)
+    os.close(int(sys.argv[2]))
+    _Mother(control, page, Path(sys.argv[3]), msgspec.json.decode(sys.argv[4], type=Limits)).serve()
+
+
+if __name__ == "__main__":
+    main()

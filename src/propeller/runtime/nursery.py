@@ -1,0 +1,165 @@
+"""The pool's side of the mother process: asks for runners and hears how they died."""
+
+import asyncio
+import contextlib
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from propeller.runtime.frames import KILL, SPAWN, Words, order, page_bytes, report
+from propeller.runtime.run import Limits
+
+_END_S_MAX = 5.0
+
+
+class Nursery:
+    """Starts the mother when a runner is first wanted, and again when she has died."""
+
+    def __init__(
+        self, directory: Path, limits: Limits, *, places: int, on_death: Callable[[int, str], None]
+    ) -> None:
+        self._directory = directory
+        self._limits = limits
+        self._places = places
+        #: Gets the place of a runner that died, and how: words to follow "the process that ran it".
+        self._on_death = on_death
+        self._mother: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._page: mmap.mmap | None = None
+        self._living: set[int] = set()
+        self._partial = b""
+
+    def spawn(self, place: int) -> tuple[socket.socket, Words]:
+        """Start a runner; what becomes of it is told on the socket, or by ``on_death``.
+
+        Raises:
+            OSError: No process or no descriptor is to be had.
+
+        """
+        if self._control is None:
+            self._start()
+        assert self._control is not None
+        assert self._page is not None
+        words = Words(self._page, place)
+        words.end()
+        ours, theirs = socket.socketpair()
+        ours.settimeout(0)
+        with theirs:
+            try:
+                socket.send_fds(self._control, [order.pack(SPAWN, place)], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                raise
+        self._living.add(place)
+        return ours, words
+
+    def kill(self, place: int) -> None:
+        """Kill a runner; its death is reported like any other."""
+        if self._control is not None and place in self._living:
+            with contextlib.suppress(OSError):
+                self._control.send(order.pack(KILL, place))
+
+    async def close(self) -> None:
+        """End all; when this returns, no process is left."""
+        self._living.clear()
+        self._hang_up()
+        mother, self._mother = self._mother, None
+        if mother is not None:
+            await asyncio.get_running_loop().run_in_executor(None, _wait_for_end, mother)
+
+    def _start(self) -> None:
+        if self._mother is not None:
+            self._mother.kill()
+            self._mother.wait()
+        with contextlib.ExitStack() as stack:
+            page = stack.enter_context(_shared_file(page_bytes(self._places)))
+            self._page = mmap.mmap(page.fileno(), 0)
+            ours, theirs = socket.socketpair()
+            stack.enter_context(theirs)
+            ours.settimeout(0)
+            descriptors = (theirs.fileno(), page.fileno())
+            limits = msgspec.json.encode(self._limits).decode()
+            arguments = [*map(str, descriptors), str(self._directory), limits]
+            try:
+                self._mother = subprocess.Popen(
+                    [sys.executable, "-m", "propeller.runtime.mother", *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=descriptors,
+                )
+            except OSError:
+                ours.close()
+                raise
+        self._control = ours
+        self._partial = b""
+        asyncio.get_running_loop().add_reader(ours, self._on_readable)
+
+    def _on_readable(self) -> None:
+        assert self._control is not None
+        try:
+            data = self._control.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._on_mother_died()
+            return
+        data = self._partial + data
+        whole = len(data) - len(data) % report.size
+        self._partial = data[whole:]
+        for place, status in report.iter_unpack(data[:whole]):
+            if place in self._living:
+                self._living.remove(place)
+                self._on_death(place, _in_words(status))
+
+    def _on_mother_died(self) -> None:
+        """She takes the runners with her."""
+        self._hang_up()
+        living, self._living = self._living, set()
+        for place in sorted(living):
+            self._on_death(place, "ended together with the process that starts such processes")
+
+    def _hang_up(self) -> None:
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+            self._control = None
+
+
+def _in_words(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = f" ({signal.Signals(-code).name})"
+    except ValueError:
+        name = ""
+    hint = ", perhaps for want of memory" if -code == signal.SIGKILL else ""
+    return f"died with signal {-code}{name}{hint}"
+
+
+def _shared_file(size_bytes: int) -> IO[bytes]:
+    if hasattr(os, "memfd_create"):
+        file = os.fdopen(os.memfd_create("propeller-words"), "r+b", buffering=0)
+    else:
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller's business
+    file.truncate(size_bytes)
+    return file
+
+
+def _wait_for_end(mother: subprocess.Popen[bytes]) -> None:
+    try:
+        mother.wait(_END_S_MAX)
+    except subprocess.TimeoutExpired:
+        mother.kill()
+        mother.wait()

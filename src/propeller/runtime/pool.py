@@ -1,0 +1,319 @@
+"""The pool: a queue of runs and the runner processes that take from it.
+
+Rules:
+  * Runs begin in the order of submission, as far as runners are free.
+  * A runner is handed several runs at once while runs are quick. When one turns out to be long, those
+    behind it are taken back and given to others; none of them had begun.
+  * A run is executed again only if its process died before the result was sent and it was not the run
+    executing when the process died. The latter fails: it may be what killed the process.
+  * A runner that the pool kills itself, to stop one run, costs the others in it nothing but time.
+  * Nothing ticks in an idle pool.
+
+All methods belong to the event loop's thread. ``on_ended`` is called from there too, with each run's end
+once.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from propeller.runtime.nursery import Nursery
+from propeller.runtime.run import Ended, Limits, Run
+from propeller.runtime.seat import Entry, Seat
+
+_TICK_S = 0.005
+_STUCK_S = 0.02
+#: As many runs behind one another, however quick, are worth a process more.
+_DEEP = 16
+_STOP_S_MAX = 0.1
+_FAILED_STARTS_MAX = 5
+_BACK_OFF_S = 0.05
+_BACK_OFF_S_MAX = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Pool:
+    """Runs guests in up to ``size`` processes; see the module's text for what can be relied on.
+
+    Args:
+        directory: Holds ``modules/<digest>``; the pool keeps compiled code beside it.
+        size: How many guests run at once, at most.
+        limits: What each guest may use.
+        on_ended: Gets the runs that ended, in batches, from the loop's thread; what it raises is logged.
+
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        size: int,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        on_ended: Callable[[list[Ended]], None],
+    ) -> None:
+        assert size > 0
+        self._size = size
+        self._on_ended = on_ended
+        self._nursery = Nursery(directory, limits, places=size, on_death=self._on_death)
+        self._seats: dict[int, Seat] = {}
+        self._waiting: OrderedDict[int, Entry] = OrderedDict()
+        self._seat_of: dict[int, Seat] = {}
+        self._stopping: set[int] = set()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._ticking: asyncio.TimerHandle | None = None
+        self._retrying: asyncio.TimerHandle | None = None
+        self._failed_starts = 0
+        self._is_up = asyncio.Event()
+        self._is_closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Runs in the pool's own queue."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Runs that a runner has, executing or next in turn there."""
+        return len(self._seat_of)
+
+    async def start(self) -> None:
+        """Start the first runner, and wait until it is up or it is clear that it can't be started."""
+        self._loop = asyncio.get_running_loop()
+        self._spawn()
+        await self._is_up.wait()
+
+    async def close(self) -> None:
+        """Kill all runners and forget all runs; ``on_ended`` is not called any more."""
+        self._is_closed = True
+        for timer in (self._ticking, self._retrying):
+            if timer is not None:
+                timer.cancel()
+        for opening in self._opening:
+            opening.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
+        for seat in self._seats.values():
+            seat.close()
+        await self._nursery.close()
+        self._seats.clear()
+        self._waiting.clear()
+        self._seat_of.clear()
+
+    def submit(self, runs: list[Run]) -> None:
+        now = self._loop.time()
+        for run in runs:
+            if run.key in self._waiting or run.key in self._seat_of:
+                raise ValueError(f"key {run.key} belongs to a run that has not ended")
+            self._waiting[run.key] = Entry(run, now)
+        self._feed()
+
+    def stop(self, key: int) -> None:
+        """End a run, begun or not; ``on_ended`` tells when it is over. An unknown key means nothing.
+
+        A guest is interrupted; if that does not end it soon, because it sleeps in a host call or is being
+        compiled, its process is killed.
+        """
+        entry = self._waiting.pop(key, None)
+        if entry is not None:
+            self._loop.call_soon(self._tell, [_stopped(entry)])
+        elif key in self._seat_of and key not in self._stopping:
+            seat = self._seat_of[key]
+            self._stopping.add(key)
+            seat.stop(key)
+            self._loop.call_later(_STOP_S_MAX, self._insist, seat, key)
+
+    def withdraw(self, older_than_s: float) -> list[int]:
+        """Forget runs that have waited longer than this in the pool's own queue, and give their keys."""
+        limit = self._loop.time() - older_than_s
+        keys = [key for key, entry in self._waiting.items() if entry.since < limit]
+        for key in keys:
+            del self._waiting[key]
+        return keys
+
+    # Handing over
+
+    def _feed(self) -> None:
+        while self._waiting:
+            open_ = [seat for seat in self._seats.values() if seat.room > 0]
+            if not open_:
+                break
+            seat = min(open_, key=lambda seat: len(seat.entries))
+            share = -(-len(self._waiting) // len(open_))
+            entries = [self._waiting.popitem(last=False)[1] for _ in range(min(seat.room, share))]
+            for entry in entries:
+                self._seat_of[entry.run.key] = seat
+            seat.hand(entries)
+        if self._waiting and not self._seats:
+            self._spawn()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Tick only while time can change something: runs wait behind others, or for one more process."""
+        may_spawn = self._waiting and self._may_spawn()
+        if self._ticking is None and (may_spawn or any(len(s.entries) > 1 for s in self._seats.values())):
+            self._ticking = self._loop.call_later(_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        self._ticking = None
+        now = self._loop.time()
+        seats = list(self._seats.values())
+        has_idle = any(seat.is_idle for seat in seats)
+        is_behind = bool(self._waiting)
+        for seat in seats:
+            stuck_s = seat.stuck_s(now)
+            if len(seat.entries) > 1:
+                is_behind |= stuck_s > _TICK_S or len(seat.entries) > _DEEP
+                is_crowded = has_idle and not self._waiting and len(seat.entries) > 2 * seat.bound
+                if (stuck_s > _STUCK_S or is_crowded) and not seat.is_taking_back:
+                    seat.take_back()
+        if is_behind and not has_idle and self._may_spawn():
+            self._spawn()
+        self._watch()
+
+    def on_report(self, seat: Seat, ended: list[Ended]) -> None:
+        ended = [one for one in ended if seat.entries.pop(one.key, None) is not None]
+        for one in ended:
+            del self._seat_of[one.key]
+            self._stopping.discard(one.key)
+        if ended:
+            seat.adapt(ended)
+        self._feed()
+        self._tell(ended)
+
+    def on_returned(self, seat: Seat, keys: list[int]) -> None:
+        self._tell(self._put_back(seat.entries.pop(key) for key in keys if key in seat.entries))
+        self._feed()
+
+    def _put_back(self, entries: Iterable[Entry]) -> list[Ended]:
+        """Let runs that were not begun wait again, before all others; give those that were to be stopped."""
+        stopped = []
+        for entry in reversed(list(entries)):
+            key = entry.run.key
+            del self._seat_of[key]
+            if key in self._stopping:
+                self._stopping.remove(key)
+                stopped.append(_stopped(entry))
+            else:
+                self._waiting[key] = entry
+                self._waiting.move_to_end(key, last=False)
+        return stopped
+
+    def _tell(self, ended: list[Ended]) -> None:
+        if ended and not self._is_closed:
+            try:
+                self._on_ended(ended)
+            except Exception:
+                _log.exception("the handler of ended runs failed")
+
+    # Birth and death of runners
+
+    def _may_spawn(self) -> bool:
+        return (
+            len(self._seats) < self._size
+            and self._retrying is None
+            and all(seat.is_ready for seat in self._seats.values())
+        )
+
+    def _spawn(self) -> None:
+        if self._is_closed or not self._may_spawn():
+            return
+        place = next(place for place in range(self._size) if place not in self._seats)
+        try:
+            end, words = self._nursery.spawn(place)
+        except OSError as error:
+            self._on_failed_start(f"could not be started: {error.strerror or error}")
+            return
+        seat = self._seats[place] = Seat(self, place, words, self._loop.time())
+        opening = self._loop.create_task(self._open(seat, end))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+
+    async def _open(self, seat: Seat, end: socket.socket) -> None:
+        try:
+            await self._loop.create_unix_connection(lambda: seat, sock=end)
+        except asyncio.CancelledError:
+            end.close()
+            raise
+        except OSError:
+            end.close()
+            self._nursery.kill(seat.place)
+            self.on_disconnected(seat)
+
+    def on_ready(self, seat: Seat) -> None:  # noqa: ARG002 - part of the protocol
+        self._failed_starts = 0
+        self._is_up.set()
+        self._feed()
+
+    def on_disconnected(self, seat: Seat) -> None:
+        seat.is_disconnected = True
+        if seat.death is None:
+            self._nursery.kill(seat.place)  # it talks no more, so it is of no more use
+        else:
+            self._bury(seat)
+
+    def _on_death(self, place: int, how: str) -> None:
+        seat = self._seats[place]
+        seat.death = how
+        # What it sent before it died is still in the socket; the end of the stream comes after that.
+        if seat.is_disconnected:
+            self._bury(seat)
+
+    def _bury(self, seat: Seat) -> None:
+        if self._is_closed:
+            return
+        assert seat.death is not None
+        del self._seats[seat.place]
+        ended = []
+        key = seat.words.key
+        if key is not None and key in seat.entries and not seat.is_killed:
+            guilty = seat.entries.pop(key)
+            del self._seat_of[key]
+            is_stopped = key in self._stopping
+            self._stopping.discard(key)
+            error = f"the process that ran it {seat.death}"
+            ended = [Ended(key, "", error, guilty.handed_ns, time.time_ns(), stopped=is_stopped)]
+        ended += self._put_back(seat.entries.values())
+        if not seat.is_ready:
+            self._on_failed_start(seat.death)
+        elif not self._seats:
+            self._spawn()
+        self._feed()
+        self._tell(ended)
+
+    def _on_failed_start(self, how: str) -> None:
+        """Try again later and later; with nobody else to run them, runs fail rather than wait for ever."""
+        self._failed_starts += 1
+        _log.error("a process for guests %s (%d in a row)", how, self._failed_starts)
+        delay_s = min(_BACK_OFF_S * 2**self._failed_starts, _BACK_OFF_S_MAX)
+        self._retrying = self._loop.call_later(delay_s, self._retry)
+        if self._failed_starts >= _FAILED_STARTS_MAX and not self._seats:
+            self._is_up.set()
+            error = f"no process to run it: the last one {how}, {self._failed_starts} in a row"
+            ended = [Ended(key, "", error, 0, 0) for key in self._waiting]
+            self._waiting.clear()
+            self._tell(ended)
+
+    def _retry(self) -> None:
+        self._retrying = None
+        if self._failed_starts < _FAILED_STARTS_MAX and not self._seats:
+            self._spawn()
+        self._feed()
+
+    def _insist(self, seat: Seat, key: int) -> None:
+        """Kill the process of a guest that an interruption has not ended."""
+        if self._is_closed or key not in seat.entries or seat.death is not None:
+            return
+        if seat.words.key == key:
+            seat.is_killed = True
+            self._nursery.kill(seat.place)
+        else:
+            self._loop.call_later(_STOP_S_MAX, self._insist, seat, key)
+
+
+def _stopped(entry: Entry) -> Ended:
+    finished_ns = time.time_ns() if entry.handed_ns else 0
+    return Ended(entry.run.key, "", "the task was stopped", entry.handed_ns, finished_ns, stopped=True)

@@ -1,0 +1,136 @@
+"""One runner process as the pool sees it: what it has, how much it may have, and whether it gets on."""
+
+import asyncio
+import time
+from typing import Protocol
+
+from propeller.runtime.frames import (
+    Frames,
+    Hand,
+    Ready,
+    Report,
+    Stop,
+    TakeBack,
+    ToRunner,
+    Words,
+    framed,
+    to_pool,
+)
+from propeller.runtime.run import Ended, Run
+
+_HANDED_MAX = 256
+_QUICK_NS = 10_000_000
+#: A runner is given work for about this long at once.
+_AHEAD_NS = 20_000_000
+
+
+class Entry:
+    """A run, since when it waits (the loop's clock, s) and since when a runner has it (epoch, ns)."""
+
+    __slots__ = ("handed_ns", "run", "since")
+
+    def __init__(self, run: Run, since: float) -> None:
+        self.run = run
+        self.since = since
+        self.handed_ns = 0
+
+
+class Owner(Protocol):
+    """Who hears what a runner says."""
+
+    def on_ready(self, seat: "Seat") -> None: ...
+    def on_report(self, seat: "Seat", ended: list[Ended]) -> None: ...
+    def on_returned(self, seat: "Seat", keys: list[int]) -> None: ...
+    def on_disconnected(self, seat: "Seat") -> None: ...
+
+
+class Seat(asyncio.Protocol):
+    def __init__(self, owner: Owner, place: int, words: Words, now: float) -> None:
+        self._owner = owner
+        self._frames = Frames()
+        self._transport: asyncio.Transport | None = None
+        self.place = place
+        self.words = words
+        #: Handed over and not ended, in the order of execution.
+        self.entries: dict[int, Entry] = {}
+        #: How many it may have at once. Doubles while runs are quick.
+        self.bound = 2
+        self.is_ready = False
+        self.is_taking_back = False
+        self.is_killed = False
+        self.is_disconnected = False
+        #: How it died, once that is known.
+        self.death: str | None = None
+        self._number = 0
+        self._number_since = now
+
+    @property
+    def room(self) -> int:
+        """How many runs it may be given now."""
+        if not self.is_ready or self.is_taking_back or self.is_killed or self.is_disconnected or self.death:
+            return 0
+        return self.bound - len(self.entries)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.entries and self.room > 0
+
+    def hand(self, entries: list[Entry]) -> None:
+        now_ns = time.time_ns()
+        for entry in entries:
+            entry.handed_ns = now_ns
+            self.entries[entry.run.key] = entry
+        self._send(Hand([entry.run for entry in entries]))
+
+    def take_back(self) -> None:
+        self.is_taking_back = True
+        self.bound = 1
+        self._send(TakeBack())
+
+    def stop(self, key: int) -> None:
+        self._send(Stop(key))
+
+    def adapt(self, ended: list[Ended]) -> None:
+        """Allow more runs at once while they are quick, one when they are not: those behind would wait."""
+        durations = [e.finished_ns - e.started_ns for e in ended]
+        if max(durations) > _QUICK_NS:
+            self.bound = 1
+        else:
+            mean_ns = sum(durations) // len(durations) + 1
+            self.bound = max(2, min(2 * self.bound, _HANDED_MAX, _AHEAD_NS // mean_ns))
+
+    def stuck_s(self, now: float) -> float:
+        """For how long it has been seen to execute the same run; 0 when it executes none."""
+        number = self.words.number
+        if number != self._number:
+            self._number = number
+            self._number_since = now
+        return now - self._number_since if number else 0.0
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _send(self, message: ToRunner) -> None:
+        if self._transport is not None:
+            self._transport.write(framed(message))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for body in self._frames.feed(data):
+            message = to_pool.decode(body)
+            if isinstance(message, Report):
+                self._owner.on_report(self, message.ended)
+            elif isinstance(message, Ready):
+                self.is_ready = True
+                self._owner.on_ready(self)
+            else:
+                self.is_taking_back = False
+                self._owner.on_returned(self, message.keys)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self.is_disconnected = True
+        self._owner.on_disconnected(self)

@@ -1,0 +1,133 @@
+"""Text to Wasm values and back; pure.
+
+Inputs are what users type: decimal or ``0x``, signed or unsigned, floats with ``nan`` and ``inf``. Results
+are what Rust's ``{}`` prints, because that is what the reference's runtimes print (contract: runtime.md 4.1
+and 5).
+"""
+
+import math
+import re
+import struct
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+
+from propeller.errors import Invalid
+
+type_names = frozenset({"i32", "i64", "f32", "f64"})
+
+_INTEGER = re.compile(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|([0-9]+))", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_NOT_FINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+_DIGITS_MAX = 1000
+_SHOWN_MAX = 80
+
+
+def to_wasm(text: str, type_name: str, *, export: str, number: int) -> int | float:
+    """Convert one input.
+
+    Args:
+        text: As given by the user; spaces around it do not matter.
+        type_name: ``i32``, ``i64``, ``f32`` or ``f64``.
+        export: The function's name, for the message.
+        number: Which parameter, from 1, for the message.
+
+    Raises:
+        Invalid: The text is no such number, or does not fit the type.
+
+    """
+    value = (
+        _integer(text, 32 if type_name == "i32" else 64) if type_name[0] == "i" else _float(text, type_name)
+    )
+    if value is None:
+        raise Invalid(
+            f"parameter {number} of {export} is of type {type_name} ({_wanted(type_name)}), "
+            f"but the input given is {shown(text)}"
+        )
+    return value
+
+
+def to_text(value: float, type_name: str) -> str:
+    """Print one result as Rust's ``{}`` does: no exponent, floats in the fewest digits that name them."""
+    if type_name[0] == "i":
+        return str(value)
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    digits = repr(float(value)) if type_name == "f64" else _shortest_f32(value)
+    text = format(Decimal(digits), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def shown(given: str | Sequence[str]) -> str:
+    """Quote user text for a message, as in JSON, cut to a readable length."""
+    if isinstance(given, str):
+        text = given if len(given) <= _SHOWN_MAX else given[:_SHOWN_MAX] + "…"
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    more = f", … ({len(given)} in all)" if len(given) > 8 else ""
+    return "[" + ", ".join(shown(text) for text in given[:8]) + more + "]"
+
+
+def _wanted(type_name: str) -> str:
+    if type_name[0] == "i":
+        bits = int(type_name[1:])
+        return f"a whole number from {-(2 ** (bits - 1))} to {2**bits - 1}"
+    return "a decimal number, inf or nan"
+
+
+def _integer(text: str, bits: int) -> int | None:
+    match = _INTEGER.fullmatch(text.strip())
+    if match is None or len(text) > _DIGITS_MAX:
+        return None
+    value = int(match[2], 16) if match[2] else int(match[3])
+    value = -value if match[1] == "-" else value
+    if not -(1 << (bits - 1)) <= value < 1 << bits:
+        return None
+    return value - (1 << bits) if value >= 1 << (bits - 1) else value
+
+
+def _float(text: str, type_name: str) -> float | None:
+    text = text.strip()
+    if _NOT_FINITE.fullmatch(text):
+        return float(text)
+    if not _FLOAT.fullmatch(text) or len(text) > _DIGITS_MAX:
+        return None
+    value = float(text) if type_name == "f64" else _nearest_f32(text)
+    return None if math.isinf(value) else value
+
+
+def _nearest_f32(text: str) -> float:
+    """Round the text itself to an f32; rounding it to an f64 first would sometimes end one step off.
+
+    The f64 that the f32 is made from is chosen by "round to odd", which makes a second rounding harmless.
+    """
+    near = float(text)
+    if 1e-60 < abs(near) < 1e60:
+        exact, found = Fraction(Decimal(text)), Fraction(near)
+        if exact != found and not _mantissa(near) & 1:
+            near = math.nextafter(near, math.inf if exact > found else -math.inf)
+    return _as_f32(near)
+
+
+def _mantissa(value: float) -> int:
+    bits: int = struct.unpack("<Q", struct.pack("<d", value))[0]
+    return bits
+
+
+def _as_f32(value: float) -> float:
+    try:
+        single: float = struct.unpack("<f", struct.pack("<f", value))[0]
+    except OverflowError:
+        return math.copysign(math.inf, value)
+    return single
+
+
+def _shortest_f32(value: float) -> str:
+    exact = Decimal(value)
+    for digits in range(1, 9):
+        for rounding in (ROUND_HALF_EVEN, ROUND_FLOOR, ROUND_CEILING):
+            text = str(Context(prec=digits, rounding=rounding).create_decimal(exact))
+            if _nearest_f32(text) == value:
+                return text
+    return str(Context(prec=9).create_decimal(exact))
