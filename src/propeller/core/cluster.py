@@ -71,6 +71,8 @@ class Cluster:
         self.placement = Placement()
         self.last_task_seq = 0
         self.last_group_seq = 0
+        self.last_event_id = 0
+        self._adopted: list[Group | Task] = []
         self._started_at = 0
         self._past_boots: dict[str, list[str]] = {}
         self._begin_turn()
@@ -145,22 +147,25 @@ class Cluster:
             proplets=list(self.touched_proplets.values()),
             deleted_proplets=list(self.deleted_proplets.values()),
             transitions=self.transitions,
+            first_event_id=self.last_event_id + 1,
         )
+        self.last_event_id += len(self.transitions)
         effects = self.effects
         self._begin_turn()
         return changes, effects
 
     def let_go(self, changes: Changes) -> None:
-        """Forget what ended in these changes, now that they are committed."""
-        for group in changes.groups:
-            if not group.has_live_tasks and group.id in self.groups:
-                del self.groups[group.id]
-                for task in group.tasks.values():
-                    self.tasks.pop(task.id, None)
-                    unlink(task)
-        for task in changes.updated:
-            if task.state.has_ended and not task.spec.group_id:
-                self.tasks.pop(task.id, None)
+        """Forget what has ended, now that these changes are committed: nothing here refers to it."""
+        for record in (*changes.groups, *changes.updated, *self._adopted):
+            if isinstance(record, Group):
+                if not record.has_live_tasks and self.groups.get(record.id) is record:
+                    del self.groups[record.id]
+                    for task in record.tasks.values():
+                        del self.tasks[task.id]
+                        unlink(task)
+            elif record.state.has_ended and not record.spec.group_id:
+                self.tasks.pop(record.id, None)
+        self._adopted.clear()
 
     # -- what the store knows ------------------------------------------------------------------------------
 
@@ -169,6 +174,7 @@ class Cluster:
         fresh: dict[str, Group] = {}
         for group in groups:
             if group.id not in self.groups:
+                self._adopted.append(group)
                 fresh[group.id] = self.groups[group.id] = group
         for task in tasks:
             group_id = task.spec.group_id
@@ -177,6 +183,8 @@ class Cluster:
             self.tasks[task.id] = task
             if group_id:
                 fresh[group_id].tasks[task.id] = task
+            else:
+                self._adopted.append(task)
             if task.state is SCHEDULED:
                 self.placement.wait(task)
             elif task.state is RUNNING and task.proplet_id in self.proplets:

@@ -72,7 +72,9 @@ class Changes(msgspec.Struct, kw_only=True):
     deleted_groups: list[Group] = []
     proplets: list[Proplet] = []
     deleted_proplets: list[Proplet] = []
+    #: In the order they happened; their ids in the event log count up from ``first_event_id``.
     transitions: list[Transition] = []
+    first_event_id: int = 0
     #: Modules that came with the commands of the turn.
     modules: dict[Module, bytes] = {}
 

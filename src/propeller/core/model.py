@@ -128,6 +128,9 @@ class Group(msgspec.Struct, kw_only=True):
     mode: JobMode | None = None
     #: How many of its tasks are in each state, by state number. Stored, so that lists need not count.
     counts: list[int] = []
+    #: The earliest start and the latest end of its tasks; filled in by the store where it lists groups.
+    started_at: int = 0
+    finished_at: int = 0
     #: Its tasks in the order given. Derived from their ``seq``.
     tasks: dict[str, Task] = {}
 

@@ -1,0 +1,131 @@
+"""The order of things: load, decide, commit, and only then answer, send and announce.
+
+A turn takes everything that has arrived. It is a generator of steps without IO: who runs it carries each
+step out and comes back for the next. The service does so with a real store and real sockets
+(``service``), the simulation with simulated ones, and may stop between any two.
+"""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import msgspec
+
+from propeller.core.cluster import Cluster
+from propeller.core.effects import Changes, Effect, Transition
+from propeller.core.events import (
+    Command,
+    CreateTasks,
+    DeleteGroup,
+    DeleteProplet,
+    Fact,
+    StartGroup,
+    StopGroup,
+)
+from propeller.core.model import Group, Module, Task
+from propeller.errors import PropellerError
+
+
+class Ask(msgspec.Struct, eq=False):
+    """A command whose sender waits for an answer."""
+
+    command: Command
+    #: Bytes of the modules that came with it.
+    modules: dict[Module, bytes] = {}
+    #: Belongs to the sender, who finds in it whom to answer.
+    ticket: Any = None
+
+
+Input = Ask | Fact
+
+
+class Load(msgspec.Struct, frozen=True):
+    """Read these from the store, with their whole groups; the answer is ``(groups, tasks)``."""
+
+    task_ids: list[str]
+    group_ids: list[str]
+
+
+class Commit(msgspec.Struct, frozen=True):
+    changes: Changes
+
+
+class Send(msgspec.Struct, frozen=True):
+    effects: list[Effect]
+
+
+class Announce(msgspec.Struct, frozen=True):
+    first_event_id: int
+    transitions: list[Transition]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    ask: Ask
+    #: The tasks that the command created or changed, or why it was refused.
+    outcome: list[Task] | PropellerError
+
+
+Step = Load | Commit | Send | Announce | Answer
+Found = tuple[Sequence[Group], Sequence[Task]]
+
+
+def turn(cluster: Cluster, inputs: Sequence[Input], now: int) -> Generator[Step, Found | None, None]:
+    """Take in everything that has arrived, in order."""
+    wanted = _named_but_absent(cluster, inputs)
+    if wanted.task_ids or wanted.group_ids:
+        found = yield wanted
+        assert found is not None
+        cluster.adopt(*found)
+
+    answers: list[Answer] = []
+    modules: dict[Module, bytes] = {}
+    for item in inputs:
+        if isinstance(item, Ask):
+            answers.append(_carry_out(cluster, item, now))
+            modules.update(item.modules)
+        else:
+            cluster.handle(item, now)
+    cluster.settle(now)
+    changes, effects = cluster.take_turn()
+    changes.modules = modules
+
+    if changes:
+        yield Commit(changes)
+    cluster.let_go(changes)
+    if effects:
+        yield Send(effects)
+    yield from answers
+    if changes.transitions:
+        yield Announce(changes.first_event_id, changes.transitions)
+
+
+def _carry_out(cluster: Cluster, ask: Ask, now: int) -> Answer:
+    try:
+        return Answer(ask, cluster.handle(ask.command, now))
+    except PropellerError as refusal:
+        ask.modules = {}
+        return Answer(ask, refusal)
+
+
+def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
+    """Collect what the commands name and the cluster does not hold: it has ended, or never was."""
+    tasks: dict[str, None] = {}
+    groups: dict[str, None] = {}
+    for item in inputs:
+        if not isinstance(item, Ask):
+            continue
+        match item.command:
+            case CreateTasks(specs=specs, chosen_ids=chosen):
+                tasks.update(dict.fromkeys(chosen))
+                groups.update(dict.fromkeys(chosen))
+                if specs[0].group_id:
+                    groups[specs[0].group_id] = None
+            case StartGroup(group_id=name) | StopGroup(group_id=name) | DeleteGroup(group_id=name):
+                groups[name] = None
+            case DeleteProplet():
+                pass
+            case command:
+                tasks[command.task_id] = None
+    return Load(
+        [task_id for task_id in tasks if task_id not in cluster.tasks],
+        [group_id for group_id in groups if group_id not in cluster.groups],
+    )

@@ -1,0 +1,76 @@
+"""Every change of state, in order, for whoever follows: live from memory, older ones from the store."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from itertools import islice
+
+from propeller.core.effects import Transition
+from propeller.store.port import Store
+
+_KEPT_IN_MEMORY = 20_000
+_PAGE = 1_000
+KEEP_ALIVE_S = 15.0
+
+
+class Feed:
+    """A log with many readers, each at its own place; a slow one holds up nobody."""
+
+    def __init__(self, store: Store, last_id: int) -> None:
+        self._store = store
+        self.last_id = last_id
+        self._recent: deque[tuple[int, Transition]] = deque(maxlen=_KEPT_IN_MEMORY)
+        self._news: asyncio.Future[None] | None = None
+        self._is_closed = False
+
+    def announce(self, first_id: int, transitions: list[Transition]) -> None:
+        self._recent.extend(enumerate(transitions, start=first_id))
+        self.last_id = first_id + len(transitions) - 1
+        self._wake()
+
+    def close(self) -> None:
+        """End all followers."""
+        self._is_closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+        self._news = None
+
+    async def follow(self, after: int | None = None) -> AsyncIterator[tuple[int, Transition] | None]:
+        """Yield each event after an id, for ever; None now and then while nothing happens.
+
+        Args:
+            after: The last event that the caller has seen; None to begin with what happens from now on.
+
+        """
+        position = self.last_id if after is None else min(after, self.last_id)
+        while not self._is_closed:
+            batch = await self._batch(position)
+            for event in batch:
+                yield event
+            if batch:
+                position = batch[-1][0]
+            elif not await self._wait():
+                yield None
+
+    async def _batch(self, after: int) -> list[tuple[int, Transition]]:
+        if after >= self.last_id:
+            return []
+        if self._recent and self._recent[0][0] <= after + 1:
+            start = after + 1 - self._recent[0][0]
+            return list(islice(self._recent, start, start + _PAGE))
+        return await self._store.events(after, _PAGE)
+
+    async def _wait(self) -> bool:
+        """Wait for news; False where there was none for a while."""
+        if self._is_closed:
+            return True
+        if self._news is None:
+            self._news = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._news), KEEP_ALIVE_S)
+        except TimeoutError:
+            return False
+        return True

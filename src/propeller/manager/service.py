@@ -1,0 +1,144 @@
+"""The one writer at work: collects what arrives, runs a turn, carries its steps out."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from propeller.core.cluster import Cluster, Policy
+from propeller.core.effects import Effect
+from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
+from propeller.core.model import Module, Proplet, Task
+from propeller.errors import StoreUnusable
+from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
+from propeller.manager.feed import Feed
+from propeller.store.port import Store
+
+_TICK_S = 1.0
+
+
+class Fleet(Protocol):
+    """What carries effects to proplets. It may lose, repeat and reorder them."""
+
+    def send(self, effects: list[Effect]) -> None: ...
+
+
+class Manager:
+    """The front door for everything that changes or reads the state.
+
+    Reads go to ``store``, which shows only what is committed.
+    """
+
+    store: Store
+    feed: Feed
+
+    def __init__(self, store: Store, *, policy: Policy, clock: Callable[[], int] = time.time_ns) -> None:
+        self.store = store
+        self.fleet: Fleet | None = None
+        self._cluster = Cluster(policy)
+        self._clock = clock
+        self._now = 0
+        self._inbox: list[Input] = []
+        self._arrival = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    async def load(self) -> None:
+        """Take up where the last manager stopped; call it once, before anything else."""
+        loaded = await self.store.load()
+        cluster = self._cluster
+        cluster.last_task_seq = loaded.last_task_seq
+        cluster.last_group_seq = loaded.last_group_seq
+        cluster.last_event_id = loaded.last_event_id
+        cluster.adopt_proplets(loaded.proplets)
+        cluster.adopt(*loaded.live)
+        self.feed = Feed(self.store, loaded.last_event_id)
+        self.tell(ManagerStarted())
+
+    async def ask(self, command: Command, modules: dict[Module, bytes] | None = None) -> list[Task]:
+        """Carry out a command; return, once it is durable, the tasks it created or changed.
+
+        Raises:
+            Invalid, NotFound, Conflict: The command breaks a rule; nothing has changed.
+            StoreUnusable: Nothing can be written any more.
+
+        """
+        if self._failure is not None:
+            raise StoreUnusable("the manager is stopping because its store failed") from self._failure
+        answer: asyncio.Future[list[Task]] = asyncio.get_running_loop().create_future()
+        self._inbox.append(Ask(command, modules or {}, answer))
+        self._arrival.set()
+        return await answer
+
+    def tell(self, fact: Fact) -> None:
+        self._inbox.append(fact)
+        self._arrival.set()
+
+    def proplets(self) -> list[Proplet]:
+        """Return the live records, in the order in which they were first seen."""
+        return list(self._cluster.proplets.values())
+
+    async def run(self) -> None:
+        """Take turns until cancelled; raises ``StoreUnusable`` when a commit fails."""
+        ticks = asyncio.create_task(self._tick())
+        try:
+            while True:
+                await self._arrival.wait()
+                self._arrival.clear()
+                inputs, self._inbox = self._inbox, []
+                await self._take_turn(inputs)
+        except BaseException as error:
+            self._failure = error
+            self._refuse(_asks_among(self._inbox))
+            raise
+        finally:
+            ticks.cancel()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self.tell(TimePassed())
+
+    async def _take_turn(self, inputs: list[Input]) -> None:
+        self._now = max(self._now + 1, self._clock())  # time never runs backwards in here
+        steps = turn(self._cluster, inputs, self._now)
+        reply: Found | None = None
+        try:
+            while True:
+                match steps.send(reply):
+                    case Commit(changes):
+                        await self.store.commit(changes)
+                        reply = None
+                    case Send(effects):
+                        if self.fleet is not None:
+                            self.fleet.send(effects)
+                    case Answer(ask, outcome):
+                        _answer(ask, outcome)
+                    case Announce(first_event_id, transitions):
+                        self.feed.announce(first_event_id, transitions)
+                    case Load(task_ids, group_ids):
+                        reply = await self.store.find(task_ids, group_ids)
+        except StopIteration:
+            return
+        except BaseException:
+            self._refuse(_asks_among(inputs))
+            raise
+
+    def _refuse(self, asks: list[Ask]) -> None:
+        for ask in asks:
+            _answer(
+                ask, StoreUnusable("the manager stopped before it could answer; ask again when it is back")
+            )
+
+
+def _asks_among(inputs: list[Input]) -> list[Ask]:
+    return [item for item in inputs if isinstance(item, Ask)]
+
+
+def _answer(ask: Ask, outcome: list[Task] | Exception) -> None:
+    future: asyncio.Future[list[Task]] = ask.ticket
+    if future.done():  # the client went away
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

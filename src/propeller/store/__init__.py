@@ -1,0 +1,1 @@
+"""Where records are kept: the interface (``port``) and the stores behind it."""

@@ -1,0 +1,79 @@
+"""What the manager asks of a store.
+
+There is one writer, the engine. ``commit`` is all or nothing and durable when it returns; all reads show
+only what was committed, so that no answer can be wrong after a crash.
+
+An operation that can't be carried out because the data can't be read or written raises ``StoreUnusable``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from propeller.core.effects import Changes, Transition
+from propeller.core.model import Group, GroupKind, Proplet, Task
+from propeller.core.states import TaskState
+
+
+class Records(NamedTuple):
+    """Groups, and tasks: all of those groups, and such as are in no group."""
+
+    groups: list[Group]
+    tasks: list[Task]
+
+
+class Loaded(NamedTuple):
+    """All that a manager starts from."""
+
+    live: Records
+    proplets: list[Proplet]
+    last_task_seq: int
+    last_group_seq: int
+    last_event_id: int
+
+
+class TaskFilter(NamedTuple):
+    workflow_id: str = ""
+    job_id: str = ""
+    #: Top-level keys of ``metadata`` and their values as text; all must match.
+    metadata: Mapping[str, str] = {}
+
+
+class TaskPage(NamedTuple):
+    total: int
+    tasks: list[Task]
+
+
+class GroupPage(NamedTuple):
+    total: int
+    records: Records
+
+
+class Store(Protocol):
+    async def load(self) -> Loaded:
+        """Read what is live: groups with a task that has not ended, and such tasks of no group."""
+
+    async def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
+        """Read these tasks and groups, each with its whole group; ids that do not exist are left out."""
+
+    async def commit(self, changes: Changes) -> None:
+        """Write the changes, durably, or none of them."""
+
+    async def task(self, task_id: str) -> Task | None: ...
+
+    async def tasks(self, offset: int, limit: int, only: TaskFilter) -> TaskPage:
+        """Read a page of tasks in the order of their creation."""
+
+    async def group(self, kind: GroupKind, group_id: str) -> Records | None: ...
+
+    async def groups(
+        self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, with_tasks: bool
+    ) -> GroupPage:
+        """Read a page of groups, the newest first; without their tasks only the times are filled in."""
+
+    async def modules(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Read modules by SHA-256 digest; those that do not exist are left out."""
+
+    async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
+        """Read the event log after an id, oldest first; old events are dropped in the end."""
+
+    async def close(self) -> None: ...

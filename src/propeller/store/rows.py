@@ -1,0 +1,145 @@
+"""Records to rows and back: the one place that knows which column holds what."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from propeller.core.effects import Transition
+from propeller.core.groups import group_state
+from propeller.core.model import Group, GroupKind, JobMode, Proplet, Spec, Task
+from propeller.core.states import TaskState
+
+Row = tuple[Any, ...]
+
+TASK_COLUMNS = (
+    "t.seq, t.created_at, t.spec, r.state, r.attempt, r.losses, r.proplet_id, r.placed_at, r.started_at, "
+    "r.finished_at, r.updated_at, r.results, r.error, r.reason"
+)
+GROUP_COLUMNS = "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts"
+PROPLET_COLUMNS = "id, name, is_local, boot, metadata, created_at"
+
+_STATES = tuple(TaskState)
+_encode = msgspec.json.Encoder().encode
+_decode_spec = msgspec.json.Decoder(Spec).decode
+_decode_counts = msgspec.json.Decoder(list[int]).decode
+_decode_any = msgspec.json.Decoder().decode
+_decode_transitions = msgspec.json.Decoder(list[Transition]).decode
+
+
+def _text(value: Any) -> str:
+    return _encode(value).decode()
+
+
+def task_row(task: Task) -> Row:
+    spec = task.spec
+    return (
+        task.seq,
+        spec.id,
+        spec.workflow_id or None,
+        spec.job_id or None,
+        task.created_at,
+        _text(spec),
+    )
+
+
+def spec_row(task: Task) -> Row:
+    return _text(task.spec), task.seq
+
+
+def run_row(task: Task) -> Row:
+    """The row of ``runs``, ``seq`` last, for an insert or an update."""
+    return (
+        int(task.state),
+        task.attempt,
+        task.losses,
+        task.proplet_id,
+        task.placed_at,
+        task.started_at,
+        task.finished_at,
+        task.updated_at,
+        None if task.results is None else _text(task.results),
+        task.error,
+        task.reason,
+        task.seq,
+    )
+
+
+def to_task(row: Row) -> Task:
+    results = row[11]
+    return Task(
+        seq=row[0],
+        created_at=row[1],
+        spec=_decode_spec(row[2]),
+        state=_STATES[row[3]],
+        attempt=row[4],
+        losses=row[5],
+        proplet_id=row[6],
+        placed_at=row[7],
+        started_at=row[8],
+        finished_at=row[9],
+        updated_at=row[10],
+        results=None if results is None else _decode_any(results),
+        error=row[12],
+        reason=row[13],
+    )
+
+
+def group_row(group: Group) -> Row:
+    return (
+        group.seq,
+        group.id,
+        str(group.kind),
+        group.name,
+        None if group.mode is None else str(group.mode),
+        int(group_state(group.counts)),
+        sum(group.counts[:3]),
+        _text(group.counts),
+        group.created_at,
+    )
+
+
+def to_group(row: Row) -> Group:
+    return Group(
+        id=row[0],
+        kind=GroupKind(row[1]),
+        seq=row[2],
+        created_at=row[3],
+        name=row[4],
+        mode=None if row[5] is None else JobMode(row[5]),
+        counts=_decode_counts(row[6]),
+    )
+
+
+def proplet_row(proplet: Proplet) -> Row:
+    return (
+        proplet.id,
+        proplet.name,
+        int(proplet.is_local),
+        proplet.boot,
+        _text(proplet.metadata),
+        proplet.created_at,
+    )
+
+
+def to_proplet(row: Row) -> Proplet:
+    return Proplet(
+        id=row[0],
+        name=row[1],
+        is_local=bool(row[2]),
+        boot=row[3],
+        metadata=_decode_any(row[4]),
+        created_at=row[5],
+    )
+
+
+def event_row(first_id: int, transitions: list[Transition]) -> Row:
+    return first_id + len(transitions) - 1, first_id, _text(transitions)
+
+
+def to_events(rows: Iterable[Row]) -> list[tuple[int, Transition]]:
+    return [
+        (first_id + number, transition)
+        for first_id, transitions in rows
+        for number, transition in enumerate(_decode_transitions(transitions))
+    ]

@@ -1,0 +1,416 @@
+"""The default store: one SQLite database in the data directory.
+
+One thread of its own writes, one transaction a commit; two threads read, each on a connection of its own.
+In WAL mode neither waits for the other. Figures behind the settings: the log is moved into the database
+(a check-point) by a reading thread, never inside a commit, and only when it has grown large.
+"""
+
+import asyncio
+import fcntl
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from propeller.core.effects import Changes, Transition
+from propeller.core.model import Group, GroupKind, Task
+from propeller.core.states import TaskState
+from propeller.errors import StoreUnusable
+from propeller.store import rows
+from propeller.store.port import GroupPage, Loaded, Records, TaskFilter, TaskPage
+
+T = TypeVar("T")
+Durability = Literal["full", "normal"]
+
+#: How many commits the event log keeps.
+EVENT_ROWS_KEPT = 100_000
+_PRUNE_EVERY = 1_000
+_CHECKPOINT_PAGES = 20_000
+_IDS_PER_QUERY = 500
+_READERS = 2
+
+
+class SqliteStore:
+    """See ``port.Store`` for what each method promises.
+
+    With ``durability="full"`` a commit survives a power cut; with ``"normal"`` it survives the end of the
+    program, and a power cut may take the last commits but never damages the data.
+    """
+
+    def __init__(self, directory: Path, *, durability: Durability = "full") -> None:
+        """Open or create the data in ``directory``; raise ``StoreUnusable`` with the way out if it can't."""
+        self._path = directory / "propeller.db"
+        self._lock = _lock_directory(directory)
+        try:
+            with _explained(self._path):
+                self._writer = self._connect()
+                self._writer.execute(f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
+                self._writer.execute("PRAGMA wal_autocheckpoint=0")
+                _migrate(self._writer)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._commits = 0
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
+        self._thread.start()
+        self._local = threading.local()
+        self._reading: list[sqlite3.Connection] = []
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA cache_size=-64000")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        return connection
+
+    # -- threads -------------------------------------------------------------------------------------------
+
+    def _write_loop(self) -> None:
+        while (job := self._queue.get()) is not None:
+            job()
+
+    async def commit(self, changes: Changes) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def job() -> None:
+            try:
+                with _explained(self._path):
+                    self._write(changes)
+            except BaseException as error:  # whatever it was, the caller must hear of it
+                loop.call_soon_threadsafe(_fail, done, error)
+            else:
+                loop.call_soon_threadsafe(_succeed, done)
+
+        self._queue.put(job)
+        await done
+        self._commits += 1
+        if self._commits % _PRUNE_EVERY == 0:
+            self._readers.submit(self._checkpoint_if_large)
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        def job() -> T:
+            with _explained(self._path):
+                connection = getattr(self._local, "connection", None)
+                if connection is None:
+                    connection = self._local.connection = self._connect()
+                    self._reading.append(connection)
+                return query(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, job)
+
+    def _checkpoint_if_large(self) -> None:
+        wal = self._path.with_name(self._path.name + "-wal")
+        if wal.exists() and wal.stat().st_size > _CHECKPOINT_PAGES * 4096:
+            connection = self._connect()
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            connection.close()
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+        self._readers.shutdown(wait=True)
+        for connection in self._reading:
+            connection.close()
+        self._writer.close()
+        self._lock.close()
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    def _write(self, changes: Changes) -> None:
+        many = self._writer.executemany
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            self._write_tasks(changes)
+            if changes.modules:
+                many(
+                    "INSERT INTO modules VALUES (?, ?) ON CONFLICT DO NOTHING",
+                    ((module.digest, data) for module, data in changes.modules.items()),
+                )
+            if changes.groups:
+                many(
+                    "INSERT OR REPLACE INTO groups VALUES (?,?,?,?,?,?,?,?,?)",
+                    map(rows.group_row, changes.groups),
+                )
+            many("DELETE FROM groups WHERE seq = ?", ((group.seq,) for group in changes.deleted_groups))
+            if changes.proplets:
+                many(
+                    "INSERT OR REPLACE INTO proplets VALUES (?,?,?,?,?,?)",
+                    map(rows.proplet_row, changes.proplets),
+                )
+            many("DELETE FROM proplets WHERE id = ?", ((proplet.id,) for proplet in changes.deleted_proplets))
+            if changes.transitions:
+                row = rows.event_row(changes.first_event_id, changes.transitions)
+                self._writer.execute("INSERT INTO events VALUES (?, ?, ?)", row)
+            if self._commits % _PRUNE_EVERY == _PRUNE_EVERY - 1:
+                self._writer.execute(
+                    "DELETE FROM events WHERE last_id < "
+                    "(SELECT last_id FROM events ORDER BY last_id DESC LIMIT 1 OFFSET ?)",
+                    (EVENT_ROWS_KEPT,),
+                )
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+
+    def _write_tasks(self, changes: Changes) -> None:
+        many = self._writer.executemany
+        if changes.created:
+            many("INSERT INTO tasks VALUES (?,?,?,?,?,?)", map(rows.task_row, changes.created))
+            many(
+                "INSERT INTO runs (state, attempt, losses, proplet_id, placed_at, started_at, finished_at, "
+                "updated_at, results, error, reason, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+                map(rows.run_row, changes.created),
+            )
+        if changes.updated:
+            many(
+                "UPDATE runs SET state=?, attempt=?, losses=?, proplet_id=?, placed_at=?, started_at=?, "
+                "finished_at=?, updated_at=?, results=?, error=?, reason=? WHERE seq=?",
+                map(rows.run_row, changes.updated),
+            )
+        if changes.respecified:
+            many("UPDATE tasks SET spec=? WHERE seq=?", map(rows.spec_row, changes.respecified))
+        if changes.deleted:
+            gone = [(task.seq,) for task in changes.deleted]
+            many("DELETE FROM tasks WHERE seq=?", gone)
+            many("DELETE FROM runs WHERE seq=?", gone)
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    async def load(self) -> Loaded:
+        return await self._read(_load)
+
+    async def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
+        return await self._read(lambda db: _find(db, task_ids, group_ids))
+
+    async def task(self, task_id: str) -> Task | None:
+        found = await self._read(lambda db: _tasks(db, "WHERE t.id = ?", (task_id,)))
+        return found[0] if found else None
+
+    async def tasks(self, offset: int, limit: int, only: TaskFilter) -> TaskPage:
+        where, values = _conditions(only)
+
+        def query(db: sqlite3.Connection) -> TaskPage:
+            total = db.execute(f"SELECT COUNT(*) FROM tasks t {where}", values).fetchone()[0]  # noqa: S608
+            page = f"{where} ORDER BY t.seq LIMIT ? OFFSET ?"
+            return TaskPage(total, _tasks(db, page, (*values, limit, offset)))
+
+        return await self._read(query)
+
+    async def group(self, kind: GroupKind, group_id: str) -> Records | None:
+        records = await self._read(lambda db: _find(db, (), (group_id,)))
+        return records if records.groups and records.groups[0].kind is kind else None
+
+    async def groups(
+        self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, with_tasks: bool
+    ) -> GroupPage:
+        where, values = "WHERE g.kind = ?", [str(kind)]
+        if state is not None:
+            where += f" AND g.state = {int(state)}"
+
+        def query(db: sqlite3.Connection) -> GroupPage:
+            total = db.execute(f"SELECT COUNT(*) FROM groups g {where}", values).fetchone()[0]  # noqa: S608
+            page = f"{where} ORDER BY g.created_at DESC, g.id LIMIT {limit} OFFSET {offset}"
+            groups = _groups(db, page, values)
+            tasks = _tasks_of_groups(db, [group.id for group in groups]) if with_tasks else []
+            if not with_tasks:
+                _fill_in_times(db, groups)
+            return GroupPage(total, Records(groups, tasks))
+
+        return await self._read(query)
+
+    async def modules(self, digests: Iterable[str]) -> dict[str, bytes]:
+        wanted = list(digests)
+
+        def query(db: sqlite3.Connection) -> dict[str, bytes]:
+            sql = "SELECT digest, bytes FROM modules WHERE digest"
+            return {
+                row[0]: row[1]
+                for part in _parts(wanted)
+                for row in db.execute(f"{sql} IN ({part[0]})", part[1])
+            }
+
+        return await self._read(query)
+
+    async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
+        def query(db: sqlite3.Connection) -> list[tuple[int, Transition]]:
+            sql = "SELECT first_id, transitions FROM events WHERE last_id > ? ORDER BY last_id"
+            found: list[tuple[int, Transition]] = []
+            for row in db.execute(sql, (after,)):
+                found += [event for event in rows.to_events([row]) if event[0] > after]
+                if len(found) >= limit:
+                    break
+            return found[:limit]
+
+        return await self._read(query)
+
+
+def _load(db: sqlite3.Connection) -> Loaded:
+    def largest(column: str, table: str) -> int:
+        return int(db.execute(f"SELECT COALESCE(MAX({column}), 0) FROM {table}").fetchone()[0])  # noqa: S608
+
+    groups = _groups(db, "WHERE g.live > 0 ORDER BY g.seq", ())
+    tasks = _tasks(db, "WHERE r.state < 3 AND t.workflow_id IS NULL AND t.job_id IS NULL ORDER BY t.seq", ())
+    tasks += _tasks_of_groups(db, [group.id for group in groups])
+    proplets = [
+        rows.to_proplet(row)
+        for row in db.execute(f"SELECT {rows.PROPLET_COLUMNS} FROM proplets ORDER BY created_at, id")  # noqa: S608
+    ]
+    return Loaded(
+        live=Records(groups, tasks),
+        proplets=proplets,
+        last_task_seq=largest("seq", "tasks"),
+        last_group_seq=largest("seq", "groups"),
+        last_event_id=largest("last_id", "events"),
+    )
+
+
+def _find(db: sqlite3.Connection, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
+    named: list[Task] = []
+    for marks, values in _parts(task_ids):
+        named += _tasks(db, f"WHERE t.id IN ({marks})", values)
+    wanted = dict.fromkeys([*group_ids, *(task.spec.group_id for task in named)])
+    groups: list[Group] = []
+    for marks, values in _parts([group_id for group_id in wanted if group_id]):
+        groups += _groups(db, f"WHERE g.id IN ({marks})", values)
+    single = [task for task in named if not task.spec.group_id]
+    return Records(groups, single + _tasks_of_groups(db, [group.id for group in groups]))
+
+
+def _tasks(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Task]:
+    sql = f"SELECT {rows.TASK_COLUMNS} FROM tasks t JOIN runs r ON r.seq = t.seq {rest}"  # noqa: S608
+    return [rows.to_task(row) for row in db.execute(sql, values)]
+
+
+def _groups(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Group]:
+    sql = f"SELECT {rows.GROUP_COLUMNS} FROM groups g {rest}"  # noqa: S608
+    return [rows.to_group(row) for row in db.execute(sql, values)]
+
+
+def _tasks_of_groups(db: sqlite3.Connection, group_ids: Sequence[str]) -> list[Task]:
+    found: list[Task] = []
+    for group_id in group_ids:
+        found += _tasks(db, "WHERE t.workflow_id = ? ORDER BY t.seq", (group_id,))
+        found += _tasks(db, "WHERE t.job_id = ? ORDER BY t.seq", (group_id,))
+    return found
+
+
+def _fill_in_times(db: sqlite3.Connection, groups: Iterable[Group]) -> None:
+    sql = (
+        "SELECT COALESCE(MIN(NULLIF(r.started_at, 0)), 0), MAX(r.finished_at) "
+        "FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.{}_id = ?"
+    )
+    for group in groups:
+        row = db.execute(sql.format(group.kind), (group.id,)).fetchone()
+        group.started_at, group.finished_at = row[0], row[1] or 0
+
+
+def _conditions(only: TaskFilter) -> tuple[str, list[Any]]:
+    parts: list[str] = []
+    values: list[Any] = []
+    if only.workflow_id:
+        parts.append("t.workflow_id = ?")
+        values.append(only.workflow_id)
+    if only.job_id:
+        parts.append("t.job_id = ?")
+        values.append(only.job_id)
+    for key, value in only.metadata.items():
+        parts.append(
+            "EXISTS (SELECT 1 FROM json_each(t.spec, '$.metadata') m WHERE m.key = ? AND ? = "
+            "CASE m.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'null' THEN 'null' "
+            "ELSE CAST(m.value AS TEXT) END)"
+        )
+        values += [key, value]
+    return ("WHERE " + " AND ".join(parts) if parts else ""), values
+
+
+def _parts(values: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Split values into such numbers as one query takes, each with its question marks."""
+    for start in range(0, len(values), _IDS_PER_QUERY):
+        part = values[start : start + _IDS_PER_QUERY]
+        yield ",".join("?" * len(part)), part
+
+
+# -- opening ---------------------------------------------------------------------------------------------
+
+
+def _lock_directory(directory: Path) -> Any:
+    """Make the directory if need be and hold it for this process alone; the lock ends with the process."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (directory / "lock").open("a+")
+    except OSError as error:
+        raise StoreUnusable(
+            f"data directory {directory} can't be used: {error.strerror}; "
+            "choose another with --data-dir, or give this user the right to write there"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        pid = lock.read().strip() or "unknown"
+        lock.close()
+        raise StoreUnusable(
+            f"data directory {directory} is in use by another manager (process {pid}); "
+            "stop that one, or choose another directory with --data-dir"
+        ) from error
+    try:
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+    except OSError as error:
+        lock.close()
+        raise StoreUnusable(f"data directory {directory} can't be written: {error.strerror}") from error
+    return lock
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Bring the schema to this program's version, one transaction a step."""
+    folder = resources.files("propeller.store") / "migrations"
+    steps = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(steps):
+        raise StoreUnusable(
+            f"the data was written by a newer version of Propeller (schema {version}, this one knows "
+            f"{len(steps)}); use that version, or another --data-dir"
+        )
+    for number, step in enumerate(steps[version:], start=version + 1):
+        db.executescript(f"BEGIN;\n{step.read_text()}\nPRAGMA user_version={number};\nCOMMIT;")
+
+
+class _explained:  # noqa: N801  used as a phrase: with _explained(path)
+    """Turn SQLite's errors into ``StoreUnusable`` with the file and a way out."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise StoreUnusable(
+                f"{self._path} can't be read or written: {error}; check the disk's free space and the "
+                "directory's permissions. Nothing that was answered is lost"
+            ) from error
+
+
+def _succeed(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _fail(future: asyncio.Future[None], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
