@@ -6,7 +6,8 @@ nursery.py  asks the mother for runners, learns how they died    ─┘
 mother.py   a small process that forks runners and buries them
 runner.py   a runner: executes runs one after another            ─┐
 guest.py    one guest, from instantiation to its result text      │ in a runner
-program.py  a compiled module and what it exports                 │
+program.py  a compiled module and what a name means in it         │
+interface.py  what a module imports and exports                   │
 cache.py    compiled code, in memory and on disk                 ─┘
 frames.py   what pool and runner say to each other
 run.py      the values: a run, how it ended, the limits

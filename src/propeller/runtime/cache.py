@@ -1,9 +1,9 @@
 """Compiled code, in memory and on disk.
 
 ``<directory>/modules/<digest>`` holds a module, put there by the pool's owner.
-``<directory>/compiled/<engine>/<digest>`` holds what wasmtime made of it: a magic word, the SHA-256 of the
-rest, the rest. Loading damaged machine code would be unsafe, so the sum is checked each time; what does not
-fit is compiled anew and replaced.
+``<directory>/compiled/<engine>/<digest>`` holds what was made of it: a magic word, the SHA-256 of the rest,
+the module's interface, its machine code. Loading damaged machine code would be unsafe, so the sum is checked
+each time; what does not fit is compiled anew and replaced.
 
 Of several processes only one compiles a module: it holds a lock on the module's own file, so nothing is
 left over when it is killed.
@@ -17,14 +17,17 @@ from collections import OrderedDict
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import wasmtime
 
 from propeller.errors import Invalid
+from propeller.runtime.interface import Interface, interface_of
 from propeller.runtime.program import Program
 from propeller.runtime.run import Limits
 
 _MAGIC = b"PROPCWA1"
 _HEADER_BYTES = len(_MAGIC) + 32
+_SIZE_BYTES = 4
 
 
 def new_engine(limits: Limits) -> wasmtime.Engine:
@@ -66,7 +69,7 @@ class Cache:
         """
         program = self._programs.get(digest)
         if program is None:
-            program = Program(self._linker, self._module(digest))
+            program = Program(self._linker, *self._module(digest))
             self._programs[digest] = program
             if len(self._programs) > self._size:
                 self._programs.popitem(last=False)
@@ -74,13 +77,13 @@ class Cache:
             self._programs.move_to_end(digest)
         return program
 
-    def _module(self, digest: str) -> wasmtime.Module:
+    def _module(self, digest: str) -> tuple[wasmtime.Module, Interface]:
         if len(digest) != 64 or not digest.isalnum():
             raise Invalid(f"{digest[:80]!r} is not a SHA-256 digest")
         entry = self._compiled / digest
-        module = self._deserialized(entry)
-        if module is not None:
-            return module
+        loaded = self._deserialized(entry)
+        if loaded is not None:
+            return loaded
         try:
             with (self._modules / digest).open("rb") as source:
                 fcntl.flock(source, fcntl.LOCK_EX)
@@ -89,7 +92,7 @@ class Cache:
         except OSError as error:
             raise Invalid(f"module {digest} can't be read: {error.strerror}") from error
 
-    def _deserialized(self, entry: Path) -> wasmtime.Module | None:
+    def _deserialized(self, entry: Path) -> tuple[wasmtime.Module, Interface] | None:
         try:
             content = entry.read_bytes()
         except OSError:
@@ -98,11 +101,13 @@ class Cache:
         if content[:_HEADER_BYTES] != _MAGIC + sha256(body).digest():
             return None
         try:
-            return wasmtime.Module.deserialize(self.engine, content[_HEADER_BYTES:])
-        except wasmtime.WasmtimeError:
+            end = _SIZE_BYTES + int.from_bytes(body[:_SIZE_BYTES])
+            interface = msgspec.msgpack.decode(body[_SIZE_BYTES:end], type=Interface)
+            return wasmtime.Module.deserialize(self.engine, bytes(body[end:])), interface
+        except (wasmtime.WasmtimeError, msgspec.MsgspecError):
             return None  # made for another processor or with other settings
 
-    def _compile(self, digest: str, wasm: bytes, entry: Path) -> wasmtime.Module:
+    def _compile(self, digest: str, wasm: bytes, entry: Path) -> tuple[wasmtime.Module, Interface]:
         found = sha256(wasm).hexdigest()
         if found != digest:
             raise Invalid(f"module {digest} is damaged on this proplet: its bytes have the digest {found}")
@@ -117,11 +122,13 @@ class Cache:
         except wasmtime.WasmtimeError as error:
             raise Invalid(f"module {digest} can't be compiled: {str(error)[:2000].strip()}") from error
         self.compilations += 1
-        body = module.serialize()
+        interface = interface_of(wasm)
+        head = msgspec.msgpack.encode(interface)
+        body = len(head).to_bytes(_SIZE_BYTES) + head + module.serialize()
         # Without the file the next process compiles again; that is no reason for a task to fail.
         with contextlib.suppress(OSError):
             _replace(entry, _MAGIC + sha256(body).digest() + body)
-        return module
+        return module, interface
 
 
 def _replace(path: Path, content: bytes) -> None:

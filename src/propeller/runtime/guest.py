@@ -142,7 +142,7 @@ def _call(
         if program.wants_wasi:
             store.set_wasi(_wasi(run, tail))
         exports = program.ready.instantiate(store).exports(store)
-        if "_initialize" in program.functions and name != "_initialize":
+        if name != "_initialize" and program.is_plain("_initialize"):
             _function(exports, "_initialize")(store)
         value = _function(exports, name)(store, *arguments)
     except wasmtime.ExitTrap as exit_:

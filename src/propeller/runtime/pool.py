@@ -243,7 +243,7 @@ class Pool:
             self._nursery.kill(seat.place)
             self.on_disconnected(seat)
 
-    def on_ready(self, seat: Seat) -> None:  # noqa: ARG002 - part of the protocol
+    def on_ready(self, seat: Seat) -> None:
         self._failed_starts = 0
         self._is_up.set()
         self._feed()

@@ -1,25 +1,13 @@
-"""A compiled module, and what can be called in it: read once, because asking wasmtime for types is slow."""
-
-from typing import NamedTuple
+"""A module that is compiled and linked, and what a task's name means in it."""
 
 import wasmtime
 
 from propeller.errors import Invalid
+from propeller.runtime.interface import Interface, Signature
 from propeller.runtime.values import shown
 
 _WASI = "wasi_snapshot_preview1"
 _LISTED_MAX = 20
-
-
-class Signature(NamedTuple):
-    """Types of a function, by their names in the text format."""
-
-    params: tuple[str, ...]
-    results: tuple[str, ...]
-
-    def of(self, name: str) -> str:
-        results = f" -> {', '.join(self.results)}" if self.results else ""
-        return f"{name}({', '.join(self.params)}){results}"
 
 
 class Program:
@@ -30,19 +18,12 @@ class Program:
 
     """
 
-    def __init__(self, linker: wasmtime.Linker, module: wasmtime.Module) -> None:
-        self.functions: dict[str, Signature] = {}
-        #: Exports that are no functions: name → ``memory``, ``global``, ``table``.
-        self.others: dict[str, str] = {}
-        for export in module.exports:
-            if isinstance(export.type, wasmtime.FuncType):
-                self.functions[export.name] = _signature(export.type)
-            else:
-                self.others[export.name] = type(export.type).__name__.removesuffix("Type").lower()
-        imports = module.imports
+    def __init__(self, linker: wasmtime.Linker, module: wasmtime.Module, interface: Interface) -> None:
+        self.functions = interface.functions
+        self.others = interface.others
         #: It imports from WASI, so its store must carry a WASI context.
-        self.wants_wasi = any(item.module == _WASI for item in imports)
-        foreign = [f"{item.module}.{item.name or ''}" for item in imports if item.module != _WASI]
+        self.wants_wasi = any(module == _WASI for module, _ in interface.imports)
+        foreign = [f"{module}.{field}" for module, field in interface.imports if module != _WASI]
         if foreign:
             raise Invalid(
                 f"the module imports {_listed(foreign)}, which this proplet does not offer (only {_WASI})"
@@ -78,11 +59,11 @@ class Program:
 
     def is_command(self, name: str) -> bool:
         """Whether this function is a WASI command's entry, whose result is what it prints."""
-        return name == "_start" and self.functions[name] == Signature((), ())
+        return name == "_start" and self.is_plain(name)
 
-
-def _signature(type_: wasmtime.FuncType) -> Signature:
-    return Signature(tuple(str(t) for t in type_.params), tuple(str(t) for t in type_.results))
+    def is_plain(self, name: str) -> bool:
+        """Whether this function is there, and takes and gives nothing."""
+        return self.functions.get(name) == Signature((), ())
 
 
 def _listed(names: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Protocol
+from typing import Protocol, cast
 
 from propeller.runtime.frames import (
     Frames,
@@ -116,8 +116,8 @@ class Seat(asyncio.Protocol):
             self._transport.write(framed(message))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not to be asserted: uvloop's transports do not inherit from asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         for body in self._frames.feed(data):
@@ -131,6 +131,6 @@ class Seat(asyncio.Protocol):
                 self.is_taking_back = False
                 self._owner.on_returned(self, message.keys)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         self.is_disconnected = True
         self._owner.on_disconnected(self)

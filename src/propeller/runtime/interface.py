@@ -1,0 +1,166 @@
+"""What a module imports and exports, read from its bytes.
+
+Wasmtime's Python package could tell too, but its C interface ends the process (``abort``) when it meets a
+type that it has no name for, such as v128 or a reference to a struct, even if nobody calls that function.
+
+Only modules that wasmtime has validated are read here, so their form is not checked again.
+
+Source: WebAssembly core specification 3.0, section 5 (binary format).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+_TYPE, _IMPORT, _FUNCTION, _EXPORT = 1, 2, 3, 7
+_KINDS = ("function", "table", "memory", "global", "tag")
+_TYPES = {
+    0x7F: "i32",
+    0x7E: "i64",
+    0x7D: "f32",
+    0x7C: "f64",
+    0x7B: "v128",
+    0x70: "funcref",
+    0x6F: "externref",
+    0x6E: "anyref",
+    0x69: "exnref",
+}
+_REF, _REF_NULL = 0x64, 0x63
+_REC, _SUB, _SUB_FINAL, _FUNC, _STRUCT, _ARRAY = 0x4E, 0x50, 0x4F, 0x60, 0x5F, 0x5E
+
+
+_T = TypeVar("_T")
+
+
+class Signature(NamedTuple):
+    """Types of a function, by their names in the text format."""
+
+    params: tuple[str, ...]
+    results: tuple[str, ...]
+
+    def of(self, name: str) -> str:
+        results = f" -> {', '.join(self.results)}" if self.results else ""
+        return f"{name}({', '.join(self.params)}){results}"
+
+
+class Interface(msgspec.Struct, frozen=True):
+    #: Exported functions, in the module's order.
+    functions: dict[str, Signature]
+    #: Exports that are no functions: name → ``memory``, ``global``, ``table`` or ``tag``.
+    others: dict[str, str]
+    #: Module and field of each import.
+    imports: list[tuple[str, str]]
+
+
+def interface_of(wasm: bytes) -> Interface:
+    """Read the interface of a valid core module."""
+    types: list[Signature | None] = []
+    imports: list[tuple[str, str]] = []
+    type_of: list[int] = []
+    functions: dict[str, Signature] = {}
+    others: dict[str, str] = {}
+    reader = _Reader(wasm, 8)
+    while reader.at < len(wasm):
+        section, size = reader.byte(), reader.number()
+        end = reader.at + size
+        if section == _TYPE:
+            for group in reader.several(reader.types):
+                types += group
+        elif section == _IMPORT:
+            for module, field, index in reader.several(reader.imported):
+                imports.append((module, field))
+                if index is not None:
+                    type_of.append(index)
+        elif section == _FUNCTION:
+            type_of += reader.several(reader.number)
+        elif section == _EXPORT:
+            for name, kind, index in reader.several(reader.exported):
+                signature = types[type_of[index]] if kind == 0 else None
+                if signature is None:
+                    others[name] = _KINDS[kind]
+                else:
+                    functions[name] = signature
+        reader.at = end
+    return Interface(functions, others, imports)
+
+
+class _Reader:
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data = data
+        self.at = at
+
+    def byte(self) -> int:
+        self.at += 1
+        return self._data[self.at - 1]
+
+    def number(self) -> int:
+        """LEB128, unsigned; a signed one is skipped correctly, only its value is not that."""
+        value = shift = 0
+        while (byte := self.byte()) & 0x80:
+            value |= (byte & 0x7F) << shift
+            shift += 7
+        return value | byte << shift
+
+    def name(self) -> str:
+        size = self.number()
+        self.at += size
+        return self._data[self.at - size : self.at].decode()
+
+    def several(self, read: Callable[[], _T]) -> list[_T]:
+        return [read() for _ in range(self.number())]
+
+    def type(self) -> str:
+        byte = self.byte()
+        if byte in {_REF, _REF_NULL}:
+            heap = self.number()
+            return f"(ref {'null ' if byte == _REF_NULL else ''}{heap})"
+        return _TYPES.get(byte, f"type {byte:#x}")
+
+    def field(self) -> None:
+        self.type()
+        self.byte()  # whether it can be changed
+
+    def types(self) -> list[Signature | None]:
+        """One entry of the type section: one type, or a group; None for each that is not a function's."""
+        form = self.byte()
+        if form == _REC:
+            return [one for group in self.several(self.types) for one in group]
+        if form in {_SUB, _SUB_FINAL}:
+            self.several(self.number)
+            form = self.byte()
+        if form == _FUNC:
+            return [Signature(tuple(self.several(self.type)), tuple(self.several(self.type)))]
+        if form == _STRUCT:
+            self.several(self.field)
+        elif form == _ARRAY:
+            self.field()
+        return [None]
+
+    def imported(self) -> tuple[str, str, int | None]:
+        """One import: module, field, and the index of its type if it is a function."""
+        module, field, kind = self.name(), self.name(), _KINDS[self.byte()]
+        if kind == "function":
+            return module, field, self.number()
+        if kind == "table":
+            self.type()
+            self.limits()
+        elif kind == "memory":
+            self.limits()
+        elif kind == "global":
+            self.field()
+        else:
+            self.byte()
+            self.number()
+        return module, field, None
+
+    def limits(self) -> None:
+        flags = self.byte()
+        self.number()
+        if flags & 1:
+            self.number()
+        if flags & 8:
+            self.number()  # page size
+
+    def exported(self) -> tuple[str, int, int]:
+        return self.name(), self.byte(), self.number()
