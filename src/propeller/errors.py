@@ -6,6 +6,7 @@
     ├── Conflict           it does not fit the present state (409)
     ├── TooLarge           it is larger than the limit (413)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
+    ├── CannotListen       the address is taken or unknown: the program ends (exit code 1)
     └── InvalidTransition  a task was moved against the table of moves: a defect of ours
 
 A message names the field or the thing, what is wrong with it, and what to do.
@@ -34,6 +35,10 @@ class TooLarge(PropellerError):
 
 class StoreUnusable(PropellerError):
     """The data directory can't be used; nothing that was accepted is lost."""
+
+
+class CannotListen(PropellerError):
+    """The manager can't listen on the address it was given."""
 
 
 class InvalidTransition(PropellerError):

@@ -117,7 +117,7 @@ class PropletSeen(msgspec.Struct, frozen=True, kw_only=True):
     is_local: bool = False
 
 
-class PropletLost(msgspec.Struct, frozen=True, kw_only=True):
+class PropletLost(msgspec.Struct, frozen=True):
     """A proplet is known to be gone; ``""`` as the boot means whichever it was."""
 
     proplet_id: str

@@ -3,9 +3,9 @@
 Waiting tasks queue by priority, then age. Proplets with room take turns (round robin). Nothing here
 looks at all tasks: placing one costs the logarithm of the queue, whatever else is in the store.
 
-A proplet has room while it holds fewer tasks than its *window*. The window is the number of guests it
-runs at once, and grows by one with every task that was over within ``QUICK_NS``: tiny tasks are then
-handed over in large batches, while a long one never waits behind another.
+A proplet has room while it holds fewer tasks than its *window*: the number of guests it runs at once and
+as many more as it works off in ``AHEAD_NS``, judged by how long its last task ran. So tiny tasks are handed
+over in large batches, while a long one never waits behind another long one.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 
 from propeller.core.model import Proplet, Task
 
-QUICK_NS = 5_000_000
+AHEAD_NS = 50_000_000
 WINDOW_MAX = 1024
 DEFAULT_PRIORITY = 50
 
@@ -114,14 +114,12 @@ class Placement:
             self.offer_room(proplet.id)
 
     def learn(self, proplet_id: str, run_ns: int) -> None:
-        """Widen or reset a proplet's window by how long its last task ran."""
+        """Set a proplet's window by how long its last task ran; it widens one by one and narrows at once."""
         proplet = self.proplets.get(proplet_id)
         if proplet is None:
             return
-        if run_ns > QUICK_NS:
-            proplet.window = proplet.slots
-        elif proplet.window < WINDOW_MAX:
-            proplet.window += 1
+        ahead = proplet.slots * AHEAD_NS // max(run_ns, 1)
+        proplet.window = min(proplet.window + 1, proplet.slots + ahead, WINDOW_MAX)
 
     def _has_room(self, proplet_id: str) -> bool:
         proplet = self.proplets.get(proplet_id)

@@ -31,6 +31,8 @@ class Manager:
 
     store: Store
     feed: Feed
+    #: The writer at work, from ``start`` on; it ends with ``StoreUnusable`` when a commit fails.
+    running: asyncio.Task[None]
 
     def __init__(self, store: Store, *, policy: Policy, clock: Callable[[], int] = time.time_ns) -> None:
         self.store = store
@@ -40,6 +42,7 @@ class Manager:
         self._now = 0
         self._inbox: list[Input] = []
         self._arrival = asyncio.Event()
+        self._is_stopping = False
         self._failure: BaseException | None = None
 
     async def load(self) -> None:
@@ -77,11 +80,20 @@ class Manager:
         """Return the live records, in the order in which they were first seen."""
         return list(self._cluster.proplets.values())
 
-    async def run(self) -> None:
-        """Take turns until cancelled; raises ``StoreUnusable`` when a commit fails."""
+    def start(self) -> None:
+        """Begin to take turns."""
+        self.running = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Finish what has arrived, then end; a failure of ``running`` was its owner's to notice."""
+        self._is_stopping = True
+        self._arrival.set()
+        await asyncio.wait({self.running})
+
+    async def _run(self) -> None:
         ticks = asyncio.create_task(self._tick())
         try:
-            while True:
+            while self._inbox or not self._is_stopping:
                 await self._arrival.wait()
                 self._arrival.clear()
                 inputs, self._inbox = self._inbox, []

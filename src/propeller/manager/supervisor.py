@@ -1,0 +1,75 @@
+"""Keeps the local proplets running: starts them, starts them anew when they die, stops them in peace."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Sequence
+
+from propeller.manager.hub import LocalFleet
+
+_log = logging.getLogger(__name__)
+
+_BACK_OFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
+_HEALTHY_AFTER_S = 10.0
+#: How long a proplet may take to give back its work.
+_GRACE_S = 5.0
+
+#: From a proplet's id and the number of the inherited socket to the command line of its process.
+CommandLine = Callable[[str, int], Sequence[str]]
+
+
+class Supervisor:
+    """One child process for each proplet id."""
+
+    def __init__(self, fleet: LocalFleet, proplet_ids: Sequence[str], command_line: CommandLine) -> None:
+        self._fleet = fleet
+        self._ids = proplet_ids
+        self._command_line = command_line
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._watching: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        for proplet_id in self._ids:
+            await self._spawn(proplet_id)
+            self._watching.append(asyncio.create_task(self._watch(proplet_id)))
+
+    async def stop(self) -> None:
+        """Ask all to give back their work and end; kill those that do not in time."""
+        for watching in self._watching:
+            watching.cancel()
+        running = [process for process in self._processes.values() if process.returncode is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        ending = [asyncio.create_task(process.wait()) for process in running]
+        if ending:
+            await asyncio.wait(ending, timeout=_GRACE_S)
+        for process in running:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    async def _spawn(self, proplet_id: str) -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            self._processes[proplet_id] = await asyncio.create_subprocess_exec(
+                *self._command_line(proplet_id, theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        await self._fleet.attach(ours)
+
+    async def _watch(self, proplet_id: str) -> None:
+        """Start the process anew whenever it ends, more slowly when it keeps ending."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            began = loop.time()
+            code = await self._processes[proplet_id].wait()
+            failures = 0 if loop.time() - began > _HEALTHY_AFTER_S else failures
+            delay_s = _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
+            failures += 1
+            _log.warning("proplet %s ended with code %s; started anew in %g s", proplet_id, code, delay_s)
+            await asyncio.sleep(delay_s)
+            await self._spawn(proplet_id)
