@@ -58,7 +58,9 @@ class Output:
     def bounded(self) -> Iterator[None]:
         """Let no file of this process grow past the limit; a guest that tries gets an errno."""
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit_bytes + 1, hard))
+        limit = self.limit_bytes + 1
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
         try:
             yield
         finally:

@@ -1,0 +1,120 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from runtime_kit import ADD, LOOP, Here, put
+
+from propeller.errors import Invalid
+from propeller.runtime.cache import Cache
+
+
+def entry_of(directory, digest):
+    (entry,) = directory.glob(f"compiled/*/{digest}")
+    return entry
+
+
+def test_compiled_once(tmp_path):
+    first = Here(tmp_path)
+    digest = put(tmp_path, ADD)
+    first.cache.load(digest)
+    first.cache.load(digest)
+    second = Here(tmp_path)
+    second.cache.load(digest)
+    assert (first.cache.compilations, second.cache.compilations) == (1, 0)
+    assert [path.name for path in entry_of(tmp_path, digest).parent.iterdir()] == [digest]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:0],
+        lambda content: content[:20],
+        lambda content: content[:-1],
+        lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+        lambda content: b"X" + content[1:],
+        lambda content: content[:9] + bytes([content[9] ^ 1]) + content[10:],
+    ],
+)
+def test_damaged_code_is_never_loaded(tmp_path, damage):
+    digest = put(tmp_path, ADD)
+    Here(tmp_path).cache.load(digest)
+    entry = entry_of(tmp_path, digest)
+    good = entry.read_bytes()
+    entry.write_bytes(damage(good))
+    here = Here(tmp_path)
+    assert here.run(ADD, "add", "1", "2").results == "3\n"
+    assert here.cache.compilations == 1
+    assert entry.read_bytes() == good
+
+
+def test_code_of_another_engine_is_replaced(tmp_path):
+    from hashlib import sha256
+
+    digest = put(tmp_path, ADD)
+    Here(tmp_path).cache.load(digest)
+    entry = entry_of(tmp_path, digest)
+    foreign = b"\x7fELF from elsewhere"
+    entry.write_bytes(b"PROPCWA1" + sha256(foreign).digest() + foreign)
+    here = Here(tmp_path)
+    assert here.run(ADD, "add", "1", "2").results == "3\n"
+    assert here.cache.compilations == 1
+
+
+def test_one_of_several_processes_compiles(tmp_path):
+    crowd = "".join(f'(func (export "f{n}") (result i32) (i32.const {n}))' for n in range(3000))
+    digest = put(tmp_path, f"(module {crowd})")
+    script = """
+import sys
+from pathlib import Path
+from propeller.runtime.cache import Cache, new_engine
+from propeller.runtime.run import Limits
+cache = Cache(new_engine(Limits()), Path(sys.argv[1]))
+print("up", flush=True)
+sys.stdin.readline()
+cache.load(sys.argv[2])
+print(cache.compilations)
+"""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path), digest],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "up\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outputs = [process.communicate()[0] for process in processes]
+    assert sorted(outputs) == ["0\n", "0\n", "1\n"]
+
+
+def test_the_least_recently_used_program_is_forgotten(tmp_path):
+    here = Here(tmp_path)
+    cache = Cache(here.engine, tmp_path, size=2)
+    add, loop, empty = put(tmp_path, ADD), put(tmp_path, LOOP), put(tmp_path, "(module)")
+    for digest in (add, loop, add, empty):
+        cache.load(digest)
+    assert list(cache._programs) == [add, empty]
+
+
+def test_without_a_place_for_compiled_code_it_runs_all_the_same(tmp_path):
+    (tmp_path / "compiled").write_text("in the way")
+    assert Here(tmp_path).run(ADD, "add", "1", "2").results == "3\n"
+
+
+def test_modules_that_can_not_be_had(tmp_path):
+    cache = Here(tmp_path).cache
+    missing = "0" * 64
+    with pytest.raises(Invalid, match=f"module {missing} can't be read: No such file"):
+        cache.load(missing)
+    with pytest.raises(Invalid, match="is not a SHA-256 digest"):
+        cache.load("../../etc/passwd")
+    digest = put(tmp_path, ADD)
+    os.truncate(tmp_path / "modules" / digest, 10)
+    with pytest.raises(Invalid, match=f"module {digest} is damaged on this proplet"):
+        cache.load(digest)

@@ -1,0 +1,286 @@
+import re
+
+import pytest
+import wasmtime
+from runtime_kit import ADD, ARGUMENTS, Here, program, put
+
+from propeller.errors import Invalid
+from propeller.runtime.interface import interface_of
+from propeller.runtime.run import Limits, Run
+
+
+@pytest.fixture
+def here(tmp_path):
+    return Here(tmp_path)
+
+
+MANY = """(module (memory (export "mem") 1)
+  (func (export "none"))
+  (func (export "two") (result i32 f64) (i32.const -1) (f64.const 2.5))
+  (func (export "i64") (param i64) (result i64) (local.get 0))
+  (func (export "f32") (param f32) (result f32) (local.get 0))
+  (func (export "vector") (result v128) (v128.const i64x2 0 0))
+  (func (export "ref") (param externref))
+  (func (export "a name with spaces") (result i32) (i32.const 1)))"""
+
+
+@pytest.mark.parametrize(
+    ("export", "inputs", "results"),
+    [
+        ("none", [], ""),
+        ("two", [], "-1\n2.5\n"),
+        ("i64", ["18446744073709551615"], "-1\n"),
+        ("f32", ["0.1"], "0.1\n"),
+        ("f32", ["nan"], "NaN\n"),
+        ("a name with spaces", [], "1\n"),
+    ],
+)
+def test_values_come_back_one_a_line(here, export, inputs, results):
+    ended = here.run(MANY, export, *inputs)
+    assert (ended.results, ended.error) == (results, "")
+
+
+EXOTIC = """(module
+  (type $point (sub (struct (field $x (mut i32)) (field i8))))
+  (rec (type $list (struct (field (ref null $list)))) (type $bytes (array (mut i8))))
+  (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+  (tag $tag (export "tag") (param i32))
+  (global (export "global") v128 (v128.const i64x2 0 0))
+  (table (export "table") 1 (ref null $list))
+  (func (export "struct") (param (ref null $point) anyref exnref) (result (ref func)) unreachable)
+  (func (export "vector") (result v128) (v128.const i64x2 0 0))
+  (func (export "_initialize") (param v128))
+  (func (export "add") (param i32 i64) (result i64) (i64.add (i64.extend_i32_s (local.get 0)) (local.get 1))))"""
+
+
+def test_exotic_types_do_no_harm(here):
+    """Wasmtime's C interface ends the process when it is asked for such types."""
+    assert here.run(EXOTIC, "add", "1", "2").results == "3\n"
+    again = Here(here.directory)
+    assert again.run(EXOTIC, "add", "1", "2").results == "3\n"
+    error = again.run(EXOTIC, "sub").error
+    assert "struct((ref null 0), anyref, exnref) -> (ref 112)" in error
+    assert "vector() -> v128, _initialize(v128), add(i32, i64) -> i64" in error
+    for kind in ("tag", "global", "table"):
+        assert f"as a {kind}" in again.run(EXOTIC, kind).error
+    assert "has the type (ref null 0)" in again.run(EXOTIC, "struct", "1", "2", "3").error
+
+
+def test_all_kinds_of_imports_are_read():
+    wat = """(module (import "a" "memory" (memory 1 2)) (import "a" "table" (table 1 funcref))
+      (import "a" "global" (global (mut v128))) (import "a" "tag" (tag (param i32)))
+      (import "a" "f" (func (param i32))) (func (export "g") (result f64) (f64.const 1)))"""
+    wasm = bytes(wasmtime.wat2wasm(wat))
+    interface = interface_of(wasm)
+    assert [field for _, field in interface.imports] == ["memory", "table", "global", "tag", "f"]
+    assert interface.functions == {"g": ((), ("f64",))}
+
+
+def test_add(here):
+    assert here.run(ADD, "add", "10", "20").results == "30\n"
+
+
+@pytest.mark.parametrize(
+    ("export", "inputs", "error"),
+    [
+        ("i64", [], "i64 takes 1 parameter (i64), but 0 inputs were given"),
+        ("none", ["x"], 'none takes 0 parameters, but 1 input was given: ["x"]'),
+        ("vector", [], "vector() -> v128 has the type v128, which has no text form here"),
+        ("ref", ["1"], "ref(externref) has the type externref, which has no text form here"),
+        ("mem", [], '"mem" is exported, but as a memory, and not as a function'),
+    ],
+)
+def test_wrong_calls_are_explained(here, export, inputs, error):
+    ended = here.run(MANY, export, *inputs)
+    assert ended.error == error
+    assert not ended.stopped
+
+
+def test_wrong_count(here):
+    assert here.run(ADD, "add", "10").error == (
+        'add takes 2 parameters (i32, i32), but 1 input was given: ["10"]'
+    )
+
+
+def test_wrong_type(here):
+    error = here.run(ADD, "add", "10", "x").error
+    assert error.startswith("parameter 2 of add is of type i32")
+    assert error.endswith('but the input given is "x"')
+
+
+def test_wrong_export_lists_what_there_is(here):
+    assert here.run(ADD, "main", "10", "20").error == (
+        'no function "main" is exported; exported are: add(i32, i32) -> i32'
+    )
+    assert here.run("(module)", "main").error == 'no function "main" is exported, nor any other function'
+    crowd = "".join(f'(func (export "f{n}"))' for n in range(50))
+    assert here.run(f"(module {crowd})", "main").error.endswith(", f19() and 30 more")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("unreachable", "unreachable code was reached"),
+        ("(drop (i32.div_s (i32.const 1) (i32.const 0)))", "integer division by zero"),
+        ("(drop (i32.load (i32.const 1000000)))", "memory access out of bounds"),
+        ("(call $f)", "the stack overflowed"),
+        ("(drop (i32.trunc_f32_s (f32.const nan)))", "a float that does not fit"),
+        ("(call_indirect (i32.const 0))", "indirect call of a null function"),
+        ("(call_indirect (i32.const 99))", "table access out of bounds"),
+        (
+            "(call_indirect (param i32) (i32.const 1) (i32.const 1))",
+            "indirect call of a function of another type",
+        ),
+    ],
+)
+def test_traps_are_failures_in_words(here, body, words):
+    wat = f"""(module (memory 1) (table 2 funcref) (elem (i32.const 1) $f) (func $f (export "f") {body}))"""
+    error = here.run(wat, "f").error
+    assert error.startswith(f"f failed: {words}")
+    assert "wasm backtrace" in error
+    assert len(error) < 2000
+    assert here.run(ADD, "add", "1", "2").results == "3\n"
+
+
+def test_memory_limit(tmp_path):
+    here = Here(tmp_path, Limits(memory_bytes=1024 * 1024))
+    grow = '(module (memory 1) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))'
+    assert here.run(grow, "grow", "15").results == "1\n"
+    assert here.run(grow, "grow", "16").results == "-1\n"
+    assert "memory" in here.run('(module (memory 17) (func (export "f")))', "f").error
+    assert "memory" in here.run('(module (memory 1) (memory 1) (func (export "f")))', "f").error
+
+
+def test_other_limits(here):
+    assert "table" in here.run('(module (table 2000000 funcref) (func (export "f")))', "f").error
+    arrays = """(module (type $a (array i8)) (func (export "f")
+      (drop (array.new_default $a (i32.const 1000000000)))))"""
+    assert "memory" in here.run(arrays, "f").error
+    assert "shared memory" in here.run('(module (memory 1 2 shared) (func (export "f")))', "f").error
+
+
+def test_initialize_is_called_first(here):
+    reactor = """(module (global $g (mut i32) (i32.const 0))
+      (func (export "_initialize") (global.set $g (i32.const 7)))
+      (func (export "get") (result i32) (global.get $g)))"""
+    assert here.run(reactor, "get").results == "7\n"
+
+
+def test_a_trap_before_the_function(here):
+    start = '(module (func $s unreachable) (start $s) (func (export "f")))'
+    assert here.run(start, "f").error.startswith("f failed: unreachable code")
+
+
+def test_a_program_prints(here):
+    wat = program("(drop (call $write (i32.const 1) (i32.const 1024) (i32.const 6)))", data="hello\\n")
+    assert here.run(wat, "_start").results == "hello\n"
+    assert here.run(wat, "any name").results == "hello\n"  # nothing else can be meant
+    assert here.run(wat, "any name").results == "hello\n"
+
+
+def test_a_program_with_other_functions_does_not_run_by_mistake(here):
+    wat = program("", more='(func (export "main"))')
+    assert here.run(wat, "mian").error == 'no function "mian" is exported; exported are: main(), _start()'
+    assert not here.run(wat, "_start").error
+
+
+def test_output_that_is_no_text(here):
+    wat = program("(drop (call $write (i32.const 1) (i32.const 1024) (i32.const 3)))", data="a\\ffb")
+    assert here.run(wat, "_start").results == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_arguments_and_environment(here):
+    ended = here.run(ARGUMENTS, "report", "in 1", "zwölf", cli_args=["--flag"], env={"A": "1", "B": "ü="})
+    assert ended.results == "report\0--flag\0in 1\0zwölf\0A=1\0B=ü=\0"
+    assert here.run(ARGUMENTS, "_start").results == "_start\0"
+
+
+def test_nul_in_an_argument(here):
+    assert "NUL" in here.run(ARGUMENTS, "x", "a\0b").error
+    assert "NUL" in here.run(ARGUMENTS, "x", env={"A": "a\0b"}).error
+
+
+def test_exit_codes(here):
+    said = "(drop (call $write (i32.const 2) (i32.const 1024) (i32.const 5)))"
+    assert here.run(program(said + "(call $exit (i32.const 0))", data="oh no"), "_start").error == ""
+    assert here.run(program(said + "(call $exit (i32.const 3))", data="oh no"), "_start").error == (
+        "the program exited with code 3; standard error: oh no"
+    )
+    trapped = here.run(program(said + "unreachable", data="oh no"), "_start").error
+    assert re.match(r"(?s)the program failed: unreachable.*; standard error: oh no$", trapped)
+
+
+def test_output_before_proc_exit_0_is_the_result(here):
+    body = "(drop (call $write (i32.const 1) (i32.const 1024) (i32.const 4))) (call $exit (i32.const 0))"
+    assert here.run(program(body, data="done"), "_start").results == "done"
+
+
+def test_only_the_end_of_standard_error_is_kept(here):
+    body = """(local $n i32) (loop $l
+        (drop (call $write (i32.const 2) (i32.const 65536) (i32.const 65536)))
+        (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 50))))
+      (drop (call $write (i32.const 2) (i32.const 1024) (i32.const 3)))
+      (call $exit (i32.const 1))"""
+    error = here.run(program(body, data="end"), "_start").error
+    assert error.endswith("end")
+    assert len(error) < 5000
+
+
+@pytest.mark.parametrize(("length", "is_over"), [(65536, False), (65537, True)])
+def test_output_limit(tmp_path, length, is_over):
+    here = Here(tmp_path, Limits(output_bytes=65536))
+    wat = program(f"(drop (call $write (i32.const 1) (i32.const 65536) (i32.const {length})))")
+    ended = here.run(wat, "_start")
+    if is_over:
+        assert ended.error == "the program wrote more than the limit of 65536 bytes to standard output"
+    else:
+        assert (len(ended.results), ended.error) == (65536, "")
+    assert here.run(ADD, "add", "1", "1").results == "2\n"
+
+
+def test_a_function_does_not_print_on_our_output(here, capfd):
+    more = """(func (export "f") (result i32) (drop (call $write (i32.const 2) (i32.const 1024) (i32.const 2)))
+      (call $write (i32.const 1) (i32.const 1024) (i32.const 2)))"""
+    assert here.run(program("", data="no", more=more), "f").results == "0\n"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_function_that_exits(here):
+    more = """(func (export "f") (param i32) (call $exit (local.get 0)))"""
+    assert here.run(program("", more=more), "f", "0").error == ""
+    assert here.run(program("", more=more), "f", "2").error == "f exited with code 2"
+
+
+def test_missing_imports_are_named(here):
+    wat = '(module (import "env" "magic" (func)) (func (export "f")))'
+    with pytest.raises(Invalid, match=r"imports env\.magic, which this proplet does not offer"):
+        here.run(wat, "f")
+    wat = '(module (import "wasi_snapshot_preview1" "magic" (func)) (func (export "f")))'
+    with pytest.raises(Invalid, match=r"wasi_snapshot_preview1.*magic"):
+        here.run(wat, "f")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is not WebAssembly: it begins with nothing"),
+        (b"\x7fELF", "is not WebAssembly: it begins with 7f 45 4c 46"),
+        (b"(module)", "is not WebAssembly"),
+        (b"\0asm\x0d\0\x01\0", "is a component; this proplet runs core modules"),
+        (b"\0asm\x01\0\0\0\xff", "can't be compiled"),
+    ],
+)
+def test_not_a_module(here, content, words):
+    digest = put(here.directory, content)
+    with pytest.raises(Invalid, match=f"module {digest} {words}"):
+        here.cache.load(digest)
+
+
+def test_stopped_before_it_begins(here):
+    from propeller.runtime.guest import execute
+
+    run = Run(5, put(here.directory, ADD), "add", ["1", "2"], [], {})
+    program_ = here.cache.load(run.digest)
+    ended = execute(here.engine, program_, run, here.limits, here.output, is_stopped=lambda: True)
+    assert ended.stopped
+    assert ended.error == "the task was stopped"
