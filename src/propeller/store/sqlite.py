@@ -137,18 +137,18 @@ class SqliteStore:
                     "INSERT INTO modules VALUES (?, ?) ON CONFLICT DO NOTHING",
                     ((module.digest, data) for module, data in changes.modules.items()),
                 )
+            many("DELETE FROM groups WHERE seq = ?", ((group.seq,) for group in changes.deleted_groups))
             if changes.groups:
                 many(
                     "INSERT OR REPLACE INTO groups VALUES (?,?,?,?,?,?,?,?,?)",
                     map(rows.group_row, changes.groups),
                 )
-            many("DELETE FROM groups WHERE seq = ?", ((group.seq,) for group in changes.deleted_groups))
+            many("DELETE FROM proplets WHERE id = ?", ((proplet.id,) for proplet in changes.deleted_proplets))
             if changes.proplets:
                 many(
                     "INSERT OR REPLACE INTO proplets VALUES (?,?,?,?,?,?)",
                     map(rows.proplet_row, changes.proplets),
                 )
-            many("DELETE FROM proplets WHERE id = ?", ((proplet.id,) for proplet in changes.deleted_proplets))
             if changes.transitions:
                 row = rows.event_row(changes.first_event_id, changes.transitions)
                 self._writer.execute("INSERT INTO events VALUES (?, ?, ?)", row)
@@ -166,6 +166,10 @@ class SqliteStore:
 
     def _write_tasks(self, changes: Changes) -> None:
         many = self._writer.executemany
+        if changes.deleted:  # first, for an id may be deleted and created again in one turn
+            gone = [(task.seq,) for task in changes.deleted]
+            many("DELETE FROM tasks WHERE seq=?", gone)
+            many("DELETE FROM runs WHERE seq=?", gone)
         if changes.created:
             many("INSERT INTO tasks VALUES (?,?,?,?,?,?)", map(rows.task_row, changes.created))
             many(
@@ -181,10 +185,6 @@ class SqliteStore:
             )
         if changes.respecified:
             many("UPDATE tasks SET spec=? WHERE seq=?", map(rows.spec_row, changes.respecified))
-        if changes.deleted:
-            gone = [(task.seq,) for task in changes.deleted]
-            many("DELETE FROM tasks WHERE seq=?", gone)
-            many("DELETE FROM runs WHERE seq=?", gone)
 
     # -- reading -------------------------------------------------------------------------------------------
 
