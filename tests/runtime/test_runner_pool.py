@@ -374,16 +374,15 @@ def test_each_run_ends_once_whatever_happens(tmp_path, seed):
             if chance.random() < 0.05:
                 await asyncio.sleep(chance.random() / 50)
             if chance.random() < 0.03:
-                with contextlib.suppress(IndexError):  # none is alive at this moment
+                with contextlib.suppress(IndexError, ProcessLookupError, psutil.NoSuchProcess):  # none lives
                     running.kill()
             if chance.random() < 0.1:
                 running.pool.stop(chance.randrange(200))
         for key in endless:
             running.pool.stop(key)
         await running.ended(*range(200))
-        assert all(
-            running.ends[key].stopped or "died with signal 9" in running.ends[key].error for key in endless
-        )
+        odd = [running.ends[key] for key in endless if not running.ends[key].stopped]
+        assert [end for end in odd if "died with signal 9" not in end.error] == []
         assert all(end.results or end.error for end in running.ends.values())
         await until(lambda: running.pool._ticking is None, "the clock to rest")
         assert not running.pool._stopping

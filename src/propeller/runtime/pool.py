@@ -231,16 +231,13 @@ class Pool:
         opening = self._loop.create_task(self._open(seat, end))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
+        # A task that is cancelled before its first step closes nothing itself.
+        opening.add_done_callback(lambda _: None if seat.is_connected else end.close())
 
     async def _open(self, seat: Seat, end: socket.socket) -> None:
         try:
             await self._loop.create_unix_connection(lambda: seat, sock=end)
-        except asyncio.CancelledError:
-            end.close()
-            raise
         except OSError:
-            end.close()
-            self._nursery.kill(seat.place)
             self.on_disconnected(seat)
 
     def on_ready(self, seat: Seat) -> None:

@@ -75,6 +75,10 @@ class Seat(asyncio.Protocol):
     def is_idle(self) -> bool:
         return not self.entries and self.room > 0
 
+    @property
+    def is_connected(self) -> bool:
+        return self._transport is not None
+
     def hand(self, entries: list[Entry]) -> None:
         now_ns = time.time_ns()
         for entry in entries:
