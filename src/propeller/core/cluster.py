@@ -229,11 +229,11 @@ class Cluster:
 
     def schedule(self, task: Task, now: int) -> None:
         """Queue a task that is wanted and ready, or fail it where it can't be run at all."""
-        task.reason = ""
+        task.reason = self.placement.why_waits(task)
         self.move(task, SCHEDULED, now)
         obstacle = commands.obstacle(task.spec)
         if obstacle:
-            task.error = obstacle
+            task.error, task.reason = obstacle, ""
             self.end(task, FAILED, now)
         else:
             self.placement.wait(task)

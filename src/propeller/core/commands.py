@@ -77,6 +77,8 @@ def obstacle(spec: Spec) -> str:
 
 def _create(cluster: Cluster, command: CreateTasks, now: int) -> list[Task]:
     specs = command.specs
+    if len({spec.id for spec in specs}) < len(specs):
+        raise Invalid("id: two tasks of the request have the same id")
     for taken in command.chosen_ids:
         if taken in cluster.tasks or taken in cluster.groups:
             raise Conflict(f"id: {taken} exists already; choose another or leave it out")

@@ -65,7 +65,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.workflow_id or self.job_id
 
 
-class Task(msgspec.Struct, kw_only=True, weakref=False):
+class Task(msgspec.Struct, kw_only=True, eq=False):
     """One Wasm run that somebody asked for, and how far it is."""
 
     spec: Spec
@@ -115,7 +115,7 @@ class JobMode(StrEnum):
     CONFIGURABLE = "configurable"
 
 
-class Group(msgspec.Struct, kw_only=True):
+class Group(msgspec.Struct, kw_only=True, eq=False):
     """A workflow or a job."""
 
     id: str
@@ -139,7 +139,7 @@ class Group(msgspec.Struct, kw_only=True):
         return sum(self.counts[:3]) > 0
 
 
-class Proplet(msgspec.Struct, kw_only=True):
+class Proplet(msgspec.Struct, kw_only=True, eq=False):
     """A process that runs Wasm. That it is alive is never stored: it has to show it."""
 
     id: str

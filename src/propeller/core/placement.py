@@ -72,6 +72,18 @@ class Placement:
         if task.spec.pin in self._pinned:
             self._pinned[task.spec.pin].leave(task)
 
+    def why_waits(self, task: Task) -> str:
+        """Say what a task waits for, where that is more than its turn."""
+        pin = task.spec.pin
+        if pin:
+            pinned = self.proplets.get(pin)
+            if pinned is None:
+                return f"waits for proplet {pin}, which has never been seen"
+            return "" if pinned.is_alive else f"waits for proplet {pin}, which is not alive"
+        if not any(proplet.is_alive for proplet in self.proplets.values()):
+            return "waits for a proplet: none is alive"
+        return ""
+
     def offer_room(self, proplet_id: str) -> None:
         """Put a proplet at the end of the turn if it has room."""
         if proplet_id not in self._in_turn and self._has_room(proplet_id):
