@@ -9,14 +9,12 @@ Rules:
   * A runner that the pool kills itself, to stop one run, costs the others in it nothing but time.
   * Nothing ticks in an idle pool.
 
-All methods belong to the event loop's thread. ``on_ended`` is called from there too, with each run's end
-once.
+All belongs to the event loop's thread; ``on_ended`` is called there, with each run's end once.
 """
 
 import asyncio
 import logging
 import socket
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,6 +23,7 @@ from propeller.runtime.nursery import Nursery
 from propeller.runtime.run import Ended, Limits, Run
 from propeller.runtime.seat import Entry, Seat
 
+_LIMITS = Limits()
 _TICK_S = 0.005
 _STUCK_S = 0.02
 #: As many runs behind one another, however quick, are worth a process more.
@@ -49,12 +48,7 @@ class Pool:
     """
 
     def __init__(
-        self,
-        directory: Path,
-        *,
-        size: int,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
-        on_ended: Callable[[list[Ended]], None],
+        self, directory: Path, *, size: int, limits: Limits = _LIMITS, on_ended: Callable[[list[Ended]], None]
     ) -> None:
         assert size > 0
         self._size = size
@@ -90,9 +84,8 @@ class Pool:
     async def close(self) -> None:
         """Kill all runners and forget all runs; ``on_ended`` is not called any more."""
         self._is_closed = True
-        for timer in (self._ticking, self._retrying):
-            if timer is not None:
-                timer.cancel()
+        for timer in filter(None, (self._ticking, self._retrying)):
+            timer.cancel()
         for opening in self._opening:
             opening.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
@@ -104,11 +97,11 @@ class Pool:
         self._seat_of.clear()
 
     def submit(self, runs: list[Run]) -> None:
-        now = self._loop.time()
         for run in runs:
             if run.key in self._waiting or run.key in self._seat_of:
                 raise ValueError(f"key {run.key} belongs to a run that has not ended")
-            self._waiting[run.key] = Entry(run, now)
+        now = self._loop.time()
+        self._waiting.update((run.key, Entry(run, now)) for run in runs)
         self._feed()
 
     def stop(self, key: int) -> None:
@@ -119,7 +112,7 @@ class Pool:
         """
         entry = self._waiting.pop(key, None)
         if entry is not None:
-            self._loop.call_soon(self._tell, [_stopped(entry)])
+            self._loop.call_soon(self._tell, [entry.stopped()])
         elif key in self._seat_of and key not in self._stopping:
             seat = self._seat_of[key]
             self._stopping.add(key)
@@ -130,9 +123,7 @@ class Pool:
         """Forget runs that have waited longer than this in the pool's own queue, and give their keys."""
         limit = self._loop.time() - older_than_s
         keys = [key for key, entry in self._waiting.items() if entry.since < limit]
-        for key in keys:
-            del self._waiting[key]
-        return keys
+        return [key for key in keys if self._waiting.pop(key)]
 
     # Handing over
 
@@ -196,7 +187,7 @@ class Pool:
             del self._seat_of[key]
             if key in self._stopping:
                 self._stopping.remove(key)
-                stopped.append(_stopped(entry))
+                stopped.append(entry.stopped())
             else:
                 self._waiting[key] = entry
                 self._waiting.move_to_end(key, last=False)
@@ -267,12 +258,9 @@ class Pool:
         ended = []
         key = seat.words.key
         if key is not None and key in seat.entries and not seat.is_killed:
-            guilty = seat.entries.pop(key)
+            ended = [seat.entries.pop(key).killed(seat.death, stopped=key in self._stopping)]
             del self._seat_of[key]
-            is_stopped = key in self._stopping
             self._stopping.discard(key)
-            error = f"the process that ran it {seat.death}"
-            ended = [Ended(key, "", error, guilty.handed_ns, time.time_ns(), stopped=is_stopped)]
         ended += self._put_back(seat.entries.values())
         if not seat.is_ready:
             self._on_failed_start(seat.death)
@@ -309,8 +297,3 @@ class Pool:
             self._nursery.kill(seat.place)
         else:
             self._loop.call_later(_STOP_S_MAX, self._insist, seat, key)
-
-
-def _stopped(entry: Entry) -> Ended:
-    finished_ns = time.time_ns() if entry.handed_ns else 0
-    return Ended(entry.run.key, "", "the task was stopped", entry.handed_ns, finished_ns, stopped=True)

@@ -34,6 +34,14 @@ class Entry:
         self.since = since
         self.handed_ns = 0
 
+    def stopped(self) -> Ended:
+        finished_ns = time.time_ns() if self.handed_ns else 0
+        return Ended(self.run.key, "", "the task was stopped", self.handed_ns, finished_ns, stopped=True)
+
+    def killed(self, how: str, *, stopped: bool) -> Ended:
+        error = f"the process that ran it {how}"
+        return Ended(self.run.key, "", error, self.handed_ns, time.time_ns(), stopped=stopped)
+
 
 class Owner(Protocol):
     """Who hears what a runner says."""
