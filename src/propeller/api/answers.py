@@ -1,0 +1,61 @@
+"""Answers: JSON with a line end, and errors as ``{"error": "…"}`` with the status of their kind."""
+
+import logging
+
+import msgspec
+from litestar import Response
+from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse
+
+from propeller.api.context import HttpRequest
+from propeller.api.openapi import ErrorView
+from propeller.errors import Conflict, Invalid, NotFound, PropellerError, StoreUnusable, TooLarge
+from propeller.wire.rest import encode
+
+_log = logging.getLogger(__name__)
+
+STATUSES: dict[type[PropellerError], int] = {
+    Invalid: 400,
+    NotFound: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    StoreUnusable: 503,
+}
+
+
+def answer(body: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> ASGIResponse:
+    return ASGIResponse(
+        body=encode(body) + b"\n", status_code=status, media_type="application/json", headers=headers
+    )
+
+
+def nothing() -> ASGIResponse:
+    return ASGIResponse(status_code=204)
+
+
+def on_refusal(request: HttpRequest, error: PropellerError) -> Response[bytes]:
+    """Answer what was raised on purpose."""
+    status = STATUSES.get(type(error))
+    return on_defect(request, error) if status is None else _error(str(error), status)
+
+
+def on_http_error(request: HttpRequest, error: HTTPException) -> Response[bytes]:
+    """Answer what the framework refuses by itself: unknown routes and methods, mostly."""
+    if error.status_code == 404:
+        return Response(b"404 page not found\n", status_code=404, media_type="text/plain")
+    if error.status_code == 405:
+        return Response(b"", status_code=405, media_type="text/plain", headers=error.headers)
+    if error.status_code >= 500:
+        return on_defect(request, error)
+    return _error(error.detail, error.status_code)
+
+
+def on_defect(request: HttpRequest, error: Exception) -> Response[bytes]:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _error("internal error", 500)
+
+
+def _error(message: str, status: int) -> Response[bytes]:
+    encodable = message.encode(errors="replace").decode()
+    body = encode(ErrorView(encodable)) + b"\n"
+    return Response(body, status_code=status, media_type="application/json")

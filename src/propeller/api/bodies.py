@@ -1,0 +1,109 @@
+"""Request bodies: JSON of a given shape, and uploaded files. Both are read only up to the limit."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import msgspec
+from litestar.exceptions import InternalServerException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from multipart import (  # type: ignore[import-untyped]
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+    parse_options_header,
+)
+
+from propeller.api.context import HttpRequest
+from propeller.errors import Invalid, TooLarge
+
+BODY_BYTES_MAX = 100 * 1024 * 1024
+WASM_MAGIC = b"\x00asm"
+
+T = TypeVar("T")
+
+_AT = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<where>.*)`$", re.DOTALL)
+_WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+_NAMED_TYPE = re.compile(r"`([^`]*)`")
+
+
+async def read_json(request: HttpRequest, shape: type[T]) -> T:
+    """Read a JSON body of the given shape; unknown fields are ignored.
+
+    Raises:
+        Invalid: It is not JSON, or a field has the wrong type; the message names the field.
+        TooLarge: It is larger than the limit.
+
+    """
+    if "application/json" not in request.headers.get("content-type", "").lower():
+        raise Invalid("unsupported content type; send JSON with the header Content-Type: application/json")
+    body = b"".join([chunk async for chunk in _chunks(request)])
+    if not body.strip():
+        raise Invalid("body: it is empty (EOF); send a JSON object")
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as error:
+        raise Invalid(_explain(str(error))) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"body: not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise Invalid("body: it is nested too deeply; flatten it") from error
+
+
+def _explain(message: str) -> str:
+    """Say in the API's words what the decoder says in Python's."""
+    found = _AT.match(message)
+    what, where = (found["what"], found["where"]) if found else (message, "")
+    if "inputs[" in where:
+        return f"{where}: expected string or number"
+    what = _NAMED_TYPE.sub(lambda name: " or ".join(map(_word, name[1].split(" | "))), what)
+    return f"{where or 'body'}: {what[:1].lower()}{what[1:]}"
+
+
+def _word(name: str) -> str:
+    return _WORDS.get(name, name)
+
+
+async def read_upload(request: HttpRequest) -> bytes:
+    """Read the part ``file`` of a multipart form; it must be a Wasm module by name and by content."""
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != "multipart/form-data":
+        raise Invalid(
+            "request Content-Type isn't multipart/form-data; send a form with the module in the part file"
+        )
+    parts: list[tuple[MultipartSegment, bytearray]] = []
+    is_ours = False
+    try:
+        with PushMultipartParser(options.get("boundary", ""), max_segment_count=1000) as parser:
+            async for chunk in _chunks(request):
+                for event in parser.parse(chunk):
+                    if isinstance(event, MultipartSegment):
+                        is_ours = event.name == "file" and not parts
+                        if is_ours:
+                            parts.append((event, bytearray()))
+                    elif event and is_ours:
+                        parts[0][1].extend(event)
+    except MultipartError as error:
+        raise Invalid(f"body: not a valid multipart form: {error}") from error
+    if not parts:
+        raise Invalid("file: http: no such file; send the module as the part named file")
+    segment, data = parts[0]
+    if not (segment.filename or "").endswith(".wasm"):
+        raise Invalid("file: invalid file extension; the name of the uploaded file must end in .wasm")
+    check_module(data, "file")
+    return bytes(data)
+
+
+def check_module(data: bytes | bytearray, where: str) -> None:
+    if data[:4] != WASM_MAGIC:
+        raise Invalid(f"{where}: invalid WASM file: missing magic bytes; send a compiled module")
+
+
+async def _chunks(request: HttpRequest) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except RequestEntityTooLarge as error:
+        raise TooLarge(f"body: http: request body too large; the limit is {BODY_BYTES_MAX} bytes") from error
+    except InternalServerException as error:  # the framework's word for a client that went away
+        raise Invalid("body: the connection was closed before all of it had arrived") from error

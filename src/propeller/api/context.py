@@ -1,0 +1,69 @@
+"""What every handler works with."""
+
+import base64
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from litestar import Request
+
+from propeller.core.model import Module, Task
+from propeller.manager.service import Manager
+from propeller.store.port import Store
+from propeller.wire.rest import INLINE_FILE_BYTES_MAX
+
+HttpRequest = Request[Any, Any, Any]
+
+_FILES_KEPT = 256
+
+
+class Files:
+    """Modules in base64, small ones only; the last used ones are kept."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[str, str] = OrderedDict()
+
+    async def of(self, tasks: Iterable[Task]) -> dict[str, str]:
+        """Return the modules of these tasks by digest, as far as they are shown in answers."""
+        wanted = {
+            task.spec.module.digest
+            for task in tasks
+            if task.spec.module is not None and task.spec.module.size_bytes <= INLINE_FILE_BYTES_MAX
+        }
+        found = {digest: self._kept[digest] for digest in wanted if digest in self._kept}
+        for digest in found:
+            self._kept.move_to_end(digest)
+        missing = wanted - found.keys()
+        if missing:
+            read = {
+                digest: base64.b64encode(data).decode()
+                for digest, data in (await self._store.modules(missing)).items()
+            }
+            found |= read
+            self._keep(read)
+        return found
+
+    def remember(self, modules: Mapping[Module, bytes]) -> None:
+        """Keep modules that have just been stored and are about to be shown."""
+        self._keep(
+            {
+                module.digest: base64.b64encode(data).decode()
+                for module, data in modules.items()
+                if module.size_bytes <= INLINE_FILE_BYTES_MAX
+            }
+        )
+
+    def _keep(self, files: Mapping[str, str]) -> None:
+        self._kept.update(files)
+        while len(self._kept) > _FILES_KEPT:
+            self._kept.popitem(last=False)
+
+
+class Context:
+    """The manager behind the API, and what the API itself keeps."""
+
+    def __init__(self, manager: Manager, *, instance_id: str) -> None:
+        self.manager = manager
+        self.instance_id = instance_id
+        self.files = Files(manager.store)

@@ -1,0 +1,124 @@
+"""``/openapi.json``, and the same as a page to read at ``/docs``; neither needs anything from elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
+h2{margin-top:2.5rem;border-bottom:1px solid #d0d7de}details{border:1px solid #d0d7de;border-radius:6px;
+margin:.5rem 0}summary{padding:.5rem .8rem;cursor:pointer}details>div{padding:0 .8rem .6rem}
+code{font:13px ui-monospace,monospace}.m{display:inline-block;width:4.2rem;font-weight:700}
+.get{color:#0969da}.post{color:#1a7f37}.put{color:#9a6700}.delete{color:#cf222e}
+table{border-collapse:collapse;width:100%}td,th{border-top:1px solid #d8dee4;padding:.3rem .5rem;
+text-align:left;vertical-align:top}.q{color:#59636e}
+@media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}a{color:#58a6ff}
+details,h2,td,th{border-color:#30363d}.q{color:#9198a1}}
+"""
+
+
+def handlers(document: Mapping[str, Any]) -> list[HTTPRouteHandler]:
+    """Make the handlers that show a document."""
+    as_json = msgspec.json.format(msgspec.json.encode(document), indent=1)
+    as_page = page(document).encode()
+
+    @get("/openapi.json")
+    async def get_openapi() -> ASGIApp:
+        return ASGIResponse(body=as_json, media_type="application/json")
+
+    @get("/docs")
+    async def get_docs() -> ASGIApp:
+        return ASGIResponse(body=as_page, media_type="text/html")
+
+    return [get_openapi, get_docs]
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """Render a document of ours as HTML."""
+    title = f"{document['info']['title']} {document['info']['version']}"
+    head = (
+        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>"
+        f"<p>{escape(document['info']['description'])} The same for programs: "
+        "<a href=/openapi.json>openapi.json</a>.</p>"
+    )
+    parts = [head]
+    seen = ""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            (tag,) = operation["tags"]
+            if tag != seen:
+                parts.append(f"<h2>{escape(tag)}</h2>")
+                seen = tag
+            parts.append(_operation(method, path, operation))
+    parts.append("<h2>Shapes</h2>")
+    parts += [_shape(name, schema) for name, schema in document["components"]["schemas"].items()]
+    return "\n".join(parts)
+
+
+def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    rows = [
+        (name["name"], f"in the {name['in']}", _type(name["schema"]), name.get("description", ""))
+        for name in operation["parameters"]
+    ]
+    body = operation.get("requestBody", {}).get("content", {})
+    rows += [("body", escape(kind), _type(given["schema"]), "") for kind, given in body.items()]
+    for status, response in operation["responses"].items():
+        shown = " ".join(
+            f"{escape(kind)} {_type(given['schema']) if given else ''}"
+            for kind, given in response.get("content", {}).items()
+        )
+        rows.append((status, "answer", shown, response["description"]))
+    return (
+        f"<details><summary><span class='m {method}'>{method.upper()}</span> <code>{escape(path)}</code> "
+        f"<span class=q>{escape(operation['summary'])}</span></summary><div>{_table(rows)}</div></details>"
+    )
+
+
+def _shape(name: str, schema: Mapping[str, Any]) -> str:
+    required = schema.get("required", ())
+    rows = [
+        (field, "required" if field in required else "", _type(given), _description(given))
+        for field, given in schema.get("properties", {}).items()
+    ]
+    text = escape(schema.get("description", "").replace("``", ""))
+    return (
+        f"<details id='{escape(name)}'><summary><code>{escape(name)}</code> <span class=q>{text}</span>"
+        f"</summary><div>{_table(rows)}</div></details>"
+    )
+
+
+def _table(rows: Sequence[tuple[str, str, str, str]]) -> str:
+    cells = "".join(
+        f"<tr><td><code>{escape(name)}</code><td class=q>{note}<td>{shown}<td class=q>{escape(text)}"
+        for name, note, shown, text in rows
+    )
+    return f"<table>{cells}</table>"
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """Render a schema in a few words, with links to shapes."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return f"<a href='#{escape(name)}'>{escape(name)}</a>"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_type(part) for part in schema["anyOf"]))
+    if "enum" in schema:
+        return escape(", ".join(map(str, schema["enum"])))
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    words = [str(schema.get("type", "any"))]
+    limits = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "format", "default")
+    words += [f"{word} {schema[word]}" for word in limits if schema.get(word) is not None]
+    return escape(", ".join(words))
+
+
+def _description(schema: Mapping[str, Any]) -> str:
+    found = [schema, *schema.get("anyOf", ())]
+    return next((str(part["description"]) for part in found if "description" in part), "")

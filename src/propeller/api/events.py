@@ -1,0 +1,110 @@
+"""``/events``: every change of state as server-sent events, in order and without gaps."""
+
+import asyncio
+import contextlib
+import logging
+
+from litestar import get
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from propeller.api import queries
+from propeller.api.context import Context, HttpRequest
+from propeller.api.openapi import EventText, doc
+from propeller.core.effects import Transition
+from propeller.manager.feed import Feed
+from propeller.wire.rest import encode, event_view
+
+_log = logging.getLogger(__name__)
+
+#: What is sent at once while a follower catches up.
+_BATCH_BYTES = 64 * 1024
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+@get(
+    "/events",
+    opt=doc(gives=EventText, query=[queries.AFTER, queries.OF_TASK, queries.OF_WORKFLOW, queries.OF_JOB]),
+)
+async def follow_events(request: HttpRequest, context: Context) -> ASGIApp:
+    """Follow what happens to tasks, from now on or from an earlier event on."""
+    last = request.headers.get("last-event-id")
+    after = queries.to_whole(last, "Last-Event-ID") if last else queries.whole(request, queries.AFTER)
+    only = (
+        queries.text(request, queries.OF_TASK),
+        queries.text(request, queries.OF_WORKFLOW),
+        queries.text(request, queries.OF_JOB),
+    )
+    return _Following(context.manager.feed, after, *only)
+
+
+class _Following:
+    """One follower; ends when the client goes or the feed is closed, whichever is first."""
+
+    def __init__(self, feed: Feed, after: int | None, task_id: str, workflow_id: str, job_id: str) -> None:
+        self._feed = feed
+        # Taken down here, not at the first wait, so that nothing falls between headers and events.
+        self._after = feed.last_id if after is None else after
+        self._task_id = task_id
+        self._workflow_id = workflow_id
+        self._job_id = job_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await _write(send, b": following\n\n")
+        sending = asyncio.create_task(self._send_events(send))
+        watching = asyncio.create_task(_client_gone(receive))
+        try:
+            await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, watching):
+                task.cancel()
+            outcomes = await asyncio.gather(sending, watching, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                _log.error("a stream of events broke off", exc_info=outcome)
+        with contextlib.suppress(OSError):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_events(self, send: Send) -> None:
+        """Send each event as soon as it is there; those that are there together go together."""
+        ready: list[bytes] = []
+        size = 0
+        async for item in self._feed.follow(self._after):
+            if item is None:
+                await _write(send, b": still here\n\n")
+                continue
+            event_id, transition = item
+            if self._concerns(transition):
+                ready.append(_event_text(event_id, transition))
+                size += len(ready[-1])
+            if ready and (event_id >= self._feed.last_id or size >= _BATCH_BYTES):
+                await _write(send, b"".join(ready))
+                ready.clear()
+                size = 0
+
+    def _concerns(self, transition: Transition) -> bool:
+        return (
+            self._task_id in ("", transition.task_id)
+            and self._workflow_id in ("", transition.workflow_id)
+            and self._job_id in ("", transition.job_id)
+        )
+
+
+def _event_text(event_id: int, transition: Transition) -> bytes:
+    return b"id: %d\nevent: task\ndata: %s\n\n" % (event_id, encode(event_view(transition)))
+
+
+async def _client_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _write(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+HANDLERS = [follow_events]

@@ -1,0 +1,209 @@
+"""Checks what a request says about tasks, and makes ``Spec`` of it.
+
+Every message names the field, with the index of the task where the request has a list of them.
+"""
+
+import base64
+import binascii
+import os
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any
+
+from propeller.api.bodies import check_module
+from propeller.core.model import Module, Spec
+from propeller.errors import Invalid
+from propeller.wire.rest import ID_CHARS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields, encode
+
+METADATA_BYTES_MAX = 1024 * 1024
+#: SQLite reads JSON of no more than 1000 levels, and the decoder has a limit of its own.
+DEPTH_MAX = 100
+
+_ID = re.compile(rf"[^/\x00-\x1f\x7f-\x9f]{{1,{ID_CHARS_MAX}}}")
+_ENV_KEY = re.compile(r"[^=\x00]+")
+
+
+def new_ids(count: int) -> Iterator[str]:
+    """Make random ids (UUID version 4), with one call for their bytes."""
+    data = os.urandom(16 * count)
+    for start in range(0, len(data), 16):
+        yield str(uuid.UUID(bytes=data[start : start + 16], version=4))
+
+
+class Intake:
+    """Takes in the tasks of one request."""
+
+    def __init__(self) -> None:
+        #: The modules that came with them.
+        self.modules: dict[Module, bytes] = {}
+        self._by_file: dict[str, Module] = {}
+
+    def specs(
+        self, tasks: Sequence[NewTask], where: str = "", *, workflow_id: str = "", job_id: str = ""
+    ) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
+        """Return the tasks' specs in the order given, and the ids among them that the client chose.
+
+        Args:
+            tasks: All tasks of the request.
+            where: What messages call the list.
+            workflow_id: The workflow that all belong to, whatever each of them says.
+            job_id: The job that all belong to, likewise.
+
+        """
+        if len(tasks) > TASKS_MAX:
+            raise Invalid(f"{where}: {len(tasks)} tasks are too many; send at most {TASKS_MAX} in a request")
+        chosen: dict[str, int] = {}
+        fresh = new_ids(sum(not task.id for task in tasks))
+        specs = []
+        for number, task in enumerate(tasks):
+            at = f"{where}[{number}]." if where else ""
+            if task.id:
+                check_id(task.id, f"{at}id")
+                if chosen.setdefault(task.id, number) != number:
+                    raise Invalid(
+                        f"{at}id: {task.id} is the id of {where}[{chosen[task.id]}] too; ids must differ"
+                    )
+            if not task.name:
+                raise Invalid(f"{at}name: missing identity name; name the exported function to run")
+            specs.append(
+                Spec(
+                    id=task.id or next(fresh),
+                    depends_on=_depends_on(task, at),
+                    workflow_id=workflow_id,
+                    job_id=job_id,
+                    **self.fields(task, at),
+                )
+            )
+        return tuple(specs), tuple(chosen)
+
+    def fields(self, given: TaskFields, at: str = "") -> dict[str, Any]:
+        """Check the fields that are given and return them under the names that ``Spec`` has for them."""
+        fields: dict[str, Any] = {}
+        for name in _PLAIN:
+            value = getattr(given, name)
+            if value is not None:
+                fields[name] = value
+        if given.name:
+            if len(given.name) > NAME_CHARS_MAX:
+                raise Invalid(f"{at}name: it is longer than {NAME_CHARS_MAX} characters; shorten it")
+            fields["name"] = given.name
+        if given.file:
+            fields["module"] = self._module(given.file, f"{at}file")
+        if given.cli_args is not None:
+            fields["cli_args"] = tuple(given.cli_args)
+        if given.inputs is not None:
+            fields["inputs"] = tuple("" if value is None else value for value in given.inputs)
+        if given.env is not None:
+            _check_env(given.env, at)
+            fields["env"] = given.env
+        if given.proplet_id is not None:
+            if given.proplet_id:
+                check_id(given.proplet_id, f"{at}proplet_id")
+            fields["pin"] = given.proplet_id
+        _check_words(given, at)
+        if given.priority:
+            if not 0 < given.priority <= 100:
+                raise Invalid(f"{at}priority: priority must be between 0 and 100, got {given.priority}")
+            fields["priority"] = given.priority
+        if given.metadata is not None:
+            _check_metadata(given.metadata, at)
+        if given.monitoring_profile is not None:
+            _check_depth(given.monitoring_profile, f"{at}monitoring_profile")
+        return fields
+
+    def _module(self, file: str, where: str) -> Module:
+        """Decode a module; the same text is decoded once, however many tasks have it."""
+        module = self._by_file.get(file)
+        if module is None:
+            try:
+                data = base64.b64decode(file, validate=True)
+            except (binascii.Error, ValueError) as error:
+                raise Invalid(f"{where}: not valid base64: {error}; send the module in base64") from error
+            check_module(data, where)
+            module = self._by_file[file] = self.module(data)
+        return module
+
+    def module(self, data: bytes) -> Module:
+        """Take in the bytes of a module."""
+        module = Module(sha256(data).hexdigest(), len(data))
+        self.modules[module] = data
+        return module
+
+
+#: Taken as they are.
+_PLAIN = (
+    "kind",
+    "image_url",
+    "daemon",
+    "latent",
+    "encrypted",
+    "kbs_resource_path",
+    "run_if",
+    "monitoring_profile",
+    "mode",
+    "is_recurring",
+    "timezone",
+    "broadcast",
+    "metadata",
+    "hal_storage_path",
+)
+
+
+def check_id(text: str, where: str) -> None:
+    if text in (".", "..") or not _ID.fullmatch(text):
+        raise Invalid(
+            f"{where}: not a valid id; use 1 to {ID_CHARS_MAX} characters without / and control characters, "
+            "and neither . nor .."
+        )
+
+
+def check_group_name(name: str | None) -> str:
+    if name and len(name) > NAME_CHARS_MAX:
+        raise Invalid(f"name: it is longer than {NAME_CHARS_MAX} characters; shorten it")
+    return name or ""
+
+
+def _depends_on(task: NewTask, at: str) -> tuple[str, ...]:
+    if task.depends_on and "" in task.depends_on:
+        raise Invalid(f"{at}depends_on: an entry is empty; use the ids or names of other tasks")
+    return tuple(task.depends_on or ())
+
+
+def _check_words(given: TaskFields, at: str) -> None:
+    if given.run_if not in (None, "", "success", "failure"):
+        raise Invalid(f'{at}run_if: "{given.run_if}" is unknown; use success or failure, or leave it out')
+    if given.schedule:
+        raise Invalid(f"{at}schedule: cron schedules are not supported by this version; leave it out")
+    if given.broadcast and given.proplet_id:
+        raise Invalid(
+            f"{at}broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
+            "leave one of them out"
+        )
+
+
+def _check_env(env: dict[str, str], at: str) -> None:
+    for key in env:
+        if not _ENV_KEY.fullmatch(key):
+            raise Invalid(f"{at}env: {key!r} can't name a variable; a name has at least one character, no =")
+
+
+def _check_metadata(metadata: dict[str, Any], at: str) -> None:
+    _check_depth(metadata, f"{at}metadata")
+    if metadata and len(encode(metadata)) > METADATA_BYTES_MAX:
+        raise Invalid(f"{at}metadata: metadata exceeds 1MB limit; make it smaller")
+
+
+def _check_depth(value: dict[str, Any], where: str) -> None:
+    level: list[Any] = [value]
+    for _ in range(DEPTH_MAX):
+        level = [
+            child
+            for outer in level
+            for child in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise Invalid(f"{where}: it is nested more than {DEPTH_MAX} levels deep; flatten it")

@@ -1,0 +1,122 @@
+"""``/jobs``: tasks with a mode."""
+
+from urllib.parse import quote
+
+from litestar import delete, get, post
+from litestar.types import ASGIApp
+from msgspec import UNSET
+
+from propeller.api import queries
+from propeller.api.answers import answer, nothing
+from propeller.api.bodies import read_json
+from propeller.api.context import Context, HttpRequest
+from propeller.api.intake import Intake, check_group_name, check_id, new_ids
+from propeller.api.openapi import doc
+from propeller.api.rendering import by_group, task_views
+from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
+from propeller.core.model import GroupKind, JobMode
+from propeller.errors import Invalid, NotFound
+from propeller.wire.rest import JobMessage, JobPage, JobView, NewJob, job_summary
+
+_JOB = GroupKind.JOB
+
+
+@post(
+    "/jobs",
+    opt=doc(
+        gives=JobView, status=201, takes=NewJob, query=[queries.SHOW_FILE], refuses=[409], has_location=True
+    ),
+)
+async def create_job(request: HttpRequest, context: Context) -> ASGIApp:
+    """Create all tasks of a job, or none."""
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    new = await read_json(request, NewJob)
+    if not new.tasks:
+        raise Invalid("tasks: a job needs at least one task")
+    mode = _mode(new.execution_mode or "")
+    job_id = next((task.job_id for task in new.tasks if task.job_id), "")
+    if job_id:
+        check_id(job_id, "job_id")
+    group = NewGroup(id=job_id or next(new_ids(1)), kind=_JOB, name=check_group_name(new.name), mode=mode)
+    intake = Intake()
+    specs, chosen = intake.specs(new.tasks, "tasks", job_id=group.id)
+    chosen = (*chosen, job_id) if job_id else chosen
+    created = await context.manager.ask(
+        CreateTasks(specs=specs, group=group, chosen_ids=chosen), intake.modules
+    )
+    context.files.remember(intake.modules)
+    views = await task_views(context, created, show_file=show_file)
+    return answer(JobView(group.id, views), 201, {"location": f"/jobs/{quote(group.id, safe='')}"})
+
+
+@get(
+    "/jobs",
+    opt=doc(
+        gives=JobPage,
+        query=[
+            queries.OFFSET,
+            queries.MANY,
+            queries.GROUP_STATUS,
+            queries.SHOW_TASKS,
+            queries.SHOW_FILE,
+        ],
+    ),
+)
+async def list_jobs(request: HttpRequest, context: Context) -> ASGIApp:
+    """List jobs, the newest first."""
+    page = queries.paging(request, queries.MANY)
+    status = queries.status(request, queries.GROUP_STATUS, "job")
+    show_tasks = queries.flag(request, queries.SHOW_TASKS)
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    state = queries.GROUP_STATES.get(status)
+    found = await context.manager.store.groups(_JOB, page.offset, page.limit, state, with_tasks=show_tasks)
+    summaries = []
+    tasks = by_group(found.records) if show_tasks else {}
+    for group in found.records.groups:
+        views = await task_views(context, tasks[group.id], show_file=show_file) if show_tasks else UNSET
+        summaries.append(job_summary(group, views))
+    return answer(JobPage(offset=page.offset, limit=page.limit, total=found.total, jobs=summaries))
+
+
+@get("/jobs/{job_id:str}", opt=doc(gives=JobView, query=[queries.SHOW_FILE], refuses=[404]))
+async def get_job(request: HttpRequest, context: Context, job_id: str) -> ASGIApp:
+    """Show the tasks of a job in the order given."""
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    records = await context.manager.store.group(_JOB, job_id)
+    if records is None:
+        raise NotFound("not found")
+    return answer(JobView(job_id, await task_views(context, records.tasks, show_file=show_file)))
+
+
+@post("/jobs/{job_id:str}/start", status_code=200, opt=doc(gives=JobMessage, refuses=[404, 409]))
+async def start_job(context: Context, job_id: str) -> ASGIApp:
+    """Start a job, for the first time or once more."""
+    await context.manager.ask(StartGroup(_JOB, job_id))
+    return answer(JobMessage(job_id, "job started"))
+
+
+@post("/jobs/{job_id:str}/stop", status_code=200, opt=doc(gives=JobMessage, refuses=[404, 409]))
+async def stop_job(context: Context, job_id: str) -> ASGIApp:
+    """Stop all tasks of a job that have not ended."""
+    await context.manager.ask(StopGroup(_JOB, job_id))
+    return answer(JobMessage(job_id, "job stopped"))
+
+
+@delete("/jobs/{job_id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+async def delete_job(context: Context, job_id: str) -> ASGIApp:
+    """Delete a job with its tasks, and stop those that run."""
+    await context.manager.ask(DeleteGroup(_JOB, job_id))
+    return nothing()
+
+
+def _mode(word: str) -> JobMode | None:
+    if not word:
+        return None
+    try:
+        return JobMode(word)
+    except ValueError:
+        allowed = ", ".join(f'"{mode}"' for mode in JobMode)
+        raise Invalid(f'execution_mode: invalid JOB_EXECUTION_MODE: "{word}" (allowed: {allowed})') from None
+
+
+HANDLERS = [create_job, list_jobs, get_job, start_job, stop_job, delete_job]

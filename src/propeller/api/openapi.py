@@ -1,0 +1,180 @@
+"""The OpenAPI document, from what each handler declares with ``doc`` and from the shapes in ``wire.rest``."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from propeller import __version__
+from propeller.api.queries import Query
+from propeller.wire.rest import Id
+
+_REF = "#/components/schemas/{name}"
+_PATH_PARAMETER = re.compile(r"\{(\w+):str\}")
+_PROBLEMS = {
+    400: "The request is wrong in itself.",
+    404: "What the request names does not exist.",
+    409: "It does not fit the present state.",
+    413: "The body is larger than 100 MiB.",
+    503: "The store can't be read or written.",
+}
+
+
+class ErrorView(msgspec.Struct):
+    """What was wrong, and what to do."""
+
+    error: str
+
+
+class Binary:
+    """A Wasm module as bytes: the part ``file`` of a form in a request, the body itself in an answer."""
+
+
+class EventText:
+    """Server-sent events; the data of each is an ``EventView``."""
+
+
+class Doc(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handler takes and gives."""
+
+    takes: type | None
+    gives: type | None
+    status: int
+    query: tuple[Query, ...]
+    refuses: tuple[int, ...]
+    has_location: bool
+
+
+def doc(
+    *,
+    gives: type | None = None,
+    takes: type | None = None,
+    status: int = 200,
+    query: Sequence[Query] = (),
+    refuses: Sequence[int] = (),
+    has_location: bool = False,
+) -> dict[str, Any]:
+    """Declare, as ``opt`` of a handler, what it takes and gives; its docstring says what it does.
+
+    Args:
+        gives: Shape of the answer; None for an answer without a body.
+        takes: Shape of the body of the request.
+        status: Status of the answer.
+        query: Query parameters.
+        refuses: Statuses of errors, besides those that follow from the rest.
+        has_location: Whether the answer says with ``Location`` where to find what it created.
+
+    """
+    wrong = {400} if takes or query else set()
+    return {
+        "doc": Doc(
+            takes=takes,
+            gives=gives,
+            status=status,
+            query=tuple(query),
+            refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), 503})),
+            has_location=has_location,
+        )
+    }
+
+
+def document(handlers: Iterable[HTTPRouteHandler], also: Sequence[type]) -> dict[str, Any]:
+    """Build the document.
+
+    Args:
+        handlers: Each has a ``doc``.
+        also: Shapes to describe that no handler names.
+
+    """
+    described = [(handler, handler.opt["doc"]) for handler in handlers]
+    named = {shape for _, each in described for shape in (each.takes, each.gives)}
+    shapes = [ErrorView, *also, *(shape for shape in named if _is_json(shape))]
+    _, components = msgspec.json.schema_components(shapes, ref_template=_REF)
+    components["NewTask"]["required"] = ["name"]
+    components["NewWorkflow"]["required"] = components["NewJob"]["required"] = ["tasks"]
+    paths: dict[str, dict[str, Any]] = {}
+    for handler, each in described:
+        (path,) = handler.paths
+        operations = paths.setdefault(_PATH_PARAMETER.sub(r"{\1}", path), {})
+        (method,) = handler.http_methods
+        operations[method.lower()] = _operation(handler, each, path)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Propeller manager",
+            "version": __version__,
+            "description": "Runs WebAssembly tasks, alone, in workflows and in jobs.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": dict(sorted(components.items()))},
+    }
+
+
+def _is_json(shape: type | None) -> bool:
+    return shape not in (None, Binary, EventText)
+
+
+def _operation(handler: HTTPRouteHandler, each: Doc, path: str) -> dict[str, Any]:
+    name = handler.fn.__name__
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "tags": [path.split("/")[1]],
+        "summary": (handler.fn.__doc__ or "").replace("``", ""),
+        "parameters": [_path_parameter(found) for found in _PATH_PARAMETER.findall(path)]
+        + [_query_parameter(query) for query in each.query],
+    }
+    if each.takes is not None:
+        operation["requestBody"] = {"required": True, "content": _request_content(each.takes)}
+    operation["responses"] = {str(each.status): _answer(each)} | {
+        str(status): _problem(status) for status in each.refuses
+    }
+    return operation
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(Id)}
+
+
+def _query_parameter(query: Query) -> dict[str, Any]:
+    return {
+        "name": query.name,
+        "in": "query",
+        "description": query.description,
+        "schema": query.schema,
+        **query.style,
+    }
+
+
+def _request_content(shape: type) -> dict[str, Any]:
+    if shape is Binary:
+        file = {"type": "string", "contentMediaType": "application/wasm"}
+        form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+        return {"multipart/form-data": {"schema": form}}
+    return {"application/json": {"schema": _ref(shape)}}
+
+
+def _answer(each: Doc) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": "Done."}
+    if each.gives is Binary:
+        response["content"] = {"application/wasm": {}}
+    elif each.gives is EventText:
+        response["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+    elif each.gives is not None:
+        response["content"] = {"application/json": {"schema": _ref(each.gives)}}
+    if each.has_location:
+        response["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
+    return response
+
+
+def _problem(status: int) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": _ref(ErrorView)}}
+    if status == 404:  # a path that no route has, such as one with a slash inside an id
+        content["text/plain"] = {"schema": {"type": "string"}}
+    return {"description": _PROBLEMS[status], "content": content}
+
+
+def _ref(shape: type) -> dict[str, str]:
+    return {"$ref": _REF.format(name=shape.__name__)}

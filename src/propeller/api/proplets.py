@@ -1,0 +1,151 @@
+"""``/proplets``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import delete, get
+from litestar.types import ASGIApp
+from msgspec import UNSET, UnsetType
+
+from propeller.api import queries
+from propeller.api.answers import answer, nothing
+from propeller.api.context import Context, HttpRequest
+from propeller.api.openapi import doc
+from propeller.api.sdf import SdfView, sdf_document
+from propeller.core.events import DeleteProplet
+from propeller.core.model import Proplet
+from propeller.errors import NotFound
+from propeller.wire.gotime import format_time
+from propeller.wire.rest import Time
+
+
+class PropletMetadata(msgspec.Struct):
+    """What a proplet says about itself; what it does not say is left out."""
+
+    description: str | UnsetType = UNSET
+    tags: list[str] | UnsetType = UNSET
+    location: str | UnsetType = UNSET
+    ip: str | UnsetType = UNSET
+    environment: str | UnsetType = UNSET
+    os: str | UnsetType = UNSET
+    hostname: str | UnsetType = UNSET
+    cpu_arch: str | UnsetType = UNSET
+    total_memory_bytes: int | UnsetType = UNSET
+    proplet_version: str | UnsetType = UNSET
+    wasm_runtime: str | UnsetType = UNSET
+
+
+class PropletView(msgspec.Struct, kw_only=True):
+    id: str
+    name: str
+    task_count: int
+    alive: bool
+    last_alive_at: Time | UnsetType = UNSET
+    metadata: PropletMetadata
+
+
+class PropletPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    proplets: list[PropletView]
+
+
+class HistoryPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    history: list[Time]
+
+
+@get("/proplets", opt=doc(gives=PropletPage, query=[queries.OFFSET, queries.MANY, queries.PROPLET_STATUS]))
+async def list_proplets(request: HttpRequest, context: Context) -> ASGIApp:
+    """List proplets in the order in which they were first seen."""
+    page = queries.paging(request, queries.MANY)
+    status = queries.status(request, queries.PROPLET_STATUS, "proplet")
+    proplets = [
+        proplet
+        for proplet in context.manager.proplets()
+        if not status or proplet.is_alive == (status == "active")
+    ]
+    shown = proplets[page.offset : page.offset + page.limit]
+    return answer(
+        PropletPage(
+            offset=page.offset,
+            limit=page.limit,
+            total=len(proplets),
+            proplets=[proplet_view(proplet) for proplet in shown],
+        )
+    )
+
+
+@get("/proplets/{proplet_id:str}", opt=doc(gives=PropletView, refuses=[404]))
+async def get_proplet(context: Context, proplet_id: str) -> ASGIApp:
+    """Show a proplet."""
+    return answer(proplet_view(_known(context, proplet_id)))
+
+
+@delete("/proplets/{proplet_id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+async def delete_proplet(context: Context, proplet_id: str) -> ASGIApp:
+    """Forget a proplet that is gone."""
+    await context.manager.ask(DeleteProplet(proplet_id))
+    return nothing()
+
+
+@get(
+    "/proplets/{proplet_id:str}/alive-history",
+    opt=doc(gives=HistoryPage, query=[queries.OFFSET, queries.MANY], refuses=[404]),
+)
+async def get_alive_history(request: HttpRequest, context: Context, proplet_id: str) -> ASGIApp:
+    """Show the last signs of life of a proplet, the oldest first."""
+    page = queries.paging(request, queries.MANY)
+    seen = _known(context, proplet_id).seen
+    shown = seen[page.offset : page.offset + page.limit]
+    return answer(
+        HistoryPage(
+            offset=page.offset, limit=page.limit, total=len(seen), history=[format_time(at) for at in shown]
+        )
+    )
+
+
+@get("/proplets/{proplet_id:str}/sdf", opt=doc(gives=SdfView, refuses=[404]))
+async def get_sdf(context: Context, proplet_id: str) -> ASGIApp:
+    """Describe a proplet in the Semantic Definition Format."""
+    proplet = _known(context, proplet_id)
+    return answer(sdf_document(proplet.id, proplet.name))
+
+
+def proplet_view(proplet: Proplet) -> PropletView:
+    return PropletView(
+        id=proplet.id,
+        name=proplet.name,
+        task_count=len(proplet.placed),
+        alive=proplet.is_alive,
+        last_alive_at=format_time(proplet.seen[-1]) if proplet.seen else UNSET,
+        metadata=_metadata(proplet.metadata),
+    )
+
+
+def _metadata(said: Mapping[str, Any]) -> PropletMetadata:
+    """Take over what has the right type; a proplet may say anything."""
+    known: dict[str, Any] = {}
+    for name in PropletMetadata.__struct_fields__:
+        value = said.get(name)
+        if value:
+            kind = {"tags": list[str], "total_memory_bytes": int}.get(name, str)
+            try:
+                known[name] = msgspec.convert(value, kind)
+            except msgspec.ValidationError:
+                continue
+    return PropletMetadata(**known)
+
+
+def _known(context: Context, proplet_id: str) -> Proplet:
+    for proplet in context.manager.proplets():
+        if proplet.id == proplet_id:
+            return proplet
+    raise NotFound("not found")
+
+
+HANDLERS = [list_proplets, get_proplet, delete_proplet, get_alive_history, get_sdf]

@@ -1,0 +1,139 @@
+"""Query parameters, declared once: read by the handlers and shown in the OpenAPI document.
+
+Where a parameter is repeated, the first one counts.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from propeller.api.context import HttpRequest
+from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, TaskState
+from propeller.errors import Invalid
+from propeller.wire.rest import encode
+
+INT64_MAX = 2**63 - 1
+GROUPS_MAX = 1000
+METADATA_PAIRS_MAX = 32
+
+_METADATA_KEY = re.compile(r"metadata\[(.*)\]", re.DOTALL)
+_DIGITS = re.compile(r"[0-9]{1,19}")
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A query parameter and its JSON schema."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    style: dict[str, Any] = {}
+
+
+OFFSET = Query(
+    "offset", "How many to pass over.", {"type": "integer", "minimum": 0, "maximum": INT64_MAX, "default": 0}
+)
+LIMIT = Query("limit", "How many to show.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 100})
+MANY = Query(
+    "limit", "How many to show.", {"type": "integer", "minimum": 0, "maximum": GROUPS_MAX, "default": 100}
+)
+SHOW_FILE = Query(
+    "file", "With false, answers leave out the modules of tasks.", {"type": "boolean", "default": True}
+)
+SHOW_TASKS = Query("tasks", "With false, jobs are shown without tasks.", {"type": "boolean", "default": True})
+OF_TASK = Query("task_id", "Only those of this task.", {"type": "string"})
+OF_WORKFLOW = Query("workflow_id", "Only those of this workflow.", {"type": "string"})
+OF_JOB = Query("job_id", "Only those of this job.", {"type": "string"})
+METADATA = Query(
+    "metadata",
+    'Only tasks whose metadata have these keys and values: metadata[team]=ops, or metadata={"team":"ops"}.',
+    {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": METADATA_PAIRS_MAX},
+    {"style": "deepObject", "explode": True},
+)
+GROUP_STATES: dict[str, TaskState] = {
+    "pending": PENDING,
+    "running": RUNNING,
+    "completed": COMPLETED,
+    "failed": FAILED,
+}
+GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "enum": [*GROUP_STATES]})
+PROPLET_STATUS = Query("status", "Only those.", {"type": "string", "enum": ["active", "inactive"]})
+AFTER = Query(
+    "after",
+    "Begin after the event with this id; without it, with the next one. Last-Event-ID goes before.",
+    {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
+)
+
+
+class Paging(NamedTuple):
+    offset: int
+    limit: int
+
+
+def paging(request: HttpRequest, limit: Query = LIMIT) -> Paging:
+    page = Paging(whole(request, OFFSET) or 0, _or(whole(request, limit), 100))
+    if not limit.schema["minimum"] <= page.limit <= limit.schema["maximum"]:
+        allowed = f"{limit.schema['minimum']} to {limit.schema['maximum']}"
+        raise Invalid(f"limit: invalid limit size; give {allowed}")
+    return page
+
+
+def whole(request: HttpRequest, query: Query) -> int | None:
+    value = request.query_params.get(query.name)
+    return None if value is None else to_whole(value, query.name)
+
+
+def to_whole(value: str, name: str) -> int:
+    if not _DIGITS.fullmatch(value) or int(value) > INT64_MAX:
+        raise Invalid(f'invalid {name}: parsing "{value}": not a whole number from 0 to {INT64_MAX}')
+    return int(value)
+
+
+def flag(request: HttpRequest, query: Query) -> bool:
+    value = request.query_params.get(query.name, "true")
+    if value not in ("true", "false", "1", "0"):
+        raise Invalid(f'{query.name}: "{value}" is neither true nor false')
+    return value in ("true", "1")
+
+
+def text(request: HttpRequest, query: Query) -> str:
+    return str(request.query_params.get(query.name, ""))
+
+
+def status(request: HttpRequest, query: Query, of: str) -> str:
+    """Return one of the words that the query allows, or ``""``."""
+    value = text(request, query)
+    words = query.schema["enum"]
+    if value and value not in words:
+        raise Invalid(f'status: invalid {of} status "{value}"; use {", ".join(words)}')
+    return value
+
+
+def metadata(request: HttpRequest) -> Mapping[str, str]:
+    """Read both ways of filtering by metadata; values are compared as text."""
+    wanted: dict[str, str] = {}
+    for key, value in request.query_params.multi_items():
+        bracketed = _METADATA_KEY.fullmatch(key)
+        if bracketed:
+            wanted.setdefault(bracketed[1], value)
+    given = request.query_params.getall("metadata", [])
+    if len(given) > 1:
+        raise Invalid("metadata: multiple values not supported for metadata; put all pairs into one object")
+    if given:
+        wanted |= _metadata_object(given[0])
+    if len(wanted) > METADATA_PAIRS_MAX:
+        raise Invalid(f"metadata: more than {METADATA_PAIRS_MAX} pairs; ask for fewer")
+    return wanted
+
+
+def _metadata_object(given: str) -> dict[str, str]:
+    try:
+        pairs = msgspec.json.decode(given, type=dict[str, Any] | None) or {}
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Invalid(f"metadata: invalid metadata: {error}; give a JSON object") from error
+    return {key: value if isinstance(value, str) else encode(value).decode() for key, value in pairs.items()}
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value

@@ -1,0 +1,36 @@
+"""Tasks to answers, in pieces, so that a long list holds up nobody else."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from propeller.api.context import Context
+from propeller.core.model import Group, Task
+from propeller.store.port import Records
+from propeller.wire.rest import TaskView, task_view
+
+_AT_A_TIME = 500
+
+
+async def task_views(context: Context, tasks: Sequence[Task], *, show_file: bool) -> list[TaskView]:
+    files = await context.files.of(tasks) if show_file else None
+    views: list[TaskView] = []
+    for start in range(0, len(tasks), _AT_A_TIME):
+        views += [task_view(task, files) for task in tasks[start : start + _AT_A_TIME]]
+        if len(tasks) > _AT_A_TIME:
+            await asyncio.sleep(0)
+    return views
+
+
+def by_group(records: Records) -> Mapping[str, list[Task]]:
+    """Sort the tasks of these groups by group, and fill in the times that groups have from their tasks."""
+    tasks: dict[str, list[Task]] = {group.id: [] for group in records.groups}
+    for task in records.tasks:
+        tasks[task.spec.group_id].append(task)
+    for group in records.groups:
+        _fill_in_times(group, tasks[group.id])
+    return tasks
+
+
+def _fill_in_times(group: Group, tasks: Iterable[Task]) -> None:
+    group.started_at = min((task.started_at for task in tasks if task.started_at), default=0)
+    group.finished_at = max((task.finished_at for task in tasks), default=0)

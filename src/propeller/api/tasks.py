@@ -1,0 +1,189 @@
+"""``/tasks``."""
+
+from urllib.parse import quote
+
+from litestar import delete, get, post, put
+from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
+
+from propeller.api import queries
+from propeller.api.answers import answer, nothing
+from propeller.api.bodies import read_json, read_upload
+from propeller.api.context import Context, HttpRequest
+from propeller.api.intake import Intake, check_id
+from propeller.api.openapi import Binary, doc
+from propeller.api.rendering import task_views
+from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
+from propeller.core.model import Task
+from propeller.errors import Invalid, NotFound
+from propeller.store.port import TaskFilter
+from propeller.wire.rest import NewTask, Results, Started, Stopped, TaskChanges, TaskPage, TaskView
+
+
+@post(
+    "/tasks",
+    opt=doc(
+        gives=TaskView,
+        status=201,
+        takes=NewTask,
+        query=[queries.SHOW_FILE],
+        refuses=[404, 409],
+        has_location=True,
+    ),
+)
+async def create_task(request: HttpRequest, context: Context) -> ASGIApp:
+    """Create a task; ``workflow_id`` or ``job_id`` adds it to that workflow or job."""
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    new = await read_json(request, NewTask)
+    workflow_id, job_id = new.workflow_id or "", new.job_id or ""
+    if workflow_id and job_id:
+        raise Invalid("job_id: a task is in a workflow or in a job, not in both; leave one of them out")
+    for name, value in (("workflow_id", workflow_id), ("job_id", job_id)):
+        if value:
+            check_id(value, name)
+    new.kind = new.kind or "standard"
+    new.priority = new.priority or 50
+    intake = Intake()
+    specs, chosen = intake.specs([new], workflow_id=workflow_id, job_id=job_id)
+    created = await context.manager.ask(CreateTasks(specs=specs, chosen_ids=chosen), intake.modules)
+    context.files.remember(intake.modules)
+    (view,) = await task_views(context, created, show_file=show_file)
+    return answer(view, 201, {"location": f"/tasks/{quote(view.id, safe='')}"})
+
+
+@get(
+    "/tasks",
+    opt=doc(
+        gives=TaskPage,
+        query=[
+            queries.OFFSET,
+            queries.LIMIT,
+            queries.OF_WORKFLOW,
+            queries.OF_JOB,
+            queries.METADATA,
+            queries.SHOW_FILE,
+        ],
+    ),
+)
+async def list_tasks(request: HttpRequest, context: Context) -> ASGIApp:
+    """List tasks in the order of their creation."""
+    page = queries.paging(request)
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    only = TaskFilter(
+        workflow_id=queries.text(request, queries.OF_WORKFLOW),
+        job_id=queries.text(request, queries.OF_JOB),
+        metadata=queries.metadata(request),
+    )
+    found = await context.manager.store.tasks(page.offset, page.limit, only)
+    views = await task_views(context, found.tasks, show_file=show_file)
+    return answer(TaskPage(offset=page.offset, limit=page.limit, total=found.total, tasks=views))
+
+
+@get("/tasks/{task_id:str}", opt=doc(gives=TaskView, query=[queries.SHOW_FILE], refuses=[404]))
+async def get_task(request: HttpRequest, context: Context, task_id: str) -> ASGIApp:
+    """Show a task."""
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    return await _shown(context, await _stored(context, task_id), show_file=show_file)
+
+
+@put(
+    "/tasks/{task_id:str}",
+    opt=doc(gives=TaskView, takes=TaskChanges, query=[queries.SHOW_FILE], refuses=[404, 409]),
+)
+async def update_task(request: HttpRequest, context: Context, task_id: str) -> ASGIApp:
+    """Change the fields that are given; the others stay as they are."""
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    given = await read_json(request, TaskChanges)
+    intake = Intake()
+    changes = intake.fields(given)
+    if given.broadcast or given.proplet_id:
+        spec = (await _stored(context, task_id)).spec
+        if changes.get("broadcast", spec.broadcast) and changes.get("pin", spec.pin):
+            raise Invalid(
+                "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
+                "change the other one too"
+            )
+    changed = await context.manager.ask(UpdateTask(task_id, changes), intake.modules)
+    context.files.remember(intake.modules)
+    return await _shown(context, changed[0], show_file=show_file)
+
+
+@put(
+    "/tasks/{task_id:str}/upload",
+    opt=doc(gives=TaskView, takes=Binary, query=[queries.SHOW_FILE], refuses=[404, 409]),
+)
+async def upload_module(request: HttpRequest, context: Context, task_id: str) -> ASGIApp:
+    """Give a task its module; the name of the uploaded file ends in ``.wasm``."""
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    intake = Intake()
+    module = intake.module(await read_upload(request))
+    changed = await context.manager.ask(UpdateTask(task_id, {"module": module}), intake.modules)
+    context.files.remember(intake.modules)
+    return await _shown(context, changed[0], show_file=show_file)
+
+
+@get("/tasks/{task_id:str}/file", opt=doc(gives=Binary, refuses=[404]))
+async def get_module(context: Context, task_id: str) -> ASGIApp:
+    """Download the module of a task."""
+    module = (await _stored(context, task_id)).spec.module
+    if module is None:
+        raise NotFound(
+            f"not found: task {task_id} has no module; upload one with PUT /tasks/{task_id}/upload"
+        )
+    data = (await context.manager.store.modules([module.digest])).get(module.digest)
+    if data is None:
+        raise NotFound(f"not found: the module of task {task_id} was replaced just now; ask again")
+    return ASGIResponse(body=data, media_type="application/wasm")
+
+
+@delete("/tasks/{task_id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+async def delete_task(context: Context, task_id: str) -> ASGIApp:
+    """Delete a task, and stop it if it runs; tasks that depend on it have to be deleted first."""
+    await context.manager.ask(DeleteTask(task_id))
+    return nothing()
+
+
+@post("/tasks/{task_id:str}/start", status_code=200, opt=doc(gives=Started, refuses=[404, 409]))
+async def start_task(context: Context, task_id: str) -> ASGIApp:
+    """Start a task, for the first time or once more."""
+    await context.manager.ask(StartTask(task_id))
+    return answer(Started())
+
+
+@post("/tasks/{task_id:str}/stop", status_code=200, opt=doc(gives=Stopped, refuses=[404, 409]))
+async def stop_task(context: Context, task_id: str) -> ASGIApp:
+    """Stop a task that has not ended."""
+    await context.manager.ask(StopTask(task_id))
+    return answer(Stopped())
+
+
+@get("/tasks/{task_id:str}/results", opt=doc(gives=Results, refuses=[404]))
+async def get_results(context: Context, task_id: str) -> ASGIApp:
+    """Show what the last run of a task returned; null where there is nothing."""
+    return answer(Results((await _stored(context, task_id)).results))
+
+
+async def _stored(context: Context, task_id: str) -> Task:
+    task = await context.manager.store.task(task_id)
+    if task is None:
+        raise NotFound("not found")
+    return task
+
+
+async def _shown(context: Context, task: Task, *, show_file: bool) -> ASGIApp:
+    views = await task_views(context, [task], show_file=show_file)
+    return answer(views[0])
+
+
+HANDLERS = [
+    create_task,
+    list_tasks,
+    get_task,
+    update_task,
+    upload_module,
+    get_module,
+    delete_task,
+    start_task,
+    stop_task,
+    get_results,
+]

@@ -1,0 +1,106 @@
+"""``/workflows``: tasks that depend on each other."""
+
+from litestar import delete, get, post
+from litestar.types import ASGIApp
+
+from propeller.api import queries
+from propeller.api.answers import answer, nothing
+from propeller.api.bodies import read_json
+from propeller.api.context import Context, HttpRequest
+from propeller.api.intake import Intake, check_group_name, check_id, new_ids
+from propeller.api.openapi import doc
+from propeller.api.rendering import by_group, task_views
+from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
+from propeller.core.model import GroupKind
+from propeller.errors import Invalid, NotFound
+from propeller.wire.rest import (
+    NewWorkflow,
+    TasksView,
+    WorkflowMessage,
+    WorkflowPage,
+    WorkflowView,
+    workflow_view,
+)
+
+_WORKFLOW = GroupKind.WORKFLOW
+
+
+@post(
+    "/workflows",
+    opt=doc(gives=TasksView, status=201, takes=NewWorkflow, query=[queries.SHOW_FILE], refuses=[409]),
+)
+async def create_workflow(request: HttpRequest, context: Context) -> ASGIApp:
+    """Create all tasks of a workflow, or none."""
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    new = await read_json(request, NewWorkflow)
+    if not new.tasks:
+        raise Invalid("tasks: a workflow needs at least one task")
+    workflow_id = next((task.workflow_id for task in new.tasks if task.workflow_id), "")
+    if workflow_id:
+        check_id(workflow_id, "workflow_id")
+    group = NewGroup(id=workflow_id or next(new_ids(1)), kind=_WORKFLOW, name=check_group_name(new.name))
+    intake = Intake()
+    specs, chosen = intake.specs(new.tasks, "tasks", workflow_id=group.id)
+    chosen = (*chosen, workflow_id) if workflow_id else chosen
+    created = await context.manager.ask(
+        CreateTasks(specs=specs, group=group, chosen_ids=chosen), intake.modules
+    )
+    context.files.remember(intake.modules)
+    return answer(TasksView(await task_views(context, created, show_file=show_file)), 201)
+
+
+@get("/workflows", opt=doc(gives=WorkflowPage, query=[queries.OFFSET, queries.MANY, queries.GROUP_STATUS]))
+async def list_workflows(request: HttpRequest, context: Context) -> ASGIApp:
+    """List workflows, the newest first."""
+    page = queries.paging(request, queries.MANY)
+    status = queries.status(request, queries.GROUP_STATUS, "workflow")
+    found = await context.manager.store.groups(
+        _WORKFLOW, page.offset, page.limit, queries.GROUP_STATES.get(status), with_tasks=False
+    )
+    views = [workflow_view(group) for group in found.records.groups]
+    return answer(WorkflowPage(offset=page.offset, limit=page.limit, total=found.total, workflows=views))
+
+
+@get("/workflows/{workflow_id:str}", opt=doc(gives=WorkflowView, query=[queries.SHOW_FILE], refuses=[404]))
+async def get_workflow(request: HttpRequest, context: Context, workflow_id: str) -> ASGIApp:
+    """Show a workflow with its tasks, in the order given, and the edges between them."""
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    records = await context.manager.store.group(_WORKFLOW, workflow_id)
+    if records is None:
+        raise NotFound("not found")
+    tasks = by_group(records)[workflow_id]
+    return answer(
+        workflow_view(records.groups[0], tasks, await task_views(context, tasks, show_file=show_file))
+    )
+
+
+@post(
+    "/workflows/{workflow_id:str}/start",
+    status_code=200,
+    opt=doc(gives=WorkflowMessage, refuses=[404, 409]),
+)
+async def start_workflow(context: Context, workflow_id: str) -> ASGIApp:
+    """Start the tasks that depend on nothing; the others follow."""
+    await context.manager.ask(StartGroup(_WORKFLOW, workflow_id))
+    return answer(WorkflowMessage(workflow_id, "workflow started"))
+
+
+@post(
+    "/workflows/{workflow_id:str}/stop",
+    status_code=200,
+    opt=doc(gives=WorkflowMessage, refuses=[404, 409]),
+)
+async def stop_workflow(context: Context, workflow_id: str) -> ASGIApp:
+    """Stop all tasks of a workflow that have not ended."""
+    await context.manager.ask(StopGroup(_WORKFLOW, workflow_id))
+    return answer(WorkflowMessage(workflow_id, "workflow stopped"))
+
+
+@delete("/workflows/{workflow_id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+async def delete_workflow(context: Context, workflow_id: str) -> ASGIApp:
+    """Delete a workflow with its tasks, and stop those that run."""
+    await context.manager.ask(DeleteGroup(_WORKFLOW, workflow_id))
+    return nothing()
+
+
+HANDLERS = [create_workflow, list_workflows, get_workflow, start_workflow, stop_workflow, delete_workflow]

@@ -1,0 +1,376 @@
+"""The JSON of the HTTP API: what requests may say, and what answers look like.
+
+The order of fields is the order in which answers are written; ``UNSET`` fields are left out of them.
+
+Source: ``http-api`` in the contract, section 1.3 for the task. Ours are ``file_digest`` and ``file_size``
+(in place of ``file`` for large modules), ``reason`` and ``attempt``, all shapes of workflows but the answer
+to their creation, and events.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from propeller.core.effects import Transition
+from propeller.core.groups import group_state
+from propeller.core.model import Group, Task
+from propeller.core.states import TaskState
+from propeller.wire.gotime import ZERO, format_time
+
+#: A module up to this size is shown as base64 in ``file``, a larger one by its digest and size.
+INLINE_FILE_BYTES_MAX = 64 * 1024
+#: Events leave out results that are larger than this as JSON.
+EVENT_RESULTS_BYTES_MAX = 64 * 1024
+ID_CHARS_MAX = 255
+NAME_CHARS_MAX = 1024
+TASKS_MAX = 100_000
+
+encode = msgspec.json.Encoder().encode
+
+
+def _like(description: str = "", **schema: Any) -> Meta:
+    """Constraints that the schema shows and that ``api.intake`` checks, in its own words."""
+    return Meta(description=description or None, extra_json_schema=schema or None)
+
+
+_ID = r"^[^/\x00-\x1f\x7f-\x9f]+$"
+Id = Annotated[str, _like(minLength=1, maxLength=ID_CHARS_MAX, pattern=_ID)]
+IdOrNone = Annotated[str, _like(maxLength=ID_CHARS_MAX, pattern=rf"^$|{_ID}")]
+Time = Annotated[str, _like(format="date-time")]
+State = Annotated[
+    int,
+    _like(
+        "0 pending, 1 scheduled, 2 running, 3 completed, 4 failed, 5 skipped, 6 interrupted",
+        enum=[int(state) for state in TaskState],
+    ),
+]
+Name = Annotated[str, _like("Exported function to run.", minLength=1, maxLength=NAME_CHARS_MAX)]
+File = Annotated[
+    str, _like("The Wasm module, base64; empty for none.", contentEncoding="base64", pattern="^$|^AGFzb")
+]
+Env = Annotated[dict[str, str], _like(propertyNames={"minLength": 1, "pattern": r"^[^=\x00]+$"})]
+Inputs = Annotated[
+    list[int | float | str | None], _like("Arguments of the function; null counts as empty text.")
+]
+Priority = Annotated[int, _like("0 to 100; 0 counts as not given, which is 50.", minimum=0, maximum=100)]
+RunIf = Annotated[str, _like(enum=["", "success", "failure"])]
+
+# -- requests ----------------------------------------------------------------------------------------------
+
+
+class TaskFields(msgspec.Struct, kw_only=True):
+    """What may be said of a task when it is created and when it is changed."""
+
+    name: Annotated[str, _like(maxLength=NAME_CHARS_MAX)] | None = None
+    kind: str | None = None
+    image_url: str | None = None
+    file: File | None = None
+    cli_args: list[str] | None = None
+    inputs: Inputs | None = None
+    env: Env | None = None
+    daemon: bool | None = None
+    latent: bool | None = None
+    encrypted: bool | None = None
+    kbs_resource_path: str | None = None
+    proplet_id: Annotated[IdOrNone, _like("Run it on this proplet only.")] | None = None
+    run_if: RunIf | None = None
+    monitoring_profile: dict[str, Any] | None = None
+    mode: str | None = None
+    schedule: Annotated[str, _like("Not supported by this version.", maxLength=0)] | None = None
+    is_recurring: bool | None = None
+    timezone: str | None = None
+    broadcast: bool | None = None
+    priority: Priority | None = None
+    metadata: dict[str, Any] | None = None
+    hal_storage_path: str | None = None
+
+
+class TaskChanges(TaskFields, kw_only=True):
+    """Fields to change; what is left out or null, an empty name and priority 0 stay as they are."""
+
+
+class NewTask(TaskFields, kw_only=True):
+    """A task to create. Fields that the manager itself sets are ignored."""
+
+    id: Annotated[IdOrNone, _like("Left out: a new UUID.")] | None = None
+    name: Name = ""
+    depends_on: Annotated[list[str], _like("Ids or names of tasks in the same group.")] | None = None
+    workflow_id: Annotated[IdOrNone, _like("The workflow that the task belongs to.")] | None = None
+    job_id: Annotated[IdOrNone, _like("The job that the task belongs to.")] | None = None
+
+
+Tasks = Annotated[list[NewTask], _like(minItems=1, maxItems=TASKS_MAX)]
+
+
+class NewWorkflow(msgspec.Struct, kw_only=True):
+    tasks: Tasks = []
+    name: Annotated[str, _like(maxLength=NAME_CHARS_MAX)] | None = None
+
+
+class NewJob(msgspec.Struct, kw_only=True):
+    tasks: Tasks = []
+    name: Annotated[str, _like(maxLength=NAME_CHARS_MAX)] | None = None
+    execution_mode: (
+        Annotated[
+            str,
+            _like("Left out: the manager's default.", enum=["", "parallel", "sequential", "configurable"]),
+        ]
+        | None
+    ) = None
+
+
+# -- answers -----------------------------------------------------------------------------------------------
+
+
+class TaskView(msgspec.Struct, kw_only=True):
+    id: Id
+    name: str
+    kind: str | UnsetType = UNSET
+    state: State
+    image_url: str | UnsetType = UNSET
+    file: Annotated[str, _like("Modules up to 64 KiB, base64.", contentEncoding="base64")] | UnsetType = UNSET
+    file_digest: Annotated[str, _like("Modules above 64 KiB: sha256:<hex>.")] | UnsetType = UNSET
+    file_size: Annotated[int, _like("Modules above 64 KiB: bytes.")] | UnsetType = UNSET
+    cli_args: Sequence[str] | None = None
+    inputs: Sequence[int | float | str] | UnsetType = UNSET
+    env: dict[str, str] | UnsetType = UNSET
+    daemon: bool = False
+    latent: bool | UnsetType = UNSET
+    encrypted: bool = False
+    kbs_resource_path: str | UnsetType = UNSET
+    proplet_id: str | UnsetType = UNSET
+    depends_on: Sequence[str] | UnsetType = UNSET
+    run_if: str | UnsetType = UNSET
+    workflow_id: str | UnsetType = UNSET
+    job_id: str | UnsetType = UNSET
+    results: Any | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    monitoring_profile: dict[str, Any] | UnsetType = UNSET
+    start_time: Time = ZERO
+    finish_time: Time = ZERO
+    created_at: Time
+    updated_at: Time
+    mode: str | UnsetType = UNSET
+    schedule: str | UnsetType = UNSET
+    next_run: Time = ZERO
+    is_recurring: bool | UnsetType = UNSET
+    timezone: str | UnsetType = UNSET
+    broadcast: bool | UnsetType = UNSET
+    priority: int | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    hal_storage_path: str | UnsetType = UNSET
+    reason: Annotated[str, _like("Why it is in this state, where that is not plain.")] | UnsetType = UNSET
+    attempt: Annotated[int, _like("How often it was placed, where more than once.")] | UnsetType = UNSET
+
+
+class TaskPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    tasks: list[TaskView]
+
+
+class TasksView(msgspec.Struct):
+    tasks: list[TaskView]
+
+
+class Results(msgspec.Struct):
+    results: Any
+
+
+class Started(msgspec.Struct):
+    started: bool = True
+
+
+class Stopped(msgspec.Struct):
+    stopped: bool = True
+
+
+class JobView(msgspec.Struct):
+    job_id: str
+    tasks: list[TaskView]
+
+
+class JobSummary(msgspec.Struct, kw_only=True):
+    job_id: str
+    name: str | UnsetType = UNSET
+    state: State
+    tasks: list[TaskView] | UnsetType = UNSET
+    start_time: Time
+    finish_time: Time
+    created_at: Time
+
+
+class JobPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    jobs: list[JobSummary]
+
+
+class JobMessage(msgspec.Struct):
+    job_id: str
+    message: str
+
+
+class Counts(msgspec.Struct):
+    """How many of the tasks are in each state."""
+
+    pending: int
+    scheduled: int
+    running: int
+    completed: int
+    failed: int
+    skipped: int
+    interrupted: int
+
+
+class Edge(msgspec.Struct, rename={"parent": "from", "child": "to"}):
+    parent: str
+    child: str
+
+
+class WorkflowView(msgspec.Struct, kw_only=True):
+    workflow_id: str
+    name: str | UnsetType = UNSET
+    state: State
+    counts: Counts
+    start_time: Time
+    finish_time: Time
+    created_at: Time
+    tasks: list[TaskView] | UnsetType = UNSET
+    edges: list[Edge] | UnsetType = UNSET
+
+
+class WorkflowPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    workflows: list[WorkflowView]
+
+
+class WorkflowMessage(msgspec.Struct):
+    workflow_id: str
+    message: str
+
+
+class EventView(msgspec.Struct, kw_only=True):
+    """A change of state of a task."""
+
+    task_id: str
+    name: str
+    state: State
+    time: Time
+    workflow_id: str | UnsetType = UNSET
+    job_id: str | UnsetType = UNSET
+    attempt: int | UnsetType = UNSET
+    proplet_id: str | UnsetType = UNSET
+    results: Annotated[Any, _like("Left out above 64 KiB.")] | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+# -- from records ------------------------------------------------------------------------------------------
+
+
+def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
+    """Render a task; ``files`` has modules in base64 by digest, None leaves them out of the answer."""
+    spec = task.spec
+    view = TaskView(
+        id=spec.id,
+        name=spec.name,
+        kind=spec.kind or UNSET,
+        state=task.state,
+        image_url=spec.image_url or UNSET,
+        cli_args=spec.cli_args,
+        inputs=spec.inputs or UNSET,
+        env=spec.env or UNSET,
+        daemon=spec.daemon,
+        latent=spec.latent or UNSET,
+        encrypted=spec.encrypted,
+        kbs_resource_path=spec.kbs_resource_path or UNSET,
+        proplet_id=task.proplet_id or spec.pin or UNSET,
+        depends_on=spec.depends_on or UNSET,
+        run_if=spec.run_if or UNSET,
+        workflow_id=spec.workflow_id or UNSET,
+        job_id=spec.job_id or UNSET,
+        results=UNSET if task.results is None else task.results,
+        error=task.error or UNSET,
+        monitoring_profile=UNSET if spec.monitoring_profile is None else spec.monitoring_profile,
+        start_time=format_time(task.started_at),
+        finish_time=format_time(task.finished_at),
+        created_at=format_time(task.created_at),
+        updated_at=format_time(task.updated_at),
+        mode=spec.mode or UNSET,
+        schedule=spec.schedule or UNSET,
+        is_recurring=spec.is_recurring or UNSET,
+        timezone=spec.timezone or UNSET,
+        broadcast=spec.broadcast or UNSET,
+        priority=spec.priority or UNSET,
+        metadata=spec.metadata or UNSET,
+        hal_storage_path=UNSET if spec.hal_storage_path is None else spec.hal_storage_path,
+        reason=task.reason or UNSET,
+        attempt=task.attempt if task.attempt > 1 else UNSET,
+    )
+    if spec.module is not None and files is not None:
+        view.file = files.get(spec.module.digest, UNSET)
+        if view.file is UNSET:
+            view.file_digest = f"sha256:{spec.module.digest}"
+            view.file_size = spec.module.size_bytes
+    return view
+
+
+def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
+    return JobSummary(
+        job_id=group.id,
+        name=group.name or UNSET,
+        state=group_state(group.counts),
+        tasks=views,
+        start_time=format_time(group.started_at),
+        finish_time=format_time(group.finished_at),
+        created_at=format_time(group.created_at),
+    )
+
+
+def workflow_view(
+    group: Group, tasks: Sequence[Task] = (), views: list[TaskView] | UnsetType = UNSET
+) -> WorkflowView:
+    """Render a workflow, with its tasks and the edges between them where ``views`` are given."""
+    return WorkflowView(
+        workflow_id=group.id,
+        name=group.name or UNSET,
+        state=group_state(group.counts),
+        counts=Counts(*group.counts),
+        start_time=format_time(group.started_at),
+        finish_time=format_time(group.finished_at),
+        created_at=format_time(group.created_at),
+        tasks=views,
+        edges=UNSET
+        if views is UNSET
+        else [Edge(parent, task.id) for task in tasks for parent in task.spec.depends_on],
+    )
+
+
+def event_view(transition: Transition) -> EventView:
+    return EventView(
+        task_id=transition.task_id,
+        name=transition.name,
+        state=transition.state,
+        time=format_time(transition.at),
+        workflow_id=transition.workflow_id or UNSET,
+        job_id=transition.job_id or UNSET,
+        attempt=transition.attempt or UNSET,
+        proplet_id=transition.proplet_id or UNSET,
+        results=_small(transition.results),
+        error=transition.error or UNSET,
+        reason=transition.reason or UNSET,
+    )
+
+
+def _small(results: Any) -> Any:
+    if results is None:
+        return UNSET
+    encoded = encode(results)
+    return msgspec.Raw(encoded) if len(encoded) <= EVENT_RESULTS_BYTES_MAX else UNSET
