@@ -68,8 +68,15 @@ class Supervisor:
             began = loop.time()
             code = await self._processes[proplet_id].wait()
             failures = 0 if loop.time() - began > _HEALTHY_AFTER_S else failures
-            delay_s = _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
+            # Code 0: somebody asked it to stop, and is about to ask us too if the whole group was meant.
+            delay_s = 1.0 if code == 0 else _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
             failures += 1
-            _log.warning("proplet %s ended with code %s; started anew in %g s", proplet_id, code, delay_s)
+            _log.log(
+                logging.INFO if code == 0 else logging.WARNING,
+                "proplet %s ended with code %s; started anew in %g s",
+                proplet_id,
+                code,
+                delay_s,
+            )
             await asyncio.sleep(delay_s)
             await self._spawn(proplet_id)
