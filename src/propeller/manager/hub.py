@@ -74,7 +74,7 @@ class _Connection(asyncio.Protocol):
         self._sending: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's own does not inherit from it
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's own does not inherit from it
 
     def data_received(self, data: bytes) -> None:
         for line in self._lines.feed(data):

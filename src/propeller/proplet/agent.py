@@ -83,7 +83,7 @@ class Agent(asyncio.Protocol):
     # -- the socket ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's own does not inherit from it
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's own does not inherit from it
         self._transport.write(to_line(self._machine.hello(describe_host())))
 
     def data_received(self, data: bytes) -> None:
