@@ -116,10 +116,10 @@ class Manager:
         reply: Found | None = None
         try:
             while True:
-                match steps.send(reply):
+                step, reply = steps.send(reply), None
+                match step:
                     case Commit(changes):
                         await self.store.commit(changes)
-                        reply = None
                     case Send(effects):
                         if self.fleet is not None:
                             self.fleet.send(effects)
