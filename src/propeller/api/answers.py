@@ -14,6 +14,8 @@ from propeller.wire.rest import encode
 
 _log = logging.getLogger(__name__)
 
+_MESSAGE_CHARS_MAX = 2000
+
 STATUSES: dict[type[PropellerError], int] = {
     Invalid: 400,
     NotFound: 404,
@@ -55,7 +57,12 @@ def on_defect(request: HttpRequest, error: Exception) -> Response[bytes]:
     return _error("internal error", 500)
 
 
+def _presentable(message: str) -> str:
+    """What quotes from a request may quote anything, at any length."""
+    text = message.encode(errors="replace").decode()
+    return text if len(text) <= _MESSAGE_CHARS_MAX else f"{text[:_MESSAGE_CHARS_MAX]}…"
+
+
 def _error(message: str, status: int) -> Response[bytes]:
-    encodable = message.encode(errors="replace").decode()
-    body = encode(ErrorView(encodable)) + b"\n"
+    body = encode(ErrorView(_presentable(message))) + b"\n"
     return Response(body, status_code=status, media_type="application/json")

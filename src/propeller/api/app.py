@@ -1,7 +1,7 @@
 """The application: all handlers, what they share, and what happens to errors."""
 
 from litestar import Litestar
-from litestar.di import Provide
+from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from propeller.api import docs, events, health, jobs, proplets, tasks, workflows
@@ -16,7 +16,6 @@ from propeller.wire.rest import EventView
 
 def create_app(manager: Manager, *, instance_id: str) -> Litestar:
     """Build the HTTP API of a manager; it needs no lifespan events."""
-    context = Context(manager, instance_id=instance_id)
     handlers = [
         handler
         for resource in (tasks, workflows, jobs, proplets, events, health)
@@ -25,7 +24,7 @@ def create_app(manager: Manager, *, instance_id: str) -> Litestar:
     described = document(handlers, also=[EventView])
     return Litestar(
         [*handlers, *docs.handlers(described)],
-        dependencies={"context": Provide(lambda: context, sync_to_thread=False, use_cache=True)},
+        state=State({"context": Context(manager, instance_id=instance_id)}),
         exception_handlers={
             PropellerError: on_refusal,
             HTTPException: on_http_error,

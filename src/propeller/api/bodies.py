@@ -23,6 +23,7 @@ WASM_MAGIC = b"\x00asm"
 T = TypeVar("T")
 
 _AT = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<where>.*)`$", re.DOTALL)
+_HALF_OF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _NAMED_TYPE = re.compile(r"`([^`]*)`")
 
@@ -45,7 +46,8 @@ async def read_json(request: HttpRequest, shape: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise Invalid(_explain(str(error))) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"body: not valid JSON: {error}") from error
+        hint = "; \\ud800 to \\udfff come in pairs only" if _HALF_OF_PAIR.search(body) else ""
+        raise Invalid(f"body: not valid JSON: {error}{hint}") from error
     except RecursionError as error:
         raise Invalid("body: it is nested too deeply; flatten it") from error
 

@@ -67,3 +67,13 @@ class Context:
         self.manager = manager
         self.instance_id = instance_id
         self.files = Files(manager.store)
+
+
+def context_of(request: HttpRequest) -> Context:
+    context = request.app.state["context"]
+    assert isinstance(context, Context)
+    return context
+
+
+def id_in_path(request: HttpRequest) -> str:
+    return str(request.path_params["id"])

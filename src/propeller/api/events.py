@@ -8,7 +8,7 @@ from litestar import get
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from propeller.api import queries
-from propeller.api.context import Context, HttpRequest
+from propeller.api.context import HttpRequest, context_of
 from propeller.api.openapi import EventText, doc
 from propeller.core.effects import Transition
 from propeller.manager.feed import Feed
@@ -29,8 +29,9 @@ _HEADERS = [
     "/events",
     opt=doc(gives=EventText, query=[queries.AFTER, queries.OF_TASK, queries.OF_WORKFLOW, queries.OF_JOB]),
 )
-async def follow_events(request: HttpRequest, context: Context) -> ASGIApp:
+async def follow_events(request: HttpRequest) -> ASGIApp:
     """Follow what happens to tasks, from now on or from an earlier event on."""
+    context = context_of(request)
     last = request.headers.get("last-event-id")
     after = queries.to_whole(last, "Last-Event-ID") if last else queries.whole(request, queries.AFTER)
     only = (

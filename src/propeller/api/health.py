@@ -6,7 +6,7 @@ from litestar.types import ASGIApp
 
 from propeller import __version__
 from propeller.api.answers import answer
-from propeller.api.context import Context
+from propeller.api.context import HttpRequest, context_of
 from propeller.api.openapi import doc
 
 
@@ -20,8 +20,9 @@ class HealthView(msgspec.Struct, kw_only=True):
 
 
 @get("/health", opt=doc(gives=HealthView))
-async def get_health(context: Context) -> ASGIApp:
+async def get_health(request: HttpRequest) -> ASGIApp:
     """Say that the manager answers, and which version it is."""
+    context = context_of(request)
     return answer(HealthView(instance_id=context.instance_id))
 
 

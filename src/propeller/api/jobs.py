@@ -9,7 +9,7 @@ from msgspec import UNSET
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
-from propeller.api.context import Context, HttpRequest
+from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.intake import Intake, check_group_name, check_id, new_ids
 from propeller.api.openapi import doc
 from propeller.api.rendering import by_group, task_views
@@ -27,8 +27,9 @@ _JOB = GroupKind.JOB
         gives=JobView, status=201, takes=NewJob, query=[queries.SHOW_FILE], refuses=[409], has_location=True
     ),
 )
-async def create_job(request: HttpRequest, context: Context) -> ASGIApp:
+async def create_job(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a job, or none."""
+    context = context_of(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     new = await read_json(request, NewJob)
     if not new.tasks:
@@ -62,8 +63,9 @@ async def create_job(request: HttpRequest, context: Context) -> ASGIApp:
         ],
     ),
 )
-async def list_jobs(request: HttpRequest, context: Context) -> ASGIApp:
+async def list_jobs(request: HttpRequest) -> ASGIApp:
     """List jobs, the newest first."""
+    context = context_of(request)
     page = queries.paging(request, queries.MANY)
     status = queries.status(request, queries.GROUP_STATUS, "job")
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
@@ -78,9 +80,10 @@ async def list_jobs(request: HttpRequest, context: Context) -> ASGIApp:
     return answer(JobPage(offset=page.offset, limit=page.limit, total=found.total, jobs=summaries))
 
 
-@get("/jobs/{job_id:str}", opt=doc(gives=JobView, query=[queries.SHOW_FILE], refuses=[404]))
-async def get_job(request: HttpRequest, context: Context, job_id: str) -> ASGIApp:
+@get("/jobs/{id:str}", opt=doc(gives=JobView, query=[queries.SHOW_FILE], refuses=[404]))
+async def get_job(request: HttpRequest) -> ASGIApp:
     """Show the tasks of a job in the order given."""
+    context, job_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     records = await context.manager.store.group(_JOB, job_id)
     if records is None:
@@ -88,23 +91,26 @@ async def get_job(request: HttpRequest, context: Context, job_id: str) -> ASGIAp
     return answer(JobView(job_id, await task_views(context, records.tasks, show_file=show_file)))
 
 
-@post("/jobs/{job_id:str}/start", status_code=200, opt=doc(gives=JobMessage, refuses=[404, 409]))
-async def start_job(context: Context, job_id: str) -> ASGIApp:
+@post("/jobs/{id:str}/start", status_code=200, opt=doc(gives=JobMessage, refuses=[404, 409]))
+async def start_job(request: HttpRequest) -> ASGIApp:
     """Start a job, for the first time or once more."""
+    context, job_id = context_of(request), id_in_path(request)
     await context.manager.ask(StartGroup(_JOB, job_id))
     return answer(JobMessage(job_id, "job started"))
 
 
-@post("/jobs/{job_id:str}/stop", status_code=200, opt=doc(gives=JobMessage, refuses=[404, 409]))
-async def stop_job(context: Context, job_id: str) -> ASGIApp:
+@post("/jobs/{id:str}/stop", status_code=200, opt=doc(gives=JobMessage, refuses=[404, 409]))
+async def stop_job(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a job that have not ended."""
+    context, job_id = context_of(request), id_in_path(request)
     await context.manager.ask(StopGroup(_JOB, job_id))
     return answer(JobMessage(job_id, "job stopped"))
 
 
-@delete("/jobs/{job_id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
-async def delete_job(context: Context, job_id: str) -> ASGIApp:
+@delete("/jobs/{id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+async def delete_job(request: HttpRequest) -> ASGIApp:
     """Delete a job with its tasks, and stop those that run."""
+    context, job_id = context_of(request), id_in_path(request)
     await context.manager.ask(DeleteGroup(_JOB, job_id))
     return nothing()
 

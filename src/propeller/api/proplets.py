@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
-from propeller.api.context import Context, HttpRequest
+from propeller.api.context import Context, HttpRequest, context_of, id_in_path
 from propeller.api.openapi import doc
 from propeller.api.sdf import SdfView, sdf_document
 from propeller.core.events import DeleteProplet
@@ -60,8 +60,9 @@ class HistoryPage(msgspec.Struct, kw_only=True):
 
 
 @get("/proplets", opt=doc(gives=PropletPage, query=[queries.OFFSET, queries.MANY, queries.PROPLET_STATUS]))
-async def list_proplets(request: HttpRequest, context: Context) -> ASGIApp:
+async def list_proplets(request: HttpRequest) -> ASGIApp:
     """List proplets in the order in which they were first seen."""
+    context = context_of(request)
     page = queries.paging(request, queries.MANY)
     status = queries.status(request, queries.PROPLET_STATUS, "proplet")
     proplets = [
@@ -80,25 +81,28 @@ async def list_proplets(request: HttpRequest, context: Context) -> ASGIApp:
     )
 
 
-@get("/proplets/{proplet_id:str}", opt=doc(gives=PropletView, refuses=[404]))
-async def get_proplet(context: Context, proplet_id: str) -> ASGIApp:
+@get("/proplets/{id:str}", opt=doc(gives=PropletView, refuses=[404]))
+async def get_proplet(request: HttpRequest) -> ASGIApp:
     """Show a proplet."""
+    context, proplet_id = context_of(request), id_in_path(request)
     return answer(proplet_view(_known(context, proplet_id)))
 
 
-@delete("/proplets/{proplet_id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
-async def delete_proplet(context: Context, proplet_id: str) -> ASGIApp:
+@delete("/proplets/{id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+async def delete_proplet(request: HttpRequest) -> ASGIApp:
     """Forget a proplet that is gone."""
+    context, proplet_id = context_of(request), id_in_path(request)
     await context.manager.ask(DeleteProplet(proplet_id))
     return nothing()
 
 
 @get(
-    "/proplets/{proplet_id:str}/alive-history",
+    "/proplets/{id:str}/alive-history",
     opt=doc(gives=HistoryPage, query=[queries.OFFSET, queries.MANY], refuses=[404]),
 )
-async def get_alive_history(request: HttpRequest, context: Context, proplet_id: str) -> ASGIApp:
+async def get_alive_history(request: HttpRequest) -> ASGIApp:
     """Show the last signs of life of a proplet, the oldest first."""
+    context, proplet_id = context_of(request), id_in_path(request)
     page = queries.paging(request, queries.MANY)
     seen = _known(context, proplet_id).seen
     shown = seen[page.offset : page.offset + page.limit]
@@ -109,9 +113,10 @@ async def get_alive_history(request: HttpRequest, context: Context, proplet_id: 
     )
 
 
-@get("/proplets/{proplet_id:str}/sdf", opt=doc(gives=SdfView, refuses=[404]))
-async def get_sdf(context: Context, proplet_id: str) -> ASGIApp:
+@get("/proplets/{id:str}/sdf", opt=doc(gives=SdfView, refuses=[404]))
+async def get_sdf(request: HttpRequest) -> ASGIApp:
     """Describe a proplet in the Semantic Definition Format."""
+    context, proplet_id = context_of(request), id_in_path(request)
     proplet = _known(context, proplet_id)
     return answer(sdf_document(proplet.id, proplet.name))
 

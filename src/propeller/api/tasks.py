@@ -1,5 +1,6 @@
 """``/tasks``."""
 
+import asyncio
 from urllib.parse import quote
 
 from litestar import delete, get, post, put
@@ -9,7 +10,7 @@ from litestar.types import ASGIApp
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json, read_upload
-from propeller.api.context import Context, HttpRequest
+from propeller.api.context import Context, HttpRequest, context_of, id_in_path
 from propeller.api.intake import Intake, check_id
 from propeller.api.openapi import Binary, doc
 from propeller.api.rendering import task_views
@@ -31,8 +32,9 @@ from propeller.wire.rest import NewTask, Results, Started, Stopped, TaskChanges,
         has_location=True,
     ),
 )
-async def create_task(request: HttpRequest, context: Context) -> ASGIApp:
+async def create_task(request: HttpRequest) -> ASGIApp:
     """Create a task; ``workflow_id`` or ``job_id`` adds it to that workflow or job."""
+    context = context_of(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     new = await read_json(request, NewTask)
     workflow_id, job_id = new.workflow_id or "", new.job_id or ""
@@ -65,8 +67,9 @@ async def create_task(request: HttpRequest, context: Context) -> ASGIApp:
         ],
     ),
 )
-async def list_tasks(request: HttpRequest, context: Context) -> ASGIApp:
+async def list_tasks(request: HttpRequest) -> ASGIApp:
     """List tasks in the order of their creation."""
+    context = context_of(request)
     page = queries.paging(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     only = TaskFilter(
@@ -79,19 +82,21 @@ async def list_tasks(request: HttpRequest, context: Context) -> ASGIApp:
     return answer(TaskPage(offset=page.offset, limit=page.limit, total=found.total, tasks=views))
 
 
-@get("/tasks/{task_id:str}", opt=doc(gives=TaskView, query=[queries.SHOW_FILE], refuses=[404]))
-async def get_task(request: HttpRequest, context: Context, task_id: str) -> ASGIApp:
+@get("/tasks/{id:str}", opt=doc(gives=TaskView, query=[queries.SHOW_FILE], refuses=[404]))
+async def get_task(request: HttpRequest) -> ASGIApp:
     """Show a task."""
+    context, task_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     return await _shown(context, await _stored(context, task_id), show_file=show_file)
 
 
 @put(
-    "/tasks/{task_id:str}",
+    "/tasks/{id:str}",
     opt=doc(gives=TaskView, takes=TaskChanges, query=[queries.SHOW_FILE], refuses=[404, 409]),
 )
-async def update_task(request: HttpRequest, context: Context, task_id: str) -> ASGIApp:
+async def update_task(request: HttpRequest) -> ASGIApp:
     """Change the fields that are given; the others stay as they are."""
+    context, task_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     given = await read_json(request, TaskChanges)
     intake = Intake()
@@ -109,22 +114,25 @@ async def update_task(request: HttpRequest, context: Context, task_id: str) -> A
 
 
 @put(
-    "/tasks/{task_id:str}/upload",
+    "/tasks/{id:str}/upload",
     opt=doc(gives=TaskView, takes=Binary, query=[queries.SHOW_FILE], refuses=[404, 409]),
 )
-async def upload_module(request: HttpRequest, context: Context, task_id: str) -> ASGIApp:
+async def upload_module(request: HttpRequest) -> ASGIApp:
     """Give a task its module; the name of the uploaded file ends in ``.wasm``."""
+    context, task_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
+    data = await read_upload(request)
     intake = Intake()
-    module = intake.module(await read_upload(request))
+    module = await asyncio.to_thread(intake.module, data)  # a large one takes its time to hash
     changed = await context.manager.ask(UpdateTask(task_id, {"module": module}), intake.modules)
     context.files.remember(intake.modules)
     return await _shown(context, changed[0], show_file=show_file)
 
 
-@get("/tasks/{task_id:str}/file", opt=doc(gives=Binary, refuses=[404]))
-async def get_module(context: Context, task_id: str) -> ASGIApp:
+@get("/tasks/{id:str}/file", opt=doc(gives=Binary, refuses=[404]))
+async def get_module(request: HttpRequest) -> ASGIApp:
     """Download the module of a task."""
+    context, task_id = context_of(request), id_in_path(request)
     module = (await _stored(context, task_id)).spec.module
     if module is None:
         raise NotFound(
@@ -136,30 +144,34 @@ async def get_module(context: Context, task_id: str) -> ASGIApp:
     return ASGIResponse(body=data, media_type="application/wasm")
 
 
-@delete("/tasks/{task_id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
-async def delete_task(context: Context, task_id: str) -> ASGIApp:
+@delete("/tasks/{id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+async def delete_task(request: HttpRequest) -> ASGIApp:
     """Delete a task, and stop it if it runs; tasks that depend on it have to be deleted first."""
+    context, task_id = context_of(request), id_in_path(request)
     await context.manager.ask(DeleteTask(task_id))
     return nothing()
 
 
-@post("/tasks/{task_id:str}/start", status_code=200, opt=doc(gives=Started, refuses=[404, 409]))
-async def start_task(context: Context, task_id: str) -> ASGIApp:
+@post("/tasks/{id:str}/start", status_code=200, opt=doc(gives=Started, refuses=[404, 409]))
+async def start_task(request: HttpRequest) -> ASGIApp:
     """Start a task, for the first time or once more."""
+    context, task_id = context_of(request), id_in_path(request)
     await context.manager.ask(StartTask(task_id))
     return answer(Started())
 
 
-@post("/tasks/{task_id:str}/stop", status_code=200, opt=doc(gives=Stopped, refuses=[404, 409]))
-async def stop_task(context: Context, task_id: str) -> ASGIApp:
+@post("/tasks/{id:str}/stop", status_code=200, opt=doc(gives=Stopped, refuses=[404, 409]))
+async def stop_task(request: HttpRequest) -> ASGIApp:
     """Stop a task that has not ended."""
+    context, task_id = context_of(request), id_in_path(request)
     await context.manager.ask(StopTask(task_id))
     return answer(Stopped())
 
 
-@get("/tasks/{task_id:str}/results", opt=doc(gives=Results, refuses=[404]))
-async def get_results(context: Context, task_id: str) -> ASGIApp:
+@get("/tasks/{id:str}/results", opt=doc(gives=Results, refuses=[404]))
+async def get_results(request: HttpRequest) -> ASGIApp:
     """Show what the last run of a task returned; null where there is nothing."""
+    context, task_id = context_of(request), id_in_path(request)
     return answer(Results((await _stored(context, task_id)).results))
 
 

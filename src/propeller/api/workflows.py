@@ -6,7 +6,7 @@ from litestar.types import ASGIApp
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
-from propeller.api.context import Context, HttpRequest
+from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.intake import Intake, check_group_name, check_id, new_ids
 from propeller.api.openapi import doc
 from propeller.api.rendering import by_group, task_views
@@ -29,8 +29,9 @@ _WORKFLOW = GroupKind.WORKFLOW
     "/workflows",
     opt=doc(gives=TasksView, status=201, takes=NewWorkflow, query=[queries.SHOW_FILE], refuses=[409]),
 )
-async def create_workflow(request: HttpRequest, context: Context) -> ASGIApp:
+async def create_workflow(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a workflow, or none."""
+    context = context_of(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     new = await read_json(request, NewWorkflow)
     if not new.tasks:
@@ -50,8 +51,9 @@ async def create_workflow(request: HttpRequest, context: Context) -> ASGIApp:
 
 
 @get("/workflows", opt=doc(gives=WorkflowPage, query=[queries.OFFSET, queries.MANY, queries.GROUP_STATUS]))
-async def list_workflows(request: HttpRequest, context: Context) -> ASGIApp:
+async def list_workflows(request: HttpRequest) -> ASGIApp:
     """List workflows, the newest first."""
+    context = context_of(request)
     page = queries.paging(request, queries.MANY)
     status = queries.status(request, queries.GROUP_STATUS, "workflow")
     found = await context.manager.store.groups(
@@ -61,9 +63,10 @@ async def list_workflows(request: HttpRequest, context: Context) -> ASGIApp:
     return answer(WorkflowPage(offset=page.offset, limit=page.limit, total=found.total, workflows=views))
 
 
-@get("/workflows/{workflow_id:str}", opt=doc(gives=WorkflowView, query=[queries.SHOW_FILE], refuses=[404]))
-async def get_workflow(request: HttpRequest, context: Context, workflow_id: str) -> ASGIApp:
+@get("/workflows/{id:str}", opt=doc(gives=WorkflowView, query=[queries.SHOW_FILE], refuses=[404]))
+async def get_workflow(request: HttpRequest) -> ASGIApp:
     """Show a workflow with its tasks, in the order given, and the edges between them."""
+    context, workflow_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     records = await context.manager.store.group(_WORKFLOW, workflow_id)
     if records is None:
@@ -75,30 +78,33 @@ async def get_workflow(request: HttpRequest, context: Context, workflow_id: str)
 
 
 @post(
-    "/workflows/{workflow_id:str}/start",
+    "/workflows/{id:str}/start",
     status_code=200,
     opt=doc(gives=WorkflowMessage, refuses=[404, 409]),
 )
-async def start_workflow(context: Context, workflow_id: str) -> ASGIApp:
+async def start_workflow(request: HttpRequest) -> ASGIApp:
     """Start the tasks that depend on nothing; the others follow."""
+    context, workflow_id = context_of(request), id_in_path(request)
     await context.manager.ask(StartGroup(_WORKFLOW, workflow_id))
     return answer(WorkflowMessage(workflow_id, "workflow started"))
 
 
 @post(
-    "/workflows/{workflow_id:str}/stop",
+    "/workflows/{id:str}/stop",
     status_code=200,
     opt=doc(gives=WorkflowMessage, refuses=[404, 409]),
 )
-async def stop_workflow(context: Context, workflow_id: str) -> ASGIApp:
+async def stop_workflow(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a workflow that have not ended."""
+    context, workflow_id = context_of(request), id_in_path(request)
     await context.manager.ask(StopGroup(_WORKFLOW, workflow_id))
     return answer(WorkflowMessage(workflow_id, "workflow stopped"))
 
 
-@delete("/workflows/{workflow_id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
-async def delete_workflow(context: Context, workflow_id: str) -> ASGIApp:
+@delete("/workflows/{id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+async def delete_workflow(request: HttpRequest) -> ASGIApp:
     """Delete a workflow with its tasks, and stop those that run."""
+    context, workflow_id = context_of(request), id_in_path(request)
     await context.manager.ask(DeleteGroup(_WORKFLOW, workflow_id))
     return nothing()
 

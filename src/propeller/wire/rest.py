@@ -38,6 +38,7 @@ def _like(description: str = "", **schema: Any) -> Meta:
 _ID = r"^[^/\x00-\x1f\x7f-\x9f]+$"
 Id = Annotated[str, _like(minLength=1, maxLength=ID_CHARS_MAX, pattern=_ID)]
 IdOrNone = Annotated[str, _like(maxLength=ID_CHARS_MAX, pattern=rf"^$|{_ID}")]
+IdOrName = Annotated[str, _like(minLength=1, maxLength=NAME_CHARS_MAX)]
 Time = Annotated[str, _like(format="date-time")]
 State = Annotated[
     int,
@@ -96,7 +97,7 @@ class NewTask(TaskFields, kw_only=True):
 
     id: Annotated[IdOrNone, _like("Left out: a new UUID.")] | None = None
     name: Name = ""
-    depends_on: Annotated[list[str], _like("Ids or names of tasks in the same group.")] | None = None
+    depends_on: Annotated[list[IdOrName], _like("Ids or names of tasks in the same group.")] | None = None
     workflow_id: Annotated[IdOrNone, _like("The workflow that the task belongs to.")] | None = None
     job_id: Annotated[IdOrNone, _like("The job that the task belongs to.")] | None = None
 
@@ -272,6 +273,11 @@ class EventView(msgspec.Struct, kw_only=True):
     reason: str | UnsetType = UNSET
 
 
+_OMITTED_WHEN_EMPTY = (
+    "kind image_url inputs env latent kbs_resource_path depends_on run_if workflow_id job_id mode schedule "
+    "is_recurring timezone broadcast priority metadata"
+).split()
+
 # -- from records ------------------------------------------------------------------------------------------
 
 
@@ -281,39 +287,33 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
     view = TaskView(
         id=spec.id,
         name=spec.name,
-        kind=spec.kind or UNSET,
         state=task.state,
-        image_url=spec.image_url or UNSET,
         cli_args=spec.cli_args,
-        inputs=spec.inputs or UNSET,
-        env=spec.env or UNSET,
         daemon=spec.daemon,
-        latent=spec.latent or UNSET,
         encrypted=spec.encrypted,
-        kbs_resource_path=spec.kbs_resource_path or UNSET,
-        proplet_id=task.proplet_id or spec.pin or UNSET,
-        depends_on=spec.depends_on or UNSET,
-        run_if=spec.run_if or UNSET,
-        workflow_id=spec.workflow_id or UNSET,
-        job_id=spec.job_id or UNSET,
         results=UNSET if task.results is None else task.results,
-        error=task.error or UNSET,
-        monitoring_profile=UNSET if spec.monitoring_profile is None else spec.monitoring_profile,
-        start_time=format_time(task.started_at),
-        finish_time=format_time(task.finished_at),
         created_at=format_time(task.created_at),
         updated_at=format_time(task.updated_at),
-        mode=spec.mode or UNSET,
-        schedule=spec.schedule or UNSET,
-        is_recurring=spec.is_recurring or UNSET,
-        timezone=spec.timezone or UNSET,
-        broadcast=spec.broadcast or UNSET,
-        priority=spec.priority or UNSET,
-        metadata=spec.metadata or UNSET,
-        hal_storage_path=UNSET if spec.hal_storage_path is None else spec.hal_storage_path,
-        reason=task.reason or UNSET,
-        attempt=task.attempt if task.attempt > 1 else UNSET,
     )
+    for name in _OMITTED_WHEN_EMPTY:
+        if value := getattr(spec, name):
+            setattr(view, name, value)
+    if proplet_id := task.proplet_id or spec.pin:
+        view.proplet_id = proplet_id
+    if task.started_at:
+        view.start_time = format_time(task.started_at)
+    if task.finished_at:
+        view.finish_time = format_time(task.finished_at)
+    if task.error:
+        view.error = task.error
+    if spec.monitoring_profile is not None:
+        view.monitoring_profile = spec.monitoring_profile
+    if spec.hal_storage_path is not None:
+        view.hal_storage_path = spec.hal_storage_path
+    if task.reason:
+        view.reason = task.reason
+    if task.attempt > 1:
+        view.attempt = task.attempt
     if spec.module is not None and files is not None:
         view.file = files.get(spec.module.digest, UNSET)
         if view.file is UNSET:
