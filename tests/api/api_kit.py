@@ -67,6 +67,10 @@ class Site:
     def bring_proplet(self, proplet_id: str = "p-9") -> None:
         self.manager.tell(PropletSeen(proplet_id=proplet_id, boot="b", slots=2, metadata=METADATA))
 
+    async def turned(self) -> None:
+        """Wait until the manager has taken in all that it was told."""
+        await self.refused("POST", "/tasks/none/start", 404)
+
     async def reached(self, state: TaskState, *task_ids: str) -> None:
         """Wait until each of these tasks was in a state once."""
         waiting = set(task_ids)

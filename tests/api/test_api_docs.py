@@ -1,0 +1,56 @@
+import re
+from inspect import getdoc
+
+from api_kit import play
+
+from propeller import errors
+from propeller.api.answers import STATUSES
+from propeller.api.app import create_app
+
+#: Errors that end the program, or are defects: they are nobody's request.
+NO_ANSWERS = {errors.CannotListen, errors.InvalidTransition}
+
+
+def test_every_error_has_a_status():
+    assert {*STATUSES} | NO_ANSWERS == set(errors.PropellerError.__subclasses__())
+
+
+def test_every_route_is_in_the_document(tmp_path):
+    async def part(site):
+        document = (await site.http.get("/openapi.json")).json()
+        documented = {
+            (method.upper(), path) for path, operations in document["paths"].items() for method in operations
+        }
+        app = create_app(site.manager, instance_id="i")
+        routes = {
+            (method, route.path_format)
+            for route in app.routes
+            for method in route.methods
+            if method != "OPTIONS" and route.path not in ("/openapi.json", "/docs")
+        }
+        assert documented == routes
+        assert len({o["operationId"] for path in document["paths"].values() for o in path.values()}) == len(
+            routes
+        )
+        assert all(o["summary"] for path in document["paths"].values() for o in path.values())
+
+    play(part, tmp_path)
+
+
+def test_the_page_shows_every_route_and_needs_nothing_from_elsewhere(tmp_path):
+    async def part(site):
+        response = await site.http.get("/docs")
+        assert response.headers["content-type"].startswith("text/html")
+        document = (await site.http.get("/openapi.json")).json()
+        for path in document["paths"]:
+            assert f"<code>{path}</code>" in response.text
+        for shape in document["components"]["schemas"]:
+            assert f"id='{shape}'" in response.text
+        assert not re.search(r"(src|href)=['\"]?(https?:)?//", response.text)
+        assert "<script" not in response.text
+
+    play(part, tmp_path)
+
+
+def test_errors_say_what_they_mean():
+    assert all(getdoc(kind) for kind in STATUSES)
