@@ -198,6 +198,8 @@ class Agent(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Give back all work, say good-bye, and go once the manager has taken it in."""
+        if self._transport.is_closing():
+            return
         self._carry_out(self._machine.leave(time.time_ns()))
         goodbye: Message = Alive(proplet_id=self._machine.id, boot=self._machine.boot, status="offline")
         self._transport.write(to_line(goodbye))
