@@ -255,10 +255,14 @@ def test_unknown_routes_and_methods(tmp_path):
         for method, path, allowed in (
             ("PATCH", "/tasks", {"GET", "POST"}),
             ("HEAD", "/health", {"GET"}),
+            ("POST", "/tasks/a", {"GET", "PUT", "DELETE"}),
             ("GET", "/tasks/a/start", {"POST"}),
         ):
             response = await site.http.request(method, path)
             assert (response.status_code, response.content) == (405, b"")
-            assert allowed <= set(response.headers["allow"].split(", "))
+            assert set(response.headers["allow"].split(", ")) == allowed | {"OPTIONS"}
+            options = await site.http.options(path)
+            assert (options.status_code, options.content) == (204, b"")
+            assert set(options.headers["allow"].split(", ")) == allowed | {"OPTIONS"}
 
     play(part, tmp_path)

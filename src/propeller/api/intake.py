@@ -67,6 +67,9 @@ class Intake:
                     raise Invalid(
                         f"{at}id: {task.id} is the id of {where}[{chosen[task.id]}] too; ids must differ"
                     )
+            for name, group_id in (("workflow_id", task.workflow_id), ("job_id", task.job_id)):
+                if group_id:
+                    check_id(group_id, f"{at}{name}")
             if not task.name:
                 raise Invalid(f"{at}name: missing identity name; name the exported function to run")
             specs.append(

@@ -10,7 +10,7 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
-from propeller.api.intake import Intake, check_group_name, check_id, new_ids
+from propeller.api.intake import Intake, check_group_name, new_ids
 from propeller.api.openapi import doc
 from propeller.api.rendering import by_group, task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
@@ -36,8 +36,6 @@ async def create_job(request: HttpRequest) -> ASGIApp:
         raise Invalid("tasks: a job needs at least one task")
     mode = _mode(new.execution_mode or "")
     job_id = next((task.job_id for task in new.tasks if task.job_id), "")
-    if job_id:
-        check_id(job_id, "job_id")
     group = NewGroup(id=job_id or next(new_ids(1)), kind=_JOB, name=check_group_name(new.name), mode=mode)
     intake = Intake()
     specs, chosen = intake.specs(new.tasks, "tasks", job_id=group.id)

@@ -57,8 +57,8 @@ GROUP_STATES: dict[str, TaskState] = {
     "completed": COMPLETED,
     "failed": FAILED,
 }
-GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "enum": [*GROUP_STATES]})
-PROPLET_STATUS = Query("status", "Only those.", {"type": "string", "enum": ["active", "inactive"]})
+GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "enum": ["", *GROUP_STATES]})
+PROPLET_STATUS = Query("status", "Only those.", {"type": "string", "enum": ["", "active", "inactive"]})
 AFTER = Query(
     "after",
     "Begin after the event with this id; without it, with the next one. Last-Event-ID goes before.",
@@ -102,11 +102,11 @@ def text(request: HttpRequest, query: Query) -> str:
 
 
 def status(request: HttpRequest, query: Query, of: str) -> str:
-    """Return one of the words that the query allows, or ``""``."""
+    """Return one of the words that the query allows; ``""`` stands for all."""
     value = text(request, query)
     words = query.schema["enum"]
-    if value and value not in words:
-        raise Invalid(f'status: invalid {of} status "{value}"; use {", ".join(words)}')
+    if value not in words:
+        raise Invalid(f'status: invalid {of} status "{value}"; use {", ".join(filter(None, words))}')
     return value
 
 

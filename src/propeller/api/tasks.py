@@ -11,7 +11,7 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path
-from propeller.api.intake import Intake, check_id
+from propeller.api.intake import Intake
 from propeller.api.openapi import Binary, doc
 from propeller.api.rendering import task_views
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
@@ -40,9 +40,6 @@ async def create_task(request: HttpRequest) -> ASGIApp:
     workflow_id, job_id = new.workflow_id or "", new.job_id or ""
     if workflow_id and job_id:
         raise Invalid("job_id: a task is in a workflow or in a job, not in both; leave one of them out")
-    for name, value in (("workflow_id", workflow_id), ("job_id", job_id)):
-        if value:
-            check_id(value, name)
     new.kind = new.kind or "standard"
     new.priority = new.priority or 50
     intake = Intake()

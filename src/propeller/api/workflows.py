@@ -7,7 +7,7 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
-from propeller.api.intake import Intake, check_group_name, check_id, new_ids
+from propeller.api.intake import Intake, check_group_name, new_ids
 from propeller.api.openapi import doc
 from propeller.api.rendering import by_group, task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
@@ -37,8 +37,6 @@ async def create_workflow(request: HttpRequest) -> ASGIApp:
     if not new.tasks:
         raise Invalid("tasks: a workflow needs at least one task")
     workflow_id = next((task.workflow_id for task in new.tasks if task.workflow_id), "")
-    if workflow_id:
-        check_id(workflow_id, "workflow_id")
     group = NewGroup(id=workflow_id or next(new_ids(1)), kind=_WORKFLOW, name=check_group_name(new.name))
     intake = Intake()
     specs, chosen = intake.specs(new.tasks, "tasks", workflow_id=group.id)
