@@ -133,8 +133,8 @@ async def a_manager(directory: Path) -> AsyncIterator[Manager]:
         await store.close()
 
 
-def play(part: Callable[[Site], Awaitable[None]], directory: Path) -> None:
-    """Run one coroutine against the API; nothing may be logged as an error."""
+def play(part: Callable[[Site], Awaitable[None]], directory: Path, *, errors_expected: int = 0) -> list[str]:
+    """Run one coroutine against the API; give what was logged as an error, which none may be."""
     errors = Errors()
 
     async def scene() -> None:
@@ -146,7 +146,8 @@ def play(part: Callable[[Site], Awaitable[None]], directory: Path) -> None:
 
     with errors:
         asyncio.run(scene())
-    assert errors.records == []
+    assert len(errors.records) == errors_expected, errors.records
+    return errors.records
 
 
 @contextlib.asynccontextmanager

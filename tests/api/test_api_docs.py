@@ -1,6 +1,6 @@
 import re
-from inspect import getdoc
 
+import pytest
 from api_kit import play
 
 from propeller import errors
@@ -52,5 +52,45 @@ def test_the_page_shows_every_route_and_needs_nothing_from_elsewhere(tmp_path):
     play(part, tmp_path)
 
 
-def test_errors_say_what_they_mean():
-    assert all(getdoc(kind) for kind in STATUSES)
+class Failing:
+    """A store that fails, or has a defect."""
+
+    def __init__(self, error):
+        self.error = error
+
+    async def task(self, task_id):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (errors.Invalid("that is wrong"), 400, "that is wrong"),
+        (errors.NotFound("not found"), 404, "not found"),
+        (errors.Conflict("it runs"), 409, "it runs"),
+        (errors.TooLarge("too large"), 413, "too large"),
+        (errors.StoreUnusable("the disk is full"), 503, "the disk is full"),
+        (errors.Invalid("half of a pair: \ud800"), 400, "half of a pair: ?"),
+        (errors.Invalid("x" * 5000), 400, "x" * 2000 + "…"),
+    ],
+)
+def test_errors_become_answers(tmp_path, error, status, message):
+    async def part(site):
+        site.manager.store = Failing(error)
+        assert await site.refused("GET", "/tasks/a", status) == message
+
+    play(part, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.InvalidTransition("from here to there"), ZeroDivisionError("secret")]
+)
+def test_defects_are_logged_and_not_shown(tmp_path, error):
+    async def part(site):
+        site.manager.store = Failing(error)
+        assert await site.refused("GET", "/tasks/a", 500) == "internal error"
+
+    (logged,) = play(part, tmp_path, errors_expected=1)
+    assert "GET /tasks/a failed" in logged
+    assert "Traceback" in logged
+    assert str(error) in logged

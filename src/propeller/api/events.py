@@ -27,13 +27,24 @@ _HEADERS = [
 
 @get(
     "/events",
-    opt=doc(gives=EventText, query=[queries.AFTER, queries.OF_TASK, queries.OF_WORKFLOW, queries.OF_JOB]),
+    opt=doc(
+        gives=EventText,
+        query=[
+            queries.AFTER,
+            queries.LAST_EVENT_ID,
+            queries.OF_TASK,
+            queries.OF_WORKFLOW,
+            queries.OF_JOB,
+        ],
+    ),
 )
 async def follow_events(request: HttpRequest) -> ASGIApp:
     """Follow what happens to tasks, from now on or from an earlier event on."""
     context = context_of(request)
-    last = request.headers.get("last-event-id")
-    after = queries.to_whole(last, "Last-Event-ID") if last else queries.whole(request, queries.AFTER)
+    last = request.headers.get(queries.LAST_EVENT_ID.name)
+    after = (
+        queries.to_whole(last, queries.LAST_EVENT_ID.name) if last else queries.whole(request, queries.AFTER)
+    )
     only = (
         queries.text(request, queries.OF_TASK),
         queries.text(request, queries.OF_WORKFLOW),

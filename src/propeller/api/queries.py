@@ -23,7 +23,7 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class Query(msgspec.Struct, frozen=True):
-    """A query parameter and its JSON schema."""
+    """A query parameter and its JSON schema; ``style`` is what else the document says of it."""
 
     name: str
     description: str
@@ -61,8 +61,11 @@ GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "
 PROPLET_STATUS = Query("status", "Only those.", {"type": "string", "enum": ["", "active", "inactive"]})
 AFTER = Query(
     "after",
-    "Begin after the event with this id; without it, with the next one. Last-Event-ID goes before.",
+    "Begin after the event with this id; without it, with the next one.",
     {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
+)
+LAST_EVENT_ID = Query(
+    "Last-Event-ID", "The same as after, and goes before it.", AFTER.schema, {"in": "header"}
 )
 
 
