@@ -46,6 +46,8 @@ from propeller.core.states import (
 
 SIGNS_OF_LIFE_KEPT = 10
 BOOTS_REMEMBERED = 16
+#: Of this many deleted tasks the last attempt is remembered.
+ATTEMPTS_REMEMBERED = 50_000
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +77,7 @@ class Cluster:
         self._adopted: list[Group | Task] = []
         self._started_at = 0
         self._past_boots: dict[str, list[str]] = {}
+        self._past_attempts: dict[str, int] = {}
         self._begin_turn()
 
     @property
@@ -156,15 +159,15 @@ class Cluster:
 
     def let_go(self, changes: Changes) -> None:
         """Forget what has ended, now that these changes are committed: nothing here refers to it."""
-        for record in (*changes.groups, *changes.updated, *self._adopted):
+        for record in (*changes.groups, *changes.created, *changes.updated, *self._adopted):
             if isinstance(record, Group):
                 if not record.has_live_tasks and self.groups.get(record.id) is record:
                     del self.groups[record.id]
                     for task in record.tasks.values():
                         del self.tasks[task.id]
                         unlink(task)
-            elif record.state.has_ended and not record.spec.group_id:
-                self.tasks.pop(record.id, None)
+            elif record.state.has_ended and not record.spec.group_id and self.tasks.get(record.id) is record:
+                del self.tasks[record.id]
         self._adopted.clear()
 
     # -- what the store knows ------------------------------------------------------------------------------
@@ -292,6 +295,20 @@ class Cluster:
                 },
             )
         )
+
+    def remember_attempt(self, task: Task) -> None:
+        """Keep in mind how far a task that is deleted came: a task with the same id goes on from there.
+
+        Otherwise proplets would take its attempts for those of the deleted one, and we their reports.
+        """
+        self._past_attempts.pop(task.id, None)
+        if task.attempt:
+            self._past_attempts[task.id] = task.attempt
+            if len(self._past_attempts) > ATTEMPTS_REMEMBERED:
+                del self._past_attempts[next(iter(self._past_attempts))]
+
+    def past_attempt(self, task_id: str) -> int:
+        return self._past_attempts.pop(task_id, 0)
 
     # -- facts ---------------------------------------------------------------------------------------------
 

@@ -98,7 +98,8 @@ def _create(cluster: Cluster, command: CreateTasks, now: int) -> list[Task]:
         cluster.last_task_seq += 1
         # The tutorial's workflow tasks are created nanoseconds apart, a job's tasks all at once.
         created_at = now if spec.job_id else now + number
-        task = Task(spec=spec, seq=cluster.last_task_seq, created_at=created_at)
+        attempt = cluster.past_attempt(spec.id)
+        task = Task(spec=spec, seq=cluster.last_task_seq, created_at=created_at, attempt=attempt)
         cluster.tasks[spec.id] = cluster.created[spec.id] = task
         created.append(task)
     if group:
@@ -177,6 +178,7 @@ def _forget(cluster: Cluster, task: Task) -> None:
         cluster.effects.append(SendStop(task.proplet_id, task.id, task.attempt))
     elif task.state is SCHEDULED:
         cluster.placement.wait_no_more(task)
+    cluster.remember_attempt(task)
     for changed in (cluster.touched, cluster.respecified):
         changed.pop(task.id, None)
     del cluster.tasks[task.id]
@@ -224,7 +226,7 @@ def _start(cluster: Cluster, command: StartTask, now: int) -> None:
                 f"task {task.id} can't be started again while {child.id}, which depends on it, runs"
             )
     group = cluster.groups.get(task.spec.group_id)
-    if group and group.mode is JobMode.SEQUENTIAL and group.counts[SCHEDULED] + group.counts[RUNNING]:
+    if group and _runs_its_one_task(group):
         raise Conflict(f"another task of job {group.id} runs, and its tasks run one at a time")
     _refuse_obstacle(task.spec)
     if task.state.has_ended:
@@ -258,10 +260,15 @@ def _start_group(cluster: Cluster, group: Group, now: int) -> None:
             cluster.clear(task)
             cluster.move(task, PENDING, now)
     ready = [task for task in tasks if task.state is PENDING and task.unmet == 0]
-    if not ready:
+    if not ready or _runs_its_one_task(group):
         raise Conflict(f"{group.kind} {group.id} is running already")
     for task in ready:
         cluster.decide(task, now)
+
+
+def _runs_its_one_task(group: Group) -> bool:
+    """Say whether a sequential job is busy: a task of it may have been started again out of its turn."""
+    return group.mode is JobMode.SEQUENTIAL and group.counts[SCHEDULED] + group.counts[RUNNING] > 0
 
 
 def _stop_group(cluster: Cluster, group: Group, now: int) -> None:

@@ -73,7 +73,8 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     seq: int
     created_at: int
     state: TaskState = PENDING
-    #: How often it was placed; each start message carries it and each report brings it back. Stored.
+    #: How often it was placed, a deleted task of the same id included; each start message carries it and each
+    #: report brings it back. Stored.
     attempt: int = 0
     #: How many of its attempts were lost with their proplet since it was last started. Stored.
     losses: int = 0

@@ -9,6 +9,7 @@ over in large batches, while a long one never waits behind another long one.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from propeller.core.model import Proplet, Task
@@ -37,6 +38,10 @@ class Queue:
 
     def leave(self, task: Task) -> None:
         self._valid.pop(task.seq, None)
+
+    def __iter__(self) -> Iterator[Task]:
+        """Name the tasks that wait, in the order in which they were queued."""
+        return (entry[3] for entry in self._valid.values())
 
     def peek(self) -> Task | None:
         """Return the next task without taking it."""
@@ -83,6 +88,10 @@ class Placement:
         if not any(proplet.is_alive for proplet in self.proplets.values()):
             return "waits for a proplet: none is alive"
         return ""
+
+    def waiting(self) -> list[Task]:
+        """Name all tasks that wait, in no order: this is for checks, not for placing."""
+        return [task for queue in (self._anywhere, *self._pinned.values()) for task in queue]
 
     def offer_room(self, proplet_id: str) -> None:
         """Put a proplet at the end of the turn if it has room."""

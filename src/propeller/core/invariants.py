@@ -1,0 +1,114 @@
+"""What always holds between two turns, each sentence checked the slow way.
+
+The rules keep counts, queues and relations by small steps; here they are made anew from what is stored
+and compared. Meant for tests and the simulation: it looks at everything.
+"""
+
+from propeller.core.cluster import Cluster
+from propeller.core.model import Group, JobMode, Task
+from propeller.core.relations import predecessors
+from propeller.core.states import FAILED, INTERRUPTED, RUNNING, SCHEDULED, SKIPPED, TaskState
+
+
+def check(cluster: Cluster) -> None:
+    """Raise ``AssertionError`` with a sentence if an invariant does not hold.
+
+    Call it between turns: after ``let_go``, before the next event.
+    """
+    _check_turn_is_over(cluster)
+    for group in cluster.groups.values():
+        _check_group(cluster, group)
+    for task in cluster.tasks.values():
+        _check_task(cluster, task)
+    _check_queue(cluster)
+    _check_placed(cluster)
+    _check_room(cluster)
+
+
+def _check_turn_is_over(cluster: Cluster) -> None:
+    assert not cluster._untold, "children of an ended task wait to be told"  # noqa: SLF001
+    assert not cluster.effects, "an effect was left over from the turn before"
+    assert not cluster.transitions, "a transition was left over from the turn before"
+
+
+def _check_group(cluster: Cluster, group: Group) -> None:
+    counts = [0] * len(TaskState)
+    for task in group.tasks.values():
+        counts[task.state] += 1
+        assert cluster.tasks.get(task.id) is task, f"task {task.id} of group {group.id} is not resident"
+    assert group.counts == counts, f"group {group.id} counts {group.counts}, and its tasks are {counts}"
+    assert group.has_live_tasks, f"group {group.id} is resident, and all of its tasks have ended"
+    if group.mode is JobMode.SEQUENTIAL:
+        running = counts[SCHEDULED] + counts[RUNNING]
+        assert running <= 1, f"sequential job {group.id} runs {running} tasks at once"
+    _check_relations(group)
+
+
+def _check_relations(group: Group) -> None:
+    children: dict[str, list[str]] = {task_id: [] for task_id in group.tasks}
+    before: Task | None = None
+    for task in group.tasks.values():
+        parents = tuple(parent.id for parent in task.parents)
+        assert parents == task.spec.depends_on, f"task {task.id} has parents {parents}"
+        wanted = before if group.mode is JobMode.SEQUENTIAL else None
+        assert task.before is wanted, f"task {task.id} has the wrong task before it"
+        waits_for = predecessors(task)
+        unmet = sum(not other.state.has_ended for other in waits_for)
+        assert task.unmet == unmet, f"task {task.id} counts {task.unmet} unmet, and {unmet} have not ended"
+        for other in waits_for:
+            assert group.tasks.get(other.id) is other, (
+                f"task {task.id} waits for {other.id}, of no such group"
+            )
+            children[other.id].append(task.id)
+        before = task
+    for task in group.tasks.values():
+        found = sorted(child.id for child in task.children)
+        assert found == sorted(children[task.id]), f"task {task.id} has children {found}"
+
+
+def _check_task(cluster: Cluster, task: Task) -> None:
+    group_id = task.spec.group_id
+    if group_id:
+        group = cluster.groups.get(group_id)
+        assert group is not None, f"task {task.id} is resident without its group {group_id}"
+        assert group.tasks.get(task.id) is task, f"group {group_id} does not know task {task.id}"
+    else:
+        assert not task.state.has_ended, f"task {task.id} is resident, and has ended"
+    if task.state.has_ended:
+        is_timed = task.finished_at > 0
+        assert is_timed or task.state is SKIPPED, f"task {task.id} has ended at no time"
+        assert task.state is FAILED or not task.error, f"task {task.id} has an error and has not failed"
+        assert task.state is not FAILED or task.error, f"task {task.id} failed without an error"
+        assert task.state not in (SKIPPED, INTERRUPTED) or task.reason, (
+            f"task {task.id} ended without a reason"
+        )
+    else:
+        assert not task.finished_at, f"task {task.id} has not ended, and has an end"
+        assert task.results is None, f"task {task.id} has not ended, and has results"
+        assert not task.error, f"task {task.id} has not ended, and has an error"
+    if task.state is RUNNING:
+        assert task.attempt > 0, f"task {task.id} runs without an attempt"
+        assert task.proplet_id in cluster.proplets, f"task {task.id} runs on a proplet that is not known"
+
+
+def _check_queue(cluster: Cluster) -> None:
+    waiting = sorted(task.id for task in cluster.placement.waiting())
+    scheduled = sorted(task.id for task in cluster.tasks.values() if task.state is SCHEDULED)
+    assert waiting == scheduled, f"{waiting} are queued, and {scheduled} are scheduled"
+
+
+def _check_placed(cluster: Cluster) -> None:
+    running: dict[str, list[str]] = {proplet_id: [] for proplet_id in cluster.proplets}
+    for task in cluster.tasks.values():
+        if task.state is RUNNING:
+            running[task.proplet_id].append(task.id)
+    for proplet in cluster.proplets.values():
+        placed, truth = sorted(proplet.placed), sorted(running[proplet.id])
+        assert placed == truth, f"proplet {proplet.id} holds {placed}, and {truth} run there"
+
+
+def _check_room(cluster: Cluster) -> None:
+    waiting = {task.spec.pin for task in cluster.placement.waiting()}
+    for proplet in cluster.proplets.values():
+        if proplet.is_alive and len(proplet.placed) < proplet.window:
+            assert not waiting & {"", proplet.id}, f"proplet {proplet.id} has room, and tasks for it wait"

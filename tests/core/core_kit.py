@@ -1,0 +1,111 @@
+"""Turns of the core, written and read in one line each."""
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from propeller.core import invariants
+from propeller.core.cluster import Cluster, Policy
+from propeller.core.effects import Changes, Effect, SendStart
+from propeller.core.events import CreateTasks, Event, NewGroup, PropletSeen, RunEnded, StartGroup, StartTask
+from propeller.core.model import Group, GroupKind, JobMode, Module, Spec, Task
+
+MODULE = Module(digest="m", size_bytes=1)
+S = 1_000_000_000
+
+
+@dataclass
+class Turn:
+    #: ``"a RUNNING"``, in the order of the moves.
+    moves: list[str]
+    #: ``"start a 1 on p"``, in the order of the sending.
+    sent: list[str]
+    changes: Changes
+    effects: list[Effect]
+    answer: list[Task]
+
+
+class Rules:
+    """A cluster, a clock that only tests move, and what a store would keep of the ended ones."""
+
+    def __init__(self, policy: Policy | None = None):
+        self.cluster = Cluster(policy)
+        self.now = 0
+        self._groups: dict[str, Group] = {}
+        self._tasks: dict[str, Task] = {}
+
+    def turn(self, *events: Event, after_s: float = 0) -> Turn:
+        """Hand in events at once, as the engine does; the invariants are checked when the turn is over."""
+        self.now += 1 + int(after_s * S)
+        cluster = self.cluster
+        cluster.adopt(self._groups.values(), self._tasks.values())
+        answer: list[Task] = []
+        for event in events:
+            answer = cluster.handle(event, self.now)
+        cluster.settle(self.now)
+        self._groups, self._tasks = dict(cluster.groups), dict(cluster.tasks)
+        changes, effects = cluster.take_turn()
+        cluster.let_go(changes)
+        invariants.check(cluster)
+        moves = [f"{move.task_id} {move.state.name}" for move in changes.transitions]
+        return Turn(moves, [_told(effect) for effect in effects], changes, effects, answer)
+
+    def task(self, task_id: str) -> Task:
+        return self._tasks[task_id]
+
+    def states(self) -> dict[str, str]:
+        return {task_id: task.state.name for task_id, task in self._tasks.items()}
+
+    # -- short words for what tests do most -----------------------------------------------------------------
+
+    def proplet(self, proplet_id: str = "p", *, slots: int = 10, boot: str = "1", **fields) -> Turn:
+        return self.turn(PropletSeen(proplet_id=proplet_id, boot=boot, slots=slots, **fields))
+
+    def create(self, *specs: Spec) -> Turn:
+        return self.turn(CreateTasks(specs=specs))
+
+    def workflow(self, *specs: Spec) -> Turn:
+        return self.turn(workflow(*specs))
+
+    def start(self, task_id: str) -> Turn:
+        return self.turn(StartTask(task_id))
+
+    def start_workflow(self) -> Turn:
+        return self.turn(StartGroup(GroupKind.WORKFLOW, "w"))
+
+    def start_job(self) -> Turn:
+        return self.turn(StartGroup(GroupKind.JOB, "j"))
+
+    def completes(self, task_id: str, results: object = None) -> Turn:
+        return self.turn(self.end_of(task_id, results=results))
+
+    def fails(self, task_id: str, error: str = "it trapped") -> Turn:
+        return self.turn(self.end_of(task_id, error=error))
+
+    def end_of(self, task_id: str, **fields) -> RunEnded:
+        """Report the end of the attempt that runs now."""
+        task = self.task(task_id)
+        return RunEnded(proplet_id=task.proplet_id, task_id=task_id, attempt=task.attempt, **fields)
+
+
+def a_task(task_id: str, *depends_on: str, **fields) -> Spec:
+    return Spec(**{"id": task_id, "name": task_id, "module": MODULE, "depends_on": depends_on, **fields})
+
+
+def in_workflow(*specs: Spec) -> tuple[Spec, ...]:
+    return tuple(replace(spec, workflow_id="w") for spec in specs)
+
+
+def workflow(*specs: Spec) -> CreateTasks:
+    return CreateTasks(specs=in_workflow(*specs), group=NewGroup(id="w", kind=GroupKind.WORKFLOW))
+
+
+def job(mode: JobMode | None, *specs: Spec) -> CreateTasks:
+    named = tuple(replace(spec, job_id="j") for spec in specs)
+    return CreateTasks(specs=named, group=NewGroup(id="j", kind=GroupKind.JOB, mode=mode))
+
+
+def _told(effect: Effect) -> str:
+    if isinstance(effect, SendStart):
+        return f"start {effect.spec.id} {effect.attempt} on {effect.proplet_id}"
+    return f"{type(effect).__name__[4:].lower()} {effect.task_id} {effect.attempt} on {effect.proplet_id}"

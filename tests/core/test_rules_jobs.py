@@ -1,0 +1,116 @@
+"""Jobs: all at once, one at a time, or as their tasks depend on each other."""
+
+import pytest
+from core_kit import Rules, a_task, job
+
+from propeller.core.cluster import Policy
+from propeller.core.events import CreateTasks, StartGroup, StopGroup, StopTask
+from propeller.core.model import GroupKind, JobMode
+from propeller.core.states import FAILED, RUNNING
+from propeller.errors import Conflict, Invalid
+
+
+def a_job(mode: JobMode | None, *specs, policy: Policy | None = None) -> Rules:
+    rules = Rules(policy)
+    rules.proplet()
+    rules.turn(job(mode, *specs))
+    return rules
+
+
+def test_a_parallel_job_starts_all_at_once():
+    rules = a_job(JobMode.PARALLEL, a_task("a"), a_task("b"), a_task("c"))
+    turn = rules.start_job()
+    assert turn.moves[:3] == ["a SCHEDULED", "b SCHEDULED", "c SCHEDULED"]
+    assert turn.sent == ["start a 1 on p", "start b 1 on p", "start c 1 on p"]
+
+
+def test_one_failure_does_not_stop_a_parallel_job():
+    rules = a_job(JobMode.PARALLEL, a_task("a"), a_task("b"))
+    rules.start_job()
+    assert rules.fails("a").moves == ["a FAILED"]
+    assert rules.completes("b").moves == ["b COMPLETED"]
+
+
+def test_a_sequential_job_runs_one_at_a_time_in_the_order_given():
+    rules = a_job(JobMode.SEQUENTIAL, a_task("a"), a_task("b"), a_task("c"))
+    assert rules.start_job().sent == ["start a 1 on p"]
+    assert rules.completes("a").moves == ["a COMPLETED", "b SCHEDULED", "b RUNNING"]
+    assert rules.completes("b").moves == ["b COMPLETED", "c SCHEDULED", "c RUNNING"]
+    assert rules.completes("c").moves == ["c COMPLETED"]
+
+
+def test_the_first_failure_of_a_sequential_job_skips_the_rest_and_says_why():
+    rules = a_job(JobMode.SEQUENTIAL, a_task("a"), a_task("b"), a_task("c"))
+    rules.start_job()
+    assert rules.fails("a").moves == ["a FAILED", "b SKIPPED", "c SKIPPED"]
+    why = "task a, before it in the sequential job, failed"
+    assert rules.task("b").reason == rules.task("c").reason == why
+
+
+def test_a_sequential_job_stops_where_a_user_stops_it():
+    rules = a_job(JobMode.SEQUENTIAL, a_task("a"), a_task("b"), a_task("c"))
+    rules.start_job()
+    assert rules.turn(StopTask("b")).moves == ["b INTERRUPTED", "c SKIPPED"]
+    assert rules.completes("a").moves == ["a COMPLETED"]
+
+
+def test_a_sequential_task_may_depend_on_one_before_it_only():
+    with pytest.raises(Invalid, match="task a depends on b, which comes after it in a sequential job"):
+        a_job(JobMode.SEQUENTIAL, a_task("a", "b"), a_task("b"))
+
+
+def test_a_task_added_to_a_sequential_job_waits_for_the_last_one():
+    rules = a_job(JobMode.SEQUENTIAL, a_task("a"))
+    rules.start_job()
+    rules.turn(CreateTasks(specs=(a_task("b", job_id="j"),)))
+    assert rules.completes("a").moves == ["a COMPLETED", "b SCHEDULED", "b RUNNING"]
+
+
+def test_no_other_task_of_a_sequential_job_starts_while_one_runs():
+    """Neither by itself nor with the job, where the one that runs was started again out of its turn."""
+    rules = a_job(JobMode.SEQUENTIAL, a_task("a"), a_task("b"))
+    rules.start_job()
+    rules.completes("a")
+    rules.completes("b")
+    rules.turn(CreateTasks(specs=(a_task("c", job_id="j"),)))
+    rules.start("a")
+    with pytest.raises(Conflict, match="another task of job j runs"):
+        rules.start("c")
+    with pytest.raises(Conflict, match="job j is running already"):
+        rules.start_job()
+    assert rules.completes("a").moves == ["a COMPLETED"]
+    assert rules.start_job().moves == ["c SCHEDULED", "c RUNNING"]
+
+
+def test_a_configurable_job_runs_by_its_dependencies():
+    rules = a_job(JobMode.CONFIGURABLE, a_task("a"), a_task("b", "a"), a_task("c", "a"))
+    assert rules.start_job().sent == ["start a 1 on p"]
+    assert rules.completes("a").sent == ["ack a 1 on p", "start b 1 on p", "start c 1 on p"]
+
+
+def test_a_job_that_names_no_mode_takes_the_managers():
+    rules = a_job(None, a_task("a"), a_task("b"), policy=Policy(job_mode=JobMode.SEQUENTIAL))
+    assert rules.start_job().sent == ["start a 1 on p"]
+
+
+def test_a_stopped_job_interrupts_all_its_live_tasks():
+    rules = a_job(JobMode.PARALLEL, a_task("a"), a_task("b"))
+    rules.start_job()
+    rules.completes("a")
+    turn = rules.turn(StopGroup(GroupKind.JOB, "j"))
+    assert turn.moves == ["b INTERRUPTED"]
+    assert turn.sent == ["stop b 1 on p"]
+    assert rules.task("b").reason == "its job was stopped by a user"
+    with pytest.raises(Conflict, match="job j has ended already"):
+        rules.turn(StopGroup(GroupKind.JOB, "j"))
+
+
+def test_a_job_that_has_ended_runs_once_more_as_a_whole():
+    rules = a_job(JobMode.SEQUENTIAL, a_task("a"), a_task("b"))
+    rules.start_job()
+    rules.fails("a")
+    turn = rules.turn(StartGroup(GroupKind.JOB, "j"))
+    assert turn.moves == ["a PENDING", "b PENDING", "a SCHEDULED", "a RUNNING"]
+    assert rules.task("b").reason == ""
+    group = rules.cluster.groups["j"]
+    assert (group.counts[RUNNING], group.counts[FAILED]) == (1, 0)
