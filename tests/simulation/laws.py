@@ -1,0 +1,374 @@
+"""The laws of the system, in words of their own: nothing here asks the code that it judges.
+
+``Laws`` is told of every commit, of everything that leaves the manager, and of every guest that begins.
+It keeps a shadow of what was committed, read back from the store's rows, and compares.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from propeller.core.cluster import Cluster
+from propeller.core.effects import Changes, Effect, SendStart, Transition
+from propeller.core.events import (
+    CreateTasks,
+    DeleteGroup,
+    DeleteTask,
+    StartGroup,
+    StartTask,
+    StopGroup,
+    StopTask,
+    UpdateTask,
+)
+from propeller.core.model import Group, JobMode, Spec, Task
+from propeller.core.states import TRANSITIONS, TaskState
+from propeller.errors import PropellerError
+from propeller.manager.engine import Ask, Input
+from propeller.wire.messages import Start
+
+from .replay import check_replay
+from .store import SimulatedStore
+from .world import LawBroken
+
+PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = TaskState
+LIVE_AND_STARTED = (SCHEDULED, RUNNING)
+
+
+def uid_of(spec: Spec) -> str:
+    """Name a task for ever: ids may be used again after a delete."""
+    return (spec.env or {})["UID"]
+
+
+class Laws:
+    def __init__(self, store: SimulatedStore):
+        self._store = store
+        #: All committed tasks by id, read back from their rows.
+        self.tasks: dict[str, Task] = {}
+        #: All committed groups by id.
+        self.groups: dict[str, Group] = {}
+        self._members: dict[str, list[Task]] = {}
+        #: Where each committed attempt was placed.
+        self._placed: dict[tuple[str, int], str] = {}
+        self._accepted: set[tuple[str, int]] = set()
+        self._began: set[tuple[str, str, int]] = set()
+        self._said: dict[tuple[str, int], set[tuple[str, str]]] = {}
+        self._boots: dict[str, list[str]] = {}
+        self._inputs: Sequence[Input] = ()
+        self._turn: Changes | None = None
+        self._seen: dict[int, Transition] = {}
+
+    # -- turns ---------------------------------------------------------------------------------------------
+
+    def manager_started(self) -> None:
+        """Check that all that the world was told of is still there."""
+        self._boots.clear()
+        log = dict(self._store.transitions())
+        for event_id, transition in self._seen.items():
+            if log.get(event_id) != transition:
+                raise LawBroken("durable", f"event {event_id} was announced and is lost", transition.task_id)
+
+    def turn_began(self, inputs: Sequence[Input]) -> None:
+        self._inputs = inputs
+        self._turn = None
+
+    def turn_ended(self, cluster: Cluster) -> None:
+        check_replay(cluster, self._store, thorough=self._turn is not None)
+
+    # -- commits -------------------------------------------------------------------------------------------
+
+    def committed(self, changes: Changes, inputs: Sequence[Input]) -> None:
+        self._turn = changes
+        before = {task.id: self.tasks[task.id] for task in _changed(changes) if task.id in self.tasks}
+        reused = _created_by(inputs) & (
+            {task.id for task in changes.deleted} | set(_commands_on(inputs, DeleteTask, "task_id"))
+        )
+        for group in changes.groups:
+            self.groups[group.id] = self._store.group(group.id)
+        self._check_moves(changes, inputs, reused)
+        for group in changes.deleted_groups:
+            if group.id not in self._store.groups:
+                self.groups.pop(group.id, None)
+        for task in changes.deleted:
+            self.tasks.pop(task.id, None)
+        for task in _changed(changes):
+            self.tasks[task.id] = self._store.task(self._store.ids[task.id])
+        self._collect_members()
+        moved = {transition.task_id for transition in changes.transitions}
+        self._check_unmoved(before, moved | reused, inputs)
+        self._check_children(moved - reused, {task.id for task in changes.created})
+        self._check_counts(changes.groups)
+        self._check_boots(changes)
+
+    def _check_moves(self, changes: Changes, inputs: Sequence[Input], reused: set[str]) -> None:
+        """Replay the committed moves one by one over the shadow."""
+        started = set(_commands_on(inputs, StartTask, "task_id"))
+        started_groups = set(_commands_on(inputs, StartGroup, "group_id"))
+        respecified = {task.id: task.spec for task in changes.respecified}
+        view = _View(self)
+        placed = {move.task_id for move in changes.transitions if move.state is RUNNING}
+        for task in changes.created:
+            if task.id not in reused:
+                view.add(self._store.task(task.seq), task.attempt - (task.id in placed))
+        for move in changes.transitions:
+            if move.task_id in reused and move.state is RUNNING:  # it was placed last: this is the new one
+                uid = uid_of(self._store.task(self._store.ids[move.task_id]).spec)
+                self._placed[uid, move.attempt] = move.proplet_id
+            task = view.tasks.get(move.task_id)
+            if task is None or move.task_id in reused:
+                continue  # created and deleted in one turn
+            old = view.states[task.id]
+            if move.state not in TRANSITIONS[old]:
+                raise LawBroken(
+                    "transitions", f"{task.id} went from {old.name} to {move.state.name}", task.id
+                )
+            if old.has_ended and task.id not in started and task.spec.group_id not in started_groups:
+                raise LawBroken("ended-stays", f"{task.id} left {old.name} and nobody started it", task.id)
+            view.states[task.id] = move.state
+            specs = [task.spec, *([respecified[task.id]] if task.id in respecified else [])]
+            if move.state in LIVE_AND_STARTED:
+                view.check_may_run(task, specs)
+            elif move.state is SKIPPED:
+                view.check_may_skip(task, specs)
+            self._check_attempt(task, old, move, view)
+
+    def _check_attempt(self, task: Task, old: TaskState, move: Transition, view: "_View") -> None:
+        uid, attempt = uid_of(task.spec), move.attempt
+        if move.state is RUNNING:
+            if attempt <= view.attempts[task.id]:
+                raise LawBroken("one-attempt", f"attempt {attempt} of {task.id} was placed twice", task.id)
+            view.attempts[task.id] = attempt
+            self._placed[uid, attempt] = move.proplet_id
+        elif attempt != view.attempts[task.id]:
+            raise LawBroken(
+                "one-attempt", f"{task.id} moved with attempt {attempt}, which is not its own", task.id
+            )
+        if old is RUNNING and move.state in (COMPLETED, FAILED):
+            if (uid, attempt) in self._accepted:
+                raise LawBroken("one-result", f"attempt {attempt} of {task.id} ended twice", task.id)
+            self._accepted.add((uid, attempt))
+            is_from_guest = move.state is COMPLETED or move.error.startswith("guest")
+            said = (move.results or "", move.error)
+            if is_from_guest and said not in self._said.get((uid, attempt), ()):
+                raise LawBroken("stale-attempt", f"attempt {attempt} of {task.id} never said {said}", task.id)
+
+    def _check_unmoved(self, before: dict[str, Task], moved: set[str], inputs: Sequence[Input]) -> None:
+        updated = set(_commands_on(inputs, UpdateTask, "task_id"))
+        for task_id, old in before.items():
+            new = self.tasks.get(task_id)
+            if new is None or task_id in moved:
+                continue
+            if new.state is not old.state:
+                raise LawBroken("transitions", f"{task_id} is {new.state.name} without a move", task_id)
+            if old.state.has_ended and _outcome(old) != _outcome(new):
+                raise LawBroken("ended-stays", f"{task_id} had ended and was changed", task_id)
+            if old.spec != new.spec and task_id not in updated:
+                raise LawBroken("ended-stays", f"{task_id} is another task now", task_id)
+
+    def _check_children(self, moved: set[str], created: set[str]) -> None:
+        """Check that whoever waited for what ended now was started or skipped in the same commit."""
+        for task_id in moved:
+            task = self.tasks.get(task_id)
+            if task is None or not task.state.has_ended:
+                continue
+            for child in self._members.get(task.spec.group_id, ()):
+                if child.state is not PENDING or child.id in created:
+                    continue
+                waits_for = self.predecessors(child)
+                if task in waits_for and all(other.state.has_ended for other in waits_for):
+                    raise LawBroken("children-follow", f"{task_id} ended, and {child.id} was left", child.id)
+
+    def _check_counts(self, groups: Iterable[Group]) -> None:
+        for group in groups:
+            counts = [0] * len(TaskState)
+            for task in self._members.get(group.id, ()):
+                counts[task.state] += 1
+            stored = self._store.group(group.id).counts
+            if stored != counts:
+                raise LawBroken("counts", f"group {group.id} says {stored}, and its tasks are {counts}")
+        if self._turn is not None:
+            self._check_groups_of_moves(self._turn)
+
+    def _check_groups_of_moves(self, changes: Changes) -> None:
+        told = {group.id for group in changes.groups} | {group.id for group in changes.deleted_groups}
+        for move in changes.transitions:
+            group_id = move.workflow_id or move.job_id
+            if group_id and group_id not in told:
+                raise LawBroken(
+                    "counts", f"{move.task_id} moved; group {group_id} did not hear of it", move.task_id
+                )
+
+    def _check_boots(self, changes: Changes) -> None:
+        for proplet in changes.proplets:
+            boots = self._boots.setdefault(proplet.id, [proplet.boot])
+            if boots[-1] != proplet.boot:
+                if proplet.boot in boots:
+                    raise LawBroken("stale-boot", f"{proplet.id} is {proplet.boot} again, after {boots[-1]}")
+                boots.append(proplet.boot)
+
+    def _collect_members(self) -> None:
+        self._members = {}
+        for task in sorted(self.tasks.values(), key=lambda task: task.seq):
+            if task.spec.group_id:
+                self._members.setdefault(task.spec.group_id, []).append(task)
+
+    # -- what leaves the manager ---------------------------------------------------------------------------
+
+    def sent(self, effect: Effect) -> None:
+        """Check that a message says nothing that is not in the store."""
+        if isinstance(effect, SendStart):
+            where = self._placed.get((uid_of(effect.spec), effect.attempt))
+            if where != effect.proplet_id:
+                text = f"attempt {effect.attempt} of {effect.spec.id} was sent and not committed"
+                raise LawBroken("commit-first", text, effect.spec.id)
+            return
+        task = self.tasks.get(effect.task_id)
+        is_current = task is not None and (task.state, task.attempt) == (RUNNING, effect.attempt)
+        if is_current and task is not None and task.proplet_id == effect.proplet_id:
+            kind = type(effect).__name__
+            raise LawBroken("commit-first", f"{kind} for {task.id}, whose attempt still runs", task.id)
+
+    def announced(self, first_event_id: int, transitions: list[Transition]) -> None:
+        log = dict(self._store.transitions()[-len(transitions) :])
+        for number, transition in enumerate(transitions, start=first_event_id):
+            if log.get(number) != transition:
+                raise LawBroken("commit-first", f"event {number} is not in the store", transition.task_id)
+            self._seen[number] = transition
+
+    def answered(self, ask: Ask, outcome: list[Task] | PropellerError) -> None:
+        """Check that what a user is told to have happened is in the store."""
+        if isinstance(outcome, PropellerError):
+            return
+        moved = {(move.task_id, move.state) for move in self._turn.transitions} if self._turn else set()
+        match ask.command:
+            case CreateTasks():
+                gone = set(_commands_on(self._inputs, DeleteTask, "task_id"))
+                gone_groups = set(_commands_on(self._inputs, DeleteGroup, "group_id"))
+                for task in outcome:
+                    known = self.tasks.get(task.id)
+                    is_gone = task.id in gone or task.spec.group_id in gone_groups
+                    is_there = known is not None and uid_of(known.spec) == uid_of(task.spec)
+                    if not is_there and not is_gone:
+                        raise LawBroken("commit-first", f"{task.id} was answered and not committed", task.id)
+            case StartTask(task_id) if (task_id, SCHEDULED) not in moved:
+                raise LawBroken(
+                    "commit-first", f"the start of {task_id} was answered, not committed", task_id
+                )
+            case StopTask(task_id) if (task_id, INTERRUPTED) not in moved:
+                raise LawBroken("commit-first", f"the stop of {task_id} was answered, not committed", task_id)
+            case StartGroup(group_id=name) | StopGroup(group_id=name) if not moved:
+                raise LawBroken("commit-first", f"start or stop of {name} was answered, not committed")
+
+    # -- guests --------------------------------------------------------------------------------------------
+
+    def guest_began(self, proplet_id: str, boot: str, start: Start) -> None:
+        uid, attempt = start.env["UID"], start.attempt
+        if self._placed.get((uid, attempt)) != proplet_id:
+            raise LawBroken(
+                "commit-first", f"attempt {attempt} of {start.id} runs and is not committed", start.id
+            )
+        if (boot, uid, attempt) in self._began:
+            raise LawBroken("one-run", f"attempt {attempt} of {start.id} was run twice by {boot}", start.id)
+        self._began.add((boot, uid, attempt))
+        task = self.tasks.get(start.id)
+        is_current = task is not None and (task.state, task.attempt) == (RUNNING, attempt)
+        if task is None or not is_current or uid_of(task.spec) != uid:
+            return  # a stale attempt: its end changes nothing
+        _View(self).check_may_run(task, [task.spec])
+        wanted = {
+            parent: self.tasks[parent].results
+            for parent in task.spec.depends_on
+            if self.tasks[parent].state is COMPLETED
+        }
+        given = start.parent_results if isinstance(start.parent_results, dict) else {}
+        if given != wanted:
+            raise LawBroken("parents-first", f"{start.id} was given {given}, not {wanted}", start.id)
+
+    def guest_will_say(self, start: Start, results: str, error: str) -> None:
+        self._said.setdefault((start.env["UID"], start.attempt), set()).add((results, error))
+
+    # -- the shadow ----------------------------------------------------------------------------------------
+
+    def predecessors(self, task: Task) -> list[Task]:
+        found = [self.tasks[parent] for parent in task.spec.depends_on]
+        before = self.before(task, self._members.get(task.spec.group_id, ()))
+        return found if before is None or before in found else [*found, before]
+
+    def before(self, task: Task, members: Iterable[Task]) -> Task | None:
+        """Name the task before this one in a sequential job."""
+        group = self.groups.get(task.spec.group_id)
+        if group is None or group.mode is not JobMode.SEQUENTIAL:
+            return None
+        return max(
+            (other for other in members if other.seq < task.seq), key=lambda other: other.seq, default=None
+        )
+
+
+class _View:
+    """The shadow in the middle of a commit, move by move."""
+
+    def __init__(self, laws: Laws):
+        self._laws = laws
+        self.tasks = dict(laws.tasks)
+        self.states = {task_id: task.state for task_id, task in laws.tasks.items()}
+        self.attempts = {task_id: task.attempt for task_id, task in laws.tasks.items()}
+
+    def add(self, task: Task, attempts: int) -> None:
+        self.tasks[task.id] = task
+        self.states[task.id] = PENDING
+        self.attempts[task.id] = attempts
+
+    def _members(self, task: Task) -> list[Task]:
+        group_id = task.spec.group_id
+        return [other for other in self.tasks.values() if group_id and other.spec.group_id == group_id]
+
+    def check_may_run(self, task: Task, specs: Iterable[Spec]) -> None:
+        if not any(self._condition(spec) for spec in specs):
+            raise LawBroken(
+                "parents-first", f"{task.id} was started before its parents ended as asked", task.id
+            )
+        group = self._laws.groups.get(task.spec.group_id)
+        if group is None or group.mode is not JobMode.SEQUENTIAL:
+            return
+        members = self._members(task)
+        for other in members:
+            if other is not task and other.id != task.id and self.states[other.id] in LIVE_AND_STARTED:
+                raise LawBroken("sequential", f"{task.id} was started while {other.id} runs", task.id)
+        before = self._laws.before(task, members)
+        if before is not None and self.states[before.id] is not COMPLETED:
+            raise LawBroken("sequential", f"{task.id} was started before {before.id} completed", task.id)
+
+    def check_may_skip(self, task: Task, specs: Iterable[Spec]) -> None:
+        before = self._laws.before(task, self._members(task))
+        is_stopped = before is not None and self.states[before.id] in (FAILED, SKIPPED, INTERRUPTED)
+        if not is_stopped and all(self._condition(spec) for spec in specs):
+            raise LawBroken("skips", f"{task.id} was skipped, and nothing stood against it", task.id)
+
+    def _condition(self, spec: Spec) -> bool:
+        """Say whether the parents have ended as ``run_if`` asks."""
+        states = [self.states[parent] for parent in spec.depends_on]
+        if not states:
+            return True
+        if not all(state.has_ended for state in states):
+            return False
+        if spec.run_if == "failure":
+            return FAILED in states
+        return all(state is COMPLETED for state in states)
+
+
+def _changed(changes: Changes) -> list[Task]:
+    return [*changes.created, *changes.updated, *changes.respecified]
+
+
+def _commands_on(inputs: Iterable[Input], kind: type, field: str) -> list[str]:
+    return [
+        getattr(item.command, field)
+        for item in inputs
+        if isinstance(item, Ask) and isinstance(item.command, kind)
+    ]
+
+
+def _created_by(inputs: Iterable[Input]) -> set[str]:
+    commands = [item.command for item in inputs if isinstance(item, Ask)]
+    return {spec.id for command in commands if isinstance(command, CreateTasks) for spec in command.specs}
+
+
+def _outcome(task: Task) -> tuple[object, ...]:
+    return task.state, task.attempt, task.results, task.error, task.reason, task.started_at, task.finished_at

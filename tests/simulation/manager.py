@@ -1,0 +1,260 @@
+"""The manager: the engine's real turns, carried out step by step, with an end between any two of them."""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Protocol
+
+from propeller.core.cluster import Cluster, Policy
+from propeller.core.effects import Effect
+from propeller.core.events import Fact, ManagerStarted, PropletLost, TimePassed
+from propeller.errors import PropellerError
+from propeller.manager import engine
+from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Load, Send, Step
+from propeller.wire.facts import fact_of
+from propeller.wire.messages import Message, ModuleChunk, ModuleRequest, message_of
+
+from .laws import Laws
+from .store import SimulatedStore
+from .transport import Network
+from .world import LawBroken, S, World
+
+POLICY = Policy(losses_max=4, liveness_s=6.0, resend_s=2.0)
+#: The chance of an end before a step, and again after it.
+CRASH_AT_STEP = 0.001
+
+
+class Ticket(Protocol):
+    """Who waits for an answer."""
+
+    def answered(self, outcome: object) -> None: ...
+
+    def lost(self) -> None: ...
+
+
+class Peer(Protocol):
+    """A proplet, as the manager's side of the network sees it."""
+
+    id: str
+    is_local: bool
+
+    def arrive(self, message: Message, boot: str) -> None: ...
+
+    def manager_is_up(self) -> None: ...
+
+    def manager_is_gone(self) -> None: ...
+
+
+class SimulatedManager:
+    def __init__(
+        self,
+        world: World,
+        store: SimulatedStore,
+        network: Network,
+        laws: Laws,
+        cluster_class: Callable[[Policy], Cluster] = Cluster,
+    ):
+        self.peers: dict[str, Peer] = {}
+        self.cluster: Cluster | None = None
+        #: Counts the starts; what was meant for an earlier one is lost.
+        self.incarnation = 0
+        self._world = world
+        self._store = store
+        self._network = network
+        self._laws = laws
+        self._make_cluster = cluster_class
+        self._now = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._inbox: list[engine.Input] = []
+        self._inputs: Sequence[engine.Input] = ()
+        self._steps: Generator[Step, Found | None, None] | None = None
+        self._committing: Commit | None = None
+        #: Of local proplets: the boot at the other end of their socket.
+        self._connected: dict[str, str] = {}
+
+    @property
+    def is_up(self) -> bool:
+        return self.cluster is not None
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._inbox and self._steps is None
+
+    # -- its life ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up where the last one stopped, as ``service.Manager.load`` does."""
+        self.incarnation += 1
+        self._reset()
+        self.cluster = load(self._store, self._make_cluster)
+        self._laws.manager_started()
+        self._world.note("manager", f"starts, with {len(self.cluster.tasks)} tasks from the store")
+        self.tell(ManagerStarted())
+        for peer in self.peers.values():
+            if peer.is_local:
+                peer.manager_is_up()
+        self._tick(self.incarnation)
+
+    def crash(self) -> None:
+        """End at once; a commit under way was in time, or was not."""
+        if self.cluster is None:
+            return
+        committing = self._committing
+        lost = [item for item in (*self._inputs, *self._inbox) if isinstance(item, Ask)]
+        self._world.note("manager", "crashes")
+        if committing is not None and self._world.chance(0.5):
+            self._world.note("manager", "had its commit written all the same")
+            self._write(committing)
+        self.cluster = None
+        self.incarnation += 1
+        self._reset()
+        for ask in lost:
+            ask.ticket.lost()
+        for peer in self.peers.values():
+            if peer.is_local:
+                peer.manager_is_gone()
+        self._world.after(self._world.between(50, 4000), self.start)
+
+    def _later(self, delay_ns: int, action: Callable[[], None]) -> None:
+        incarnation = self.incarnation
+        self._world.after(delay_ns, lambda: action() if incarnation == self.incarnation else None)
+
+    def _tick(self, incarnation: int) -> None:
+        if incarnation == self.incarnation:
+            self.tell(TimePassed())
+            self._later(S, lambda: self._tick(incarnation))
+
+    # -- what arrives --------------------------------------------------------------------------------------
+
+    def tell(self, fact: Fact) -> None:
+        self._inbox.append(fact)
+        self._wake()
+
+    def ask(self, ask: Ask) -> None:
+        self._inbox.append(ask)
+        self._wake()
+
+    def arrive(self, peer: Peer, message: Message, incarnation: int) -> None:
+        """Take in a proplet's message, as the hub does."""
+        if not self.is_up or (peer.is_local and incarnation != self.incarnation):
+            return
+        if isinstance(message, ModuleRequest):
+            self._send_module(peer, message.app_name)
+            return
+        fact = fact_of(message, is_local=peer.is_local)
+        if fact is not None:
+            self.tell(fact)
+
+    def socket_opened(self, peer: Peer, boot: str) -> None:
+        self._connected[peer.id] = boot
+
+    def socket_closed(self, peer: Peer, boot: str) -> None:
+        if self.is_up and self._connected.get(peer.id) == boot:
+            del self._connected[peer.id]
+            self.tell(PropletLost(peer.id, f"the process of proplet {peer.id} ended", boot))
+
+    def _wake(self) -> None:
+        if self._steps is None and len(self._inbox) == 1:
+            self._later(self._world.between(0.05, 1), self._begin_turn)
+
+    # -- turns ---------------------------------------------------------------------------------------------
+
+    def _begin_turn(self) -> None:
+        if self._steps is not None or not self._inbox or self.cluster is None:
+            return
+        self._inputs, self._inbox = self._inbox, []
+        self._now = max(self._now + 1, self._world.now)
+        self._laws.turn_began(self._inputs)
+        self._steps = engine.turn(self.cluster, self._inputs, self._now)
+        self._advance(None)
+
+    def _advance(self, reply: Found | None) -> None:
+        """Go on to the next step; an exception out of a turn is a defect, whatever came in."""
+        assert self._steps is not None
+        assert self.cluster is not None
+        try:
+            step = self._steps.send(reply)
+        except StopIteration:
+            self._steps, self._inputs = None, ()
+            self._laws.turn_ended(self.cluster)
+            if self._inbox:
+                self._later(self._world.between(0.01, 0.2), self._begin_turn)
+            return
+        except Exception as error:
+            raise LawBroken("no-defect", f"a turn raised {type(error).__name__}: {error}") from error
+        if self._world.trouble(CRASH_AT_STEP):
+            self.crash()
+        elif isinstance(step, Commit | Load):
+            self._committing = step if isinstance(step, Commit) else None
+            self._later(self._world.between(0.2, 8), lambda: self._finish(step))
+        else:
+            self._finish(step)
+
+    def _finish(self, step: Step) -> None:
+        reply = self._carry_out(step)
+        if self._world.trouble(CRASH_AT_STEP):
+            self.crash()
+        else:
+            self._advance(reply)
+
+    def _carry_out(self, step: Step) -> Found | None:
+        match step:
+            case Load(task_ids, group_ids):
+                return self._store.find(task_ids, group_ids)
+            case Commit():
+                self._committing = None
+                self._write(step)
+            case Send(effects):
+                for effect in effects:
+                    self._send(effect)
+            case Answer(ask, outcome):
+                self._laws.answered(ask, outcome)
+                refused = (
+                    f"{ask.command} is refused: {outcome}" if isinstance(outcome, PropellerError) else ""
+                )
+                self._world.note("manager", refused or f"answers {type(ask.command).__name__}")
+                ask.ticket.answered(outcome)
+            case Announce(first_event_id, transitions):
+                self._laws.announced(first_event_id, transitions)
+        return None
+
+    def _write(self, commit: Commit) -> None:
+        self._store.commit(commit.changes)
+        for move in commit.changes.transitions:
+            why = move.reason or move.error
+            told = f"commits {move.state.name}, attempt {move.attempt} on {move.proplet_id or 'no proplet'}"
+            self._world.note("manager", f"{told}{why and f' ({why})'}", move.task_id)
+        self._laws.committed(commit.changes, self._inputs)
+
+    # -- what goes out -------------------------------------------------------------------------------------
+
+    def _send(self, effect: Effect) -> None:
+        self._laws.sent(effect)
+        message = message_of(effect)
+        kind = type(message).__name__
+        self._world.note(
+            "manager", f"sends {kind} of attempt {effect.attempt} to {effect.proplet_id}", message.id
+        )
+        self._to_peer(effect.proplet_id, message)
+
+    def _send_module(self, peer: Peer, name: str) -> None:
+        total = int(name.removeprefix("sha256:") in self._store.modules)
+        self._to_peer(peer.id, ModuleChunk(app_name=name, chunk_idx=0, total_chunks=total, data=""))
+
+    def _to_peer(self, proplet_id: str, message: Message) -> None:
+        peer = self.peers[proplet_id]
+        boot = self._connected.get(proplet_id, "") if peer.is_local else ""
+        if not peer.is_local or boot:
+            self._network.send(message, lambda arrived: peer.arrive(arrived, boot))
+
+
+def load(store: SimulatedStore, make_cluster: Callable[[Policy], Cluster]) -> Cluster:
+    """Make a cluster of what the store has, as ``service.Manager.load`` does."""
+    loaded = store.load()
+    cluster = make_cluster(POLICY)
+    cluster.last_task_seq = loaded.last_task_seq
+    cluster.last_group_seq = loaded.last_group_seq
+    cluster.last_event_id = loaded.last_event_id
+    cluster.adopt_proplets(loaded.proplets)
+    cluster.adopt(*loaded.live)
+    return cluster

@@ -1,0 +1,225 @@
+"""A proplet: the real machine, and guests that are nothing but a duration and an outcome."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from propeller.proplet.machine import Action, Fetch, Kill, Machine, Outcome, Run, SendUp
+from propeller.wire.messages import Alive, Message, ModuleChunk, ModuleRequest, Start
+
+from .laws import Laws
+from .manager import SimulatedManager
+from .transport import Network
+from .world import MS, S, World
+
+RESEND_S = 1.5
+PATIENCE_NS = 250 * MS
+LEAVE_NS = 3 * S
+
+
+class _Guest(msgspec.Struct):
+    start: Start
+    since: int
+
+
+class SimulatedProplet:
+    """Local ones end with their manager, which sees at once when they end; remote ones just fall silent."""
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        manager: SimulatedManager,
+        laws: Laws,
+        proplet_id: str,
+        *,
+        is_local: bool,
+        slots: int,
+        machine_class: Callable[..., Machine] = Machine,
+    ):
+        self.id = proplet_id
+        self.is_local = is_local
+        self.machine: Machine | None = None
+        self.running: dict[int, _Guest] = {}
+        self._queue: dict[int, _Guest] = {}
+        self._modules: set[str] = set()
+        self._world = world
+        self._network = network
+        self._manager = manager
+        self._laws = laws
+        self._slots = slots
+        self._make_machine = machine_class
+        self._boots = 0
+        self._boot = ""
+        self._is_leaving = False
+        self._last_end = 0
+        manager.peers[proplet_id] = self
+
+    @property
+    def is_quiet(self) -> bool:
+        return self.machine is not None and self.machine.owes_nothing and not self.running and not self._queue
+
+    # -- its life ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        if self.machine is not None or (self.is_local and not self._manager.is_up):
+            return
+        self._boots += 1
+        self._boot = f"{self.id}-{self._boots}"
+        self._is_leaving = False
+        self._world.note(self.id, f"starts as {self._boot}")
+        machine = self._make_machine(self.id, boot=self._boot, slots=self._slots, resend_s=RESEND_S)
+        self.machine = machine
+        if self.is_local:
+            self._manager.socket_opened(self, self._boot)
+        self._send(machine.hello({"boots": self._boots}))
+        self._later(S, lambda: self._tick(1))
+
+    def crash(self) -> None:
+        if self.machine is not None:
+            held = [guest.start.id for guest in (*self.running.values(), *self._queue.values())]
+            self._world.note(self.id, "crashes", *held)
+            self._end()
+
+    def leave(self) -> None:
+        """Give back all work, say good-bye, and go once the manager has taken it in."""
+        if self.machine is None or self._is_leaving:
+            return
+        self._world.note(self.id, "leaves")
+        self._is_leaving = True
+        self._carry_out(self.machine.leave(self._world.now))
+        self._send(Alive(proplet_id=self.id, boot=self._boot, status="offline"))
+        self._later(LEAVE_NS, self._end)
+        self._go_if_done()
+
+    def _end(self) -> None:
+        boot, self.machine, self._boot = self._boot, None, ""
+        self.running.clear()
+        self._queue.clear()
+        if self.is_local:
+            self._world.after(self._world.between(0.1, 5), lambda: self._manager.socket_closed(self, boot))
+        self._world.after(self._world.between(100, 9000), self.start)
+
+    def _go_if_done(self) -> None:
+        if self._is_leaving and self.machine is not None and self.machine.owes_nothing:
+            self._end()
+
+    def manager_is_gone(self) -> None:
+        if self.machine is not None:
+            self._world.note(self.id, "ends with its manager")
+            self._end()
+
+    def manager_is_up(self) -> None:
+        self._world.after(self._world.between(1, 50), self.start)
+
+    def _later(self, delay_ns: int, action: Callable[[], None]) -> None:
+        boot = self._boot
+        self._world.after(delay_ns, lambda: action() if boot and boot == self._boot else None)
+
+    # -- messages ------------------------------------------------------------------------------------------
+
+    def arrive(self, message: Message, boot: str) -> None:
+        """Take in a message; one to a local proplet went down the socket of one boot."""
+        if self.machine is None or (boot and boot != self._boot):
+            return
+        if isinstance(message, ModuleChunk):
+            self._take_module(message)
+        else:
+            self._carry_out(self.machine.receive(message, self._world.now))
+        self._go_if_done()
+
+    def _take_module(self, chunk: ModuleChunk) -> None:
+        assert self.machine is not None
+        digest = chunk.app_name.removeprefix("sha256:")
+        if chunk.total_chunks:
+            self._modules.add(digest)
+            self._carry_out(self.machine.module_arrived(digest))
+        else:
+            why = f"the manager has no module {chunk.app_name}"
+            self._carry_out(self.machine.module_missing(digest, why, self._world.now))
+
+    def _send(self, message: Message) -> None:
+        manager, boot, incarnation = self._manager, self._boot, self._manager.incarnation
+
+        def deliver(arrived: Message) -> None:
+            if not self.is_local or boot == self._boot:
+                manager.arrive(self, arrived, incarnation)
+
+        self._network.send(message, deliver)
+
+    # -- actions -------------------------------------------------------------------------------------------
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        assert self.machine is not None
+        pending = list(actions)
+        while pending:
+            action = pending.pop(0)
+            match action:
+                case Run(key, start):
+                    self._queue[key] = _Guest(start, self._world.now)
+                case Kill(key):
+                    self._kill(key)
+                case SendUp(message):
+                    kind = type(message).__name__
+                    self._world.note(self.id, f"sends {kind} of attempt {message.attempt}", message.task_id)
+                    self._send(message)
+                case Fetch(digest):
+                    if digest in self._modules:
+                        pending += self.machine.module_arrived(digest)
+                    else:
+                        self._send(ModuleRequest(app_name=f"sha256:{digest}"))
+        self._fill_slots()
+
+    def _kill(self, key: int) -> None:
+        for guests in (self.running, self._queue):
+            guest = guests.pop(key, None)
+            if guest is not None:
+                self._world.note(self.id, f"kills attempt {guest.start.attempt}", guest.start.id)
+
+    def _fill_slots(self) -> None:
+        while self._queue and len(self.running) < self._slots:
+            key = next(iter(self._queue))
+            guest = self.running[key] = self._queue.pop(key)
+            self._begin(key, guest.start)
+
+    def _begin(self, key: int, start: Start) -> None:
+        world = self._world
+        world.note(self.id, f"runs attempt {start.attempt}", start.id)
+        self._laws.guest_began(self.id, self._boot, start)
+        kind = world.random.random()
+        duration = world.between(1, 40) if kind < 0.65 else world.between(40, 1500)
+        if kind > 0.96:
+            duration = world.between(2000, 8000)
+        uid = start.env["UID"]
+        error = f"guest {uid} trapped in attempt {start.attempt}" if world.chance(0.2) else ""
+        results = "" if error else f"{uid}:{start.attempt}\n"
+        self._laws.guest_will_say(start, results, error)
+        began = world.now + world.between(-50, 50)  # its clock is not the manager's
+        outcome = Outcome(
+            key=key, results=results, error=error, started_at=began, finished_at=began + duration
+        )
+        self._later(duration, lambda: self._ended(outcome))
+
+    def _ended(self, outcome: Outcome) -> None:
+        if self.machine is None or outcome.key not in self.running:
+            return
+        del self.running[outcome.key]
+        self._last_end = self._world.now
+        self._carry_out(self.machine.ended(outcome, self._world.now))
+        self._go_if_done()
+
+    # -- time ----------------------------------------------------------------------------------------------
+
+    def _tick(self, ticks: int) -> None:
+        assert self.machine is not None
+        now = self._world.now
+        self._carry_out(self.machine.time_passed(now))
+        if ticks % 2 == 0:
+            self._send(self.machine.alive())
+        if now - self._last_end >= PATIENCE_NS:
+            keys = [key for key, guest in self._queue.items() if now - guest.since >= PATIENCE_NS]
+            for key in keys:
+                del self._queue[key]
+            self._carry_out(self.machine.withdrawn(keys, "the proplet is busy with longer tasks", now))
+        self._go_if_done()
+        self._later(self._world.between(900, 1100), lambda: self._tick(ticks + 1))

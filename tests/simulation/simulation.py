@@ -1,0 +1,150 @@
+"""One simulated run: half a minute with faults, then peace, in which everything has to end."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from propeller.core.cluster import Cluster
+from propeller.core.states import RUNNING, SCHEDULED
+from propeller.proplet.machine import Machine
+
+from .laws import Laws
+from .manager import SimulatedManager
+from .proplet import SimulatedProplet
+from .store import SimulatedStore
+from .story import story
+from .transport import Network
+from .users import Users
+from .world import DAWN, MS, LawBroken, S, World
+
+FAULTS_END = DAWN + 20 * S
+#: By then all that was started has ended: the longest chain, run after run, takes far less.
+END_MAX = FAULTS_END + 240 * S
+
+
+class Outcome(msgspec.Struct):
+    seed: int
+    #: The name of the law that was broken, ``""`` if none was.
+    law: str
+    text: str
+    story: str
+    transcript: str
+    steps: int
+    tasks_run: int
+
+
+class Simulation:
+    def __init__(
+        self,
+        seed: int,
+        cluster_class: Callable[..., Cluster] = Cluster,
+        machine_class: Callable[..., Machine] = Machine,
+    ):
+        world = self.world = World(seed)
+        random = world.random
+        self.store = SimulatedStore()
+        network = Network(world)
+        self.laws = Laws(self.store)
+        self.manager = SimulatedManager(world, self.store, network, self.laws, cluster_class)
+        shapes = [(f"local-{number}", True) for number in range(random.randint(0, 2))]
+        shapes += [(f"remote-{number}", False) for number in range(random.randint(not shapes, 2))]
+        self.proplets = [
+            SimulatedProplet(
+                world,
+                network,
+                self.manager,
+                self.laws,
+                proplet_id,
+                is_local=is_local,
+                slots=random.randint(1, 3),
+                machine_class=machine_class,
+            )
+            for proplet_id, is_local in shapes
+        ]
+        # A proplet that outlives its manager remembers the attempts of a deleted task, and a manager that
+        # was started anew does not: there ids are used once.
+        reuse_ids = all(is_local for _, is_local in shapes)
+        self.users = Users(world, self.manager, [name for name, _ in shapes], reuse_ids=reuse_ids)
+
+    def run(self) -> None:
+        """Run it to its end; raise ``LawBroken`` where a law does not hold."""
+        world = self.world
+        self.manager.start()
+        for proplet in self.proplets:
+            world.after(world.between(0, 500), proplet.start)
+        self._act_again()
+        self._break_again()
+        world.run_until(FAULTS_END)
+        world.has_faults = False
+        world.note("world", "The faults stop")
+        while not self._is_quiet():
+            if world.now > END_MAX:
+                self._complain()
+            world.run_until(world.now + 730 * MS)  # not in step with any tick
+        self._check_end()
+
+    def _act_again(self) -> None:
+        if self.world.has_faults:
+            self.users.act()
+            self.world.after(self.world.between(1, 400), self._act_again)
+
+    def _break_again(self) -> None:
+        world = self.world
+        if not world.has_faults:
+            return
+        kind = world.random.random()
+        proplet = world.random.choice(self.proplets)
+        if kind < 0.25:
+            self.manager.crash()
+        elif kind < 0.75:
+            proplet.crash()
+        else:
+            proplet.leave()
+        world.after(world.between(200, 7000), self._break_again)
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    def _is_quiet(self) -> bool:
+        return (
+            self.manager.is_up
+            and self.manager.is_idle
+            and not self.users.waiting
+            and all(proplet.is_quiet for proplet in self.proplets)
+            and not any(task.state in (SCHEDULED, RUNNING) for task in self.laws.tasks.values())
+        )
+
+    def _complain(self) -> None:
+        """Say what did not come to an end."""
+        for task in self.laws.tasks.values():
+            if task.state in (SCHEDULED, RUNNING):
+                raise LawBroken(
+                    "ends", f"task {task.id} was started and is {task.state.name} for ever", task.id
+                )
+        for proplet in self.proplets:
+            for guest in proplet.running.values():
+                raise LawBroken("nothing-runs", f"{proplet.id} still runs {guest.start.id}", guest.start.id)
+            if proplet.machine is not None and not proplet.machine.owes_nothing:
+                raise LawBroken("outbox", f"{proplet.id} still reports {proplet.machine.alive().running}")
+        raise LawBroken("ends", "the system does not come to rest")
+
+    def _check_end(self) -> None:
+        for proplet in self.proplets:
+            machine: Any = proplet.machine
+            held = machine.alive().running
+            if held:
+                raise LawBroken("nothing-runs", f"{proplet.id} still holds {held}", held[0][0])
+
+
+def simulate(seed: int, **parts: Any) -> Outcome:
+    """Run one seed; what went wrong is in the outcome."""
+    simulation = Simulation(seed, **parts)
+    law, text, told = "", "", ""
+    try:
+        simulation.run()
+    except LawBroken as broken:
+        law, text = broken.law, str(broken)
+        told = story(simulation.world, broken.task_id)
+    world = simulation.world
+    tasks_run = sum(task.attempt > 0 for task in simulation.laws.tasks.values())
+    return Outcome(seed, law, text, told, world.transcript(), world.steps, tasks_run)

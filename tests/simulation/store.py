@@ -1,0 +1,109 @@
+"""A durable store in memory: it keeps encoded rows, so that nothing live is shared with it."""
+
+from collections.abc import Sequence
+
+from propeller.core.effects import Changes, Transition
+from propeller.core.model import Group, Task
+from propeller.store import rows
+from propeller.store.port import Loaded, Records
+
+from .world import LawBroken
+
+
+class SimulatedStore:
+    """Reads and writes as ``store.sqlite`` does: whole groups, at load only what is live."""
+
+    def __init__(self):
+        self.specs: dict[int, rows.Row] = {}
+        self.runs: dict[int, rows.Row] = {}
+        self.ids: dict[str, int] = {}
+        self.members: dict[str, dict[int, None]] = {}
+        self.groups: dict[str, rows.Row] = {}
+        self.proplets: dict[str, rows.Row] = {}
+        self.modules: set[str] = set()
+        self.events: list[rows.Row] = []
+
+    def commit(self, changes: Changes) -> None:
+        """Write it all; nothing can come in between."""
+        for task in changes.deleted:
+            self._delete(task)
+        for task in changes.created:
+            row = rows.task_row(task)
+            if row[0] in self.specs or row[1] in self.ids:
+                raise LawBroken("store", f"task {task.id} (seq {task.seq}) was created twice", task.id)
+            self.specs[task.seq] = row
+            self.runs[task.seq] = rows.run_row(task)
+            self.ids[task.id] = task.seq
+            if task.spec.group_id:
+                self.members.setdefault(task.spec.group_id, {})[task.seq] = None
+        for task in changes.updated:
+            if task.seq not in self.runs:
+                raise LawBroken("store", f"task {task.id} was updated and is not there", task.id)
+            self.runs[task.seq] = rows.run_row(task)
+        for task in changes.respecified:
+            self.specs[task.seq] = (*self.specs[task.seq][:5], rows.spec_row(task)[0])
+        self.modules.update(module.digest for module in changes.modules)
+        gone = {group.seq for group in changes.deleted_groups}
+        self.groups = {key: row for key, row in self.groups.items() if row[0] not in gone}
+        for group in changes.groups:
+            self.groups[group.id] = rows.group_row(group)
+        for proplet in changes.deleted_proplets:
+            self.proplets.pop(proplet.id, None)
+        for proplet in changes.proplets:
+            self.proplets[proplet.id] = rows.proplet_row(proplet)
+        if changes.transitions:
+            if changes.first_event_id != self.last_event_id + 1:
+                raise LawBroken("store", f"event {changes.first_event_id} follows {self.last_event_id}")
+            self.events.append(rows.event_row(changes.first_event_id, changes.transitions))
+
+    def _delete(self, task: Task) -> None:
+        if task.seq not in self.runs:
+            raise LawBroken("store", f"task {task.id} was deleted and is not there", task.id)
+        del self.specs[task.seq], self.runs[task.seq], self.ids[task.id]
+        if task.spec.group_id:
+            del self.members[task.spec.group_id][task.seq]
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    @property
+    def last_event_id(self) -> int:
+        return self.events[-1][0] if self.events else 0
+
+    def load(self) -> Loaded:
+        groups = [self.group(key) for key, row in self.groups.items() if row[6] > 0]
+        groups.sort(key=lambda group: group.seq)
+        tasks = [self.task(seq) for seq, run in self.runs.items() if run[0] < 3 and not self._is_grouped(seq)]
+        tasks.sort(key=lambda task: task.seq)
+        proplets = [rows.to_proplet(row) for row in self.proplets.values()]
+        proplets.sort(key=lambda proplet: (proplet.created_at, proplet.id))
+        return Loaded(
+            live=Records(groups, [*tasks, *self._tasks_of(groups)]),
+            proplets=proplets,
+            last_task_seq=max(self.specs, default=0),
+            last_group_seq=max((row[0] for row in self.groups.values()), default=0),
+            last_event_id=self.last_event_id,
+        )
+
+    def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
+        named = [self.task(self.ids[task_id]) for task_id in task_ids if task_id in self.ids]
+        wanted = dict.fromkeys([*group_ids, *(task.spec.group_id for task in named)])
+        groups = [self.group(group_id) for group_id in wanted if group_id in self.groups]
+        single = [task for task in named if not task.spec.group_id]
+        return Records(groups, [*single, *self._tasks_of(groups)])
+
+    def task(self, seq: int) -> Task:
+        spec, run = self.specs[seq], self.runs[seq]
+        return rows.to_task((seq, spec[4], spec[5], *run[:-1]))
+
+    def group(self, group_id: str) -> Group:
+        seq, id_, kind, name, mode, _, _, counts, created_at = self.groups[group_id]
+        return rows.to_group((id_, kind, seq, created_at, name, mode, counts))
+
+    def transitions(self) -> list[tuple[int, Transition]]:
+        return rows.to_events((row[1], row[2]) for row in self.events)
+
+    def _is_grouped(self, seq: int) -> bool:
+        return bool(self.specs[seq][2] or self.specs[seq][3])
+
+    def _tasks_of(self, groups: Sequence[Group]) -> list[Task]:
+        return [self.task(seq) for group in groups for seq in sorted(self.members.get(group.id, ()))]

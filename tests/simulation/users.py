@@ -1,0 +1,287 @@
+"""Users: they create, start, stop, change and delete at random, make mistakes, and ask again."""
+
+from collections.abc import Callable
+
+from propeller.core.events import (
+    Command,
+    CreateTasks,
+    DeleteGroup,
+    DeleteProplet,
+    DeleteTask,
+    NewGroup,
+    StartGroup,
+    StartTask,
+    StopGroup,
+    StopTask,
+    UpdateTask,
+)
+from propeller.core.model import GroupKind, JobMode, Module, Spec
+from propeller.errors import PropellerError
+from propeller.manager.engine import Ask
+
+from .manager import SimulatedManager
+from .world import World
+
+MODULES = tuple(Module(digest=letter * 8, size_bytes=1) for letter in "abc")
+#: No bytes come with it: whoever runs it learns that it does not exist.
+LOST_MODULE = Module(digest="lost", size_bytes=1)
+PATIENCE = 6
+GROUPS_MAX = 7
+SINGLES_MAX = 10
+
+
+class _Waiting:
+    """A ticket: asks again when a crash ate the answer."""
+
+    def __init__(self, users: "Users", command: Command, then: Callable[[], None] | None, tries: int):
+        self._users = users
+        self._command = command
+        self._then = then
+        self._tries = tries
+        self._is_done = False
+        users.waiting += 1
+
+    def answered(self, outcome: object) -> None:
+        self._users.waiting -= 1
+        self._is_done = True
+        if self._then is not None and not isinstance(outcome, PropellerError):
+            self._then()
+
+    def lost(self) -> None:
+        users = self._users
+        if self._is_done:  # it was the last thing that the manager did
+            return
+        users.waiting -= 1
+        if self._tries > 0:
+            users.world.after(
+                users.world.between(200, 1500), lambda: users.ask(self._command, self._then, self._tries - 1)
+            )
+
+
+class Users:
+    def __init__(self, world: World, manager: SimulatedManager, proplet_ids: list[str], *, reuse_ids: bool):
+        self.world = world
+        #: How many asks have no answer yet.
+        self.waiting = 0
+        self._manager = manager
+        self._proplet_ids = proplet_ids
+        self._uids = 0
+        self._singles: list[str] = []
+        #: Kind, and the ids of the tasks, in order.
+        self._groups: dict[str, tuple[GroupKind, list[str]]] = {}
+        self._favourite = ""
+        #: Ids that may be used again, where users do so.
+        self._free: list[str] = []
+        self._reuse_ids = reuse_ids
+
+    def ask(self, command: Command, then: Callable[[], None] | None = None, tries: int = PATIENCE) -> None:
+        if not self._manager.is_up:
+            if tries > 0:
+                self.world.after(self.world.between(200, 1500), lambda: self.ask(command, then, tries - 1))
+            return
+        about = [spec.id for spec in command.specs] if isinstance(command, CreateTasks) else []
+        if isinstance(command, StartTask | StopTask | DeleteTask | UpdateTask):
+            about = [command.task_id]
+        target = "" if about else f" {command}"
+        self.world.note("user", f"asks: {type(command).__name__}{target}", *about)
+        modules = {}
+        if isinstance(command, CreateTasks):
+            modules = {spec.module: b"" for spec in command.specs if spec.module in MODULES}
+        elif isinstance(command, UpdateTask) and command.changes.get("module") in MODULES:
+            modules = {command.changes["module"]: b""}
+        self._manager.ask(Ask(command, modules, _Waiting(self, command, then, tries)))
+
+    # -- what users do -------------------------------------------------------------------------------------
+
+    def act(self) -> None:
+        """Do one thing, or now and then several at once."""
+        acts = [
+            (self._create_single, 3 if len(self._singles) < SINGLES_MAX else 0),
+            (self._create_group, 5 if len(self._groups) < GROUPS_MAX else 0),
+            (self._add_tasks, 2.5),
+            (self._start_group, 8),
+            (self._start_task, 6),
+            (self._stop_task, 2.5),
+            (self._stop_group, 1),
+            (self._delete_task, 1.5),
+            (self._delete_group, 0.5),
+            (self._update_task, 2),
+            (self._blunder, 1),
+            (self._replace_task, 0.7),
+            (self._start_and_stop, 0.7),
+            (self._delete_proplet, 0.3),
+        ]
+        deeds = [deed for deed, _ in acts]
+        weights = [weight for _, weight in acts]
+        for _ in range(1 if self.world.chance(0.7) else 3):
+            self.world.random.choices(deeds, weights)[0]()
+
+    def _spec(self, task_id: str, **fields) -> Spec:
+        self._uids += 1
+        chance = self.world.chance
+        module = self.world.random.choice(MODULES)
+        if chance(0.03):
+            module = self.world.random.choice((LOST_MODULE, None))
+        return Spec(
+            id=task_id,
+            name=task_id.partition("-")[2] or "main",
+            module=module,
+            env={"UID": str(self._uids)},
+            priority=self.world.random.choice((0, 0, 0, 10, 90)),
+            pin=self.world.random.choice(self._proplet_ids) if chance(0.1) else "",
+            **fields,
+        )
+
+    def _new_id(self, letter: str) -> str:
+        free = [name for name in self._free if name[0] == letter]
+        if free and self._reuse_ids and self.world.chance(0.5):
+            name = self.world.random.choice(free)
+            self._free.remove(name)
+            return name
+        return f"{letter}{self._uids}"
+
+    def _create_single(self) -> None:
+        task_id = self._new_id("t")
+        create = CreateTasks(specs=(self._spec(task_id),), chosen_ids=(task_id,))
+        self.ask(create, lambda: self._singles.append(task_id))
+
+    def _create_group(self) -> None:
+        random = self.world.random
+        name = self._new_id("g")
+        kind = random.choice((GroupKind.WORKFLOW, GroupKind.WORKFLOW, GroupKind.JOB))
+        mode = random.choice((*JobMode, None)) if kind is GroupKind.JOB else None
+        specs = self._dag(name, kind, random.randint(1, 7), [])
+        ids = [spec.id for spec in specs]
+        group = NewGroup(id=name, kind=kind, mode=mode)
+        create = CreateTasks(specs=specs, group=group, chosen_ids=(name, *ids))
+
+        def remember() -> None:
+            self._groups[name] = (kind, ids)
+
+        self.ask(create, remember)
+
+    def _dag(self, group_id: str, kind: GroupKind, size: int, existing: list[str]) -> tuple[Spec, ...]:
+        """Make tasks that depend on some of those before them: chains, fans, diamonds."""
+        random = self.world.random
+        density = random.choice((0.1, 0.4, 0.9))
+        first = len(existing) + self._uids
+        known = list(existing)
+        specs = []
+        for number in range(size):
+            near = known[-4:]
+            parents = tuple(
+                parent for parent in near if self.world.chance(density / max(len(near) ** 0.5, 1))
+            )
+            spec = self._spec(
+                f"{group_id}-{first + number}",
+                depends_on=parents,
+                run_if=random.choice(("", "success", "failure")) if self.world.chance(0.3) else "",
+                **{f"{kind}_id": group_id},
+            )
+            specs.append(spec)
+            known.append(spec.id)
+        return tuple(specs)
+
+    def _add_tasks(self) -> None:
+        if self._groups:
+            name, (kind, ids) = self._any_group()
+            specs = self._dag(name, kind, self.world.random.randint(1, 2), ids)
+            new = [spec.id for spec in specs]
+            self.ask(CreateTasks(specs=specs, chosen_ids=tuple(new)), lambda: ids.extend(new))
+
+    def _any_group(self) -> tuple[str, tuple[GroupKind, list[str]]]:
+        """Choose a group, rather the one that was chosen last: there things get in each other's way."""
+        if self._favourite not in self._groups or self.world.chance(0.3):
+            self._favourite = self.world.random.choice(list(self._groups))
+        return self._favourite, self._groups[self._favourite]
+
+    def _any_task(self) -> str:
+        if self._groups and (not self._singles or self.world.chance(0.6)):
+            _, (_, ids) = self._any_group()
+            return self.world.random.choice(ids) if ids else "nothing"
+        return self.world.random.choice(self._singles) if self._singles else "nothing"
+
+    def _start_group(self) -> None:
+        if self._groups:
+            name, (kind, _) = self._any_group()
+            self.ask(StartGroup(kind, name))
+
+    def _stop_group(self) -> None:
+        if self._groups:
+            name, (kind, _) = self._any_group()
+            self.ask(StopGroup(kind, name))
+
+    def _delete_group(self) -> None:
+        if self._groups:
+            name, (kind, _) = self._any_group()
+            del self._groups[name]
+            self.ask(DeleteGroup(kind, name), lambda: self._free.append(name))
+
+    def _start_task(self) -> None:
+        self.ask(StartTask(self._any_task()))
+
+    def _stop_task(self) -> None:
+        self.ask(StopTask(self._any_task()))
+
+    def _delete_task(self) -> None:
+        if self._singles and self.world.chance(0.6):
+            task_id = self.world.random.choice(self._singles)
+            self._singles.remove(task_id)
+            self.ask(DeleteTask(task_id), lambda: self._free.append(task_id))
+        elif self._groups:
+            _, (_, ids) = self._any_group()
+            if len(ids) > 1:
+                last = ids[-1]
+                self.ask(DeleteTask(last), lambda: ids.remove(last) if last in ids else None)
+
+    def _update_task(self) -> None:
+        change = self.world.random.choice(
+            (
+                {"module": self.world.random.choice(MODULES)},
+                {"run_if": self.world.random.choice(("success", "failure"))},
+                {"priority": 70},
+                {"pin": self.world.random.choice((*self._proplet_ids, ""))},
+                {"metadata": {"colour": "blue"}},
+            )
+        )
+        self.ask(UpdateTask(self._any_task(), change))
+
+    def _replace_task(self) -> None:
+        """Delete a task and create another with its id, all at once."""
+        if self._singles and self._reuse_ids:
+            task_id = self.world.random.choice(self._singles)
+            self.ask(DeleteTask(task_id), tries=0)
+            self.ask(CreateTasks(specs=(self._spec(task_id),), chosen_ids=(task_id,)), tries=0)
+            self.ask(StartTask(task_id), tries=0)
+
+    def _start_and_stop(self) -> None:
+        task_id = self._new_id("t")
+        self.ask(
+            CreateTasks(specs=(self._spec(task_id),), chosen_ids=(task_id,)),
+            lambda: self._singles.append(task_id),
+            tries=0,
+        )
+        self.ask(StartTask(task_id), tries=0)
+        self.ask(StopTask(task_id), tries=0)
+
+    def _delete_proplet(self) -> None:
+        self.ask(DeleteProplet(self.world.random.choice(self._proplet_ids)))
+
+    def _blunder(self) -> None:
+        """Ask for what must be refused; a refusal changes nothing."""
+        name = f"x{self._uids}"
+        one = self._spec(f"{name}-1", workflow_id=name, depends_on=(f"{name}-2",))
+        two = self._spec(f"{name}-2", workflow_id=name, depends_on=(f"{name}-1",))
+        lost = self._spec(f"{name}-3", workflow_id=name, depends_on=("nobody",))
+        bad = (
+            CreateTasks(specs=(one, two), chosen_ids=()),
+            CreateTasks(specs=(lost,)),
+            CreateTasks(specs=(lost, lost)),
+            CreateTasks(specs=(self._spec(self._any_task()),), chosen_ids=(self._any_task(),)),
+            StartTask("nobody"),
+            StopGroup(GroupKind.JOB, "nobody"),
+        )
+        command = self.world.random.choice(bad)
+        if isinstance(command, CreateTasks) and command.chosen_ids:
+            command = CreateTasks(specs=command.specs, chosen_ids=(command.specs[0].id,))
+        self.ask(command)

@@ -1,0 +1,66 @@
+"""Time, chance and memory of one simulated world: everything else is made of these."""
+
+import hashlib
+from collections.abc import Callable
+from heapq import heappop, heappush
+from random import Random
+
+MS = 1_000_000
+S = 1_000_000_000
+#: Simulated time begins here, so that times look like those of a real system.
+DAWN = 1_700_000_000 * S
+
+
+class LawBroken(AssertionError):
+    """A law does not hold; ``law`` is its name, ``task_id`` the task it is about, if it is about one."""
+
+    def __init__(self, law: str, text: str, task_id: str = ""):
+        super().__init__(f"{law}: {text}")
+        self.law = law
+        self.task_id = task_id
+
+
+class World:
+    """A queue of events by time; of those at the same time chance chooses."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+        self.random = Random(seed)
+        self.now = DAWN
+        self.has_faults = True
+        self.steps = 0
+        #: What happened: when, who, what, and the tasks that it is about.
+        self.log: list[tuple[int, str, str, tuple[str, ...]]] = []
+        self._events: list[tuple[int, float, int, Callable[[], None]]] = []
+        self._pushes = 0
+
+    def after(self, delay_ns: int, action: Callable[[], None]) -> None:
+        self._pushes += 1
+        heappush(self._events, (self.now + delay_ns, self.random.random(), self._pushes, action))
+
+    def note(self, who: str, what: str, *task_ids: str) -> None:
+        self.log.append((self.now, who, what, task_ids))
+
+    def chance(self, probability: float) -> bool:
+        return self.random.random() < probability
+
+    def trouble(self, probability: float) -> bool:
+        """Decide whether a fault happens; none does once the faults have stopped."""
+        return self.has_faults and self.random.random() < probability
+
+    def between(self, least_ms: float, most_ms: float) -> int:
+        return int(self.random.uniform(least_ms, most_ms) * MS)
+
+    def run_until(self, time: int) -> None:
+        """Carry out all events up to this time."""
+        events = self._events
+        while events and events[0][0] <= time:
+            self.now, _, _, action = heappop(events)
+            self.steps += 1
+            action()
+        self.now = time
+
+    def transcript(self) -> str:
+        """Hash everything that happened."""
+        lines = (f"{at} {who} {what} {' '.join(about)}\n" for at, who, what, about in self.log)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
