@@ -1,0 +1,41 @@
+"""Module files: ``.wasm`` as it is, ``.wat`` compiled on the way; and which of its functions to run."""
+
+from pathlib import Path
+
+from propeller.errors import Invalid
+
+
+def read_module(path: Path) -> bytes:
+    """Return a file's Wasm bytes; raise ``Invalid`` that says what is wrong with it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"{path}: can't be read: {error.strerror}") from error
+    if path.suffix == ".wat":
+        import wasmtime  # noqa: PLC0415  only for text
+
+        try:
+            return bytes(wasmtime.wat2wasm(data))
+        except wasmtime.WasmtimeError as error:
+            raise Invalid(f"{path}: {error}") from error
+    if not data.startswith(b"\0asm"):
+        raise Invalid(f"{path}: this is no WebAssembly: it has to begin with the bytes 00 61 73 6d")
+    return data
+
+
+def default_export(data: bytes, what: str) -> str:
+    """Choose the function to run: ``_start``, else ``main``, else the only one there is."""
+    import wasmtime  # noqa: PLC0415
+
+    try:
+        module = wasmtime.Module(wasmtime.Engine(), data)
+    except wasmtime.WasmtimeError as error:
+        raise Invalid(f"{what}: {error}") from error
+    functions = [export.name for export in module.exports if isinstance(export.type, wasmtime.FuncType)]
+    for usual in ("_start", "main"):
+        if usual in functions:
+            return usual
+    if len(functions) == 1:
+        return functions[0]
+    listed = ", ".join(functions) or "none"
+    raise Invalid(f"{what}: which of its exported functions is to run ({listed})? name it with --name")

@@ -1,0 +1,118 @@
+"""What one run of the program works with: the manager it talks to, and how it prints.
+
+Standard output is for what was asked; errors and remarks go to standard error. With ``--json`` standard
+output has nothing but what the manager answered.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from propeller.client import Client
+
+_WIDE = 10_000
+
+
+@dataclass
+class Session:
+    manager_url: str = "http://localhost:7070"
+    tls_verification: bool = False
+    as_json: bool = False
+    offset: int = 0
+    limit: int = 10
+
+    @cached_property
+    def client(self) -> "Client":
+        from propeller.client import Client  # noqa: PLC0415  loaded where needed: --help stays fast
+
+        return Client(self.manager_url, tls_verification=self.tls_verification)
+
+    @cached_property
+    def out(self) -> "Console":
+        return _console(to_stderr=False)
+
+    @cached_property
+    def remarks(self) -> "Console":
+        return _console(to_stderr=True)
+
+    @property
+    def page(self) -> dict[str, int]:
+        return {"offset": self.offset, "limit": self.limit}
+
+    def show(self, answer: Any, view: "Callable[[Any], RenderableType]") -> None:
+        """Print an answer, drawn by ``view``."""
+        if self.as_json:
+            self.show_json(answer)
+        else:
+            self.out.print(view(answer))
+
+    def show_json(self, answer: Any) -> None:
+        """Print an answer as it came; nothing where it had no body."""
+        if answer is None:
+            return
+        text = json.dumps(answer, indent=2, ensure_ascii=False)
+        if self.out.is_terminal and not self.out.no_color:
+            from rich.highlighter import JSONHighlighter  # noqa: PLC0415
+
+            self.out.print(JSONHighlighter()(text), soft_wrap=True)
+        else:
+            print(text)
+
+    def show_done(self, answer: Any = None) -> None:
+        """Print that an action succeeded."""
+        if self.as_json:
+            self.show_json(answer)
+        else:
+            self.out.print("ok", style="blue")
+
+    def remark(self, text: str) -> None:
+        """Tell people something beside the result."""
+        self.remarks.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+    def table(self, *headings: str) -> "Table":
+        """Make an empty table: ruled on a terminal, bare columns elsewhere."""
+        from rich import box  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+
+        is_terminal = self.out.is_terminal
+        table = Table(box=box.SIMPLE_HEAD if is_terminal else None, pad_edge=False, header_style="bold")
+        for heading in headings:
+            table.add_column(heading, overflow="fold")
+        return table
+
+    def lines(self, pairs: "list[tuple[str, str | Text]]") -> "Table":
+        """Draw names and values, one pair a line; pairs without a value are left out."""
+        from rich.table import Table  # noqa: PLC0415
+
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in pairs:
+            if value:
+                grid.add_row(name, value)
+        return grid
+
+
+def show_error(text: str) -> None:
+    """Print what went wrong."""
+    if sys.stderr.isatty():
+        _console(to_stderr=True).print(f"error: {text}", style="red", markup=False, highlight=False)
+    else:
+        print(f"error: {text}", file=sys.stderr)
+
+
+def _console(*, to_stderr: bool) -> "Console":
+    from rich.console import Console  # noqa: PLC0415
+
+    stream = sys.stderr if to_stderr else sys.stdout
+    # Elsewhere than on a terminal nothing is cut to a width.
+    width = None if stream.isatty() else _WIDE
+    return Console(stderr=to_stderr, width=width, highlight=False, markup=False, emoji=False)

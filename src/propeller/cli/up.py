@@ -1,0 +1,65 @@
+"""``propeller up``: a manager and its local proplets on this machine."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from propeller.core.model import JobMode
+from propeller.errors import Invalid
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "propeller"
+
+
+def up(
+    host: Annotated[
+        str, typer.Option(envvar="MANAGER_HTTP_HOST", help="Address to listen on; empty means all.")
+    ] = "localhost",
+    port: Annotated[
+        int, typer.Option(envvar="MANAGER_HTTP_PORT", min=0, max=65535, help="0 takes a free one.")
+    ] = 7070,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where everything is kept [default: ~/.local/share/propeller].")
+    ] = None,
+    proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="Guests each runs at once [default: cores, at least 4]."),
+    ] = None,
+    durability: Annotated[
+        str,
+        typer.Option(help="full: a power cut loses nothing; normal: faster, it may lose the last commits."),
+    ] = "full",
+    max_losses: Annotated[
+        int, typer.Option(min=0, help="How often a task is run again after its proplet was lost.")
+    ] = 3,
+    job_mode: Annotated[
+        str, typer.Option(envvar="JOB_EXECUTION_MODE", help="Mode of jobs that name none.")
+    ] = "configurable",
+) -> None:
+    """Start a manager and proplets here; Ctrl-C stops them, and running work goes on at the next start."""
+    from propeller.assembly import UpConfig  # noqa: PLC0415  the server is loaded by this command only
+    from propeller.assembly import up as run_until_stopped  # noqa: PLC0415
+
+    if durability not in ("full", "normal"):
+        raise typer.BadParameter(f"--durability: {durability!r} is none; use full or normal")
+    try:
+        mode = JobMode(job_mode)
+    except ValueError:
+        allowed = ", ".join(f'"{known}"' for known in JobMode)
+        raise Invalid(f'invalid JOB_EXECUTION_MODE: "{job_mode}" (allowed: {allowed})') from None
+    config = UpConfig(
+        host=host,
+        port=port,
+        data_dir=(data_dir or _default_data_dir()).absolute(),
+        proplets=proplets,
+        concurrency=concurrency or max(4, os.cpu_count() or 1),
+        durability="normal" if durability == "normal" else "full",
+        losses_max=max_losses,
+        job_mode=mode,
+    )
+    raise typer.Exit(run_until_stopped(config))

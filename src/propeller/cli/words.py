@@ -1,0 +1,123 @@
+"""States, times and other values in words, for people.
+
+Text that comes from elsewhere passes ``plain`` before a terminal shows it: results and errors of guests
+may hold anything.
+"""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.text import Text
+
+from propeller.client.shapes import ZERO_TIME
+
+PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = range(7)
+STATES = ("Pending", "Scheduled", "Running", "Completed", "Failed", "Skipped", "Interrupted")
+STYLES = ("dim", "cyan", "yellow", "green", "bold red", "dim", "magenta")
+_ICONS = ("○", "◌", "▶", "✔", "✘", "↷", "■")
+_ASCII_ICONS = (".", ":", ">", "+", "x", "-", "#")
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def has_ended(state: int) -> bool:
+    return state >= COMPLETED
+
+
+def state_name(state: int) -> str:
+    return STATES[state] if 0 <= state < len(STATES) else f"state {state}"
+
+
+def state_style(state: int) -> str:
+    return STYLES[state] if 0 <= state < len(STYLES) else ""
+
+
+def state(number: int) -> Text:
+    return Text(state_name(number), style=state_style(number))
+
+
+def icon(number: int, *, is_unicode: bool) -> Text:
+    icons = _ICONS if is_unicode else _ASCII_ICONS
+    return Text(icons[number] if 0 <= number < len(icons) else "?", style=state_style(number))
+
+
+def plain(value: Any) -> str:
+    """Return text of a JSON value in which control characters are shown, not obeyed."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def one_line(value: Any, chars_max: int = 60) -> str:
+    """Return text that fits in a table."""
+    text = " ".join(plain(value).split())
+    return text if len(text) <= chars_max else text[: chars_max - 1] + "…"
+
+
+def result(value: Any) -> str:
+    """Return a task's results on one line; the line end that a function's result has is left out."""
+    return one_line(value.removesuffix("\n").replace("\n", " ⏎ ") if isinstance(value, str) else value)
+
+
+def when(time: str | None) -> datetime | None:
+    """Read a time of the API; None for one that has not come or can't be read."""
+    if not time or time == ZERO_TIME:
+        return None
+    try:
+        return datetime.fromisoformat(time)
+    except ValueError:
+        return None
+
+
+def clock(time: str | None) -> str:
+    """Date and time here, to the second."""
+    at = when(time)
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}" if at else ""
+
+
+def ago(time: str | None) -> str:
+    """How long ago it was, roughly."""
+    at = when(time)
+    if not at:
+        return ""
+    seconds = int((datetime.now(UTC) - at).total_seconds())
+    if seconds < 0:
+        return clock(time)
+    if seconds < 1:
+        return "just now"
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return "just now"
+
+
+def took(start: str | None, finish: str | None) -> str:
+    """How long it took, or has taken so far; empty where it has not begun."""
+    begun, ended = when(start), when(finish)
+    if not begun:
+        return ""
+    return duration(((ended or datetime.now(UTC)) - begun).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in the unit that suits it; below zero counts as zero."""
+    seconds = max(seconds, 0.0)
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 1:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} GiB"

@@ -1,0 +1,12 @@
+"""A client of the manager's HTTP API, for programs and for the command line.
+
+api.py      ``Client``: one method per request
+shapes.py   the types of answers; they stay plain JSON objects
+events.py   follows ``/events`` through broken connections and restarts
+errors.py   what can go wrong: refused, or not reached
+"""
+
+from propeller.client.api import DEFAULT_URL, Client
+from propeller.client.errors import ApiError, Unreachable
+
+__all__ = ["DEFAULT_URL", "ApiError", "Client", "Unreachable"]

@@ -1,0 +1,255 @@
+"""``Client``: the manager's API as methods, one per request.
+
+A method returns what the manager answered, as the JSON object it is; answers with tasks come without the
+bytes of their modules (``file=false``), which ``task_file`` fetches.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.parse import quote
+
+import httpx
+
+from propeller.client import events, shapes
+from propeller.client.errors import ApiError, Unreachable, refusal
+from propeller.errors import Invalid
+
+DEFAULT_URL = "http://localhost:7070"
+
+_CONNECT_S = 5.0
+#: Longer than any request of the API takes, an invocation's 30 s included.
+_ANSWER_S = 60.0
+_AWAY_S = 60.0
+_NO_FILE = {"file": "false"}
+
+
+class Client:
+    """Talks to one manager; use it as a context manager, or close it."""
+
+    def __init__(
+        self,
+        base_url: str = DEFAULT_URL,
+        *,
+        tls_verification: bool = False,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            base_url: The manager's; ``http://`` may be left out.
+            tls_verification: Whether the certificate of an ``https`` manager is checked.
+            transport: In place of the network.
+
+        Raises:
+            Invalid: The URL is none.
+
+        """
+        self.base_url = base_url.rstrip("/") if "://" in base_url else f"http://{base_url}".rstrip("/")
+        try:
+            url = httpx.URL(self.base_url)
+        except httpx.InvalidURL as error:
+            raise Invalid(f"manager URL {base_url}: {error}; it looks like {DEFAULT_URL}") from error
+        if url.scheme not in ("http", "https") or not url.host:
+            raise Invalid(f"manager URL {base_url}: it has to look like {DEFAULT_URL}")
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            verify=tls_verification,
+            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
+            # A proxy of the environment is for far hosts.
+            trust_env=url.host not in ("localhost", "127.0.0.1", "::1"),
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def request(self, method: str, path: str, *, query: Mapping[str, str] | None = None, **body: Any) -> Any:
+        """Send a request and return the JSON of the answer, None where it has no body.
+
+        Raises:
+            ApiError: The manager refuses; the message is its own.
+            Unreachable: No answer came.
+
+        """
+        content = self._send(method, path, query, body).content
+        if not content.strip():
+            return None
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise ApiError(200, f"{self.base_url} answered no JSON: is it a Propeller manager?") from error
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, Any]
+    ) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, params=query, **body)
+        except httpx.TimeoutException as error:
+            raise Unreachable(self.base_url, "it took too long") from error
+        except httpx.TransportError as error:
+            why = str(error).partition("] ")[2] or str(error) or type(error).__name__
+            raise Unreachable(self.base_url, why) from error
+        if not response.is_success:
+            raise refusal(response)
+        return response
+
+    # -- tasks ---------------------------------------------------------------------------------------------
+
+    def create_task(self, fields: Mapping[str, Any]) -> shapes.Task:
+        return cast("shapes.Task", self.request("POST", "/tasks", query=_NO_FILE, json=fields))
+
+    def task(self, task_id: str) -> shapes.Task:
+        return cast("shapes.Task", self.request("GET", _path("tasks", task_id), query=_NO_FILE))
+
+    def tasks(
+        self, *, offset: int = 0, limit: int = 100, metadata: Mapping[str, str] | None = None
+    ) -> shapes.TaskPage:
+        chosen = {"metadata": json.dumps(metadata)} if metadata else {}
+        query = _NO_FILE | _page(offset, limit) | chosen
+        return cast("shapes.TaskPage", self.request("GET", "/tasks", query=query))
+
+    def update_task(self, task_id: str, fields: Mapping[str, Any]) -> shapes.Task:
+        """Change the given fields and no others."""
+        answer = self.request("PUT", _path("tasks", task_id), query=_NO_FILE, json=fields)
+        return cast("shapes.Task", answer)
+
+    def upload_task_file(self, task_id: str, file_name: str, module: bytes) -> shapes.Task:
+        """Give a task its module; ``file_name`` ends in ``.wasm``."""
+        part = (PurePath(file_name).name, module, "application/wasm")
+        path = _path("tasks", task_id, "upload")
+        return cast("shapes.Task", self.request("PUT", path, query=_NO_FILE, files={"file": part}))
+
+    def task_file(self, task_id: str) -> bytes:
+        return self._send("GET", _path("tasks", task_id, "file"), None, {}).content
+
+    def delete_task(self, task_id: str) -> None:
+        self.request("DELETE", _path("tasks", task_id))
+
+    def start_task(self, task_id: str) -> Any:
+        return self.request("POST", _path("tasks", task_id, "start"))
+
+    def stop_task(self, task_id: str) -> Any:
+        return self.request("POST", _path("tasks", task_id, "stop"))
+
+    def invoke_task(
+        self, task_id: str, inputs: Sequence[int | float | str] = (), env: Mapping[str, str] | None = None
+    ) -> Any:
+        """Run a latent task once and return ``{"invoked":true,"results":…}``."""
+        given: dict[str, Any] = {"inputs": list(inputs)} if inputs else {}
+        if env:
+            given["env"] = env
+        body = {"json": given} if given else {}
+        return self.request("POST", _path("tasks", task_id, "invoke"), **body)
+
+    def task_results(self, task_id: str) -> Any:
+        return self.request("GET", _path("tasks", task_id, "results"))
+
+    def task_metrics(self, task_id: str, *, offset: int = 0, limit: int = 100) -> Any:
+        return self.request("GET", _path("tasks", task_id, "metrics"), query=_page(offset, limit))
+
+    # -- workflows -----------------------------------------------------------------------------------------
+
+    def create_workflow(self, tasks: Sequence[Mapping[str, Any]], *, name: str = "") -> shapes.Tasks:
+        body = ({"name": name} if name else {}) | {"tasks": tasks}
+        return cast("shapes.Tasks", self.request("POST", "/workflows", query=_NO_FILE, json=body))
+
+    def workflow(self, workflow_id: str) -> shapes.Workflow:
+        answer = self.request("GET", _path("workflows", workflow_id), query=_NO_FILE)
+        return cast("shapes.Workflow", answer)
+
+    def workflows(self, *, offset: int = 0, limit: int = 100, status: str = "") -> shapes.WorkflowPage:
+        query = _page(offset, limit) | ({"status": status} if status else {})
+        return cast("shapes.WorkflowPage", self.request("GET", "/workflows", query=query))
+
+    def start_workflow(self, workflow_id: str) -> Any:
+        return self.request("POST", _path("workflows", workflow_id, "start"))
+
+    def stop_workflow(self, workflow_id: str) -> Any:
+        return self.request("POST", _path("workflows", workflow_id, "stop"))
+
+    def delete_workflow(self, workflow_id: str) -> None:
+        self.request("DELETE", _path("workflows", workflow_id))
+
+    # -- jobs ----------------------------------------------------------------------------------------------
+
+    def create_job(
+        self, tasks: Sequence[Mapping[str, Any]], *, name: str = "", execution_mode: str = ""
+    ) -> shapes.Job:
+        body: dict[str, Any] = {"name": name} if name else {}
+        if execution_mode:
+            body["execution_mode"] = execution_mode
+        return cast("shapes.Job", self.request("POST", "/jobs", query=_NO_FILE, json=body | {"tasks": tasks}))
+
+    def job(self, job_id: str) -> shapes.Job:
+        return cast("shapes.Job", self.request("GET", _path("jobs", job_id), query=_NO_FILE))
+
+    def jobs(
+        self, *, offset: int = 0, limit: int = 100, status: str = "", with_tasks: bool = True
+    ) -> shapes.JobPage:
+        query = _NO_FILE | _page(offset, limit) | ({"status": status} if status else {})
+        if not with_tasks:
+            query["tasks"] = "false"
+        return cast("shapes.JobPage", self.request("GET", "/jobs", query=query))
+
+    def start_job(self, job_id: str) -> Any:
+        return self.request("POST", _path("jobs", job_id, "start"))
+
+    def stop_job(self, job_id: str) -> Any:
+        return self.request("POST", _path("jobs", job_id, "stop"))
+
+    def delete_job(self, job_id: str) -> None:
+        self.request("DELETE", _path("jobs", job_id))
+
+    # -- proplets and the manager itself -------------------------------------------------------------------
+
+    def proplets(self, *, offset: int = 0, limit: int = 100, status: str = "") -> shapes.PropletPage:
+        query = _page(offset, limit) | ({"status": status} if status else {})
+        return cast("shapes.PropletPage", self.request("GET", "/proplets", query=query))
+
+    def proplet(self, proplet_id: str) -> shapes.Proplet:
+        return cast("shapes.Proplet", self.request("GET", _path("proplets", proplet_id)))
+
+    def delete_proplet(self, proplet_id: str) -> None:
+        self.request("DELETE", _path("proplets", proplet_id))
+
+    def proplet_sdf(self, proplet_id: str) -> Any:
+        return self.request("GET", _path("proplets", proplet_id, "sdf"))
+
+    def proplet_metrics(self, proplet_id: str, *, offset: int = 0, limit: int = 100) -> Any:
+        return self.request("GET", _path("proplets", proplet_id, "metrics"), query=_page(offset, limit))
+
+    def proplet_alive_history(self, proplet_id: str, *, offset: int = 0, limit: int = 100) -> Any:
+        query = _page(offset, limit)
+        return self.request("GET", _path("proplets", proplet_id, "alive-history"), query=query)
+
+    def health(self) -> shapes.Health:
+        return cast("shapes.Health", self.request("GET", "/health"))
+
+    def follow(
+        self, *, task_id: str = "", workflow_id: str = "", job_id: str = "", give_up_s: float = _AWAY_S
+    ) -> Iterator[shapes.Event | None]:
+        """Yield events from now on; see ``propeller.client.events`` for what None among them means."""
+        only = {"task_id": task_id, "workflow_id": workflow_id, "job_id": job_id}
+        chosen = {name: value for name, value in only.items() if value}
+        return events.follow(self._http, chosen, give_up_s=give_up_s)
+
+
+def _path(kind: str, entity_id: str, *rest: str) -> str:
+    if not entity_id:
+        raise Invalid(f"{kind}: the id is empty")
+    return "/" + "/".join([kind, quote(entity_id, safe=""), *rest])
+
+
+def _page(offset: int, limit: int) -> dict[str, str]:
+    return {"offset": str(offset), "limit": str(limit)}

@@ -1,0 +1,38 @@
+"""What can go wrong between client and manager."""
+
+import httpx
+
+from propeller.errors import PropellerError
+
+
+class ApiError(PropellerError):
+    """The manager answered, and refused."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        #: HTTP status: 4xx for the client's mistakes, 5xx for the manager's.
+        self.status = status
+        self.message = message
+
+
+class Unreachable(PropellerError):
+    """No answer came, or it broke off: nothing listens there, or the network failed."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"no answer from {url}: {why}")
+        self.url = url
+
+
+def refusal(response: httpx.Response) -> ApiError:
+    """Make an error of an answer that has been read, in the manager's own words if there are any."""
+    try:
+        said = response.json().get("error")
+    except (ValueError, AttributeError):
+        said = None
+    if not isinstance(said, str) or not said:
+        request = f"{response.request.method} {response.request.url.path}"
+        if response.status_code in (404, 405):
+            said = f"the manager does not offer {request}"
+        else:
+            said = f"{request} answered {response.status_code} {response.reason_phrase}".rstrip()
+    return ApiError(response.status_code, said)

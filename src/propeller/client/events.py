@@ -1,0 +1,107 @@
+"""Follows the manager's events, through broken connections and restarts of the manager.
+
+A follower gets each event once, in order. ``None`` among them means "look for yourself": the stream stands
+(for the first time or anew) or has been quiet for a while. Whoever starts something after the first ``None``
+and looks at every ``None`` misses no end, whatever happens to the connection.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+import httpx
+
+from propeller.client.errors import Unreachable, refusal
+from propeller.client.shapes import Event
+
+#: Longest silence of a living stream; the manager says something every 15 s.
+_SILENCE_S_MAX = 45.0
+_RETRY_S_MIN = 0.05
+_RETRY_S_MAX = 2.0
+#: How often followers are told to look where a manager has no events.
+_POLL_S = 0.5
+_NO_SUCH_ROUTE = {404, 405, 501}
+
+
+def follow(http: httpx.Client, only: Mapping[str, str], *, give_up_s: float) -> Iterator[Event | None]:
+    """Yield events from now on, for ever.
+
+    Args:
+        http: Its base URL is the manager's.
+        only: Query parameters that choose among the events.
+        give_up_s: How long a manager that has answered before may be away.
+
+    Raises:
+        ApiError: The manager refuses, for example because a parameter is wrong.
+        Unreachable: Nothing answers, or no longer.
+
+    """
+    last_id = ""
+    away_since: float | None = None
+    has_answered = False
+    pause_s = _RETRY_S_MIN
+    while True:
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        timeout = httpx.Timeout(5.0, read=_SILENCE_S_MAX)
+        try:
+            with http.stream("GET", "/events", params=only, headers=headers, timeout=timeout) as response:
+                if response.status_code in _NO_SUCH_ROUTE:
+                    break
+                if response.status_code >= 500 and has_answered:
+                    raise httpx.ReadError(f"status {response.status_code}")  # it is still starting
+                if response.status_code != 200:
+                    response.read()
+                    raise refusal(response)
+                has_answered, away_since, pause_s = True, None, _RETRY_S_MIN
+                yield None
+                for number, (new_id, event) in enumerate(read_stream(response.iter_bytes())):
+                    last_id = new_id or last_id
+                    if event is not None or number > 0:  # the first comment is a greeting
+                        yield event
+        except httpx.TransportError as error:
+            why = str(error) or type(error).__name__
+            away_since = away_since or time.monotonic()
+            if not has_answered or time.monotonic() - away_since > give_up_s:
+                raise Unreachable(str(http.base_url).rstrip("/"), why) from error
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, _RETRY_S_MAX)
+    while True:
+        yield None
+        time.sleep(_POLL_S)
+
+
+def read_stream(chunks: Iterable[bytes]) -> Iterator[tuple[str, Event | None]]:
+    """Read server-sent events: id and content of each, and ``("", None)`` for a sign of life (a comment).
+
+    Source: HTML standard, 9.2.6. Lines end only where that says so; ``str.splitlines`` would break JSON
+    that has U+2028 in it.
+    """
+    last_id, data = "", list[str]()
+    for line in _lines(chunks):
+        if not line:
+            if data:
+                yield last_id, cast("Event", json.loads("\n".join(data)))
+            data = []
+        elif line.startswith(":"):
+            yield "", None
+        else:
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if field == "data":
+                data.append(value)
+            elif field == "id" and "\0" not in value:
+                last_id = value
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Split at LF, CRLF and CR; what the stream ends with but no line end is dropped."""
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        # A CR at the end may be half of a CRLF.
+        held = b"\r" if rest.endswith(b"\r") else b""
+        *lines, rest = rest.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        rest += held
+        for line in lines:
+            yield line.decode(errors="replace")

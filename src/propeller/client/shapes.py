@@ -1,0 +1,146 @@
+"""What the API answers, as types.
+
+Answers stay plain JSON objects, so that what a newer manager adds is passed on untouched.
+
+Source: ``http-api`` in the contract, sections 1.3, 3 to 6 and 8; workflows, events, ``reason`` and
+``attempt`` are ours.
+"""
+
+from typing import Any, NotRequired, TypedDict
+
+#: A time that has not come yet.
+ZERO_TIME = "0001-01-01T00:00:00Z"
+
+
+class Task(TypedDict):
+    id: str
+    name: str
+    kind: NotRequired[str]
+    #: 0 pending, 1 scheduled, 2 running, 3 completed, 4 failed, 5 skipped, 6 interrupted.
+    state: int
+    image_url: NotRequired[str]
+    #: Base64.
+    file: NotRequired[str]
+    file_digest: NotRequired[str]
+    file_size: NotRequired[int]
+    cli_args: list[str] | None
+    inputs: NotRequired[list[int | float | str]]
+    env: NotRequired[dict[str, str]]
+    daemon: bool
+    latent: NotRequired[bool]
+    encrypted: bool
+    kbs_resource_path: NotRequired[str]
+    proplet_id: NotRequired[str]
+    depends_on: NotRequired[list[str]]
+    run_if: NotRequired[str]
+    workflow_id: NotRequired[str]
+    job_id: NotRequired[str]
+    results: NotRequired[Any]
+    #: Why it failed.
+    error: NotRequired[str]
+    #: RFC 3339, UTC, up to nine digits of fraction; ``ZERO_TIME`` for "not yet".
+    start_time: str
+    finish_time: str
+    created_at: str
+    updated_at: str
+    next_run: str
+    priority: NotRequired[int]
+    metadata: NotRequired[dict[str, Any]]
+    #: Why it waits, was skipped, interrupted or run again.
+    reason: NotRequired[str]
+    #: Which placement this is; left out when it is the first.
+    attempt: NotRequired[int]
+
+
+class TaskPage(TypedDict):
+    offset: int
+    limit: int
+    total: int
+    tasks: list[Task]
+
+
+class Tasks(TypedDict):
+    tasks: list[Task]
+
+
+class Job(TypedDict):
+    job_id: str
+    tasks: list[Task]
+
+
+class JobSummary(TypedDict):
+    job_id: str
+    name: NotRequired[str]
+    state: int
+    tasks: NotRequired[list[Task]]
+    start_time: str
+    finish_time: str
+    created_at: str
+
+
+class JobPage(TypedDict):
+    offset: int
+    limit: int
+    total: int
+    jobs: list[JobSummary]
+
+
+class Workflow(TypedDict):
+    workflow_id: str
+    name: NotRequired[str]
+    state: int
+    #: How many tasks are in each state, by the state's name.
+    counts: dict[str, int]
+    start_time: str
+    finish_time: str
+    created_at: str
+    tasks: NotRequired[list[Task]]
+    edges: NotRequired[list[dict[str, str]]]
+
+
+class WorkflowPage(TypedDict):
+    offset: int
+    limit: int
+    total: int
+    workflows: list[Workflow]
+
+
+class Proplet(TypedDict):
+    id: str
+    name: str
+    task_count: int
+    alive: bool
+    last_alive_at: NotRequired[str]
+    metadata: dict[str, Any]
+
+
+class PropletPage(TypedDict):
+    offset: int
+    limit: int
+    total: int
+    proplets: list[Proplet]
+
+
+class Event(TypedDict):
+    """A task changed its state."""
+
+    task_id: str
+    name: str
+    state: int
+    time: str
+    workflow_id: NotRequired[str]
+    job_id: NotRequired[str]
+    attempt: NotRequired[int]
+    proplet_id: NotRequired[str]
+    results: NotRequired[Any]
+    error: NotRequired[str]
+    reason: NotRequired[str]
+
+
+class Health(TypedDict):
+    status: str
+    version: str
+    commit: str
+    description: str
+    build_time: str
+    instance_id: str
