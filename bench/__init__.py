@@ -1,0 +1,1 @@
+"""How fast it is, against floors measured in the same run."""

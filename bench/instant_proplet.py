@@ -1,0 +1,53 @@
+"""A proplet that answers at once without Wasm, to see the manager alone: its command line is FD ID."""
+
+import asyncio
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from propeller.proplet.agent import Agent
+from propeller.runtime.run import Ended, Run
+
+
+class InstantGuests:
+    """Ends each run in the moment it is submitted."""
+
+    waiting = 0
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    def submit(self, runs: list[Run]) -> None:
+        now = time.time_ns()
+        ended = [Ended(run.key, "0\n", "", now, now) for run in runs]
+        asyncio.get_running_loop().call_soon(self._agent.guests_ended, ended)
+
+    def stop(self, key: int) -> None:
+        pass
+
+    def withdraw(self, older_than_s: float) -> list[int]:
+        return []
+
+
+async def serve(descriptor: int, proplet_id: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        agent = Agent(proplet_id, slots=4, directory=Path(directory))
+        agent.guests = InstantGuests(agent)
+        end = socket.socket(fileno=descriptor)
+        end.setblocking(False)
+        await agent.run(end)
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(int(sys.argv[1]), sys.argv[2]))
