@@ -410,8 +410,16 @@ class Cluster:
         proplet = self.proplets.get(event.proplet_id)
         if proplet is None or (event.boot and event.boot != proplet.boot):
             return
+        self._give_up(proplet, event.reason, now)
+
+    def _give_up(self, proplet: Proplet, why: str, now: int) -> None:
+        """Take a proplet for dead; from now on any boot of it may be the one that runs.
+
+        A message of an old boot that came late may have been taken for that of a new one.
+        """
         proplet.is_alive = False
-        self._lose_all(proplet, event.reason, now)
+        self._past_boots.pop(proplet.id, None)
+        self._lose_all(proplet, why, now)
 
     def _lose_all(self, proplet: Proplet, why: str, now: int) -> None:
         for task_id in list(proplet.placed):
@@ -422,9 +430,8 @@ class Cluster:
         for proplet in self.proplets.values():
             last_seen = proplet.seen[-1] if proplet.seen else self._started_at
             if (proplet.is_alive or proplet.placed) and now - last_seen > limit_ns:
-                proplet.is_alive = False
                 why = f"proplet {proplet.name} was silent for {self.policy.liveness_s:g} s"
-                self._lose_all(proplet, why, now)
+                self._give_up(proplet, why, now)
 
     def _give_back_local_work(self, now: int) -> None:
         self._started_at = now
