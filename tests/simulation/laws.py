@@ -12,6 +12,8 @@ from propeller.core.events import (
     CreateTasks,
     DeleteGroup,
     DeleteTask,
+    PropletLost,
+    PropletSeen,
     StartGroup,
     StartTask,
     StopGroup,
@@ -22,14 +24,17 @@ from propeller.core.model import Group, JobMode, Spec, Task
 from propeller.core.states import TRANSITIONS, TaskState
 from propeller.errors import PropellerError
 from propeller.manager.engine import Ask, Input
+from propeller.store import rows
 from propeller.wire.messages import Start
 
 from .replay import check_replay
 from .store import SimulatedStore
-from .world import LawBroken
+from .view import View
+from .world import LawBroken, S, World
 
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = TaskState
-LIVE_AND_STARTED = (SCHEDULED, RUNNING)
+#: Well under the time after which a silent proplet is given up.
+BOOT_FRESH_NS = 4 * S
 
 
 def uid_of(spec: Spec) -> str:
@@ -38,7 +43,8 @@ def uid_of(spec: Spec) -> str:
 
 
 class Laws:
-    def __init__(self, store: SimulatedStore):
+    def __init__(self, world: World, store: SimulatedStore):
+        self._world = world
         self._store = store
         #: All committed tasks by id, read back from their rows.
         self.tasks: dict[str, Task] = {}
@@ -50,7 +56,10 @@ class Laws:
         self._accepted: set[tuple[str, int]] = set()
         self._began: set[tuple[str, str, int]] = set()
         self._said: dict[tuple[str, int], set[tuple[str, str]]] = {}
+        #: The boots of each proplet that this manager took for the running one, the newest last.
         self._boots: dict[str, list[str]] = {}
+        #: When it last heard of a boot that it had not given up since.
+        self._heard: dict[str, int] = {}
         self._inputs: Sequence[Input] = ()
         self._turn: Changes | None = None
         self._seen: dict[int, Transition] = {}
@@ -58,8 +67,15 @@ class Laws:
     # -- turns ---------------------------------------------------------------------------------------------
 
     def manager_started(self) -> None:
-        """Check that all that the world was told of is still there."""
+        """Check that all that was committed, and all that the world was told of, is still there."""
         self._boots.clear()
+        self._heard.clear()
+        for task in self.tasks.values():
+            seq = self._store.ids.get(task.id)
+            if seq is None or rows.run_row(self._store.task(seq)) != rows.run_row(task):
+                raise LawBroken(
+                    "durable", f"{task.id} was committed as {task.state.name} and is lost", task.id
+                )
         log = dict(self._store.transitions())
         for event_id, transition in self._seen.items():
             if log.get(event_id) != transition:
@@ -68,6 +84,11 @@ class Laws:
     def turn_began(self, inputs: Sequence[Input]) -> None:
         self._inputs = inputs
         self._turn = None
+        for item in inputs:
+            if isinstance(item, PropletLost):
+                self._boots.pop(item.proplet_id, None)
+            elif isinstance(item, PropletSeen) and self._boots.get(item.proplet_id, [""])[-1] == item.boot:
+                self._heard[item.boot] = self._world.now
 
     def turn_ended(self, cluster: Cluster) -> None:
         check_replay(cluster, self._store, thorough=self._turn is not None)
@@ -102,7 +123,8 @@ class Laws:
         started = set(_commands_on(inputs, StartTask, "task_id"))
         started_groups = set(_commands_on(inputs, StartGroup, "group_id"))
         respecified = {task.id: task.spec for task in changes.respecified}
-        view = _View(self)
+        view = View(self)
+        view.gone = {task.id for task in changes.deleted}
         placed = {move.task_id for move in changes.transitions if move.state is RUNNING}
         for task in changes.created:
             if task.id not in reused:
@@ -123,13 +145,13 @@ class Laws:
                 raise LawBroken("ended-stays", f"{task.id} left {old.name} and nobody started it", task.id)
             view.states[task.id] = move.state
             specs = [task.spec, *([respecified[task.id]] if task.id in respecified else [])]
-            if move.state in LIVE_AND_STARTED:
+            if move.state in (SCHEDULED, RUNNING):
                 view.check_may_run(task, specs)
             elif move.state is SKIPPED:
                 view.check_may_skip(task, specs)
             self._check_attempt(task, old, move, view)
 
-    def _check_attempt(self, task: Task, old: TaskState, move: Transition, view: "_View") -> None:
+    def _check_attempt(self, task: Task, old: TaskState, move: Transition, view: View) -> None:
         uid, attempt = uid_of(task.spec), move.attempt
         if move.state is RUNNING:
             if attempt <= view.attempts[task.id]:
@@ -196,10 +218,15 @@ class Laws:
                 )
 
     def _check_boots(self, changes: Changes) -> None:
+        """Check that a message of an old boot does not displace the one that was heard of just now."""
+        for proplet in changes.deleted_proplets:
+            self._boots.pop(proplet.id, None)
         for proplet in changes.proplets:
             boots = self._boots.setdefault(proplet.id, [proplet.boot])
             if boots[-1] != proplet.boot:
-                if proplet.boot in boots:
+                is_fresh = self._world.now - self._heard.get(boots[-1], 0) < BOOT_FRESH_NS
+                self._heard[proplet.boot] = self._world.now
+                if proplet.boot in boots and is_fresh:
                     raise LawBroken("stale-boot", f"{proplet.id} is {proplet.boot} again, after {boots[-1]}")
                 boots.append(proplet.boot)
 
@@ -226,6 +253,12 @@ class Laws:
             raise LawBroken("commit-first", f"{kind} for {task.id}, whose attempt still runs", task.id)
 
     def announced(self, first_event_id: int, transitions: list[Transition]) -> None:
+        for task in self.tasks.values():
+            seq = self._store.ids.get(task.id)
+            if seq is None or rows.run_row(self._store.task(seq)) != rows.run_row(task):
+                raise LawBroken(
+                    "durable", f"{task.id} was committed as {task.state.name} and is lost", task.id
+                )
         log = dict(self._store.transitions()[-len(transitions) :])
         for number, transition in enumerate(transitions, start=first_event_id):
             if log.get(number) != transition:
@@ -271,7 +304,7 @@ class Laws:
         is_current = task is not None and (task.state, task.attempt) == (RUNNING, attempt)
         if task is None or not is_current or uid_of(task.spec) != uid:
             return  # a stale attempt: its end changes nothing
-        _View(self).check_may_run(task, [task.spec])
+        View(self).check_may_run(task, [task.spec])
         wanted = {
             parent: self.tasks[parent].results
             for parent in task.spec.depends_on
@@ -299,58 +332,6 @@ class Laws:
         return max(
             (other for other in members if other.seq < task.seq), key=lambda other: other.seq, default=None
         )
-
-
-class _View:
-    """The shadow in the middle of a commit, move by move."""
-
-    def __init__(self, laws: Laws):
-        self._laws = laws
-        self.tasks = dict(laws.tasks)
-        self.states = {task_id: task.state for task_id, task in laws.tasks.items()}
-        self.attempts = {task_id: task.attempt for task_id, task in laws.tasks.items()}
-
-    def add(self, task: Task, attempts: int) -> None:
-        self.tasks[task.id] = task
-        self.states[task.id] = PENDING
-        self.attempts[task.id] = attempts
-
-    def _members(self, task: Task) -> list[Task]:
-        group_id = task.spec.group_id
-        return [other for other in self.tasks.values() if group_id and other.spec.group_id == group_id]
-
-    def check_may_run(self, task: Task, specs: Iterable[Spec]) -> None:
-        if not any(self._condition(spec) for spec in specs):
-            raise LawBroken(
-                "parents-first", f"{task.id} was started before its parents ended as asked", task.id
-            )
-        group = self._laws.groups.get(task.spec.group_id)
-        if group is None or group.mode is not JobMode.SEQUENTIAL:
-            return
-        members = self._members(task)
-        for other in members:
-            if other is not task and other.id != task.id and self.states[other.id] in LIVE_AND_STARTED:
-                raise LawBroken("sequential", f"{task.id} was started while {other.id} runs", task.id)
-        before = self._laws.before(task, members)
-        if before is not None and self.states[before.id] is not COMPLETED:
-            raise LawBroken("sequential", f"{task.id} was started before {before.id} completed", task.id)
-
-    def check_may_skip(self, task: Task, specs: Iterable[Spec]) -> None:
-        before = self._laws.before(task, self._members(task))
-        is_stopped = before is not None and self.states[before.id] in (FAILED, SKIPPED, INTERRUPTED)
-        if not is_stopped and all(self._condition(spec) for spec in specs):
-            raise LawBroken("skips", f"{task.id} was skipped, and nothing stood against it", task.id)
-
-    def _condition(self, spec: Spec) -> bool:
-        """Say whether the parents have ended as ``run_if`` asks."""
-        states = [self.states[parent] for parent in spec.depends_on]
-        if not states:
-            return True
-        if not all(state.has_ended for state in states):
-            return False
-        if spec.run_if == "failure":
-            return FAILED in states
-        return all(state is COMPLETED for state in states)
 
 
 def _changed(changes: Changes) -> list[Task]:

@@ -105,6 +105,7 @@ class SimulatedManager:
         if committing is not None and self._world.chance(0.5):
             self._world.note("manager", "had its commit written all the same")
             self._write(committing)
+        self._store.crashed()
         self.cluster = None
         self.incarnation += 1
         self._reset()

@@ -39,6 +39,8 @@ class SimulatedProplet:
     ):
         self.id = proplet_id
         self.is_local = is_local
+        #: It never comes back.
+        self.is_gone = False
         self.machine: Machine | None = None
         self.running: dict[int, _Guest] = {}
         self._queue: dict[int, _Guest] = {}
@@ -57,12 +59,14 @@ class SimulatedProplet:
 
     @property
     def is_quiet(self) -> bool:
+        if self.is_gone:
+            return self.machine is None
         return self.machine is not None and self.machine.owes_nothing and not self.running and not self._queue
 
     # -- its life ------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        if self.machine is not None or (self.is_local and not self._manager.is_up):
+        if self.is_gone or self.machine is not None or (self.is_local and not self._manager.is_up):
             return
         self._boots += 1
         self._boot = f"{self.id}-{self._boots}"
@@ -198,7 +202,8 @@ class SimulatedProplet:
         outcome = Outcome(
             key=key, results=results, error=error, started_at=began, finished_at=began + duration
         )
-        self._later(duration, lambda: self._ended(outcome))
+        if "ENDLESS" not in start.env:
+            self._later(duration, lambda: self._ended(outcome))
 
     def _ended(self, outcome: Outcome) -> None:
         if self.machine is None or outcome.key not in self.running:

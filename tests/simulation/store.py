@@ -63,6 +63,9 @@ class SimulatedStore:
         if task.spec.group_id:
             del self.members[task.spec.group_id][task.seq]
 
+    def crashed(self) -> None:
+        """Lose nothing: what was committed is durable."""
+
     # -- reading -------------------------------------------------------------------------------------------
 
     @property

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from propeller.core.events import (
     Command,
     CreateTasks,
@@ -70,6 +72,7 @@ class Users:
         #: Kind, and the ids of the tasks, in order.
         self._groups: dict[str, tuple[GroupKind, list[str]]] = {}
         self._favourite = ""
+        self._endless: list[str] = []
         #: Ids that may be used again, where users do so.
         self._free: list[str] = []
         self._reuse_ids = reuse_ids
@@ -109,6 +112,7 @@ class Users:
             (self._blunder, 1),
             (self._replace_task, 0.7),
             (self._start_and_stop, 0.7),
+            (self.stop_endless, 1.5),
             (self._delete_proplet, 0.3),
         ]
         deeds = [deed for deed, _ in acts]
@@ -142,8 +146,11 @@ class Users:
 
     def _create_single(self) -> None:
         task_id = self._new_id("t")
-        create = CreateTasks(specs=(self._spec(task_id),), chosen_ids=(task_id,))
-        self.ask(create, lambda: self._singles.append(task_id))
+        spec = self._spec(task_id)
+        if self.world.chance(0.15):
+            spec = replace(spec, env={**(spec.env or {}), "ENDLESS": "1"})
+            self._endless.append(task_id)
+        self.ask(CreateTasks(specs=(spec,), chosen_ids=(task_id,)), lambda: self._singles.append(task_id))
 
     def _create_group(self) -> None:
         random = self.world.random
@@ -222,6 +229,11 @@ class Users:
 
     def _stop_task(self) -> None:
         self.ask(StopTask(self._any_task()))
+
+    def stop_endless(self) -> None:
+        """Stop the tasks whose guests never end by themselves."""
+        for task_id in self._endless:
+            self.ask(StopTask(task_id))
 
     def _delete_task(self) -> None:
         if self._singles and self.world.chance(0.6):
