@@ -1,0 +1,83 @@
+"""The table of moves, and the state of a group."""
+
+import pytest
+from core_kit import Rules, a_task
+
+from propeller.core.groups import group_state
+from propeller.core.states import (
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    PENDING,
+    RUNNING,
+    SCHEDULED,
+    SKIPPED,
+    TaskState,
+    check_transition,
+)
+from propeller.errors import InvalidTransition
+
+ALLOWED = {
+    (PENDING, SCHEDULED),
+    (PENDING, SKIPPED),
+    (PENDING, INTERRUPTED),
+    (SCHEDULED, RUNNING),
+    (SCHEDULED, FAILED),
+    (SCHEDULED, SKIPPED),
+    (SCHEDULED, INTERRUPTED),
+    (RUNNING, SCHEDULED),
+    (RUNNING, COMPLETED),
+    (RUNNING, FAILED),
+    (RUNNING, INTERRUPTED),
+    *((end, new) for end in (COMPLETED, FAILED, SKIPPED, INTERRUPTED) for new in (PENDING, SCHEDULED)),
+}
+
+
+@pytest.mark.parametrize("old", TaskState)
+@pytest.mark.parametrize("new", TaskState)
+def test_each_move_that_is_not_in_the_table_raises(old, new):
+    if (old, new) in ALLOWED:
+        check_transition("a", old, new)
+    else:
+        with pytest.raises(InvalidTransition, match=f"task a can't move from {old.name} to {new.name}"):
+            check_transition("a", old, new)
+
+
+def test_a_refused_move_leaves_all_as_it_was():
+    rules = Rules()
+    rules.create(a_task("a"))
+    with pytest.raises(InvalidTransition):
+        rules.cluster.move(rules.cluster.tasks["a"], RUNNING, now=5)
+    assert rules.cluster.tasks["a"].state is PENDING
+    assert not rules.cluster.transitions
+
+
+def test_the_numbers_are_those_of_the_wire():
+    assert [state.name for state in sorted(TaskState)] == [
+        "PENDING",
+        "SCHEDULED",
+        "RUNNING",
+        "COMPLETED",
+        "FAILED",
+        "SKIPPED",
+        "INTERRUPTED",
+    ]
+    assert [state.has_ended for state in TaskState] == [False] * 3 + [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("counts", "state"),
+    [
+        ([0, 0, 0, 0, 0, 0, 0], PENDING),
+        ([2, 0, 0, 0, 0, 0, 0], PENDING),
+        ([1, 1, 0, 0, 0, 0, 0], RUNNING),
+        ([0, 0, 1, 2, 0, 0, 0], RUNNING),
+        ([1, 0, 0, 1, 0, 0, 0], RUNNING),
+        ([0, 0, 0, 2, 0, 1, 0], COMPLETED),
+        ([0, 0, 0, 0, 0, 2, 0], COMPLETED),
+        ([1, 0, 1, 0, 1, 0, 0], FAILED),
+        ([0, 0, 0, 3, 0, 0, 1], FAILED),
+    ],
+)
+def test_the_state_of_a_group_comes_from_its_counts(counts, state):
+    assert group_state(counts) is state

@@ -1,0 +1,252 @@
+"""What a proplet does with what it is told, and what it owes: one thing in, exact actions out."""
+
+import pytest
+
+from propeller.proplet import machine as machine_module
+from propeller.proplet.machine import Fetch, Kill, Machine, Outcome, Run, SendUp
+from propeller.wire.messages import Ack, HandBack, Results, Start, Stop
+
+S = 1_000_000_000
+
+
+class Proplet:
+    """A machine whose module ``m`` is there, with the clock in the test's hand."""
+
+    def __init__(self):
+        self.machine = Machine("p", boot="1", slots=2)
+        self.now = 0
+        self.machine.module_arrived("m")
+
+    def start(self, task_id: str = "a", attempt: int = 1, module: str = "sha256:m"):
+        return self.machine.receive(Start(id=task_id, name="main", module=module, attempt=attempt), self.now)
+
+    def stop(self, task_id: str = "a", attempt: int = 1):
+        return self.machine.receive(Stop(id=task_id, attempt=attempt), self.now)
+
+    def ack(self, task_id: str = "a", attempt: int = 1):
+        return self.machine.receive(Ack(id=task_id, attempt=attempt), self.now)
+
+    def ends(self, key: int, **fields):
+        return self.machine.ended(Outcome(key=key, **fields), self.now)
+
+    @property
+    def holds(self):
+        return self.machine.alive().running
+
+
+def result(attempt: int = 1, **fields) -> SendUp:
+    return SendUp(Results(**{"task_id": "a", "proplet_id": "p", "attempt": attempt, **fields}))
+
+
+def keys(actions) -> list[int]:
+    return [action.key for action in actions if isinstance(action, Run)]
+
+
+# -- one run -------------------------------------------------------------------------------------------------
+
+
+def test_a_run_from_its_start_to_its_acknowledgement():
+    proplet = Proplet()
+    (run,) = proplet.start()
+    assert (run.key, run.start.id, run.start.attempt) == (1, "a", 1)
+    assert proplet.holds == [("a", 1)]
+    assert proplet.ends(1, results="30\n", started_at=5, finished_at=7) == [
+        result(results="30\n", started_at=5, finished_at=7)
+    ]
+    assert proplet.holds == [("a", 1)]
+    assert not proplet.machine.owes_nothing
+    assert proplet.ack() == []
+    assert proplet.holds == []
+    assert proplet.machine.owes_nothing
+
+
+def test_an_error_comes_without_results():
+    proplet = Proplet()
+    proplet.start()
+    assert proplet.ends(1, results="half", error="it trapped") == [result(error="it trapped")]
+
+
+def test_a_start_that_comes_twice_runs_once():
+    proplet = Proplet()
+    assert keys(proplet.start()) == [1]
+    assert proplet.start() == []
+
+
+def test_a_start_that_comes_again_after_the_end_gets_the_report_again():
+    proplet = Proplet()
+    proplet.start()
+    proplet.ends(1, results="30\n")
+    assert proplet.start() == [result(results="30\n")]
+    proplet.ack()
+    assert proplet.start() == []
+
+
+def test_a_newer_attempt_overtakes_an_older_one():
+    proplet = Proplet()
+    proplet.start(attempt=1)
+    kill, run = proplet.start(attempt=2)
+    assert kill == Kill(1)
+    assert run.start.attempt == 2
+    assert proplet.ends(1, results="late") == []
+    assert proplet.holds == [("a", 2)]
+
+
+def test_an_older_attempt_changes_nothing():
+    proplet = Proplet()
+    proplet.start(attempt=2)
+    assert proplet.start(attempt=1) == []
+    assert proplet.stop(attempt=1) == []
+    assert proplet.holds == [("a", 2)]
+
+
+# -- stops ---------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_ends_the_run_and_nothing_is_reported():
+    proplet = Proplet()
+    proplet.start()
+    assert proplet.stop() == [Kill(1)]
+    assert proplet.ends(1, results="late") == []
+    assert proplet.holds == []
+
+
+def test_a_stop_that_overtook_its_start_counts():
+    proplet = Proplet()
+    assert proplet.stop(attempt=1) == []
+    assert proplet.start(attempt=1) == []
+    assert keys(proplet.start(attempt=2)) == [1]
+
+
+def test_a_stop_after_the_end_drops_the_report():
+    proplet = Proplet()
+    proplet.start()
+    proplet.ends(1)
+    assert proplet.stop() == []
+    assert proplet.machine.owes_nothing
+
+
+def test_a_stop_while_the_module_is_fetched():
+    proplet = Proplet()
+    proplet.start(module="sha256:new")
+    assert proplet.stop() == []
+    assert proplet.machine.module_arrived("new") == []
+
+
+# -- modules -------------------------------------------------------------------------------------------------
+
+
+def test_a_module_is_fetched_once_for_all_that_wait_for_it():
+    proplet = Proplet()
+    assert proplet.start("a", module="sha256:new") == [Fetch("new")]
+    assert proplet.start("b", module="sha256:new") == []
+    assert proplet.holds == [("a", 1), ("b", 1)]
+    assert keys(proplet.machine.module_arrived("new")) == [1, 2]
+    assert keys(proplet.start("c", module="sha256:new")) == [3]
+
+
+def test_a_module_that_did_not_come_is_asked_for_again():
+    proplet = Proplet()
+    proplet.start(module="sha256:new")
+    assert proplet.machine.time_passed(1) == [Fetch("new")]
+
+
+def test_a_module_that_does_not_exist_is_an_error():
+    proplet = Proplet()
+    proplet.start(module="sha256:new")
+    assert proplet.machine.module_missing("new", "there is none", 0) == [result(error="there is none")]
+    assert proplet.machine.time_passed(1) == []
+
+
+def test_a_start_without_a_module_is_an_error():
+    proplet = Proplet()
+    actions = proplet.machine.receive(Start(id="a", name="main", attempt=1), 0)
+    assert actions == [result(error="task a came without a module that this proplet can get")]
+
+
+# -- the outbox ----------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_sent_again_until_it_is_acknowledged():
+    proplet = Proplet()
+    proplet.start()
+    proplet.ends(1, results="30\n")
+    assert proplet.machine.time_passed(4 * S) == []
+    assert proplet.machine.time_passed(5 * S) == [result(results="30\n")]
+    assert proplet.machine.time_passed(6 * S) == []
+    assert proplet.machine.time_passed(10 * S) == [result(results="30\n")]
+    proplet.ack()
+    assert proplet.machine.time_passed(20 * S) == []
+
+
+def test_an_acknowledgement_of_another_attempt_changes_nothing():
+    proplet = Proplet()
+    proplet.start(attempt=2)
+    proplet.ends(1)
+    proplet.ack(attempt=1)
+    assert not proplet.machine.owes_nothing
+
+
+def test_an_acknowledgement_of_what_runs_changes_nothing():
+    proplet = Proplet()
+    proplet.start()
+    proplet.ack()
+    assert proplet.holds == [("a", 1)]
+
+
+def test_the_memory_of_ended_attempts_is_bounded(monkeypatch):
+    monkeypatch.setattr(machine_module, "ATTEMPTS_REMEMBERED", 3)
+    proplet = Proplet()
+    for number in range(10):
+        proplet.start(f"t{number}")
+        proplet.ends(number + 1)
+        proplet.ack(f"t{number}")
+    assert len(proplet.machine._newest) == 3
+    assert proplet.start("t9") == []
+
+
+# -- work that is given back ---------------------------------------------------------------------------------
+
+
+def handed_back(reason: str, task_id: str = "a") -> SendUp:
+    return SendUp(HandBack(task_id=task_id, proplet_id="p", attempt=1, reason=reason))
+
+
+def test_runs_that_did_not_begin_are_given_back():
+    proplet = Proplet()
+    proplet.start("a")
+    proplet.start("b")
+    assert proplet.machine.withdrawn([2, 99], "busy", 0) == [handed_back("busy", "b")]
+    assert proplet.holds == [("a", 1), ("b", 1)]
+    proplet.ack("b")
+    assert proplet.holds == [("a", 1)]
+    assert keys(proplet.start("b", attempt=2)) == [3]
+
+
+@pytest.mark.parametrize(("module", "kills"), [("sha256:m", [Kill(1)]), ("sha256:new", [])])
+def test_a_proplet_that_leaves_gives_back_all_it_holds(module, kills):
+    proplet = Proplet()
+    proplet.start(module=module)
+    reason = "the proplet is stopping"
+    assert proplet.machine.leave(0) == [*kills, handed_back(reason)]
+    assert proplet.start("b") == [handed_back(reason, "b")]
+    assert proplet.machine.module_arrived("new") == []
+    proplet.ack("a")
+    proplet.ack("b")
+    assert proplet.machine.owes_nothing
+
+
+# -- signs of life -------------------------------------------------------------------------------------------
+
+
+def test_hello_and_signs_of_life():
+    proplet = Proplet()
+    hello = proplet.machine.hello({"os": "linux"})
+    assert (hello.proplet_id, hello.boot, hello.slots, hello.metadata) == ("p", "1", 2, {"os": "linux"})
+    alive = proplet.machine.alive()
+    assert (alive.proplet_id, alive.boot, alive.slots, alive.status, alive.running) == (
+        "p",
+        "1",
+        2,
+        "alive",
+        [],
+    )
