@@ -12,7 +12,11 @@ PURE = ["core/", "wire/", "proplet/machine.py", "manager/engine.py"]
 
 
 def test_files_can_be_read_in_one_sitting():
-    long = {str(path.relative_to(ROOT)): n for path in ALL_PYTHON if (n := len(path.read_text().splitlines())) > 500}
+    long = {
+        str(path.relative_to(ROOT)): n
+        for path in ALL_PYTHON
+        if (n := len(path.read_text().splitlines())) > 500
+    }
     assert not long, "split these: a file is one room"
 
 
@@ -60,7 +64,9 @@ def test_readme_shows_the_example_file():
     example = (ROOT / "examples" / "addition-workflow.yaml").read_text()
     shown = re.search(r"```yaml\n(.*?)```", readme, re.DOTALL)
     assert shown is not None
-    assert shown.group(1) == "".join(line for line in example.splitlines(keepends=True) if not line.startswith("#"))
+    assert shown.group(1) == "".join(
+        line for line in example.splitlines(keepends=True) if not line.startswith("#")
+    )
 
 
 def test_scripts_are_sound_shell():

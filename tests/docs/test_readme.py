@@ -101,6 +101,13 @@ def test_workflow_by_command_line(shell):
 
 
 def test_every_block_is_known():
-    known = ["script/demo", "propeller up", "propeller run ", "workflows run ", "workflows create", "curl -X POST"]
+    known = [
+        "script/demo",
+        "propeller up",
+        "propeller run ",
+        "workflows run ",
+        "workflows create",
+        "curl -X POST",
+    ]
     for block in BLOCKS:
         assert sum(text in block for text in known) == 1, f"no test runs this block:\n{block}"
