@@ -22,10 +22,10 @@ def task(task_id, inputs, group, *, depends_on=None, ended=None, updated=False, 
     if file:
         fields["file"] = ADDITION_TEXT
     fields |= {"cli_args": None, "inputs": inputs, "daemon": False, "encrypted": False}
-    if ended:
-        fields["proplet_id"] = "p-9"
     if depends_on:
         fields["depends_on"] = depends_on
+    if ended:
+        fields["proplet_id"] = "p-9"
     fields[group] = "UUID"
     if ended:
         fields["results"] = ended

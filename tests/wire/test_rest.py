@@ -92,10 +92,10 @@ FULL = Task(
     updated_at=10**18 + 3,
 )
 PLAIN = Task(spec=Spec(id="t", name="f"), seq=1, created_at=10**18)
-#: ``http-api``, section 1.3, and what is ours at the end.
+#: ``http-api``, section 1.3, with ``depends_on`` where the tutorial has it, and what is ours at the end.
 ORDER = (
-    "id name kind state image_url file cli_args inputs env daemon latent encrypted kbs_resource_path proplet_id "
-    "depends_on run_if workflow_id job_id results error monitoring_profile start_time finish_time created_at "
+    "id name kind state image_url file cli_args inputs env daemon latent encrypted kbs_resource_path depends_on "
+    "proplet_id run_if workflow_id job_id results error monitoring_profile start_time finish_time created_at "
     "updated_at mode schedule next_run is_recurring timezone broadcast priority metadata hal_storage_path reason "
     "attempt"
 ).split()

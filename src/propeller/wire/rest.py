@@ -141,8 +141,9 @@ class TaskView(msgspec.Struct, kw_only=True):
     latent: bool | UnsetType = UNSET
     encrypted: bool = False
     kbs_resource_path: str | UnsetType = UNSET
-    proplet_id: str | UnsetType = UNSET
+    #: Before ``proplet_id``, as the tutorial prints it; the contract's table has the two the other way round.
     depends_on: Sequence[str] | UnsetType = UNSET
+    proplet_id: str | UnsetType = UNSET
     run_if: str | UnsetType = UNSET
     workflow_id: str | UnsetType = UNSET
     job_id: str | UnsetType = UNSET
