@@ -8,7 +8,7 @@ import typer
 from propeller.cli import live, options, views
 from propeller.cli.options import AsJson, Limit, Offset
 from propeller.cli.runfile import read_run_file
-from propeller.cli.session import Session
+from propeller.cli.session import session_of
 
 app = typer.Typer(help="Create, run and look at jobs.", no_args_is_help=True)
 
@@ -25,8 +25,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a job."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     if not name:
         raise typer.BadParameter("name is required: give one with --name")
     given = options.task_list(tasks, tasks_file)
@@ -45,8 +44,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Create a job from a file, start it, and show how it goes until it ends."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     plan = read_run_file(file, module)
     job = session.client.create_job(plan.tasks, name=plan.name, execution_mode=plan.execution_mode)
     live.run(session, live.Kind.JOB, job["job_id"], plan, detach=detach)
@@ -61,8 +59,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List jobs, the newest first."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     page = session.client.jobs(offset=offset, limit=limit, status=status)
     session.show(page, lambda answer: views.groups_table(session, "job", answer["jobs"]))
 
@@ -70,30 +67,27 @@ def list_(
 @app.command()
 def view(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Show a job's tasks."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show(session.client.job(job_id), lambda answer: views.tasks_table(session, answer["tasks"]))
 
 
 @app.command()
 def start(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Start a job, or start it again after its end."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show_done(session.client.start_job(job_id))
 
 
 @app.command()
 def stop(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Stop all tasks that have not ended."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show_done(session.client.stop_job(job_id))
 
 
 @app.command()
 def delete(ctx: typer.Context, job_id: JobId) -> None:
     """Delete a job with its tasks."""
-    session: Session = ctx.obj
+    session = session_of(ctx)
     session.client.delete_job(job_id)
     session.show_done()

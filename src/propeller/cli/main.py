@@ -8,7 +8,7 @@ import typer
 
 from propeller import __version__
 from propeller.cli import demo, jobs, proplets, run, tasks, up, workflows
-from propeller.cli.session import Session, show_error
+from propeller.cli.session import Session, session_of, show_error
 from propeller.cli.views import plain_lines
 from propeller.errors import PropellerError
 
@@ -59,8 +59,7 @@ def options(
 @app.command()
 def health(ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Ask the manager how it is."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show(session.client.health(), lambda answer: plain_lines(session, answer))
 
 

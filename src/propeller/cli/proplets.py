@@ -6,7 +6,7 @@ import typer
 
 from propeller.cli import views
 from propeller.cli.options import AsJson, Limit, Offset
-from propeller.cli.session import Session
+from propeller.cli.session import session_of
 
 app = typer.Typer(help="Look at proplets.", no_args_is_help=True)
 
@@ -22,8 +22,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List proplets."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     page = session.client.proplets(offset=offset, limit=limit, status=status)
     session.show(page, lambda answer: views.proplets_table(session, answer["proplets"]))
 
@@ -31,15 +30,14 @@ def list_(
 @app.command()
 def view(ctx: typer.Context, proplet_id: PropletId, as_json: AsJson = False) -> None:
     """Show one proplet."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show(session.client.proplet(proplet_id), lambda answer: views.plain_lines(session, answer))
 
 
 @app.command()
 def delete(ctx: typer.Context, proplet_id: PropletId) -> None:
     """Forget a proplet that is gone."""
-    session: Session = ctx.obj
+    session = session_of(ctx)
     session.client.delete_proplet(proplet_id)
     session.show_done()
 
@@ -47,19 +45,19 @@ def delete(ctx: typer.Context, proplet_id: PropletId) -> None:
 @app.command()
 def sdf(ctx: typer.Context, proplet_id: PropletId) -> None:
     """Print a proplet's description in SDF."""
-    session: Session = ctx.obj
+    session = session_of(ctx)
     session.show_json(session.client.proplet_sdf(proplet_id))
 
 
 @app.command()
 def metrics(ctx: typer.Context, proplet_id: PropletId, offset: Offset = 0, limit: Limit = 10) -> None:
     """Print what a proplet used."""
-    session: Session = ctx.obj
+    session = session_of(ctx)
     session.show_json(session.client.proplet_metrics(proplet_id, offset=offset, limit=limit))
 
 
 @app.command("alive-history")
 def alive_history(ctx: typer.Context, proplet_id: PropletId, offset: Offset = 0, limit: Limit = 10) -> None:
     """Print when a proplet gave its last signs of life."""
-    session: Session = ctx.obj
+    session = session_of(ctx)
     session.show_json(session.client.proplet_alive_history(proplet_id, offset=offset, limit=limit))

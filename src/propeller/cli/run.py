@@ -10,7 +10,7 @@ import typer
 
 from propeller.cli import options, words
 from propeller.cli.modules import default_export, read_module
-from propeller.cli.session import Session, show_error
+from propeller.cli.session import Session, session_of, show_error
 
 
 def run(
@@ -27,8 +27,7 @@ def run(
     as_json: options.AsJson = False,
 ) -> None:
     """Run a module and print its result; the exit code tells how it ended. Put -- before negative inputs."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     data = read_module(file)
     fields: dict[str, Any] = {
         "name": name or default_export(data, str(file)),

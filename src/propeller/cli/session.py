@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
@@ -99,6 +101,13 @@ class Session:
             if value:
                 grid.add_row(name, value)
         return grid
+
+
+def session_of(ctx: typer.Context, *, as_json: bool = False) -> Session:
+    """Return what the flags before the command have made, for a command to use."""
+    session: Session = ctx.obj
+    session.as_json = as_json
+    return session
 
 
 def show_error(text: str) -> None:

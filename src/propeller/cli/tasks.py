@@ -8,7 +8,7 @@ import typer
 from propeller.cli import options, views
 from propeller.cli.modules import read_module
 from propeller.cli.options import AsJson, Limit, Offset
-from propeller.cli.session import Session
+from propeller.cli.session import session_of
 
 app = typer.Typer(help="Create, start, stop and look at tasks.", no_args_is_help=True)
 
@@ -55,8 +55,7 @@ def create(
 ) -> None:
     """Create a task; NAME is the exported function that it runs."""
     values = {key: value for key, value in locals().items() if key not in ("ctx", "as_json")}
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     task = session.client.create_task(_given(values))
     session.show(task, lambda answer: views.task_lines(session, answer))
 
@@ -87,8 +86,7 @@ def update(
 ) -> None:
     """Change the fields that are given, and no others."""
     values = {key: value for key, value in locals().items() if key not in ("ctx", "as_json", "task_id")}
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     task = session.client.update_task(task_id, _given(values))
     session.show(task, lambda answer: views.task_lines(session, answer))
 
@@ -102,8 +100,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List tasks in the order of their creation."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     wanted = options.pairs(metadata, "--metadata")
     page = session.client.tasks(offset=offset, limit=limit, metadata=wanted)
     session.show(page, lambda answer: views.tasks_table(session, answer["tasks"]))
@@ -112,16 +109,14 @@ def list_(
 @app.command()
 def view(ctx: typer.Context, task_id: TaskId, as_json: AsJson = False) -> None:
     """Show one task."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show(session.client.task(task_id), lambda answer: views.task_lines(session, answer))
 
 
 @app.command()
 def upload(ctx: typer.Context, task_id: TaskId, file: Path, as_json: AsJson = False) -> None:
     """Give a task its module, a .wasm or .wat file."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     task = session.client.upload_task_file(task_id, file.with_suffix(".wasm").name, read_module(file))
     session.show(task, lambda answer: views.task_lines(session, answer))
 
@@ -129,23 +124,21 @@ def upload(ctx: typer.Context, task_id: TaskId, file: Path, as_json: AsJson = Fa
 @app.command()
 def start(ctx: typer.Context, task_id: TaskId, as_json: AsJson = False) -> None:
     """Start a task, or start it again after its end."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show_done(session.client.start_task(task_id))
 
 
 @app.command()
 def stop(ctx: typer.Context, task_id: TaskId, as_json: AsJson = False) -> None:
     """Stop a task; it is Interrupted then."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show_done(session.client.stop_task(task_id))
 
 
 @app.command()
 def delete(ctx: typer.Context, task_id: TaskId) -> None:
     """Delete a task, and stop it if it runs."""
-    session: Session = ctx.obj
+    session = session_of(ctx)
     session.client.delete_task(task_id)
     session.show_done()
 
@@ -153,8 +146,7 @@ def delete(ctx: typer.Context, task_id: TaskId) -> None:
 @app.command()
 def results(ctx: typer.Context, task_id: TaskId, as_json: AsJson = False) -> None:
     """Print a task's result."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     answer = session.client.task_results(task_id)
     if as_json:
         session.show_json(answer)
@@ -177,7 +169,7 @@ def invoke(
     env: Pairs = None,
 ) -> None:
     """Run a latent task once and print its result as JSON."""
-    session: Session = ctx.obj
+    session = session_of(ctx)
     given = [options.number_or_text(text) for text in inputs or []]
     session.show_json(session.client.invoke_task(task_id, given, options.pairs(env, "--env"))["results"])
 
@@ -185,5 +177,5 @@ def invoke(
 @app.command()
 def metrics(ctx: typer.Context, task_id: TaskId, offset: Offset = 0, limit: Limit = 10) -> None:
     """Print what a task used."""
-    session: Session = ctx.obj
+    session = session_of(ctx)
     session.show_json(session.client.task_metrics(task_id, offset=offset, limit=limit))

@@ -8,7 +8,7 @@ import typer
 from propeller.cli import live, options, views
 from propeller.cli.options import AsJson, Limit, Offset
 from propeller.cli.runfile import read_run_file
-from propeller.cli.session import Session
+from propeller.cli.session import session_of
 
 app = typer.Typer(help="Create, run and look at workflows.", no_args_is_help=True)
 
@@ -24,8 +24,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a workflow."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     answer = session.client.create_workflow(options.task_list(tasks, tasks_file), name=name)
     session.show(answer["tasks"], lambda created: views.tasks_table(session, created))
 
@@ -39,8 +38,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Create a workflow from a file, start it, and show how it goes until it ends."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     plan = read_run_file(file, module)
     created = session.client.create_workflow(plan.tasks, name=plan.name)["tasks"]
     live.run(session, live.Kind.WORKFLOW, created[0]["workflow_id"], plan, detach=detach)
@@ -49,8 +47,7 @@ def run(
 @app.command("list")
 def list_(ctx: typer.Context, offset: Offset = 0, limit: Limit = 10, as_json: AsJson = False) -> None:
     """List workflows, the newest first."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     page = session.client.workflows(offset=offset, limit=limit)
     session.show(page, lambda answer: views.groups_table(session, "workflow", answer["workflows"]))
 
@@ -58,8 +55,7 @@ def list_(ctx: typer.Context, offset: Offset = 0, limit: Limit = 10, as_json: As
 @app.command()
 def view(ctx: typer.Context, workflow_id: WorkflowId, as_json: AsJson = False) -> None:
     """Show a workflow as a tree of its tasks."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     workflow = session.client.workflow(workflow_id)
     session.show(
         workflow, lambda answer: live.tree(session, answer["tasks"], title=f"workflow {workflow_id}")
@@ -69,22 +65,20 @@ def view(ctx: typer.Context, workflow_id: WorkflowId, as_json: AsJson = False) -
 @app.command()
 def start(ctx: typer.Context, workflow_id: WorkflowId, as_json: AsJson = False) -> None:
     """Start all tasks that wait for nothing."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show_done(session.client.start_workflow(workflow_id))
 
 
 @app.command()
 def stop(ctx: typer.Context, workflow_id: WorkflowId, as_json: AsJson = False) -> None:
     """Stop all tasks that have not ended."""
-    session: Session = ctx.obj
-    session.as_json = as_json
+    session = session_of(ctx, as_json=as_json)
     session.show_done(session.client.stop_workflow(workflow_id))
 
 
 @app.command()
 def delete(ctx: typer.Context, workflow_id: WorkflowId) -> None:
     """Delete a workflow with its tasks."""
-    session: Session = ctx.obj
+    session = session_of(ctx)
     session.client.delete_workflow(workflow_id)
     session.show_done()
