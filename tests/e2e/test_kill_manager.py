@@ -3,6 +3,8 @@
 import random
 from collections import Counter
 
+import pytest
+
 from tests.e2e.harness import ADDITION, ENDED, until
 
 TASKS = 500
@@ -22,6 +24,7 @@ def dag(rng):
         }
 
 
+@pytest.mark.timeout(900)  # fifty starts, on however slow a machine
 def test_killed_at_fifty_points(system):
     rng = random.Random(500)
     system.up()
