@@ -1,236 +1,423 @@
-"""What every store must do; the SQLite store is the only one so far."""
+"""What every store must do, whatever it is made of."""
 
 import asyncio
-import sqlite3
 
 import msgspec
 import pytest
 
-from propeller.core.effects import Changes, Transition
-from propeller.core.model import Group, GroupKind, JobMode, Module, Proplet, Spec, Task
-from propeller.core.states import COMPLETED, PENDING, RUNNING, SCHEDULED, TaskState
+from propeller.core.effects import Changes
+from propeller.core.groups import group_state
+from propeller.core.model import GroupKind
+from propeller.core.states import (
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    PENDING,
+    RUNNING,
+    SCHEDULED,
+    SKIPPED,
+    TaskState,
+)
 from propeller.errors import StoreUnusable
 from propeller.store.port import TaskFilter
-from propeller.store.sqlite import SqliteStore
+from tests.builders import (
+    a_group,
+    a_move,
+    a_spec,
+    a_task,
+    filled_group,
+    filled_move,
+    filled_proplet,
+    filled_spec,
+    filled_task,
+    module_of,
+    stored,
+)
 
-DERIVED = {
-    Task: {"before", "parents", "children", "unmet"},
-    Group: {"tasks", "started_at", "finished_at"},
-    Proplet: {"slots", "window", "placed", "seen", "is_alive"},
-}
-VALUES = {
-    str: 'a "quoted" text, ü, \u2028',
-    int: 7,
-    bool: True,
-    float: 1.5,
-}
-
-
-def filled(kind, /, **fixed):
-    """Make a record in which every stored field differs from its default, whatever fields there are."""
-    given = dict(fixed)
-    for field in msgspec.structs.fields(kind):
-        if field.name in given or field.name in DERIVED.get(kind, ()):
-            continue
-        text = str(field.type)
-        for plain, value in VALUES.items():
-            if (
-                field.type is plain
-                or text.startswith(f"{plain.__name__} |")
-                or text == f"{plain.__name__} | None"
-            ):
-                given[field.name] = value
-                break
-        else:
-            raise AssertionError(f"say what {kind.__name__}.{field.name} ({text}) is to be in this test")
-    return kind(**given)
+EVERYTHING = TaskFilter()
 
 
-def stored(record):
-    return {
-        field.name: getattr(record, field.name)
-        for field in msgspec.structs.fields(record)
-        if field.name not in DERIVED.get(type(record), ())
-    }
+def ids(records):
+    return [record.id for record in records]
 
 
-def a_spec(task_id="t", **fields):
-    return Spec(id=task_id, name="main", **fields)
+# -- records survive -----------------------------------------------------------------------------------------
 
 
-def a_task(seq, **fields):
-    spec = fields.pop("spec", None) or a_spec(f"t{seq}")
-    return Task(spec=spec, seq=seq, created_at=seq, **fields)
-
-
-def with_store(directory, work):
-    async def run():
-        store = SqliteStore(directory)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
-
-
-def test_every_field_survives(tmp_path):
-    spec = filled(
-        Spec,
-        module=Module("ab", 3),
-        cli_args=("-x", "ü"),
-        inputs=(1, 2.5, "text", 2**63 - 1),
-        env={"A": "b"},
-        depends_on=("p",),
-        job_id="",
-        monitoring_profile={"interval": 3},
-        metadata={"deep": {"er": [1, None]}},
-        hal_storage_path="",
-        workflow_id="g",
+def test_every_field_survives_to_the_next_start(data):
+    task, group, proplet, move = filled_task(), filled_group(), filled_proplet(), filled_move()
+    changes = Changes(
+        created=[task], groups=[group], proplets=[proplet], transitions=[move], first_event_id=41
     )
-    task = filled(Task, spec=spec, state=SCHEDULED, results={"any": ["json", 1.5, None]})
-    group = filled(Group, id="g", kind=GroupKind.JOB, mode=JobMode.SEQUENTIAL, counts=[1, 0, 0, 2, 0, 0, 0])
-    proplet = filled(Proplet, metadata={"os": "linux"})
-    changes = Changes(created=[task], groups=[group], proplets=[proplet])
-    with_store(tmp_path, lambda store: store.commit(changes))
-    loaded = with_store(tmp_path, lambda store: store.load())
+    data.with_store(lambda store: store.commit(changes))
+
+    async def read(store):
+        return await store.load(), await store.events(0, 10)
+
+    loaded, events = data.with_store(read)
     assert [stored(found) for found in loaded.live.tasks] == [stored(task)]
     assert [stored(found) for found in loaded.live.groups] == [stored(group)]
     assert [stored(found) for found in loaded.proplets] == [stored(proplet)]
-    assert (loaded.last_task_seq, loaded.last_group_seq) == (task.seq, group.seq)
+    assert events == [(41, move)]
+    assert (loaded.last_task_seq, loaded.last_group_seq, loaded.last_event_id) == (task.seq, group.seq, 41)
 
 
-def test_updates_replace_what_changed(tmp_path):
-    async def work(store):
-        task = a_task(1)
-        await store.commit(Changes(created=[task]))
-        task.state, task.attempt, task.results, task.reason = COMPLETED, 2, "30\n", "why"
-        await store.commit(Changes(updated=[task]))
-        task.spec = a_spec("t1", priority=90)
-        await store.commit(Changes(respecified=[task]))
-        return task, await store.task("t1"), await store.task("unknown")
-
-    task, found, unknown = with_store(tmp_path, work)
-    assert stored(found) == stored(task)
-    assert unknown is None
-
-
-def test_load_takes_live_groups_whole_and_leaves_the_rest(tmp_path):
-    def task(seq, state, **spec):
-        return a_task(seq, state=state, spec=a_spec(f"t{seq}", **spec))
+def test_every_field_is_in_every_answer(data):
+    task, group = filled_task(), filled_group(kind=GroupKind.WORKFLOW)
 
     async def work(store):
-        live = Group(id="live", kind=GroupKind.WORKFLOW, seq=1, created_at=1, counts=[1, 0, 0, 1, 0, 0, 0])
-        over = Group(id="over", kind=GroupKind.JOB, seq=2, created_at=2, counts=[0, 0, 0, 1, 0, 0, 0])
+        await store.commit(Changes(created=[task], groups=[group]))
+        return [
+            await store.find([task.id], []),
+            await store.find([], ["g"]),
+            await store.group(GroupKind.WORKFLOW, "g"),
+            (await store.groups(GroupKind.WORKFLOW, 0, 9, None, with_tasks=True)).records,
+            ([group], [await store.task(task.id)]),
+            ([group], (await store.tasks(0, 9, EVERYTHING)).tasks),
+        ]
+
+    for groups, tasks in data.with_store(work):
+        assert [stored(found) for found in groups] == [stored(group)]
+        assert [stored(found) for found in tasks] == [stored(task)]
+
+
+def test_every_field_can_be_updated(data):
+    changed = filled_task(seq=1, created_at=1)
+    proplet = filled_proplet()
+    bare = {"id": proplet.id, "created_at": proplet.created_at, "name": "", "boot": "", "metadata": {}}
+
+    async def work(store):
+        given = a_task(1, task_id=changed.id, workflow_id="g")
+        bare_proplet = msgspec.structs.replace(proplet, is_local=False, **bare)
+        await store.commit(Changes(created=[given], proplets=[bare_proplet]))
+        await store.commit(Changes(updated=[changed], respecified=[changed], proplets=[proplet]))
+        return await store.task(changed.id), (await store.load()).proplets
+
+    task, proplets = data.with_store(work)
+    assert stored(task) == stored(changed)
+    assert [stored(found) for found in proplets] == [stored(proplet)]
+
+
+@pytest.mark.parametrize("state", TaskState)
+@pytest.mark.parametrize("results", [None, "", "30\n", 0, False, [], {}, {"a": None}])
+def test_states_and_results_keep_their_kind(data, state, results):
+    async def work(store):
+        await store.commit(Changes(created=[a_task(1, state=state, results=results)]))
+        return await store.task("t1")
+
+    found = data.with_store(work)
+    assert (found.state, type(found.results), found.results) == (state, type(results), results)
+    assert found.state is state
+
+
+def test_empty_and_absent_are_told_apart(data):
+    empty = a_task(1, env={}, inputs=(), cli_args=(), metadata={}, hal_storage_path="")
+
+    async def work(store):
+        await store.commit(Changes(created=[empty, a_task(2)]))
+        return await store.task("t1"), await store.task("t2")
+
+    full, absent = data.with_store(work)
+    assert full.spec == empty.spec
+    assert absent.spec == a_spec("t2")
+
+
+# -- what lives ----------------------------------------------------------------------------------------------
+
+
+def test_an_empty_store_has_nothing(data):
+    async def work(store):
+        loaded = await store.load()
+        assert loaded.live == ([], [])
+        assert (loaded.proplets, loaded[2:]) == ([], (0, 0, 0))
+        assert await store.tasks(0, 10, EVERYTHING) == (0, [])
+        assert await store.groups(GroupKind.JOB, 0, 10, None, with_tasks=True) == (0, ([], []))
+        assert await store.events(0, 10) == []
+
+    data.with_store(work)
+
+
+def test_load_takes_live_groups_whole_and_leaves_the_rest(data):
+    async def work(store):
+        live = a_group("live", of=[PENDING, COMPLETED])
+        over = a_group("over", GroupKind.JOB, seq=2)
         tasks = [
-            task(1, COMPLETED, workflow_id="live"),
-            task(2, PENDING, workflow_id="live"),
-            task(3, COMPLETED, job_id="over"),
-            task(4, RUNNING),
-            task(5, COMPLETED),
+            a_task(1, state=COMPLETED, workflow_id="live"),
+            a_task(2, state=PENDING, workflow_id="live"),
+            a_task(3, state=COMPLETED, job_id="over"),
+            *(a_task(4 + state, state=state) for state in TaskState),
         ]
         await store.commit(Changes(created=tasks, groups=[live, over]))
-        loaded = await store.load()
-        found = await store.find(["t3", "t5", "nope"], ["live", "nope"])
-        return loaded, found
+        return await store.load()
 
-    loaded, found = with_store(tmp_path, work)
-    assert sorted(task.id for task in loaded.live.tasks) == ["t1", "t2", "t4"]
-    assert [group.id for group in loaded.live.groups] == ["live"]
-    assert sorted(task.id for task in found.tasks) == ["t1", "t2", "t3", "t5"]
-    assert sorted(group.id for group in found.groups) == ["live", "over"]
+    loaded = data.with_store(work)
+    assert sorted(ids(loaded.live.tasks)) == ["t1", "t2", "t4", "t5", "t6"]
+    assert ids(loaded.live.groups) == ["live"]
+
+
+def test_find_gives_whole_groups_and_leaves_out_what_is_not_there(data):
+    async def work(store):
+        tasks = [a_task(n, workflow_id="w") for n in (1, 2)]
+        tasks += [a_task(n, job_id="j") for n in (3, 4)] + [a_task(5), a_task(6)]
+        groups = [a_group("w"), a_group("j", GroupKind.JOB, seq=2), a_group("other", seq=3)]
+        await store.commit(Changes(created=tasks, groups=groups))
+        assert await store.find(["none"], ["none"]) == ([], [])
+        assert await store.find([], []) == ([], [])
+        assert await store.task("none") is None
+        assert await store.group(GroupKind.JOB, "w") is None, "a workflow is no job"
+        assert await store.group(GroupKind.WORKFLOW, "none") is None
+        assert await store.modules(["none"]) == {}
+        return await store.find(["t1", "t5", "none"], ["j", "none"])
+
+    groups, tasks = data.with_store(work)
+    assert sorted(ids(groups)) == ["j", "w"]
+    assert sorted(ids(tasks)) == ["t1", "t2", "t3", "t4", "t5"]
+
+
+def test_more_can_be_found_at_once_than_one_query_takes(data):
+    async def work(store):
+        tasks = [a_task(n) for n in range(1, 1202)]
+        modules = {module_of(text): text for n in range(1201) if (text := b"%d" % n)}
+        await store.commit(Changes(created=tasks, modules=modules))
+        assert len((await store.find(ids(tasks), [])).tasks) == 1201
+        assert await store.modules(module.digest for module in modules) == {
+            module.digest: data for module, data in modules.items()
+        }
+
+    data.with_store(work)
+
+
+def test_what_is_deleted_is_gone(data):
+    tasks = [a_task(1, workflow_id="g"), a_task(2)]
+    group, proplet = a_group("g"), filled_proplet()
+
+    async def work(store):
+        await store.commit(Changes(created=tasks, groups=[group], proplets=[proplet]))
+        await store.commit(Changes(deleted=tasks, deleted_groups=[group], deleted_proplets=[proplet]))
+        assert await store.find(["t1", "t2"], ["g"]) == ([], [])
+        assert await store.tasks(0, 10, EVERYTHING) == (0, [])
+        assert (await store.load())[:2] == (([], []), [])
+
+    data.with_store(work)
+
+
+def test_an_id_can_be_deleted_and_created_again_in_one_commit(data):
+    async def work(store):
+        old, old_group = a_task(1, workflow_id="g"), a_group("g", name="old")
+        await store.commit(Changes(created=[old], groups=[old_group]))
+        new = a_task(2, task_id="t1", workflow_id="g", kind="new")
+        new_group = a_group("g", seq=2, name="new")
+        await store.commit(
+            Changes(deleted=[old], created=[new], deleted_groups=[old_group], groups=[new_group])
+        )
+        return await store.find([], ["g"])
+
+    groups, tasks = data.with_store(work)
+    assert [group.name for group in groups] == ["new"]
+    assert [task.spec.kind for task in tasks] == ["new"]
+
+
+# -- lists ---------------------------------------------------------------------------------------------------
+
+
+def test_pages_of_tasks_are_in_the_order_of_creation(data):
+    async def work(store):
+        await store.commit(Changes(created=[a_task(seq) for seq in (3, 1, 5, 2, 4)]))
+        return [await store.tasks(offset, 2, EVERYTHING) for offset in (0, 2, 4, 6)]
+
+    pages = data.with_store(work)
+    assert [page.total for page in pages] == [5] * 4
+    assert [ids(page.tasks) for page in pages] == [["t1", "t2"], ["t3", "t4"], ["t5"], []]
+
+
+def test_tasks_of_a_workflow_or_a_job(data):
+    async def work(store):
+        tasks = [a_task(1, workflow_id="g"), a_task(2, job_id="j"), a_task(3), a_task(4, workflow_id="g")]
+        await store.commit(Changes(created=tasks))
+        return [
+            ids((await store.tasks(0, 9, only)).tasks)
+            for only in (TaskFilter(workflow_id="g"), TaskFilter(job_id="j"), TaskFilter(job_id="g"))
+        ]
+
+    assert data.with_store(work) == [["t1", "t4"], ["t2"], []]
+
+
+METADATA = [
+    {"team": "ops"},
+    {"team": "ops", "n": 5},
+    {"on": True, "off": False, "none": None},
+    {'a "b".c': "ü", "back\\slash": "1", "new\nline": "2", "ключ": "значение", "$.team": "x", "": "empty"},
+    {"n": 1.5, "text": "5", "deep": {"team": "ops"}, "quote": 'it\'s "so"'},
+    None,
+]
 
 
 @pytest.mark.parametrize(
     ("metadata", "wanted"),
     [
-        ({"team": "ops"}, ["t1", "t2"]),
-        ({"team": "ops", "n": "5"}, ["t2"]),
-        ({"on": "true"}, ["t3"]),
-        ({'a "b".c': "ü"}, ["t4"]),
+        ({"team": "ops"}, [1, 2]),
+        ({"team": "ops", "n": "5"}, [2]),
+        ({"n": "1.5"}, [5]),
+        ({"text": "5"}, [5]),
+        ({"on": "true"}, [3]),
+        ({"on": "1"}, []),
+        ({"off": "false"}, [3]),
+        ({"none": "null"}, [3]),
+        ({'a "b".c': "ü"}, [4]),
+        ({"back\\slash": "1"}, [4]),
+        ({"new\nline": "2"}, [4]),
+        ({"ключ": "значение"}, [4]),
+        ({"$.team": "x"}, [4]),
+        ({"": "empty"}, [4]),
+        ({"quote": 'it\'s "so"'}, [5]),
         ({"team": "o%"}, []),
+        ({"TEAM": "ops"}, []),
+        ({"missing": ""}, []),
     ],
 )
-def test_metadata_filter(tmp_path, metadata, wanted):
-    given = [{"team": "ops"}, {"team": "ops", "n": 5}, {"on": True}, {'a "b".c': "ü"}, None]
-
+def test_metadata_filter(data, metadata, wanted):
     async def work(store):
-        tasks = [a_task(n, spec=a_spec(f"t{n}", metadata=data)) for n, data in enumerate(given, start=1)]
+        tasks = [a_task(n, metadata=given) for n, given in enumerate(METADATA, start=1)]
         await store.commit(Changes(created=tasks))
         return await store.tasks(0, 100, TaskFilter(metadata=metadata))
 
-    page = with_store(tmp_path, work)
-    assert (page.total, [task.id for task in page.tasks]) == (len(wanted), wanted)
+    page = data.with_store(work)
+    assert (page.total, [task.seq for task in page.tasks]) == (len(wanted), wanted)
 
 
-def test_pages_are_in_the_order_of_creation(tmp_path):
+def test_filters_go_together_and_are_counted(data):
     async def work(store):
-        await store.commit(Changes(created=[a_task(seq) for seq in (3, 1, 2)]))
-        return await store.tasks(1, 1, TaskFilter())
+        tasks = [a_task(n, workflow_id="g" if n % 2 else "", metadata={"k": n % 3}) for n in range(1, 31)]
+        await store.commit(Changes(created=tasks))
+        return await store.tasks(1, 2, TaskFilter(workflow_id="g", metadata={"k": "1"}))
 
-    page = with_store(tmp_path, work)
-    assert (page.total, [task.id for task in page.tasks]) == (3, ["t2"])
+    page = data.with_store(work)
+    assert (page.total, [task.seq for task in page.tasks]) == (5, [7, 13])
 
 
-def test_module_is_stored_once_for_all_its_tasks(tmp_path):
+#: The states of a group's tasks.
+GROUPS = {
+    "p": [PENDING],
+    "s": [SCHEDULED, PENDING],
+    "r": [RUNNING, COMPLETED],
+    "c": [COMPLETED, SKIPPED],
+    "f": [COMPLETED, FAILED],
+    "i": [COMPLETED, INTERRUPTED],
+}
+
+
+def test_groups_by_state_newest_first(data):
     async def work(store):
-        module = Module("digest", 3)
-        await store.commit(Changes(created=[a_task(1)], modules={module: b"one"}))
-        await store.commit(Changes(created=[a_task(2)], modules={module: b"one"}))
-        return await store.modules(["digest", "unknown"])
+        groups = [a_group(key, seq=seq, of=of) for seq, (key, of) in enumerate(GROUPS.items(), start=1)]
+        job = a_group("job", GroupKind.JOB, seq=9)
+        await store.commit(Changes(groups=[*groups, job]))
+        for state in TaskState:
+            wanted = [group.id for group in reversed(groups) if group_state(group.counts) is state]
+            found = await store.groups(GroupKind.WORKFLOW, 0, 9, state, with_tasks=False)
+            assert (found.total, ids(found.records.groups)) == (len(wanted), wanted)
+        pages = [await store.groups(GroupKind.WORKFLOW, at, 4, None, with_tasks=True) for at in (0, 4, 8)]
+        assert [page.total for page in pages] == [6, 6, 6]
+        return [ids(page.records.groups) for page in pages]
 
-    assert with_store(tmp_path, work) == {"digest": b"one"}
-    with sqlite3.connect(tmp_path / "propeller.db") as db:
-        assert db.execute("SELECT COUNT(*) FROM modules").fetchone() == (1,)
-    db.close()
+    assert data.with_store(work) == [["i", "f", "c", "r"], ["s", "p"], []]
 
 
-def test_commit_is_all_or_nothing(tmp_path):
+def test_a_list_of_groups_comes_with_tasks_or_with_times(data):
+    tasks = [
+        a_task(1, workflow_id="g", started_at=50, finished_at=60),
+        a_task(2, workflow_id="g", started_at=40, finished_at=90),
+        a_task(3, workflow_id="g"),
+        a_task(4, workflow_id="idle"),
+    ]
+
     async def work(store):
-        await store.commit(Changes(created=[a_task(1)]))
-        with pytest.raises(StoreUnusable):
-            await store.commit(Changes(created=[a_task(2), a_task(1)]))
-        return (await store.tasks(0, 10, TaskFilter())).total
+        groups = [a_group("idle", of=[PENDING]), a_group("g", seq=2, of=[PENDING, COMPLETED, COMPLETED])]
+        await store.commit(Changes(created=tasks, groups=groups))
+        bare = await store.groups(GroupKind.WORKFLOW, 0, 9, None, with_tasks=False)
+        full = await store.groups(GroupKind.WORKFLOW, 0, 1, None, with_tasks=True)
+        return bare.records, full.records
 
-    assert with_store(tmp_path, work) == 1
-
-
-def test_an_id_can_be_deleted_and_created_again_in_one_commit(tmp_path):
-    async def work(store):
-        old = a_task(1)
-        await store.commit(Changes(created=[old]))
-        await store.commit(Changes(deleted=[old], created=[a_task(2, spec=a_spec("t1", kind="new"))]))
-        return await store.task("t1")
-
-    assert with_store(tmp_path, work).spec.kind == "new"
+    bare, full = data.with_store(work)
+    assert bare.tasks == []
+    assert [(group.started_at, group.finished_at) for group in bare.groups] == [(40, 90), (0, 0)]
+    assert bare.groups[0].counts == [1, 0, 0, 2, 0, 0, 0]
+    assert ids(full.tasks) == ["t1", "t2", "t3"]
 
 
-def test_event_log_goes_on_where_a_reader_stopped(tmp_path):
+# -- the event log and commits -------------------------------------------------------------------------------
+
+
+def test_event_log_goes_on_where_a_reader_stopped(data):
     async def work(store):
         for first in (1, 4):
-            moves = [
-                Transition(task_id=f"t{first + n}", name="main", state=TaskState.RUNNING, at=1)
-                for n in range(3)
-            ]
+            moves = [a_move(f"t{first + n}") for n in range(3)]
             await store.commit(Changes(transitions=moves, first_event_id=first))
-        return await store.events(2, 100), await store.events(0, 4), (await store.load()).last_event_id
+        assert (await store.load()).last_event_id == 6
+        return [
+            await store.events(after, limit) for after, limit in ((2, 100), (0, 4), (3, 1), (6, 9), (99, 9))
+        ]
 
-    rest, first, last_id = with_store(tmp_path, work)
-    assert [(number, event.task_id) for number, event in rest] == [(n, f"t{n}") for n in (3, 4, 5, 6)]
-    assert [number for number, _ in first] == [1, 2, 3, 4]
-    assert last_id == 6
-
-
-def test_newer_data_is_refused(tmp_path):
-    with_store(tmp_path, lambda store: store.load())
-    db = sqlite3.connect(tmp_path / "propeller.db")
-    db.execute("PRAGMA user_version=99")
-    db.close()
-    with pytest.raises(StoreUnusable, match="newer version"):
-        SqliteStore(tmp_path)
+    found = data.with_store(work)
+    assert [[number for number, _ in page] for page in found] == [[3, 4, 5, 6], [1, 2, 3, 4], [4], [], []]
+    assert [move.task_id for _, move in found[0]] == ["t3", "t4", "t5", "t6"]
 
 
-def test_damaged_data_is_refused_with_the_file_in_the_message(tmp_path):
-    (tmp_path / "propeller.db").write_bytes(b"this is no database" * 100)
-    with pytest.raises(StoreUnusable, match=r"propeller\.db"):
-        SqliteStore(tmp_path)
+def test_a_commit_is_all_or_nothing(data):
+    async def work(store):
+        first = a_task(1)
+        await store.commit(Changes(created=[first]))
+        first.state = COMPLETED
+        bad = Changes(
+            created=[a_task(2), a_task(3, task_id="t2")],
+            updated=[first],
+            groups=[a_group("g")],
+            proplets=[filled_proplet()],
+            modules={module_of(b"m"): b"m"},
+            transitions=[a_move("t1")],
+            first_event_id=1,
+        )
+        with pytest.raises(StoreUnusable):
+            await store.commit(bad)
+        assert ids((await store.tasks(0, 10, EVERYTHING)).tasks) == ["t1"]
+        assert (await store.task("t1")).state is PENDING
+        assert await store.find([], ["g"]) == ([], [])
+        assert await store.modules([module_of(b"m").digest]) == {}
+        loaded = await store.load()
+        assert (loaded.proplets, loaded.last_event_id) == ([], 0)
+        await store.commit(Changes(created=[a_task(2)]))
+        return await store.task("t2")
+
+    assert data.with_store(work) is not None, "a refused commit leaves the store usable"
+
+
+def test_reads_during_a_commit_see_all_of_it_or_nothing(data):
+    async def work(store):
+        tasks = [a_task(n, workflow_id="g") for n in range(1, 2001)]
+        writing = asyncio.create_task(store.commit(Changes(created=tasks, groups=[a_group("g")])))
+        seen = {0}
+        while not writing.done():
+            seen.add((await store.tasks(0, 1, EVERYTHING)).total)
+        await writing
+        seen.add((await store.tasks(0, 1, EVERYTHING)).total)
+        return seen
+
+    assert data.with_store(work) == {0, 2000}
+
+
+def test_a_module_is_there_for_all_its_tasks(data):
+    module = module_of(b"one")
+
+    async def work(store):
+        for n in (1, 2):
+            await store.commit(Changes(created=[a_task(n, module=module)], modules={module: b"one"}))
+        return await store.modules([module.digest, "unknown"]), (await store.task("t2")).spec.module
+
+    assert data.with_store(work) == ({module.digest: b"one"}, module)
+
+
+def test_the_whole_spec_is_built_without_defaults():
+    assert all(
+        getattr(filled_spec(), field.name) != field.default
+        for field in msgspec.structs.fields(filled_spec())
+        if field.name != "job_id"
+    )

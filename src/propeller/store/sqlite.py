@@ -6,6 +6,7 @@ In WAL mode neither waits for the other. Figures behind the settings: the log is
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import queue
@@ -49,9 +50,7 @@ class SqliteStore:
         try:
             with _explained(self._path):
                 self._writer = self._connect()
-                self._writer.execute(f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
-                self._writer.execute("PRAGMA wal_autocheckpoint=0")
-                _migrate(self._writer)
+                _prepare(self._writer, durability)
         except BaseException:
             self._lock.close()
             raise
@@ -65,9 +64,10 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA cache_size=-64000")
-        connection.execute("PRAGMA temp_store=MEMORY")
+        with _closed_on_error(connection):
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA cache_size=-64000")
+            connection.execute("PRAGMA temp_store=MEMORY")
         return connection
 
     # -- threads -------------------------------------------------------------------------------------------
@@ -109,9 +109,8 @@ class SqliteStore:
     def _checkpoint_if_large(self) -> None:
         wal = self._path.with_name(self._path.name + "-wal")
         if wal.exists() and wal.stat().st_size > _CHECKPOINT_PAGES * 4096:
-            connection = self._connect()
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            connection.close()
+            with contextlib.closing(self._connect()) as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
@@ -373,6 +372,23 @@ def _lock_directory(directory: Path) -> Any:
         lock.close()
         raise StoreUnusable(f"data directory {directory} can't be written: {error.strerror}") from error
     return lock
+
+
+@contextlib.contextmanager
+def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection that is of no use, with the transaction it may be in."""
+    try:
+        yield
+    except BaseException:
+        db.close()
+        raise
+
+
+def _prepare(writer: sqlite3.Connection, durability: Durability) -> None:
+    with _closed_on_error(writer):
+        writer.execute(f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
+        writer.execute("PRAGMA wal_autocheckpoint=0")
+        _migrate(writer)
 
 
 def _migrate(db: sqlite3.Connection) -> None:

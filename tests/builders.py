@@ -1,0 +1,123 @@
+"""Records for tests: short to write, and records in which no field is left at its default."""
+
+import base64
+import hashlib
+from typing import Any
+
+import msgspec
+
+from propeller.core.effects import Transition
+from propeller.core.model import Group, GroupKind, JobMode, Module, Proplet, Spec, Task
+from propeller.core.states import COMPLETED, SCHEDULED, TaskState
+
+#: ``main(i32, i32) -> i32`` adds.
+ADDITION = base64.b64decode("AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL")
+
+#: What belongs to a running manager and is not stored.
+DERIVED = {
+    Task: {"before", "parents", "children", "unmet"},
+    Group: {"tasks", "started_at", "finished_at"},
+    Proplet: {"slots", "window", "placed", "seen", "is_alive"},
+}
+TEXT = 'a "quoted" text, ü, \u2028, \x00, \\'
+_PLAIN: dict[type, Any] = {str: TEXT, int: 2**62 + 7, bool: True, float: 1.5}
+
+
+def module_of(data: bytes) -> Module:
+    return Module(hashlib.sha256(data).hexdigest(), len(data))
+
+
+def padded(size_bytes: int) -> bytes:
+    """The addition with a custom section behind it that makes it this much larger."""
+    content = b"\x03pad" + b"\x00" * size_bytes
+    length, head = len(content), bytearray()
+    while length > 0x7F:
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    return ADDITION + bytes([0, *head, length]) + content
+
+
+def a_spec(task_id: str = "t", **fields: Any) -> Spec:
+    return Spec(**{"id": task_id, "name": "main", **fields})
+
+
+def a_task(seq: int, **fields: Any) -> Task:
+    """Make the task ``t<seq>``; fields of its ``Spec`` may be given as well."""
+    own = {field.name for field in msgspec.structs.fields(Task)}
+    spec = {name: fields.pop(name) for name in list(fields) if name not in own}
+    return Task(**{"seq": seq, "created_at": seq, "spec": a_spec(**{"task_id": f"t{seq}", **spec}), **fields})
+
+
+def a_group(group_id: str, kind: GroupKind = GroupKind.WORKFLOW, seq: int = 1, **fields: Any) -> Group:
+    """Make a group; ``of`` names the states of its tasks."""
+    counts = [0] * 7
+    for state in fields.pop("of", [COMPLETED]):
+        counts[state] += 1
+    return Group(**{"id": group_id, "kind": kind, "seq": seq, "created_at": seq, "counts": counts, **fields})
+
+
+def a_move(task_id: str, state: TaskState = TaskState.RUNNING, **fields: Any) -> Transition:
+    return Transition(**{"task_id": task_id, "name": "main", "state": state, "at": 1, **fields})
+
+
+def filled(kind: type, /, **fixed: Any) -> Any:
+    """Make a record in which every stored field differs from its default, whatever fields there are."""
+    for field in msgspec.structs.fields(kind):
+        if field.name in fixed or field.name in DERIVED.get(kind, ()):
+            continue
+        for plain, value in _PLAIN.items():
+            if field.type is plain:
+                fixed[field.name] = value
+                break
+        else:
+            raise AssertionError(f"say what {kind.__name__}.{field.name} is to be: {field.type}")
+        assert fixed[field.name] != field.default
+    return kind(**fixed)
+
+
+def filled_spec(**fixed: Any) -> Spec:
+    given = {
+        "module": Module("ab", 3),
+        "cli_args": ("-x", "ü", ""),
+        "inputs": (1, 2.5, "text", 2**63 - 1, -(2**63)),
+        "env": {"A": "b", "": ""},
+        "depends_on": ("p",),
+        "job_id": "",
+        "monitoring_profile": {"interval": 3},
+        "metadata": {"deep": {"er": [1, None]}, "": False},
+        "hal_storage_path": "",
+        "workflow_id": "g",
+    }
+    found: Spec = filled(Spec, **{**given, **fixed})
+    return found
+
+
+def filled_task(**fixed: Any) -> Task:
+    given = {"spec": filled_spec(), "state": SCHEDULED, "results": {"any": ["json", 1.5, None, TEXT]}}
+    found: Task = filled(Task, **{**given, **fixed})
+    return found
+
+
+def filled_group(**fixed: Any) -> Group:
+    given = {"id": "g", "kind": GroupKind.JOB, "mode": JobMode.SEQUENTIAL, "counts": [1, 0, 0, 2, 0, 5, 0]}
+    found: Group = filled(Group, **{**given, **fixed})
+    return found
+
+
+def filled_proplet(**fixed: Any) -> Proplet:
+    found: Proplet = filled(Proplet, **{"metadata": {"os": "linux", "tags": ["a"]}, **fixed})
+    return found
+
+
+def filled_move() -> Transition:
+    found: Transition = filled(Transition, state=TaskState.FAILED, results=["any", {"json": 1.5}])
+    return found
+
+
+def stored(record: Any) -> dict[str, Any]:
+    """The fields of a record that a store keeps."""
+    return {
+        field.name: getattr(record, field.name)
+        for field in msgspec.structs.fields(record)
+        if field.name not in DERIVED.get(type(record), ())
+    }

@@ -1,0 +1,8 @@
+import pytest
+
+from tests.store.store_kit import OPENING, Data
+
+
+@pytest.fixture(params=OPENING)
+def data(request, tmp_path):
+    return Data(tmp_path, request.param)
