@@ -70,7 +70,7 @@ def test_task_that_keeps_losing_its_proplet_fails_with_the_reason(tmp_path):
 
 def test_stop_hands_running_work_back(system):
     system.up()
-    task = start(system, name="nap", inputs=[300], file=SLEEP)
+    task = start(system, name="nap", inputs=[2000], file=SLEEP)
     until(lambda: is_state(system, task, 2))
     assert system.stop() == 0
     system.up()
