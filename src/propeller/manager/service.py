@@ -43,6 +43,7 @@ class Manager:
         self._inbox: list[Input] = []
         self._arrival = asyncio.Event()
         self._is_stopping = False
+        self._has_stopped = False
         self._failure: BaseException | None = None
 
     async def load(self) -> None:
@@ -67,6 +68,8 @@ class Manager:
         """
         if self._failure is not None:
             raise StoreUnusable("the manager is stopping because its store failed") from self._failure
+        if self._has_stopped:
+            raise StoreUnusable("the manager has stopped; ask again when it is back")
         answer: asyncio.Future[list[Task]] = asyncio.get_running_loop().create_future()
         self._inbox.append(Ask(command, modules or {}, answer))
         self._arrival.set()
@@ -103,6 +106,7 @@ class Manager:
             self._refuse(_asks_among(self._inbox))
             raise
         finally:
+            self._has_stopped = True
             ticks.cancel()
 
     async def _tick(self) -> None:
