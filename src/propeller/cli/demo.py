@@ -70,7 +70,7 @@ class _Player:
     """Types the commands of the tutorial, and checks what comes back."""
 
     def __init__(self, base: str, work: Path, *, whole: bool) -> None:
-        from propeller.client import Client  # noqa: PLC0415
+        from propeller.client.api import Client  # noqa: PLC0415
 
         self.console = Console(highlight=False, soft_wrap=True)
         self._base = base

@@ -1,163 +1,134 @@
-"""Follows a workflow or a job while it runs: a live tree on a terminal, a line a change elsewhere."""
+"""Runs a workflow or a job and shows how it goes: a live tree on a terminal, a line a change elsewhere."""
 
 import contextlib
-from collections.abc import Iterator
-from enum import StrEnum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import typer
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
-from rich.tree import Tree
 
-from propeller.cli import words
+from propeller.cli.board import Board
 from propeller.cli.runfile import Plan
 from propeller.cli.session import Session
-from propeller.cli.views import outcome
+from propeller.cli.tree import tree
+from propeller.client.errors import Unreachable
+from propeller.errors import PropellerError
+
+_REFRESHES_PER_S = 12
 
 
-class Kind(StrEnum):
-    WORKFLOW = "workflow"
-    JOB = "job"
+@dataclass
+class Target:
+    """A workflow or a job that has been created, and what can be done with it."""
+
+    #: ``workflow`` or ``job``.
+    kind: str
+    id: str
+    start: Callable[[str], Any]
+    stop: Callable[[str], Any]
+    look: Callable[[str], Any]
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.id}"
 
 
-def run(session: Session, kind: Kind, group_id: str, plan: Plan, *, detach: bool) -> None:
+def create_workflow(session: Session, plan: Plan) -> Target:
+    client = session.client
+    if plan.execution_mode:
+        session.remark("execution_mode is for jobs; a workflow follows depends_on")
+    created = client.create_workflow(plan.tasks, name=plan.name)["tasks"]
+    workflow_id = created[0]["workflow_id"]
+    _upload(session, plan)
+    return Target("workflow", workflow_id, client.start_workflow, client.stop_workflow, client.workflow)
+
+
+def create_job(session: Session, plan: Plan) -> Target:
+    client = session.client
+    created = client.create_job(plan.tasks, name=plan.name, execution_mode=plan.execution_mode)
+    _upload(session, plan)
+    return Target("job", created["job_id"], client.start_job, client.stop_job, client.job)
+
+
+def _upload(session: Session, plan: Plan) -> None:
+    for task_id, module in plan.uploads.items():
+        session.client.upload_task_file(task_id, "module.wasm", module)
+
+
+def run(session: Session, target: Target, plan: Plan, *, detach: bool) -> None:
     """Start it and stay until it has ended; the exit code is 1 where a task failed or was interrupted.
 
     Ctrl-C stops it.
     """
-    client = session.client
-    start = client.start_workflow if kind is Kind.WORKFLOW else client.start_job
-    stop = client.stop_workflow if kind is Kind.WORKFLOW else client.stop_job
     if detach:
-        answer = start(group_id)
-        session.show(
-            answer, lambda _: f"{kind} {group_id} started; look with: propeller {kind}s view {group_id}"
-        )
+        hint = f"{target.title} started; look with: propeller {target.kind}s view {target.id}"
+        session.show(target.start(target.id), lambda _: hint)
         return
-    board = Board(session, kind, group_id, plan.local_ids)
-    try:
-        with board.shown() as show:
-            is_started = False
-            only = {"workflow_id": "", "job_id": "", f"{kind}_id": group_id}
-            for event in client.follow(workflow_id=only["workflow_id"], job_id=only["job_id"]):
-                if event is not None:
-                    board.change(event["task_id"], dict(event))
-                elif is_started:
-                    board.reload()
-                else:
-                    board.reload()
-                    start(group_id)
-                    is_started = True
-                show()
-                if is_started and board.has_ended:
-                    break
-            board.reload()
-            show()
-    except KeyboardInterrupt:
-        with contextlib.suppress(Exception):
-            stop(group_id)
-        session.remark(f"{kind} {group_id} stopped")
-        raise typer.Exit(130) from None
-    board.show_end()
-    if any(task["state"] in (words.FAILED, words.INTERRUPTED) for task in board.tasks.values()):
+    board = Board(target.look(target.id)["tasks"], plan.local_ids)
+    is_stopped = False
+    with _shown(session, target, board) as show:
+        try:
+            for changed in _followed(session, target, board):
+                show(changed)
+        except KeyboardInterrupt:
+            is_stopped = True
+            with contextlib.suppress(PropellerError):  # where all has ended there is nothing to stop
+                target.stop(target.id)
+        answer = target.look(target.id)
+        show(board.take_answer(answer["tasks"]))
+    if session.as_json:
+        session.show_json(answer)
+    else:
+        session.out.print(tree(session, [*board.tasks.values()], title=target.title, names=board.names))
+        session.out.print(board.summary())
+    if is_stopped:
+        session.remark(f"{target.title} was stopped")
+        raise typer.Exit(130)
+    if not board.has_succeeded:
         raise typer.Exit(1)
 
 
-class Board:
-    """What is known of the tasks of one group."""
-
-    def __init__(self, session: Session, kind: Kind, group_id: str, names: dict[str, str]) -> None:
-        self._session = session
-        self._kind = kind
-        self._id = group_id
-        self._names = names
-        self.answer: Any = None
-        self.tasks: dict[str, dict[str, Any]] = {}
-
-    @property
-    def has_ended(self) -> bool:
-        return all(words.has_ended(task["state"]) for task in self.tasks.values())
-
-    def reload(self) -> None:
-        """Ask for the whole of it: when it begins, when the stream broke, and at the end."""
-        client = self._session.client
-        self.answer = client.workflow(self._id) if self._kind is Kind.WORKFLOW else client.job(self._id)
-        for task in self.answer["tasks"]:
-            if task["id"] not in self.tasks:
-                self.tasks[task["id"]] = dict(task)
-            else:
-                self.change(task["id"], dict(task))
-
-    def change(self, task_id: str, news: dict[str, Any]) -> None:
-        task = self.tasks.setdefault(task_id, {"id": task_id, "start_time": "", "finish_time": ""})
-        is_new = task.get("state") != news["state"]
-        task.update(news)
-        if is_new and not self._is_live:
-            self._session.out.print(self._line(task))
-
-    @property
-    def _is_live(self) -> bool:
-        return self._session.out.is_terminal or self._session.as_json
-
-    def _line(self, task: dict[str, Any]) -> str:
-        line = f"{self._names.get(task['id'], task['id'])}: {words.state_name(task['state'])}"
-        return f"{line}: {outcome(task)}" if outcome(task) else line
-
-    @contextlib.contextmanager
-    def shown(self) -> Iterator[Any]:
-        """Show the tree while it runs, on a terminal; yields what draws it again."""
-        if not self._session.out.is_terminal or self._session.as_json:
-            yield lambda: None
+def _followed(session: Session, target: Target, board: Board) -> Iterator[list[str]]:
+    """Start it and follow it to its end; yields the ids of tasks whose state has changed."""
+    is_started = False
+    only = {f"{target.kind}_id": target.id}
+    for event in session.client.follow(**only):  # type: ignore[arg-type]
+        if event is not None:
+            yield board.take_event(event)
+        elif is_started:
+            with contextlib.suppress(Unreachable):  # the stream breaks too then, and comes back or gives up
+                yield board.take_answer(target.look(target.id)["tasks"])
+        else:
+            target.start(target.id)
+            is_started = True
+        if is_started and board.has_ended:
             return
-        with Live(console=self._session.out, refresh_per_second=20) as view:
-            yield lambda: view.update(self._tree())
-
-    def _tree(self) -> Tree:
-        title = f"{self._kind} {self._id}"
-        return tree(self._session, list(self.tasks.values()), title=title, names=self._names)
-
-    def show_end(self) -> None:
-        if self._session.as_json:
-            self._session.show_json(self.answer)
-        elif not self._session.out.is_terminal:
-            self._session.out.print(self._tree())
 
 
-def tree(session: Session, tasks: list[Any], *, title: str, names: dict[str, str] | None = None) -> Tree:
-    """Draw tasks below their parents; one with several stands below the last of them, and says so."""
-    names = names or {}
-    is_unicode = session.out.encoding.startswith("utf")
-    root = Tree(words.plain(title))
-    branches: dict[str, Tree] = {}
-    waiting = list(tasks)
-    while waiting:
-        later = []
-        for task in waiting:
-            parents = task.get("depends_on") or []
-            if all(parent in branches for parent in parents):
-                above = branches[parents[-1]] if parents else root
-                branches[task["id"]] = above.add(_label(task, names, is_unicode=is_unicode))
-            else:
-                later.append(task)
-        if len(later) == len(waiting):  # a parent was deleted meanwhile
-            for task in later:
-                root.add(_label(task, names, is_unicode=is_unicode))
-            break
-        waiting = later
-    return root
+@contextlib.contextmanager
+def _shown(session: Session, target: Target, board: Board) -> Iterator[Callable[[list[str]], None]]:
+    """Yield what shows changes: nothing with ``--json``, lines, or on a terminal a tree that is redrawn."""
 
+    def show(changed: list[str]) -> None:
+        if not session.as_json and not session.out.is_terminal:
+            for task_id in changed:
+                session.out.print(board.line(task_id))
 
-def _label(task: Any, names: dict[str, str], *, is_unicode: bool) -> Text:
-    label = words.icon(task["state"], is_unicode=is_unicode)
-    label.append(f" {words.one_line(names.get(task['id'], task['id']))} ", style="bold")
-    label.append_text(words.state(task["state"]))
-    if words.has_ended(task["state"]):
-        label.append(f" {words.took(task['start_time'], task['finish_time'])}", style="dim")
-    if outcome(task):
-        label.append(f"  {outcome(task)}")
-    parents = task.get("depends_on") or []
-    if len(parents) > 1:
-        shown = ", ".join(names.get(parent, parent) for parent in parents)
-        label.append(f"  (after {words.one_line(shown)})", style="dim")
-    return label
+    if session.as_json or not session.out.is_terminal:
+        yield show
+    else:
+
+        def draw() -> Group:
+            lines_max = session.out.height - 2
+            tasks = [*board.tasks.values()]
+            drawn = tree(session, tasks, title=target.title, names=board.names, lines_max=lines_max)
+            return Group(drawn, Text(board.summary(), style="dim"))
+
+        # It is drawn at a pace of its own, whatever the number of changes, and makes room for the end.
+        with Live(
+            console=session.out, get_renderable=draw, refresh_per_second=_REFRESHES_PER_S, transient=True
+        ):
+            yield show

@@ -1,5 +1,6 @@
-"""The program: its groups of commands, the flags before them, and how failures end it."""
+"""The program: its commands, put together, and how failures end it."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -7,21 +8,41 @@ from typing import Annotated
 import typer
 
 from propeller import __version__
-from propeller.cli import demo, jobs, proplets, run, tasks, up, workflows
-from propeller.cli.session import Session, session_of, show_error
-from propeller.cli.views import plain_lines
+from propeller.cli import demo, jobs, proplets, run, tasks, up, views, workflows
+from propeller.cli.commands import ANYWHERE, command, with_flags
+from propeller.cli.session import Session, show_error
+from propeller.client.errors import Unreachable
 from propeller.errors import PropellerError
 
 app = typer.Typer(
     name="propeller",
-    help="Run WebAssembly tasks, workflows and jobs.",
+    help="Run WebAssembly tasks, workflows and jobs. The flags below may also stand after a command.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"propeller {__version__}")
+        raise typer.Exit
+
+
+def _before_all(
+    session: Session,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The flags have been taken in; the commands do the rest."""
+
+
+app.callback()(with_flags(_before_all, ANYWHERE))
 app.command("up")(up.up)
-app.command("run")(run.run)
+command(app)(run.run)
 app.command("demo")(demo.demo)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(workflows.app, name="workflows")
@@ -29,48 +50,24 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(proplets.app, name="proplets")
 
 
-def _version(is_asked: bool) -> None:
-    if is_asked:
-        print(f"propeller {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    ctx: typer.Context,
-    manager_url: Annotated[
-        str,
-        typer.Option("--manager-url", "-m", envvar="PROPELLER_MANAGER_URL", help="The manager's address."),
-    ] = "http://localhost:7070",
-    tls_verification: Annotated[
-        bool, typer.Option("--tls-verification", "-v", help="Check the manager's certificate.")
-    ] = False,
-    atom_url: Annotated[
-        str, typer.Option("--atom-url", "-a", help="The identity service's address; not used yet.")
-    ] = "http://localhost:8080",
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    del atom_url, version
-    ctx.obj = Session(manager_url=manager_url, tls_verification=tls_verification)
-
-
-@app.command()
-def health(ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+@command(app)
+def health(session: Session) -> None:
     """Ask the manager how it is."""
-    session = session_of(ctx, as_json=as_json)
-    session.show(session.client.health(), lambda answer: plain_lines(session, answer))
+    answer = session.client.health()
+    session.show(answer, lambda shown: views.plain_lines(session, shown))
+    if answer.get("status") != "pass":
+        raise typer.Exit(1)
 
 
 def main() -> None:
     """Run a command; the exit code is 1 for a failure, 2 for a wrong use and 130 after Ctrl-C."""
-    from propeller.client.errors import Unreachable  # noqa: PLC0415  loaded late: --help stays fast
-
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # results may hold what the locale has not
     try:
         app()
     except Unreachable as error:
-        show_error(f"{error}; is the manager running? start one with: propeller up")
+        show_error(f"{error}\nis it running? start one with: propeller up")
     except PropellerError as error:
         show_error(str(error))
     except BrokenPipeError:

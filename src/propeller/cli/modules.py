@@ -1,4 +1,4 @@
-"""Module files: ``.wasm`` as it is, ``.wat`` compiled on the way; and which of its functions to run."""
+"""Module files: ``.wasm`` as it is, ``.wat`` compiled on the way; and which of their functions to run."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def read_module(path: Path) -> bytes:
 
         try:
             return bytes(wasmtime.wat2wasm(data))
-        except wasmtime.WasmtimeError as error:
+        except (wasmtime.WasmtimeError, UnicodeDecodeError) as error:
             raise Invalid(f"{path}: {error}") from error
     if not data.startswith(b"\0asm"):
         raise Invalid(f"{path}: this is no WebAssembly: it has to begin with the bytes 00 61 73 6d")
@@ -24,18 +24,25 @@ def read_module(path: Path) -> bytes:
 
 
 def default_export(data: bytes, what: str) -> str:
-    """Choose the function to run: ``_start``, else ``main``, else the only one there is."""
+    """Choose the function to run: ``_start``, else ``main``, else the only one there is.
+
+    Raises:
+        Invalid: There is no such function, or the bytes are no valid module; ``what`` names it.
+
+    """
     import wasmtime  # noqa: PLC0415
 
+    from propeller.runtime.interface import interface_of  # noqa: PLC0415
+
     try:
-        module = wasmtime.Module(wasmtime.Engine(), data)
+        wasmtime.Module.validate(wasmtime.Engine(), data)
     except wasmtime.WasmtimeError as error:
         raise Invalid(f"{what}: {error}") from error
-    functions = [export.name for export in module.exports if isinstance(export.type, wasmtime.FuncType)]
+    functions = interface_of(data).functions
     for usual in ("_start", "main"):
         if usual in functions:
             return usual
     if len(functions) == 1:
-        return functions[0]
+        return next(iter(functions))
     listed = ", ".join(functions) or "none"
-    raise Invalid(f"{what}: which of its exported functions is to run ({listed})? name it with --name")
+    raise Invalid(f"{what}: which of its exported functions is to run ({listed})? say so by name")

@@ -1,64 +1,107 @@
-"""Flags that several commands share, and how their texts become values."""
+"""Flags of several commands, and what their texts mean."""
 
-import csv
 import json
+import math
+import re
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print what the manager answered, as JSON.")]
-Offset = Annotated[int, typer.Option("--offset", "-o", min=0, help="How many to pass over.")]
-Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many to show.")]
+PairsFlag = Annotated[list[str] | None, typer.Option(metavar="K=V,…", help="Pairs; may be repeated.")]
+TasksFlag = Annotated[str | None, typer.Option("--tasks", help="A JSON array of tasks.")]
+TasksFileFlag = Annotated[
+    Path | None, typer.Option("--tasks-file", help="A file with that array; - reads standard input.")
+]
+RunFile = Annotated[Path, typer.Argument(help="YAML or JSON; ids in it are local to it.")]
+ModuleFlag = Annotated[Path | None, typer.Option(help="The module of tasks that name none.")]
+DetachFlag = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
+
+#: One part of a list: in double quotes, with each quote inside doubled, or up to the next comma.
+_PART = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|\Z)|([^,]*)')
+_INT64_MAX = 2**63 - 1
 
 
-def split(text: str | None) -> list[str] | None:
-    """Split at commas; a part with a comma in it stands in double quotes."""
-    return None if text is None else next(csv.reader([text], skipinitialspace=True), [])
+def split(text: str | None, flag: str) -> list[str] | None:
+    """Split at commas; a part with a comma in it stands in double quotes, as in CSV."""
+    if text is None:
+        return None
+    parts: list[str] = []
+    at = 0
+    while text and at <= len(text):
+        part = _PART.match(text, at)
+        assert part is not None, "the second form takes anything"
+        if part[2] is not None and part[2].lstrip().startswith('"'):
+            raise typer.BadParameter(f"{flag}: a quoted part does not end before a comma: {part[2]}")
+        parts.append(part[2] if part[1] is None else part[1].replace('""', '"'))
+        at = part.end() + 1
+    return parts
 
 
-def inputs(text: str | None) -> list[Any] | None:
+def inputs(text: str | None, flag: str) -> list[int | float | str] | None:
     """Split at commas; what is a JSON number is sent as one."""
-    parts = split(text)
+    parts = split(text, flag)
     return None if parts is None else [number_or_text(part) for part in parts]
 
 
 def number_or_text(text: str) -> int | float | str:
+    """Return a number where JSON has just this one, and otherwise the text, so that nothing of it is lost.
+
+    ``1.0`` and ``1e3`` stay text: a program that gets them as arguments is to see them as they were typed.
+    """
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
-    return value if type(value) in (int, float) else text
+    if type(value) is int and -_INT64_MAX <= value <= _INT64_MAX and str(value) == text:
+        return value
+    if type(value) is float and math.isfinite(value) and value % 1 and json.dumps(value) == text:
+        return value
+    return text
 
 
 def pairs(texts: list[str] | None, flag: str) -> dict[str, str] | None:
     """Read ``K=V`` pairs, several in one text where they are separated by commas."""
-    if not texts:
+    if texts is None:
         return None
-    found: dict[str, str] = {}
-    for text in texts:
-        for part in split(text) or []:
-            key, sign, value = part.partition("=")
-            if not sign or not key:
-                raise typer.BadParameter(f"{flag}: {part!r} has to be KEY=VALUE")
-            found[key] = value
-    return found
+    return dict(pair(part, flag) for text in texts for part in split(text, flag) or [])
 
 
-def json_value(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{what}: not valid JSON: {error}") from error
+def pair(text: str, flag: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise typer.BadParameter(f"{flag}: {text!r} has to be KEY=VALUE")
+    return key, value
 
 
-def task_list(tasks: str | None, tasks_file: typer.FileText | None) -> list[dict[str, Any]]:
+def task_list(tasks: str | None, tasks_file: Path | None) -> list[Any]:
     """Read the tasks of a create command from the one of the two flags that is given."""
-    if tasks and tasks_file:
+    if tasks is not None and tasks_file is not None:
         raise typer.BadParameter("use either --tasks or --tasks-file, not both")
-    text = tasks_file.read() if tasks_file else tasks
-    found = json_value(text, "--tasks-file" if tasks_file else "--tasks") if text else None
+    flag = "--tasks" if tasks_file is None else "--tasks-file"
+    text = tasks if tasks_file is None else _text_of(tasks_file)
+    if not text or not text.strip():
+        raise typer.BadParameter("at least one task is required: give a JSON array with --tasks")
+    try:
+        found = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{flag}: not valid JSON: {error}") from error
     if isinstance(found, dict):
         found = found.get("tasks")
-    if not found or not isinstance(found, list):
-        raise typer.BadParameter("at least one task is required: a JSON array of tasks")
+    if not isinstance(found, list):
+        raise typer.BadParameter(f"{flag}: it has to be a JSON array of tasks")
+    if not found:
+        raise typer.BadParameter("at least one task is required")
     return found
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"--tasks-file: {path} can't be read: {error}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON; write it as text")

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,30 +9,34 @@ import typer
 
 from propeller.cli import options, words
 from propeller.cli.modules import default_export, read_module
-from propeller.cli.session import Session, session_of, show_error
+from propeller.cli.session import Session, show_error
+from propeller.client.errors import Unreachable
 
 
 def run(
-    ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A .wasm or .wat file.")],
-    inputs: Annotated[list[str] | None, typer.Argument(help="Parameters, or arguments of a program.")] = None,
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .wasm or .wat file.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Parameters, or arguments of a program; behind -- also what looks like a flag."),
+    ] = None,
     name: Annotated[
         str, typer.Option(help="The exported function [default: _start, main or the only one].")
     ] = "",
-    env: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A variable; may be repeated.")] = None,
-    arg: Annotated[
-        list[str] | None, typer.Option(help="An argument before the inputs; may be repeated.")
+    env: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="One variable; may be repeated.")
     ] = None,
-    as_json: options.AsJson = False,
+    arg: Annotated[
+        list[str] | None, typer.Option(help="One argument before the inputs; may be repeated.")
+    ] = None,
 ) -> None:
-    """Run a module and print its result; the exit code tells how it ended. Put -- before negative inputs."""
-    session = session_of(ctx, as_json=as_json)
+    """Run a module and print its result; the exit code tells how it ended. Ctrl-C stops it."""
     data = read_module(file)
     fields: dict[str, Any] = {
         "name": name or default_export(data, str(file)),
         "file": base64.b64encode(data).decode(),
         "inputs": [options.number_or_text(text) for text in inputs or []],
-        "env": options.pairs(env, "--env") or {},
+        "env": dict(options.pair(text, "--env") for text in env or []),
         "cli_args": arg or [],
     }
     task_id = session.client.create_task({key: value for key, value in fields.items() if value})["id"]
@@ -44,10 +47,10 @@ def run(
             session.client.stop_task(task_id)
         show_error(f"task {task_id} was stopped")
         raise typer.Exit(130) from None
-    if as_json:
+    if session.as_json:
         session.show_json(task)
     elif task["state"] == words.COMPLETED:
-        _print_result(task.get("results"))
+        session.show_result(task.get("results"))
     else:
         why = task.get("error") or task.get("reason") or ""
         show_error(f"task {task_id}: {words.state_name(task['state'])}: {words.plain(why)}")
@@ -59,22 +62,14 @@ def _start_and_wait(session: Session, task_id: str) -> Any:
     client = session.client
     is_started = False
     for event in client.follow(task_id=task_id):
-        if event is None:
-            if not is_started:
-                client.start_task(task_id)
-                is_started = True
-                continue
-        elif not words.has_ended(event["state"]):
-            if event.get("reason"):
-                session.remark(words.plain(event["reason"]))
-            continue
-        task = client.task(task_id)
-        if words.has_ended(task["state"]):
-            return task
+        if event is None and not is_started:
+            client.start_task(task_id)
+            is_started = True
+        elif event is None or words.has_ended(event["state"]):
+            with contextlib.suppress(Unreachable):  # the stream breaks too then, and comes back or gives up
+                task = client.task(task_id)
+                if words.has_ended(task["state"]):
+                    return task
+        elif event.get("reason"):
+            session.remark(words.plain(event["reason"]))
     raise AssertionError("the stream of events never ends")
-
-
-def _print_result(results: Any) -> None:
-    if isinstance(results, str):
-        sys.stdout.write(results)
-        sys.stdout.flush()

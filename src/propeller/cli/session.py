@@ -5,35 +5,42 @@ output has nothing but what the manager answered.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
     from rich.text import Text
 
-    from propeller.client import Client
+    from propeller.client.api import Client
 
 _WIDE = 10_000
 
 
 @dataclass
 class Session:
-    manager_url: str = "http://localhost:7070"
+    manager_url: str = field(
+        default_factory=lambda: os.environ.get("PROPELLER_MANAGER_URL") or "http://localhost:7070"
+    )
     tls_verification: bool = False
     as_json: bool = False
     offset: int = 0
     limit: int = 10
 
+    def take(self, given: dict[str, Any]) -> None:
+        """Take in flags; None for one that was not given."""
+        for name, value in given.items():
+            if value is not None and name != "atom_url":
+                setattr(self, name, value)
+
     @cached_property
     def client(self) -> "Client":
-        from propeller.client import Client  # noqa: PLC0415  loaded where needed: --help stays fast
+        from propeller.client.api import Client  # noqa: PLC0415  loaded where needed: --help stays fast
 
         return Client(self.manager_url, tls_verification=self.tls_verification)
 
@@ -44,10 +51,6 @@ class Session:
     @cached_property
     def remarks(self) -> "Console":
         return _console(to_stderr=True)
-
-    @property
-    def page(self) -> dict[str, int]:
-        return {"offset": self.offset, "limit": self.limit}
 
     def show(self, answer: Any, view: "Callable[[Any], RenderableType]") -> None:
         """Print an answer, drawn by ``view``."""
@@ -68,12 +71,33 @@ class Session:
         else:
             print(text)
 
+    def show_result(self, results: Any) -> None:
+        """Print what a task returned, exactly; what is no text as JSON."""
+        if isinstance(results, str):
+            sys.stdout.write(results)
+            sys.stdout.flush()
+        elif results is not None:
+            self.show_json(results)
+
     def show_done(self, answer: Any = None) -> None:
         """Print that an action succeeded."""
         if self.as_json:
             self.show_json(answer)
         else:
             self.out.print("ok", style="blue")
+
+    def show_page(self, page: Any, kind: str, view: "Callable[[list[Any]], RenderableType]") -> None:
+        """Print a page of a list, and how to see more where there is more."""
+        if self.as_json:
+            self.show_json(page)
+            return
+        items, total = page[kind], page.get("total", 0)
+        self.out.print(view(items))
+        if total > self.offset + len(items):
+            shown = f"{self.offset + 1} to {self.offset + len(items)}" if items else "none"
+            self.remark(f"{shown} of {total} {kind}; more with: -o {self.offset + self.limit}")
+        elif not items:
+            self.remark(f"no {kind}" if not total else f"there are only {total} {kind}")
 
     def remark(self, text: str) -> None:
         """Tell people something beside the result."""
@@ -101,13 +125,6 @@ class Session:
             if value:
                 grid.add_row(name, value)
         return grid
-
-
-def session_of(ctx: typer.Context, *, as_json: bool = False) -> Session:
-    """Return what the flags before the command have made, for a command to use."""
-    session: Session = ctx.obj
-    session.as_json = as_json
-    return session
 
 
 def show_error(text: str) -> None:

@@ -1,181 +1,155 @@
 """``propeller tasks``: single tasks."""
 
+import base64
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from propeller.cli import options, views
+from propeller.cli.commands import command, group
 from propeller.cli.modules import read_module
-from propeller.cli.options import AsJson, Limit, Offset
-from propeller.cli.session import session_of
+from propeller.cli.options import PairsFlag
+from propeller.cli.session import Session
 
-app = typer.Typer(help="Create, start, stop and look at tasks.", no_args_is_help=True)
+app = group("Create, start, stop and look at tasks.")
 
-Text = Annotated[str | None, typer.Option()]
-Flag = Annotated[bool | None, typer.Option()]
-Pairs = Annotated[list[str] | None, typer.Option(metavar="K=V")]
 TaskId = Annotated[str, typer.Argument(metavar="ID")]
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    """Turn a command's flags into fields of a task: those that were given, under the wire's names."""
-    fields = {
-        **values,
-        "cli_args": options.split(values["cli_args"]),
-        "inputs": options.inputs(values["inputs"]),
-        "env": options.pairs(values["env"], "--env"),
-        "metadata": options.pairs(values["metadata"], "--metadata"),
+def _text(help_text: str) -> Any:
+    return Annotated[str | None, typer.Option(help=help_text)]
+
+
+def _switch(help_text: str) -> Any:
+    return Annotated[bool | None, typer.Option(help=help_text)]
+
+
+FIELDS: dict[str, Any] = {
+    "image_url": _text("Where the module is found, in place of an upload."),
+    "cli_args": _text("Arguments before the inputs, separated by commas as in CSV."),
+    "inputs": _text("Separated by commas as in CSV; what is a JSON number is sent as one."),
+    "env": PairsFlag,
+    "daemon": _switch("It has no natural end."),
+    "latent": _switch("It stays resident and is invoked later."),
+    "encrypted": _switch("Its image is encrypted."),
+    "kbs_resource_path": _text("Where the key of an encrypted image is."),
+    "proplet_id": _text("Run it on this proplet only."),
+    "broadcast": _switch("Run it on every proplet."),
+    "priority": Annotated[int | None, typer.Option(help="0 to 100; 50 where it is not given.")],
+    "mode": _text("infer or train."),
+    "kind": _text("standard or federated."),
+    "schedule": _text("A cron expression of five fields."),
+    "timezone": _text("Of the schedule, as in Europe/Berlin."),
+    "is_recurring": _switch("Run it at each time of the schedule, not once."),
+    "metadata": PairsFlag,
+    "file": Annotated[Path | None, typer.Option(help="Its module, a .wasm or .wat file.")],
+}
+
+
+def _ready(fields: dict[str, Any]) -> dict[str, Any]:
+    """Turn the texts of flags into the values of the wire."""
+    reads: dict[str, Callable[[Any, str], Any]] = {
+        "cli_args": options.split,
+        "inputs": options.inputs,
+        "env": options.pairs,
+        "metadata": options.pairs,
+        "file": lambda path, _: base64.b64encode(read_module(path)).decode(),
     }
-    return {name: value for name, value in fields.items() if value is not None}
+    return {
+        name: reads[name](value, f"--{name.replace('_', '-')}") if name in reads else value
+        for name, value in fields.items()
+    }
 
 
-@app.command()
+@command(app, fields=FIELDS)
 def create(
-    ctx: typer.Context,
-    name: str,
-    image_url: Text = None,
-    cli_args: Text = None,
-    inputs: Text = None,
-    env: Pairs = None,
-    daemon: Flag = None,
-    latent: Flag = None,
-    encrypted: Flag = None,
-    kbs_resource_path: Text = None,
-    proplet_id: Text = None,
-    broadcast: Flag = None,
-    priority: Annotated[int | None, typer.Option()] = None,
-    mode: Text = None,
-    kind: Text = None,
-    schedule: Text = None,
-    timezone: Text = None,
-    is_recurring: Flag = None,
-    metadata: Pairs = None,
-    as_json: AsJson = False,
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The exported function to run.")],
+    fields: dict[str, Any],
 ) -> None:
-    """Create a task; NAME is the exported function that it runs."""
-    values = {key: value for key, value in locals().items() if key not in ("ctx", "as_json")}
-    session = session_of(ctx, as_json=as_json)
-    task = session.client.create_task(_given(values))
+    """Create a task."""
+    task = session.client.create_task({"name": name, **_ready(fields)})
     session.show(task, lambda answer: views.task_lines(session, answer))
 
 
-@app.command()
-def update(
-    ctx: typer.Context,
-    task_id: TaskId,
-    name: Text = None,
-    image_url: Text = None,
-    cli_args: Text = None,
-    inputs: Text = None,
-    env: Pairs = None,
-    daemon: Flag = None,
-    latent: Flag = None,
-    encrypted: Flag = None,
-    kbs_resource_path: Text = None,
-    proplet_id: Text = None,
-    broadcast: Flag = None,
-    priority: Annotated[int | None, typer.Option()] = None,
-    mode: Text = None,
-    kind: Text = None,
-    schedule: Text = None,
-    timezone: Text = None,
-    is_recurring: Flag = None,
-    metadata: Pairs = None,
-    as_json: AsJson = False,
-) -> None:
-    """Change the fields that are given, and no others."""
-    values = {key: value for key, value in locals().items() if key not in ("ctx", "as_json", "task_id")}
-    session = session_of(ctx, as_json=as_json)
-    task = session.client.update_task(task_id, _given(values))
+@command(app, fields={"name": _text("The exported function to run."), **FIELDS})
+def update(session: Session, task_id: TaskId, fields: dict[str, Any]) -> None:
+    """Change the fields that are given, also to false or to nothing, and no others."""
+    task = session.client.update_task(task_id, _ready(fields))
     session.show(task, lambda answer: views.task_lines(session, answer))
 
 
-@app.command("list")
-def list_(
-    ctx: typer.Context,
-    metadata: Pairs = None,
-    offset: Offset = 0,
-    limit: Limit = 10,
-    as_json: AsJson = False,
-) -> None:
+@command(app, "list", pages=True)
+def list_(session: Session, metadata: PairsFlag = None) -> None:
     """List tasks in the order of their creation."""
-    session = session_of(ctx, as_json=as_json)
     wanted = options.pairs(metadata, "--metadata")
-    page = session.client.tasks(offset=offset, limit=limit, metadata=wanted)
-    session.show(page, lambda answer: views.tasks_table(session, answer["tasks"]))
+    page = session.client.tasks(offset=session.offset, limit=session.limit, metadata=wanted)
+    session.show_page(page, "tasks", lambda tasks: views.tasks_table(session, tasks))
 
 
-@app.command()
-def view(ctx: typer.Context, task_id: TaskId, as_json: AsJson = False) -> None:
+@command(app)
+def view(session: Session, task_id: TaskId) -> None:
     """Show one task."""
-    session = session_of(ctx, as_json=as_json)
     session.show(session.client.task(task_id), lambda answer: views.task_lines(session, answer))
 
 
-@app.command()
-def upload(ctx: typer.Context, task_id: TaskId, file: Path, as_json: AsJson = False) -> None:
+@command(app)
+def upload(session: Session, task_id: TaskId, file: Path) -> None:
     """Give a task its module, a .wasm or .wat file."""
-    session = session_of(ctx, as_json=as_json)
-    task = session.client.upload_task_file(task_id, file.with_suffix(".wasm").name, read_module(file))
+    name = file.with_suffix(".wasm").name if file.suffix == ".wat" else file.name
+    task = session.client.upload_task_file(task_id, name, read_module(file))
     session.show(task, lambda answer: views.task_lines(session, answer))
 
 
-@app.command()
-def start(ctx: typer.Context, task_id: TaskId, as_json: AsJson = False) -> None:
+@command(app)
+def start(session: Session, task_id: TaskId) -> None:
     """Start a task, or start it again after its end."""
-    session = session_of(ctx, as_json=as_json)
     session.show_done(session.client.start_task(task_id))
 
 
-@app.command()
-def stop(ctx: typer.Context, task_id: TaskId, as_json: AsJson = False) -> None:
+@command(app)
+def stop(session: Session, task_id: TaskId) -> None:
     """Stop a task; it is Interrupted then."""
-    session = session_of(ctx, as_json=as_json)
     session.show_done(session.client.stop_task(task_id))
 
 
-@app.command()
-def delete(ctx: typer.Context, task_id: TaskId) -> None:
+@command(app)
+def delete(session: Session, task_id: TaskId) -> None:
     """Delete a task, and stop it if it runs."""
-    session = session_of(ctx)
     session.client.delete_task(task_id)
     session.show_done()
 
 
-@app.command()
-def results(ctx: typer.Context, task_id: TaskId, as_json: AsJson = False) -> None:
-    """Print a task's result."""
-    session = session_of(ctx, as_json=as_json)
+@command(app)
+def results(session: Session, task_id: TaskId) -> None:
+    """Print a task's result, as it is."""
     answer = session.client.task_results(task_id)
-    if as_json:
+    if session.as_json:
         session.show_json(answer)
-        return
-    result = answer["results"]
-    if result is None:
-        session.remark(f"task {task_id} has no result yet; look with: propeller tasks view {task_id}")
+    elif answer["results"] is None:
+        session.remark(f"task {task_id} has no result; look with: propeller tasks view {task_id}")
         raise typer.Exit(1)
-    if isinstance(result, str):
-        print(result, end="")
     else:
-        session.show_json(result)
+        session.show_result(answer["results"])
 
 
-@app.command()
+@command(app)
 def invoke(
-    ctx: typer.Context,
+    session: Session,
     task_id: TaskId,
     inputs: Annotated[list[str] | None, typer.Argument()] = None,
-    env: Pairs = None,
+    env: PairsFlag = None,
 ) -> None:
-    """Run a latent task once and print its result as JSON."""
-    session = session_of(ctx)
+    """Run a latent task once and print its result."""
     given = [options.number_or_text(text) for text in inputs or []]
-    session.show_json(session.client.invoke_task(task_id, given, options.pairs(env, "--env"))["results"])
+    answer = session.client.invoke_task(task_id, given, options.pairs(env, "--env"))
+    session.show_json(answer if session.as_json else answer["results"])
 
 
-@app.command()
-def metrics(ctx: typer.Context, task_id: TaskId, offset: Offset = 0, limit: Limit = 10) -> None:
-    """Print what a task used."""
-    session = session_of(ctx)
-    session.show_json(session.client.task_metrics(task_id, offset=offset, limit=limit))
+@command(app, pages=True)
+def metrics(session: Session, task_id: TaskId) -> None:
+    """Show what a task used."""
+    page = session.client.task_metrics(task_id, offset=session.offset, limit=session.limit)
+    session.show_page(page, "metrics", lambda rows: views.task_metrics_table(session, rows))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import RenderableType
+from rich.text import Text
 
 from propeller.cli import words
 from propeller.cli.session import Session
@@ -22,13 +23,13 @@ def tasks_table(session: Session, tasks: list[Any]) -> RenderableType:
     return table
 
 
-def outcome(task: Any) -> str:
+def outcome(task: Any, chars_max: int = 60) -> str:
     """Result, error or reason, whichever says most, on one line."""
     if task.get("error"):
-        return words.one_line(task["error"])
+        return words.one_line(task["error"], chars_max)
     if task.get("results") is not None:
-        return words.result(task["results"])
-    return words.one_line(task.get("reason", ""))
+        return words.result(task["results"], chars_max)
+    return words.one_line(task.get("reason", ""), chars_max)
 
 
 def task_lines(session: Session, task: Any) -> RenderableType:
@@ -86,7 +87,7 @@ def proplets_table(session: Session, proplets: list[Any]) -> RenderableType:
         table.add_row(
             words.one_line(proplet["id"]),
             words.one_line(proplet["name"]),
-            "yes" if proplet["alive"] else "no",
+            _alive(proplet["alive"]),
             str(proplet["task_count"]),
             words.ago(proplet.get("last_alive_at")),
             words.one_line(proplet.get("metadata", {}).get("hostname", "")),
@@ -94,6 +95,62 @@ def proplets_table(session: Session, proplets: list[Any]) -> RenderableType:
     return table
 
 
+def proplet_lines(session: Session, proplet: Any) -> RenderableType:
+    pairs: list[tuple[str, str | Text]] = [
+        ("id", words.plain(proplet["id"])),
+        ("name", words.plain(proplet["name"])),
+        ("alive", _alive(proplet["alive"])),
+        ("tasks", str(proplet["task_count"])),
+        ("last seen", words.ago(proplet.get("last_alive_at"))),
+    ]
+    for name, value in proplet.get("metadata", {}).items():
+        if name == "total_memory_bytes":
+            pairs.append(("memory", words.size(value)))
+        else:
+            shown = ", ".join(map(words.plain, value)) if isinstance(value, list) else words.plain(value)
+            pairs.append((words.plain(name.replace("_", " ")), shown))
+    return session.lines(pairs)
+
+
+def task_metrics_table(session: Session, rows: list[Any]) -> RenderableType:
+    table = session.table("TIME", "CPU", "MEMORY", "READ", "WRITTEN", "THREADS", "PROPLET")
+    for row in rows:
+        used = row.get("metrics", {})
+        table.add_row(
+            words.clock(row.get("timestamp")),
+            f"{used.get('cpu_percent', 0):.1f} %",
+            words.size(used.get("memory_bytes", 0)),
+            words.size(used.get("disk_read_bytes", 0)),
+            words.size(used.get("disk_write_bytes", 0)),
+            str(used.get("thread_count", "")),
+            words.one_line(row.get("proplet_id", "")),
+        )
+    return table
+
+
+def proplet_metrics_table(session: Session, rows: list[Any]) -> RenderableType:
+    table = session.table("TIME", "CPU", "MEMORY", "HEAP")
+    for row in rows:
+        table.add_row(
+            words.clock(row.get("timestamp")),
+            f"{row.get('cpu_metrics', {}).get('percent', 0):.1f} %",
+            words.size(row.get("memory_metrics", {}).get("rss_bytes", 0)),
+            words.size(row.get("memory_metrics", {}).get("heap_alloc_bytes", 0)),
+        )
+    return table
+
+
+def times_table(session: Session, times: list[str]) -> RenderableType:
+    table = session.table("TIME", "")
+    for time in times:
+        table.add_row(words.clock(time), words.ago(time))
+    return table
+
+
 def plain_lines(session: Session, answer: Any) -> RenderableType:
     """Names and values of an object, as they are."""
-    return session.lines([(name, words.plain(value)) for name, value in answer.items()])
+    return session.lines([(name.replace("_", " "), words.plain(value)) for name, value in answer.items()])
+
+
+def _alive(is_alive: bool) -> Text:
+    return Text("yes", style="green") if is_alive else Text("no", style="bold red")

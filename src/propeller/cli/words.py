@@ -55,9 +55,10 @@ def one_line(value: Any, chars_max: int = 60) -> str:
     return text if len(text) <= chars_max else text[: chars_max - 1] + "…"
 
 
-def result(value: Any) -> str:
+def result(value: Any, chars_max: int = 60) -> str:
     """Return a task's results on one line; the line end that a function's result has is left out."""
-    return one_line(value.removesuffix("\n").replace("\n", " ⏎ ") if isinstance(value, str) else value)
+    text = value.removesuffix("\n").replace("\n", " ⏎ ") if isinstance(value, str) else value
+    return one_line(text, chars_max)
 
 
 def when(time: str | None) -> datetime | None:

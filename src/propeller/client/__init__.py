@@ -4,9 +4,9 @@ api.py      ``Client``: one method per request
 shapes.py   the types of answers; they stay plain JSON objects
 events.py   follows ``/events`` through broken connections and restarts
 errors.py   what can go wrong: refused, or not reached
+
+    from propeller.client.api import Client
+
+    with Client("http://localhost:7070") as client:
+        client.start_task("task-001")
 """
-
-from propeller.client.api import DEFAULT_URL, Client
-from propeller.client.errors import ApiError, Unreachable
-
-__all__ = ["DEFAULT_URL", "ApiError", "Client", "Unreachable"]

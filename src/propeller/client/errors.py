@@ -1,8 +1,11 @@
 """What can go wrong between client and manager."""
 
-import httpx
+from typing import TYPE_CHECKING
 
 from propeller.errors import PropellerError
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class ApiError(PropellerError):
@@ -23,7 +26,7 @@ class Unreachable(PropellerError):
         self.url = url
 
 
-def refusal(response: httpx.Response) -> ApiError:
+def refusal(response: "httpx.Response") -> ApiError:
     """Make an error of an answer that has been read, in the manager's own words if there are any."""
     try:
         said = response.json().get("error")

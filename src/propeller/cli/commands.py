@@ -1,0 +1,141 @@
+"""What all commands have in common: flags that may stand anywhere, and how words become parameters.
+
+The flags before a command, after it and after its group count alike; the last one wins. A command is a
+function that gets a ``Session`` made of them, and its own parameters.
+"""
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from propeller.cli.session import Session
+
+_Flags = dict[str, Any]
+
+ANYWHERE: _Flags = {
+    "manager_url": Annotated[
+        str | None,
+        typer.Option(
+            "--manager-url",
+            "-m",
+            help="The manager's address [env: PROPELLER_MANAGER_URL; default: http://localhost:7070].",
+        ),
+    ],
+    "tls_verification": Annotated[
+        bool | None, typer.Option("--tls-verification", "-v", help="Check the manager's certificate.")
+    ],
+    "atom_url": Annotated[
+        str | None, typer.Option("--atom-url", "-a", help="The identity service's address; not used.")
+    ],
+    "as_json": Annotated[
+        bool | None, typer.Option("--json", help="Print what the manager answered, as JSON.")
+    ],
+}
+_PAGE: _Flags = {
+    "offset": Annotated[int | None, typer.Option("--offset", "-o", min=0, help="How many to pass over.")],
+    "limit": Annotated[int | None, typer.Option("--limit", "-l", min=1, help="How many to show.")],
+}
+
+_NUMBER = re.compile(r"-(?:[0-9.][\w.+-]*|inf|infinity|nan)", re.IGNORECASE)
+_TRUTHS = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}
+
+
+class _Command(TyperCommand):
+    """Takes ``-5`` for a number, not for a flag, and ``--flag=false`` for what it says."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._sorted(args))
+
+    def _sorted(self, args: list[str]) -> list[str]:
+        """Put flags first and all others behind ``--``, each in their order."""
+        with_value, switches = set[str](), dict[str, list[str]]()
+        for param in self.params:
+            if param.param_type_name == "option" and getattr(param, "is_flag", False):
+                switches |= dict.fromkeys(param.opts, param.secondary_opts)
+            elif param.param_type_name == "option":
+                with_value.update(param.opts)
+        flags: list[str] = []
+        others: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            name, sign, value = arg.partition("=")
+            if arg == "--":
+                others += rest
+            elif not arg.startswith("-") or arg == "-" or _NUMBER.fullmatch(arg):
+                others.append(arg)
+            elif arg in with_value:
+                flags += [arg, *[value for value in [next(rest, None)] if value is not None]]
+            elif sign and name in switches and value.lower() in _TRUTHS:
+                flags += [name] if _TRUTHS[value.lower()] else switches[name][:1]
+            else:
+                flags.append(arg)
+        return [*flags, "--", *others]
+
+
+def command(
+    app: typer.Typer, name: str | None = None, *, pages: bool = False, fields: _Flags | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a function whose first parameter is the session.
+
+    Args:
+        app: Its group.
+        name: In place of the function's.
+        pages: Whether it takes the flags of a list.
+        fields: More flags; those that are given come as a dictionary, the parameter ``fields``.
+
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        made = with_flags(function, ANYWHERE | (_PAGE if pages else {}), fields)
+        app.command(name or function.__name__, cls=_Command)(made)
+        return function
+
+    return register
+
+
+def group(text: str, *, pages: bool = True) -> typer.Typer:
+    """Make a group of commands, which takes the flags of its commands too."""
+    app = typer.Typer(help=text, no_args_is_help=True)
+    app.callback()(with_flags(_nothing, ANYWHERE | (_PAGE if pages else {})))
+    return app
+
+
+def _nothing(session: Session) -> None:
+    """The flags have been taken in; there is no more to do before the command itself."""
+
+
+def with_flags(
+    function: Callable[..., None], flags: _Flags, fields: _Flags | None = None
+) -> Callable[..., None]:
+    """Wrap a function so that it gets a session, and Typer sees its parameters and the flags."""
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in list(inspect.signature(function).parameters.values())[1:]
+        if parameter.name != "fields"
+    ]
+
+    @functools.wraps(function)
+    def run(ctx: typer.Context, **given: Any) -> None:
+        session = ctx.ensure_object(Session)
+        session.take({name: given.pop(name) for name in flags})
+        if fields is not None:
+            taken = {name: given.pop(name) for name in fields}
+            given["fields"] = {name: value for name, value in taken.items() if value is not None}
+        function(session, **given)
+
+    parameters = [
+        inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        *own,
+        *(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in {**(fields or {}), **flags}.items()
+        ),
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
