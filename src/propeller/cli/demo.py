@@ -13,8 +13,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
+from rich.table import Table
+from rich.text import Text
 
-from propeller.cli import words
+from propeller.cli import live, words
+from propeller.cli.board import Board
+from propeller.cli.views import outcome
 from propeller.errors import PropellerError
 
 _WAT = """\
@@ -25,14 +30,15 @@ _WAT = """\
     i32.add))
 """
 _UP_S_MAX = 30
+_STOP_S_MAX = 20
 
 
 def demo(
-    keep: Annotated[bool, typer.Option(help="Show every answer whole.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Show every answer whole.")] = False,
 ) -> None:
     """Play the tutorial: a workflow and two jobs, each step as the command a reader would type."""
     with tempfile.TemporaryDirectory(prefix="propeller-demo-") as work, _system(Path(work)) as base:
-        player = _Player(base, Path(work), whole=keep)
+        player = _Player(base, Path(work), whole=whole)
         player.console.rule("[bold]Propeller: the tutorial")
         player.say(f"A manager and a proplet of their own run at {base}; both are gone when this ends.")
         player.module()
@@ -63,7 +69,11 @@ def _system(work: Path) -> Iterator[str]:
     finally:
         hurry.cancel()
         process.terminate()
-        process.communicate()
+        try:
+            process.communicate(timeout=_STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 class _Player:
@@ -95,7 +105,7 @@ class _Player:
         """Print the curl command, send the same request, print what came back."""
         shown = f'curl -X {method} "{self._base}{path}"' if method != "GET" else f'curl "{self._base}{path}"'
         if body is not None:
-            text = json.dumps(body, indent=2)
+            text = _pretty(body)
             shown += f" \\\n  -H \"Content-Type: application/json\" \\\n  -d '{text}'"
         if upload:
             shown += ' \\\n  -F "file=@addition.wasm"'
@@ -106,9 +116,9 @@ class _Player:
             given = {"files": {"file": ("addition.wasm", data, "application/wasm")}}
         answer = self._client.request(method, path, **given)
         if quiet and not self._whole:
-            self.console.print("(the task, as above, with its module)", style="dim")
+            self.console.print("… shortened: the task with its module, like the one above", style="dim")
         else:
-            self.console.print_json(json.dumps(answer), indent=2)
+            self.console.print(JSONHighlighter()(_pretty(answer)))
         return answer
 
     def workflow(self) -> None:
@@ -121,7 +131,7 @@ class _Player:
         ]
         created = self.curl("POST", "/workflows", body={"tasks": tasks})["tasks"]
         self._upload([task["id"] for task in created])
-        self._play("/tasks/task-001/start", {"workflow_id": created[0]["workflow_id"]}, len(tasks))
+        self._play("/tasks/task-001/start", "workflow", created[0]["workflow_id"])
         self._collect(self.curl("GET", "/tasks")["tasks"])
 
     def job(self, mode: str, name: str, prefix: str, inputs: list[tuple[int, int]]) -> None:
@@ -133,37 +143,32 @@ class _Player:
         body = {"name": name, "execution_mode": mode, "tasks": tasks}
         job_id = self.curl("POST", "/jobs", body=body)["job_id"]
         self._upload([str(task["id"]) for task in tasks])
-        self._play(f"/jobs/{job_id}/start", {"job_id": job_id}, len(tasks))
+        self._play(f"/jobs/{job_id}/start", "job", job_id)
         self._collect(self.curl("GET", f"/jobs/{job_id}")["tasks"])
 
     def _upload(self, task_ids: list[str]) -> None:
         for number, task_id in enumerate(task_ids):
             self.curl("PUT", f"/tasks/{task_id}/upload", upload=True, quiet=number > 0)
 
-    def _play(self, start: str, only: dict[str, str], count: int) -> None:
+    def _play(self, start: str, kind: str, group_id: str) -> None:
         """Start it and show each change of state until all tasks have ended."""
-        ended: set[str] = set()
-        is_started = False
-        for event in self._client.follow(
-            workflow_id=only.get("workflow_id", ""), job_id=only.get("job_id", "")
-        ):
-            if event is None:
-                if not is_started:
-                    is_started = True
-                    self.curl("POST", start)
-                    self.say("")
-                continue
-            state = event["state"]
-            line = words.icon(state, is_unicode=self.console.encoding.startswith("utf"))
-            line.append(f" {event['time'][11:23]}  {event['task_id']}  ")
-            line.append_text(words.state(state))
-            if event.get("results") is not None:
-                line.append(f"  {words.result(event['results'])}")
-            self.console.print(line)
-            if words.has_ended(state):
-                ended.add(event["task_id"])
-            if len(ended) == count:
-                return
+        is_workflow = kind == "workflow"
+        look = self._client.workflow if is_workflow else self._client.job
+        stop = self._client.stop_workflow if is_workflow else self._client.stop_job
+        target = live.Target(kind, group_id, start=lambda _: self.curl("POST", start), stop=stop, look=look)
+        board = Board(look(group_id)["tasks"], {})
+        self.say("")
+        for changed in live.follow(self._client, target, board):
+            for task_id in changed:
+                self.console.print(self._line(board.tasks[task_id]))
+
+    def _line(self, task: dict[str, Any]) -> Text:
+        line = Text()
+        line.append_text(words.icon(task["state"], is_unicode=self.console.encoding.startswith("utf")))
+        line.append(f" {task['updated_at'][11:23]}  {task['id']}  ")
+        line.append_text(words.state(task["state"]))
+        said = outcome(task, 200)
+        return line.append(f"  {said}" if said else "")
 
     def _collect(self, tasks: list[Any]) -> None:
         for task in tasks:
@@ -173,8 +178,6 @@ class _Player:
             self._rows.append((task["id"], inputs, words.result(task.get("results", "")), sign))
 
     def summary(self) -> bool:
-        from rich.table import Table  # noqa: PLC0415
-
         self.console.rule("What came of it")
         table = Table("task", "inputs", "result", "")
         for row in self._rows:
@@ -182,3 +185,20 @@ class _Player:
         self.console.print(table)
         self.say("Start your own with: propeller up")
         return len(self._rows) == 9 and all(row[3] == "right" for row in self._rows)
+
+
+def _pretty(value: Any, indent: str = "") -> str:
+    """Write JSON as the tutorial prints it: indented, but short lists and objects on one line."""
+    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    text = json.dumps(value, ensure_ascii=False)
+    is_flat = not any(isinstance(item, dict | list) for item in items)
+    if isinstance(value, dict) and is_flat and len(items) == 1:
+        return f"{{ {text[1:-1]} }}"
+    if not items or (is_flat and isinstance(value, list)):
+        return text
+    deeper = indent + "  "
+    parts = [_pretty(item, deeper) for item in items]
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(name)}: {part}" for name, part in zip(value, parts, strict=True)]
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return f"{opening}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{closing}"

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Group
@@ -16,6 +16,9 @@ from propeller.cli.session import Session
 from propeller.cli.tree import tree
 from propeller.client.errors import Unreachable
 from propeller.errors import PropellerError
+
+if TYPE_CHECKING:
+    from propeller.client.api import Client
 
 _REFRESHES_PER_S = 12
 
@@ -71,7 +74,7 @@ def run(session: Session, target: Target, plan: Plan, *, detach: bool) -> None:
     is_stopped = False
     with _shown(session, target, board) as show:
         try:
-            for changed in _followed(session, target, board):
+            for changed in follow(session.client, target, board):
                 show(changed)
         except KeyboardInterrupt:
             is_stopped = True
@@ -91,11 +94,11 @@ def run(session: Session, target: Target, plan: Plan, *, detach: bool) -> None:
         raise typer.Exit(1)
 
 
-def _followed(session: Session, target: Target, board: Board) -> Iterator[list[str]]:
+def follow(client: "Client", target: Target, board: Board) -> Iterator[list[str]]:
     """Start it and follow it to its end; yields the ids of tasks whose state has changed."""
     is_started = False
     only = {f"{target.kind}_id": target.id}
-    for event in session.client.follow(**only):  # type: ignore[arg-type]
+    for event in client.follow(**only):  # type: ignore[arg-type]
         if event is not None:
             yield board.take_event(event)
         elif is_started:
