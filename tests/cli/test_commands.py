@@ -1,34 +1,9 @@
 """The command line against a real system: what it prints, and how it ends."""
 
 import json
-import os
-import subprocess
-import sys
+import re
 
 import pytest
-from tests.e2e.harness import System
-
-ADDITION = '(module (func (export "main") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))'
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory):
-    """Yield a function that runs ``propeller`` with these arguments in a directory with a module in it."""
-    work = tmp_path_factory.mktemp("cli")
-    (work / "addition.wat").write_text(ADDITION)
-    system = System(work / "data")
-    system.up()
-    env = {**os.environ, "PROPELLER_MANAGER_URL": str(system.http.base_url)}
-
-    def run(*arguments, stdin=None):
-        command = [sys.executable, "-m", "propeller", *arguments]
-        return subprocess.run(
-            command, cwd=work, env=env, capture_output=True, text=True, timeout=60, check=False, input=stdin
-        )
-
-    run.work = work
-    yield run
-    system.clean_up()
 
 
 def failed(done, code, text):
@@ -114,6 +89,55 @@ def test_complaints_about_a_file_name_the_place(shell, content, complaint):
     assert failed(shell("workflows", "run", "bad.yaml"), 1, complaint)
 
 
+def test_the_same_file_runs_twice_and_answers_in_json(shell):
+    (shell.work / "twice.json").write_text(
+        json.dumps(
+            {
+                "name": "twice",
+                "tasks": [
+                    {"id": "a", "inputs": [1, 2]},
+                    {"id": "b", "inputs": [3, 4], "depends_on": ["a"]},
+                ],
+            }
+        )
+    )
+    seen = set()
+    for _ in range(2):
+        done = shell("workflows", "run", "twice.json", "--module", "addition.wat", "--json")
+        answer = json.loads(done.stdout)
+        assert [task["results"] for task in answer["tasks"]] == ["3\n", "7\n"]
+        assert answer["name"] == "twice"
+        seen.add(answer["workflow_id"])
+    assert len(seen) == 2
+    shown = shell("workflows", "view", answer["workflow_id"]).stdout
+    assert re.search(r"a-[0-9a-f]{8} +Completed", shown)
+    assert shell("workflows", "start", answer["workflow_id"]).stdout == "ok\n"
+    assert shell("workflows", "delete", answer["workflow_id"]).stdout == "ok\n"
+
+
+def test_job_file(shell):
+    (shell.work / "job.yaml").write_text(
+        "execution_mode: sequential\nmodule: addition.wat\n"
+        "tasks: [{id: a, inputs: [1, 2]}, {id: b, inputs: [1]}, {id: c, inputs: [3, 4]}]\n"
+    )
+    done = shell("jobs", "run", "job.yaml")
+    assert done.returncode == 1
+    assert "a: Completed: 3" in done.stdout
+    assert "b: Failed: main takes 2 parameters" in done.stdout
+    assert "1 completed, 1 failed, 1 skipped in" in done.stdout
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("a:", "b:", "c:"))]
+    assert lines[0] == "a: Scheduled"
+    assert "b: Scheduled" in lines[3], "one after the other"
+
+
+def test_detached_workflow(shell):
+    (shell.work / "detached.yaml").write_text("module: addition.wat\ntasks: [{inputs: [1, 2]}]\n")
+    done = shell("workflows", "run", "detached.yaml", "--detach", "--json")
+    started = json.loads(done.stdout)
+    assert started["message"] == "workflow started"
+    assert "task-1" in shell("workflows", "view", started["workflow_id"]).stdout
+
+
 def test_job_with_json(shell):
     tasks = json.dumps([{"id": "cli-a", "name": "main", "inputs": [1, 2]}])
     job = json.loads(shell("jobs", "create", "--name", "n", "--tasks", tasks, "--json").stdout)
@@ -133,6 +157,144 @@ def test_proplets_and_health(shell):
 def test_unreachable_manager(shell):
     done = shell("--manager-url", "http://127.0.0.1:9", "health")
     assert failed(done, 1, "start one with: propeller up")
+
+
+def test_flags_count_before_and_after_a_command(shell):
+    nowhere = "http://127.0.0.1:9"
+    for line in (
+        ["-m", nowhere, "tasks", "list"],
+        ["tasks", "-m", nowhere, "list"],
+        ["tasks", "list", "-m", nowhere],
+        ["tasks", "list", f"--manager-url={nowhere}"],
+    ):
+        assert failed(shell(*line), 1, f"no answer from {nowhere}: Connection refused")
+    for line in (
+        ["--json", "proplets", "list"],
+        ["proplets", "--json", "list"],
+        ["proplets", "list", "--json"],
+    ):
+        assert json.loads(shell(*line).stdout)["total"] == 1
+    for line in (["tasks", "-l", "1", "list", "--json"], ["tasks", "list", "--json", "-l", "1"]):
+        assert json.loads(shell(*line).stdout)["limit"] == 1
+
+
+def test_json_is_what_the_manager_answered(shell):
+    made = json.loads(shell("tasks", "create", "main", "--json", "--file", "addition.wat").stdout)
+    path = f"/tasks/{made['id']}?file=false"
+    assert made == shell.system.call("GET", path)
+    assert json.loads(shell("tasks", "view", made["id"], "--json").stdout) == made
+    assert json.loads(shell("tasks", "update", made["id"], "--inputs", "1,2", "--json").stdout) == (
+        shell.system.call("GET", path)
+    )
+    assert json.loads(shell("tasks", "start", made["id"], "--json").stdout) == {"started": True}
+    until_ended(shell, made["id"])
+    assert json.loads(shell("tasks", "results", made["id"], "--json").stdout) == {"results": "3\n"}
+    assert shell("tasks", "delete", made["id"], "--json").stdout == "", "there was no body"
+
+
+def test_update_sends_what_is_given_also_false_and_nothing(shell):
+    flags = [
+        "--daemon",
+        "--inputs",
+        "1,x",
+        "--env",
+        'A=1,"B=2,3"',
+        "--cli-args",
+        "-v,--deep",
+        "--kind",
+        "standard",
+    ]
+    made = json.loads(shell("tasks", "create", "main", *flags, "--json").stdout)
+    assert made["daemon"] is True
+    assert (made["inputs"], made["env"]) == ([1, "x"], {"A": "1", "B": "2,3"})
+    assert made["cli_args"] == ["-v", "--deep"]
+
+    changed = json.loads(shell("tasks", "update", made["id"], "--daemon=false", "--json").stdout)
+    assert changed == {**made, "daemon": False, "updated_at": changed["updated_at"]}
+    changed = json.loads(
+        shell("tasks", "update", made["id"], "--env", "", "--name", "other", "--json").stdout
+    )
+    assert "env" not in changed
+    assert (changed["name"], changed["inputs"]) == ("other", [1, "x"])
+
+
+def test_a_wrong_use_ends_with_2(shell):
+    assert failed(shell("tasks", "create", "main", "--env", "HOME"), 2, "--env: 'HOME' has to be KEY=VALUE")
+    assert failed(shell("tasks", "list", "--metadata", "team"), 2, "has to be KEY=VALUE")
+    assert failed(shell("run", "addition.wat", "--naem", "main"), 2, "No such option: --naem")
+    assert failed(shell("tasks", "view"), 2, "ID")
+    assert failed(shell("tasks", "create", "main", "--inputs", '"1,2'), 2, "--inputs: a quoted part")
+    both = ["--tasks", "[]", "--tasks-file", "x"]
+    assert failed(shell("workflows", "create", *both), 2, "use either --tasks or --tasks-file, not both")
+    assert failed(shell("workflows", "create", "--tasks", "[]"), 2, "at least one task is required")
+    assert failed(shell("jobs", "create", "--name", "n"), 2, "at least one task is required")
+
+
+def test_tasks_from_a_file_and_from_standard_input(shell):
+    tasks = '[{"name": "main", "inputs": [1.5, "x", 20]}]'
+    (shell.work / "tasks.json").write_text(tasks)
+    for source in ("tasks.json", "-"):
+        made = json.loads(shell("workflows", "create", "--tasks-file", source, "--json", stdin=tasks).stdout)
+        assert made["tasks"][0]["inputs"] == [1.5, "x", 20]
+
+
+def test_negative_numbers_are_inputs(shell):
+    assert shell("run", "addition.wat", "-5", "3").stdout == "-2\n"
+    assert shell("run", "addition.wat", "--", "-5", "-7").stdout == "-12\n"
+
+
+def test_run_gives_arguments_and_environment_as_they_are(shell):
+    flags = ["--arg", "--json", "--arg", "-m", "--env", "LIST=a,b"]
+    done = shell("run", "addition.wat", "1", "2", *flags, "--json")
+    task = json.loads(done.stdout)
+    assert (task["cli_args"], task["env"]) == (["--json", "-m"], {"LIST": "a,b"})
+    assert task["inputs"] == [1, 2]
+
+
+def test_run_asks_which_function_is_meant(shell):
+    (shell.work / "two.wat").write_text(
+        '(module (func (export "one") (result i32) i32.const 1)'
+        ' (func (export "wide") (param v128)) (memory (export "memory") 1))'
+    )
+    assert failed(shell("run", "two.wat"), 1, "which of its exported functions is to run (one, wide)?")
+    assert shell("run", "two.wat", "--name", "one").stdout == "1\n"
+
+
+def test_lists_say_where_there_is_more(shell):
+    for _ in range(2):
+        shell("tasks", "create", "main", "--metadata", "shelf=more")
+    done = shell("tasks", "list", "--metadata", "shelf=more", "-l", "1")
+    assert "1 to 1 of 2 tasks; more with: -o 1" in done.stderr
+    assert len(done.stdout.splitlines()) == 2, "headings and one task"
+    assert shell("tasks", "list", "--metadata", "shelf=more", "-o", "1").stderr == ""
+    assert "no tasks" in shell("tasks", "list", "--metadata", "shelf=none").stderr
+
+
+def test_output_is_plain_where_nobody_sees_it(shell):
+    for line in (
+        ["tasks", "list"],
+        ["workflows", "list"],
+        ["jobs", "list"],
+        ["proplets", "list"],
+        ["health"],
+    ):
+        done = shell(*line)
+        assert done.returncode == 0
+        assert "\x1b" not in done.stdout
+
+
+def test_proplet_in_all_views(shell):
+    (proplet,) = json.loads(shell("proplets", "list", "--json").stdout)["proplets"]
+    assert proplet["name"] in shell("proplets", "view", proplet["id"]).stdout
+    assert json.loads(shell("proplets", "alive-history", proplet["id"], "--json").stdout)["total"] > 0
+    assert "ago" in shell("proplets", "alive-history", proplet["id"]).stdout.replace("just now", "ago")
+    assert json.loads(shell("proplets", "sdf", proplet["id"]).stdout)
+    assert failed(shell("proplets", "view", "nobody"), 1, "error: not found")
+
+
+def test_version_and_help(shell):
+    assert re.fullmatch(r"propeller \d+\.\d+\.\d+\n", shell("--version").stdout)
+    assert "--execution-mode" in shell("jobs", "create", "-h").stdout
 
 
 def test_demo_plays_the_tutorial(shell):

@@ -55,10 +55,10 @@ class Board:
         task["updated_at"] = event["time"]
         if event["state"] == words.RUNNING:
             task |= {"start_time": event["time"], "finish_time": ""}
-        elif words.has_ended(event["state"]):
-            task["finish_time"] = event["time"]
-        else:
+        elif not words.has_ended(event["state"]):
             task |= {"start_time": "", "finish_time": ""}
+        elif words.when(task["start_time"]):
+            task["finish_time"] = event["time"]
         return [event["task_id"]] if is_new else []
 
     def line(self, task_id: str) -> str:

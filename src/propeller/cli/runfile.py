@@ -103,7 +103,9 @@ class _Loader(yaml.SafeLoader):
 
 def _load(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe one; JSON is YAML
+        text = path.read_text(encoding="utf-8")
+        # YAML reads JSON too, but not its pairs of surrogates.
+        return json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506  it is safe
     except OSError as error:
         raise Invalid(f"{path}: can't be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
@@ -171,7 +173,7 @@ def _check_dependencies(path: Path, tasks: list[_FileTask], ids: list[str]) -> N
 
 def _check_json(task: dict[str, Any], where: str) -> None:
     try:
-        json.dumps(task, allow_nan=False)
+        json.dumps(task, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         raise Invalid(f"{where}: a value of it can't be sent: {error}; put it in quotes") from error
 

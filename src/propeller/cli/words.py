@@ -104,12 +104,12 @@ def took(start: str | None, finish: str | None) -> str:
 def duration(seconds: float) -> str:
     """Write a duration in the unit that suits it; below zero counts as zero."""
     seconds = max(seconds, 0.0)
-    if seconds < 0.001:
+    if seconds < 0.0009995:
         return f"{seconds * 1e6:.0f} µs"
-    if seconds < 1:
-        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 0.9995:
+        return f"{_short(seconds * 1e3)} ms"
     if seconds < 60:
-        return f"{seconds:.3g} s"
+        return f"{_short(seconds)} s"
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
@@ -119,6 +119,11 @@ def size(count: float) -> str:
     """Write a number of bytes."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:
-            return f"{count:.3g} {unit}"
+            return f"{_short(count)} {unit}"
         count /= 1024
-    return f"{count:.3g} GiB"
+    return f"{_short(count)} GiB"
+
+
+def _short(number: float) -> str:
+    """Three digits, or all that stand before the point."""
+    return f"{number:.3g}" if number < 999.5 else f"{number:.0f}"

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from propeller.client import events, shapes
-from propeller.client.errors import ApiError, Unreachable, refusal
+from propeller.client.errors import ApiError, Unreachable, not_reached, refusal
 from propeller.errors import Invalid
 
 DEFAULT_URL = "http://localhost:7070"
@@ -78,6 +78,7 @@ class Client:
         """Send a request and return the JSON of the answer, None where it has no body.
 
         Raises:
+            Invalid: The body can't be written as JSON.
             ApiError: The manager refuses; the message is its own.
             Unreachable: No answer came.
 
@@ -94,12 +95,15 @@ class Client:
         self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, Any]
     ) -> httpx.Response:
         try:
-            response = self._http.request(method, path, params=query, **body)
+            request = self._http.build_request(method, path, params=query, **body)
+        except (TypeError, ValueError) as error:
+            raise Invalid(f"{method} {path}: this can't be sent: {error}") from error
+        try:
+            response = self._http.send(request)
         except httpx.TimeoutException as error:
             raise Unreachable(self.base_url, "it took too long") from error
         except httpx.TransportError as error:
-            why = str(error).partition("] ")[2] or str(error) or type(error).__name__
-            raise Unreachable(self.base_url, why) from error
+            raise not_reached(self.base_url, error) from error
         if not response.is_success:
             raise refusal(response)
         return response
@@ -248,7 +252,7 @@ class Client:
 def _path(kind: str, entity_id: str, *rest: str) -> str:
     if not entity_id:
         raise Invalid(f"{kind}: the id is empty")
-    return "/" + "/".join([kind, quote(entity_id, safe=""), *rest])
+    return "/" + "/".join([kind, quote(entity_id, safe="", errors="surrogateescape"), *rest])
 
 
 def _page(offset: int, limit: int) -> dict[str, str]:

@@ -26,6 +26,12 @@ class Unreachable(PropellerError):
         self.url = url
 
 
+def not_reached(url: str, error: Exception) -> Unreachable:
+    """Make an error of one of the network's, without its number."""
+    text = str(error)
+    return Unreachable(url, text.partition("] ")[2] or text or type(error).__name__)
+
+
 def refusal(response: "httpx.Response") -> ApiError:
     """Make an error of an answer that has been read, in the manager's own words if there are any."""
     try:

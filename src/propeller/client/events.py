@@ -12,7 +12,7 @@ from typing import cast
 
 import httpx
 
-from propeller.client.errors import Unreachable, refusal
+from propeller.client.errors import not_reached, refusal
 from propeller.client.shapes import Event
 
 #: Longest silence of a living stream; the manager says something every 15 s.
@@ -60,10 +60,9 @@ def follow(http: httpx.Client, only: Mapping[str, str], *, give_up_s: float) -> 
                     if event is not None or number > 0:  # the first comment is a greeting
                         yield event
         except httpx.TransportError as error:
-            why = str(error) or type(error).__name__
             away_since = away_since or time.monotonic()
             if not has_answered or time.monotonic() - away_since > give_up_s:
-                raise Unreachable(str(http.base_url).rstrip("/"), why) from error
+                raise not_reached(str(http.base_url).rstrip("/"), error) from error
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, _RETRY_S_MAX)
     while True:

@@ -1,0 +1,142 @@
+"""What people see of tasks that are followed: the board that is kept, and the tree that is drawn of it."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from propeller.cli import words
+from propeller.cli.board import Board
+from propeller.cli.session import Session
+from propeller.cli.tree import tree
+
+ZERO = "0001-01-01T00:00:00Z"
+
+
+def a_task(task_id, state=words.PENDING, *after, **fields):
+    times = dict.fromkeys(("start_time", "finish_time", "created_at", "updated_at"), ZERO)
+    return {"id": task_id, "name": "main", "state": state, "depends_on": list(after), **times, **fields}
+
+
+def an_event(task_id, state, time, **fields):
+    return {"task_id": task_id, "name": "main", "state": state, "time": f"2026-01-01T00:00:{time}Z", **fields}
+
+
+def drawn(tasks, *, width=200, encoding="utf-8", **options):
+    session = Session()
+    text = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    session.out = Console(file=text, width=width)
+    session.out.print(tree(session, tasks, title="workflow w", **options))
+    text.flush()
+    return [line.rstrip() for line in text.buffer.getvalue().decode(encoding).splitlines()]
+
+
+def test_tasks_stand_below_their_parents():
+    tasks = [
+        a_task("e", words.SKIPPED, "b", "c", reason="its parent b failed"),
+        a_task("a", words.COMPLETED, results="3\n"),
+        a_task("b", words.FAILED, "a", error="no such function"),
+        a_task("c", words.COMPLETED, "a", results="two\nlines"),
+        a_task("lonely", words.RUNNING),
+    ]
+    assert drawn(tasks, names={"a": "first"}) == [
+        "workflow w",
+        "├── ✔ first  Completed  3",
+        "│   ├── ✘ b  Failed  no such function",
+        "│   └── ✔ c  Completed  two ⏎ lines",
+        "│       └── ↷ e  Skipped  its parent b failed  (after b, c)",
+        "└── ▶ lonely  Running",
+    ]
+
+
+def test_elsewhere_than_in_unicode():
+    lines = drawn([a_task("a", words.COMPLETED, results="3")], encoding="ascii")
+    assert lines == ["workflow w", "`-- + a  Completed  3"]
+
+
+def test_a_chain_too_deep_for_the_screen_becomes_a_list():
+    tasks = [a_task("t0"), *(a_task(f"t{number}", 0, f"t{number - 1}") for number in range(1, 3000))]
+    lines = drawn(tasks, width=80)
+    assert lines[1] == "├── ○ t0  Pending"
+    assert lines[3000] == "└── ○ t2999  Pending  (after t2998)"
+
+
+def test_a_long_list_shows_what_goes_on_and_counts_the_rest():
+    tasks = [a_task(f"t{number}", words.COMPLETED) for number in range(1000)]
+    tasks[500]["state"] = words.FAILED
+    tasks[700]["state"] = words.RUNNING
+    lines = drawn(tasks, lines_max=5)
+    assert len(lines) == 5
+    assert [line.split()[2] for line in lines[2:4]] == ["t500", "t700"]
+    assert lines[4] == "└── … and 997 more"
+
+
+def test_a_parent_that_is_gone_holds_up_nothing():
+    assert drawn([a_task("b", 0, "deleted")]) == ["workflow w", "└── ○ b  Pending"]
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2J", "\x9b2J", "\u202e", "\x07"])
+def test_texts_of_guests_do_not_reach_the_terminal_as_they_are(hostile):
+    (line,) = drawn([a_task("a", words.FAILED, error=f"x{hostile}y [bold]z")])[1:]
+    assert hostile not in line
+    assert "[bold]z" in line
+
+
+def test_events_change_the_board_once_and_in_order():
+    board = Board([a_task("a"), a_task("b", words.PENDING, "a")], {"a": "first"})
+    assert board.take_event(an_event("a", words.RUNNING, "01", attempt=1)) == ["a"]
+    assert board.take_event(an_event("a", words.RUNNING, "01", attempt=1)) == [], "the same again"
+    assert board.take_event(an_event("a", words.COMPLETED, "02.5", results="3\n")) == ["a"]
+    assert board.line("a") == "first: Completed: 3"
+    assert board.take_event(an_event("a", words.RUNNING, "02.123456789")) == [], "older than what is known"
+    assert board.take_event(an_event("stranger", words.RUNNING, "09")) == []
+    assert not board.has_ended
+    board.take_event(an_event("b", words.SKIPPED, "03", reason="its parent failed"))
+    assert board.has_ended
+    assert board.has_succeeded
+    assert board.summary() == "1 completed, 1 skipped in 1.5 s"
+
+
+def test_a_task_that_is_run_again_forgets_its_last_end():
+    board = Board([a_task("a")], {})
+    board.take_event(an_event("a", words.FAILED, "01", error="it broke"))
+    assert board.line("a") == "a: Failed: it broke"
+    assert not board.has_succeeded
+    board.take_event(an_event("a", words.SCHEDULED, "02", reason="run again"))
+    assert board.line("a") == "a: Scheduled: run again"
+
+
+def test_an_answer_tells_what_events_have_not():
+    board = Board([a_task("a"), a_task("b")], {})
+    news = [a_task("a", words.COMPLETED, updated_at="2026-01-01T00:00:05Z"), a_task("b")]
+    assert board.take_answer(news) == ["a"]
+    assert board.take_event(an_event("a", words.RUNNING, "04")) == [], "it was on its way meanwhile"
+    assert board.tasks["a"]["state"] == words.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 µs"),
+        (0.00005, "50 µs"),
+        (0.0123, "12.3 ms"),
+        (0.9996, "1 s"),
+        (9.87, "9.87 s"),
+        (59.99, "60 s"),
+        (61, "1 min 1 s"),
+        (7325, "2 h 2 min"),
+    ],
+)
+def test_durations(seconds, text):
+    assert words.duration(seconds) == text
+
+
+def test_sizes():
+    assert [words.size(count) for count in (0, 1023, 1536, 3 << 20, 24 << 30, 5 << 40)] == [
+        "0 B",
+        "1023 B",
+        "1.5 KiB",
+        "3 MiB",
+        "24 GiB",
+        "5120 GiB",
+    ]

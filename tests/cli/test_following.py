@@ -1,0 +1,156 @@
+"""The stream of events as the client reads it, through everything that can happen to a connection."""
+
+import json
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from propeller.client.api import Client
+from propeller.client.errors import ApiError, Unreachable
+from propeller.client.events import read_stream
+from propeller.errors import Invalid
+
+
+def event(number, **fields):
+    content = {"task_id": "t", "name": "main", "state": 2, "time": "2026-01-01T00:00:00Z", **fields}
+    return f"id: {number}\nevent: task\ndata: {json.dumps(content, ensure_ascii=False)}\n\n".encode()
+
+
+class Broken(httpx.SyncByteStream):
+    """Sends some bytes, and then the connection breaks."""
+
+    def __init__(self, *chunks):
+        self._chunks = chunks
+
+    def __iter__(self):
+        yield from self._chunks
+        raise httpx.ReadError("the connection broke")
+
+
+class Manager:
+    """Answers one request after another as it was told to, and writes down what it was asked."""
+
+    def __init__(self, *answers):
+        self._answers = list(answers)
+        self.asked = []
+
+    def __call__(self, request):
+        self.asked.append(request)
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def follow(self, **options):
+        return Client("http://far", transport=httpx.MockTransport(self)).follow(**options)
+
+
+def stream(*chunks):
+    return httpx.Response(200, stream=Broken(*chunks))
+
+
+def test_a_broken_stream_goes_on_behind_the_last_event():
+    manager = Manager(
+        stream(b": following\n\n", event(6), event(7, state=3)[:20]),
+        httpx.ConnectError("refused"),
+        httpx.Response(503, json={"error": "starting"}),
+        stream(b": following\n\n", event(7, state=3)),
+    )
+    events = manager.follow(workflow_id="w")
+    assert next(events) is None, "it stands: look for yourself"
+    assert next(events)["state"] == 2
+    assert next(events) is None, "it stands again"
+    assert next(events)["state"] == 3
+    assert [request.headers.get("last-event-id") for request in manager.asked] == [None, "6", "6", "6"]
+    assert {request.url.query for request in manager.asked} == {b"workflow_id=w"}
+
+
+def test_signs_of_life_are_passed_on():
+    events = Manager(stream(b": following\n\n", b": still here\n\n", event(1))).follow()
+    assert next(events) is None
+    assert next(events) is None
+    assert next(events)["task_id"] == "t"
+
+
+def test_a_manager_that_never_answered_is_not_waited_for():
+    with pytest.raises(Unreachable, match="no answer from http://far: refused"):
+        next(Manager(httpx.ConnectError("refused")).follow())
+
+
+def test_a_manager_that_stays_away_is_given_up():
+    events = Manager(stream(), *[httpx.ConnectError("refused")] * 3).follow(give_up_s=0.0)
+    assert next(events) is None
+    with pytest.raises(Unreachable):
+        next(events)
+
+
+def test_a_refusal_is_passed_on():
+    events = Manager(httpx.Response(400, json={"error": "invalid Last-Event-ID"})).follow()
+    with pytest.raises(ApiError, match="invalid Last-Event-ID"):
+        next(events)
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_without_a_stream_one_looks_now_and_then(status):
+    events = Manager(httpx.Response(status)).follow()
+    assert [next(events), next(events)] == [None, None]
+
+
+def test_lines_end_only_where_they_end():
+    results = "one\u2028two\u0085three\x0bfour"
+    ((number, read),) = read_stream([event(9, results=results)])
+    assert (number, read["results"]) == ("9", results)
+
+
+@given(st.lists(st.text()), st.data(), st.sampled_from([b"\n", b"\r\n", b"\r"]))
+def test_any_cut_of_the_stream_reads_the_same(texts, data, line_end):
+    whole = b"".join(event(number, results=text) for number, text in enumerate(texts)).replace(
+        b"\n", line_end
+    )
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)))))
+    chunks = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert [(number, read["results"]) for number, read in read_stream([*chunks, b"\n"])] == [
+        (str(number), text) for number, text in enumerate(texts)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        (
+            httpx.Response(409, json={"error": "task t runs: stop it first"}),
+            409,
+            "task t runs: stop it first",
+        ),
+        (httpx.Response(404, text="404 page not found"), 404, "the manager does not offer GET /tasks/a/b"),
+        (httpx.Response(502, html="<p>Bad</p>"), 502, "GET /tasks/a/b answered 502 Bad Gateway"),
+        (httpx.Response(200, text="<html>"), 200, "is it a Propeller manager"),
+    ],
+)
+def test_refusals_are_in_the_managers_words(answer, status, said):
+    manager = Manager(answer)
+    with (
+        Client("http://far", transport=httpx.MockTransport(manager)) as client,
+        pytest.raises(ApiError) as refused,
+    ):
+        client.task("a/b")
+    assert refused.value.status == status
+    assert said in str(refused.value)
+    assert manager.asked[0].url.raw_path == b"/tasks/a%2Fb?file=false"
+
+
+@pytest.mark.parametrize("url", ["ftp://far", "http://", "http://far:port", "far:port"])
+def test_urls_that_are_none(url):
+    with pytest.raises(Invalid, match="manager URL"):
+        Client(url)
+
+
+def test_what_json_has_not_is_not_sent():
+    client = Client("http://far", transport=httpx.MockTransport(Manager()))
+    for wrong in (float("nan"), "\ud800", {1, 2}):
+        with pytest.raises(Invalid, match="this can't be sent"):
+            client.create_task({"name": "main", "inputs": [wrong]})
+    with pytest.raises(Invalid, match="the id is empty"):
+        client.delete_task("")

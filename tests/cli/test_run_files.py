@@ -1,0 +1,169 @@
+"""Files with workflows and jobs in them: what they become, and what is said about wrong ones."""
+
+import base64
+import json
+
+import pytest
+import wasmtime
+
+from propeller.cli import runfile
+from propeller.cli.modules import default_export
+from propeller.cli.runfile import read_run_file
+from propeller.errors import Invalid
+
+ADD = '(module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))'
+NOP = '(module (func (export "main")))'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "add.wat").write_text(ADD)
+    (tmp_path / "nop.wasm").write_bytes(wasmtime.wat2wasm(NOP))
+    return tmp_path
+
+
+def read(folder, content, module=None):
+    path = folder / "flow.yaml"
+    path.write_text(content)
+    return read_run_file(path, module)
+
+
+def complaint(folder, content):
+    with pytest.raises(Invalid) as refused:
+        read(folder, content)
+    return str(refused.value).removeprefix(f"{folder}/")
+
+
+def test_ids_are_local_to_a_run(folder):
+    content = "module: nop.wasm\ntasks: [{id: a}, {id: b, depends_on: [a]}, {}]"
+    first, second = read(folder, content), read(folder, content)
+    assert list(first.local_ids.values()) == ["a", "b", "task-3"]
+    assert not first.local_ids.keys() & second.local_ids.keys()
+    a, b, _ = first.tasks
+    assert first.local_ids[a["id"]] == "a"
+    assert b["depends_on"] == [a["id"]]
+    assert first.name == "flow", "the file's name where it has none"
+
+
+def test_modules_are_found_beside_the_file_and_sent_inline(folder):
+    plan = read(
+        folder,
+        "name: n\nmodule: add.wat\nexecution_mode: parallel\n"
+        "tasks: [{}, {name: other}, {module: nop.wasm, inputs: [1, x, 2.5]}, {module: nop.wasm}]",
+    )
+    assert [task["name"] for task in plan.tasks] == ["add", "other", "main", "main"]
+    files = [base64.b64decode(task["file"]) for task in plan.tasks]
+    assert files[0] == files[1] == wasmtime.wat2wasm(ADD)
+    assert files[2] == files[3] == wasmtime.wat2wasm(NOP)
+    assert plan.tasks[2]["inputs"] == [1, "x", 2.5]
+    assert all("module" not in task for task in plan.tasks)
+    assert (plan.name, plan.execution_mode, plan.uploads) == ("n", "parallel", {})
+
+
+def test_modules_too_large_for_one_request_are_uploaded_one_by_one(folder, monkeypatch):
+    monkeypatch.setattr(runfile, "INLINE_CHARS_MAX", 100)
+    plan = read(folder, "module: add.wat\ntasks: [{}, {}, {}]")
+    assert plan.uploads == dict.fromkeys(plan.local_ids, bytes(wasmtime.wat2wasm(ADD)))
+    assert all("file" not in task for task in plan.tasks)
+
+
+def test_a_given_module_goes_before_the_one_at_the_top(folder):
+    plan = read(folder, "module: nop.wasm\ntasks: [{}, {module: nop.wasm}]", folder / "add.wat")
+    assert [task["name"] for task in plan.tasks] == ["add", "main"]
+
+
+def test_json_is_read_too_and_dates_are_text(folder):
+    path = folder / "flow.json"
+    path.write_text(json.dumps({"tasks": [{"module": "nop.wasm", "inputs": ["\u2028\U0001f600"]}]}))
+    assert read_run_file(path).tasks[0]["inputs"] == ["\u2028\U0001f600"]
+    path.write_text('{"tasks": [{"module": "nop.wasm", "inputs": ["\\ud800"]}]}')
+    with pytest.raises(Invalid, match=r"tasks\[0\]: a value of it can't be sent"):
+        read_run_file(path)
+    assert read(folder, "tasks: [{module: nop.wasm, inputs: [2024-01-01]}]").tasks[0]["inputs"] == [
+        "2024-01-01"
+    ]
+
+
+def test_an_image_needs_no_module(folder):
+    plan = read(folder, "tasks: [{name: main, image_url: example.org/a:1}]")
+    assert plan.tasks[0]["image_url"] == "example.org/a:1"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "flow.yaml: it has to be object, not null"),
+        ("[]", "flow.yaml: it has to be object, not list"),
+        ("a: [", "flow.yaml: neither YAML nor JSON"),
+        ("tasks: 5", "flow.yaml: tasks: it has to be list, not number"),
+        ("tasks: [5]", "flow.yaml: tasks[0]: it has to be object, not number"),
+        ("tasks: []", "flow.yaml: tasks: a list with at least one task is needed"),
+        ("task: []", "flow.yaml: task: there is no such field"),
+        ("tasks: [{id: 1}]", "flow.yaml: tasks[0].id: it has to be text, not number: put it in quotes"),
+        ("tasks: [{id: a/b}]", "flow.yaml: tasks[0].id: it has to be 1 to 200 characters, without /"),
+        ("tasks: [{inputs: 5}]", "flow.yaml: tasks[0].inputs: it has to be list, not number"),
+        (
+            "tasks: [{}, {inputs: [1, yes]}]",
+            "flow.yaml: tasks[1].inputs[1]: it has to be number or text, not true or false: put it in quotes",
+        ),
+        (
+            "tasks: [{env: {A: 1}}]",
+            "flow.yaml: tasks[0].env: it has to be text, not number: put it in quotes",
+        ),
+        ("tasks: [{modul: x}]", "flow.yaml: tasks[0]: modul: there is no such field"),
+        ("tasks: [{module: gone.wasm}]", "flow.yaml: tasks[0].module: "),
+        ("tasks: [{name: main}]", "flow.yaml: tasks[0].module: name a .wasm or .wat file here"),
+        ("tasks: [{id: a}, {id: a}]", "flow.yaml: tasks[1].id: a is the id of an earlier task too"),
+        ("tasks: [{depends_on: [x]}]", "flow.yaml: tasks[0].depends_on: there is no task x in this file"),
+        ("tasks: [{id: a, depends_on: [a]}]", "task a depends on itself"),
+        (
+            "tasks: [{id: a, depends_on: [b]}, {id: b, depends_on: [a]}]",
+            "cycle detected involving tasks a and b",
+        ),
+        ("tasks: [{job_id: x}]", "flow.yaml: tasks[0]: workflow_id and job_id are made by the manager"),
+        ("module: nop.wasm\ntasks: [{inputs: [.inf]}]", "flow.yaml: tasks[0]: a value of it can't be sent"),
+        ("module: nop.wasm\ntasks: [{metadata: {a: !!binary aGk=}}]", "a value of it can't be sent"),
+    ],
+)
+def test_complaints_name_file_task_and_field(folder, content, said):
+    assert said in complaint(folder, content)
+
+
+def test_a_file_that_can_not_be_read(folder):
+    with pytest.raises(Invalid, match=r"gone\.yaml: can't be read: No such file"):
+        read_run_file(folder / "gone.yaml")
+    (folder / "flow.yaml").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(Invalid, match="neither YAML nor JSON"):
+        read_run_file(folder / "flow.yaml")
+
+
+@pytest.mark.parametrize(
+    ("exports", "chosen"),
+    [
+        (["main", "_start", "x"], "_start"),
+        (["x", "main"], "main"),
+        (["x"], "x"),
+    ],
+)
+def test_the_function_to_run(exports, chosen):
+    functions = "".join(f'(func (export "{name}"))' for name in exports)
+    assert default_export(wasmtime.wat2wasm(f'(module {functions} (memory (export "m") 1))'), "it") == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('(module (func (export "a")) (func (export "b")))', r"it: which of .* is to run \(a, b\)"),
+        ('(module (memory (export "m") 1))', r"which of .* is to run \(none\)"),
+    ],
+)
+def test_no_function_stands_out(text, said):
+    with pytest.raises(Invalid, match=said):
+        default_export(wasmtime.wat2wasm(text), "it")
+
+
+def test_types_without_a_name_do_not_end_the_program():
+    odd = '(module (type $s (struct)) (func (export "f") (param v128 (ref null $s))))'
+    assert default_export(wasmtime.wat2wasm(odd), "it") == "f"
+    with pytest.raises(Invalid, match=r"^it: "):
+        default_export(b"\0asm\1\0\0\0\xff", "it")
