@@ -11,7 +11,7 @@ import socket
 import time
 import uuid
 from pathlib import Path
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import propeller
 from propeller.proplet.machine import Action, Fetch, Kill, Machine, Outcome, Run, SendUp
@@ -34,6 +34,13 @@ _TICK_S = 1.0
 #: Runs that have waited this long, while none ended, are given back.
 _WAIT_S_MAX = 0.25
 _LEAVE_S_MAX = 3.0
+#: A module of which nothing came for so long is asked for again.
+_ASK_AGAIN_S = 5.0
+
+
+class _Chunks(NamedTuple):
+    total: int
+    pieces: dict[int, bytes]
 
 
 class Guests(Protocol):
@@ -63,7 +70,9 @@ class Agent(asyncio.Protocol):
         self._modules = directory / "modules"
         self._modules.mkdir(parents=True, exist_ok=True)
         self._lines = LineSplitter()
-        self._chunks: dict[str, dict[int, bytes]] = {}
+        self._chunks: dict[str, _Chunks] = {}
+        #: When a module was asked for, or a part of it came.
+        self._asked_at: dict[str, float] = {}
         self._last_end = 0.0
         self._is_watching = False
         self._is_leaving = False
@@ -74,7 +83,6 @@ class Agent(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         await self.guests.start()
         await loop.create_unix_connection(lambda: self, sock=end)
-        loop.add_signal_handler(signal.SIGTERM, self._leave)
         ticking = asyncio.create_task(self._tick())
         await self._over
         ticking.cancel()
@@ -84,6 +92,8 @@ class Agent(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's own does not inherit from it
+        # Before the first word: whoever has heard it may ask this process to leave.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._leave)
         self._transport.write(to_line(self._machine.hello(describe_host())))
 
     def data_received(self, data: bytes) -> None:
@@ -124,7 +134,10 @@ class Agent(asyncio.Protocol):
                         runs = [run for run in runs if run.key != key]
                         self.guests.stop(key)
                     case Fetch(digest):
-                        if (self._modules / digest).exists():
+                        if not self._may_ask(digest):
+                            continue
+                        if self._has_module(digest):
+                            self._forget_chunks(digest)
                             pending += self._machine.module_arrived(digest)
                         else:
                             lines.append(to_line(ModuleRequest(app_name=f"sha256:{digest}")))
@@ -153,23 +166,59 @@ class Agent(asyncio.Protocol):
     def _take_chunk(self, chunk: ModuleChunk, now: int) -> list[Action]:
         digest = chunk.app_name.removeprefix("sha256:")
         if chunk.total_chunks == 0:
-            return self._machine.module_missing(digest, f"the manager has no module {chunk.app_name}", now)
-        chunks = self._chunks.setdefault(digest, {})
-        chunks[chunk.chunk_idx] = base64.b64decode(chunk.data)
-        if len(chunks) < chunk.total_chunks:
+            return self._do_without(digest, f"the manager has no module {chunk.app_name}", now)
+        self._asked_at[digest] = time.monotonic()
+        try:
+            data = self._assembled(digest, chunk)
+        except ValueError:
+            return self._do_without(digest, f"module {chunk.app_name} arrived damaged", now)
+        if data is None:
             return []
-        del self._chunks[digest]
-        data = b"".join(chunks[index] for index in range(chunk.total_chunks))
-        if hashlib.sha256(data).hexdigest() != digest:
-            return self._machine.module_missing(digest, f"module {chunk.app_name} arrived damaged", now)
         try:
             partial = self._modules / f".{digest}.{os.getpid()}"
             partial.write_bytes(data)
             partial.rename(self._modules / digest)
         except OSError as error:
             why = f"the proplet can't keep the module in {self._modules}: {error.strerror}"
-            return self._machine.module_missing(digest, why, now)
+            return self._do_without(digest, why, now)
+        self._forget_chunks(digest)
         return self._machine.module_arrived(digest)
+
+    def _assembled(self, digest: str, chunk: ModuleChunk) -> bytes | None:
+        """Put a chunk to the others; give the module once it is whole, or raise ``ValueError``."""
+        chunks = self._chunks.setdefault(digest, _Chunks(chunk.total_chunks, {}))
+        if chunk.total_chunks != chunks.total or not 0 <= chunk.chunk_idx < chunks.total:
+            raise ValueError("not a chunk of this module")
+        chunks.pieces[chunk.chunk_idx] = base64.b64decode(chunk.data, validate=True)
+        if len(chunks.pieces) < chunks.total:
+            return None
+        data = b"".join(chunks.pieces[index] for index in range(chunks.total))
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ValueError("another module")
+        return data
+
+    def _do_without(self, digest: str, why: str, now: int) -> list[Action]:
+        self._forget_chunks(digest)
+        return self._machine.module_missing(digest, why, now)
+
+    def _forget_chunks(self, digest: str) -> None:
+        self._chunks.pop(digest, None)
+        self._asked_at.pop(digest, None)
+
+    def _has_module(self, digest: str) -> bool:
+        """Look for it on disk; a power cut may have left a part of it."""
+        try:
+            return hashlib.sha256((self._modules / digest).read_bytes()).hexdigest() == digest
+        except (OSError, ValueError):
+            return False
+
+    def _may_ask(self, digest: str) -> bool:
+        """Say whether to ask for a module now: it is not on its way already."""
+        now = time.monotonic()
+        if now - self._asked_at.get(digest, -_ASK_AGAIN_S) < _ASK_AGAIN_S:
+            return False
+        self._asked_at[digest] = now
+        return True
 
     # -- time ----------------------------------------------------------------------------------------------
 
@@ -178,6 +227,7 @@ class Agent(asyncio.Protocol):
         while True:
             await asyncio.sleep(_TICK_S)
             self._carry_out(self._machine.time_passed(time.time_ns()))
+            self._watch_queue()  # the pool may have taken runs back that it had handed out
             if time.monotonic() - last_beat >= HEARTBEAT_S:
                 last_beat = time.monotonic()
                 self._transport.write(to_line(self._machine.alive()))
