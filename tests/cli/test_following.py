@@ -116,6 +116,11 @@ def test_any_cut_of_the_stream_reads_the_same(texts, data, line_end):
     ]
 
 
+def test_a_line_end_that_is_cut_in_two_is_one():
+    chunks = [b'id: 1\r\ndata: {"task_id":\r', b'\ndata: "t"}\r', b"\n\r", b"\n"]
+    assert list(read_stream(chunks)) == [("1", {"task_id": "t"})]
+
+
 @pytest.mark.parametrize(
     ("answer", "status", "said"),
     [
