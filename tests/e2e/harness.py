@@ -15,6 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from tests.processes import gone
+
 ADDITION = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL"
 ENDED = 3
 
@@ -57,8 +59,7 @@ class System:
         family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
         self.reap()
-        _, alive = psutil.wait_procs(family, timeout=20)
-        assert not alive, "local proplets end with their manager"
+        assert gone(family), "local proplets end with their manager"
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

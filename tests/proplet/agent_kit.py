@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import wasmtime
 from tests.builders import module_of
+from tests.processes import gone
 
 from propeller.wire.messages import (
     Ack,
@@ -172,11 +173,5 @@ def a_proplet(directory: Path, *, slots: int = 2) -> Iterator[PropletProcess]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 family = proplet.family()
                 proplet.process.kill()
-                psutil.wait_procs(family, DEADLINE_S)
+                assert gone(family)
             proplet.hang_up()
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    """Wait until all of them have ended; False if one did not in time."""
-    _, alive = psutil.wait_procs(processes, DEADLINE_S)
-    return not alive

@@ -4,7 +4,8 @@ import json
 
 import pytest
 from tests.builders import ADDITION, module_of, padded
-from tests.proplet.agent_kit import LOOP, a_proplet, gone
+from tests.processes import gone
+from tests.proplet.agent_kit import LOOP, a_proplet
 
 from propeller.wire.messages import (
     CHUNK_BYTES,
