@@ -1,10 +1,13 @@
 """Proplets that die, work that is handed back, and a system that can't start."""
 
 import base64
+import contextlib
 import socket
+import sqlite3
 import subprocess
 import sys
 
+import psutil
 import wasmtime
 
 from tests.e2e.harness import ADDITION, ENDED, System, until
@@ -79,6 +82,64 @@ def test_stop_hands_running_work_back(system):
     assert system.stop() == 0
 
 
+def test_stopped_while_work_runs_it_is_scheduled_in_the_store(system):
+    """Not failed, and not taken for running: nobody runs it until the next start."""
+    system.up()
+    tasks = [start(system, name="main", file=LOOP) for _ in range(6)]
+    until(lambda: is_state(system, tasks[0], 2))
+    assert system.stop() == 0
+    db = sqlite3.connect(system.data_dir / "propeller.db")
+    found = db.execute("SELECT state, losses, error, reason FROM runs ORDER BY seq").fetchall()
+    db.close()
+    assert [row[:3] for row in found] == [(1, 0, "")] * 6
+    assert "handed back: the proplet is stopping" in found[0][3]
+    system.up()
+    again = until(lambda: is_state(system, tasks[0], 2))
+    assert again["attempt"] >= 2
+    for task in tasks:
+        system.call("POST", f"{task}/stop")
+    assert [system.call("GET", task)["state"] for task in tasks] == [6] * 6, "interrupted"
+
+
+def test_killed_process_of_a_guest_fails_its_task_alone(system):
+    system.up()
+    nap = start(system, name="nap", inputs=[2000], file=SLEEP)
+    until(lambda: is_state(system, nap, 2))
+    doomed = start(system, name="main", file=LOOP)
+    busiest = until(lambda: busy_runner(system))
+    busiest.kill()
+    failed = until(lambda: is_state(system, doomed, 4))
+    assert "died with signal 9" in failed["error"]
+    assert until(lambda: is_state(system, nap, ENDED))["results"] == "7\n"
+    after = start(system, name="main", inputs=[1, 2], file=ADDITION)
+    assert until(lambda: is_state(system, after, ENDED))["results"] == "3\n"
+
+
+def busy_runner(system):
+    """Find the process that spends its time in a loop."""
+    (proplet,) = system.proplet_processes()
+    for child in proplet.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.ppid() != proplet.pid and child.cpu_times().user > 0.3:
+                return child
+    return None
+
+
+def test_killed_proplet_among_two_gives_its_work_to_the_other(tmp_path):
+    system = System(tmp_path / "data", "--proplets", "2", "--concurrency", "2")
+    try:
+        system.up()
+        until(lambda: sum(p["alive"] for p in system.call("GET", "/proplets")["proplets"]) == 2)
+        tasks = [start(system, name="nap", inputs=[500], file=SLEEP) for _ in range(8)]
+        until(lambda: is_state(system, tasks[0], 2))
+        system.proplet_processes()[0].kill()
+        done = [until(lambda task=task: is_state(system, task, ENDED)) for task in tasks]
+        assert {task["results"] for task in done} == {"7\n"}
+        assert system.stop() == 0
+    finally:
+        system.clean_up()
+
+
 def test_second_manager_on_the_same_data_is_refused(system):
     system.up()
     assert refused(system.data_dir) == f"in use by another manager (process {system.process.pid})"
@@ -127,8 +188,6 @@ def refused(data_dir, *flags):
 def test_full_disk_ends_it_with_a_message_and_keeps_what_was_answered(system):
     system.up()
     kept = system.call("POST", "/tasks", {"name": "main", "inputs": [1, 2], "file": ADDITION})["id"]
-    import psutil
-
     size = (system.data_dir / "propeller.db-wal").stat().st_size
     psutil.Process(system.process.pid).rlimit(psutil.RLIMIT_FSIZE, (size + 200_000, size + 200_000))
     answered = []

@@ -1,0 +1,24 @@
+"""The tutorial by curl, against a real manager; ``script/acceptance`` runs the same by hand."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CHECK = Path(__file__).parents[2].parent / "shared" / "acceptance" / "tutorial"
+
+
+@pytest.mark.skipif(not CHECK.exists(), reason=f"{CHECK} is not on this machine")
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="it needs curl and jq")
+def test_tutorial_by_curl(system):
+    system.up()
+    done = subprocess.run(
+        [CHECK, str(system.http.base_url).rstrip("/")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert system.stop() == 0
