@@ -12,7 +12,9 @@ NO_ANSWERS = {errors.CannotListen, errors.InvalidTransition}
 
 
 def test_every_error_has_a_status():
-    assert {*STATUSES} | NO_ANSWERS == set(errors.PropellerError.__subclasses__())
+    # The client has errors of its own below the same root; those never reach the API.
+    ours = {kind for kind in errors.PropellerError.__subclasses__() if kind.__module__ == errors.__name__}
+    assert {*STATUSES} | NO_ANSWERS == ours
 
 
 def test_every_route_is_in_the_document(tmp_path):
