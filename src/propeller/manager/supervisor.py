@@ -52,13 +52,17 @@ class Supervisor:
     async def _spawn(self, proplet_id: str) -> None:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        with theirs:
-            self._processes[proplet_id] = await asyncio.create_subprocess_exec(
-                *self._command_line(proplet_id, theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-            )
-        await self._fleet.attach(ours)
+        try:
+            with theirs:
+                self._processes[proplet_id] = await asyncio.create_subprocess_exec(
+                    *self._command_line(proplet_id, theirs.fileno()),
+                    pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.DEVNULL,
+                )
+            await self._fleet.attach(ours)
+        except BaseException:
+            ours.close()
+            raise
 
     async def _watch(self, proplet_id: str) -> None:
         """Start the process anew whenever it ends, more slowly when it keeps ending."""
@@ -69,7 +73,7 @@ class Supervisor:
             code = await self._processes[proplet_id].wait()
             failures = 0 if loop.time() - began > _HEALTHY_AFTER_S else failures
             # Code 0: somebody asked it to stop, and is about to ask us too if the whole group was meant.
-            delay_s = 1.0 if code == 0 else _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
+            delay_s = 1.0 if code == 0 else _back_off_s(failures)
             failures += 1
             _log.log(
                 logging.INFO if code == 0 else logging.WARNING,
@@ -79,4 +83,18 @@ class Supervisor:
                 delay_s,
             )
             await asyncio.sleep(delay_s)
+            while not await self._is_spawned(proplet_id):
+                failures += 1
+                await asyncio.sleep(_back_off_s(failures))
+
+    async def _is_spawned(self, proplet_id: str) -> bool:
+        try:
             await self._spawn(proplet_id)
+        except OSError as error:
+            _log.warning("proplet %s can't be started, tried again soon: %s", proplet_id, error.strerror)
+            return False
+        return True
+
+
+def _back_off_s(failures: int) -> float:
+    return _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
