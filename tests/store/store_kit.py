@@ -1,14 +1,21 @@
 """The stores under test, and how to work with one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from propeller.store.port import Store
+from propeller.store.port import Store, TaskFilter
 from propeller.store.sqlite import SqliteStore
 
 T = TypeVar("T")
+
+EVERYTHING = TaskFilter()
+
+
+def ids(records: Iterable[Any]) -> list[str]:
+    return [record.id for record in records]
+
 
 #: How to open the data in a directory, by the name of the kind of store.
 OPENING: dict[str, Callable[[Path], Store]] = {"sqlite": SqliteStore}

@@ -1,0 +1,144 @@
+"""Pages, filters and orders of every store's lists."""
+
+import pytest
+
+from propeller.core.effects import Changes
+from propeller.core.groups import group_state
+from propeller.core.model import GroupKind
+from propeller.core.states import (
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    PENDING,
+    RUNNING,
+    SCHEDULED,
+    SKIPPED,
+    TaskState,
+)
+from propeller.store.port import TaskFilter
+from tests.builders import a_group, a_task
+from tests.store.store_kit import EVERYTHING, ids
+
+
+def test_pages_of_tasks_are_in_the_order_of_creation(data):
+    async def work(store):
+        await store.commit(Changes(created=[a_task(seq) for seq in (3, 1, 5, 2, 4)]))
+        return [await store.tasks(offset, 2, EVERYTHING) for offset in (0, 2, 4, 6)]
+
+    pages = data.with_store(work)
+    assert [page.total for page in pages] == [5] * 4
+    assert [ids(page.tasks) for page in pages] == [["t1", "t2"], ["t3", "t4"], ["t5"], []]
+
+
+def test_tasks_of_a_workflow_or_a_job(data):
+    async def work(store):
+        tasks = [a_task(1, workflow_id="g"), a_task(2, job_id="j"), a_task(3), a_task(4, workflow_id="g")]
+        await store.commit(Changes(created=tasks))
+        return [
+            ids((await store.tasks(0, 9, only)).tasks)
+            for only in (TaskFilter(workflow_id="g"), TaskFilter(job_id="j"), TaskFilter(job_id="g"))
+        ]
+
+    assert data.with_store(work) == [["t1", "t4"], ["t2"], []]
+
+
+METADATA = [
+    {"team": "ops"},
+    {"team": "ops", "n": 5},
+    {"on": True, "off": False, "none": None},
+    {'a "b".c': "ü", "back\\slash": "1", "new\nline": "2", "ключ": "значение", "$.team": "x", "": "empty"},
+    {"n": 1.5, "text": "5", "deep": {"team": "ops"}, "quote": 'it\'s "so"'},
+    None,
+]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "wanted"),
+    [
+        ({"team": "ops"}, [1, 2]),
+        ({"team": "ops", "n": "5"}, [2]),
+        ({"n": "1.5"}, [5]),
+        ({"text": "5"}, [5]),
+        ({"on": "true"}, [3]),
+        ({"on": "1"}, []),
+        ({"off": "false"}, [3]),
+        ({"none": "null"}, [3]),
+        ({'a "b".c': "ü"}, [4]),
+        ({"back\\slash": "1"}, [4]),
+        ({"new\nline": "2"}, [4]),
+        ({"ключ": "значение"}, [4]),
+        ({"$.team": "x"}, [4]),
+        ({"": "empty"}, [4]),
+        ({"quote": 'it\'s "so"'}, [5]),
+        ({"team": "o%"}, []),
+        ({"TEAM": "ops"}, []),
+        ({"missing": ""}, []),
+    ],
+)
+def test_metadata_filter(data, metadata, wanted):
+    async def work(store):
+        tasks = [a_task(n, metadata=given) for n, given in enumerate(METADATA, start=1)]
+        await store.commit(Changes(created=tasks))
+        return await store.tasks(0, 100, TaskFilter(metadata=metadata))
+
+    page = data.with_store(work)
+    assert (page.total, [task.seq for task in page.tasks]) == (len(wanted), wanted)
+
+
+def test_filters_go_together_and_are_counted(data):
+    async def work(store):
+        tasks = [a_task(n, workflow_id="g" if n % 2 else "", metadata={"k": n % 3}) for n in range(1, 31)]
+        await store.commit(Changes(created=tasks))
+        return await store.tasks(1, 2, TaskFilter(workflow_id="g", metadata={"k": "1"}))
+
+    page = data.with_store(work)
+    assert (page.total, [task.seq for task in page.tasks]) == (5, [7, 13])
+
+
+#: The states of a group's tasks.
+GROUPS = {
+    "p": [PENDING],
+    "s": [SCHEDULED, PENDING],
+    "r": [RUNNING, COMPLETED],
+    "c": [COMPLETED, SKIPPED],
+    "f": [COMPLETED, FAILED],
+    "i": [COMPLETED, INTERRUPTED],
+}
+
+
+def test_groups_by_state_newest_first(data):
+    async def work(store):
+        groups = [a_group(key, seq=seq, of=of) for seq, (key, of) in enumerate(GROUPS.items(), start=1)]
+        job = a_group("job", GroupKind.JOB, seq=9)
+        await store.commit(Changes(groups=[*groups, job]))
+        for state in TaskState:
+            wanted = [group.id for group in reversed(groups) if group_state(group.counts) is state]
+            found = await store.groups(GroupKind.WORKFLOW, 0, 9, state, with_tasks=False)
+            assert (found.total, ids(found.records.groups)) == (len(wanted), wanted)
+        pages = [await store.groups(GroupKind.WORKFLOW, at, 4, None, with_tasks=True) for at in (0, 4, 8)]
+        assert [page.total for page in pages] == [6, 6, 6]
+        return [ids(page.records.groups) for page in pages]
+
+    assert data.with_store(work) == [["i", "f", "c", "r"], ["s", "p"], []]
+
+
+def test_a_list_of_groups_comes_with_tasks_or_with_times(data):
+    tasks = [
+        a_task(1, workflow_id="g", started_at=50, finished_at=60),
+        a_task(2, workflow_id="g", started_at=40, finished_at=90),
+        a_task(3, workflow_id="g"),
+        a_task(4, workflow_id="idle"),
+    ]
+
+    async def work(store):
+        groups = [a_group("idle", of=[PENDING]), a_group("g", seq=2, of=[PENDING, COMPLETED, COMPLETED])]
+        await store.commit(Changes(created=tasks, groups=groups))
+        bare = await store.groups(GroupKind.WORKFLOW, 0, 9, None, with_tasks=False)
+        full = await store.groups(GroupKind.WORKFLOW, 0, 1, None, with_tasks=True)
+        return bare.records, full.records
+
+    bare, full = data.with_store(work)
+    assert bare.tasks == []
+    assert [(group.started_at, group.finished_at) for group in bare.groups] == [(40, 90), (0, 0)]
+    assert bare.groups[0].counts == [1, 0, 0, 2, 0, 0, 0]
+    assert ids(full.tasks) == ["t1", "t2", "t3"]
