@@ -1,72 +1,114 @@
-"""Runs the measurements, each in a fresh process, and prints a table and JSON."""
+"""Runs the measurements, each in a fresh process between two looks at the floors; prints a table and JSON."""
 
 import argparse
-import json
-import multiprocessing
 import os
+import platform
+import sqlite3
 import sys
 import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+import msgspec
+import psutil
 
-from bench import floors, measures
+from bench.figures import Figure, Outcome, drift, judge, mean
+from bench.floors import Floors
+from bench.one import MEASURES, Failed, measure
+from bench.system import CONCURRENCY
+from bench.table import show
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(prog="bench", description=__doc__)
-    arguments.add_argument("--small", action="store_true", help="a fiftieth of the size: does it run?")
-    arguments.add_argument("--only", help="comma-separated names", default=",".join(measures.ALL))
-    arguments.add_argument("--json", type=Path, help="write all figures to this file")
-    given = arguments.parse_args()
+    given = _arguments()
+    machine = describe_machine(given.dir)
+    if machine["file system"] in {"tmpfs", "ramfs"}:
+        print(
+            f"{given.dir} is in memory, where an fsync costs nothing: give a --dir on a disk", file=sys.stderr
+        )
     scale = 0.02 if given.small else 1.0
-    figures: dict[str, dict[str, float]] = {"floor": {}}
-    with tempfile.TemporaryDirectory(prefix="propeller-bench-", dir=Path.cwd()) as work:
-        count = max(20, int(500 * scale))
-        floor = figures["floor"]
-        floor.update({f"fsync_{name}_ms": ms for name, ms in floors.fsync_ms(Path(work), count).items()})
-        floor.update({f"commit_{name}_ms": ms for name, ms in floors.commit_ms(Path(work), count).items()})
-        floor["calls_per_s"] = floors.calls_per_s(os.cpu_count() or 1, int(5_000 * scale))
-        for name in given.only.split(","):
+    with (
+        tempfile.TemporaryDirectory(prefix="propeller-bench-", dir=given.dir) as work,
+        Floors(Path(work), processes=CONCURRENCY, scale=scale) as floors,
+    ):
+        outcomes = {}
+        before = floors.measure()
+        for name in given.only:
             print(f"{name} ...", file=sys.stderr, flush=True)
-            directory = Path(work) / name
-            directory.mkdir()
-            with multiprocessing.get_context("spawn").Pool(1) as fresh:
-                figures[name] = fresh.apply(measures.ALL[name], (directory, scale))
-    show(figures)
+            outcomes[name], before = _between_floors(
+                partial(measure, name, Path(work) / name, scale, given.profile), floors, before
+            )
+    show(machine, outcomes)
     if given.json:
-        given.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0
+        document = {"machine": machine, "scale": scale, "measurements": outcomes}
+        given.json.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    return 1 if any(outcome.problem for outcome in outcomes.values()) else 0
 
 
-def show(figures: dict[str, dict[str, float]]) -> None:
-    floor = figures["floor"]
-    cores = os.cpu_count() or 1
-    #: Measurement, figure, what it is held against, and the target for the ratio or the figure.
-    aims = {
-        ("chain", "step_p50_ms"): ("fsync'd commit", floor["commit_p50_ms"], "at most 6 x"),
-        ("chain", "step_p99_ms"): (
-            "its own p50",
-            figures.get("chain", {}).get("step_p50_ms", 0),
-            "at most 5 x",
-        ),
-        ("chain", "run_p50_ms"): ("bare call, ms", 1e3 * cores / floor["calls_per_s"], ""),
-        ("fan", "tasks_per_s"): ("bare calls/s", floor["calls_per_s"], ""),
-        ("independent", "tasks_per_s"): ("bare calls/s", floor["calls_per_s"], "at least 4000/s"),
-        ("instant", "tasks_per_s"): ("bare calls/s", floor["calls_per_s"], "at least 8000/s"),
-        ("growth", "large_us"): ("bare call, µs", 1e6 / floor["calls_per_s"], ""),
-        ("growth", "large_to_small"): ("", 0, "at most 1.3"),
-        ("start_up", "first_result_s"): ("", 0, "at most 1.5 s"),
-        ("over_http", "p50_ms"): ("fsync'd append", floor["fsync_p50_ms"], ""),
+def _between_floors(
+    work: Callable[[], list[Figure]], floors: Floors, before: dict[str, float]
+) -> tuple[Outcome, dict[str, float]]:
+    """Measure; return also the floors after it, which are those before the next."""
+    began = time.perf_counter()
+    try:
+        figures, problem = work(), ""
+    except Failed as error:
+        figures, problem = [], str(error)
+    seconds = time.perf_counter() - began
+    after = floors.measure()
+    between = mean(before, after)
+    outcome = Outcome(
+        seconds=seconds,
+        figures=[judge(figure, between) for figure in figures],
+        floors=between,
+        drift=drift(before, after),
+        problem=problem,
+    )
+    return outcome, after
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
+    parser.add_argument("--small", action="store_true", help="a fiftieth of the size: does it run?")
+    parser.add_argument(
+        "--only", type=_names, metavar="A,B", default=list(MEASURES), help=", ".join(MEASURES)
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
+    parser.add_argument("--dir", type=Path, default=Path.cwd(), help="where the data goes; default: here")
+    parser.add_argument("--profile", type=Path, metavar="DIR", help="write a cProfile of each manager to DIR")
+    given = parser.parse_args()
+    if given.profile:
+        given.profile.mkdir(parents=True, exist_ok=True)
+    return given
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    unknown = [name for name in names if name not in MEASURES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: choose from {', '.join(MEASURES)}")
+    return names
+
+
+def describe_machine(directory: Path) -> dict[str, object]:
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "cores": os.cpu_count(),
+        "file system": _file_system(directory),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "wasmtime": version("wasmtime"),
+        "load": round(os.getloadavg()[0], 2),
     }
-    table = Table("measurement", "figure", "value", "floor", "value : floor", "target")
-    for name, found in figures.items():
-        for key, value in found.items():
-            what, base, target = aims.get((name, key), ("", 0, ""))
-            ratio = f"{value / base:.2f}" if base else ""
-            table.add_row(name, key, f"{value:,.4g}", f"{what} {base:,.4g}" if base else "", ratio, target)
-    Console(width=None if sys.stdout.isatty() else 130).print(table)
+
+
+def _file_system(directory: Path) -> str:
+    place = directory.resolve()
+    found = [mount for mount in psutil.disk_partitions(all=True) if place.is_relative_to(mount.mountpoint)]
+    return max(found, key=lambda mount: len(mount.mountpoint)).fstype if found else "unknown"
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""A system to be measured: in this process with real proplets, or as `propeller up`."""
+"""A system to be measured, in this process with its proplets beside it, and the tasks that it is given."""
 
 import asyncio
 import base64
 import gc
 import hashlib
-import re
-import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import uvloop
 
@@ -20,11 +19,21 @@ from propeller.core.model import GroupKind, JobMode, Module, Spec, Task
 from propeller.core.states import COMPLETED
 from propeller.manager.service import Manager
 
+T = TypeVar("T")
+
+#: `main(a, b)`, which adds.
 FILE = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL"
 WASM = base64.b64decode(FILE)
 MODULE = Module(hashlib.sha256(WASM).hexdigest(), len(WASM))
-#: No measurement takes longer; one that does has hung.
-SECONDS_MAX = 180
+#: How many guests a proplet runs at once if nobody says otherwise.
+CONCURRENCY = UpConfig(data_dir=Path()).concurrency
+#: Each run of a workflow or job is over sooner, or has hung.
+_SECONDS_MAX = 120
+
+
+class Took(NamedTuple):
+    create_s: float
+    run_s: float
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
@@ -35,29 +44,25 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def instant_proplet(proplet_id: str, descriptor: int) -> list[str]:
-    program = str(Path(__file__).with_name("instant_proplet.py"))
-    return [sys.executable, program, str(descriptor), proplet_id]
+def run_loop(work: Coroutine[object, object, T]) -> T:
+    """Run on a loop, and with a collector, like those of `propeller up`."""
+    gc.set_threshold(50_000, 20, 100)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
 
 
 @asynccontextmanager
 async def manager(directory: Path, *, is_instant: bool = False) -> AsyncIterator[Manager]:
-    """Run a manager in this process; its first task has been run when it is handed over."""
-    gc.set_threshold(50_000, 20, 100)
-    command = instant_proplet if is_instant else None
+    """Run a manager in this process; its proplet has run a task when it is handed over."""
+    command = _instant_proplet if is_instant else None
     async with running_manager(UpConfig(data_dir=directory, proplet_command=command)) as running:
-        await run_group(running, GroupKind.JOB, [job_task("warm-up", 0)], "warm-up")
+        await run_group(running, "warm-up", [job_task("warm-up", 0)])
+        gc.freeze()
         yield running
 
 
-def measured(work):
-    """Run a coroutine on a loop like that of `propeller up`."""
-
-    async def limited():
-        return await asyncio.wait_for(work, SECONDS_MAX)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(limited())
+def _instant_proplet(proplet_id: str, descriptor: int) -> list[str]:
+    return [sys.executable, "-m", "bench.instant_proplet", str(descriptor), proplet_id]
 
 
 def job_task(job: str, number: int) -> Spec:
@@ -75,50 +80,36 @@ def workflow_task(workflow: str, number: int, parents: Sequence[int]) -> Spec:
     )
 
 
-async def run_group(
-    running: Manager, kind: GroupKind, specs: Sequence[Spec], group_id: str
-) -> dict[str, float]:
-    """Create and run a workflow or job; return how long each took, in s."""
+async def create_group(running: Manager, group_id: str, specs: Sequence[Spec]) -> GroupKind:
+    """Create a workflow, or a parallel job where the tasks are a job's."""
+    kind, mode = (GroupKind.JOB, JobMode.PARALLEL) if specs[0].job_id else (GroupKind.WORKFLOW, None)
+    command = CreateTasks(specs=tuple(specs), group=NewGroup(id=group_id, kind=kind, mode=mode))
+    await running.ask(command, {MODULE: WASM})
+    return kind
+
+
+async def run_group(running: Manager, group_id: str, specs: Sequence[Spec]) -> Took:
+    """Create and run a workflow or job; its end is seen on the feed of events."""
     began = time.perf_counter()
-    mode = JobMode.PARALLEL if kind is GroupKind.JOB else None
-    group = NewGroup(id=group_id, kind=kind, mode=mode)
-    await running.ask(CreateTasks(specs=tuple(specs), group=group), {MODULE: WASM})
+    kind = await create_group(running, group_id, specs)
     created = time.perf_counter()
     last = running.feed.last_id
-    await running.ask(StartGroup(kind, group_id))
-    left = len(specs)
-    async for event in running.feed.follow(last):
+    async with asyncio.timeout(_SECONDS_MAX):
+        await running.ask(StartGroup(kind, group_id))
+        await _all_completed(running, last, len(specs))
+    return Took(created - began, time.perf_counter() - created)
+
+
+async def _all_completed(running: Manager, after: int, count: int) -> None:
+    async for event in running.feed.follow(after):
         if event is not None and event[1].state.has_ended:
             assert event[1].state is COMPLETED, event
-            left -= 1
-            if not left:
-                break
-    return {"create_s": created - began, "run_s": time.perf_counter() - created}
+            count -= 1
+            if not count:
+                return
 
 
 async def tasks_of(running: Manager, kind: GroupKind, group_id: str) -> list[Task]:
     records = await running.store.group(kind, group_id)
     assert records is not None
     return records.tasks
-
-
-class Up:
-    """`propeller up` as a process."""
-
-    def __init__(self, directory: Path) -> None:
-        self.began = time.perf_counter()
-        command = [sys.executable, "-m", "propeller", "up", "--host", "127.0.0.1", "--port", "0"]
-        self.process = subprocess.Popen(
-            [*command, "--data-dir", str(directory)], stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        found = re.search(r"http://[\d.]+:\d+", self.process.stdout.readline())
-        assert found, "propeller up did not start"
-        self.base = found[0]
-
-    def __enter__(self) -> "Up":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.communicate(timeout=20)

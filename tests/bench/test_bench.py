@@ -2,26 +2,94 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
+import psutil
+import pytest
+from bench import one
+from bench.figures import Figure, drift, judge
+
 ROOT = Path(__file__).parent.parent.parent
+FIGURES = {
+    "chain": ["end to start, p50", "end to start, p99", "start to end, p50", "start to end, p99"],
+    "fan": ["create", "run", "run, tasks"],
+    "independent": ["create, tasks", "run, tasks", "create and run, tasks", "slowest round, tasks"],
+    "instant": ["create, tasks", "run, tasks", "create and run, tasks", "slowest round, tasks"],
+    "growth": [
+        *("run, a task of 100", "run, a task of 200", "run, a task of 1,000", "run, 1,000 : 100"),
+        *("create, a task of 100", "create, a task of 200", "create, a task of 1,000", "create, 1,000 : 100"),
+    ],
+    "memory": ["a pending task of 1,000", "a pending task of 1,000 more"],
+    "start_up": [
+        *("healthy, p50", "first result, p50", "first result, slowest"),
+        *("idle manager", "idle, proplets too"),
+    ],
+    "over_http": [
+        *("whole, p50", "whole, p99", "create, p50", "start, p50", "result after that, p50"),
+        "bare GET /health, p50",
+    ],
+}
+FIGURES["growth_instant"] = FIGURES["growth"]
 
 
-def test_all_measurements_give_figures(tmp_path):
-    figures = tmp_path / "figures.json"
+def test_all_measurements_give_their_figures(tmp_path):
+    written = tmp_path / "figures.json"
     done = subprocess.run(
-        [ROOT / "script" / "bench", "--small", "--json", figures],
+        [ROOT / "script" / "bench", "--small", "--json", written, "--dir", tmp_path],
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(figures.read_text())
-    names = ["chain", "fan", "independent", "instant", "growth", "start_up", "memory", "over_http"]
-    assert list(found) == ["floor", *names]
-    for name, values in found.items():
-        for key, value in values.items():
-            # Memory may have been taken back meanwhile, and an idle system may use no time at all.
-            assert value > 0 or key in ("bytes_per_task", "idle_cpu_percent"), f"{name}.{key} is {value}"
+    measured = json.loads(written.read_text())["measurements"]
+    assert {name: [f["name"] for f in found["figures"]] for name, found in measured.items()} == FIGURES
+    for name, found in measured.items():
         assert name in done.stdout
+        assert min(found["floors"].values()) > 0
+        for figure in found["figures"]:
+            # Memory may have been taken back meanwhile, and an idle system may use no time at all.
+            may_be_none = name == "memory" or figure["name"].startswith("idle")
+            assert figure["value"] > 0 or may_be_none, f"{name}: {figure}"
+    assert not list(tmp_path.glob("propeller-bench-*")), "what was measured with stays behind"
+
+
+def test_unknown_measurements_are_refused_with_those_that_are_known():
+    command = [ROOT / "script" / "bench", "--only", "chain,chian"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "chian: choose from chain, fan" in done.stderr
+
+
+def test_a_hung_measurement_is_ended_with_all_it_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(one, "SECONDS_MAX", 2)
+    with pytest.raises(one.Failed, match="not over after 2 s"):
+        one.measure("growth", tmp_path / "growth", 50.0)
+    until = time.monotonic() + 10
+    while left := _processes_in(tmp_path):
+        assert time.monotonic() < until, left
+        time.sleep(0.05)
+
+
+def _processes_in(directory):
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(directory) in line]
+
+
+def test_figures_are_held_against_floors_and_targets():
+    floors = {"commit p50 ms": 0.2, "calls/s": 50_000.0}
+    step = judge(Figure(name="s", value=1.3, unit="ms", floor="commit p50 ms", at_most_floors=6), floors)
+    assert (step.ratio, step.target, step.is_met) == (pytest.approx(6.5), "≤ 6 x floor", False)
+    rate = judge(Figure(name="r", value=9_000, unit="/s", floor="calls/s", at_least=8_000), floors)
+    assert (rate.ratio, rate.target, rate.is_met) == (pytest.approx(0.18), "≥ 8,000 /s", True)
+    whole = judge(Figure(name="w", value=1.2, unit="ms", floor="commit p50 ms", floor_count=3), floors)
+    assert (whole.floor_name, whole.ratio) == ("3 x commit p50 ms", pytest.approx(2.0))
+    assert (whole.target, whole.is_met) == ("", None)
+    assert judge(Figure(name="x", value=1.3, unit="x", at_most=1.3), floors).is_met
+
+
+def test_drift_looks_at_medians_and_rates_both_ways():
+    before = {"commit p50 ms": 0.2, "commit p99 ms": 0.3, "calls/s": 50_000.0}
+    after = {"commit p50 ms": 0.25, "commit p99 ms": 9.0, "calls/s": 25_000.0}
+    assert drift(before, after) == drift(after, before) == pytest.approx(2.0)

@@ -1,0 +1,177 @@
+"""The measurements of `propeller up` as a process of its own, over HTTP.
+
+The client is the plainest one that keeps its connection, so that the figures are the system's and not the
+client's.
+"""
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+from bench.figures import Figure
+from bench.system import FILE, percentiles
+
+_SECONDS_MAX = 30
+
+
+class Up:
+    """`propeller up`, from the start of its process to its end."""
+
+    def __init__(self, directory: Path) -> None:
+        self.began = time.perf_counter()
+        command = [sys.executable, "-m", "propeller", "up", "--host", "127.0.0.1", "--port", "0"]
+        self.process = subprocess.Popen(
+            [*command, "--data-dir", str(directory)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        found = re.search(r"http://([\d.]+):(\d+)", self.process.stdout.readline())
+        assert found, "propeller up did not start"
+        self._address = (found[1], int(found[2]))
+        self._http = self._connection()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.communicate(timeout=_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def _connection(self) -> HTTPConnection:
+        return HTTPConnection(*self._address, timeout=_SECONDS_MAX)
+
+    def get(self, path: str) -> Any:
+        return self._ask("GET", path)
+
+    def create(self, inputs: list[int]) -> str:
+        body = json.dumps({"name": "main", "inputs": inputs, "file": FILE})
+        return self._ask("POST", "/tasks?file=false", body)["id"]
+
+    def start(self, task_id: str) -> None:
+        self._ask("POST", f"/tasks/{task_id}/start")
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> Any:
+        self._http.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+        answer = self._http.getresponse()
+        data = answer.read()
+        assert answer.status < 300, data
+        return json.loads(data)
+
+    def follow(self) -> "Stream":
+        return Stream(self._connection())
+
+
+class Stream:
+    """The stream of events; it is followed from the moment in which this is made."""
+
+    def __init__(self, http: HTTPConnection) -> None:
+        self._http = http
+        http.request("GET", "/events")
+        self._answer = http.getresponse()
+        assert self._answer.readline().startswith(b":"), "the stream begins with a comment"
+
+    def result_of(self, task_id: str) -> str:
+        """Wait for the end of a task."""
+        while line := self._answer.readline():
+            if line.startswith(b"data:"):
+                event = json.loads(line[5:])
+                if event["task_id"] == task_id and event["state"] >= 3:
+                    return event["results"]
+        raise EOFError("the stream of events ended")
+
+    def close(self) -> None:
+        self._answer.close()
+        self._http.close()
+
+
+def start_up(directory: Path, scale: float) -> list[Figure]:
+    """(f) From the start of the process to the first result, and what an idle system uses."""
+    ready, first = [], []
+    idle = {}
+    for number in range(max(2, int(5 * scale))):
+        with Up(directory / str(number)) as up:
+            up.get("/health")
+            ready.append(time.perf_counter() - up.began)
+            stream = up.follow()
+            task = up.create([1, 2])
+            up.start(task)
+            assert stream.result_of(task) == "3\n"
+            first.append(time.perf_counter() - up.began)
+            stream.close()
+            if number == 0:
+                idle = idle_percent(up.process.pid, seconds=max(1, 5 * scale))
+    return [
+        Figure(name="healthy, p50", value=statistics.median(ready), unit="s"),
+        Figure(name="first result, p50", value=statistics.median(first), unit="s", at_most=1.5),
+        Figure(name="first result, slowest", value=max(first), unit="s"),
+        Figure(name="idle manager", value=idle["manager"], unit="% of a core", at_most=1, target="≤ 1 %"),
+        Figure(name="idle, proplets too", value=idle["all"], unit="% of a core", at_most=1, target="≤ 1 %"),
+    ]
+
+
+def idle_percent(pid: int, seconds: float) -> dict[str, float]:
+    """CPU time of a process, and of all that it started, while nobody asks for anything."""
+    time.sleep(min(1, seconds))  # what the last request left behind is not idleness
+    manager = psutil.Process(pid)
+    family = [manager, *manager.children(recursive=True)]
+
+    def used() -> list[float]:
+        return [sum(process.cpu_times()[:2]) for process in family]
+
+    before = used()
+    time.sleep(seconds)
+    shares = [(end - begin) / seconds * 100 for begin, end in zip(before, used(), strict=True)]
+    return {"manager": shares[0], "all": sum(shares)}
+
+
+def over_http(directory: Path, scale: float) -> list[Figure]:
+    """(h) One task over HTTP: create with its module, start, result seen on the stream of events."""
+    count = max(10, int(200 * scale))
+    legs: dict[str, list[float]] = {"create": [], "start": [], "result after that": [], "whole": []}
+    bare = []
+    with Up(directory) as up:
+        stream = up.follow()
+        for number in range(count + 10):
+            begin = time.perf_counter()
+            task = up.create([number, 2])
+            created = time.perf_counter()
+            up.start(task)
+            started = time.perf_counter()
+            assert stream.result_of(task) == f"{number + 2}\n"
+            end = time.perf_counter()
+            up.get("/health")
+            bare.append((time.perf_counter() - end) * 1e3)
+            spans = (created - begin, started - created, end - started, end - begin)
+            for times, span in zip(legs.values(), spans, strict=True):
+                times.append(span * 1e3)
+        stream.close()
+    found = {name: percentiles(times[10:]) for name, times in legs.items()}  # the first ones warm up
+    # Three commits lie on the way: created, started, ended.
+    return [
+        Figure(
+            name="whole, p50", value=found["whole"]["p50"], unit="ms", floor="commit p50 ms", floor_count=3
+        ),
+        Figure(
+            name="whole, p99", value=found["whole"]["p99"], unit="ms", floor="commit p99 ms", floor_count=3
+        ),
+        *(
+            Figure(name=f"{name}, p50", value=found[name]["p50"], unit="ms", floor="commit p50 ms")
+            for name in ("create", "start", "result after that")
+        ),
+        Figure(name="bare GET /health, p50", value=percentiles(bare[10:])["p50"], unit="ms"),
+    ]
+
+
+MEASURES: dict[str, Callable[[Path, float], list[Figure]]] = {"start_up": start_up, "over_http": over_http}
