@@ -108,18 +108,30 @@ class HandBack(msgspec.Struct, kw_only=True):
 
 
 class ModuleRequest(msgspec.Struct, kw_only=True):
-    """Proplet to registry: send this module, here named by digest (``sha256:<hex>``)."""
+    """Proplet to registry: send this module. The rest is ours: to whom, and which of its pieces."""
 
+    #: An image reference, or ours: ``sha256:<hex>``.
     app_name: str
+    #: Who asks; the answer then goes to this proplet alone.
+    proplet_id: str | UnsetType = UNSET
+    #: The first piece that is wanted, and how many from there; without ``count`` all. With a ``count`` of 0
+    #: the answer is one message with ``digest`` and ``total_chunks`` and no data.
+    first: int | UnsetType = UNSET
+    count: int | UnsetType = UNSET
 
 
 class ModuleChunk(msgspec.Struct, kw_only=True):
-    """Registry to proplet: one piece of a module; no pieces at all (0 of 0) means that there is none."""
+    """Registry to proplet: one piece of a module."""
 
     app_name: str
     chunk_idx: int
+    #: 0 means that there is no such module; ``error`` then says why.
     total_chunks: int
     data: str
+    #: Ours: ``sha256:<hex>`` of the whole module.
+    digest: str | UnsetType = UNSET
+    #: Ours: why there are no chunks.
+    error: str | UnsetType = UNSET
 
 
 Message = Start | Stop | Ack | Create | Alive | Results | HandBack | ModuleRequest | ModuleChunk

@@ -1,0 +1,43 @@
+"""What a program must know to reach its broker, and its place there."""
+
+from pathlib import Path
+
+import msgspec
+
+
+class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Files in PEM form. Without a CA certificate those of the system count."""
+
+    ca_cert: Path | None = None
+    #: Both or neither: the client's own certificate, for mutual TLS.
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    insecure_skip_verify: bool = False
+
+
+class MqttSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One identity on one channel of one broker (``mqtt``, section 1)."""
+
+    #: ``tcp://``, ``mqtt://`` and ``host[:port]`` are plain; ``ssl://``, ``tls://`` and ``mqtts://`` are TLS.
+    address: str = "tcp://localhost:1883"
+    tenant_id: str
+    channel_id: str
+    #: Client id and user name at once.
+    entity_id: str
+    #: The password.
+    api_key: str = ""
+    #: Of everything that is published and subscribed to: 0, 1 or 2.
+    qos: int = 2
+    #: To connect.
+    timeout_s: float = 30.0
+    keep_alive_s: int = 30
+    #: Larger messages are neither sent nor taken in.
+    max_packet_bytes: int = 10_485_760
+    #: How many messages may be on their way without the broker's acknowledgement.
+    inflight: int = 100
+    tls: TlsSettings = TlsSettings()
+
+    @property
+    def base(self) -> str:
+        """The prefix of all topics."""
+        return f"m/{self.tenant_id}/c/{self.channel_id}"
