@@ -7,6 +7,7 @@
     ├── TooLarge           it is larger than the limit (413)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
     ├── CannotListen       the address is taken or unknown: the program ends (exit code 1)
+    ├── BrokerRefused      the broker does not let us in: the program ends (exit code 1)
     └── InvalidTransition  a task was moved against the table of moves: a defect of ours
 
 A message names the field or the thing, what is wrong with it, and what to do.
@@ -39,6 +40,10 @@ class StoreUnusable(PropellerError):
 
 class CannotListen(PropellerError):
     """The manager can't listen on the address it was given."""
+
+
+class BrokerRefused(PropellerError):
+    """The broker does not let this identity in."""
 
 
 class InvalidTransition(PropellerError):

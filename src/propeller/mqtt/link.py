@@ -1,0 +1,320 @@
+"""One connection to a broker that comes back by itself, whatever the broker forgets meanwhile.
+
+Built on gmqtt, which speaks the protocol and sends again what was not acknowledged while the broker kept
+the session. What it leaves to us is here: back-off, subscriptions anew at every connect, a bound on what is
+on its way, and what was on its way when a broker lost the session.
+
+A broker's acknowledgement is not durability. Whoever publishes through this must be able to repeat it.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import gmqtt
+from gmqtt.mqtt.constants import MQTTv311
+from gmqtt.mqtt.handler import MQTTConnectError
+from gmqtt.storage import PersistentStorage
+
+from propeller.errors import BrokerRefused
+from propeller.mqtt.address import parse_address, tls_context
+from propeller.mqtt.settings import MqttSettings
+
+_log = logging.getLogger(__name__)
+_silent = logging.getLogger(f"{__name__}.gmqtt")
+_silent.setLevel(logging.CRITICAL)
+logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
+
+_BACK_OFF_S_MIN = 0.1
+_BACK_OFF_S_MAX = 30.0
+#: Messages that wait for a broker; beyond this the oldest are dropped.
+_WAITING_MAX = 100_000
+#: A number that switches the client's own reconnecting off: it has no back-off.
+_NEVER = -2
+
+
+class Outgoing(NamedTuple):
+    #: Below the channel's prefix.
+    topic: str
+    payload: bytes
+
+
+class Will(NamedTuple):
+    """What the broker publishes for us when we vanish."""
+
+    topic: str
+    payload: bytes
+
+
+class Link:
+    """See the module's docstring. Topics are given and told without the channel's prefix."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        topics: Sequence[str],
+        on_message: Callable[[str, bytes], None],
+        on_up: Callable[[], None] = lambda: None,
+        will: Will | None = None,
+    ) -> None:
+        """Prepare a link; ``start`` connects it.
+
+        Args:
+            settings: Where to, and as whom.
+            topics: What to subscribe to, at every connect.
+            on_message: Told topic and payload of each message, in order; it must not block.
+            on_up: Told each time that the subscriptions stand after a connect.
+            will: What the broker says for us when the connection breaks.
+
+        Raises:
+            Invalid: The address or a TLS file can't be used.
+
+        """
+        self._settings = settings
+        self._address = parse_address(settings.address)
+        self._tls = tls_context(settings.tls) if self._address.is_tls else None
+        self._prefix = f"{settings.base}/"
+        self._topics = topics
+        self._on_message = on_message
+        self._on_up = on_up
+        self._will = will
+        self._waiting: deque[Outgoing] = deque()
+        self._unacknowledged = _Unacknowledged(self._flush)
+        self._client = self._make_client()
+        self._connacked = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._up = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._has_been_up = False
+        self._dropped = 0
+        self._staying: asyncio.Task[None] | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the broker is connected and has taken the subscriptions."""
+        return self._up.is_set()
+
+    async def start(self) -> None:
+        """Begin to connect, and go on doing so until ``close``."""
+        self._staying = asyncio.create_task(self._stay_connected())
+
+    async def up(self) -> None:
+        """Wait until the link is up; raise ``BrokerRefused`` if the broker won't have us."""
+        assert self._staying is not None
+        waiting = asyncio.create_task(self._up.wait())
+        await asyncio.wait({waiting, self._staying}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._staying.done():
+            self._staying.result()
+
+    async def close(self) -> None:
+        """Say good-bye to the broker, which then does not publish the will."""
+        if self._staying is not None:
+            self._staying.cancel()
+        await self._hang_up()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send when there is room; while the broker is away messages wait, up to a bound."""
+        self._waiting.append(Outgoing(topic, payload))
+        if len(self._waiting) > _WAITING_MAX:
+            self._waiting.popleft()
+            self._dropped += 1
+            if self._dropped == 1:
+                _log.warning("messages to the broker are dropped: %d wait already", _WAITING_MAX)
+        self._flush()
+
+    def fits(self, payload_bytes: int) -> bool:
+        """Say whether a message of this size is let through."""
+        return payload_bytes + 512 <= self._settings.max_packet_bytes  # the rest is topic and header
+
+    async def drained(self) -> None:
+        """Wait until all that was published has been acknowledged by the broker."""
+        while self._waiting or self._unacknowledged:
+            self._drained.clear()
+            await self._drained.wait()
+
+    # -- the connection ------------------------------------------------------------------------------------
+
+    def _make_client(self) -> Any:
+        settings = self._settings
+        will = (
+            gmqtt.Message(self._prefix + self._will.topic, self._will.payload, qos=min(settings.qos, 1))
+            if self._will
+            else None
+        )
+        client = gmqtt.Client(
+            settings.entity_id,
+            clean_session=False,
+            will_message=will,
+            persistent_storage=self._unacknowledged,
+            logger=_silent,
+        )
+        client.set_config({"reconnect_retries": _NEVER, "reconnect_delay": 0})
+        client.set_auth_credentials(settings.entity_id, settings.api_key or None)
+        client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
+        client.on_message = self._received
+        client.on_disconnect = self._disconnected
+        return client
+
+    async def _stay_connected(self) -> None:
+        failures = 0
+        while True:
+            trouble = await self._connect_and_stay()
+            failures = 0 if self._has_been_up and not trouble else failures + 1
+            delay_s = min(_BACK_OFF_S_MIN * 2**failures, _BACK_OFF_S_MAX) * random.uniform(0.5, 1)  # noqa: S311
+            _log.warning(
+                "broker %s: %s; tried again in %.1f s",
+                self._settings.address,
+                trouble or "the connection was lost",
+                delay_s,
+            )
+            await asyncio.sleep(delay_s)
+
+    async def _connect_and_stay(self) -> str:
+        """Connect and return when that is over: why it did not work, or ``""`` if it did for a while."""
+        for event in (self._connacked, self._lost, self._up):
+            event.clear()
+        host, port, _ = self._address
+        # It returns only when all is acknowledged, which may be never; so others say when it is connected.
+        connecting = asyncio.create_task(
+            self._client.connect(
+                host,
+                port,
+                ssl=self._tls or False,
+                keepalive=self._settings.keep_alive_s,
+                version=MQTTv311,
+            )
+        )
+        waiting = [asyncio.create_task(event.wait()) for event in (self._connacked, self._lost)]
+        try:
+            await asyncio.wait(
+                {connecting, *waiting},
+                timeout=self._settings.timeout_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not self._connacked.is_set():
+                return await self._why_not(connecting)
+            await self._lost.wait()
+        finally:
+            self._up.clear()
+            for task in (connecting, *waiting):
+                task.cancel()
+            await asyncio.gather(connecting, *waiting, return_exceptions=True)
+        return ""
+
+    async def _why_not(self, connecting: "asyncio.Task[None]") -> str:
+        try:
+            if connecting.done():
+                connecting.result()
+        except MQTTConnectError as error:
+            if not self._has_been_up:
+                raise BrokerRefused(
+                    f"broker {self._settings.address} refused {self._settings.entity_id}: {error}; "
+                    "check entity_id and api_key against the broker's password file"
+                ) from error
+            return str(error)
+        except OSError as error:
+            return str(error)
+        finally:
+            await self._hang_up()
+        return f"no answer in {self._settings.timeout_s:g} s"
+
+    async def _hang_up(self) -> None:
+        try:
+            async with asyncio.timeout(1):
+                await self._client.disconnect()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            pass  # it is gone, which is all we want
+
+    # -- what the client tells -----------------------------------------------------------------------------
+
+    def _connected(self, _client: Any, session_present: int, _code: int, _properties: Any) -> None:
+        self._connacked.set()
+        if not session_present:
+            # The broker forgot us: what was on its way is sent anew, before anything that waits.
+            self._waiting.extendleft(reversed(self._take_back()))
+        self._client.subscriptions.clear()
+        qos = self._settings.qos
+        if self._topics:
+            self._client.subscribe(
+                [gmqtt.Subscription(self._prefix + topic, qos=qos) for topic in self._topics]
+            )
+        else:
+            self._is_ready()
+
+    def _take_back(self) -> list[Outgoing]:
+        originals = self._unacknowledged.taken_back()
+        ids = self._client._package_handler.id_generator  # noqa: SLF001  it forgets to free them itself
+        for packet_id in originals:
+            ids.free_id(packet_id)
+        return list(originals.values())
+
+    def _subscribed(self, _client: Any, _mid: int, granted: Sequence[int], _properties: Any) -> None:
+        for topic, qos in zip(self._topics, granted, strict=False):
+            if qos >= 128:
+                _log.error(
+                    "broker %s does not let %s read %s%s; check the broker's access rules",
+                    self._settings.address,
+                    self._settings.entity_id,
+                    self._prefix,
+                    topic,
+                )
+        self._is_ready()
+
+    def _is_ready(self) -> None:
+        self._has_been_up = True
+        self._up.set()
+        _log.info("broker %s: connected as %s", self._settings.address, self._settings.entity_id)
+        self._on_up()
+        self._flush()
+
+    def _received(self, _client: Any, topic: str, payload: bytes, _qos: int, _properties: Any) -> None:
+        if topic.startswith(self._prefix):
+            self._on_message(topic[len(self._prefix) :], payload)
+
+    def _disconnected(self, _client: Any, _packet: Any, _error: Any = None) -> None:
+        self._up.clear()
+        self._lost.set()
+
+    def _flush(self) -> None:
+        """Hand over what waits, as far as the bound on what is on its way allows."""
+        while self._waiting and self._up.is_set() and len(self._unacknowledged) < self._settings.inflight:
+            message = self._waiting.popleft()
+            self._unacknowledged.next = message
+            self._client.publish(self._prefix + message.topic, message.payload, qos=self._settings.qos)
+        if not self._waiting and not self._unacknowledged:
+            self._drained.set()
+
+
+class _Unacknowledged(PersistentStorage):  # type: ignore[misc]  # gmqtt is untyped
+    """What the broker has not acknowledged, for the client to repeat and for us to count."""
+
+    def __init__(self, on_room: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_room = on_room
+        self._originals: dict[int, Outgoing] = {}
+        #: What is about to be pushed, for the packet alone does not tell.
+        self.next = Outgoing("", b"")
+
+    def __len__(self) -> int:
+        return len(self._originals)
+
+    def push_message(self, mid: int, raw_package: bytes) -> None:
+        super().push_message(mid, raw_package)
+        if mid not in self._originals:  # with QoS 2 a packet takes the place of another
+            self._originals[mid] = self.next
+
+    def remove_message_by_mid(self, mid: int) -> None:
+        super().remove_message_by_mid(mid)
+        if self._originals.pop(mid, None) is not None:
+            self._on_room()
+
+    def taken_back(self) -> dict[int, Outgoing]:
+        """Forget everything; return what it was, by packet id."""
+        originals, self._originals = self._originals, {}
+        return originals
