@@ -6,6 +6,7 @@
     ├── Conflict           it does not fit the present state (409)
     ├── TooLarge           it is larger than the limit (413)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
+    ├── ModuleUnavailable  a module can't be fetched: the task that needs it fails, nothing else
     ├── CannotListen       the address is taken or unknown: the program ends (exit code 1)
     ├── BrokerRefused      the broker does not let us in: the program ends (exit code 1)
     └── InvalidTransition  a task was moved against the table of moves: a defect of ours
@@ -36,6 +37,10 @@ class TooLarge(PropellerError):
 
 class StoreUnusable(PropellerError):
     """The data directory can't be used; nothing that was accepted is lost."""
+
+
+class ModuleUnavailable(PropellerError):
+    """A registry or a server on the web does not give the module that a reference names."""
 
 
 class CannotListen(PropellerError):

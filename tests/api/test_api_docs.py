@@ -7,8 +7,8 @@ from propeller import errors
 from propeller.api.answers import STATUSES
 from propeller.api.app import create_app
 
-#: Errors that end the program, or are defects: they are nobody's request.
-NO_ANSWERS = {errors.CannotListen, errors.InvalidTransition}
+#: Errors that end the program, fail a task, or are defects: they are nobody's request.
+NO_ANSWERS = {errors.CannotListen, errors.InvalidTransition, errors.ModuleUnavailable}
 
 
 def test_every_error_has_a_status():

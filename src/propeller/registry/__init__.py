@@ -1,0 +1,1 @@
+"""Modules from elsewhere: OCI registries and the web, checked, and kept on disk by digest."""

@@ -1,0 +1,92 @@
+"""Connections only to addresses that may be connected to.
+
+Who chooses a host name must not reach the machines next to the proxy. The name is resolved here, all its
+addresses are checked, and the connection goes to one of those: resolved a second time, the name could lead
+elsewhere. TLS still asks for the name.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+
+import httpx
+
+from propeller.errors import ModuleUnavailable
+from propeller.registry.patience import Transient
+from propeller.registry.settings import RegistrySettings
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class CheckedTransport(httpx.AsyncBaseTransport):
+    """Sends requests to checked addresses; the connections of one host serve no other."""
+
+    def __init__(self, settings: RegistrySettings, tls: ssl.SSLContext) -> None:
+        self._settings = settings
+        self._tls = tls
+        self._by_host: dict[str, httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.raw_host.decode()
+        addresses = await _resolve(host, request.url.port or (443 if request.url.scheme == "https" else 80))
+        if not self._settings.may_be_private(request.url):
+            for address in addresses:
+                if not is_public(address):
+                    raise ModuleUnavailable(
+                        f"{host} has the address {address}, which is not a public one; the operator can "
+                        "allow private addresses, or name this host"
+                    )
+        transport = self._by_host.get(host)
+        if transport is None:
+            # By address alone the pool would give one name's connection, with its certificate, to another.
+            transport = self._by_host[host] = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
+        return await _first_that_connects(transport, request, host, addresses)
+
+    async def aclose(self) -> None:
+        for transport in self._by_host.values():
+            await transport.aclose()
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public internet, also when it stands for another."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is None and ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        kind = Transient if error.errno == socket.EAI_AGAIN else ModuleUnavailable
+        raise kind(f"host {host} is not known: {error.strerror}") from error
+    except UnicodeError as error:
+        raise ModuleUnavailable(f"{host[:80]!r} is not a host name") from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def _first_that_connects(
+    transport: httpx.AsyncHTTPTransport, request: httpx.Request, host: str, addresses: list[str]
+) -> httpx.Response:
+    """Send to the first address that takes a connection."""
+    for address in addresses[:-1]:
+        try:
+            return await transport.handle_async_request(_sent_to(address, request, host))
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            continue
+    return await transport.handle_async_request(_sent_to(addresses[-1], request, host))
+
+
+def _sent_to(address: str, request: httpx.Request, host: str) -> httpx.Request:
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,  # with the name as Host already
+        extensions={**request.extensions, "sni_hostname": host},
+    )

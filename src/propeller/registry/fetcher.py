@@ -1,0 +1,191 @@
+"""The front door: from what a task names to a module on disk."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+import httpx
+import msgspec
+
+from propeller.errors import ModuleUnavailable
+from propeller.registry.cache import Blob, Cache
+from propeller.registry.download import download, is_url, parse_url
+from propeller.registry.flights import Flights, Turns
+from propeller.registry.images import Images
+from propeller.registry.manifests import (
+    Descriptor,
+    Manifest,
+    decode_manifest,
+    in_order_of_promise,
+    module_layer,
+    wasm_layer,
+)
+from propeller.registry.patience import patiently
+from propeller.registry.reference import Reference, parse_reference
+from propeller.registry.settings import RegistrySettings, netloc
+from propeller.registry.web import shown, tls_context
+
+T = TypeVar("T")
+
+_INDEX_ENTRIES_MAX = 32
+#: Between fetching and opening, others may have filled the cache, or the disk may have lost it.
+_OPENINGS_MAX = 3
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """Which module a reference names now."""
+
+    #: ``sha256:<hex>`` of its bytes.
+    digest: str
+    size: int
+
+
+class Fetcher:
+    """Fetches modules by image reference or ``http(s)`` address.
+
+    What is wanted several times at once is fetched once. Tags and addresses are asked for anew each time, as
+    what they name may have changed; what has a digest comes from the cache if it is there.
+    """
+
+    def __init__(self, settings: RegistrySettings) -> None:
+        """Raise ``ModuleUnavailable`` if the CA certificate can't be read."""
+        self._settings = settings
+        self._tls = tls_context(settings)
+        self._cache = Cache(settings.cache_dir, bytes_max=settings.cache_bytes_max)
+        self._images = Images(settings, self._tls)
+        self._flights = Flights()
+        self._turns = Turns()
+
+    async def close(self) -> None:
+        """Give up all fetches under way."""
+        await self._flights.close()
+
+    async def resolve(self, reference: str) -> Resolved:
+        """Say which module this is; for an image without fetching it.
+
+        Raises:
+            ModuleUnavailable: There is none, or it can't be had; the text says why.
+
+        """
+        if is_url(reference):
+            return await self.fetch(reference)
+        layer = await self._layer(parse_reference(reference))
+        return Resolved(layer.digest, layer.size)
+
+    async def fetch(self, reference: str) -> Resolved:
+        """See to it that the module is in the cache; raises as ``resolve`` does."""
+        if is_url(reference):
+            url = parse_url(reference)
+            return await self._flights.join(("url", reference), lambda: self._download(url))
+        image = parse_reference(reference)
+        layer = await self._layer(image)
+        held = self._cache.size(layer.digest)
+        if held is None:
+            key = ("blob", image.api_host, image.repository, layer)
+            await self._flights.join(key, lambda: self._fetch_layer(image, layer))
+        elif held != layer.size:
+            raise ModuleUnavailable(f"the module of {image} has {held} bytes, its manifest says {layer.size}")
+        return Resolved(layer.digest, layer.size)
+
+    async def held(self, digest: str) -> Blob | None:
+        """Open a module that was fetched, or give None if it is not there any more; to be closed."""
+        return await asyncio.to_thread(self._cache.open, digest)
+
+    async def open(self, reference: str) -> Blob:
+        """Fetch a module and open it; to be closed. Raises as ``resolve`` does."""
+        for _ in range(_OPENINGS_MAX):
+            resolved = await self.fetch(reference)
+            blob = await self.held(resolved.digest)
+            if blob is not None:
+                return blob
+        raise ModuleUnavailable(
+            f"{reference[:200]} was fetched, but {self._settings.cache_dir} does not keep it intact"
+        )
+
+    # -- images --------------------------------------------------------------------------------------------
+
+    async def _layer(self, image: Reference) -> Descriptor:
+        """Find the module among what an image, or an index of images, consists of."""
+        manifest = await self._manifest(image)
+        if manifest.layers is not None:
+            layer = module_layer(manifest.layers, str(image))
+        else:
+            layer = await self._layer_by_index(image, manifest.manifests or [])
+        if layer.size == 0:
+            raise ModuleUnavailable(f"the module of {image} is empty")
+        if layer.size > self._settings.module_bytes_max:
+            raise ModuleUnavailable(
+                f"the module of {image} has {layer.size} bytes; {self._settings.module_bytes_max} are allowed"
+            )
+        return layer
+
+    async def _layer_by_index(self, image: Reference, entries: list[Descriptor]) -> Descriptor:
+        for entry in in_order_of_promise(entries)[:_INDEX_ENTRIES_MAX]:
+            chosen = Reference(image.registry, image.repository, "", entry.digest)
+            layers = (await self._manifest(chosen, entry)).layers or []
+            if entry.is_for_wasm or len(entries) == 1:
+                return module_layer(layers, str(chosen))
+            layer = wasm_layer(layers)
+            if layer is not None:
+                return layer
+        listed = ", ".join(map(str, entries)) or "none"
+        raise ModuleUnavailable(f"{image} has no image for Wasm; its index lists: {listed}")
+
+    async def _manifest(self, image: Reference, expected: Descriptor | None = None) -> Manifest:
+        held = await self.held(image.digest) if image.digest else None
+        if held is not None:
+            with held:
+                return decode_manifest(held.read(), str(image))
+        key = ("manifest", image.api_host, image.repository, image.version, expected)
+        body = await self._flights.join(key, lambda: self._fetch_manifest(image, expected))
+        return decode_manifest(body, str(image))
+
+    async def _fetch_manifest(self, image: Reference, expected: Descriptor | None) -> bytes:
+        async def once() -> bytes:
+            return await self._images.manifest(image, expected)
+
+        body = await self._within(image.api_host, str(image), self._settings.image_timeout_s, once)
+        if image.digest:
+            with self._cache.draft() as draft:
+                draft.write(body)
+                draft.keep()
+        return body
+
+    async def _fetch_layer(self, image: Reference, layer: Descriptor) -> None:
+        async def once() -> None:
+            with self._cache.draft() as draft:
+                await self._images.blob(image, layer, draft)
+                draft.keep()
+
+        await self._within(image.api_host, str(image), self._settings.image_timeout_s, once)
+
+    # -- addresses -----------------------------------------------------------------------------------------
+
+    async def _download(self, url: httpx.URL) -> Resolved:
+        async def once() -> Resolved:
+            with self._cache.draft() as draft:
+                await download(url, self._settings, self._tls, draft)
+                draft.keep()
+                return Resolved(draft.digest, draft.size)
+
+        return await self._within(netloc(url), shown(url), self._settings.url_timeout_s, once)
+
+    async def _within(
+        self, host: str, name: str, timeout_s: float, operation: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Do it when it is this host's turn, with as many tries as fit into the time."""
+        async with self._turns.turn(host):
+            with _limit_in_words(name, timeout_s):
+                async with asyncio.timeout(timeout_s):
+                    return await patiently(
+                        operation, tries=self._settings.tries, backoff_s=self._settings.backoff_s
+                    )
+
+
+@contextlib.contextmanager
+def _limit_in_words(name: str, timeout_s: float) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise ModuleUnavailable(f"{name} could not be fetched within {timeout_s:g} s") from error
