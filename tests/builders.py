@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 
 from propeller.core.effects import Transition
-from propeller.core.model import Group, GroupKind, JobMode, Module, Proplet, Spec, Task
+from propeller.core.model import Execution, Group, GroupKind, JobMode, Module, Proplet, Spec, Task
 from propeller.core.states import COMPLETED, SCHEDULED, TaskState
 
 #: ``main(i32, i32) -> i32`` adds.
 ADDITION = base64.b64decode("AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL")
 
-#: What belongs to a running manager and is not stored.
+#: What belongs to a running manager and is not stored, and executions, which are stored by themselves.
 DERIVED = {
-    Task: {"before", "parents", "children", "unmet"},
+    Task: {"before", "parents", "children", "unmet", "executions", "live_executions"},
     Group: {"tasks", "started_at", "finished_at"},
     Proplet: {"slots", "window", "placed", "seen", "is_alive"},
 }
@@ -82,6 +82,7 @@ def filled_spec(**fixed: Any) -> Spec:
         "inputs": (1, 2.5, "text", 2**63 - 1, -(2**63)),
         "env": {"A": "b", "": ""},
         "depends_on": ("p",),
+        "required_tags": ("gpu", "edge"),
         "job_id": "",
         "monitoring_profile": {"interval": 3},
         "metadata": {"deep": {"er": [1, None]}, "": False},
@@ -106,6 +107,12 @@ def filled_group(**fixed: Any) -> Group:
 
 def filled_proplet(**fixed: Any) -> Proplet:
     found: Proplet = filled(Proplet, **{"metadata": {"os": "linux", "tags": ["a"]}, **fixed})
+    return found
+
+
+def filled_execution(**fixed: Any) -> Execution:
+    given = {"state": TaskState.FAILED, "results": ["any", {"json": 1.5}]}
+    found: Execution = filled(Execution, **{**given, **fixed})
     return found
 
 

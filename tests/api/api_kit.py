@@ -65,7 +65,7 @@ class Site:
         )
 
     def bring_proplet(self, proplet_id: str = "p-9") -> None:
-        self.manager.tell(PropletSeen(proplet_id=proplet_id, boot="b", slots=2, metadata=METADATA))
+        self.manager.tell(PropletSeen(proplet_id=proplet_id, boot=1, slots=2, metadata=METADATA))
 
     async def turned(self) -> None:
         """Wait until the manager has taken in all that it was told."""

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from propeller.core import invariants
 from propeller.core.cluster import Cluster, Policy
-from propeller.core.effects import Changes, Effect, SendStart
+from propeller.core.effects import AskHello, Changes, Effect, Refused, SendStart
 from propeller.core.events import CreateTasks, Event, NewGroup, PropletSeen, RunEnded, StartGroup, StartTask
 from propeller.core.model import Group, GroupKind, JobMode, Module, Spec, Task
 
@@ -33,18 +33,20 @@ class Rules:
         self.now = 0
         self._groups: dict[str, Group] = {}
         self._tasks: dict[str, Task] = {}
+        self._past_attempts: dict[str, int] = {}
 
     def turn(self, *events: Event, after_s: float = 0) -> Turn:
         """Hand in events at once, as the engine does; the invariants are checked when the turn is over."""
         self.now += 1 + int(after_s * S)
         cluster = self.cluster
-        cluster.adopt(self._groups.values(), self._tasks.values())
+        cluster.adopt(self._groups.values(), self._tasks.values(), self._past_attempts)
         answer: list[Task] = []
         for event in events:
             answer = cluster.handle(event, self.now)
         cluster.settle(self.now)
         self._groups, self._tasks = dict(cluster.groups), dict(cluster.tasks)
         changes, effects = cluster.take_turn()
+        self._past_attempts |= changes.past_attempts
         cluster.let_go(changes)
         invariants.check(cluster)
         moves = [f"{move.task_id} {move.state.name}" for move in changes.transitions]
@@ -58,7 +60,8 @@ class Rules:
 
     # -- short words for what tests do most -----------------------------------------------------------------
 
-    def proplet(self, proplet_id: str = "p", *, slots: int = 10, boot: str = "1", **fields) -> Turn:
+    def proplet(self, proplet_id: str = "p", *, slots: int = 10, boot: int = 1, **fields) -> Turn:
+        fields = {"metadata": {"os": "linux"}, **fields}
         return self.turn(PropletSeen(proplet_id=proplet_id, boot=boot, slots=slots, **fields))
 
     def create(self, *specs: Spec) -> Turn:
@@ -108,4 +111,8 @@ def job(mode: JobMode | None, *specs: Spec) -> CreateTasks:
 def _told(effect: Effect) -> str:
     if isinstance(effect, SendStart):
         return f"start {effect.spec.id} {effect.attempt} on {effect.proplet_id}"
+    if isinstance(effect, Refused):
+        return f"refuse {effect.task_id} of {effect.proplet_id}"
+    if isinstance(effect, AskHello):
+        return f"ask {effect.proplet_id}"
     return f"{type(effect).__name__[4:].lower()} {effect.task_id} {effect.attempt} on {effect.proplet_id}"

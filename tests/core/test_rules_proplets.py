@@ -108,19 +108,34 @@ def test_a_task_that_is_handed_back_is_placed_anew_and_is_no_loss():
     "stale",
     [
         RunEnded(proplet_id="p", task_id="a", attempt=1, results="old"),
-        RunEnded(proplet_id="q", task_id="a", attempt=2, results="from elsewhere"),
-        RunEnded(proplet_id="p", task_id="a", attempt=3, results="from the future"),
         RunEnded(proplet_id="p", task_id="nothing", attempt=1),
         RunHandedBack(proplet_id="p", task_id="a", attempt=1, reason="late"),
     ],
 )
 def test_a_stale_report_changes_nothing_and_is_acknowledged(stale):
     rules = started(a_task("a"))
-    rules.proplet(boot="2")
+    rules.proplet(boot=2)
     assert rules.task("a").attempt == 2
     turn = rules.turn(stale)
     assert not turn.changes
     assert turn.sent == [f"ack {stale.task_id} {stale.attempt} on {stale.proplet_id}"]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        RunEnded(proplet_id="q", task_id="a", attempt=2, results="from elsewhere"),
+        RunEnded(proplet_id="p", task_id="a", attempt=3, results="from the future"),
+        RunEnded(proplet_id="p", task_id="a", attempt=0, results="from one that is not ours, in its name"),
+        RunEnded(proplet_id="", task_id="a", attempt=0, results="from nobody"),
+    ],
+)
+def test_a_report_that_nobody_was_asked_for_is_refused(forged):
+    rules = started(a_task("a"))
+    rules.proplet(boot=2)
+    turn = rules.turn(forged)
+    assert not turn.changes
+    assert f"refuse a of {forged.proplet_id or 'a proplet that does not say which'}" in turn.sent
 
 
 def test_a_report_that_comes_twice_counts_once():
@@ -152,7 +167,7 @@ def test_times_of_a_wrong_clock_are_held_inside_what_the_manager_saw():
 
 def test_a_start_that_got_lost_is_repeated_in_time():
     rules = started(a_task("a"))
-    nothing = PropletSeen(proplet_id="p", boot="1", slots=10, running=())
+    nothing = PropletSeen(proplet_id="p", boot=1, slots=10, running=())
     assert rules.turn(nothing, after_s=4).sent == []
     assert rules.turn(nothing, after_s=2).sent == ["start a 1 on p"]
     assert rules.turn(nothing).sent == []
@@ -161,20 +176,20 @@ def test_a_start_that_got_lost_is_repeated_in_time():
 def test_a_stop_that_got_lost_is_repeated():
     rules = started(a_task("a"))
     rules.turn(StopTask("a"))
-    seen = PropletSeen(proplet_id="p", boot="1", slots=10, running=(("a", 1),))
+    seen = PropletSeen(proplet_id="p", boot=1, slots=10, running=(("a", 1),))
     assert rules.turn(seen).sent == ["stop a 1 on p"]
 
 
 def test_a_lost_task_is_run_again_but_not_for_ever():
     rules = started(a_task("a"), policy=Policy(losses_max=2))
-    for boot in ("2", "3"):
+    for boot in (2, 3):
         assert rules.proplet(boot=boot).moves == ["a SCHEDULED", "a RUNNING"]
     task = rules.task("a")
     assert (
         task.reason
         == f"attempt 2 was lost: proplet {rules.cluster.proplets['p'].name} was started anew; run again (2 of 2)"
     )
-    assert rules.proplet(boot="4").moves == ["a FAILED"]
+    assert rules.proplet(boot=4).moves == ["a FAILED"]
     assert task.error.startswith("attempt 3 was lost: ")
     assert task.error.endswith("; not run again after 3 losses")
     assert task.reason == ""
@@ -190,26 +205,25 @@ def test_a_silent_proplet_is_lost():
 
 def test_the_end_of_a_boot_that_was_replaced_is_no_news():
     rules = started(a_task("a"))
-    assert rules.turn(PropletLost("p", "it ended", boot="0")).moves == []
-    assert rules.turn(PropletLost("p", "it ended", boot="1")).moves == ["a SCHEDULED"]
+    assert rules.turn(PropletLost("p", "it ended", boot=2)).moves == []
+    assert rules.turn(PropletLost("p", "it ended", boot=1)).moves == ["a SCHEDULED"]
 
 
 def test_a_late_message_of_a_replaced_boot_is_passed_over():
     rules = started(a_task("a"))
-    rules.proplet(boot="2")
-    assert not rules.proplet(boot="1").changes
-    assert rules.cluster.proplets["p"].boot == "2"
+    rules.proplet(boot=2)
+    assert not rules.proplet(boot=1).changes
+    assert rules.cluster.proplets["p"].boot == 2
 
 
-def test_a_proplet_is_not_shut_out_by_a_late_message():
-    """A boot that was never heard of before passes for a new one; the one that runs must get back in."""
+def test_a_proplet_is_not_shut_out_by_a_boot_that_seemed_later():
+    """A disk was wiped and a clock set back: when the boot before is silent, the one that runs gets in."""
     rules = Rules()
-    rules.proplet(boot="new")
-    rules.proplet(boot="old, and late")
-    assert not rules.proplet(boot="new").changes
+    rules.proplet(boot=7)
+    assert not rules.proplet(boot=3).changes
     rules.turn(TimePassed(), after_s=31)
-    rules.proplet(boot="new")
-    assert rules.cluster.proplets["p"].boot == "new"
+    rules.proplet(boot=3)
+    assert rules.cluster.proplets["p"].boot == 3
     assert rules.cluster.proplets["p"].is_alive
 
 

@@ -89,5 +89,5 @@ def test_what_is_here_wins_over_what_the_store_says():
     rules.create(a_task("a"))
     mine, fresh = rules.cluster.tasks["a"], Rules()
     fresh.create(a_task("a", name="theirs"))
-    rules.cluster.adopt([], fresh.cluster.tasks.values())
+    rules.cluster.adopt([], fresh.cluster.tasks.values(), {})
     assert rules.cluster.tasks["a"] is mine

@@ -84,7 +84,7 @@ class Site:
         self.fleet = PlayedFleet(manager)
 
     def bring_proplet(self, proplet_id: str = "p", slots: int = 100) -> None:
-        self.manager.tell(PropletSeen(proplet_id=proplet_id, boot="1", slots=slots))
+        self.manager.tell(PropletSeen(proplet_id=proplet_id, boot=1, slots=slots))
 
     async def reached(self, state: TaskState, *task_ids: str) -> None:
         """Wait until each of these tasks was in a state once."""

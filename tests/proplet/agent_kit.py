@@ -95,7 +95,10 @@ class PropletProcess:
 
     def receive(self) -> bool:
         """Take in what comes next; False at the end of the stream."""
-        data = self._end.recv(1 << 20)
+        try:
+            data = self._end.recv(1 << 20)
+        except ConnectionResetError:  # it ended before it read everything
+            return False
         for line in self._lines.feed(data):
             message = from_line(line)
             self.inbox.append(message)
@@ -119,13 +122,13 @@ class PropletProcess:
         found = self.wait_for(Results, lambda message: message.task_id == task_id)  # type: ignore[attr-defined]
         assert isinstance(found, Results)
         assert found.attempt == attempt
-        self.send(Ack(id=task_id, attempt=attempt))
+        self.send(Ack(ended=[(task_id, attempt)]))
         return found
 
     def hand_back(self, task_id: str) -> HandBack:
         found = self.wait_for(HandBack, lambda message: message.task_id == task_id)  # type: ignore[attr-defined]
         assert isinstance(found, HandBack)
-        self.send(Ack(id=task_id, attempt=found.attempt))
+        self.send(Ack(ended=[(task_id, found.attempt)]))
         return found
 
     def fill(self, slots: int) -> list[str]:
@@ -136,7 +139,7 @@ class PropletProcess:
         # All are begun once the one too many is given back.
         back = self.wait_for(HandBack)
         assert isinstance(back, HandBack)
-        self.send(Ack(id=back.task_id, attempt=back.attempt))
+        self.send(Ack(ended=[(back.task_id, back.attempt)]))
         task_ids.remove(back.task_id)
         return task_ids
 

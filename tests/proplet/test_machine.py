@@ -3,7 +3,7 @@
 import pytest
 
 from propeller.proplet import machine as machine_module
-from propeller.proplet.machine import Fetch, Kill, Machine, Outcome, Run, SendUp
+from propeller.proplet.machine import Fetch, Forget, Keep, Kill, Machine, Outcome, Run, SendUp
 from propeller.wire.messages import Ack, HandBack, Results, Start, Stop
 
 S = 1_000_000_000
@@ -13,9 +13,9 @@ class Proplet:
     """A machine whose module ``m`` is there, with the clock in the test's hand."""
 
     def __init__(self):
-        self.machine = Machine("p", boot="1", slots=2)
+        self.machine = Machine("p", boot=1, slots=2)
         self.now = 0
-        self.machine.module_arrived("m")
+        self.machine.module_arrived("sha256:m", "m")
 
     def start(self, task_id: str = "a", attempt: int = 1, module: str = "sha256:m"):
         return self.machine.receive(Start(id=task_id, name="main", module=module, attempt=attempt), self.now)
@@ -24,18 +24,22 @@ class Proplet:
         return self.machine.receive(Stop(id=task_id, attempt=attempt), self.now)
 
     def ack(self, task_id: str = "a", attempt: int = 1):
-        return self.machine.receive(Ack(id=task_id, attempt=attempt), self.now)
+        return self.machine.receive(Ack(ended=[(task_id, attempt)]), self.now)
 
     def ends(self, key: int, **fields):
         return self.machine.ended(Outcome(key=key, **fields), self.now)
 
     @property
     def holds(self):
-        return self.machine.alive().running
+        return self.machine.alive("default").running
 
 
-def result(attempt: int = 1, **fields) -> SendUp:
-    return SendUp(Results(**{"task_id": "a", "proplet_id": "p", "attempt": attempt, **fields}))
+def result(attempt: int = 1, **fields) -> Keep:
+    return Keep(Results(**{"task_id": "a", "proplet_id": "p", "results": "", "attempt": attempt, **fields}))
+
+
+def again(kept: Keep) -> SendUp:
+    return SendUp(kept.report)
 
 
 def keys(actions) -> list[int]:
@@ -55,7 +59,7 @@ def test_a_run_from_its_start_to_its_acknowledgement():
     ]
     assert proplet.holds == [("a", 1)]
     assert not proplet.machine.owes_nothing
-    assert proplet.ack() == []
+    assert proplet.ack() == [Forget("a")]
     assert proplet.holds == []
     assert proplet.machine.owes_nothing
 
@@ -76,7 +80,7 @@ def test_a_start_that_comes_again_after_the_end_gets_the_report_again():
     proplet = Proplet()
     proplet.start()
     proplet.ends(1, results="30\n")
-    assert proplet.start() == [result(results="30\n")]
+    assert proplet.start() == [again(result(results="30\n"))]
     proplet.ack()
     assert proplet.start() == []
 
@@ -121,7 +125,7 @@ def test_a_stop_after_the_end_drops_the_report():
     proplet = Proplet()
     proplet.start()
     proplet.ends(1)
-    assert proplet.stop() == []
+    assert proplet.stop() == [Forget("a")]
     assert proplet.machine.owes_nothing
 
 
@@ -129,7 +133,7 @@ def test_a_stop_while_the_module_is_fetched():
     proplet = Proplet()
     proplet.start(module="sha256:new")
     assert proplet.stop() == []
-    assert proplet.machine.module_arrived("new") == []
+    assert proplet.machine.module_arrived("sha256:new", "new") == []
 
 
 # -- modules -------------------------------------------------------------------------------------------------
@@ -137,23 +141,23 @@ def test_a_stop_while_the_module_is_fetched():
 
 def test_a_module_is_fetched_once_for_all_that_wait_for_it():
     proplet = Proplet()
-    assert proplet.start("a", module="sha256:new") == [Fetch("new")]
+    assert proplet.start("a", module="sha256:new") == [Fetch("sha256:new")]
     assert proplet.start("b", module="sha256:new") == []
     assert proplet.holds == [("a", 1), ("b", 1)]
-    assert keys(proplet.machine.module_arrived("new")) == [1, 2]
+    assert keys(proplet.machine.module_arrived("sha256:new", "new")) == [1, 2]
     assert keys(proplet.start("c", module="sha256:new")) == [3]
 
 
 def test_a_module_that_did_not_come_is_asked_for_again():
     proplet = Proplet()
     proplet.start(module="sha256:new")
-    assert proplet.machine.time_passed(1) == [Fetch("new")]
+    assert proplet.machine.time_passed(1) == [Fetch("sha256:new")]
 
 
 def test_a_module_that_does_not_exist_is_an_error():
     proplet = Proplet()
     proplet.start(module="sha256:new")
-    assert proplet.machine.module_missing("new", "there is none", 0) == [result(error="there is none")]
+    assert proplet.machine.module_missing("sha256:new", "there is none", 0) == [result(error="there is none")]
     assert proplet.machine.time_passed(1) == []
 
 
@@ -171,9 +175,9 @@ def test_a_report_is_sent_again_until_it_is_acknowledged():
     proplet.start()
     proplet.ends(1, results="30\n")
     assert proplet.machine.time_passed(4 * S) == []
-    assert proplet.machine.time_passed(5 * S) == [result(results="30\n")]
+    assert proplet.machine.time_passed(5 * S) == [again(result(results="30\n"))]
     assert proplet.machine.time_passed(6 * S) == []
-    assert proplet.machine.time_passed(10 * S) == [result(results="30\n")]
+    assert proplet.machine.time_passed(10 * S) == [again(result(results="30\n"))]
     proplet.ack()
     assert proplet.machine.time_passed(20 * S) == []
 
@@ -207,8 +211,8 @@ def test_the_memory_of_ended_attempts_is_bounded(monkeypatch):
 # -- work that is given back ---------------------------------------------------------------------------------
 
 
-def handed_back(reason: str, task_id: str = "a") -> SendUp:
-    return SendUp(HandBack(task_id=task_id, proplet_id="p", attempt=1, reason=reason))
+def handed_back(reason: str, task_id: str = "a") -> Keep:
+    return Keep(HandBack(task_id=task_id, proplet_id="p", attempt=1, reason=reason))
 
 
 def test_runs_that_did_not_begin_are_given_back():
@@ -229,7 +233,7 @@ def test_a_proplet_that_leaves_gives_back_all_it_holds(module, kills):
     reason = "the proplet is stopping"
     assert proplet.machine.leave(0) == [*kills, handed_back(reason)]
     assert proplet.start("b") == [handed_back(reason, "b")]
-    assert proplet.machine.module_arrived("new") == []
+    assert proplet.machine.module_arrived("sha256:new", "new") == []
     proplet.ack("a")
     proplet.ack("b")
     assert proplet.machine.owes_nothing
@@ -240,12 +244,12 @@ def test_a_proplet_that_leaves_gives_back_all_it_holds(module, kills):
 
 def test_hello_and_signs_of_life():
     proplet = Proplet()
-    hello = proplet.machine.hello({"os": "linux"})
-    assert (hello.proplet_id, hello.boot, hello.slots, hello.metadata) == ("p", "1", 2, {"os": "linux"})
-    alive = proplet.machine.alive()
+    hello = proplet.machine.hello("default", {"os": "linux"})
+    assert (hello.proplet_id, hello.boot, hello.slots, hello.metadata) == ("p", 1, 2, {"os": "linux"})
+    alive = proplet.machine.alive("default")
     assert (alive.proplet_id, alive.boot, alive.slots, alive.status, alive.running) == (
         "p",
-        "1",
+        1,
         2,
         "alive",
         [],

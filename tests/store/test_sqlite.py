@@ -99,12 +99,13 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, data, monkeypatch):
 
 def test_data_of_a_newer_version_is_refused(tmp_path, data):
     data.with_store(lambda store: store.load())
+    known = ask(tmp_path, "PRAGMA user_version")[0][0]
     with database(tmp_path) as db:
         db.execute("PRAGMA user_version=99")
     with pytest.raises(StoreUnusable, match=r"newer version of Propeller \(schema 99"):
         SqliteStore(tmp_path)
     with database(tmp_path) as db:
-        db.execute("PRAGMA user_version=1")
+        db.execute(f"PRAGMA user_version={known}")
     data.with_store(lambda store: store.load())
 
 

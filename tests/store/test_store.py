@@ -18,6 +18,7 @@ from tests.builders import (
     a_move,
     a_spec,
     a_task,
+    filled_execution,
     filled_group,
     filled_move,
     filled_proplet,
@@ -63,7 +64,7 @@ def test_every_field_is_in_every_answer(data):
             ([group], (await store.tasks(0, 9, EVERYTHING)).tasks),
         ]
 
-    for groups, tasks in data.with_store(work):
+    for groups, tasks, *_ in data.with_store(work):
         assert [stored(found) for found in groups] == [stored(group)]
         assert [stored(found) for found in tasks] == [stored(task)]
 
@@ -71,7 +72,7 @@ def test_every_field_is_in_every_answer(data):
 def test_every_field_can_be_updated(data):
     changed = filled_task(seq=1, created_at=1)
     proplet = filled_proplet()
-    bare = {"id": proplet.id, "created_at": proplet.created_at, "name": "", "boot": "", "metadata": {}}
+    bare = {"id": proplet.id, "created_at": proplet.created_at, "name": "", "boot": 0, "metadata": {}}
 
     async def work(store):
         given = a_task(1, task_id=changed.id, workflow_id="g")
@@ -83,6 +84,52 @@ def test_every_field_can_be_updated(data):
     task, proplets = data.with_store(work)
     assert stored(task) == stored(changed)
     assert [stored(found) for found in proplets] == [stored(proplet)]
+
+
+def test_executions_are_kept_by_proplet_and_go_with_what_they_belong_to(data):
+    task = a_task(1, state=TaskState.RUNNING, broadcast=True)
+    first, second = filled_execution(proplet_id="p"), filled_execution(proplet_id="q")
+    changed = filled_execution(proplet_id="p", attempt=2)
+
+    async def work(store):
+        await store.commit(Changes(created=[task], executions=[(task, first), (task, second)]))
+        both = await store.executions("t1")
+        (loaded,) = (await store.load()).live.tasks
+        await store.commit(Changes(executions=[(task, changed)]))
+        after = await store.executions("t1")
+        await store.commit(Changes(replaced=[task], executions=[(task, second)]))
+        anew = await store.executions("t1")
+        await store.commit(Changes(deleted=[task]))
+        return both, loaded, after, anew, await store.executions("t1")
+
+    both, loaded, after, anew, gone = data.with_store(work)
+    assert list(map(stored, both)) == [stored(first), stored(second)]
+    assert list(map(stored, loaded.executions.values())) == [stored(first), stored(second)]
+    assert list(map(stored, after)) == [stored(changed), stored(second)]
+    assert list(map(stored, anew)) == [stored(second)]
+    assert gone == []
+
+
+def test_the_last_attempt_of_a_deleted_task_is_found_by_its_id(data):
+    async def work(store):
+        await store.commit(Changes(past_attempts={"t1": 3, "t2": 1}))
+        await store.commit(Changes(past_attempts={"t1": 5}))
+
+    data.with_store(work)
+    assert data.with_store(lambda store: store.find(["t1", "t9"], [])).past_attempts == {"t1": 5}
+
+
+def test_a_module_is_read_in_parts(data):
+    wasm = b"0123456789"
+
+    async def work(store):
+        await store.commit(Changes(modules={module_of(wasm): wasm}))
+        digest = module_of(wasm).digest
+        return [await store.module_part(digest, start, 4) for start in (0, 8, 99)], await store.module_part(
+            "none", 0, 4
+        )
+
+    assert data.with_store(work) == ([(10, b"0123"), (10, b"89"), (10, b"")], None)
 
 
 @pytest.mark.parametrize("state", TaskState)
@@ -115,10 +162,10 @@ def test_empty_and_absent_are_told_apart(data):
 def test_an_empty_store_has_nothing(data):
     async def work(store):
         loaded = await store.load()
-        assert loaded.live == ([], [])
+        assert loaded.live == ([], [], {})
         assert (loaded.proplets, loaded[2:]) == ([], (0, 0, 0))
         assert await store.tasks(0, 10, EVERYTHING) == (0, [])
-        assert await store.groups(GroupKind.JOB, 0, 10, None, with_tasks=True) == (0, ([], []))
+        assert await store.groups(GroupKind.JOB, 0, 10, None, with_tasks=True) == (0, ([], [], {}))
         assert await store.events(0, 10) == []
 
     data.with_store(work)
@@ -148,15 +195,15 @@ def test_find_gives_whole_groups_and_leaves_out_what_is_not_there(data):
         tasks += [a_task(n, job_id="j") for n in (3, 4)] + [a_task(5), a_task(6)]
         groups = [a_group("w"), a_group("j", GroupKind.JOB, seq=2), a_group("other", seq=3)]
         await store.commit(Changes(created=tasks, groups=groups))
-        assert await store.find(["none"], ["none"]) == ([], [])
-        assert await store.find([], []) == ([], [])
+        assert await store.find(["none"], ["none"]) == ([], [], {})
+        assert await store.find([], []) == ([], [], {})
         assert await store.task("none") is None
         assert await store.group(GroupKind.JOB, "w") is None, "a workflow is no job"
         assert await store.group(GroupKind.WORKFLOW, "none") is None
         assert await store.modules(["none"]) == {}
         return await store.find(["t1", "t5", "none"], ["j", "none"])
 
-    groups, tasks = data.with_store(work)
+    groups, tasks, _ = data.with_store(work)
     assert sorted(ids(groups)) == ["j", "w"]
     assert sorted(ids(tasks)) == ["t1", "t2", "t3", "t4", "t5"]
 
@@ -181,9 +228,9 @@ def test_what_is_deleted_is_gone(data):
     async def work(store):
         await store.commit(Changes(created=tasks, groups=[group], proplets=[proplet]))
         await store.commit(Changes(deleted=tasks, deleted_groups=[group], deleted_proplets=[proplet]))
-        assert await store.find(["t1", "t2"], ["g"]) == ([], [])
+        assert await store.find(["t1", "t2"], ["g"]) == ([], [], {})
         assert await store.tasks(0, 10, EVERYTHING) == (0, [])
-        assert (await store.load())[:2] == (([], []), [])
+        assert (await store.load())[:2] == (([], [], {}), [])
 
     data.with_store(work)
 
@@ -199,7 +246,7 @@ def test_an_id_can_be_deleted_and_created_again_in_one_commit(data):
         )
         return await store.find([], ["g"])
 
-    groups, tasks = data.with_store(work)
+    groups, tasks, _ = data.with_store(work)
     assert [group.name for group in groups] == ["new"]
     assert [task.spec.kind for task in tasks] == ["new"]
 
@@ -240,7 +287,7 @@ def test_a_commit_is_all_or_nothing(data):
             await store.commit(bad)
         assert ids((await store.tasks(0, 10, EVERYTHING)).tasks) == ["t1"]
         assert (await store.task("t1")).state is PENDING
-        assert await store.find([], ["g"]) == ([], [])
+        assert await store.find([], ["g"]) == ([], [], {})
         assert await store.modules([module_of(b"m").digest]) == {}
         loaded = await store.load()
         assert (loaded.proplets, loaded.last_event_id) == ([], 0)

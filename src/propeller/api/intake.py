@@ -18,6 +18,7 @@ from propeller.wire.rest import ID_CHARS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask
 
 METADATA_BYTES_MAX = 1024 * 1024
 #: SQLite reads JSON of no more than 1000 levels, and the decoder has a limit of its own.
+TAGS_MAX = 32
 DEPTH_MAX = 100
 
 _ID = re.compile(rf"[^/\x00-\x1f\x7f-\x9f]{{1,{ID_CHARS_MAX}}}")
@@ -107,6 +108,8 @@ class Intake:
             if given.proplet_id:
                 check_id(given.proplet_id, f"{at}proplet_id")
             fields["pin"] = given.proplet_id
+        if given.required_tags is not None:
+            fields["required_tags"] = _tags(given.required_tags, at)
         _check_words(given, at)
         if given.priority:
             if not 0 < given.priority <= 100:
@@ -189,6 +192,14 @@ def _check_words(given: TaskFields, at: str) -> None:
             f"{at}broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
             "leave one of them out"
         )
+
+
+def _tags(tags: list[str], at: str) -> tuple[str, ...]:
+    if len(tags) > TAGS_MAX:
+        raise Invalid(f"{at}required_tags: {len(tags)} are too many; give at most {TAGS_MAX}")
+    if not all(tags):
+        raise Invalid(f"{at}required_tags: an empty tag; leave it out")
+    return tuple(sorted(set(tags)))
 
 
 def _check_env(env: dict[str, str], at: str) -> None:

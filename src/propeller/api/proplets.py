@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from litestar import delete, get
+from litestar import delete, get, post
 from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
@@ -13,7 +13,7 @@ from propeller.api.answers import answer, nothing
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path
 from propeller.api.openapi import doc
 from propeller.api.sdf import SdfView, sdf_document
-from propeller.core.events import DeleteProplet
+from propeller.core.events import CordonProplet, DeleteProplet, DrainProplet
 from propeller.core.model import Proplet
 from propeller.errors import NotFound
 from propeller.wire.gotime import format_time
@@ -43,6 +43,11 @@ class PropletView(msgspec.Struct, kw_only=True):
     alive: bool
     last_alive_at: Time | UnsetType = UNSET
     metadata: PropletMetadata
+    #: Ours, like the next two: how many guests it runs at once.
+    slots: int
+    cordoned: bool | UnsetType = UNSET
+    #: When what still runs there is moved elsewhere.
+    drain_by: Time | UnsetType = UNSET
 
 
 class PropletPage(msgspec.Struct, kw_only=True):
@@ -96,6 +101,35 @@ async def delete_proplet(request: HttpRequest) -> ASGIApp:
     return nothing()
 
 
+@post("/proplets/{id:str}/cordon", status_code=200, opt=doc(gives=PropletView, refuses=[404]))
+async def cordon_proplet(request: HttpRequest) -> ASGIApp:
+    """Give a proplet no new tasks; what it has goes on."""
+    context, proplet_id = context_of(request), id_in_path(request)
+    await context.manager.ask(CordonProplet(proplet_id))
+    return answer(proplet_view(_known(context, proplet_id)))
+
+
+@post("/proplets/{id:str}/uncordon", status_code=200, opt=doc(gives=PropletView, refuses=[404]))
+async def uncordon_proplet(request: HttpRequest) -> ASGIApp:
+    """Give a proplet tasks again."""
+    context, proplet_id = context_of(request), id_in_path(request)
+    await context.manager.ask(CordonProplet(proplet_id, is_cordoned=False))
+    return answer(proplet_view(_known(context, proplet_id)))
+
+
+@post(
+    "/proplets/{id:str}/drain",
+    status_code=200,
+    opt=doc(gives=PropletView, query=[queries.DRAIN_TIMEOUT], refuses=[404]),
+)
+async def drain_proplet(request: HttpRequest) -> ASGIApp:
+    """Cordon a proplet; what it has not finished after ``timeout`` is run elsewhere, without it never."""
+    context, proplet_id = context_of(request), id_in_path(request)
+    timeout_s = queries.seconds(request, queries.DRAIN_TIMEOUT)
+    await context.manager.ask(DrainProplet(proplet_id, timeout_s))
+    return answer(proplet_view(_known(context, proplet_id)))
+
+
 @get(
     "/proplets/{id:str}/alive-history",
     opt=doc(gives=HistoryPage, query=[queries.OFFSET, queries.MANY], refuses=[404]),
@@ -129,6 +163,9 @@ def proplet_view(proplet: Proplet) -> PropletView:
         alive=proplet.is_alive,
         last_alive_at=format_time(proplet.seen[-1]) if proplet.seen else UNSET,
         metadata=_metadata(proplet.metadata),
+        slots=proplet.slots,
+        cordoned=proplet.is_cordoned or UNSET,
+        drain_by=format_time(proplet.drain_by) if proplet.drain_by else UNSET,
     )
 
 
@@ -147,10 +184,19 @@ def _metadata(said: Mapping[str, Any]) -> PropletMetadata:
 
 
 def _known(context: Context, proplet_id: str) -> Proplet:
-    for proplet in context.manager.proplets():
-        if proplet.id == proplet_id:
-            return proplet
-    raise NotFound("not found")
+    proplet = context.manager.proplet(proplet_id)
+    if proplet is None:
+        raise NotFound("not found")
+    return proplet
 
 
-HANDLERS = [list_proplets, get_proplet, delete_proplet, get_alive_history, get_sdf]
+HANDLERS = [
+    list_proplets,
+    get_proplet,
+    delete_proplet,
+    cordon_proplet,
+    uncordon_proplet,
+    drain_proplet,
+    get_alive_history,
+    get_sdf,
+]

@@ -17,6 +17,8 @@ from propeller.wire.rest import encode
 INT64_MAX = 2**63 - 1
 GROUPS_MAX = 1000
 METADATA_PAIRS_MAX = 32
+#: A year.
+SECONDS_MAX = 31_622_400
 
 _METADATA_KEY = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]{1,19}")
@@ -59,6 +61,11 @@ GROUP_STATES: dict[str, TaskState] = {
 }
 GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "enum": ["", *GROUP_STATES]})
 PROPLET_STATUS = Query("status", "Only those.", {"type": "string", "enum": ["", "active", "inactive"]})
+DRAIN_TIMEOUT = Query(
+    "timeout",
+    "Seconds after which what still runs there is moved elsewhere.",
+    {"type": "number", "minimum": 0, "maximum": SECONDS_MAX},
+)
 AFTER = Query(
     "after",
     "Begin after the event with this id; without it, with the next one.",
@@ -140,3 +147,17 @@ def _metadata_object(given: str) -> dict[str, str]:
 
 def _or(value: int | None, default: int) -> int:
     return default if value is None else value
+
+
+def seconds(request: HttpRequest, query: Query) -> float | None:
+    """Read a number of seconds, None where there is none."""
+    given = text(request, query)
+    if not given:
+        return None
+    try:
+        value = float(given)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= SECONDS_MAX:
+        raise Invalid(f"{query.name}: {given!r} is no number of seconds from 0 to {SECONDS_MAX}")
+    return value

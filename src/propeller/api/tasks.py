@@ -15,10 +15,20 @@ from propeller.api.intake import Intake
 from propeller.api.openapi import Binary, doc
 from propeller.api.rendering import task_views
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
-from propeller.core.model import Task
+from propeller.core.model import Execution, Task
 from propeller.errors import Invalid, NotFound
 from propeller.store.port import TaskFilter
-from propeller.wire.rest import NewTask, Results, Started, Stopped, TaskChanges, TaskPage, TaskView
+from propeller.wire.rest import (
+    ExecutionsView,
+    NewTask,
+    Results,
+    Started,
+    Stopped,
+    TaskChanges,
+    TaskPage,
+    TaskView,
+    execution_view,
+)
 
 
 @post(
@@ -172,6 +182,30 @@ async def get_results(request: HttpRequest) -> ASGIApp:
     return answer(Results((await _stored(context, task_id)).results))
 
 
+@get("/tasks/{id:str}/executions", opt=doc(gives=ExecutionsView, refuses=[404]))
+async def get_executions(request: HttpRequest) -> ASGIApp:
+    """Show how the last run of a task fares on each proplet; with ``broadcast`` there are several."""
+    context, task_id = context_of(request), id_in_path(request)
+    task = await _stored(context, task_id)
+    if task.spec.broadcast:
+        executions = await context.manager.store.executions(task_id)
+    else:
+        executions = [_its_execution(task)] if task.proplet_id else []
+    return answer(ExecutionsView(total=len(executions), executions=list(map(execution_view, executions))))
+
+
+def _its_execution(task: Task) -> Execution:
+    return Execution(
+        proplet_id=task.proplet_id,
+        attempt=task.attempt,
+        state=task.state,
+        results=task.results,
+        error=task.error,
+        started_at=task.started_at,
+        finished_at=task.finished_at,
+    )
+
+
 async def _stored(context: Context, task_id: str) -> Task:
     task = await context.manager.store.task(task_id)
     if task is None:
@@ -195,4 +229,5 @@ HANDLERS = [
     start_task,
     stop_task,
     get_results,
+    get_executions,
 ]

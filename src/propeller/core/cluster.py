@@ -14,12 +14,12 @@ The rules, each in one place:
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from propeller.core import commands
-from propeller.core.effects import Changes, Effect, SendAck, SendStart, SendStop, Transition
+from propeller.core import broadcast, commands
+from propeller.core.effects import Changes, Effect, Refused, SendAck, SendStart, SendStop, Transition
 from propeller.core.events import (
     Event,
     ManagerStarted,
@@ -29,9 +29,8 @@ from propeller.core.events import (
     RunHandedBack,
     TimePassed,
 )
-from propeller.core.model import Group, JobMode, Proplet, Task
-from propeller.core.names import proplet_name
-from propeller.core.placement import Placement
+from propeller.core.model import Execution, Group, JobMode, Proplet, Task
+from propeller.core.placement import Order, Placement
 from propeller.core.relations import link, skip_reason, unlink
 from propeller.core.states import (
     COMPLETED,
@@ -43,11 +42,7 @@ from propeller.core.states import (
     TaskState,
     check_transition,
 )
-
-SIGNS_OF_LIFE_KEPT = 10
-BOOTS_REMEMBERED = 16
-#: Of this many deleted tasks the last attempt is remembered.
-ATTEMPTS_REMEMBERED = 50_000
+from propeller.core.watch import Watch
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +54,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     liveness_s: float = 30.0
     #: A start that a proplet does not list this long after it was sent is sent again.
     resend_s: float = 5.0
+    #: How long a task may be on a foreign proplet, which would not say that it never got it.
+    foreign_lease_s: float = 3600.0
+    #: How many tasks a foreign proplet is given at once.
+    foreign_slots: int = 10
+    #: A proplet that was not heard of for longer is forgotten.
+    forget_s: float = 86_400.0
+    placement: Order = Order.ROUND_ROBIN
     #: Mode of a job that names none.
     job_mode: JobMode = JobMode.CONFIGURABLE
 
@@ -70,14 +72,12 @@ class Cluster:
         self.policy = policy or Policy()
         self.tasks: dict[str, Task] = {}
         self.groups: dict[str, Group] = {}
-        self.placement = Placement()
+        self.placement = Placement(self.policy.placement)
+        self.watch = Watch(self)
         self.last_task_seq = 0
         self.last_group_seq = 0
         self.last_event_id = 0
         self._adopted: list[Group | Task] = []
-        self._started_at = 0
-        self._past_boots: dict[str, list[str]] = {}
-        self._past_attempts: dict[str, int] = {}
         self._begin_turn()
 
     @property
@@ -93,6 +93,11 @@ class Cluster:
         self.respecified: dict[str, Task] = {}
         self.touched: dict[str, Task] = {}
         self.deleted: dict[str, Task] = {}
+        self.touched_executions: dict[tuple[str, str], tuple[Task, Execution]] = {}
+        self.replaced: dict[str, Task] = {}
+        #: Last attempts of deleted tasks, as the store has them or as this turn made them.
+        self.past_attempts: dict[str, int] = {}
+        self.forgotten_attempts: dict[str, int] = {}
         self.touched_groups: dict[str, Group] = {}
         self.deleted_groups: dict[str, Group] = {}
         self.touched_proplets: dict[str, Proplet] = {}
@@ -110,15 +115,15 @@ class Cluster:
             case RunEnded():
                 self._run_ended(event, now)
             case PropletSeen():
-                self._proplet_seen(event, now)
+                self.watch.seen(event, now)
             case RunHandedBack():
                 self._run_handed_back(event, now)
             case PropletLost():
-                self._proplet_lost(event, now)
+                self.watch.lost(event, now)
             case TimePassed():
-                self._notice_silence(now)
+                self.watch.time_passed(now)
             case ManagerStarted():
-                self._give_back_local_work(now)
+                self.watch.manager_started(now)
             case _:
                 answer = commands.carry_out(self, event, now)
                 self._tell_children(now)
@@ -128,15 +133,21 @@ class Cluster:
 
     def settle(self, now: int) -> None:
         """Place every waiting task for which there is room."""
+        for task, proplets in self.placement.waiting_broadcasts():
+            broadcast.place(self, task, proplets, now)
         while (choice := self.placement.next()) is not None:
             task, proplet = choice
-            task.attempt += 1
-            task.proplet_id = proplet.id
-            task.placed_at = task.started_at = now
-            task.reason = task.reason if task.losses else ""
-            self.move(task, RUNNING, now)
+            self.begin_attempt(task, proplet, now)
             self.placement.placed(task, proplet, now)
-            self.send_start(task)
+            self.send_start(task, proplet)
+
+    def begin_attempt(self, task: Task, proplet: Proplet | None, now: int) -> None:
+        """Move a task on; ``proplet`` is None where it goes to several."""
+        task.attempt += 1
+        task.proplet_id = proplet.id if proplet else ""
+        task.placed_at = task.started_at = now
+        task.reason = task.reason if task.losses else ""
+        self.move(task, RUNNING, now)
 
     def take_turn(self) -> tuple[Changes, list[Effect]]:
         """Return what changed since the last call, and what to do once that is committed."""
@@ -145,6 +156,9 @@ class Cluster:
             respecified=[task for key, task in self.respecified.items() if key not in self.created],
             updated=[task for key, task in self.touched.items() if key not in self.created],
             deleted=list(self.deleted.values()),
+            executions=list(self.touched_executions.values()),
+            replaced=list(self.replaced.values()),
+            past_attempts=self.forgotten_attempts,
             groups=list(self.touched_groups.values()),
             deleted_groups=list(self.deleted_groups.values()),
             proplets=list(self.touched_proplets.values()),
@@ -172,8 +186,12 @@ class Cluster:
 
     # -- what the store knows ------------------------------------------------------------------------------
 
-    def adopt(self, groups: Iterable[Group], tasks: Iterable[Task]) -> None:
-        """Take in records of the store: whole groups, and tasks of no group; those here already win."""
+    def adopt(self, groups: Iterable[Group], tasks: Iterable[Task], past_attempts: Mapping[str, int]) -> None:
+        """Take in records of the store: whole groups, and tasks of no group; those here already win.
+
+        ``past_attempts`` has the last attempts of deleted tasks whose ids were looked for.
+        """
+        self.past_attempts.update(past_attempts)
         fresh: dict[str, Group] = {}
         for group in groups:
             if group.id not in self.groups:
@@ -190,14 +208,22 @@ class Cluster:
                 self._adopted.append(task)
             if task.state is SCHEDULED:
                 self.placement.wait(task)
-            elif task.state is RUNNING and task.proplet_id in self.proplets:
-                self.proplets[task.proplet_id].placed[task.id] = task.placed_at
+            elif task.state is RUNNING:
+                self._adopt_running(task)
         for group in fresh.values():
             link(group)
 
-    def adopt_proplets(self, proplets: Iterable[Proplet]) -> None:
-        for proplet in proplets:
-            self.proplets[proplet.id] = proplet
+    def _adopt_running(self, task: Task) -> None:
+        holders = [task.proplet_id]
+        if task.spec.broadcast:
+            holders = [one.proplet_id for one in task.executions.values() if one.state is RUNNING]
+            task.live_executions = len(holders)
+        for proplet_id in holders:
+            proplet = self.proplets.get(proplet_id)
+            if proplet is not None:
+                proplet.placed[task.id] = task.placed_at
+                if not proplet.is_ours:
+                    self.watch.given_work(proplet)
 
     # -- moves ---------------------------------------------------------------------------------------------
 
@@ -243,15 +269,37 @@ class Cluster:
 
     def end(self, task: Task, state: TaskState, now: int) -> None:
         """Move a task to an end; its children are told before the event is over."""
-        if task.state is RUNNING:
-            self.placement.freed(task)
-        elif task.state is SCHEDULED:
-            self.placement.wait_no_more(task)
+        self.release(task)
+        if task.live_executions:
+            broadcast.close(self, task, now)
         if state is not SKIPPED and not task.finished_at:
             task.finished_at = now
         self.move(task, state, now)
         if task.children:
             self._untold.append(task)
+
+    def release(self, task: Task) -> None:
+        """Take a task off its proplets, or off the queue."""
+        if task.state is SCHEDULED:
+            self.placement.wait_no_more(task)
+        elif task.state is RUNNING:
+            for proplet_id in self.holders(task):
+                self.placement.freed(task, proplet_id)
+
+    def holders(self, task: Task) -> list[str]:
+        """Name the proplets that run it."""
+        if task.state is not RUNNING:
+            return []
+        if not task.spec.broadcast:
+            return [task.proplet_id]
+        return [one.proplet_id for one in task.executions.values() if one.state is RUNNING]
+
+    def send_stops(self, task: Task) -> None:
+        """Tell those that run it to end it."""
+        for proplet_id in self.holders(task):
+            proplet = self.proplets.get(proplet_id)
+            is_ours = proplet is None or proplet.is_ours
+            self.effects.append(SendStop(proplet_id, task.id, task.attempt, is_ours=is_ours))
 
     def clear(self, task: Task) -> None:
         """Forget the last run of an ended task before it is started again."""
@@ -259,6 +307,9 @@ class Cluster:
         task.error = task.reason = ""
         task.started_at = task.finished_at = 0
         task.losses = 0
+        if task.executions:
+            task.executions = {}
+            self.replaced[task.id] = task
         for child in task.children:
             child.unmet += 1
 
@@ -282,10 +333,12 @@ class Cluster:
         else:
             self.schedule(task, now)
 
-    def send_start(self, task: Task) -> None:
+    def send_start(self, task: Task, proplet: Proplet) -> None:
+        if not proplet.is_ours:
+            self.watch.given_work(proplet)
         self.effects.append(
             SendStart(
-                proplet_id=task.proplet_id,
+                proplet_id=proplet.id,
                 spec=task.spec,
                 attempt=task.attempt,
                 parent_results={
@@ -293,6 +346,7 @@ class Cluster:
                     for parent in task.parents
                     if parent.state is COMPLETED and parent.results is not None
                 },
+                is_ours=proplet.is_ours,
             )
         )
 
@@ -301,143 +355,106 @@ class Cluster:
 
         Otherwise proplets would take its attempts for those of the deleted one, and we their reports.
         """
-        self._past_attempts.pop(task.id, None)
         if task.attempt:
-            self._past_attempts[task.id] = task.attempt
-            if len(self._past_attempts) > ATTEMPTS_REMEMBERED:
-                del self._past_attempts[next(iter(self._past_attempts))]
-
-    def past_attempt(self, task_id: str) -> int:
-        return self._past_attempts.pop(task_id, 0)
+            self.past_attempts[task.id] = self.forgotten_attempts[task.id] = task.attempt
 
     # -- facts ---------------------------------------------------------------------------------------------
 
-    def _current(self, proplet_id: str, task_id: str, attempt: int) -> Task | None:
-        """The task, if this is the attempt that runs now; a report of any other is stale."""
-        task = self.tasks.get(task_id)
-        if (
-            task is None
-            or task.state is not RUNNING
-            or task.attempt != attempt
-            or task.proplet_id != proplet_id
-        ):
+    def current(self, proplet_id: str, task_id: str, attempt: int) -> Task | None:
+        """The task, if this proplet holds it with this attempt; a report of any other is stale.
+
+        A foreign proplet does not say which attempt (0) it means.
+        """
+        proplet = self.proplets.get(proplet_id)
+        if proplet is None or task_id not in proplet.placed:
             return None
-        return task
+        task = self.tasks[task_id]
+        return task if task.attempt == attempt or (not attempt and not proplet.is_ours) else None
 
     def _run_ended(self, event: RunEnded, now: int) -> None:
-        self.effects.append(SendAck(event.proplet_id, event.task_id, event.attempt))
-        task = self._current(event.proplet_id, event.task_id, event.attempt)
+        proplet_id = event.proplet_id or self._foreign_holder(event.task_id)
+        if event.attempt:
+            self.effects.append(SendAck(proplet_id, event.task_id, event.attempt))
+        task = self.current(proplet_id, event.task_id, event.attempt)
         if task is None:
+            self._refuse(event)
             return
-        # The proplet's clock may be wrong; what it says is held inside what this manager saw itself.
-        task.started_at = min(max(event.started_at, task.placed_at), now)
-        task.finished_at = min(max(event.finished_at, task.started_at), now) if event.finished_at else now
-        self.placement.learn(task.proplet_id, task.finished_at - task.started_at)
+        started_at, finished_at = _own_times(task, event, now)
+        self.placement.learn(proplet_id, finished_at - started_at)
+        state = FAILED if event.error else COMPLETED
+        if task.spec.broadcast:
+            outcome = Execution(
+                proplet_id=proplet_id,
+                attempt=task.attempt,
+                state=state,
+                results=event.results,
+                error=event.error,
+                started_at=started_at,
+                finished_at=finished_at,
+            )
+            broadcast.execution_ended(self, task, outcome, now)
+            return
+        task.started_at, task.finished_at = started_at, finished_at
         task.results = event.results
         task.error = event.error
-        self.end(task, FAILED if event.error else COMPLETED, now)
+        self.end(task, state, now)
+
+    def _foreign_holder(self, task_id: str) -> str:
+        """Name the proplet that a result without a sender can only be from."""
+        task = self.tasks.get(task_id)
+        if task is None or task.state is not RUNNING or task.proplet_id not in self.proplets:
+            return ""
+        return "" if self.proplets[task.proplet_id].is_ours else task.proplet_id
+
+    def _refuse(self, event: RunEnded) -> None:
+        """Leave a word about a report that can't be a late one: nobody was asked for it."""
+        task = self.tasks.get(event.task_id)
+        if task is None or 0 < event.attempt < task.attempt or (event.attempt and task.state.has_ended):
+            return
+        sender = event.proplet_id or "a proplet that does not say which"
+        self.effects.append(Refused(sender, task.id, "the task does not run there with that attempt"))
 
     def _run_handed_back(self, event: RunHandedBack, now: int) -> None:
         self.effects.append(SendAck(event.proplet_id, event.task_id, event.attempt))
-        task = self._current(event.proplet_id, event.task_id, event.attempt)
-        if task is not None:
-            proplet = self.proplets[event.proplet_id]
-            proplet.window = proplet.slots
-            self._run_again(task, f"attempt {task.attempt} was handed back: {event.reason}", now)
+        task = self.current(event.proplet_id, event.task_id, event.attempt)
+        if task is None:
+            return
+        if task.spec.broadcast:
+            broadcast.give_up(self, task, event.proplet_id, event.reason, now)
+            return
+        proplet = self.proplets[event.proplet_id]
+        proplet.window = proplet.slots
+        self.run_again(task, f"attempt {task.attempt} was handed back: {event.reason}", now)
 
-    def _run_again(self, task: Task, reason: str, now: int) -> None:
-        self.placement.freed(task)
+    def run_again(self, task: Task, reason: str, now: int) -> None:
+        """Queue a running task once more."""
+        self.placement.freed(task, task.proplet_id)
         task.started_at = 0
         task.reason = reason
         self.move(task, SCHEDULED, now)
         self.placement.wait(task)
 
-    def _lose(self, task: Task, why: str, now: int) -> None:
+    def lose(self, task: Task, why: str, now: int) -> None:
         """An attempt was lost with its proplet: run the task again, but not for ever."""
         task.losses += 1
         lost = f"attempt {task.attempt} was lost: {why}"
         if task.losses <= self.policy.losses_max:
-            self._run_again(task, f"{lost}; run again ({task.losses} of {self.policy.losses_max})", now)
+            self.run_again(task, f"{lost}; run again ({task.losses} of {self.policy.losses_max})", now)
         else:
             task.reason = ""
             task.error = f"{lost}; not run again after {task.losses} losses"
             self.end(task, FAILED, now)
 
-    def _proplet_seen(self, event: PropletSeen, now: int) -> None:
-        proplet = self.proplets.get(event.proplet_id)
-        if event.boot in self._past_boots.get(event.proplet_id, ()):
-            return  # a message of a program that has been replaced since
-        if proplet is None:
-            name = proplet_name(event.proplet_id)
-            proplet = Proplet(id=event.proplet_id, name=name, is_local=event.is_local, created_at=now)
-            self.proplets[proplet.id] = proplet
-        if proplet.boot != event.boot:
-            self._remember_boot(proplet)
-            proplet.boot = event.boot
-            self.touched_proplets[proplet.id] = proplet
-            proplet.window = event.slots
-            self._lose_all(proplet, f"proplet {proplet.name} was started anew", now)
-        if event.metadata is not None and event.metadata != proplet.metadata:
-            proplet.metadata = event.metadata
-            self.touched_proplets[proplet.id] = proplet
-        proplet.slots = event.slots
-        proplet.window = max(proplet.window, event.slots)
-        proplet.is_alive = True
-        proplet.seen = [*proplet.seen[-SIGNS_OF_LIFE_KEPT + 1 :], now]
-        if event.running is not None:
-            self._reconcile(proplet, dict(event.running), now)
-        self.placement.offer_room(proplet.id)
 
-    def _remember_boot(self, proplet: Proplet) -> None:
-        if proplet.boot:
-            past = self._past_boots.setdefault(proplet.id, [])
-            past.append(proplet.boot)
-            del past[:-BOOTS_REMEMBERED]
+def _own_times(task: Task, event: RunEnded, now: int) -> tuple[int, int]:
+    """When a run began and ended, by this manager's clock.
 
-    def _reconcile(self, proplet: Proplet, running: dict[str, int], now: int) -> None:
-        """Compare what a proplet says it holds with what was placed there: repeat what got lost."""
-        for task_id, attempt in running.items():
-            if self._current(proplet.id, task_id, attempt) is None:
-                self.effects.append(SendStop(proplet.id, task_id, attempt))
-        patience_ns = int(self.policy.resend_s * 1e9)
-        for task_id, sent_at in list(proplet.placed.items()):
-            task = self.tasks[task_id]
-            if running.get(task_id) != task.attempt and now - sent_at >= patience_ns:
-                proplet.placed[task_id] = now
-                self.send_start(task)
-
-    def _proplet_lost(self, event: PropletLost, now: int) -> None:
-        proplet = self.proplets.get(event.proplet_id)
-        if proplet is None or (event.boot and event.boot != proplet.boot):
-            return
-        self._give_up(proplet, event.reason, now)
-
-    def _give_up(self, proplet: Proplet, why: str, now: int) -> None:
-        """Take a proplet for dead; from now on any boot of it may be the one that runs.
-
-        A message of an old boot that came late may have been taken for that of a new one.
-        """
-        proplet.is_alive = False
-        self._past_boots.pop(proplet.id, None)
-        self._lose_all(proplet, why, now)
-
-    def _lose_all(self, proplet: Proplet, why: str, now: int) -> None:
-        for task_id in list(proplet.placed):
-            self._lose(self.tasks[task_id], why, now)
-
-    def _notice_silence(self, now: int) -> None:
-        limit_ns = int(self.policy.liveness_s * 1e9)
-        for proplet in self.proplets.values():
-            last_seen = proplet.seen[-1] if proplet.seen else self._started_at
-            if (proplet.is_alive or proplet.placed) and now - last_seen > limit_ns:
-                why = f"proplet {proplet.name} was silent for {self.policy.liveness_s:g} s"
-                self._give_up(proplet, why, now)
-
-    def _give_back_local_work(self, now: int) -> None:
-        self._started_at = now
-        for proplet in self.proplets.values():
-            if proplet.is_local:
-                for task_id in list(proplet.placed):
-                    task = self.tasks[task_id]
-                    reason = f"attempt {task.attempt} was lost: the manager was started anew; run again"
-                    self._run_again(task, reason, now)
+    The proplet's clock may be wrong. Where it says what can be, it is believed; else only how long the run
+    took, and that it ended when we heard of it.
+    """
+    if not event.finished_at:
+        return task.placed_at, now
+    if task.placed_at <= event.started_at <= event.finished_at <= now:
+        return event.started_at, event.finished_at
+    took = max(event.finished_at - event.started_at, 0)
+    return max(task.placed_at, now - took), now

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from propeller.core.effects import SendStop
 from propeller.core.events import (
     Command,
+    CordonProplet,
     CreateTasks,
     DeleteGroup,
     DeleteProplet,
     DeleteTask,
+    DrainProplet,
     NewGroup,
     StartGroup,
     StartTask,
@@ -21,7 +22,7 @@ from propeller.core.events import (
     UpdateTask,
 )
 from propeller.core.graph import resolve_dependencies
-from propeller.core.model import Group, GroupKind, JobMode, Spec, Task
+from propeller.core.model import Group, GroupKind, JobMode, Proplet, Spec, Task
 from propeller.core.relations import attach, link, predecessors, skip_reason
 from propeller.core.states import INTERRUPTED, PENDING, RUNNING, SCHEDULED
 from propeller.errors import Conflict, Invalid, NotFound
@@ -51,6 +52,10 @@ def carry_out(cluster: Cluster, command: Command, now: int) -> list[Task]:
             _delete_group(cluster, _group(cluster, command.kind, command.group_id))
         case DeleteProplet():
             _delete_proplet(cluster, command)
+        case CordonProplet():
+            cluster.watch.cordon(_proplet(cluster, command.proplet_id), is_cordoned=command.is_cordoned)
+        case DrainProplet():
+            _drain(cluster, command, now)
     return []
 
 
@@ -60,14 +65,7 @@ def obstacle(spec: Spec) -> str:
         return "encrypted: no proplet here can run encrypted workloads; set it to false"
     if spec.latent:
         return "latent: latent tasks can't be deployed yet; set it to false"
-    if spec.broadcast:
-        return "broadcast: a task can't run on every proplet yet; set it to false"
-    if spec.module is None and spec.image_url:
-        return (
-            "image_url: modules can't be fetched from a registry yet; "
-            f"upload the module with PUT /tasks/{spec.id}/upload"
-        )
-    if spec.module is None:
+    if spec.module is None and not spec.image_url:
         return f"task {spec.id} has no module; upload one with PUT /tasks/{spec.id}/upload"
     return ""
 
@@ -98,7 +96,7 @@ def _create(cluster: Cluster, command: CreateTasks, now: int) -> list[Task]:
         cluster.last_task_seq += 1
         # The tutorial's workflow tasks are created nanoseconds apart, a job's tasks all at once.
         created_at = now if spec.job_id else now + number
-        attempt = cluster.past_attempt(spec.id)
+        attempt = cluster.past_attempts.get(spec.id, 0)
         task = Task(spec=spec, seq=cluster.last_task_seq, created_at=created_at, attempt=attempt)
         cluster.tasks[spec.id] = cluster.created[spec.id] = task
         created.append(task)
@@ -173,14 +171,14 @@ def _delete(cluster: Cluster, command: DeleteTask) -> None:
 
 
 def _forget(cluster: Cluster, task: Task) -> None:
-    if task.state is RUNNING:
-        cluster.placement.freed(task)
-        cluster.effects.append(SendStop(task.proplet_id, task.id, task.attempt))
-    elif task.state is SCHEDULED:
-        cluster.placement.wait_no_more(task)
+    cluster.send_stops(task)
+    cluster.release(task)
     cluster.remember_attempt(task)
     for changed in (cluster.touched, cluster.respecified):
         changed.pop(task.id, None)
+    cluster.replaced.pop(task.id, None)
+    for proplet_id in task.executions:
+        cluster.touched_executions.pop((task.id, proplet_id), None)
     del cluster.tasks[task.id]
     if cluster.created.pop(task.id, None) is None:
         cluster.deleted[task.id] = task
@@ -195,16 +193,18 @@ def _delete_group(cluster: Cluster, group: Group) -> None:
 
 
 def _delete_proplet(cluster: Cluster, command: DeleteProplet) -> None:
-    proplet = cluster.proplets.get(command.proplet_id)
-    if proplet is None:
-        raise NotFound("not found")
+    proplet = _proplet(cluster, command.proplet_id)
     if proplet.placed:
         raise Conflict(f"conflict: proplet {proplet.id} has {len(proplet.placed)} active tasks")
     if proplet.is_alive:
         raise Conflict(f"conflict: proplet {proplet.id} is alive; stop its program first")
-    del cluster.proplets[proplet.id]
-    cluster.touched_proplets.pop(proplet.id, None)
-    cluster.deleted_proplets[proplet.id] = proplet
+    cluster.watch.forget(proplet)
+
+
+def _drain(cluster: Cluster, command: DrainProplet, now: int) -> None:
+    proplet = _proplet(cluster, command.proplet_id)
+    drain_by = 0 if command.timeout_s is None else now + int(command.timeout_s * 1e9)
+    cluster.watch.cordon(proplet, is_cordoned=True, drain_by=drain_by)
 
 
 # -- start and stop --------------------------------------------------------------------------------------
@@ -242,8 +242,7 @@ def _stop(cluster: Cluster, command: StopTask, now: int) -> None:
 
 
 def _interrupt(cluster: Cluster, task: Task, reason: str, now: int) -> None:
-    if task.state is RUNNING:
-        cluster.effects.append(SendStop(task.proplet_id, task.id, task.attempt))
+    cluster.send_stops(task)
     task.reason = reason
     cluster.end(task, INTERRUPTED, now)
 
@@ -287,6 +286,13 @@ def _task(cluster: Cluster, task_id: str) -> Task:
     if task is None:
         raise NotFound("not found")
     return task
+
+
+def _proplet(cluster: Cluster, proplet_id: str) -> Proplet:
+    proplet = cluster.proplets.get(proplet_id)
+    if proplet is None:
+        raise NotFound("not found")
+    return proplet
 
 
 def _group(cluster: Cluster, kind: GroupKind, group_id: str) -> Group:

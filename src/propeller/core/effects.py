@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from propeller.core.model import Group, Module, Proplet, Spec, Task
+from propeller.core.model import Execution, Group, Module, Proplet, Spec, Task
 from propeller.core.states import TaskState
 
 
@@ -19,6 +19,8 @@ class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     #: Results of the parents that completed with one.
     parent_results: dict[str, Any]
+    #: Whether it knows our additions to the wire.
+    is_ours: bool = True
 
 
 class SendStop(msgspec.Struct, frozen=True):
@@ -27,6 +29,7 @@ class SendStop(msgspec.Struct, frozen=True):
     proplet_id: str
     task_id: str
     attempt: int
+    is_ours: bool = True
 
 
 class SendAck(msgspec.Struct, frozen=True):
@@ -37,7 +40,23 @@ class SendAck(msgspec.Struct, frozen=True):
     attempt: int
 
 
-Effect = SendStart | SendStop | SendAck
+class AskHello(msgspec.Struct, frozen=True):
+    """Ask a proplet of ours to say who it is."""
+
+    proplet_id: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A report was not believed: for the log."""
+
+    proplet_id: str
+    task_id: str
+    reason: str
+
+
+#: For proplets.
+Outgoing = SendStart | SendStop | SendAck | AskHello
+Effect = Outgoing | Refused
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,6 +87,12 @@ class Changes(msgspec.Struct, kw_only=True):
     #: Tasks of which anything but ``spec`` changed, without those in ``created``.
     updated: list[Task] = []
     deleted: list[Task] = []
+    #: Executions of broadcast tasks that changed. A task whose dictionary is new is in ``replaced``.
+    executions: list[tuple[Task, Execution]] = []
+    #: Broadcast tasks that were placed anew: their executions of before are gone.
+    replaced: list[Task] = []
+    #: The last attempts of deleted tasks, by id: a task of the same id goes on from there.
+    past_attempts: dict[str, int] = {}
     groups: list[Group] = []
     deleted_groups: list[Group] = []
     proplets: list[Proplet] = []
@@ -84,6 +109,9 @@ class Changes(msgspec.Struct, kw_only=True):
             or self.updated
             or self.respecified
             or self.deleted
+            or self.executions
+            or self.replaced
+            or self.past_attempts
             or self.groups
             or self.deleted_groups
             or self.proplets

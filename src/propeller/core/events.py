@@ -67,6 +67,21 @@ class DeleteProplet(msgspec.Struct, frozen=True):
     proplet_id: str
 
 
+class CordonProplet(msgspec.Struct, frozen=True):
+    """Give the proplet no new work, or (``is_cordoned`` false) give it some again."""
+
+    proplet_id: str
+    is_cordoned: bool = True
+
+
+class DrainProplet(msgspec.Struct, frozen=True):
+    """Cordon the proplet; what still runs there after a time is moved elsewhere."""
+
+    proplet_id: str
+    #: None leaves it to end by itself.
+    timeout_s: float | None = None
+
+
 Command = (
     CreateTasks
     | UpdateTask
@@ -77,6 +92,8 @@ Command = (
     | StopGroup
     | DeleteGroup
     | DeleteProplet
+    | CordonProplet
+    | DrainProplet
 )
 
 # -- facts -------------------------------------------------------------------------------------------------
@@ -85,8 +102,10 @@ Command = (
 class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt is over. ``error`` is ``""`` where it succeeded."""
 
+    #: ``""`` where it did not say: embedded devices don't.
     proplet_id: str
     task_id: str
+    #: 0 where it did not say: only ours do.
     attempt: int
     results: Any = None
     error: str = ""
@@ -108,21 +127,25 @@ class PropletSeen(msgspec.Struct, frozen=True, kw_only=True):
     """A proplet said hello or gave a sign of life."""
 
     proplet_id: str
-    boot: str
-    slots: int = 1
+    #: 0 from a foreign proplet, which does not say.
+    boot: int
+    #: 0 in a message that does not say.
+    slots: int = 0
     #: Task and attempt of all it has not reported the end of; None in a message that does not say.
     running: tuple[tuple[str, int], ...] | None = None
     #: None in a message that does not say.
     metadata: dict[str, Any] | None = None
     is_local: bool = False
+    #: It says hello, which a foreign proplet does only when its program starts.
+    is_hello: bool = False
 
 
 class PropletLost(msgspec.Struct, frozen=True):
-    """A proplet is known to be gone; ``""`` as the boot means whichever it was."""
+    """A proplet is known to be gone; 0 as the boot means whichever it was."""
 
     proplet_id: str
     reason: str
-    boot: str = ""
+    boot: int = 0
 
 
 class ManagerStarted(msgspec.Struct, frozen=True):

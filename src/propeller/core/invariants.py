@@ -5,7 +5,8 @@ and compared. Meant for tests and the simulation: it looks at everything.
 """
 
 from propeller.core.cluster import Cluster
-from propeller.core.model import Group, JobMode, Task
+from propeller.core.model import Group, JobMode, Proplet, Task
+from propeller.core.placement import has_room
 from propeller.core.relations import predecessors
 from propeller.core.states import FAILED, INTERRUPTED, RUNNING, SCHEDULED, SKIPPED, TaskState
 
@@ -88,7 +89,14 @@ def _check_task(cluster: Cluster, task: Task) -> None:
         assert not task.error, f"task {task.id} has not ended, and has an error"
     if task.state is RUNNING:
         assert task.attempt > 0, f"task {task.id} runs without an attempt"
-        assert task.proplet_id in cluster.proplets, f"task {task.id} runs on a proplet that is not known"
+        for proplet_id in cluster.holders(task):
+            assert proplet_id in cluster.proplets, f"task {task.id} runs on a proplet that is not known"
+    if task.spec.broadcast:
+        live = len(cluster.holders(task))
+        assert task.live_executions == live, (
+            f"task {task.id} counts {task.live_executions} executions, {live} run"
+        )
+        assert task.state is not RUNNING or live, f"task {task.id} runs, and none of its executions does"
 
 
 def _check_queue(cluster: Cluster) -> None:
@@ -101,14 +109,22 @@ def _check_placed(cluster: Cluster) -> None:
     running: dict[str, list[str]] = {proplet_id: [] for proplet_id in cluster.proplets}
     for task in cluster.tasks.values():
         if task.state is RUNNING:
-            running[task.proplet_id].append(task.id)
+            for proplet_id in cluster.holders(task):
+                running[proplet_id].append(task.id)
     for proplet in cluster.proplets.values():
         placed, truth = sorted(proplet.placed), sorted(running[proplet.id])
         assert placed == truth, f"proplet {proplet.id} holds {placed}, and {truth} run there"
 
 
 def _check_room(cluster: Cluster) -> None:
-    waiting = {task.spec.pin for task in cluster.placement.waiting()}
+    waiting = cluster.placement.waiting()
     for proplet in cluster.proplets.values():
-        if proplet.is_alive and len(proplet.placed) < proplet.window:
-            assert not waiting & {"", proplet.id}, f"proplet {proplet.id} has room, and tasks for it wait"
+        if has_room(proplet):
+            for task in waiting:
+                assert not _may_go_to(task, proplet), f"proplet {proplet.id} has room, and {task.id} waits"
+
+
+def _may_go_to(task: Task, proplet: Proplet) -> bool:
+    if task.spec.pin:
+        return task.spec.pin == proplet.id
+    return proplet.tags.issuperset(task.spec.required_tags)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from propeller.core.states import PENDING, TaskState
+from propeller.core.states import PENDING, RUNNING, TaskState
 
 
 class Module(msgspec.Struct, frozen=True):
@@ -54,7 +54,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule: str = ""
     is_recurring: bool = False
     timezone: str = ""
+    #: Run on every proplet that is there when it starts.
     broadcast: bool = False
+    #: Tags that a proplet must have to be given the task; a pin stands above them.
+    required_tags: tuple[str, ...] = ()
     #: 0 means "not given", which counts as 50.
     priority: int = 0
     metadata: dict[str, Any] | None = None
@@ -63,6 +66,19 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def group_id(self) -> str:
         return self.workflow_id or self.job_id
+
+
+class Execution(msgspec.Struct, kw_only=True, eq=False):
+    """How a broadcast task fares on one proplet. Stored."""
+
+    proplet_id: str
+    attempt: int
+    #: ``RUNNING`` or an end.
+    state: TaskState = RUNNING
+    results: Any = None
+    error: str = ""
+    started_at: int = 0
+    finished_at: int = 0
 
 
 class Task(msgspec.Struct, kw_only=True, eq=False):
@@ -91,6 +107,10 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     started_at: int = 0
     finished_at: int = 0
     updated_at: int = 0
+    #: Of a broadcast task: how it fares, by proplet, since it was last placed. Stored.
+    executions: dict[str, Execution] = {}
+    #: How many of them run. Derived.
+    live_executions: int = 0
     #: The task before it in a sequential job. Derived.
     before: Task | None = None
     #: ``spec.depends_on``, as tasks. Derived.
@@ -150,9 +170,14 @@ class Proplet(msgspec.Struct, kw_only=True, eq=False):
     #: As its discovery message has it. Stored.
     metadata: dict[str, Any] = {}
     created_at: int = 0
-    #: Tells one start of the proplet's program from the next. Stored, so that a manager that was started
-    #: anew knows the work of a proplet that was not.
-    boot: str = ""
+    #: Tells one start of the proplet's program from the next, and which came later; 0 for a foreign program,
+    #: which does not say. Stored, so that a manager that was started anew knows the work of a proplet that
+    #: was not.
+    boot: int = 0
+    #: Given no new work: somebody wants to service the machine. Stored.
+    is_cordoned: bool = False
+    #: When what still runs there is moved elsewhere; 0 for never. Stored.
+    drain_by: int = 0
     #: How many guests it runs at once.
     slots: int = 1
     #: How many tasks it is given at once: ``slots``, and more while its tasks are over in no time.
@@ -162,3 +187,15 @@ class Proplet(msgspec.Struct, kw_only=True, eq=False):
     #: Times of the last ten signs of life, oldest first.
     seen: list[int] = []
     is_alive: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it knows our additions: attempts, acknowledgements, digests, a topic of its own."""
+        return self.boot > 0
+
+    @property
+    def tags(self) -> frozenset[str]:
+        tags = self.metadata.get("tags")
+        return (
+            frozenset(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else frozenset()
+        )

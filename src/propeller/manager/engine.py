@@ -5,7 +5,7 @@ step out and comes back for the next. The service does so with a real store and 
 (``service``), the simulation with simulated ones, and may stop between any two.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,9 +14,11 @@ from propeller.core.cluster import Cluster
 from propeller.core.effects import Changes, Effect, Transition
 from propeller.core.events import (
     Command,
+    CordonProplet,
     CreateTasks,
     DeleteGroup,
     DeleteProplet,
+    DrainProplet,
     Fact,
     StartGroup,
     StopGroup,
@@ -39,7 +41,7 @@ Input = Ask | Fact
 
 
 class Load(msgspec.Struct, frozen=True):
-    """Read these from the store, with their whole groups; the answer is ``(groups, tasks)``."""
+    """Read these from the store, with their whole groups; the answer is ``Found``."""
 
     task_ids: list[str]
     group_ids: list[str]
@@ -65,7 +67,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 Step = Load | Commit | Send | Announce | Answer
-Found = tuple[Sequence[Group], Sequence[Task]]
+#: Groups, all of their tasks and tasks of no group; last attempts of deleted tasks that had such an id.
+Found = tuple[Sequence[Group], Sequence[Task], Mapping[str, int]]
 
 
 def turn(cluster: Cluster, inputs: Sequence[Input], now: int) -> Generator[Step, Found | None, None]:
@@ -121,7 +124,7 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
                     groups[specs[0].group_id] = None
             case StartGroup(group_id=name) | StopGroup(group_id=name) | DeleteGroup(group_id=name):
                 groups[name] = None
-            case DeleteProplet():
+            case DeleteProplet() | CordonProplet() | DrainProplet():
                 pass
             case command:
                 tasks[command.task_id] = None

@@ -3,22 +3,22 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Sequence
 from typing import cast
 
-from propeller.core.effects import Effect
+from propeller.core.effects import Outgoing
 from propeller.core.events import PropletLost
-from propeller.core.model import Module
-from propeller.manager.service import Manager
+from propeller.errors import StoreUnusable
+from propeller.manager.modules import pieces
+from propeller.manager.service import Fleet, Manager
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
     Create,
     LineSplitter,
     Message,
-    ModuleChunk,
     ModuleRequest,
     from_line,
-    message_of,
-    module_chunks,
+    messages_to_ours,
     to_line,
 )
 
@@ -26,10 +26,14 @@ _log = logging.getLogger(__name__)
 
 
 class LocalFleet:
-    """Carries effects to the local proplets, and their messages to the manager as facts."""
+    """Carries effects to the local proplets, and their messages to the manager as facts.
 
-    def __init__(self, manager: Manager) -> None:
+    What is for any other proplet goes to the fleet ``beyond`` this machine, if there is one.
+    """
+
+    def __init__(self, manager: Manager, beyond: Fleet | None = None) -> None:
         self._manager = manager
+        self._beyond = beyond
         self._connections: dict[str, _Connection] = {}
         manager.fleet = self
 
@@ -37,21 +41,20 @@ class LocalFleet:
         """Take over this end of a socket pair; the proplet at the other end says who it is."""
         await asyncio.get_running_loop().create_unix_connection(lambda: _Connection(self), sock=end)
 
-    def send(self, effects: list[Effect]) -> None:
+    def send(self, effects: Sequence[Outgoing]) -> None:
         """Send all that goes to the same proplet in one write; what has no way is repeated later."""
-        lines: dict[str, list[bytes]] = {}
-        for effect in effects:
-            if effect.proplet_id in self._connections:
-                lines.setdefault(effect.proplet_id, []).append(to_line(message_of(effect)))
-        for proplet_id, batch in lines.items():
-            self._connections[proplet_id].write(b"".join(batch))
+        here = [effect for effect in effects if effect.proplet_id in self._connections]
+        for proplet_id, batch in messages_to_ours(here).items():
+            self._connections[proplet_id].write(b"".join(map(to_line, batch)))
+        if self._beyond is not None and len(here) < len(effects):
+            self._beyond.send([effect for effect in effects if effect.proplet_id not in self._connections])
 
     def received(self, connection: "_Connection", message: Message) -> None:
         if isinstance(message, Create):
-            connection.proplet_id, connection.boot = message.proplet_id, message.boot
+            connection.proplet_id, connection.boot = message.proplet_id, message.boot or 0
             self._connections[message.proplet_id] = connection
         if isinstance(message, ModuleRequest):
-            connection.send_module(self._manager, message.app_name)
+            connection.send_module(self._manager, message)
             return
         fact = fact_of(message, is_local=True)
         if fact is not None:
@@ -66,7 +69,7 @@ class LocalFleet:
 
 class _Connection(asyncio.Protocol):
     proplet_id = ""
-    boot = ""
+    boot = 0
 
     def __init__(self, fleet: LocalFleet) -> None:
         self._fleet = fleet
@@ -93,16 +96,15 @@ class _Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         self._transport.write(data)
 
-    def send_module(self, manager: Manager, name: str) -> None:
-        sending = asyncio.create_task(self._send_module(manager, name))
+    def send_module(self, manager: Manager, request: ModuleRequest) -> None:
+        sending = asyncio.create_task(self._send_module(manager, request))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
 
-    async def _send_module(self, manager: Manager, name: str) -> None:
-        digest = name.removeprefix("sha256:")
-        data = (await manager.store.modules([digest])).get(digest)
-        if data is None:
-            self.write(to_line(ModuleChunk(app_name=name, chunk_idx=0, total_chunks=0, data="")))
+    async def _send_module(self, manager: Manager, request: ModuleRequest) -> None:
+        try:
+            chunks = await pieces(manager.store, request)
+        except StoreUnusable as error:
+            _log.error("module %s can't be read: %s", request.app_name, error)
             return
-        for chunk in module_chunks(Module(digest, len(data)), data):
-            self.write(to_line(chunk))
+        self.write(b"".join(map(to_line, chunks)))

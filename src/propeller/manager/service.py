@@ -1,12 +1,13 @@
 """The one writer at work: collects what arrives, runs a turn, carries its steps out."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from propeller.core.cluster import Cluster, Policy
-from propeller.core.effects import Effect
+from propeller.core.effects import Effect, Outgoing, Refused
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
 from propeller.core.model import Module, Proplet, Task
 from propeller.errors import StoreUnusable
@@ -14,13 +15,14 @@ from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input
 from propeller.manager.feed import Feed
 from propeller.store.port import Store
 
+_log = logging.getLogger(__name__)
 _TICK_S = 1.0
 
 
 class Fleet(Protocol):
     """What carries effects to proplets. It may lose, repeat and reorder them."""
 
-    def send(self, effects: list[Effect]) -> None: ...
+    def send(self, effects: Sequence[Outgoing]) -> None: ...
 
 
 class Manager:
@@ -53,7 +55,7 @@ class Manager:
         cluster.last_task_seq = loaded.last_task_seq
         cluster.last_group_seq = loaded.last_group_seq
         cluster.last_event_id = loaded.last_event_id
-        cluster.adopt_proplets(loaded.proplets)
+        cluster.watch.adopt(loaded.proplets)
         cluster.adopt(*loaded.live)
         self.feed = Feed(self.store, loaded.last_event_id)
         self.tell(ManagerStarted())
@@ -82,6 +84,9 @@ class Manager:
     def proplets(self) -> list[Proplet]:
         """Return the live records, in the order in which they were first seen."""
         return list(self._cluster.proplets.values())
+
+    def proplet(self, proplet_id: str) -> Proplet | None:
+        return self._cluster.proplets.get(proplet_id)
 
     def start(self) -> None:
         """Begin to take turns."""
@@ -125,8 +130,7 @@ class Manager:
                     case Commit(changes):
                         await self.store.commit(changes)
                     case Send(effects):
-                        if self.fleet is not None:
-                            self.fleet.send(effects)
+                        self._send(effects)
                     case Answer(ask, outcome):
                         _answer(ask, outcome)
                     case Announce(first_event_id, transitions):
@@ -138,6 +142,14 @@ class Manager:
         except BaseException:
             self._refuse(_asks_among(inputs))
             raise
+
+    def _send(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Refused):
+                about = f" about task {effect.task_id}" if effect.task_id else ""
+                _log.warning("refused a message of %s%s: %s", effect.proplet_id, about, effect.reason)
+        if self.fleet is not None:
+            self.fleet.send([effect for effect in effects if not isinstance(effect, Refused)])
 
     def _refuse(self, asks: list[Ask]) -> None:
         for ask in asks:

@@ -4,20 +4,38 @@ import asyncio
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import uvloop
 
-from propeller.proplet.agent import Agent
+from propeller.proplet.agent import Agent, Settings
+from propeller.proplet.host import describe
+from propeller.proplet.local import LocalUplink
+from propeller.proplet.machine import Machine
+from propeller.proplet.shelf import Shelf
+from propeller.registry.fetcher import Fetcher
+from propeller.registry.settings import RegistrySettings
 from propeller.runtime.pool import Pool
+
+#: The manager beside it keeps every module anyway, and its proplets share one shelf.
+_NO_BOUND = 2**63
 
 
 async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path) -> None:
-    agent = Agent(proplet_id, slots=slots, directory=directory)
+    agent = Agent(
+        # It ends with its manager, so nothing of a program before is left that could be owed.
+        Machine(proplet_id, boot=time.time_ns(), slots=slots),
+        settings=Settings(metadata=describe()),
+        shelf=Shelf(directory, bytes_max=_NO_BOUND),
+        fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
+    )
     agent.guests = Pool(directory, size=slots, on_ended=agent.guests_ended)
+    await agent.guests.start()
     end = socket.socket(fileno=descriptor)
     end.setblocking(False)
-    await agent.run(end)
+    await LocalUplink(agent).connect(end)
+    await agent.run()
 
 
 def main() -> None:

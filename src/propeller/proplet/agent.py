@@ -1,46 +1,36 @@
-"""The program around the machine: a socket to the manager, a pool of guests, modules on disk."""
+"""The program around the machine: a way to the manager, a pool of guests, modules on disk.
+
+The ways are ``local`` (a socket to the manager beside it) and ``remote`` (a broker); both hand over messages
+and take some. Reports go into the outbox first, where there is one.
+"""
 
 import asyncio
 import base64
-import hashlib
 import logging
-import os
-import platform
 import signal
-import socket
 import time
-import uuid
-from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
 
-import propeller
-from propeller.proplet.machine import Action, Fetch, Kill, Machine, Outcome, Run, SendUp
+import msgspec
+from msgspec import UNSET
+
+from propeller.errors import ModuleUnavailable
+from propeller.proplet.downloads import Arrived, Downloads, Known, Missing, News
+from propeller.proplet.machine import Action, Fetch, Forget, Keep, Kill, Machine, Outcome, Report, Run, SendUp
+from propeller.proplet.outbox import Outbox
+from propeller.proplet.shelf import Shelf
+from propeller.registry.fetcher import Fetcher
 from propeller.runtime.run import Ended
 from propeller.runtime.run import Run as GuestRun
-from propeller.wire.messages import (
-    Alive,
-    LineSplitter,
-    Message,
-    ModuleChunk,
-    ModuleRequest,
-    from_line,
-    to_line,
-)
+from propeller.wire.messages import Hello, Message, ModuleChunk, Results, Start
 
 _log = logging.getLogger(__name__)
 
-HEARTBEAT_S = 10.0
 _TICK_S = 1.0
 #: Runs that have waited this long, while none ended, are given back.
 _WAIT_S_MAX = 0.25
 _LEAVE_S_MAX = 3.0
-#: A module of which nothing came for so long is asked for again.
-_ASK_AGAIN_S = 5.0
-
-
-class _Chunks(NamedTuple):
-    total: int
-    pieces: dict[int, bytes]
 
 
 class Guests(Protocol):
@@ -60,92 +50,173 @@ class Guests(Protocol):
     def waiting(self) -> int: ...
 
 
-class Agent(asyncio.Protocol):
+class Uplink(Protocol):
+    """The way to the manager. It may lose what it is given."""
+
+    @property
+    def is_up(self) -> bool: ...
+
+    def send(self, messages: Sequence[Message]) -> None: ...
+
+    def fits(self, message: Message) -> bool:
+        """Say whether it would carry a message of this size."""
+
+    def farewell(self) -> Coroutine[Any, Any, None]:
+        """Wait until all that was sent is out, then hang up."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    heartbeat_s: float = 10.0
+    namespace: str = "default"
+    #: As in the hello.
+    metadata: dict[str, Any] = {}
+    #: Fetch images from their registry, rather than ask the proxy. URLs are fetched in any case.
+    fetches_images: bool = True
+
+
+class Agent:
     """Carries messages to the machine and its actions out, until the manager's end is closed."""
 
     guests: Guests
+    uplink: Uplink
 
-    def __init__(self, proplet_id: str, *, slots: int, directory: Path) -> None:
-        self._machine = Machine(proplet_id, boot=uuid.uuid4().hex, slots=slots)
-        self._modules = directory / "modules"
-        self._modules.mkdir(parents=True, exist_ok=True)
-        self._lines = LineSplitter()
-        self._chunks: dict[str, _Chunks] = {}
-        #: When a module was asked for, or a part of it came.
-        self._asked_at: dict[str, float] = {}
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        settings: Settings,
+        shelf: Shelf,
+        fetcher: Fetcher,
+        outbox: Outbox | None = None,
+    ) -> None:
+        """Put a proplet together; ``guests`` and ``uplink`` are set before ``run``."""
+        self._machine = machine
+        self._settings = settings
+        self._shelf = shelf
+        self._fetcher = fetcher
+        self._outbox = outbox
+        self._downloads = Downloads(machine.id)
+        #: Image references that are being fetched right now.
+        self._fetching: dict[str, asyncio.Task[None]] = {}
         self._last_end = 0.0
         self._is_watching = False
         self._is_leaving = False
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self, end: socket.socket) -> None:
-        """Serve one manager over this socket; returns when either side has gone."""
-        loop = asyncio.get_running_loop()
-        await self.guests.start()
-        await loop.create_unix_connection(lambda: self, sock=end)
-        ticking = asyncio.create_task(self._tick())
-        await self._over
-        ticking.cancel()
-        await self.guests.close()
-
-    # -- the socket ----------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's own does not inherit from it
+    async def run(self) -> None:
+        """Serve until the manager is gone (locally) or this program is asked to leave."""
         # Before the first word: whoever has heard it may ask this process to leave.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._leave)
-        self._transport.write(to_line(self._machine.hello(describe_host())))
+        ticking = asyncio.create_task(self._tick())
+        beating = asyncio.create_task(self._beat())
+        try:
+            await self._over
+        finally:
+            for task in (ticking, beating, *self._fetching.values()):
+                task.cancel()
+            await self._fetcher.close()
+            await self.uplink.farewell()
+            await self.guests.close()
 
-    def data_received(self, data: bytes) -> None:
+    def connected(self) -> None:
+        """Say hello and repeat what is owed: told by the uplink, each time that there is a connection."""
+        self._say_hello()
+        self._carry_out(self._machine.connected(time.time_ns()))
+
+    def ended(self) -> None:
+        """Stop serving: told by the uplink when the manager is gone for good."""
+        if not self._over.done():
+            self._over.set_result(None)
+
+    # -- from the manager ----------------------------------------------------------------------------------
+
+    def receive(self, messages: Sequence[Message]) -> None:
         now = time.time_ns()
         actions: list[Action] = []
-        for line in self._lines.feed(data):
-            try:
-                message = from_line(line)
-            except ValueError as error:
-                _log.warning("the manager sent what can't be read: %s", error)
-                continue
+        for message in messages:
             if isinstance(message, ModuleChunk):
-                actions += self._take_chunk(message, now)
+                requests, news = self._downloads.take(message, now)
+                self.uplink.send(requests)
+                actions += self._take_news(news, now)
+            elif isinstance(message, Hello):
+                self._say_hello()
             else:
+                if isinstance(message, Start):
+                    self._unpack(message)
                 actions += self._machine.receive(message, now)
         self._carry_out(actions)
         self._end_if_done()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end()
+    def _unpack(self, start: Start) -> None:
+        """Put a module that came with its start on the shelf, so that from here on it has a digest."""
+        if not start.file:
+            return
+        try:
+            digest = self._shelf.put(base64.b64decode(start.file, validate=True))
+        except (ValueError, OSError) as error:
+            _log.warning("the module of task %s can't be kept: %s", start.id, error)
+            return
+        start.file = UNSET
+        start.module = f"sha256:{digest}"
+        self._make_room()
 
     # -- actions -------------------------------------------------------------------------------------------
 
     def _carry_out(self, actions: list[Action]) -> None:
-        """Carry out in order; runs and messages go out in one batch each."""
+        """Carry out in order; runs, reports and messages go out in one batch each."""
         runs: list[GuestRun] = []
-        lines: list[bytes] = []
+        messages: list[Message] = []
+        reports: list[Report] = []
+        forgotten: list[str] = []
         pending = actions
         while pending:
             actions, pending = pending, []
             for action in actions:
                 match action:
                     case Run():
-                        runs.append(_guest_run(action))
+                        runs.append(_guest_run(action, self._machine.id))
+                    case Keep(report):
+                        reports.append(self._cut_to_fit(report))
                     case SendUp(message):
-                        lines.append(to_line(message))
+                        messages.append(self._cut_to_fit(message))
+                    case Forget(task_id):
+                        forgotten.append(task_id)
                     case Kill(key):
                         runs = [run for run in runs if run.key != key]
                         self.guests.stop(key)
-                    case Fetch(digest):
-                        if not self._may_ask(digest):
-                            continue
-                        if self._has_module(digest):
-                            self._forget_chunks(digest)
-                            pending += self._machine.module_arrived(digest)
-                        else:
-                            lines.append(to_line(ModuleRequest(app_name=f"sha256:{digest}")))
-        if lines:
-            self._transport.write(b"".join(lines))
+                    case Fetch(source):
+                        pending += self._fetch(source)
+        self._report(reports, forgotten)
+        if messages and self.uplink.is_up:
+            self.uplink.send(messages)
         if runs:
             self.guests.submit(runs)
             self._watch_queue()
+
+    def _report(self, reports: list[Report], forgotten: list[str]) -> None:
+        if self._outbox is None or self._is_leaving:  # what is given back needs no memory
+            if reports:
+                self.uplink.send(reports)
+            return
+        if forgotten:
+            self._outbox.forget(forgotten)
+        if reports:
+            self._outbox.keep(reports, lambda: self._send_if_up(reports))
+
+    def _send_if_up(self, reports: list[Report]) -> None:
+        if self.uplink.is_up:
+            self.uplink.send(reports)
+
+    def _cut_to_fit(self, message: Any) -> Any:
+        """Make a failure of a result that no broker on the way would carry."""
+        if isinstance(message, Results) and message.results and not self.uplink.fits(message):
+            size = len(message.results) if isinstance(message.results, str) else 0
+            message.results = ""
+            message.error = (
+                f"the result has {size:,} characters, more than one message to the manager may have; "
+                "write less, or raise the packet limits of proplet, broker and manager"
+            )
+        return message
 
     def guests_ended(self, batch: list[Ended]) -> None:
         """Report the ends of guests; given to the pool as its ``on_ended``."""
@@ -163,74 +234,86 @@ class Agent(asyncio.Protocol):
             actions += self._machine.ended(outcome, now)
         self._carry_out(actions)
 
-    def _take_chunk(self, chunk: ModuleChunk, now: int) -> list[Action]:
-        digest = chunk.app_name.removeprefix("sha256:")
-        if chunk.total_chunks == 0:
-            return self._do_without(digest, f"the manager has no module {chunk.app_name}", now)
-        self._asked_at[digest] = time.monotonic()
-        try:
-            data = self._assembled(digest, chunk)
-        except ValueError:
-            return self._do_without(digest, f"module {chunk.app_name} arrived damaged", now)
-        if data is None:
+    # -- modules -------------------------------------------------------------------------------------------
+
+    def _fetch(self, source: str) -> list[Action]:
+        digest = source.removeprefix("sha256:")
+        if digest != source:
+            if self._shelf.has(digest):
+                self._downloads.end(source)
+                return self._machine.module_arrived(source, digest)
+        elif self._settings.fetches_images or source.startswith(("http://", "https://")):
+            if source not in self._fetching:
+                self._fetching[source] = asyncio.create_task(self._fetch_image(source))
             return []
+        if self.uplink.is_up:
+            self.uplink.send(self._downloads.begin(source, time.time_ns()))
+        return []
+
+    async def _fetch_image(self, reference: str) -> None:
+        news: News
         try:
-            partial = self._modules / f".{digest}.{os.getpid()}"
-            partial.write_bytes(data)
-            partial.rename(self._modules / digest)
-        except OSError as error:
-            why = f"the proplet can't keep the module in {self._modules}: {error.strerror}"
-            return self._do_without(digest, why, now)
-        self._forget_chunks(digest)
-        return self._machine.module_arrived(digest)
+            with await self._fetcher.open(reference) as blob:
+                news = Arrived(reference, await asyncio.to_thread(blob.read))
+        except ModuleUnavailable as error:
+            news = Missing(reference, str(error))
+        finally:
+            del self._fetching[reference]
+        self._carry_out(self._take_news(news, time.time_ns()))
 
-    def _assembled(self, digest: str, chunk: ModuleChunk) -> bytes | None:
-        """Put a chunk to the others; give the module once it is whole, or raise ``ValueError``."""
-        chunks = self._chunks.setdefault(digest, _Chunks(chunk.total_chunks, {}))
-        if chunk.total_chunks != chunks.total or not 0 <= chunk.chunk_idx < chunks.total:
-            raise ValueError("not a chunk of this module")
-        chunks.pieces[chunk.chunk_idx] = base64.b64decode(chunk.data, validate=True)
-        if len(chunks.pieces) < chunks.total:
-            return None
-        data = b"".join(chunks.pieces[index] for index in range(chunks.total))
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise ValueError("another module")
-        return data
+    def _take_news(self, news: News | None, now: int) -> list[Action]:
+        match news:
+            case Arrived(source, data):
+                try:
+                    digest = self._shelf.put(data)
+                except OSError as error:
+                    why = f"the proplet can't keep the module on its disk: {error.strerror}"
+                    return self._machine.module_missing(source, why, now)
+                actions = self._machine.module_arrived(source, digest)
+                self._make_room()
+                return actions
+            case Known(source, digest):
+                if digest and self._shelf.has(digest):
+                    self._downloads.end(source)
+                    return self._machine.module_arrived(source, digest)
+                self.uplink.send(self._downloads.fetch(source))
+            case Missing(source, why):
+                return self._machine.module_missing(source, why, now)
+        return []
 
-    def _do_without(self, digest: str, why: str, now: int) -> list[Action]:
-        self._forget_chunks(digest)
-        return self._machine.module_missing(digest, why, now)
-
-    def _forget_chunks(self, digest: str) -> None:
-        self._chunks.pop(digest, None)
-        self._asked_at.pop(digest, None)
-
-    def _has_module(self, digest: str) -> bool:
-        """Look for it on disk; a power cut may have left a part of it."""
-        try:
-            return hashlib.sha256((self._modules / digest).read_bytes()).hexdigest() == digest
-        except (OSError, ValueError):
-            return False
-
-    def _may_ask(self, digest: str) -> bool:
-        """Say whether to ask for a module now: it is not on its way already."""
-        now = time.monotonic()
-        if now - self._asked_at.get(digest, -_ASK_AGAIN_S) < _ASK_AGAIN_S:
-            return False
-        self._asked_at[digest] = now
-        return True
+    def _make_room(self) -> None:
+        for digest in self._shelf.make_room(self._machine.modules_in_use):
+            self._machine.module_gone(digest)
 
     # -- time ----------------------------------------------------------------------------------------------
 
     async def _tick(self) -> None:
-        last_beat = time.monotonic()
         while True:
             await asyncio.sleep(_TICK_S)
-            self._carry_out(self._machine.time_passed(time.time_ns()))
+            now = time.time_ns()
+            actions = self._machine.time_passed(now)
+            requests, news = self._downloads.time_passed(now)
+            if self.uplink.is_up:
+                self.uplink.send(requests)
+            for one in news:
+                actions += self._take_news(one, now)
+            self._carry_out(actions)
             self._watch_queue()  # the pool may have taken runs back that it had handed out
-            if time.monotonic() - last_beat >= HEARTBEAT_S:
-                last_beat = time.monotonic()
-                self._transport.write(to_line(self._machine.alive()))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.heartbeat_s)
+            if self.uplink.is_up:
+                alive = self._machine.alive(self._settings.namespace)
+                if not self.uplink.fits(alive):  # thousands of reports are owed: they speak for themselves
+                    alive.running = UNSET
+                self.uplink.send([alive])
+
+    def _say_hello(self) -> None:
+        hello = self._machine.hello(self._settings.namespace, self._settings.metadata)
+        if not self.uplink.fits(hello):
+            hello.running = UNSET
+        self.uplink.send([hello])
 
     def _watch_queue(self) -> None:
         """While runs wait and none ends, give back those that have waited long."""
@@ -248,47 +331,27 @@ class Agent(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Give back all work, say good-bye, and go once the manager has taken it in."""
-        if self._transport.is_closing():
+        if self._is_leaving:
             return
-        self._carry_out(self._machine.leave(time.time_ns()))
-        goodbye: Message = Alive(proplet_id=self._machine.id, boot=self._machine.boot, status="offline")
-        self._transport.write(to_line(goodbye))
         self._is_leaving = True
-        asyncio.get_running_loop().call_later(_LEAVE_S_MAX, self._end)
+        self._carry_out(self._machine.leave(time.time_ns()))
+        if self.uplink.is_up:
+            self.uplink.send([self._machine.alive(self._settings.namespace, status="offline")])
+        asyncio.get_running_loop().call_later(_LEAVE_S_MAX, self.ended)
         self._end_if_done()
 
     def _end_if_done(self) -> None:
         if self._is_leaving and self._machine.owes_nothing:
-            self._end()
-
-    def _end(self) -> None:
-        if not self._over.done():
-            self._over.set_result(None)
+            self.ended()
 
 
-def _guest_run(action: Run) -> GuestRun:
+def _guest_run(action: Run, proplet_id: str) -> GuestRun:
     start = action.start
-    env = start.env if isinstance(start.env, dict) else {}
-    if isinstance(start.proplet_id, str):
-        env = {"PROPLET_ID": start.proplet_id, **env}
     return GuestRun(
         key=action.key,
-        digest=str(start.module).removeprefix("sha256:"),
+        digest=action.digest,
         export=start.name,
-        inputs=start.inputs if isinstance(start.inputs, list) else [],
+        inputs=start.inputs or [],
         cli_args=list(start.cli_args or ()),
-        env=env,
+        env={"PROPLET_ID": proplet_id, **(start.env or {})},
     )
-
-
-def describe_host() -> dict[str, object]:
-    """Describe this machine as the contract's discovery message does (``mqtt``, section 4.1)."""
-    return {
-        "environment": "docker" if Path("/.dockerenv").exists() else "binary",
-        "os": platform.system().lower(),
-        "hostname": platform.node(),
-        "cpu_arch": platform.machine(),
-        "total_memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "proplet_version": propeller.__version__,
-        "wasm_runtime": "wasmtime-internal",
-    }

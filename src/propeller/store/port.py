@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from propeller.core.effects import Changes, Transition
-from propeller.core.model import Group, GroupKind, Proplet, Task
+from propeller.core.model import Execution, Group, GroupKind, Proplet, Task
 from propeller.core.states import TaskState
 
 
@@ -19,6 +19,8 @@ class Records(NamedTuple):
 
     groups: list[Group]
     tasks: list[Task]
+    #: Of deleted tasks whose ids were looked for: the last attempt, by id.
+    past_attempts: Mapping[str, int] = {}
 
 
 class Loaded(NamedTuple):
@@ -63,12 +65,18 @@ class Store(Protocol):
     async def tasks(self, offset: int, limit: int, only: TaskFilter) -> TaskPage:
         """Read a page of tasks in the order of their creation."""
 
+    async def executions(self, task_id: str) -> list[Execution]:
+        """Read how a broadcast task fared on each proplet."""
+
     async def group(self, kind: GroupKind, group_id: str) -> Records | None: ...
 
     async def groups(
         self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, with_tasks: bool
     ) -> GroupPage:
         """Read a page of groups, the newest first; without their tasks only the times are filled in."""
+
+    async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:
+        """Read a piece of a module, and how large the whole is; None where there is no such module."""
 
     async def modules(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Read modules by SHA-256 digest; those that do not exist are left out."""

@@ -7,7 +7,7 @@ import msgspec
 
 from propeller.core.effects import Transition
 from propeller.core.groups import group_state
-from propeller.core.model import Group, GroupKind, JobMode, Proplet, Spec, Task
+from propeller.core.model import Execution, Group, GroupKind, JobMode, Proplet, Spec, Task
 from propeller.core.states import TaskState
 
 Row = tuple[Any, ...]
@@ -17,7 +17,8 @@ TASK_COLUMNS = (
     "r.finished_at, r.updated_at, r.results, r.error, r.reason"
 )
 GROUP_COLUMNS = "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts"
-PROPLET_COLUMNS = "id, name, is_local, boot, metadata, created_at"
+PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
+EXECUTION_COLUMNS = "proplet_id, attempt, state, results, error, started_at, finished_at"
 
 _STATES = tuple(TaskState)
 _encode = msgspec.json.Encoder().encode
@@ -117,6 +118,8 @@ def proplet_row(proplet: Proplet) -> Row:
         proplet.name,
         int(proplet.is_local),
         proplet.boot,
+        int(proplet.is_cordoned),
+        proplet.drain_by,
         _text(proplet.metadata),
         proplet.created_at,
     )
@@ -128,8 +131,35 @@ def to_proplet(row: Row) -> Proplet:
         name=row[1],
         is_local=bool(row[2]),
         boot=row[3],
-        metadata=_decode_any(row[4]),
-        created_at=row[5],
+        is_cordoned=bool(row[4]),
+        drain_by=row[5],
+        metadata=_decode_any(row[6]),
+        created_at=row[7],
+    )
+
+
+def execution_row(task: Task, execution: Execution) -> Row:
+    return (
+        task.seq,
+        execution.proplet_id,
+        execution.attempt,
+        int(execution.state),
+        None if execution.results is None else _text(execution.results),
+        execution.error,
+        execution.started_at,
+        execution.finished_at,
+    )
+
+
+def to_execution(row: Row) -> Execution:
+    return Execution(
+        proplet_id=row[0],
+        attempt=row[1],
+        state=_STATES[row[2]],
+        results=None if row[3] is None else _decode_any(row[3]),
+        error=row[4],
+        started_at=row[5],
+        finished_at=row[6],
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from propeller.core.effects import Changes, Transition
-from propeller.core.model import Group, GroupKind, Task
+from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
 from propeller.store import rows
@@ -30,6 +30,8 @@ Durability = Literal["full", "normal"]
 
 #: How many commits the event log keeps.
 EVENT_ROWS_KEPT = 100_000
+#: Of how many deleted tasks the last attempt is remembered.
+PAST_ATTEMPTS_KEPT = 50_000
 _PRUNE_EVERY = 1_000
 _CHECKPOINT_PAGES = 20_000
 _IDS_PER_QUERY = 500
@@ -145,23 +147,31 @@ class SqliteStore:
             many("DELETE FROM proplets WHERE id = ?", ((proplet.id,) for proplet in changes.deleted_proplets))
             if changes.proplets:
                 many(
-                    "INSERT OR REPLACE INTO proplets VALUES (?,?,?,?,?,?)",
+                    "INSERT OR REPLACE INTO proplets VALUES (?,?,?,?,?,?,?,?)",
                     map(rows.proplet_row, changes.proplets),
                 )
             if changes.transitions:
                 row = rows.event_row(changes.first_event_id, changes.transitions)
                 self._writer.execute("INSERT INTO events VALUES (?, ?, ?)", row)
             if self._commits % _PRUNE_EVERY == _PRUNE_EVERY - 1:
-                self._writer.execute(
-                    "DELETE FROM events WHERE last_id < "
-                    "(SELECT last_id FROM events ORDER BY last_id DESC LIMIT 1 OFFSET ?)",
-                    (EVENT_ROWS_KEPT,),
-                )
+                self._prune()
             self._writer.execute("COMMIT")
         except BaseException:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             raise
+
+    def _prune(self) -> None:
+        self._writer.execute(
+            "DELETE FROM events WHERE last_id < "
+            "(SELECT last_id FROM events ORDER BY last_id DESC LIMIT 1 OFFSET ?)",
+            (EVENT_ROWS_KEPT,),
+        )
+        self._writer.execute(
+            "DELETE FROM past_attempts WHERE rowid < "
+            "(SELECT rowid FROM past_attempts ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
+            (PAST_ATTEMPTS_KEPT,),
+        )
 
     def _write_tasks(self, changes: Changes) -> None:
         many = self._writer.executemany
@@ -169,6 +179,9 @@ class SqliteStore:
             gone = [(task.seq,) for task in changes.deleted]
             many("DELETE FROM tasks WHERE seq=?", gone)
             many("DELETE FROM runs WHERE seq=?", gone)
+            many("DELETE FROM executions WHERE seq=?", gone)
+        if changes.past_attempts:
+            many("INSERT OR REPLACE INTO past_attempts VALUES (?,?)", changes.past_attempts.items())
         if changes.created:
             many("INSERT INTO tasks VALUES (?,?,?,?,?,?)", map(rows.task_row, changes.created))
             many(
@@ -184,6 +197,13 @@ class SqliteStore:
             )
         if changes.respecified:
             many("UPDATE tasks SET spec=? WHERE seq=?", map(rows.spec_row, changes.respecified))
+        if changes.replaced:
+            many("DELETE FROM executions WHERE seq=?", ((task.seq,) for task in changes.replaced))
+        if changes.executions:
+            many(
+                "INSERT OR REPLACE INTO executions VALUES (?,?,?,?,?,?,?,?)",
+                (rows.execution_row(task, execution) for task, execution in changes.executions),
+            )
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -207,6 +227,12 @@ class SqliteStore:
 
         return await self._read(query)
 
+    async def executions(self, task_id: str) -> list[Execution]:
+        def query(db: sqlite3.Connection) -> list[Execution]:
+            return _executions(db, "seq = (SELECT seq FROM tasks WHERE id = ?)", task_id)
+
+        return await self._read(query)
+
     async def group(self, kind: GroupKind, group_id: str) -> Records | None:
         records = await self._read(lambda db: _find(db, (), (group_id,)))
         return records if records.groups and records.groups[0].kind is kind else None
@@ -226,6 +252,17 @@ class SqliteStore:
             if not with_tasks:
                 _fill_in_times(db, groups)
             return GroupPage(total, Records(groups, tasks))
+
+        return await self._read(query)
+
+    async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:
+        def query(db: sqlite3.Connection) -> tuple[int, bytes] | None:
+            found = db.execute("SELECT rowid FROM modules WHERE digest = ?", (digest,)).fetchone()
+            if found is None:
+                return None
+            with db.blobopen("modules", "bytes", found[0], readonly=True) as blob:
+                blob.seek(min(start, len(blob)))
+                return len(blob), blob.read(size_bytes)
 
         return await self._read(query)
 
@@ -262,6 +299,7 @@ def _load(db: sqlite3.Connection) -> Loaded:
     groups = _groups(db, "WHERE g.live > 0 ORDER BY g.seq", ())
     tasks = _tasks(db, "WHERE r.state < 3 AND t.workflow_id IS NULL AND t.job_id IS NULL ORDER BY t.seq", ())
     tasks += _tasks_of_groups(db, [group.id for group in groups])
+    _fill_in_executions(db, tasks)
     proplets = [
         rows.to_proplet(row)
         for row in db.execute(f"SELECT {rows.PROPLET_COLUMNS} FROM proplets ORDER BY created_at, id")  # noqa: S608
@@ -283,8 +321,24 @@ def _find(db: sqlite3.Connection, task_ids: Sequence[str], group_ids: Sequence[s
     groups: list[Group] = []
     for marks, values in _parts([group_id for group_id in wanted if group_id]):
         groups += _groups(db, f"WHERE g.id IN ({marks})", values)
-    single = [task for task in named if not task.spec.group_id]
-    return Records(groups, single + _tasks_of_groups(db, [group.id for group in groups]))
+    tasks = [task for task in named if not task.spec.group_id]
+    tasks += _tasks_of_groups(db, [group.id for group in groups])
+    _fill_in_executions(db, tasks)
+    past: dict[str, int] = {}
+    for marks, values in _parts(task_ids):
+        past.update(db.execute(f"SELECT id, attempt FROM past_attempts WHERE id IN ({marks})", values))  # noqa: S608
+    return Records(groups, tasks, past)
+
+
+def _fill_in_executions(db: sqlite3.Connection, tasks: Iterable[Task]) -> None:
+    for task in tasks:
+        if task.spec.broadcast:
+            task.executions = {one.proplet_id: one for one in _executions(db, "seq = ?", task.seq)}
+
+
+def _executions(db: sqlite3.Connection, where: str, value: str | int) -> list[Execution]:
+    sql = f"SELECT {rows.EXECUTION_COLUMNS} FROM executions WHERE {where} ORDER BY proplet_id"  # noqa: S608
+    return [rows.to_execution(row) for row in db.execute(sql, (value,))]
 
 
 def _tasks(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Task]:

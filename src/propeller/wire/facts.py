@@ -1,7 +1,5 @@
 """What a proplet's message means to the rules."""
 
-from msgspec import UNSET
-
 from propeller.core.events import Fact, PropletLost, PropletSeen, RunEnded, RunHandedBack
 from propeller.wire.messages import Alive, Create, HandBack, Message, Results
 
@@ -11,31 +9,34 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
     match message:
         case Results():
             return RunEnded(
-                proplet_id=message.proplet_id,
+                proplet_id=message.proplet_id or _sender_within(message),
                 task_id=message.task_id,
-                attempt=message.attempt,
-                results=message.results,
+                attempt=message.attempt or 0,
+                # With an error the contract sends "" where there is nothing.
+                results=None if message.error and message.results == "" else message.results,
                 error=message.error or "",
-                started_at=message.started_at,
-                finished_at=message.finished_at,
+                started_at=message.started_at or 0,
+                finished_at=message.finished_at or 0,
             )
         case Alive(status="offline"):
-            return PropletLost(message.proplet_id, "the proplet stopped", message.boot)
+            return PropletLost(message.proplet_id, "it went offline", message.boot or 0)
         case Alive():
             return PropletSeen(
                 proplet_id=message.proplet_id,
-                boot=message.boot,
-                slots=message.slots,
-                running=None if message.running is UNSET else tuple(message.running),
+                boot=message.boot or 0,
+                slots=message.slots or 0,
+                running=tuple(message.running) if isinstance(message.running, list) else None,
                 is_local=is_local,
             )
         case Create():
             return PropletSeen(
                 proplet_id=message.proplet_id,
-                boot=message.boot,
-                slots=message.slots,
-                metadata=message.metadata,
+                boot=message.boot or 0,
+                slots=message.slots or 0,
+                running=tuple(message.running) if isinstance(message.running, list) else None,
+                metadata=message.metadata or {},
                 is_local=is_local,
+                is_hello=True,
             )
         case HandBack():
             return RunHandedBack(
@@ -45,3 +46,10 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 reason=message.reason,
             )
     return None
+
+
+def _sender_within(message: Results) -> str:
+    """Find the sender of a federated update, who stands inside of it (``mqtt``, section 4.3)."""
+    results = message.results
+    sender = results.get("proplet_id") if isinstance(results, dict) else None
+    return sender if isinstance(sender, str) else ""

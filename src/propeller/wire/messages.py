@@ -1,22 +1,28 @@
 """The messages between manager and proplets, as ``mqtt`` in the contract has them, defined once.
 
-Whatever carries them (a local socket today), a message is a topic and a JSON object. Fields and topics
-that the contract lacks are additions which other implementations ignore; they are marked *ours*.
+Whatever carries them, a message is a topic and a JSON object. Fields and topics that the contract lacks are
+additions which other implementations ignore; they are marked *ours*. A proplet that shows a ``boot`` knows
+them, and listens on the topics below ``proplet/<its id>/`` besides the shared ones.
 
 On a local socket a message is one line of JSON: ``["control/manager/start",{…}]``.
 """
 
 import base64
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from propeller.core.effects import SendAck, SendStart, SendStop
+from propeller.core.effects import AskHello, Outgoing, SendAck, SendStart, SendStop
 from propeller.core.model import Module, Spec
 
 CHUNK_BYTES = 512_000
+
+#: What can stand in a topic, for it becomes part of one.
+PropletId = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^+#/\x00-\x1f]+$")]
+Count = Annotated[int, Meta(ge=0, le=2**62)]
+Slots = Annotated[int, Meta(ge=1, le=100_000)]
 
 
 class Start(msgspec.Struct, kw_only=True):
@@ -25,24 +31,25 @@ class Start(msgspec.Struct, kw_only=True):
     id: str
     name: str
     state: int = 0
-    image_url: str | UnsetType = UNSET
-    file: str | UnsetType = UNSET
+    image_url: str | UnsetType | None = UNSET
+    #: The module itself, base64.
+    file: str | UnsetType | None = UNSET
     #: Ours: ``sha256:<hex>`` in place of ``file``; a proplet that does not have it asks for it.
     module: str | UnsetType = UNSET
-    inputs: list[str] | UnsetType = UNSET
+    inputs: list[str] | UnsetType | None = UNSET
     cli_args: tuple[str, ...] | None = None
     broadcast: bool = False
     daemon: bool = False
     latent: bool = False
-    env: dict[str, str] | UnsetType = UNSET
+    env: dict[str, str] | UnsetType | None = UNSET
     encrypted: bool = False
-    kbs_resource_path: str | UnsetType = UNSET
-    monitoring_profile: dict[str, Any] | UnsetType = UNSET
-    proplet_id: str | UnsetType = UNSET
-    hal_storage_path: str | UnsetType = UNSET
-    parent_results: dict[str, Any] | UnsetType = UNSET
-    #: Ours: which placement of the task this is; every report brings it back.
-    attempt: int = 0
+    kbs_resource_path: str | UnsetType | None = UNSET
+    monitoring_profile: dict[str, Any] | UnsetType | None = UNSET
+    proplet_id: str | UnsetType | None = UNSET
+    hal_storage_path: str | UnsetType | None = UNSET
+    parent_results: dict[str, Any] | UnsetType | None = UNSET
+    #: Ours: which placement of the task this is, from 1; every report brings it back.
+    attempt: Count | UnsetType = UNSET
 
 
 class Stop(msgspec.Struct, kw_only=True):
@@ -50,60 +57,70 @@ class Stop(msgspec.Struct, kw_only=True):
 
     broadcast: bool = False
     id: str
-    proplet_id: str | UnsetType = UNSET
-    attempt: int = 0
+    proplet_id: str | UnsetType | None = UNSET
+    #: Ours.
+    attempt: Count | UnsetType = UNSET
+
+
+class Hello(msgspec.Struct, kw_only=True):
+    """Ours. Manager to one proplet or all: say who you are and what you hold (``Create``)."""
 
 
 class Ack(msgspec.Struct, kw_only=True):
-    """Ours. Manager to proplet: the end of this attempt needs no more reporting."""
+    """Ours. Manager to proplet: the ends of these attempts need no more reporting."""
 
-    id: str
-    attempt: int
+    #: Task and attempt.
+    ended: list[tuple[str, Count]]
 
 
 class Create(msgspec.Struct, kw_only=True):
     """Proplet to manager: hello."""
 
-    proplet_id: str
+    proplet_id: PropletId
     namespace: str = "default"
-    metadata: dict[str, Any] = {}
-    #: Ours: differs from one start of the proplet's program to the next.
-    boot: str = ""
+    metadata: dict[str, Any] | None = None
+    #: Ours: larger with each start of the proplet's program.
+    boot: Count | UnsetType = UNSET
     #: Ours: how many guests it runs at once.
-    slots: int = 1
+    slots: Slots | UnsetType = UNSET
+    #: Ours: as in ``Alive``.
+    running: list[tuple[str, Count]] | UnsetType = UNSET
 
 
 class Alive(msgspec.Struct, kw_only=True):
     """Proplet to manager: a sign of life, or with ``status`` ``offline`` the last one."""
 
-    proplet_id: str
+    proplet_id: PropletId
     status: str = "alive"
     namespace: str = "default"
-    boot: str = ""
-    slots: int = 1
+    #: Ours, like ``slots``: as in ``Create``.
+    boot: Count | UnsetType = UNSET
+    slots: Slots | UnsetType = UNSET
     #: Ours: task and attempt of everything whose end has not been acknowledged.
-    running: list[tuple[str, int]] | UnsetType = UNSET
+    running: list[tuple[str, Count]] | UnsetType = UNSET
 
 
 class Results(msgspec.Struct, kw_only=True):
     """Proplet to manager: an attempt is over."""
 
     task_id: str
-    proplet_id: str
+    #: Embedded devices leave it out.
+    proplet_id: str = ""
     results: Any = None
     error: str | None = None
-    attempt: int = 0
-    #: Ours: when the guest began and ended, ns since the Unix epoch by the proplet's clock.
-    started_at: int = 0
-    finished_at: int = 0
+    #: Ours, like the rest: as the start had it.
+    attempt: Count | UnsetType = UNSET
+    #: When the guest began and ended, ns since the Unix epoch by the proplet's clock.
+    started_at: Count | UnsetType = UNSET
+    finished_at: Count | UnsetType = UNSET
 
 
 class HandBack(msgspec.Struct, kw_only=True):
     """Ours. Proplet to manager: an attempt was given up through no fault of the task."""
 
     task_id: str
-    proplet_id: str
-    attempt: int
+    proplet_id: PropletId
+    attempt: Count
     reason: str
 
 
@@ -113,20 +130,20 @@ class ModuleRequest(msgspec.Struct, kw_only=True):
     #: An image reference, or ours: ``sha256:<hex>``.
     app_name: str
     #: Who asks; the answer then goes to this proplet alone.
-    proplet_id: str | UnsetType = UNSET
+    proplet_id: PropletId | UnsetType = UNSET
     #: The first piece that is wanted, and how many from there; without ``count`` all. With a ``count`` of 0
     #: the answer is one message with ``digest`` and ``total_chunks`` and no data.
-    first: int | UnsetType = UNSET
-    count: int | UnsetType = UNSET
+    first: Count | UnsetType = UNSET
+    count: Count | UnsetType = UNSET
 
 
 class ModuleChunk(msgspec.Struct, kw_only=True):
     """Registry to proplet: one piece of a module."""
 
     app_name: str
-    chunk_idx: int
+    chunk_idx: Count
     #: 0 means that there is no such module; ``error`` then says why.
-    total_chunks: int
+    total_chunks: Count
     data: str
     #: Ours: ``sha256:<hex>`` of the whole module.
     digest: str | UnsetType = UNSET
@@ -134,11 +151,12 @@ class ModuleChunk(msgspec.Struct, kw_only=True):
     error: str | UnsetType = UNSET
 
 
-Message = Start | Stop | Ack | Create | Alive | Results | HandBack | ModuleRequest | ModuleChunk
+Message = Start | Stop | Hello | Ack | Create | Alive | Results | HandBack | ModuleRequest | ModuleChunk
 
 TOPICS: dict[str, type[Message]] = {
     "control/manager/start": Start,
     "control/manager/stop": Stop,
+    "control/manager/hello": Hello,
     "control/manager/ack": Ack,
     "control/proplet/create": Create,
     "control/proplet/alive": Alive,
@@ -147,36 +165,60 @@ TOPICS: dict[str, type[Message]] = {
     "registry/proplet": ModuleRequest,
     "registry/server": ModuleChunk,
 }
+#: Ours: where a proplet asks the manager for a module; the contract's topic is the proxy's.
+MODULE_TOPIC = "control/proplet/module"
+_TOPIC_OF: dict[type[Message], str] = {kind: topic for topic, kind in TOPICS.items()}
 _HEADS: dict[type[Message], bytes] = {kind: b'["%s",' % topic.encode() for topic, kind in TOPICS.items()}
-_DECODERS: dict[bytes, Callable[[bytes], Message]] = {
-    b'["%s"' % topic.encode(): msgspec.json.Decoder(kind).decode for topic, kind in TOPICS.items()
+_DECODERS: dict[str, Callable[[bytes], Message]] = {
+    topic: msgspec.json.Decoder(kind).decode for topic, kind in TOPICS.items()
 }
-_encode = msgspec.json.Encoder().encode
+_DECODERS[MODULE_TOPIC] = _DECODERS["registry/proplet"]
+encode = msgspec.json.Encoder().encode
+
+
+def topic_of(message: Message) -> str:
+    return _TOPIC_OF[type(message)]
+
+
+def own_topic(proplet_id: str, topic: str) -> str:
+    """Name the topic on which a proplet of ours alone gets such messages."""
+    return f"proplet/{proplet_id}/{topic}"
+
+
+def decode(topic: str, payload: bytes) -> Message:
+    """Read a message; raise ``ValueError`` that says what is wrong with it."""
+    read = _DECODERS.get(topic)
+    if read is None:
+        raise ValueError(f"no message of ours: {topic[:80]!r}")
+    return read(payload)
 
 
 def to_line(message: Message) -> bytes:
-    return b"%s%s]\n" % (_HEADS[type(message)], _encode(message))
+    return b"%s%s]\n" % (_HEADS[type(message)], encode(message))
 
 
 def from_line(line: bytes) -> Message:
     """Read one line without its line end; raise ``ValueError`` that says what is wrong with it."""
     head, comma, rest = line.partition(b",")
-    decode = _DECODERS.get(head)
-    if decode is None or not comma or rest[-1:] != b"]":
+    if not comma or head[:2] != b'["' or head[-1:] != b'"' or rest[-1:] != b"]":
         raise ValueError(f"no message of ours: {line[:80]!r}")
-    return decode(rest[:-1])
+    return decode(head[2:-1].decode(), rest[:-1])
 
 
-def start_message(effect: SendStart) -> Start:
+def start_message(effect: SendStart, file: bytes | None = None) -> Start:
+    """Write a start as its proplet understands it; ``file`` is the module, for a foreign one."""
     spec = effect.spec
+    is_ours = effect.is_ours
     return Start(
         id=spec.id,
         name=spec.name,
         image_url=spec.image_url or UNSET,
-        module=f"sha256:{spec.module.digest}" if spec.module else UNSET,
+        file=UNSET if file is None else base64.b64encode(file).decode(),
+        module=f"sha256:{spec.module.digest}" if spec.module and is_ours else UNSET,
         inputs=wire_inputs(spec) or UNSET,
         cli_args=spec.cli_args,
-        broadcast=spec.broadcast,
+        # A foreign proplet would act on each of the messages that go to one proplet each.
+        broadcast=spec.broadcast and is_ours,
         daemon=spec.daemon,
         latent=spec.latent,
         env=spec.env or UNSET,
@@ -186,7 +228,7 @@ def start_message(effect: SendStart) -> Start:
         proplet_id=effect.proplet_id,
         hal_storage_path=UNSET if spec.hal_storage_path is None else spec.hal_storage_path,
         parent_results=effect.parent_results or UNSET,
-        attempt=effect.attempt,
+        attempt=effect.attempt if is_ours else UNSET,
     )
 
 
@@ -202,26 +244,48 @@ def wire_inputs(spec: Spec) -> list[str]:
     ]
 
 
-def message_of(effect: SendStart | SendStop | SendAck) -> Message:
-    match effect:
-        case SendStart():
-            return start_message(effect)
-        case SendStop():
-            return Stop(id=effect.task_id, proplet_id=effect.proplet_id, attempt=effect.attempt)
-        case SendAck():
-            return Ack(id=effect.task_id, attempt=effect.attempt)
+def stop_message(effect: SendStop) -> Stop:
+    attempt = effect.attempt if effect.is_ours else UNSET
+    return Stop(id=effect.task_id, proplet_id=effect.proplet_id, attempt=attempt)
 
 
-def module_chunks(module: Module, data: bytes) -> Iterator[ModuleChunk]:
-    """Cut a module into the registry's chunks."""
-    total = -(-len(data) // CHUNK_BYTES)
-    for index in range(total):
+def messages_to_ours(effects: Iterable[Outgoing]) -> dict[str, list[Message]]:
+    """Write effects as messages to proplets of ours, by proplet and in order, the acks of each in one."""
+    messages: dict[str, list[Message]] = {}
+    acks: dict[str, Ack] = {}
+    for effect in effects:
+        batch = messages.setdefault(effect.proplet_id, [])
+        match effect:
+            case SendStart():
+                batch.append(start_message(effect))
+            case SendStop():
+                batch.append(stop_message(effect))
+            case AskHello():
+                batch.append(Hello())
+            case SendAck():
+                if effect.proplet_id not in acks:
+                    batch.append(acks.setdefault(effect.proplet_id, Ack(ended=[])))
+                acks[effect.proplet_id].ended.append((effect.task_id, effect.attempt))
+    return messages
+
+
+def chunk_count(size_bytes: int) -> int:
+    return -(-size_bytes // CHUNK_BYTES)
+
+
+def module_chunks(
+    module: Module, data: bytes, first: int = 0, count: int | None = None
+) -> Iterator[ModuleChunk]:
+    """Cut a module into the registry's chunks, and give ``count`` of them (None: all) from ``first`` on."""
+    total = chunk_count(len(data))
+    for index in range(first, total if count is None else min(first + count, total)):
         piece = data[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
         yield ModuleChunk(
             app_name=f"sha256:{module.digest}",
             chunk_idx=index,
             total_chunks=total,
             data=base64.b64encode(piece).decode(),
+            digest=f"sha256:{module.digest}",
         )
 
 

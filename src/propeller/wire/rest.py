@@ -3,8 +3,8 @@
 The order of fields is the order in which answers are written; ``UNSET`` fields are left out of them.
 
 Source: ``http-api`` in the contract, section 1.3 for the task. Ours are ``file_digest`` and ``file_size``
-(in place of ``file`` for large modules), ``reason`` and ``attempt``, all shapes of workflows but the answer
-to their creation, and events.
+(in place of ``file`` for large modules), ``required_tags``, ``reason`` and ``attempt``, all shapes of
+workflows but the answer to their creation, executions, and events.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from propeller.core.effects import Transition
 from propeller.core.groups import group_state
-from propeller.core.model import Group, Task
+from propeller.core.model import Execution, Group, Task
 from propeller.core.states import TaskState
 from propeller.wire.gotime import ZERO, format_time
 
@@ -56,6 +56,9 @@ Inputs = Annotated[
     list[int | float | str | None], _like("Arguments of the function; null counts as empty text.")
 ]
 Priority = Annotated[int, _like("0 to 100; 0 counts as not given, which is 50.", minimum=0, maximum=100)]
+Tags = Annotated[
+    list[str], _like("Only a proplet that has all of these gets the task; proplet_id stands above them.")
+]
 RunIf = Annotated[str, _like(enum=["", "success", "failure"])]
 
 # -- requests ----------------------------------------------------------------------------------------------
@@ -86,6 +89,7 @@ class TaskFields(msgspec.Struct, kw_only=True):
     priority: Priority | None = None
     metadata: dict[str, Any] | None = None
     hal_storage_path: str | None = None
+    required_tags: Tags | None = None
 
 
 class TaskChanges(TaskFields, kw_only=True):
@@ -163,6 +167,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     priority: int | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
     hal_storage_path: str | UnsetType = UNSET
+    required_tags: Sequence[str] | UnsetType = UNSET
     reason: Annotated[str, _like("Why it is in this state, where that is not plain.")] | UnsetType = UNSET
     attempt: Annotated[int, _like("How often it was placed, where more than once.")] | UnsetType = UNSET
 
@@ -180,6 +185,23 @@ class TasksView(msgspec.Struct):
 
 class Results(msgspec.Struct):
     results: Any
+
+
+class ExecutionView(msgspec.Struct, kw_only=True):
+    """How a task fared on one proplet."""
+
+    proplet_id: str
+    attempt: int
+    state: State
+    results: Any | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    start_time: Time
+    finish_time: Time
+
+
+class ExecutionsView(msgspec.Struct, kw_only=True):
+    total: int
+    executions: list[ExecutionView]
 
 
 class Started(msgspec.Struct):
@@ -276,10 +298,22 @@ class EventView(msgspec.Struct, kw_only=True):
 
 _OMITTED_WHEN_EMPTY = (
     "kind image_url inputs env latent kbs_resource_path depends_on run_if workflow_id job_id mode schedule "
-    "is_recurring timezone broadcast priority metadata"
+    "is_recurring timezone broadcast priority metadata required_tags"
 ).split()
 
 # -- from records ------------------------------------------------------------------------------------------
+
+
+def execution_view(execution: Execution) -> ExecutionView:
+    return ExecutionView(
+        proplet_id=execution.proplet_id,
+        attempt=execution.attempt,
+        state=execution.state,
+        results=UNSET if execution.results is None else execution.results,
+        error=execution.error or UNSET,
+        start_time=format_time(execution.started_at),
+        finish_time=format_time(execution.finished_at),
+    )
 
 
 def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:

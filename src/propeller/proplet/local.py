@@ -1,0 +1,54 @@
+"""A local proplet's way to its manager: one end of a socket pair, lines of JSON."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from typing import cast
+
+from propeller.proplet.agent import Agent
+from propeller.wire.messages import LineSplitter, Message, from_line, to_line
+
+_log = logging.getLogger(__name__)
+
+
+class LocalUplink(asyncio.Protocol):
+    """The proplet ends with the connection: its manager started it."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._lines = LineSplitter()
+        agent.uplink = self
+
+    async def connect(self, end: socket.socket) -> None:
+        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=end)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's own does not inherit from it
+        self._agent.connected()
+
+    def data_received(self, data: bytes) -> None:
+        messages: list[Message] = []
+        for line in self._lines.feed(data):
+            try:
+                messages.append(from_line(line))
+            except ValueError as error:
+                _log.warning("the manager sent what can't be read: %s", error)
+        self._agent.receive(messages)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._agent.ended()
+
+    @property
+    def is_up(self) -> bool:
+        return not self._transport.is_closing()
+
+    def send(self, messages: Sequence[Message]) -> None:
+        if messages:
+            self._transport.write(b"".join(map(to_line, messages)))
+
+    def fits(self, message: Message) -> bool:
+        return True
+
+    async def farewell(self) -> None:
+        self._transport.close()

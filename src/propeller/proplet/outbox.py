@@ -1,0 +1,123 @@
+"""Reports that a proplet owes its manager, on disk, so that the end of a task outlives the program.
+
+One thread of its own writes; what comes in while it writes goes into the next transaction together. A report
+that is dropped here too late is only sent once too often.
+"""
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from propeller.errors import StoreUnusable
+from propeller.proplet.machine import Report
+from propeller.wire.messages import HandBack, Results, from_line, to_line
+
+_log = logging.getLogger(__name__)
+
+
+class _Batch:
+    def __init__(self) -> None:
+        self.kept: list[Report] = []
+        self.forgotten: list[str] = []
+        self.then: list[Callable[[], None]] = []
+
+
+class Outbox:
+    """A file of reports, one a task, and the number of this start of the program.
+
+    Two proplets can't share one: the second is refused.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Open or create it; raise ``StoreUnusable`` with the way out if that can't be."""
+        self._path = directory / "outbox.db"
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0)
+            # Held until the program ends: no other may write here.
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS reports (task_id TEXT PRIMARY KEY, line BLOB NOT NULL) STRICT"
+            )
+            self._db.execute("CREATE TABLE IF NOT EXISTS boots (boot INTEGER NOT NULL) STRICT")
+            #: Larger with each start of the program.
+            self.boot = self._next_boot()
+            #: What the programs before could not get rid of.
+            self.kept = self._read()
+        except (OSError, sqlite3.Error) as error:
+            raise StoreUnusable(
+                f"{self._path} can't be used: {error}; if another proplet uses this directory stop that one, "
+                "or choose another with --data-dir"
+            ) from error
+        self._news: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._batch = _Batch()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._write_loop, name="outbox", daemon=True)
+        self._thread.start()
+
+    def _next_boot(self) -> int:
+        """Number this start: by the clock, but in any case above the last one."""
+        last = self._db.execute("SELECT MAX(boot) FROM boots").fetchone()[0] or 0
+        boot = max(last + 1, time.time_ns())
+        self._db.execute("DELETE FROM boots")
+        self._db.execute("INSERT INTO boots VALUES (?)", (boot,))
+        return int(boot)
+
+    def _read(self) -> list[Report]:
+        found = [from_line(line) for (line,) in self._db.execute("SELECT line FROM reports")]
+        return [message for message in found if isinstance(message, Results | HandBack)]
+
+    def keep(self, reports: Sequence[Report], then: Callable[[], None]) -> None:
+        """Write reports; ``then`` is called from the loop when they are durable."""
+        with self._lock:
+            self._batch.kept += reports
+            self._batch.then.append(then)
+        self._news.put(True)
+
+    def forget(self, task_ids: Sequence[str]) -> None:
+        """Drop the reports of these tasks, soon."""
+        with self._lock:
+            self._batch.forgotten += task_ids
+        self._news.put(True)
+
+    def close(self) -> None:
+        self._news.put(False)
+        self._thread.join()
+        self._db.close()
+
+    def _write_loop(self) -> None:
+        while self._news.get():
+            with self._lock:
+                batch, self._batch = self._batch, _Batch()
+            if not (batch.kept or batch.forgotten):
+                continue
+            try:
+                self._write(batch)
+            except sqlite3.Error as error:
+                # A report that can't be kept is still better sent than not.
+                _log.error("%s can't be written: %s; reports may be lost with the program", self._path, error)
+            for then in batch.then:
+                self._loop.call_soon_threadsafe(then)
+
+    def _write(self, batch: _Batch) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            # Dropped first: a task that was acknowledged may have ended once more meanwhile.
+            self._db.executemany("DELETE FROM reports WHERE task_id = ?", [(one,) for one in batch.forgotten])
+            self._db.executemany(
+                "INSERT OR REPLACE INTO reports VALUES (?, ?)",
+                [(report.task_id, to_line(report)[:-1]) for report in batch.kept],
+            )
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
