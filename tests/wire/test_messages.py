@@ -34,6 +34,7 @@ from propeller.wire.messages import (
     to_line,
     wire_inputs,
 )
+from propeller.wire.metrics import Metrics, TaskMetrics
 
 
 def told(effect):
@@ -105,6 +106,8 @@ GOLDEN = [
         '["registry/server",{"app_name":"sha256:ab","chunk_idx":0,"total_chunks":4,"data":"AGFz"}]\n',
     ),
 ]
+#: Their golden lines are in ``test_metrics``.
+MEASURED = {Metrics, TaskMetrics}
 
 
 def full_start():
@@ -157,7 +160,7 @@ def test_golden_lines_in_both_directions(message, line):
 
 
 def test_golden_lines_are_complete():
-    told = {type(message) for message, _ in GOLDEN} | {Start}
+    told = {type(message) for message, _ in GOLDEN} | {Start} | MEASURED
     assert told == set(TOPICS.values())
 
 

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from propeller.core.effects import AskHello, Outgoing, SendAck, SendStart, SendStop
 from propeller.core.model import Module, Spec
+from propeller.wire.metrics import Metrics, TaskMetrics
 
 CHUNK_BYTES = 512_000
 
@@ -151,7 +152,20 @@ class ModuleChunk(msgspec.Struct, kw_only=True):
     error: str | UnsetType = UNSET
 
 
-Message = Start | Stop | Hello | Ack | Create | Alive | Results | HandBack | ModuleRequest | ModuleChunk
+Message = (
+    Start
+    | Stop
+    | Hello
+    | Ack
+    | Create
+    | Alive
+    | Results
+    | HandBack
+    | ModuleRequest
+    | ModuleChunk
+    | Metrics
+    | TaskMetrics
+)
 
 TOPICS: dict[str, type[Message]] = {
     "control/manager/start": Start,
@@ -162,6 +176,8 @@ TOPICS: dict[str, type[Message]] = {
     "control/proplet/alive": Alive,
     "control/proplet/results": Results,
     "control/proplet/handback": HandBack,
+    "control/proplet/metrics": Metrics,
+    "control/proplet/task_metrics": TaskMetrics,
     "registry/proplet": ModuleRequest,
     "registry/server": ModuleChunk,
 }

@@ -1,0 +1,110 @@
+"""What proplets measure, as messages: ``mqtt`` in the contract, sections 4.5 and 4.6.
+
+Fields that the contract lacks are marked *ours*. A proplet of ours says when it measured as RFC 3339 in UTC;
+the others have habits of their own, see ``Timestamp``.
+"""
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from propeller.wire.gotime import parse_time
+
+
+class SystemTime(msgspec.Struct):
+    """How Rust writes a time."""
+
+    secs_since_epoch: int
+    nanos_since_epoch: int = 0
+
+
+#: RFC 3339, Rust's object, or the uptime of a device without a clock, ms.
+Timestamp = str | SystemTime | int | float | None
+
+
+class CpuMetrics(msgspec.Struct, kw_only=True):
+    """Of a proplet with its guests, since it was started."""
+
+    user_seconds: float = 0.0
+    system_seconds: float = 0.0
+    #: Since the sample before, the average of all processors: 0 to 100.
+    percent: float = 0.0
+
+
+class MemoryMetrics(msgspec.Struct, kw_only=True):
+    rss_bytes: int = 0
+    heap_alloc_bytes: int = 0
+    heap_sys_bytes: int = 0
+    heap_inuse_bytes: int = 0
+    #: Of the container, where one limits the memory.
+    container_usage_bytes: int | UnsetType = UNSET
+    container_limit_bytes: int | UnsetType = UNSET
+    #: Of an embedded device.
+    heap_free_bytes: int | UnsetType = UNSET
+    heap_max_alloc_bytes: int | UnsetType = UNSET
+
+
+class Metrics(msgspec.Struct, kw_only=True):
+    """Proplet to manager: what it uses, with its guests."""
+
+    proplet_id: str
+    namespace: str = "default"
+    timestamp: Timestamp = None
+    cpu_metrics: CpuMetrics = msgspec.field(default_factory=CpuMetrics)
+    memory_metrics: MemoryMetrics = msgspec.field(default_factory=MemoryMetrics)
+
+
+class TaskUsage(msgspec.Struct, kw_only=True):
+    """What one run of a task uses: while it runs, its process; after its end, the guest."""
+
+    #: Of one processor.
+    cpu_percent: float = 0.0
+    memory_bytes: int = 0
+    #: Of all the memory of the proplet's machine, 0 to 100.
+    memory_percent: float = 0.0
+    disk_read_bytes: int = 0
+    disk_write_bytes: int = 0
+    uptime_seconds: int = 0
+    thread_count: int = 0
+    #: Left out for 0.
+    file_descriptor_count: int | UnsetType = UNSET
+    #: Ours: processor time of the run so far.
+    cpu_seconds: float | UnsetType = UNSET
+    #: Ours: how long it has run so far.
+    wall_seconds: float | UnsetType = UNSET
+    #: Ours: the largest size of its linear memory; known at the end.
+    peak_memory_bytes: int | UnsetType = UNSET
+    #: Ours: the fuel that it burned, from a proplet that meters it.
+    fuel: int | UnsetType = UNSET
+
+
+class Aggregated(msgspec.Struct, kw_only=True):
+    """Over the samples that the proplet retains of a run."""
+
+    avg_cpu_usage: float = 0.0
+    max_cpu_usage: float = 0.0
+    avg_memory_usage: int = 0
+    max_memory_usage: int = 0
+    total_disk_read: int = 0
+    total_disk_write: int = 0
+    sample_count: int = 0
+
+
+class TaskMetrics(msgspec.Struct, kw_only=True):
+    """Proplet to manager: what a run of a task uses."""
+
+    task_id: str
+    proplet_id: str
+    metrics: TaskUsage = msgspec.field(default_factory=TaskUsage)
+    #: None where the proplet retains no samples.
+    aggregated: Aggregated | None = None
+    timestamp: Timestamp = None
+
+
+def time_of(timestamp: Timestamp, now: int) -> int:
+    """Tell when something was measured, ns since the epoch; ``now`` where that is not said, or is to come."""
+    at: int | None = None
+    if isinstance(timestamp, str):
+        at = parse_time(timestamp)
+    elif isinstance(timestamp, SystemTime):
+        at = timestamp.secs_since_epoch * 1_000_000_000 + timestamp.nanos_since_epoch
+    return at if at is not None and 0 < at <= now else now
