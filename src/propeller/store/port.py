@@ -7,6 +7,7 @@ An operation that can't be carried out because the data can't be read or written
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from propeller.core.effects import Changes, Transition
@@ -50,6 +51,28 @@ class GroupPage(NamedTuple):
     records: Records
 
 
+class SampleOf(Enum):
+    """Whose sample it is."""
+
+    TASK = "task"
+    PROPLET = "proplet"
+
+
+class Sample(NamedTuple):
+    """Something that was measured."""
+
+    of: SampleOf
+    owner_id: str
+    #: JSON, as the API shows it.
+    text: str
+
+
+class SamplePage(NamedTuple):
+    total: int
+    #: JSON each.
+    samples: list[str]
+
+
 class Store(Protocol):
     async def load(self) -> Loaded:
         """Read what is live: groups with a task that has not ended, and such tasks of no group."""
@@ -83,5 +106,11 @@ class Store(Protocol):
 
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
         """Read the event log after an id, oldest first; old events are dropped in the end."""
+
+    async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
+        """Write samples, a power cut may take the last; those of unknown owners are dropped, old ones too."""
+
+    async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
+        """Read a page of the samples of one owner, the newest first; they are deleted with it."""
 
     async def close(self) -> None: ...

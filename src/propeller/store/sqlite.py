@@ -23,7 +23,17 @@ from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
 from propeller.store import rows
-from propeller.store.port import GroupPage, Loaded, Records, TaskFilter, TaskPage
+from propeller.store.port import (
+    GroupPage,
+    Loaded,
+    Records,
+    Sample,
+    SampleOf,
+    SamplePage,
+    TaskFilter,
+    TaskPage,
+)
+from propeller.store.samples import read_samples, write_samples
 
 T = TypeVar("T")
 Durability = Literal["full", "normal"]
@@ -48,11 +58,12 @@ class SqliteStore:
     def __init__(self, directory: Path, *, durability: Durability = "full") -> None:
         """Open or create the data in ``directory``; raise ``StoreUnusable`` with the way out if it can't."""
         self._path = directory / "propeller.db"
+        self._synchronous = "FULL" if durability == "full" else "NORMAL"
         self._lock = _lock_directory(directory)
         try:
             with _explained(self._path):
                 self._writer = self._connect()
-                _prepare(self._writer, durability)
+                _prepare(self._writer, self._synchronous)
         except BaseException:
             self._lock.close()
             raise
@@ -79,13 +90,22 @@ class SqliteStore:
             job()
 
     async def commit(self, changes: Changes) -> None:
+        await self._in_writer(lambda: self._write(changes))
+        self._commits += 1
+        if self._commits % _PRUNE_EVERY == 0:
+            self._readers.submit(self._checkpoint_if_large)
+
+    async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
+        await self._in_writer(lambda: self._write_samples(samples, now))
+
+    async def _in_writer(self, write: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
         def job() -> None:
             try:
                 with _explained(self._path):
-                    self._write(changes)
+                    write()
             except BaseException as error:  # whatever it was, the caller must hear of it
                 loop.call_soon_threadsafe(_fail, done, error)
             else:
@@ -93,9 +113,6 @@ class SqliteStore:
 
         self._queue.put(job)
         await done
-        self._commits += 1
-        if self._commits % _PRUNE_EVERY == 0:
-            self._readers.submit(self._checkpoint_if_large)
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         def job() -> T:
@@ -128,10 +145,29 @@ class SqliteStore:
 
     # -- writing -------------------------------------------------------------------------------------------
 
-    def _write(self, changes: Changes) -> None:
-        many = self._writer.executemany
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
         self._writer.execute("BEGIN IMMEDIATE")
         try:
+            yield
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+
+    def _write_samples(self, samples: Sequence[Sample], now: int) -> None:
+        # They are worth no wait for the disk; the next commit of the engine takes them there with it.
+        self._writer.execute("PRAGMA synchronous=NORMAL")
+        try:
+            with self._transaction():
+                write_samples(self._writer, samples, now)
+        finally:
+            self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
+
+    def _write(self, changes: Changes) -> None:
+        many = self._writer.executemany
+        with self._transaction():
             self._write_tasks(changes)
             if changes.modules:
                 many(
@@ -155,11 +191,6 @@ class SqliteStore:
                 self._writer.execute("INSERT INTO events VALUES (?, ?, ?)", row)
             if self._commits % _PRUNE_EVERY == _PRUNE_EVERY - 1:
                 self._prune()
-            self._writer.execute("COMMIT")
-        except BaseException:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-            raise
 
     def _prune(self) -> None:
         self._writer.execute(
@@ -278,6 +309,9 @@ class SqliteStore:
             }
 
         return await self._read(query)
+
+    async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
+        return await self._read(lambda db: read_samples(db, of, owner_id, offset, limit))
 
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
         def query(db: sqlite3.Connection) -> list[tuple[int, Transition]]:
@@ -438,9 +472,9 @@ def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _prepare(writer: sqlite3.Connection, durability: Durability) -> None:
+def _prepare(writer: sqlite3.Connection, synchronous: str) -> None:
     with _closed_on_error(writer):
-        writer.execute(f"PRAGMA synchronous={'FULL' if durability == 'full' else 'NORMAL'}")
+        writer.execute(f"PRAGMA synchronous={synchronous}")
         writer.execute("PRAGMA wal_autocheckpoint=0")
         _migrate(writer)
 

@@ -1,0 +1,68 @@
+"""What was measured, in SQLite: written in batches, bounded for each owner, in age and in all.
+
+All costs follow what is written: an owner's samples are numbered, so those that are too many are the first
+of its numbers; those that are too old are the first of the table.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+
+from propeller.store.port import Sample, SampleOf, SamplePage
+
+#: Of one task, or of one proplet.
+KEPT_OF_ONE = 1_000
+#: Of all tasks, or of all proplets.
+KEPT_OF_ALL = 1_000_000
+KEPT_NS = 24 * 3600 * 1_000_000_000
+#: Old ones are deleted as new ones come; this many at once, so that no batch takes long.
+_EXPIRED_MAX = 2_000
+
+_TABLES = {SampleOf.TASK: "task_samples", SampleOf.PROPLET: "proplet_samples"}
+_OWNERS = {
+    SampleOf.TASK: "SELECT seq FROM tasks WHERE id = ?",
+    SampleOf.PROPLET: "SELECT id FROM proplets WHERE id = ?",
+}
+
+
+def write_samples(db: sqlite3.Connection, samples: Iterable[Sample], now: int) -> None:
+    """Write samples, in the caller's transaction; those without an owner are dropped."""
+    written: set[SampleOf] = set()
+    for sample in samples:
+        owner = db.execute(_OWNERS[sample.of], (sample.owner_id,)).fetchone()
+        if owner is not None:
+            _write(db, _TABLES[sample.of], owner[0], sample.text, now)
+            written.add(sample.of)
+    for of in written:
+        _expire(db, _TABLES[of], now)
+
+
+def _write(db: sqlite3.Connection, table: str, owner: int | str, text: str, now: int) -> None:
+    last = db.execute(f"SELECT MAX(number) FROM {table} WHERE owner = ?", (owner,)).fetchone()[0]  # noqa: S608
+    number = (last or 0) + 1
+    sql = f"INSERT INTO {table} (owner, number, written_at, sample) VALUES (?,?,?,?)"  # noqa: S608
+    db.execute(sql, (owner, number, now, text))
+    if number > KEPT_OF_ONE:
+        db.execute(
+            f"DELETE FROM {table} WHERE owner = ? AND number <= ?",  # noqa: S608
+            (owner, number - KEPT_OF_ONE),
+        )
+
+
+def _expire(db: sqlite3.Connection, table: str, now: int) -> None:
+    last = db.execute(f"SELECT MAX(id) FROM {table}").fetchone()[0]  # noqa: S608
+    until = last - KEPT_OF_ALL
+    oldest = f"SELECT id, written_at FROM {table} ORDER BY id LIMIT {_EXPIRED_MAX}"  # noqa: S608
+    for number, written_at in db.execute(oldest):
+        if written_at > now - KEPT_NS:
+            break
+        until = max(until, number)
+    db.execute(f"DELETE FROM {table} WHERE id <= ?", (until,))  # noqa: S608
+
+
+def read_samples(db: sqlite3.Connection, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
+    """Read a page of the samples of one owner, the newest first."""
+    table = _TABLES[of]
+    mine = f"FROM {table} WHERE owner = ({_OWNERS[of]})"
+    total = db.execute(f"SELECT COUNT(*) {mine}", (owner_id,)).fetchone()[0]
+    page = f"SELECT sample {mine} ORDER BY number DESC LIMIT ? OFFSET ?"
+    return SamplePage(total, [row[0] for row in db.execute(page, (owner_id, limit, offset))])
