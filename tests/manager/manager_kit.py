@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from propeller.core.events import PropletSeen, RunEnded
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
 from propeller.manager.service import Manager
+from propeller.store.port import Sample
 from propeller.store.sqlite import SqliteStore
 
 DEADLINE_S = 60
@@ -31,6 +32,9 @@ class WatchedStore(SqliteStore):
         self.is_broken = False
         self.gate = asyncio.Event()
         self.gate.set()
+        self.batches: list[int] = []
+        self.sample_gate = asyncio.Event()
+        self.sample_gate.set()
 
     async def commit(self, changes: Changes) -> None:
         self.waiting += 1
@@ -40,6 +44,13 @@ class WatchedStore(SqliteStore):
         await super().commit(changes)
         self.waiting -= 1
         self.commits.append(changes)
+
+    async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
+        self.batches.append(len(samples))
+        await self.sample_gate.wait()
+        if self.is_broken:
+            raise StoreUnusable("the disk is full")
+        await super().write_samples(samples, now)
 
     async def find(self, task_ids: Any, group_ids: Any) -> Any:
         self.finds += 1
@@ -117,6 +128,7 @@ async def a_site(directory: Path, policy: Policy | None = None) -> AsyncIterator
             yield site
         finally:
             store.gate.set()
+            store.sample_gate.set()
             await manager.stop()
             manager.feed.close()
     finally:

@@ -21,6 +21,7 @@ from propeller.wire.messages import (
     messages_to_ours,
     to_line,
 )
+from propeller.wire.metrics import Metrics, TaskMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,9 @@ class LocalFleet:
             self._connections[message.proplet_id] = connection
         if isinstance(message, ModuleRequest):
             connection.send_module(self._manager, message)
+            return
+        if isinstance(message, Metrics | TaskMetrics):
+            self._manager.samples.take(message)
             return
         fact = fact_of(message, is_local=True)
         if fact is not None:

@@ -13,6 +13,7 @@ from propeller.core.model import Module, Proplet, Task
 from propeller.errors import StoreUnusable
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
 from propeller.manager.feed import Feed
+from propeller.manager.samples import Samples
 from propeller.store.port import Store
 
 _log = logging.getLogger(__name__)
@@ -33,11 +34,14 @@ class Manager:
 
     store: Store
     feed: Feed
+    #: Where what proplets measure goes; the engine knows nothing of it.
+    samples: Samples
     #: The writer at work, from ``start`` on; it ends with ``StoreUnusable`` when a commit fails.
     running: asyncio.Task[None]
 
     def __init__(self, store: Store, *, policy: Policy, clock: Callable[[], int] = time.time_ns) -> None:
         self.store = store
+        self.samples = Samples(store, clock=clock)
         self.fleet: Fleet | None = None
         self._cluster = Cluster(policy)
         self._clock = clock
@@ -97,6 +101,7 @@ class Manager:
         self._is_stopping = True
         self._arrival.set()
         await asyncio.wait({self.running})
+        await self.samples.flush()
 
     async def _run(self) -> None:
         ticks = asyncio.create_task(self._tick())
