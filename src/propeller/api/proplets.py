@@ -12,12 +12,14 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path
 from propeller.api.openapi import doc
+from propeller.api.samples import proplet_sample_page
 from propeller.api.sdf import SdfView, sdf_document
 from propeller.core.events import CordonProplet, DeleteProplet, DrainProplet
 from propeller.core.model import Proplet
 from propeller.errors import NotFound
 from propeller.wire.gotime import format_time
 from propeller.wire.rest import Time
+from propeller.wire.samples import PropletSamplePage
 
 
 class PropletMetadata(msgspec.Struct):
@@ -147,6 +149,18 @@ async def get_alive_history(request: HttpRequest) -> ASGIApp:
     )
 
 
+@get(
+    "/proplets/{id:str}/metrics",
+    opt=doc(gives=PropletSamplePage, query=[queries.OFFSET, queries.MANY], refuses=[404]),
+)
+async def get_proplet_metrics(request: HttpRequest) -> ASGIApp:
+    """Show what a proplet used with its guests, the newest sample first."""
+    context, proplet_id = context_of(request), id_in_path(request)
+    page = queries.paging(request, queries.MANY)
+    _known(context, proplet_id)
+    return answer(await proplet_sample_page(context, proplet_id, page))
+
+
 @get("/proplets/{id:str}/sdf", opt=doc(gives=SdfView, refuses=[404]))
 async def get_sdf(request: HttpRequest) -> ASGIApp:
     """Describe a proplet in the Semantic Definition Format."""
@@ -198,5 +212,6 @@ HANDLERS = [
     uncordon_proplet,
     drain_proplet,
     get_alive_history,
+    get_proplet_metrics,
     get_sdf,
 ]

@@ -14,6 +14,7 @@ from propeller.api.context import Context, HttpRequest, context_of, id_in_path
 from propeller.api.intake import Intake
 from propeller.api.openapi import Binary, doc
 from propeller.api.rendering import task_views
+from propeller.api.samples import task_sample_page
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.model import Execution, Task
 from propeller.errors import Invalid, NotFound
@@ -29,6 +30,7 @@ from propeller.wire.rest import (
     TaskView,
     execution_view,
 )
+from propeller.wire.samples import TaskSamplePage
 
 
 @post(
@@ -206,6 +208,18 @@ def _its_execution(task: Task) -> Execution:
     )
 
 
+@get(
+    "/tasks/{id:str}/metrics",
+    opt=doc(gives=TaskSamplePage, query=[queries.OFFSET, queries.MANY], refuses=[404]),
+)
+async def get_task_metrics(request: HttpRequest) -> ASGIApp:
+    """Show what the runs of a task used, the newest sample first."""
+    context, task_id = context_of(request), id_in_path(request)
+    page = queries.paging(request, queries.MANY)
+    await _stored(context, task_id)
+    return answer(await task_sample_page(context, task_id, page))
+
+
 async def _stored(context: Context, task_id: str) -> Task:
     task = await context.manager.store.task(task_id)
     if task is None:
@@ -230,4 +244,5 @@ HANDLERS = [
     stop_task,
     get_results,
     get_executions,
+    get_task_metrics,
 ]
