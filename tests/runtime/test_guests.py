@@ -2,7 +2,7 @@ import re
 
 import pytest
 import wasmtime
-from runtime_kit import ADD, ARGUMENTS, Here, program, put
+from runtime_kit import ADD, ARGUMENTS, SLEEP, Here, program, put
 
 from propeller.errors import Invalid
 from propeller.runtime.interface import interface_of
@@ -284,3 +284,40 @@ def test_stopped_before_it_begins(here):
     ended = execute(here.engine, program_, run, here.limits, here.output, is_stopped=lambda: True)
     assert ended.stopped
     assert ended.error == "the task was stopped"
+
+
+# -- what it used --------------------------------------------------------------------------------------------
+
+BURN = """(module (func (export "burn") (param $n i64)
+  (loop $l (local.set $n (i64.sub (local.get $n) (i64.const 1)))
+    (br_if $l (i64.gt_s (local.get $n) (i64.const 0))))))"""
+GROW = """(module (memory (export "memory") 1) (export "again" (memory 0))
+  (func (export "grow") (param $pages i32) (drop (memory.grow (local.get $pages))))
+  (func (export "fail") (drop (memory.grow (i32.const 3))) unreachable))"""
+
+
+def test_processor_time_is_that_of_the_guest(here):
+    little, much = here.run(BURN, "burn", "1"), here.run(BURN, "burn", "200000000")
+    assert 0 < little.usage.cpu_ns < much.usage.cpu_ns
+    # It does nothing but compute, and a machine may let it wait, but not have it compute more.
+    assert much.usage.cpu_ns <= (much.finished_ns - much.started_ns) * 1.2
+
+
+def test_a_guest_that_sleeps_uses_no_processor(here):
+    ended = here.run(SLEEP, "sleep", "200000000")
+    assert ended.finished_ns - ended.started_ns >= 200_000_000
+    assert ended.usage.cpu_ns < 100_000_000, "half of it at most"
+
+
+def test_memory_is_the_most_that_the_guest_had(here):
+    assert here.run(GROW, "grow", "0").usage.memory_bytes == 65536
+    assert here.run(GROW, "grow", "31").usage.memory_bytes == 32 * 65536, "under both its names it is one"
+    assert here.run(GROW, "grow", "1").usage.memory_bytes == 2 * 65536, "the next guest begins anew"
+    failed = here.run(GROW, "fail")
+    assert failed.error
+    assert failed.usage.memory_bytes == 4 * 65536
+    assert here.run(BURN, "burn", "1").usage.memory_bytes == 0, "it has none"
+
+
+def test_what_never_began_used_nothing(here):
+    assert here.run(ADD, "add", "1").usage.memory_bytes == 0

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import signal
 import subprocess
@@ -388,3 +389,26 @@ def test_each_run_ends_once_whatever_happens(tmp_path, seed):
         assert not running.pool._stopping
 
     play(part, tmp_path, size=3)
+
+
+def test_it_tells_which_process_executes_which_run(tmp_path):
+    async def scene():
+        async with a_pool(tmp_path, size=2) as running:
+            running.submit(LOOP, "loop", keys=[1, 2])
+            await running.executing(1)
+            await running.executing(2)
+            executing = running.pool.executing()
+            assert sorted(executing) == [1, 2]
+            assert sorted(executing.values()) == sorted([running.pid_of(0), running.pid_of(1)])
+            family = psutil.Process().children(recursive=True)
+            assert set(running.pool.processes()) == {process.pid for process in family}
+            running.pool.stop(1)
+            (ended,) = await running.ended(1)
+            assert ended.usage.cpu_ns > 0
+            assert list(running.pool.executing()) == [2]
+            os.kill(executing[2], signal.SIGKILL)
+            (killed,) = await running.ended(2)
+            assert killed.usage is None, "nobody is left who could tell"
+            assert running.pool.executing() == {}
+
+    asyncio.run(scene())

@@ -46,6 +46,8 @@ class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
     """The runner is up."""
 
+    pid: int
+
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     """Runs that ended."""

@@ -18,7 +18,7 @@ import wasmtime
 
 from propeller.errors import Invalid
 from propeller.runtime.program import Program
-from propeller.runtime.run import Ended, Limits, Run
+from propeller.runtime.run import Ended, Limits, Run, Usage
 from propeller.runtime.values import shown, to_text, to_wasm, type_names
 
 _BACKTRACE_LINES = 12
@@ -89,6 +89,7 @@ def execute(
 
     """
     started_ns = time.time_ns()
+    meter = _Meter(program)
     results = error = ""
     stopped = False
     try:
@@ -101,15 +102,43 @@ def execute(
         if is_stopped():
             stopped = True
         elif is_command:
-            results, error = _command(store, program, run, output, limits)
+            results, error = _command(store, meter, run, output, limits)
         else:
-            results, error = _call(store, program, name, arguments, run=run, limits=limits)
+            results, error = _call(store, meter, name, arguments, run=run, limits=limits)
+        meter.read(store)
         store.close()
     except Invalid as invalid:
         error = str(invalid)
     if stopped or (error and is_stopped()):
-        return Ended(run.key, "", "the task was stopped", started_ns, time.time_ns(), stopped=True)
-    return Ended(run.key, "" if error else results, error, started_ns, time.time_ns())
+        results, error, stopped = "", "the task was stopped", True
+    return Ended(run.key, "" if error else results, error, started_ns, time.time_ns(), stopped, meter.usage())
+
+
+class _Meter:
+    """Measures one run of a program in this thread."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._began_ns = time.thread_time_ns()
+        self._memories: list[wasmtime.Memory] = []
+        self._memory_bytes = 0
+
+    def instantiated(self, store: wasmtime.Store) -> Mapping[str, object]:
+        """Make the instance, and give its exports."""
+        exports = self.program.ready.instantiate(store).exports(store)
+        for name in self.program.memories:
+            memory = exports[name]
+            assert isinstance(memory, wasmtime.Memory)
+            self._memories.append(memory)
+        return exports
+
+    def read(self, store: wasmtime.Store) -> None:
+        """Take down what is gone with the store."""
+        # Several are one under several names: a guest may have no more.
+        self._memory_bytes = max((memory.data_len(store) for memory in self._memories), default=0)
+
+    def usage(self) -> Usage:
+        return Usage(time.thread_time_ns() - self._began_ns, self._memory_bytes)
 
 
 def _arguments(program: Program, name: str, inputs: list[str]) -> list[int | float]:
@@ -132,7 +161,7 @@ def _arguments(program: Program, name: str, inputs: list[str]) -> list[int | flo
 
 def _call(
     store: wasmtime.Store,
-    program: Program,
+    meter: _Meter,
     name: str,
     arguments: list[int | float],
     *,
@@ -140,10 +169,11 @@ def _call(
     limits: Limits,
 ) -> tuple[str, str]:
     tail = _Tail(limits.error_bytes)
+    program = meter.program
     try:
         if program.wants_wasi:
             store.set_wasi(_wasi(run, tail))
-        exports = program.ready.instantiate(store).exports(store)
+        exports = meter.instantiated(store)
         if name != "_initialize" and program.is_plain("_initialize"):
             _function(exports, "_initialize")(store)
         value = _function(exports, name)(store, *arguments)
@@ -157,17 +187,17 @@ def _call(
 
 
 def _command(
-    store: wasmtime.Store, program: Program, run: Run, output: Output, limits: Limits
+    store: wasmtime.Store, meter: _Meter, run: Run, output: Output, limits: Limits
 ) -> tuple[str, str]:
     tail = _Tail(limits.error_bytes)
     error = ""
     with output.bounded():
         try:
-            if program.wants_wasi:
+            if meter.program.wants_wasi:
                 wasi = _wasi(run, tail)
                 wasi.stdout_file = output.path
                 store.set_wasi(wasi)
-            exports = program.ready.instantiate(store).exports(store)
+            exports = meter.instantiated(store)
             _function(exports, "_start")(store)
         except wasmtime.ExitTrap as exit_:
             error = "" if exit_.code == 0 else f"the program exited with code {exit_.code}{tail}"

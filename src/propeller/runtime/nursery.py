@@ -38,6 +38,11 @@ class Nursery:
         self._living: set[int] = set()
         self._partial = b""
 
+    @property
+    def pid(self) -> int | None:
+        """The mother's process, while there is one."""
+        return None if self._mother is None else self._mother.pid
+
     def spawn(self, place: int) -> tuple[socket.socket, Words]:
         """Start a runner; what becomes of it is told on the socket, or by ``on_death``.
 

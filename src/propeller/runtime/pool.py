@@ -75,6 +75,16 @@ class Pool:
         """Runs that a runner has, executing or next in turn there."""
         return len(self._seat_of)
 
+    def executing(self) -> dict[int, int]:
+        """Runs that are executed in this moment, by key: the process of each, which executes no other."""
+        found = ((seat.words.key, seat) for seat in self._seats.values())
+        return {key: seat.pid for key, seat in found if key is not None and key in seat.entries}
+
+    def processes(self) -> list[int]:
+        """Ids of all processes that belong to the pool."""
+        mother = self._nursery.pid
+        return [pid for pid in (mother, *(seat.pid for seat in self._seats.values())) if pid]
+
     async def start(self) -> None:
         """Start the first runner, and wait until it is up or it is clear that it can't be started."""
         self._loop = asyncio.get_running_loop()

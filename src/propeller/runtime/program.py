@@ -21,6 +21,8 @@ class Program:
     def __init__(self, linker: wasmtime.Linker, module: wasmtime.Module, interface: Interface) -> None:
         self.functions = interface.functions
         self.others = interface.others
+        #: Names of the memories that it exports.
+        self.memories = [name for name, kind in interface.others.items() if kind == "memory"]
         #: It imports from WASI, so its store must carry a WASI context.
         self.wants_wasi = any(module == _WASI for module, _ in interface.imports)
         foreign = [f"{module}.{field}" for module, field in interface.imports if module != _WASI]

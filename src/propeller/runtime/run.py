@@ -20,6 +20,16 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     env: dict[str, str] = {}
 
 
+class Usage(msgspec.Struct, frozen=True, array_like=True):
+    """What the guest of one run used, and nothing else of its process."""
+
+    #: Processor time, instantiation included.
+    cpu_ns: int
+    #: Size of the linear memory at the end, which is the most that it had: it never shrinks. Only a memory
+    #: that the module exports can be seen, as WASI asks for.
+    memory_bytes: int
+
+
 class Ended(msgspec.Struct, frozen=True, array_like=True):
     """How a run ended."""
 
@@ -33,6 +43,8 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
     finished_ns: int
     #: Somebody asked for it to be stopped, and that is why it ended.
     stopped: bool = False
+    #: None where it never began, or its process died.
+    usage: Usage | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -57,7 +57,7 @@ class Runner:
         signal.set_wakeup_fd(self._overflow.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGXFSZ, lambda *_: None)
         threading.Thread(target=self._listen, daemon=True).start()
-        self._send(framed(Ready()))
+        self._send(framed(Ready(os.getpid())))
         gc.freeze()
         number = 0
         while True:

@@ -64,6 +64,8 @@ class Seat(asyncio.Protocol):
         #: How many it may have at once. Doubles while runs are quick.
         self.bound = 2
         self.is_ready = False
+        #: Of its process, once it is ready.
+        self.pid = 0
         self.is_taking_back = False
         self.is_killed = False
         self.is_disconnected = False
@@ -138,6 +140,7 @@ class Seat(asyncio.Protocol):
                 self._owner.on_report(self, message.ended)
             elif isinstance(message, Ready):
                 self.is_ready = True
+                self.pid = message.pid
                 self._owner.on_ready(self)
             else:
                 self.is_taking_back = False
