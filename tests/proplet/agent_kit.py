@@ -1,13 +1,15 @@
 """A real proplet process, with the test as its manager at the other end of the socket pair."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 import wasmtime
@@ -38,7 +40,7 @@ LOOP = bytes(wasmtime.wat2wasm('(module (func (export "main") (loop (br 0))))'))
 class PropletProcess:
     """What was received and not yet looked for stays in ``inbox``."""
 
-    def __init__(self, directory: Path, slots: int) -> None:
+    def __init__(self, directory: Path, slots: int, env: Mapping[str, str]) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", "propeller.proplet"]
@@ -47,6 +49,7 @@ class PropletProcess:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
+                env={**os.environ, **env},
                 text=True,
             )
         self._end = ours
@@ -64,7 +67,9 @@ class PropletProcess:
     def send_bytes(self, data: bytes) -> None:
         self._end.sendall(data)
 
-    def start(self, task_id: str, wasm: bytes, *inputs: str, attempt: int = 1, export: str = "main") -> None:
+    def start(
+        self, task_id: str, wasm: bytes, *inputs: str, attempt: int = 1, export: str = "main", **fields: Any
+    ) -> None:
         """Start a task whose module can be asked for."""
         digest = module_of(wasm).digest
         self.modules[f"sha256:{digest}"] = wasm
@@ -76,6 +81,7 @@ class PropletProcess:
                 inputs=list(inputs),
                 proplet_id="p",
                 attempt=attempt,
+                **fields,
             )
         )
 
@@ -167,8 +173,10 @@ class PropletProcess:
 
 
 @contextlib.contextmanager
-def a_proplet(directory: Path, *, slots: int = 2) -> Iterator[PropletProcess]:
-    proplet = PropletProcess(directory, slots)
+def a_proplet(
+    directory: Path, *, slots: int = 2, env: Mapping[str, str] | None = None
+) -> Iterator[PropletProcess]:
+    proplet = PropletProcess(directory, slots, env or {})
     with proplet.process:
         try:
             yield proplet

@@ -1,6 +1,7 @@
 """A local proplet's process: ``python -m propeller.proplet FD ID SLOTS DIRECTORY``, started by a manager."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -13,6 +14,8 @@ from propeller.proplet.agent import Agent, Settings
 from propeller.proplet.host import describe
 from propeller.proplet.local import LocalUplink
 from propeller.proplet.machine import Machine
+from propeller.proplet.metrics import Sampler
+from propeller.proplet.profile import monitoring_of
 from propeller.proplet.shelf import Shelf
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
@@ -30,7 +33,8 @@ async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path) -
         shelf=Shelf(directory, bytes_max=_NO_BOUND),
         fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
     )
-    agent.guests = Pool(directory, size=slots, on_ended=agent.guests_ended)
+    agent.guests = pool = Pool(directory, size=slots, on_ended=agent.guests_ended)
+    agent.sampler = Sampler(proplet_id, pool, agent.start_of, monitoring_of(os.environ))
     await agent.guests.start()
     end = socket.socket(fileno=descriptor)
     end.setblocking(False)

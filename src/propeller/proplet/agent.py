@@ -18,6 +18,7 @@ from msgspec import UNSET
 from propeller.errors import ModuleUnavailable
 from propeller.proplet.downloads import Arrived, Downloads, Known, Missing, News
 from propeller.proplet.machine import Action, Fetch, Forget, Keep, Kill, Machine, Outcome, Report, Run, SendUp
+from propeller.proplet.metrics import Sampler
 from propeller.proplet.outbox import Outbox
 from propeller.proplet.shelf import Shelf
 from propeller.registry.fetcher import Fetcher
@@ -79,6 +80,8 @@ class Agent:
 
     guests: Guests
     uplink: Uplink
+    #: Measures, where that is wanted.
+    sampler: Sampler | None = None
 
     def __init__(
         self,
@@ -222,6 +225,8 @@ class Agent:
         """Report the ends of guests; given to the pool as its ``on_ended``."""
         now = time.time_ns()
         self._last_end = time.monotonic()
+        if self.sampler is not None:
+            self.sampler.ended(batch, now)
         actions: list[Action] = []
         for ended in batch:
             outcome = Outcome(
@@ -233,6 +238,10 @@ class Agent:
             )
             actions += self._machine.ended(outcome, now)
         self._carry_out(actions)
+
+    def start_of(self, key: int) -> Start | None:
+        """Tell which start a run belongs to, for as long as its end is waited for."""
+        return self._machine.start_of(key)
 
     # -- modules -------------------------------------------------------------------------------------------
 
@@ -297,6 +306,8 @@ class Agent:
                 self.uplink.send(requests)
             for one in news:
                 actions += self._take_news(one, now)
+            if self.sampler is not None:
+                actions += [SendUp(sample) for sample in self.sampler.tick(now)]
             self._carry_out(actions)
             self._watch_queue()  # the pool may have taken runs back that it had handed out
 

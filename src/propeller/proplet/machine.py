@@ -256,6 +256,11 @@ class Machine:
     def module_missing(self, source: str, why: str, now: int) -> list[Action]:
         return [self._report(held, now, error=why) for held in self._waiting.pop(source, ())]
 
+    def start_of(self, key: int) -> Start | None:
+        """Tell which start this run belongs to; None once it was stopped, or its end was taken in."""
+        held = self._by_key.get(key)
+        return None if held is None else held.start
+
     def ended(self, outcome: Outcome, now: int) -> list[Action]:
         held = self._by_key.get(outcome.key)
         if held is None:  # stopped, or overtaken by a newer attempt

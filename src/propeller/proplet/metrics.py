@@ -1,0 +1,159 @@
+"""What this proplet measures: itself with its guests, and each task that somebody wants to know about.
+
+A task is looked at while it runs where its user asked for that or where it runs for longer than its
+interval; it is then the only one in its process. At the end the runner says what the guest itself used. So
+a thousand tiny tasks of which nobody wants to know cost nothing.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import psutil
+from msgspec import UNSET
+
+from propeller.proplet.container import container_memory
+from propeller.proplet.profile import Monitoring
+from propeller.proplet.watch import Watch
+from propeller.runtime.run import Ended
+from propeller.wire.gotime import format_time
+from propeller.wire.messages import Message, Start
+from propeller.wire.metrics import CpuMetrics, MemoryMetrics, Metrics, TaskMetrics, TaskUsage
+
+
+class Processes(Protocol):
+    """What runs guests, as far as it can be looked at; ``runtime.pool.Pool`` in all real proplets."""
+
+    def executing(self) -> dict[int, int]:
+        """Runs that are executed in this moment, by key: the process of each, which executes no other."""
+
+    def processes(self) -> list[int]:
+        """Ids of all processes that run guests, or belong to those."""
+
+
+class Sampler:
+    """Measures when it is time.
+
+    Args:
+        proplet_id: Who measures.
+        guests: Where guests run.
+        start_of: Tells which start a run belongs to, until its end was told to the machine; None for a run
+            whose end nobody waits for.
+        settings: What is wanted at all.
+        clock: Seconds that never run backwards.
+
+    """
+
+    def __init__(
+        self,
+        proplet_id: str,
+        guests: Processes,
+        start_of: Callable[[int], Start | None],
+        settings: Monitoring,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._proplet_id = proplet_id
+        self._guests = guests
+        self._start_of = start_of
+        self._settings = settings
+        self._clock = clock
+        self._watched: dict[int, Watch] = {}
+        self._pending: list[Message] = []
+        self._own = _Own(clock())
+
+    def tick(self, now: int) -> list[Message]:
+        """Measure all whose time has come, and give what is to be sent; to be called about once a second."""
+        if not self._settings.enabled:
+            return []
+        self._look(now)
+        at_s = self._clock()
+        interval_s = self._settings.interval_s
+        if interval_s and at_s - self._own.since_s >= interval_s:
+            self._pending.append(self._own.sample(self._proplet_id, self._guests.processes(), at_s, now))
+        messages, self._pending = self._pending, []
+        return messages
+
+    def ended(self, batch: Iterable[Ended], now: int) -> None:
+        """Take in the ends of runs, before the machine does; what is to be sent comes with the next tick."""
+        if not self._settings.enabled:
+            return
+        for one in batch:
+            watch = self._watched.pop(one.key, None)
+            if watch is None:
+                start = self._start_of(one.key)
+                if start is None or start.monitoring_profile is UNSET:
+                    continue
+                watch = Watch(start, 0, self._clock())
+            if one.usage is not None and (watch.has_samples or watch.profile.is_asked_for):
+                self._keep(watch, watch.last_sample(one, one.usage), now)
+
+    def _look(self, now: int) -> None:
+        for key, pid in self._guests.executing().items():
+            watch = self._watched.get(key)
+            if watch is None or watch.pid != pid:
+                start = self._start_of(key)
+                if start is not None:
+                    self._watched[key] = Watch(start, pid, self._clock())
+                continue
+            sample = watch.sample(self._clock())
+            # Its process may have gone on to another run in the meantime.
+            if sample is not None and self._guests.executing().get(key) == pid:
+                self._keep(watch, sample, now)
+
+    def _keep(self, watch: Watch, sample: TaskUsage, now: int) -> None:
+        aggregated = watch.keep(sample)
+        if watch.profile.export_to_mqtt:
+            self._pending.append(
+                TaskMetrics(
+                    task_id=watch.task_id,
+                    proplet_id=self._proplet_id,
+                    metrics=sample,
+                    aggregated=aggregated,
+                    timestamp=format_time(now),
+                )
+            )
+
+
+class _Own:
+    """The proplet with all its processes, from one sample to the next."""
+
+    def __init__(self, at_s: float) -> None:
+        self.since_s = at_s
+        self._used_s = sum(_times_of([os.getpid()])[:2])
+
+    def sample(self, proplet_id: str, guests: list[int], at_s: float, now: int) -> Metrics:
+        user_s, system_s, rss_bytes = _times_of([os.getpid(), *guests])
+        # Less than before where a process ended whose time nobody has inherited.
+        used_s = max(user_s + system_s - self._used_s, 0.0)
+        percent = 100 * used_s / (at_s - self.since_s) / (psutil.cpu_count() or 1)
+        self.since_s, self._used_s = at_s, user_s + system_s
+        limits = container_memory()
+        return Metrics(
+            proplet_id=proplet_id,
+            timestamp=format_time(now),
+            cpu_metrics=CpuMetrics(user_seconds=user_s, system_seconds=system_s, percent=min(percent, 100.0)),
+            memory_metrics=MemoryMetrics(
+                rss_bytes=rss_bytes,
+                container_usage_bytes=UNSET if limits is None else limits.usage_bytes,
+                container_limit_bytes=UNSET if limits is None else limits.limit_bytes,
+            ),
+        )
+
+
+def _times_of(pids: Iterable[int]) -> tuple[float, float, int]:
+    """Sum up user and system time, of children that have ended too, and resident memory."""
+    user_s = system_s = 0.0
+    rss_bytes = 0
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            with process.oneshot():
+                cpu, memory = process.cpu_times(), process.memory_info()
+        except psutil.Error:
+            continue
+        user_s += cpu.user + cpu.children_user
+        system_s += cpu.system + cpu.children_system
+        rss_bytes += memory.rss
+    return user_s, system_s, rss_bytes
