@@ -46,6 +46,6 @@ def shell(tmp_path_factory):
     (work / "addition.wat").write_text(ADDITION)
     (work / "endless.wat").write_text(ENDLESS)
     system = System(work / "data")
-    system.up()
+    system.up(env={**os.environ, "PROPLET_METRICS_INTERVAL": "1"})
     yield Shell(work, system)
     system.clean_up()

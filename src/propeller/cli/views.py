@@ -113,13 +113,18 @@ def proplet_lines(session: Session, proplet: Any) -> RenderableType:
 
 
 def task_metrics_table(session: Session, rows: list[Any]) -> RenderableType:
-    table = session.table("TIME", "CPU", "MEMORY", "READ", "WRITTEN", "THREADS", "PROPLET")
+    table = session.table(
+        "TIME", "RAN", "CPU", "CPU TIME", "MEMORY", "PEAK", "READ", "WRITTEN", "THREADS", "PROPLET"
+    )
     for row in rows:
         used = row.get("metrics", {})
         table.add_row(
             words.clock(row.get("timestamp")),
-            f"{used.get('cpu_percent', 0):.1f} %",
-            words.size(used.get("memory_bytes", 0)),
+            words.duration(used.get("wall_seconds", used.get("uptime_seconds", 0))),
+            _percent(used.get("cpu_percent", 0)),
+            words.duration(used["cpu_seconds"]) if "cpu_seconds" in used else "",
+            f"{words.size(used.get('memory_bytes', 0))} ({_percent(used.get('memory_percent', 0))})",
+            words.size(used["peak_memory_bytes"]) if "peak_memory_bytes" in used else "",
             words.size(used.get("disk_read_bytes", 0)),
             words.size(used.get("disk_write_bytes", 0)),
             str(used.get("thread_count", "")),
@@ -129,15 +134,23 @@ def task_metrics_table(session: Session, rows: list[Any]) -> RenderableType:
 
 
 def proplet_metrics_table(session: Session, rows: list[Any]) -> RenderableType:
-    table = session.table("TIME", "CPU", "MEMORY", "HEAP")
+    table = session.table("TIME", "CPU", "CPU TIME", "MEMORY", "HEAP", "CONTAINER")
     for row in rows:
+        cpu, memory = row.get("cpu_metrics", {}), row.get("memory_metrics", {})
+        heap, limit = memory.get("heap_alloc_bytes"), memory.get("container_limit_bytes")
         table.add_row(
             words.clock(row.get("timestamp")),
-            f"{row.get('cpu_metrics', {}).get('percent', 0):.1f} %",
-            words.size(row.get("memory_metrics", {}).get("rss_bytes", 0)),
-            words.size(row.get("memory_metrics", {}).get("heap_alloc_bytes", 0)),
+            _percent(cpu.get("percent", 0)),
+            words.duration(cpu.get("user_seconds", 0) + cpu.get("system_seconds", 0)),
+            words.size(memory.get("rss_bytes", 0)),
+            words.size(heap) if heap else "",
+            f"{words.size(memory.get('container_usage_bytes', 0))} of {words.size(limit)}" if limit else "",
         )
     return table
+
+
+def _percent(number: float) -> str:
+    return f"{number:.1f} %"
 
 
 def times_table(session: Session, times: list[str]) -> RenderableType:
