@@ -106,7 +106,7 @@ GOLDEN = [
         '["registry/server",{"app_name":"sha256:ab","chunk_idx":0,"total_chunks":4,"data":"AGFz"}]\n',
     ),
 ]
-#: Their golden lines are in ``test_metrics``.
+#: Their golden lines are in ``test_metric_messages``.
 MEASURED = {Metrics, TaskMetrics}
 
 
