@@ -89,7 +89,7 @@ def test_samples_stay_when_their_owner_changes(data):
         changes = tasks_and_proplets(1)
         await store.commit(changes)
         await store.write_samples(of_task("t1", 1) + of_proplet("t1", 2), NOW)
-        changes.proplets[0].boot = "other"
+        changes.proplets[0].boot = 7
         await store.commit(
             Changes(updated=changes.created, respecified=changes.created, proplets=changes.proplets)
         )

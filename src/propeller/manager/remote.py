@@ -33,6 +33,7 @@ from propeller.wire.messages import (
     stop_message,
     topic_of,
 )
+from propeller.wire.metrics import Metrics, TaskMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -151,6 +152,9 @@ class RemoteFleet:
             return
         if isinstance(message, ModuleRequest):
             self._answer(topic, message)
+            return
+        if isinstance(message, Metrics | TaskMetrics):
+            self._manager.samples.take(message)
             return
         fact = fact_of(message, is_local=False)
         if fact is not None:

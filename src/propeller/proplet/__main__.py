@@ -35,11 +35,10 @@ async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path) -
     )
     agent.guests = pool = Pool(directory, size=slots, on_ended=agent.guests_ended)
     agent.sampler = Sampler(proplet_id, pool, agent.start_of, monitoring_of(os.environ))
-    await agent.guests.start()
+    uplink = LocalUplink(agent)
     end = socket.socket(fileno=descriptor)
     end.setblocking(False)
-    await LocalUplink(agent).connect(end)
-    await agent.run()
+    await agent.run(lambda: uplink.connect(end))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import base64
 import logging
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -106,13 +106,18 @@ class Agent:
         self._is_leaving = False
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self) -> None:
-        """Serve until the manager is gone (locally) or this program is asked to leave."""
+    async def run(self, connect: Callable[[], Awaitable[None]]) -> None:
+        """Serve until the manager is gone (locally) or this program is asked to leave.
+
+        ``connect`` opens the way to the manager; what it raises ends the proplet.
+        """
         # Before the first word: whoever has heard it may ask this process to leave.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._leave)
+        await self.guests.start()
         ticking = asyncio.create_task(self._tick())
         beating = asyncio.create_task(self._beat())
         try:
+            await connect()
             await self._over
         finally:
             for task in (ticking, beating, *self._fetching.values()):

@@ -18,6 +18,7 @@ class LocalUplink(asyncio.Protocol):
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._lines = LineSplitter()
+        self._transport: asyncio.WriteTransport | None = None
         agent.uplink = self
 
     async def connect(self, end: socket.socket) -> None:
@@ -41,14 +42,15 @@ class LocalUplink(asyncio.Protocol):
 
     @property
     def is_up(self) -> bool:
-        return not self._transport.is_closing()
+        return self._transport is not None and not self._transport.is_closing()
 
     def send(self, messages: Sequence[Message]) -> None:
-        if messages:
+        if messages and self._transport is not None:
             self._transport.write(b"".join(map(to_line, messages)))
 
     def fits(self, message: Message) -> bool:
         return True
 
     async def farewell(self) -> None:
-        self._transport.close()
+        if self._transport is not None:
+            self._transport.close()

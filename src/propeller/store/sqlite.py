@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from propeller.core.effects import Changes, Transition
-from propeller.core.model import Execution, Group, GroupKind, Task
+from propeller.core.model import Execution, GroupKind, Task
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
-from propeller.store import rows
+from propeller.store import queries, rows
 from propeller.store.port import (
     GroupPage,
     Loaded,
@@ -44,7 +44,6 @@ EVENT_ROWS_KEPT = 100_000
 PAST_ATTEMPTS_KEPT = 50_000
 _PRUNE_EVERY = 1_000
 _CHECKPOINT_PAGES = 20_000
-_IDS_PER_QUERY = 500
 _READERS = 2
 
 
@@ -239,33 +238,33 @@ class SqliteStore:
     # -- reading -------------------------------------------------------------------------------------------
 
     async def load(self) -> Loaded:
-        return await self._read(_load)
+        return await self._read(queries.load)
 
     async def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
-        return await self._read(lambda db: _find(db, task_ids, group_ids))
+        return await self._read(lambda db: queries.find(db, task_ids, group_ids))
 
     async def task(self, task_id: str) -> Task | None:
-        found = await self._read(lambda db: _tasks(db, "WHERE t.id = ?", (task_id,)))
+        found = await self._read(lambda db: queries.read_tasks(db, "WHERE t.id = ?", (task_id,)))
         return found[0] if found else None
 
     async def tasks(self, offset: int, limit: int, only: TaskFilter) -> TaskPage:
-        where, values = _conditions(only)
+        where, values = queries.conditions(only)
 
         def query(db: sqlite3.Connection) -> TaskPage:
             total = db.execute(f"SELECT COUNT(*) FROM tasks t {where}", values).fetchone()[0]  # noqa: S608
             page = f"{where} ORDER BY t.seq LIMIT ? OFFSET ?"
-            return TaskPage(total, _tasks(db, page, (*values, limit, offset)))
+            return TaskPage(total, queries.read_tasks(db, page, (*values, limit, offset)))
 
         return await self._read(query)
 
     async def executions(self, task_id: str) -> list[Execution]:
         def query(db: sqlite3.Connection) -> list[Execution]:
-            return _executions(db, "seq = (SELECT seq FROM tasks WHERE id = ?)", task_id)
+            return queries.read_executions(db, "seq = (SELECT seq FROM tasks WHERE id = ?)", task_id)
 
         return await self._read(query)
 
     async def group(self, kind: GroupKind, group_id: str) -> Records | None:
-        records = await self._read(lambda db: _find(db, (), (group_id,)))
+        records = await self._read(lambda db: queries.find(db, (), (group_id,)))
         return records if records.groups and records.groups[0].kind is kind else None
 
     async def groups(
@@ -278,10 +277,10 @@ class SqliteStore:
         def query(db: sqlite3.Connection) -> GroupPage:
             total = db.execute(f"SELECT COUNT(*) FROM groups g {where}", values).fetchone()[0]  # noqa: S608
             page = f"{where} ORDER BY g.created_at DESC, g.id LIMIT {limit} OFFSET {offset}"
-            groups = _groups(db, page, values)
-            tasks = _tasks_of_groups(db, [group.id for group in groups]) if with_tasks else []
+            groups = queries.read_groups(db, page, values)
+            tasks = queries.read_tasks_of_groups(db, [group.id for group in groups]) if with_tasks else []
             if not with_tasks:
-                _fill_in_times(db, groups)
+                queries.fill_in_times(db, groups)
             return GroupPage(total, Records(groups, tasks))
 
         return await self._read(query)
@@ -304,7 +303,7 @@ class SqliteStore:
             sql = "SELECT digest, bytes FROM modules WHERE digest"
             return {
                 row[0]: row[1]
-                for part in _parts(wanted)
+                for part in queries.parts(wanted)
                 for row in db.execute(f"{sql} IN ({part[0]})", part[1])
             }
 
@@ -324,109 +323,6 @@ class SqliteStore:
             return found[:limit]
 
         return await self._read(query)
-
-
-def _load(db: sqlite3.Connection) -> Loaded:
-    def largest(column: str, table: str) -> int:
-        return int(db.execute(f"SELECT COALESCE(MAX({column}), 0) FROM {table}").fetchone()[0])  # noqa: S608
-
-    groups = _groups(db, "WHERE g.live > 0 ORDER BY g.seq", ())
-    tasks = _tasks(db, "WHERE r.state < 3 AND t.workflow_id IS NULL AND t.job_id IS NULL ORDER BY t.seq", ())
-    tasks += _tasks_of_groups(db, [group.id for group in groups])
-    _fill_in_executions(db, tasks)
-    proplets = [
-        rows.to_proplet(row)
-        for row in db.execute(f"SELECT {rows.PROPLET_COLUMNS} FROM proplets ORDER BY created_at, id")  # noqa: S608
-    ]
-    return Loaded(
-        live=Records(groups, tasks),
-        proplets=proplets,
-        last_task_seq=largest("seq", "tasks"),
-        last_group_seq=largest("seq", "groups"),
-        last_event_id=largest("last_id", "events"),
-    )
-
-
-def _find(db: sqlite3.Connection, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
-    named: list[Task] = []
-    for marks, values in _parts(task_ids):
-        named += _tasks(db, f"WHERE t.id IN ({marks})", values)
-    wanted = dict.fromkeys([*group_ids, *(task.spec.group_id for task in named)])
-    groups: list[Group] = []
-    for marks, values in _parts([group_id for group_id in wanted if group_id]):
-        groups += _groups(db, f"WHERE g.id IN ({marks})", values)
-    tasks = [task for task in named if not task.spec.group_id]
-    tasks += _tasks_of_groups(db, [group.id for group in groups])
-    _fill_in_executions(db, tasks)
-    past: dict[str, int] = {}
-    for marks, values in _parts(task_ids):
-        past.update(db.execute(f"SELECT id, attempt FROM past_attempts WHERE id IN ({marks})", values))  # noqa: S608
-    return Records(groups, tasks, past)
-
-
-def _fill_in_executions(db: sqlite3.Connection, tasks: Iterable[Task]) -> None:
-    for task in tasks:
-        if task.spec.broadcast:
-            task.executions = {one.proplet_id: one for one in _executions(db, "seq = ?", task.seq)}
-
-
-def _executions(db: sqlite3.Connection, where: str, value: str | int) -> list[Execution]:
-    sql = f"SELECT {rows.EXECUTION_COLUMNS} FROM executions WHERE {where} ORDER BY proplet_id"  # noqa: S608
-    return [rows.to_execution(row) for row in db.execute(sql, (value,))]
-
-
-def _tasks(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Task]:
-    sql = f"SELECT {rows.TASK_COLUMNS} FROM tasks t JOIN runs r ON r.seq = t.seq {rest}"  # noqa: S608
-    return [rows.to_task(row) for row in db.execute(sql, values)]
-
-
-def _groups(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Group]:
-    sql = f"SELECT {rows.GROUP_COLUMNS} FROM groups g {rest}"  # noqa: S608
-    return [rows.to_group(row) for row in db.execute(sql, values)]
-
-
-def _tasks_of_groups(db: sqlite3.Connection, group_ids: Sequence[str]) -> list[Task]:
-    found: list[Task] = []
-    for group_id in group_ids:
-        found += _tasks(db, "WHERE t.workflow_id = ? ORDER BY t.seq", (group_id,))
-        found += _tasks(db, "WHERE t.job_id = ? ORDER BY t.seq", (group_id,))
-    return found
-
-
-def _fill_in_times(db: sqlite3.Connection, groups: Iterable[Group]) -> None:
-    sql = (
-        "SELECT COALESCE(MIN(NULLIF(r.started_at, 0)), 0), MAX(r.finished_at) "
-        "FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.{}_id = ?"
-    )
-    for group in groups:
-        row = db.execute(sql.format(group.kind), (group.id,)).fetchone()
-        group.started_at, group.finished_at = row[0], row[1] or 0
-
-
-def _conditions(only: TaskFilter) -> tuple[str, list[Any]]:
-    parts: list[str] = []
-    values: list[Any] = []
-    if only.workflow_id:
-        parts.append("t.workflow_id = ?")
-        values.append(only.workflow_id)
-    if only.job_id:
-        parts.append("t.job_id = ?")
-        values.append(only.job_id)
-    for key, value in only.metadata.items():
-        parts.append(
-            "EXISTS (SELECT 1 FROM json_each(t.spec, '$.metadata') m WHERE m.key = ? AND ? = "
-            "CASE m.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'null' THEN 'null' "
-            "ELSE CAST(m.value AS TEXT) END)"
-        )
-        values += [key, value]
-    return ("WHERE " + " AND ".join(parts) if parts else ""), values
-
-
-def _parts(values: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Split values into such numbers as one query takes, each with its question marks."""
-    for start in range(0, len(values), _IDS_PER_QUERY):
-        part = values[start : start + _IDS_PER_QUERY]
-        yield ",".join("?" * len(part)), part
 
 
 # -- opening ---------------------------------------------------------------------------------------------

@@ -1,0 +1,116 @@
+"""Reading records with SQL: the queries, apart from threads and files."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from propeller.core.model import Execution, Group, Task
+from propeller.store import rows
+from propeller.store.port import Loaded, Records, TaskFilter
+
+_IDS_PER_QUERY = 500
+
+
+def load(db: sqlite3.Connection) -> Loaded:
+    def largest(column: str, table: str) -> int:
+        return int(db.execute(f"SELECT COALESCE(MAX({column}), 0) FROM {table}").fetchone()[0])  # noqa: S608
+
+    groups = read_groups(db, "WHERE g.live > 0 ORDER BY g.seq", ())
+    tasks = read_tasks(
+        db, "WHERE r.state < 3 AND t.workflow_id IS NULL AND t.job_id IS NULL ORDER BY t.seq", ()
+    )
+    tasks += read_tasks_of_groups(db, [group.id for group in groups])
+    _fill_in_executions(db, tasks)
+    proplets = [
+        rows.to_proplet(row)
+        for row in db.execute(f"SELECT {rows.PROPLET_COLUMNS} FROM proplets ORDER BY created_at, id")  # noqa: S608
+    ]
+    return Loaded(
+        live=Records(groups, tasks),
+        proplets=proplets,
+        last_task_seq=largest("seq", "tasks"),
+        last_group_seq=largest("seq", "groups"),
+        last_event_id=largest("last_id", "events"),
+    )
+
+
+def find(db: sqlite3.Connection, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
+    named: list[Task] = []
+    for marks, values in parts(task_ids):
+        named += read_tasks(db, f"WHERE t.id IN ({marks})", values)
+    wanted = dict.fromkeys([*group_ids, *(task.spec.group_id for task in named)])
+    groups: list[Group] = []
+    for marks, values in parts([group_id for group_id in wanted if group_id]):
+        groups += read_groups(db, f"WHERE g.id IN ({marks})", values)
+    tasks = [task for task in named if not task.spec.group_id]
+    tasks += read_tasks_of_groups(db, [group.id for group in groups])
+    _fill_in_executions(db, tasks)
+    past: dict[str, int] = {}
+    for marks, values in parts(task_ids):
+        past.update(db.execute(f"SELECT id, attempt FROM past_attempts WHERE id IN ({marks})", values))  # noqa: S608
+    return Records(groups, tasks, past)
+
+
+def _fill_in_executions(db: sqlite3.Connection, tasks: Iterable[Task]) -> None:
+    for task in tasks:
+        if task.spec.broadcast:
+            task.executions = {one.proplet_id: one for one in read_executions(db, "seq = ?", task.seq)}
+
+
+def read_executions(db: sqlite3.Connection, where: str, value: str | int) -> list[Execution]:
+    sql = f"SELECT {rows.EXECUTION_COLUMNS} FROM executions WHERE {where} ORDER BY proplet_id"  # noqa: S608
+    return [rows.to_execution(row) for row in db.execute(sql, (value,))]
+
+
+def read_tasks(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Task]:
+    sql = f"SELECT {rows.TASK_COLUMNS} FROM tasks t JOIN runs r ON r.seq = t.seq {rest}"  # noqa: S608
+    return [rows.to_task(row) for row in db.execute(sql, values)]
+
+
+def read_groups(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Group]:
+    sql = f"SELECT {rows.GROUP_COLUMNS} FROM groups g {rest}"  # noqa: S608
+    return [rows.to_group(row) for row in db.execute(sql, values)]
+
+
+def read_tasks_of_groups(db: sqlite3.Connection, group_ids: Sequence[str]) -> list[Task]:
+    found: list[Task] = []
+    for group_id in group_ids:
+        found += read_tasks(db, "WHERE t.workflow_id = ? ORDER BY t.seq", (group_id,))
+        found += read_tasks(db, "WHERE t.job_id = ? ORDER BY t.seq", (group_id,))
+    return found
+
+
+def fill_in_times(db: sqlite3.Connection, groups: Iterable[Group]) -> None:
+    sql = (
+        "SELECT COALESCE(MIN(NULLIF(r.started_at, 0)), 0), MAX(r.finished_at) "
+        "FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.{}_id = ?"
+    )
+    for group in groups:
+        row = db.execute(sql.format(group.kind), (group.id,)).fetchone()
+        group.started_at, group.finished_at = row[0], row[1] or 0
+
+
+def conditions(only: TaskFilter) -> tuple[str, list[Any]]:
+    parts: list[str] = []
+    values: list[Any] = []
+    if only.workflow_id:
+        parts.append("t.workflow_id = ?")
+        values.append(only.workflow_id)
+    if only.job_id:
+        parts.append("t.job_id = ?")
+        values.append(only.job_id)
+    for key, value in only.metadata.items():
+        parts.append(
+            "EXISTS (SELECT 1 FROM json_each(t.spec, '$.metadata') m WHERE m.key = ? AND ? = "
+            "CASE m.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'null' THEN 'null' "
+            "ELSE CAST(m.value AS TEXT) END)"
+        )
+        values += [key, value]
+    return ("WHERE " + " AND ".join(parts) if parts else ""), values
+
+
+def parts(values: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Split values into such numbers as one query takes, each with its question marks."""
+    for start in range(0, len(values), _IDS_PER_QUERY):
+        part = values[start : start + _IDS_PER_QUERY]
+        yield ",".join("?" * len(part)), part
