@@ -1,0 +1,245 @@
+"""Answers the proplets' requests for modules.
+
+Each request gets an answer: chunks, or one message without chunks that says why. A request that names its
+proplet is answered to that proplet alone, with the pieces it wants; any other is answered to all, each time
+with all pieces, as proplets that share a topic take the pieces of one another's answers.
+
+Requests wait side by side, so that a slow registry holds up only those who want something from it. Pieces of
+all answers go out in turn, one after the other has left.
+"""
+
+import asyncio
+import base64
+import logging
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from propeller.errors import ModuleUnavailable
+from propeller.registry.cache import Blob
+from propeller.registry.fetcher import Fetcher
+from propeller.wire.messages import CHUNK_BYTES, ModuleChunk, ModuleRequest
+
+_log = logging.getLogger(__name__)
+
+REQUEST_TOPIC = "registry/proplet"
+ANSWER_TOPIC = "registry/server"
+
+#: Answers under way with an open file; the others wait.
+_OPEN_MAX = 32
+_BEGUN_MAX = 4096
+#: Between fetching and opening, other modules may have filled the cache.
+_OPENINGS_MAX = 3
+#: The manager has these, and answers for them.
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PROPLET_ID = re.compile(r"[^/+#\0]{1,256}")
+
+_decode = msgspec.json.Decoder(ModuleRequest).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class _Begun(msgspec.Struct):
+    """Which module a proplet was told of last under a name."""
+
+    digest: str
+    #: It has asked what the module is, and nothing of it yet.
+    is_announced: bool
+
+
+class Proxy:
+    """Takes in requests and publishes answers; topics are without the channel's prefix."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        publish: Callable[[str, bytes], None],
+        drained: Callable[[], Awaitable[None]],
+        *,
+        chunk_bytes: int = CHUNK_BYTES,
+        requests_max: int = 10_000,
+    ) -> None:
+        """Prepare to serve.
+
+        Args:
+            fetcher: Where modules come from; the caller closes it, after this.
+            publish: Hands a topic and a payload to the link, without waiting.
+            drained: Waits while the link has too much that is unsent.
+            chunk_bytes: Size of a piece before base64.
+            requests_max: How many may wait for their answer; more are refused, and told so.
+
+        """
+        self._fetcher = fetcher
+        self._publish = publish
+        self._drained = drained
+        self._chunk_bytes = chunk_bytes
+        self._requests_max = requests_max
+        #: How many requests were ``answered``, ``refused`` with a reason, ``left`` to the manager, or
+        #: malformed, by what is wrong with them.
+        self.counts: Counter[str] = Counter()
+        self._serving: set[asyncio.Task[None]] = set()
+        self._publishing = asyncio.Lock()
+        self._open = asyncio.Semaphore(_OPEN_MAX)
+        self._begun: OrderedDict[tuple[str, str], _Begun] = OrderedDict()
+
+    def received(self, topic: str, payload: bytes) -> None:
+        """Take in a message; what can't be read is counted, and logged when it is the first of its kind."""
+        if topic != REQUEST_TOPIC:
+            self._malformed("unexpected topic", topic)
+            return
+        try:
+            request = _decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self._malformed("unreadable", str(error))
+            return
+        if isinstance(request.proplet_id, str) and not _PROPLET_ID.fullmatch(request.proplet_id):
+            self._malformed("proplet_id that fits no topic", repr(request.proplet_id[:80]))
+        elif _first(request) < 0 or _count(request, 0) < 0:
+            self._malformed("negative first or count", f"{request.first}, {request.count}")
+        elif _DIGEST.fullmatch(request.app_name):
+            self.counts["left"] += 1
+        elif len(self._serving) >= self._requests_max:
+            self.counts["refused"] += 1
+            self._publish(*_refusal(request, f"{self._requests_max} requests wait already; ask again later"))
+        else:
+            task = asyncio.create_task(self._serve(request))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+
+    async def close(self) -> None:
+        """Give up all answers under way."""
+        serving = list(self._serving)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
+    # -- one request ---------------------------------------------------------------------------------------
+
+    async def _serve(self, request: ModuleRequest) -> None:
+        """Answer, or say why not; whatever happens to one request, the others go on."""
+        why = await self._attempted(request)
+        if why is None:
+            self.counts["answered"] += 1
+            return
+        self.counts["refused"] += 1
+        try:
+            await self._send(*_refusal(request, why))
+        except Exception:
+            _log.exception("%s could not be told that there is no %s", _receiver(request), request.app_name)
+
+    async def _attempted(self, request: ModuleRequest) -> str | None:
+        """Answer, and return why that was not possible."""
+        try:
+            await self._answer(request)
+        except ModuleUnavailable as error:
+            _log.warning("no module %s for %s: %s", request.app_name, _receiver(request), error)
+            return str(error)
+        except Exception:
+            _log.exception("the request of %s for %s failed", _receiver(request), request.app_name)
+            return "the proxy failed; its log says how"
+        return None
+
+    async def _answer(self, request: ModuleRequest) -> None:
+        if isinstance(request.proplet_id, str) and request.count == 0:
+            found = await self._fetcher.resolve(request.app_name)
+            self._remember(request, _Begun(found.digest, is_announced=True))
+            await self._send_chunk(request, 0, self._chunks_of(found.size), b"", found.digest)
+            return
+        digest = self._digest_to_go_on_with(request)
+        for _ in range(_OPENINGS_MAX):
+            if digest is None:
+                digest = (await self._fetcher.fetch(request.app_name)).digest
+            async with self._open:
+                blob = await self._fetcher.held(digest)
+                if blob is not None:
+                    with blob:
+                        await self._send_pieces(request, blob)
+                    return
+            digest = None
+        raise ModuleUnavailable(f"{request.app_name} was fetched, but the proxy's cache does not keep it")
+
+    async def _send_pieces(self, request: ModuleRequest, blob: Blob) -> None:
+        total = self._chunks_of(blob.size)
+        first, end = 0, total
+        if isinstance(request.proplet_id, str):
+            self._remember(request, _Begun(blob.digest, is_announced=False))
+            first = _first(request)
+            end = min(total, first + _count(request, total))
+        if first >= total:
+            raise ModuleUnavailable(f"{request.app_name} has {total} chunks, none of them is number {first}")
+        for index in range(first, end):
+            data = blob.piece(index * self._chunk_bytes, self._chunk_bytes)
+            await self._send_chunk(request, index, total, data, blob.digest)
+
+    def _digest_to_go_on_with(self, request: ModuleRequest) -> str | None:
+        """Give the module that this request goes on with, or None if it begins anew.
+
+        What a name means may change while a proplet collects pieces: all of them are of the module that it
+        was told of at the beginning. Whoever begins again gets what the name means then.
+        """
+        begun = self._begun.get(_key(request))
+        if begun is None or not (begun.is_announced or _first(request) > 0):
+            return None
+        return begun.digest
+
+    def _remember(self, request: ModuleRequest, begun: _Begun) -> None:
+        self._begun[_key(request)] = begun
+        self._begun.move_to_end(_key(request))
+        if len(self._begun) > _BEGUN_MAX:
+            self._begun.popitem(last=False)
+
+    # -- the way out ---------------------------------------------------------------------------------------
+
+    def _chunks_of(self, size: int) -> int:
+        return -(-size // self._chunk_bytes)
+
+    async def _send_chunk(
+        self, request: ModuleRequest, index: int, total: int, data: bytes, digest: str
+    ) -> None:
+        chunk = ModuleChunk(
+            app_name=request.app_name,
+            chunk_idx=index,
+            total_chunks=total,
+            data=base64.b64encode(data).decode(),
+            digest=digest,
+        )
+        await self._send(_answer_topic(request), _encode(chunk))
+
+    async def _send(self, topic: str, payload: bytes) -> None:
+        # One at a time: all who wait for room would otherwise fill it at once.
+        async with self._publishing:
+            await self._drained()
+            self._publish(topic, payload)
+
+    def _malformed(self, kind: str, detail: str) -> None:
+        self.counts[kind] += 1
+        if self.counts[kind] == 1:
+            _log.warning("ignored a request (%s): %s; more of this kind are counted only", kind, detail)
+
+
+def _refusal(request: ModuleRequest, why: str) -> tuple[str, bytes]:
+    chunk = ModuleChunk(app_name=request.app_name, chunk_idx=0, total_chunks=0, data="", error=why)
+    return _answer_topic(request), _encode(chunk)
+
+
+def _answer_topic(request: ModuleRequest) -> str:
+    if isinstance(request.proplet_id, str):
+        return f"proplet/{request.proplet_id}/{ANSWER_TOPIC}"
+    return ANSWER_TOPIC
+
+
+def _receiver(request: ModuleRequest) -> str:
+    return f"proplet {request.proplet_id}" if isinstance(request.proplet_id, str) else "all proplets"
+
+
+def _key(request: ModuleRequest) -> tuple[str, str]:
+    return (str(request.proplet_id), request.app_name)
+
+
+def _first(request: ModuleRequest) -> int:
+    return request.first if isinstance(request.first, int) else 0
+
+
+def _count(request: ModuleRequest, usual: int) -> int:
+    return request.count if isinstance(request.count, int) else usual
