@@ -16,6 +16,7 @@ from propeller.errors import ModuleUnavailable
 from propeller.registry.patience import Transient
 from propeller.registry.settings import RegistrySettings
 
+_PORT_MAX = 65_535
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -29,7 +30,10 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.raw_host.decode()
-        addresses = await _resolve(host, request.url.port or (443 if request.url.scheme == "https" else 80))
+        port = request.url.port or (443 if request.url.scheme == "https" else 80)
+        if port > _PORT_MAX:
+            raise ModuleUnavailable(f"{host} can't have the port {port}: ports end at {_PORT_MAX}")
+        addresses = await _resolve(host, port)
         if not self._settings.may_be_private(request.url):
             for address in addresses:
                 if not is_public(address):
