@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from propeller.config.settings import HttpSettings
+from propeller.core.cluster import Policy
 from propeller.core.model import JobMode
 from propeller.errors import Invalid
 
@@ -42,7 +44,7 @@ def up(
     ] = "configurable",
 ) -> None:
     """Start a manager and proplets here; Ctrl-C stops them, and running work goes on at the next start."""
-    from propeller.assembly import UpConfig  # noqa: PLC0415  the server is loaded by this command only
+    from propeller.assembly import Site  # noqa: PLC0415  the server is loaded by this command only
     from propeller.assembly import up as run_until_stopped  # noqa: PLC0415
 
     if durability not in ("full", "normal"):
@@ -52,14 +54,12 @@ def up(
     except ValueError:
         allowed = ", ".join(f'"{known}"' for known in JobMode)
         raise Invalid(f'invalid JOB_EXECUTION_MODE: "{job_mode}" (allowed: {allowed})') from None
-    config = UpConfig(
-        host=host,
-        port=port,
+    site = Site(
+        http=HttpSettings(host=host, port=port),
         data_dir=(data_dir or _default_data_dir()).absolute(),
         proplets=proplets,
         concurrency=concurrency or max(4, os.cpu_count() or 1),
         durability="normal" if durability == "normal" else "full",
-        losses_max=max_losses,
-        job_mode=mode,
+        policy=Policy(losses_max=max_losses, job_mode=mode),
     )
-    raise typer.Exit(run_until_stopped(config))
+    raise typer.Exit(run_until_stopped(site))

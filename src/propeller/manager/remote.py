@@ -60,14 +60,13 @@ class RemoteFleet:
         )
         manager.fleet = self
 
-    async def start(self) -> None:
-        """Begin to connect; while there is no broker, proplets are silent and their work waits."""
-        self._serving = asyncio.create_task(self._serve_foreign())
-        await self._link.start()
+    async def start(self) -> asyncio.Task[None]:
+        """Begin to connect; while there is no broker, proplets are silent and their work waits.
 
-    async def connected(self) -> None:
-        """Wait for the broker; raise ``BrokerRefused`` if it won't have us."""
-        await self._link.up()
+        Returns what ends with ``BrokerRefused`` if the broker won't have us, and else never.
+        """
+        self._serving = asyncio.create_task(self._serve_foreign())
+        return self._link.start()
 
     async def stop(self) -> None:
         self._serving.cancel()

@@ -98,9 +98,13 @@ class Link:
         """Whether the broker is connected and has taken the subscriptions."""
         return self._up.is_set()
 
-    async def start(self) -> None:
-        """Begin to connect, and go on doing so until ``close``."""
+    def start(self) -> "asyncio.Task[None]":
+        """Begin to connect, and go on doing so until ``close``.
+
+        Returns what does that: it ends with ``BrokerRefused`` if the broker does not let us in at first.
+        """
         self._staying = asyncio.create_task(self._stay_connected())
+        return self._staying
 
     async def up(self) -> None:
         """Wait until the link is up; raise ``BrokerRefused`` if the broker won't have us."""

@@ -112,7 +112,7 @@ class Agent:
         ``connect`` opens the way to the manager; what it raises ends the proplet.
         """
         # Before the first word: whoever has heard it may ask this process to leave.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._leave)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.leave)
         await self.guests.start()
         ticking = asyncio.create_task(self._tick())
         beating = asyncio.create_task(self._beat())
@@ -345,7 +345,7 @@ class Agent:
             self._carry_out(self._machine.withdrawn(keys, reason, time.time_ns()))
         self._watch_queue()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Give back all work, say good-bye, and go once the manager has taken it in."""
         if self._is_leaving:
             return

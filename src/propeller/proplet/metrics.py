@@ -71,7 +71,9 @@ class Sampler:
         at_s = self._clock()
         interval_s = self._settings.interval_s
         if interval_s and at_s - self._own.since_s >= interval_s:
-            self._pending.append(self._own.sample(self._proplet_id, self._guests.processes(), at_s, now))
+            sample = self._own.sample(self._proplet_id, self._guests.processes(), at_s, now)
+            sample.namespace = self._settings.namespace
+            self._pending.append(sample)
         messages, self._pending = self._pending, []
         return messages
 

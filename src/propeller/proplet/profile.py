@@ -22,6 +22,8 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     #: How often the proplet itself is measured; 0 for never.
     interval_s: float = INTERVAL_S
+    #: As in the heartbeats.
+    namespace: str = "default"
 
 
 def monitoring_of(env: Mapping[str, str]) -> Monitoring:

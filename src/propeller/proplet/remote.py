@@ -53,12 +53,9 @@ class RemoteUplink:
             will=Will(topic_of(will), encode(will)),
         )
 
-    async def start(self) -> None:
-        await self._link.start()
-
-    async def refused(self) -> None:
-        """Return when the broker is there; raise ``BrokerRefused`` if it won't have us."""
-        await self._link.up()
+    def start(self) -> asyncio.Task[None]:
+        """Begin to connect; what this returns ends with ``BrokerRefused`` if the broker won't have us."""
+        return self._link.start()
 
     @property
     def is_up(self) -> bool:

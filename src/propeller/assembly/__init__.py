@@ -1,0 +1,6 @@
+"""Where the parts are put together: from settings to running programs, each until SIGINT or SIGTERM."""
+
+from propeller.assembly.programs import manager, proplet, proxy, up
+from propeller.assembly.site import Site, running_manager
+
+__all__ = ["Site", "manager", "proplet", "proxy", "running_manager", "up"]

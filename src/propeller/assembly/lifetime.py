@@ -1,0 +1,28 @@
+"""How long a program runs: until somebody says stop, or something that it can't do without has failed."""
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from typing import Any
+
+
+def stop_asked() -> asyncio.Event:
+    """Give an event that SIGINT and SIGTERM set from now on."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def until_over(stop: asyncio.Event, vital: Iterable["asyncio.Task[Any]"]) -> None:
+    """Return when the program is to stop, or one of its vital parts has; ``raise_failure`` says why."""
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, *vital}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+def raise_failure(vital: Iterable["asyncio.Task[Any]"]) -> None:
+    """Raise what a vital part failed with, if one did."""
+    for part in vital:
+        if part.done() and not part.cancelled():
+            part.result()

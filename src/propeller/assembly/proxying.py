@@ -1,0 +1,38 @@
+"""The proxy with its broker, its registries and its page for the watchman."""
+
+import logging
+
+from propeller.assembly.fetching import fetcher_settings
+from propeller.assembly.lifetime import raise_failure, stop_asked, until_over
+from propeller.assembly.serving import listen, url_of
+from propeller.config.settings import ProxySettings
+from propeller.mqtt.link import Link
+from propeller.proxy.health import serving_health
+from propeller.proxy.service import REQUEST_TOPIC, Proxy
+from propeller.registry.fetcher import Fetcher
+
+_log = logging.getLogger(__name__)
+
+
+async def serve_proxy(settings: ProxySettings) -> None:
+    listeners = listen(settings.http.host, settings.http.port)
+    stop = stop_asked()
+    fetcher = Fetcher(fetcher_settings(settings.registry))
+
+    def received(topic: str, payload: bytes) -> None:
+        proxy.received(topic, payload)
+
+    link = Link(settings.mqtt, topics=[REQUEST_TOPIC], on_message=received)
+    proxy = Proxy(fetcher, link.publish, link.drained, chunk_bytes=settings.chunk_size)
+    vital = [link.start()]
+    try:
+        async with serving_health(listeners):
+            _log.info(
+                "proxy for %s, its health at %s/health", settings.mqtt.base, url_of(settings.http, listeners)
+            )
+            await until_over(stop, vital)
+    finally:
+        await proxy.close()
+        await fetcher.close()
+        await link.close()
+    raise_failure(vital)

@@ -1,0 +1,65 @@
+"""A proplet that has its manager behind a broker."""
+
+import asyncio
+import signal
+
+from propeller.assembly.fetching import fetcher_settings
+from propeller.assembly.lifetime import raise_failure
+from propeller.config.settings import PropletSettings
+from propeller.proplet.agent import Agent, Settings
+from propeller.proplet.host import describe
+from propeller.proplet.machine import Machine
+from propeller.proplet.metrics import Sampler
+from propeller.proplet.outbox import Outbox
+from propeller.proplet.profile import Monitoring
+from propeller.proplet.remote import RemoteUplink
+from propeller.proplet.shelf import Shelf
+from propeller.registry.fetcher import Fetcher
+from propeller.runtime.pool import Pool
+
+
+async def serve_proplet(settings: PropletSettings) -> None:
+    """Serve until SIGINT or SIGTERM; what can't be handed back by then waits in the outbox."""
+    proplet_id = settings.mqtt.entity_id
+    outbox = Outbox(settings.data_dir)
+    try:
+        agent = Agent(
+            Machine(proplet_id, boot=outbox.boot, slots=settings.slots, kept=outbox.kept),
+            settings=Settings(
+                heartbeat_s=settings.liveliness_interval_s,
+                namespace=settings.k8s_namespace,
+                metadata=describe(
+                    description=settings.description,
+                    tags=settings.tags,
+                    location=settings.location,
+                    collect_system_info=settings.collect_system_info,
+                ),
+                fetches_images=settings.fetch == "direct",
+            ),
+            shelf=Shelf(settings.data_dir, bytes_max=settings.registry.cache_bytes),
+            fetcher=Fetcher(fetcher_settings(settings.registry)),
+            outbox=outbox,
+        )
+        agent.guests = pool = Pool(settings.data_dir, size=settings.slots, on_ended=agent.guests_ended)
+        monitoring = Monitoring(
+            enabled=settings.enable_monitoring,
+            interval_s=settings.metrics_interval_s,
+            namespace=settings.k8s_namespace,
+        )
+        agent.sampler = Sampler(proplet_id, pool, agent.start_of, monitoring)
+        uplink = RemoteUplink(agent, settings.mqtt, boot=outbox.boot, namespace=settings.k8s_namespace)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, agent.leave)
+        await _serve_until_over(agent, uplink)
+    finally:
+        outbox.close()
+
+
+async def _serve_until_over(agent: Agent, uplink: RemoteUplink) -> None:
+    vital: list[asyncio.Task[None]] = []
+
+    async def connect() -> None:
+        vital.append(uplink.start())
+        vital[0].add_done_callback(lambda _: agent.ended())
+
+    await agent.run(connect)
+    raise_failure(vital)

@@ -1,0 +1,80 @@
+"""A manager with all that belongs to it: store, writer, local proplets, the way to remote ones."""
+
+import asyncio
+import contextlib
+import sys
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from propeller.config.settings import HttpSettings
+from propeller.core.cluster import Policy
+from propeller.manager.hub import LocalFleet
+from propeller.manager.remote import RemoteFleet
+from propeller.manager.service import Manager
+from propeller.manager.supervisor import CommandLine, Supervisor
+from propeller.mqtt.settings import MqttSettings
+from propeller.store.sqlite import Durability, SqliteStore
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """What one manager is made of."""
+
+    http: HttpSettings = HttpSettings(port=7070)
+    data_dir: Path
+    durability: Durability = "full"
+    policy: Policy = Policy()
+    #: How many local proplets to start.
+    proplets: int = 1
+    #: How many guests each of them runs at once.
+    concurrency: int = 4
+    #: The broker behind which there are more proplets; None for none.
+    mqtt: MqttSettings | None = None
+    #: How a local proplet's process is started; None for the real one.
+    proplet_command: CommandLine | None = None
+
+
+class Running(NamedTuple):
+    manager: Manager
+    #: Each goes on until something has failed for good, and then raises what.
+    vital: list["asyncio.Task[None]"]
+
+
+@contextlib.asynccontextmanager
+async def running_manager(site: Site) -> AsyncIterator[Running]:
+    """Open the store, start the writer and the proplets, and stop all of it in order."""
+    store = SqliteStore(site.data_dir, durability=site.durability)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        manager = Manager(store, policy=site.policy)
+        await manager.load()
+        remote = RemoteFleet(manager, site.mqtt) if site.mqtt else None
+        local = LocalFleet(manager, remote)
+        manager.start()
+        stack.push_async_callback(manager.stop)
+        vital = [manager.running]
+        if remote is not None:
+            vital.append(await remote.start())
+            stack.push_async_callback(remote.stop)
+        supervisor = Supervisor(local, _local_ids(manager, site.proplets), _command_line(site))
+        stack.push_async_callback(supervisor.stop)
+        await supervisor.start()
+        yield Running(manager, vital)
+
+
+def _local_ids(manager: Manager, count: int) -> list[str]:
+    """The ids of earlier local proplets first, so that a proplet stays the same over restarts."""
+    known = [proplet.id for proplet in manager.proplets() if proplet.is_local]
+    return [*known, *(str(uuid.uuid4()) for _ in range(count - len(known)))][:count]
+
+
+def _command_line(site: Site) -> CommandLine:
+    def real(proplet_id: str, descriptor: int) -> Sequence[str]:
+        directory = site.data_dir / "proplets"
+        program = [sys.executable, "-m", "propeller.proplet"]
+        return [*program, str(descriptor), proplet_id, str(site.concurrency), str(directory)]
+
+    return site.proplet_command or real
