@@ -1,0 +1,11 @@
+"""What can be wrong with a configuration."""
+
+from propeller.errors import PropellerError
+
+
+class BadSettings(PropellerError):
+    """A setting is missing, wrong, or does not go with another; the program does not start."""
+
+
+class BadFiles(PropellerError):
+    """A file of identities can't be written or extended; nothing was changed."""

@@ -1,0 +1,194 @@
+"""From the values of settings to the settings of each program, and what has to hold between several."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from propeller.config.errors import BadSettings
+from propeller.config.registries import logins_of
+from propeller.config.settings import (
+    HttpSettings,
+    ManagerSettings,
+    PropletSettings,
+    ProxySettings,
+    RegistrySettings,
+)
+from propeller.config.sources import Effective, missing_identity
+from propeller.config.tables import Program
+from propeller.config.values import broker_parts
+from propeller.core.model import JobMode
+from propeller.mqtt.settings import MqttSettings, TlsSettings
+
+#: What a message has besides the part of a module that it carries: topic, names, numbers.
+_AROUND_CHUNK_BYTES = 4096
+
+
+def manager_settings(effective: Effective, environ: Mapping[str, str]) -> ManagerSettings:
+    """Put the manager's settings together.
+
+    Raises:
+        BadSettings: One is missing, or two do not go together.
+
+    """
+    given = effective.values
+    mqtt = mqtt_settings(effective)
+    if given["storage_type"] != "sqlite":
+        raise BadSettings(
+            f"MANAGER_STORAGE_TYPE: {given['storage_type']} is not available in this version; "
+            "leave it out, or set it to sqlite: everything is kept in MANAGER_DATA_DIR"
+        )
+    if given["forget_after"] <= given["liveness"]:
+        raise BadSettings("MANAGER_FORGET_AFTER: has to be longer than MANAGER_LIVENESS")
+    return ManagerSettings(
+        mqtt=mqtt,
+        http=_http(given, "MANAGER_"),
+        log_level=given["log_level"],
+        data_dir=_data_dir(given, environ),
+        durability=given["durability"],
+        job_mode=JobMode(given["job_execution_mode"]),
+        liveness_s=given["liveness"],
+        forget_after_s=given["forget_after"],
+        losses_max=given["losses_max"],
+        foreign_lease_s=given["foreign_lease"],
+        placement=given["placement"],
+    )
+
+
+def _data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
+    """Who names a file for the database wants the data beside it: on the volume that is mounted there."""
+    if given["data_dir"]:
+        return _absolute(given["data_dir"])
+    if given["sqlite_path"]:
+        return _absolute(given["sqlite_path"].parent)
+    return data_home(environ)
+
+
+def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> PropletSettings:
+    """Put a proplet's settings together.
+
+    Raises:
+        BadSettings: One is missing, or two do not go together.
+
+    """
+    given = effective.values
+    mqtt = mqtt_settings(effective)
+    # Several proplets of one machine have nothing in common that two may write.
+    data_dir = _absolute(given["data_dir"] or data_home(environ) / f"proplet-{mqtt.entity_id}")
+    return PropletSettings(
+        mqtt=mqtt,
+        log_level=given["log_level"],
+        data_dir=data_dir,
+        slots=given["slots"],
+        fetch=given["fetch"],
+        registry=_registry(effective.program, given, data_dir / "images"),
+        liveliness_interval_s=given["liveliness_interval"],
+        metrics_interval_s=given["metrics_interval"],
+        enable_monitoring=given["enable_monitoring"],
+        description=given["description"],
+        tags=given["tags"] or (),
+        location=given["location"],
+        collect_system_info=given["collect_system_info"],
+        k8s_namespace=given["manager_k8s_namespace"],
+    )
+
+
+def proxy_settings(effective: Effective, environ: Mapping[str, str]) -> ProxySettings:
+    """Put the proxy's settings together.
+
+    Raises:
+        BadSettings: One is missing, or two do not go together.
+
+    """
+    given = effective.values
+    mqtt = mqtt_settings(effective)
+    message_bytes = given["chunk_size"] * 4 // 3 + _AROUND_CHUNK_BYTES
+    if message_bytes > mqtt.max_packet_bytes:
+        raise BadSettings(
+            f"PROXY_CHUNK_SIZE: {given['chunk_size']} makes messages of {message_bytes} bytes, more than "
+            f"PROXY_MQTT_MAX_PACKET_SIZE lets through: {mqtt.max_packet_bytes}"
+        )
+    cache_dir = given["cache_dir"] or _home(environ, "XDG_CACHE_HOME", ".cache") / "propeller" / "proxy"
+    return ProxySettings(
+        mqtt=mqtt,
+        http=_http(given, "PROXY_"),
+        log_level=given["log_level"],
+        registry=_registry(effective.program, given, cache_dir),
+        chunk_size=given["chunk_size"],
+    )
+
+
+def mqtt_settings(effective: Effective) -> MqttSettings:
+    """Put together what a program must know to reach its broker.
+
+    Raises:
+        BadSettings: A credential is missing, or files for TLS do not go together.
+
+    """
+    problem = missing_identity(effective)
+    if problem:
+        raise BadSettings(problem)
+    given = effective.values
+    tls = TlsSettings(
+        ca_cert=given["mqtt_tls_ca_cert"],
+        client_cert=given["mqtt_tls_client_cert"],
+        client_key=given["mqtt_tls_client_key"],
+        insecure_skip_verify=given["mqtt_tls_insecure_skip_verify"],
+    )
+    prefix = f"{effective.program.prefix}MQTT_"
+    if (tls.client_cert is None) != (tls.client_key is None):
+        raise BadSettings(f"{prefix}TLS_CLIENT_CERT and {prefix}TLS_CLIENT_KEY: give both or neither")
+    if tls != TlsSettings() and not broker_parts(given["mqtt_address"])[2]:
+        raise BadSettings(
+            f"{prefix}ADDRESS: {given['mqtt_address']} is not TLS, and there are settings for TLS; "
+            "begin the address with ssl://, or leave them out"
+        )
+    return MqttSettings(
+        address=given["mqtt_address"],
+        tenant_id=given["tenant_id"],
+        channel_id=given["channel_id"],
+        entity_id=given["entity_id"],
+        api_key=given["api_key"],
+        qos=given["mqtt_qos"],
+        timeout_s=given["mqtt_timeout"],
+        keep_alive_s=given["mqtt_keep_alive"],
+        max_packet_bytes=given["mqtt_max_packet_size"],
+        inflight=given["mqtt_inflight"],
+        tls=tls,
+    )
+
+
+def data_home(environ: Mapping[str, str]) -> Path:
+    """Where data is kept unless somebody says otherwise."""
+    return _home(environ, "XDG_DATA_HOME", ".local/share") / "propeller"
+
+
+def _home(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
+    if environ.get(variable):
+        return _absolute(Path(environ[variable]))
+    try:
+        return Path(environ["HOME"] if environ.get("HOME") else Path.home()) / below_home
+    except RuntimeError:
+        raise BadSettings(f"there is no home directory to keep data in; set HOME or {variable}") from None
+
+
+def _absolute(path: Path) -> Path:
+    return path.absolute()
+
+
+def _http(given: Mapping[str, Any], prefix: str) -> HttpSettings:
+    cert, key = given.get("http_server_cert"), given.get("http_server_key")
+    if (cert is None) != (key is None):
+        raise BadSettings(f"{prefix}HTTP_SERVER_CERT and {prefix}HTTP_SERVER_KEY: give both or neither")
+    return HttpSettings(host=given["http_host"], port=given["http_port"], server_cert=cert, server_key=key)
+
+
+def _registry(program: Program, given: Mapping[str, Any], cache_dir: Path) -> RegistrySettings:
+    return RegistrySettings(
+        logins=logins_of(given, prefix=program.prefix),
+        plain_http=given["registry_plain_http"] or (),
+        allow_private_addresses=given["allow_private_addresses"],
+        ca_cert=given["http_tls_ca_cert"],
+        insecure_skip_verify=given["http_tls_insecure_skip_verify"],
+        cache_dir=_absolute(cache_dir),
+        cache_bytes=given["cache_bytes"],
+    )

@@ -1,0 +1,372 @@
+"""Every setting of every program. Flags, variables, keys of the file and the documentation follow from here.
+
+A setting called ``http_port`` of the manager is ``--http-port``, ``MANAGER_HTTP_PORT`` and ``http_port`` in
+``[manager]``. Names and defaults are the contract's (``cli-config``, sections 2 to 5); where a text begins
+with *Ours*, the existing system has no such setting.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from propeller.config import values
+from propeller.config.values import Raw, Reader
+from propeller.core.model import JobMode
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting of a program."""
+
+    key: str
+    #: Other names for it: those of older files and variables.
+    aliases: tuple[str, ...] = ()
+    read: Reader
+    #: As somebody would write it; None where there is none.
+    default: Raw | None = None
+    #: What a computed default is, for people.
+    computed: str = ""
+    text: str
+    #: A secret has no flag, because everybody on a machine may see flags, and is never shown.
+    is_secret: bool = False
+    #: In place of the program's prefix and the key.
+    variable: str = ""
+    #: Whether an empty variable says something; elsewhere it counts as not set.
+    takes_empty: bool = False
+
+    @property
+    def is_switch(self) -> bool:
+        return self.read is values.boolean
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.key.replace('_', '-')}"
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """One program, and all that can be set of it."""
+
+    #: Its command, and its section in the file.
+    name: Literal["manager", "proplet", "proxy"]
+    settings: tuple[Setting, ...]
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.name.upper()}_"
+
+    def variables(self, setting: Setting) -> tuple[str, ...]:
+        """The variables that a setting is read from, the usual one first."""
+        if setting.variable:
+            return (setting.variable,)
+        return tuple(f"{self.prefix}{key.upper()}" for key in (setting.key, *setting.aliases))
+
+    @property
+    def file_variables(self) -> tuple[str, str]:
+        """What names the file, and what names its section."""
+        return f"{self.prefix}CONFIG_FILE", f"{self.prefix}CONFIG_SECTION"
+
+
+IDENTITY = ("tenant_id", "channel_id", "entity_id", "api_key")
+
+_MIB = 2**20
+
+
+def _log_level(*words: str) -> Setting:
+    return Setting(
+        key="log_level",
+        read=values.choice(*words),
+        default="info",
+        text=f"What is logged: {', '.join(words)}.",
+    )
+
+
+def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
+    return (
+        Setting(
+            key="mqtt_address",
+            read=values.broker,
+            default="tcp://localhost:1883",
+            text="The broker; ssl://, tls:// and mqtts:// are TLS.",
+        ),
+        Setting(key="mqtt_qos", read=values.whole(0, 2), default=2, text="Quality of service, 0 to 2."),
+        Setting(
+            key="mqtt_timeout", read=values.duration(), default="30s", text="How long connecting may take."
+        ),
+        Setting(
+            key="mqtt_keep_alive",
+            read=values.whole_seconds(65535),
+            default="30s",
+            text="After how long a silence the link is tried.",
+        ),
+        Setting(
+            key="mqtt_max_packet_size",
+            read=values.whole(1024, 268_435_455),
+            default=max_packet_bytes,
+            text="Bytes of the largest message, sent or taken in.",
+        ),
+        Setting(
+            key="mqtt_inflight",
+            read=values.whole(1, 65535),
+            default=100,
+            text="Messages on their way at once, without the broker's acknowledgement.",
+        ),
+        Setting(
+            key="mqtt_tls_ca_cert",
+            read=values.pem_file,
+            text="Who signed the broker's certificate; without it, those whom the system trusts.",
+        ),
+        Setting(
+            key="mqtt_tls_client_cert", read=values.pem_file, text="Our own certificate, for mutual TLS."
+        ),
+        Setting(key="mqtt_tls_client_key", read=values.pem_file, text="Its key; both or neither."),
+        Setting(
+            key="mqtt_tls_insecure_skip_verify",
+            read=values.boolean,
+            default=False,
+            text="Take any certificate of the broker: for tests.",
+        ),
+        Setting(
+            key="tenant_id",
+            aliases=("domain_id",),
+            read=values.topic_level,
+            text="Whom the system belongs to. Required.",
+        ),
+        Setting(key="channel_id", read=values.topic_level, text="The channel of all messages. Required."),
+        Setting(
+            key="entity_id",
+            aliases=("client_id",),
+            read=values.topic_level,
+            text="Who this program is: client id and user name. Required.",
+        ),
+        Setting(
+            key="api_key",
+            aliases=("client_key",),
+            read=values.text,
+            is_secret=True,
+            text="Its password. Required.",
+        ),
+    )
+
+
+def _http(host: str, port: int) -> tuple[Setting, ...]:
+    return (
+        Setting(
+            key="http_host",
+            read=values.text,
+            default=host,
+            takes_empty=True,
+            text="Name or address to listen on; empty means all.",
+        ),
+        Setting(
+            key="http_port",
+            read=values.whole(0, 65535),
+            default=port,
+            text="0 takes a free one, which is printed.",
+        ),
+    )
+
+
+def _images(cache: str) -> tuple[Setting, ...]:
+    return (
+        Setting(
+            key="registry_url",
+            read=values.host,
+            text="The one registry that gets the credentials; required with them.",
+        ),
+        Setting(key="registry_username", read=values.text, text="User name there, with a password."),
+        Setting(key="registry_password", read=values.text, is_secret=True, text="The password."),
+        Setting(
+            key="registry_token", read=values.text, is_secret=True, text="In place of user name and password."
+        ),
+        Setting(
+            key="registries_file",
+            read=values.path,
+            text="*Ours.* Credentials for several registries, in TOML or as `docker login` writes them.",
+        ),
+        Setting(
+            key="registry_plain_http",
+            read=values.hosts,
+            text="*Ours.* Registries without TLS, separated by commas.",
+        ),
+        Setting(
+            key="allow_private_addresses",
+            read=values.boolean,
+            default=False,
+            text="*Ours.* Fetch images also from addresses of this machine and of private networks.",
+        ),
+        Setting(
+            key="http_tls_ca_cert",
+            read=values.pem_file,
+            text="Who signed the certificates of registries; without it, those whom the system trusts.",
+        ),
+        Setting(
+            key="http_tls_insecure_skip_verify",
+            read=values.boolean,
+            default=False,
+            text="Take any certificate of a registry: for tests.",
+        ),
+        Setting(
+            key="cache_bytes",
+            read=values.size,
+            default=cache,
+            text="*Ours.* How much the image cache may hold.",
+        ),
+    )
+
+
+MANAGER = Program(
+    name="manager",
+    settings=(
+        _log_level("debug", "info", "warn", "error"),
+        *_mqtt(_MIB),
+        *_http("localhost", 7070),
+        Setting(
+            key="http_server_cert", read=values.pem_file, text="Certificate of the API, which is HTTPS then."
+        ),
+        Setting(key="http_server_key", read=values.pem_file, text="Its key; both or neither."),
+        Setting(
+            key="data_dir",
+            read=values.path,
+            computed="`~/.local/share/propeller`",
+            text="*Ours.* Where everything is kept; the same as of `propeller up`.",
+        ),
+        Setting(
+            key="storage_type",
+            read=values.choice("memory", "sqlite", "postgres", "badger"),
+            default="sqlite",
+            text="Only sqlite is available.",
+        ),
+        Setting(
+            key="sqlite_path",
+            read=values.path,
+            text="The directory of this file is the data directory, unless `data_dir` is given.",
+        ),
+        Setting(
+            key="durability",
+            read=values.choice("full", "normal"),
+            default="full",
+            text="*Ours.* full: a power cut loses nothing; normal: faster, it may lose the last commits.",
+        ),
+        Setting(
+            key="job_execution_mode",
+            variable="JOB_EXECUTION_MODE",
+            read=values.choice(*JobMode),
+            default="configurable",
+            text="Mode of jobs that name none: parallel, sequential or configurable.",
+        ),
+        Setting(
+            key="liveness",
+            read=values.duration(),
+            default="30s",
+            text="*Ours.* After how long a silence a proplet is inactive.",
+        ),
+        Setting(
+            key="forget_after",
+            read=values.duration(),
+            default="24h",
+            text="*Ours.* After how long a silence a proplet is forgotten.",
+        ),
+        Setting(
+            key="losses_max",
+            read=values.whole(0, 1_000_000),
+            default=3,
+            text="*Ours.* How often a task is run again after its proplet was lost.",
+        ),
+        Setting(
+            key="foreign_lease",
+            read=values.duration(),
+            default="1h",
+            text="*Ours.* How long a task may run on a proplet that acknowledges nothing.",
+        ),
+        Setting(
+            key="placement",
+            read=values.choice("round-robin", "least-loaded"),
+            default="round-robin",
+            text="*Ours.* Which proplet is next: round-robin or least-loaded.",
+        ),
+    ),
+)
+
+PROPLET = Program(
+    name="proplet",
+    settings=(
+        _log_level("trace", "debug", "info", "warn", "error"),
+        *_mqtt(10 * _MIB),
+        Setting(
+            key="data_dir",
+            read=values.path,
+            computed="`~/.local/share/propeller/proplet-<entity_id>`",
+            text="*Ours.* Modules, and results that the manager has not acknowledged.",
+        ),
+        Setting(key="slots", read=values.whole(1, 1024), default=4, text="*Ours.* Guests that run at once."),
+        Setting(
+            key="fetch",
+            read=values.choice("proxy", "direct"),
+            default="proxy",
+            text="*Ours.* proxy: images come from the proxy; direct: this program fetches them itself.",
+        ),
+        *_images("1GiB"),
+        Setting(
+            key="liveliness_interval",
+            read=values.duration(),
+            default="10s",
+            text="Between two signs of life.",
+        ),
+        Setting(
+            key="metrics_interval",
+            read=values.duration(may_be_zero=True),
+            default="10s",
+            text="Between two reports of what is used; 0 for none.",
+        ),
+        Setting(
+            key="enable_monitoring",
+            read=values.boolean,
+            default=True,
+            text="Watch what tasks use.",
+        ),
+        Setting(key="description", read=values.text, default="", text="What it is, for people."),
+        Setting(key="tags", read=values.names, text="What tasks may require, separated by commas."),
+        Setting(key="location", read=values.text, default="", text="Where it is, for people."),
+        Setting(
+            key="collect_system_info",
+            read=values.boolean,
+            default=True,
+            text="Tell the manager of this machine: its system, processor and memory.",
+        ),
+        Setting(
+            key="manager_k8s_namespace",
+            read=values.text,
+            default="default",
+            text="The namespace that messages name.",
+        ),
+    ),
+)
+
+PROXY = Program(
+    name="proxy",
+    settings=(
+        _log_level("debug", "info", "warn", "error"),
+        *_mqtt(_MIB),
+        *_http("", 9191),
+        Setting(
+            key="chunk_size",
+            read=values.whole(1, 128 * _MIB),
+            default=512_000,
+            text="Bytes of a module in one message.",
+        ),
+        Setting(
+            key="authenticate",
+            read=values.boolean,
+            computed="true with credentials",
+            text="Whether `registry_url` gets the credentials.",
+        ),
+        *_images("4GiB"),
+        Setting(
+            key="cache_dir",
+            read=values.path,
+            computed="`~/.cache/propeller/proxy`",
+            text="*Ours.* Where images are kept that were fetched.",
+        ),
+    ),
+)
+
+PROGRAMS = (MANAGER, PROPLET, PROXY)

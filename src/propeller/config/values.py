@@ -1,0 +1,173 @@
+"""What the text of a setting means. A reader takes what a flag, a variable or a TOML file holds.
+
+A reader raises ``ValueError`` with what is wrong and what to write; the caller puts the name before it.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from propeller.wire.durations import parse_duration
+
+#: What TOML has; flags and variables are always text.
+Raw = str | int | float | bool | list[object]
+Reader = Callable[[Raw], object]
+
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_BYTES = {"": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_SIZE = re.compile(r"(\d+)\s*([KMG]I?B)?", re.ASCII | re.IGNORECASE)
+_PORTS = {"tcp": 1883, "mqtt": 1883, "ssl": 8883, "tls": 8883, "mqtts": 8883}
+_TLS = ("ssl", "tls", "mqtts")
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?", re.ASCII)
+_NOT_IN_TOPIC = re.compile(r"[/+#\x00-\x20\x7f]")
+_NOT_IN_TEXT = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def text(raw: Raw) -> str:
+    if not isinstance(raw, str):
+        raise ValueError("has to be text, in quotes")  # noqa: TRY004  all of a reader's complaints are one kind
+    if _NOT_IN_TEXT.search(raw):
+        raise ValueError("holds control characters; remove them")
+    return raw
+
+
+def topic_level(raw: Raw) -> str:
+    """An id that stands in a topic, and so holds no character that a topic gives a meaning."""
+    if _NOT_IN_TOPIC.search(text(raw)):
+        raise ValueError("holds a space or one of / + #, which an id can't; write a UUID")
+    return text(raw)
+
+
+def boolean(raw: Raw) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).strip().lower()
+    if word not in (*_TRUE, *_FALSE):
+        raise ValueError("is neither true nor false; write one of 1, true, yes, on, 0, false, no, off")
+    return word in _TRUE
+
+
+def whole(least: int, most: int) -> Reader:
+    """A whole number within these bounds, which belong to it."""
+
+    def read(raw: Raw) -> int:
+        digits = str(raw).strip()
+        if isinstance(raw, bool | float) or not re.fullmatch(r"[+-]?\d{1,18}", digits, re.ASCII):
+            raise ValueError(f"is no whole number; write one from {least} to {most}")
+        if not least <= int(digits) <= most:
+            raise ValueError(f"is out of range; write a number from {least} to {most}")
+        return int(digits)
+
+    return read
+
+
+def duration(*, may_be_zero: bool = False) -> Reader:
+    """Seconds, as a number or as in Go: ``1m30s``."""
+
+    def read(raw: Raw) -> float:
+        seconds = parse_duration(str(raw))
+        if not seconds and not may_be_zero:
+            raise ValueError("has to be longer than 0")
+        return seconds
+
+    return read
+
+
+def whole_seconds(most: int) -> Reader:
+    """A duration that the protocol wants in whole seconds, 1 or more."""
+
+    def read(raw: Raw) -> int:
+        seconds = duration()(raw)
+        assert isinstance(seconds, float)
+        if seconds % 1 or seconds > most:
+            raise ValueError(f"has to be whole seconds, from 1s to {most}s")
+        return int(seconds)
+
+    return read
+
+
+def size(raw: Raw) -> int:
+    """Bytes: a plain number, or one with KiB, MiB, GiB, kB, MB or GB."""
+    found = None if isinstance(raw, bool | float | list) else _SIZE.fullmatch(str(raw).strip())
+    if found is None or len(found[1]) > 15:
+        raise ValueError("is no size; write a number of bytes, or one as 512MiB or 2GiB")
+    return int(found[1]) * _BYTES[(found[2] or "").upper()]
+
+
+def choice(*words: str) -> Reader:
+    def read(raw: Raw) -> str:
+        word = str(raw).strip().lower()
+        if word not in words:
+            raise ValueError(f"is none of: {', '.join(words)}")
+        return word
+
+    return read
+
+
+def names(raw: Raw) -> tuple[str, ...]:
+    """A list: in TOML as an array, elsewhere separated by commas; empty parts count for nothing."""
+    parts = raw if isinstance(raw, list) else text(raw).split(",")
+    return tuple(part for item in parts if (part := text(item).strip()))  # type: ignore[arg-type]
+
+
+def host(raw: Raw) -> str:
+    """A registry as images name it: ``host[:port]``."""
+    name = text(raw).strip().lower()
+    if not _HOST.fullmatch(name):
+        raise ValueError("has to be a host as in the names of images, like ghcr.io or localhost:5000")
+    return name
+
+
+def hosts(raw: Raw) -> tuple[str, ...]:
+    return tuple(host(name) for name in names(raw))
+
+
+def path(raw: Raw) -> Path:
+    return Path(text(raw)).expanduser()
+
+
+def pem_file(raw: Raw) -> Path:
+    """A file that exists, so that its absence is told by the setting's name and not in the middle of TLS."""
+    file = path(raw)
+    if not file.is_file():
+        raise ValueError("is no file; name one in PEM form")
+    return file
+
+
+def broker(raw: Raw) -> str:
+    """An address as in ``mqtt``, section 1; it stays as it was written."""
+    broker_parts(text(raw))
+    return text(raw).strip()
+
+
+def broker_parts(address: str) -> tuple[str, int, bool]:
+    """Take apart a broker's address.
+
+    Returns:
+        Host (IPv6 without brackets), port, and whether it is TLS.
+
+    Raises:
+        ValueError: It is none of the forms that there are.
+
+    """
+    address = address.strip()
+    scheme, found, rest = address.partition("://")
+    scheme = scheme.lower() if found else "tcp"
+    if scheme not in _PORTS:
+        raise ValueError(
+            "has to begin with tcp://, mqtt://, ssl://, tls:// or mqtts://, or to be host[:port]"
+        )
+    rest = (rest if found else address).removesuffix("/")
+    if rest.count(":") > 1 and not rest.startswith("["):
+        raise ValueError("has an IPv6 address, which has to stand in brackets: tcp://[::1]:1883")
+    if not _HOST.fullmatch(rest):
+        raise ValueError("has to look like tcp://localhost:1883")
+    try:
+        parts = urlsplit(f"//{rest}")
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("has a port out of range; write one from 1 to 65535") from None
+    if not name or port == 0:
+        raise ValueError("has to look like tcp://localhost:1883")
+    return name, port or _PORTS[scheme], scheme in _TLS
