@@ -216,6 +216,22 @@ def test_many_requests_share_one_fetch(tmp_path):
         assert server.paths == ["/m.wasm"]
 
 
+def test_what_was_announced_is_not_fetched_again(tmp_path):
+    data = module("announced", 1500)
+    with Server(lambda _: (200, {}, data)) as server:
+
+        async def part(proxy, link):
+            for count in (0, 1):
+                ask(proxy, f"http://{server.host}/m.wasm", proplet_id="p", first=0, count=count)
+                await link.have_sent(count + 1)
+            ask(proxy, f"http://{server.host}/m.wasm", proplet_id="p", first=1, count=1)
+            await link.have_sent(3)
+            assert joined(link.to("p")[1:]) == data
+
+        with_proxy(part, settings(tmp_path))
+        assert server.paths == ["/m.wasm"]
+
+
 def test_sends_no_more_than_the_link_has_room_for(registry, tmp_path):
     data = module("room", 5000)
     registry.push("proxy/room", "v1", (data, WASM))

@@ -214,9 +214,10 @@ def test_keeps_modules_by_digest_and_notices_when_the_disk_does_not(registry, tm
     assert get(told, reference) == data
     assert registry.requests() == log, "what has a digest is held"
     kept = told.cache_dir / digest_of(data).removeprefix("sha256:")
-    kept.write_bytes(data[:-1] + b"x")
-    assert get(told, reference) == data
-    assert kept.read_bytes() == data
+    for damaged in (data[:-1] + b"x", data[:-1], b""):
+        kept.write_bytes(damaged)
+        assert get(told, reference) == data
+        assert kept.read_bytes() == data
 
 
 def test_keeps_no_more_than_the_bound(registry, tmp_path):
