@@ -14,5 +14,7 @@ tree.py       how they are drawn
 live.py       runs a workflow or a job, and shows how it goes
 run.py        runs one module
 up.py         starts a manager
+programs.py   starts a manager, a proplet or a proxy of its own
+provision.py  writes who is who, for these and for the broker
 demo.py       plays the tutorial
 """

@@ -78,7 +78,12 @@ class _Command(TyperCommand):
 
 
 def command(
-    app: typer.Typer, name: str | None = None, *, pages: bool = False, fields: _Flags | None = None
+    app: typer.Typer,
+    name: str | None = None,
+    *,
+    pages: bool = False,
+    fields: _Flags | None = None,
+    is_client: bool = True,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a function whose first parameter is the session.
 
@@ -87,11 +92,13 @@ def command(
         name: In place of the function's.
         pages: Whether it takes the flags of a list.
         fields: More flags; those that are given come as a dictionary, the parameter ``fields``.
+        is_client: Whether it talks to a manager, and so takes the flags that say to which.
 
     """
+    common = ANYWHERE if is_client else {}
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        made = with_flags(function, ANYWHERE | (_PAGE if pages else {}), fields)
+        made = with_flags(function, common | (_PAGE if pages else {}), fields)
         app.command(name or function.__name__, cls=_Command)(made)
         return function
 

@@ -6,15 +6,21 @@ from typing import Annotated
 
 import typer
 
+from propeller.cli.programs import ConfigFlag, resolved
+from propeller.config import values
+from propeller.config.programs import data_home, mqtt_settings
 from propeller.config.settings import HttpSettings
+from propeller.config.tables import MANAGER
 from propeller.core.cluster import Policy
 from propeller.core.model import JobMode
 from propeller.errors import Invalid
 
 
-def _default_data_dir() -> Path:
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "propeller"
+def _broker(address: str | None) -> str | None:
+    try:
+        return None if address is None else values.broker(address)
+    except ValueError as error:
+        raise typer.BadParameter(f"{address!r} {error}") from error
 
 
 def up(
@@ -42,6 +48,15 @@ def up(
     job_mode: Annotated[
         str, typer.Option(envvar="JOB_EXECUTION_MODE", help="Mode of jobs that name none.")
     ] = "configurable",
+    mqtt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            callback=_broker,
+            help="Work with proplets elsewhere too, through this broker, as in tcp://localhost:1883.",
+        ),
+    ] = None,
+    config_file: ConfigFlag = None,
 ) -> None:
     """Start a manager and proplets here; Ctrl-C stops them, and running work goes on at the next start."""
     from propeller.assembly import Site  # noqa: PLC0415  the server is loaded by this command only
@@ -56,10 +71,11 @@ def up(
         raise Invalid(f'invalid JOB_EXECUTION_MODE: "{job_mode}" (allowed: {allowed})') from None
     site = Site(
         http=HttpSettings(host=host, port=port),
-        data_dir=(data_dir or _default_data_dir()).absolute(),
+        data_dir=(data_dir or data_home(os.environ)).absolute(),
         proplets=proplets,
         concurrency=concurrency or max(4, os.cpu_count() or 1),
         durability="normal" if durability == "normal" else "full",
         policy=Policy(losses_max=max_losses, job_mode=mode),
+        mqtt=None if mqtt is None else mqtt_settings(resolved(MANAGER, {"mqtt_address": mqtt}, config_file)),
     )
     raise typer.Exit(run_until_stopped(site))

@@ -15,8 +15,8 @@ def shown(effective: Effective) -> str:
     for setting in effective.program.settings:
         value, source = effective.values[setting.key], effective.sources[setting.key]
         if value is None:
-            default = f", which is {setting.computed.replace('`', '')}" if setting.computed else ""
-            lines.append(f"# {setting.key} is not set{default}")
+            computed = f": {setting.computed.replace('`', '')}" if setting.computed else ""
+            lines.append(f"# {setting.key} is not set{computed}")
         else:
             written = toml_value(_MASK if setting.is_secret else value)
             lines.append(f"{setting.key} = {written}  # {source}")

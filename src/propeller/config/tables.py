@@ -47,6 +47,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Its command, and its section in the file.
     name: Literal["manager", "proplet", "proxy"]
+    text: str
     settings: tuple[Setting, ...]
 
     @property
@@ -215,6 +216,7 @@ def _images(cache: str) -> tuple[Setting, ...]:
 
 MANAGER = Program(
     name="manager",
+    text="Run a manager for proplets at a broker, until it is stopped.",
     settings=(
         _log_level("debug", "info", "warn", "error"),
         *_mqtt(_MIB),
@@ -288,6 +290,7 @@ MANAGER = Program(
 
 PROPLET = Program(
     name="proplet",
+    text="Run a proplet for a manager at a broker, until it is stopped.",
     settings=(
         _log_level("trace", "debug", "info", "warn", "error"),
         *_mqtt(10 * _MIB),
@@ -343,6 +346,7 @@ PROPLET = Program(
 
 PROXY = Program(
     name="proxy",
+    text="Run a proxy that fetches images for the proplets at a broker, until it is stopped.",
     settings=(
         _log_level("debug", "info", "warn", "error"),
         *_mqtt(_MIB),
