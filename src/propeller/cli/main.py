@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from propeller import __version__
-from propeller.cli import demo, jobs, programs, proplets, run, tasks, up, views, workflows
+from propeller.cli import demo, jobs, programs, proplets, provision, run, tasks, up, views, workflows
 from propeller.cli.commands import ANYWHERE, command, with_flags
 from propeller.cli.session import Session, show_error
 from propeller.client.errors import Unreachable
@@ -45,6 +45,7 @@ app.command("up")(up.up)
 programs.register(app)
 command(app)(run.run)
 app.command("demo")(demo.demo)
+app.add_typer(provision.app, name="provision")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(workflows.app, name="workflows")
 app.add_typer(jobs.app, name="jobs")

@@ -1,0 +1,107 @@
+"""``propeller provision``: who is who, for the programs and for the broker."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from propeller.cli.session import Session
+from propeller.config import values
+from propeller.config.provision import PROPLETS_MAX, Provisioned, add_proplets, add_proxy
+from propeller.config.provision import provision as provision_new
+
+app = typer.Typer()
+
+_DEFAULT = Path("config.toml")
+
+FileFlag = Annotated[
+    Path | None,
+    typer.Option("--file-name", "-f", metavar="FILE", help="The file of identities [default: config.toml]."),
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print what was made as JSON, without the keys.")]
+
+
+def _address(text: str | None) -> str:
+    try:
+        return values.broker(text) if text else ""
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from error
+
+
+@app.callback(invoke_without_command=True)
+def provision(
+    context: typer.Context,
+    file_name: FileFlag = None,
+    proplets: Annotated[int, typer.Option(min=0, max=PROPLETS_MAX, help="How many proplets.")] = 1,
+    mqtt_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            callback=_address,
+            help="What programs connect to [default: tcp://localhost:1883].",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that are there; their identities are lost.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write identities for a manager, proplets and a proxy, and a Mosquitto configuration that knows them."""
+    if context.invoked_subcommand is None:
+        made = provision_new(
+            file_name or _DEFAULT, proplets=proplets, mqtt_address=mqtt_address or "", force=force
+        )
+        _show(context, made, as_json=as_json, next_step=f"mosquitto -c {made.broker_files[0]}")
+
+
+@app.command("add-proplets")
+def more_proplets(
+    context: typer.Context,
+    count: Annotated[int, typer.Argument(metavar="N", min=1, max=PROPLETS_MAX, help="How many.")] = 1,
+    file_name: FileFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add proplets to a file of identities and to the broker's files; all that is there stays."""
+    made = add_proplets(_file(context, file_name), count)
+    _show(context, made, as_json=as_json, next_step=_RELOAD)
+
+
+@app.command("add-proxy")
+def one_proxy(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
+    """Add a proxy to a file of identities that has none, and to the broker's files."""
+    made = add_proxy(_file(context, file_name))
+    _show(context, made, as_json=as_json, next_step=_RELOAD)
+
+
+_RELOAD = "send Mosquitto a SIGHUP, and it reads them again"
+
+
+def _file(context: typer.Context, file_name: Path | None) -> Path:
+    """The flag may stand before the command, too."""
+    assert context.parent is not None
+    return file_name or context.parent.params["file_name"] or _DEFAULT
+
+
+def _show(context: typer.Context, made: Provisioned, *, as_json: bool, next_step: str) -> None:
+    session = context.ensure_object(Session)
+    files = [str(path) for path in (made.config, *made.broker_files)]
+    if as_json or session.as_json or (context.parent and context.parent.params.get("as_json")):
+        print(
+            json.dumps(
+                {
+                    "tenant_id": made.channel.tenant_id,
+                    "channel_id": made.channel.channel_id,
+                    "identities": {one.section: one.entity_id for one in made.identities},
+                    "files": files,
+                },
+                indent=2,
+            )
+        )
+        return
+    table = session.table("SECTION", "ENTITY ID")
+    for identity in made.identities:
+        table.add_row(identity.section, identity.entity_id)
+    session.out.print(table)
+    session.remark(f"written: {', '.join(files)}")
+    session.remark(f"the keys are in {made.config} only; next: {next_step}")

@@ -1,0 +1,127 @@
+"""The files of a Mosquitto 2 that knows the identities of a ``config.toml``, and lets each do its part.
+
+Topics are below ``m/<tenant>/c/<channel>/`` (``mqtt``, section 2). Mosquitto grants any subscription and
+checks each message that it would deliver, so what one may not read never arrives.
+"""
+
+import base64
+import hashlib
+import os
+import pwd
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from propeller.config.errors import BadFiles
+from propeller.config.identities import Channel, Identity
+from propeller.config.values import broker_parts
+
+#: Mosquitto's own number. More would slow down each connection and protect nothing: the keys are random.
+_ITERATIONS = 101
+#: Mosquitto 2.0 reads no other length.
+_SALT_BYTES = 12
+_HASH_BYTES = 64
+
+_RULES = {
+    "manager": (
+        "write control/manager/#",
+        "write proplet/#",
+        "write registry/server",
+        "read control/proplet/#",
+        "read registry/proplet",
+        "read fl/#",
+    ),
+    "proplet": (
+        "write control/proplet/#",
+        "write registry/proplet",
+        "write fl/#",
+        "read control/manager/start",
+        "read control/manager/stop",
+        "read control/manager/invoke",
+        "read control/manager/hello",
+        "read registry/server",
+        "read proplet/{entity_id}/#",
+    ),
+    "proxy": (
+        "read registry/proplet",
+        "write registry/server",
+        "write proplet/+/registry/server",
+    ),
+}
+
+
+def password_line(identity: Identity, salt: bytes | None = None) -> str:
+    """Write a line of a password file: PBKDF2 with SHA-512, as Mosquitto 2 reads it."""
+    salt = salt or secrets.token_bytes(_SALT_BYTES)
+    digest = hashlib.pbkdf2_hmac("sha512", identity.api_key.encode(), salt, _ITERATIONS, _HASH_BYTES)
+    encoded = (base64.b64encode(part).decode() for part in (salt, digest))
+    return f"{identity.entity_id}:$7${_ITERATIONS}${'$'.join(encoded)}\n"
+
+
+def acl_block(identity: Identity) -> str:
+    """Write what one identity may do."""
+    base = f"m/{identity.tenant_id}/c/{identity.channel_id}"
+    rules = [rule.format(entity_id=identity.entity_id).split(" ") for rule in _RULES[identity.role]]
+    lines = [f"topic {access} {base}/{topic}\n" for access, topic in rules]
+    return f"# {identity.section}\nuser {identity.entity_id}\n{''.join(lines)}"
+
+
+def passwords(identities: Sequence[Identity], before: str = "") -> str:
+    """Write a password file; who is in an earlier one stays as he is."""
+    known = {line.partition(":")[0] for line in before.splitlines()}
+    return _ended(before) + "".join(password_line(one) for one in identities if one.entity_id not in known)
+
+
+def acl(identities: Sequence[Identity], before: str = "") -> str:
+    """Write an ACL file; who is in an earlier one stays as he is."""
+    known = re.findall(r"(?m)^\s*user\s+(\S+)\s*$", before)
+    blocks = [acl_block(one) for one in identities if one.entity_id not in known]
+    return "\n".join([_ended(before), *blocks] if before else blocks)
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def mosquitto_conf(channel: Channel, directory: Path) -> str:
+    """Write a configuration for files in a directory, as an absolute path: Mosquitto looks nowhere else.
+
+    Raises:
+        BadFiles: The path holds what Mosquitto's configuration has no way to say.
+
+    """
+    if re.search(r"[\x00-\x1f\x7f]|\s\s|\s$", str(directory)):
+        raise BadFiles(f"{directory}: Mosquitto can't be told of a directory with such a name; use another")
+    _, port, is_tls = broker_parts(channel.mqtt_address or "localhost")
+    tls = f"certfile {directory}/server.crt\nkeyfile {directory}/server.key\n" if is_tls else ""
+    return f"""\
+# Start it with: mosquitto -c {directory}/mosquitto.conf
+listener {port}
+{tls}\
+allow_anonymous false
+password_file {directory}/passwords
+acl_file {directory}/acl
+{_user()}\
+
+# What the broker has acknowledged outlives it: it is written down every second.
+persistence true
+persistence_location {directory}/mosquitto-data/
+autosave_interval 1
+# A proplet that never comes back does not leave a queue for ever.
+persistent_client_expiration 1d
+
+# Its own limits, 20 and 1000, slow a busy fleet down and drop what comes while a program restarts.
+max_inflight_messages 1000
+max_queued_messages 100000
+set_tcp_nodelay true
+"""
+
+
+def _user() -> str:
+    """Name who may read the files; Mosquitto would otherwise become somebody who may not."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as nobody who has a name
+        return ""
+    return f"# Counts only when root starts it: somebody who may read these files.\nuser {name}\n"

@@ -1,0 +1,158 @@
+"""Who is in a ``config.toml``: one manager, proplets, a proxy, all on one channel.
+
+A file is extended as text, so that what somebody wrote into it stays, comments included; what comes out is
+read again and compared before it counts.
+"""
+
+import re
+import secrets
+import tomllib
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from propeller.config.errors import BadFiles
+from propeller.config.shown import toml_value
+from propeller.config.sources import sections_of
+from propeller.config.tables import IDENTITY
+
+_ALIASES = {"tenant_id": "domain_id", "entity_id": "client_id", "api_key": "client_key"}
+_HEADING = """\
+# Who is who at the broker. The keys are passwords: keep this file to yourself.
+"""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """One program, as the broker knows it."""
+
+    #: Its section in the file: ``manager``, ``proplet``, ``proplet1``, ``proxy``.
+    section: str
+    tenant_id: str
+    channel_id: str
+    entity_id: str
+    api_key: str
+
+    @property
+    def role(self) -> str:
+        return self.section.rstrip("0123456789")
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """What all identities of a file have in common."""
+
+    tenant_id: str
+    channel_id: str
+    #: Empty for the default.
+    mqtt_address: str = ""
+
+
+def new_channel(mqtt_address: str) -> Channel:
+    return Channel(tenant_id=str(uuid.uuid4()), channel_id=str(uuid.uuid4()), mqtt_address=mqtt_address)
+
+
+def new_identity(section: str, channel: Channel) -> Identity:
+    return Identity(
+        section=section,
+        tenant_id=channel.tenant_id,
+        channel_id=channel.channel_id,
+        entity_id=str(uuid.uuid4()),
+        api_key=secrets.token_urlsafe(32),
+    )
+
+
+def new_fleet(channel: Channel, proplets: int) -> list[Identity]:
+    """Make a manager, proplets and a proxy; a single proplet's section has no number."""
+    names = ["proplet"] if proplets == 1 else [f"proplet{n}" for n in range(1, proplets + 1)]
+    return [new_identity(section, channel) for section in ("manager", *names, "proxy")]
+
+
+def write_identities(channel: Channel, identities: Sequence[Identity]) -> str:
+    return _HEADING + "".join(f"\n{_section(channel, identity)}" for identity in identities)
+
+
+def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
+    """Read who is in a file; other sections and other keys are none of this.
+
+    Raises:
+        BadFiles: It is no TOML, its identities are not complete, or not all on the manager's channel.
+
+    """
+    document = _parsed(text, file)
+    names = [name for kind in ("manager", "proplet", "proxy") for name in sections_of(document, kind)]
+    if "manager" not in names:
+        raise BadFiles(f"{file}: there is no section [manager], and so no channel to add anybody to")
+    identities = [_identity(name, document[name], file) for name in names]
+    manager = identities[0]
+    for identity in identities:
+        if (identity.tenant_id, identity.channel_id) != (manager.tenant_id, manager.channel_id):
+            raise BadFiles(f"{file}: [{identity.section}] is on another channel than [manager]")
+    address = document["manager"].get("mqtt_address", "")
+    channel = Channel(
+        tenant_id=manager.tenant_id,
+        channel_id=manager.channel_id,
+        mqtt_address=address if isinstance(address, str) else "",
+    )
+    return channel, identities
+
+
+def next_proplets(identities: Sequence[Identity], count: int) -> list[str]:
+    """Name sections for more proplets, with numbers above those there are; ``[proplet]`` counts as 1."""
+    taken = [int(one.section.removeprefix("proplet") or 1) for one in identities if one.role == "proplet"]
+    first = max(taken, default=0) + 1
+    return [f"proplet{n}" for n in range(first, first + count)]
+
+
+def extended(text: str, file: str, channel: Channel, more: Sequence[Identity]) -> str:
+    """Add sections to a file's text: before ``[proxy]``, or at its end.
+
+    Raises:
+        BadFiles: The file is written in a way that this would break.
+
+    """
+    added = "\n".join(_section(channel, identity) for identity in more)
+    found = None if more[0].section == "proxy" else re.search(r"(?m)^((#.*\n)*)\[proxy\]", text)
+    if found is None:
+        result = f"{text.rstrip()}\n\n{added}"
+    else:
+        result = f"{text[: found.start()]}{added}\n{text[found.start() :]}"
+    wanted = _parsed(text, file) | {one.section: _keys(channel, one) for one in more}
+    if _parsed(result, file) != wanted:
+        raise BadFiles(f"{file}: can't be extended; put each section's header on a line of its own")
+    return result
+
+
+def _keys(channel: Channel, identity: Identity) -> dict[str, str]:
+    address = {"mqtt_address": channel.mqtt_address} if channel.mqtt_address else {}
+    return {
+        "tenant_id": identity.tenant_id,
+        "entity_id": identity.entity_id,
+        "api_key": identity.api_key,
+        "channel_id": identity.channel_id,
+        **address,
+    }
+
+
+def _section(channel: Channel, identity: Identity) -> str:
+    lines = [f"{key} = {toml_value(value)}\n" for key, value in _keys(channel, identity).items()]
+    return f"[{identity.section}]\n{''.join(lines)}"
+
+
+def _parsed(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadFiles(f"{file}: is no TOML: {error}") from error
+
+
+def _identity(section: str, table: Any, file: str) -> Identity:
+    if not isinstance(table, dict):
+        raise BadFiles(f"{file}: {section} has to be a section, [{section}]")
+    found: dict[str, str] = {}
+    for key in IDENTITY:
+        value = table.get(key) or table.get(_ALIASES.get(key, key))
+        if not isinstance(value, str):
+            raise BadFiles(f"{file}: [{section}] has no {key}")
+        found[key] = value
+    return Identity(section=section, **found)

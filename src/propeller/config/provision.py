@@ -1,0 +1,136 @@
+"""New identities, written with all that belongs to them; no identity service is needed.
+
+``config.toml`` is written last: until it is there, nothing uses what the other files say.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from propeller.config import broker
+from propeller.config.errors import BadFiles
+from propeller.config.files import create_text, read_text, replace_text
+from propeller.config.identities import (
+    Channel,
+    Identity,
+    extended,
+    new_channel,
+    new_fleet,
+    new_identity,
+    next_proplets,
+    read_identities,
+    write_identities,
+)
+
+PROPLETS_MAX = 10_000
+
+
+class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
+    """What was made."""
+
+    channel: Channel
+    #: The new ones.
+    identities: list[Identity]
+    config: Path
+    #: Beside it: ``passwords``, ``acl`` and, where it was written, ``mosquitto.conf``.
+    broker_files: list[Path]
+
+
+def provision(config: Path, *, proplets: int, mqtt_address: str = "", force: bool = False) -> Provisioned:
+    """Write a new ``config.toml`` and the files of a broker beside it.
+
+    Args:
+        config: Where; its directory has to be there.
+        proplets: How many, from 0 to ``PROPLETS_MAX``.
+        mqtt_address: What programs connect to; empty for their default, ``tcp://localhost:1883``.
+        force: Whether files that are there already are replaced, and their identities lost.
+
+    Raises:
+        BadFiles: One of the files is there already, or can't be written.
+
+    """
+    directory = _directory(config)
+    channel = new_channel(mqtt_address)
+    identities = new_fleet(channel, proplets)
+    texts = {
+        directory / "mosquitto.conf": broker.mosquitto_conf(channel, directory),
+        directory / "passwords": broker.passwords(identities),
+        directory / "acl": broker.acl(identities),
+        config: write_identities(channel, identities),
+    }
+    for path in (config, *texts):
+        if path.exists() and not force:
+            raise BadFiles(
+                f"{path}: is there already; `propeller provision add-proplets` adds to it, "
+                "--force replaces it and all its identities"
+            )
+    _make_data_directory(directory)
+    for path, text in texts.items():
+        create_text(path, text, force=force)
+    return Provisioned(channel=channel, identities=identities, config=config, broker_files=[*texts][:-1])
+
+
+def add_proplets(config: Path, count: int) -> Provisioned:
+    """Add proplets to a ``config.toml``, and to the files of the broker.
+
+    Raises:
+        BadFiles: There is no such file, or it can't be extended.
+
+    """
+    text, channel, identities = _read(config)
+    names = next_proplets(identities, count)
+    return _extend(config, text, channel, identities, names)
+
+
+def add_proxy(config: Path) -> Provisioned:
+    """Add a proxy to a ``config.toml`` that has none, and to the files of the broker.
+
+    Raises:
+        BadFiles: There is no such file, it has a proxy, or it can't be extended.
+
+    """
+    text, channel, identities = _read(config)
+    if any(identity.role == "proxy" for identity in identities):
+        raise BadFiles(f"{config}: there is a section [proxy] already; delete it to get another")
+    return _extend(config, text, channel, identities, ["proxy"])
+
+
+def _read(config: Path) -> tuple[str, Channel, list[Identity]]:
+    text = read_text(config)
+    if text is None:
+        raise BadFiles(f"{config}: there is no such file; make one with: propeller provision -f {config}")
+    return text, *read_identities(text, str(config))
+
+
+def _extend(
+    config: Path, text: str, channel: Channel, before: Sequence[Identity], sections: Sequence[str]
+) -> Provisioned:
+    directory = _directory(config)
+    more = [new_identity(section, channel) for section in sections]
+    everybody = [*before, *more]
+    new_text = extended(text, str(config), channel, more)
+    # Whoever is missing there comes too: so these files also suit identities from elsewhere.
+    texts = {
+        directory / "passwords": broker.passwords(everybody, read_text(directory / "passwords") or ""),
+        directory / "acl": broker.acl(everybody, read_text(directory / "acl") or ""),
+        config: new_text,
+    }
+    for path, new in texts.items():
+        replace_text(path, new)
+    return Provisioned(channel=channel, identities=more, config=config, broker_files=[*texts][:-1])
+
+
+def _directory(config: Path) -> Path:
+    directory = config.absolute().parent
+    if not directory.is_dir():
+        raise BadFiles(f"{directory}: there is no such directory; make it first")
+    return directory
+
+
+def _make_data_directory(directory: Path) -> None:
+    """Make the place for what Mosquitto writes down; it makes none itself."""
+    try:
+        (directory / "mosquitto-data").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise BadFiles(f"{directory}/mosquitto-data: can't be made: {error.strerror}") from error
