@@ -1,0 +1,93 @@
+"""A real Mosquitto."""
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.parts.certificates import Certificates
+from tests.parts.ports import free_port, wait_for_port
+
+#: Debian puts it where only root looks for programs.
+PROGRAM = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+
+
+class Mosquitto:
+    """One broker; it keeps its sessions over a restart unless told to lose them."""
+
+    def __init__(self, config: Path, port: int, *, host: str = "127.0.0.1") -> None:
+        self._config = config
+        self.host = host
+        self.port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen([PROGRAM, "-c", str(self._config)], stderr=subprocess.DEVNULL)
+        wait_for_port(self.port, self.host)
+
+    def stop(self) -> None:
+        """End it in peace: it saves its sessions."""
+        self._end("terminate")
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._end("kill")
+
+    def _end(self, how: str) -> None:
+        if self._process is not None:
+            getattr(self._process, how)()
+            self._process.wait(20)
+            self._process = None
+
+    def lose_sessions(self) -> None:
+        """Delete what it keeps; it must not run."""
+        assert self._process is None
+        for kept in self._config.parent.rglob("mosquitto.db*"):
+            kept.unlink()
+
+
+def open_to_all(
+    directory: Path,
+    *,
+    host: str = "127.0.0.1",
+    certificates: Certificates | None = None,
+    is_mutual: bool = False,
+) -> Mosquitto:
+    """Make a broker that asks nobody for a password; with certificates it speaks TLS."""
+    directory.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    lines = [
+        f"listener {port} {host}",
+        "allow_anonymous true",
+        "user root",
+        "persistence true",
+        f"persistence_location {directory}/",
+        "autosave_interval 1",
+        "set_tcp_nodelay true",
+        "max_inflight_messages 0",
+        "max_queued_messages 0",
+    ]
+    if certificates:
+        lines += [
+            f"cafile {certificates.ca}",
+            f"certfile {certificates.server}",
+            f"keyfile {certificates.server_key}",
+            f"require_certificate {'true' if is_mutual else 'false'}",
+        ]
+    config = directory / "mosquitto.conf"
+    config.write_text("\n".join(lines) + "\n")
+    return Mosquitto(config, port, host=host)
+
+
+@contextlib.contextmanager
+def running(broker: Mosquitto) -> Iterator[Mosquitto]:
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()
