@@ -1,16 +1,30 @@
 """``propeller proplets``: the processes that run Wasm."""
 
-from typing import Annotated
+import time
+from typing import Annotated, Any
 
 import typer
 
 from propeller.cli import views
 from propeller.cli.commands import command, group
 from propeller.cli.session import Session
+from propeller.wire.durations import parse_duration
 
-app = group("Look at proplets.")
+app = group("Look at proplets, and take them out of service.")
 
 PropletId = Annotated[str, typer.Argument(metavar="ID")]
+
+
+_LOOK_AGAIN_S = 0.5
+
+
+def _duration(text: str) -> str:
+    try:
+        if text:
+            parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from error
+    return text
 
 
 @command(app, "list", pages=True)
@@ -31,6 +45,49 @@ def delete(session: Session, proplet_id: PropletId) -> None:
     """Forget a proplet that is gone."""
     session.client.delete_proplet(proplet_id)
     session.show_done()
+
+
+@command(app)
+def cordon(session: Session, proplet_id: PropletId) -> None:
+    """Give a proplet no more tasks; those that it has go on."""
+    session.show_done(session.client.cordon_proplet(proplet_id))
+
+
+@command(app)
+def uncordon(session: Session, proplet_id: PropletId) -> None:
+    """Give a proplet tasks again."""
+    session.show_done(session.client.uncordon_proplet(proplet_id))
+
+
+@command(app)
+def drain(
+    session: Session,
+    proplet_id: PropletId,
+    timeout: Annotated[
+        str, typer.Option(callback=_duration, help="Run what has not ended by then elsewhere, as in 5m.")
+    ] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until it has no more tasks.")] = False,
+) -> None:
+    """Cordon a proplet, and let it end what it has."""
+    answer = session.client.drain_proplet(proplet_id, timeout=timeout)
+    if wait:
+        answer = _until_empty(session, proplet_id)
+    session.show_done(answer)
+
+
+def _until_empty(session: Session, proplet_id: str) -> Any:
+    """Look again and again until a proplet has no tasks, and return it as it is then."""
+    before = None
+    try:
+        while (proplet := session.client.proplet(proplet_id))["task_count"]:
+            if proplet["task_count"] != before:
+                before = proplet["task_count"]
+                session.remark(f"{before} of its tasks have not ended")
+            time.sleep(_LOOK_AGAIN_S)
+    except KeyboardInterrupt:
+        session.remark(f"it goes on; look with: propeller proplets view {proplet_id}")
+        raise typer.Exit(130) from None
+    return proplet
 
 
 @command(app)

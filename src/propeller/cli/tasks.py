@@ -36,6 +36,7 @@ FIELDS: dict[str, Any] = {
     "encrypted": _switch("Its image is encrypted."),
     "kbs_resource_path": _text("Where the key of an encrypted image is."),
     "proplet_id": _text("Run it on this proplet only."),
+    "required_tags": _text("Tags that its proplet must have, separated by commas."),
     "broadcast": _switch("Run it on every proplet."),
     "priority": Annotated[int | None, typer.Option(help="0 to 100; 50 where it is not given.")],
     "mode": _text("infer or train."),
@@ -53,6 +54,7 @@ def _ready(fields: dict[str, Any]) -> dict[str, Any]:
     reads: dict[str, Callable[[Any, str], Any]] = {
         "cli_args": options.split,
         "inputs": options.inputs,
+        "required_tags": options.split,
         "env": options.pairs,
         "metadata": options.pairs,
         "file": lambda path, _: base64.b64encode(read_module(path)).decode(),
@@ -153,3 +155,10 @@ def metrics(session: Session, task_id: TaskId) -> None:
     """Show what a task used."""
     page = session.client.task_metrics(task_id, offset=session.offset, limit=session.limit)
     session.show_page(page, "metrics", lambda rows: views.task_metrics_table(session, rows))
+
+
+@command(app)
+def executions(session: Session, task_id: TaskId) -> None:
+    """Show what became of each attempt: where it ran, and how it ended."""
+    answer = session.client.task_executions(task_id)
+    session.show(answer, lambda shown: views.executions_table(session, shown["executions"]))

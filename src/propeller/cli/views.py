@@ -56,6 +56,21 @@ def task_lines(session: Session, task: Any) -> RenderableType:
     return session.lines(pairs)
 
 
+def executions_table(session: Session, executions: list[Any]) -> RenderableType:
+    table = session.table("ATTEMPT", "PROPLET", "STATE", "RESULT", "TOOK", "STARTED")
+    for execution in executions:
+        ended = words.has_ended(execution["state"])
+        table.add_row(
+            str(execution["attempt"]),
+            words.one_line(execution["proplet_id"]),
+            words.state(execution["state"]),
+            outcome(execution),
+            words.took(execution["start_time"], execution["finish_time"]) if ended else "",
+            words.clock(execution["start_time"]),
+        )
+    return table
+
+
 def groups_table(session: Session, kind: str, groups: list[Any]) -> RenderableType:
     table = session.table("ID", "NAME", "STATE", "TASKS", "TOOK", "CREATED")
     for group in groups:
@@ -87,7 +102,7 @@ def proplets_table(session: Session, proplets: list[Any]) -> RenderableType:
         table.add_row(
             words.one_line(proplet["id"]),
             words.one_line(proplet["name"]),
-            _alive(proplet["alive"]),
+            _alive(proplet),
             str(proplet["task_count"]),
             words.ago(proplet.get("last_alive_at")),
             words.one_line(proplet.get("metadata", {}).get("hostname", "")),
@@ -99,8 +114,9 @@ def proplet_lines(session: Session, proplet: Any) -> RenderableType:
     pairs: list[tuple[str, str | Text]] = [
         ("id", words.plain(proplet["id"])),
         ("name", words.plain(proplet["name"])),
-        ("alive", _alive(proplet["alive"])),
+        ("alive", _alive(proplet)),
         ("tasks", str(proplet["task_count"])),
+        ("slots", str(proplet.get("slots", ""))),
         ("last seen", words.ago(proplet.get("last_alive_at"))),
     ]
     for name, value in proplet.get("metadata", {}).items():
@@ -165,5 +181,6 @@ def plain_lines(session: Session, answer: Any) -> RenderableType:
     return session.lines([(name.replace("_", " "), words.plain(value)) for name, value in answer.items()])
 
 
-def _alive(is_alive: bool) -> Text:
-    return Text("yes", style="green") if is_alive else Text("no", style="bold red")
+def _alive(proplet: Any) -> Text:
+    shown = Text("yes", style="green") if proplet["alive"] else Text("no", style="bold red")
+    return shown.append(", cordoned", style="yellow") if proplet.get("cordoned") else shown

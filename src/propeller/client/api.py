@@ -162,6 +162,10 @@ class Client:
     def task_metrics(self, task_id: str, *, offset: int = 0, limit: int = 100) -> Any:
         return self.request("GET", _path("tasks", task_id, "metrics"), query=_page(offset, limit))
 
+    def task_executions(self, task_id: str) -> shapes.Executions:
+        """Return what became of each attempt of a task."""
+        return cast("shapes.Executions", self.request("GET", _path("tasks", task_id, "executions")))
+
     # -- workflows -----------------------------------------------------------------------------------------
 
     def create_workflow(self, tasks: Sequence[Mapping[str, Any]], *, name: str = "") -> shapes.Tasks:
@@ -226,6 +230,18 @@ class Client:
 
     def delete_proplet(self, proplet_id: str) -> None:
         self.request("DELETE", _path("proplets", proplet_id))
+
+    def cordon_proplet(self, proplet_id: str) -> Any:
+        """Give a proplet no more tasks; those that it has go on."""
+        return self.request("POST", _path("proplets", proplet_id, "cordon"))
+
+    def uncordon_proplet(self, proplet_id: str) -> Any:
+        return self.request("POST", _path("proplets", proplet_id, "uncordon"))
+
+    def drain_proplet(self, proplet_id: str, *, timeout: str = "") -> Any:
+        """Cordon a proplet, and run what it has not ended after ``timeout``, a duration, elsewhere."""
+        query = {"timeout": timeout} if timeout else None
+        return self.request("POST", _path("proplets", proplet_id, "drain"), query=query)
 
     def proplet_sdf(self, proplet_id: str) -> Any:
         return self.request("GET", _path("proplets", proplet_id, "sdf"))

@@ -52,6 +52,23 @@ class Task(TypedDict):
     attempt: NotRequired[int]
 
 
+class Execution(TypedDict):
+    """One attempt of a task, on one proplet."""
+
+    proplet_id: str
+    attempt: int
+    state: int
+    results: NotRequired[Any]
+    error: NotRequired[str]
+    start_time: str
+    finish_time: str
+
+
+class Executions(TypedDict):
+    executions: list[Execution]
+    total: int
+
+
 class TaskPage(TypedDict):
     offset: int
     limit: int
@@ -111,6 +128,10 @@ class Proplet(TypedDict):
     task_count: int
     alive: bool
     last_alive_at: NotRequired[str]
+    #: Whether it gets no more tasks.
+    cordoned: NotRequired[bool]
+    #: How many guests it runs at once.
+    slots: NotRequired[int]
     metadata: dict[str, Any]
 
 
