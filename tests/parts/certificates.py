@@ -23,7 +23,11 @@ class Certificates:
         return self._directory / name
 
     def _issue(self, name: str, extension: str) -> tuple[Path, Path]:
-        certificate, key, request = self._file(f"{name}.pem"), self._file(f"{name}.key"), self._file(f"{name}.csr")
+        certificate, key, request = (
+            self._file(f"{name}.pem"),
+            self._file(f"{name}.key"),
+            self._file(f"{name}.csr"),
+        )
         extensions = self._file(f"{name}.ext")
         extensions.write_text(extension)
         _openssl(
@@ -38,5 +42,7 @@ class Certificates:
 
 
 def _openssl(command: str, *files: object) -> None:
-    done = subprocess.run(["openssl", *command.split(), *map(str, files)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["openssl", *command.split(), *map(str, files)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

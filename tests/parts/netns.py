@@ -1,12 +1,60 @@
-"""A machine of its own, as far as the network goes: a namespace with one cable to this one."""
+"""A machine of its own, as far as the network goes: a namespace, and a cable to this one that can fail.
+
+The cable is a pair of TUN devices with a thread between them that carries, delays, loses or holds back the
+packets: so both ends are real kernels with real connections, whatever this kernel can do by itself.
+"""
 
 import contextlib
+import fcntl
+import heapq
 import itertools
 import os
+import random
+import select
+import struct
 import subprocess
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from typing import Self
 
+_TUNSETIFF = 0x400454CA
+_IFF_TUN_NO_PI = 0x1001
 _numbers = itertools.count()
+
+
+class Cable(threading.Thread):
+    """Carries packets between two devices."""
+
+    def __init__(self, ends: tuple[int, int]) -> None:
+        super().__init__(name="cable", daemon=True)
+        self._ends = ends
+        #: Of 1: how many packets are lost.
+        self.loss = 0.0
+        self.delay_s = 0.0
+        self.is_cut = False
+        self.is_over = False
+        self._chance = random.Random(7)
+        self._on_the_way: list[tuple[float, int, int, bytes]] = []
+        self._count = itertools.count()
+
+    def run(self) -> None:
+        one, other = self._ends
+        while not self.is_over:
+            wait = 0.05
+            if self._on_the_way:
+                wait = min(wait, max(0.0, self._on_the_way[0][0] - time.monotonic()))
+            for end in select.select([one, other], [], [], wait)[0]:
+                self._take(os.read(end, 65536), other if end == one else one)
+            while self._on_the_way and self._on_the_way[0][0] <= time.monotonic():
+                _, _, end, packet = heapq.heappop(self._on_the_way)
+                with contextlib.suppress(OSError):  # the other end is not up yet, or not any more
+                    os.write(end, packet)
+
+    def _take(self, packet: bytes, towards: int) -> None:
+        if not self.is_cut and self._chance.random() >= self.loss:
+            due = time.monotonic() + self.delay_s
+            heapq.heappush(self._on_the_way, (due, next(self._count), towards, packet))
 
 
 class Island:
@@ -16,57 +64,63 @@ class Island:
         number = next(_numbers)
         self.name = f"propeller-{os.getpid()}-{number}"
         # A block that documentation is free to use, and so nobody else here.
-        self.host = f"198.51.100.{4 * number + 1}"
-        self._own = f"198.51.100.{4 * number + 2}"
-        self._cable = f"pv{os.getpid() % 100_000}-{number}"
-        self._other = f"pw{os.getpid() % 100_000}-{number}"
+        self.host = f"198.51.100.{4 * number % 256 + 1}"
+        self._own = f"198.51.100.{4 * number % 256 + 2}"
+        self._near, self._far = (f"pt{side}{os.getpid() % 100_000}n{number}" for side in "ab")
 
-    def __enter__(self) -> "Island":
+    def __enter__(self) -> Self:
         _ip("netns", "add", self.name)
+        near, far = _open_tun(self._near), _open_tun(self._far)
+        self.cable = Cable((near, far))
         try:
-            _ip("link", "add", self._cable, "type", "veth", "peer", "name", self._other, "netns", self.name)
-            _ip("addr", "add", f"{self.host}/30", "dev", self._cable)
-            _ip("link", "set", self._cable, "up")
-            _ip("-n", self.name, "addr", "add", f"{self._own}/30", "dev", self._other)
-            _ip("-n", self.name, "link", "set", self._other, "up")
+            _ip("link", "set", self._far, "netns", self.name)
+            _ip("addr", "add", f"{self.host}/30", "dev", self._near)
+            _ip("link", "set", self._near, "up")
+            _ip("-n", self.name, "addr", "add", f"{self._own}/30", "dev", self._far)
+            _ip("-n", self.name, "link", "set", self._far, "up")
             _ip("-n", self.name, "link", "set", "lo", "up")
+            self.cable.start()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(subprocess.CalledProcessError):
-            _ip("netns", "del", self.name)
+        self.cable.is_over = True
+        if self.cable.is_alive():
+            self.cable.join()
+        for end in self.cable._ends:
+            os.close(end)
+        _ip("netns", "del", self.name)
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """Say how to start a program there."""
         return ["ip", "netns", "exec", self.name, *argv]
 
-    def cut(self) -> None:
-        _ip("link", "set", self._cable, "down")
-
-    def mend(self) -> None:
-        _ip("link", "set", self._cable, "up")
-
     @contextlib.contextmanager
-    def impaired(self, *, loss: str, delay: str) -> Iterator[None]:
-        """Lose and delay what goes over the cable, in both directions."""
-        ends = ([], self._cable), (["ip", "netns", "exec", self.name], self._other)
-        for where, device in ends:
-            _run(*where, "tc", "qdisc", "add", "dev", device, "root", "netem", "loss", loss, "delay", delay)
+    def cut(self) -> Iterator[None]:
+        self.cable.is_cut = True
         try:
             yield
         finally:
-            for where, device in ends:
-                _run(*where, "tc", "qdisc", "del", "dev", device, "root")
+            self.cable.is_cut = False
+
+    @contextlib.contextmanager
+    def impaired(self, *, loss: float, delay_s: float) -> Iterator[None]:
+        """Lose and delay what goes over the cable, in both directions."""
+        self.cable.loss, self.cable.delay_s = loss, delay_s
+        try:
+            yield
+        finally:
+            self.cable.loss = self.cable.delay_s = 0.0
+
+
+def _open_tun(name: str) -> int:
+    end = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(end, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN_NO_PI))
+    return end
 
 
 def _ip(*words: str) -> None:
-    _run("ip", *words)
-
-
-def _run(*words: str) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise subprocess.CalledProcessError(done.returncode, words, done.stdout, done.stderr)
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr}"

@@ -1,0 +1,93 @@
+"""A workflow of several hundred tasks of which every result is known beforehand."""
+
+import json
+import random
+from typing import Any
+
+from tests.fleet.harness import ADDITION, Fleet
+
+COMPLETED, FAILED, SKIPPED = 3, 4, 5
+#: ``main(a, b)`` divides, and traps if b is 0.
+#: (module (func (export "main") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1))))
+DIVISION = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAW0L"
+
+
+class BigWorkflow:
+    """Layers of tasks with random parents; some fail on purpose, and have a handler behind them."""
+
+    def __init__(self, size: int = 300, seed: int = 3) -> None:
+        chance = random.Random(seed)
+        self.tasks: list[dict[str, Any]] = []
+        self.expected: dict[str, tuple[int, str | None]] = {}
+        self.parents: dict[str, list[str]] = {}
+        for number in range(size):
+            task_id = f"big-{number:03}"
+            parents = chance.sample(list(self.expected)[-24:], k=min(number, chance.choice([0, 1, 1, 2, 3])))
+            fails = chance.random() < 0.05
+            run_if = "failure" if parents and chance.random() < 0.1 else ""
+            self.parents[task_id] = parents
+            self.tasks.append(
+                {
+                    "id": task_id,
+                    "name": "main",
+                    "file": DIVISION if fails else ADDITION,
+                    "inputs": [number, 0 if fails else 1],
+                    "depends_on": parents,
+                    **({"run_if": run_if} if run_if else {}),
+                }
+            )
+            self.expected[task_id] = self._outcome(number, parents, run_if, fails=fails)
+
+    def _outcome(
+        self, number: int, parents: list[str], run_if: str, *, fails: bool
+    ) -> tuple[int, str | None]:
+        states = [self.expected[parent][0] for parent in parents]
+        runs = FAILED in states if run_if else all(state == COMPLETED for state in states)
+        if not runs:
+            return SKIPPED, None
+        return (FAILED, None) if fails else (COMPLETED, f"{number + 1}\n")
+
+    def start(self, fleet: Fleet) -> str:
+        workflow_id = str(fleet.post("/workflows", {"tasks": self.tasks})["tasks"][0]["workflow_id"])
+        fleet.post(f"/workflows/{workflow_id}/start")
+        return workflow_id
+
+    def check(self, fleet: Fleet, workflow_id: str) -> None:
+        """See that every task ended once, in order, as it should have."""
+        found = {task["id"]: task for task in fleet.get(f"/workflows/{workflow_id}")["tasks"]}
+        outcomes = {task_id: (task["state"], task.get("results")) for task_id, task in found.items()}
+        assert outcomes == self.expected
+        for task_id, parents in self.parents.items():
+            if found[task_id]["state"] == SKIPPED:
+                continue
+            for parent in parents:
+                if found[parent]["state"] != SKIPPED:
+                    assert as_key(found[parent]["finish_time"]) <= as_key(found[task_id]["start_time"]), (
+                        f"{task_id} began before {parent} ended"
+                    )
+        ends: dict[str, int] = {}
+        for event in events(fleet):
+            if event["state"] >= COMPLETED and event["task_id"] in self.expected:
+                ends[event["task_id"]] = ends.get(event["task_id"], 0) + 1
+        assert ends == dict.fromkeys(self.expected, 1), "each ends once"
+
+
+def as_key(time: str) -> str:
+    """Make a time comparable as text: trailing zeros of the nanoseconds are left out on the wire."""
+    whole, _, rest = time.removesuffix("Z").partition(".")
+    return f"{whole}.{rest:<09}"
+
+
+def events(fleet: Fleet) -> list[dict[str, Any]]:
+    """Read the whole story so far: up to the end of a task that is run to mark it."""
+    marker = fleet.task()
+    fleet.post(f"/tasks/{marker}/start")
+    found = []
+    with fleet.http.stream("GET", "/events?after=0") as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data:"):
+                event = json.loads(line[5:])
+                if event["task_id"] == marker and event["state"] == COMPLETED:
+                    return found
+                found.append(event)
+    raise AssertionError("the stream ended")

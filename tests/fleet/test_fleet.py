@@ -1,0 +1,90 @@
+"""A fleet on one machine: separate programs, a broker with passwords and access rules between them."""
+
+from tests.fleet.big_workflow import BigWorkflow
+from tests.fleet.harness import wait
+
+
+def test_a_workflow_runs_on_all_proplets(make_fleet):
+    fleet = make_fleet(proplets=3)
+    fleet.begin()
+    big = BigWorkflow()
+    workflow_id = big.start(fleet)
+    fleet.wait_for_workflow(workflow_id)
+    big.check(fleet, workflow_id)
+    used = {task.get("proplet_id") for task in fleet.get(f"/workflows/{workflow_id}")["tasks"]}
+    assert used - {None} == {fleet.ids[section] for section in fleet.sections}
+
+
+def test_a_task_waits_for_a_proplet_and_says_so(make_fleet):
+    fleet = make_fleet()
+    fleet.broker.start()
+    fleet.start_manager()
+    task_id = fleet.task()
+    fleet.post(f"/tasks/{task_id}/start")
+    task = fleet.get(f"/tasks/{task_id}")
+    assert (task["state"], task["reason"]) == (1, "waits for a proplet: none is alive")
+    fleet.start_proplet("proplet")
+    assert fleet.wait_for_task(task_id)["results"] == "3\n"
+
+
+def test_a_manager_begins_before_its_broker_and_a_proplet_before_both(make_fleet):
+    fleet = make_fleet()
+    fleet.start_proplet("proplet")
+    fleet.start_manager()
+    task_id = fleet.task()
+    fleet.post(f"/tasks/{task_id}/start")
+    fleet.broker.start()
+    assert fleet.wait_for_task(task_id)["results"] == "3\n"
+
+
+def test_who_has_another_password_is_told_and_ends(make_fleet):
+    fleet = make_fleet()
+    fleet.broker.start()
+    proplet = fleet.start_proplet("proplet", PROPLET_API_KEY="wrong")
+    assert proplet.process.wait(30) == 1
+    assert "check entity_id and api_key" in proplet.said
+
+
+def test_a_proplet_in_service_gets_nothing_new(make_fleet):
+    fleet = make_fleet(proplets=2)
+    fleet.begin()
+    one, other = (fleet.ids[section] for section in fleet.sections)
+    assert fleet.post(f"/proplets/{one}/cordon")["cordoned"] is True
+    for _ in range(6):
+        task_id = fleet.task()
+        fleet.post(f"/tasks/{task_id}/start")
+        assert fleet.wait_for_task(task_id)["proplet_id"] == other
+    assert "cordoned" not in fleet.post(f"/proplets/{one}/uncordon")
+
+
+def test_a_task_goes_where_its_tags_are(make_fleet):
+    fleet = make_fleet(proplets=2)
+    fleet.broker.start()
+    fleet.start_manager()
+    fleet.start_proplet("proplet1", PROPLET_TAGS="edge")
+    fleet.start_proplet("proplet2", PROPLET_TAGS="edge,gpu")
+    fleet.wait_for_proplets(2)
+    for _ in range(4):
+        task_id = fleet.task(required_tags=["gpu"])
+        fleet.post(f"/tasks/{task_id}/start")
+        assert fleet.wait_for_task(task_id)["proplet_id"] == fleet.ids["proplet2"]
+
+
+def test_a_broadcast_runs_everywhere_and_each_outcome_is_kept(make_fleet):
+    fleet = make_fleet(proplets=3)
+    fleet.begin()
+    task_id = fleet.task(broadcast=True)
+    fleet.post(f"/tasks/{task_id}/start")
+    ids = sorted(fleet.ids[section] for section in fleet.sections)
+    assert fleet.wait_for_task(task_id)["results"] == dict.fromkeys(ids, "3\n")
+    shown = fleet.get(f"/tasks/{task_id}/executions")
+    assert [(one["proplet_id"], one["state"], one["results"]) for one in shown["executions"]] == [
+        (proplet_id, 3, "3\n") for proplet_id in ids
+    ]
+
+
+def test_what_proplets_measure_arrives(make_fleet):
+    fleet = make_fleet()
+    fleet.begin(proplet_env={"PROPLET_METRICS_INTERVAL": "1"})
+    page = wait(lambda: (found := fleet.get(f"/proplets/{fleet.ids['proplet']}/metrics"))["total"] and found)
+    assert page["metrics"][0]["memory_metrics"]["rss_bytes"] > 1_000_000
