@@ -1,15 +1,25 @@
 """A workflow of several hundred tasks of which every result is known beforehand."""
 
+import base64
 import json
 import random
 from typing import Any
 
-from tests.fleet.harness import ADDITION, Fleet
+import wasmtime
+
+from tests.fleet.harness import Fleet
 
 COMPLETED, FAILED, SKIPPED = 3, 4, 5
-#: ``main(a, b)`` divides, and traps if b is 0.
-#: (module (func (export "main") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1))))
-DIVISION = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAW0L"
+#: ``main(a, b)`` adds after some 50 ms, or traps if b is 0.
+WAT = """
+(module (func (export "main") (param i32 i32) (result i32) (local $n i32)
+  (drop (i32.div_s (local.get 0) (local.get 1)))
+  (loop $again
+    (local.set $n (i32.add (local.get $n) (i32.const 1)))
+    (br_if $again (i32.lt_u (local.get $n) (i32.const 60_000_000))))
+  (i32.add (local.get 0) (local.get 1))))
+"""
+MODULE = base64.b64encode(bytes(wasmtime.wat2wasm(WAT))).decode()
 
 
 class BigWorkflow:
@@ -30,7 +40,7 @@ class BigWorkflow:
                 {
                     "id": task_id,
                     "name": "main",
-                    "file": DIVISION if fails else ADDITION,
+                    "file": MODULE,
                     "inputs": [number, 0 if fails else 1],
                     "depends_on": parents,
                     **({"run_if": run_if} if run_if else {}),

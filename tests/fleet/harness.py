@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,6 @@ class Program:
             return
         with contextlib.suppress(psutil.NoSuchProcess):
             family = psutil.Process(self.process.pid).children(recursive=True)
-            for one in family if self._command[0] == "ip" else []:
-                one.kill()  # ``ip netns exec`` becomes the program; its children are the program's
             self.process.kill()
             assert gone(family)
         self.process.wait(20)
@@ -86,6 +84,16 @@ class Fleet:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def section(self, name: str) -> dict[str, str]:
+        """Read the identity of a program."""
+        found: dict[str, str] = tomllib.loads(self.config.read_text())[name]
+        return found
+
+    def drop_access_rules(self) -> None:
+        """Let whoever has a password say and hear everything."""
+        config = self.directory / "mosquitto.conf"
+        config.write_text(re.sub(r"(?m)^acl_file .*$", "", config.read_text()))
+
     # -- programs ------------------------------------------------------------------------------------------
 
     def begin(self, *flags: str, proplet_env: Mapping[str, str] | None = None) -> None:
@@ -110,6 +118,8 @@ class Fleet:
         ]
         command += ["--data-dir", str(self.directory / "manager"), *flags]
         self.manager = Program(command, self.directory / "manager.log", env)
+        if hasattr(self, "http"):
+            self.http.close()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
         self.wait_for_manager()
 
@@ -124,12 +134,18 @@ class Fleet:
 
         until(is_up)
 
-    def start_proplet(self, section: str, *, island: Island | None = None, **env: str) -> Program:
+    def start_proplet(
+        self, section: str, *, island: Island | None = None, clock: str = "", **env: str
+    ) -> Program:
+        """Start a proplet, maybe on another machine, maybe with a clock that is wrong by ``clock``."""
         command = [*PROPELLER, "proplet", "--config", str(self.config), "--section", section]
         command += ["--data-dir", str(self.directory / section)]
         if island is not None:
             env = {"PROPLET_MQTT_ADDRESS": f"tcp://{island.host}:{self.port}", **env}
             command = island.command(command)
+        if clock:
+            (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+            env = {"LD_PRELOAD": str(library), "FAKETIME": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1", **env}
         env = {"PROPLET_LIVELINESS_INTERVAL": "1", "PROPLET_MQTT_QOS": "1", **env}
         self.proplets[section] = Program(command, self.directory / f"{section}.log", env)
         return self.proplets[section]
@@ -215,7 +231,3 @@ def make_fleet(tmp_path):
         fleet.end()
         for log in sorted(fleet.directory.glob("*.log")):
             print(f"-- {log.name}\n{log.read_text()[-4000:]}")
-
-
-def monotonic_after(seconds: float) -> float:
-    return time.monotonic() + seconds
