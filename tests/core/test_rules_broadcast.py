@@ -1,0 +1,122 @@
+"""One task on every proplet: each execution ends once, and the task's state follows from all."""
+
+import pytest
+from core_kit import Rules, a_task
+
+from propeller.core.events import (
+    CordonProplet,
+    PropletLost,
+    PropletSeen,
+    RunEnded,
+    RunHandedBack,
+    StopTask,
+)
+
+
+def a_broadcast(*proplets: str, **fields) -> Rules:
+    """Start the broadcast task ``a`` on these proplets."""
+    rules = Rules()
+    for proplet_id in proplets:
+        rules.proplet(proplet_id)
+    rules.create(a_task("a", broadcast=True, **fields))
+    rules.start("a")
+    return rules
+
+
+def ends(rules: Rules, proplet_id: str, **fields):
+    attempt = rules.task("a").attempt
+    return rules.turn(RunEnded(proplet_id=proplet_id, task_id="a", attempt=attempt, **fields))
+
+
+def outcomes(rules: Rules) -> dict[str, str]:
+    return {one.proplet_id: one.state.name for one in rules.task("a").executions.values()}
+
+
+def test_it_goes_to_all_that_are_alive_and_take_work():
+    rules = Rules()
+    for proplet_id in ("p", "q", "dead", "cordoned"):
+        rules.proplet(proplet_id)
+    rules.turn(PropletLost("dead", "it ended"))
+    rules.turn(CordonProplet("cordoned"))
+    rules.create(a_task("a", broadcast=True))
+    turn = rules.start("a")
+    assert turn.sent == ["start a 1 on p", "start a 1 on q"]
+    assert turn.moves == ["a SCHEDULED", "a RUNNING"]
+    assert rules.task("a").proplet_id == ""
+
+
+def test_it_ends_with_the_last_execution_and_has_all_results():
+    rules = a_broadcast("p", "q")
+    assert ends(rules, "p", results="1\n").moves == []
+    assert outcomes(rules) == {"p": "COMPLETED", "q": "RUNNING"}
+    assert ends(rules, "p", results="once more").moves == [], "a repetition"
+    assert ends(rules, "q", results="2\n").moves == ["a COMPLETED"]
+    assert rules.task("a").results == {"p": "1\n", "q": "2\n"}
+
+
+def test_with_one_proplet_its_result_is_that_of_the_task():
+    rules = a_broadcast("p")
+    ends(rules, "p", results="1\n")
+    assert (rules.task("a").results, rules.task("a").proplet_id) == ("1\n", "p")
+
+
+def test_one_failure_fails_the_task_and_is_named():
+    rules = a_broadcast("p", "q")
+    ends(rules, "p", error="it trapped")
+    assert ends(rules, "q", results="2\n").moves == ["a FAILED"]
+    task = rules.task("a")
+    name = rules.cluster.proplets["p"].name
+    assert task.error == f"failed on 1 of 2 proplets: {name}: it trapped"
+    assert task.results == {"q": "2\n"}
+
+
+def test_with_no_proplet_it_waits_and_runs_when_there_is_one():
+    rules = Rules()
+    rules.create(a_task("a", broadcast=True))
+    assert rules.start("a").moves == ["a SCHEDULED"]
+    assert rules.task("a").reason == "waits for a proplet: none is alive"
+    assert rules.proplet("p").sent == ["start a 1 on p"]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [PropletLost("p", "it ended"), RunHandedBack(proplet_id="p", task_id="a", attempt=1, reason="it stops")],
+)
+def test_an_execution_that_is_lost_is_not_run_elsewhere(gone):
+    rules = a_broadcast("p", "q")
+    assert rules.turn(gone).moves == []
+    assert outcomes(rules) == {"p": "FAILED", "q": "RUNNING"}
+    assert ends(rules, "q").moves == ["a FAILED"]
+
+
+def test_a_lost_start_is_repeated_to_the_one_that_lacks_it():
+    rules = a_broadcast("p", "q")
+    seen = PropletSeen(proplet_id="q", boot=1, slots=10, running=())
+    assert rules.turn(seen, after_s=6).sent == ["start a 1 on q"]
+
+
+def test_a_stop_reaches_all_and_ends_every_execution():
+    rules = a_broadcast("p", "q")
+    ends(rules, "p", results="1\n")
+    turn = rules.turn(StopTask("a"))
+    assert turn.sent == ["stop a 1 on q"]
+    assert turn.moves == ["a INTERRUPTED"]
+    assert outcomes(rules) == {"p": "COMPLETED", "q": "INTERRUPTED"}
+    assert rules.cluster.proplets["q"].placed == {}
+
+
+def test_started_again_it_forgets_the_executions_of_before():
+    rules = a_broadcast("p", "q")
+    ends(rules, "p")
+    ends(rules, "q")
+    rules.turn(PropletLost("q", "it ended"))
+    assert rules.start("a").sent == ["start a 2 on p"]
+    assert outcomes(rules) == {"p": "RUNNING"}
+
+
+def test_only_proplets_with_the_tags_get_it():
+    rules = Rules()
+    rules.proplet("p", metadata={"tags": ["edge"]})
+    rules.proplet("q", metadata={"tags": ["edge", "gpu"]})
+    rules.create(a_task("a", broadcast=True, required_tags=("gpu",)))
+    assert rules.start("a").sent == ["start a 1 on q"]

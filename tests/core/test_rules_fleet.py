@@ -1,0 +1,228 @@
+"""Proplets elsewhere: foreign ones, tags, cordons, drains, load, and being forgotten."""
+
+import pytest
+from core_kit import Rules, a_task
+
+from propeller.core.cluster import Policy
+from propeller.core.events import (
+    CordonProplet,
+    DeleteTask,
+    DrainProplet,
+    PropletLost,
+    PropletSeen,
+    RunEnded,
+    TimePassed,
+)
+from propeller.core.placement import Order
+from propeller.errors import NotFound
+
+
+def foreign(proplet_id: str = "f", **fields) -> PropletSeen:
+    return PropletSeen(proplet_id=proplet_id, boot=0, **fields)
+
+
+def on_a_foreign_proplet(policy: Policy | None = None) -> Rules:
+    rules = Rules(policy)
+    rules.turn(foreign(is_hello=True, metadata={}))
+    rules.create(a_task("a"))
+    rules.start("a")
+    return rules
+
+
+# -- foreign proplets ----------------------------------------------------------------------------------------
+
+
+def test_a_foreign_result_needs_no_attempt_and_no_sender():
+    for sender in ("f", ""):
+        rules = on_a_foreign_proplet()
+        end = RunEnded(proplet_id=sender, task_id="a", attempt=0, results="30")
+        turn = rules.turn(end)
+        assert turn.moves == ["a COMPLETED"]
+        assert turn.sent == [], "it would not know what an acknowledgement is"
+        assert rules.task("a").results == "30"
+
+
+def test_a_foreign_result_of_another_proplet_is_refused():
+    rules = on_a_foreign_proplet()
+    rules.turn(foreign("g"))
+    assert rules.turn(RunEnded(proplet_id="g", task_id="a", attempt=0)).sent == ["refuse a of g"]
+
+
+def test_a_foreign_proplet_that_says_nothing_loses_the_task_in_the_end():
+    rules = on_a_foreign_proplet(Policy(foreign_lease_s=60, losses_max=1, liveness_s=30))
+    for _ in range(5):
+        rules.turn(foreign(), after_s=10)
+        assert rules.turn(TimePassed()).moves == []
+    rules.turn(foreign(), after_s=11)
+    turn = rules.turn(TimePassed())
+    assert turn.moves == ["a SCHEDULED", "a RUNNING"]
+    assert turn.sent == ["stop a 1 on f", "start a 2 on f"]
+    for _ in range(5):
+        rules.turn(foreign(), after_s=10)
+    assert rules.turn(TimePassed(), after_s=11).moves == ["a FAILED"]
+    assert "acknowledges nothing, sent no result within 60 s" in rules.task("a").error
+
+
+def test_a_foreign_proplet_that_says_hello_again_was_started_anew():
+    rules = on_a_foreign_proplet()
+    assert rules.turn(foreign()).moves == []
+    assert rules.turn(foreign(is_hello=True, metadata={})).moves == ["a SCHEDULED", "a RUNNING"]
+
+
+def test_a_foreign_proplet_gets_no_more_than_its_share():
+    rules = Rules(Policy(foreign_slots=2))
+    rules.turn(foreign())
+    rules.create(*(a_task(name) for name in "abc"))
+    for name in "abc":
+        rules.start(name)
+    assert rules.states() == {"a": "RUNNING", "b": "RUNNING", "c": "SCHEDULED"}
+
+
+# -- out of service ------------------------------------------------------------------------------------------
+
+
+def test_a_cordoned_proplet_finishes_what_it_has_and_gets_nothing_new():
+    rules = Rules()
+    rules.proplet("p")
+    rules.create(a_task("a"), a_task("b"))
+    rules.start("a")
+    rules.turn(CordonProplet("p"))
+    rules.start("b")
+    assert rules.task("b").reason == "waits for a proplet: all that are alive are cordoned"
+    rules.proplet("p")
+    assert rules.completes("a").moves == ["a COMPLETED"]
+    assert rules.turn(CordonProplet("p", is_cordoned=False)).moves == ["b RUNNING"]
+
+
+def test_a_drain_moves_elsewhere_what_does_not_end_in_time_and_counts_no_loss():
+    rules = Rules()
+    rules.proplet("p")
+    rules.create(a_task("a"))
+    rules.start("a")
+    rules.turn(DrainProplet("p", 60))
+    rules.proplet("q")
+    for _ in range(5):
+        assert rules.turn(TimePassed(), after_s=10).moves == []
+        rules.proplet("p")
+        rules.proplet("q")
+    turn = rules.turn(TimePassed(), after_s=11)
+    assert turn.sent == ["stop a 1 on p", "start a 2 on q"]
+    assert rules.task("a").losses == 0
+    assert rules.cluster.proplets["p"].is_cordoned
+
+
+def test_a_drain_without_a_limit_waits():
+    rules = Rules(Policy(liveness_s=10**6))
+    rules.proplet("p")
+    rules.create(a_task("a"))
+    rules.start("a")
+    rules.turn(DrainProplet("p"))
+    assert rules.turn(TimePassed(), after_s=10**5).moves == []
+
+
+def test_a_proplet_that_is_not_known_can_not_be_taken_out_of_service():
+    for command in (CordonProplet("p"), DrainProplet("p")):
+        with pytest.raises(NotFound):
+            Rules().turn(command)
+
+
+# -- where tasks go ------------------------------------------------------------------------------------------
+
+
+def test_a_task_with_tags_waits_for_a_proplet_that_has_them_all():
+    rules = Rules()
+    rules.proplet("p", metadata={"tags": ["edge"]})
+    rules.create(a_task("a", required_tags=("edge", "gpu")), a_task("b"))
+    rules.start("a")
+    assert (
+        rules.task("a").reason == "waits for a proplet with the tags edge, gpu: none that takes work has it"
+    )
+    assert rules.start("b").moves == ["b SCHEDULED", "b RUNNING"]
+    assert rules.proplet("q", metadata={"tags": ["gpu", "edge", "more"]}).sent == ["start a 1 on q"]
+
+
+def test_a_proplet_that_gets_a_tag_gets_the_tasks_that_wait_for_it():
+    rules = Rules()
+    rules.proplet("p")
+    rules.create(a_task("a", required_tags=("gpu",)))
+    rules.start("a")
+    assert rules.proplet("p", metadata={"tags": ["gpu"]}).moves == ["a RUNNING"]
+
+
+def test_a_pin_stands_above_tags():
+    rules = Rules()
+    rules.proplet("p")
+    rules.create(a_task("a", pin="p", required_tags=("gpu",)))
+    assert rules.start("a").moves == ["a SCHEDULED", "a RUNNING"]
+
+
+def where_four_go(order: Order) -> list[str]:
+    """Start four tasks one by one; ``p`` is busy with two already."""
+    rules = Rules(Policy(placement=order))
+    rules.proplet("p", slots=10)
+    rules.create(a_task("x"), a_task("y"), *(a_task(f"t{n}") for n in range(4)))
+    rules.start("x")
+    rules.start("y")
+    rules.proplet("q", slots=10)
+    return [rules.start(f"t{n}").sent[0].split()[-1] for n in range(4)]
+
+
+def test_round_robin_takes_turns():
+    assert sorted(where_four_go(Order.ROUND_ROBIN)) == ["p", "p", "q", "q"]
+
+
+def test_least_loaded_fills_up_who_has_less():
+    assert where_four_go(Order.LEAST_LOADED)[:2] == ["q", "q"]
+
+
+# -- memory --------------------------------------------------------------------------------------------------
+
+
+def test_a_proplet_that_was_not_heard_of_for_long_is_forgotten():
+    rules = Rules(Policy(forget_s=100))
+    rules.proplet("p")
+    rules.proplet("serviced")
+    rules.turn(CordonProplet("serviced"))
+    rules.turn(PropletLost("p", "it ended"))
+    rules.turn(PropletLost("serviced", "it ended"))
+    rules.turn(TimePassed(), after_s=99)
+    assert "p" in rules.cluster.proplets
+    rules.turn(TimePassed(), after_s=2)
+    assert list(rules.cluster.proplets) == ["serviced"], "somebody means to bring it back"
+
+
+def test_a_proplet_of_which_nothing_is_known_is_asked():
+    rules = Rules()
+    assert rules.turn(PropletSeen(proplet_id="p", boot=1, slots=2)).sent == ["ask p"]
+    assert rules.turn(PropletSeen(proplet_id="p", boot=1, slots=2, metadata={"os": "linux"})).sent == []
+
+
+def test_what_a_restarted_proplet_still_has_to_report_is_not_given_back():
+    rules = Rules()
+    rules.proplet("p")
+    rules.create(a_task("a"), a_task("b"))
+    rules.start("a")
+    rules.start("b")
+    turn = rules.turn(
+        PropletSeen(proplet_id="p", boot=2, slots=10, running=(("a", 1),), metadata={"os": "linux"})
+    )
+    assert turn.moves == ["b SCHEDULED", "b RUNNING"]
+    assert rules.completes("a", "30\n").moves == ["a COMPLETED"]
+
+
+def test_a_task_that_is_created_again_goes_on_counting():
+    rules = Rules()
+    rules.proplet("p")
+    rules.create(a_task("a"))
+    rules.start("a")
+    assert rules.turn(DeleteTask("a")).changes.past_attempts == {"a": 1}
+    rules.create(a_task("a"))
+    assert rules.start("a").sent == ["start a 2 on p"]
+
+
+def test_a_remote_proplet_can_not_take_the_place_of_a_local_one():
+    rules = Rules()
+    rules.proplet("p", is_local=True)
+    turn = rules.proplet("p", boot=9)
+    assert turn.sent == ["refuse  of p"]
+    assert rules.cluster.proplets["p"].boot == 1

@@ -1,0 +1,73 @@
+"""Reports on disk: kept until they are dropped, whatever happens to the program."""
+
+import asyncio
+
+import pytest
+
+from propeller.errors import StoreUnusable
+from propeller.proplet.outbox import Outbox
+from propeller.wire.messages import HandBack, Results
+
+
+def a_result(task_id: str, attempt: int = 1) -> Results:
+    return Results(task_id=task_id, proplet_id="p", results="30\n", attempt=attempt)
+
+
+def with_outbox(directory, work=None):
+    """Open an outbox, work with it, close it, and return what it held at first and its boot."""
+
+    async def play():
+        outbox = Outbox(directory)
+        try:
+            if work is not None:
+                await work(outbox)
+            return outbox.kept, outbox.boot
+        finally:
+            outbox.close()
+
+    return asyncio.run(play())
+
+
+async def kept(outbox: Outbox, *reports) -> None:
+    durable = asyncio.Event()
+    outbox.keep(reports, durable.set)
+    await asyncio.wait_for(durable.wait(), 20)
+
+
+def test_reports_are_there_after_a_restart_and_gone_when_they_were_dropped(tmp_path):
+    back = HandBack(task_id="b", proplet_id="p", attempt=2, reason="busy")
+
+    async def first(outbox):
+        await kept(outbox, a_result("a"), back)
+
+    async def second(outbox):
+        outbox.forget(["a"])
+
+    assert with_outbox(tmp_path, first)[0] == []
+    assert with_outbox(tmp_path, second)[0] == [a_result("a"), back]
+    assert with_outbox(tmp_path)[0] == [back]
+
+
+def test_a_newer_end_of_a_task_takes_the_place_of_an_older_one(tmp_path):
+    async def work(outbox):
+        await kept(outbox, a_result("a"))
+        outbox.forget(["a"])
+        await kept(outbox, a_result("a", attempt=2))
+
+    with_outbox(tmp_path, work)
+    assert with_outbox(tmp_path)[0] == [a_result("a", attempt=2)]
+
+
+def test_each_start_has_a_higher_number_even_if_the_clock_was_set_back(tmp_path, monkeypatch):
+    _, first = with_outbox(tmp_path)
+    monkeypatch.setattr("propeller.proplet.outbox.time.time_ns", lambda: 5)
+    _, second = with_outbox(tmp_path)
+    assert second > first > 5
+
+
+def test_a_second_proplet_on_the_same_directory_is_refused(tmp_path):
+    async def work(_outbox):
+        with pytest.raises(StoreUnusable, match="if another proplet uses this directory stop that one"):
+            Outbox(tmp_path)
+
+    with_outbox(tmp_path, work)

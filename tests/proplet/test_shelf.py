@@ -1,0 +1,43 @@
+"""Modules on disk: found again, verified, and not more of them than fit."""
+
+import hashlib
+import os
+
+from propeller.proplet.shelf import Shelf
+
+
+def test_what_was_put_there_is_there_also_for_the_next_program(tmp_path):
+    digest = Shelf(tmp_path).put(b"wasm")
+    assert digest == hashlib.sha256(b"wasm").hexdigest()
+    assert Shelf(tmp_path).has(digest)
+    assert not Shelf(tmp_path).has("0" * 64)
+
+
+def test_what_was_damaged_is_not_there_and_can_be_put_again(tmp_path):
+    digest = Shelf(tmp_path).put(b"wasm")
+    (tmp_path / "modules" / digest).write_bytes(b"wa")
+    shelf = Shelf(tmp_path)
+    assert not shelf.has(digest)
+    shelf.put(b"wasm")
+    assert (tmp_path / "modules" / digest).read_bytes() == b"wasm"
+
+
+def test_those_used_longest_ago_make_room_but_not_those_in_use(tmp_path):
+    shelf = Shelf(tmp_path, bytes_max=30)
+    digests = [shelf.put(bytes([n]) * 10) for n in range(4)]
+    compiled = tmp_path / "compiled" / "engine"
+    compiled.mkdir(parents=True)
+    (compiled / digests[1]).write_bytes(b"code")
+    assert shelf.has(digests[0])
+    assert shelf.make_room({digests[2]}) == [digests[1]]
+    assert [shelf.has(digest) for digest in digests] == [True, False, True, True]
+    assert list(compiled.iterdir()) == [], "what was made of it goes with it"
+
+
+def test_the_order_of_use_survives_the_program(tmp_path):
+    shelf = Shelf(tmp_path)
+    first, second = shelf.put(b"1" * 10), shelf.put(b"2" * 10)
+
+    os.utime(tmp_path / "modules" / first, (1, 1))
+    os.utime(tmp_path / "modules" / second, (2, 2))
+    assert Shelf(tmp_path, bytes_max=10).make_room(()) == [first]
