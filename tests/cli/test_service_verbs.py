@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.e2e.harness import until
+
 ZERO = "0001-01-01T00:00:00Z"
 
 
@@ -112,6 +114,7 @@ def test_who_waits_no_longer_leaves_the_drain_alone(site, begin):
     site.answers["GET /proplets/p1"] = [a_proplet(2)]
     process = begin("proplets", "drain", "p1", "--wait")
     first = process.stderr.readline()
+    until(lambda: len(site.asked) >= 4)  # it has said all it has to say, and looks again and again
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, first) == (130, "", "2 of its tasks have not ended\n")

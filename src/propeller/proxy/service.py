@@ -34,7 +34,6 @@ _BEGUN_MAX = 4096
 _OPENINGS_MAX = 3
 #: The manager has these, and answers for them.
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_PROPLET_ID = re.compile(r"[^/+#\0]{1,256}")
 
 _decode = msgspec.json.Decoder(ModuleRequest).decode
 _encode = msgspec.json.Encoder().encode
@@ -93,11 +92,7 @@ class Proxy:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             self._malformed("unreadable", str(error))
             return
-        if isinstance(request.proplet_id, str) and not _PROPLET_ID.fullmatch(request.proplet_id):
-            self._malformed("proplet_id that fits no topic", repr(request.proplet_id[:80]))
-        elif _first(request) < 0 or _count(request, 0) < 0:
-            self._malformed("negative first or count", f"{request.first}, {request.count}")
-        elif _DIGEST.fullmatch(request.app_name):
+        if _DIGEST.fullmatch(request.app_name):
             self.counts["left"] += 1
         elif len(self._serving) >= self._requests_max:
             self.counts["refused"] += 1
