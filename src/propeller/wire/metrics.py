@@ -35,12 +35,18 @@ class MemoryMetrics(msgspec.Struct, kw_only=True):
     heap_alloc_bytes: int = 0
     heap_sys_bytes: int = 0
     heap_inuse_bytes: int = 0
-    #: Of the container, where one limits the memory.
-    container_usage_bytes: int | UnsetType = UNSET
-    container_limit_bytes: int | UnsetType = UNSET
+    #: Of the container, where one limits the memory; where none does, others may send null.
+    container_usage_bytes: int | UnsetType | None = UNSET
+    container_limit_bytes: int | UnsetType | None = UNSET
     #: Of an embedded device.
     heap_free_bytes: int | UnsetType = UNSET
     heap_max_alloc_bytes: int | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.container_usage_bytes is None:
+            self.container_usage_bytes = UNSET
+        if self.container_limit_bytes is None:
+            self.container_limit_bytes = UNSET
 
 
 class Metrics(msgspec.Struct, kw_only=True):
