@@ -20,6 +20,7 @@ from propeller.config.programs import manager_settings, proplet_settings, proxy_
 from propeller.config.provision import add_proplets, add_proxy, provision
 from propeller.config.sources import resolve
 from propeller.config.tables import MANAGER, PROPLET, PROXY
+from tests.parts.programs import program
 
 SECONDS_MAX = 30
 REFUSED = ReasonCode(PacketTypes.PUBACK, "Not authorized")
@@ -31,7 +32,7 @@ class Broker:
     def __init__(self, directory, port):
         self.port = port
         self.process = subprocess.Popen(
-            ["/usr/sbin/mosquitto", "-c", str(directory / "mosquitto.conf")],
+            [program("mosquitto"), "-c", str(directory / "mosquitto.conf")],
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -1,16 +1,13 @@
 """A real Mosquitto."""
 
 import contextlib
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.parts.certificates import Certificates
 from tests.parts.ports import free_port, wait_for_port
-
-#: Debian puts it where only root looks for programs.
-PROGRAM = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+from tests.parts.programs import program
 
 
 class Mosquitto:
@@ -27,7 +24,9 @@ class Mosquitto:
         return f"{self.host}:{self.port}"
 
     def start(self) -> None:
-        self._process = subprocess.Popen([PROGRAM, "-c", str(self._config)], stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [program("mosquitto"), "-c", str(self._config)], stderr=subprocess.DEVNULL
+        )
         wait_for_port(self.port, self.host)
 
     def stop(self) -> None:

@@ -1,0 +1,49 @@
+"""A fleet over a cluster of brokers, each program at one of them: a broker may fail."""
+
+import pytest
+
+from tests.fleet.big_workflow import BigWorkflow
+from tests.fleet.harness import wait
+from tests.parts.nats import Cluster
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    with Cluster(tmp_path / "nats") as made:
+        yield made
+        for node in made.nodes:
+            print(f"-- {node.name}\n{node.said[-3000:]}")
+
+
+def begin(fleet, cluster):
+    """Put the manager at the first node, and the proplets in turn at the others and it."""
+    one, *others = cluster.nodes
+    settings = {"MANAGER_MQTT_ADDRESS": one.address, "MANAGER_MQTT_QOS": "1", "MANAGER_LIVENESS": "5s"}
+    fleet.start_manager(**settings)
+    for section, node in zip(fleet.sections, [*others, one], strict=True):
+        fleet.start_proplet(section, PROPLET_MQTT_ADDRESS=node.address, PROPLET_MQTT_QOS="1")
+    fleet.wait_for_proplets(len(fleet.sections))
+
+
+def test_a_workflow_survives_the_end_of_a_broker(make_fleet, cluster):
+    fleet = make_fleet(proplets=3)
+    begin(fleet, cluster)
+    big = BigWorkflow(size=200)
+    workflow_id = big.start(fleet)
+    wait(lambda: fleet.ended_tasks(workflow_id) >= 20)
+    cluster.nodes[1].kill()
+    fleet.wait_for_workflow(workflow_id)
+    big.check(fleet, workflow_id)
+
+
+def test_programs_at_a_broker_that_comes_back_go_on(make_fleet, cluster):
+    fleet = make_fleet(proplets=3)
+    begin(fleet, cluster)
+    big = BigWorkflow(size=200, seed=4)
+    workflow_id = big.start(fleet)
+    wait(lambda: fleet.ended_tasks(workflow_id) >= 20)
+    cluster.nodes[0].kill()
+    cluster.nodes[0].start()
+    fleet.wait_for_workflow(workflow_id)
+    big.check(fleet, workflow_id)
+    fleet.wait_for_proplets(3)
