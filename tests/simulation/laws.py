@@ -7,7 +7,7 @@ It keeps a shadow of what was committed, read back from the store's rows, and co
 from collections.abc import Iterable, Sequence
 
 from propeller.core.cluster import Cluster
-from propeller.core.effects import Changes, Effect, SendStart, Transition
+from propeller.core.effects import AskHello, Changes, Outgoing, SendStart, Transition
 from propeller.core.events import (
     CreateTasks,
     DeleteGroup,
@@ -57,9 +57,9 @@ class Laws:
         self._began: set[tuple[str, str, int]] = set()
         self._said: dict[tuple[str, int], set[tuple[str, str]]] = {}
         #: The boots of each proplet that this manager took for the running one, the newest last.
-        self._boots: dict[str, list[str]] = {}
+        self._boots: dict[str, list[int]] = {}
         #: When it last heard of a boot that it had not given up since.
-        self._heard: dict[str, int] = {}
+        self._heard: dict[tuple[str, int], int] = {}
         self._inputs: Sequence[Input] = ()
         self._turn: Changes | None = None
         self._seen: dict[int, Transition] = {}
@@ -87,8 +87,8 @@ class Laws:
         for item in inputs:
             if isinstance(item, PropletLost):
                 self._boots.pop(item.proplet_id, None)
-            elif isinstance(item, PropletSeen) and self._boots.get(item.proplet_id, [""])[-1] == item.boot:
-                self._heard[item.boot] = self._world.now
+            elif isinstance(item, PropletSeen) and self._boots.get(item.proplet_id, [0])[-1] == item.boot:
+                self._heard[item.proplet_id, item.boot] = self._world.now
 
     def turn_ended(self, cluster: Cluster) -> None:
         check_replay(cluster, self._store, thorough=self._turn is not None)
@@ -224,8 +224,9 @@ class Laws:
         for proplet in changes.proplets:
             boots = self._boots.setdefault(proplet.id, [proplet.boot])
             if boots[-1] != proplet.boot:
-                is_fresh = self._world.now - self._heard.get(boots[-1], 0) < BOOT_FRESH_NS
-                self._heard[proplet.boot] = self._world.now
+                last_heard = self._heard.get((proplet.id, boots[-1]), 0)
+                is_fresh = self._world.now - last_heard < BOOT_FRESH_NS
+                self._heard[proplet.id, proplet.boot] = self._world.now
                 if proplet.boot in boots and is_fresh:
                     raise LawBroken("stale-boot", f"{proplet.id} is {proplet.boot} again, after {boots[-1]}")
                 boots.append(proplet.boot)
@@ -238,13 +239,15 @@ class Laws:
 
     # -- what leaves the manager ---------------------------------------------------------------------------
 
-    def sent(self, effect: Effect) -> None:
+    def sent(self, effect: Outgoing) -> None:
         """Check that a message says nothing that is not in the store."""
         if isinstance(effect, SendStart):
             where = self._placed.get((uid_of(effect.spec), effect.attempt))
             if where != effect.proplet_id:
                 text = f"attempt {effect.attempt} of {effect.spec.id} was sent and not committed"
                 raise LawBroken("commit-first", text, effect.spec.id)
+            return
+        if isinstance(effect, AskHello):
             return
         task = self.tasks.get(effect.task_id)
         is_current = task is not None and (task.state, task.attempt) == (RUNNING, effect.attempt)
@@ -291,15 +294,16 @@ class Laws:
 
     # -- guests --------------------------------------------------------------------------------------------
 
-    def guest_began(self, proplet_id: str, boot: str, start: Start) -> None:
+    def guest_began(self, proplet_id: str, boot: int, start: Start) -> None:
         uid, attempt = start.env["UID"], start.attempt
         if self._placed.get((uid, attempt)) != proplet_id:
             raise LawBroken(
                 "commit-first", f"attempt {attempt} of {start.id} runs and is not committed", start.id
             )
-        if (boot, uid, attempt) in self._began:
-            raise LawBroken("one-run", f"attempt {attempt} of {start.id} was run twice by {boot}", start.id)
-        self._began.add((boot, uid, attempt))
+        if (f"{proplet_id}-{boot}", uid, attempt) in self._began:
+            text = f"attempt {attempt} of {start.id} was run twice by {proplet_id} in one life"
+            raise LawBroken("one-run", text, start.id)
+        self._began.add((f"{proplet_id}-{boot}", uid, attempt))
         task = self.tasks.get(start.id)
         is_current = task is not None and (task.state, task.attempt) == (RUNNING, attempt)
         if task is None or not is_current or uid_of(task.spec) != uid:

@@ -4,20 +4,27 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
 from propeller.core.cluster import Cluster, Policy
-from propeller.core.effects import Effect
+from propeller.core.effects import Outgoing, Refused, SendStart, SendStop
 from propeller.core.events import Fact, ManagerStarted, PropletLost, TimePassed
 from propeller.errors import PropellerError
 from propeller.manager import engine
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Load, Send, Step
 from propeller.wire.facts import fact_of
-from propeller.wire.messages import Message, ModuleChunk, ModuleRequest, message_of
+from propeller.wire.messages import (
+    Message,
+    ModuleChunk,
+    ModuleRequest,
+    messages_to_ours,
+    start_message,
+    stop_message,
+)
 
 from .laws import Laws
 from .store import SimulatedStore
-from .transport import Network
+from .transport import Network, about, told
 from .world import LawBroken, S, World
 
-POLICY = Policy(losses_max=4, liveness_s=6.0, resend_s=2.0)
+POLICY = Policy(losses_max=4, liveness_s=6.0, resend_s=2.0, foreign_lease_s=20.0, foreign_slots=2)
 #: The chance of an end before a step, and again after it.
 CRASH_AT_STEP = 0.001
 
@@ -36,7 +43,7 @@ class Peer(Protocol):
     id: str
     is_local: bool
 
-    def arrive(self, message: Message, boot: str) -> None: ...
+    def arrive(self, message: Message, boot: int) -> None: ...
 
     def manager_is_up(self) -> None: ...
 
@@ -70,7 +77,7 @@ class SimulatedManager:
         self._steps: Generator[Step, Found | None, None] | None = None
         self._committing: Commit | None = None
         #: Of local proplets: the boot at the other end of their socket.
-        self._connected: dict[str, str] = {}
+        self._connected: dict[str, int] = {}
 
     @property
     def is_up(self) -> bool:
@@ -146,10 +153,10 @@ class SimulatedManager:
         if fact is not None:
             self.tell(fact)
 
-    def socket_opened(self, peer: Peer, boot: str) -> None:
+    def socket_opened(self, peer: Peer, boot: int) -> None:
         self._connected[peer.id] = boot
 
-    def socket_closed(self, peer: Peer, boot: str) -> None:
+    def socket_closed(self, peer: Peer, boot: int) -> None:
         if self.is_up and self._connected.get(peer.id) == boot:
             del self._connected[peer.id]
             self.tell(PropletLost(peer.id, f"the process of proplet {peer.id} ended", boot))
@@ -206,8 +213,7 @@ class SimulatedManager:
                 self._committing = None
                 self._write(step)
             case Send(effects):
-                for effect in effects:
-                    self._send(effect)
+                self._send([effect for effect in effects if not isinstance(effect, Refused)])
             case Answer(ask, outcome):
                 self._laws.answered(ask, outcome)
                 refused = (
@@ -229,22 +235,30 @@ class SimulatedManager:
 
     # -- what goes out -------------------------------------------------------------------------------------
 
-    def _send(self, effect: Effect) -> None:
-        self._laws.sent(effect)
-        message = message_of(effect)
-        kind = type(message).__name__
-        self._world.note(
-            "manager", f"sends {kind} of attempt {effect.attempt} to {effect.proplet_id}", message.id
-        )
-        self._to_peer(effect.proplet_id, message)
+    def _send(self, effects: list[Outgoing]) -> None:
+        ours = []
+        for effect in effects:
+            self._laws.sent(effect)
+            if isinstance(effect, SendStart) and not effect.is_ours:
+                self._to_peer(effect.proplet_id, start_message(effect, b""))
+            elif isinstance(effect, SendStop) and not effect.is_ours:
+                self._to_peer(effect.proplet_id, stop_message(effect))
+            else:
+                ours.append(effect)
+        for proplet_id, messages in messages_to_ours(ours).items():
+            for message in messages:
+                self._to_peer(proplet_id, message)
 
     def _send_module(self, peer: Peer, name: str) -> None:
         total = int(name.removeprefix("sha256:") in self._store.modules)
         self._to_peer(peer.id, ModuleChunk(app_name=name, chunk_idx=0, total_chunks=total, data=""))
 
     def _to_peer(self, proplet_id: str, message: Message) -> None:
-        peer = self.peers[proplet_id]
-        boot = self._connected.get(proplet_id, "") if peer.is_local else ""
+        peer = self.peers.get(proplet_id)
+        if peer is None:
+            raise LawBroken("addressed", f"{type(message).__name__} goes to {proplet_id!r}, which is nobody")
+        self._world.note("manager", f"sends {told(message)} to {proplet_id}", *about(message))
+        boot = self._connected.get(proplet_id, 0) if peer.is_local else 0
         if not peer.is_local or boot:
             self._network.send(message, lambda arrived: peer.arrive(arrived, boot))
 
@@ -256,6 +270,6 @@ def load(store: SimulatedStore, make_cluster: Callable[[Policy], Cluster]) -> Cl
     cluster.last_task_seq = loaded.last_task_seq
     cluster.last_group_seq = loaded.last_group_seq
     cluster.last_event_id = loaded.last_event_id
-    cluster.adopt_proplets(loaded.proplets)
+    cluster.watch.adopt(loaded.proplets)
     cluster.adopt(*loaded.live)
     return cluster

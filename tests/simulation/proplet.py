@@ -1,15 +1,15 @@
 """A proplet: the real machine, and guests that are nothing but a duration and an outcome."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from propeller.proplet.machine import Action, Fetch, Kill, Machine, Outcome, Run, SendUp
-from propeller.wire.messages import Alive, Message, ModuleChunk, ModuleRequest, Start
+from propeller.proplet.machine import Action, Fetch, Forget, Keep, Kill, Machine, Outcome, Report, Run, SendUp
+from propeller.wire.messages import Hello, Message, ModuleChunk, ModuleRequest, Start
 
 from .laws import Laws
 from .manager import SimulatedManager
-from .transport import Network
+from .transport import Network, about, told
 from .world import MS, S, World
 
 RESEND_S = 1.5
@@ -35,10 +35,12 @@ class SimulatedProplet:
         *,
         is_local: bool,
         slots: int,
+        tags: Sequence[str] = (),
         machine_class: Callable[..., Machine] = Machine,
     ):
         self.id = proplet_id
         self.is_local = is_local
+        self.tags = list(tags)
         #: It never comes back.
         self.is_gone = False
         self.machine: Machine | None = None
@@ -52,7 +54,9 @@ class SimulatedProplet:
         self._slots = slots
         self._make_machine = machine_class
         self._boots = 0
-        self._boot = ""
+        self._boot = 0
+        #: The outbox: what is on the disk, which a crash leaves there. Local ones have none.
+        self._disk: dict[str, Report] = {}
         self._is_leaving = False
         self._last_end = 0
         manager.peers[proplet_id] = self
@@ -69,15 +73,27 @@ class SimulatedProplet:
         if self.is_gone or self.machine is not None or (self.is_local and not self._manager.is_up):
             return
         self._boots += 1
-        self._boot = f"{self.id}-{self._boots}"
+        self._boot = self._next_boot()
         self._is_leaving = False
         self._world.note(self.id, f"starts as {self._boot}")
-        machine = self._make_machine(self.id, boot=self._boot, slots=self._slots, resend_s=RESEND_S)
+        kept = list(self._disk.values())
+        machine = self._make_machine(
+            self.id, boot=self._boot, slots=self._slots, kept=kept, resend_s=RESEND_S
+        )
         self.machine = machine
         if self.is_local:
             self._manager.socket_opened(self, self._boot)
-        self._send(machine.hello({"boots": self._boots}))
+        self._say_hello()
         self._later(S, lambda: self._tick(1))
+
+    def _next_boot(self) -> int:
+        """Number this start of the program above all before, unless the disk was replaced by a new one."""
+        if self.is_local or not self._world.trouble(0.1):
+            return 1000 * self._boots
+        self._world.note(self.id, "starts with an empty disk and a wrong clock")
+        self._disk.clear()
+        self._modules.clear()
+        return self._boots
 
     def crash(self) -> None:
         if self.machine is not None:
@@ -92,12 +108,12 @@ class SimulatedProplet:
         self._world.note(self.id, "leaves")
         self._is_leaving = True
         self._carry_out(self.machine.leave(self._world.now))
-        self._send(Alive(proplet_id=self.id, boot=self._boot, status="offline"))
+        self._send(self.machine.alive("default", status="offline"))
         self._later(LEAVE_NS, self._end)
         self._go_if_done()
 
     def _end(self) -> None:
-        boot, self.machine, self._boot = self._boot, None, ""
+        boot, self.machine, self._boot = self._boot, None, 0
         self.running.clear()
         self._queue.clear()
         if self.is_local:
@@ -122,12 +138,18 @@ class SimulatedProplet:
 
     # -- messages ------------------------------------------------------------------------------------------
 
-    def arrive(self, message: Message, boot: str) -> None:
+    def _say_hello(self) -> None:
+        assert self.machine is not None
+        self._send(self.machine.hello("default", {"boots": self._boots, "tags": self.tags}))
+
+    def arrive(self, message: Message, boot: int) -> None:
         """Take in a message; one to a local proplet went down the socket of one boot."""
         if self.machine is None or (boot and boot != self._boot):
             return
         if isinstance(message, ModuleChunk):
             self._take_module(message)
+        elif isinstance(message, Hello):
+            self._say_hello()
         else:
             self._carry_out(self.machine.receive(message, self._world.now))
         self._go_if_done()
@@ -137,10 +159,10 @@ class SimulatedProplet:
         digest = chunk.app_name.removeprefix("sha256:")
         if chunk.total_chunks:
             self._modules.add(digest)
-            self._carry_out(self.machine.module_arrived(digest))
+            self._carry_out(self.machine.module_arrived(chunk.app_name, digest))
         else:
             why = f"the manager has no module {chunk.app_name}"
-            self._carry_out(self.machine.module_missing(digest, why, self._world.now))
+            self._carry_out(self.machine.module_missing(chunk.app_name, why, self._world.now))
 
     def _send(self, message: Message) -> None:
         manager, boot, incarnation = self._manager, self._boot, self._manager.incarnation
@@ -159,20 +181,37 @@ class SimulatedProplet:
         while pending:
             action = pending.pop(0)
             match action:
-                case Run(key, start):
+                case Run(key, start, _):
                     self._queue[key] = _Guest(start, self._world.now)
                 case Kill(key):
                     self._kill(key)
                 case SendUp(message):
-                    kind = type(message).__name__
-                    self._world.note(self.id, f"sends {kind} of attempt {message.attempt}", message.task_id)
+                    self._world.note(self.id, f"sends {told(message)}", *about(message))
                     self._send(message)
-                case Fetch(digest):
+                case Keep(report):
+                    self._keep(report)
+                case Forget(task_id):
+                    self._disk.pop(task_id, None)
+                case Fetch(source):
+                    digest = source.removeprefix("sha256:")
                     if digest in self._modules:
-                        pending += self.machine.module_arrived(digest)
+                        pending += self.machine.module_arrived(source, digest)
                     else:
-                        self._send(ModuleRequest(app_name=f"sha256:{digest}"))
+                        self._send(ModuleRequest(app_name=source, proplet_id=self.id))
         self._fill_slots()
+
+    def _keep(self, report: Report) -> None:
+        """Send a report, remotely only when it is on the disk; a crash before that loses it."""
+        if self.is_local or self._is_leaving:
+            self._send(report)
+            return
+
+        def written() -> None:
+            self._disk[report.task_id] = report
+            self._world.note(self.id, f"sends {told(report)}, which is durable", *about(report))
+            self._send(report)
+
+        self._later(self._world.between(0.2, 8), written)
 
     def _kill(self, key: int) -> None:
         for guests in (self.running, self._queue):
@@ -220,7 +259,7 @@ class SimulatedProplet:
         now = self._world.now
         self._carry_out(self.machine.time_passed(now))
         if ticks % 2 == 0:
-            self._send(self.machine.alive())
+            self._send(self.machine.alive("default"))
         if now - self._last_end >= PATIENCE_NS:
             keys = [key for key, guest in self._queue.items() if now - guest.since >= PATIENCE_NS]
             for key in keys:

@@ -19,7 +19,7 @@ def check_replay(cluster: Cluster, store: SimulatedStore, *, thorough: bool) -> 
         return
     loaded = store.load()
     fresh = Cluster(cluster.policy)
-    fresh.adopt_proplets(loaded.proplets)
+    fresh.watch.adopt(loaded.proplets)
     fresh.adopt(*loaded.live)
     _same("tasks", {key: _task(task) for key, task in cluster.tasks.items()}, fresh.tasks, _task)
     _same("groups", {key: _group(group) for key, group in cluster.groups.items()}, fresh.groups, _group)
@@ -57,7 +57,8 @@ def _task(task: Task) -> tuple[object, ...]:
     before = task.before.id if task.before else ""
     parents = [parent.id for parent in task.parents]
     children = sorted(child.id for child in task.children)
-    return rows.run_row(task), task.spec, task.created_at, before, parents, children, task.unmet
+    executions = [rows.execution_row(task, one) for _, one in sorted(task.executions.items())]
+    return rows.run_row(task), executions, task.spec, task.created_at, before, parents, children, task.unmet
 
 
 def _group(group: Group) -> tuple[object, ...]:

@@ -66,10 +66,7 @@ class Simulation:
             )
             for proplet_id, is_local in shapes
         ]
-        # A proplet that outlives its manager remembers the attempts of a deleted task, and a manager that
-        # was started anew does not: there ids are used once.
-        reuse_ids = all(is_local for _, is_local in shapes)
-        self.users = Users(world, self.manager, [name for name, _ in shapes], reuse_ids=reuse_ids)
+        self.users = Users(world, self.manager, [name for name, _ in shapes])
 
     def run(self) -> None:
         """Run it to its end; raise ``LawBroken`` where a law does not hold."""
@@ -142,13 +139,15 @@ class Simulation:
             for guest in proplet.running.values():
                 raise LawBroken("nothing-runs", f"{proplet.id} still runs {guest.start.id}", guest.start.id)
             if proplet.machine is not None and not proplet.machine.owes_nothing:
-                raise LawBroken("outbox", f"{proplet.id} still reports {proplet.machine.alive().running}")
+                raise LawBroken(
+                    "outbox", f"{proplet.id} still reports {proplet.machine.alive('default').running}"
+                )
         raise LawBroken("ends", "the system does not come to rest")
 
     def _check_end(self) -> None:
         for proplet in self.proplets:
             machine: Any = proplet.machine
-            held = machine.alive().running if machine else []
+            held = machine.alive("default").running if machine else []
             if held:
                 raise LawBroken("nothing-runs", f"{proplet.id} still holds {held}", held[0][0])
 

@@ -20,6 +20,8 @@ class SimulatedStore:
         self.members: dict[str, dict[int, None]] = {}
         self.groups: dict[str, rows.Row] = {}
         self.proplets: dict[str, rows.Row] = {}
+        self.executions: dict[int, dict[str, rows.Row]] = {}
+        self.past_attempts: dict[str, int] = {}
         self.modules: set[str] = set()
         self.events: list[rows.Row] = []
 
@@ -42,6 +44,13 @@ class SimulatedStore:
             self.runs[task.seq] = rows.run_row(task)
         for task in changes.respecified:
             self.specs[task.seq] = (*self.specs[task.seq][:5], rows.spec_row(task)[0])
+        self.past_attempts |= changes.past_attempts
+        for task in changes.replaced:
+            self.executions.pop(task.seq, None)
+        for task, execution in changes.executions:
+            self.executions.setdefault(task.seq, {})[execution.proplet_id] = rows.execution_row(
+                task, execution
+            )
         self.modules.update(module.digest for module in changes.modules)
         gone = {group.seq for group in changes.deleted_groups}
         self.groups = {key: row for key, row in self.groups.items() if row[0] not in gone}
@@ -60,6 +69,7 @@ class SimulatedStore:
         if task.seq not in self.runs:
             raise LawBroken("store", f"task {task.id} was deleted and is not there", task.id)
         del self.specs[task.seq], self.runs[task.seq], self.ids[task.id]
+        self.executions.pop(task.seq, None)
         if task.spec.group_id:
             del self.members[task.spec.group_id][task.seq]
 
@@ -92,11 +102,15 @@ class SimulatedStore:
         wanted = dict.fromkeys([*group_ids, *(task.spec.group_id for task in named)])
         groups = [self.group(group_id) for group_id in wanted if group_id in self.groups]
         single = [task for task in named if not task.spec.group_id]
-        return Records(groups, [*single, *self._tasks_of(groups)])
+        past = {name: self.past_attempts[name] for name in task_ids if name in self.past_attempts}
+        return Records(groups, [*single, *self._tasks_of(groups)], past)
 
     def task(self, seq: int) -> Task:
         spec, run = self.specs[seq], self.runs[seq]
-        return rows.to_task((seq, spec[4], spec[5], *run[:-1]))
+        task = rows.to_task((seq, spec[4], spec[5], *run[:-1]))
+        found = [rows.to_execution(row[1:]) for _, row in sorted(self.executions.get(seq, {}).items())]
+        task.executions = {execution.proplet_id: execution for execution in found}
+        return task
 
     def group(self, group_id: str) -> Group:
         seq, id_, kind, name, mode, _, _, counts, created_at = self.groups[group_id]

@@ -7,6 +7,7 @@ from propeller.core import commands, invariants, relations
 from propeller.core.cluster import Cluster
 from propeller.core.effects import SendStart, SendStop
 from propeller.core.states import PENDING, RUNNING, SCHEDULED, SKIPPED
+from propeller.core.watch import Watch
 from propeller.manager import engine
 from propeller.manager.engine import Answer, Commit, Send
 from propeller.proplet.machine import Machine, SendUp
@@ -77,7 +78,7 @@ def test_a_commit_that_is_not_durable():
 
 def test_no_check_of_the_attempt():
     class Trusting(Cluster):
-        def _current(self, proplet_id, task_id, attempt):
+        def current(self, proplet_id, task_id, attempt):
             task = self.tasks.get(task_id)
             return task if task is not None and task.state is RUNNING else None
 
@@ -86,57 +87,72 @@ def test_no_check_of_the_attempt():
 
 def test_the_same_attempt_placed_twice():
     class Thrifty(Cluster):
-        def _run_again(self, task, reason, now):
+        def run_again(self, task, reason, now):
             task.attempt -= 1
-            super()._run_again(task, reason, now)
+            super().run_again(task, reason, now)
 
     assert_caught("one-attempt", cluster_class=Thrifty)
 
 
+def watched_by(kind):
+    """Make a class of clusters whose proplets are watched by this class."""
+
+    class Watched(Cluster):
+        def __init__(self, policy=None):
+            super().__init__(policy)
+            self.watch = kind(self)
+
+    return Watched
+
+
 def test_a_lost_start_is_never_repeated():
-    class SaysItOnce(Cluster):
+    class SaysItOnce(Watch):
         def _reconcile(self, proplet, running, now):
             super()._reconcile(proplet, running, now)
-            self.effects = [effect for effect in self.effects if not isinstance(effect, SendStart)]
+            cluster = self._cluster
+            cluster.effects = [effect for effect in cluster.effects if not isinstance(effect, SendStart)]
 
-    assert_caught("ends", cluster_class=SaysItOnce)
+    assert_caught("ends", cluster_class=watched_by(SaysItOnce))
 
 
 def test_a_lost_stop_is_never_repeated(monkeypatch):
-    class SaysItOnce(Cluster):
+    class SaysItOnce(Watch):
         def _reconcile(self, proplet, running, now):
             super()._reconcile(proplet, running, now)
-            self.effects = [effect for effect in self.effects if not isinstance(effect, SendStop)]
+            cluster = self._cluster
+            cluster.effects = [effect for effect in cluster.effects if not isinstance(effect, SendStop)]
 
     monkeypatch.setattr(transport, "LOSS", 0.3)
-    assert_caught("nothing-runs", cluster_class=SaysItOnce)
+    assert_caught("nothing-runs", "ends", cluster_class=watched_by(SaysItOnce))
 
 
 def test_silence_is_not_noticed():
-    class Patient(Cluster):
-        def _notice_silence(self, now):
+    class Patient(Watch):
+        def time_passed(self, now):
             pass
 
-    assert_caught("ends", cluster_class=Patient)
+    assert_caught("ends", cluster_class=watched_by(Patient))
 
 
 def test_a_message_of_an_old_boot_counts():
-    class Credulous(Cluster):
-        def _remember_boot(self, proplet):
-            pass
+    class Credulous(Watch):
+        def seen(self, event, now):
+            proplet = self._cluster.proplets.get(event.proplet_id)
+            if proplet is not None and event.boot < proplet.boot:
+                proplet.is_alive = False
+            super().seen(event, now)
 
-    assert_caught("stale-boot", cluster_class=Credulous)
+    assert_caught("stale-boot", cluster_class=watched_by(Credulous))
 
 
-def test_an_old_boot_is_believed_for_ever(monkeypatch):
-    class Stubborn(Cluster):
-        def _give_up(self, proplet, why, now):
-            past = dict(self._past_boots)
-            super()._give_up(proplet, why, now)
-            self._past_boots = past
+def test_a_lower_boot_is_refused_for_ever():
+    class Stubborn(Watch):
+        def seen(self, event, now):
+            proplet = self._cluster.proplets.get(event.proplet_id)
+            if proplet is None or event.boot >= proplet.boot:
+                super().seen(event, now)
 
-    monkeypatch.setattr(transport, "LONG_DELAY", 0.3)
-    assert_caught("ends", cluster_class=Stubborn)
+    assert_caught("ends", cluster_class=watched_by(Stubborn))
 
 
 def test_a_deleted_task_is_forgotten_with_its_attempts():
@@ -144,7 +160,7 @@ def test_a_deleted_task_is_forgotten_with_its_attempts():
         def remember_attempt(self, task):
             pass
 
-    assert_caught("ends", cluster_class=Oblivious)
+    assert_caught("ends", "commit-first", cluster_class=Oblivious)
 
 
 # -- the rules -----------------------------------------------------------------------------------------------
@@ -255,8 +271,8 @@ def test_counts_are_not_stored():
 
 def test_a_change_is_not_stored():
     class Unwritten(Cluster):
-        def _run_again(self, task, reason, now):
-            super()._run_again(task, reason, now)
+        def run_again(self, task, reason, now):
+            super().run_again(task, reason, now)
             self.touched.pop(task.id)
 
     assert_caught("transitions", "counts", cluster_class=Unwritten)
@@ -265,12 +281,11 @@ def test_a_change_is_not_stored():
 @pytest.mark.parametrize("state", [RUNNING, SCHEDULED])
 def test_a_restart_forgets_what(state):
     class Amnesiac(Cluster):
-        def adopt(self, groups, tasks):
-            super().adopt(groups, tasks)
+        def adopt(self, groups, tasks, past_attempts):
+            super().adopt(groups, tasks, past_attempts)
             for task in self.tasks.values():
                 if task.state is state:
-                    self.placement.freed(task)
-                    self.placement.wait_no_more(task)
+                    self.release(task)
 
     assert_caught("invariants", cluster_class=Amnesiac)
 
@@ -300,16 +315,16 @@ def test_a_repeated_start_runs_twice():
 
 def test_a_stop_of_an_old_attempt_counts():
     class Hasty(Machine):
-        def _stop(self, stop):
+        def _stop(self, stop, now):
             self._newest.pop(stop.id, None)
-            return super()._stop(stop)
+            return super()._stop(stop, now)
 
     assert_caught("one-run", machine_class=Hasty)
 
 
 def test_a_stop_is_not_obeyed():
     class Deaf(Machine):
-        def _stop(self, stop):
+        def _stop(self, stop, now):
             return []
 
     assert_caught("nothing-runs", machine_class=Deaf)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from propeller.wire.messages import Message, from_line, to_line
+from propeller.wire.messages import Ack, Message, from_line, to_line
 
 from .world import World
 
@@ -24,11 +24,11 @@ class Network:
         world = self._world
         line = to_line(message)[:-1]
         if world.trouble(LOSS):
-            world.note("network", f"loses {type(message).__name__}", *_about(message))
+            world.note("network", f"loses {told(message)}", *about(message))
             return
         self._arrive(line, deliver)
         while world.trouble(REPEAT):
-            world.note("network", f"repeats {type(message).__name__}", *_about(message))
+            world.note("network", f"repeats {told(message)}", *about(message))
             self._arrive(line, deliver)
 
     def _arrive(self, line: bytes, deliver: Deliver) -> None:
@@ -37,6 +37,15 @@ class Network:
         world.after(delay, lambda: deliver(from_line(line)))
 
 
-def _about(message: Message) -> tuple[str, ...]:
+def told(message: Message) -> str:
+    """Say what a message is, for the story."""
+    attempt = getattr(message, "attempt", None)
+    return type(message).__name__ + (f" of attempt {attempt}" if attempt else "")
+
+
+def about(message: Message) -> tuple[str, ...]:
+    """Name the tasks that it is about."""
+    if isinstance(message, Ack):
+        return tuple(task_id for task_id, _ in message.ended)
     task_id = getattr(message, "task_id", None) or getattr(message, "id", None)
     return (task_id,) if task_id else ()

@@ -61,7 +61,7 @@ class _Waiting:
 
 
 class Users:
-    def __init__(self, world: World, manager: SimulatedManager, proplet_ids: list[str], *, reuse_ids: bool):
+    def __init__(self, world: World, manager: SimulatedManager, proplet_ids: list[str]):
         self.world = world
         #: How many asks have no answer yet.
         self.waiting = 0
@@ -73,9 +73,8 @@ class Users:
         self._groups: dict[str, tuple[GroupKind, list[str]]] = {}
         self._favourite = ""
         self._endless: list[str] = []
-        #: Ids that may be used again, where users do so.
+        #: Ids that may be used again.
         self._free: list[str] = []
-        self._reuse_ids = reuse_ids
 
     def ask(self, command: Command, then: Callable[[], None] | None = None, tries: int = PATIENCE) -> None:
         if not self._manager.is_up:
@@ -138,7 +137,7 @@ class Users:
 
     def _new_id(self, letter: str) -> str:
         free = [name for name in self._free if name[0] == letter]
-        if free and self._reuse_ids and self.world.chance(0.5):
+        if free and self.world.chance(0.5):
             name = self.world.random.choice(free)
             self._free.remove(name)
             return name
@@ -260,7 +259,7 @@ class Users:
 
     def _replace_task(self) -> None:
         """Delete a task and create another with its id, all at once."""
-        if self._singles and self._reuse_ids:
+        if self._singles:
             task_id = self.world.random.choice(self._singles)
             self.ask(DeleteTask(task_id), tries=0)
             self.ask(CreateTasks(specs=(self._spec(task_id),), chosen_ids=(task_id,)), tries=0)
