@@ -14,13 +14,13 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
+from tests.parts.programs import program
 
 from propeller.config.errors import BadFiles
 from propeller.config.programs import manager_settings, proplet_settings, proxy_settings
 from propeller.config.provision import add_proplets, add_proxy, provision
 from propeller.config.sources import resolve
 from propeller.config.tables import MANAGER, PROPLET, PROXY
-from tests.parts.programs import program
 
 SECONDS_MAX = 30
 REFUSED = ReasonCode(PacketTypes.PUBACK, "Not authorized")

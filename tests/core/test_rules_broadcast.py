@@ -9,6 +9,7 @@ from propeller.core.events import (
     PropletSeen,
     RunEnded,
     RunHandedBack,
+    StartTask,
     StopTask,
 )
 
@@ -112,6 +113,16 @@ def test_started_again_it_forgets_the_executions_of_before():
     rules.turn(PropletLost("q", "it ended"))
     assert rules.start("a").sent == ["start a 2 on p"]
     assert outcomes(rules) == {"p": "RUNNING"}
+
+
+def test_stopped_and_started_again_in_one_turn_nothing_of_before_is_stored():
+    rules = a_broadcast("p", "q")
+    rules.turn(PropletLost("q", "it ended"))
+    turn = rules.turn(StopTask("a"), StartTask("a"))
+    assert [(task.id, one.proplet_id, one.attempt) for task, one in turn.changes.executions] == [
+        ("a", "p", 2)
+    ]
+    assert [task.id for task in turn.changes.replaced] == ["a"]
 
 
 def test_only_proplets_with_the_tags_get_it():

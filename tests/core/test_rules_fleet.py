@@ -13,6 +13,7 @@ from propeller.core.events import (
     RunEnded,
     TimePassed,
 )
+from propeller.core.names import attempt_of, foreign_id
 from propeller.core.placement import Order
 from propeller.errors import NotFound
 
@@ -226,3 +227,21 @@ def test_a_remote_proplet_can_not_take_the_place_of_a_local_one():
     turn = rules.proplet("p", boot=9)
     assert turn.sent == ["refuse  of p"]
     assert rules.cluster.proplets["p"].boot == 1
+
+
+def test_a_late_result_of_a_foreign_proplet_is_told_from_that_of_the_next_attempt():
+    rules = on_a_foreign_proplet()
+    rules.turn(foreign(is_hello=True, metadata={}))
+    assert rules.task("a").attempt == 2
+    late = RunEnded(proplet_id="f", task_id="a", attempt=0, results="late")
+    assert rules.turn(late).moves == []
+    end = RunEnded(proplet_id="f", task_id="a~2", attempt=0, results="30")
+    assert rules.turn(end).moves == ["a COMPLETED"]
+    assert rules.task("a").results == "30"
+
+
+@pytest.mark.parametrize("task_id", ["a", "a~b", "a~2", "a~2~3", "~1", "~", "a~02", "ü\n"])
+@pytest.mark.parametrize("attempt", [1, 2, 17])
+def test_attempts_of_foreign_proplets_are_never_mixed_up(task_id, attempt):
+    assert attempt_of(foreign_id(task_id, attempt)) == (task_id, attempt)
+    assert foreign_id("a", 1) == "a", "as the contract has it"

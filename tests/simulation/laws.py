@@ -21,12 +21,14 @@ from propeller.core.events import (
     UpdateTask,
 )
 from propeller.core.model import Group, JobMode, Spec, Task
+from propeller.core.names import attempt_of
 from propeller.core.states import TRANSITIONS, TaskState
 from propeller.errors import PropellerError
 from propeller.manager.engine import Ask, Input
 from propeller.store import rows
 from propeller.wire.messages import Start
 
+from .fleet_laws import FleetLaws, holders
 from .replay import check_replay
 from .store import SimulatedStore
 from .view import View
@@ -52,10 +54,12 @@ class Laws:
         self.groups: dict[str, Group] = {}
         self._members: dict[str, list[Task]] = {}
         #: Where each committed attempt was placed.
-        self._placed: dict[tuple[str, int], str] = {}
+        self._placed: dict[tuple[str, int], set[str]] = {}
         self._accepted: set[tuple[str, int]] = set()
         self._began: set[tuple[str, str, int]] = set()
+        #: What guests said, by task and attempt.
         self._said: dict[tuple[str, int], set[tuple[str, str]]] = {}
+        self._fleet = FleetLaws(self, store)
         #: The boots of each proplet that this manager took for the running one, the newest last.
         self._boots: dict[str, list[int]] = {}
         #: When it last heard of a boot that it had not given up since.
@@ -86,7 +90,9 @@ class Laws:
         self._turn = None
         for item in inputs:
             if isinstance(item, PropletLost):
-                self._boots.pop(item.proplet_id, None)
+                newest = self._boots.get(item.proplet_id, [0])[-1]
+                if item.boot in (0, newest):
+                    self._heard.pop((item.proplet_id, newest), None)
             elif isinstance(item, PropletSeen) and self._boots.get(item.proplet_id, [0])[-1] == item.boot:
                 self._heard[item.proplet_id, item.boot] = self._world.now
 
@@ -117,6 +123,7 @@ class Laws:
         self._check_children(moved - reused, {task.id for task in changes.created})
         self._check_counts(changes.groups)
         self._check_boots(changes)
+        self._fleet.committed(changes)
 
     def _check_moves(self, changes: Changes, inputs: Sequence[Input], reused: set[str]) -> None:
         """Replay the committed moves one by one over the shadow."""
@@ -132,7 +139,7 @@ class Laws:
         for move in changes.transitions:
             if move.task_id in reused and move.state is RUNNING:  # it was placed last: this is the new one
                 uid = uid_of(self._store.task(self._store.ids[move.task_id]).spec)
-                self._placed[uid, move.attempt] = move.proplet_id
+                self._placed[uid, move.attempt] = self._fleet.places(move, changes)
             task = view.tasks.get(move.task_id)
             if task is None or move.task_id in reused:
                 continue  # created and deleted in one turn
@@ -157,7 +164,7 @@ class Laws:
             if attempt <= view.attempts[task.id]:
                 raise LawBroken("one-attempt", f"attempt {attempt} of {task.id} was placed twice", task.id)
             view.attempts[task.id] = attempt
-            self._placed[uid, attempt] = move.proplet_id
+            self._placed[uid, attempt] = self._fleet.places(move, self._turn)
         elif attempt != view.attempts[task.id]:
             raise LawBroken(
                 "one-attempt", f"{task.id} moved with attempt {attempt}, which is not its own", task.id
@@ -166,10 +173,17 @@ class Laws:
             if (uid, attempt) in self._accepted:
                 raise LawBroken("one-result", f"attempt {attempt} of {task.id} ended twice", task.id)
             self._accepted.add((uid, attempt))
+            if task.spec.broadcast:
+                self._fleet.check_broadcast(task, move)
+                return
             is_from_guest = move.state is COMPLETED or move.error.startswith("guest")
             said = (move.results or "", move.error)
-            if is_from_guest and said not in self._said.get((uid, attempt), ()):
+            if is_from_guest and not self.has_said(uid, attempt, said):
                 raise LawBroken("stale-attempt", f"attempt {attempt} of {task.id} never said {said}", task.id)
+
+    def has_said(self, uid: str, attempt: int, said: tuple[str, str]) -> bool:
+        """Say whether a guest of this attempt ended so."""
+        return said in self._said.get((uid, attempt), ())
 
     def _check_unmoved(self, before: dict[str, Task], moved: set[str], inputs: Sequence[Input]) -> None:
         updated = set(_commands_on(inputs, UpdateTask, "task_id"))
@@ -227,7 +241,8 @@ class Laws:
                 last_heard = self._heard.get((proplet.id, boots[-1]), 0)
                 is_fresh = self._world.now - last_heard < BOOT_FRESH_NS
                 self._heard[proplet.id, proplet.boot] = self._world.now
-                if proplet.boot in boots and is_fresh:
+                # One that lost its disk numbers itself too low: a late message of before may displace it.
+                if proplet.boot in boots and proplet.boot < boots[-1] and is_fresh:
                     raise LawBroken("stale-boot", f"{proplet.id} is {proplet.boot} again, after {boots[-1]}")
                 boots.append(proplet.boot)
 
@@ -242,8 +257,8 @@ class Laws:
     def sent(self, effect: Outgoing) -> None:
         """Check that a message says nothing that is not in the store."""
         if isinstance(effect, SendStart):
-            where = self._placed.get((uid_of(effect.spec), effect.attempt))
-            if where != effect.proplet_id:
+            where = self._placed.get((uid_of(effect.spec), effect.attempt), ())
+            if effect.proplet_id not in where:
                 text = f"attempt {effect.attempt} of {effect.spec.id} was sent and not committed"
                 raise LawBroken("commit-first", text, effect.spec.id)
             return
@@ -251,7 +266,7 @@ class Laws:
             return
         task = self.tasks.get(effect.task_id)
         is_current = task is not None and (task.state, task.attempt) == (RUNNING, effect.attempt)
-        if is_current and task is not None and task.proplet_id == effect.proplet_id:
+        if is_current and task is not None and effect.proplet_id in holders(task):
             kind = type(effect).__name__
             raise LawBroken("commit-first", f"{kind} for {task.id}, whose attempt still runs", task.id)
 
@@ -296,7 +311,7 @@ class Laws:
 
     def guest_began(self, proplet_id: str, boot: int, start: Start) -> None:
         uid, attempt = start.env["UID"], start.attempt
-        if self._placed.get((uid, attempt)) != proplet_id:
+        if proplet_id not in self._placed.get((uid, attempt), ()):
             raise LawBroken(
                 "commit-first", f"attempt {attempt} of {start.id} runs and is not committed", start.id
             )
@@ -317,6 +332,11 @@ class Laws:
         given = start.parent_results if isinstance(start.parent_results, dict) else {}
         if given != wanted:
             raise LawBroken("parents-first", f"{start.id} was given {given}, not {wanted}", start.id)
+
+    def foreign_guest_began(self, start: Start, results: str, error: str) -> None:
+        """Take note of what it will say; a start may reach it late, and it can't know that."""
+        _, attempt = attempt_of(start.id)
+        self._said.setdefault((start.env["UID"], attempt), set()).add((results, error))
 
     def guest_will_say(self, start: Start, results: str, error: str) -> None:
         self._said.setdefault((start.env["UID"], start.attempt), set()).add((results, error))
@@ -339,7 +359,8 @@ class Laws:
 
 
 def _changed(changes: Changes) -> list[Task]:
-    return [*changes.created, *changes.updated, *changes.respecified]
+    by_execution = [task for task, _ in changes.executions]
+    return [*changes.created, *changes.updated, *changes.respecified, *by_execution]
 
 
 def _commands_on(inputs: Iterable[Input], kind: type, field: str) -> list[str]:

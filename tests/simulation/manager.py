@@ -3,14 +3,18 @@
 from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from propeller.core.cluster import Cluster, Policy
 from propeller.core.effects import Outgoing, Refused, SendStart, SendStop
 from propeller.core.events import Fact, ManagerStarted, PropletLost, TimePassed
+from propeller.core.placement import Order
 from propeller.errors import PropellerError
 from propeller.manager import engine
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Load, Send, Step
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
+    Hello,
     Message,
     ModuleChunk,
     ModuleRequest,
@@ -19,12 +23,15 @@ from propeller.wire.messages import (
     stop_message,
 )
 
+from .broker import MANAGER, Broker
 from .laws import Laws
 from .store import SimulatedStore
 from .transport import Network, about, told
 from .world import LawBroken, S, World
 
-POLICY = Policy(losses_max=4, liveness_s=6.0, resend_s=2.0, foreign_lease_s=20.0, foreign_slots=2)
+POLICY = Policy(
+    losses_max=4, liveness_s=6.0, resend_s=2.0, foreign_lease_s=20.0, foreign_slots=2, forget_s=30.0
+)
 #: The chance of an end before a step, and again after it.
 CRASH_AT_STEP = 0.001
 
@@ -55,7 +62,7 @@ class SimulatedManager:
         self,
         world: World,
         store: SimulatedStore,
-        network: Network,
+        carriers: tuple[Network, Broker],
         laws: Laws,
         cluster_class: Callable[[Policy], Cluster] = Cluster,
     ):
@@ -65,7 +72,9 @@ class SimulatedManager:
         self.incarnation = 0
         self._world = world
         self._store = store
-        self._network = network
+        self._network, self._broker = carriers
+        self._policy = replace(POLICY, placement=world.random.choice(list(Order)))
+        self._broker.join(MANAGER, self._arrive_from_broker, self._connected_to_broker)
         self._laws = laws
         self._make_cluster = cluster_class
         self._now = 0
@@ -93,13 +102,14 @@ class SimulatedManager:
         """Take up where the last one stopped, as ``service.Manager.load`` does."""
         self.incarnation += 1
         self._reset()
-        self.cluster = load(self._store, self._make_cluster)
+        self.cluster = load(self._store, self._make_cluster, self._policy)
         self._laws.manager_started()
         self._world.note("manager", f"starts, with {len(self.cluster.tasks)} tasks from the store")
         self.tell(ManagerStarted())
         for peer in self.peers.values():
             if peer.is_local:
                 peer.manager_is_up()
+        self._broker.program_began(MANAGER)
         self._tick(self.incarnation)
 
     def crash(self) -> None:
@@ -113,6 +123,7 @@ class SimulatedManager:
             self._world.note("manager", "had its commit written all the same")
             self._write(committing)
         self._store.crashed()
+        self._broker.program_ended(MANAGER, politely=True)  # managers have no will
         self.cluster = None
         self.incarnation += 1
         self._reset()
@@ -152,6 +163,21 @@ class SimulatedManager:
         fact = fact_of(message, is_local=peer.is_local)
         if fact is not None:
             self.tell(fact)
+
+    def _arrive_from_broker(self, message: Message) -> None:
+        """Take in what a remote proplet said, as the remote fleet does."""
+        if isinstance(message, ModuleRequest):
+            self._send_module(self.peers[str(message.proplet_id)], message.app_name)
+            return
+        fact = fact_of(message, is_local=False)
+        if fact is not None and self.is_up:
+            self.tell(fact)
+
+    def _connected_to_broker(self) -> None:
+        """Ask all who is there."""
+        for peer in self.peers.values():
+            if not peer.is_local:
+                self._broker.publish(MANAGER, peer.id, Hello())
 
     def socket_opened(self, peer: Peer, boot: int) -> None:
         self._connected[peer.id] = boot
@@ -258,15 +284,18 @@ class SimulatedManager:
         if peer is None:
             raise LawBroken("addressed", f"{type(message).__name__} goes to {proplet_id!r}, which is nobody")
         self._world.note("manager", f"sends {told(message)} to {proplet_id}", *about(message))
-        boot = self._connected.get(proplet_id, 0) if peer.is_local else 0
-        if not peer.is_local or boot:
+        if not peer.is_local:
+            self._broker.publish(MANAGER, proplet_id, message)
+            return
+        boot = self._connected.get(proplet_id, 0)
+        if boot:
             self._network.send(message, lambda arrived: peer.arrive(arrived, boot))
 
 
-def load(store: SimulatedStore, make_cluster: Callable[[Policy], Cluster]) -> Cluster:
+def load(store: SimulatedStore, make_cluster: Callable[[Policy], Cluster], policy: Policy) -> Cluster:
     """Make a cluster of what the store has, as ``service.Manager.load`` does."""
     loaded = store.load()
-    cluster = make_cluster(POLICY)
+    cluster = make_cluster(policy)
     cluster.last_task_seq = loaded.last_task_seq
     cluster.last_group_seq = loaded.last_group_seq
     cluster.last_event_id = loaded.last_event_id

@@ -7,6 +7,7 @@ import msgspec
 from propeller.proplet.machine import Action, Fetch, Forget, Keep, Kill, Machine, Outcome, Report, Run, SendUp
 from propeller.wire.messages import Hello, Message, ModuleChunk, ModuleRequest, Start
 
+from .broker import MANAGER, Broker
 from .laws import Laws
 from .manager import SimulatedManager
 from .transport import Network, about, told
@@ -15,6 +16,8 @@ from .world import MS, S, World
 RESEND_S = 1.5
 PATIENCE_NS = 250 * MS
 LEAVE_NS = 3 * S
+#: The chance that a program begins on a disk with nothing on it.
+EMPTY_DISK = 0.1
 
 
 class _Guest(msgspec.Struct):
@@ -28,7 +31,7 @@ class SimulatedProplet:
     def __init__(
         self,
         world: World,
-        network: Network,
+        carriers: tuple[Network, Broker],
         manager: SimulatedManager,
         laws: Laws,
         proplet_id: str,
@@ -48,24 +51,31 @@ class SimulatedProplet:
         self._queue: dict[int, _Guest] = {}
         self._modules: set[str] = set()
         self._world = world
-        self._network = network
+        self._network, self._broker = carriers
         self._manager = manager
         self._laws = laws
         self._slots = slots
         self._make_machine = machine_class
         self._boots = 0
+        #: Its clock is not the manager's.
+        self._clock_is_wrong_by = 0 if is_local else world.random.choice((0, -600 * S, 600 * S))
         self._boot = 0
         #: The outbox: what is on the disk, which a crash leaves there. Local ones have none.
-        self._disk: dict[str, Report] = {}
+        self.disk: dict[str, Report] = {}
+        #: On its way there.
+        self._unwritten: dict[str, Report] = {}
         self._is_leaving = False
         self._last_end = 0
         manager.peers[proplet_id] = self
+        if not is_local:
+            self._broker.join(proplet_id, lambda message: self.arrive(message, 0), self._connected)
 
     @property
     def is_quiet(self) -> bool:
         if self.is_gone:
             return self.machine is None
-        return self.machine is not None and self.machine.owes_nothing and not self.running and not self._queue
+        is_idle = not self.running and not self._queue
+        return self.machine is not None and self.machine.owes_nothing and is_idle
 
     # -- its life ------------------------------------------------------------------------------------------
 
@@ -76,22 +86,29 @@ class SimulatedProplet:
         self._boot = self._next_boot()
         self._is_leaving = False
         self._world.note(self.id, f"starts as {self._boot}")
-        kept = list(self._disk.values())
+        kept = list(self.disk.values())
         machine = self._make_machine(
             self.id, boot=self._boot, slots=self._slots, kept=kept, resend_s=RESEND_S
         )
         self.machine = machine
         if self.is_local:
             self._manager.socket_opened(self, self._boot)
-        self._say_hello()
+            self._say_hello()
+        else:
+            self._broker.program_began(self.id, machine.alive("default", status="offline"))
         self._later(S, lambda: self._tick(1))
+
+    def _connected(self) -> None:
+        if self.machine is not None:
+            self._say_hello()
+            self._carry_out(self.machine.connected(self._world.now))
 
     def _next_boot(self) -> int:
         """Number this start of the program above all before, unless the disk was replaced by a new one."""
-        if self.is_local or not self._world.trouble(0.1):
+        if self.is_local or not self._world.trouble(EMPTY_DISK):
             return 1000 * self._boots
         self._world.note(self.id, "starts with an empty disk and a wrong clock")
-        self._disk.clear()
+        self.disk.clear()
         self._modules.clear()
         return self._boots
 
@@ -114,8 +131,11 @@ class SimulatedProplet:
 
     def _end(self) -> None:
         boot, self.machine, self._boot = self._boot, None, 0
+        if not self.is_local:
+            self._broker.program_ended(self.id, politely=self._is_leaving)
         self.running.clear()
         self._queue.clear()
+        self._unwritten.clear()
         if self.is_local:
             self._world.after(self._world.between(0.1, 5), lambda: self._manager.socket_closed(self, boot))
         self._world.after(self._world.between(100, 9000), self.start)
@@ -165,10 +185,14 @@ class SimulatedProplet:
             self._carry_out(self.machine.module_missing(chunk.app_name, why, self._world.now))
 
     def _send(self, message: Message) -> None:
+        if not self.is_local:
+            if self._broker.is_connected(self.id):
+                self._broker.publish(self.id, MANAGER, message)
+            return
         manager, boot, incarnation = self._manager, self._boot, self._manager.incarnation
 
         def deliver(arrived: Message) -> None:
-            if not self.is_local or boot == self._boot:
+            if boot == self._boot:
                 manager.arrive(self, arrived, incarnation)
 
         self._network.send(message, deliver)
@@ -191,7 +215,8 @@ class SimulatedProplet:
                 case Keep(report):
                     self._keep(report)
                 case Forget(task_id):
-                    self._disk.pop(task_id, None)
+                    self.disk.pop(task_id, None)
+                    self._unwritten.pop(task_id, None)
                 case Fetch(source):
                     digest = source.removeprefix("sha256:")
                     if digest in self._modules:
@@ -206,8 +231,13 @@ class SimulatedProplet:
             self._send(report)
             return
 
+        self._unwritten[report.task_id] = report
+
         def written() -> None:
-            self._disk[report.task_id] = report
+            if self._unwritten.get(report.task_id) is not report:
+                return  # somebody has heard of it already, and it is dropped
+            del self._unwritten[report.task_id]
+            self.disk[report.task_id] = report
             self._world.note(self.id, f"sends {told(report)}, which is durable", *about(report))
             self._send(report)
 
@@ -237,7 +267,7 @@ class SimulatedProplet:
         error = f"guest {uid} trapped in attempt {start.attempt}" if world.chance(0.2) else ""
         results = "" if error else f"{uid}:{start.attempt}\n"
         self._laws.guest_will_say(start, results, error)
-        began = world.now + world.between(-50, 50)  # its clock is not the manager's
+        began = world.now + self._clock_is_wrong_by + world.between(-50, 50)
         outcome = Outcome(
             key=key, results=results, error=error, started_at=began, finished_at=began + duration
         )

@@ -10,6 +10,8 @@ from propeller.core.model import Task
 from propeller.core.states import RUNNING, SCHEDULED
 from propeller.proplet.machine import Machine
 
+from .broker import Broker
+from .foreign import ForeignProplet
 from .laws import Laws
 from .manager import SimulatedManager
 from .proplet import SimulatedProplet
@@ -49,24 +51,38 @@ class Simulation:
         random = world.random
         self.store = store_class()
         network = Network(world)
+        self.broker = Broker(world)
+        carriers = (network, self.broker)
         self.laws = Laws(world, self.store)
-        self.manager = SimulatedManager(world, self.store, network, self.laws, cluster_class)
+        self.manager = SimulatedManager(world, self.store, carriers, self.laws, cluster_class)
         shapes = [(f"local-{number}", True) for number in range(random.randint(0, 2))]
         shapes += [(f"remote-{number}", False) for number in range(random.randint(not shapes, 2))]
-        self.proplets = [
+        self.proplets: list[SimulatedProplet | ForeignProplet] = [
             SimulatedProplet(
                 world,
-                network,
+                carriers,
                 self.manager,
                 self.laws,
                 proplet_id,
                 is_local=is_local,
                 slots=random.randint(1, 3),
+                tags=random.choice((["edge"], ["edge", "gpu"])),
                 machine_class=machine_class,
             )
             for proplet_id, is_local in shapes
         ]
-        self.users = Users(world, self.manager, [name for name, _ in shapes])
+        for number in range(random.choice((0, 0, 1, 2))):
+            foreign = ForeignProplet(
+                world,
+                self.broker,
+                self.manager,
+                self.laws,
+                f"foreign-{number}",
+                tags=random.choice(([], ["edge"])),
+                says_who=random.random() < 0.7,
+            )
+            self.proplets.insert(random.randint(1, len(self.proplets)), foreign)
+        self.users = Users(world, self.manager, [proplet.id for proplet in self.proplets])
 
     def run(self) -> None:
         """Run it to its end; raise ``LawBroken`` where a law does not hold."""
@@ -84,6 +100,7 @@ class Simulation:
             if world.now > END_MAX:
                 self._complain()
             self.users.stop_endless()
+            self.users.uncordon_all()
             world.run_until(world.now + 730 * MS)  # not in step with any tick
         self._check_end()
 
@@ -105,9 +122,13 @@ class Simulation:
             return
         kind = world.random.random()
         proplet = world.random.choice(self.proplets)
-        if kind < 0.25:
+        if kind < 0.2:
             self.manager.crash()
-        elif kind < 0.75:
+        elif kind < 0.3:
+            self.broker.crash()
+        elif kind < 0.55 and not proplet.is_local:
+            self.broker.cut(proplet.id, world.between(300, 12_000))
+        elif kind < 0.8:
             proplet.crash()
         else:
             proplet.leave()
@@ -120,6 +141,7 @@ class Simulation:
             self.manager.is_up
             and self.manager.is_idle
             and not self.users.waiting
+            and self.broker.is_whole
             and all(proplet.is_quiet for proplet in self.proplets)
             and not any(self._must_end(task) for task in self.laws.tasks.values())
         )
@@ -136,9 +158,11 @@ class Simulation:
                     "ends", f"task {task.id} was started and is {task.state.name} for ever", task.id
                 )
         for proplet in self.proplets:
+            if proplet.machine is None:
+                continue
             for guest in proplet.running.values():
                 raise LawBroken("nothing-runs", f"{proplet.id} still runs {guest.start.id}", guest.start.id)
-            if proplet.machine is not None and not proplet.machine.owes_nothing:
+            if not proplet.machine.owes_nothing:
                 raise LawBroken(
                     "outbox", f"{proplet.id} still reports {proplet.machine.alive('default').running}"
                 )
@@ -150,6 +174,9 @@ class Simulation:
             held = machine.alive("default").running if machine else []
             if held:
                 raise LawBroken("nothing-runs", f"{proplet.id} still holds {held}", held[0][0])
+            if isinstance(proplet, SimulatedProplet) and not proplet.is_gone:
+                for task_id in proplet.disk:
+                    raise LawBroken("kept-results", f"{proplet.id} kept a report and sent it not", task_id)
 
 
 def simulate(seed: int, **parts: Any) -> Outcome:

@@ -2,15 +2,17 @@
 
 import pytest
 
+from propeller.core import broadcast, commands, invariants, placement, relations, watch
 from propeller.core import cluster as cluster_module
-from propeller.core import commands, invariants, relations
 from propeller.core.cluster import Cluster
 from propeller.core.effects import SendStart, SendStop
+from propeller.core.model import Proplet
 from propeller.core.states import PENDING, RUNNING, SCHEDULED, SKIPPED
 from propeller.core.watch import Watch
 from propeller.manager import engine
 from propeller.manager.engine import Answer, Commit, Send
 from propeller.proplet.machine import Machine, SendUp
+from propeller.wire import messages
 
 from . import transport
 from .simulation import simulate
@@ -145,22 +147,78 @@ def test_a_message_of_an_old_boot_counts():
     assert_caught("stale-boot", cluster_class=watched_by(Credulous))
 
 
-def test_a_lower_boot_is_refused_for_ever():
-    class Stubborn(Watch):
-        def seen(self, event, now):
-            proplet = self._cluster.proplets.get(event.proplet_id)
-            if proplet is None or event.boot >= proplet.boot:
-                super().seen(event, now)
-
-    assert_caught("ends", cluster_class=watched_by(Stubborn))
-
-
 def test_a_deleted_task_is_forgotten_with_its_attempts():
     class Oblivious(Cluster):
         def remember_attempt(self, task):
             pass
 
     assert_caught("ends", "commit-first", cluster_class=Oblivious)
+
+
+# -- the fleet -----------------------------------------------------------------------------------------------
+
+
+def test_a_foreign_proplet_that_says_nothing_is_waited_for_for_ever():
+    class Trustful(Watch):
+        def _end_foreign_leases(self, now):
+            pass
+
+    assert_caught("ends", cluster_class=watched_by(Trustful))
+
+
+def test_a_cordoned_proplet_gets_work(monkeypatch):
+    monkeypatch.setattr(placement, "takes_work", lambda proplet: proplet.is_alive)
+    assert_caught("cordon")
+
+
+def test_tags_are_ignored(monkeypatch):
+    class Blind(Proplet):
+        @property
+        def tags(self):
+            return frozenset({"edge", "gpu"})
+
+    monkeypatch.setattr(watch, "Proplet", Blind)
+    assert_caught("tags", "replay")
+
+
+def test_a_broadcast_ends_with_its_first_execution(monkeypatch):
+    real = broadcast.execution_ended
+
+    def hasty(cluster, task, outcome, now):
+        task.live_executions = 1
+        real(cluster, task, outcome, now)
+
+    monkeypatch.setattr(broadcast, "execution_ended", hasty)
+    assert_caught("broadcast", "invariants")
+
+
+def test_an_execution_that_is_lost_is_forgotten(monkeypatch):
+    monkeypatch.setattr(
+        broadcast, "give_up", lambda cluster, task, proplet_id, *_: cluster.placement.freed(task, proplet_id)
+    )
+    assert_caught("ends", "invariants", "replay")
+
+
+def test_a_foreign_result_of_another_attempt_counts(monkeypatch):
+    monkeypatch.setattr(messages, "foreign_id", lambda task_id, _: task_id)
+
+    class Trusting(Cluster):
+        def current(self, proplet_id, task_id, attempt):
+            proplet = self.proplets.get(proplet_id)
+            if proplet is not None and not proplet.is_ours and task_id in proplet.placed:
+                return self.tasks[task_id]
+            return super().current(proplet_id, task_id, attempt)
+
+    assert_caught("stale-attempt", cluster_class=Trusting)
+
+
+def test_the_outbox_is_not_read_at_the_next_start():
+    class Fresh(Machine):
+        def __init__(self, proplet_id, **fields):
+            fields["kept"] = []
+            super().__init__(proplet_id, **fields)
+
+    assert_caught("kept-results", machine_class=Fresh)
 
 
 # -- the rules -----------------------------------------------------------------------------------------------
@@ -300,7 +358,7 @@ def test_a_report_is_dropped_before_it_is_acknowledged():
             del self._outbox[message.task_id]
             return sent
 
-    assert_caught("ends", machine_class=Careless)
+    assert_caught("ends", "kept-results", machine_class=Careless)
 
 
 def test_a_repeated_start_runs_twice():

@@ -6,10 +6,12 @@ from msgspec.structs import replace
 
 from propeller.core.events import (
     Command,
+    CordonProplet,
     CreateTasks,
     DeleteGroup,
     DeleteProplet,
     DeleteTask,
+    DrainProplet,
     NewGroup,
     StartGroup,
     StartTask,
@@ -113,6 +115,7 @@ class Users:
             (self._start_and_stop, 0.7),
             (self.stop_endless, 1.5),
             (self._delete_proplet, 0.3),
+            (self._service_proplet, 0.8),
         ]
         deeds = [deed for deed, _ in acts]
         weights = [weight for _, weight in acts]
@@ -125,13 +128,16 @@ class Users:
         module = self.world.random.choice(MODULES)
         if chance(0.03):
             module = self.world.random.choice((LOST_MODULE, None))
+        is_broadcast = chance(0.06)
         return Spec(
             id=task_id,
             name=task_id.partition("-")[2] or "main",
             module=module,
             env={"UID": str(self._uids)},
             priority=self.world.random.choice((0, 0, 0, 10, 90)),
-            pin=self.world.random.choice(self._proplet_ids) if chance(0.1) else "",
+            pin=self.world.random.choice(self._proplet_ids) if chance(0.1) and not is_broadcast else "",
+            broadcast=is_broadcast,
+            required_tags=("edge",) if chance(0.1) else (),
             **fields,
         )
 
@@ -277,6 +283,24 @@ class Users:
 
     def _delete_proplet(self) -> None:
         self.ask(DeleteProplet(self.world.random.choice(self._proplet_ids)))
+
+    def _service_proplet(self) -> None:
+        """Take a machine out of service, or put it back."""
+        random = self.world.random
+        name = random.choice(self._proplet_ids)
+        seconds = random.choice((None, 0.5, 4.0))
+        self.ask(
+            random.choice(
+                (CordonProplet(name), DrainProplet(name, seconds), CordonProplet(name, is_cordoned=False))
+            )
+        )
+
+    def uncordon_all(self) -> None:
+        """Put all machines back into service."""
+        proplets = self._manager.cluster.proplets if self._manager.cluster is not None else {}
+        for proplet in proplets.values():
+            if proplet.is_cordoned:
+                self.ask(CordonProplet(proplet.id, is_cordoned=False))
 
     def _blunder(self) -> None:
         """Ask for what must be refused; a refusal changes nothing."""

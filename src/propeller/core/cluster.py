@@ -30,6 +30,7 @@ from propeller.core.events import (
     TimePassed,
 )
 from propeller.core.model import Execution, Group, JobMode, Proplet, Task
+from propeller.core.names import attempt_of
 from propeller.core.placement import Order, Placement
 from propeller.core.relations import link, skip_reason, unlink
 from propeller.core.states import (
@@ -307,6 +308,8 @@ class Cluster:
         task.error = task.reason = ""
         task.started_at = task.finished_at = 0
         task.losses = 0
+        for proplet_id in task.executions:
+            self.touched_executions.pop((task.id, proplet_id), None)
         if task.executions:
             task.executions = {}
             self.replaced[task.id] = task
@@ -361,20 +364,19 @@ class Cluster:
     # -- facts ---------------------------------------------------------------------------------------------
 
     def current(self, proplet_id: str, task_id: str, attempt: int) -> Task | None:
-        """The task, if this proplet holds it with this attempt; a report of any other is stale.
-
-        A foreign proplet does not say which attempt (0) it means.
-        """
+        """The task, if this proplet holds it with this attempt; a report of any other is stale."""
         proplet = self.proplets.get(proplet_id)
         if proplet is None or task_id not in proplet.placed:
             return None
         task = self.tasks[task_id]
-        return task if task.attempt == attempt or (not attempt and not proplet.is_ours) else None
+        return task if task.attempt == attempt else None
 
     def _run_ended(self, event: RunEnded, now: int) -> None:
-        proplet_id = event.proplet_id or self._foreign_holder(event.task_id)
         if event.attempt:
-            self.effects.append(SendAck(proplet_id, event.task_id, event.attempt))
+            self.effects.append(SendAck(event.proplet_id, event.task_id, event.attempt))
+        else:
+            event = self._by_its_attempt(event)
+        proplet_id = event.proplet_id
         task = self.current(proplet_id, event.task_id, event.attempt)
         if task is None:
             self._refuse(event)
@@ -399,12 +401,18 @@ class Cluster:
         task.error = event.error
         self.end(task, state, now)
 
-    def _foreign_holder(self, task_id: str) -> str:
-        """Name the proplet that a result without a sender can only be from."""
+    def _by_its_attempt(self, event: RunEnded) -> RunEnded:
+        """Complete the report of a foreign proplet, whose attempt stands in the id, if it is from one.
+
+        Where it does not say who it is, it can only be the proplet that holds the task.
+        """
+        task_id, attempt = attempt_of(event.task_id)
         task = self.tasks.get(task_id)
-        if task is None or task.state is not RUNNING or task.proplet_id not in self.proplets:
-            return ""
-        return "" if self.proplets[task.proplet_id].is_ours else task.proplet_id
+        proplet_id = event.proplet_id or (task.proplet_id if task is not None else "")
+        proplet = self.proplets.get(proplet_id)
+        if proplet is None or proplet.is_ours:
+            return event
+        return msgspec.structs.replace(event, proplet_id=proplet_id, task_id=task_id, attempt=attempt)
 
     def _refuse(self, event: RunEnded) -> None:
         """Leave a word about a report that can't be a late one: nobody was asked for it."""

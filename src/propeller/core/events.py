@@ -105,7 +105,7 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     #: ``""`` where it did not say: embedded devices don't.
     proplet_id: str
     task_id: str
-    #: 0 where it did not say: only ours do.
+    #: 0 where it did not say: only ours do. For foreign proplets it stands in the id (``names.foreign_id``).
     attempt: int
     results: Any = None
     error: str = ""

@@ -1,5 +1,9 @@
-"""Human names for proplets, in the contract's style (``Ada-Lovelace``), the same for the same id."""
+"""Names: of proplets for people, and of attempts for proplets that know none.
 
+Proplets are named in the contract's style (``Ada-Lovelace``), the same for the same id.
+"""
+
+import re
 from hashlib import sha256
 
 _FIRST = (
@@ -16,3 +20,22 @@ _LAST = (
 def proplet_name(proplet_id: str) -> str:
     number = int.from_bytes(sha256(proplet_id.encode()).digest()[:8])
     return f"{_FIRST[number % len(_FIRST)]}-{_LAST[number // len(_FIRST) % len(_LAST)]}"
+
+
+_WITH_ATTEMPT = re.compile(r"(.*)~([1-9][0-9]{0,17})", re.DOTALL)
+
+
+def foreign_id(task_id: str, attempt: int) -> str:
+    """Name an attempt for a foreign proplet: it brings the id back, which tells late results from others.
+
+    The first attempt has the task's own id, unless that looks like one of these.
+    """
+    if attempt == 1 and not _WITH_ATTEMPT.fullmatch(task_id):
+        return task_id
+    return f"{task_id}~{attempt}"
+
+
+def attempt_of(given_id: str) -> tuple[str, int]:
+    """Tell task and attempt from an id that ``foreign_id`` made."""
+    found = _WITH_ATTEMPT.fullmatch(given_id)
+    return (found[1], int(found[2])) if found else (given_id, 1)

@@ -118,7 +118,7 @@ class RemoteFleet:
                 message.image_url = _REPOSITORY + module.digest
         payload = encode(message)
         if not self._link.fits(len(payload)):
-            self._refuse(effect.proplet_id, effect.spec.id, 0, len(payload))
+            self._refuse(effect.proplet_id, effect.spec.id, effect.attempt, len(payload))
             return
         self._link.publish("control/manager/start", payload)
 

@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 
 class _Batch:
     def __init__(self) -> None:
-        self.kept: list[Report] = []
-        self.forgotten: list[str] = []
+        #: By task, the last word: the report to keep, or None to drop it.
+        self.words: dict[str, Report | None] = {}
         self.then: list[Callable[[], None]] = []
 
 
@@ -78,14 +78,14 @@ class Outbox:
     def keep(self, reports: Sequence[Report], then: Callable[[], None]) -> None:
         """Write reports; ``then`` is called from the loop when they are durable."""
         with self._lock:
-            self._batch.kept += reports
+            self._batch.words.update((report.task_id, report) for report in reports)
             self._batch.then.append(then)
         self._news.put(True)
 
     def forget(self, task_ids: Sequence[str]) -> None:
         """Drop the reports of these tasks, soon."""
         with self._lock:
-            self._batch.forgotten += task_ids
+            self._batch.words.update(dict.fromkeys(task_ids))
         self._news.put(True)
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class Outbox:
         while self._news.get():
             with self._lock:
                 batch, self._batch = self._batch, _Batch()
-            if not (batch.kept or batch.forgotten):
+            if not batch.words:
                 continue
             try:
                 self._write(batch)
@@ -110,11 +110,12 @@ class Outbox:
     def _write(self, batch: _Batch) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            # Dropped first: a task that was acknowledged may have ended once more meanwhile.
-            self._db.executemany("DELETE FROM reports WHERE task_id = ?", [(one,) for one in batch.forgotten])
+            dropped = [(task_id,) for task_id, report in batch.words.items() if report is None]
+            kept = [report for report in batch.words.values() if report is not None]
+            self._db.executemany("DELETE FROM reports WHERE task_id = ?", dropped)
             self._db.executemany(
                 "INSERT OR REPLACE INTO reports VALUES (?, ?)",
-                [(report.task_id, to_line(report)[:-1]) for report in batch.kept],
+                [(report.task_id, to_line(report)[:-1]) for report in kept],
             )
             self._db.execute("COMMIT")
         except BaseException:

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from propeller.core.effects import AskHello, Outgoing, SendAck, SendStart, SendStop
 from propeller.core.model import Module, Spec
+from propeller.core.names import foreign_id
 from propeller.wire.metrics import Metrics, TaskMetrics
 
 CHUNK_BYTES = 512_000
@@ -226,7 +227,7 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
     spec = effect.spec
     is_ours = effect.is_ours
     return Start(
-        id=spec.id,
+        id=spec.id if is_ours else foreign_id(spec.id, effect.attempt),
         name=spec.name,
         image_url=spec.image_url or UNSET,
         file=UNSET if file is None else base64.b64encode(file).decode(),
@@ -261,8 +262,9 @@ def wire_inputs(spec: Spec) -> list[str]:
 
 
 def stop_message(effect: SendStop) -> Stop:
-    attempt = effect.attempt if effect.is_ours else UNSET
-    return Stop(id=effect.task_id, proplet_id=effect.proplet_id, attempt=attempt)
+    if effect.is_ours:
+        return Stop(id=effect.task_id, proplet_id=effect.proplet_id, attempt=effect.attempt)
+    return Stop(id=foreign_id(effect.task_id, effect.attempt), proplet_id=effect.proplet_id)
 
 
 def messages_to_ours(effects: Iterable[Outgoing]) -> dict[str, list[Message]]:

@@ -1,0 +1,85 @@
+"""The laws of a fleet: where tasks may go, and how a broadcast follows from its executions."""
+
+from typing import TYPE_CHECKING
+
+from propeller.core.effects import Changes, Transition
+from propeller.core.model import Proplet, Task
+from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, RUNNING
+from propeller.store import rows
+
+from .store import SimulatedStore
+from .world import LawBroken
+
+if TYPE_CHECKING:
+    from .laws import Laws
+
+
+def holders(task: Task) -> list[str]:
+    """Name the proplets on which it runs, as the store has it."""
+    if task.spec.broadcast:
+        return [one.proplet_id for one in task.executions.values() if one.state is RUNNING]
+    return [task.proplet_id]
+
+
+class FleetLaws:
+    def __init__(self, laws: "Laws", store: SimulatedStore):
+        self._laws = laws
+        self._store = store
+        #: Executions that have ended: they change no more.
+        self._ended: dict[tuple[str, int, str], rows.Row] = {}
+
+    def places(self, move: Transition, changes: Changes | None) -> set[str]:
+        """Name the proplets to which a commit gave an attempt."""
+        assert changes is not None
+        found = {one.proplet_id for task, one in changes.executions if task.id == move.task_id}
+        return found or {move.proplet_id}
+
+    def committed(self, changes: Changes) -> None:
+        for move in changes.transitions:
+            task = self._laws.tasks.get(move.task_id)
+            if move.state is RUNNING and task is not None and task.state is RUNNING:
+                for proplet_id in self.places(move, changes):
+                    self._check_place(task, proplet_id)
+        for task, _ in changes.executions:
+            stored = self._laws.tasks.get(task.id)
+            for one in stored.executions.values() if stored is not None else ():
+                row = rows.execution_row(task, one)
+                key = (str(task.seq), one.attempt, one.proplet_id)
+                if one.state is not RUNNING and self._ended.setdefault(key, row) != row:
+                    raise LawBroken(
+                        "one-result", f"{task.id} ended on {one.proplet_id} once more, otherwise", task.id
+                    )
+
+    def _check_place(self, task: Task, proplet_id: str) -> None:
+        proplet = self._proplet(proplet_id)
+        if proplet.is_cordoned:
+            raise LawBroken("cordon", f"{task.id} was given to {proplet_id}, which is cordoned", task.id)
+        tags = set(proplet.metadata.get("tags", ()))
+        if not task.spec.pin and not tags.issuperset(task.spec.required_tags):
+            raise LawBroken(
+                "tags", f"{task.id} was given to {proplet_id}, which has the tags {tags}", task.id
+            )
+
+    def _proplet(self, proplet_id: str) -> Proplet:
+        row = self._store.proplets.get(proplet_id)
+        if row is None:
+            raise LawBroken("store", f"proplet {proplet_id} was given a task and is not stored")
+        return rows.to_proplet(row)
+
+    def check_broadcast(self, task: Task, move: Transition) -> None:
+        """Check that a broadcast ended as all of its executions did, and that these did so themselves."""
+        seq = self._store.ids.get(task.id)
+        stored = self._store.task(seq) if seq is not None else None
+        if stored is None or (stored.state, stored.attempt) != (move.state, move.attempt):
+            return  # it was deleted, or started once more, before the commit
+        executions = stored.executions.values()
+        states = {one.state for one in executions}
+        wanted = COMPLETED if states == {COMPLETED} else FAILED
+        if move.state is not wanted or RUNNING in states or INTERRUPTED in states:
+            raise LawBroken("broadcast", f"{task.id} is {move.state.name}, its executions {states}", task.id)
+        uid = (task.spec.env or {})["UID"]
+        for one in executions:
+            said = (one.results or "", one.error)
+            is_from_guest = one.state is COMPLETED or one.error.startswith("guest")
+            if is_from_guest and not self._laws.has_said(uid, one.attempt, said):
+                raise LawBroken("stale-attempt", f"{task.id} never said {said} on {one.proplet_id}", task.id)
