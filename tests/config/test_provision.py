@@ -14,7 +14,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
-from tests.parts.programs import program
+from tests.parts.programs import path_of
 
 from propeller.config.errors import BadFiles
 from propeller.config.programs import manager_settings, proplet_settings, proxy_settings
@@ -32,7 +32,7 @@ class Broker:
     def __init__(self, directory, port):
         self.port = port
         self.process = subprocess.Popen(
-            [program("mosquitto"), "-c", str(directory / "mosquitto.conf")],
+            [path_of("mosquitto"), "-c", str(directory / "mosquitto.conf")],
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.parts.certificates import Certificates
 from tests.parts.ports import free_port, wait_for_port
-from tests.parts.programs import program
+from tests.parts.programs import path_of
 
 
 class Mosquitto:
@@ -25,7 +25,7 @@ class Mosquitto:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            [program("mosquitto"), "-c", str(self._config)], stderr=subprocess.DEVNULL
+            [path_of("mosquitto"), "-c", str(self._config)], stderr=subprocess.DEVNULL
         )
         wait_for_port(self.port, self.host)
 

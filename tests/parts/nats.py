@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from tests.e2e.harness import until
 from tests.parts.ports import free_port, wait_for_port
-from tests.parts.programs import program
+from tests.parts.programs import path_of
 
 
 class Node:
@@ -51,7 +51,7 @@ mqtt {{ listen: "127.0.0.1:{self.port}", stream_replicas: {len(cluster_ports)} }
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            command = [program("nats-server"), "-c", str(self._config)]
+            command = [path_of("nats-server"), "-c", str(self._config)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def kill(self) -> None:

@@ -7,7 +7,7 @@ import shutil
 _PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin"])
 
 
-def program(name: str) -> str:
+def path_of(name: str) -> str:
     found = shutil.which(name, path=_PLACES)
     assert found, f"{name} is not here; script/parts installs it"
     return found

@@ -15,7 +15,7 @@ import httpx
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
 from tests.e2e.harness import until
-from tests.parts.programs import program
+from tests.parts.programs import path_of
 
 WASM = "application/wasm"
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
@@ -59,7 +59,7 @@ class Registry:
         self._access_log = directory / "access.log"
         with self._access_log.open("w") as log:
             self._process = subprocess.Popen(
-                [program("docker-registry"), "serve", directory / "config.yml"],
+                [path_of("docker-registry"), "serve", directory / "config.yml"],
                 stdout=log,
                 stderr=subprocess.PIPE,
                 text=True,
