@@ -30,6 +30,8 @@ def parse_address(text: str) -> Address:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise Invalid(f"broker address {text}: {error}; {forms}") from error
+    if port == 0:
+        raise Invalid(f"broker address {text}: nobody listens on port 0; {forms}")
     if not host or parts.path not in ("", "/") or parts.query or parts.username:
         raise Invalid(f"broker address {text} is not a host and a port; {forms}")
     is_tls = scheme in _TLS

@@ -137,7 +137,7 @@ class Link:
 
     async def drained(self) -> None:
         """Wait until all that was published has been acknowledged by the broker."""
-        while self._waiting or self._unacknowledged:
+        while self._waiting or self._unacknowledged.count:
             self._drained.clear()
             await self._drained.wait()
 
@@ -212,6 +212,7 @@ class Link:
         return ""
 
     async def _why_not(self, connecting: "asyncio.Task[None]") -> str:
+        has_hung_up = self._lost.is_set()
         try:
             if connecting.done():
                 connecting.result()
@@ -226,6 +227,8 @@ class Link:
             return str(error)
         finally:
             await self._hang_up()
+        if has_hung_up:
+            return "it hung up before it answered"
         return f"no answer in {self._settings.timeout_s:g} s"
 
     async def _hang_up(self) -> None:
@@ -287,16 +290,19 @@ class Link:
 
     def _flush(self) -> None:
         """Hand over what waits, as far as the bound on what is on its way allows."""
-        while self._waiting and self._up.is_set() and len(self._unacknowledged) < self._settings.inflight:
+        while self._waiting and self._up.is_set() and self._unacknowledged.count < self._settings.inflight:
             message = self._waiting.popleft()
             self._unacknowledged.next = message
             self._client.publish(self._prefix + message.topic, message.payload, qos=self._settings.qos)
-        if not self._waiting and not self._unacknowledged:
+        if not self._waiting and not self._unacknowledged.count:
             self._drained.set()
 
 
 class _Unacknowledged(PersistentStorage):  # type: ignore[misc]  # gmqtt is untyped
-    """What the broker has not acknowledged, for the client to repeat and for us to count."""
+    """What the broker has not acknowledged, for the client to repeat and for us to count.
+
+    It has no length: the client takes a storage that is false, as an empty one would be, for none at all.
+    """
 
     def __init__(self, on_room: Callable[[], None]) -> None:
         super().__init__()
@@ -305,7 +311,8 @@ class _Unacknowledged(PersistentStorage):  # type: ignore[misc]  # gmqtt is unty
         #: What is about to be pushed, for the packet alone does not tell.
         self.next = Outgoing("", b"")
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         return len(self._originals)
 
     def push_message(self, mid: int, raw_package: bytes) -> None:
