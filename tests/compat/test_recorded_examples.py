@@ -133,7 +133,7 @@ def test_a_start_for_a_foreign_proplet_is_the_contract_s():
         hal_storage_path="/var/hal/t1",
     )
     effect = SendStart(
-        proplet_id="P1", spec=spec, attempt=7, parent_results={"task-000": "30\n"}, is_ours=False
+        proplet_id="P1", spec=spec, attempt=1, parent_results={"task-000": "30\n"}, is_ours=False
     )
     written = json.loads(encode(start_message(effect, file)))
     assert written == example

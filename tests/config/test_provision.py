@@ -213,9 +213,9 @@ def test_what_is_written_is_what_the_programs_read(tmp_path):
     made = provision(config, proplets=1, mqtt_address="tcp://broker:1884")
     assert [one.section for one in made.identities] == ["manager", "proplet", "proxy"]
     environ = {"HOME": str(tmp_path)}
-    programs = [(MANAGER, manager_settings), (PROPLET, proplet_settings), (PROXY, proxy_settings)]
-    for (program, make), identity in zip(programs, made.identities, strict=True):
-        effective = resolve(program, environ, file=config)
+    made_of = [(MANAGER, manager_settings), (PROPLET, proplet_settings), (PROXY, proxy_settings)]
+    for (kind, make), identity in zip(made_of, made.identities, strict=True):
+        effective = resolve(kind, environ, file=config)
         assert effective.remarks == ()
         mqtt_settings = make(effective, environ).mqtt
         assert mqtt_settings.entity_id == identity.entity_id == str(uuid.UUID(identity.entity_id, version=4))
