@@ -153,7 +153,7 @@ def test_a_broadcast_goes_to_one_foreign_proplet_at_a_time():
 
 
 def test_a_stop_for_a_foreign_proplet_is_the_contract_s():
-    stop = stop_message(SendStop("P1", "task-001", 7, is_ours=False))
+    stop = stop_message(SendStop("P1", "task-001", 1, is_ours=False))
     assert encode(stop).decode() == FROM_MANAGER["control/manager/stop"]
 
 
