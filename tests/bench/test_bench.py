@@ -30,6 +30,20 @@ FIGURES = {
         "bare GET /health, p50",
     ],
 }
+FIGURES |= {
+    "fleet_qos1": ["tasks", "slowest round, tasks"],
+    "fleet_qos2": ["tasks", "slowest round, tasks"],
+    "fleet_chain": ["step, p50", "step, p99", "bare round trip of a message, p50"],
+    "fleet_heartbeats": [
+        figure
+        for count in ("1,000", "3,000", "10,000")
+        for figure in (
+            f"manager, {count} proplets every 5 s",
+            f"GET /health meanwhile, p99, {count} proplets",
+        )
+    ],
+    "fleet_fan_out": ["last start after the result", "longest gap in a heartbeat meanwhile"],
+}
 FIGURES["growth_instant"] = FIGURES["growth"]
 
 
