@@ -12,13 +12,14 @@ import msgspec
 from propeller.api.context import HttpRequest
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, TaskState
 from propeller.errors import Invalid
+from propeller.wire.durations import parse_duration
 from propeller.wire.rest import encode
 
 INT64_MAX = 2**63 - 1
 GROUPS_MAX = 1000
 METADATA_PAIRS_MAX = 32
-#: A year.
-SECONDS_MAX = 31_622_400
+#: The form alone; ``wire.durations`` knows the rest.
+DURATION = r"^([0-9]{1,7}(ms|s|m|h)?)?$"
 
 _METADATA_KEY = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]{1,19}")
@@ -63,8 +64,8 @@ GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "
 PROPLET_STATUS = Query("status", "Only those.", {"type": "string", "enum": ["", "active", "inactive"]})
 DRAIN_TIMEOUT = Query(
     "timeout",
-    "Seconds after which what still runs there is moved elsewhere.",
-    {"type": "number", "minimum": 0, "maximum": SECONDS_MAX},
+    "Time after which what still runs there is moved elsewhere: 30s, 10m, or a number of seconds.",
+    {"type": "string", "pattern": DURATION},
 )
 AFTER = Query(
     "after",
@@ -150,14 +151,11 @@ def _or(value: int | None, default: int) -> int:
 
 
 def seconds(request: HttpRequest, query: Query) -> float | None:
-    """Read a number of seconds, None where there is none."""
+    """Read a duration, None where there is none."""
     given = text(request, query)
     if not given:
         return None
     try:
-        value = float(given)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= SECONDS_MAX:
-        raise Invalid(f"{query.name}: {given!r} is no number of seconds from 0 to {SECONDS_MAX}")
-    return value
+        return parse_duration(given)
+    except ValueError as error:
+        raise Invalid(f"{query.name}: {given!r} {error}") from error
