@@ -67,7 +67,7 @@ def test_executions_of_a_task_that_runs_in_one_place(tmp_path):
         await a_proplet(site)
         await site.post(f"/tasks/{task['id']}/start", status=200)
         (one,) = (await site.get(path))["executions"]
-        assert (one["proplet_id"], one["attempt"], one["state"]) == ("p", 1, 2)
+        assert (one["proplet_id"], one["attempt"], one["state"]) == ("p", 1, 3)
         assert (await site.http.get("/tasks/nobody/executions")).status_code == 404
 
     play(part, tmp_path)
@@ -81,7 +81,7 @@ def test_executions_of_a_broadcast(tmp_path):
         await site.post(f"/tasks/{task['id']}/start", status=200)
         found = await site.get(f"/tasks/{task['id']}/executions")
         assert found["total"] == 2
-        assert [(one["proplet_id"], one["state"]) for one in found["executions"]] == [("p", 2), ("q", 2)]
+        assert [(one["proplet_id"], one["state"]) for one in found["executions"]] == [("p", 3), ("q", 3)]
         assert "proplet_id" not in await site.get(f"/tasks/{task['id']}")
 
     play(part, tmp_path)

@@ -12,7 +12,7 @@ import msgspec
 from propeller.api.context import HttpRequest
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, TaskState
 from propeller.errors import Invalid
-from propeller.wire.durations import parse_duration
+from propeller.wire.durations import MAX_S, parse_duration
 from propeller.wire.rest import encode
 
 INT64_MAX = 2**63 - 1
@@ -65,7 +65,7 @@ PROPLET_STATUS = Query("status", "Only those.", {"type": "string", "enum": ["", 
 DRAIN_TIMEOUT = Query(
     "timeout",
     "Time after which what still runs there is moved elsewhere: 30s, 10m, or a number of seconds.",
-    {"type": "string", "pattern": DURATION},
+    {"anyOf": [{"type": "number", "minimum": 0, "maximum": MAX_S}, {"type": "string", "pattern": DURATION}]},
 )
 AFTER = Query(
     "after",
