@@ -29,7 +29,7 @@ def test_what_can_not_be_taken_out_of_service(tmp_path):
         await a_proplet(site)
         for verb in ("cordon", "uncordon", "drain"):
             assert (await site.http.post(f"/proplets/nobody/{verb}")).status_code == 404
-        for wrong in ("soon", "-1", "1x"):
+        for wrong in ("soon", "-1", "1x", "9145439999", "9000h"):
             answer = await site.http.post(f"/proplets/p/drain?timeout={wrong}")
             assert (answer.status_code, "timeout" in answer.json()["error"]) == (400, True)
 

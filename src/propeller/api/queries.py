@@ -12,14 +12,16 @@ import msgspec
 from propeller.api.context import HttpRequest
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, TaskState
 from propeller.errors import Invalid
-from propeller.wire.durations import MAX_S, parse_duration
+from propeller.wire.durations import parse_duration
 from propeller.wire.rest import encode
 
 INT64_MAX = 2**63 - 1
 GROUPS_MAX = 1000
 METADATA_PAIRS_MAX = 32
+#: A year.
+SECONDS_MAX = 31_622_400
 #: The form alone; ``wire.durations`` knows the rest.
-DURATION = r"^([0-9]{1,7}(ms|s|m|h)?)?$"
+DURATION = r"^([0-9]{1,7}(ms|s)?)?$"
 
 _METADATA_KEY = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]{1,19}")
@@ -65,7 +67,12 @@ PROPLET_STATUS = Query("status", "Only those.", {"type": "string", "enum": ["", 
 DRAIN_TIMEOUT = Query(
     "timeout",
     "Time after which what still runs there is moved elsewhere: 30s, 10m, or a number of seconds.",
-    {"anyOf": [{"type": "number", "minimum": 0, "maximum": MAX_S}, {"type": "string", "pattern": DURATION}]},
+    {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": SECONDS_MAX},
+            {"type": "string", "pattern": DURATION},
+        ]
+    },
 )
 AFTER = Query(
     "after",
@@ -156,6 +163,9 @@ def seconds(request: HttpRequest, query: Query) -> float | None:
     if not given:
         return None
     try:
-        return parse_duration(given)
+        value = parse_duration(given)
     except ValueError as error:
         raise Invalid(f"{query.name}: {given!r} {error}") from error
+    if value > SECONDS_MAX:
+        raise Invalid(f"{query.name}: {given!r} is longer than a year; give less, or leave it out")
+    return value
