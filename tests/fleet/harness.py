@@ -118,21 +118,26 @@ class Fleet:
         ]
         command += ["--data-dir", str(self.directory / "manager"), *flags]
         self.manager = Program(command, self.directory / "manager.log", env)
-        if hasattr(self, "http"):
-            self.http.close()
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
-        self.wait_for_manager()
+        self.ask_at(port)
 
-    def wait_for_manager(self) -> None:
         def is_up() -> bool:
             assert self.manager is not None
             assert self.manager.process is not None
             assert self.manager.process.poll() is None, self.manager.said
-            with contextlib.suppress(httpx.TransportError):
-                return self.http.get("/health").is_success
-            return False
+            return self.is_answered()
 
         until(is_up)
+
+    def ask_at(self, port: str) -> None:
+        """Send requests to the manager on this port from now on."""
+        if hasattr(self, "http"):
+            self.http.close()
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+
+    def is_answered(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return self.http.get("/health").is_success
+        return False
 
     def start_proplet(
         self, section: str, *, island: Island | None = None, clock: str = "", **env: str

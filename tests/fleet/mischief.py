@@ -34,13 +34,13 @@ class Listener(Stranger):
 
     def __init__(self, fleet: Fleet, topic: str) -> None:
         super().__init__(fleet)
-        self._heard: list[bytes] = []
-        self._client.on_message = lambda _client, _data, message: self._heard.append(message.payload)
+        self.heard: list[bytes] = []
+        self._client.on_message = lambda _client, _data, message: self.heard.append(message.payload)
         self._client.subscribe(f"{self._base}/{topic}", qos=1)
 
     def heard_of(self, text: str) -> bool:
         """Wait until somebody mentions it."""
-        return bool(wait(lambda: any(text.encode() in payload for payload in self._heard)))
+        return bool(wait(lambda: any(text.encode() in payload for payload in self.heard)))
 
 
 class Parrot(Stranger):

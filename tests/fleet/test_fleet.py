@@ -1,7 +1,23 @@
 """A fleet on one machine: separate programs, a broker with passwords and access rules between them."""
 
+import base64
+
+import wasmtime
+
+from tests.builders import padded
 from tests.fleet.big_workflow import BigWorkflow
-from tests.fleet.harness import wait
+from tests.fleet.harness import PROPELLER, wait
+from tests.fleet.mischief import Listener
+from tests.parts.ports import free_port
+
+#: A program that writes 900,000 zero bytes, each of which takes six characters in JSON.
+SHOUTER = """
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 16)
+  (data (i32.const 0) "\\00\\01\\00\\00\\a0\\bb\\0d\\00")
+  (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))
+"""
 
 
 def test_a_workflow_runs_on_all_proplets(make_fleet):
@@ -88,3 +104,49 @@ def test_what_proplets_measure_arrives(make_fleet):
     fleet.begin(proplet_env={"PROPLET_METRICS_INTERVAL": "1"})
     page = wait(lambda: (found := fleet.get(f"/proplets/{fleet.ids['proplet']}/metrics"))["total"] and found)
     assert page["metrics"][0]["memory_metrics"]["rss_bytes"] > 1_000_000
+
+
+def test_modules_of_any_size_reach_one_proplet_and_nobody_else_hears_of_it(make_fleet):
+    fleet = make_fleet(proplets=2)
+    fleet.drop_access_rules()
+    fleet.begin()
+    listeners = [Listener(fleet, topic) for topic in ("control/manager/start", "registry/server")]
+    module = base64.b64encode(padded(5_000_000)).decode()
+    task_id = fleet.task(file=module, env={"SECRET": "of the task"}, proplet_id=fleet.ids["proplet1"])
+    fleet.post(f"/tasks/{task_id}/start")
+    assert fleet.wait_for_task(task_id)["results"] == "3\n"
+    for listener in listeners:
+        assert listener.heard == []
+        listener.close()
+
+
+def test_what_is_too_large_for_a_message_fails_with_a_reason(make_fleet):
+    fleet = make_fleet()
+    fleet.begin()
+    large_start = fleet.task(env={"LARGE": "x" * 2_000_000})
+    fleet.post(f"/tasks/{large_start}/start")
+    task = fleet.wait_for_task(large_start)
+    assert (task["state"], "start message has 2," in task["error"]) == (4, True)
+    large_result = fleet.task(
+        name="_start", file=base64.b64encode(wasmtime.wat2wasm(SHOUTER)).decode(), inputs=[]
+    )
+    fleet.post(f"/tasks/{large_result}/start")
+    task = fleet.wait_for_task(large_result)
+    assert (task["state"], "MANAGER_MQTT_MAX_PACKET_SIZE" in task["error"]) == (4, True)
+
+
+def test_up_with_a_broker_has_proplets_elsewhere_too(make_fleet):
+    fleet = make_fleet()
+    fleet.broker.start()
+    port = str(free_port())
+    command = [*PROPELLER, "up", "--host", "127.0.0.1", "--port", port, "--config", str(fleet.config)]
+    command += ["--data-dir", str(fleet.directory / "up"), "--mqtt", f"tcp://127.0.0.1:{fleet.port}"]
+    fleet.start_other("up", command)
+    fleet.ask_at(port)
+    wait(fleet.is_answered)
+    fleet.start_proplet("proplet")
+    fleet.wait_for_proplets(2)
+    for proplet in fleet.get("/proplets")["proplets"]:
+        task_id = fleet.task(proplet_id=proplet["id"])
+        fleet.post(f"/tasks/{task_id}/start")
+        assert fleet.wait_for_task(task_id)["results"] == "3\n"

@@ -23,6 +23,7 @@ from propeller.wire.messages import (
     MODULE_TOPIC,
     Hello,
     ModuleRequest,
+    Results,
     Start,
     decode,
     encode,
@@ -141,14 +142,21 @@ class RemoteFleet:
     # -- from proplets -------------------------------------------------------------------------------------
 
     def _received(self, topic: str, payload: bytes) -> None:
-        if not self._link.fits(len(payload)):
-            self._ignore(f"{topic}: too large", f"{len(payload):,} bytes")
-            return
         try:
             message = decode(topic, payload)
         except ValueError as error:
             self._ignore(f"{topic}: can't be read", str(error))
             return
+        if not self._link.fits(len(payload)):
+            self._ignore(f"{topic}: too large", f"{len(payload):,} bytes")
+            if not isinstance(message, Results):
+                return
+            # Ignored altogether, it would be sent for ever, and the task never end.
+            message.results = None
+            message.error = (
+                f"the result's message has {len(payload):,} bytes, and the manager takes in "
+                f"{self._settings.max_packet_bytes:,}; write less, or raise MANAGER_MQTT_MAX_PACKET_SIZE"
+            )
         if isinstance(message, ModuleRequest):
             self._answer(topic, message)
             return
