@@ -9,7 +9,12 @@ from pathlib import Path
 
 import uvloop
 
-from propeller.proplet.agent import Agent
+from propeller.proplet.agent import Agent, Settings
+from propeller.proplet.local import LocalUplink
+from propeller.proplet.machine import Machine
+from propeller.proplet.shelf import Shelf
+from propeller.registry.fetcher import Fetcher
+from propeller.registry.settings import RegistrySettings
 from propeller.runtime.run import Ended, Run
 
 
@@ -40,12 +45,19 @@ class InstantGuests:
 
 
 async def serve(descriptor: int, proplet_id: str) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        agent = Agent(proplet_id, slots=4, directory=Path(directory))
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        agent = Agent(
+            Machine(proplet_id, boot=time.time_ns(), slots=4),
+            settings=Settings(),
+            shelf=Shelf(directory, bytes_max=2**30),
+            fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
+        )
         agent.guests = InstantGuests(agent)
+        uplink = LocalUplink(agent)
         end = socket.socket(fileno=descriptor)
         end.setblocking(False)
-        await agent.run(end)
+        await agent.run(lambda: uplink.connect(end))
 
 
 if __name__ == "__main__":

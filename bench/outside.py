@@ -1,23 +1,18 @@
-"""The measurements of `propeller up` as a process of its own, over HTTP.
+"""The measurements of `propeller up` as a process of its own, over HTTP."""
 
-The client is the plainest one that keeps its connection, so that the figures are the system's and not the
-client's.
-"""
-
-import json
 import re
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import psutil
 
 from bench.figures import Figure
+from bench.http import Http, Stream
 from bench.system import FILE, percentiles
 
 _SECONDS_MAX = 30
@@ -35,8 +30,7 @@ class Up:
         assert self.process.stdout is not None
         found = re.search(r"http://([\d.]+):(\d+)", self.process.stdout.readline())
         assert found, "propeller up did not start"
-        self._address = (found[1], int(found[2]))
-        self._http = self._connection()
+        self.http = Http(found[1], int(found[2]))
 
     def __enter__(self) -> Self:
         return self
@@ -49,51 +43,14 @@ class Up:
             self.process.kill()
             raise
 
-    def _connection(self) -> HTTPConnection:
-        return HTTPConnection(*self._address, timeout=_SECONDS_MAX)
-
-    def get(self, path: str) -> Any:
-        return self._ask("GET", path)
-
     def create(self, inputs: list[int]) -> str:
-        body = json.dumps({"name": "main", "inputs": inputs, "file": FILE})
-        return self._ask("POST", "/tasks?file=false", body)["id"]
+        return self.http.post("/tasks?file=false", {"name": "main", "inputs": inputs, "file": FILE})["id"]
 
     def start(self, task_id: str) -> None:
-        self._ask("POST", f"/tasks/{task_id}/start")
+        self.http.post(f"/tasks/{task_id}/start")
 
-    def _ask(self, method: str, path: str, body: str | None = None) -> Any:
-        self._http.request(method, path, body, {"Content-Type": "application/json"} if body else {})
-        answer = self._http.getresponse()
-        data = answer.read()
-        assert answer.status < 300, data
-        return json.loads(data)
-
-    def follow(self) -> "Stream":
-        return Stream(self._connection())
-
-
-class Stream:
-    """The stream of events; it is followed from the moment in which this is made."""
-
-    def __init__(self, http: HTTPConnection) -> None:
-        self._http = http
-        http.request("GET", "/events")
-        self._answer = http.getresponse()
-        assert self._answer.readline().startswith(b":"), "the stream begins with a comment"
-
-    def result_of(self, task_id: str) -> str:
-        """Wait for the end of a task."""
-        while line := self._answer.readline():
-            if line.startswith(b"data:"):
-                event = json.loads(line[5:])
-                if event["task_id"] == task_id and event["state"] >= 3:
-                    return event["results"]
-        raise EOFError("the stream of events ended")
-
-    def close(self) -> None:
-        self._answer.close()
-        self._http.close()
+    def follow(self) -> Stream:
+        return self.http.follow()
 
 
 def start_up(directory: Path, scale: float) -> list[Figure]:
@@ -102,7 +59,7 @@ def start_up(directory: Path, scale: float) -> list[Figure]:
     idle = {}
     for number in range(max(2, int(5 * scale))):
         with Up(directory / str(number)) as up:
-            up.get("/health")
+            up.http.get("/health")
             ready.append(time.perf_counter() - up.began)
             stream = up.follow()
             task = up.create([1, 2])
@@ -151,7 +108,7 @@ def over_http(directory: Path, scale: float) -> list[Figure]:
             started = time.perf_counter()
             assert stream.result_of(task) == f"{number + 2}\n"
             end = time.perf_counter()
-            up.get("/health")
+            up.http.get("/health")
             bare.append((time.perf_counter() - end) * 1e3)
             spans = (created - begin, started - created, end - started, end - begin)
             for times, span in zip(legs.values(), spans, strict=True):
