@@ -18,6 +18,7 @@ import psutil
 from bench.figures import Figure, Outcome, drift, judge, mean
 from bench.floors import Floors
 from bench.one import MEASURES, Failed, measure
+from bench.over_mqtt import MEASURES as OVER_MQTT
 from bench.system import CONCURRENCY
 from bench.table import show
 
@@ -32,7 +33,12 @@ def main() -> int:
     scale = 0.02 if given.small else 1.0
     with (
         tempfile.TemporaryDirectory(prefix="propeller-bench-", dir=given.dir) as work,
-        Floors(Path(work), processes=CONCURRENCY, scale=scale) as floors,
+        Floors(
+            Path(work),
+            processes=CONCURRENCY,
+            scale=scale,
+            with_broker=not OVER_MQTT.keys().isdisjoint(given.only),
+        ) as floors,
     ):
         outcomes = {}
         before = floors.measure()

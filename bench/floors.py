@@ -1,4 +1,4 @@
-"""What no system on this machine can beat: a bare fsync, a bare commit, a bare call of a guest."""
+"""What no system on this machine can beat: a bare fsync, commit, call of a guest, message."""
 
 import asyncio
 import multiprocessing
@@ -12,6 +12,7 @@ from typing import Self
 import uvloop
 import wasmtime
 
+from bench.broker import broker, mqtt_floors
 from bench.system import WASM, percentiles
 
 _SECONDS_MAX = 60
@@ -20,8 +21,9 @@ _SECONDS_MAX = 60
 class Floors:
     """Measures the floors as often as one likes; its processes wait in between."""
 
-    def __init__(self, directory: Path, *, processes: int, scale: float) -> None:
+    def __init__(self, directory: Path, *, processes: int, scale: float, with_broker: bool) -> None:
         self._directory = directory
+        self._broker = broker(directory / "floor-broker") if with_broker else None
         self._processes = processes
         self._syncs = max(20, int(300 * scale))
         self._calls = max(50, int(4_000 * scale))
@@ -29,9 +31,13 @@ class Floors:
     def __enter__(self) -> Self:
         self._pool = multiprocessing.get_context("spawn").Pool(self._processes)
         self._call_on(self._processes, 10)
+        if self._broker is not None:
+            self._broker.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._broker is not None:
+            self._broker.kill()
         self._pool.terminate()
         self._pool.join()
 
@@ -43,6 +49,7 @@ class Floors:
             **_named("commit", commit_ms(self._directory, self._syncs)),
             "call ms": 1e3 / one,
             "calls/s": all_of_them,
+            **(mqtt_floors(self._broker, self._syncs) if self._broker is not None else {}),
         }
 
     def _call_on(self, processes: int, count: int) -> float:

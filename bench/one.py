@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench import embedded, fleet, outside
+from bench import embedded, outside, over_mqtt
 from bench.figures import Figure
 
-MEASURES = {**embedded.MEASURES, **outside.MEASURES, **fleet.MEASURES}
+MEASURES = {**embedded.MEASURES, **outside.MEASURES, **over_mqtt.MEASURES}
 #: One that takes longer has hung.
 SECONDS_MAX = 240
 

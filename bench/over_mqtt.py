@@ -1,0 +1,107 @@
+"""The measurements of a fleet behind a broker: all programs are real, and durable on both sides."""
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Figure
+from bench.fleet import Fleet, until
+from bench.simulated import fan_out, heartbeats
+from bench.system import FILE, Took, percentiles
+from propeller.wire.gotime import parse_time
+
+_PROPLETS = 4
+_ROUNDS = 3
+_COMPLETED = 3
+
+
+def independent(directory: Path, scale: float, *, qos: int, at_least: float | None = None) -> list[Figure]:
+    """Tasks that do not depend on each other, in one workflow."""
+    count = max(100, int(10_000 * scale))
+    specs = [_task(number) for number in range(count)]
+    with Fleet(directory, proplets=_PROPLETS, qos=qos) as fleet:
+        _run_workflow(fleet, specs[:200])  # every proplet has the module, and what it may hold is known
+        rounds = [_run_workflow(fleet, specs)[1] for _ in range(_ROUNDS)]
+    rates = [count / took.run_s for took in rounds]
+    floor = "mqtt messages/s"
+    return [
+        Figure(
+            name="create, tasks", value=statistics.median(count / took.create_s for took in rounds), unit="/s"
+        ),
+        Figure(name="run, tasks", value=statistics.median(rates), unit="/s", floor=floor, at_least=at_least),
+        Figure(name="slowest round, tasks", value=min(rates), unit="/s", floor=floor),
+    ]
+
+
+def chain(directory: Path, scale: float) -> list[Figure]:
+    """Tasks one after the other: from a parent's end to its child's start, each on another proplet."""
+    count = max(10, int(200 * scale))
+    steps, runs = [], []
+    with Fleet(directory, proplets=_PROPLETS) as fleet:
+        _run_workflow(fleet, [_task(number) for number in range(40)])
+        for name in "abc"[:_ROUNDS]:
+            specs = [
+                {**_task(n), "id": f"{name}-{n}", "depends_on": [f"{name}-{n - 1}"] if n else []}
+                for n in range(count)
+            ]
+            workflow_id, _ = _run_workflow(fleet, specs)
+            tasks = {task["id"]: task for task in fleet.http.get(f"/workflows/{workflow_id}")["tasks"]}
+            spans = [
+                (parse_time(tasks[spec["id"]]["start_time"]), parse_time(tasks[spec["id"]]["finish_time"]))
+                for spec in specs
+            ]
+            runs += [(end - begin) / 1e6 for begin, end in spans]
+            steps += [(begin - end) / 1e6 for (_, end), (begin, _) in pairwise(spans)]
+    step, run = percentiles(steps), percentiles(runs)
+    # Two messages lie on the way, and two commits: the proplet's and the manager's.
+    return [
+        Figure(
+            name="end to start, p50",
+            value=step["p50"],
+            unit="ms",
+            floor="mqtt p50 ms",
+            floor_count=2,
+            at_most=2.5,
+        ),
+        Figure(
+            name="end to start, p99",
+            value=step["p99"],
+            unit="ms",
+            floor="mqtt p99 ms",
+            floor_count=2,
+            at_most=10,
+        ),
+        Figure(name="start to end, p50", value=run["p50"], unit="ms", floor="call ms"),
+    ]
+
+
+def _task(number: int) -> dict[str, Any]:
+    return {"name": "main", "inputs": [number, 1], "file": FILE}
+
+
+def _run_workflow(fleet: Fleet, specs: list[dict[str, Any]]) -> tuple[str, Took]:
+    """Create and run a workflow; its end is asked for."""
+    began = time.perf_counter()
+    workflow_id = fleet.http.post("/workflows?file=false", {"tasks": specs})["tasks"][0]["workflow_id"]
+    created = time.perf_counter()
+    fleet.http.post(f"/workflows/{workflow_id}/start")
+
+    def is_over() -> bool:
+        workflow = fleet.http.get(f"/workflows/{workflow_id}?tasks=false")
+        return workflow["counts"]["completed"] == len(specs)
+
+    until(is_over)
+    return workflow_id, Took(created - began, time.perf_counter() - created)
+
+
+MEASURES: dict[str, Callable[[Path, float], list[Figure]]] = {
+    "mqtt_independent": partial(independent, qos=1, at_least=4_000),
+    "mqtt_independent_qos2": partial(independent, qos=2),
+    "mqtt_chain": chain,
+    "mqtt_heartbeats": heartbeats,
+    "mqtt_fan_out": fan_out,
+}
