@@ -6,12 +6,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.parts.ports import answers, free_port
 
 from bench.broker import broker
 from bench.http import Http
+from propeller.wire.gotime import parse_time
 
 _SECONDS_MAX = 120
 _PROPELLER = [sys.executable, "-m", "propeller"]
@@ -49,14 +50,19 @@ class Fleet:
         return Http("127.0.0.1", self._port)
 
     def wait_for_proplets(self, count: int) -> None:
-        until(lambda: self.active_proplets() >= count)
+        until(lambda: self._ask("/proplets?status=active&limit=1")["total"] >= count)
 
-    def active_proplets(self) -> int:
+    def last_alive_at(self, proplet_id: str) -> float:
+        """Tell when the manager last heard of a proplet, s since the epoch."""
+        return (parse_time(self._ask(f"/proplets/{proplet_id}")["last_alive_at"]) or 0) / 1e9
+
+    def _ask(self, path: str) -> Any:
         """Ask over a connection of its own: the manager hangs up on one that was silent for long."""
         http = self.connection()
-        total: int = http.get("/proplets?status=active&limit=1")["total"]
-        http.close()
-        return total
+        try:
+            return http.get(path)
+        finally:
+            http.close()
 
     def _start(self, command: str, number: int | None = None, **settings: str) -> subprocess.Popen[bytes]:
         name = command if number is None else f"{command}{number}"
