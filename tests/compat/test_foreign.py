@@ -12,7 +12,7 @@ from tests.compat.foreign_manager import ForeignManager, complaints
 from tests.compat.foreign_proplet import ForeignProplet
 from tests.compat.modules import ADDITION, DIVISION, ENDLESS, large
 from tests.fleet.big_workflow import events
-from tests.fleet.harness import PROPELLER
+from tests.fleet.harness import PROPELLER, wait
 from tests.parts.mosquitto import open_to_all, running
 from tests.registry.registry_kit import WASM
 
@@ -291,7 +291,8 @@ def test_our_proplet_gets_an_image_through_our_proxy(master, registry):
     registry.push("acme/sum", "v1", (ADDITION, WASM))
     command = [*PROPELLER, "proxy", "--config", str(fleet.config), "--http-host", "127.0.0.1"]
     command += ["--http-port", "0", "--registry-plain-http", registry.host, "--allow-private-addresses"]
-    fleet.start_other("proxy", [*command, "--cache-dir", str(fleet.directory / "cache")])
+    proxy = fleet.start_other("proxy", [*command, "--cache-dir", str(fleet.directory / "cache")])
+    wait(lambda: "connected as" in proxy.said)
     master.start("image", master.proplet, image_url=f"{registry.host}/acme/sum:v1", inputs=["20", "22"])
     assert master.wait_for_results("image")[0]["results"] == "42\n"
 

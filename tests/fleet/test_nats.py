@@ -15,13 +15,12 @@ def cluster(tmp_path):
             print(f"-- {node.name}\n{node.said[-3000:]}")
 
 
-def begin(fleet, cluster):
+def begin(fleet, cluster, qos="1"):
     """Put the manager at the first node, and the proplets in turn at the others and it."""
     one, *others = cluster.nodes
-    settings = {"MANAGER_MQTT_ADDRESS": one.address, "MANAGER_MQTT_QOS": "1", "MANAGER_LIVENESS": "5s"}
-    fleet.start_manager(**settings)
+    fleet.start_manager(MANAGER_MQTT_ADDRESS=one.address, MANAGER_MQTT_QOS=qos, MANAGER_LIVENESS="5s")
     for section, node in zip(fleet.sections, [*others, one], strict=True):
-        fleet.start_proplet(section, PROPLET_MQTT_ADDRESS=node.address, PROPLET_MQTT_QOS="1")
+        fleet.start_proplet(section, PROPLET_MQTT_ADDRESS=node.address, PROPLET_MQTT_QOS=qos)
     fleet.wait_for_proplets(len(fleet.sections))
 
 
@@ -34,6 +33,17 @@ def test_a_workflow_survives_the_end_of_a_broker(make_fleet, cluster):
     cluster.nodes[1].kill()
     fleet.wait_for_workflow(workflow_id)
     big.check(fleet, workflow_id)
+
+
+def test_quality_2_which_the_broker_does_not_offer_becomes_1(make_fleet, cluster):
+    fleet = make_fleet(proplets=3)
+    begin(fleet, cluster, qos="2")
+    for n in range(6):
+        task_id = fleet.task(inputs=[n, 1])
+        fleet.post(f"/tasks/{task_id}/start")
+        assert fleet.wait_for_task(task_id)["results"] == f"{n + 1}\n"
+    assert "offers quality of service 1 at most, not 2" in fleet.manager.said
+    assert "the connection was lost" not in fleet.manager.said
 
 
 def test_programs_at_a_broker_that_comes_back_go_on(make_fleet, cluster):

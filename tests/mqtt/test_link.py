@@ -63,6 +63,23 @@ def test_messages_arrive_in_order_with_the_quality_of_the_settings(broker, qos):
         assert {quality for *_, quality in witness.heard} == {qos}
 
 
+@pytest.mark.parametrize("max_qos", [0, 1])
+def test_a_broker_that_offers_less_gets_less(tmp_path, max_qos):
+    """Otherwise it would end the connection at each message."""
+
+    async def part(broker):
+        with said() as log:
+            async with linked(settings_for(broker), "news") as (link, ear):
+                await log.wait(f"offers quality of service {max_qos} at most, not 2")
+                numbered(link, range(10))
+                await link.drained()
+                await ear.has_heard("9")
+                assert ear.ups == 1
+
+    with running(open_to_all(tmp_path / "broker", max_qos=max_qos)) as broker:
+        play(part(broker))
+
+
 def test_what_is_published_before_there_is_a_broker_arrives(tmp_path):
     broker = open_to_all(tmp_path / "broker")
 

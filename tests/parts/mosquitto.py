@@ -56,12 +56,14 @@ def open_to_all(
     host: str = "127.0.0.1",
     certificates: Certificates | None = None,
     is_mutual: bool = False,
+    max_qos: int = 2,
 ) -> Mosquitto:
     """Make a broker that asks nobody for a password; with certificates it speaks TLS."""
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     lines = [
         f"listener {port} {host}",
+        f"max_qos {max_qos}",
         "allow_anonymous true",
         "user root",
         "persistence true",

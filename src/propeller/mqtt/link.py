@@ -82,6 +82,8 @@ class Link:
         self._on_message = on_message
         self._on_up = on_up
         self._will = will
+        #: As in the settings, or what the broker offers at most.
+        self._qos = settings.qos
         self._waiting: deque[Outgoing] = deque()
         self._unacknowledged = _Unacknowledged(self._flush)
         self._client = self._make_client()
@@ -246,7 +248,7 @@ class Link:
             # The broker forgot us: what was on its way is sent anew, before anything that waits.
             self._waiting.extendleft(reversed(self._take_back()))
         self._client.subscriptions.clear()
-        qos = self._settings.qos
+        qos = self._qos = self._settings.qos
         if self._topics:
             self._client.subscribe(
                 [gmqtt.Subscription(self._prefix + topic, qos=qos) for topic in self._topics]
@@ -271,7 +273,20 @@ class Link:
                     self._prefix,
                     topic,
                 )
+        self._accept_qos(max((qos for qos in granted if qos < 128), default=self._qos))
         self._is_ready()
+
+    def _accept_qos(self, offered: int) -> None:
+        """Publish with no more than the broker offers: some end the connection of who does."""
+        if offered < self._qos:
+            self._qos = offered
+            if not self._has_been_up:
+                _log.warning(
+                    "broker %s offers quality of service %d at most, not %d; that is used",
+                    self._settings.address,
+                    offered,
+                    self._settings.qos,
+                )
 
     def _is_ready(self) -> None:
         self._has_been_up = True
@@ -293,7 +308,7 @@ class Link:
         while self._waiting and self._up.is_set() and self._unacknowledged.count < self._settings.inflight:
             message = self._waiting.popleft()
             self._unacknowledged.next = message
-            self._client.publish(self._prefix + message.topic, message.payload, qos=self._settings.qos)
+            self._client.publish(self._prefix + message.topic, message.payload, qos=self._qos)
         if not self._waiting and not self._unacknowledged.count:
             self._drained.set()
 
