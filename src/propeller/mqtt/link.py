@@ -21,6 +21,7 @@ from gmqtt.storage import PersistentStorage
 
 from propeller.errors import BrokerRefused
 from propeller.mqtt.address import parse_address, tls_context
+from propeller.mqtt.corked import cork
 from propeller.mqtt.settings import MqttSettings
 
 _log = logging.getLogger(__name__)
@@ -244,6 +245,7 @@ class Link:
 
     def _connected(self, _client: Any, session_present: int, _code: int, _properties: Any) -> None:
         self._connacked.set()
+        cork(self._client)
         if not session_present:
             # The broker forgot us: what was on its way is sent anew, before anything that waits.
             self._waiting.extendleft(reversed(self._take_back()))
