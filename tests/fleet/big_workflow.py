@@ -10,13 +10,13 @@ import wasmtime
 from tests.fleet.harness import Fleet
 
 COMPLETED, FAILED, SKIPPED = 3, 4, 5
-#: ``main(a, b)`` adds after some 50 ms, or traps if b is 0.
+#: ``main(a, b)`` adds after some 100 ms, or traps if b is 0.
 WAT = """
 (module (func (export "main") (param i32 i32) (result i32) (local $n i32)
   (drop (i32.div_s (local.get 0) (local.get 1)))
   (loop $again
     (local.set $n (i32.add (local.get $n) (i32.const 1)))
-    (br_if $again (i32.lt_u (local.get $n) (i32.const 60_000_000))))
+    (br_if $again (i32.lt_u (local.get $n) (i32.const 250_000_000))))
   (i32.add (local.get 0) (local.get 1))))
 """
 MODULE = base64.b64encode(bytes(wasmtime.wat2wasm(WAT))).decode()
