@@ -154,7 +154,7 @@ def test_durations_of_the_shipped_environment_count():
         (PROXY, {"PROXY_REGISTRY_TOKEN": "t"}, "PROXY_REGISTRY_URL: there are credentials, but not for whom"),
         (
             PROXY,
-            {"PROXY_REGISTRY_URL": "ghcr.io", "PROXY_REGISTRY_USERNAME": "u"},
+            {"PROXY_REGISTRY_URL": "registry.example", "PROXY_REGISTRY_USERNAME": "u"},
             "user name and password go together",
         ),
     ],
@@ -250,34 +250,45 @@ def test_tls():
 def test_credentials_of_one_registry():
     environ = identity(
         PROXY,
-        PROXY_REGISTRY_URL="ghcr.io",
+        PROXY_REGISTRY_URL="registry.example",
         PROXY_REGISTRY_USERNAME="ada",
         PROXY_REGISTRY_PASSWORD="pw",
         PROXY_REGISTRY_PLAIN_HTTP="localhost:5000",
     )
     made = settings(PROXY, environ).registry
-    assert made.logins == (Login(host="ghcr.io", username="ada", password="pw"),)
+    assert made.logins == (Login(host="registry.example", username="ada", password="pw"),)
     assert made.plain_http == ("localhost:5000",)
     assert settings(PROXY, environ | {"PROXY_AUTHENTICATE": "false"}).registry.logins == ()
 
 
 def test_credentials_of_several_registries():
-    write('["ghcr.io"]\nusername = "ada"\npassword = "pw"\n["Local:5000"]\ntoken = "t"\n', "registries.toml")
+    write(
+        '["registry.example"]\nusername = "ada"\npassword = "pw"\n["Local:5000"]\ntoken = "t"\n',
+        "registries.toml",
+    )
     environ = identity(PROPLET, PROPLET_REGISTRIES_FILE="registries.toml")
-    both = (Login(host="ghcr.io", username="ada", password="pw"), Login(host="local:5000", token="t"))
+    both = (
+        Login(host="registry.example", username="ada", password="pw"),
+        Login(host="local:5000", token="t"),
+    )
     assert settings(PROPLET, environ).registry.logins == both
-    mine = {"PROPLET_REGISTRY_URL": "ghcr.io", "PROPLET_REGISTRY_TOKEN": "mine"}
+    mine = {"PROPLET_REGISTRY_URL": "registry.example", "PROPLET_REGISTRY_TOKEN": "mine"}
     logins = settings(PROPLET, environ | mine).registry.logins
-    assert logins == (Login(host="ghcr.io", token="mine"), both[1]), "what is said more directly counts"
+    assert logins == (Login(host="registry.example", token="mine"), both[1]), (
+        "what is said more directly counts"
+    )
 
 
 def test_credentials_as_docker_writes_them():
-    auths = {"https://index.docker.io/v1/": {"auth": "YWRhOnB3OjE="}, "ghcr.io": {"identitytoken": "t"}}
+    auths = {
+        "https://index.docker.io/v1/": {"auth": "YWRhOnB3OjE="},
+        "registry.example": {"identitytoken": "t"},
+    }
     write(json.dumps({"auths": auths, "credsStore": ""}), "docker.json")
     logins = settings(PROXY, identity(PROXY, PROXY_REGISTRIES_FILE="docker.json")).registry.logins
     assert logins == (
         Login(host="docker.io", username="ada", password="pw:1"),
-        Login(host="ghcr.io", token="t"),
+        Login(host="registry.example", token="t"),
     )
 
 
@@ -287,8 +298,8 @@ def test_credentials_as_docker_writes_them():
         "[",
         '{"auths": 1}',
         'host = "x"',
-        '["ghcr.io"]\nuser = "x"',
-        '["ghcr.io"]',
+        '["registry.example"]\nuser = "x"',
+        '["registry.example"]',
         '["a b"]\ntoken = "t"',
         "{",
     ],

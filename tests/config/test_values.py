@@ -125,9 +125,13 @@ def test_lists_come_as_text_and_as_arrays():
     assert values.names("") == ()
     with pytest.raises(ValueError, match="has to be text"):
         values.names([1])
-    assert values.hosts("GHCR.io,localhost:5000,[::1]:5000") == ("ghcr.io", "localhost:5000", "[::1]:5000")
-    with pytest.raises(ValueError, match=r"like ghcr\.io"):
-        values.hosts("https://ghcr.io")
+    assert values.hosts("Registry.example,localhost:5000,[::1]:5000") == (
+        "registry.example",
+        "localhost:5000",
+        "[::1]:5000",
+    )
+    with pytest.raises(ValueError, match=r"like registry\.example"):
+        values.hosts("https://registry.example")
 
 
 @pytest.mark.parametrize("raw", ["a/b", "a+", "#", "a b", "\x00", "é\n"])

@@ -16,7 +16,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
         ("index.docker.io/sum:1.2", "registry-1.docker.io", "library/sum", "1.2"),
         ("localhost/sum", "localhost", "sum", "latest"),
         (f"localhost:5000/x@{DIGEST}", "localhost:5000", "x", DIGEST),
-        (f"ghcr.io/acme/a/b:v1@{DIGEST}", "ghcr.io", "acme/a/b", DIGEST),
+        (f"registry.example/acme/a/b:v1@{DIGEST}", "registry.example", "acme/a/b", DIGEST),
         ("Registry.example:443/x.wasm:V1", "registry.example:443", "x.wasm", "V1"),
         ("[::1]:5000/a__b/c-d:latest", "[::1]:5000", "a__b/c-d", "latest"),
     ],

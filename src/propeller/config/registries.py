@@ -2,7 +2,7 @@
 
 A file for several is TOML, a section for each host, or the JSON that ``docker login`` writes::
 
-    ["ghcr.io"]
+    ["registry.example"]
     username = "ada"
     password = "…"
 

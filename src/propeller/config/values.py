@@ -115,7 +115,9 @@ def host(raw: Raw) -> str:
     """A registry as images name it: ``host[:port]``."""
     name = text(raw).strip().lower()
     if not _HOST.fullmatch(name):
-        raise ValueError("has to be a host as in the names of images, like ghcr.io or localhost:5000")
+        raise ValueError(
+            "has to be a host as in the names of images, like registry.example or localhost:5000"
+        )
     return name
 
 
