@@ -46,8 +46,9 @@ class ForeignProplet:
     ) -> None:
         """Prepare it; ``start`` connects.
 
-        ``habit`` is ``deaf`` (it never acts on a start), ``embedded`` (a small device: results do not say
-        who sends them), ``twice`` (each result is sent twice) or nothing.
+        ``habit`` is ``deaf`` (it never acts on a start), ``embedded`` (a small device: it runs whatever is
+        started on the channel, and its results do not say who sends them), ``twice`` (each result is sent
+        twice) or nothing.
         """
         self.id = proplet_id
         self._base = f"{base}/"
@@ -122,12 +123,15 @@ class ForeignProplet:
     def _received(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         body = json.loads(message.payload)
         match message.topic.removeprefix(self._base):
-            case "control/manager/start" if self._is_for_me(body) and self._habit != "deaf":
+            case "control/manager/start" if self._acts_on(body):
                 self._start(body)
             case "control/manager/stop" if self._is_for_me(body):
                 self._stop(body["id"])
             case "registry/server":
                 self._take_chunk(body)
+
+    def _acts_on(self, start: dict[str, Any]) -> bool:
+        return self._habit == "embedded" or (self._habit != "deaf" and self._is_for_me(start))
 
     def _is_for_me(self, body: dict[str, Any]) -> bool:
         return bool(body.get("broadcast")) or body.get("proplet_id", self.id) == self.id

@@ -13,6 +13,7 @@ from tests.compat.foreign_proplet import ForeignProplet
 from tests.compat.modules import ADDITION, DIVISION, ENDLESS, large
 from tests.fleet.big_workflow import events
 from tests.fleet.harness import PROPELLER, wait
+from tests.fleet.mischief import Listener
 from tests.parts.mosquitto import open_to_all, running
 from tests.registry.registry_kit import WASM
 
@@ -158,6 +159,32 @@ def test_a_small_device_does_not_say_who_it_is(make_fleet):
     task = run(fleet, file=as_file(DIVISION), inputs=[1, 0])
     assert task["state"] == FAILED
     assert "divide by zero" in task["error"]
+
+
+def test_small_devices_that_all_run_what_is_meant_for_one_end_each_task_once(make_fleet):
+    """They look at no address, so for each task there are two results that do not say whose they are."""
+    fleet = make_fleet(proplets=2)
+    fleet.drop_access_rules()
+    foreign = begin(fleet)
+    listener = Listener(fleet, "control/proplet/results")
+    foreign.start("proplet1", "embedded")
+    foreign.start("proplet2", "embedded")
+    fleet.wait_for_proplets(2)
+    steps = [
+        {"id": f"step-{n}", "name": "main", "file": as_file(ADDITION), "inputs": [n, 1],
+         "depends_on": [f"step-{n - 1}"] if n else []}
+        for n in range(20)
+    ]  # fmt: skip
+    workflow_id = fleet.post("/workflows", {"tasks": steps})["tasks"][0]["workflow_id"]
+    fleet.post(f"/workflows/{workflow_id}/start")
+    fleet.wait_for_workflow(workflow_id)
+    wait(lambda: len(listener.heard) == 2 * len(steps))
+    listener.close()
+    found = {task["id"]: task for task in fleet.get(f"/workflows/{workflow_id}")["tasks"]}
+    assert [found[step["id"]]["results"] for step in steps] == [f"{n + 1}" for n in range(20)]
+    assert max(task.get("attempt", 1) for task in found.values()) == 1
+    ends = [event["task_id"] for event in events(fleet) if event["state"] >= COMPLETED]
+    assert sorted(ends) == sorted(found)
 
 
 def test_a_proplet_that_never_answers_does_not_keep_a_task_running(make_fleet):

@@ -166,12 +166,14 @@ class Fleet:
         until(are_there, seconds=seconds)
 
     def end(self) -> None:
-        for program in (*self.proplets.values(), *self._others, self.manager):
-            if program is not None:
-                program.kill()
-        self.broker.kill()
-        if hasattr(self, "http"):
-            self.http.close()
+        """End every program, also where one of them resists."""
+        with contextlib.ExitStack() as each:
+            if hasattr(self, "http"):
+                each.callback(self.http.close)
+            each.callback(self.broker.kill)
+            for program in (self.manager, *self._others, *self.proplets.values()):
+                if program is not None:
+                    each.callback(program.kill)
 
     # -- HTTP ----------------------------------------------------------------------------------------------
 
@@ -235,8 +237,13 @@ def make_fleet(tmp_path):
         made.append(Fleet(directory, proplets))
         return made[-1]
 
-    yield make
-    for fleet in made:
-        fleet.end()
-        for log in sorted(fleet.directory.glob("*.log")):
-            print(f"-- {log.name}\n{log.read_text()[-4000:]}")
+    with contextlib.ExitStack() as each:
+        yield make
+        for fleet in made:
+            each.callback(print_logs, fleet.directory)
+            each.callback(fleet.end)
+
+
+def print_logs(directory: Path) -> None:
+    for log in sorted(directory.glob("*.log")):
+        print(f"-- {log.name}\n{log.read_text()[-4000:]}")

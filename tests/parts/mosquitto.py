@@ -2,11 +2,12 @@
 
 import contextlib
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.parts.certificates import Certificates
-from tests.parts.ports import free_port, wait_for_port
+from tests.parts.ports import answers, free_port
 from tests.parts.programs import path_of
 
 
@@ -15,6 +16,7 @@ class Mosquitto:
 
     def __init__(self, config: Path, port: int, *, host: str = "127.0.0.1") -> None:
         self._config = config
+        self._log = config.with_name("mosquitto.log")
         self.host = host
         self.port = port
         self._process: subprocess.Popen[bytes] | None = None
@@ -23,11 +25,21 @@ class Mosquitto:
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [path_of("mosquitto"), "-c", str(self._config)], stderr=subprocess.DEVNULL
-        )
-        wait_for_port(self.port, self.host)
+    @property
+    def said(self) -> str:
+        return self._log.read_text() if self._log.exists() else ""
+
+    def start(self, seconds: float = 20) -> None:
+        """Start it and wait until it listens, which it does when it has read its sessions."""
+        assert self._process is None
+        with self._log.open("ab") as log:
+            command = [path_of("mosquitto"), "-c", str(self._config)]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + seconds
+        while not answers(self.port, self.host):
+            assert self._process.poll() is None, f"mosquitto ended: {self.said[-2000:]}"
+            assert time.monotonic() < deadline, f"mosquitto does not listen: {self.said[-2000:]}"
+            time.sleep(0.01)
 
     def stop(self) -> None:
         """End it in peace: it saves its sessions."""
@@ -87,8 +99,10 @@ def open_to_all(
 
 @contextlib.contextmanager
 def running(broker: Mosquitto) -> Iterator[Mosquitto]:
-    broker.start()
+    """Keep a broker for a while; what it said is printed, which pytest shows where a test fails."""
     try:
+        broker.start()
         yield broker
     finally:
         broker.kill()
+        print(f"-- mosquitto\n{broker.said[-4000:]}")

@@ -93,6 +93,8 @@ class Cluster:
                 until(node.is_ready)
         except BaseException:
             self.__exit__()
+            for node in self.nodes:
+                print(f"-- {node.name}\n{node.said[-3000:]}")
             raise
         return self
 

@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 from typing import Self
 
 _TUNSETIFF = 0x400454CA
@@ -33,14 +34,14 @@ class Cable(threading.Thread):
         self.loss = 0.0
         self.delay_s = 0.0
         self.is_cut = False
-        self.is_over = False
+        self._is_over = False
         self._chance = random.Random(7)
         self._on_the_way: list[tuple[float, int, int, bytes]] = []
         self._count = itertools.count()
 
     def run(self) -> None:
         one, other = self._ends
-        while not self.is_over:
+        while not self._is_over:
             wait = 0.05
             if self._on_the_way:
                 wait = min(wait, max(0.0, self._on_the_way[0][0] - time.monotonic()))
@@ -50,6 +51,10 @@ class Cable(threading.Thread):
                 _, _, end, packet = heapq.heappop(self._on_the_way)
                 with contextlib.suppress(OSError):  # the other end is not up yet, or not any more
                     os.write(end, packet)
+
+    def end(self) -> None:
+        self._is_over = True
+        self.join()
 
     def _take(self, packet: bytes, towards: int) -> None:
         if not self.is_cut and self._chance.random() >= self.loss:
@@ -61,37 +66,37 @@ class Island:
     """A network namespace; ``host`` is this machine's address at the other end of the cable."""
 
     def __init__(self) -> None:
-        number = next(_numbers)
+        # Of this process alone, as far as that goes: tests of several checkouts may run at the same time.
+        number = os.getpid() % 8192 * 4 + next(_numbers) % 4
         self.name = f"propeller-{os.getpid()}-{number}"
-        # A block that documentation is free to use, and so nobody else here.
-        self.host = f"198.51.100.{4 * number % 256 + 1}"
-        self._own = f"198.51.100.{4 * number % 256 + 2}"
-        self._near, self._far = (f"pt{side}{os.getpid() % 100_000}n{number}" for side in "ab")
+        # A range that is kept for tests of networks, four addresses for each cable.
+        addresses = int(ip_address("198.18.0.0")) + 4 * number
+        self.host, self._own = (str(ip_address(addresses + side)) for side in (1, 2))
+        self._near, self._far = f"pta{number}", f"ptb{number}"
+        self._end = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        _ip("netns", "add", self.name)
-        near, far = _open_tun(self._near), _open_tun(self._far)
-        self.cable = Cable((near, far))
-        try:
+        with contextlib.ExitStack() as undo:
+            _ip("netns", "add", self.name)
+            undo.callback(_ip, "netns", "del", self.name)
+            ends = []
+            for name in (self._near, self._far):
+                ends.append(_open_tun(name))
+                undo.callback(os.close, ends[-1])
             _ip("link", "set", self._far, "netns", self.name)
             _ip("addr", "add", f"{self.host}/30", "dev", self._near)
             _ip("link", "set", self._near, "up")
             _ip("-n", self.name, "addr", "add", f"{self._own}/30", "dev", self._far)
             _ip("-n", self.name, "link", "set", self._far, "up")
             _ip("-n", self.name, "link", "set", "lo", "up")
+            self.cable = Cable((ends[0], ends[1]))
             self.cable.start()
-        except BaseException:
-            self.__exit__()
-            raise
+            undo.callback(self.cable.end)
+            self._end = undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.cable.is_over = True
-        if self.cable.is_alive():
-            self.cable.join()
-        for end in self.cable._ends:
-            os.close(end)
-        _ip("netns", "del", self.name)
+        self._end.close()
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """Say how to start a program there."""
