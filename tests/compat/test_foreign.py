@@ -95,7 +95,8 @@ class Foreign:
     def start(self, section, habit=""):
         one = self._identities[section]
         command = [sys.executable, foreign_proplet.__file__, "--port", str(self._fleet.port)]
-        command += ["--base", base_of(one), "--id", one["entity_id"], "--key", one["api_key"]]
+        command += [f"--base={base_of(one)}", f"--id={one['entity_id']}"]
+        command += [f"--key={one['api_key']}"]  # it may begin with a dash
         return self._fleet.start_other(section, [*command, "--habit", habit])
 
 
