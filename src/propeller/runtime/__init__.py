@@ -12,4 +12,12 @@ cache.py    compiled code, in memory and on disk                 ─┘
 frames.py   what pool and runner say to each other
 run.py      the values: a run, how it ended, the limits
 values.py   text to Wasm values and back
+
+Of components, as plain data and functions without IO:
+
+wit.py                  types of values and functions, and how WIT writes them
+component_types.py      from wasmtime's types to these
+component_interface.py  what a component exports and imports, and what a name means in it
+wave.py                 values from text (WAVE) and back; readers, writers and tokens in wave_*.py
+component_values.py     how wasmtime's Python package has the values of variants
 """

@@ -21,6 +21,7 @@ _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re
 _NOT_FINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 _DIGITS_MAX = 1000
 _SHOWN_MAX = 80
+_SMALLEST_NORMAL_F32 = 2.0**-126
 
 
 def to_wasm(text: str, type_name: str, *, export: str, number: int) -> int | float:
@@ -37,7 +38,7 @@ def to_wasm(text: str, type_name: str, *, export: str, number: int) -> int | flo
 
     """
     value = (
-        _integer(text, 32 if type_name == "i32" else 64) if type_name[0] == "i" else _float(text, type_name)
+        _integer(text, 32 if type_name == "i32" else 64) if type_name[0] == "i" else to_float(text, type_name)
     )
     if value is None:
         raise Invalid(
@@ -87,7 +88,8 @@ def _integer(text: str, bits: int) -> int | None:
     return value - (1 << bits) if value >= 1 << (bits - 1) else value
 
 
-def _float(text: str, type_name: str) -> float | None:
+def to_float(text: str, type_name: str) -> float | None:
+    """Read an ``f32`` or ``f64``; None for what is no number or is too large for the type."""
     text = text.strip()
     if _NOT_FINITE.fullmatch(text):
         return float(text)
@@ -124,6 +126,13 @@ def _as_f32(value: float) -> float:
 
 
 def _shortest_f32(value: float) -> str:
+    if abs(value) >= _SMALLEST_NORMAL_F32 and abs(math.frexp(value)[0]) != 0.5:
+        # Numbers that are as close to their neighbour below as to the one above are named best by their
+        # nearest decimal, if any of that length does; six digits always come back as they were.
+        for digits in (6, 7, 8, 9):
+            text = f"{value:.{digits}g}"
+            if _nearest_f32(text) == value:
+                return text
     exact = Decimal(value)
     for digits in range(1, 9):
         for rounding in (ROUND_HALF_EVEN, ROUND_FLOOR, ROUND_CEILING):

@@ -1,0 +1,186 @@
+"""What a component exports and imports, and which function a task's name means in it."""
+
+import re
+
+import msgspec
+import wasmtime
+from wasmtime import component as host
+from wasmtime.component._types import ComponentExtern
+
+from propeller.errors import Invalid
+from propeller.runtime.component_types import Translator
+from propeller.runtime.values import shown
+from propeller.runtime.wit import Function, function_text
+
+#: Where a function is: its name at the top level, or an exported instance and its name in there.
+Path = tuple[str] | tuple[str, str]
+
+_LISTED_MAX = 20
+_COMMAND = re.compile(r"wasi:cli/run@0\.2\.\d+")
+_HTTP_HANDLER = re.compile(r"wasi:http/incoming-handler@0\.2\.\d+")
+
+
+class Items(msgspec.Struct, frozen=True):
+    """All imports or all exports, in the component's order."""
+
+    #: Functions at the top level.
+    functions: dict[str, Function]
+    #: Instances, by their full names, with their functions.
+    instances: dict[str, dict[str, Function]]
+    #: The others, at the top level: name → ``component``, ``core module``, ``resource`` or ``type``.
+    others: dict[str, str]
+
+
+class ComponentInterface(msgspec.Struct, frozen=True):
+    exports: Items
+    imports: Items
+
+    @property
+    def command(self) -> Path | None:
+        """The entry of a WASI command, whose result is what it prints."""
+        return next(((name, "run") for name in self.exports.instances if _COMMAND.fullmatch(name)), None)
+
+    @property
+    def is_command(self) -> bool:
+        return self.command is not None
+
+    @property
+    def is_http_handler(self) -> bool:
+        """Whether it answers HTTP requests. One that only imports the handler does not: it hands them on."""
+        return any(_HTTP_HANDLER.fullmatch(name) for name in self.exports.instances)
+
+    @property
+    def imports_http(self) -> bool:
+        """Whether anything of ``wasi:http`` has to be offered to it."""
+        return any(name.startswith("wasi:http/") for name in self.imports.instances)
+
+    def function(self, path: Path) -> Function:
+        """Give the function that ``choose`` has found."""
+        return self.exports.functions[path[0]] if len(path) == 1 else self.exports.instances[path[0]][path[1]]
+
+    def paths(self) -> list[Path]:
+        """Give all exported functions."""
+        inner: list[Path] = [
+            (name, function) for name, group in self.exports.instances.items() for function in group
+        ]
+        return [*((name,) for name in self.exports.functions), *inner]
+
+    def choose(self, name: str) -> Path:
+        """Tell which function a task of this name means.
+
+        A name is ``instance#function``, or a function's name, which is sought at the top level and then in
+        all exported instances. A command runs as ``_start`` too, and under any name where it exports nothing
+        else that could be meant.
+
+        Differs: The reference seeks only in instances of the namespaces ``elastic`` and ``wasi``, and does
+        not find a command under a name of its own.
+
+        Raises:
+            Invalid: There is no such function, or several; the message lists them.
+
+        """
+        instance, sign, function = name.rpartition("#")
+        if sign:
+            return self._in_instance(instance, function)
+        if name in self.exports.functions:
+            return (name,)
+        found: list[Path] = [(one, name) for one, group in self.exports.instances.items() if name in group]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise Invalid(
+                f"several exported instances have a function {shown(name)}; say which: "
+                + _listed([spelling(path) for path in found])
+            )
+        if self.command is not None and (name in {"", "_start"} or self.paths() == [self.command]):
+            return self.command
+        kind = "instance" if name in self.exports.instances else self.exports.others.get(name)
+        if kind is not None:
+            raise Invalid(f"{shown(name)} is exported as {kind}, not as function{self._all()}")
+        raise Invalid(f"no function {shown(name)} is exported{self._all()}")
+
+    def _in_instance(self, given: str, function: str) -> Path:
+        """Find ``given#function``; the instance's name may lack its version, or all but its last part."""
+        for form in (str, _without_version, _last_part):
+            same = [name for name in self.exports.instances if form(name) == given]
+            found: list[Path] = [
+                (name, function) for name in same if function in self.exports.instances[name]
+            ]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                spellings = _listed([spelling(path) for path in found])
+                raise Invalid(
+                    f"{shown(f'{given}#{function}')} can mean several functions; say which: {spellings}"
+                )
+            if same:
+                raise Invalid(f"the instance {shown(same[0])} has no function {shown(function)}{self._all()}")
+        raise Invalid(f"no instance {shown(given)} is exported{self._all()}")
+
+    def _all(self) -> str:
+        paths = self.paths()
+        if not paths:
+            return ", nor any other function"
+        return "; exported are: " + _listed(
+            [function_text(spelling(path), self.function(path)) for path in paths]
+        )
+
+
+def component_interface(component: host.Component, engine: wasmtime.Engine) -> ComponentInterface:
+    """Read what a component exports and imports."""
+    translator = Translator()
+    # Imports come first, because exports use their resources.
+    imports = _items(component.type.imports(engine), engine, translator)
+    return ComponentInterface(_items(component.type.exports(engine), engine, translator), imports)
+
+
+def spelling(path: Path) -> str:
+    """Write a path as a task names it."""
+    return "#".join(path)
+
+
+def _items(externs: dict[str, ComponentExtern], engine: wasmtime.Engine, translator: Translator) -> Items:
+    """Sort them by kind. The types inside of core modules are not asked for, see interface.py."""
+    functions: dict[str, Function] = {}
+    instances: dict[str, dict[str, Function]] = {}
+    others: dict[str, str] = {}
+    types = {name: _type_of(extern) for name, extern in externs.items()}
+    translator.resources += [
+        (name, type_) for name, type_ in types.items() if isinstance(type_, host.ResourceType)
+    ]
+    for name, type_ in types.items():
+        match type_:
+            case host.FuncType():
+                functions[name] = translator.function(type_)
+            case host.ComponentInstanceType():
+                instances[name] = _items(type_.exports(engine), engine, translator).functions
+            case host.ComponentType():
+                others[name] = "component"
+            case host.ModuleType():
+                others[name] = "core module"
+            case host.ResourceType():
+                others[name] = "resource"
+            case _:
+                others[name] = "type"
+    return Items(functions, instances, others)
+
+
+def _type_of(extern: ComponentExtern) -> host.ComponentItem | None:
+    try:
+        item: host.ComponentItem = extern.ty
+    except TypeError:  # a type for which wasmtime's interface has no word
+        return None
+    return item
+
+
+def _without_version(name: str) -> str:
+    return name.partition("@")[0]
+
+
+def _last_part(name: str) -> str:
+    return _without_version(name).rpartition("/")[2]
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _LISTED_MAX
+    return ", ".join(names[:_LISTED_MAX]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,102 @@
+"""Writers of WAVE text, one for each type; ``wave.py`` says what it is."""
+
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from propeller.errors import Invalid
+from propeller.runtime import wit
+from propeller.runtime.component_values import Cases, cases_of
+from propeller.runtime.values import to_text
+
+_Write = Callable[[Any], str]
+
+_KEYWORDS = frozenset({"true", "false", "inf", "nan", "some", "none", "ok", "err"})
+_QUOTED = {"\\": r"\\", '"': r"\"", "'": r"\'", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
+
+
+def writer_of(type_: wit.Type) -> Callable[[Any], str]:
+    """Make the writer of a type's values.
+
+    Raises:
+        Invalid: The type has no text form.
+
+    """
+    match type_:
+        case wit.Primitive():
+            return _primitive_writer(type_.name)
+        case wit.List():
+            element = writer_of(type_.element)
+            return lambda value: f"[{', '.join(map(element, value))}]"
+        case wit.Tuple():
+            elements = [writer_of(element) for element in type_.elements]
+            return lambda value: (
+                f"({', '.join(write(one) for write, one in zip(elements, value, strict=True))})"
+            )
+        case wit.Record():
+            return _record_writer(type_)
+        case wit.Enum():
+            return _case_name
+        case wit.Flags():
+            return lambda value: f"{{{', '.join(name for name in type_.names if name in value)}}}"
+        case wit.Variant() | wit.Option() | wit.Result():
+            return _variant_writer(type_)
+    raise Invalid(f"values of {wit.type_text(type_)} have no text form")
+
+
+def _primitive_writer(name: str) -> _Write:
+    match name:
+        case "bool":
+            return lambda value: "true" if value else "false"
+        case "f32" | "f64":
+            return lambda value: to_text(value, name).lower()
+        case "char":
+            return lambda value: f"'{_quoted(value)}'"
+        case "string":
+            return lambda value: f'"{_quoted(value)}"'
+    return str
+
+
+def _record_writer(type_: wit.Record) -> _Write:
+    writers = [(name, writer_of(field), isinstance(field, wit.Option)) for name, field in type_.fields]
+
+    def write(value: Any) -> str:
+        fields = []
+        for name, field, is_option in writers:
+            text = field(getattr(value, name))
+            if not (is_option and text == "none"):
+                fields.append(f"{name}: {text}")
+        return f"{{{', '.join(fields) or ':'}}}"
+
+    return write
+
+
+def _variant_writer(type_: wit.Variant | wit.Option | wit.Result) -> _Write:
+    name_of = _case_name if isinstance(type_, wit.Variant) else str
+    writers = {name: (name_of(name), None if of is None else writer_of(of)) for name, of in cases_of(type_)}
+    cases = Cases(cases_of(type_))
+
+    def write(value: Any) -> str:
+        case, payload = cases.unwrap(value)
+        name, write_payload = writers[case]
+        return name if write_payload is None else f"{name}({write_payload(payload)})"
+
+    return write
+
+
+def _case_name(name: str) -> str:
+    return f"%{name}" if name in _KEYWORDS else name
+
+
+def _quoted(text: str) -> str:
+    return "".join(map(_quoted_char, text))
+
+
+@lru_cache(4096)
+def _quoted_char(char: str) -> str:
+    quoted = _QUOTED.get(char)
+    if quoted is not None:
+        return quoted
+    is_shown = char.isprintable() and unicodedata.category(char) not in {"Mn", "Me"}
+    return char if is_shown else f"\\u{{{ord(char):x}}}"
