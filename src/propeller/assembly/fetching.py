@@ -1,6 +1,16 @@
-"""From the settings of a program to those of what fetches modules for it."""
+"""From the settings of a program to those of what fetches modules for it; and how to fetch one."""
 
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from propeller.config.programs import registry_settings
 from propeller.config.settings import RegistrySettings as Configured
+from propeller.config.sources import resolve
+from propeller.config.tables import PROXY
+from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import Credentials, RegistrySettings
 
 
@@ -17,3 +27,23 @@ def fetcher_settings(configured: Configured) -> RegistrySettings:
         insecure_skip_verify=configured.insecure_skip_verify,
         allow_private_addresses=configured.allow_private_addresses,
     )
+
+
+async def fetch_once(reference: str, environ: Mapping[str, str]) -> bytes:
+    """Fetch one module for the user of this machine, with the settings that a proxy started here would have.
+
+    Private addresses are allowed: here nobody but the user says what is fetched.
+
+    Raises:
+        BadSettings: The settings are wrong.
+        ModuleUnavailable: The module can't be had.
+
+    """
+    with tempfile.TemporaryDirectory(prefix="propeller-fetched-") as directory:
+        settings = fetcher_settings(registry_settings(resolve(PROXY, environ), Path(directory)))
+        fetcher = Fetcher(msgspec.structs.replace(settings, allow_private_addresses=True))
+        try:
+            with await fetcher.open(reference) as module:
+                return module.read()
+        finally:
+            await fetcher.close()

@@ -13,6 +13,7 @@ board.py      what is known of tasks that are followed
 tree.py       how they are drawn
 live.py       runs a workflow or a job, and shows how it goes
 run.py        runs one module
+inspect.py    says what a module is, and what it would need
 up.py         starts a manager
 programs.py   starts a manager, a proplet or a proxy of its own
 provision.py  writes who is who, for these and for the broker

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from propeller import __version__
-from propeller.cli import demo, jobs, programs, proplets, provision, run, tasks, up, views, workflows
+from propeller.cli import demo, inspect, jobs, programs, proplets, provision, run, tasks, up, views, workflows
 from propeller.cli.commands import ANYWHERE, command, with_flags
 from propeller.cli.session import Session, show_error
 from propeller.client.errors import Unreachable
@@ -44,6 +44,7 @@ app.callback()(with_flags(_before_all, ANYWHERE))
 app.command("up")(up.up)
 programs.register(app)
 command(app)(run.run)
+command(app, is_client=False)(inspect.inspect)
 app.command("demo")(demo.demo)
 app.add_typer(provision.app, name="provision")
 app.add_typer(tasks.app, name="tasks")

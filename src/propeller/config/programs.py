@@ -14,7 +14,6 @@ from propeller.config.settings import (
     RegistrySettings,
 )
 from propeller.config.sources import Effective, missing_identity
-from propeller.config.tables import Program
 from propeller.config.values import broker_parts
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings, TlsSettings
@@ -80,7 +79,7 @@ def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> Prople
         data_dir=data_dir,
         slots=given["slots"],
         fetch=given["fetch"],
-        registry=_registry(effective.program, given, data_dir / "images"),
+        registry=registry_settings(effective, data_dir / "images"),
         liveliness_interval_s=given["liveliness_interval"],
         metrics_interval_s=given["metrics_interval"],
         enable_monitoring=given["enable_monitoring"],
@@ -112,7 +111,7 @@ def proxy_settings(effective: Effective, environ: Mapping[str, str]) -> ProxySet
         mqtt=mqtt,
         http=_http(given, "PROXY_"),
         log_level=given["log_level"],
-        registry=_registry(effective.program, given, cache_dir),
+        registry=registry_settings(effective, cache_dir),
         chunk_size=given["chunk_size"],
     )
 
@@ -182,9 +181,16 @@ def _http(given: Mapping[str, Any], prefix: str) -> HttpSettings:
     return HttpSettings(host=given["http_host"], port=given["http_port"], server_cert=cert, server_key=key)
 
 
-def _registry(program: Program, given: Mapping[str, Any], cache_dir: Path) -> RegistrySettings:
+def registry_settings(effective: Effective, cache_dir: Path) -> RegistrySettings:
+    """Put together what is needed to fetch modules.
+
+    Raises:
+        BadSettings: Credentials are incomplete, or their file can't be read.
+
+    """
+    given = effective.values
     return RegistrySettings(
-        logins=logins_of(given, prefix=program.prefix),
+        logins=logins_of(given, prefix=effective.program.prefix),
         plain_http=given["registry_plain_http"] or (),
         allow_private_addresses=given["allow_private_addresses"],
         ca_cert=given["http_tls_ca_cert"],

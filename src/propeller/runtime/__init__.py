@@ -19,5 +19,8 @@ wit.py                  types of values and functions, and how WIT writes them
 component_types.py      from wasmtime's types to these
 component_interface.py  what a component exports and imports, and what a name means in it
 wave.py                 values from text (WAVE) and back; readers, writers and tokens in wave_*.py
+wave_examples.py        a value of each type
 component_values.py     how wasmtime's Python package has the values of variants
+
+inspection.py   what a file is, module or component, what it would need, and how to call it
 """

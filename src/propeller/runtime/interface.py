@@ -8,7 +8,7 @@ Only modules that wasmtime has validated are read here, so their form is not che
 Source: WebAssembly core specification 3.0, section 5 (binary format).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -53,6 +53,31 @@ class Interface(msgspec.Struct, frozen=True):
     imports: list[tuple[str, str]]
 
 
+class Import(NamedTuple):
+    module: str
+    field: str
+    #: ``function``, ``table``, ``memory``, ``global`` or ``tag``.
+    kind: str
+    #: As in the text format, as far as there are words for it.
+    type: str
+
+
+def imports_of(wasm: bytes) -> list[Import]:
+    """Read the imports of a valid core module with their types."""
+    types: list[Signature | None] = []
+    imports: list[Import] = []
+    for section, reader in _sections(wasm):
+        if section == _TYPE:
+            for group in reader.several(reader.types):
+                types += group
+        elif section == _IMPORT:
+            for module, field, kind, type_ in reader.several(reader.imported):
+                signature = types[type_] if isinstance(type_, int) else None
+                text = signature.of("func") if signature else str(type_)
+                imports.append(Import(module, field, kind, text))
+    return imports
+
+
 def interface_of(wasm: bytes) -> Interface:
     """Read the interface of a valid core module."""
     types: list[Signature | None] = []
@@ -60,18 +85,15 @@ def interface_of(wasm: bytes) -> Interface:
     type_of: list[int] = []
     functions: dict[str, Signature] = {}
     others: dict[str, str] = {}
-    reader = _Reader(wasm, 8)
-    while reader.at < len(wasm):
-        section, size = reader.byte(), reader.number()
-        end = reader.at + size
+    for section, reader in _sections(wasm):
         if section == _TYPE:
             for group in reader.several(reader.types):
                 types += group
         elif section == _IMPORT:
-            for module, field, index in reader.several(reader.imported):
+            for module, field, _, type_ in reader.several(reader.imported):
                 imports.append((module, field))
-                if index is not None:
-                    type_of.append(index)
+                if isinstance(type_, int):
+                    type_of.append(type_)
         elif section == _FUNCTION:
             type_of += reader.several(reader.number)
         elif section == _EXPORT:
@@ -81,8 +103,17 @@ def interface_of(wasm: bytes) -> Interface:
                     others[name] = _KINDS[kind]
                 else:
                     functions[name] = signature
-        reader.at = end
     return Interface(functions, others, imports)
+
+
+def _sections(wasm: bytes) -> Iterator[tuple[int, "_Reader"]]:
+    """Stop at the beginning of each section; it need not be read to its end."""
+    reader = _Reader(wasm, 8)
+    while reader.at < len(wasm):
+        section, size = reader.byte(), reader.number()
+        end = reader.at + size
+        yield section, reader
+        reader.at = end
 
 
 class _Reader:
@@ -117,9 +148,9 @@ class _Reader:
             return f"(ref {'null ' if byte == _REF_NULL else ''}{heap})"
         return _TYPES.get(byte, f"type {byte:#x}")
 
-    def field(self) -> None:
-        self.type()
-        self.byte()  # whether it can be changed
+    def field(self) -> str:
+        name = self.type()
+        return f"(mut {name})" if self.byte() else name
 
     def types(self) -> list[Signature | None]:
         """One entry of the type section: one type, or a group; None for each that is not a function's."""
@@ -137,30 +168,29 @@ class _Reader:
             self.field()
         return [None]
 
-    def imported(self) -> tuple[str, str, int | None]:
-        """One import: module, field, and the index of its type if it is a function."""
+    def imported(self) -> tuple[str, str, str, int | str]:
+        """One import: module, field, kind, and its type; for a function the index of that."""
         module, field, kind = self.name(), self.name(), _KINDS[self.byte()]
         if kind == "function":
-            return module, field, self.number()
+            return module, field, kind, self.number()
         if kind == "table":
-            self.type()
-            self.limits()
-        elif kind == "memory":
-            self.limits()
-        elif kind == "global":
-            self.field()
-        else:
-            self.byte()
-            self.number()
-        return module, field, None
-
-    def limits(self) -> None:
-        flags = self.byte()
+            element = self.type()
+            return module, field, kind, f"{self.limits()} {element}"
+        if kind == "memory":
+            return module, field, kind, self.limits()
+        if kind == "global":
+            return module, field, kind, self.field()
+        self.byte()
         self.number()
-        if flags & 1:
-            self.number()
+        return module, field, kind, ""
+
+    def limits(self) -> str:
+        flags = self.byte()
+        least = self.number()
+        text = f"{least} {self.number()}" if flags & 1 else str(least)
         if flags & 8:
             self.number()  # page size
+        return text
 
     def exported(self) -> tuple[str, int, int]:
         return self.name(), self.byte(), self.number()

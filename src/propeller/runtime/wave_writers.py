@@ -37,7 +37,7 @@ def writer_of(type_: wit.Type) -> Callable[[Any], str]:
         case wit.Record():
             return _record_writer(type_)
         case wit.Enum():
-            return _case_name
+            return case_name
         case wit.Flags():
             return lambda value: f"{{{', '.join(name for name in type_.names if name in value)}}}"
         case wit.Variant() | wit.Option() | wit.Result():
@@ -73,7 +73,7 @@ def _record_writer(type_: wit.Record) -> _Write:
 
 
 def _variant_writer(type_: wit.Variant | wit.Option | wit.Result) -> _Write:
-    name_of = _case_name if isinstance(type_, wit.Variant) else str
+    name_of = case_name if isinstance(type_, wit.Variant) else str
     writers = {name: (name_of(name), None if of is None else writer_of(of)) for name, of in cases_of(type_)}
     cases = Cases(cases_of(type_))
 
@@ -85,7 +85,7 @@ def _variant_writer(type_: wit.Variant | wit.Option | wit.Result) -> _Write:
     return write
 
 
-def _case_name(name: str) -> str:
+def case_name(name: str) -> str:
     return f"%{name}" if name in _KEYWORDS else name
 
 

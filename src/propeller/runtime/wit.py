@@ -103,9 +103,14 @@ def type_text(type_: Type) -> str:
 
 def function_text(name: str, function: Function) -> str:
     """Write a function as WIT does: ``greet: func(name: string) -> string``."""
+    return f"{name}: {signature_text(function)}"
+
+
+def signature_text(function: Function) -> str:
+    """Write a function without its name: ``func(name: string) -> string``."""
     params = ", ".join(f"{param}: {type_text(type_)}" for param, type_ in function.params)
     result = "" if function.result is None else f" -> {type_text(function.result)}"
-    return f"{name}: func({params}){result}"
+    return f"func({params}){result}"
 
 
 def without_text(type_: Type) -> Type | None:

@@ -1,0 +1,193 @@
+"""What a Wasm file is, what it would need to run here, and how it could be called."""
+
+import re
+from hashlib import sha256
+from typing import Literal
+
+import msgspec
+import wasmtime
+from wasmtime.component import Component
+
+from propeller.errors import Invalid
+from propeller.runtime import wit
+from propeller.runtime.component_interface import ComponentInterface, Items, component_interface, spelling
+from propeller.runtime.interface import Import, Interface, imports_of, interface_of
+from propeller.runtime.values import type_names
+from propeller.runtime.wave_examples import example_of
+
+Kind = Literal["module", "command", "reactor", "component", "component-command", "component-http"]
+
+#: What proplets offer of WASI 0.2.
+_WASI = re.compile(r"wasi:(?:cli|clocks|filesystem|http|io|random|sockets)/[a-z-]+@0\.2\.\d+")
+_WASI_1 = "wasi_snapshot_preview1"
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One import or export."""
+
+    name: str
+    #: ``function``, ``memory``, ``instance`` and so on.
+    kind: str
+    #: As text; a function's has its parameters and results. Empty where there is none.
+    type: str = ""
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What it imports, or does, that has to be granted, or that there is not."""
+
+    #: The field of a task, as ``grants.dirs``; empty for what is not offered.
+    grant: str
+    text: str
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One way to call it."""
+
+    #: The task's name; empty where the usual entry is meant.
+    name: str
+    inputs: list[str]
+
+
+class Inspection(msgspec.Struct, frozen=True):
+    kind: Kind
+    #: Bytes.
+    size: int
+    #: ``sha256:<hex>``
+    digest: str
+    imports: list[Item]
+    exports: list[Item]
+    needs: list[Need]
+    #: Why it can't run here; empty if it can.
+    obstacles: list[str]
+    #: None if it can't be called: there is nothing to call, or it answers HTTP.
+    example: Example | None
+
+
+def inspect(wasm: bytes) -> Inspection:
+    """Look at a module or component; a component is compiled for that.
+
+    Raises:
+        Invalid: It is no WebAssembly, or is not valid for this proplet's engine.
+
+    """
+    config = wasmtime.Config()
+    config.shared_memory = False
+    config.cranelift_opt_level = "none"
+    engine = wasmtime.Engine(config)
+    try:
+        if wasm[4:8] == b"\x0d\0\1\0":
+            return _component(wasm, component_interface(Component(engine, wasm), engine))
+        wasmtime.Module.validate(engine, wasm)
+    except wasmtime.WasmtimeError as error:
+        raise Invalid(f"not valid: {str(error).strip()[:2000]}") from error
+    return _module(wasm, interface_of(wasm), imports_of(wasm))
+
+
+def _module(wasm: bytes, interface: Interface, imports: list[Import]) -> Inspection:
+    wasi = [one.field for one in imports if one.module == _WASI_1]
+    needs = []
+    if any(field.startswith("path_") for field in wasi):
+        needs.append(Need("grants.dirs", "may ask for files: directories have to be granted"))
+    if any(field.startswith("sock_") for field in wasi):
+        needs.append(Need("", "sockets are not offered: calls of them fail"))
+    foreign = list(dict.fromkeys(one.module for one in imports if one.module != _WASI_1))
+    functions = {name: signature.of("func") for name, signature in interface.functions.items()}
+    kind: Kind = "command" if "_start" in functions else "reactor" if "_initialize" in functions else "module"
+    return Inspection(
+        kind=kind,
+        size=len(wasm),
+        digest=f"sha256:{sha256(wasm).hexdigest()}",
+        imports=[Item(f"{one.module}.{one.field}", one.kind, one.type) for one in imports],
+        exports=[
+            *(Item(name, "function", type_) for name, type_ in functions.items()),
+            *(Item(name, other) for name, other in interface.others.items()),
+        ],
+        needs=needs,
+        obstacles=[f"it imports from {module}, which is not offered" for module in foreign],
+        example=None if foreign else _module_example(interface),
+    )
+
+
+def _module_example(interface: Interface) -> Example | None:
+    if "_start" in interface.functions:
+        return Example("", [])
+    usual = [name for name in ("main", *interface.functions) if name in interface.functions]
+    for name in usual:
+        params, results = interface.functions[name]
+        if not name.startswith("_") and type_names.issuperset((*params, *results)):
+            return Example(name, [str(number) for number in range(1, len(params) + 1)])
+    return None
+
+
+def _component(wasm: bytes, interface: ComponentInterface) -> Inspection:
+    obstacles = _obstacles(interface.imports)
+    kind: Kind = "component"
+    if interface.is_http_handler:
+        kind = "component-http"
+    elif interface.is_command:
+        kind = "component-command"
+    return Inspection(
+        kind=kind,
+        size=len(wasm),
+        digest=f"sha256:{sha256(wasm).hexdigest()}",
+        imports=_items(interface.imports),
+        exports=_items(interface.exports),
+        needs=_needs(interface),
+        obstacles=obstacles,
+        example=None if obstacles or kind == "component-http" else _component_example(interface),
+    )
+
+
+def _needs(interface: ComponentInterface) -> list[Need]:
+    names = interface.imports.instances
+
+    def imports(prefix: str) -> bool:
+        return any(name.startswith(prefix) and _WASI.fullmatch(name) for name in names)
+
+    needs = []
+    if interface.is_http_handler:
+        needs.append(Need("grants.listen", "answers HTTP requests: a port to listen on has to be granted"))
+    if imports("wasi:filesystem/"):
+        needs.append(Need("grants.dirs", "may ask for files: directories have to be granted"))
+    if imports("wasi:http/outgoing-handler@"):
+        needs.append(Need("grants.http", "may send HTTP requests: hosts have to be granted"))
+    if imports("wasi:sockets/"):
+        needs.append(Need("", "sockets are not offered: calls of them fail"))
+    return needs
+
+
+def _obstacles(imports: Items) -> list[str]:
+    """Name what nobody offers; an instance without functions has nothing but types, which need nobody."""
+    foreign = [name for name, group in imports.instances.items() if group and not _WASI.fullmatch(name)]
+    foreign += imports.functions
+    foreign += [name for name, kind in imports.others.items() if kind != "type"]
+    return [f"it imports {name}, which is not offered" for name in foreign]
+
+
+def _items(items: Items) -> list[Item]:
+    found = [Item(name, "function", wit.signature_text(of)) for name, of in items.functions.items()]
+    for instance, group in items.instances.items():
+        found += [
+            Item(f"{instance}#{name}", "function", wit.signature_text(of)) for name, of in group.items()
+        ] or [Item(instance, "instance")]
+    return found + [Item(name, kind) for name, kind in items.others.items()]
+
+
+def _component_example(interface: ComponentInterface) -> Example | None:
+    if interface.is_command:
+        return Example("", [])
+    for path in interface.paths():
+        function = interface.function(path)
+        types = [type_ for _, type_ in function.params]
+        results = [] if function.result is None else [function.result]
+        if all(wit.without_text(type_) is None for type_ in (*types, *results)):
+            return Example(_shortest(interface, path), [example_of(type_) for type_ in types])
+    return None
+
+
+def _shortest(interface: ComponentInterface, path: tuple[str] | tuple[str, str]) -> str:
+    """Give the function's name alone where that means no other."""
+    try:
+        return path[-1] if interface.choose(path[-1]) == path else spelling(path)
+    except Invalid:
+        return spelling(path)
