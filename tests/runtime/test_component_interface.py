@@ -2,11 +2,13 @@
 
 import msgspec
 import pytest
+import wasmtime
 from component_kit import CORE, loaded
+from wasmtime.component import Component
 
 from propeller.errors import Invalid
-from propeller.runtime.component_interface import ComponentInterface
-from propeller.runtime.wit import function_text
+from propeller.runtime.component_interface import ComponentInterface, component_interface
+from propeller.runtime.wit import function_text, without_text
 
 ADD = '(func (param "a" u32) (result u32) (canon lift (core func $i "one")))'
 NOTHING = '(func $nothing (canon lift (core func $i "nothing")))'
@@ -54,6 +56,37 @@ def test_exports_and_imports_by_kind():
         "open-it: func(all: list<tuple<string, u32>>) -> result<own<pollable>>"
     )
     assert interface.exports.others == {"ready": "resource"}
+
+
+def importing(*types):
+    """The text of a function that takes the last of these types, ``$t0`` and so on."""
+    lines = " ".join(f"(type $t{number} {type_})" for number, type_ in enumerate(types))
+    text = f'(component {lines} (import "f" (func (param "it" $t{len(types) - 1}))))'
+    config = wasmtime.Config()
+    config.wasm_component_model_map = True
+    engine = wasmtime.Engine(config)
+    function = component_interface(Component(engine, text), engine).imports.functions["f"]
+    assert without_text(function.params[0][1]) is not None
+    return function_text("f", function)
+
+
+@pytest.mark.parametrize(
+    ("types", "text"),
+    [
+        (["(stream)"], "f: func(it: stream)"),
+        (["(stream u8)"], "f: func(it: stream<u8>)"),
+        (["(future)", "(option $t0)"], "f: func(it: option<future>)"),
+        (["(map string u32)", "(list $t0)"], "f: func(it: list-of-unknown)"),
+        (["(map string u32)"], "f: func(…: unknown)"),
+    ],
+)
+def test_types_without_a_text_form(types, text):
+    assert importing(*types) == text
+
+
+def test_types_that_are_too_deep_or_too_large_are_cut():
+    assert importing("(list u8)", *(f"(option $t{n})" for n in range(80))).endswith("…)")
+    assert importing("(tuple u8 u8)", *(f"(tuple $t{n} $t{n})" for n in range(17))).endswith("…)")
 
 
 def test_it_can_be_stored():

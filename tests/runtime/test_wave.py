@@ -224,6 +224,14 @@ def test_a_value_that_would_arrive_as_another_is_refused():
     with pytest.raises(Invalid, match="flag of this type can't be handed over: it would be taken for number"):
         parse("flag(true)", Variant((("number", U8), ("flag", BOOL))))
     assert parse("flag(true)", Variant((("flag", BOOL), ("number", U8)))) is True
+    with pytest.raises(Invalid, match="err of this type can't be handed over: it would be taken for ok"):
+        parse('err("x")', Result(Option(U8), STRING))
+
+
+def test_a_guest_may_give_it():
+    assert render(True, Variant((("number", U8), ("flag", BOOL)))) == "flag(true)"
+    assert render("x", Result(Option(U8), STRING)) == 'err("x")'
+    assert render(None, Result(Option(U8), STRING)) == "ok(none)"
 
 
 def test_deep_types_neither_recurse_without_end_nor_fail():
