@@ -9,6 +9,11 @@ guest.py    one guest, from instantiation to its result text      │ in a runne
 program.py  a compiled module and what a name means in it         │
 interface.py  what a module imports and exports                   │
 cache.py    compiled code, in memory and on disk                 ─┘
+external.py  in the pool's place: guests in a program of this machine ─┐
+command.py   the command line of such a run                            │ asyncio, in the proplet
+process.py   one process of it: output, end, death                     │
+outline.py   what kind of Wasm a file is and what it exports          ─┘
+launch.py    becomes that program, and dies with the proplet
 frames.py   what pool and runner say to each other
 run.py      the values: a run, how it ended, the limits
 values.py   text to Wasm values and back

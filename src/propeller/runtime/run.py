@@ -43,7 +43,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
     finished_ns: int
     #: Somebody asked for it to be stopped, and that is why it ended.
     stopped: bool = False
-    #: None where it never began, or its process died.
+    #: None where it never began, its process died, or an external runtime ran it.
     usage: Usage | None = None
 
 

@@ -1,0 +1,146 @@
+"""One process of a foreign program: its output, its end, and that nothing of it stays behind.
+
+It leads a process group of its own, which is killed as a whole: when somebody wants it ended, and when the
+program itself ends. The group is signalled only while its leader is not reaped, so that no signal hits a
+stranger who was given the same number.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from propeller.runtime.command import Command
+
+_LAUNCH = str(Path(__file__).with_name("launch.py"))
+_PART_BYTES = 65536
+
+
+class Stream:
+    """Reads what a process writes to one of its descriptors, for as long as it writes."""
+
+    #: Called when there was more than is kept.
+    on_full: Callable[[], None] | None = None
+
+    def __init__(self, limit_bytes: int, *, keeps_end: bool) -> None:
+        """Keep up to ``limit_bytes`` of it: the first, or the last."""
+        self._limit_bytes = limit_bytes
+        self._keeps_end = keeps_end
+        self._kept = bytearray()
+        self.is_full = False
+        self._fd, self.theirs = os.pipe()
+        os.set_blocking(self._fd, False)
+        asyncio.get_running_loop().add_reader(self._fd, self._read)
+
+    def _read(self) -> bool:
+        """Read a part; False when there is none now, or none will come any more."""
+        try:
+            part = os.read(self._fd, _PART_BYTES)
+        except BlockingIOError:
+            return False
+        if not part:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            return False
+        self._kept += part
+        if len(self._kept) > self._limit_bytes:
+            if self._keeps_end:
+                del self._kept[: -self._limit_bytes]
+            else:
+                del self._kept[self._limit_bytes :]
+                self._fill()
+        return True
+
+    def _fill(self) -> None:
+        if not self.is_full:
+            self.is_full = True
+            if self.on_full is not None:
+                self.on_full()
+
+    def handed_over(self) -> None:
+        """Close the process's end here, which has its own copy now."""
+        if self.theirs >= 0:
+            os.close(self.theirs)
+            self.theirs = -1
+
+    def finish(self) -> str:
+        """Take what is still in the pipe, whoever may hold its other end, and close."""
+        self.handed_over()
+        # No more than a pipe holds: a process that got away may write on and on.
+        for _ in range(16):
+            if not self._read():
+                break
+        asyncio.get_running_loop().remove_reader(self._fd)
+        os.close(self._fd)
+        return self._kept.decode(errors="replace")
+
+
+class Process:
+    """A program that runs until it ends or is killed.
+
+    Args:
+        command: What to start.
+        output: Its standard output.
+        errors: Its standard error.
+        on_end: Called once, from the loop, when it has ended and ``status`` is known.
+
+    Raises:
+        OSError: It can't be started.
+
+    """
+
+    def __init__(
+        self, command: Command, output: Stream, errors: Stream, on_end: Callable[["Process"], None]
+    ) -> None:
+        self._on_end = on_end
+        #: As from ``waitpid``, once it has ended.
+        self.status = 0
+        # Isolated, so that no variable of a task means anything to the launcher.
+        self._popen = subprocess.Popen(
+            [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), *command.argv],
+            env=command.env,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output.theirs,
+            stderr=errors.theirs,
+            start_new_session=True,
+        )
+        output.handed_over()
+        errors.handed_over()
+        self.pid = self._popen.pid
+        try:
+            self._pidfd = os.pidfd_open(self.pid)
+        except OSError:
+            self._popen.kill()
+            self._popen.wait()
+            raise
+        asyncio.get_running_loop().add_reader(self._pidfd, self._ended)
+
+    def kill(self) -> None:
+        """Kill the program and all that it started in its group; nothing happens if it has ended."""
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _ended(self) -> None:
+        self.kill()  # what it left behind
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        _, self.status = os.waitpid(self.pid, 0)
+        self._popen.returncode = os.waitstatus_to_exitcode(self.status)
+        self._on_end(self)
+
+
+def status_in_words(status: int) -> str:
+    """Say how a process ended, in the words that the existing system has for it."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"exit status: {code}"
+    try:
+        return f"signal: {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"signal: {-code}"

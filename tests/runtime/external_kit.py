@@ -1,0 +1,71 @@
+"""Programs that run guests: the real one, and some that misbehave."""
+
+import asyncio
+import contextlib
+
+import uvloop
+from runtime_kit import Running, put, until
+
+from propeller.runtime.external import ExternalRuntime
+from propeller.runtime.run import Limits, Run
+
+
+def script(tmp_path, text):
+    """A program that is a shell script."""
+    path = tmp_path / "program.sh"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+class Outside(Running):
+    """An external runtime and what it told."""
+
+    def __init__(self, directory, program, size, limits, first_port):
+        self.directory = directory
+        self.ends = {}
+        self.pool = ExternalRuntime(
+            program, directory, size=size, limits=limits, first_port=first_port, on_ended=self._on_ended
+        )
+
+    def run(self, key, module, export, *inputs, cli_args=(), env=None):
+        digest = put(self.directory, module)
+        self.pool.submit([Run(key, digest, export, list(inputs), list(cli_args), env or {})])
+
+    async def end(self, *args, **more):
+        """Run one to its end."""
+        key = len(self.ends) + 1000
+        self.run(key, *args, **more)
+        return (await self.ended(key))[0]
+
+    async def executing(self, key):
+        await until(lambda: key in self.pool.executing(), f"run {key} to begin")
+
+
+def play(part, directory, program, *, size=2, limits=None, first_port=8222):
+    """Run one coroutine against an external runtime, on the event loop of real proplets."""
+
+    async def scene():
+        outside = Outside(directory, program, size, limits or Limits(), first_port)
+        await outside.pool.start()
+        try:
+            await part(outside)
+        finally:
+            await outside.pool.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scene())
+
+
+async def text_of(path):
+    """What a script has written into a file, once it has."""
+    text = ""
+
+    def is_there():
+        nonlocal text
+        with contextlib.suppress(FileNotFoundError):
+            text = path.read_text()
+        return text.endswith("\n")
+
+    await until(is_there, f"{path.name} to be written")
+    return text

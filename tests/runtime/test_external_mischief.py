@@ -1,0 +1,183 @@
+"""Programs that misbehave, in the place of the runtime that the proplet's owner has named."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from external_kit import play, script, text_of
+from runtime_kit import ADD, put, until
+
+from propeller.runtime.run import Limits
+
+
+@pytest.fixture(autouse=True)
+def no_process_left():
+    yield
+    assert [child for child in psutil.Process().children(recursive=True) if child.is_running()] == []
+
+
+def is_gone(pid):
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_nothing_secret_stands_on_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("OF_THE_PROPLET", "secret")
+    said = script(tmp_path, 'printf "%s\\n" "$@"; echo; env')
+
+    async def part(outside):
+        end = await outside.end(ADD, "add", "1", "2", cli_args=["-S", "nn"], env={"KEY": "hidden value"})
+        line, variables = end.results.split("\n\n")
+        file = tmp_path / "modules" / put(tmp_path, ADD)
+        words = ["run", "--invoke", "add", "-S", "nn", "--env", "KEY", str(file), "1", "2"]
+        assert line.split("\n") == words
+        assert "KEY=hidden value" in variables.split("\n")
+        assert "OF_THE_PROPLET" not in variables
+
+    play(part, tmp_path, said)
+
+
+def test_a_flood_on_both_pipes_neither_hangs_nor_is_kept(tmp_path):
+    flood = script(
+        tmp_path,
+        "(yes error | head -c 10000000 >&2; echo last words >&2) & head -c 10000000 /dev/zero; wait; exit 1",
+    )
+
+    async def part(outside):
+        end = await outside.end(ADD, "add")
+        assert end.error.startswith("Process exited with status: exit status: 1, stderr: ")
+        assert end.error.endswith("last words")
+        assert len(end.error) < 1000
+
+    play(part, tmp_path, flood, limits=Limits(output_bytes=10_000_000, error_bytes=500))
+
+
+def test_more_than_may_be_written_ends_it(tmp_path):
+    async def part(outside):
+        end = await outside.end(ADD, "add")
+        assert end.error == "the program wrote more than the limit of 1000 bytes to standard output"
+        assert end.results == ""
+
+    play(part, tmp_path, script(tmp_path, "yes; yes >&2"), limits=Limits(output_bytes=1000))
+
+
+def test_what_a_program_leaves_behind_dies_with_it(tmp_path):
+    leaving = script(
+        tmp_path, f"(trap '' TERM HUP INT; sleep 3600 & echo $! > {tmp_path}/left; wait) & wait_for=$!\n"
+        f"while ! [ -s {tmp_path}/left ]; do :; done; echo done"
+    )  # fmt: skip
+
+    async def part(outside):
+        end = await outside.end(ADD, "add")
+        assert (end.results, end.error) == ("done\n", "")
+        pid = int(await text_of(tmp_path / "left"))
+        await until(lambda: is_gone(pid), "the program's child to be gone")
+
+    play(part, tmp_path, leaving)
+
+
+def test_stop_takes_all_that_the_program_started(tmp_path):
+    stubborn = script(
+        tmp_path, f"trap '' TERM INT HUP; sleep 3600 & echo $! > {tmp_path}/child; while :; do wait; done"
+    )
+
+    async def part(outside):
+        outside.run(1, ADD, "add")
+        pid = int(await text_of(tmp_path / "child"))
+        outside.pool.stop(1)
+        outside.pool.stop(1)
+        (end,) = await outside.ended(1)
+        assert (end.stopped, end.error) == (True, "the task was stopped")
+        await until(lambda: is_gone(pid), "the program's child to be gone")
+
+    play(part, tmp_path, stubborn)
+
+
+def test_death_by_a_signal_is_told(tmp_path):
+    async def part(outside):
+        end = await outside.end(ADD, "add")
+        assert end.error == "Process exited with status: signal: 6 (SIGABRT), stderr: bye"
+        assert not end.stopped
+
+    play(part, tmp_path, script(tmp_path, "echo bye >&2; kill -ABRT $$"))
+
+
+def test_a_program_that_went_away(tmp_path):
+    program = script(tmp_path, "echo")
+
+    async def part(outside):
+        os.unlink(program)  # noqa: PTH108
+        end = await outside.end(ADD, "add")
+        assert f"{program} can't be started: No such file or directory" in end.error
+
+    play(part, tmp_path, program)
+
+
+def test_runs_beyond_the_size_wait_in_order(tmp_path):
+    # Each says which run it is, and ends when it is told to.
+    held = script(tmp_path, f'echo "$5" >> {tmp_path}/begun; read line < {tmp_path}/gate; echo "$5"')
+    os.mkfifo(tmp_path / "gate")
+
+    async def part(outside):
+        for key in range(1, 6):
+            outside.run(key, ADD, "add", str(key))
+        await outside.executing(2)
+        assert (outside.pool.waiting, outside.pool.running) == (3, 2)
+        assert sorted(outside.pool.processes()) == sorted(outside.pool.executing().values())
+        outside.pool.stop(4)
+        (end,) = await outside.ended(4)
+        assert (end.stopped, end.started_ns) == (True, 0)
+        assert outside.pool.withdraw(3600) == []
+        assert outside.pool.withdraw(-1) == [3, 5]
+        for key in (1, 2):
+            outside.pool.stop(key)
+        await outside.ended(1, 2)
+        for key in (6, 7, 8):
+            outside.run(key, ADD, "add", str(key))
+        with pytest.raises(ValueError, match="key 8 belongs to a run"):
+            outside.run(8, ADD, "add")
+        await outside.executing(7)
+        outside.pool.stop(6)
+        await outside.executing(8)
+
+    play(part, tmp_path, held)
+
+
+def test_close_leaves_nothing_and_tells_nothing(tmp_path):
+    ends = {}
+
+    async def part(outside):
+        nonlocal ends
+        ends = outside.ends
+        outside.run(1, ADD, "add")
+        outside.run(2, ADD, "add")
+        await outside.executing(1)
+
+    play(part, tmp_path, script(tmp_path, "sleep 3600"), size=1)
+    assert ends == {}
+
+
+def test_a_killed_proplet_takes_its_programs_with_it(tmp_path):
+    sleeping = script(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 3600")
+    proplet = f"""
+import asyncio, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from external_kit import play
+from runtime_kit import ADD
+from pathlib import Path
+
+async def part(outside):
+    outside.run(1, ADD, "add")
+    await outside.ended(1)
+
+play(part, Path({str(tmp_path)!r}), {sleeping!r})
+"""
+    with subprocess.Popen([sys.executable, "-c", proplet]) as process:
+        pid = int(asyncio.run(text_of(tmp_path / "pid")))
+        assert not is_gone(pid)
+        process.send_signal(signal.SIGKILL)
+    asyncio.run(until(lambda: is_gone(pid), "the program to be gone"))
