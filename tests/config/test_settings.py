@@ -65,6 +65,7 @@ def test_a_proplet_needs_nothing_but_who_it_is():
     assert (made.liveliness_interval_s, made.metrics_interval_s) == (10, 10)
     assert made.enable_monitoring
     assert made.collect_system_info
+    assert made.external_wasm_runtime == ""
 
 
 def test_the_proxy_needs_nothing_but_who_it_is():

@@ -286,3 +286,34 @@ def test_its_messages_are_lines_of_json(tmp_path):
         topic, body = json.loads(to_line(proplet.hello()))
         assert topic == "control/proplet/create"
         assert body["metadata"]["wasm_runtime"] == "wasmtime-internal"
+
+
+# -- another runtime -----------------------------------------------------------------------------------------
+
+
+def test_guests_run_in_the_program_that_its_owner_has_named(tmp_path, wasmtime_program):
+    env = {"PROPLET_EXTERNAL_WASM_RUNTIME": wasmtime_program}
+    with a_proplet(tmp_path, slots=2, env=env) as proplet:
+        assert proplet.hello().metadata["wasm_runtime"] == wasmtime_program
+        proplet.start("a", LOOP)
+        proplet.start("b", ADDITION, "10", "20")
+        assert proplet.result("b").results == "30\n"
+        (running,) = proplet.family()
+        assert running.exe() == wasmtime_program
+        proplet.stop("a")
+        assert gone([running])
+        proplet.start("c", LOOP)
+        proplet.start("d", ADDITION, "x", "20")
+        assert proplet.result("d").error.startswith("Process exited with status: exit status: 1, stderr: ")
+        proplet.terminate()
+        proplet.hand_back("c")
+        assert proplet.ended() == 0
+
+
+def test_without_that_program_guests_run_all_the_same(tmp_path):
+    with a_proplet(tmp_path, env={"PROPLET_EXTERNAL_WASM_RUNTIME": "/nowhere/runtime"}) as proplet:
+        assert proplet.hello().metadata["wasm_runtime"] == "wasmtime-internal"
+        proplet.start("a", ADDITION, "10", "20")
+        assert proplet.result("a").results == "30\n"
+        proplet.process.kill()
+        assert "external runtime /nowhere/runtime: no program" in proplet.process.stderr.read()

@@ -7,6 +7,7 @@ from propeller.assembly.fetching import fetcher_settings
 from propeller.assembly.lifetime import raise_failure
 from propeller.config.settings import PropletSettings
 from propeller.proplet.agent import Agent, Settings
+from propeller.proplet.guests import guests_of
 from propeller.proplet.host import describe
 from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
@@ -15,13 +16,14 @@ from propeller.proplet.profile import Monitoring
 from propeller.proplet.remote import RemoteUplink
 from propeller.proplet.shelf import Shelf
 from propeller.registry.fetcher import Fetcher
-from propeller.runtime.pool import Pool
+from propeller.runtime.external import find_program
 
 
 async def serve_proplet(settings: PropletSettings) -> None:
     """Serve until SIGINT or SIGTERM; what can't be handed back by then waits in the outbox."""
     proplet_id = settings.mqtt.entity_id
     outbox = Outbox(settings.data_dir)
+    program = find_program(settings.external_wasm_runtime)
     try:
         agent = Agent(
             Machine(proplet_id, boot=outbox.boot, slots=settings.slots, kept=outbox.kept),
@@ -33,6 +35,7 @@ async def serve_proplet(settings: PropletSettings) -> None:
                     tags=settings.tags,
                     location=settings.location,
                     collect_system_info=settings.collect_system_info,
+                    wasm_runtime=settings.external_wasm_runtime if program else "",
                 ),
                 fetches_images=settings.fetch == "direct",
             ),
@@ -40,7 +43,9 @@ async def serve_proplet(settings: PropletSettings) -> None:
             fetcher=Fetcher(fetcher_settings(settings.registry)),
             outbox=outbox,
         )
-        agent.guests = pool = Pool(settings.data_dir, size=settings.slots, on_ended=agent.guests_ended)
+        agent.guests = pool = guests_of(
+            program, settings.data_dir, size=settings.slots, on_ended=agent.guests_ended
+        )
         monitoring = Monitoring(
             enabled=settings.enable_monitoring,
             interval_s=settings.metrics_interval_s,

@@ -87,6 +87,7 @@ def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> Prople
         tags=given["tags"] or (),
         location=given["location"],
         collect_system_info=given["collect_system_info"],
+        external_wasm_runtime=given["external_wasm_runtime"],
         k8s_namespace=given["manager_k8s_namespace"],
     )
 

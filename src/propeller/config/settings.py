@@ -90,6 +90,8 @@ class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):
     location: str
     #: Whether to tell the manager of the machine: its system, processor and memory.
     collect_system_info: bool
+    #: A path, or a name on ``PATH``; ``""`` for the embedded runtime.
+    external_wasm_runtime: str
     k8s_namespace: str
 
 

@@ -336,6 +336,12 @@ PROPLET = Program(
             text="Tell the manager of this machine: its system, processor and memory.",
         ),
         Setting(
+            key="external_wasm_runtime",
+            read=values.text,
+            default="",
+            text="A wasmtime command to run guests with, by name or path; empty means the embedded runtime.",
+        ),
+        Setting(
             key="manager_k8s_namespace",
             read=values.text,
             default="default",

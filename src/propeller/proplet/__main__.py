@@ -11,6 +11,7 @@ from pathlib import Path
 import uvloop
 
 from propeller.proplet.agent import Agent, Settings
+from propeller.proplet.guests import guests_of
 from propeller.proplet.host import describe
 from propeller.proplet.local import LocalUplink
 from propeller.proplet.machine import Machine
@@ -19,21 +20,23 @@ from propeller.proplet.profile import monitoring_of
 from propeller.proplet.shelf import Shelf
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
-from propeller.runtime.pool import Pool
+from propeller.runtime.external import find_program
 
 #: The manager beside it keeps every module anyway, and its proplets share one shelf.
 _NO_BOUND = 2**63
 
 
 async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path) -> None:
+    external = os.environ.get("PROPLET_EXTERNAL_WASM_RUNTIME", "")
+    program = find_program(external)
     agent = Agent(
         # It ends with its manager, so nothing of a program before is left that could be owed.
         Machine(proplet_id, boot=time.time_ns(), slots=slots),
-        settings=Settings(metadata=describe()),
+        settings=Settings(metadata=describe(wasm_runtime=external if program else "")),
         shelf=Shelf(directory, bytes_max=_NO_BOUND),
         fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
     )
-    agent.guests = pool = Pool(directory, size=slots, on_ended=agent.guests_ended)
+    agent.guests = pool = guests_of(program, directory, size=slots, on_ended=agent.guests_ended)
     agent.sampler = Sampler(proplet_id, pool, agent.start_of, monitoring_of(os.environ))
     uplink = LocalUplink(agent)
     end = socket.socket(fileno=descriptor)

@@ -35,7 +35,7 @@ _LEAVE_S_MAX = 3.0
 
 
 class Guests(Protocol):
-    """What runs guests; ``runtime.pool.Pool`` in all real proplets."""
+    """What runs guests; ``guests.guests_of`` makes it in real proplets."""
 
     async def start(self) -> None: ...
 

@@ -16,8 +16,12 @@ def describe(
     tags: Sequence[str] = (),
     location: str = "",
     collect_system_info: bool = True,
+    wasm_runtime: str = "",
 ) -> dict[str, Any]:
-    """Describe this machine; what was not given or found out is left out, as the contract does."""
+    """Describe this machine; what was not given or found out is left out, as the contract does.
+
+    ``wasm_runtime`` is the external one, as its owner has named it; empty for the embedded one.
+    """
     said = {"description": description, "tags": list(tags), "location": location}
     metadata: dict[str, Any] = {key: value for key, value in said.items() if value}
     if collect_system_info:
@@ -33,7 +37,11 @@ def describe(
             del metadata["ip"]
     else:
         metadata |= {"environment": "", "os": "", "cpu_arch": "", "total_memory_bytes": 0}
-    return {**metadata, "proplet_version": propeller.__version__, "wasm_runtime": "wasmtime-internal"}
+    return {
+        **metadata,
+        "proplet_version": propeller.__version__,
+        "wasm_runtime": wasm_runtime or "wasmtime-internal",
+    }
 
 
 def _address() -> str:

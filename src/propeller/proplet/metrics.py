@@ -23,7 +23,7 @@ from propeller.wire.metrics import CpuMetrics, MemoryMetrics, Metrics, TaskMetri
 
 
 class Processes(Protocol):
-    """What runs guests, as far as it can be looked at; ``runtime.pool.Pool`` in all real proplets."""
+    """What runs guests, as far as it can be looked at; ``guests.guests_of`` makes it in real proplets."""
 
     def executing(self) -> dict[int, int]:
         """Runs that are executed in this moment, by key: the process of each, which executes no other."""

@@ -38,9 +38,12 @@ def find_program(name: str) -> str | None:
     """Find the program to run guests with; None, and a warning in the log, where there is none.
 
     Args:
-        name: A path if there is a slash in it, else looked up in the directories of ``PATH``.
+        name: A path if there is a slash in it, else looked up in the directories of ``PATH``; ``""`` for
+            the embedded runtime, without a warning.
 
     """
+    if not name:
+        return None
     if not hasattr(os, "pidfd_open"):
         _log.warning("external runtimes need Linux; %s is not used, but the embedded runtime", name)
         return None

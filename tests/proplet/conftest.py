@@ -1,0 +1,3 @@
+from tests.parts.wasm import wasmtime_program
+
+__all__ = ["wasmtime_program"]
