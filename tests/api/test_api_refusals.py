@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from api_kit import ADDITION, play
+from api_kit import ADDITION, ADDITION_TEXT, play
 
 JSON = {"content-type": "application/json"}
 TASKS = [{"name": "f"}, {"name": "f"}]
@@ -40,6 +40,11 @@ TASK_CASES = [
         {"name": "f", "schedule": "* * * * *"},
         "schedule: cron schedules are not supported by this version; leave it out",
     ),
+    ({"name": "f", "encrypted": True}, "image_url: an encrypted task needs one"),
+    (
+        {"name": "f", "encrypted": True, "image_url": "registry.example/x", "file": ADDITION_TEXT},
+        "file: an encrypted task can't bring its module along",
+    ),
     ({"name": "f", "file": "AGFz!"}, "file: not valid base64"),
     ({"name": "f", "file": "aGVsbG8="}, "file: invalid WASM file: missing magic bytes"),
     ({"name": "f", "metadata": {"x": "y" * 1024 * 1024}}, "metadata: metadata exceeds 1MB limit"),
@@ -70,6 +75,28 @@ def test_wrong_updates(tmp_path):
             if wrong.get("name") == "f" and not wrong.keys() & {"id", "workflow_id", "depends_on"}:
                 assert message in await site.refused("PUT", "/tasks/a", 400, json=wrong), wrong
         assert await site.get("/tasks/a") == before
+
+    play(part, tmp_path)
+
+
+def test_an_encrypted_task_stays_one_of_an_image(tmp_path):
+    async def part(site):
+        image = {"encrypted": True, "image_url": "registry.example/x"}
+        before = await site.post(
+            "/tasks", {"id": "a", "name": "f", **image, "kbs_resource_path": "default/k"}
+        )
+        assert before["kbs_resource_path"] == "default/k"
+        bring = "file: an encrypted task can't bring its module along"
+        assert bring in await site.refused("PUT", "/tasks/a", 400, json={"file": ADDITION_TEXT})
+        upload = {"file": ("x.wasm", ADDITION)}
+        assert bring in await site.refused("PUT", "/tasks/a/upload", 400, files=upload)
+        needs = "image_url: an encrypted task needs one"
+        assert needs in await site.refused("PUT", "/tasks/a", 400, json={"image_url": ""})
+        assert await site.get("/tasks/a") == before
+        await site.post("/tasks", {"id": "b", "name": "f", "file": ADDITION_TEXT})
+        assert bring in await site.refused("PUT", "/tasks/b", 400, json=image)
+        plain = await site.post("/tasks", {"id": "c", "name": "f", "kbs_resource_path": "default/k"})
+        assert plain["kbs_resource_path"] == "default/k"
 
     play(part, tmp_path)
 

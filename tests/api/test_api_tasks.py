@@ -18,7 +18,7 @@ ALL_FIELDS = {
     "env": {"A": "b"},
     "daemon": True,
     "latent": True,
-    "encrypted": True,
+    "encrypted": False,
     "kbs_resource_path": "k",
     "proplet_id": "p-1",
     "run_if": "success",

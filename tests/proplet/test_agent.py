@@ -288,6 +288,14 @@ def test_its_messages_are_lines_of_json(tmp_path):
         assert body["metadata"]["wasm_runtime"] == "wasmtime-internal"
 
 
+def test_encrypted_work_is_refused_with_what_to_do(tmp_path):
+    with a_proplet(tmp_path, env={"PROPLET_KBS_URI": "https://kbs.example"}) as proplet:
+        image = "registry.example/secret:v1"
+        proplet.send(Start(id="t", name="main", image_url=image, encrypted=True, attempt=1))
+        error = proplet.result("t").error
+        assert error.startswith("TEE runtime not available: the machine of this proplet is no TDX or SEV-SNP")
+
+
 # -- another runtime -----------------------------------------------------------------------------------------
 
 

@@ -239,6 +239,14 @@ def test_a_proplet_that_leaves_gives_back_all_it_holds(module, kills):
     assert proplet.machine.owes_nothing
 
 
+def test_encrypted_work_fails_and_says_why():
+    proplet = Proplet()
+    start = Start(id="a", name="main", image_url="registry.example/x", encrypted=True, attempt=1)
+    assert proplet.machine.receive(start, 0) == [result(error="TEE runtime not available")]
+    told = Machine("p", boot=1, slots=2, refusal_of_encrypted="no key broker")
+    assert told.receive(start, 0) == [result(error="no key broker")]
+
+
 # -- signs of life -------------------------------------------------------------------------------------------
 
 

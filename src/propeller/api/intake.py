@@ -73,15 +73,15 @@ class Intake:
                     check_id(group_id, f"{at}{name}")
             if not task.name:
                 raise Invalid(f"{at}name: missing identity name; name the exported function to run")
-            specs.append(
-                Spec(
-                    id=task.id or next(fresh),
-                    depends_on=_depends_on(task, at),
-                    workflow_id=workflow_id,
-                    job_id=job_id,
-                    **self.fields(task, at),
-                )
+            spec = Spec(
+                id=task.id or next(fresh),
+                depends_on=_depends_on(task, at),
+                workflow_id=workflow_id,
+                job_id=job_id,
+                **self.fields(task, at),
             )
+            check_encrypted(spec, at)
+            specs.append(spec)
         return tuple(specs), tuple(chosen)
 
     def fields(self, given: TaskFields, at: str = "") -> dict[str, Any]:
@@ -165,6 +165,19 @@ def check_id(text: str, where: str) -> None:
             f"{where}: not a valid id; use 1 to {ID_CHARS_MAX} characters without / and control characters, "
             "and neither . nor .."
         )
+
+
+def check_encrypted(spec: Spec, at: str = "") -> None:
+    """Raise ``Invalid`` for an encrypted task without an image: only layers of images are encrypted."""
+    if not spec.encrypted:
+        return
+    if spec.module is not None:
+        raise Invalid(
+            f"{at}file: an encrypted task can't bring its module along; leave file out and name an encrypted "
+            "image in image_url, or set encrypted to false"
+        )
+    if not spec.image_url:
+        raise Invalid(f"{at}image_url: an encrypted task needs one; name the encrypted image")
 
 
 def check_group_name(name: str | None) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from urllib.parse import quote
 
+import msgspec
 from litestar import delete, get, post, put
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp
@@ -11,7 +12,7 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path
-from propeller.api.intake import Intake
+from propeller.api.intake import Intake, check_encrypted
 from propeller.api.openapi import Binary, doc
 from propeller.api.rendering import task_views
 from propeller.api.samples import task_sample_page
@@ -110,13 +111,14 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     given = await read_json(request, TaskChanges)
     intake = Intake()
     changes = intake.fields(given)
-    if given.broadcast or given.proplet_id:
-        spec = (await _stored(context, task_id)).spec
-        if changes.get("broadcast", spec.broadcast) and changes.get("pin", spec.pin):
-            raise Invalid(
-                "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
-                "change the other one too"
-            )
+    spec = (await _stored(context, task_id)).spec
+    check_encrypted(msgspec.structs.replace(spec, **changes))
+    is_contradictory = changes.get("broadcast", spec.broadcast) and changes.get("pin", spec.pin)
+    if is_contradictory and (given.broadcast or given.proplet_id):
+        raise Invalid(
+            "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
+            "change the other one too"
+        )
     changed = await context.manager.ask(UpdateTask(task_id, changes), intake.modules)
     context.files.remember(intake.modules)
     return await _shown(context, changed[0], show_file=show_file)
@@ -133,6 +135,8 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     data = await read_upload(request)
     intake = Intake()
     module = await asyncio.to_thread(intake.module, data)  # a large one takes its time to hash
+    spec = (await _stored(context, task_id)).spec
+    check_encrypted(msgspec.structs.replace(spec, module=module))
     changed = await context.manager.ask(UpdateTask(task_id, {"module": module}), intake.modules)
     context.files.remember(intake.modules)
     return await _shown(context, changed[0], show_file=show_file)

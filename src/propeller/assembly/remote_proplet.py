@@ -9,12 +9,14 @@ from propeller.config.settings import PropletSettings
 from propeller.proplet.agent import Agent, Settings
 from propeller.proplet.guests import guests_of
 from propeller.proplet.host import describe
+from propeller.proplet.keys import refusal_of_encrypted
 from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
 from propeller.proplet.outbox import Outbox
 from propeller.proplet.profile import Monitoring
 from propeller.proplet.remote import RemoteUplink
 from propeller.proplet.shelf import Shelf
+from propeller.proplet.tee import found_tee
 from propeller.registry.fetcher import Fetcher
 from propeller.runtime.external import find_program
 
@@ -26,7 +28,13 @@ async def serve_proplet(settings: PropletSettings) -> None:
     program = find_program(settings.external_wasm_runtime)
     try:
         agent = Agent(
-            Machine(proplet_id, boot=outbox.boot, slots=settings.slots, kept=outbox.kept),
+            Machine(
+                proplet_id,
+                boot=outbox.boot,
+                slots=settings.slots,
+                kept=outbox.kept,
+                refusal_of_encrypted=refusal_of_encrypted(found_tee(), settings.kbs_uri),
+            ),
             settings=Settings(
                 heartbeat_s=settings.liveliness_interval_s,
                 namespace=settings.k8s_namespace,

@@ -88,6 +88,7 @@ def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> Prople
         location=given["location"],
         collect_system_info=given["collect_system_info"],
         external_wasm_runtime=given["external_wasm_runtime"],
+        kbs_uri=given["kbs_uri"],
         k8s_namespace=given["manager_k8s_namespace"],
     )
 

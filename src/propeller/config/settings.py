@@ -92,6 +92,8 @@ class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):
     collect_system_info: bool
     #: A path, or a name on ``PATH``; ``""`` for the embedded runtime.
     external_wasm_runtime: str
+    #: Where the keys of encrypted images are; ``""`` for nowhere.
+    kbs_uri: str
     k8s_namespace: str
 
 

@@ -342,6 +342,12 @@ PROPLET = Program(
             text="A wasmtime command to run guests with, by name or path; empty means the embedded runtime.",
         ),
         Setting(
+            key="kbs_uri",
+            read=values.text,
+            default="",
+            text="The key broker for encrypted images; only a proplet inside a TEE asks it.",
+        ),
+        Setting(
             key="manager_k8s_namespace",
             read=values.text,
             default="default",

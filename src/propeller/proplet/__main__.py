@@ -13,11 +13,13 @@ import uvloop
 from propeller.proplet.agent import Agent, Settings
 from propeller.proplet.guests import guests_of
 from propeller.proplet.host import describe
+from propeller.proplet.keys import refusal_of_encrypted
 from propeller.proplet.local import LocalUplink
 from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
 from propeller.proplet.profile import monitoring_of
 from propeller.proplet.shelf import Shelf
+from propeller.proplet.tee import found_tee
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
 from propeller.runtime.external import find_program
@@ -31,7 +33,12 @@ async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path) -
     program = find_program(external)
     agent = Agent(
         # It ends with its manager, so nothing of a program before is left that could be owed.
-        Machine(proplet_id, boot=time.time_ns(), slots=slots),
+        Machine(
+            proplet_id,
+            boot=time.time_ns(),
+            slots=slots,
+            refusal_of_encrypted=refusal_of_encrypted(found_tee(), os.environ.get("PROPLET_KBS_URI", "")),
+        ),
         settings=Settings(metadata=describe(wasm_runtime=external if program else "")),
         shelf=Shelf(directory, bytes_max=_NO_BOUND),
         fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),

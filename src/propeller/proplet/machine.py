@@ -111,6 +111,7 @@ class Machine:
         slots: int,
         kept: Iterable[Report] = (),
         resend_s: float = 5.0,
+        refusal_of_encrypted: str = "TEE runtime not available",
     ) -> None:
         """Begin a proplet's life.
 
@@ -120,12 +121,14 @@ class Machine:
             slots: How many guests it runs at once.
             kept: Reports of the program before that nobody has acknowledged.
             resend_s: A report that was not acknowledged after this time is sent again.
+            refusal_of_encrypted: Why encrypted workloads fail here.
 
         """
         self.id = proplet_id
         self.boot = boot
         self.slots = slots
         self._resend_ns = int(resend_s * 1e9)
+        self._refusal_of_encrypted = refusal_of_encrypted
         self._held: dict[str, _Held] = {}
         self._by_key: dict[int, _Held] = {}
         self._outbox: dict[str, _Owed] = {}
@@ -173,7 +176,7 @@ class Machine:
         if self._is_leaving:
             return [*actions, self._hand_back(start, "the proplet is stopping", now)]
         held = self._held[start.id] = _Held(start=start)
-        error = _obstacle(start)
+        error = self._refusal_of_encrypted if start.encrypted else _obstacle(start)
         if error:
             return [*actions, self._report(held, now, error=error)]
         source = _source(start)
@@ -382,8 +385,6 @@ def _obstacle(start: Start) -> str:
     """Say why a start can't be followed; the contract's validation, but reported (``mqtt``, section 3.1)."""
     if not start.id or not start.name:
         return "the start has no id or no name"
-    if start.encrypted:
-        return "this proplet can't run encrypted workloads"
     if start.latent:
         return "this proplet can't deploy latent tasks"
     if not _source(start):
