@@ -1,6 +1,7 @@
 """What kind of Wasm a file holds and what it exports, from its sections and without compiling it.
 
-Nobody has validated the file, so everything is checked; of what is no export only the size is read.
+Nobody has validated the file, so everything is checked, and nothing that it may say takes long or much
+memory; of what is no export only the size is read.
 
 Source: WebAssembly core specification 3.0, section 5; component model, ``Binary.md``.
 """
@@ -14,6 +15,9 @@ from propeller.errors import Invalid
 _MAGIC = b"\0asm"
 _CORE, _COMPONENTS = b"\x01\0\0\0", (b"\x0a\0\x01\0", b"\x0d\0\x01\0")
 _CORE_EXPORTS, _COMPONENT_EXPORTS = 7, 11
+#: More than compilers make; what is beyond is not worth a proplet's time.
+_SECTIONS_MAX = 50_000
+_EXPORTS_BYTES_MAX = 4 * 1024 * 1024
 _HTTP = "wasi:http/incoming-handler"
 
 
@@ -55,7 +59,7 @@ def outline_of(path: Path) -> Outline:
     except OSError as error:
         raise Invalid(f"module {path.name} can't be read: {error.strerror}") from error
     except (IndexError, UnicodeDecodeError) as error:
-        raise Invalid(f"module {path.name} is damaged: its exports can't be read") from error
+        raise Invalid(f"module {path.name} is damaged: its exports can't be read, or are too many") from error
     # Who only imports the interface asks others for it: no server.
     serves = any(name.partition("@")[0] == _HTTP for name in names)
     return Outline(Kind.SERVER if serves else Kind.COMPONENT, names)
@@ -63,15 +67,22 @@ def outline_of(path: Path) -> Outline:
 
 def _exports(file: BinaryIO, wanted: int) -> list[str]:
     names: list[str] = []
-    while section := file.read(1):
+    left_bytes = _EXPORTS_BYTES_MAX
+    for _ in range(_SECTIONS_MAX):
+        section = file.read(1)
+        if not section:
+            return names
         size = _number_from(file)
         if section[0] == wanted:
+            left_bytes -= size
+            if left_bytes < 0:
+                break
             reader = _Reader(file.read(size))
             read = reader.core_export if wanted == _CORE_EXPORTS else reader.component_export
             names += [name for _ in range(reader.number()) if (name := read()) is not None]
         else:
             file.seek(size, 1)
-    return names
+    raise IndexError
 
 
 def _number_from(file: BinaryIO) -> int:
