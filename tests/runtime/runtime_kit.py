@@ -2,19 +2,24 @@
 
 import asyncio
 import contextlib
+import functools
 import os
+import select
 import signal
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import psutil
 import wasmtime
 
-from propeller.runtime.cache import Cache, new_engine
-from propeller.runtime.guest import Output, execute
+from propeller.runtime.cache import Cache
+from propeller.runtime.guest import Room, execute
 from propeller.runtime.pool import Pool
-from propeller.runtime.run import Ended, Limits, Run
+from propeller.runtime.run import Ended, Limits, Piece, Run
+from propeller.runtime.streams import Streams
 
 DEADLINE_S = 120
 
@@ -77,9 +82,10 @@ class Here:
     def __init__(self, directory: Path, limits: Limits | None = None) -> None:
         self.directory = directory
         self.limits = limits or Limits()
-        self.engine = new_engine(self.limits)
-        self.cache = Cache(self.engine, directory)
-        self.output = Output(self.limits.output_bytes)
+        self.cache = Cache(directory, stack_bytes=self.limits.stack_bytes, is_metered=self.limits.fuel > 0)
+        #: What guests printed that was not their result.
+        self.pieces: list[Piece] = []
+        self.room = Room(Streams(self.pieces.extend), directory / "room")
 
     def run(
         self,
@@ -90,11 +96,34 @@ class Here:
         env: dict[str, str] | None = None,
     ) -> Ended:
         run = Run(1, put(self.directory, module), export, list(inputs), cli_args or [], env or {})
-        ended = execute(self.engine, self.cache.load(run.digest), run, self.limits, self.output)
+        return self.execute(run)
+
+    def execute(self, run: Run) -> Ended:
+        program_ = self.cache.load(run.digest)
+        with self._drained():
+            ended = execute(self.cache, program_, run, self.limits, self.room)
         assert ended.key == 1
         assert 0 < ended.started_ns <= ended.finished_ns
         assert not (ended.results and ended.error)
         return ended
+
+    @contextlib.contextmanager
+    def _drained(self) -> Iterator[None]:
+        """Read what the guest prints while it runs, as a runner does."""
+        is_over = threading.Event()
+
+        def drain() -> None:
+            while not is_over.is_set():
+                select.select(self.room.streams.sources, [], [], 0.01)
+                self.room.streams.drain()
+
+        draining = threading.Thread(target=drain)
+        draining.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            draining.join()
 
 
 class Running:
@@ -103,7 +132,11 @@ class Running:
     def __init__(self, directory: Path, size: int, limits: Limits) -> None:
         self.directory = directory
         self.ends: dict[int, Ended] = {}
-        self.pool = Pool(directory, size=size, limits=limits, on_ended=self._on_ended)
+        #: What guests printed that was not their result.
+        self.pieces: list[Piece] = []
+        self.pool = Pool(
+            directory, size=size, limits=limits, on_ended=self._on_ended, on_printed=self.pieces.extend
+        )
 
     def _on_ended(self, ended: list[Ended]) -> None:
         for one in ended:
@@ -120,8 +153,15 @@ class Running:
 
     async def executing(self, key: int) -> None:
         """Wait until a runner executes this run."""
-        seats = self.pool._seats
-        await until(lambda: any(seat.words.key == key for seat in seats.values()), f"run {key} to begin")
+        await until(lambda: key in self.pool.executing(), f"run {key} to begin")
+
+    async def printed(self, key: int, data: bytes) -> None:
+        """Wait until a run has printed this."""
+
+        def said() -> bytes:
+            return b"".join(piece.data for piece in self.pieces if piece.key == key)
+
+        await until(lambda: data in said(), f"run {key} to print {data!r}")
 
     def pid_of(self, place: int) -> int:
         """The process of a runner: they are the mother's children, in the order of their birth."""
@@ -132,6 +172,19 @@ class Running:
 
     def kill(self, place: int = 0, number: int = signal.SIGKILL) -> None:
         os.kill(self.pid_of(place), number)
+
+    def kill_process(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+
+def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test that is a coroutine."""
+
+    @functools.wraps(test)
+    def run(**fixtures: Any) -> None:
+        asyncio.run(test(**fixtures))
+
+    return run
 
 
 @contextlib.asynccontextmanager

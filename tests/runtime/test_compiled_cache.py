@@ -67,9 +67,9 @@ def test_one_of_several_processes_compiles(tmp_path):
     script = """
 import sys
 from pathlib import Path
-from propeller.runtime.cache import Cache, new_engine
+from propeller.runtime.cache import Cache
 from propeller.runtime.run import Limits
-cache = Cache(new_engine(Limits()), Path(sys.argv[1]))
+cache = Cache(Path(sys.argv[1]), stack_bytes=Limits().stack_bytes)
 print("up", flush=True)
 sys.stdin.readline()
 cache.load(sys.argv[2])
@@ -95,7 +95,7 @@ print(cache.compilations)
 
 def test_the_least_recently_used_program_is_forgotten(tmp_path):
     here = Here(tmp_path)
-    cache = Cache(here.engine, tmp_path, size=2)
+    cache = Cache(tmp_path, stack_bytes=here.limits.stack_bytes, size=2)
     add, loop, empty = put(tmp_path, ADD), put(tmp_path, LOOP), put(tmp_path, "(module)")
     for digest in (add, loop, add, empty):
         cache.load(digest)

@@ -121,7 +121,9 @@ def test_a_guest_that_floods_fails(tmp_path, wasmtime_program):
     async def part(outside):
         end = await outside.end(FLOOD, "_start")
         assert end.results == ""
-        assert end.error == "the program wrote more than the limit of 1000000 bytes to standard output"
+        assert end.error == (
+            "the program wrote more than the limit of 1,000,000 bytes to standard output; limits.output raises it"
+        )
 
     play(part, tmp_path, wasmtime_program, limits=Limits(output_bytes=1_000_000))
 

@@ -51,15 +51,18 @@ def test_a_flood_on_both_pipes_neither_hangs_nor_is_kept(tmp_path):
         end = await outside.end(ADD, "add")
         assert end.error.startswith("Process exited with status: exit status: 1, stderr: ")
         assert end.error.endswith("last words")
-        assert len(end.error) < 1000
+        assert len(end.error) < 5000
 
-    play(part, tmp_path, flood, limits=Limits(output_bytes=10_000_000, error_bytes=500))
+    play(part, tmp_path, flood, limits=Limits(output_bytes=10_000_000))
 
 
 def test_more_than_may_be_written_ends_it(tmp_path):
     async def part(outside):
         end = await outside.end(ADD, "add")
-        assert end.error == "the program wrote more than the limit of 1000 bytes to standard output"
+        assert (
+            end.error
+            == "the program wrote more than the limit of 1,000 bytes to standard output; limits.output raises it"
+        )
         assert end.results == ""
 
     play(part, tmp_path, script(tmp_path, "yes; yes >&2"), limits=Limits(output_bytes=1000))

@@ -223,7 +223,10 @@ def test_endless_output_costs_that_run_alone(tmp_path):
         running.submit(FLOOD, "flood", keys=[1])
         running.submit(ADD, "add", "1", "2", keys=range(2, 20))
         (end,) = await running.ended(1)
-        assert end.error == "the program wrote more than the limit of 100000 bytes to standard output"
+        assert (
+            end.error
+            == "the program wrote more than the limit of 100,000 bytes to standard output; limits.output raises it"
+        )
         assert not end.stopped
         assert {one.results for one in await running.ended(*range(2, 20))} == {"3\n"}
 

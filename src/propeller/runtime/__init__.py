@@ -5,10 +5,15 @@ seat.py     one runner process as the pool sees it                │ asyncio, i
 nursery.py  asks the mother for runners, learns how they died    ─┘
 mother.py   a small process that forks runners and buries them
 runner.py   a runner: executes runs one after another            ─┐
-guest.py    one guest, from instantiation to its result text      │ in a runner
-program.py  a compiled module and what a name means in it         │
+watchdog.py how long the run goes on, and whether it can be ended │
+guest.py    one guest, from instantiation to its result text      │
+streams.py  what guests print                                     │
+core_program.py, component_program.py                             │ in a runner
+            something compiled, and what a name means in it       │
+clocks.py   clocks and randomness that are not the machine's      │
 interface.py  what a module imports and exports                   │
 cache.py    compiled code, in memory and on disk                 ─┘
+failures.py why a guest failed, in words
 external.py  in the pool's place: guests in a program of this machine ─┐
 command.py   the command line of such a run                            │ asyncio, in the proplet
 process.py   one process of it: output, end, death                     │

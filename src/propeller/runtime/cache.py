@@ -2,8 +2,8 @@
 
 ``<directory>/modules/<digest>`` holds a module, put there by the pool's owner.
 ``<directory>/compiled/<engine>/<digest>`` holds what was made of it: a magic word, the SHA-256 of the rest,
-the module's interface, its machine code. Loading damaged machine code would be unsafe, so the sum is checked
-each time; what does not fit is compiled anew and replaced.
+what it imports and exports, its machine code. Loading damaged machine code would be unsafe, so the sum is
+checked each time; what does not fit is compiled anew and replaced.
 
 Of several processes only one compiles a module: it holds a lock on the module's own file, so nothing is
 left over when it is killed.
@@ -14,85 +14,112 @@ import fcntl
 import importlib.metadata
 import platform
 from collections import OrderedDict
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 import wasmtime
+from wasmtime import component
 
 from propeller.errors import Invalid
+from propeller.runtime.component_interface import ComponentInterface, component_interface
+from propeller.runtime.component_program import ComponentProgram, ComponentWorld
+from propeller.runtime.core_program import CoreProgram, CoreWorld
 from propeller.runtime.interface import Interface, interface_of
-from propeller.runtime.program import Program
-from propeller.runtime.run import Limits
 
-_MAGIC = b"PROPCWA1"
+_MAGIC = b"PROPCWA2"
 _HEADER_BYTES = len(_MAGIC) + 32
 _SIZE_BYTES = 4
+#: Byte 4 of a binary: a core module's version, or a component's.
+_CORE, _COMPONENT = b"\x01", b"\x0d"
+
+Program = CoreProgram | ComponentProgram
 
 
-def new_engine(limits: Limits) -> wasmtime.Engine:
-    """Make the engine that all guests of a process share; the next epoch interrupts the one that runs."""
+class Compiled(msgspec.Struct, array_like=True):
+    """What a module offers, as it lies beside its machine code; one of the two is there."""
+
+    core: Interface | None
+    component: ComponentInterface | None
+
+
+_encode_head = msgspec.msgpack.Encoder().encode
+_decode_head = msgspec.msgpack.Decoder(Compiled).decode
+
+
+def new_engine(*, stack_bytes: int, is_metered: bool = False) -> wasmtime.Engine:
+    """Make an engine for the guests of a process; the next epoch interrupts the one that runs.
+
+    One that counts fuel makes code that computes half as fast.
+    """
     config = wasmtime.Config()
     config.epoch_interruption = True
-    config.max_wasm_stack = limits.stack_bytes
+    config.consume_fuel = is_metered
+    config.max_wasm_stack = stack_bytes
     # Shared memories do not count against a store's limits.
     config.shared_memory = False
     return wasmtime.Engine(config)
 
 
-def _fingerprint() -> str:
+def _fingerprint(*, is_metered: bool) -> str:
     """Tell engines apart whose code is not exchangeable; wasmtime itself checks processor and settings."""
-    return f"wasmtime-{importlib.metadata.version('wasmtime')}-{platform.machine()}"
+    version = importlib.metadata.version("wasmtime")
+    return f"wasmtime-{version}-{platform.machine()}{'-metered' if is_metered else ''}"
 
 
 class Cache:
     """Programs by the digest of their module; the ``size`` used last stay in memory."""
 
-    def __init__(self, engine: wasmtime.Engine, directory: Path, *, size: int = 64) -> None:
-        self.engine = engine
+    def __init__(
+        self, directory: Path, *, stack_bytes: int, is_metered: bool = False, size: int = 64
+    ) -> None:
+        self.engine = new_engine(stack_bytes=stack_bytes, is_metered=is_metered)
+        self.is_metered = is_metered
         #: How often this process had to compile.
         self.compilations = 0
         self._modules = directory / "modules"
-        self._compiled = directory / "compiled" / _fingerprint()
+        self._compiled = directory / "compiled" / _fingerprint(is_metered=is_metered)
         self._size = size
         self._programs: OrderedDict[str, Program] = OrderedDict()
-        self._linker = wasmtime.Linker(engine)
-        self._linker.define_wasi()
+        self._core = CoreWorld(self.engine)
+        self._components = ComponentWorld(self.engine)
 
-    def load(self, digest: str) -> Program:
+    def load(self, digest: str, *, on_compile: Callable[[], None] = lambda: None) -> Program:
         """Give the program, from memory, from disk, or compiled now.
 
+        ``on_compile`` is told before it may take long: the module is compiled, here or next door.
+
         Raises:
-            Invalid: The module is not there, is damaged, is not Wasm, is a component or imports what there
-                is not.
+            Invalid: The module is not there, is damaged, is not Wasm or imports what there is not.
 
         """
         program = self._programs.get(digest)
         if program is None:
-            program = Program(self._linker, *self._module(digest))
-            self._programs[digest] = program
+            program = self._programs[digest] = self._load(digest, on_compile)
             if len(self._programs) > self._size:
                 self._programs.popitem(last=False)
         else:
             self._programs.move_to_end(digest)
         return program
 
-    def _module(self, digest: str) -> tuple[wasmtime.Module, Interface]:
+    def _load(self, digest: str, on_compile: Callable[[], None]) -> Program:
         if len(digest) != 64 or not digest.isalnum():
             raise Invalid(f"{digest[:80]!r} is not a SHA-256 digest")
         entry = self._compiled / digest
-        loaded = self._deserialized(entry)
-        if loaded is not None:
-            return loaded
+        program = self._deserialized(entry)
+        if program is not None:
+            return program
         try:
             with (self._modules / digest).open("rb") as source:
+                on_compile()
                 fcntl.flock(source, fcntl.LOCK_EX)
                 # Another process may have compiled it while this one waited for the lock.
                 return self._deserialized(entry) or self._compile(digest, source.read(), entry)
         except OSError as error:
             raise Invalid(f"module {digest} can't be read: {error.strerror}") from error
 
-    def _deserialized(self, entry: Path) -> tuple[wasmtime.Module, Interface] | None:
+    def _deserialized(self, entry: Path) -> Program | None:
         try:
             content = entry.read_bytes()
         except OSError:
@@ -100,35 +127,65 @@ class Cache:
         body = memoryview(content)[_HEADER_BYTES:]
         if content[:_HEADER_BYTES] != _MAGIC + sha256(body).digest():
             return None
+        end = _SIZE_BYTES + int.from_bytes(body[:_SIZE_BYTES])
+        code = bytes(body[end:])
         try:
-            end = _SIZE_BYTES + int.from_bytes(body[:_SIZE_BYTES])
-            interface = msgspec.msgpack.decode(body[_SIZE_BYTES:end], type=Interface)
-            return wasmtime.Module.deserialize(self.engine, bytes(body[end:])), interface
+            head = _decode_head(body[_SIZE_BYTES:end])
+            if head.core is not None:
+                return CoreProgram(self._core, wasmtime.Module.deserialize(self.engine, code), head.core)
+            assert head.component is not None
+            loaded = component.Component.deserialize(self.engine, code)
+            return ComponentProgram(self._components, loaded, head.component)
         except (wasmtime.WasmtimeError, msgspec.MsgspecError):
             return None  # made for another processor or with other settings
 
-    def _compile(self, digest: str, wasm: bytes, entry: Path) -> tuple[wasmtime.Module, Interface]:
+    def _compile(self, digest: str, wasm: bytes, entry: Path) -> Program:
         found = sha256(wasm).hexdigest()
         if found != digest:
             raise Invalid(f"module {digest} is damaged on this proplet: its bytes have the digest {found}")
         if not wasm.startswith(b"\0asm"):
-            raise Invalid(
-                f"module {digest} is not WebAssembly: it begins with {wasm[:4].hex(' ') or 'nothing'}"
-            )
-        if wasm[4:5] == b"\x0d":
-            raise Invalid(f"module {digest} is a component; this proplet runs core modules")
+            begin = wasm[:4].hex(" ") or "nothing"
+            raise Invalid(f"module {digest} is not WebAssembly: it begins with {begin}")
+        self.compilations += 1
         try:
+            if wasm[4:5] == _COMPONENT:
+                made = component.Component(self.engine, wasm)
+                interface = component_interface(made, self.engine)
+                self._keep(entry, Compiled(None, interface), made.serialize())
+                return ComponentProgram(self._components, made, interface)
             module = wasmtime.Module(self.engine, wasm)
+            core = interface_of(wasm)
+            self._keep(entry, Compiled(core, None), module.serialize())
+            return CoreProgram(self._core, module, core)
         except wasmtime.WasmtimeError as error:
             raise Invalid(f"module {digest} can't be compiled: {str(error)[:2000].strip()}") from error
-        self.compilations += 1
-        interface = interface_of(wasm)
-        head = msgspec.msgpack.encode(interface)
-        body = len(head).to_bytes(_SIZE_BYTES) + head + module.serialize()
+
+    @staticmethod
+    def _keep(entry: Path, compiled: Compiled, code: bytes | bytearray) -> None:
+        head = _encode_head(compiled)
+        body = len(head).to_bytes(_SIZE_BYTES) + head + code
         # Without the file the next process compiles again; that is no reason for a task to fail.
         with contextlib.suppress(OSError):
             _replace(entry, _MAGIC + sha256(body).digest() + body)
-        return module, interface
+
+
+class Caches:
+    """The caches of one process: one for each kind of engine that its runs ask for."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._caches: dict[tuple[int, bool], Cache] = {}
+
+    def of(self, *, stack_bytes: int, is_metered: bool) -> Cache:
+        """Give the one whose guests have this stack, or the next smaller power of two, and count fuel."""
+        stack_bytes = 1 << min(max(stack_bytes, _STACK_BYTES_MIN), _STACK_BYTES_MAX).bit_length() - 1
+        key = (stack_bytes, is_metered)
+        if key not in self._caches:
+            self._caches[key] = Cache(self._directory, stack_bytes=stack_bytes, is_metered=is_metered)
+        return self._caches[key]
+
+
+_STACK_BYTES_MIN, _STACK_BYTES_MAX = 64 * 1024, 2 * 1024 * 1024
 
 
 def _replace(path: Path, content: bytes) -> None:

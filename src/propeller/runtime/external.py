@@ -19,11 +19,13 @@ from pathlib import Path
 import msgspec
 
 from propeller.errors import Invalid
+from propeller.runtime import failures
 from propeller.runtime.command import Command, command_of, port_asked_for
 from propeller.runtime.outline import Kind, Outline, outline_of
 from propeller.runtime.process import Process, Stream, status_in_words
 from propeller.runtime.run import Ended, Limits, Run
 from propeller.runtime.seat import Entry
+from propeller.runtime.streams import TAIL_BYTES
 
 _LIMITS = Limits()
 _OUTLINES_MAX = 256
@@ -184,7 +186,7 @@ class ExternalRuntime:
             # What a server prints is no result; it may go on for years.
             output = Stream(self._limits.output_bytes, keeps_end=bool(port))
             stack.callback(output.finish)
-            errors = Stream(self._limits.error_bytes, keeps_end=True)
+            errors = Stream(TAIL_BYTES, keeps_end=True)
             stack.callback(errors.finish)
             process = Process(command, output, errors, lambda _: self._on_process_ended(key))
             output.on_full = process.kill
@@ -236,8 +238,7 @@ class ExternalRuntime:
         if active.is_stopping:
             error = "the task was stopped"
         elif active.output.is_full:
-            limit = self._limits.output_bytes
-            error = f"the program wrote more than the limit of {limit} bytes to standard output"
+            error = failures.of_output(self._limits)
         elif process.status:
             error = f"Process exited with status: {status_in_words(process.status)}, stderr: {errors.strip()}"
         results = "" if error or active.port else output

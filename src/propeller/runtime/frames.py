@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from propeller.runtime.run import Ended, Run
+from propeller.runtime.run import Ended, Piece, Run, Up
 
 #: Order to the mother: ``SPAWN`` or ``KILL``, and the runner's place. Her report: place, ``waitpid`` status.
 order = struct.Struct("<ci")
@@ -50,9 +50,11 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
-    """Runs that ended."""
+    """Runs that ended, and what guests printed before."""
 
     ended: list[Ended]
+    pieces: list[Piece] = []
+    up: list[Up] = []
 
 
 class Returned(msgspec.Struct, frozen=True, array_like=True, tag="returned"):

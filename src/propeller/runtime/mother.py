@@ -95,7 +95,7 @@ class _Mother:
             self._control.close()
             self._wake.close()
             self._woken.close()
-            runner.main(end, Words(self._page, place), self._directory, self._limits)
+            runner.main(end, Words(self._page, place), self._directory, place, self._limits)
             status = 0
         except BaseException:
             sys.excepthook(*sys.exc_info())

@@ -7,6 +7,7 @@ Rules:
   * A run is executed again only if its process died before the result was sent and it was not the run
     executing when the process died. The latter fails: it may be what killed the process.
   * A runner that the pool kills itself, to stop one run, costs the others in it nothing but time.
+  * A resident run, which may go on for ever, has a process for itself alone, beside those of the pool.
   * Nothing ticks in an idle pool.
 
 All belongs to the event loop's thread; ``on_ended`` is called there, with each run's end once.
@@ -19,8 +20,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from propeller.runtime.frames import Report
 from propeller.runtime.nursery import Nursery
-from propeller.runtime.run import Ended, Limits, Run
+from propeller.runtime.run import Ended, Limits, Piece, Run, Up
 from propeller.runtime.seat import Entry, Seat
 
 _LIMITS = Limits()
@@ -32,6 +34,8 @@ _STOP_S_MAX = 0.1
 _FAILED_STARTS_MAX = 5
 _BACK_OFF_S = 0.05
 _BACK_OFF_S_MAX = 2.0
+#: More residents than this are refused.
+_RESIDENTS_MAX = 256
 
 _log = logging.getLogger(__name__)
 
@@ -44,17 +48,30 @@ class Pool:
         size: How many guests run at once, at most.
         limits: What each guest may use.
         on_ended: Gets the runs that ended, in batches, from the loop's thread; what it raises is logged.
+        on_printed: Gets what guests print that is not their result, before their end.
+        on_up: Gets the runs that serve, once they do.
 
     """
 
     def __init__(
-        self, directory: Path, *, size: int, limits: Limits = _LIMITS, on_ended: Callable[[list[Ended]], None]
+        self,
+        directory: Path,
+        *,
+        size: int,
+        limits: Limits = _LIMITS,
+        on_ended: Callable[[list[Ended]], None],
+        on_printed: Callable[[list[Piece]], None] = lambda _: None,
+        on_up: Callable[[list[Up]], None] = lambda _: None,
     ) -> None:
         assert size > 0
         self._size = size
         self._on_ended = on_ended
-        self._nursery = Nursery(directory, limits, places=size, on_death=self._on_death)
+        self._on_printed = on_printed
+        self._on_up = on_up
+        self._nursery = Nursery(directory, limits, places=size + _RESIDENTS_MAX, on_death=self._on_death)
         self._seats: dict[int, Seat] = {}
+        #: Those of residents, by place.
+        self._apart: dict[int, Seat] = {}
         self._waiting: OrderedDict[int, Entry] = OrderedDict()
         self._seat_of: dict[int, Seat] = {}
         self._stopping: set[int] = set()
@@ -77,13 +94,16 @@ class Pool:
 
     def executing(self) -> dict[int, int]:
         """Runs that are executed in this moment, by key: the process of each, which executes no other."""
-        found = ((seat.words.key, seat) for seat in self._seats.values())
+        found = ((seat.words.key, seat) for seat in self._all_seats())
         return {key: seat.pid for key, seat in found if key is not None and key in seat.entries}
 
     def processes(self) -> list[int]:
         """Ids of all processes that belong to the pool."""
         mother = self._nursery.pid
-        return [pid for pid in (mother, *(seat.pid for seat in self._seats.values())) if pid]
+        return [pid for pid in (mother, *(seat.pid for seat in self._all_seats())) if pid]
+
+    def _all_seats(self) -> list[Seat]:
+        return [*self._seats.values(), *self._apart.values()]
 
     async def start(self) -> None:
         """Start the first runner, and wait until it is up or it is clear that it can't be started."""
@@ -99,10 +119,11 @@ class Pool:
         for opening in self._opening:
             opening.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
-        for seat in self._seats.values():
+        for seat in self._all_seats():
             seat.close()
         await self._nursery.close()
         self._seats.clear()
+        self._apart.clear()
         self._waiting.clear()
         self._seat_of.clear()
 
@@ -111,7 +132,11 @@ class Pool:
             if run.key in self._waiting or run.key in self._seat_of:
                 raise ValueError(f"key {run.key} belongs to a run that has not ended")
         now = self._loop.time()
-        self._waiting.update((run.key, Entry(run, now)) for run in runs)
+        for run in runs:
+            if run.is_resident:
+                self._settle(Entry(run, now))
+            else:
+                self._waiting[run.key] = Entry(run, now)
         self._feed()
 
     def stop(self, key: int) -> None:
@@ -126,6 +151,9 @@ class Pool:
         elif key in self._seat_of and key not in self._stopping:
             seat = self._seat_of[key]
             self._stopping.add(key)
+            if not seat.entries:  # a resident whose process is not up yet
+                self._nursery.kill(seat.place)
+                return
             seat.stop(key)
             self._loop.call_later(_STOP_S_MAX, self._insist, seat, key)
 
@@ -175,13 +203,19 @@ class Pool:
             self._spawn()
         self._watch()
 
-    def on_report(self, seat: Seat, ended: list[Ended]) -> None:
-        ended = [one for one in ended if seat.entries.pop(one.key, None) is not None]
+    def on_report(self, seat: Seat, report: Report) -> None:
+        if report.pieces:
+            self._on_printed([piece for piece in report.pieces if piece.key in seat.entries])
+        if report.up:
+            self._on_up([up for up in report.up if up.key in seat.entries])
+        ended = [one for one in report.ended if seat.entries.pop(one.key, None) is not None]
         for one in ended:
             del self._seat_of[one.key]
             self._stopping.discard(one.key)
         if ended:
             seat.adapt(ended)
+            if seat.resident is not None:
+                self._nursery.kill(seat.place)
         self._feed()
         self._tell(ended)
 
@@ -210,6 +244,37 @@ class Pool:
             except Exception:
                 _log.exception("the handler of ended runs failed")
 
+    # Residents
+
+    def _settle(self, entry: Entry) -> None:
+        """Start a process for a run that has it to itself."""
+        key = entry.run.key
+        places = range(self._size, self._size + _RESIDENTS_MAX)
+        place = next((place for place in places if place not in self._apart), None)
+        try:
+            if place is None:
+                raise OSError(0, f"this proplet runs {_RESIDENTS_MAX} of its kind already")
+            end, words = self._nursery.spawn(place)
+        except OSError as error:
+            ended = Ended(key, "", f"no process to run it: {error.strerror or error}", 0, 0)
+            self._loop.call_soon(self._tell, [ended])
+            return
+        seat = self._apart[place] = Seat(self, place, words, self._loop.time(), resident=entry)
+        self._seat_of[key] = seat
+        self._open_soon(seat, end)
+
+    def _bury_resident(self, seat: Seat) -> None:
+        del self._apart[seat.place]
+        entry = seat.resident
+        assert entry is not None
+        key = entry.run.key
+        if self._seat_of.pop(key, None) is None:
+            return  # its run has ended before it
+        assert seat.death is not None
+        is_stopped = key in self._stopping
+        self._stopping.discard(key)
+        self._tell([entry.stopped() if is_stopped else entry.killed(seat.death, stopped=False)])
+
     # Birth and death of runners
 
     def _may_spawn(self) -> bool:
@@ -229,6 +294,9 @@ class Pool:
             self._on_failed_start(f"could not be started: {error.strerror or error}")
             return
         seat = self._seats[place] = Seat(self, place, words, self._loop.time())
+        self._open_soon(seat, end)
+
+    def _open_soon(self, seat: Seat, end: socket.socket) -> None:
         opening = self._loop.create_task(self._open(seat, end))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
@@ -242,6 +310,9 @@ class Pool:
             self.on_disconnected(seat)
 
     def on_ready(self, seat: Seat) -> None:
+        if seat.resident is not None:
+            seat.hand([seat.resident])
+            return
         self._failed_starts = 0
         self._is_up.set()
         self._feed()
@@ -254,7 +325,7 @@ class Pool:
             self._bury(seat)
 
     def _on_death(self, place: int, how: str) -> None:
-        seat = self._seats[place]
+        seat = self._seats[place] if place < self._size else self._apart[place]
         seat.death = how
         # What it sent before it died is still in the socket; the end of the stream comes after that.
         if seat.is_disconnected:
@@ -264,6 +335,9 @@ class Pool:
         if self._is_closed:
             return
         assert seat.death is not None
+        if seat.resident is not None:
+            self._bury_resident(seat)
+            return
         del self._seats[seat.place]
         ended = []
         key = seat.words.key

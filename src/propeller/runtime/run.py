@@ -1,8 +1,42 @@
-"""The values of this room: a run, how it ended, and what a guest may use at most."""
+"""The values of this room: a run, how it ended, what it printed, and what a guest may use at most."""
+
+from typing import Literal
 
 import msgspec
 
+from propeller.core.sandbox import Grants
+
 _MIB = 1024 * 1024
+
+
+class Limits(msgspec.Struct, frozen=True, array_like=True):
+    """What one guest may use at most. A run without limits of its own has those of its pool."""
+
+    #: Size of the linear memory; ``memory.grow`` beyond it gives -1.
+    memory_bytes: int = 512 * _MIB
+    #: Elements of each table, 8 bytes each.
+    table_elements: int = 1_000_000
+    tables: int = 100
+    #: Linear memories, each of at most ``memory_bytes``; a component has one for each module in it.
+    memories: int = 16
+    #: Core instances in a component.
+    instances: int = 100
+    #: Standard output that is kept as the result; a program that writes more fails.
+    output_bytes: int = _MIB
+    #: What is kept of each stream that is not the result; what comes after that is dropped.
+    log_bytes: int = _MIB
+    #: Stack of the guest; more than 2 MiB is refused by wasmtime.
+    stack_bytes: int = 512 * 1024
+    #: How long it may run, ns; 0 for ever.
+    timeout_ns: int = 0
+    #: Units of computing, about one an instruction; 0 means that nobody counts.
+    fuel: int = 0
+    #: Size of each file that it writes.
+    file_bytes: int = 1024 * _MIB
+    #: How long compiling a module may take, ns.
+    compile_ns: int = 60_000_000_000
+    #: What a runner may have besides the guest's own memory: for the compiler above all.
+    host_bytes: int = 2048 * _MIB
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):
@@ -18,6 +52,13 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     inputs: list[str] = []
     cli_args: list[str] = []
     env: dict[str, str] = {}
+    #: None for the pool's.
+    limits: Limits | None = None
+    grants: Grants | None = None
+    #: Results of the parents by task, as JSON; a program finds it in a file as well.
+    parents: str = ""
+    #: It may go on for ever, and gets a process of its own beside those of the pool.
+    is_resident: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):
@@ -28,6 +69,33 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     #: Size of the linear memory at the end, which is the most that it had: it never shrinks. Only a memory
     #: that the module exports can be seen, as WASI asks for.
     memory_bytes: int
+    #: Units of computing, where somebody counted.
+    fuel: int = 0
+
+
+Stream = Literal["stdout", "stderr"]
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """Something that a guest printed and that is not its result."""
+
+    key: int
+    stream: Stream
+    #: Bytes that it printed there before.
+    offset: int
+    data: bytes
+    #: Unix epoch, ns.
+    at: int
+    #: With this the stream has reached its limit, and the rest is dropped.
+    is_cut: bool = False
+
+
+class Up(msgspec.Struct, frozen=True, array_like=True):
+    """A guest that serves is ready to."""
+
+    key: int
+    #: Where, such as ``started at port 8222``.
+    results: str
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True):
@@ -45,21 +113,3 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
     stopped: bool = False
     #: None where it never began, its process died, or an external runtime ran it.
     usage: Usage | None = None
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What one guest may use at most. Limits are the same for all guests of a pool."""
-
-    #: Size of the linear memory; ``memory.grow`` beyond it gives -1.
-    memory_bytes: int = 512 * _MIB
-    #: Elements of each table, 8 bytes each.
-    table_elements: int = 1_000_000
-    tables: int = 16
-    #: Linear memories, each of at most ``memory_bytes``.
-    memories: int = 1
-    #: Standard output that is kept as the result; a program that writes more fails.
-    output_bytes: int = _MIB
-    #: The end of standard error that is kept for the message of a failure.
-    error_bytes: int = 4096
-    #: Stack of the guest; more than 2 MiB is refused by wasmtime.
-    stack_bytes: int = 512 * 1024

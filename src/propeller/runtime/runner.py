@@ -1,9 +1,9 @@
 """A runner: a process that executes runs one after another.
 
 The main thread executes guests; it has the large stack. A second thread reads what the pool says, so that a
-run can be stopped while it executes. Results leave in batches: when nothing is left to do, or 64 are there,
-or the first has waited 2 ms. What was not sent when the process dies is run again elsewhere, which nobody
-can tell: a guest has no means to leave anything behind but its result.
+run can be stopped while it executes, and watches it (``watchdog``). Results leave in batches: when nothing is
+left to do, or 64 are there, or the first has waited 2 ms. What was not sent when the process dies is run
+again elsewhere, unless it was the run that was executed.
 
 IMPORTANT: ``_lock`` guards the queue together with which run is current. An epoch is advanced only under it
 and only for the current run, so that no stop ever hits the run after it.
@@ -12,8 +12,8 @@ and only for the current run, so that no stop ever hits the run after it.
 import contextlib
 import gc
 import os
+import resource
 import select
-import signal
 import socket
 import threading
 import time
@@ -22,74 +22,88 @@ from pathlib import Path
 from typing import NoReturn
 
 from propeller.errors import Invalid
-from propeller.runtime.cache import Cache, new_engine
+from propeller.runtime.cache import Caches
 from propeller.runtime.frames import Frames, Hand, Ready, Report, Returned, Stop, Words, framed, to_runner
-from propeller.runtime.guest import Output, execute
-from propeller.runtime.run import Ended, Limits, Run
+from propeller.runtime.guest import STOPPED, Halt, Room, execute
+from propeller.runtime.run import Ended, Limits, Piece, Run
+from propeller.runtime.streams import Streams
+from propeller.runtime.watchdog import Watch
 
 _BATCH = 64
 _BATCH_NS = 2_000_000
-_STOPPED = "the task was stopped"
 
 
 class Runner:
-    def __init__(self, end: socket.socket, words: Words, directory: Path, limits: Limits) -> None:
+    def __init__(self, end: socket.socket, words: Words, directory: Path, place: int, limits: Limits) -> None:
         self._socket = end
         self._words = words
         self._limits = limits
-        self._engine = new_engine(limits)
-        self._cache = Cache(self._engine, directory)
-        self._output = Output(limits.output_bytes)
+        self._caches = Caches(directory)
+        self._streams = Streams(self._keep_pieces)
+        self._room = Room(self._streams, directory / "runs" / str(place))
         self._queue: deque[Run] = deque()
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
-        self._current: Run | None = None
-        self._is_stopped = False
+        #: The run that is executed now.
+        self._current: Watch | None = None
         self._ended: list[Ended] = []
+        self._pieces: list[Piece] = []
         self._ended_since_ns = 0
         self._send_lock = threading.Lock()
-        self._overflow, self._overflowed = socket.socketpair()
 
     def serve(self) -> NoReturn:
-        self._overflow.settimeout(0)
-        self._overflowed.settimeout(0)
-        # A guest that writes on and on past the limit raises SIGXFSZ each time: the reader then ends it.
-        signal.set_wakeup_fd(self._overflow.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGXFSZ, lambda *_: None)
+        _bound_files(self._limits)
+        self._data_bytes = _data_bytes()
+        self._bound_memory(self._limits)
         threading.Thread(target=self._listen, daemon=True).start()
         self._send(framed(Ready(os.getpid())))
         gc.freeze()
         number = 0
         while True:
-            run = self._next()
+            watch = self._next()
             number += 1
-            self._words.begin(run.key, number)
-            ended = self._executed(run)
+            self._words.begin(watch.run.key, number)
+            ended = self._executed(watch)
             with self._lock:
                 self._current = None
-                self._is_stopped = False
             self._keep(ended)
             self._words.end()
 
-    def _next(self) -> Run:
+    def _next(self) -> Watch:
         with self._lock:
             while not self._queue:
                 self._flush()
                 self._filled.wait()
-            self._current = self._queue.popleft()
+            run = self._queue.popleft()
+            self._current = Watch(run, run.limits or self._limits)
             return self._current
 
-    def _executed(self, run: Run) -> Ended:
+    def _executed(self, watch: Watch) -> Ended:
+        run, limits = watch.run, watch.limits
         try:
-            program = self._cache.load(run.digest)
-            return execute(
-                self._engine, program, run, self._limits, self._output, is_stopped=lambda: self._is_stopped
-            )
+            if run.limits is not None:
+                self._bound_memory(limits)
+            cache = self._caches.of(stack_bytes=limits.stack_bytes, is_metered=limits.fuel > 0)
+            program = cache.load(run.digest, on_compile=watch.compiles)
+            with self._lock:
+                watch.runs(cache.engine)
+            return execute(cache, program, run, limits, self._room, halted=lambda: watch.halt)
         except Invalid as invalid:
             error = str(invalid)
         except Exception as defect:
             error = f"the proplet could not run the task: {type(defect).__name__}: {defect}"
-        return Ended(run.key, "", error, 0, 0, stopped=self._is_stopped)
+        finally:
+            if run.limits is not None:
+                self._bound_memory(self._limits)
+        is_stopped = watch.halt is Halt.STOP
+        return Ended(run.key, "", STOPPED if is_stopped else error, 0, 0, stopped=is_stopped)
+
+    def _bound_memory(self, limits: Limits) -> None:
+        """Let this process take what its guest may have, and some for the compiler, but no more."""
+        most = self._data_bytes + limits.memory_bytes + limits.host_bytes
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard == resource.RLIM_INFINITY or most < hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
     # Results
 
@@ -104,11 +118,16 @@ class Runner:
         if is_due:
             self._flush()
 
+    def _keep_pieces(self, pieces: list[Piece]) -> None:
+        with self._send_lock:
+            self._pieces += pieces
+
     def _flush(self) -> None:
         with self._send_lock:
-            if self._ended:
-                ended, self._ended = self._ended, []
-                self._send_held(framed(Report(ended)))
+            if self._ended or self._pieces:
+                message = Report(self._ended, self._pieces)
+                self._ended, self._pieces = [], []
+                self._send_held(framed(message))
 
     def _send(self, data: bytes) -> None:
         with self._send_lock:
@@ -120,26 +139,59 @@ class Runner:
         except OSError:
             os._exit(0)  # nobody is left to report to
 
-    # The thread that listens
+    # The thread that listens and watches
 
     def _listen(self) -> NoReturn:
         frames = Frames()
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        poll.register(self._overflowed, select.POLLIN)
+        watched: Watch | None = None
         try:
             while True:
-                # While runs wait behind one that may be long, results must not wait with them.
-                ready = poll.poll(2 if self._queue or self._ended else None)
-                if not ready:
-                    self._flush()
-                for fd, _ in ready:
-                    if fd == self._overflowed.fileno():
-                        self._on_overflow()
-                    else:
-                        self._on_data(frames)
+                ready = poll.poll(self._patience_ms(watched))
+                current = self._current
+                if watched is not None and watched is not current:
+                    for source in self._streams.sources:
+                        poll.unregister(source)
+                    watched = None
+                if current is not None and watched is None and current.is_long:
+                    watched = current
+                    for source in self._streams.sources:
+                        poll.register(source, select.POLLIN)
+                if any(fd == self._socket.fileno() for fd, _ in ready):
+                    self._on_data(frames)
+                if watched is not None:
+                    self._look_after(watched)
+                self._flush()
         finally:
             os._exit(1)
+
+    def _patience_ms(self, watched: Watch | None) -> float | None:
+        """Say how long there is nothing to do but listen."""
+        if self._queue or self._ended or self._pieces:
+            return 2  # while runs wait behind one that may be long, results must not wait with them
+        current = self._current
+        if current is None:
+            return None
+        return current.patience_ms() if current is watched else Watch.LONG_MS
+
+    def _look_after(self, watch: Watch) -> None:
+        is_over = self._streams.drain() if watch.is_running else False
+        with self._lock:
+            if self._current is not watch:
+                return
+            if is_over:
+                watch.interrupt(Halt.OUTPUT)
+            if watch.look() is not None:
+                self._give_up(watch)
+
+    def _give_up(self, watch: Watch) -> NoReturn:
+        """End this process, because its guest is where nothing else ends it; others are run elsewhere."""
+        with self._send_lock:
+            ended = [*self._ended, watch.given_up()]
+            self._send_held(framed(Report(ended, self._pieces)))
+            self._send_held(framed(Returned([run.key for run in self._queue])))
+            os._exit(0)
 
     def _on_data(self, frames: Frames) -> None:
         data = self._socket.recv(1 << 18)
@@ -162,26 +214,33 @@ class Runner:
 
     def _on_stop(self, key: int) -> None:
         with self._lock:
-            if self._current is not None and self._current.key == key:
-                # IMPORTANT: first the word, then the epoch; execute() asks for it after its deadline is set.
-                self._is_stopped = True
-                self._engine.increment_epoch()
+            if self._current is not None and self._current.run.key == key:
+                self._current.interrupt(Halt.STOP)
                 return
             waiting = [run for run in self._queue if run.key == key]
             for run in waiting:
                 self._queue.remove(run)
         if waiting:
-            self._keep(Ended(key, "", _STOPPED, 0, 0, stopped=True))
-            self._flush()
-
-    def _on_overflow(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._overflowed.recv(4096)
-        with self._lock:
-            if self._current is not None and self._output.is_over():
-                self._engine.increment_epoch()
+            self._keep(Ended(key, "", STOPPED, 0, 0, stopped=True))
 
 
-def main(end: socket.socket, words: Words, directory: Path, limits: Limits) -> NoReturn:
+def _bound_files(limits: Limits) -> None:
+    """Bound what guests write to directories; one that writes more gets an error from the system."""
+    for kind, most in ((resource.RLIMIT_FSIZE, limits.file_bytes), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(kind)
+        if hard == resource.RLIM_INFINITY or most < hard:
+            resource.setrlimit(kind, (most, hard))
+
+
+def _data_bytes() -> int:
+    """Tell how much private memory this process has by itself; 0 where the system does not say."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def main(end: socket.socket, words: Words, directory: Path, place: int, limits: Limits) -> NoReturn:
     """Be a runner until the socket closes."""
-    Runner(end, words, directory, limits).serve()
+    Runner(end, words, directory, place, limits).serve()

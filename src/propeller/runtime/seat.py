@@ -47,17 +47,21 @@ class Owner(Protocol):
     """Who hears what a runner says."""
 
     def on_ready(self, seat: "Seat") -> None: ...
-    def on_report(self, seat: "Seat", ended: list[Ended]) -> None: ...
+    def on_report(self, seat: "Seat", report: Report) -> None: ...
     def on_returned(self, seat: "Seat", keys: list[int]) -> None: ...
     def on_disconnected(self, seat: "Seat") -> None: ...
 
 
 class Seat(asyncio.Protocol):
-    def __init__(self, owner: Owner, place: int, words: Words, now: float) -> None:
+    def __init__(
+        self, owner: Owner, place: int, words: Words, now: float, *, resident: Entry | None = None
+    ) -> None:
         self._owner = owner
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self.place = place
+        #: The one run that it is there for, where it is there for one.
+        self.resident = resident
         self.words = words
         #: Handed over and not ended, in the order of execution.
         self.entries: dict[int, Entry] = {}
@@ -78,6 +82,8 @@ class Seat(asyncio.Protocol):
     def room(self) -> int:
         """How many runs it may be given now."""
         if not self.is_ready or self.is_taking_back or self.is_killed or self.is_disconnected or self.death:
+            return 0
+        if self.resident is not None:
             return 0
         return self.bound - len(self.entries)
 
@@ -137,7 +143,7 @@ class Seat(asyncio.Protocol):
         for body in self._frames.feed(data):
             message = to_pool.decode(body)
             if isinstance(message, Report):
-                self._owner.on_report(self, message.ended)
+                self._owner.on_report(self, message)
             elif isinstance(message, Ready):
                 self.is_ready = True
                 self.pid = message.pid

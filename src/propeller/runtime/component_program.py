@@ -1,0 +1,115 @@
+"""A component that is compiled and linked, what a task's name means in it, and how it is called."""
+
+import wasmtime
+from wasmtime import component
+
+from propeller.core.sandbox import Grants
+from propeller.errors import Invalid
+from propeller.runtime import wave
+from propeller.runtime.clocks import ComponentSources
+from propeller.runtime.component_interface import ComponentInterface, Path
+from propeller.runtime.run import Limits, Run
+
+
+class ComponentWorld:
+    """What components may import in one engine: WASI 0.2."""
+
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        self.engine = engine
+        self.linker = component.Linker(engine)
+        self.linker.add_wasip2()
+
+
+class ComponentCall:
+    """One call, checked as far as it can be before there is an instance."""
+
+    wants_wasi = True
+
+    def __init__(self, program: "ComponentProgram", run: Run) -> None:
+        self._program = program
+        interface = program.interface
+        self._path = interface.choose(run.export)
+        #: Its result is what it prints.
+        self.is_command = self._path == interface.command
+        self.name = run.export
+        self._function = interface.function(self._path)
+        inputs = [] if self.is_command else run.inputs
+        self._arguments = wave.arguments(self._function, self.name, inputs)
+        self._grants = run.grants
+
+    def set_limits(self, store: wasmtime.Store, limits: Limits) -> None:
+        store.set_limits(
+            limits.memory_bytes, limits.table_elements, limits.instances, limits.tables, limits.memories
+        )
+
+    def __call__(self, store: wasmtime.Store) -> str:
+        """Instantiate and call; give the value as text. What the guest does wrong is raised."""
+        instance = self._program.linker(self._grants).instantiate(store, self._program.component)
+        function = instance.get_func(store, self._program.index(self._path))
+        assert function is not None
+        value = function(store, *self._arguments)
+        if self.is_command:
+            if isinstance(value, component.Variant) and value.tag == "err":
+                raise Exited
+            return ""
+        result = self._function.result
+        return "" if result is None else wave.render(value, result) + "\n"
+
+    def memory_bytes(self) -> int:
+        """Nobody outside can see a component's memories."""
+        return 0
+
+
+class Exited(Exception):
+    """A program ended and said that it failed."""
+
+
+class ComponentProgram:
+    """A component that is ready to be instantiated, any number of times.
+
+    Raises:
+        Invalid: It imports what this proplet does not offer.
+
+    """
+
+    wants_files = True
+
+    def __init__(
+        self, world: ComponentWorld, loaded: component.Component, interface: ComponentInterface
+    ) -> None:
+        self.component = loaded
+        self.interface = interface
+        self._world = world
+        self._restricted: tuple[component.Linker, ComponentSources] | None = None
+        self._indexes: dict[Path, component.ExportIndex] = {}
+
+    def call(self, run: Run) -> ComponentCall:
+        """Check a call; raise ``Invalid`` if it can't be made."""
+        return ComponentCall(self, run)
+
+    def linker(self, grants: Grants | None) -> component.Linker:
+        """Give what a guest with these grants is to be instantiated by."""
+        if grants is None or (grants.clock and grants.random is True):
+            return self._world.linker
+        if self._restricted is None:
+            linker = component.Linker(self._world.engine)
+            linker.allow_shadowing = True
+            linker.add_wasip2()
+            sources = ComponentSources()
+            sources.define(linker, self.interface.imports.instances)
+            self._restricted = linker, sources
+        linker, sources = self._restricted
+        sources.begin(grants)
+        return linker
+
+    def index(self, path: Path) -> component.ExportIndex:
+        """Find an export: the names of instances on the way, then the function's."""
+        if path not in self._indexes:
+            found: component.ExportIndex | None = None
+            for name in path:
+                found = self.component.get_export_index(name, found)
+                if found is None:
+                    raise Invalid(f"the component does not export {'#'.join(path)}")
+            assert found is not None
+            self._indexes[path] = found
+        return self._indexes[path]

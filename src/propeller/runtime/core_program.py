@@ -1,0 +1,232 @@
+"""A core module that is compiled and linked, what a task's name means in it, and how it is called."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import wasmtime
+
+from propeller.core.sandbox import Grants
+from propeller.errors import Invalid
+from propeller.runtime.clocks import CoreSources
+from propeller.runtime.interface import Interface, Signature
+from propeller.runtime.run import Limits, Run
+from propeller.runtime.values import shown, to_text, to_wasm, type_names
+
+_WASI = "wasi_snapshot_preview1"
+_LISTED_MAX = 20
+#: The allocator of the component model's canonical ABI: old address, old size, alignment, new size.
+_ALLOCATOR, _ALLOCATOR_TYPE = "cabi_realloc", Signature(("i32",) * 4, ("i32",))
+
+
+class CoreWorld:
+    """What core modules may import in one engine: WASI preview 1."""
+
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        self.linker = wasmtime.Linker(engine)
+        self.linker.define_wasi()
+        #: For runs that are not given the machine's own clock or randomness.
+        self.restricted = wasmtime.Linker(engine)
+        self.restricted.allow_shadowing = True
+        self.restricted.define_wasi()
+        self.sources = CoreSources(self.restricted)
+
+
+class _Buffer(msgspec.Struct, frozen=True):
+    """Bytes for a guest, which stand for two parameters: address and size."""
+
+    data: bytes
+
+
+class CoreCall:
+    """One call, checked as far as it can be before there is an instance."""
+
+    def __init__(self, program: "CoreProgram", run: Run) -> None:
+        self._program = program
+        self.name = program.choose(run.export)
+        #: Its result is what it prints.
+        self.is_command = program.is_command(self.name)
+        self.wants_wasi = program.wants_wasi
+        self._arguments = [] if self.is_command else program.arguments(self.name, run.inputs)
+        self._grants = run.grants
+
+    def set_limits(self, store: wasmtime.Store, limits: Limits) -> None:
+        store.set_limits(limits.memory_bytes, limits.table_elements, 1, limits.tables, 1)
+
+    def __call__(self, store: wasmtime.Store) -> str:
+        """Instantiate and call; give the values as text. What the guest does wrong is raised."""
+        self._store = store
+        self._memories: list[wasmtime.Memory] = []
+        exports = self._program.instance(self._grants).instantiate(store).exports(store)
+        for name in self._program.memories:
+            memory = exports[name]
+            assert isinstance(memory, wasmtime.Memory)
+            self._memories.append(memory)
+        if self.is_command:
+            _function(exports, "_start")(store)
+            return ""
+        if self.name != "_initialize" and self._program.is_plain("_initialize"):
+            _function(exports, "_initialize")(store)
+        arguments = self._placed(exports)
+        value = _function(exports, self.name)(store, *arguments)
+        types = self._program.functions[self.name].results
+        values = [] if not types else [value] if len(types) == 1 else value
+        return "".join(to_text(v, t) + "\n" for v, t in zip(values, types, strict=True))
+
+    def _placed(self, exports: Mapping[str, Any]) -> list[int | float]:
+        """Put buffers into the guest's memory, where it allocates room for them."""
+        placed: list[int | float] = []
+        for argument in self._arguments:
+            if isinstance(argument, _Buffer):
+                size = len(argument.data)
+                address = _function(exports, _ALLOCATOR)(self._store, 0, 0, 1, size)
+                exports["memory"].write(self._store, argument.data, address & 0xFFFFFFFF)
+                placed += [address, size]
+            else:
+                placed.append(argument)
+        return placed
+
+    def memory_bytes(self) -> int:
+        """Tell how much memory the guest has now; to be asked before its store is closed."""
+        # Several are one under several names: a guest may have no more.
+        return max((memory.data_len(self._store) for memory in self._memories), default=0)
+
+
+class CoreProgram:
+    """A module that is ready to be instantiated, any number of times.
+
+    Raises:
+        Invalid: It imports what this proplet does not offer.
+
+    """
+
+    def __init__(self, world: CoreWorld, module: wasmtime.Module, interface: Interface) -> None:
+        self.functions = interface.functions
+        self.others = interface.others
+        #: Names of the memories that it exports.
+        self.memories = [name for name, kind in interface.others.items() if kind == "memory"]
+        #: It imports from WASI, so its store must carry a WASI context.
+        self.wants_wasi = any(module == _WASI for module, _ in interface.imports)
+        #: It can be handed directories, and so finds files in them.
+        self.wants_files = any(field == "path_open" for _, field in interface.imports)
+        foreign = [f"{module}.{field}" for module, field in interface.imports if module != _WASI]
+        if foreign:
+            raise Invalid(
+                f"the module imports {_listed(foreign)}, which this proplet does not offer (only {_WASI})"
+            )
+        self._world, self._module = world, module
+        self._ready = self._linked(world.linker)
+        self._restricted: wasmtime.InstancePre | None = None
+        self._has_allocator = (
+            self.functions.get(_ALLOCATOR) == _ALLOCATOR_TYPE and self.others.get("memory") == "memory"
+        )
+
+    def _linked(self, linker: wasmtime.Linker) -> wasmtime.InstancePre:
+        try:
+            return linker.instantiate_pre(self._module)
+        except wasmtime.WasmtimeError as error:
+            raise Invalid(f"the module's imports can't be met: {error}") from error
+
+    def instance(self, grants: Grants | None) -> wasmtime.InstancePre:
+        """Give what is to be instantiated for a guest with these grants."""
+        if grants is None or (grants.clock and grants.random is True):
+            return self._ready
+        self._world.sources.begin(grants)
+        if self._restricted is None:
+            self._restricted = self._linked(self._world.restricted)
+        return self._restricted
+
+    def call(self, run: Run) -> CoreCall:
+        """Check a call; raise ``Invalid`` if it can't be made."""
+        return CoreCall(self, run)
+
+    def choose(self, export: str) -> str:
+        """Tell which function a task of this name means.
+
+        Differs: The reference falls back to ``main``, ``run`` or ``_start`` for any unknown name, so that a
+        typing error runs something else. Here only a program, in which nothing else can be meant, runs
+        under any name.
+
+        Raises:
+            Invalid: There is no such function; the message lists those there are.
+
+        """
+        if export in self.functions:
+            return export
+        if export in self.others:
+            raise Invalid(
+                f"{shown(export)} is exported, but as a {self.others[export]}, and not as a function"
+            )
+        if "_start" in self.functions and all(name.startswith("_") for name in self.functions):
+            return "_start"
+        if not self.functions:
+            raise Invalid(f"no function {shown(export)} is exported, nor any other function")
+        names = [signature.of(name) for name, signature in self.functions.items()]
+        raise Invalid(f"no function {shown(export)} is exported; exported are: {_listed(names)}")
+
+    def is_command(self, name: str) -> bool:
+        """Whether this function is a WASI command's entry, whose result is what it prints."""
+        return name == "_start" and self.is_plain(name)
+
+    def is_plain(self, name: str) -> bool:
+        """Whether this function is there, and takes and gives nothing."""
+        return self.functions.get(name) == Signature((), ())
+
+    def arguments(self, name: str, inputs: list[str]) -> list[int | float | _Buffer]:
+        """Convert inputs to what the function takes.
+
+        Where the module exports the component model's allocator, a text in double quotes or a list of bytes
+        (``[104, 105]``) is put into its memory, and stands for two parameters: address and size.
+        """
+        params, results = self.functions[name]
+        if strange := [t for t in (*params, *results) if t not in type_names]:
+            raise Invalid(
+                f"{self.functions[name].of(name)} has the type {strange[0]}, which has no text form here"
+            )
+        buffers = {n: data for n, text in enumerate(inputs) if (data := self._buffer(text)) is not None}
+        if len(inputs) + len(buffers) != len(params):
+            raise Invalid(_wrong_count(name, params, inputs))
+        arguments: list[int | float | _Buffer] = []
+        types = iter(params)
+        for number, text in enumerate(inputs):
+            type_name = next(types)
+            if number not in buffers:
+                arguments.append(to_wasm(text, type_name, export=name, number=number + 1))
+                continue
+            if type_name != "i32" or next(types) != "i32":
+                raise Invalid(
+                    f"input {number + 1} of {name} is text or bytes, which stand for two parameters of type "
+                    f"i32 (address and size), but it takes ({', '.join(params)})"
+                )
+            arguments.append(buffers[number])
+        return arguments
+
+    def _buffer(self, text: str) -> _Buffer | None:
+        if not self._has_allocator or text[:1] not in ('"', "["):
+            return None
+        try:
+            value = json.loads(text)
+            return _Buffer(value.encode() if isinstance(value, str) else bytes(value))
+        except (ValueError, TypeError) as error:
+            raise Invalid(f"the input {shown(text)} is neither JSON text nor a list of bytes") from error
+
+
+def _wrong_count(name: str, params: tuple[str, ...], inputs: list[str]) -> str:
+    types = f" ({', '.join(params)})" if params else ""
+    given = f"{len(inputs)} input was" if len(inputs) == 1 else f"{len(inputs)} inputs were"
+    shown_inputs = f": {shown(inputs)}" if inputs else ""
+    plural = "" if len(params) == 1 else "s"
+    return f"{name} takes {len(params)} parameter{plural}{types}, but {given} given{shown_inputs}"
+
+
+def _function(exports: Mapping[str, object], name: str) -> wasmtime.Func:
+    function = exports[name]
+    assert isinstance(function, wasmtime.Func)
+    return function
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _LISTED_MAX
+    cut = [name if len(name) <= 200 else name[:200] + "…" for name in names[:_LISTED_MAX]]
+    return ", ".join(cut) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,106 @@
+"""Why a guest failed, in words; pure but for the errors' own text.
+
+A limit that was met is named, with its value and the field that raises it.
+"""
+
+import re
+
+import wasmtime
+
+from propeller.runtime.run import Limits
+
+_BACKTRACE_LINES = 12
+_MESSAGE_MAX = 4096
+
+_WORDS = {
+    wasmtime.TrapCode.MEMORY_OUT_OF_BOUNDS: "memory access out of bounds",
+    wasmtime.TrapCode.TABLE_OUT_OF_BOUNDS: "table access out of bounds",
+    wasmtime.TrapCode.INDIRECT_CALL_TO_NULL: "indirect call of a null function",
+    wasmtime.TrapCode.BAD_SIGNATURE: "indirect call of a function of another type",
+    wasmtime.TrapCode.INTEGER_OVERFLOW: "integer overflow",
+    wasmtime.TrapCode.INTEGER_DIVISION_BY_ZERO: "integer division by zero",
+    wasmtime.TrapCode.BAD_CONVERSION_TO_INTEGER: "a float that does not fit was converted to an integer",
+    wasmtime.TrapCode.UNREACHABLE: "unreachable code was reached (a panic or an abort)",
+    wasmtime.TrapCode.INTERRUPT: "it was interrupted",
+}
+#: What the engine says where it gives no code: a trap inside a component.
+_CAUSES = {
+    "call stack exhausted": wasmtime.TrapCode.STACK_OVERFLOW,
+    "all fuel consumed": wasmtime.TrapCode.OUT_OF_FUEL,
+    "out of bounds memory access": wasmtime.TrapCode.MEMORY_OUT_OF_BOUNDS,
+    "integer divide by zero": wasmtime.TrapCode.INTEGER_DIVISION_BY_ZERO,
+    "`unreachable` instruction": wasmtime.TrapCode.UNREACHABLE,
+    "wasm trap: interrupt": wasmtime.TrapCode.INTERRUPT,
+}
+_TOO_LARGE = re.compile(r"(memory|table) minimum size of \d+ \w+ exceeds \w+ limits")
+_TOO_MANY = re.compile(r"resource limit exceeded: (instance|table|memory) count too high")
+
+
+def explained(error: wasmtime.Trap | wasmtime.WasmtimeError, limits: Limits) -> str:
+    """Say what happened in words, then wasmtime's own words with the first lines of the backtrace."""
+    text = str(error).strip()
+    words = _words(error, text, limits)
+    lines = text.splitlines()
+    if len(lines) > _BACKTRACE_LINES:
+        lines = [*lines[:_BACKTRACE_LINES], f"  … {len(lines) - _BACKTRACE_LINES} more lines"]
+    text = "\n".join(lines)
+    text = text if len(text) <= _MESSAGE_MAX else text[:_MESSAGE_MAX] + "…"
+    return f"{words}\n{text}" if words else text
+
+
+def _words(error: wasmtime.Trap | wasmtime.WasmtimeError, text: str, limits: Limits) -> str:
+    code = error.trap_code if isinstance(error, wasmtime.Trap) else None
+    if code is None:
+        code = next((code for cause, code in _CAUSES.items() if cause in text), None)
+    if code is wasmtime.TrapCode.STACK_OVERFLOW:
+        return (
+            f"the stack overflowed its limit of {size(limits.stack_bytes)} (endless recursion?); "
+            "limits.stack raises it"
+        )
+    if code is wasmtime.TrapCode.OUT_OF_FUEL:
+        return f"it used up its {limits.fuel:,} units of fuel; limits.fuel raises that"
+    if code is not None:
+        return _WORDS.get(code, code.name.lower().replace("_", " "))
+    if found := _TOO_LARGE.search(text):
+        kind = found[1]
+        most = size(limits.memory_bytes) if kind == "memory" else f"{limits.table_elements:,} elements"
+        return f"its {kind} is larger than the limit of {most} from the beginning; limits.{kind} raises it"
+    if (found := _TOO_MANY.search(text)) and found[1] == "instance":
+        return f"it has more than the limit of {limits.instances} core instances; limits.instances raises it"
+    return ""
+
+
+def of_output(limits: Limits) -> str:
+    return (
+        f"the program wrote more than the limit of {size(limits.output_bytes)} to standard output; "
+        "limits.output raises it"
+    )
+
+
+def of_time(limits: Limits) -> str:
+    return f"it ran longer than the limit of {limits.timeout_ns / 1e9:g} s; timeout raises it"
+
+
+def of_compilation(limits: Limits) -> str:
+    return (
+        f"compiling its module took longer than the limit of {limits.compile_ns / 1e9:g} s; "
+        "the proplet's compile_timeout raises it"
+    )
+
+
+def memory_hint(memory_bytes: int, limits: Limits) -> str:
+    """Say that a guest which failed had most of the memory it may have: perhaps that was why."""
+    if 2 * memory_bytes <= limits.memory_bytes:
+        return ""
+    return (
+        f"; it had {size(memory_bytes)} of memory, and its limit is {size(limits.memory_bytes)}: "
+        "limits.memory raises it"
+    )
+
+
+def size(size_bytes: int) -> str:
+    """Write a number of bytes as people do."""
+    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size_bytes >= factor and size_bytes % factor == 0:
+            return f"{size_bytes // factor} {unit}"
+    return f"{size_bytes:,} bytes"

@@ -1,0 +1,136 @@
+"""What a guest prints: standard output and standard error, each through a pipe.
+
+A pipe costs less than a file and a third of a callback from the guest into Python. What fits into it is read
+when the guest has ended; a second thread (``drain``) empties it meanwhile, so that a guest that prints much
+is never held up for long, and a follower sees what it prints.
+
+One stream may be the result: it is kept up to a limit and the guest that prints more has failed. The others
+are logs: kept up to a limit, and what comes after that is dropped.
+"""
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from propeller.runtime.run import Limits, Piece, Stream
+
+_PIPE_BYTES = 1 << 20
+_PIECE_BYTES = 64 * 1024
+#: The end of standard error that is kept for the message of a failure.
+TAIL_BYTES = 4096
+_F_SETPIPE_SZ = 1031
+
+
+class _Pipe:
+    """One stream of the process; used by one guest after the other."""
+
+    def __init__(self, name: Stream) -> None:
+        self.name = name
+        self.source, self._sink = os.pipe()
+        os.set_blocking(self.source, False)
+        with contextlib.suppress(OSError):  # a system with a lower limit: it is drained more often
+            fcntl.fcntl(self._sink, _F_SETPIPE_SZ, _PIPE_BYTES)
+        self.path = f"/proc/self/fd/{self._sink}"
+        self.begin(is_result=False, limit_bytes=0)
+
+    def begin(self, *, is_result: bool, limit_bytes: int) -> None:
+        self.is_result = is_result
+        self._limit_bytes = limit_bytes
+        self.kept = bytearray()
+        self.tail = b""
+        self.is_over = False
+        #: How much of ``kept`` has become pieces.
+        self._told = 0
+
+    def read(self) -> None:
+        """Take in what is there."""
+        while True:
+            try:
+                data = os.read(self.source, _PIPE_BYTES)
+            except BlockingIOError:
+                return
+            room = self._limit_bytes - len(self.kept)
+            self.kept += data[:room]
+            self.is_over |= len(data) > room
+            self.tail = (self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
+
+    def pieces(self, key: int, *, is_last: bool) -> list[Piece]:
+        """Give what was not given before, in whole characters as far as there are any."""
+        pieces = []
+        is_last |= self.is_over
+        while self._told < len(self.kept):
+            end = min(self._told + _PIECE_BYTES, len(self.kept))
+            if end < len(self.kept) or not is_last:
+                end = _border(self.kept, self._told, end)
+            if end == self._told:
+                break
+            is_cut = self.is_over and end == len(self.kept)
+            data = bytes(self.kept[self._told : end])
+            pieces.append(Piece(key, self.name, self._told, data, time.time_ns(), is_cut))
+            self._told = end
+        return pieces
+
+    def close(self) -> None:
+        os.close(self.source)
+        os.close(self._sink)
+
+
+def _border(data: bytearray, begin: int, end: int) -> int:
+    """Move an end back to where a character begins, if it is in the middle of one (UTF-8: up to 4 bytes)."""
+    for at in range(end - 1, max(begin, end - 4) - 1, -1):
+        if data[at] & 0xC0 != 0x80:
+            size = 1 if data[at] < 0x80 else 2 if data[at] < 0xE0 else 3 if data[at] < 0xF0 else 4
+            return at if at + size > end else end
+    return end
+
+
+class Streams:
+    """Both streams of a process that runs one guest after the other."""
+
+    def __init__(self, on_pieces: Callable[[list[Piece]], None] = lambda _: None) -> None:
+        """Open the pipes; ``on_pieces`` gets logs, in the thread that reads them."""
+        self._lock = threading.Lock()
+        self._out, self._err = _Pipe("stdout"), _Pipe("stderr")
+        self._on_pieces = on_pieces
+        self._key = 0
+        self.stdout_path, self.stderr_path = self._out.path, self._err.path
+        #: Descriptors on which there is something to read when there is something to drain.
+        self.sources = (self._out.source, self._err.source)
+
+    def begin(self, key: int, limits: Limits, *, is_result: bool) -> None:
+        """Be there for the next guest; ``is_result`` says that its standard output is its result."""
+        with self._lock:
+            self._key = key
+            self._out.begin(
+                is_result=is_result, limit_bytes=limits.output_bytes if is_result else limits.log_bytes
+            )
+            self._err.begin(is_result=False, limit_bytes=limits.log_bytes)
+
+    def drain(self) -> bool:
+        """Take in what has been printed; say whether the result has become larger than it may be."""
+        with self._lock:
+            return self._drain()
+
+    def _drain(self, *, is_last: bool = False) -> bool:
+        pieces: list[Piece] = []
+        for pipe in (self._out, self._err):
+            pipe.read()
+            if not pipe.is_result:
+                pieces += pipe.pieces(self._key, is_last=is_last)
+        if pieces:
+            self._on_pieces(pieces)
+        return self._out.is_result and self._out.is_over
+
+    def end(self) -> tuple[bytes, bool, bytes]:
+        """Take in the rest; give the result, whether it is larger than it may be, and the end of stderr."""
+        with self._lock:
+            is_over = self._drain(is_last=True)
+            result = bytes(self._out.kept) if self._out.is_result else b""
+            return result, is_over, self._err.tail
+
+    def close(self) -> None:
+        self._out.close()
+        self._err.close()
