@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from propeller.core.effects import Transition
-from propeller.core.model import Execution, Group, GroupKind, JobMode, Module, Proplet, Spec, Task
+from propeller.core.model import Execution, FromParent, Group, GroupKind, JobMode, Module, Proplet, Spec, Task
+from propeller.core.sandbox import Dir, Grants, Limits, Sandbox
 from propeller.core.states import COMPLETED, SCHEDULED, TaskState
 
 #: ``main(i32, i32) -> i32`` adds.
@@ -17,8 +18,13 @@ ADDITION = base64.b64decode("AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAA
 DERIVED = {
     Task: {"before", "parents", "children", "unmet", "executions", "live_executions"},
     Group: {"tasks", "started_at", "finished_at"},
-    Proplet: {"slots", "window", "placed", "seen", "is_alive"},
+    Proplet: {"slots", "window", "placed", "residents", "seen", "is_alive"},
 }
+SANDBOX = Sandbox(
+    grants=Grants(dirs=(Dir(host="/h", guest="/g", mode="rw"),), http=("a.example",), listen=True, random=7),
+    limits=Limits(memory=1, fuel=2, output=3, table=4, stack=5, instances=6),
+    timeout_ns=7,
+)
 TEXT = 'a "quoted" text, ü, \u2028, \x00, \\'
 _PLAIN: dict[type, Any] = {str: TEXT, int: 2**62 + 7, bool: True, float: 1.5}
 
@@ -50,7 +56,7 @@ def a_task(seq: int, **fields: Any) -> Task:
 
 def a_group(group_id: str, kind: GroupKind = GroupKind.WORKFLOW, seq: int = 1, **fields: Any) -> Group:
     """Make a group; ``of`` names the states of its tasks."""
-    counts = [0] * 7
+    counts = [0] * 8
     for state in fields.pop("of", [COMPLETED]):
         counts[state] += 1
     return Group(**{"id": group_id, "kind": kind, "seq": seq, "created_at": seq, "counts": counts, **fields})
@@ -79,10 +85,11 @@ def filled_spec(**fixed: Any) -> Spec:
     given = {
         "module": Module("ab", 3),
         "cli_args": ("-x", "ü", ""),
-        "inputs": (1, 2.5, "text", 2**63 - 1, -(2**63)),
+        "inputs": (1, 2.5, "text", 2**63 - 1, -(2**63), FromParent("p")),
         "env": {"A": "b", "": ""},
         "depends_on": ("p",),
         "required_tags": ("gpu", "edge"),
+        "sandbox": SANDBOX,
         "job_id": "",
         "monitoring_profile": {"interval": 3},
         "metadata": {"deep": {"er": [1, None]}, "": False},
@@ -100,7 +107,7 @@ def filled_task(**fixed: Any) -> Task:
 
 
 def filled_group(**fixed: Any) -> Group:
-    given = {"id": "g", "kind": GroupKind.JOB, "mode": JobMode.SEQUENTIAL, "counts": [1, 0, 0, 2, 0, 5, 0]}
+    given = {"id": "g", "kind": GroupKind.JOB, "mode": JobMode.SEQUENTIAL, "counts": [1, 0, 1, 2, 0, 5, 0, 1]}
     found: Group = filled(Group, **{**given, **fixed})
     return found
 

@@ -6,6 +6,9 @@
     ├── Conflict           it does not fit the present state (409)
     ├── TooLarge           it is larger than the limit (413)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
+    ├── Unavailable        what it needs is not there just now; later it may be (503)
+    ├── GuestFailed        the guest that it ran failed (502)
+    ├── TimedOut           what it waited for took too long (504)
     ├── ModuleUnavailable  a module can't be fetched: the task that needs it fails, nothing else
     ├── CannotListen       the address is taken or unknown: the program ends (exit code 1)
     ├── BrokerRefused      the broker does not let us in: the program ends (exit code 1)
@@ -37,6 +40,18 @@ class TooLarge(PropellerError):
 
 class StoreUnusable(PropellerError):
     """The data directory can't be used; nothing that was accepted is lost."""
+
+
+class Unavailable(PropellerError):
+    """What the request needs is not there just now."""
+
+
+class GuestFailed(PropellerError):
+    """The guest that the request ran did not come to a good end."""
+
+
+class TimedOut(PropellerError):
+    """What the request waited for took too long."""
 
 
 class ModuleUnavailable(PropellerError):

@@ -133,7 +133,12 @@ def test_a_start_for_a_foreign_proplet_is_the_contract_s():
         hal_storage_path="/var/hal/t1",
     )
     effect = SendStart(
-        proplet_id="P1", spec=spec, attempt=1, parent_results={"task-000": "30\n"}, is_ours=False
+        proplet_id="P1",
+        spec=spec,
+        inputs=spec.inputs or (),
+        attempt=1,
+        parent_results={"task-000": "30\n"},
+        is_ours=False,
     )
     written = json.loads(encode(start_message(effect, file)))
     assert written == example
@@ -142,13 +147,17 @@ def test_a_start_for_a_foreign_proplet_is_the_contract_s():
 
 def test_a_start_leaves_out_what_the_contract_leaves_out():
     spec = Spec(id="task-001", name="main", env={}, inputs=(), monitoring_profile={})
-    effect = SendStart(proplet_id="P1", spec=spec, attempt=1, parent_results={}, is_ours=False)
+    effect = SendStart(
+        proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=1, parent_results={}, is_ours=False
+    )
     assert json.loads(encode(start_message(effect))) == BARE_START
 
 
 def test_a_broadcast_goes_to_one_foreign_proplet_at_a_time():
     spec = Spec(id="task-001", name="main", broadcast=True)
-    effect = SendStart(proplet_id="P1", spec=spec, attempt=1, parent_results={}, is_ours=False)
+    effect = SendStart(
+        proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=1, parent_results={}, is_ours=False
+    )
     assert json.loads(encode(start_message(effect))) == BARE_START
 
 

@@ -102,7 +102,6 @@ def test_a_stop_makes_room_for_the_next():
     [
         ({"module": None}, "task a has no module; upload one with PUT /tasks/a/upload"),
         ({"encrypted": True}, "encrypted: no proplet here can run encrypted workloads; set it to false"),
-        ({"latent": True}, "latent: latent tasks can't be deployed yet; set it to false"),
     ],
 )
 def test_a_task_that_can_not_be_run_can_not_be_started(fields, message):

@@ -211,7 +211,7 @@ def test_commands_reach_what_is_no_longer_in_memory(tmp_path):
             (2, COMPLETED, 90),
             (2, COMPLETED, 0),
         ]
-        assert found.groups[0].counts == [0, 0, 0, 2, 0, 0, 0]
+        assert found.groups[0].counts == [0, 0, 0, 2, 0, 0, 0, 0]
 
     at_site(tmp_path, work)
 

@@ -45,7 +45,7 @@ class PropletProcess:
         with theirs:
             command = [sys.executable, "-m", "propeller.proplet"]
             self.process = subprocess.Popen(
-                [*command, str(theirs.fileno()), "p", str(slots), str(directory)],
+                [*command, str(theirs.fileno()), "p", str(slots), str(directory), "{}"],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

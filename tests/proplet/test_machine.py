@@ -3,7 +3,8 @@
 import pytest
 
 from propeller.proplet import machine as machine_module
-from propeller.proplet.machine import Fetch, Forget, Keep, Kill, Machine, Outcome, Run, SendUp
+from propeller.proplet.actions import Fetch, Forget, Keep, Kill, Outcome, Run, SendUp
+from propeller.proplet.machine import Machine
 from propeller.wire.messages import Ack, HandBack, Results, Start, Stop
 
 S = 1_000_000_000
@@ -253,7 +254,12 @@ def test_encrypted_work_fails_and_says_why():
 def test_hello_and_signs_of_life():
     proplet = Proplet()
     hello = proplet.machine.hello("default", {"os": "linux"})
-    assert (hello.proplet_id, hello.boot, hello.slots, hello.metadata) == ("p", 1, 2, {"os": "linux"})
+    assert (hello.proplet_id, hello.boot, hello.slots, hello.metadata) == (
+        "p",
+        1,
+        2,
+        {"os": "linux", "offers": {}},
+    )
     alive = proplet.machine.alive("default")
     assert (alive.proplet_id, alive.boot, alive.slots, alive.status, alive.running) == (
         "p",

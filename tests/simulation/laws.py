@@ -213,9 +213,10 @@ class Laws:
 
     def _check_counts(self, groups: Iterable[Group]) -> None:
         for group in groups:
-            counts = [0] * len(TaskState)
+            counts = [0] * (len(TaskState) + 1)
             for task in self._members.get(group.id, ()):
                 counts[task.state] += 1
+                counts[-1] += task.was_up and not task.state.has_ended
             stored = self._store.group(group.id).counts
             if stored != counts:
                 raise LawBroken("counts", f"group {group.id} says {stored}, and its tasks are {counts}")

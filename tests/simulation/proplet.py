@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from propeller.proplet.machine import Action, Fetch, Forget, Keep, Kill, Machine, Outcome, Report, Run, SendUp
+from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, Run, SendUp
+from propeller.proplet.machine import Machine
 from propeller.wire.messages import Hello, Message, ModuleChunk, ModuleRequest, Start
 
 from .broker import MANAGER, Broker

@@ -11,7 +11,8 @@ from propeller.core.states import PENDING, RUNNING, SCHEDULED, SKIPPED
 from propeller.core.watch import Watch
 from propeller.manager import engine
 from propeller.manager.engine import Answer, Commit, Send
-from propeller.proplet.machine import Machine, SendUp
+from propeller.proplet.actions import SendUp
+from propeller.proplet.machine import Machine
 from propeller.wire import messages
 
 from . import transport

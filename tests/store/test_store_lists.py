@@ -140,5 +140,5 @@ def test_a_list_of_groups_comes_with_tasks_or_with_times(data):
     bare, full = data.with_store(work)
     assert bare.tasks == []
     assert [(group.started_at, group.finished_at) for group in bare.groups] == [(40, 90), (0, 0)]
-    assert bare.groups[0].counts == [1, 0, 0, 2, 0, 0, 0]
+    assert bare.groups[0].counts == [1, 0, 0, 2, 0, 0, 0, 0]
     assert ids(full.tasks) == ["t1", "t2", "t3"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import a_spec, filled_spec, module_of, padded
 
-from propeller.core.effects import AskHello, SendAck, SendStart, SendStop
+from propeller.core.effects import AskHello, SendAck, SendInvoke, SendStart, SendStop
 from propeller.core.events import PropletLost, PropletSeen, RunEnded, RunHandedBack
 from propeller.core.model import Module, Spec
 from propeller.wire import messages
@@ -21,12 +21,15 @@ from propeller.wire.messages import (
     Alive,
     Create,
     HandBack,
+    InvokeResults,
     LineSplitter,
+    Logs,
     ModuleChunk,
     ModuleRequest,
     Results,
     Start,
     Stop,
+    Up,
     decode,
     from_line,
     messages_to_ours,
@@ -100,6 +103,44 @@ GOLDEN = [
         HandBack(task_id="t", proplet_id="P1", attempt=2, reason="busy"),
         '["control/proplet/handback",{"task_id":"t","proplet_id":"P1","attempt":2,"reason":"busy"}]\n',
     ),
+    (
+        Up(task_id="t", proplet_id="P1", attempt=2, is_up=True, results="started at port 8222", restarts=1),
+        (
+            '["control/proplet/up",{"task_id":"t","proplet_id":"P1","attempt":2,"is_up":true,'
+            '"results":"started at port 8222","restarts":1,"error":""}]\n'
+        ),
+    ),
+    (
+        told(
+            SendInvoke(
+                proplet_id="P1",
+                task_id="task-9",
+                attempt=1,
+                invocation_id="5f3c",
+                inputs=['"world"'],
+                env={"GREETING": "hola"},
+                timeout_ns=9,
+            )
+        ),
+        (
+            '["control/manager/invoke",{"broadcast":false,"id":"task-9","inputs":["\\"world\\""],'
+            '"invocation_id":"5f3c","proplet_id":"P1","env":{"GREETING":"hola"},"timeout_ns":9}]\n'
+        ),
+    ),
+    (
+        InvokeResults(task_id="task-9", invocation_id="5f3c", proplet_id="P1", results='"Hello"'),
+        (
+            '["control/proplet/invoke_results",{"task_id":"task-9","invocation_id":"5f3c","proplet_id":"P1",'
+            '"results":"\\"Hello\\"","error":null}]\n'
+        ),
+    ),
+    (
+        Logs(task_id="t", proplet_id="P1", attempt=1, stream="stderr", offset=3, text="ü", is_cut=True, at=5),
+        (
+            '["control/proplet/logs",{"task_id":"t","proplet_id":"P1","attempt":1,"stream":"stderr","offset":3,'
+            '"text":"ü","is_cut":true,"at":5}]\n'
+        ),
+    ),
     (ModuleRequest(app_name="sha256:ab"), '["registry/proplet",{"app_name":"sha256:ab"}]\n'),
     (
         ModuleChunk(app_name="sha256:ab", chunk_idx=0, total_chunks=4, data="AGFz"),
@@ -123,7 +164,9 @@ def full_start():
         monitoring_profile={"enabled": True, "interval": 5},
         hal_storage_path="/var/hal/t1",
     )
-    return SendStart(proplet_id="P1", spec=spec, attempt=2, parent_results={"task-000": "30\n"})
+    return SendStart(
+        proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=2, parent_results={"task-000": "30\n"}
+    )
 
 
 # -- golden --------------------------------------------------------------------------------------------------
@@ -136,19 +179,23 @@ def test_start_with_everything():
 def test_start_with_nothing_that_may_be_left_out():
     spec = a_spec("t", env={}, inputs=(), monitoring_profile={})
     assert (
-        to_line(told(SendStart(proplet_id="P1", spec=spec, attempt=1, parent_results={}))).decode()
+        to_line(
+            told(
+                SendStart(proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=1, parent_results={})
+            )
+        ).decode()
         == BARE_START
     )
 
 
 def test_an_empty_storage_path_is_told_from_none():
     spec = a_spec("t", hal_storage_path="")
-    start = SendStart(proplet_id="P1", spec=spec, attempt=1, parent_results={})
+    start = SendStart(proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=1, parent_results={})
     assert told(start).hal_storage_path == ""
 
 
 def test_what_belongs_to_the_manager_alone_is_not_sent():
-    start = SendStart(proplet_id="P1", spec=filled_spec(), attempt=1, parent_results={})
+    start = SendStart(proplet_id="P1", spec=filled_spec(), inputs=(1,), attempt=1, parent_results={})
     sent = json.loads(to_line(told(start)))[1]
     assert not sent.keys() & {"kind", "mode", "metadata", "priority", "run_if", "depends_on", "schedule"}
 
@@ -180,7 +227,7 @@ def test_start_is_read_back_as_it_was():
     ],
 )
 def test_inputs_go_as_strings(inputs, sent):
-    assert wire_inputs(a_spec(inputs=inputs)) == sent
+    assert wire_inputs(inputs or ()) == sent
 
 
 # -- what other implementations send -------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from propeller.wire.metrics import (
     TaskUsage,
     time_of,
 )
-from propeller.wire.rest import encode
 from propeller.wire.samples import proplet_sample, task_sample
+from propeller.wire.schema import encode
 
 #: ``mqtt``, section 4.5, with the time as ours have it.
 PROPLET = (

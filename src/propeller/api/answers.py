@@ -9,8 +9,18 @@ from litestar.response.base import ASGIResponse
 
 from propeller.api.context import HttpRequest
 from propeller.api.openapi import ErrorView
-from propeller.errors import Conflict, Invalid, NotFound, PropellerError, StoreUnusable, TooLarge
-from propeller.wire.rest import encode
+from propeller.errors import (
+    Conflict,
+    GuestFailed,
+    Invalid,
+    NotFound,
+    PropellerError,
+    StoreUnusable,
+    TimedOut,
+    TooLarge,
+    Unavailable,
+)
+from propeller.wire.schema import encode
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +32,9 @@ STATUSES: dict[type[PropellerError], int] = {
     Conflict: 409,
     TooLarge: 413,
     StoreUnusable: 503,
+    Unavailable: 503,
+    GuestFailed: 502,
+    TimedOut: 504,
 }
 
 

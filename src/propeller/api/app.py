@@ -9,13 +9,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp
 
-from propeller.api import docs, events, health, jobs, proplets, tasks, workflows
+from propeller.api import docs, events, health, invocations, jobs, logs, proplets, tasks, workflows
 from propeller.api.answers import on_defect, on_http_error, on_refusal
 from propeller.api.bodies import BODY_BYTES_MAX
 from propeller.api.context import Context
 from propeller.api.openapi import document
 from propeller.errors import PropellerError
 from propeller.manager.service import Manager
+from propeller.wire.logs import LogEnd
 from propeller.wire.rest import EventView
 
 
@@ -23,10 +24,10 @@ def create_app(manager: Manager, *, instance_id: str) -> Litestar:
     """Build the HTTP API of a manager; it needs no lifespan events."""
     handlers = [
         handler
-        for resource in (tasks, workflows, jobs, proplets, events, health)
+        for resource in (tasks, logs, invocations, workflows, jobs, proplets, events, health)
         for handler in resource.HANDLERS
     ]
-    described = document(handlers, also=[EventView])
+    described = document(handlers, also=[EventView, LogEnd])
     return Litestar(
         [*_options(handlers), *handlers, *docs.handlers(described)],
         state=State({"context": Context(manager, instance_id=instance_id)}),

@@ -36,11 +36,19 @@ async def read_json(request: HttpRequest, shape: type[T]) -> T:
         TooLarge: It is larger than the limit.
 
     """
-    if "application/json" not in request.headers.get("content-type", "").lower():
-        raise Invalid("unsupported content type; send JSON with the header Content-Type: application/json")
+    read = await read_json_or_nothing(request, shape)
+    if read is None:
+        _check_is_json(request)
+        raise Invalid("body: it is empty (EOF); send a JSON object")
+    return read
+
+
+async def read_json_or_nothing(request: HttpRequest, shape: type[T]) -> T | None:
+    """Read a JSON body of the given shape, as ``read_json`` does; None where the body is empty."""
     body = b"".join([chunk async for chunk in _chunks(request)])
     if not body.strip():
-        raise Invalid("body: it is empty (EOF); send a JSON object")
+        return None
+    _check_is_json(request)
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
@@ -50,6 +58,11 @@ async def read_json(request: HttpRequest, shape: type[T]) -> T:
         raise Invalid(f"body: not valid JSON: {error}{hint}") from error
     except RecursionError as error:
         raise Invalid("body: it is nested too deeply; flatten it") from error
+
+
+def _check_is_json(request: HttpRequest) -> None:
+    if "application/json" not in request.headers.get("content-type", "").lower():
+        raise Invalid("unsupported content type; send JSON with the header Content-Type: application/json")
 
 
 def _explain(message: str) -> str:

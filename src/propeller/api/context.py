@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Request
 
 from propeller.core.model import Module, Task
+from propeller.errors import NotFound
 from propeller.manager.service import Manager
 from propeller.store.port import Store
 from propeller.wire.rest import INLINE_FILE_BYTES_MAX
@@ -73,6 +74,14 @@ def context_of(request: HttpRequest) -> Context:
     context = request.app.state["context"]
     assert isinstance(context, Context)
     return context
+
+
+async def stored_task(context: Context, task_id: str) -> Task:
+    """Read a task, or raise ``NotFound``."""
+    task = await context.manager.store.task(task_id)
+    if task is None:
+        raise NotFound("not found")
+    return task
 
 
 def id_in_path(request: HttpRequest) -> str:

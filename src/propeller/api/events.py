@@ -1,28 +1,21 @@
 """``/events``: every change of state as server-sent events, in order and without gaps."""
 
-import asyncio
-import contextlib
-import logging
+from collections.abc import AsyncIterator
 
 from litestar import get
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.openapi import EventText, doc
+from propeller.api.stream import SIGN_OF_LIFE, Stream
 from propeller.core.effects import Transition
 from propeller.manager.feed import Feed
-from propeller.wire.rest import encode, event_view
-
-_log = logging.getLogger(__name__)
+from propeller.wire.rest import event_view
+from propeller.wire.schema import encode
 
 #: What is sent at once while a follower catches up.
 _BATCH_BYTES = 64 * 1024
-_HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
 
 
 @get(
@@ -50,11 +43,11 @@ async def follow_events(request: HttpRequest) -> ASGIApp:
         queries.text(request, queries.OF_WORKFLOW),
         queries.text(request, queries.OF_JOB),
     )
-    return _Following(context.manager.feed, after, *only)
+    return Stream(_Following(context.manager.feed, after, *only).texts())
 
 
 class _Following:
-    """One follower; ends when the client goes or the feed is closed, whichever is first."""
+    """What one follower wants to hear; it goes on until the feed is closed."""
 
     def __init__(self, feed: Feed, after: int | None, task_id: str, workflow_id: str, job_id: str) -> None:
         self._feed = feed
@@ -64,37 +57,20 @@ class _Following:
         self._workflow_id = workflow_id
         self._job_id = job_id
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await _write(send, b": following\n\n")
-        sending = asyncio.create_task(self._send_events(send))
-        watching = asyncio.create_task(_client_gone(receive))
-        try:
-            await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (sending, watching):
-                task.cancel()
-            outcomes = await asyncio.gather(sending, watching, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, Exception):
-                _log.error("a stream of events broke off", exc_info=outcome)
-        with contextlib.suppress(OSError):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _send_events(self, send: Send) -> None:
-        """Send each event as soon as it is there; those that are there together go together."""
+    async def texts(self) -> AsyncIterator[bytes]:
+        """Give each event as soon as it is there; those that are there together go together."""
         ready: list[bytes] = []
         size = 0
         async for item in self._feed.follow(self._after):
             if item is None:
-                await _write(send, b": still here\n\n")
+                yield SIGN_OF_LIFE
                 continue
             event_id, transition = item
             if self._concerns(transition):
                 ready.append(_event_text(event_id, transition))
                 size += len(ready[-1])
             if ready and (event_id >= self._feed.last_id or size >= _BATCH_BYTES):
-                await _write(send, b"".join(ready))
+                yield b"".join(ready)
                 ready.clear()
                 size = 0
 
@@ -108,15 +84,6 @@ class _Following:
 
 def _event_text(event_id: int, transition: Transition) -> bytes:
     return b"id: %d\nevent: task\ndata: %s\n\n" % (event_id, encode(event_view(transition)))
-
-
-async def _client_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _write(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})
 
 
 HANDLERS = [follow_events]

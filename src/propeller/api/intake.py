@@ -12,9 +12,11 @@ from hashlib import sha256
 from typing import Any
 
 from propeller.api.bodies import check_module
+from propeller.api.walls import sandbox_of
 from propeller.core.model import Module, Spec
 from propeller.errors import Invalid
-from propeller.wire.rest import ID_CHARS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields, encode
+from propeller.wire.rest import ID_CHARS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
+from propeller.wire.schema import encode
 
 METADATA_BYTES_MAX = 1024 * 1024
 #: SQLite reads JSON of no more than 1000 levels, and the decoder has a limit of its own.
@@ -78,6 +80,7 @@ class Intake:
                 depends_on=_depends_on(task, at),
                 workflow_id=workflow_id,
                 job_id=job_id,
+                sandbox=sandbox_of(task, None, at),
                 **self.fields(task, at),
             )
             check_encrypted(spec, at)
@@ -102,7 +105,7 @@ class Intake:
         if given.inputs is not None:
             fields["inputs"] = tuple("" if value is None else value for value in given.inputs)
         if given.env is not None:
-            _check_env(given.env, at)
+            check_env(given.env, at)
             fields["env"] = given.env
         if given.proplet_id is not None:
             if given.proplet_id:
@@ -215,7 +218,8 @@ def _tags(tags: list[str], at: str) -> tuple[str, ...]:
     return tuple(sorted(set(tags)))
 
 
-def _check_env(env: dict[str, str], at: str) -> None:
+def check_env(env: dict[str, str], at: str = "") -> None:
+    """Raise ``Invalid`` for a variable without a proper name."""
     for key in env:
         if not _ENV_KEY.fullmatch(key):
             raise Invalid(f"{at}env: {key!r} can't name a variable; a name has at least one character, no =")

@@ -18,6 +18,8 @@ _PROBLEMS = {
     404: "What the request names does not exist.",
     409: "It does not fit the present state.",
     413: "The body is larger than 100 MiB.",
+    502: "The guest failed.",
+    504: "It took too long.",
     503: "The store can't be read or written.",
 }
 
@@ -45,6 +47,8 @@ class Doc(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[Query, ...]
     refuses: tuple[int, ...]
     has_location: bool
+    needs_body: bool
+    also_streams: bool
 
 
 def doc(
@@ -55,6 +59,8 @@ def doc(
     query: Sequence[Query] = (),
     refuses: Sequence[int] = (),
     has_location: bool = False,
+    needs_body: bool = True,
+    also_streams: bool = False,
 ) -> dict[str, Any]:
     """Declare, as ``opt`` of a handler, what it takes and gives; its docstring says what it does.
 
@@ -64,6 +70,8 @@ def doc(
         status: Status of the answer.
         query: Query parameters.
         refuses: Statuses of errors, besides those that follow from the rest.
+        needs_body: Whether a request without a body is wrong, where it may have one.
+        also_streams: Whether it gives server-sent events as well, where it is asked for them.
         has_location: Whether the answer says with ``Location`` where to find what it created.
 
     """
@@ -76,6 +84,8 @@ def doc(
             query=tuple(query),
             refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), 503})),
             has_location=has_location,
+            needs_body=needs_body,
+            also_streams=also_streams,
         )
     }
 
@@ -127,7 +137,10 @@ def _operation(handler: HTTPRouteHandler, each: Doc, path: str) -> dict[str, Any
         + [_query_parameter(query) for query in each.query],
     }
     if each.takes is not None:
-        operation["requestBody"] = {"required": True, "content": _request_content(each.takes)}
+        operation["requestBody"] = {
+            "required": each.needs_body,
+            "content": _request_content(each.takes),
+        }
     operation["responses"] = {str(each.status): _answer(each)} | {
         str(status): _problem(status) for status in each.refuses
     }
@@ -164,6 +177,8 @@ def _answer(each: Doc) -> dict[str, Any]:
         response["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     elif each.gives is not None:
         response["content"] = {"application/json": {"schema": _ref(each.gives)}}
+    if each.also_streams:
+        response["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     if each.has_location:
         response["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
     return response

@@ -18,8 +18,8 @@ from propeller.core.events import CordonProplet, DeleteProplet, DrainProplet
 from propeller.core.model import Proplet
 from propeller.errors import NotFound
 from propeller.wire.gotime import format_time
-from propeller.wire.rest import Time
 from propeller.wire.samples import PropletSamplePage
+from propeller.wire.schema import Time
 
 
 class PropletMetadata(msgspec.Struct):

@@ -13,7 +13,7 @@ from propeller.api.context import HttpRequest
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, TaskState
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
-from propeller.wire.rest import encode
+from propeller.wire.schema import encode
 
 INT64_MAX = 2**63 - 1
 GROUPS_MAX = 1000
@@ -74,6 +74,22 @@ DRAIN_TIMEOUT = Query(
         ]
     },
 )
+OF_STREAM = Query("stream", "Only this stream.", {"type": "string", "enum": ["", "stdout", "stderr"]})
+OF_ATTEMPT = Query(
+    "attempt",
+    "Only those of this attempt; without it, of the last that has any.",
+    {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
+)
+AFTER_PIECE = Query(
+    "after",
+    "Begin after the piece with this number.",
+    {"type": "integer", "minimum": 0, "maximum": INT64_MAX, "default": 0},
+)
+FOLLOW = Query(
+    "follow",
+    "With true, pieces come as server-sent events as the task prints them, until it has ended.",
+    {"type": "boolean", "default": False},
+)
 AFTER = Query(
     "after",
     "Begin after the event with this id; without it, with the next one.",
@@ -108,8 +124,8 @@ def to_whole(value: str, name: str) -> int:
     return int(value)
 
 
-def flag(request: HttpRequest, query: Query) -> bool:
-    value = request.query_params.get(query.name, "true")
+def flag(request: HttpRequest, query: Query, *, default: bool = True) -> bool:
+    value = request.query_params.get(query.name, "true" if default else "false")
     if value not in ("true", "false", "1", "0"):
         raise Invalid(f'{query.name}: "{value}" is neither true nor false')
     return value in ("true", "1")

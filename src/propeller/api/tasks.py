@@ -11,11 +11,12 @@ from litestar.types import ASGIApp
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json, read_upload
-from propeller.api.context import Context, HttpRequest, context_of, id_in_path
+from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.intake import Intake, check_encrypted
 from propeller.api.openapi import Binary, doc
 from propeller.api.rendering import task_views
 from propeller.api.samples import task_sample_page
+from propeller.api.walls import sandbox_of
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.model import Execution, Task
 from propeller.errors import Invalid, NotFound
@@ -97,7 +98,7 @@ async def get_task(request: HttpRequest) -> ASGIApp:
     """Show a task."""
     context, task_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
-    return await _shown(context, await _stored(context, task_id), show_file=show_file)
+    return await _shown(context, await stored_task(context, task_id), show_file=show_file)
 
 
 @put(
@@ -111,7 +112,9 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     given = await read_json(request, TaskChanges)
     intake = Intake()
     changes = intake.fields(given)
-    spec = (await _stored(context, task_id)).spec
+    spec = (await stored_task(context, task_id)).spec
+    if given.timeout is not None or given.limits is not None or given.grants is not None:
+        changes["sandbox"] = sandbox_of(given, spec.sandbox)
     check_encrypted(msgspec.structs.replace(spec, **changes))
     is_contradictory = changes.get("broadcast", spec.broadcast) and changes.get("pin", spec.pin)
     if is_contradictory and (given.broadcast or given.proplet_id):
@@ -135,7 +138,7 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     data = await read_upload(request)
     intake = Intake()
     module = await asyncio.to_thread(intake.module, data)  # a large one takes its time to hash
-    spec = (await _stored(context, task_id)).spec
+    spec = (await stored_task(context, task_id)).spec
     check_encrypted(msgspec.structs.replace(spec, module=module))
     changed = await context.manager.ask(UpdateTask(task_id, {"module": module}), intake.modules)
     context.files.remember(intake.modules)
@@ -146,7 +149,7 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
 async def get_module(request: HttpRequest) -> ASGIApp:
     """Download the module of a task."""
     context, task_id = context_of(request), id_in_path(request)
-    module = (await _stored(context, task_id)).spec.module
+    module = (await stored_task(context, task_id)).spec.module
     if module is None:
         raise NotFound(
             f"not found: task {task_id} has no module; upload one with PUT /tasks/{task_id}/upload"
@@ -185,14 +188,14 @@ async def stop_task(request: HttpRequest) -> ASGIApp:
 async def get_results(request: HttpRequest) -> ASGIApp:
     """Show what the last run of a task returned; null where there is nothing."""
     context, task_id = context_of(request), id_in_path(request)
-    return answer(Results((await _stored(context, task_id)).results))
+    return answer(Results((await stored_task(context, task_id)).results))
 
 
 @get("/tasks/{id:str}/executions", opt=doc(gives=ExecutionsView, refuses=[404]))
 async def get_executions(request: HttpRequest) -> ASGIApp:
     """Show how the last run of a task fares on each proplet; with ``broadcast`` there are several."""
     context, task_id = context_of(request), id_in_path(request)
-    task = await _stored(context, task_id)
+    task = await stored_task(context, task_id)
     if task.spec.broadcast:
         executions = await context.manager.store.executions(task_id)
     else:
@@ -220,15 +223,8 @@ async def get_task_metrics(request: HttpRequest) -> ASGIApp:
     """Show what the runs of a task used, the newest sample first."""
     context, task_id = context_of(request), id_in_path(request)
     page = queries.paging(request, queries.MANY)
-    await _stored(context, task_id)
+    await stored_task(context, task_id)
     return answer(await task_sample_page(context, task_id, page))
-
-
-async def _stored(context: Context, task_id: str) -> Task:
-    task = await context.manager.store.task(task_id)
-    if task is None:
-        raise NotFound("not found")
-    return task
 
 
 async def _shown(context: Context, task: Task, *, show_file: bool) -> ASGIApp:

@@ -34,6 +34,7 @@ async def serve_proplet(settings: PropletSettings) -> None:
                 slots=settings.slots,
                 kept=outbox.kept,
                 refusal_of_encrypted=refusal_of_encrypted(found_tee(), settings.kbs_uri),
+                offer=None if program else settings.walls.offer,
             ),
             settings=Settings(
                 heartbeat_s=settings.liveliness_interval_s,
@@ -46,14 +47,13 @@ async def serve_proplet(settings: PropletSettings) -> None:
                     wasm_runtime=settings.external_wasm_runtime if program else "",
                 ),
                 fetches_images=settings.fetch == "direct",
+                walls=settings.walls,
             ),
             shelf=Shelf(settings.data_dir, bytes_max=settings.registry.cache_bytes),
             fetcher=Fetcher(fetcher_settings(settings.registry)),
             outbox=outbox,
         )
-        agent.guests = pool = guests_of(
-            program, settings.data_dir, size=settings.slots, on_ended=agent.guests_ended
-        )
+        pool = guests_of(program, settings.data_dir, size=settings.slots, walls=settings.walls, agent=agent)
         monitoring = Monitoring(
             enabled=settings.enable_monitoring,
             interval_s=settings.metrics_interval_s,

@@ -17,6 +17,7 @@ from propeller.manager.remote import RemoteFleet
 from propeller.manager.service import Manager
 from propeller.manager.supervisor import CommandLine, Supervisor
 from propeller.mqtt.settings import MqttSettings
+from propeller.proplet.walls import Walls
 from propeller.store.sqlite import Durability, SqliteStore
 
 
@@ -31,6 +32,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     proplets: int = 1
     #: How many guests each of them runs at once.
     concurrency: int = 4
+    #: What guests of local proplets may use.
+    walls: Walls = Walls()
     #: The broker behind which there are more proplets; None for none.
     mqtt: MqttSettings | None = None
     #: How a local proplet's process is started; None for the real one.
@@ -75,6 +78,7 @@ def _command_line(site: Site) -> CommandLine:
     def real(proplet_id: str, descriptor: int) -> Sequence[str]:
         directory = site.data_dir / "proplets"
         program = [sys.executable, "-m", "propeller.proplet"]
-        return [*program, str(descriptor), proplet_id, str(site.concurrency), str(directory)]
+        walls = msgspec.json.encode(site.walls).decode()
+        return [*program, str(descriptor), proplet_id, str(site.concurrency), str(directory), walls]
 
     return site.proplet_command or real

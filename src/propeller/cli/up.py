@@ -10,10 +10,26 @@ from propeller.cli.programs import ConfigFlag, resolved
 from propeller.config import values
 from propeller.config.programs import data_home, mqtt_settings
 from propeller.config.settings import HttpSettings
-from propeller.config.tables import MANAGER
+from propeller.config.tables import MANAGER, PROPLET
+from propeller.config.walls import walls_of
 from propeller.core.cluster import Policy
 from propeller.core.model import JobMode
 from propeller.errors import Invalid
+
+AllowDirs = Annotated[
+    str | None,
+    typer.Option(envvar="PROPLET_ALLOW_DIRS", help="Directories that tasks may ask for: /data:rw,/models."),
+]
+AllowHttp = Annotated[
+    str | None,
+    typer.Option(
+        envvar="PROPLET_ALLOW_HTTP", help="Hosts that tasks may ask to send requests to; * for all."
+    ),
+]
+HttpEnabled = Annotated[
+    bool | None,
+    typer.Option(envvar="PROPLET_HTTP_ENABLED", help="Let components serve HTTP on this machine."),
+]
 
 
 def _broker(address: str | None) -> str | None:
@@ -21,6 +37,14 @@ def _broker(address: str | None) -> str | None:
         return None if address is None else values.broker(address)
     except ValueError as error:
         raise typer.BadParameter(f"{address!r} {error}") from error
+
+
+def _mode(job_mode: str) -> JobMode:
+    try:
+        return JobMode(job_mode)
+    except ValueError:
+        allowed = ", ".join(f'"{known}"' for known in JobMode)
+        raise Invalid(f'invalid JOB_EXECUTION_MODE: "{job_mode}" (allowed: {allowed})') from None
 
 
 def up(
@@ -56,6 +80,9 @@ def up(
             help="Work with proplets elsewhere too, through this broker, as in tcp://localhost:1883.",
         ),
     ] = None,
+    allow_dirs: AllowDirs = None,
+    allow_http: AllowHttp = None,
+    http_enabled: HttpEnabled = None,
     config_file: ConfigFlag = None,
 ) -> None:
     """Start a manager and proplets here; Ctrl-C stops them, and running work goes on at the next start."""
@@ -64,16 +91,15 @@ def up(
 
     if durability not in ("full", "normal"):
         raise typer.BadParameter(f"--durability: {durability!r} is none; use full or normal")
-    try:
-        mode = JobMode(job_mode)
-    except ValueError:
-        allowed = ", ".join(f'"{known}"' for known in JobMode)
-        raise Invalid(f'invalid JOB_EXECUTION_MODE: "{job_mode}" (allowed: {allowed})') from None
+    mode = _mode(job_mode)
+    flags = {"allow_dirs": allow_dirs, "allow_http": allow_http, "http_enabled": http_enabled}
+    given = {key: value for key, value in flags.items() if value is not None}
     site = Site(
         http=HttpSettings(host=host, port=port),
         data_dir=(data_dir or data_home(os.environ)).absolute(),
         proplets=proplets,
         concurrency=concurrency or max(4, os.cpu_count() or 1),
+        walls=walls_of(resolved(PROPLET, given, config_file).values),
         durability="normal" if durability == "normal" else "full",
         policy=Policy(losses_max=max_losses, job_mode=mode),
         mqtt=None if mqtt is None else mqtt_settings(resolved(MANAGER, {"mqtt_address": mqtt}, config_file)),

@@ -15,6 +15,7 @@ from propeller.config.settings import (
 )
 from propeller.config.sources import Effective, missing_identity
 from propeller.config.values import broker_parts
+from propeller.config.walls import walls_of
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings, TlsSettings
 
@@ -90,6 +91,7 @@ def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> Prople
         external_wasm_runtime=given["external_wasm_runtime"],
         kbs_uri=given["kbs_uri"],
         k8s_namespace=given["manager_k8s_namespace"],
+        walls=walls_of(given),
     )
 
 

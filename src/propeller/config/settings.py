@@ -7,6 +7,7 @@ import msgspec
 
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings
+from propeller.proplet.walls import Walls
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +96,8 @@ class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: Where the keys of encrypted images are; ``""`` for nowhere.
     kbs_uri: str
     k8s_namespace: str
+    #: What guests may use.
+    walls: Walls
 
 
 class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):

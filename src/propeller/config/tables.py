@@ -214,6 +214,75 @@ def _images(cache: str) -> tuple[Setting, ...]:
     )
 
 
+def _walls() -> tuple[Setting, ...]:
+    """What guests may use of a proplet's machine."""
+    return (
+        Setting(
+            key="dirs",
+            read=values.paths,
+            text="Directories that every task may read and write, separated by colons.",
+        ),
+        Setting(
+            key="allow_dirs",
+            read=values.directories,
+            text="*Ours.* Directories that tasks may ask for, with all below them: `/data:rw,/models`.",
+        ),
+        Setting(
+            key="allow_http",
+            read=values.names,
+            text="*Ours.* Hosts that tasks may ask to send requests to: `*.example.com`, or `*` for all.",
+        ),
+        Setting(
+            key="http_enabled",
+            read=values.boolean,
+            default=False,
+            text="Let components serve HTTP on ports of this machine.",
+        ),
+        Setting(
+            key="http_proxy_port",
+            read=values.whole(1, 65436),
+            default=8222,
+            text="The first port for them, where a task names none; 99 more are tried.",
+        ),
+        Setting(
+            key="task_timeout",
+            read=values.duration(may_be_zero=True),
+            default="24h",
+            text="*Ours.* How long a task may run that does not say; 0 for ever.",
+        ),
+        Setting(
+            key="task_timeout_max",
+            read=values.duration(may_be_zero=True),
+            default="0s",
+            text="*Ours.* How long a task may ask to run; 0 for any time.",
+        ),
+        Setting(
+            key="task_memory",
+            read=values.size,
+            default="512MiB",
+            text="*Ours.* Memory of a task that does not say.",
+        ),
+        Setting(
+            key="task_memory_max",
+            read=values.size,
+            default="4GiB",
+            text="*Ours.* Memory that a task may ask for.",
+        ),
+        Setting(
+            key="task_output",
+            read=values.size,
+            default="1MiB",
+            text="*Ours.* Standard output that is kept as the result of a task that does not say.",
+        ),
+        Setting(
+            key="compile_timeout",
+            read=values.duration(),
+            default="60s",
+            text="*Ours.* How long compiling a module may take.",
+        ),
+    )
+
+
 MANAGER = Program(
     name="manager",
     text="Run a manager for proplets at a broker, until it is stopped.",
@@ -347,6 +416,7 @@ PROPLET = Program(
             default="",
             text="The key broker for encrypted images; only a proplet inside a TEE asks it.",
         ),
+        *_walls(),
         Setting(
             key="manager_k8s_namespace",
             read=values.text,

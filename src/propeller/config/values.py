@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from propeller.core.sandbox import Dir
 from propeller.wire.durations import parse_duration
+from propeller.wire.sizes import parse_size
 
 #: What TOML has; flags and variables are always text.
 Raw = str | int | float | bool | list[object]
 Reader = Callable[[Raw], object]
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-_BYTES = {"": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-_SIZE = re.compile(r"(\d+)\s*([KMG]I?B)?", re.ASCII | re.IGNORECASE)
 _PORTS = {"tcp": 1883, "mqtt": 1883, "ssl": 8883, "tls": 8883, "mqtts": 8883}
 _TLS = ("ssl", "tls", "mqtts")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?", re.ASCII)
@@ -89,10 +89,7 @@ def whole_seconds(most: int) -> Reader:
 
 def size(raw: Raw) -> int:
     """Bytes: a plain number, or one with KiB, MiB, GiB, kB, MB or GB."""
-    found = None if isinstance(raw, bool | float | list) else _SIZE.fullmatch(str(raw).strip())
-    if found is None or len(found[1]) > 15:
-        raise ValueError("is no size; write a number of bytes, or one as 512MiB or 2GiB")
-    return int(found[1]) * _BYTES[(found[2] or "").upper()]
+    return parse_size("" if isinstance(raw, bool | float | list) else str(raw))
 
 
 def choice(*words: str) -> Reader:
@@ -109,6 +106,32 @@ def names(raw: Raw) -> tuple[str, ...]:
     """A list: in TOML as an array, elsewhere separated by commas; empty parts count for nothing."""
     parts = raw if isinstance(raw, list) else text(raw).split(",")
     return tuple(part for item in parts if (part := text(item).strip()))  # type: ignore[arg-type]
+
+
+def paths(raw: Raw) -> tuple[str, ...]:
+    """Directories: in TOML as an array, elsewhere separated by colons."""
+    parts = [text(item) for item in raw] if isinstance(raw, list) else text(raw).split(":")  # type: ignore[arg-type]
+    found = tuple(part for part in parts if part)
+    for part in found:
+        _absolute(part)
+    return found
+
+
+def directories(raw: Raw) -> tuple[Dir, ...]:
+    """Directories with what may be done in them: ``/data:rw,/models`` is one to write to and one to read."""
+    found = []
+    for item in names(raw):
+        path, colon, mode = item.partition(":")
+        if (colon and mode not in ("ro", "rw")) or not path:
+            raise ValueError("is no list of directories; write one as /data:rw,/models:ro")
+        _absolute(path)
+        found.append(Dir(host=path, guest=path, mode="rw" if mode == "rw" else "ro"))
+    return tuple(found)
+
+
+def _absolute(path: str) -> None:
+    if not path.startswith("/") or ".." in path.split("/"):
+        raise ValueError(f"holds {path!r}; directories begin with / and have no .. in them")
 
 
 def host(raw: Raw) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from propeller.core import broadcast, commands
+from propeller.core import broadcast, commands, inputs, residents
 from propeller.core.effects import Changes, Effect, Refused, SendAck, SendStart, SendStop, Transition
 from propeller.core.events import (
     Event,
@@ -27,8 +27,10 @@ from propeller.core.events import (
     PropletSeen,
     RunEnded,
     RunHandedBack,
+    RunUp,
     TimePassed,
 )
+from propeller.core.groups import UP
 from propeller.core.model import Execution, Group, JobMode, Proplet, Task
 from propeller.core.names import attempt_of
 from propeller.core.placement import Order, Placement
@@ -43,6 +45,7 @@ from propeller.core.states import (
     TaskState,
     check_transition,
 )
+from propeller.core.times import own_times
 from propeller.core.watch import Watch
 
 
@@ -115,6 +118,8 @@ class Cluster:
         match event:
             case RunEnded():
                 self._run_ended(event, now)
+            case RunUp():
+                residents.run_up(self, event, now)
             case PropletSeen():
                 self.watch.seen(event, now)
             case RunHandedBack():
@@ -222,7 +227,7 @@ class Cluster:
         for proplet_id in holders:
             proplet = self.proplets.get(proplet_id)
             if proplet is not None:
-                proplet.placed[task.id] = task.placed_at
+                self.placement.hold(task, proplet, task.placed_at)
                 if not proplet.is_ours:
                     self.watch.given_work(proplet)
 
@@ -237,15 +242,22 @@ class Cluster:
             group = self.groups[group_id]
             group.counts[task.state] -= 1
             group.counts[state] += 1
+            if task.was_up and state.has_ended:
+                group.counts[UP] -= 1
             self.touched_groups[group_id] = group
         task.state = state
+        self.tell(task, now)
+
+    def tell(self, task: Task, now: int) -> None:
+        """Let the story show what a task is now, and the store keep it."""
+        spec = task.spec
         task.updated_at = now
         self.touched[spec.id] = task
         self.transitions.append(
             Transition(
                 task_id=spec.id,
                 name=spec.name,
-                state=state,
+                state=task.state,
                 at=now,
                 workflow_id=spec.workflow_id,
                 job_id=spec.job_id,
@@ -254,6 +266,7 @@ class Cluster:
                 results=task.results,
                 error=task.error,
                 reason=task.reason,
+                is_up=task.was_up and task.state is RUNNING,
             )
         )
 
@@ -261,7 +274,7 @@ class Cluster:
         """Queue a task that is wanted and ready, or fail it where it can't be run at all."""
         task.reason = self.placement.why_waits(task)
         self.move(task, SCHEDULED, now)
-        obstacle = commands.obstacle(task.spec)
+        obstacle = commands.obstacle(task.spec) or inputs.missing(task)
         if obstacle:
             task.error, task.reason = obstacle, ""
             self.end(task, FAILED, now)
@@ -269,13 +282,21 @@ class Cluster:
             self.placement.wait(task)
 
     def end(self, task: Task, state: TaskState, now: int) -> None:
-        """Move a task to an end; its children are told before the event is over."""
+        """Move a task to an end; its children are told before the event is over.
+
+        Those of one that was up have been told before.
+        """
         self.release(task)
         if task.live_executions:
             broadcast.close(self, task, now)
         if state is not SKIPPED and not task.finished_at:
             task.finished_at = now
         self.move(task, state, now)
+        if not task.was_up:
+            self.settled(task)
+
+    def settled(self, task: Task) -> None:
+        """Note that those that wait for a task may go on; they are told before the event is over."""
         if task.children:
             self._untold.append(task)
 
@@ -307,7 +328,8 @@ class Cluster:
         task.results = None
         task.error = task.reason = ""
         task.started_at = task.finished_at = 0
-        task.losses = 0
+        task.losses = task.restarts = 0
+        task.was_up = False
         for proplet_id in task.executions:
             self.touched_executions.pop((task.id, proplet_id), None)
         if task.executions:
@@ -344,10 +366,11 @@ class Cluster:
                 proplet_id=proplet.id,
                 spec=task.spec,
                 attempt=task.attempt,
+                inputs=inputs.resolved(task),
                 parent_results={
                     parent.id: parent.results
                     for parent in task.parents
-                    if parent.state is COMPLETED and parent.results is not None
+                    if parent.has_succeeded and parent.results is not None
                 },
                 is_ours=proplet.is_ours,
             )
@@ -381,8 +404,13 @@ class Cluster:
         if task is None:
             self._refuse(event)
             return
-        started_at, finished_at = _own_times(task, event, now)
-        self.placement.learn(proplet_id, finished_at - started_at)
+        if task.spec.is_resident and not event.error and not self.proplets[proplet_id].is_ours:
+            # It says so when it has begun, and of the end it says nothing.
+            residents.run_up(self, RunUp(proplet_id, task.id, task.attempt, event.results), now)
+            return
+        started_at, finished_at = own_times(task, event, now)
+        if not task.spec.is_resident:
+            self.placement.learn(proplet_id, finished_at - started_at)
         state = FAILED if event.error else COMPLETED
         if task.spec.broadcast:
             outcome = Execution(
@@ -438,6 +466,7 @@ class Cluster:
         """Queue a running task once more."""
         self.placement.freed(task, task.proplet_id)
         task.started_at = 0
+        task.results = None
         task.reason = reason
         self.move(task, SCHEDULED, now)
         self.placement.wait(task)
@@ -446,23 +475,11 @@ class Cluster:
         """An attempt was lost with its proplet: run the task again, but not for ever."""
         task.losses += 1
         lost = f"attempt {task.attempt} was lost: {why}"
-        if task.losses <= self.policy.losses_max:
+        if task.was_up:  # it has no end to come to, and so may have to move any number of times
+            self.run_again(task, lost, now)
+        elif task.losses <= self.policy.losses_max:
             self.run_again(task, f"{lost}; run again ({task.losses} of {self.policy.losses_max})", now)
         else:
             task.reason = ""
             task.error = f"{lost}; not run again after {task.losses} losses"
             self.end(task, FAILED, now)
-
-
-def _own_times(task: Task, event: RunEnded, now: int) -> tuple[int, int]:
-    """When a run began and ended, by this manager's clock.
-
-    The proplet's clock may be wrong. Where it says what can be, it is believed; else only how long the run
-    took, and that it ended when we heard of it.
-    """
-    if not event.finished_at:
-        return task.placed_at, now
-    if task.placed_at <= event.started_at <= event.finished_at <= now:
-        return event.started_at, event.finished_at
-    took = max(event.finished_at - event.started_at, 0)
-    return max(task.placed_at, now - took), now

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from propeller.core import inputs
 from propeller.core.events import (
     Command,
     CordonProplet,
@@ -22,6 +24,7 @@ from propeller.core.events import (
     UpdateTask,
 )
 from propeller.core.graph import resolve_dependencies
+from propeller.core.groups import UP
 from propeller.core.model import Group, GroupKind, JobMode, Proplet, Spec, Task
 from propeller.core.relations import attach, link, predecessors, skip_reason
 from propeller.core.states import INTERRUPTED, PENDING, RUNNING, SCHEDULED
@@ -63,8 +66,6 @@ def obstacle(spec: Spec) -> str:
     """Say why a task can't be run by any proplet of this version, with the way out; ``""`` if it can."""
     if spec.encrypted:
         return "encrypted: no proplet here can run encrypted workloads; set it to false"
-    if spec.latent:
-        return "latent: latent tasks can't be deployed yet; set it to false"
     if spec.module is None and not spec.image_url:
         return f"task {spec.id} has no module; upload one with PUT /tasks/{spec.id}/upload"
     return ""
@@ -82,7 +83,7 @@ def _create(cluster: Cluster, command: CreateTasks, now: int) -> list[Task]:
             raise Conflict(f"id: {taken} exists already; choose another or leave it out")
     group = _target_group(cluster, command, now)
     existing = [task.spec for task in group.tasks.values()] if group else []
-    specs = resolve_dependencies(specs, existing)
+    specs = _with_references(resolve_dependencies(specs, existing), existing)
     if group and group.mode is JobMode.SEQUENTIAL:
         _refuse_later_dependencies(specs, existing)
 
@@ -111,6 +112,13 @@ def _create(cluster: Cluster, command: CreateTasks, now: int) -> list[Task]:
     return created
 
 
+def _with_references(specs: Sequence[Spec], existing: Iterable[Spec]) -> tuple[Spec, ...]:
+    names: dict[str, list[str]] = {}
+    for spec in (*existing, *specs):
+        names.setdefault(spec.name, []).append(spec.id)
+    return tuple(inputs.with_ids(spec, names) for spec in specs)
+
+
 def _target_group(cluster: Cluster, command: CreateTasks, now: int) -> Group | None:
     """The group that the new tasks go to, made but not yet registered if it does not exist."""
     first = command.specs[0]
@@ -131,7 +139,14 @@ def _target_group(cluster: Cluster, command: CreateTasks, now: int) -> Group | N
 def _new_group(cluster: Cluster, new: NewGroup, now: int) -> Group:
     mode = (new.mode or cluster.policy.job_mode) if new.kind is GroupKind.JOB else None
     return Group(
-        id=new.id, kind=new.kind, seq=0, created_at=now, name=new.name, mode=mode, counts=[0] * 7, tasks={}
+        id=new.id,
+        kind=new.kind,
+        seq=0,
+        created_at=now,
+        name=new.name,
+        mode=mode,
+        counts=[0] * (UP + 1),
+        tasks={},
     )
 
 
@@ -151,7 +166,12 @@ def _update(cluster: Cluster, command: UpdateTask, now: int) -> Task:
     task = _task(cluster, command.task_id)
     if task.state in (SCHEDULED, RUNNING):
         raise Conflict(f"task {task.id} is {task.state.name.lower()}; stop it before you change it")
-    task.spec = msgspec.structs.replace(task.spec, **command.changes)
+    spec = msgspec.structs.replace(task.spec, **command.changes)
+    if "inputs" in command.changes:
+        group = cluster.groups.get(spec.group_id)
+        others = [other.spec for other in group.tasks.values()] if group else []
+        (spec,) = _with_references([spec], [other for other in others if other.id != spec.id])
+    task.spec = spec
     task.updated_at = now
     cluster.respecified[task.id] = cluster.touched[task.id] = task
     return task
@@ -165,6 +185,7 @@ def _delete(cluster: Cluster, command: DeleteTask) -> None:
     group = cluster.groups.get(task.spec.group_id)
     if group is not None:
         group.counts[task.state] -= 1
+        group.counts[UP] -= task.was_up and not task.state.has_ended
         del group.tasks[task.id]
         cluster.touched_groups[group.id] = group
         link(group)
@@ -267,7 +288,10 @@ def _start_group(cluster: Cluster, group: Group, now: int) -> None:
 
 def _runs_its_one_task(group: Group) -> bool:
     """Say whether a sequential job is busy: a task of it may have been started again out of its turn."""
-    return group.mode is JobMode.SEQUENTIAL and group.counts[SCHEDULED] + group.counts[RUNNING] > 0
+    return (
+        group.mode is JobMode.SEQUENTIAL
+        and group.counts[SCHEDULED] + group.counts[RUNNING] > group.counts[UP]
+    )
 
 
 def _stop_group(cluster: Cluster, group: Group, now: int) -> None:

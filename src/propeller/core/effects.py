@@ -17,6 +17,8 @@ class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     proplet_id: str
     spec: Spec
     attempt: int
+    #: Those of the spec, with the results of parents in them.
+    inputs: tuple[int | float | str, ...]
     #: Results of the parents that completed with one.
     parent_results: dict[str, Any]
     #: Whether it knows our additions to the wire.
@@ -29,6 +31,22 @@ class SendStop(msgspec.Struct, frozen=True):
     proplet_id: str
     task_id: str
     attempt: int
+    is_ours: bool = True
+
+
+class SendInvoke(msgspec.Struct, frozen=True, kw_only=True):
+    """Have a proplet run a task that is deployed there, once, with these inputs.
+
+    Nothing of the state changes by that; whoever sends it waits for the answer.
+    """
+
+    proplet_id: str
+    task_id: str
+    attempt: int
+    invocation_id: str
+    inputs: list[str]
+    env: dict[str, str]
+    timeout_ns: int
     is_ours: bool = True
 
 
@@ -55,7 +73,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 #: For proplets.
-Outgoing = SendStart | SendStop | SendAck | AskHello
+Outgoing = SendStart | SendStop | SendInvoke | SendAck | AskHello
 Effect = Outgoing | Refused
 
 
@@ -73,6 +91,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     results: Any = None
     error: str = ""
     reason: str = ""
+    #: It serves, and does not end by itself.
+    is_up: bool = False
 
 
 class Changes(msgspec.Struct, kw_only=True):

@@ -114,6 +114,21 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: int = 0
 
 
+class RunUp(msgspec.Struct, frozen=True):
+    """A task that stays on its proplet has begun to serve, or has crashed and will be started anew."""
+
+    proplet_id: str
+    task_id: str
+    attempt: int
+    #: Where it serves, if it says.
+    results: Any = None
+    #: How often it was started anew since it was placed.
+    restarts: int = 0
+    #: Of the last crash.
+    error: str = ""
+    is_up: bool = True
+
+
 class RunHandedBack(msgspec.Struct, frozen=True, kw_only=True):
     """A proplet gives up an attempt that did nothing wrong: it is leaving, or too busy."""
 
@@ -156,5 +171,5 @@ class TimePassed(msgspec.Struct, frozen=True):
     """Told at least once a second, so that silence is noticed."""
 
 
-Fact = RunEnded | RunHandedBack | PropletSeen | PropletLost | ManagerStarted | TimePassed
+Fact = RunEnded | RunHandedBack | RunUp | PropletSeen | PropletLost | ManagerStarted | TimePassed
 Event = Command | Fact

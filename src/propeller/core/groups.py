@@ -13,16 +13,21 @@ from propeller.core.states import (
     TaskState,
 )
 
+#: Where ``Group.counts`` has those that were up.
+UP = len(TaskState)
+
 
 def group_state(counts: Sequence[int]) -> TaskState:
-    """Derive the state from the counts by state number.
+    """Derive the state from ``Group.counts``.
 
     Source: ``semantics``, section 5. Differs: between two tasks of a group that has begun it is
     ``RUNNING``, not ``PENDING`` again.
     """
     if counts[FAILED] or counts[INTERRUPTED]:
         return FAILED
-    has_ended_tasks = counts[COMPLETED] or counts[SKIPPED]
-    if counts[RUNNING] or counts[SCHEDULED] or (counts[PENDING] and has_ended_tasks):
+    # A daemon that is up does not hold up the end of its group.
+    up = counts[UP]
+    has_ended_tasks = counts[COMPLETED] or counts[SKIPPED] or up
+    if counts[RUNNING] + counts[SCHEDULED] > up or (counts[PENDING] and has_ended_tasks):
         return RUNNING
     return COMPLETED if has_ended_tasks else PENDING

@@ -5,10 +5,11 @@ and compared. Meant for tests and the simulation: it looks at everything.
 """
 
 from propeller.core.cluster import Cluster
+from propeller.core.groups import UP
 from propeller.core.model import Group, JobMode, Proplet, Task
-from propeller.core.placement import has_room
+from propeller.core.placement import Needs, has_room, needs_of, refused_by
 from propeller.core.relations import predecessors
-from propeller.core.states import FAILED, INTERRUPTED, RUNNING, SCHEDULED, SKIPPED, TaskState
+from propeller.core.states import FAILED, INTERRUPTED, RUNNING, SCHEDULED, SKIPPED
 
 
 def check(cluster: Cluster) -> None:
@@ -33,14 +34,15 @@ def _check_turn_is_over(cluster: Cluster) -> None:
 
 
 def _check_group(cluster: Cluster, group: Group) -> None:
-    counts = [0] * len(TaskState)
+    counts = [0] * (UP + 1)
     for task in group.tasks.values():
         counts[task.state] += 1
+        counts[UP] += task.was_up and not task.state.has_ended
         assert cluster.tasks.get(task.id) is task, f"task {task.id} of group {group.id} is not resident"
     assert group.counts == counts, f"group {group.id} counts {group.counts}, and its tasks are {counts}"
     assert group.has_live_tasks, f"group {group.id} is resident, and all of its tasks have ended"
     if group.mode is JobMode.SEQUENTIAL:
-        running = counts[SCHEDULED] + counts[RUNNING]
+        running = counts[SCHEDULED] + counts[RUNNING] - counts[UP]
         assert running <= 1, f"sequential job {group.id} runs {running} tasks at once"
     _check_relations(group)
 
@@ -54,7 +56,7 @@ def _check_relations(group: Group) -> None:
         wanted = before if group.mode is JobMode.SEQUENTIAL else None
         assert task.before is wanted, f"task {task.id} has the wrong task before it"
         waits_for = predecessors(task)
-        unmet = sum(not other.state.has_ended for other in waits_for)
+        unmet = sum(not other.is_settled for other in waits_for)
         assert task.unmet == unmet, f"task {task.id} counts {task.unmet} unmet, and {unmet} have not ended"
         for other in waits_for:
             assert group.tasks.get(other.id) is other, (
@@ -85,7 +87,7 @@ def _check_task(cluster: Cluster, task: Task) -> None:
         )
     else:
         assert not task.finished_at, f"task {task.id} has not ended, and has an end"
-        assert task.results is None, f"task {task.id} has not ended, and has results"
+        assert task.results is None or task.was_up, f"task {task.id} has not ended, and has results"
         assert not task.error, f"task {task.id} has not ended, and has an error"
     if task.state is RUNNING:
         assert task.attempt > 0, f"task {task.id} runs without an attempt"
@@ -126,5 +128,5 @@ def _check_room(cluster: Cluster) -> None:
 
 def _may_go_to(task: Task, proplet: Proplet) -> bool:
     if task.spec.pin:
-        return task.spec.pin == proplet.id
-    return proplet.tags.issuperset(task.spec.required_tags)
+        return task.spec.pin == proplet.id and not refused_by(proplet, Needs(frozenset(), task.spec.sandbox))
+    return not refused_by(proplet, needs_of(task.spec))

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from propeller.core.states import PENDING, RUNNING, TaskState
+from propeller.core.sandbox import Offer, Sandbox
+from propeller.core.states import COMPLETED, PENDING, RUNNING, TaskState
 
 
 class Module(msgspec.Struct, frozen=True):
@@ -22,6 +23,16 @@ class Module(msgspec.Struct, frozen=True):
     #: SHA-256 of the bytes, in hex.
     digest: str
     size_bytes: int
+
+
+class FromParent(msgspec.Struct, frozen=True, rename={"task": "from"}):
+    """An input that is what a parent returned."""
+
+    #: Id of the parent.
+    task: str
+
+
+Input = int | float | str | FromParent
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,10 +45,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     module: Module | None = None
     cli_args: tuple[str, ...] | None = None
     #: Numbers stay numbers, as the client sent them.
-    inputs: tuple[int | float | str, ...] | None = None
+    inputs: tuple[Input, ...] | None = None
     env: dict[str, str] | None = None
     daemon: bool = False
     latent: bool = False
+    #: What it asks of the machine it runs on; None where it says nothing.
+    sandbox: Sandbox | None = None
     encrypted: bool = False
     kbs_resource_path: str = ""
     #: The proplet that the user pinned the task to; what the scheduler chose is ``Task.proplet_id``.
@@ -66,6 +79,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def group_id(self) -> str:
         return self.workflow_id or self.job_id
+
+    @property
+    def is_resident(self) -> bool:
+        """Whether it stays on its proplet until it is stopped."""
+        return self.daemon or self.latent
 
 
 class Execution(msgspec.Struct, kw_only=True, eq=False):
@@ -107,6 +125,10 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     started_at: int = 0
     finished_at: int = 0
     updated_at: int = 0
+    #: It serves, or has done so since it was last started: its dependents need not wait for its end. Stored.
+    was_up: bool = False
+    #: How often its proplet has started it anew after it crashed. Stored.
+    restarts: int = 0
     #: Of a broadcast task: how it fares, by proplet, since it was last placed. Stored.
     executions: dict[str, Execution] = {}
     #: How many of them run. Derived.
@@ -123,6 +145,15 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     @property
     def id(self) -> str:
         return self.spec.id
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether those that wait for it may go on."""
+        return self.state.has_ended or self.was_up
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.state is COMPLETED or (self.was_up and not self.state.has_ended)
 
 
 class GroupKind(StrEnum):
@@ -147,7 +178,8 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
     name: str = ""
     #: Only for jobs; None in a job that leaves the choice to the manager's default. Stored.
     mode: JobMode | None = None
-    #: How many of its tasks are in each state, by state number. Stored, so that lists need not count.
+    #: How many of its tasks are in each state, by state number, and then how many of those that have not
+    #: ended were up. Stored, so that lists need not count.
     counts: list[int] = []
     #: The earliest start and the latest end of its tasks; filled in by the store where it lists groups.
     started_at: int = 0
@@ -184,6 +216,8 @@ class Proplet(msgspec.Struct, kw_only=True, eq=False):
     window: int = 1
     #: The tasks placed on it, by id, each with the time its start was last sent.
     placed: dict[str, int] = {}
+    #: Those of them that stay until they are stopped, and take no room from others.
+    residents: set[str] = set()
     #: Times of the last ten signs of life, oldest first.
     seen: list[int] = []
     is_alive: bool = False
@@ -192,6 +226,14 @@ class Proplet(msgspec.Struct, kw_only=True, eq=False):
     def is_ours(self) -> bool:
         """Whether it knows our additions: attempts, acknowledgements, digests, a topic of its own."""
         return self.boot > 0
+
+    @property
+    def offer(self) -> Offer | None:
+        """What its owner allows tasks; None from a foreign proplet, which does not say."""
+        try:
+            return msgspec.convert(self.metadata["offers"], Offer) if "offers" in self.metadata else None
+        except msgspec.ValidationError:
+            return None
 
     @property
     def tags(self) -> frozenset[str]:

@@ -12,15 +12,39 @@ over in large batches, while a long one never waits behind another long one.
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from heapq import heappop, heappush
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from propeller.core.model import Proplet, Task
+from propeller.core.model import Proplet, Spec, Task
+from propeller.core.sandbox import Sandbox, refusal
 
 AHEAD_NS = 50_000_000
 WINDOW_MAX = 1024
+_FITS_MAX = 1000
 DEFAULT_PRIORITY = 50
 
 Tags = frozenset[str]
+
+
+class Needs(NamedTuple):
+    """What a proplet must have for a task to be placed there."""
+
+    tags: Tags
+    sandbox: Sandbox | None
+
+
+def needs_of(spec: Spec) -> Needs:
+    return Needs(frozenset(spec.required_tags), spec.sandbox)
+
+
+def refused_by(proplet: Proplet, needs: Needs) -> str:
+    """Say why a proplet can't be given a task with these needs; ``""`` if it can."""
+    lacking = needs.tags - proplet.tags
+    if lacking:
+        return f"it does not have {_names_of(frozenset(lacking))}"
+    if needs.sandbox is None:
+        return ""
+    offer = proplet.offer
+    return "it does not say what it allows" if offer is None else refusal(offer, needs.sandbox)
 
 
 class Order(StrEnum):
@@ -109,8 +133,8 @@ class Placement:
     def __init__(self, order: Order = Order.ROUND_ROBIN) -> None:
         self.proplets: dict[str, Proplet] = {}
         self._anywhere = Queue()
-        self._pinned: dict[str, Queue] = {}
-        self._tagged: dict[Tags, Queue] = {}
+        self._pinned: dict[str, dict[Needs, Queue]] = {}
+        self._choosy: dict[Needs, Queue] = {}
         #: Tasks for every proplet, that wait for there being one, by ``seq``.
         self._broadcast: dict[int, Task] = {}
         load = _load if order is Order.LEAST_LOADED else _no_load
@@ -118,7 +142,7 @@ class Placement:
         self._turn = Line(load)
         #: … and those for which none did when they were looked at.
         self._idle = Line(load)
-        self._with_tags: dict[Tags, list[Proplet]] = {}
+        self._fit: dict[Needs, dict[str, Proplet]] = {}
 
     # -- tasks ---------------------------------------------------------------------------------------------
 
@@ -128,13 +152,15 @@ class Placement:
         if spec.broadcast:
             self._broadcast[task.seq] = task
         elif spec.pin:
-            self._pinned.setdefault(spec.pin, Queue()).add(task)
+            queues = self._pinned.setdefault(spec.pin, {})
+            queues.setdefault(_needs_of_pinned(spec), Queue()).add(task)
             self.offer_room(spec.pin)
-        elif spec.required_tags:
-            queue = self._tagged.setdefault(frozenset(spec.required_tags), Queue())
+        elif spec.required_tags or spec.sandbox is not None:
+            needs = needs_of(spec)
+            queue = self._choosy.setdefault(needs, Queue())
             if not queue:  # else those that could take it are in turn already, or have no room
-                for proplet in self.with_tags(frozenset(spec.required_tags)):
-                    self.offer_room(proplet.id)
+                for proplet_id in self.fit(needs):
+                    self.offer_room(proplet_id)
             queue.add(task)
         else:
             self._anywhere.add(task)
@@ -144,11 +170,12 @@ class Placement:
         spec = task.spec
         self._broadcast.pop(task.seq, None)
         self._anywhere.drop(task)
-        if spec.pin in self._pinned:
-            self._pinned[spec.pin].drop(task)
-        tags = frozenset(spec.required_tags)
-        if tags in self._tagged:
-            self._tagged[tags].drop(task)
+        if spec.pin:
+            queue = self._pinned.get(spec.pin, {}).get(_needs_of_pinned(spec))
+        else:
+            queue = self._choosy.get(needs_of(spec))
+        if queue is not None:
+            queue.drop(task)
 
     def why_waits(self, task: Task) -> str:
         """Say what a task waits for, where that is more than its turn."""
@@ -159,26 +186,33 @@ class Placement:
                 return f"waits for proplet {pin}, which has never been seen"
             if not pinned.is_alive:
                 return f"waits for proplet {pin}, which is not alive"
+            if why := refused_by(pinned, _needs_of_pinned(task.spec)):
+                return f"waits for proplet {pin}, which does not take it: {why}"
             return f"waits for proplet {pin}, which is cordoned" if pinned.is_cordoned else ""
-        tags = frozenset(task.spec.required_tags)
-        if any(takes_work(proplet) for proplet in self.with_tags(tags)):
+        needs = needs_of(task.spec)
+        if any(takes_work(proplet) for proplet in self.fit(needs).values()):
             return ""
-        if tags:
-            return f"waits for a proplet with {_names_of(tags)}: none that takes work has it"
+        if needs.tags and not any(takes_work(one) for one in self.fit(Needs(needs.tags, None)).values()):
+            return f"waits for a proplet with {_names_of(needs.tags)}: none that takes work has it"
+        for proplet in self.fit(Needs(needs.tags, None)).values():
+            if takes_work(proplet):
+                why = refused_by(proplet, needs)
+                return f"waits for a proplet that allows what it asks for; {proplet.name} does not: {why}"
         if any(proplet.is_alive for proplet in self.proplets.values()):
             return "waits for a proplet: all that are alive are cordoned"
         return "waits for a proplet: none is alive"
 
     def waiting(self) -> list[Task]:
         """Name all tasks that wait, in no order: this is for checks, not for placing."""
-        queues = (self._anywhere, *self._pinned.values(), *self._tagged.values())
+        pinned = (queue for queues in self._pinned.values() for queue in queues.values())
+        queues = (self._anywhere, *pinned, *self._choosy.values())
         return [*(task for queue in queues for task in queue), *self._broadcast.values()]
 
     def waiting_broadcasts(self) -> list[tuple[Task, list[Proplet]]]:
         """Name the broadcast tasks for which there is a proplet now, each with all there are."""
         found = []
         for task in self._broadcast.values():
-            proplets = [p for p in self.with_tags(frozenset(task.spec.required_tags)) if takes_work(p)]
+            proplets = [p for p in self.fit(needs_of(task.spec)).values() if takes_work(p)]
             if proplets:
                 found.append((task, proplets))
         return found
@@ -187,17 +221,19 @@ class Placement:
 
     def changed(self, proplet: Proplet) -> None:
         """Take note of a proplet that is new or gone, or has other tags."""
-        self._with_tags.clear()
+        self._fit.clear()
         if self.proplets.get(proplet.id) is not proplet:
             self._turn.leave(proplet.id)
             self._idle.leave(proplet.id)
 
-    def with_tags(self, tags: Tags) -> list[Proplet]:
-        """Name the proplets that have all these tags, alive or not."""
-        found = self._with_tags.get(tags)
+    def fit(self, needs: Needs) -> dict[str, Proplet]:
+        """Name the proplets that have what is needed, alive or not, by id."""
+        found = self._fit.get(needs)
         if found is None:
-            found = [proplet for proplet in self.proplets.values() if tags <= proplet.tags]
-            self._with_tags[tags] = found
+            found = {p.id: p for p in self.proplets.values() if not refused_by(p, needs)}
+            self._fit[needs] = found
+            if len(self._fit) > _FITS_MAX:
+                del self._fit[next(iter(self._fit))]
         return found
 
     def offer_room(self, proplet_id: str) -> None:
@@ -239,26 +275,46 @@ class Placement:
         return best
 
     def _own_queues(self, proplet: Proplet) -> Iterator[Queue]:
-        pinned = self._pinned.get(proplet.id)
-        if pinned is not None:
-            if pinned:
-                yield pinned
-            else:
-                del self._pinned[proplet.id]
-        if self._tagged:
-            tags = proplet.tags
-            for wanted in [wanted for wanted, queue in self._tagged.items() if not queue]:
-                del self._tagged[wanted]
-            yield from (queue for wanted, queue in self._tagged.items() if wanted <= tags)
+        if self._pinned:
+            yield from self._its(proplet, self._pinned_to(proplet.id))
+        if self._choosy:
+            for wanted in [wanted for wanted, queue in self._choosy.items() if not queue]:
+                del self._choosy[wanted]
+            yield from self._its(proplet, self._choosy)
+
+    def _its(self, proplet: Proplet, queues: dict[Needs, Queue]) -> Iterator[Queue]:
+        return (queue for needs, queue in queues.items() if proplet.id in self.fit(needs))
+
+    def _pinned_to(self, proplet_id: str) -> dict[Needs, Queue]:
+        queues = self._pinned.get(proplet_id, {})
+        for needs in [needs for needs, queue in queues.items() if not queue]:
+            del queues[needs]
+        if not queues:
+            self._pinned.pop(proplet_id, None)
+        return queues
+
+    def hold(self, task: Task, proplet: Proplet, since: int) -> None:
+        """Note that a proplet has a task."""
+        proplet.placed[task.id] = since
+        if task.spec.is_resident or task.was_up:
+            proplet.residents.add(task.id)
 
     def placed(self, task: Task, proplet: Proplet, now: int) -> None:
-        proplet.placed[task.id] = now
+        self.hold(task, proplet, now)
         self.offer_room(proplet.id)
+
+    def stays(self, task: Task, proplet_id: str) -> None:
+        """Note that a task stays until it is stopped: others need not wait for its room."""
+        proplet = self.proplets.get(proplet_id)
+        if proplet is not None and task.id in proplet.placed:
+            proplet.residents.add(task.id)
+            self.offer_room(proplet_id)
 
     def freed(self, task: Task, proplet_id: str) -> None:
         """Take a task off a proplet, for whatever reason."""
         proplet = self.proplets.get(proplet_id)
         if proplet is not None and proplet.placed.pop(task.id, None) is not None:
+            proplet.residents.discard(task.id)
             self.offer_room(proplet.id)
 
     def learn(self, proplet_id: str, run_ns: int) -> None:
@@ -278,7 +334,12 @@ def takes_work(proplet: Proplet) -> bool:
 
 
 def has_room(proplet: Proplet) -> bool:
-    return takes_work(proplet) and len(proplet.placed) < proplet.window
+    return takes_work(proplet) and len(proplet.placed) - len(proplet.residents) < proplet.window
+
+
+def _needs_of_pinned(spec: Spec) -> Needs:
+    """A pin stands above tags."""
+    return Needs(frozenset(), spec.sandbox)
 
 
 def _names_of(tags: Tags) -> str:

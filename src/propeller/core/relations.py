@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from propeller.core.model import Group, JobMode, Task
-from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, SKIPPED
+from propeller.core.states import FAILED, INTERRUPTED, SKIPPED
 
 
 def link(group: Group) -> None:
@@ -22,7 +22,7 @@ def attach(task: Task, group: Group, before: Task | None) -> None:
     task.parents = tuple(tasks[task_id] for task_id in task.spec.depends_on)
     task.before = before if group.mode is JobMode.SEQUENTIAL else None
     waits_for = predecessors(task)
-    task.unmet = sum(not other.state.has_ended for other in waits_for)
+    task.unmet = sum(not other.is_settled for other in waits_for)
     for other in waits_for:
         other.children.append(task)
 
@@ -48,7 +48,7 @@ def skip_reason(task: Task) -> str:
     failure).
     """
     before = task.before
-    if before is not None and before.state is not COMPLETED:
+    if before is not None and not before.has_succeeded:
         if before.state is SKIPPED:
             return before.reason
         return f"task {before.id}, before it in the sequential job, {describe_end(before)}"
@@ -57,7 +57,7 @@ def skip_reason(task: Task) -> str:
             return ""
         return "run_if is failure, and none of its parents failed"
     for parent in task.parents:
-        if parent.state is not COMPLETED:
+        if not parent.has_succeeded:
             return f"its parent {parent.id} {describe_end(parent)}"
     return ""
 

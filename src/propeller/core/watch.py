@@ -193,6 +193,8 @@ class Watch:
             for task_id, placed_at in proplet.placed.items():  # in the order of being placed
                 if now - placed_at <= lease_s * 1e9:
                     break
+                if task_id in proplet.residents:
+                    continue
                 overdue.append(self._cluster.tasks[task_id])
             for task in overdue:
                 self._cluster.effects.append(SendStop(proplet.id, task.id, task.attempt, is_ours=False))

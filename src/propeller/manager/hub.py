@@ -14,6 +14,7 @@ from propeller.manager.service import Fleet, Manager
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
     Create,
+    InvokeResults,
     LineSplitter,
     Message,
     ModuleRequest,
@@ -21,6 +22,7 @@ from propeller.wire.messages import (
     messages_to_ours,
     to_line,
 )
+from propeller.wire.messages import Logs as LogsMessage
 from propeller.wire.metrics import Metrics, TaskMetrics
 
 _log = logging.getLogger(__name__)
@@ -59,6 +61,12 @@ class LocalFleet:
             return
         if isinstance(message, Metrics | TaskMetrics):
             self._manager.samples.take(message)
+            return
+        if isinstance(message, LogsMessage):
+            self._manager.logs.take(message)
+            return
+        if isinstance(message, InvokeResults):
+            self._manager.invocations.took(message)
             return
         fact = fact_of(message, is_local=True)
         if fact is not None:

@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from propeller.core.effects import Outgoing, SendStart, SendStop
+from propeller.core.effects import Outgoing, SendInvoke, SendStart, SendStop
 from propeller.core.events import RunEnded
 from propeller.core.model import Module
 from propeller.errors import StoreUnusable
@@ -22,11 +22,13 @@ from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
     MODULE_TOPIC,
     Hello,
+    InvokeResults,
     ModuleRequest,
     Results,
     Start,
     decode,
     encode,
+    invoke_message,
     messages_to_ours,
     module_chunks,
     own_topic,
@@ -34,6 +36,7 @@ from propeller.wire.messages import (
     stop_message,
     topic_of,
 )
+from propeller.wire.messages import Logs as LogsMessage
 from propeller.wire.metrics import Metrics, TaskMetrics
 
 _log = logging.getLogger(__name__)
@@ -50,7 +53,7 @@ class RemoteFleet:
         self._manager = manager
         #: What was ignored, by kind.
         self.oddities: Counter[str] = Counter()
-        self._foreign: asyncio.Queue[SendStart | SendStop] = asyncio.Queue()
+        self._foreign: asyncio.Queue[SendStart | SendStop | SendInvoke] = asyncio.Queue()
         self._answering: set[asyncio.Task[None]] = set()
         self._settings = settings
         self._link = Link(
@@ -80,7 +83,7 @@ class RemoteFleet:
     def send(self, effects: Sequence[Outgoing]) -> None:
         ours: list[Outgoing] = []
         for effect in effects:
-            if isinstance(effect, SendStart | SendStop) and not effect.is_ours:
+            if isinstance(effect, SendStart | SendStop | SendInvoke) and not effect.is_ours:
                 self._foreign.put_nowait(effect)
             else:
                 ours.append(effect)
@@ -104,10 +107,13 @@ class RemoteFleet:
             except StoreUnusable as error:
                 _log.error("task %s can't be sent: %s", effect, error)
 
-    async def _send_foreign(self, effect: SendStart | SendStop) -> None:
+    async def _send_foreign(self, effect: SendStart | SendStop | SendInvoke) -> None:
         """Send on the shared topic; a module goes inline, or where it does not fit by a registry name."""
         if isinstance(effect, SendStop):
             self._link.publish("control/manager/stop", encode(stop_message(effect)))
+            return
+        if isinstance(effect, SendInvoke):
+            self._link.publish("control/manager/invoke", encode(invoke_message(effect)))
             return
         message = start_message(effect)
         module = effect.spec.module
@@ -162,6 +168,12 @@ class RemoteFleet:
             return
         if isinstance(message, Metrics | TaskMetrics):
             self._manager.samples.take(message)
+            return
+        if isinstance(message, LogsMessage):
+            self._manager.logs.take(message)
+            return
+        if isinstance(message, InvokeResults):
+            self._manager.invocations.took(message)
             return
         fact = fact_of(message, is_local=False)
         if fact is not None:

@@ -13,6 +13,8 @@ from propeller.core.model import Module, Proplet, Task
 from propeller.errors import StoreUnusable
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
 from propeller.manager.feed import Feed
+from propeller.manager.invocations import Invocations
+from propeller.manager.logs import Logs
 from propeller.manager.samples import Samples
 from propeller.store.port import Store
 
@@ -34,14 +36,19 @@ class Manager:
 
     store: Store
     feed: Feed
-    #: Where what proplets measure goes; the engine knows nothing of it.
+    #: Where what proplets measure goes, what guests print, and what is invoked; the engine knows nothing of
+    #: these.
     samples: Samples
+    logs: Logs
+    invocations: Invocations
     #: The writer at work, from ``start`` on; it ends with ``StoreUnusable`` when a commit fails.
     running: asyncio.Task[None]
 
     def __init__(self, store: Store, *, policy: Policy, clock: Callable[[], int] = time.time_ns) -> None:
         self.store = store
         self.samples = Samples(store, clock=clock)
+        self.logs = Logs(store)
+        self.invocations = Invocations(store, self._send)
         self.fleet: Fleet | None = None
         self._cluster = Cluster(policy)
         self._clock = clock
@@ -92,6 +99,12 @@ class Manager:
     def proplet(self, proplet_id: str) -> Proplet | None:
         return self._cluster.proplets.get(proplet_id)
 
+    def holders(self, task: Task) -> list[Proplet]:
+        """Return the proplets that run a task and are alive."""
+        live = self._cluster.tasks.get(task.id)
+        found = (self.proplet(proplet_id) for proplet_id in (self._cluster.holders(live) if live else ()))
+        return [proplet for proplet in found if proplet is not None and proplet.is_alive]
+
     def start(self) -> None:
         """Begin to take turns."""
         self.running = asyncio.create_task(self._run())
@@ -101,7 +114,8 @@ class Manager:
         self._is_stopping = True
         self._arrival.set()
         await asyncio.wait({self.running})
-        await self.samples.flush()
+        for beside in (self.samples, self.logs, self.invocations):
+            await beside.flush()
 
     async def _run(self) -> None:
         ticks = asyncio.create_task(self._tick())
@@ -140,6 +154,9 @@ class Manager:
                         _answer(ask, outcome)
                     case Announce(first_event_id, transitions):
                         self.feed.announce(first_event_id, transitions)
+                        for transition in transitions:
+                            self.logs.moved(transition)
+                            self.invocations.moved(transition)
                     case Load(task_ids, group_ids):
                         reply = await self.store.find(task_ids, group_ids)
         except StopIteration:
@@ -148,7 +165,7 @@ class Manager:
             self._refuse(_asks_among(inputs))
             raise
 
-    def _send(self, effects: list[Effect]) -> None:
+    def _send(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Refused):
                 about = f" about task {effect.task_id}" if effect.task_id else ""

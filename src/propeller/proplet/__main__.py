@@ -1,4 +1,4 @@
-"""A local proplet's process: ``python -m propeller.proplet FD ID SLOTS DIRECTORY``, started by a manager."""
+"""A local proplet: ``python -m propeller.proplet FD ID SLOTS DIRECTORY WALLS``, started by a manager."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import uvloop
 
 from propeller.proplet.agent import Agent, Settings
@@ -20,6 +21,7 @@ from propeller.proplet.metrics import Sampler
 from propeller.proplet.profile import monitoring_of
 from propeller.proplet.shelf import Shelf
 from propeller.proplet.tee import found_tee
+from propeller.proplet.walls import Walls
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
 from propeller.runtime.external import find_program
@@ -28,7 +30,7 @@ from propeller.runtime.external import find_program
 _NO_BOUND = 2**63
 
 
-async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path) -> None:
+async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path, walls: Walls) -> None:
     external = os.environ.get("PROPLET_EXTERNAL_WASM_RUNTIME", "")
     program = find_program(external)
     agent = Agent(
@@ -38,12 +40,13 @@ async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path) -
             boot=time.time_ns(),
             slots=slots,
             refusal_of_encrypted=refusal_of_encrypted(found_tee(), os.environ.get("PROPLET_KBS_URI", "")),
+            offer=None if program else walls.offer,
         ),
-        settings=Settings(metadata=describe(wasm_runtime=external if program else "")),
+        settings=Settings(metadata=describe(wasm_runtime=external if program else ""), walls=walls),
         shelf=Shelf(directory, bytes_max=_NO_BOUND),
         fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
     )
-    agent.guests = pool = guests_of(program, directory, size=slots, on_ended=agent.guests_ended)
+    pool = guests_of(program, directory, size=slots, walls=walls, agent=agent)
     agent.sampler = Sampler(proplet_id, pool, agent.start_of, monitoring_of(os.environ))
     uplink = LocalUplink(agent)
     end = socket.socket(fileno=descriptor)
@@ -54,9 +57,10 @@ async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path) -
 def main() -> None:
     # Ctrl-C reaches the whole process group; the manager decides when its proplets stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    descriptor, proplet_id, slots, directory = sys.argv[1:]
+    descriptor, proplet_id, slots, directory, walls = sys.argv[1:]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(int(descriptor), proplet_id, int(slots), Path(directory)))
+        settings = msgspec.json.decode(walls, type=Walls)
+        runner.run(serve(int(descriptor), proplet_id, int(slots), Path(directory), settings))
 
 
 if __name__ == "__main__":

@@ -16,14 +16,19 @@ import msgspec
 from msgspec import UNSET
 
 from propeller.errors import ModuleUnavailable
+from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, Run, SendUp
 from propeller.proplet.downloads import Arrived, Downloads, Known, Missing, News
-from propeller.proplet.machine import Action, Fetch, Forget, Keep, Kill, Machine, Outcome, Report, Run, SendUp
+from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
 from propeller.proplet.outbox import Outbox
+from propeller.proplet.printed import logs_of
+from propeller.proplet.runs import Runs
 from propeller.proplet.shelf import Shelf
+from propeller.proplet.walls import Walls
 from propeller.registry.fetcher import Fetcher
-from propeller.runtime.run import Ended
+from propeller.runtime.run import Ended, Piece
 from propeller.runtime.run import Run as GuestRun
+from propeller.runtime.run import Up as GuestUp
 from propeller.wire.messages import Hello, Message, ModuleChunk, Results, Start
 
 _log = logging.getLogger(__name__)
@@ -73,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     #: Fetch images from their registry, rather than ask the proxy. URLs are fetched in any case.
     fetches_images: bool = True
+    walls: Walls = Walls()
 
 
 class Agent:
@@ -99,6 +105,7 @@ class Agent:
         self._fetcher = fetcher
         self._outbox = outbox
         self._downloads = Downloads(machine.id)
+        self._guest_run = Runs(machine.id, settings.walls, shelf).of
         #: Image references that are being fetched right now.
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._last_end = 0.0
@@ -130,6 +137,7 @@ class Agent:
         """Say hello and repeat what is owed: told by the uplink, each time that there is a connection."""
         self._say_hello()
         self._carry_out(self._machine.connected(time.time_ns()))
+        self.uplink.send(self._machine.ups())
 
     def ended(self) -> None:
         """Stop serving: told by the uplink when the manager is gone for good."""
@@ -182,7 +190,7 @@ class Agent:
             for action in actions:
                 match action:
                     case Run():
-                        runs.append(_guest_run(action, self._machine.id))
+                        runs.append(self._guest_run(action))
                     case Keep(report):
                         reports.append(self._cut_to_fit(report))
                     case SendUp(message):
@@ -238,11 +246,21 @@ class Agent:
                 key=ended.key,
                 results=ended.results,
                 error=ended.error,
+                is_refused=ended.is_refused,
                 started_at=ended.started_ns,
                 finished_at=ended.finished_ns,
             )
             actions += self._machine.ended(outcome, now)
         self._carry_out(actions)
+
+    def guests_up(self, batch: list[GuestUp]) -> None:
+        """Report guests that serve; given to the pool as its ``on_up``."""
+        self._carry_out([action for up in batch for action in self._machine.up(up.key, up.results)])
+
+    def guests_printed(self, pieces: list[Piece]) -> None:
+        """Send what guests print; given to the pool as its ``on_printed``."""
+        if self.uplink.is_up:
+            self.uplink.send(logs_of(pieces, self._machine.id, self._machine.start_of))
 
     def start_of(self, key: int) -> Start | None:
         """Tell which start a run belongs to, for as long as its end is waited for."""
@@ -323,7 +341,7 @@ class Agent:
                 alive = self._machine.alive(self._settings.namespace)
                 if not self.uplink.fits(alive):  # thousands of reports are owed: they speak for themselves
                     alive.running = UNSET
-                self.uplink.send([alive])
+                self.uplink.send([alive, *self._machine.ups()])
 
     def _say_hello(self) -> None:
         hello = self._machine.hello(self._settings.namespace, self._settings.metadata)
@@ -359,15 +377,3 @@ class Agent:
     def _end_if_done(self) -> None:
         if self._is_leaving and self._machine.owes_nothing:
             self.ended()
-
-
-def _guest_run(action: Run, proplet_id: str) -> GuestRun:
-    start = action.start
-    return GuestRun(
-        key=action.key,
-        digest=action.digest,
-        export=start.name,
-        inputs=start.inputs or [],
-        cli_args=list(start.cli_args or ()),
-        env={"PROPLET_ID": proplet_id, **(start.env or {})},
-    )

@@ -6,6 +6,10 @@ The manager may repeat, delay and reorder what it sends, and so may the transpor
 - An attempt is run once, however often its start arrives.
 - What was reported stays in the outbox, and is sent again, until the manager acknowledges it.
 
+A task that stays (a daemon, a server, a latent task) says when it is up, and says it again with each sign of
+life. A daemon that crashes is started anew, later and later. A latent task is compiled, and then run by
+invocations, each on its own and any number at once.
+
 A foreign manager knows neither attempts nor acknowledgements. Its starts count as attempt 0: one that comes
 while the task runs changes nothing, one that comes later runs the task again, and ends are reported once.
 """
@@ -16,71 +20,39 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET
 
+from propeller.core.sandbox import Offer, Sandbox, refusal
+from propeller.proplet.actions import (
+    Action,
+    Fetch,
+    Forget,
+    Keep,
+    Kill,
+    Outcome,
+    Report,
+    Run,
+    SendUp,
+)
 from propeller.wire.messages import (
     Ack,
     Alive,
     Create,
     HandBack,
+    Invoke,
+    InvokeResults,
     Message,
     Results,
     Start,
     Stop,
+    Up,
 )
 
 #: Of this many tasks the newest attempt is remembered after it ended.
 ATTEMPTS_REMEMBERED = 50_000
 
-Report = Results | HandBack
+#: A daemon that crashes is started anew after so long, and after twice as long each time.
+RESTART_S, RESTART_S_MAX = 1.0, 60.0
 
-
-class Run(msgspec.Struct, frozen=True):
-    """Run the guest of this start; ``key`` names the run from now on."""
-
-    key: int
-    start: Start
-    #: SHA-256 of its module, in hex.
-    digest: str
-
-
-class Kill(msgspec.Struct, frozen=True):
-    """End this run; nobody waits for its outcome."""
-
-    key: int
-
-
-class Fetch(msgspec.Struct, frozen=True):
-    """Get this module, and say ``module_arrived`` or ``module_missing``; it may be asked for twice."""
-
-    #: ``sha256:<hex>``, or an image reference or URL as the task has it.
-    source: str
-
-
-class SendUp(msgspec.Struct, frozen=True):
-    message: Message
-
-
-class Keep(msgspec.Struct, frozen=True):
-    """Make this report durable, then send it."""
-
-    report: Report
-
-
-class Forget(msgspec.Struct, frozen=True):
-    """The report that is kept of this task is not needed any more."""
-
-    task_id: str
-
-
-Action = Run | Kill | Fetch | SendUp | Keep | Forget
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    key: int
-    results: str = ""
-    #: ``""`` where it succeeded.
-    error: str = ""
-    started_at: int = 0
-    finished_at: int = 0
+NO_OFFER = Offer()
 
 
 class _Held(msgspec.Struct, kw_only=True):
@@ -89,10 +61,26 @@ class _Held(msgspec.Struct, kw_only=True):
     key: int = 0
     #: Of the module, from then on.
     digest: str = ""
+    #: It serves, or can be invoked.
+    is_up: bool = False
+    #: Where it serves.
+    results: str = ""
+    restarts: int = 0
+    #: Of the last crash.
+    error: str = ""
+    #: When it is started anew; 0 while it runs.
+    restart_at: int = 0
+    #: Invocations of it that run, by key.
+    invocations: dict[int, Invoke] = {}
 
     @property
     def attempt(self) -> int:
         return self.start.attempt or 0
+
+    @property
+    def speaks(self) -> bool:
+        """Whether there is more to say of it than that it is here."""
+        return self.is_up or self.restarts > 0
 
 
 class _Owed(msgspec.Struct, kw_only=True):
@@ -112,6 +100,7 @@ class Machine:
         kept: Iterable[Report] = (),
         resend_s: float = 5.0,
         refusal_of_encrypted: str = "TEE runtime not available",
+        offer: Offer | None = NO_OFFER,
     ) -> None:
         """Begin a proplet's life.
 
@@ -122,6 +111,7 @@ class Machine:
             kept: Reports of the program before that nobody has acknowledged.
             resend_s: A report that was not acknowledged after this time is sent again.
             refusal_of_encrypted: Why encrypted workloads fail here.
+            offer: The most that a task may ask for; None where nothing here would hold it to its walls.
 
         """
         self.id = proplet_id
@@ -129,12 +119,16 @@ class Machine:
         self.slots = slots
         self._resend_ns = int(resend_s * 1e9)
         self._refusal_of_encrypted = refusal_of_encrypted
+        self._offer = offer
         self._held: dict[str, _Held] = {}
         self._by_key: dict[int, _Held] = {}
         self._outbox: dict[str, _Owed] = {}
         self._newest: OrderedDict[str, int] = OrderedDict()
         self._modules: set[str] = set()
         self._waiting: dict[str, list[_Held]] = {}
+        self._restarting: dict[str, _Held] = {}
+        #: Which task an invocation is of.
+        self._invoked: dict[int, _Held] = {}
         self._last_key = 0
         self._is_leaving = False
         for report in kept:
@@ -149,11 +143,13 @@ class Machine:
                 return self._start(message, now) if self._is_for_me(message) else []
             case Stop():
                 return self._stop(message, now) if self._is_for_me(message) else []
+            case Invoke():
+                return self._invoke(message) if self._is_for_me(message) else []
             case Ack():
                 return self._acknowledged(message)
         return []
 
-    def _is_for_me(self, message: Start | Stop) -> bool:
+    def _is_for_me(self, message: Start | Stop | Invoke) -> bool:
         """Apply the contract's rule for shared topics (``mqtt``, section 3.4), to stops as well."""
         return bool(message.broadcast or not message.proplet_id or message.proplet_id == self.id)
 
@@ -176,7 +172,7 @@ class Machine:
         if self._is_leaving:
             return [*actions, self._hand_back(start, "the proplet is stopping", now)]
         held = self._held[start.id] = _Held(start=start)
-        error = self._refusal_of_encrypted if start.encrypted else _obstacle(start)
+        error = self._refusal_of_encrypted if start.encrypted else _obstacle(start, self._offer)
         if error:
             return [*actions, self._report(held, now, error=error)]
         source = _source(start)
@@ -216,7 +212,10 @@ class Machine:
         held = self._held.get(task_id)
         if held is None:
             return []
+        was_up = held.is_up
         actions = self._drop(task_id)
+        if was_up:  # for its manager it has ended long since
+            return actions
         return [*actions, self._report(held, now, error=f"task {task_id} was stopped before it was over")]
 
     def _remember(self, task_id: str, attempt: int) -> None:
@@ -231,19 +230,62 @@ class Machine:
         held = self._held.pop(task_id, None)
         if held is None:
             return []
+        self._restarting.pop(task_id, None)
+        actions: list[Action] = []
+        for key in held.invocations:
+            del self._invoked[key]
+            actions.append(Kill(key))
         if held.key:
             del self._by_key[held.key]
-            return [Kill(held.key)]
+            return [*actions, Kill(held.key)]
         waiting = self._waiting.get(_source(held.start), [])
         if held in waiting:
             waiting.remove(held)
-        return []
+        return actions
 
     def _run(self, held: _Held, digest: str) -> Run:
         self._last_key += 1
         held.key, held.digest = self._last_key, digest
         self._by_key[held.key] = held
-        return Run(held.key, held.start, digest)
+        return Run(held.key, held.start, digest, is_preparation=held.start.latent)
+
+    # -- invocations ---------------------------------------------------------------------------------------
+
+    def _invoke(self, invoke: Invoke) -> list[Action]:
+        held = self._held.get(invoke.id)
+        if held is None or not held.start.latent or not held.is_up:
+            error = f"task {invoke.id} has not been precompiled; deploy it as a latent task first"
+            return [SendUp(self._invocation_ended(invoke, Outcome(key=0, error=error)))]
+        self._last_key += 1
+        held.invocations[self._last_key] = invoke
+        self._invoked[self._last_key] = held
+        return [self._invocation(self._last_key, held, invoke)]
+
+    @staticmethod
+    def _invocation(key: int, held: _Held, invoke: Invoke) -> Run:
+        start = held.start
+        sandbox = start.sandbox or Sandbox()
+        if invoke.timeout_ns:
+            times = [ns for ns in (sandbox.timeout_ns, invoke.timeout_ns) if ns]
+            sandbox = msgspec.structs.replace(sandbox, timeout_ns=min(times))
+        changed = msgspec.structs.replace(
+            start,
+            inputs=invoke.inputs or start.inputs,
+            env={**(start.env or {}), **(invoke.env or {})},
+            sandbox=sandbox,
+        )
+        return Run(key, changed, held.digest)
+
+    def _invocation_ended(self, invoke: Invoke, outcome: Outcome) -> InvokeResults:
+        return InvokeResults(
+            task_id=invoke.id,
+            invocation_id=invoke.invocation_id,
+            proplet_id=self.id,
+            results="" if outcome.error else outcome.results,
+            error=outcome.error or None,
+            started_at=outcome.started_at or UNSET,
+            finished_at=outcome.finished_at or UNSET,
+        )
 
     # -- what happens here ---------------------------------------------------------------------------------
 
@@ -261,14 +303,60 @@ class Machine:
 
     def start_of(self, key: int) -> Start | None:
         """Tell which start this run belongs to; None once it was stopped, or its end was taken in."""
-        held = self._by_key.get(key)
+        held = self._by_key.get(key) or self._invoked.get(key)
         return None if held is None else held.start
 
+    def up(self, key: int, results: str) -> list[Action]:
+        """The guest of this run has begun, and serves there."""
+        held = self._by_key.get(key)
+        return [] if held is None else self._is_up(held, results)
+
+    def _is_up(self, held: _Held, results: str) -> list[Action]:
+        held.is_up, held.results = True, results
+        if held.attempt:
+            return [SendUp(self._up_of(held))]
+        if held.start.latent:
+            return []
+        # The contract's word for it is a result, which a foreign manager takes for the end.
+        return [SendUp(Results(task_id=held.start.id, proplet_id=self.id, results=results))]
+
+    def _up_of(self, held: _Held) -> Up:
+        return Up(
+            task_id=held.start.id,
+            proplet_id=self.id,
+            attempt=held.attempt,
+            is_up=held.is_up,
+            results=held.results or UNSET,
+            restarts=held.restarts,
+            error=held.error,
+        )
+
     def ended(self, outcome: Outcome, now: int) -> list[Action]:
+        of = self._invoked.pop(outcome.key, None)
+        if of is not None:
+            return [SendUp(self._invocation_ended(of.invocations.pop(outcome.key), outcome))]
         held = self._by_key.get(outcome.key)
         if held is None:  # stopped, or overtaken by a newer attempt
             return []
+        if held.start.latent and not outcome.error:
+            del self._by_key[held.key]
+            held.key = 0
+            return self._is_up(held, "")
+        if held.start.daemon and outcome.error and not outcome.is_refused:
+            return self._crashed(held, outcome, now)
         return [self._report(held, now, outcome=outcome)]
+
+    def _crashed(self, held: _Held, outcome: Outcome, now: int) -> list[Action]:
+        """Start a daemon anew after a while, which grows unless it had run for long."""
+        del self._by_key[held.key]
+        held.key = 0
+        ran_ns = outcome.finished_at - outcome.started_at
+        in_a_row = 0 if ran_ns > RESTART_S_MAX * 1e9 else min(held.restarts, 10)
+        wait_s = min(RESTART_S * 2**in_a_row, RESTART_S_MAX)
+        held.is_up, held.restarts, held.error = False, held.restarts + 1, outcome.error
+        held.restart_at = now + int(wait_s * 1e9)
+        self._restarting[held.start.id] = held
+        return [SendUp(self._up_of(held))] if held.attempt else []
 
     def _report(self, held: _Held, now: int, *, error: str = "", outcome: Outcome | None = None) -> Action:
         outcome = outcome or Outcome(key=0, error=error)
@@ -305,11 +393,15 @@ class Machine:
         """
         actions: list[Action] = []
         for held in [self._by_key[key] for key in keys if key in self._by_key]:
-            if held.attempt and not held.start.broadcast:
+            if held.attempt and not held.start.broadcast and not held.start.is_resident:
                 actions.append(self._hand_back(held.start, reason, now))
             else:
                 del self._by_key[held.key]
                 actions.append(self._run(held, held.digest))
+        for key in keys:
+            if key in self._invoked:
+                of = self._invoked[key]
+                actions.append(self._invocation(key, of, of.invocations[key]))
         return actions
 
     def leave(self, now: int) -> list[Action]:
@@ -317,11 +409,15 @@ class Machine:
         self._is_leaving = True
         actions: list[Action] = []
         for held in list(self._held.values()):
-            if held.key:
-                actions.append(Kill(held.key))
+            actions += [Kill(key) for key in (*held.invocations, held.key) if key]
             actions.append(self._hand_back(held.start, "the proplet is stopping", now))
         self._waiting.clear()
+        self._restarting.clear()
         return actions
+
+    def ups(self) -> list[Up]:
+        """Say again what stays here: goes out with each sign of life, because nobody acknowledges it."""
+        return [self._up_of(held) for held in self._held.values() if held.attempt and held.speaks]
 
     @property
     def modules_in_use(self) -> set[str]:
@@ -339,7 +435,7 @@ class Machine:
         return Create(
             proplet_id=self.id,
             namespace=namespace,
-            metadata=metadata,
+            metadata={**metadata, "offers": msgspec.to_builtins(self._offer)} if self._offer else metadata,
             boot=self.boot,
             slots=self.slots,
             running=self._running(),
@@ -373,6 +469,10 @@ class Machine:
             if now - owed.sent_at >= self._resend_ns:
                 owed.sent_at = now
                 actions.append(SendUp(owed.report))
+        for held in [held for held in self._restarting.values() if now >= held.restart_at]:
+            del self._restarting[held.start.id]
+            held.restart_at = 0
+            actions.append(self._run(held, held.digest))
         return actions
 
 
@@ -381,12 +481,15 @@ def _source(start: Start) -> str:
     return start.module or start.image_url or ""
 
 
-def _obstacle(start: Start) -> str:
+def _obstacle(start: Start, offer: Offer | None) -> str:
     """Say why a start can't be followed; the contract's validation, but reported (``mqtt``, section 3.1)."""
     if not start.id or not start.name:
         return "the start has no id or no name"
-    if start.latent:
-        return "this proplet can't deploy latent tasks"
+    if start.sandbox is not UNSET:
+        if offer is None:
+            return "this proplet's runtime can't hold a task to a timeout, limits or grants of its own"
+        if why := refusal(offer, start.sandbox):
+            return f"this proplet refuses it: {why}"
     if not _source(start):
         return f"task {start.id} came without a module that this proplet can get"
     return ""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from propeller.errors import StoreUnusable
-from propeller.proplet.machine import Report
+from propeller.proplet.actions import Report
 from propeller.wire.messages import HandBack, Results, from_line, to_line
 
 _log = logging.getLogger(__name__)

@@ -55,6 +55,9 @@ class Shelf:
         self._note(digest, len(data))
         return True
 
+    def path(self, digest: str) -> Path:
+        return self._modules / digest
+
     def put(self, data: bytes) -> str:
         """Keep a module and return its digest; raise ``OSError`` where that can't be.
 

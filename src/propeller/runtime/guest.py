@@ -77,7 +77,7 @@ def execute(
     started_ns, began_cpu_ns = time.time_ns(), time.thread_time_ns()
     results = error = ""
     memory_bytes = fuel = 0
-    halt = Halt.NONE
+    halt, is_refused = Halt.NONE, False
     try:
         call = program.call(run)
         store = wasmtime.Store(cache.engine)
@@ -100,13 +100,14 @@ def execute(
         if error:
             error += failures.memory_hint(memory_bytes, limits)
     except Invalid as invalid:
-        error = str(invalid)
+        error, is_refused = str(invalid), True
     if halt or error:
         halt = halt or halted()
         error = _of_halt(halt, limits) or error
     usage = Usage(time.thread_time_ns() - began_cpu_ns, memory_bytes, fuel)
     is_stopped = halt is Halt.STOP
-    return Ended(run.key, "" if error else results, error, started_ns, time.time_ns(), is_stopped, usage)
+    results = "" if error else results
+    return Ended(run.key, results, error, started_ns, time.time_ns(), is_stopped, usage, is_refused)
 
 
 def _of_halt(halt: Halt, limits: Limits) -> str:

@@ -59,6 +59,11 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     parents: str = ""
     #: It may go on for ever, and gets a process of its own beside those of the pool.
     is_resident: bool = False
+    #: Only compile it.
+    is_preparation: bool = False
+    #: The port on which it serves HTTP, or the first that is tried where ``finds_port``; 0 where it does not.
+    port: int = 0
+    finds_port: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):
@@ -113,3 +118,5 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
     stopped: bool = False
     #: None where it never began, its process died, or an external runtime ran it.
     usage: Usage | None = None
+    #: It could not be begun, and could not be the next time either.
+    is_refused: bool = False

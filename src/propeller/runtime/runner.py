@@ -25,7 +25,7 @@ from propeller.errors import Invalid
 from propeller.runtime.cache import Caches
 from propeller.runtime.frames import Frames, Hand, Ready, Report, Returned, Stop, Words, framed, to_runner
 from propeller.runtime.guest import STOPPED, Halt, Room, execute
-from propeller.runtime.run import Ended, Limits, Piece, Run
+from propeller.runtime.run import Ended, Limits, Piece, Run, Up
 from propeller.runtime.streams import Streams
 from propeller.runtime.watchdog import Watch
 
@@ -79,24 +79,29 @@ class Runner:
             return self._current
 
     def _executed(self, watch: Watch) -> Ended:
-        run, limits = watch.run, watch.limits
+        run, limits, is_refused = watch.run, watch.limits, False
         try:
             if run.limits is not None:
                 self._bound_memory(limits)
             cache = self._caches.of(stack_bytes=limits.stack_bytes, is_metered=limits.fuel > 0)
             program = cache.load(run.digest, on_compile=watch.compiles)
+            if run.is_preparation:
+                return Ended(run.key, "", "", 0, 0)
             with self._lock:
                 watch.runs(cache.engine)
+            if run.is_resident:
+                self._send(framed(Report([], [], [Up(run.key, "")])))
             return execute(cache, program, run, limits, self._room, halted=lambda: watch.halt)
         except Invalid as invalid:
-            error = str(invalid)
+            error, is_refused = str(invalid), True
         except Exception as defect:
             error = f"the proplet could not run the task: {type(defect).__name__}: {defect}"
         finally:
             if run.limits is not None:
                 self._bound_memory(self._limits)
         is_stopped = watch.halt is Halt.STOP
-        return Ended(run.key, "", STOPPED if is_stopped else error, 0, 0, stopped=is_stopped)
+        error = STOPPED if is_stopped else error
+        return Ended(run.key, "", error, 0, 0, stopped=is_stopped, is_refused=is_refused)
 
     def _bound_memory(self, limits: Limits) -> None:
         """Let this process take what its guest may have, and some for the compiler, but no more."""

@@ -73,6 +73,41 @@ class SamplePage(NamedTuple):
     samples: list[str]
 
 
+class LogPiece(NamedTuple):
+    """Something that a guest printed."""
+
+    task_id: str
+    attempt: int
+    #: ``stdout`` or ``stderr``.
+    stream: str
+    #: Bytes of the stream before it.
+    position: int
+    proplet_id: str
+    #: Unix epoch, ns, by the proplet's clock.
+    at: int
+    #: What came after it was dropped.
+    is_cut: bool
+    text: str
+
+
+class LogPage(NamedTuple):
+    total: int
+    #: With the number of each, which grows in the order of arrival.
+    pieces: list[tuple[int, LogPiece]]
+
+
+class Invocation(NamedTuple):
+    task_id: str
+    #: JSON, as the API shows it.
+    text: str
+
+
+class InvocationPage(NamedTuple):
+    total: int
+    #: JSON each.
+    invocations: list[str]
+
+
 class Store(Protocol):
     async def load(self) -> Loaded:
         """Read what is live: groups with a task that has not ended, and such tasks of no group."""
@@ -112,5 +147,19 @@ class Store(Protocol):
 
     async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
         """Read a page of the samples of one owner, the newest first; they are deleted with it."""
+
+    async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
+        """Write pieces of logs, a power cut may take the last; those of unknown tasks are dropped."""
+
+    async def logs(
+        self, task_id: str, attempt: int | None, stream: str, *, after: int, limit: int
+    ) -> LogPage:
+        """Read pieces after a number, in the order of arrival; without an attempt, of the last with any."""
+
+    async def write_invocations(self, invocations: Sequence[Invocation]) -> None:
+        """Write what came of invocations, as samples are written."""
+
+    async def invocations(self, task_id: str, offset: int, limit: int) -> InvocationPage:
+        """Read a page of the invocations of a task, the newest first."""
 
     async def close(self) -> None: ...

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from propeller.core.effects import Transition
-from propeller.core.groups import group_state
+from propeller.core.groups import UP, group_state
 from propeller.core.model import Execution, Group, GroupKind, JobMode, Proplet, Spec, Task
 from propeller.core.states import TaskState
 
@@ -14,7 +14,7 @@ Row = tuple[Any, ...]
 
 TASK_COLUMNS = (
     "t.seq, t.created_at, t.spec, r.state, r.attempt, r.losses, r.proplet_id, r.placed_at, r.started_at, "
-    "r.finished_at, r.updated_at, r.results, r.error, r.reason"
+    "r.finished_at, r.updated_at, r.results, r.error, r.reason, r.was_up, r.restarts"
 )
 GROUP_COLUMNS = "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts"
 PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
@@ -62,6 +62,8 @@ def run_row(task: Task) -> Row:
         None if task.results is None else _text(task.results),
         task.error,
         task.reason,
+        int(task.was_up),
+        task.restarts,
         task.seq,
     )
 
@@ -83,6 +85,8 @@ def to_task(row: Row) -> Task:
         results=None if results is None else _decode_any(results),
         error=row[12],
         reason=row[13],
+        was_up=bool(row[14]),
+        restarts=row[15],
     )
 
 
@@ -108,8 +112,13 @@ def to_group(row: Row) -> Group:
         created_at=row[3],
         name=row[4],
         mode=None if row[5] is None else JobMode(row[5]),
-        counts=_decode_counts(row[6]),
+        counts=_counts(row[6]),
     )
+
+
+def _counts(text: str) -> list[int]:
+    counts = _decode_counts(text)
+    return counts + [0] * (UP + 1 - len(counts))  # groups of earlier versions had none that were up
 
 
 def proplet_row(proplet: Proplet) -> Row:

@@ -23,9 +23,15 @@ from propeller.core.model import Execution, GroupKind, Task
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
 from propeller.store import queries, rows
+from propeller.store.invocations import read_invocations, write_invocations
+from propeller.store.logs import read_logs, write_logs
 from propeller.store.port import (
     GroupPage,
+    Invocation,
+    InvocationPage,
     Loaded,
+    LogPage,
+    LogPiece,
     Records,
     Sample,
     SampleOf,
@@ -95,7 +101,13 @@ class SqliteStore:
             self._readers.submit(self._checkpoint_if_large)
 
     async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
-        await self._in_writer(lambda: self._write_samples(samples, now))
+        await self._in_writer(lambda: self._write_aside(lambda db: write_samples(db, samples, now)))
+
+    async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
+        await self._in_writer(lambda: self._write_aside(lambda db: write_logs(db, pieces)))
+
+    async def write_invocations(self, invocations: Sequence[Invocation]) -> None:
+        await self._in_writer(lambda: self._write_aside(lambda db: write_invocations(db, invocations)))
 
     async def _in_writer(self, write: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -155,12 +167,12 @@ class SqliteStore:
                 self._writer.execute("ROLLBACK")
             raise
 
-    def _write_samples(self, samples: Sequence[Sample], now: int) -> None:
-        # They are worth no wait for the disk; the next commit of the engine takes them there with it.
+    def _write_aside(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        # It is worth no wait for the disk; the next commit of the engine takes it there with it.
         self._writer.execute("PRAGMA synchronous=NORMAL")
         try:
             with self._transaction():
-                write_samples(self._writer, samples, now)
+                write(self._writer)
         finally:
             self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
 
@@ -216,13 +228,14 @@ class SqliteStore:
             many("INSERT INTO tasks VALUES (?,?,?,?,?,?)", map(rows.task_row, changes.created))
             many(
                 "INSERT INTO runs (state, attempt, losses, proplet_id, placed_at, started_at, finished_at, "
-                "updated_at, results, error, reason, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+                "updated_at, results, error, reason, was_up, restarts, seq) "
+                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 map(rows.run_row, changes.created),
             )
         if changes.updated:
             many(
                 "UPDATE runs SET state=?, attempt=?, losses=?, proplet_id=?, placed_at=?, started_at=?, "
-                "finished_at=?, updated_at=?, results=?, error=?, reason=? WHERE seq=?",
+                "finished_at=?, updated_at=?, results=?, error=?, reason=?, was_up=?, restarts=? WHERE seq=?",
                 map(rows.run_row, changes.updated),
             )
         if changes.respecified:
@@ -311,6 +324,14 @@ class SqliteStore:
 
     async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
         return await self._read(lambda db: read_samples(db, of, owner_id, offset, limit))
+
+    async def logs(
+        self, task_id: str, attempt: int | None, stream: str, *, after: int, limit: int
+    ) -> LogPage:
+        return await self._read(lambda db: read_logs(db, task_id, attempt, stream, after=after, limit=limit))
+
+    async def invocations(self, task_id: str, offset: int, limit: int) -> InvocationPage:
+        return await self._read(lambda db: read_invocations(db, task_id, offset, limit))
 
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
         def query(db: sqlite3.Connection) -> list[tuple[int, Transition]]:

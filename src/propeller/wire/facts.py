@@ -1,7 +1,7 @@
 """What a proplet's message means to the rules."""
 
-from propeller.core.events import Fact, PropletLost, PropletSeen, RunEnded, RunHandedBack
-from propeller.wire.messages import Alive, Create, HandBack, Message, Results
+from propeller.core.events import Fact, PropletLost, PropletSeen, RunEnded, RunHandedBack, RunUp
+from propeller.wire.messages import Alive, Create, HandBack, Message, Results, Up
 
 
 def fact_of(message: Message, *, is_local: bool) -> Fact | None:
@@ -37,6 +37,16 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 metadata=message.metadata or {},
                 is_local=is_local,
                 is_hello=True,
+            )
+        case Up():
+            return RunUp(
+                proplet_id=message.proplet_id,
+                task_id=message.task_id,
+                attempt=message.attempt,
+                results=message.results or None,
+                restarts=message.restarts,
+                error=message.error,
+                is_up=message.is_up,
             )
         case HandBack():
             return RunHandedBack(

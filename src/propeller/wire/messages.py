@@ -9,14 +9,15 @@ On a local socket a message is one line of JSON: ``["control/manager/start",{…
 
 import base64
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from propeller.core.effects import AskHello, Outgoing, SendAck, SendStart, SendStop
-from propeller.core.model import Module, Spec
+from propeller.core.effects import AskHello, Outgoing, SendAck, SendInvoke, SendStart, SendStop
+from propeller.core.model import Module
 from propeller.core.names import foreign_id
+from propeller.core.sandbox import Sandbox
 from propeller.wire.metrics import Metrics, TaskMetrics
 
 CHUNK_BYTES = 512_000
@@ -50,8 +51,15 @@ class Start(msgspec.Struct, kw_only=True):
     proplet_id: str | UnsetType | None = UNSET
     hal_storage_path: str | UnsetType | None = UNSET
     parent_results: dict[str, Any] | UnsetType | None = UNSET
+    #: Ours: what it asks of the machine.
+    sandbox: Sandbox | UnsetType = UNSET
     #: Ours: which placement of the task this is, from 1; every report brings it back.
     attempt: Count | UnsetType = UNSET
+
+    @property
+    def is_resident(self) -> bool:
+        """Whether it stays until it is stopped."""
+        return self.daemon or self.latent
 
 
 class Stop(msgspec.Struct, kw_only=True):
@@ -117,6 +125,70 @@ class Results(msgspec.Struct, kw_only=True):
     finished_at: Count | UnsetType = UNSET
 
 
+class Up(msgspec.Struct, kw_only=True):
+    """Ours. Proplet to manager: a task that stays here serves, or crashed and will be started anew.
+
+    Repeated with each sign of life, because nobody acknowledges it.
+    """
+
+    task_id: str
+    proplet_id: PropletId
+    attempt: Count
+    is_up: bool
+    #: Where it serves, if it says.
+    results: str | UnsetType = UNSET
+    restarts: Count = 0
+    #: Of the last crash.
+    error: str = ""
+
+
+class Invoke(msgspec.Struct, kw_only=True):
+    """Manager to proplet: run a task that is deployed there once more, with these inputs."""
+
+    broadcast: bool = False
+    #: Of the task.
+    id: str
+    inputs: list[str] | None = None
+    invocation_id: str
+    proplet_id: str | UnsetType | None = UNSET
+    env: dict[str, str] | UnsetType | None = UNSET
+    #: Ours: how long it may take, ns.
+    timeout_ns: Count | UnsetType = UNSET
+
+
+class InvokeResults(msgspec.Struct, kw_only=True):
+    """Proplet to manager: an invocation is over."""
+
+    task_id: str
+    invocation_id: str
+    proplet_id: str = ""
+    results: str | None = None
+    error: str | None = None
+    #: Ours: when the guest began and ended, as in ``Results``.
+    started_at: Count | UnsetType = UNSET
+    finished_at: Count | UnsetType = UNSET
+
+
+class Logs(msgspec.Struct, kw_only=True):
+    """Ours. Proplet to manager: what a guest printed that is not its result.
+
+    Task, attempt, stream and offset say which piece it is: one that comes twice is taken once.
+    """
+
+    task_id: Annotated[str, Meta(max_length=1024)]
+    proplet_id: PropletId
+    attempt: Count
+    stream: Literal["stdout", "stderr"]
+    #: Bytes of the stream before it.
+    offset: Count
+    #: At most 64 KiB.
+    text: Annotated[str, Meta(max_length=65536)]
+    #: The stream has reached its limit; what comes after is dropped.
+    is_cut: bool = False
+    #: ns since the Unix epoch, by the proplet's clock.
+    at: Count
+
+
 class HandBack(msgspec.Struct, kw_only=True):
     """Ours. Proplet to manager: an attempt was given up through no fault of the task."""
 
@@ -162,6 +234,10 @@ Message = (
     | Alive
     | Results
     | HandBack
+    | Up
+    | Invoke
+    | InvokeResults
+    | Logs
     | ModuleRequest
     | ModuleChunk
     | Metrics
@@ -177,6 +253,10 @@ TOPICS: dict[str, type[Message]] = {
     "control/proplet/alive": Alive,
     "control/proplet/results": Results,
     "control/proplet/handback": HandBack,
+    "control/proplet/up": Up,
+    "control/proplet/logs": Logs,
+    "control/manager/invoke": Invoke,
+    "control/proplet/invoke_results": InvokeResults,
     "control/proplet/metrics": Metrics,
     "control/proplet/task_metrics": TaskMetrics,
     "registry/proplet": ModuleRequest,
@@ -232,7 +312,7 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
         image_url=spec.image_url or UNSET,
         file=UNSET if file is None else base64.b64encode(file).decode(),
         module=f"sha256:{spec.module.digest}" if spec.module and is_ours else UNSET,
-        inputs=wire_inputs(spec) or UNSET,
+        inputs=wire_inputs(effect.inputs) or UNSET,
         cli_args=spec.cli_args,
         # A foreign proplet would act on each of the messages that go to one proplet each.
         broadcast=spec.broadcast and is_ours,
@@ -245,11 +325,12 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
         proplet_id=effect.proplet_id,
         hal_storage_path=UNSET if spec.hal_storage_path is None else spec.hal_storage_path,
         parent_results=effect.parent_results or UNSET,
+        sandbox=spec.sandbox if spec.sandbox is not None and is_ours else UNSET,
         attempt=effect.attempt if is_ours else UNSET,
     )
 
 
-def wire_inputs(spec: Spec) -> list[str]:
+def wire_inputs(inputs: Iterable[int | float | str]) -> list[str]:
     """On the wire inputs are strings; a whole number is written as one, however the client wrote it."""
     return [
         value
@@ -257,7 +338,7 @@ def wire_inputs(spec: Spec) -> list[str]:
         else str(int(value))
         if isinstance(value, float) and value.is_integer()
         else repr(value)
-        for value in spec.inputs or ()
+        for value in inputs
     ]
 
 
@@ -265,6 +346,17 @@ def stop_message(effect: SendStop) -> Stop:
     if effect.is_ours:
         return Stop(id=effect.task_id, proplet_id=effect.proplet_id, attempt=effect.attempt)
     return Stop(id=foreign_id(effect.task_id, effect.attempt), proplet_id=effect.proplet_id)
+
+
+def invoke_message(effect: SendInvoke) -> Invoke:
+    return Invoke(
+        id=effect.task_id if effect.is_ours else foreign_id(effect.task_id, effect.attempt),
+        inputs=effect.inputs or None,
+        invocation_id=effect.invocation_id,
+        proplet_id=effect.proplet_id,
+        env=effect.env or UNSET,
+        timeout_ns=effect.timeout_ns if effect.is_ours else UNSET,
+    )
 
 
 def messages_to_ours(effects: Iterable[Outgoing]) -> dict[str, list[Message]]:
@@ -278,6 +370,8 @@ def messages_to_ours(effects: Iterable[Outgoing]) -> dict[str, list[Message]]:
                 batch.append(start_message(effect))
             case SendStop():
                 batch.append(stop_message(effect))
+            case SendInvoke():
+                batch.append(invoke_message(effect))
             case AskHello():
                 batch.append(Hello())
             case SendAck():

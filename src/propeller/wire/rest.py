@@ -11,13 +11,17 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from propeller.core.effects import Transition
 from propeller.core.groups import group_state
-from propeller.core.model import Execution, Group, Task
+from propeller.core.model import Execution, FromParent, Group, Task
+from propeller.core.sandbox import Grants, Sandbox
 from propeller.core.states import TaskState
+from propeller.wire.durations import format_duration
 from propeller.wire.gotime import ZERO, format_time
+from propeller.wire.schema import Env, State, Time, encode, like
+from propeller.wire.walls import GrantsField, LimitsField
 
 #: A module up to this size is shown as base64 in ``file``, a larger one by its digest and size.
 INLINE_FILE_BYTES_MAX = 64 * 1024
@@ -27,39 +31,29 @@ ID_CHARS_MAX = 255
 NAME_CHARS_MAX = 1024
 TASKS_MAX = 100_000
 
-encode = msgspec.json.Encoder().encode
-
-
-def _like(description: str = "", **schema: Any) -> Meta:
-    """Constraints that the schema shows and that ``api.intake`` checks, in its own words."""
-    return Meta(description=description or None, extra_json_schema=schema or None)
-
 
 _ID = r"^[^/\x00-\x1f\x7f-\x9f]+$"
-Id = Annotated[str, _like(minLength=1, maxLength=ID_CHARS_MAX, pattern=_ID)]
-IdOrNone = Annotated[str, _like(maxLength=ID_CHARS_MAX, pattern=rf"^$|{_ID}")]
-IdOrName = Annotated[str, _like(minLength=1, maxLength=NAME_CHARS_MAX)]
-Time = Annotated[str, _like(format="date-time")]
-State = Annotated[
-    int,
-    _like(
-        "0 pending, 1 scheduled, 2 running, 3 completed, 4 failed, 5 skipped, 6 interrupted",
-        enum=[int(state) for state in TaskState],
+Id = Annotated[str, like(minLength=1, maxLength=ID_CHARS_MAX, pattern=_ID)]
+IdOrNone = Annotated[str, like(maxLength=ID_CHARS_MAX, pattern=rf"^$|{_ID}")]
+IdOrName = Annotated[str, like(minLength=1, maxLength=NAME_CHARS_MAX)]
+Name = Annotated[str, like("Exported function to run.", minLength=1, maxLength=NAME_CHARS_MAX)]
+File = Annotated[
+    str, like("The Wasm module, base64; empty for none.", contentEncoding="base64", pattern="^$|^AGFzb")
+]
+
+
+Inputs = Annotated[
+    list[int | float | str | FromParent | None],
+    like(
+        'Arguments of the function; null counts as empty text. {"from": "a"}, or ${a} inside of a text, '
+        "is the result of parent a."
     ),
 ]
-Name = Annotated[str, _like("Exported function to run.", minLength=1, maxLength=NAME_CHARS_MAX)]
-File = Annotated[
-    str, _like("The Wasm module, base64; empty for none.", contentEncoding="base64", pattern="^$|^AGFzb")
-]
-Env = Annotated[dict[str, str], _like(propertyNames={"minLength": 1, "pattern": r"^[^=\x00]+$"})]
-Inputs = Annotated[
-    list[int | float | str | None], _like("Arguments of the function; null counts as empty text.")
-]
-Priority = Annotated[int, _like("0 to 100; 0 counts as not given, which is 50.", minimum=0, maximum=100)]
+Priority = Annotated[int, like("0 to 100; 0 counts as not given, which is 50.", minimum=0, maximum=100)]
 Tags = Annotated[
-    list[str], _like("Only a proplet that has all of these gets the task; proplet_id stands above them.")
+    list[str], like("Only a proplet that has all of these gets the task; proplet_id stands above them.")
 ]
-RunIf = Annotated[str, _like(enum=["", "success", "failure"])]
+RunIf = Annotated[str, like(enum=["", "success", "failure"])]
 
 # -- requests ----------------------------------------------------------------------------------------------
 
@@ -67,7 +61,7 @@ RunIf = Annotated[str, _like(enum=["", "success", "failure"])]
 class TaskFields(msgspec.Struct, kw_only=True):
     """What may be said of a task when it is created and when it is changed."""
 
-    name: Annotated[str, _like(maxLength=NAME_CHARS_MAX)] | None = None
+    name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
     kind: str | None = None
     image_url: str | None = None
     file: File | None = None
@@ -78,11 +72,11 @@ class TaskFields(msgspec.Struct, kw_only=True):
     latent: bool | None = None
     encrypted: bool | None = None
     kbs_resource_path: str | None = None
-    proplet_id: Annotated[IdOrNone, _like("Run it on this proplet only.")] | None = None
+    proplet_id: Annotated[IdOrNone, like("Run it on this proplet only.")] | None = None
     run_if: RunIf | None = None
     monitoring_profile: dict[str, Any] | None = None
     mode: str | None = None
-    schedule: Annotated[str, _like("Not supported by this version.", maxLength=0)] | None = None
+    schedule: Annotated[str, like("Not supported by this version.", maxLength=0)] | None = None
     is_recurring: bool | None = None
     timezone: str | None = None
     broadcast: bool | None = None
@@ -90,6 +84,11 @@ class TaskFields(msgspec.Struct, kw_only=True):
     metadata: dict[str, Any] | None = None
     hal_storage_path: str | None = None
     required_tags: Tags | None = None
+    timeout: (
+        Annotated[str | float, like("How long it may run: 30s, 1m30s, or a number of seconds.")] | None
+    ) = None
+    limits: LimitsField | None = None
+    grants: Annotated[GrantsField, like("Left out: what the proplet gives to all.")] | None = None
 
 
 class TaskChanges(TaskFields, kw_only=True):
@@ -99,28 +98,28 @@ class TaskChanges(TaskFields, kw_only=True):
 class NewTask(TaskFields, kw_only=True):
     """A task to create. Fields that the manager itself sets are ignored."""
 
-    id: Annotated[IdOrNone, _like("Left out: a new UUID.")] | None = None
+    id: Annotated[IdOrNone, like("Left out: a new UUID.")] | None = None
     name: Name = ""
-    depends_on: Annotated[list[IdOrName], _like("Ids or names of tasks in the same group.")] | None = None
-    workflow_id: Annotated[IdOrNone, _like("The workflow that the task belongs to.")] | None = None
-    job_id: Annotated[IdOrNone, _like("The job that the task belongs to.")] | None = None
+    depends_on: Annotated[list[IdOrName], like("Ids or names of tasks in the same group.")] | None = None
+    workflow_id: Annotated[IdOrNone, like("The workflow that the task belongs to.")] | None = None
+    job_id: Annotated[IdOrNone, like("The job that the task belongs to.")] | None = None
 
 
-Tasks = Annotated[list[NewTask], _like(minItems=1, maxItems=TASKS_MAX)]
+Tasks = Annotated[list[NewTask], like(minItems=1, maxItems=TASKS_MAX)]
 
 
 class NewWorkflow(msgspec.Struct, kw_only=True):
     tasks: Tasks = []
-    name: Annotated[str, _like(maxLength=NAME_CHARS_MAX)] | None = None
+    name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
 
 
 class NewJob(msgspec.Struct, kw_only=True):
     tasks: Tasks = []
-    name: Annotated[str, _like(maxLength=NAME_CHARS_MAX)] | None = None
+    name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
     execution_mode: (
         Annotated[
             str,
-            _like("Left out: the manager's default.", enum=["", "parallel", "sequential", "configurable"]),
+            like("Left out: the manager's default.", enum=["", "parallel", "sequential", "configurable"]),
         ]
         | None
     ) = None
@@ -135,11 +134,11 @@ class TaskView(msgspec.Struct, kw_only=True):
     kind: str | UnsetType = UNSET
     state: State
     image_url: str | UnsetType = UNSET
-    file: Annotated[str, _like("Modules up to 64 KiB, base64.", contentEncoding="base64")] | UnsetType = UNSET
-    file_digest: Annotated[str, _like("Modules above 64 KiB: sha256:<hex>.")] | UnsetType = UNSET
-    file_size: Annotated[int, _like("Modules above 64 KiB: bytes.")] | UnsetType = UNSET
+    file: Annotated[str, like("Modules up to 64 KiB, base64.", contentEncoding="base64")] | UnsetType = UNSET
+    file_digest: Annotated[str, like("Modules above 64 KiB: sha256:<hex>.")] | UnsetType = UNSET
+    file_size: Annotated[int, like("Modules above 64 KiB: bytes.")] | UnsetType = UNSET
     cli_args: Sequence[str] | None = None
-    inputs: Sequence[int | float | str] | UnsetType = UNSET
+    inputs: Sequence[int | float | str | FromParent] | UnsetType = UNSET
     env: dict[str, str] | UnsetType = UNSET
     daemon: bool = False
     latent: bool | UnsetType = UNSET
@@ -168,8 +167,13 @@ class TaskView(msgspec.Struct, kw_only=True):
     metadata: dict[str, Any] | UnsetType = UNSET
     hal_storage_path: str | UnsetType = UNSET
     required_tags: Sequence[str] | UnsetType = UNSET
-    reason: Annotated[str, _like("Why it is in this state, where that is not plain.")] | UnsetType = UNSET
-    attempt: Annotated[int, _like("How often it was placed, where more than once.")] | UnsetType = UNSET
+    reason: Annotated[str, like("Why it is in this state, where that is not plain.")] | UnsetType = UNSET
+    attempt: Annotated[int, like("How often it was placed, where more than once.")] | UnsetType = UNSET
+    timeout: str | UnsetType = UNSET
+    limits: Annotated[dict[str, int], like("Those that the task has of its own.")] | UnsetType = UNSET
+    grants: Grants | UnsetType = UNSET
+    up: Annotated[bool, like("It serves, and goes on until it is stopped.")] | UnsetType = UNSET
+    restarts: Annotated[int, like("How often it crashed and was started anew.")] | UnsetType = UNSET
 
 
 class TaskPage(msgspec.Struct, kw_only=True):
@@ -291,9 +295,10 @@ class EventView(msgspec.Struct, kw_only=True):
     job_id: str | UnsetType = UNSET
     attempt: int | UnsetType = UNSET
     proplet_id: str | UnsetType = UNSET
-    results: Annotated[Any, _like("Left out above 64 KiB.")] | UnsetType = UNSET
+    results: Annotated[Any, like("Left out above 64 KiB.")] | UnsetType = UNSET
     error: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+    up: Annotated[bool, like("It serves, and goes on until it is stopped.")] | UnsetType = UNSET
 
 
 _OMITTED_WHEN_EMPTY = (
@@ -349,12 +354,28 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
         view.reason = task.reason
     if task.attempt > 1:
         view.attempt = task.attempt
+    if spec.sandbox is not None:
+        _show_sandbox(view, spec.sandbox)
+    if task.was_up and not task.state.has_ended:
+        view.up = True
+    if task.restarts:
+        view.restarts = task.restarts
     if spec.module is not None and files is not None:
         view.file = files.get(spec.module.digest, UNSET)
         if view.file is UNSET:
             view.file_digest = f"sha256:{spec.module.digest}"
             view.file_size = spec.module.size_bytes
     return view
+
+
+def _show_sandbox(view: TaskView, sandbox: Sandbox) -> None:
+    if sandbox.timeout_ns:
+        view.timeout = format_duration(sandbox.timeout_ns / 1e9)
+    limits: dict[str, int] = msgspec.to_builtins(sandbox.limits)
+    if limits:
+        view.limits = limits
+    if sandbox.grants is not None:
+        view.grants = sandbox.grants
 
 
 def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
@@ -377,7 +398,7 @@ def workflow_view(
         workflow_id=group.id,
         name=group.name or UNSET,
         state=group_state(group.counts),
-        counts=Counts(*group.counts),
+        counts=Counts(*group.counts[: len(TaskState)]),
         start_time=format_time(group.started_at),
         finish_time=format_time(group.finished_at),
         created_at=format_time(group.created_at),
@@ -401,6 +422,7 @@ def event_view(transition: Transition) -> EventView:
         results=_small(transition.results),
         error=transition.error or UNSET,
         reason=transition.reason or UNSET,
+        up=transition.is_up or UNSET,
     )
 
 

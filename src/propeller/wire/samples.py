@@ -16,7 +16,7 @@ from propeller.wire.metrics import (
     TaskUsage,
     time_of,
 )
-from propeller.wire.rest import Time
+from propeller.wire.schema import Time
 
 
 class TaskSample(msgspec.Struct, kw_only=True):

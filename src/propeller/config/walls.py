@@ -1,0 +1,43 @@
+"""From a proplet's settings to the walls around its guests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from propeller.core.sandbox import Dir, Grants, Limits, Offer
+from propeller.proplet.walls import Walls
+from propeller.runtime.run import Limits as GuestLimits
+
+#: What a guest may ask for at most, where no setting says it.
+_OUTPUT_BYTES_MAX = 64 * 2**20
+_TABLE_ELEMENTS_MAX = 10_000_000
+_STACK_BYTES_MAX = 2 * 2**20
+_INSTANCES_MAX = 1_000
+
+
+def walls_of(given: Mapping[str, Any]) -> Walls:
+    """Put the walls together from the values of settings, by key."""
+    shared = tuple(Dir(host=path, guest=path, mode="rw") for path in given["dirs"] or ())
+    limits = GuestLimits(
+        memory_bytes=given["task_memory"],
+        output_bytes=given["task_output"],
+        timeout_ns=int(given["task_timeout"] * 1e9),
+        compile_ns=int(given["compile_timeout"] * 1e9),
+    )
+    return Walls(
+        limits=limits,
+        grants=Grants(dirs=shared, listen=given["http_enabled"]),
+        offer=Offer(
+            dirs=(*shared, *(given["allow_dirs"] or ())),
+            http=given["allow_http"] or (),
+            listen=given["http_enabled"],
+            limits=Limits(
+                memory=max(given["task_memory"], given["task_memory_max"]),
+                output=max(given["task_output"], _OUTPUT_BYTES_MAX),
+                table=_TABLE_ELEMENTS_MAX,
+                stack=_STACK_BYTES_MAX,
+                instances=_INSTANCES_MAX,
+            ),
+            timeout_ns=int(given["task_timeout_max"] * 1e9),
+        ),
+        http_port=given["http_proxy_port"],
+    )

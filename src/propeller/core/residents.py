@@ -1,0 +1,33 @@
+"""Tasks that stay on their proplet until they are stopped: daemons, servers, latent tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from propeller.core.events import RunUp
+from propeller.core.groups import UP
+
+if TYPE_CHECKING:
+    from propeller.core.cluster import Cluster
+
+
+def run_up(cluster: Cluster, event: RunUp, now: int) -> None:
+    """Take in that a task serves: it stays where it is, and those that wait for it may go on."""
+    task = cluster.current(event.proplet_id, event.task_id, event.attempt)
+    if task is None:
+        return
+    cluster.placement.stays(task, event.proplet_id)
+    is_new = event.is_up and not task.was_up
+    reason = f"started anew {event.restarts} times; the last crash: {event.error}" if event.restarts else ""
+    results = event.results if event.is_up and event.results is not None else task.results
+    if not is_new and (task.restarts, task.results, task.reason) == (event.restarts, results, reason):
+        return
+    task.restarts, task.results, task.reason = event.restarts, results, reason
+    if is_new:
+        task.was_up = True
+        group_id = task.spec.group_id
+        if group_id:
+            group = cluster.touched_groups[group_id] = cluster.groups[group_id]
+            group.counts[UP] += 1
+        cluster.settled(task)
+    cluster.tell(task, now)

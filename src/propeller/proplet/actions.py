@@ -1,0 +1,61 @@
+"""What the machine wants done, and what it is told came of it."""
+
+import msgspec
+
+from propeller.wire.messages import HandBack, Message, Results, Start
+
+Report = Results | HandBack
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Run the guest of this start; ``key`` names the run from now on."""
+
+    key: int
+    start: Start
+    #: SHA-256 of its module, in hex.
+    digest: str
+    #: Only compile it, and see whether it could be called.
+    is_preparation: bool = False
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """End this run; nobody waits for its outcome."""
+
+    key: int
+
+
+class Fetch(msgspec.Struct, frozen=True):
+    """Get this module, and say ``module_arrived`` or ``module_missing``; it may be asked for twice."""
+
+    #: ``sha256:<hex>``, or an image reference or URL as the task has it.
+    source: str
+
+
+class SendUp(msgspec.Struct, frozen=True):
+    message: Message
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Make this report durable, then send it."""
+
+    report: Report
+
+
+class Forget(msgspec.Struct, frozen=True):
+    """The report that is kept of this task is not needed any more."""
+
+    task_id: str
+
+
+Action = Run | Kill | Fetch | SendUp | Keep | Forget
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    key: int
+    results: str = ""
+    #: ``""`` where it succeeded.
+    error: str = ""
+    #: It did not even begin, and will not the next time.
+    is_refused: bool = False
+    started_at: int = 0
+    finished_at: int = 0

@@ -1,0 +1,69 @@
+"""From a start to what is run: environment, limits, grants, port."""
+
+import contextlib
+import json
+from collections.abc import Sequence
+
+from propeller.errors import Invalid
+from propeller.proplet.actions import Run
+from propeller.proplet.shelf import Shelf
+from propeller.proplet.walls import Walls, grants_of, limits_of
+from propeller.runtime.outline import Kind, outline_of
+from propeller.runtime.run import Run as GuestRun
+
+_KINDS_KEPT = 1000
+
+
+class Runs:
+    """Makes runs for the guests of one proplet."""
+
+    def __init__(self, proplet_id: str, walls: Walls, shelf: Shelf) -> None:
+        self._proplet_id = proplet_id
+        self._walls = walls
+        self._shelf = shelf
+        self._kinds: dict[str, Kind] = {}
+
+    def of(self, action: Run) -> GuestRun:
+        start = action.start
+        is_server = self._kind(action.digest) is Kind.SERVER
+        is_resident = start.daemon or (is_server and not start.latent)
+        cli_args = list(start.cli_args or ())
+        port = port_asked_for(cli_args) if is_server else 0
+        return GuestRun(
+            key=action.key,
+            digest=action.digest,
+            export=start.name,
+            inputs=start.inputs or [],
+            cli_args=cli_args,
+            env={"PROPLET_ID": self._proplet_id, **(start.env or {})},
+            limits=limits_of(self._walls, start, is_resident=is_resident),
+            grants=grants_of(self._walls, start),
+            parents=json.dumps(start.parent_results, ensure_ascii=False) if start.parent_results else "",
+            is_resident=is_resident,
+            is_preparation=action.is_preparation,
+            port=port or (self._walls.http_port if is_server else 0),
+            finds_port=not port,
+        )
+
+    def _kind(self, digest: str) -> Kind | None:
+        """Tell what a module is; None where it can't be read, which its runner will say better."""
+        if digest not in self._kinds:
+            with contextlib.suppress(Invalid):
+                self._kinds[digest] = outline_of(self._shelf.path(digest)).kind
+            if len(self._kinds) > _KINDS_KEPT:
+                del self._kinds[next(iter(self._kinds))]
+        return self._kinds.get(digest)
+
+
+def port_asked_for(cli_args: Sequence[str]) -> int:
+    """Find the port in ``--port N``, ``--addr H:N`` and the like (contract: runtime.md 4.4); 0 for none."""
+    for number, argument in enumerate(cli_args):
+        name, equals, value = argument.partition("=")
+        if name not in ("--port", "--addr"):
+            continue
+        if not equals:
+            value = cli_args[number + 1] if number + 1 < len(cli_args) else ""
+        digits = value.rpartition(":")[2]
+        if digits.isascii() and digits.isdigit() and 0 < int(digits) < 65536:
+            return int(digits)
+    return 0

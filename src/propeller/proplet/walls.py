@@ -1,0 +1,55 @@
+"""The walls around guests on this proplet: what its owner gives to all, and allows those that ask for it."""
+
+import msgspec
+from msgspec import UNSET
+
+from propeller.core.sandbox import Grants, Offer, Sandbox
+from propeller.runtime.run import Limits
+from propeller.wire.messages import Start
+
+
+class Walls(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of a proplet."""
+
+    #: What holds for a task that says nothing of its limits.
+    limits: Limits = Limits()
+    #: What a task gets that says nothing of its grants.
+    grants: Grants = Grants()
+    #: The most that a task may ask for.
+    offer: Offer = Offer()
+    #: The first port that is tried for a component that serves HTTP and names none.
+    http_port: int = 8222
+
+
+def limits_of(walls: Walls, start: Start, *, is_resident: bool) -> Limits | None:
+    """Give the limits of a run; None where they are those of everybody.
+
+    What stays until it is stopped has a timeout only where it asks for one.
+    """
+    limits, asked = walls.limits, _sandbox(start) or Sandbox()
+    if is_resident and not asked.timeout_ns:
+        limits = msgspec.structs.replace(limits, timeout_ns=0)
+    elif asked == Sandbox(grants=asked.grants):
+        return None
+    own = asked.limits
+    return msgspec.structs.replace(
+        limits,
+        memory_bytes=own.memory or limits.memory_bytes,
+        fuel=own.fuel or limits.fuel,
+        output_bytes=own.output or limits.output_bytes,
+        table_elements=own.table or limits.table_elements,
+        stack_bytes=own.stack or limits.stack_bytes,
+        instances=own.instances or limits.instances,
+        timeout_ns=asked.timeout_ns or limits.timeout_ns,
+    )
+
+
+def grants_of(walls: Walls, start: Start) -> Grants | None:
+    """Give what a run may use of the machine; None for nothing."""
+    asked = _sandbox(start)
+    grants = walls.grants if asked is None or asked.grants is None else asked.grants
+    return None if grants == Grants() else grants
+
+
+def _sandbox(start: Start) -> Sandbox | None:
+    return None if start.sandbox is UNSET else start.sandbox

@@ -1,0 +1,44 @@
+"""The JSON of invocations of latent tasks."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from propeller.wire.schema import Env, Time, like
+
+
+class Invoke(msgspec.Struct, kw_only=True):
+    """How a latent task is run once."""
+
+    inputs: (
+        Annotated[list[int | float | str | None], like("In place of the task's own, if any are given.")]
+        | None
+    ) = None
+    env: Annotated[Env, like("Over the task's own.")] | None = None
+    timeout: Annotated[str | float, like("How long it may take; left out: 30s.")] | None = None
+
+
+class Invoked(msgspec.Struct, kw_only=True):
+    invoked: bool = True
+    results: str
+
+
+class InvocationView(msgspec.Struct, kw_only=True):
+    """How one invocation went."""
+
+    invocation_id: str
+    proplet_id: str
+    start_time: Time
+    duration_ms: Annotated[float, like("As the manager saw it.")]
+    guest_ms: Annotated[float, like("Of the guest alone.")] | UnsetType = UNSET
+    inputs: list[str]
+    results: str | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+
+
+class InvocationPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    invocations: list[InvocationView]

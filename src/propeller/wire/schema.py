@@ -1,0 +1,26 @@
+"""Kinds of values that several shapes of the API have, with what their schema says of them."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from propeller.core.states import TaskState
+
+encode = msgspec.json.Encoder().encode
+
+
+def like(description: str = "", **schema: Any) -> Meta:
+    """Constraints that the schema shows and that ``api.intake`` checks, in its own words."""
+    return Meta(description=description or None, extra_json_schema=schema or None)
+
+
+Time = Annotated[str, like(format="date-time")]
+State = Annotated[
+    int,
+    like(
+        "0 pending, 1 scheduled, 2 running, 3 completed, 4 failed, 5 skipped, 6 interrupted",
+        enum=[int(state) for state in TaskState],
+    ),
+]
+Env = Annotated[dict[str, str], like(propertyNames={"minLength": 1, "pattern": r"^[^=\x00]+$"})]
