@@ -12,7 +12,7 @@ from propeller.cli import words
 from propeller.cli.views import outcome
 
 #: What an event leaves out where it has none.
-_FRESH = ("results", "error", "reason", "attempt")
+_FRESH = ("results", "error", "reason", "attempt", "up")
 
 
 class Board:
@@ -26,11 +26,15 @@ class Board:
 
     @property
     def has_ended(self) -> bool:
-        return all(words.has_ended(task["state"]) for task in self.tasks.values())
+        """Whether nothing is to come but the ends of what serves until it is stopped."""
+        return all(words.has_ended(task["state"]) or task.get("up") for task in self.tasks.values())
 
     @property
     def has_succeeded(self) -> bool:
-        return all(task["state"] in (words.COMPLETED, words.SKIPPED) for task in self.tasks.values())
+        return all(
+            task["state"] in (words.COMPLETED, words.SKIPPED) or task.get("up")
+            for task in self.tasks.values()
+        )
 
     def take_answer(self, tasks: Iterable[Mapping[str, Any]]) -> list[str]:
         """Take in a whole answer, and return the ids of the tasks that changed their state."""

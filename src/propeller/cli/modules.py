@@ -24,25 +24,24 @@ def read_module(path: Path) -> bytes:
 
 
 def default_export(data: bytes, what: str) -> str:
-    """Choose the function to run: ``_start``, else ``main``, else the only one there is.
+    """Choose the function to run: that of a program, else ``main``, else the only one there is.
 
     Raises:
         Invalid: There is no such function, or the bytes are no valid module; ``what`` names it.
 
     """
-    import wasmtime  # noqa: PLC0415
-
-    from propeller.runtime.interface import interface_of  # noqa: PLC0415
+    from propeller.runtime.inspection import inspect  # noqa: PLC0415
 
     try:
-        wasmtime.Module.validate(wasmtime.Engine(), data)
-    except wasmtime.WasmtimeError as error:
+        found = inspect(data)
+    except Invalid as error:
         raise Invalid(f"{what}: {error}") from error
-    functions = interface_of(data).functions
-    for usual in ("_start", "main"):
-        if usual in functions:
-            return usual
+    if found.kind in ("command", "component-command", "component-http"):
+        return "_start"
+    functions = [item.name for item in found.exports if item.kind == "function"]
+    if "main" in functions:
+        return "main"
     if len(functions) == 1:
-        return next(iter(functions))
+        return functions[0]
     listed = ", ".join(functions) or "none"
     raise Invalid(f"{what}: which of its exported functions is to run ({listed})? say so by name")

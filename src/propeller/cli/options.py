@@ -68,6 +68,18 @@ def pairs(texts: list[str] | None, flag: str) -> dict[str, str] | None:
     return dict(pair(part, flag) for text in texts for part in split(text, flag) or [])
 
 
+def json_object(text: str | None, flag: str) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        found = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{flag}: not valid JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"{flag}: it has to be a JSON object")
+    return found
+
+
 def pair(text: str, flag: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not sign or not key:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import options, words
+from propeller.cli import options, walls, words
+from propeller.cli.logs import show_piece
 from propeller.cli.modules import default_export, read_module
 from propeller.cli.session import Session, show_error
 from propeller.client.errors import Unreachable
@@ -29,6 +30,12 @@ def run(
     arg: Annotated[
         list[str] | None, typer.Option(help="One argument before the inputs; may be repeated.")
     ] = None,
+    timeout: walls.TimeoutFlag = None,
+    limit: walls.LimitFlag = None,
+    directory: Annotated[walls.DirFlag, typer.Option("--dir")] = None,
+    http: walls.HttpFlag = None,
+    listen: walls.ListenFlag = False,
+    seed: walls.SeedFlag = None,
 ) -> None:
     """Run a module and print its result; the exit code tells how it ended. Ctrl-C stops it."""
     data = read_module(file)
@@ -38,6 +45,9 @@ def run(
         "inputs": [options.number_or_text(text) for text in inputs or []],
         "env": dict(options.pair(text, "--env") for text in env or []),
         "cli_args": arg or [],
+        "timeout": timeout,
+        "limits": walls.limits_of(limit or []),
+        "grants": walls.grants_of(directory, http, listen=listen, seed=seed),
     }
     task_id = session.client.create_task({key: value for key, value in fields.items() if value})["id"]
     try:
@@ -47,6 +57,7 @@ def run(
             session.client.stop_task(task_id)
         show_error(f"task {task_id} was stopped")
         raise typer.Exit(130) from None
+    _show_logs(session, task_id)
     if session.as_json:
         session.show_json(task)
     elif task["state"] == words.COMPLETED:
@@ -70,6 +81,15 @@ def _start_and_wait(session: Session, task_id: str) -> Any:
                 task = client.task(task_id)
                 if words.has_ended(task["state"]):
                     return task
+        elif event.get("up"):
+            session.remark(f"{words.plain(str(event.get('results') or 'it is up'))}; Ctrl-C stops it")
         elif event.get("reason"):
             session.remark(words.plain(event["reason"]))
     raise AssertionError("the stream of events never ends")
+
+
+def _show_logs(session: Session, task_id: str) -> None:
+    """Print what the guest printed beside its result."""
+    if not session.as_json:
+        for piece in session.client.task_logs(task_id, limit=1000)["logs"]:
+            show_piece(session, piece)

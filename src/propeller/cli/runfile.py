@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +30,8 @@ _T = TypeVar("_T")
 _AT = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$\.?(?P<field>.*)`)?$", re.DOTALL)
 _LOCAL_ID = re.compile(r"[^/\x00-\x1f\x7f-\x9f]{1,200}")
 _TYPES = {"str": "text", "int": "number", "float": "number", "bool": "true or false", "array": "list"}
+#: ``${id}``, but not ``$${id}``.
+_REFERENCE = re.compile(r"(?<!\$)\$\{([^{}]*)\}")
 _QUOTED = ("int", "float", "bool")
 
 
@@ -76,6 +79,8 @@ def read_run_file(path: Path, module: Path | None = None) -> Plan:
         ready.append({name: value for name, value in given.items() if name != "module"} | {"id": fresh})
         if task.depends_on:
             ready[-1]["depends_on"] = [ids[parent] for parent in task.depends_on]
+        if task.inputs:
+            ready[-1]["inputs"] = [_with_fresh_ids(value, ids) for value in ready[-1]["inputs"]]
         own = path.parent / task.module if task.module else module
         if own is not None:
             modules.give(fresh, own, where)
@@ -153,6 +158,15 @@ def _fresh_ids(path: Path, tasks: list[_FileTask]) -> dict[str, str]:
             raise Invalid(f"{where}.id: {local} is the id of an earlier task too")
         ids[local] = f"{local}-{run}"
     return ids
+
+
+def _with_fresh_ids(value: Any, ids: Mapping[str, str]) -> Any:
+    """Let an input that is a parent's result name the parent by its id of this run."""
+    if isinstance(value, dict):
+        return value | {"from": ids.get(value.get("from", ""), value.get("from"))}
+    if isinstance(value, str):
+        return _REFERENCE.sub(lambda found: f"${{{ids.get(found[1], found[1])}}}", value)
+    return value
 
 
 def _check_dependencies(path: Path, tasks: list[_FileTask], ids: list[str]) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import options, views
+from propeller.cli import options, views, walls
 from propeller.cli.commands import command, group
+from propeller.cli.logs import logs
 from propeller.cli.modules import read_module
 from propeller.cli.options import PairsFlag
 from propeller.cli.session import Session
@@ -45,6 +46,9 @@ FIELDS: dict[str, Any] = {
     "timezone": _text("Of the schedule, as in Europe/Berlin."),
     "is_recurring": _switch("Run it at each time of the schedule, not once."),
     "metadata": PairsFlag,
+    "timeout": walls.TimeoutFlag,
+    "limits": walls.LimitsFlag,
+    "grants": walls.GrantsFlag,
     "file": Annotated[Path | None, typer.Option(help="Its module, a .wasm or .wat file.")],
 }
 
@@ -57,6 +61,8 @@ def _ready(fields: dict[str, Any]) -> dict[str, Any]:
         "required_tags": options.split,
         "env": options.pairs,
         "metadata": options.pairs,
+        "limits": lambda given, _: walls.limits_of(options.split(given, "--limits") or []),
+        "grants": options.json_object,
         "file": lambda path, _: base64.b64encode(read_module(path)).decode(),
     }
     return {
@@ -143,11 +149,22 @@ def invoke(
     task_id: TaskId,
     inputs: Annotated[list[str] | None, typer.Argument()] = None,
     env: PairsFlag = None,
+    timeout: Annotated[str, typer.Option(help="How long it may take [default: 30s].")] = "",
 ) -> None:
     """Run a latent task once and print its result."""
     given = [options.number_or_text(text) for text in inputs or []]
-    answer = session.client.invoke_task(task_id, given, options.pairs(env, "--env"))
+    answer = session.client.invoke_task(task_id, given, options.pairs(env, "--env"), timeout=timeout)
     session.show_json(answer if session.as_json else answer["results"])
+
+
+@command(app, pages=True)
+def invocations(session: Session, task_id: TaskId) -> None:
+    """Show what came of the invocations of a task, the newest first."""
+    page = session.client.task_invocations(task_id, offset=session.offset, limit=session.limit)
+    session.show_page(page, "invocations", lambda rows: views.invocations_table(session, rows))
+
+
+command(app)(logs)
 
 
 @command(app, pages=True)

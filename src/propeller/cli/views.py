@@ -49,11 +49,28 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("job", words.plain(task.get("job_id", ""))),
         ("proplet", words.plain(task.get("proplet_id", ""))),
         ("attempt", str(task.get("attempt", ""))),
+        ("restarts", str(task.get("restarts", ""))),
+        ("timeout", task.get("timeout", "")),
+        ("limits", ", ".join(f"{key}={value}" for key, value in task.get("limits", {}).items())),
+        ("grants", words.plain(task["grants"]) if "grants" in task else ""),
         ("created", words.clock(task["created_at"])),
         ("started", words.clock(task["start_time"])),
         ("took", words.took(task["start_time"], task["finish_time"])),
     ]
     return session.lines(pairs)
+
+
+def invocations_table(session: Session, invocations: list[Any]) -> RenderableType:
+    table = session.table("WHEN", "TOOK", "INPUTS", "OUTCOME")
+    for one in invocations:
+        said = one["error"] if "error" in one else one.get("results", "")
+        table.add_row(
+            words.clock(one["start_time"]),
+            f"{one['duration_ms']:g} ms",
+            words.one_line(" ".join(one["inputs"])),
+            words.one_line(said),
+        )
+    return table
 
 
 def executions_table(session: Session, executions: list[Any]) -> RenderableType:

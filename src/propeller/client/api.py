@@ -147,10 +147,17 @@ class Client:
         return self.request("POST", _path("tasks", task_id, "stop"))
 
     def invoke_task(
-        self, task_id: str, inputs: Sequence[int | float | str] = (), env: Mapping[str, str] | None = None
+        self,
+        task_id: str,
+        inputs: Sequence[int | float | str] = (),
+        env: Mapping[str, str] | None = None,
+        *,
+        timeout: str = "",
     ) -> Any:
         """Run a latent task once and return ``{"invoked":true,"results":…}``."""
         given: dict[str, Any] = {"inputs": list(inputs)} if inputs else {}
+        if timeout:
+            given["timeout"] = timeout
         if env:
             given["env"] = env
         body = {"json": given} if given else {}
@@ -165,6 +172,20 @@ class Client:
     def task_executions(self, task_id: str) -> shapes.Executions:
         """Return what became of each attempt of a task."""
         return cast("shapes.Executions", self.request("GET", _path("tasks", task_id, "executions")))
+
+    def task_invocations(self, task_id: str, *, offset: int = 0, limit: int = 100) -> Any:
+        """Return what came of the invocations of a task, the newest first."""
+        return self.request("GET", _path("tasks", task_id, "invocations"), query=_page(offset, limit))
+
+    def task_logs(self, task_id: str, *, stream: str = "", after: int = 0, limit: int = 100) -> Any:
+        """Return what a task printed that is not its result, beginning after the piece with this number."""
+        query = {"after": str(after), "limit": str(limit)} | ({"stream": stream} if stream else {})
+        return self.request("GET", _path("tasks", task_id, "logs"), query=query)
+
+    def follow_logs(self, task_id: str, *, stream: str = "", give_up_s: float = 60.0) -> Iterator[Any]:
+        """Yield pieces of a task's logs as they come, until it has ended."""
+        only = {"follow": "true"} | ({"stream": stream} if stream else {})
+        return events.follow_logs(self._http, _path("tasks", task_id, "logs"), only, give_up_s=give_up_s)
 
     # -- workflows -----------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ and looks at every ``None`` misses no end, whatever happens to the connection.
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
 import httpx
 
@@ -68,6 +68,37 @@ def follow(http: httpx.Client, only: Mapping[str, str], *, give_up_s: float) -> 
     while True:
         yield None
         time.sleep(_POLL_S)
+
+
+def follow_logs(
+    http: httpx.Client, path: str, only: Mapping[str, str], *, give_up_s: float
+) -> Iterator[dict[str, Any]]:
+    """Yield the pieces of a task's logs, each once, until the task has ended; raises as ``follow`` does."""
+    last_id = ""
+    away_since: float | None = None
+    pause_s = _RETRY_S_MIN
+    while True:
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        timeout = httpx.Timeout(5.0, read=_SILENCE_S_MAX)
+        try:
+            with http.stream("GET", path, params=only, headers=headers, timeout=timeout) as response:
+                if response.status_code != 200:
+                    response.read()
+                    raise refusal(response)
+                away_since, pause_s = None, _RETRY_S_MIN
+                for new_id, found in read_stream(response.iter_bytes()):
+                    piece = cast("dict[str, Any] | None", found)
+                    if piece is not None and "text" not in piece:
+                        return  # how the task has ended
+                    if piece is not None:
+                        last_id = new_id
+                        yield piece
+        except httpx.TransportError as error:
+            away_since = away_since or time.monotonic()
+            if time.monotonic() - away_since > give_up_s:
+                raise not_reached(str(http.base_url).rstrip("/"), error) from error
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, _RETRY_S_MAX)
 
 
 def read_stream(chunks: Iterable[bytes]) -> Iterator[tuple[str, Event | None]]:

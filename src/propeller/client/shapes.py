@@ -24,7 +24,7 @@ class Task(TypedDict):
     file_digest: NotRequired[str]
     file_size: NotRequired[int]
     cli_args: list[str] | None
-    inputs: NotRequired[list[int | float | str]]
+    inputs: NotRequired[list[int | float | str | dict[str, str]]]
     env: NotRequired[dict[str, str]]
     daemon: bool
     latent: NotRequired[bool]
@@ -50,6 +50,13 @@ class Task(TypedDict):
     reason: NotRequired[str]
     #: Which placement this is; left out when it is the first.
     attempt: NotRequired[int]
+    timeout: NotRequired[str]
+    limits: NotRequired[dict[str, int]]
+    grants: NotRequired[dict[str, Any]]
+    #: It serves, and goes on until it is stopped.
+    up: NotRequired[bool]
+    #: How often it crashed and was started anew.
+    restarts: NotRequired[int]
 
 
 class Execution(TypedDict):
