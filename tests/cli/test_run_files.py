@@ -104,7 +104,7 @@ def test_an_image_needs_no_module(folder):
         ("tasks: [{inputs: 5}]", "flow.yaml: tasks[0].inputs: it has to be list, not number"),
         (
             "tasks: [{}, {inputs: [1, yes]}]",
-            "flow.yaml: tasks[1].inputs[1]: it has to be number or text, not true or false: put it in quotes",
+            "flow.yaml: tasks[1].inputs[1]: it has to be number or text or object, not true or false: put it in quotes",
         ),
         (
             "tasks: [{env: {A: 1}}]",

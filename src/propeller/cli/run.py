@@ -32,7 +32,7 @@ def run(
     ] = None,
     timeout: walls.TimeoutFlag = None,
     limit: walls.LimitFlag = None,
-    directory: Annotated[walls.DirFlag, typer.Option("--dir")] = None,
+    directory: walls.DirFlag = None,
     http: walls.HttpFlag = None,
     listen: walls.ListenFlag = False,
     seed: walls.SeedFlag = None,

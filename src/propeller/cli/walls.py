@@ -13,7 +13,7 @@ LimitFlag = Annotated[
 ]
 DirFlag = Annotated[
     list[str] | None,
-    typer.Option(metavar="HOST[:GUEST][:rw]", help="A directory it is given; may be repeated."),
+    typer.Option("--dir", metavar="HOST[:GUEST][:rw]", help="A directory it is given; may be repeated."),
 ]
 HttpFlag = Annotated[
     list[str] | None, typer.Option(metavar="HOST", help="Where it may send requests to; may be repeated.")
