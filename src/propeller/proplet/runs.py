@@ -41,7 +41,7 @@ class Runs:
             parents=json.dumps(start.parent_results, ensure_ascii=False) if start.parent_results else "",
             is_resident=is_resident,
             is_preparation=action.is_preparation,
-            port=port or (self._walls.http_port if is_server else 0),
+            port=0 if start.latent or not is_server else port or self._walls.http_port,
             finds_port=not port,
         )
 

@@ -25,13 +25,14 @@ _CLOCKS = (time.time_ns, time.monotonic_ns, time.process_time_ns, time.thread_ti
 _RANDOM_BYTES_MAX = 1 << 20
 
 
-class _Sources:
+class Sources:
     """Randomness and time for the run that goes on, by its grants."""
 
-    def __init__(self) -> None:
-        self.begin(Grants())
+    def __init__(self, grants: Grants | None = None) -> None:
+        self.begin(grants or Grants())
 
     def begin(self, grants: Grants) -> None:
+        """Be those of a run with these grants."""
         self._grants = grants
         is_seeded = not isinstance(grants.random, bool)
         self._random = (
@@ -49,7 +50,7 @@ class _Sources:
         return _CLOCKS[clock]() if self._grants.clock else 0
 
 
-class CoreSources(_Sources):
+class CoreSources(Sources):
     """Takes the place of functions of WASI preview 1 in a linker that allows that."""
 
     def __init__(self, linker: wasmtime.Linker) -> None:
@@ -86,7 +87,7 @@ def _write(caller: wasmtime.Caller, data: bytes, address: int) -> int:
     return _SUCCESS
 
 
-class ComponentSources(_Sources):
+class ComponentSources(Sources):
     """Takes the place of interfaces of WASI 0.2 in a linker that allows that."""
 
     def define(self, linker: component.Linker, interfaces: Iterable[str]) -> None:

@@ -1,5 +1,8 @@
 """A component that is compiled and linked, what a task's name means in it, and how it is called."""
 
+from collections.abc import Callable
+from functools import cached_property
+
 import wasmtime
 from wasmtime import component
 
@@ -9,6 +12,8 @@ from propeller.runtime import wave
 from propeller.runtime.clocks import ComponentSources
 from propeller.runtime.component_interface import ComponentInterface, Path
 from propeller.runtime.run import Limits, Run
+from propeller.runtime.wasi.incoming import Handler
+from propeller.runtime.wasi.session import Exited, Session
 
 
 class ComponentWorld:
@@ -24,6 +29,8 @@ class ComponentCall:
     """One call, checked as far as it can be before there is an instance."""
 
     wants_wasi = True
+    #: To be set before the call, where it is wanted.
+    session: Session | None = None
 
     def __init__(self, program: "ComponentProgram", run: Run) -> None:
         self._program = program
@@ -36,21 +43,36 @@ class ComponentCall:
         inputs = [] if self.is_command else run.inputs
         self._arguments = wave.arguments(self._function, self.name, inputs)
         self._grants = run.grants
-
-    def set_limits(self, store: wasmtime.Store, limits: Limits) -> None:
-        store.set_limits(
-            limits.memory_bytes, limits.table_elements, limits.instances, limits.tables, limits.memories
-        )
+        #: Whether its WASI is ours, and so wants a session.
+        self.wants_session = interface.imports_http
+        self.set_limits = program.set_limits
 
     def __call__(self, store: wasmtime.Store) -> str:
         """Instantiate and call; give the value as text. What the guest does wrong is raised."""
-        instance = self._program.linker(self._grants).instantiate(store, self._program.component)
+        if self.session is None:
+            return self._result(store, self._program.linker(self._grants))
+        with self.session.in_this_thread():
+            try:
+                return self._result(store, self._program.http_linker)
+            except wasmtime.WasmtimeError:
+                if isinstance(self.session.failure, Exited):
+                    return self._exit(self.session.failure)
+                raise
+
+    @staticmethod
+    def _exit(exited: Exited) -> str:
+        if exited.is_ok:
+            return ""
+        raise ExitedWithError
+
+    def _result(self, store: wasmtime.Store, linker: component.Linker) -> str:
+        instance = linker.instantiate(store, self._program.component)
         function = instance.get_func(store, self._program.index(self._path))
         assert function is not None
         value = function(store, *self._arguments)
         if self.is_command:
             if isinstance(value, component.Variant) and value.tag == "err":
-                raise Exited
+                raise ExitedWithError
             return ""
         result = self._function.result
         return "" if result is None else wave.render(value, result) + "\n"
@@ -60,7 +82,7 @@ class ComponentCall:
         return 0
 
 
-class Exited(Exception):
+class ExitedWithError(Exception):
     """A program ended and said that it failed."""
 
 
@@ -82,6 +104,24 @@ class ComponentProgram:
         self._world = world
         self._restricted: tuple[component.Linker, ComponentSources] | None = None
         self._indexes: dict[Path, component.ExportIndex] = {}
+
+    @staticmethod
+    def set_limits(store: wasmtime.Store, limits: Limits) -> None:
+        store.set_limits(
+            limits.memory_bytes, limits.table_elements, limits.instances, limits.tables, limits.memories
+        )
+
+    @cached_property
+    def http_linker(self) -> component.Linker:
+        """What a component is to be instantiated by that has to do with HTTP."""
+        # Loaded where it is needed: it takes longer than to start a runner.
+        from propeller.runtime.wasi.linking import linker_for  # noqa: PLC0415
+
+        return linker_for(self._world.engine, self.component, self.interface)
+
+    def handler(self, new_store: Callable[[], wasmtime.Store]) -> Handler:
+        """Make what answers HTTP requests; raise ``Invalid`` if it does not."""
+        return Handler(self.component, self.interface, self.http_linker, new_store)
 
     def call(self, run: Run) -> ComponentCall:
         """Check a call; raise ``Invalid`` if it can't be made."""

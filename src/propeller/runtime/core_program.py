@@ -13,6 +13,7 @@ from propeller.runtime.clocks import CoreSources
 from propeller.runtime.interface import Interface, Signature
 from propeller.runtime.run import Limits, Run
 from propeller.runtime.values import shown, to_text, to_wasm, type_names
+from propeller.runtime.wasi.session import Session
 
 _WASI = "wasi_snapshot_preview1"
 _LISTED_MAX = 20
@@ -41,6 +42,10 @@ class _Buffer(msgspec.Struct, frozen=True):
 
 class CoreCall:
     """One call, checked as far as it can be before there is an instance."""
+
+    #: Whether its WASI is ours, and so wants a session.
+    wants_session = False
+    session: Session | None = None
 
     def __init__(self, program: "CoreProgram", run: Run) -> None:
         self._program = program

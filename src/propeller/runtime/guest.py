@@ -15,11 +15,12 @@ import wasmtime
 from propeller.errors import Invalid
 from propeller.runtime import failures
 from propeller.runtime.cache import Cache, Program
-from propeller.runtime.component_program import ComponentCall, Exited
+from propeller.runtime.component_program import ComponentCall, ExitedWithError
 from propeller.runtime.core_program import CoreCall
 from propeller.runtime.run import Ended, Limits, Run, Usage
 from propeller.runtime.streams import Streams
 from propeller.runtime.values import shown
+from propeller.runtime.wasi.session import Session
 
 #: Where a program finds what its parents gave, besides the variable of its environment.
 PARENTS_VARIABLE = "PROPELLER_PARENT_RESULTS"
@@ -61,6 +62,7 @@ def execute(
     room: Room,
     *,
     halted: Callable[[], Halt] = lambda: Halt.NONE,
+    on_wait: Callable[[Callable[[], None]], None] = lambda _: None,
 ) -> Ended:
     """Run one guest to its end.
 
@@ -72,6 +74,7 @@ def execute(
         room: What this process runs guests with.
         halted: Asked once the epoch's deadline is set, and when the guest has ended. Whoever interrupts a
             guest says so here first and then advances the epoch, so that no interruption is lost.
+        on_wait: Given what ends the guest where it waits in a call of ours, which no epoch does.
 
     """
     started_ns, began_cpu_ns = time.time_ns(), time.thread_time_ns()
@@ -87,7 +90,12 @@ def execute(
             store.set_fuel(limits.fuel)
         if call.wants_wasi:
             room.streams.begin(run.key, limits, is_result=call.is_command)
-            store.set_wasi(_wasi(run, program, room))
+            if call.wants_session:
+                session = _session(run, room)
+                on_wait(session.cancel)
+                call.session = session
+            else:
+                store.set_wasi(_wasi(run, program, room))
         halt = halted()
         if not halt:
             results, error = _outcome(call, store, limits)
@@ -130,7 +138,7 @@ def _outcome(call: CoreCall | ComponentCall, store: wasmtime.Store, limits: Limi
         return "", "" if exit_.code == 0 else f"{who} exited with code {exit_.code}"
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
         return "", f"{who} failed: {failures.explained(error, limits)}"
-    except Exited:
+    except ExitedWithError:
         return "", f"{who} exited with an error"
     except (PermissionError, ValueError) as refusal:
         return "", f"{who} failed: {refusal}"
@@ -148,9 +156,26 @@ def _with_streams(
     return (printed.decode(errors="replace") if call.is_command else results), error
 
 
+def environment(run: Run) -> dict[str, str]:
+    """Give the variables of a program: those of the task, and what its parents returned."""
+    return {**run.env, PARENTS_VARIABLE: run.parents} if run.parents else run.env
+
+
+def _session(run: Run, room: Room) -> Session:
+    if run.grants is not None and run.grants.dirs:
+        raise Invalid("grants.dirs: a component that has to do with wasi:http can't be given directories")
+    return Session(
+        args=[run.export, *run.cli_args, *run.inputs],
+        env=environment(run),
+        grants=run.grants,
+        on_stdout=room.streams.print_out,
+        on_stderr=room.streams.print_err,
+    )
+
+
 def _wasi(run: Run, program: Program, room: Room) -> wasmtime.WasiConfig:
     argv = [run.export, *run.cli_args, *run.inputs]
-    env = {**run.env, PARENTS_VARIABLE: run.parents} if run.parents else run.env
+    env = environment(run)
     for text in (*argv, *env, *env.values()):
         if "\0" in text:
             raise Invalid(f"an argument or a variable has a NUL character in it: {shown(text)}")

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from propeller.runtime.frames import Report
 from propeller.runtime.nursery import Nursery
-from propeller.runtime.run import Ended, Limits, Piece, Run, Up
+from propeller.runtime.run import SERVER_GRACE_S, Ended, Limits, Piece, Run, Up
 from propeller.runtime.seat import Entry, Seat
 
 _LIMITS = Limits()
@@ -155,7 +155,8 @@ class Pool:
                 self._nursery.kill(seat.place)
                 return
             seat.stop(key)
-            self._loop.call_later(_STOP_S_MAX, self._insist, seat, key)
+            serves = seat.resident is not None and seat.resident.run.port
+            self._loop.call_later(SERVER_GRACE_S if serves else _STOP_S_MAX, self._insist, seat, key)
 
     def withdraw(self, older_than_s: float) -> list[int]:
         """Forget runs that have waited longer than this in the pool's own queue, and give their keys."""

@@ -7,6 +7,8 @@ import msgspec
 from propeller.core.sandbox import Grants
 
 _MIB = 1024 * 1024
+#: A guest that serves may finish for so long what it is at when it is stopped.
+SERVER_GRACE_S = 6.0
 
 
 class Limits(msgspec.Struct, frozen=True, array_like=True):
@@ -31,6 +33,8 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     timeout_ns: int = 0
     #: Units of computing, about one an instruction; 0 means that nobody counts.
     fuel: int = 0
+    #: How long a component may take for one HTTP request that it serves, ns.
+    request_ns: int = 30_000_000_000
     #: Size of each file that it writes.
     file_bytes: int = 1024 * _MIB
     #: How long compiling a module may take, ns.

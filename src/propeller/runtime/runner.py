@@ -89,9 +89,23 @@ class Runner:
                 return Ended(run.key, "", "", 0, 0)
             with self._lock:
                 watch.runs(cache.engine)
+            if run.port:
+                from propeller.runtime.serving import serve  # noqa: PLC0415  loaded where it is needed
+
+                return serve(
+                    cache,
+                    program,
+                    run,
+                    limits,
+                    self._room,
+                    on_up=lambda where: self._tell_up(run, where),
+                    on_stop=watch.also_by,
+                )
             if run.is_resident:
-                self._send(framed(Report([], [], [Up(run.key, "")])))
-            return execute(cache, program, run, limits, self._room, halted=lambda: watch.halt)
+                self._tell_up(run, "")
+            return execute(
+                cache, program, run, limits, self._room, halted=lambda: watch.halt, on_wait=watch.also_by
+            )
         except Invalid as invalid:
             error, is_refused = str(invalid), True
         except Exception as defect:
@@ -102,6 +116,9 @@ class Runner:
         is_stopped = watch.halt is Halt.STOP
         error = STOPPED if is_stopped else error
         return Ended(run.key, "", error, 0, 0, stopped=is_stopped, is_refused=is_refused)
+
+    def _tell_up(self, run: Run, where: str) -> None:
+        self._send(framed(Report([], [], [Up(run.key, where)])))
 
     def _bound_memory(self, limits: Limits) -> None:
         """Let this process take what its guest may have, and some for the compiler, but no more."""

@@ -5,12 +5,13 @@ of the host, or a compilation, is not ended by that; a little later the process 
 """
 
 import time
+from collections.abc import Callable
 
 import wasmtime
 
 from propeller.runtime import failures
 from propeller.runtime.guest import STOPPED, Halt
-from propeller.runtime.run import Ended, Limits, Run
+from propeller.runtime.run import SERVER_GRACE_S, Ended, Limits, Run
 
 _NEVER = float("inf")
 #: For how long a guest may survive its interruption.
@@ -35,6 +36,7 @@ class Watch:
         self._is_compiling = False
         self._started_ns = 0
         self._engine: wasmtime.Engine | None = None
+        self._also: Callable[[], None] = lambda: None
 
     def compiles(self) -> None:
         self._is_compiling = True
@@ -65,9 +67,16 @@ class Watch:
         if not self.halt:
             # IMPORTANT: first the word, then the epoch; execute() asks for it after its deadline is set.
             self.halt = halt
-            self._end = time.monotonic() + _GRACE_S
+            self._end = time.monotonic() + (SERVER_GRACE_S if self.run.port else _GRACE_S)
+            self._also()
             if self._engine is not None:
                 self._engine.increment_epoch()
+
+    def also_by(self, end: Callable[[], None]) -> None:
+        """Have an interruption call this as well, from whichever thread it comes."""
+        self._also = end
+        if self.halt:
+            end()
 
     def look(self) -> Halt | None:
         """Interrupt what has run too long; say why the process has to go, None if it has not."""

@@ -1,0 +1,79 @@
+"""Run a component that serves HTTP in this process, until it is stopped."""
+
+import time
+from collections.abc import Callable
+
+import wasmtime
+
+from propeller.core.sandbox import Grants
+from propeller.errors import Invalid
+from propeller.runtime.cache import Cache, Program
+from propeller.runtime.component_program import ComponentProgram
+from propeller.runtime.guest import STOPPED, Room, environment
+from propeller.runtime.run import Ended, Limits, Run
+from propeller.runtime.wasi.server import HttpServer, Ticker, listening
+
+#: So many ports after the first are tried, where the task names none.
+_OTHER_PORTS = 99
+
+
+def serve(
+    cache: Cache,
+    program: Program,
+    run: Run,
+    limits: Limits,
+    room: Room,
+    *,
+    on_up: Callable[[str], None],
+    on_stop: Callable[[Callable[[], None]], None],
+) -> Ended:
+    """Serve until stopped.
+
+    Args:
+        cache: Where the program is from.
+        program: The run's module.
+        run: With the port.
+        limits: What the guest may use for each request.
+        room: What this process runs guests with.
+        on_up: Told where it serves, in words, once it does.
+        on_stop: Given what ends it; to be called from any thread.
+
+    Raises:
+        Invalid: It can't be served here.
+
+    """
+    if not isinstance(program, ComponentProgram):
+        raise Invalid("only a component that exports wasi:http/incoming-handler can serve HTTP")
+    if run.grants is None or not run.grants.listen:
+        raise Invalid(
+            "HTTP proxy is disabled. Enable it by setting http_enabled=true in configuration "
+            "(PROPLET_HTTP_ENABLED), and grants.listen in the task if it has grants"
+        )
+    try:
+        end = listening(run.port, others=_OTHER_PORTS if run.finds_port else 0)
+    except OSError as error:
+        raise Invalid(f"port {run.port} can't be listened on: {error.strerror}") from error
+    started_ns = time.time_ns()
+
+    def new_store() -> wasmtime.Store:
+        store = wasmtime.Store(cache.engine)
+        program.set_limits(store, limits)
+        store.set_epoch_deadline(Ticker.ticks(limits.request_ns / 1e9))
+        if cache.is_metered:
+            store.set_fuel(limits.fuel)
+        return store
+
+    room.streams.begin(run.key, limits, is_result=False)
+    server = HttpServer(
+        program.handler(new_store),
+        cache.engine,
+        env=environment(run),
+        grants=run.grants or Grants(),
+        on_stdout=room.streams.print_out,
+        on_stderr=room.streams.print_err,
+        request_s=limits.request_ns / 1e9,
+    )
+    on_stop(server.stop)
+    server.run(end, lambda: on_up(f"started at port {end.getsockname()[1]}"))
+    room.streams.end()
+    return Ended(run.key, "", STOPPED, started_ns, time.time_ns(), stopped=True)

@@ -1,0 +1,73 @@
+"""Requests that come in: one call of ``wasi:http/incoming-handler`` each, in a fresh instance."""
+
+import re
+from collections.abc import Callable
+
+import wasmtime
+from wasmtime import component
+
+from propeller.errors import Invalid
+from propeller.runtime.component_interface import ComponentInterface
+from propeller.runtime.wasi.messages import IncomingRequest, Outparam, Responder
+from propeller.runtime.wasi.session import Session
+from propeller.runtime.wasi.values import RESOURCES
+
+_HANDLER = re.compile(r"wasi:http/incoming-handler@0\.2\.\d+")
+
+
+class GuestFault(Exception):
+    """The guest did not answer as it should."""
+
+
+class Handler:
+    """A component that answers requests; any number of threads may have it answer at once.
+
+    Raises:
+        Invalid: It does not answer requests.
+
+    """
+
+    def __init__(
+        self,
+        loaded: component.Component,
+        interface: ComponentInterface,
+        linker: component.Linker,
+        new_store: Callable[[], wasmtime.Store],
+    ) -> None:
+        """Take a compiled component; ``new_store`` makes a store with limits for each request."""
+        name = next((one for one in interface.exports.instances if _HANDLER.fullmatch(one)), None)
+        if name is None:
+            raise Invalid("the component does not answer HTTP requests")
+        instance = loaded.get_export_index(name)
+        assert instance is not None
+        self._index = loaded.get_export_index("handle", instance)
+        self._component = loaded
+        self._linker = linker
+        self._new_store = new_store
+
+    def handle(self, session: Session, request: IncomingRequest, responder: Responder) -> None:
+        """Have a request answered, in this thread.
+
+        Raises:
+            GuestFault: The guest failed, or did not answer.
+
+        """
+        outparam = Outparam(responder)
+        with session.in_this_thread():
+            store = self._new_store()
+            try:
+                instance = self._linker.instantiate(store, self._component)
+                assert self._index is not None
+                function = instance.get_func(store, self._index)
+                assert function is not None
+                function(
+                    store,
+                    component.ResourceHost.own(session.add(request), RESOURCES["incoming-request"]),
+                    component.ResourceHost.own(session.add(outparam), RESOURCES["response-outparam"]),
+                )
+            except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+                raise GuestFault(str(session.failure or error)) from error
+            finally:
+                store.close()
+        if not outparam.is_set:
+            raise GuestFault("it returned without a response")

@@ -1,0 +1,315 @@
+"""A component as an HTTP server, in this process, until it is told to stop.
+
+The event loop takes requests in and gives answers out; guests run in threads, one request each. Bodies are
+streamed both ways, and nobody keeps more of them than a little: who reads slowly slows the other side down.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import msgspec
+import uvicorn
+import wasmtime
+
+from propeller.core.sandbox import Grants
+from propeller.runtime.wasi.fields import without_forbidden
+from propeller.runtime.wasi.incoming import GuestFault, Handler
+from propeller.runtime.wasi.io import Inflow
+from propeller.runtime.wasi.messages import IncomingRequest, Sink
+from propeller.runtime.wasi.session import Session
+
+#: Guests that answer at once, and requests that wait for one of them to be over; beyond that 503 is answered.
+THREADS, WAITING_MAX = 32, 1024
+#: How long requests in flight may take when the server is stopped.
+GRACE_S = 5.0
+_TICK_S = 0.01
+
+
+class Traffic(msgspec.Struct):
+    """What a server has had to do."""
+
+    requests: int = 0
+    errors: int = 0
+    in_flight: int = 0
+
+
+class Ticker:
+    """Advances an engine's epoch every 10 ms while somebody computes against the clock."""
+
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        self._engine = engine
+        self._users = 0
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._users += 1
+            self._changed.notify()
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._users -= 1
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._users > 0)
+            time.sleep(_TICK_S)
+            self._engine.increment_epoch()
+
+    @staticmethod
+    def ticks(seconds: float) -> int:
+        return int(seconds / _TICK_S) + 1
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_up: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_up = on_up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_up()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: others decide when this process ends."""
+        yield
+
+
+class HttpServer:
+    """Serves one component on one port."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        engine: wasmtime.Engine,
+        *,
+        env: Mapping[str, str],
+        grants: Grants,
+        on_stdout: Callable[[bytes], None],
+        on_stderr: Callable[[bytes], None],
+        request_s: float,
+    ) -> None:
+        """Take a component; each request may take ``request_s``, and prints by the two callbacks."""
+        self.traffic = Traffic()
+        self._handler = handler
+        self._ticker = Ticker(engine)
+        self._env = env
+        self._grants = grants
+        self._outputs = (on_stdout, on_stderr)
+        self._request_s = request_s
+        self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
+        self._server: uvicorn.Server | None = None
+        self._sessions: set[Session] = set()
+
+    def run(self, end: socket.socket, on_up: Callable[[], None]) -> None:
+        """Serve on a socket that listens, until ``stop``; ``on_up`` is called once the port answers."""
+        config = uvicorn.Config(
+            cast("Any", self._answer),
+            interface="asgi3",
+            proxy_headers=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(GRACE_S),
+        )
+        self._server = _Server(config, on_up)
+        asyncio.run(self._server.serve(sockets=[end]))
+        for session in list(self._sessions):
+            session.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def stop(self) -> None:
+        """Take no more requests, let those in flight end for a while, and return from ``run``."""
+        if self._server is not None:
+            self._server.should_exit = True
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        self.traffic.requests += 1
+        if self.traffic.in_flight >= THREADS + WAITING_MAX:
+            self.traffic.errors += 1
+            await _say(send, 503, "too many requests wait; try again soon")
+            return
+        self.traffic.in_flight += 1
+        try:
+            await _Exchange(self, scope, receive, send).carry_out()
+        finally:
+            self.traffic.in_flight -= 1
+
+    def call(self, session: Session, request: IncomingRequest, responder: "_Exchange") -> None:
+        """Have the guest answer, in a thread of the pool."""
+        with self._ticker:
+            self._handler.handle(session, request, responder)
+
+    def session(self) -> Session:
+        session = Session(
+            env=self._env,
+            grants=self._grants,
+            on_stdout=self._outputs[0],
+            on_stderr=self._outputs[1],
+            deadline=time.monotonic() + self._request_s,
+        )
+        self._sessions.add(session)
+        return session
+
+    def forget(self, session: Session) -> None:
+        self._sessions.discard(session)
+
+    @property
+    def threads(self) -> concurrent.futures.Executor:
+        return self._threads
+
+
+class _Exchange(Sink):
+    """One request and its answer, between the event loop and the guest's thread."""
+
+    def __init__(self, server: HttpServer, scope: Any, receive: Any, send: Any) -> None:
+        self._server = server
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._session = server.session()
+        self._has_room = asyncio.Event()
+        self._inflow = Inflow(self._session, self._tell_of_room)
+        self._is_started = self._is_closed = self._is_gone = False
+
+    async def carry_out(self) -> None:
+        taking = asyncio.create_task(self._take_body())
+        try:
+            await self._loop.run_in_executor(
+                self._server.threads, self._server.call, self._session, self._request(), self
+            )
+            if not self._is_closed:
+                await self._end()
+        except GuestFault as fault:
+            if self._is_gone:
+                return
+            self._server.traffic.errors += 1
+            await self._fail(fault)
+        finally:
+            taking.cancel()
+            self._session.cancel()
+            self._server.forget(self._session)
+
+    async def _fail(self, fault: GuestFault) -> None:
+        if self._is_started:
+            raise fault  # the connection is broken off, so that nobody takes a part for the whole
+        is_late = "Cancelled" in repr(self._session.failure) or "interrupt" in str(fault)
+        status, text = (504, "the guest took too long") if is_late else (500, "the guest failed")
+        await _say(self._send, status, text)
+
+    def _request(self) -> IncomingRequest:
+        scope = self._scope
+        headers = [(name.decode("latin-1"), value) for name, value in scope["headers"]]
+        host = next((value.decode("latin-1") for name, value in headers if name == "host"), "localhost")
+        target = scope["raw_path"].decode("latin-1")
+        if scope["query_string"]:
+            target += "?" + scope["query_string"].decode("latin-1")
+        return IncomingRequest(
+            method=scope["method"],
+            target=target,
+            scheme=scope["scheme"],
+            authority=host,
+            headers=without_forbidden(headers),
+            inflow=self._inflow,
+        )
+
+    async def _take_body(self) -> None:
+        """Hand the body on as it comes, as fast as the guest reads it; then see whether the client goes."""
+        is_more = True
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._is_gone = True
+                if self._is_closed:  # told so as well when all has been said
+                    return
+                self._inflow.close("the client went away")
+                self._session.cancel()
+                return
+            if not is_more:
+                continue
+            self._inflow.put(message.get("body", b""))
+            is_more = message.get("more_body", False)
+            if not is_more:
+                self._inflow.close()
+            while is_more and not self._inflow.has_room:
+                self._has_room.clear()
+                if not self._inflow.has_room:
+                    await self._has_room.wait()
+
+    # The guest's thread
+
+    def _tell_of_room(self) -> None:
+        self._loop.call_soon_threadsafe(self._has_room.set)
+
+    def start(self, status: int, headers: list[tuple[str, bytes]]) -> Sink:
+        self._is_started = True
+        raw = [(name.lower().encode("latin-1"), value) for name, value in headers]
+        self._say({"type": "http.response.start", "status": status, "headers": raw})
+        return self
+
+    def write(self, chunk: bytes) -> None:
+        if chunk:
+            self._say({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._say({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _end(self) -> None:
+        self._is_closed = True
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        """Send, and wait until that is out."""
+        sending = asyncio.run_coroutine_threadsafe(self._send(message), self._loop)
+        done = sending.add_done_callback
+        done(lambda _: self._session.wake())
+        try:
+            self._session.wait(sending.done)
+            sending.result()
+        except Exception as error:
+            sending.cancel()
+            raise OSError("the client does not take the answer") from error
+
+
+async def _say(send: Any, status: int, text: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text.encode() + b"\n", "more_body": False})
+
+
+def listening(port: int, *, others: int = 0) -> socket.socket:
+    """Listen on a port of all addresses, or on one of the ``others`` after it.
+
+    Raises:
+        OSError: All are taken.
+
+    """
+    for number in range(port, port + others + 1):
+        end = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        # With the protocol named, asyncio sees that it is TCP, and sends small answers at once.
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            end.bind(("0.0.0.0", number))  # noqa: S104  the contract's address
+            end.listen(128)
+        except OSError:
+            end.close()
+            if number == port + others:
+                raise
+            continue
+        return end
+    raise AssertionError("the last one returns or raises")
