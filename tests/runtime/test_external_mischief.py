@@ -17,8 +17,11 @@ from propeller.runtime.run import Limits
 
 @pytest.fixture(autouse=True)
 def no_process_left():
+    # Other tests may have programs of their own that go on.
+    before = set(psutil.Process().children(recursive=True))
     yield
-    assert [child for child in psutil.Process().children(recursive=True) if child.is_running()] == []
+    after = [child for child in psutil.Process().children(recursive=True) if child.is_running()]
+    assert [child for child in after if child not in before] == []
 
 
 def is_gone(pid):

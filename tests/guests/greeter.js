@@ -1,0 +1,3 @@
+// A component with typed functions.
+export const greet = (name) => `Hello, ${name}!`;
+export const add = (a, b) => a + b;
