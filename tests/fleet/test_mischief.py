@@ -15,6 +15,7 @@ TO_MANAGER = [
     "control/proplet/alive",
     "control/proplet/results",
     "control/proplet/handback",
+    "control/proplet/logs",
     "control/proplet/module",
     "control/proplet/metrics",
     "control/proplet/task_metrics",

@@ -14,7 +14,7 @@ from propeller.core.events import PropletSeen, RunEnded
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
 from propeller.manager.service import Manager
-from propeller.store.port import Sample
+from propeller.store.port import LogPiece, Sample
 from propeller.store.sqlite import SqliteStore
 
 DEADLINE_S = 60
@@ -33,6 +33,7 @@ class WatchedStore(SqliteStore):
         self.gate = asyncio.Event()
         self.gate.set()
         self.batches: list[int] = []
+        self.log_batches: list[int] = []
         self.sample_gate = asyncio.Event()
         self.sample_gate.set()
 
@@ -51,6 +52,13 @@ class WatchedStore(SqliteStore):
         if self.is_broken:
             raise StoreUnusable("the disk is full")
         await super().write_samples(samples, now)
+
+    async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
+        self.log_batches.append(len(pieces))
+        await self.sample_gate.wait()
+        if self.is_broken:
+            raise StoreUnusable("the disk is full")
+        await super().write_logs(pieces)
 
     async def find(self, task_ids: Any, group_ids: Any) -> Any:
         self.finds += 1

@@ -6,7 +6,7 @@ from tests.builders import a_spec
 from tests.manager.manager_kit import MODULE, at_site, until
 
 from propeller.core.events import CreateTasks
-from propeller.manager import batches
+from propeller.manager import samples
 from propeller.store.port import SampleOf
 from propeller.wire.metrics import Metrics, TaskMetrics, TaskUsage
 
@@ -73,7 +73,7 @@ def test_what_was_taken_in_is_written_before_the_end(tmp_path):
 
 
 def test_nobody_waits_for_them(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(batches, "_WAITING_MAX", 1000)
+    monkeypatch.setattr(samples, "_WAITING_MAX", 1000)
 
     async def work(site):
         await known(site)

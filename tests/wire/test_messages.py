@@ -135,10 +135,10 @@ GOLDEN = [
         ),
     ),
     (
-        Logs(task_id="t", proplet_id="P1", attempt=1, stream="stderr", offset=3, text="ü", is_cut=True, at=5),
+        Logs(task_id="t", proplet_id="P1", attempt=2, stream="stderr", offset=4, text="ü\n", at=5),
         (
-            '["control/proplet/logs",{"task_id":"t","proplet_id":"P1","attempt":1,"stream":"stderr","offset":3,'
-            '"text":"ü","is_cut":true,"at":5}]\n'
+            '["control/proplet/logs",{"task_id":"t","proplet_id":"P1","attempt":2,"stream":"stderr",'
+            '"offset":4,"text":"ü\\n","is_cut":false,"at":5}]\n'
         ),
     ),
     (ModuleRequest(app_name="sha256:ab"), '["registry/proplet",{"app_name":"sha256:ab"}]\n'),

@@ -1,101 +1,187 @@
-"""What tasks print that is not their result: by the page, or as it comes."""
+"""``/tasks/{id}/logs``: what the guests of a task wrote, as a page or as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import time
 
 from litestar import get
 from litestar.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer
-from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
+from propeller.api.context import Context, HttpRequest, context_of, id_in_path
 from propeller.api.openapi import doc
-from propeller.api.stream import SIGN_OF_LIFE, Stream
-from propeller.errors import Invalid
+from propeller.api.sse import STILL_HERE, EventStream, Write, event_text
+from propeller.core.model import Task
+from propeller.core.states import TaskState
+from propeller.errors import NotFound
 from propeller.manager.feed import KEEP_ALIVE_S
-from propeller.store.port import LogPiece
+from propeller.manager.service import Manager
+from propeller.store.port import LogFilter, LogPiece, LogTail
 from propeller.wire.gotime import format_time
 from propeller.wire.logs import LogEnd, LogPage, LogView
 from propeller.wire.schema import encode
 
-_PAGE = 100
+#: How long the last pieces may take longer than the result that they travel beside.
+_GRACE_S = 1.0
+#: How many pieces a follower is sent at once.
+_BATCH = 100
 
 
 @get(
     "/tasks/{id:str}/logs",
     opt=doc(
         gives=LogPage,
-        also_streams=True,
         query=[
-            queries.AFTER_PIECE,
-            queries.MANY,
-            queries.OF_STREAM,
-            queries.OF_ATTEMPT,
+            queries.LOG_STREAM,
+            queries.LOG_ATTEMPT,
+            queries.TAIL,
+            queries.PIECES_AFTER,
+            queries.PIECES,
             queries.FOLLOW,
+            queries.LAST_EVENT_ID,
         ],
         refuses=[404],
+        may_stream=True,
     ),
 )
-async def get_logs(request: HttpRequest) -> ASGIApp:
-    """Show what a task printed that is not its result."""
+async def get_task_logs(request: HttpRequest) -> ASGIApp:
+    """Show what the guests of a task wrote, or follow it until the task has ended."""
     context, task_id = context_of(request), id_in_path(request)
-    limit = queries.paging(request, queries.MANY).limit
-    last = request.headers.get(queries.LAST_EVENT_ID.name)
-    after = (
-        queries.to_whole(last, queries.LAST_EVENT_ID.name)
-        if last
-        else queries.whole(request, queries.AFTER_PIECE)
-    )
-    attempt = queries.whole(request, queries.OF_ATTEMPT)
-    stream = queries.text(request, queries.OF_STREAM)
-    if stream not in ("", "stdout", "stderr"):
-        raise Invalid(f'stream: "{stream}" is none; use stdout or stderr, or leave it out for both')
-    await stored_task(context, task_id)
-    if queries.flag(request, queries.FOLLOW, default=False):
-        return Stream(_followed(context, task_id, attempt, stream, after or 0))
-    found = await context.manager.logs.page(task_id, attempt, stream, after=after or 0, limit=limit)
-    return answer(LogPage(total=found.total, logs=[_view(number, piece) for number, piece in found.pieces]))
+    is_followed = queries.flag(request, queries.FOLLOW)
+    limit = queries.within(request, queries.PIECES)
+    seen = queries.last_event_id(request)
+    stream, attempt = queries.word(request, queries.LOG_STREAM), queries.log_attempt(request)
+    tail = queries.whole(request, queries.TAIL)
+    start = LogTail(queries.whole(request, queries.PIECES_AFTER) or 0, 0)
+
+    last_event_id = context.manager.feed.last_id  # before the task is read, so that no change is missed
+    task = await context.manager.store.task(task_id)
+    if task is None:
+        raise NotFound("not found")
+    await context.manager.logs.flush()
+    # Who comes back sees all that is new to him, whatever came to be the last attempt meanwhile.
+    only = await _chosen(context, task_id, stream, 0 if seen is not None and attempt is None else attempt)
+    if seen is not None:
+        start = LogTail(seen, 0)
+    elif tail is not None:
+        start = max(start, await context.manager.store.tail_of_logs(only, tail))
+    if is_followed:
+        return EventStream(_Following(context.manager, task, only, start, last_event_id).send_events)
+    found = await context.manager.store.logs(only, start.after, limit)
+    return answer(LogPage(total=found.total, logs=_views(found.pieces, start.chars)))
 
 
-async def _followed(
-    context: Context, task_id: str, attempt: int | None, stream: str, after: int
-) -> AsyncIterator[bytes]:
-    """Give pieces as they come, and when the task has ended, how."""
-    logs = context.manager.logs
-    with logs.follow(task_id) as news:
-        while True:
-            news.clear()
-            # Pieces travel before the result, so whoever sees the end finds all of them.
-            task = await context.manager.store.task(task_id)
-            page = await logs.page(task_id, attempt, stream, after=after, limit=_PAGE)
-            for number, piece in page.pieces:
-                after = number
-                yield b"id: %d\nevent: log\ndata: %s\n\n" % (number, encode(_view(number, piece)))
-            if len(page.pieces) == _PAGE:
-                continue
-            if task is None or task.state.has_ended:
-                state = 6 if task is None else int(task.state)
-                yield b"event: end\ndata: %s\n\n" % encode(LogEnd(state))
-                return
+async def _chosen(context: Context, task_id: str, stream: str, attempt: int | None) -> LogFilter:
+    """Choose an attempt, all for 0, or for None the last that wrote something and any after it."""
+    if attempt:
+        return LogFilter(task_id, stream, attempt, attempt)
+    first = 0 if attempt == 0 else await context.manager.store.last_log_attempt(task_id, stream)
+    return LogFilter(task_id, stream, first)
+
+
+def _views(pieces: list[tuple[int, LogPiece]], chars: int) -> list[LogView]:
+    """Render pieces; of the first so many characters are left out."""
+    views = [
+        LogView(
+            id=number,
+            attempt=piece.attempt,
+            proplet_id=piece.proplet_id,
+            stream="stdout" if piece.stream == "stdout" else "stderr",
+            offset=piece.offset,
+            time=format_time(piece.at),
+            text=piece.text,
+        )
+        for number, piece in pieces
+    ]
+    for view, (_, piece) in zip(views, pieces, strict=True):
+        if piece.is_cut:
+            view.cut = True
+    if views and chars:
+        first = views[0]
+        first.offset += len(first.text[:chars].encode())
+        first.text = first.text[chars:]
+    return views
+
+
+class _Following:
+    """One follower; ends with the task, or with the manager, and then without saying so."""
+
+    def __init__(
+        self, manager: Manager, task: Task, only: LogFilter, start: LogTail, last_event_id: int
+    ) -> None:
+        self._manager = manager
+        self._only = only
+        self._start = start
+        self._last_event_id = last_event_id
+        self._state = task.state
+        self._is_closed = False
+        #: When the last pieces must have come, ns since the epoch; 0 while it may write more.
+        self._over_at = 0
+        self._moved(task.state, task.updated_at)
+
+    async def send_events(self, write: Write) -> None:
+        with self._manager.logs.following(self._only.task_id) as news:
+            watching = asyncio.create_task(self._watch(news))
             try:
-                await asyncio.wait_for(news.wait(), KEEP_ALIVE_S)
-            except TimeoutError:
-                yield SIGN_OF_LIFE
+                while not self._is_closed and not self._is_over():
+                    news.clear()
+                    await self._send_new(write)
+                    if not await self._wait(news):
+                        await write(STILL_HERE)
+                await self._manager.logs.flush()
+                await self._send_new(write)
+            finally:
+                was_closed = self._is_closed
+                watching.cancel()
+                await asyncio.wait({watching})
+        if not was_closed:
+            end = LogEnd(task_id=self._only.task_id, state=self._state)
+            await write(event_text(None, "end", encode(end)))
+
+    async def _watch(self, news: asyncio.Event) -> None:
+        """Take in the task's changes of state, up to the manager's end."""
+        try:
+            async for item in self._manager.feed.follow(self._last_event_id):
+                if item is not None and item[1].task_id == self._only.task_id:
+                    self._moved(item[1].state, item[1].at)
+                    news.set()
+        finally:
+            self._is_closed = True
+            news.set()
+
+    def _moved(self, state: TaskState, at: int) -> None:
+        self._state = state
+        self._over_at = min(at, time.time_ns()) + int(_GRACE_S * 1e9) if state.has_ended else 0
+
+    def _is_over(self) -> bool:
+        return 0 < self._over_at <= time.time_ns()
+
+    async def _wait(self, news: asyncio.Event) -> bool:
+        """Wait for news, or until no more can come; False where there was none for long."""
+        if self._over_at:
+            left_s = max(self._over_at - time.time_ns(), 0) / 1e9
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), left_s)
+            return True
+        try:
+            await asyncio.wait_for(news.wait(), KEEP_ALIVE_S)
+        except TimeoutError:
+            if await self._manager.store.task(self._only.task_id) is None:
+                self._over_at = time.time_ns()
+            return False
+        return True
+
+    async def _send_new(self, write: Write) -> None:
+        """Send all that is in the store and was not sent."""
+        while True:
+            found = (await self._manager.store.logs(self._only, self._start.after, _BATCH)).pieces
+            for view in _views(found, self._start.chars):
+                await write(event_text(view.id, "log", encode(view)))
+            if found:
+                self._start = LogTail(found[-1][0], 0)
+            if len(found) < _BATCH:
+                return
 
 
-def _view(number: int, piece: LogPiece) -> LogView:
-    view = LogView(
-        number=number,
-        attempt=piece.attempt,
-        proplet_id=piece.proplet_id,
-        stream=piece.stream,
-        offset=piece.position,
-        time=format_time(piece.at),
-        text=piece.text,
-    )
-    if piece.is_cut:
-        view.cut = True
-    return view
-
-
-HANDLERS = [get_logs]
+HANDLERS = [get_task_logs]

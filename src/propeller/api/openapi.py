@@ -48,7 +48,7 @@ class Doc(msgspec.Struct, frozen=True, kw_only=True):
     refuses: tuple[int, ...]
     has_location: bool
     needs_body: bool
-    also_streams: bool
+    may_stream: bool
 
 
 def doc(
@@ -60,7 +60,7 @@ def doc(
     refuses: Sequence[int] = (),
     has_location: bool = False,
     needs_body: bool = True,
-    also_streams: bool = False,
+    may_stream: bool = False,
 ) -> dict[str, Any]:
     """Declare, as ``opt`` of a handler, what it takes and gives; its docstring says what it does.
 
@@ -71,8 +71,8 @@ def doc(
         query: Query parameters.
         refuses: Statuses of errors, besides those that follow from the rest.
         needs_body: Whether a request without a body is wrong, where it may have one.
-        also_streams: Whether it gives server-sent events as well, where it is asked for them.
         has_location: Whether the answer says with ``Location`` where to find what it created.
+        may_stream: Whether the answer is a stream of events where that is asked for.
 
     """
     wrong = {400} if takes or query else set()
@@ -85,7 +85,7 @@ def doc(
             refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), 503})),
             has_location=has_location,
             needs_body=needs_body,
-            also_streams=also_streams,
+            may_stream=may_stream,
         )
     }
 
@@ -177,7 +177,7 @@ def _answer(each: Doc) -> dict[str, Any]:
         response["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     elif each.gives is not None:
         response["content"] = {"application/json": {"schema": _ref(each.gives)}}
-    if each.also_streams:
+    if each.may_stream:
         response["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     if each.has_location:
         response["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}

@@ -74,22 +74,6 @@ DRAIN_TIMEOUT = Query(
         ]
     },
 )
-OF_STREAM = Query("stream", "Only this stream.", {"type": "string", "enum": ["", "stdout", "stderr"]})
-OF_ATTEMPT = Query(
-    "attempt",
-    "Only those of this attempt; without it, of the last that has any.",
-    {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
-)
-AFTER_PIECE = Query(
-    "after",
-    "Begin after the piece with this number.",
-    {"type": "integer", "minimum": 0, "maximum": INT64_MAX, "default": 0},
-)
-FOLLOW = Query(
-    "follow",
-    "With true, pieces come as server-sent events as the task prints them, until it has ended.",
-    {"type": "boolean", "default": False},
-)
 AFTER = Query(
     "after",
     "Begin after the event with this id; without it, with the next one.",
@@ -97,6 +81,28 @@ AFTER = Query(
 )
 LAST_EVENT_ID = Query(
     "Last-Event-ID", "The same as after, and goes before it.", AFTER.schema, {"in": "header"}
+)
+LOG_STREAM = Query(
+    "stream", "Only what was written to this one.", {"type": "string", "enum": ["", "stdout", "stderr"]}
+)
+LOG_ATTEMPT = Query(
+    "attempt",
+    "Only what this attempt wrote, or with all, every one; without it, the last that wrote something.",
+    {"anyOf": [{"type": "integer", "minimum": 1, "maximum": INT64_MAX}, {"const": "all"}]},
+)
+TAIL = Query(
+    "tail", "Only so many lines at the end.", {"type": "integer", "minimum": 0, "maximum": INT64_MAX}
+)
+PIECES_AFTER = Query("after", "Only what came after the piece with this id.", AFTER.schema)
+PIECES = Query(
+    "limit",
+    "How many pieces to show; who follows gets them all.",
+    {"type": "integer", "minimum": 1, "maximum": GROUPS_MAX, "default": GROUPS_MAX},
+)
+FOLLOW = Query(
+    "follow",
+    "With true, server-sent events: a log for each piece that there is and that comes, and then an end.",
+    {"type": "boolean", "default": False},
 )
 
 
@@ -106,11 +112,16 @@ class Paging(NamedTuple):
 
 
 def paging(request: HttpRequest, limit: Query = LIMIT) -> Paging:
-    page = Paging(whole(request, OFFSET) or 0, _or(whole(request, limit), 100))
-    if not limit.schema["minimum"] <= page.limit <= limit.schema["maximum"]:
+    return Paging(whole(request, OFFSET) or 0, within(request, limit))
+
+
+def within(request: HttpRequest, limit: Query) -> int:
+    """Return how many to show, which is within bounds."""
+    count = _or(whole(request, limit), limit.schema["default"])
+    if not limit.schema["minimum"] <= count <= limit.schema["maximum"]:
         allowed = f"{limit.schema['minimum']} to {limit.schema['maximum']}"
         raise Invalid(f"limit: invalid limit size; give {allowed}")
-    return page
+    return count
 
 
 def whole(request: HttpRequest, query: Query) -> int | None:
@@ -124,8 +135,25 @@ def to_whole(value: str, name: str) -> int:
     return int(value)
 
 
-def flag(request: HttpRequest, query: Query, *, default: bool = True) -> bool:
-    value = request.query_params.get(query.name, "true" if default else "false")
+def last_event_id(request: HttpRequest) -> int | None:
+    """Return what a follower that comes back has seen last; None for one that is new."""
+    value = request.headers.get(LAST_EVENT_ID.name)
+    return to_whole(value, LAST_EVENT_ID.name) if value else None
+
+
+def log_attempt(request: HttpRequest) -> int | None:
+    """Return the number of an attempt, 0 for all, None where there is no choice."""
+    value = request.query_params.get(LOG_ATTEMPT.name)
+    if value is None:
+        return None
+    number = 0 if value == "all" else to_whole(value, LOG_ATTEMPT.name)
+    if not number and value != "all":
+        raise Invalid("attempt: they are counted from 1; give a number, or all")
+    return number
+
+
+def flag(request: HttpRequest, query: Query) -> bool:
+    value = request.query_params.get(query.name, "true" if query.schema["default"] else "false")
     if value not in ("true", "false", "1", "0"):
         raise Invalid(f'{query.name}: "{value}" is neither true nor false')
     return value in ("true", "1")
@@ -133,6 +161,17 @@ def flag(request: HttpRequest, query: Query, *, default: bool = True) -> bool:
 
 def text(request: HttpRequest, query: Query) -> str:
     return str(request.query_params.get(query.name, ""))
+
+
+def word(request: HttpRequest, query: Query) -> str:
+    """Return one of the words that the query allows; ``""`` stands for all."""
+    value = text(request, query)
+    words = query.schema["enum"]
+    if value not in words:
+        raise Invalid(
+            f'{query.name}: "{value}" is none; use {", ".join(filter(None, words))}, or leave it out'
+        )
+    return value
 
 
 def status(request: HttpRequest, query: Query, of: str) -> str:

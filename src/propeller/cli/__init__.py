@@ -7,6 +7,7 @@ session.py    which manager a command talks to, and how it prints
 words.py      states, times and texts for people
 views.py      tables and lists for people
 tasks.py, workflows.py, jobs.py, proplets.py    one file per resource
+logs.py       prints what guests wrote
 modules.py    .wasm and .wat files, and which of their functions to run
 runfile.py    files with a workflow or a job in them
 board.py      what is known of tasks that are followed

@@ -1,48 +1,53 @@
-"""``propeller tasks logs``: what a task printed that is not its result."""
+"""Prints what guests wrote: each stream to the same one here, or with ``--json`` as the manager has it."""
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import typer
-
+from propeller.cli import words
 from propeller.cli.session import Session
+
+if TYPE_CHECKING:
+    from propeller.client.shapes import Log
 
 _PAGE = 1000
 
-FollowFlag = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the task has ended.")]
-StreamFlag = Annotated[str, typer.Option(help="stdout or stderr; both where it is not given.")]
 
-
-def logs(
-    session: Session,
-    task_id: Annotated[str, typer.Argument(metavar="ID")],
-    stream: StreamFlag = "",
-    follow: FollowFlag = False,
-) -> None:
-    """Print what a task prints that is not its result: its standard error to standard error."""
-    after = 0
-    if follow:
-        for piece in session.client.follow_logs(task_id, stream=stream):
-            show_piece(session, piece)
-        return
-    while True:
-        page = session.client.task_logs(task_id, stream=stream, after=after, limit=_PAGE)
-        for piece in page["logs"]:
-            show_piece(session, piece)
-            after = piece["number"]
-        if len(page["logs"]) < _PAGE:
-            return
-
-
-def show_piece(session: Session, piece: Mapping[str, Any]) -> None:
-    """Print one piece where its guest has printed it; with ``--json`` a line of JSON each."""
+def show(session: Session, task_id: str, **chosen: Any) -> None:
+    """Print what is there."""
+    page = session.client.task_logs(task_id, **chosen, limit=_PAGE)
+    found = page["logs"]
+    while len(page["logs"]) == _PAGE:
+        last = page["logs"][-1]
+        # From here on the choice is made: neither a tail nor another attempt.
+        rest = chosen | {"attempt": chosen["attempt"] or str(last["attempt"]), "tail": None}
+        page = session.client.task_logs(task_id, **rest, after=last["id"], limit=_PAGE)
+        found += page["logs"]
     if session.as_json:
-        print(json.dumps(piece, ensure_ascii=False), flush=True)
+        session.show_json({"total": page["total"], "logs": found})
         return
-    out = sys.stdout if piece["stream"] == "stdout" else sys.stderr
-    out.write(piece["text"])
-    if piece.get("cut"):
-        out.write(f"\n… {piece['stream']} is cut here: it has reached its limit\n")
+    for piece in found:
+        print_piece(session, piece)
+    if not found:
+        session.remark(f"no logs of task {task_id}")
+
+
+def follow(session: Session, task_id: str, **chosen: Any) -> None:
+    """Print what is there and what comes, until the task has ended; with ``--json`` one object a line."""
+    for item in session.client.follow_task_logs(task_id, **chosen):
+        if session.as_json:
+            print(json.dumps(item, ensure_ascii=False), flush=True)
+        elif "text" in item:
+            print_piece(session, cast("Log", item))
+
+
+def print_piece(session: Session, piece: "Log") -> None:
+    """Print a piece where its guest has printed it, with a remark where the rest was dropped."""
+    stream, text = piece["stream"], piece["text"]
+    out = sys.stderr if stream == "stderr" else sys.stdout
+    out.write(text)
     out.flush()
+    if piece.get("cut"):
+        line_end = "" if not text or text.endswith("\n") else "\n"
+        limit = words.size(piece["offset"] + len(text.encode(errors="replace")))
+        session.remark(f"{line_end}… {stream} cut at {limit}")

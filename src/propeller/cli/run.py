@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from propeller.cli import options, walls, words
-from propeller.cli.logs import show_piece
+from propeller.cli.logs import print_piece
 from propeller.cli.modules import default_export, read_module
 from propeller.cli.session import Session, show_error
 from propeller.client.errors import Unreachable
@@ -92,4 +92,4 @@ def _show_logs(session: Session, task_id: str) -> None:
     """Print what the guest printed beside its result."""
     if not session.as_json:
         for piece in session.client.task_logs(task_id, limit=1000)["logs"]:
-            show_piece(session, piece)
+            print_piece(session, piece)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from propeller.cli import logs as log_lines
 from propeller.cli import options, views, walls
 from propeller.cli.commands import command, group
-from propeller.cli.logs import logs
 from propeller.cli.modules import read_module
 from propeller.cli.options import PairsFlag
 from propeller.cli.session import Session
@@ -164,14 +164,27 @@ def invocations(session: Session, task_id: TaskId) -> None:
     session.show_page(page, "invocations", lambda rows: views.invocations_table(session, rows))
 
 
-command(app)(logs)
-
-
 @command(app, pages=True)
 def metrics(session: Session, task_id: TaskId) -> None:
     """Show what a task used."""
     page = session.client.task_metrics(task_id, offset=session.offset, limit=session.limit)
     session.show_page(page, "metrics", lambda rows: views.task_metrics_table(session, rows))
+
+
+@command(app)
+def logs(
+    session: Session,
+    task_id: TaskId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until the task has ended.")] = False,
+    stream: Annotated[str, typer.Option(metavar="stdout|stderr", help="Only this one.")] = "",
+    attempt: Annotated[
+        str, typer.Option(metavar="N|all", help="In place of the last attempt that wrote something.")
+    ] = "",
+    tail: Annotated[int | None, typer.Option(min=0, help="Only so many lines at the end.")] = None,
+) -> None:
+    """Print what a task wrote, as it is: its stdout to stdout, its stderr to stderr."""
+    show = log_lines.follow if follow else log_lines.show
+    show(session, task_id, stream=stream, attempt=attempt, tail=tail)
 
 
 @command(app)

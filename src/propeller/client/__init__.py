@@ -2,7 +2,7 @@
 
 api.py      ``Client``: one method per request
 shapes.py   the types of answers; they stay plain JSON objects
-events.py   follows ``/events`` through broken connections and restarts
+events.py   follows ``/events`` and other streams through broken connections and restarts
 errors.py   what can go wrong: refused, or not reached
 
     from propeller.client.api import Client

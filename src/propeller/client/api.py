@@ -169,6 +169,51 @@ class Client:
     def task_metrics(self, task_id: str, *, offset: int = 0, limit: int = 100) -> Any:
         return self.request("GET", _path("tasks", task_id, "metrics"), query=_page(offset, limit))
 
+    def task_logs(
+        self,
+        task_id: str,
+        *,
+        stream: str = "",
+        attempt: str = "",
+        tail: int | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> shapes.LogPage:
+        """Return pieces of what a task wrote, in order of arrival.
+
+        Args:
+            task_id: The task's.
+            stream: ``stdout`` or ``stderr``, ``""`` for both.
+            attempt: Its number, ``all``, or ``""`` for the last that wrote something.
+            tail: Only so many lines at the end.
+            after: Only pieces behind the one with this id.
+            limit: How many pieces.
+
+        """
+        query = _chosen_logs(stream, attempt, tail) | {"after": str(after), "limit": str(limit)}
+        return cast("shapes.LogPage", self.request("GET", _path("tasks", task_id, "logs"), query=query))
+
+    def follow_task_logs(
+        self,
+        task_id: str,
+        *,
+        stream: str = "",
+        attempt: str = "",
+        tail: int | None = None,
+        give_up_s: float = _AWAY_S,
+    ) -> Iterator[shapes.Log | shapes.LogEnd]:
+        """Yield each piece once, those that are there and those that come; the last item is the task's end.
+
+        A connection that breaks is made anew, until the manager was away for ``give_up_s``.
+        """
+        query = _chosen_logs(stream, attempt, tail) | {"follow": "true"}
+        path = _path("tasks", task_id, "logs")
+        for item in events.stream(self._http, path, query, give_up_s=give_up_s):
+            if item is not None:
+                yield item
+                if "text" not in item:
+                    return
+
     def task_executions(self, task_id: str) -> shapes.Executions:
         """Return what became of each attempt of a task."""
         return cast("shapes.Executions", self.request("GET", _path("tasks", task_id, "executions")))
@@ -176,16 +221,6 @@ class Client:
     def task_invocations(self, task_id: str, *, offset: int = 0, limit: int = 100) -> Any:
         """Return what came of the invocations of a task, the newest first."""
         return self.request("GET", _path("tasks", task_id, "invocations"), query=_page(offset, limit))
-
-    def task_logs(self, task_id: str, *, stream: str = "", after: int = 0, limit: int = 100) -> Any:
-        """Return what a task printed that is not its result, beginning after the piece with this number."""
-        query = {"after": str(after), "limit": str(limit)} | ({"stream": stream} if stream else {})
-        return self.request("GET", _path("tasks", task_id, "logs"), query=query)
-
-    def follow_logs(self, task_id: str, *, stream: str = "", give_up_s: float = 60.0) -> Iterator[Any]:
-        """Yield pieces of a task's logs as they come, until it has ended."""
-        only = {"follow": "true"} | ({"stream": stream} if stream else {})
-        return events.follow_logs(self._http, _path("tasks", task_id, "logs"), only, give_up_s=give_up_s)
 
     # -- workflows -----------------------------------------------------------------------------------------
 
@@ -290,6 +325,11 @@ def _path(kind: str, entity_id: str, *rest: str) -> str:
     if not entity_id:
         raise Invalid(f"{kind}: the id is empty")
     return "/" + "/".join([kind, quote(entity_id, safe="", errors="surrogateescape"), *rest])
+
+
+def _chosen_logs(stream: str, attempt: str, tail: int | None) -> dict[str, str]:
+    chosen = {"stream": stream, "attempt": attempt, "tail": "" if tail is None else str(tail)}
+    return {name: value for name, value in chosen.items() if value}
 
 
 def _page(offset: int, limit: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Follows the manager's events, through broken connections and restarts of the manager.
+"""Follows the manager's events and its other streams, through broken connections and restarts of the manager.
 
 A follower gets each event once, in order. ``None`` among them means "look for yourself": the stream stands
 (for the first time or anew) or has been quiet for a while. Whoever starts something after the first ``None``
@@ -8,11 +8,11 @@ and looks at every ``None`` misses no end, whatever happens to the connection.
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import httpx
 
-from propeller.client.errors import not_reached, refusal
+from propeller.client.errors import ApiError, not_reached, refusal
 from propeller.client.shapes import Event
 
 #: Longest silence of a living stream; the manager says something every 15 s.
@@ -37,6 +37,23 @@ def follow(http: httpx.Client, only: Mapping[str, str], *, give_up_s: float) -> 
         Unreachable: Nothing answers, or no longer.
 
     """
+    try:
+        yield from stream(http, "/events", only, give_up_s=give_up_s)
+    except ApiError as error:
+        if error.status not in _NO_SUCH_ROUTE:
+            raise
+    while True:
+        yield None
+        time.sleep(_POLL_S)
+
+
+def stream(
+    http: httpx.Client, path: str, query: Mapping[str, str], *, give_up_s: float
+) -> Iterator[Any | None]:
+    """Yield the events of any stream of the manager, each once; it is asked for again whenever it ends.
+
+    None among them, the arguments and what is raised are as ``follow`` has them.
+    """
     last_id = ""
     away_since: float | None = None
     has_answered = False
@@ -45,10 +62,8 @@ def follow(http: httpx.Client, only: Mapping[str, str], *, give_up_s: float) -> 
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
         timeout = httpx.Timeout(5.0, read=_SILENCE_S_MAX)
         try:
-            with http.stream("GET", "/events", params=only, headers=headers, timeout=timeout) as response:
-                if response.status_code in _NO_SUCH_ROUTE:
-                    break
-                if response.status_code >= 500 and has_answered:
+            with http.stream("GET", path, params=query, headers=headers, timeout=timeout) as response:
+                if response.status_code >= 500 and response.status_code != 501 and has_answered:
                     raise httpx.ReadError(f"status {response.status_code}")  # it is still starting
                 if response.status_code != 200:
                     response.read()
@@ -65,43 +80,9 @@ def follow(http: httpx.Client, only: Mapping[str, str], *, give_up_s: float) -> 
                 raise not_reached(str(http.base_url).rstrip("/"), error) from error
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, _RETRY_S_MAX)
-    while True:
-        yield None
-        time.sleep(_POLL_S)
 
 
-def follow_logs(
-    http: httpx.Client, path: str, only: Mapping[str, str], *, give_up_s: float
-) -> Iterator[dict[str, Any]]:
-    """Yield the pieces of a task's logs, each once, until the task has ended; raises as ``follow`` does."""
-    last_id = ""
-    away_since: float | None = None
-    pause_s = _RETRY_S_MIN
-    while True:
-        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
-        timeout = httpx.Timeout(5.0, read=_SILENCE_S_MAX)
-        try:
-            with http.stream("GET", path, params=only, headers=headers, timeout=timeout) as response:
-                if response.status_code != 200:
-                    response.read()
-                    raise refusal(response)
-                away_since, pause_s = None, _RETRY_S_MIN
-                for new_id, found in read_stream(response.iter_bytes()):
-                    piece = cast("dict[str, Any] | None", found)
-                    if piece is not None and "text" not in piece:
-                        return  # how the task has ended
-                    if piece is not None:
-                        last_id = new_id
-                        yield piece
-        except httpx.TransportError as error:
-            away_since = away_since or time.monotonic()
-            if time.monotonic() - away_since > give_up_s:
-                raise not_reached(str(http.base_url).rstrip("/"), error) from error
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 2, _RETRY_S_MAX)
-
-
-def read_stream(chunks: Iterable[bytes]) -> Iterator[tuple[str, Event | None]]:
+def read_stream(chunks: Iterable[bytes]) -> Iterator[tuple[str, Any | None]]:
     """Read server-sent events: id and content of each, and ``("", None)`` for a sign of life (a comment).
 
     Source: HTML standard, 9.2.6. Lines end only where that says so; ``str.splitlines`` would break JSON
@@ -111,7 +92,7 @@ def read_stream(chunks: Iterable[bytes]) -> Iterator[tuple[str, Event | None]]:
     for line in _lines(chunks):
         if not line:
             if data:
-                yield last_id, cast("Event", json.loads("\n".join(data)))
+                yield last_id, json.loads("\n".join(data))
             data = []
         elif line.startswith(":"):
             yield "", None

@@ -2,8 +2,8 @@
 
 Answers stay plain JSON objects, so that what a newer manager adds is passed on untouched.
 
-Source: ``http-api`` in the contract, sections 1.3, 3 to 6 and 8; workflows, events, ``reason`` and
-``attempt`` are ours.
+Source: ``http-api`` in the contract, sections 1.3, 3 to 6 and 8; workflows, events, logs,
+``reason`` and ``attempt`` are ours.
 """
 
 from typing import Any, NotRequired, TypedDict
@@ -163,6 +163,35 @@ class Event(TypedDict):
     results: NotRequired[Any]
     error: NotRequired[str]
     reason: NotRequired[str]
+
+
+class Log(TypedDict):
+    """A piece of what a guest wrote; it may begin and end within a line."""
+
+    #: Grows with the order of arrival.
+    id: int
+    attempt: int
+    proplet_id: str
+    #: ``stdout`` or ``stderr``.
+    stream: str
+    #: How many bytes of this stream of this attempt came before.
+    offset: int
+    time: str
+    text: str
+    #: True where the stream has reached its limit, and what came after this piece was dropped.
+    cut: NotRequired[bool]
+
+
+class LogPage(TypedDict):
+    total: int
+    logs: list[Log]
+
+
+class LogEnd(TypedDict):
+    """The task has ended, and this is the end of its logs."""
+
+    task_id: str
+    state: int
 
 
 class Health(TypedDict):

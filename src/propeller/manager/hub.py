@@ -16,13 +16,13 @@ from propeller.wire.messages import (
     Create,
     InvokeResults,
     LineSplitter,
+    Logs,
     Message,
     ModuleRequest,
     from_line,
     messages_to_ours,
     to_line,
 )
-from propeller.wire.messages import Logs as LogsMessage
 from propeller.wire.metrics import Metrics, TaskMetrics
 
 _log = logging.getLogger(__name__)
@@ -62,11 +62,11 @@ class LocalFleet:
         if isinstance(message, Metrics | TaskMetrics):
             self._manager.samples.take(message)
             return
-        if isinstance(message, LogsMessage):
-            self._manager.logs.take(message)
-            return
         if isinstance(message, InvokeResults):
             self._manager.invocations.took(message)
+            return
+        if isinstance(message, Logs):
+            self._manager.logs.take(message)
             return
         fact = fact_of(message, is_local=True)
         if fact is not None:

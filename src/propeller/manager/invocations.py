@@ -26,6 +26,7 @@ from propeller.wire.schema import encode
 
 #: How long the result of a guest that was ended in time may be on its way.
 _WAY_S = 1.0
+_BATCH, _WAITING_MAX = 500, 10_000
 
 
 class _Pending(msgspec.Struct, eq=False):
@@ -45,7 +46,9 @@ class Invocations:
         #: The same by task.
         self._of: defaultdict[str, dict[str, _Pending]] = defaultdict(dict)
         self._turns = itertools.count()
-        self._batches: Batches[Invocation] = Batches("invocations", store.write_invocations)
+        self._batches: Batches[Invocation] = Batches(
+            "invocations", store.write_invocations, batch_max=_BATCH, waiting_max=_WAITING_MAX
+        )
         self.flush = self._batches.flush
 
     async def invoke(
@@ -114,7 +117,7 @@ class Invocations:
                 duration_ms=round((time.time_ns() - began) / 1e6, 3),
                 inputs=inputs,
             )
-            self._batches.add(Invocation(task.id, encode(_completed(view, results, error)).decode()))
+            self._batches.take(Invocation(task.id, encode(_completed(view, results, error)).decode()))
         if error:
             raise GuestFailed(error)
         return results.results or ""

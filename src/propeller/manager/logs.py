@@ -1,72 +1,69 @@
-"""What guests print that is not their result, on its way to the store and to those that follow it."""
+"""What guests write, on its way to the store, and to those who follow a task.
+
+Followers read the store too, so that its bounds and its order hold for all; here they learn when to look.
+"""
 
 import asyncio
-from collections import defaultdict
+import contextlib
+from collections.abc import Iterator
 
-from propeller.core.effects import Transition
-from propeller.manager.batches import Batches
-from propeller.store.port import LogPage, LogPiece, Store
-from propeller.wire.messages import Logs as LogsMessage
+from propeller.manager.batches import WRITE_AFTER_S, Batches
+from propeller.store.port import LogPiece, Store
+from propeller.wire.messages import Logs
+
+#: Sizes, in characters of text and what a piece costs beside.
+_BATCH = 1024 * 1024
+_WAITING_MAX = 32 * 1024 * 1024
+_PIECE_COSTS = 2048
+#: How soon those who follow a task see what it wrote.
+_FOLLOWED_AFTER_S = 0.05
 
 
-class Logs:
+class TaskLogs:
     """Takes in pieces from the loop's thread."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._batches: Batches[LogPiece] = Batches("pieces of logs", store.write_logs)
-        self.flush = self._batches.flush
-        self._followers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._batches = Batches("pieces of logs", self._write, batch_max=_BATCH, waiting_max=_WAITING_MAX)
+        self._followers: dict[str, list[asyncio.Event]] = {}
 
-    def take(self, message: LogsMessage) -> None:
-        """Take in a piece; it is in the store soon, unless nothing is known of its task."""
-        self._batches.add(
-            LogPiece(
-                task_id=message.task_id,
-                attempt=message.attempt,
-                stream=message.stream,
-                position=message.offset,
-                proplet_id=message.proplet_id,
-                at=message.at,
-                is_cut=message.is_cut,
-                text=message.text,
-            )
+    def take(self, message: Logs) -> None:
+        """Take in a message; it is in the store soon, unless its task is unknown or has too much there."""
+        piece = LogPiece(
+            task_id=message.task_id,
+            proplet_id=message.proplet_id,
+            attempt=message.attempt or 0,
+            stream=message.stream,
+            offset=message.offset,
+            text=message.text,
+            is_cut=message.is_cut,
+            at=message.at,
         )
-        self._wake(message.task_id)
+        is_followed = message.task_id in self._followers
+        self._batches.take(
+            piece,
+            _PIECE_COSTS + len(piece.text),
+            within_s=_FOLLOWED_AFTER_S if is_followed else WRITE_AFTER_S,
+        )
 
-    def moved(self, transition: Transition) -> None:
-        """Let followers see that a task has moved: it may have ended."""
-        self._wake(transition.task_id)
-
-    def _wake(self, task_id: str) -> None:
-        for news in self._followers.get(task_id, ()):
-            news.set()
-
-    async def page(
-        self, task_id: str, attempt: int | None, stream: str, *, after: int, limit: int
-    ) -> LogPage:
-        """Read what has been taken in, in the order of arrival."""
+    async def flush(self) -> None:
+        """Write all that has been taken in."""
         await self._batches.flush()
-        return await self._store.logs(task_id, attempt, stream, after=after, limit=limit)
 
-    def follow(self, task_id: str) -> "Following":
-        """Hear of each piece of a task, and of each move."""
-        return Following(self._followers, task_id)
+    @contextlib.contextmanager
+    def following(self, task_id: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever pieces of a task have come to the store."""
+        news = asyncio.Event()
+        self._followers.setdefault(task_id, []).append(news)
+        try:
+            yield news
+        finally:
+            self._followers[task_id].remove(news)
+            if not self._followers[task_id]:
+                del self._followers[task_id]
 
-
-class Following:
-    """A context in which ``news`` is set when there is something new."""
-
-    def __init__(self, followers: dict[str, set[asyncio.Event]], task_id: str) -> None:
-        self._followers = followers
-        self._task_id = task_id
-        self.news = asyncio.Event()
-
-    def __enter__(self) -> asyncio.Event:
-        self._followers[self._task_id].add(self.news)
-        return self.news
-
-    def __exit__(self, *_: object) -> None:
-        self._followers[self._task_id].discard(self.news)
-        if not self._followers[self._task_id]:
-            del self._followers[self._task_id]
+    async def _write(self, batch: list[LogPiece]) -> None:
+        await self._store.write_logs(batch)
+        for task_id in self._followers.keys() & {piece.task_id for piece in batch}:
+            for news in self._followers[task_id]:
+                news.set()

@@ -23,6 +23,7 @@ from propeller.wire.messages import (
     MODULE_TOPIC,
     Hello,
     InvokeResults,
+    Logs,
     ModuleRequest,
     Results,
     Start,
@@ -36,7 +37,6 @@ from propeller.wire.messages import (
     stop_message,
     topic_of,
 )
-from propeller.wire.messages import Logs as LogsMessage
 from propeller.wire.metrics import Metrics, TaskMetrics
 
 _log = logging.getLogger(__name__)
@@ -169,11 +169,11 @@ class RemoteFleet:
         if isinstance(message, Metrics | TaskMetrics):
             self._manager.samples.take(message)
             return
-        if isinstance(message, LogsMessage):
-            self._manager.logs.take(message)
-            return
         if isinstance(message, InvokeResults):
             self._manager.invocations.took(message)
+            return
+        if isinstance(message, Logs):
+            self._manager.logs.take(message)
             return
         fact = fact_of(message, is_local=False)
         if fact is not None:

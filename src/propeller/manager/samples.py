@@ -1,13 +1,17 @@
-"""What proplets measure, on its way to the store."""
+"""What proplets measure, on its way to the store: a sample is worth little, so it goes there in batches."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from propeller.manager.batches import Batches
 from propeller.store.port import Sample, SampleOf, Store
 from propeller.wire.metrics import Metrics, TaskMetrics
 from propeller.wire.samples import proplet_sample, task_sample
 from propeller.wire.schema import encode
+
+_BATCH = 500
+#: More than this many are not kept waiting while the store is slow.
+_WAITING_MAX = 10_000
 
 
 class Samples:
@@ -16,8 +20,7 @@ class Samples:
     def __init__(self, store: Store, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._store = store
         self._clock = clock
-        self._batches: Batches[Sample] = Batches("metrics", self._write)
-        self.flush = self._batches.flush
+        self._batches = Batches("metrics", self._write, batch_max=_BATCH, waiting_max=_WAITING_MAX)
 
     def take(self, message: Metrics | TaskMetrics) -> None:
         """Take in a message; it is in the store soon, unless nothing is known of its task or proplet."""
@@ -26,7 +29,11 @@ class Samples:
             of, owner_id, sample = SampleOf.PROPLET, message.proplet_id, encode(proplet_sample(message, now))
         else:
             of, owner_id, sample = SampleOf.TASK, message.task_id, encode(task_sample(message, now))
-        self._batches.add(Sample(of, owner_id, sample.decode()))
+        self._batches.take(Sample(of, owner_id, sample.decode()))
 
-    async def _write(self, samples: Sequence[Sample]) -> None:
-        await self._store.write_samples(samples, self._clock())
+    async def flush(self) -> None:
+        """Write all that has been taken in."""
+        await self._batches.flush()
+
+    async def _write(self, batch: list[Sample]) -> None:
+        await self._store.write_samples(batch, self._clock())

@@ -14,7 +14,7 @@ from propeller.errors import StoreUnusable
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
 from propeller.manager.feed import Feed
 from propeller.manager.invocations import Invocations
-from propeller.manager.logs import Logs
+from propeller.manager.logs import TaskLogs
 from propeller.manager.samples import Samples
 from propeller.store.port import Store
 
@@ -36,19 +36,20 @@ class Manager:
 
     store: Store
     feed: Feed
-    #: Where what proplets measure goes, what guests print, and what is invoked; the engine knows nothing of
+    #: Where what proplets measure goes, and what is invoked; the engine knows nothing of
     #: these.
     samples: Samples
-    logs: Logs
     invocations: Invocations
+    #: Where what guests write goes; nor does it know of that.
+    logs: TaskLogs
     #: The writer at work, from ``start`` on; it ends with ``StoreUnusable`` when a commit fails.
     running: asyncio.Task[None]
 
     def __init__(self, store: Store, *, policy: Policy, clock: Callable[[], int] = time.time_ns) -> None:
         self.store = store
         self.samples = Samples(store, clock=clock)
-        self.logs = Logs(store)
         self.invocations = Invocations(store, self._send)
+        self.logs = TaskLogs(store)
         self.fleet: Fleet | None = None
         self._cluster = Cluster(policy)
         self._clock = clock
@@ -155,7 +156,6 @@ class Manager:
                     case Announce(first_event_id, transitions):
                         self.feed.announce(first_event_id, transitions)
                         for transition in transitions:
-                            self.logs.moved(transition)
                             self.invocations.moved(transition)
                     case Load(task_ids, group_ids):
                         reply = await self.store.find(task_ids, group_ids)

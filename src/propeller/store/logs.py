@@ -1,67 +1,170 @@
-"""What guests printed, in SQLite: written in batches, bounded for each attempt and in all."""
+"""What guests wrote, in SQLite: written in batches, bounded for each stream, in attempts and in all.
+
+All costs follow what is written or read: each stream has its pieces by offset and by arrival, and what was
+counted is kept (``0004_logs.sql``).
+"""
 
 import sqlite3
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from propeller.store.port import LogPage, LogPiece
+from propeller.store.port import LogFilter, LogPage, LogPiece, LogTail
 
-#: Of one attempt's stream; a proplet sends no more, unless it is not ours.
-BYTES_MAX = 1024 * 1024
-#: Of a task, counted from its newest.
+#: Of one stream of one attempt.
+STREAM_BYTES_KEPT = 1024 * 1024
+#: Of one task.
 ATTEMPTS_KEPT = 3
-#: Of all tasks; the oldest go first.
-PIECES_KEPT = 1_000_000
-_EXPIRED_MAX = 2_000
+#: Of all tasks; the streams that began first go first.
+BYTES_KEPT = 1024 * 1024 * 1024
+#: For what a piece counts at least: many small ones take more room than their text.
+_PIECE_BYTES_MIN = 64
 
-_OWNER = "SELECT seq FROM tasks WHERE id = ?"
+_OWNER = """
+SELECT t.seq, r.attempt, COALESCE((SELECT attempt FROM past_attempts WHERE id = t.id), 0)
+FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.id = ?
+"""
+_STREAM = """
+SELECT id, bytes, is_full FROM log_streams WHERE owner = ? AND attempt = ? AND proplet_id = ? AND stream = ?
+"""
+_INSERT_PIECE = (
+    "INSERT INTO log_pieces (log_stream, start, written_at, text, is_cut) VALUES (?,?,?,?,?) "
+    "ON CONFLICT (log_stream, start) DO NOTHING"
+)
+_STREAMS_OF = """
+SELECT id FROM log_streams WHERE owner = (SELECT seq FROM tasks WHERE id = :task)
+AND attempt BETWEEN :first AND :last AND (:stream = '' OR stream = :stream)
+"""
+_CHOSEN = f"FROM log_pieces p WHERE p.log_stream IN ({_STREAMS_OF})"
+
+
+class _Stream(NamedTuple):
+    id: int
+    bytes: int
+    is_full: int
 
 
 def write_logs(db: sqlite3.Connection, pieces: Iterable[LogPiece]) -> None:
-    """Write pieces, in the caller's transaction; those of no task, and those that are there, are dropped."""
-    touched: dict[int, int] = {}
+    """Write pieces, in the caller's transaction; those that are not wanted are dropped."""
     for piece in pieces:
-        owner = db.execute(_OWNER, (piece.task_id,)).fetchone()
-        if owner is None or piece.position >= BYTES_MAX:
-            continue
+        owner, attempt = _owner_and_attempt(db, piece)
+        stream = _stream(db, owner, attempt, piece) if owner else None
+        if stream is not None and not stream.is_full:
+            _write(db, stream, piece)
+    _make_room(db)
+
+
+def _owner_and_attempt(db: sqlite3.Connection, piece: LogPiece) -> tuple[int, int]:
+    """Find whose it is; 0 for a task or an attempt that there is not, or not any more."""
+    found = db.execute(_OWNER, (piece.task_id,)).fetchone()
+    if found is None:
+        return 0, 0
+    owner, last, past = found
+    attempt = piece.attempt or last
+    # Attempts up to the past one were those of a deleted task of the same id.
+    return (owner, attempt) if past < attempt <= last else (0, 0)
+
+
+def _stream(db: sqlite3.Connection, owner: int, attempt: int, piece: LogPiece) -> _Stream | None:
+    """Find the stream or begin it; None where later attempts have taken the place of this one."""
+    key = (owner, attempt, piece.proplet_id, piece.stream)
+    found = db.execute(_STREAM, key).fetchone()
+    if found is not None:
+        return _Stream(*found)
+    sql = "SELECT DISTINCT attempt FROM log_streams WHERE owner = ? ORDER BY attempt DESC"
+    kept = {row[0] for row in db.execute(sql, (owner,))}
+    too_old = sorted({*kept, attempt}, reverse=True)[ATTEMPTS_KEPT:]
+    if attempt in too_old:
+        return None
+    for each in too_old:
+        db.execute("DELETE FROM log_streams WHERE owner = ? AND attempt = ?", (owner, each))
+    sql = "INSERT INTO log_streams (owner, attempt, proplet_id, stream, bytes, is_full) VALUES (?,?,?,?,0,0)"
+    return _Stream(db.execute(sql, key).lastrowid or 0, 0, 0)
+
+
+def _write(db: sqlite3.Connection, stream: _Stream, piece: LogPiece) -> None:
+    data = piece.text.encode(errors="replace")
+    room = STREAM_BYTES_KEPT - stream.bytes
+    size = max(len(data), _PIECE_BYTES_MIN)
+    is_full = size > room
+    text = data[: max(room, 0)].decode(errors="ignore") if is_full else data.decode()
+    row = (stream.id, piece.offset, piece.at, text, piece.is_cut or is_full)
+    if db.execute(_INSERT_PIECE, row).rowcount:
         db.execute(
-            "INSERT OR IGNORE INTO task_logs "
-            "(owner, attempt, stream, position, proplet_id, at, is_cut, text) VALUES (?,?,?,?,?,?,?,?)",
-            (owner[0], *piece[1:]),
+            "UPDATE log_streams SET bytes = bytes + ?, is_full = ? WHERE id = ?",
+            (min(size, room), is_full, stream.id),
         )
-        touched[owner[0]] = max(touched.get(owner[0], 0), piece.attempt)
-    for seq, attempt in touched.items():
-        db.execute("DELETE FROM task_logs WHERE owner = ? AND attempt <= ?", (seq, attempt - ATTEMPTS_KEPT))
-    last = db.execute("SELECT MAX(id) FROM task_logs").fetchone()[0] or 0
-    db.execute(
-        "DELETE FROM task_logs WHERE id IN (SELECT id FROM task_logs WHERE id <= ? ORDER BY id LIMIT ?)",
-        (last - PIECES_KEPT, _EXPIRED_MAX),
+
+
+def _make_room(db: sqlite3.Connection) -> None:
+    """Delete the streams that began first until all is within bounds."""
+    excess = db.execute("SELECT bytes FROM log_total").fetchone()[0] - BYTES_KEPT
+    if excess <= 0:
+        return
+    gone: list[tuple[int]] = []
+    for stream, size in db.execute("SELECT id, bytes + 256 FROM log_streams ORDER BY id"):
+        gone.append((stream,))
+        excess -= size
+        if excess <= 0:
+            break
+    db.executemany("DELETE FROM log_streams WHERE id = ?", gone)
+
+
+# -- reading -------------------------------------------------------------------------------------------------
+
+
+def last_log_attempt(db: sqlite3.Connection, task_id: str, stream: str) -> int:
+    """Find the last attempt that wrote to a stream, or to any; 0 where none did."""
+    sql = (
+        "SELECT MAX(attempt) FROM log_streams WHERE owner = (SELECT seq FROM tasks WHERE id = :task) "
+        "AND (:stream = '' OR stream = :stream)"
     )
+    return db.execute(sql, {"task": task_id, "stream": stream}).fetchone()[0] or 0
 
 
-def read_logs(
-    db: sqlite3.Connection, task_id: str, attempt: int | None, stream: str, *, after: int, limit: int
-) -> LogPage:
-    """Read pieces after a number, in the order of arrival; ``attempt`` None is the last that has any."""
-    where = f"owner = ({_OWNER})"
-    values: list[object] = [task_id]
-    if attempt is None:
-        newest = f"SELECT MAX(attempt) FROM task_logs WHERE {where}"  # noqa: S608
-        attempt = db.execute(newest, values).fetchone()[0] or 0
-    where += " AND attempt = ?"
-    values.append(attempt)
-    if stream:
-        where += " AND stream = ?"
-        values.append(stream)
-    total = db.execute(f"SELECT COUNT(*) FROM task_logs WHERE {where}", values).fetchone()[0]  # noqa: S608
+def read_logs(db: sqlite3.Connection, only: LogFilter, after: int, limit: int) -> LogPage:
+    """Read the pieces behind one, in order of arrival."""
+    values = _values(only) | {"after": after, "limit": limit}
+    total = db.execute(f"SELECT COUNT(*) {_CHOSEN}", values).fetchone()[0]
     page = (
-        "SELECT id, attempt, stream, position, proplet_id, at, is_cut, text FROM task_logs "  # noqa: S608
-        f"WHERE {where} AND id > ? ORDER BY id LIMIT ?"
+        "SELECT p.id, s.attempt, s.proplet_id, s.stream, p.start, p.text, p.is_cut, p.written_at "  # noqa: S608
+        "FROM log_pieces p JOIN log_streams s ON s.id = p.log_stream "
+        f"WHERE p.log_stream IN ({_STREAMS_OF}) AND p.id > :after ORDER BY p.id LIMIT :limit"
     )
-    found = db.execute(page, (*values, after, limit))
-    return LogPage(
-        total,
-        [
-            (number, LogPiece(task_id, attempt, stream, position, proplet_id, at, bool(is_cut), text))
-            for number, attempt, stream, position, proplet_id, at, is_cut, text in found
-        ],
-    )
+    found = [
+        (row[0], LogPiece(only.task_id, row[2], row[1], row[3], row[4], row[5], bool(row[6]), row[7]))
+        for row in db.execute(page, values)
+    ]
+    return LogPage(total, found)
+
+
+def tail_of_logs(db: sqlite3.Connection, only: LogFilter, lines: int) -> LogTail:
+    """Find where the last lines begin; a line that has not ended counts."""
+    values = _values(only)
+    is_last, wanted = True, lines
+    for number, text in db.execute(f"SELECT p.id, p.text {_CHOSEN} ORDER BY p.id DESC", values):
+        if not lines:
+            return LogTail(number, 0)
+        ends = text.count("\n")
+        wanted += is_last and text.endswith("\n")
+        is_last = is_last and not text
+        if ends >= wanted:
+            chars = _behind_line_end(text, wanted)
+            return LogTail(number - 1, chars) if chars < len(text) else LogTail(number, 0)
+        wanted -= ends
+    return LogTail(0, 0)
+
+
+def _behind_line_end(text: str, count: int) -> int:
+    at = len(text)
+    for _ in range(count):
+        at = text.rindex("\n", 0, at)
+    return at + 1
+
+
+def _values(only: LogFilter) -> dict[str, str | int]:
+    return {
+        "task": only.task_id,
+        "stream": only.stream,
+        "first": only.first_attempt,
+        "last": only.last_attempt,
+    }

@@ -73,29 +73,6 @@ class SamplePage(NamedTuple):
     samples: list[str]
 
 
-class LogPiece(NamedTuple):
-    """Something that a guest printed."""
-
-    task_id: str
-    attempt: int
-    #: ``stdout`` or ``stderr``.
-    stream: str
-    #: Bytes of the stream before it.
-    position: int
-    proplet_id: str
-    #: Unix epoch, ns, by the proplet's clock.
-    at: int
-    #: What came after it was dropped.
-    is_cut: bool
-    text: str
-
-
-class LogPage(NamedTuple):
-    total: int
-    #: With the number of each, which grows in the order of arrival.
-    pieces: list[tuple[int, LogPiece]]
-
-
 class Invocation(NamedTuple):
     task_id: str
     #: JSON, as the API shows it.
@@ -106,6 +83,42 @@ class InvocationPage(NamedTuple):
     total: int
     #: JSON each.
     invocations: list[str]
+
+
+class LogPiece(NamedTuple):
+    """A piece of what a guest wrote; see ``wire.messages.Logs``."""
+
+    task_id: str
+    proplet_id: str
+    #: 0 for the task's present one.
+    attempt: int
+    #: ``stdout`` or ``stderr``.
+    stream: str
+    offset: int
+    text: str
+    is_cut: bool
+    at: int
+
+
+class LogFilter(NamedTuple):
+    task_id: str
+    #: ``""`` for both.
+    stream: str = ""
+    first_attempt: int = 0
+    last_attempt: int = 2**63 - 1
+
+
+class LogPage(NamedTuple):
+    total: int
+    #: With their ids, which grow with the order of arrival and are never used again.
+    pieces: list[tuple[int, LogPiece]]
+
+
+class LogTail(NamedTuple):
+    #: The last piece that does not belong to it.
+    after: int
+    #: How many characters at the front of the next piece do not either.
+    chars: int
 
 
 class Store(Protocol):
@@ -148,18 +161,26 @@ class Store(Protocol):
     async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
         """Read a page of the samples of one owner, the newest first; they are deleted with it."""
 
-    async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
-        """Write pieces of logs, a power cut may take the last; those of unknown tasks are dropped."""
-
-    async def logs(
-        self, task_id: str, attempt: int | None, stream: str, *, after: int, limit: int
-    ) -> LogPage:
-        """Read pieces after a number, in the order of arrival; without an attempt, of the last with any."""
-
     async def write_invocations(self, invocations: Sequence[Invocation]) -> None:
         """Write what came of invocations, as samples are written."""
 
     async def invocations(self, task_id: str, offset: int, limit: int) -> InvocationPage:
         """Read a page of the invocations of a task, the newest first."""
+
+    async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
+        """Write pieces, a power cut may take the last.
+
+        Dropped are those that are there already, those of unknown tasks and attempts, and what is too much.
+        Of a stream that has been cut short the last piece is marked as such.
+        """
+
+    async def logs(self, only: LogFilter, after: int, limit: int) -> LogPage:
+        """Read the pieces behind an id in order of arrival; they are deleted with their task."""
+
+    async def last_log_attempt(self, task_id: str, stream: str) -> int:
+        """Find the last attempt that wrote to a stream (``""``: to any); 0 where none did."""
+
+    async def tail_of_logs(self, only: LogFilter, lines: int) -> LogTail:
+        """Find where the last lines begin."""
 
     async def close(self) -> None: ...

@@ -24,14 +24,16 @@ from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
 from propeller.store import queries, rows
 from propeller.store.invocations import read_invocations, write_invocations
-from propeller.store.logs import read_logs, write_logs
+from propeller.store.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
 from propeller.store.port import (
     GroupPage,
     Invocation,
     InvocationPage,
     Loaded,
+    LogFilter,
     LogPage,
     LogPiece,
+    LogTail,
     Records,
     Sample,
     SampleOf,
@@ -101,13 +103,15 @@ class SqliteStore:
             self._readers.submit(self._checkpoint_if_large)
 
     async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
-        await self._in_writer(lambda: self._write_aside(lambda db: write_samples(db, samples, now)))
+        await self._in_writer(lambda: self._write_beside(lambda: write_samples(self._writer, samples, now)))
 
     async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
-        await self._in_writer(lambda: self._write_aside(lambda db: write_logs(db, pieces)))
+        await self._in_writer(lambda: self._write_beside(lambda: write_logs(self._writer, pieces)))
 
     async def write_invocations(self, invocations: Sequence[Invocation]) -> None:
-        await self._in_writer(lambda: self._write_aside(lambda db: write_invocations(db, invocations)))
+        await self._in_writer(
+            lambda: self._write_beside(lambda: write_invocations(self._writer, invocations))
+        )
 
     async def _in_writer(self, write: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -167,12 +171,12 @@ class SqliteStore:
                 self._writer.execute("ROLLBACK")
             raise
 
-    def _write_aside(self, write: Callable[[sqlite3.Connection], None]) -> None:
-        # It is worth no wait for the disk; the next commit of the engine takes it there with it.
+    def _write_beside(self, write: Callable[[], None]) -> None:
+        """Write what is worth no wait for the disk; the next commit of the engine takes it there with it."""
         self._writer.execute("PRAGMA synchronous=NORMAL")
         try:
             with self._transaction():
-                write(self._writer)
+                write()
         finally:
             self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
 
@@ -325,13 +329,17 @@ class SqliteStore:
     async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
         return await self._read(lambda db: read_samples(db, of, owner_id, offset, limit))
 
-    async def logs(
-        self, task_id: str, attempt: int | None, stream: str, *, after: int, limit: int
-    ) -> LogPage:
-        return await self._read(lambda db: read_logs(db, task_id, attempt, stream, after=after, limit=limit))
-
     async def invocations(self, task_id: str, offset: int, limit: int) -> InvocationPage:
         return await self._read(lambda db: read_invocations(db, task_id, offset, limit))
+
+    async def logs(self, only: LogFilter, after: int, limit: int) -> LogPage:
+        return await self._read(lambda db: read_logs(db, only, after, limit))
+
+    async def last_log_attempt(self, task_id: str, stream: str) -> int:
+        return await self._read(lambda db: last_log_attempt(db, task_id, stream))
+
+    async def tail_of_logs(self, only: LogFilter, lines: int) -> LogTail:
+        return await self._read(lambda db: tail_of_logs(db, only, lines))
 
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
         def query(db: sqlite3.Connection) -> list[tuple[int, Transition]]:

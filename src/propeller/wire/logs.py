@@ -1,32 +1,37 @@
-"""The JSON of what tasks print that is not their result."""
-
-from typing import Annotated
+"""The JSON of the HTTP API for what guests write; all of it is ours."""
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.wire.schema import State, Time, like
+from propeller.wire.messages import LogStream
+from propeller.wire.schema import Time
 
 
 class LogView(msgspec.Struct, kw_only=True):
-    """Something that a guest printed."""
+    """A piece of what a guest wrote; it may begin and end within a line."""
 
-    number: Annotated[int, like("Grows in the order of arrival.")]
+    #: Grows with the order of arrival.
+    id: int
     attempt: int
     proplet_id: str
-    stream: Annotated[str, like(enum=["stdout", "stderr"])]
-    offset: Annotated[int, like("Bytes of the stream before it.")]
+    stream: LogStream
+    #: How many bytes of this stream of this attempt came before.
+    offset: int
     time: Time
     text: str
-    cut: Annotated[bool, like("The stream's limit: the rest was dropped.")] | UnsetType = UNSET
+    #: True where the stream has reached its limit, and what came after this piece was dropped.
+    cut: bool | UnsetType = UNSET
 
 
 class LogPage(msgspec.Struct, kw_only=True):
+    """In order of arrival."""
+
     total: int
     logs: list[LogView]
 
 
-class LogEnd(msgspec.Struct):
-    """The last event of those who follow: the task has ended."""
+class LogEnd(msgspec.Struct, kw_only=True):
+    """The last event of a stream of logs: the task has ended."""
 
-    state: State
+    task_id: str
+    state: int

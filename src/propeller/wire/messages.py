@@ -21,10 +21,12 @@ from propeller.core.sandbox import Sandbox
 from propeller.wire.metrics import Metrics, TaskMetrics
 
 CHUNK_BYTES = 512_000
+LOG_PIECE_BYTES = 64 * 1024
 
 #: What can stand in a topic, for it becomes part of one.
 PropletId = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^+#/\x00-\x1f]+$")]
 Count = Annotated[int, Meta(ge=0, le=2**62)]
+LogStream = Literal["stdout", "stderr"]
 Slots = Annotated[int, Meta(ge=1, le=100_000)]
 
 
@@ -169,26 +171,6 @@ class InvokeResults(msgspec.Struct, kw_only=True):
     finished_at: Count | UnsetType = UNSET
 
 
-class Logs(msgspec.Struct, kw_only=True):
-    """Ours. Proplet to manager: what a guest printed that is not its result.
-
-    Task, attempt, stream and offset say which piece it is: one that comes twice is taken once.
-    """
-
-    task_id: Annotated[str, Meta(max_length=1024)]
-    proplet_id: PropletId
-    attempt: Count
-    stream: Literal["stdout", "stderr"]
-    #: Bytes of the stream before it.
-    offset: Count
-    #: At most 64 KiB.
-    text: Annotated[str, Meta(max_length=65536)]
-    #: The stream has reached its limit; what comes after is dropped.
-    is_cut: bool = False
-    #: ns since the Unix epoch, by the proplet's clock.
-    at: Count
-
-
 class HandBack(msgspec.Struct, kw_only=True):
     """Ours. Proplet to manager: an attempt was given up through no fault of the task."""
 
@@ -196,6 +178,27 @@ class HandBack(msgspec.Struct, kw_only=True):
     proplet_id: PropletId
     attempt: Count
     reason: str
+
+
+class Logs(msgspec.Struct, kw_only=True):
+    """Ours. Proplet to manager: a piece of what a guest wrote.
+
+    Pieces may be lost, repeated and reordered; task, attempt, proplet, stream and offset tell one from the
+    other. A piece has up to ``LOG_PIECE_BYTES`` and ends between characters.
+    """
+
+    task_id: str
+    proplet_id: PropletId
+    attempt: Count | UnsetType = UNSET
+    stream: LogStream
+    #: How many bytes of this stream the guest had written before it.
+    offset: Count
+    #: What is no UTF-8 is replaced.
+    text: str
+    #: Whether the stream has reached its limit: what the guest writes after this piece is dropped.
+    is_cut: bool = False
+    #: When it was written, ns since the Unix epoch by the proplet's clock.
+    at: Count
 
 
 class ModuleRequest(msgspec.Struct, kw_only=True):
@@ -254,9 +257,9 @@ TOPICS: dict[str, type[Message]] = {
     "control/proplet/results": Results,
     "control/proplet/handback": HandBack,
     "control/proplet/up": Up,
-    "control/proplet/logs": Logs,
     "control/manager/invoke": Invoke,
     "control/proplet/invoke_results": InvokeResults,
+    "control/proplet/logs": Logs,
     "control/proplet/metrics": Metrics,
     "control/proplet/task_metrics": TaskMetrics,
     "registry/proplet": ModuleRequest,

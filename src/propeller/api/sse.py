@@ -1,33 +1,45 @@
-"""Server-sent events on their way to one client."""
+"""Server-sent events: how a stream of them begins, goes on, and ends with its client."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 
 from litestar.types import Receive, Scope, Send
 
 _log = logging.getLogger(__name__)
 
+#: A sign of life.
+STILL_HERE = b": still here\n\n"
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
-#: Said when nothing else is, so that both ends know that the other is there.
-SIGN_OF_LIFE = b": still here\n\n"
+
+Write = Callable[[bytes], Awaitable[None]]
 
 
-class Stream:
-    """An answer that goes on until ``texts`` ends or the client goes, whichever is first."""
+def event_text(event_id: int | None, kind: str, data: bytes) -> bytes:
+    """Render one event; ``data`` is JSON on one line."""
+    head = b"" if event_id is None else b"id: %d\n" % event_id
+    return b"%sevent: %s\ndata: %s\n\n" % (head, kind.encode(), data)
 
-    def __init__(self, texts: AsyncIterator[bytes]) -> None:
-        self._texts = texts
+
+class EventStream:
+    """An answer to one follower; ends when the client goes or there is no more, whichever is first."""
+
+    def __init__(self, send_events: Callable[[Write], Awaitable[None]]) -> None:
+        """Make an answer of what sends the events and returns after the last; it is cancelled otherwise."""
+        self._send_events = send_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def write(data: bytes) -> None:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await _write(send, b": following\n\n")
-        sending = asyncio.create_task(self._send_texts(send))
+        await write(b": following\n\n")
+        sending = asyncio.ensure_future(self._send_events(write))
         watching = asyncio.create_task(_client_gone(receive))
         try:
             await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -41,15 +53,7 @@ class Stream:
         with contextlib.suppress(OSError):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send_texts(self, send: Send) -> None:
-        async for text in self._texts:
-            await _write(send, text)
-
 
 async def _client_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _write(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})
