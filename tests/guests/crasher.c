@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static volatile unsigned long sink;
+static void *volatile kept;
 
 static int recurse(int depth) {
   volatile char frame[256];
@@ -39,7 +40,7 @@ int main(int argc, char **argv) {
   if (!strcmp(mode, "loop")) for (;;) sink++;
   if (!strcmp(mode, "sleep")) sleep((unsigned)number);
   if (!strcmp(mode, "memory"))
-    for (char *block; (block = malloc(1 << 20)); memset(block, 1, 1 << 20)) continue;
+    while ((kept = malloc(1 << 20))) memset(kept, 1, 1 << 20);
   if (!strcmp(mode, "memory")) abort();
   if (!strcmp(mode, "recurse")) return recurse(0);
   if (!strcmp(mode, "stdout")) fill(1, -1);

@@ -59,6 +59,8 @@ class Watch:
 
     def patience_ms(self) -> float | None:
         """Say until when nothing is due."""
+        if not self.is_running:
+            return self.LONG_MS  # it may be compiled any moment, and has another deadline then
         due = self._end if self.halt else min(self._deadline, self._end)
         return None if due == _NEVER else max((due - time.monotonic()) * 1e3, 0.0) + 1
 

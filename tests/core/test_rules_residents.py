@@ -1,0 +1,264 @@
+"""Daemons, servers and latent tasks: they stay on their proplet, and hold up nobody."""
+
+import pytest
+from core_kit import Rules, a_task, job
+
+from propeller.core.events import (
+    CreateTasks,
+    PropletLost,
+    RunEnded,
+    RunUp,
+    StartTask,
+    StopGroup,
+    StopTask,
+    UpdateTask,
+)
+from propeller.core.groups import group_state
+from propeller.core.model import FromParent, GroupKind, JobMode
+from propeller.core.sandbox import Dir, Grants, Limits, Sandbox
+from propeller.core.states import COMPLETED, FAILED, RUNNING
+from propeller.errors import Invalid
+
+
+def up(task_id="a", proplet="p", attempt=1, **more):
+    return RunUp(proplet, task_id, attempt, **more)
+
+
+def running_daemon(*others, slots=1, **fields):
+    rules = Rules()
+    rules.proplet("p", slots=slots)
+    rules.workflow(a_task("a", daemon=True, **fields), *others)
+    rules.start_workflow()
+    return rules
+
+
+def test_dependents_of_a_daemon_start_when_it_is_up():
+    rules = running_daemon(a_task("b", "a"), slots=2)
+    assert rules.states() == {"a": "RUNNING", "b": "PENDING"}
+    turn = rules.turn(up(results="started at port 8222"))
+    assert turn.moves == ["a RUNNING", "b SCHEDULED", "b RUNNING"]
+    assert rules.task("a").results == "started at port 8222"
+    assert turn.effects[0].parent_results == {"a": "started at port 8222"}
+
+
+def test_a_daemon_that_is_up_takes_no_room_and_does_not_hold_up_its_workflow():
+    rules = running_daemon(a_task("b", "a"), slots=1)
+    rules.turn(up())
+    assert rules.states()["b"] == "RUNNING", "there is one slot"
+    rules.completes("b")
+    group = rules._groups["w"]
+    assert group_state(group.counts) is COMPLETED
+    rules.turn(RunEnded(proplet_id="p", task_id="a", attempt=1, error="it broke"))
+    assert group_state(group.counts) is FAILED
+
+
+def test_what_is_said_twice_changes_nothing():
+    rules = running_daemon(a_task("b", "a"))
+    rules.turn(up())
+    turn = rules.turn(up())
+    assert (turn.moves, bool(turn.changes)) == ([], False)
+    assert rules.turn(up(attempt=7)).moves == []
+    assert rules.turn(up(proplet="q")).moves == []
+
+
+def test_crashes_are_counted_and_shown():
+    rules = running_daemon()
+    rules.turn(up())
+    rules.turn(up(restarts=1, error="it trapped", is_up=False))
+    task = rules.task("a")
+    assert (task.state, task.restarts, task.was_up) == (RUNNING, 1, True)
+    assert task.reason == "started anew 1 times; the last crash: it trapped"
+
+
+def test_a_daemon_that_fails_before_it_is_up_fails_its_dependents():
+    rules = running_daemon(a_task("b", "a"), a_task("c", "a", run_if="failure"), slots=2)
+    rules.fails("a")
+    assert rules.states() == {"a": "FAILED", "b": "SKIPPED", "c": "RUNNING"}
+
+
+def test_a_daemon_that_fails_later_does_not_take_back_what_has_begun():
+    rules = running_daemon(a_task("b", "a"), a_task("c", "a", "b"), slots=2)
+    rules.turn(up())
+    rules.fails("a")
+    assert rules.states() == {"a": "FAILED", "b": "RUNNING", "c": "PENDING"}
+    rules.completes("b")
+    assert rules.states()["c"] == "SKIPPED"
+
+
+def test_a_daemon_whose_proplet_is_lost_runs_elsewhere_however_often():
+    rules = running_daemon()
+    rules.turn(up())
+    for number in range(10):
+        rules.proplet("p", boot=10 + number)
+        rules.turn(PropletLost("p", "it broke"))
+    assert rules.task("a").state.name == "SCHEDULED"
+    rules.proplet("q")
+    assert rules.task("a").state is RUNNING
+    assert rules.task("a").was_up, "those that waited for it were told long ago"
+
+
+def test_a_stopped_workflow_stops_its_daemon():
+    rules = running_daemon()
+    rules.turn(up())
+    turn = rules.turn(StopGroup(GroupKind.WORKFLOW, "w"))
+    assert turn.moves == ["a INTERRUPTED"]
+    assert turn.sent == ["stop a 1 on p"]
+
+
+def test_a_daemon_in_a_sequential_job_lets_the_next_one_start():
+    rules = Rules()
+    rules.proplet("p", slots=1)
+    rules.turn(job(JobMode.SEQUENTIAL, a_task("a", daemon=True), a_task("b")))
+    rules.start_job()
+    assert rules.turn(up()).moves == ["a RUNNING", "b SCHEDULED", "b RUNNING"]
+
+
+def test_a_daemon_that_is_started_again_is_up_anew():
+    rules = Rules()
+    rules.proplet("p")
+    rules.create(a_task("a", daemon=True))
+    rules.start("a")
+    rules.turn(up())
+    rules.turn(StopTask("a"))
+    rules.turn(StartTask("a"))
+    assert not rules.task("a").was_up
+    rules.turn(up(attempt=2))
+    assert rules.task("a").was_up
+
+
+def test_a_foreign_daemon_s_result_says_that_it_is_up():
+    """The contract's proplets report it as ended when it has begun."""
+    rules = Rules()
+    rules.proplet("f", boot=0, slots=0)
+    rules.create(a_task("a", daemon=True))
+    rules.start("a")
+    rules.turn(RunEnded(proplet_id="f", task_id="a", attempt=0, results="started at port 8222"))
+    task = rules.task("a")
+    assert (task.state, task.was_up, task.results) == (RUNNING, True, "started at port 8222")
+
+
+def test_latent_tasks_stay_deployed_and_leave_room():
+    rules = Rules()
+    rules.proplet("p", slots=1)
+    rules.create(a_task("a", latent=True), a_task("b"))
+    rules.start("a")
+    rules.turn(up())
+    assert rules.start("b").moves == ["b SCHEDULED", "b RUNNING"]
+
+
+# -- walls ---------------------------------------------------------------------------------------------------
+
+DATA = Sandbox(grants=Grants(dirs=(Dir(host="/data/in", guest="/in"),), http=("api.example.com",)))
+OFFERS = {"offers": {"dirs": [{"host": "/data", "guest": "/data", "mode": "ro"}], "http": ["*.example.com"]}}
+
+
+def test_a_task_goes_only_where_all_that_it_asks_for_is_allowed():
+    rules = Rules()
+    rules.proplet("p", metadata={"offers": {}})
+    rules.create(a_task("a", sandbox=DATA), a_task("b"))
+    rules.start("a")
+    assert rules.start("b").moves == ["b SCHEDULED", "b RUNNING"]
+    reason = rules.task("a").reason
+    assert reason.startswith("waits for a proplet that allows what it asks for; ")
+    assert reason.endswith(" does not: grants.dirs: /data/in is not allowed to be read")
+    assert rules.proplet("q", metadata=OFFERS).sent == ["start a 1 on q"]
+
+
+def test_a_pinned_task_waits_for_its_proplet_to_allow_it():
+    rules = Rules()
+    rules.proplet("p", metadata={"offers": {}})
+    rules.proplet("q", metadata=OFFERS)
+    rules.create(a_task("a", pin="p", sandbox=DATA))
+    rules.start("a")
+    assert rules.task("a").reason.startswith("waits for proplet p, which does not take it: grants.dirs")
+    assert rules.proplet("p", metadata=OFFERS).sent == ["start a 1 on p"]
+
+
+def test_a_foreign_proplet_is_given_no_task_with_walls_of_its_own():
+    rules = Rules()
+    rules.proplet("f", boot=0, slots=0)
+    rules.create(a_task("a", sandbox=Sandbox(timeout_ns=1)))
+    rules.start("a")
+    assert "it does not say what it allows" in rules.task("a").reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        (Sandbox(timeout_ns=2_000_000_000), "timeout: 2 s is more than the 1 s allowed"),
+        (Sandbox(limits=Limits(memory=11)), "limits.memory: 11 is more than the 10 that are allowed"),
+        (Sandbox(grants=Grants(listen=True)), "grants.listen: listening is not allowed"),
+        (Sandbox(grants=Grants(http=("example.org",))), "grants.http: example.org is not allowed"),
+        (
+            Sandbox(grants=Grants(dirs=(Dir(host="/data", guest="/data", mode="rw"),))),
+            "grants.dirs: /data is not allowed to be written to",
+        ),
+        (
+            Sandbox(grants=Grants(dirs=(Dir(host="/database", guest="/d"),))),
+            "grants.dirs: /database is not allowed to be read",
+        ),
+        (
+            Sandbox(grants=Grants(dirs=(Dir(host="/data/../etc", guest="/d"),))),
+            "grants.dirs: /data/../etc is not allowed to be read",
+        ),
+    ],
+)
+def test_what_is_too_much_is_named(asked, refused):
+    limited = {"limits": {"memory": 10}, "timeout_ns": 1_000_000_000}
+    rules = Rules()
+    rules.proplet("p", metadata={"offers": OFFERS["offers"] | limited})
+    rules.create(a_task("a", sandbox=asked))
+    rules.start("a")
+    assert rules.task("a").reason.endswith(refused)
+
+
+# -- inputs from parents -------------------------------------------------------------------------------------
+
+
+def sent_inputs(turn):
+    return [effect.inputs for effect in turn.effects if hasattr(effect, "inputs")]
+
+
+def test_an_input_is_what_a_parent_returned():
+    rules = Rules()
+    rules.proplet("p")
+    rules.workflow(
+        a_task("a"), a_task("b", "a", inputs=(FromParent("a"), "x${a}y", 7, "$${a}")), a_task("c", "a")
+    )
+    rules.start_workflow()
+    assert sent_inputs(rules.completes("a", "30\n")) == [("30", "x30y", 7, "${a}"), ()]
+
+
+def test_a_parent_may_be_called_by_its_name():
+    rules = Rules()
+    rules.proplet("p")
+    rules.workflow(a_task("id-1", name="sum"), a_task("b", "sum", inputs=(FromParent("sum"),)))
+    assert rules.task("b").spec.inputs == (FromParent("id-1"),)
+
+
+@pytest.mark.parametrize("inputs", [(FromParent("c"),), ("${nobody}",), (FromParent("b"),)])
+def test_an_input_of_somebody_else_is_refused(inputs):
+    rules = Rules()
+    with pytest.raises(Invalid, match="is not one task that b depends on; add it to depends_on"):
+        rules.workflow(a_task("a"), a_task("c"), a_task("b", "a", inputs=inputs))
+    assert rules.states() == {}
+
+
+def test_an_update_is_checked_as_well():
+    rules = Rules()
+    rules.turn(CreateTasks(specs=(a_task("a"),)))
+    with pytest.raises(Invalid, match=r"'\w*' is not one task"):
+        rules.turn(UpdateTask("a", {"inputs": ("${b}",)}))
+
+
+def test_a_task_whose_parent_returned_nothing_fails_with_a_reason():
+    rules = Rules()
+    rules.proplet("p")
+    rules.workflow(a_task("a"), a_task("b", "a", inputs=(FromParent("a"),)))
+    rules.start_workflow()
+    rules.completes("a")
+    task = rules.task("b")
+    assert (task.state, task.error) == (
+        FAILED,
+        "inputs: an input is the result of task a, which has none: it is completed",
+    )

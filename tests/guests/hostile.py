@@ -1,0 +1,91 @@
+"""Binaries that somebody made to do harm; each is made in memory."""
+
+import random
+
+import wasmtime
+
+
+def _leb(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def _section(kind: int, content: bytes) -> bytes:
+    return bytes([kind]) + _leb(len(content)) + content
+
+
+def module(*sections: bytes) -> bytes:
+    return b"\0asm\1\0\0\0" + b"".join(sections)
+
+
+_TYPE = _section(1, b"\1\x60\0\0")
+_EXPORT = _section(7, b"\1\1f\0\0")
+
+
+def many_functions(count: int = 100_000) -> bytes:
+    """Takes its time to compile, function by function."""
+    types = _section(3, _leb(count) + b"\0" * count)
+    return module(_TYPE, types, _EXPORT, _section(10, _leb(count) + b"\x02\0\x0b" * count))
+
+
+def deep_nesting(depth: int = 50_000) -> bytes:
+    """Would overflow the stack of a compiler that recurses."""
+    body = b"\0" + b"\x02\x40" * depth + b"\x0b" * (depth + 1)
+    return module(_TYPE, _section(3, b"\1\0"), _EXPORT, _section(10, b"\1" + _leb(len(body)) + body))
+
+
+def wide_table(targets: int = 200_000) -> bytes:
+    """One jump with very many targets."""
+    body = b"\0\x02\x40\x41\0\x0e" + _leb(targets) + b"\0" * targets + b"\0\x0b\x0b"
+    return module(_TYPE, _section(3, b"\1\0"), _EXPORT, _section(10, b"\1" + _leb(len(body)) + body))
+
+
+def many_imports(count: int = 10_000) -> bytes:
+    """Asks for what there is not, over and over."""
+    return module(_TYPE, _section(2, _leb(count) + b"\1m\1f\0\0" * count))
+
+
+def lying_count() -> bytes:
+    """Says that it has four thousand million functions, and has none."""
+    return module(_TYPE, _section(3, b"\xff\xff\xff\xff\x0f"))
+
+
+def _text(wat: str) -> bytes:
+    return bytes(wasmtime.wat2wasm(wat))
+
+
+def trap_in_start() -> bytes:
+    return _text('(module (func $s unreachable) (start $s) (func (export "f")))')
+
+
+def loop_in_start() -> bytes:
+    """Never comes to be called."""
+    return _text('(module (func $s (loop br 0)) (start $s) (func (export "f")))')
+
+
+def data_out_of_bounds() -> bytes:
+    return _text('(module (memory 1) (data (i32.const 65535) "ab") (func (export "f")))')
+
+
+def huge_memory() -> bytes:
+    """Wants all that can be addressed."""
+    return _text('(module (memory 65536) (func (export "f")))')
+
+
+def huge_table() -> bytes:
+    return _text('(module (table 10000000 funcref) (func (export "f")))')
+
+
+def cut_short(whole: bytes, count: int = 40) -> list[bytes]:
+    """The beginnings of something valid."""
+    return [whole[:size] for size in range(8, len(whole), max(1, len(whole) // count))]
+
+
+def rubbish(count: int = 40) -> list[bytes]:
+    """Random bytes behind the headers of a module and of a component."""
+    numbers = random.Random(1)
+    heads = (b"\0asm\1\0\0\0", b"\0asm\x0d\0\1\0")
+    return [heads[n % 2] + numbers.randbytes(numbers.randrange(1, 200)) for n in range(count)]
