@@ -202,22 +202,21 @@ class Agent:
                         self.guests.stop(key)
                     case Fetch(source):
                         pending += self._fetch(source)
-        self._report(reports, forgotten)
+        if self._outbox is None or self._is_leaving:  # what is given back needs no memory
+            messages = [*reports, *messages]
+        else:
+            self._keep(self._outbox, reports, forgotten)
         if messages and self.uplink.is_up:
             self.uplink.send(messages)
         if runs:
             self.guests.submit(runs)
             self._watch_queue()
 
-    def _report(self, reports: list[Report], forgotten: list[str]) -> None:
-        if self._outbox is None or self._is_leaving:  # what is given back needs no memory
-            if reports:
-                self.uplink.send(reports)
-            return
+    def _keep(self, outbox: Outbox, reports: list[Report], forgotten: list[str]) -> None:
         if forgotten:
-            self._outbox.forget(forgotten)
+            outbox.forget(forgotten)
         if reports:
-            self._outbox.keep(reports, lambda: self._send_if_up(reports))
+            outbox.keep(reports, lambda: self._send_if_up(reports))
 
     def _send_if_up(self, reports: list[Report]) -> None:
         if self.uplink.is_up:
@@ -368,9 +367,9 @@ class Agent:
         if self._is_leaving:
             return
         self._is_leaving = True
-        self._carry_out(self._machine.leave(time.time_ns()))
-        if self.uplink.is_up:
-            self.uplink.send([self._machine.alive(self._settings.namespace, status="offline")])
+        offline = self._machine.alive(self._settings.namespace, status="offline")
+        # In one go: between the two the manager would give back what it has just been handed.
+        self._carry_out([*self._machine.leave(time.time_ns()), SendUp(offline)])
         asyncio.get_running_loop().call_later(_LEAVE_S_MAX, self.ended)
         self._end_if_done()
 
