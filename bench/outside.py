@@ -131,4 +131,28 @@ def over_http(directory: Path, scale: float) -> list[Figure]:
     ]
 
 
-MEASURES: dict[str, Callable[[Path, float], list[Figure]]] = {"start_up": start_up, "over_http": over_http}
+def invoke(directory: Path, scale: float) -> list[Figure]:
+    """Deploy once, and invoke over HTTP many times."""
+    with Up(directory) as up:
+        task = up.http.post("/tasks?file=false", {"name": "main", "latent": True, "file": FILE})["id"]
+        up.start(task)
+        while not up.http.get(f"/tasks/{task}?file=false").get("up"):
+            pass
+        times = []
+        for number in range(max(50, int(1000 * scale))):
+            began = time.perf_counter()
+            answer = up.http.post(f"/tasks/{task}/invoke", {"inputs": [number, 1]})
+            times.append((time.perf_counter() - began) * 1e3)
+            assert answer["results"] == f"{number + 1}\n"
+    found = percentiles(times)
+    return [
+        Figure(name="warm invoke, p50", value=found["p50"], unit="ms", at_most=3),
+        Figure(name="warm invoke, p99", value=found["p99"], unit="ms"),
+    ]
+
+
+MEASURES: dict[str, Callable[[Path, float], list[Figure]]] = {
+    "start_up": start_up,
+    "over_http": over_http,
+    "invoke": invoke,
+}

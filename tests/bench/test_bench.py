@@ -29,6 +29,12 @@ FIGURES = {
         *("whole, p50", "whole, p99", "create, p50", "start, p50", "result after that, p50"),
         "bare GET /health, p50",
     ],
+    "guests": [
+        *("instantiate and call, bare", "the same as a run", "a program that prints"),
+        *("warm start of a 2 MB component", "warm start of a 12 MB component"),
+        *("computing on 2 processes", "tiny runs on 2 processes"),
+    ],
+    "invoke": ["warm invoke, p50", "warm invoke, p99"],
     "mqtt_independent": ["create, tasks", "run, tasks", "slowest round, tasks"],
     "mqtt_chain": ["end to start, p50", "end to start, p99", "start to end, p50"],
     "mqtt_heartbeats": [

@@ -93,5 +93,5 @@ class Shelf:
         del self._sizes[digest]
         self._sound.discard(digest)
         (self._modules / digest).unlink(missing_ok=True)
-        for compiled in self._compiled.glob(f"*/{digest}"):
+        for compiled in self._compiled.glob(f"*/{digest}*"):
             compiled.unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 """Compiled code, in memory and on disk.
 
 ``<directory>/modules/<digest>`` holds a module, put there by the pool's owner.
-``<directory>/compiled/<engine>/<digest>`` holds what was made of it: a magic word, the SHA-256 of the rest,
-what it imports and exports, its machine code. Loading damaged machine code would be unsafe, so the sum is
-checked each time; what does not fit is compiled anew and replaced.
+``<directory>/compiled/<engine>/<digest>`` holds the machine code that was made of it, as the engine maps it
+into memory, and ``<digest>.head`` beside it a magic word, a SHA-256 of both, and what it imports and
+exports. Loading damaged machine code would be unsafe, so the sum is checked each time; what does not fit is
+compiled anew and replaced.
 
 Of several processes only one compiles a module: it holds a lock on the module's own file, so nothing is
 left over when it is killed.
@@ -12,6 +13,7 @@ left over when it is killed.
 import contextlib
 import fcntl
 import importlib.metadata
+import mmap
 import platform
 from collections import OrderedDict
 from collections.abc import Callable
@@ -30,7 +32,6 @@ from propeller.runtime.interface import Interface, interface_of
 
 _MAGIC = b"PROPCWA2"
 _HEADER_BYTES = len(_MAGIC) + 32
-_SIZE_BYTES = 4
 #: Byte 4 of a binary: a core module's version, or a component's.
 _CORE, _COMPONENT = b"\x01", b"\x0d"
 
@@ -121,20 +122,20 @@ class Cache:
 
     def _deserialized(self, entry: Path) -> Program | None:
         try:
-            content = entry.read_bytes()
-        except OSError:
+            content = _head_of(entry).read_bytes()
+            with entry.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
+                sum_ = sha256(code).digest()
+        except (OSError, ValueError):  # an empty file can't be mapped
             return None
-        body = memoryview(content)[_HEADER_BYTES:]
-        if content[:_HEADER_BYTES] != _MAGIC + sha256(body).digest():
+        if content[:_HEADER_BYTES] != _MAGIC + sha256(content[_HEADER_BYTES:] + sum_).digest():
             return None
-        end = _SIZE_BYTES + int.from_bytes(body[:_SIZE_BYTES])
-        code = bytes(body[end:])
         try:
-            head = _decode_head(body[_SIZE_BYTES:end])
+            head = _decode_head(content[_HEADER_BYTES:])
             if head.core is not None:
-                return CoreProgram(self._core, wasmtime.Module.deserialize(self.engine, code), head.core)
+                module = wasmtime.Module.deserialize_file(self.engine, str(entry))
+                return CoreProgram(self._core, module, head.core)
             assert head.component is not None
-            loaded = component.Component.deserialize(self.engine, code)
+            loaded = component.Component.deserialize_file(self.engine, str(entry))
             return ComponentProgram(self._components, loaded, head.component)
         except (wasmtime.WasmtimeError, msgspec.MsgspecError):
             return None  # made for another processor or with other settings
@@ -163,10 +164,11 @@ class Cache:
     @staticmethod
     def _keep(entry: Path, compiled: Compiled, code: bytes | bytearray) -> None:
         head = _encode_head(compiled)
-        body = len(head).to_bytes(_SIZE_BYTES) + head + code
-        # Without the file the next process compiles again; that is no reason for a task to fail.
+        sum_ = sha256(head + sha256(code).digest()).digest()
+        # Without the files the next process compiles again; that is no reason for a task to fail.
         with contextlib.suppress(OSError):
-            _replace(entry, _MAGIC + sha256(body).digest() + body)
+            _replace(entry, code)
+            _replace(_head_of(entry), _MAGIC + sum_ + head)
 
 
 class Caches:
@@ -188,7 +190,11 @@ class Caches:
 _STACK_BYTES_MIN, _STACK_BYTES_MAX = 64 * 1024, 2 * 1024 * 1024
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _head_of(entry: Path) -> Path:
+    return entry.with_name(f"{entry.name}.head")
+
+
+def _replace(path: Path, content: bytes | bytearray) -> None:
     """Write a file whole or not at all; the caller holds a lock, so the name of the draft is free."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".draft")
