@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +38,7 @@ def run(
     listen: walls.ListenFlag = False,
     seed: walls.SeedFlag = None,
 ) -> None:
-    """Run a module and print its result; the exit code tells how it ended. Ctrl-C stops it."""
+    """Run a module and print its result; the exit code tells how it ended. Ctrl-C and SIGTERM stop it."""
     data = read_module(file)
     fields: dict[str, Any] = {
         "name": name or default_export(data, str(file)),
@@ -50,6 +51,8 @@ def run(
         "grants": walls.grants_of(directory, http, listen=listen, seed=seed),
     }
     task_id = session.client.create_task({key: value for key, value in fields.items() if value})["id"]
+    # Whoever ends this program, by Ctrl-C or as a service manager does, ends the task as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         task = _start_and_wait(session, task_id)
     except KeyboardInterrupt:
