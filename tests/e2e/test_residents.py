@@ -96,10 +96,23 @@ def test_a_workflow_is_over_while_its_daemon_serves(system):
 
 def test_an_http_component_serves_until_it_is_stopped(system):
     port = free_port()
-    task = start(system, name="serve", file=text(guest("http_server")), cli_args=["--port", str(port)])
+    task = start(
+        system,
+        name="serve",
+        file=text(guest("http_server")),
+        cli_args=["--port", str(port)],
+        monitoring_profile={"interval": 1},
+    )
     found = until(lambda: is_up(system, task))
     assert found["results"] == f"started at port {port}"
     assert httpx.get(f"http://127.0.0.1:{port}/").text == "Hello from Wasm\n"
+    assert httpx.get(f"http://127.0.0.1:{port}/trap").status_code == 500
+
+    def counted():
+        samples = system.call("GET", f"{task}/metrics")["metrics"]
+        return samples and samples[0]["metrics"].get("requests") == 2
+
+    until(counted)
     system.call("POST", f"{task}/stop")
     assert look(system, task)["state"] == 6
 
@@ -111,6 +124,19 @@ def test_an_http_component_serves_until_it_is_stopped(system):
         return False
 
     until(is_gone)
+
+
+def test_the_cost_of_a_run_is_in_its_metrics(system):
+    task = start(
+        system,
+        name="main",
+        file=ADD,
+        inputs=[1, 2],
+        limits={"fuel": 1000},
+        monitoring_profile={"enabled": True},
+    )
+    samples = until(lambda: system.call("GET", f"{task}/metrics")["metrics"])
+    assert 0 < samples[0]["metrics"]["fuel"] < 1000
 
 
 # -- latent tasks --------------------------------------------------------------------------------------------

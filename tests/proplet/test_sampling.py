@@ -203,6 +203,9 @@ def test_what_is_not_collected_is_left_out(tmp_path):
 
 def test_a_run_that_nobody_waits_for_is_not_measured():
     class Nothing:
+        def served(self):
+            return {}
+
         def executing(self):
             return {}
 

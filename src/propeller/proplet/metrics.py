@@ -25,6 +25,9 @@ from propeller.wire.metrics import CpuMetrics, MemoryMetrics, Metrics, TaskMetri
 class Processes(Protocol):
     """What runs guests, as far as it can be looked at; ``guests.guests_of`` makes it in real proplets."""
 
+    def served(self) -> dict[int, tuple[int, int]]:
+        """HTTP requests that runs have answered, and how many of them badly, by key."""
+
     def executing(self) -> dict[int, int]:
         """Runs that are executed in this moment, by key: the process of each, which executes no other."""
 
@@ -92,6 +95,7 @@ class Sampler:
                 self._keep(watch, watch.last_sample(one, one.usage), now)
 
     def _look(self, now: int) -> None:
+        served = self._guests.served()
         for key, pid in self._guests.executing().items():
             watch = self._watched.get(key)
             if watch is None or watch.pid != pid:
@@ -102,6 +106,8 @@ class Sampler:
             sample = watch.sample(self._clock())
             # Its process may have gone on to another run in the meantime.
             if sample is not None and self._guests.executing().get(key) == pid:
+                if key in served:
+                    sample.requests, sample.request_errors = served[key]
                 self._keep(watch, sample, now)
 
     def _keep(self, watch: Watch, sample: TaskUsage, now: int) -> None:

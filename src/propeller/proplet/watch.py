@@ -102,6 +102,7 @@ class Watch:
                 cpu_seconds=cpu_s,
                 wall_seconds=wall_s,
                 peak_memory_bytes=usage.memory_bytes,
+                fuel=usage.fuel or UNSET,
             ),
         )
 

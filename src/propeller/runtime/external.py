@@ -118,6 +118,10 @@ class ExternalRuntime:
         """Runs that are executed in this moment, by key: the process of each, which executes no other."""
         return {key: active.process.pid for key, active in self._active.items()}
 
+    def served(self) -> dict[int, tuple[int, int]]:
+        """Nobody outside can count the requests of another program."""
+        return {}
+
     def processes(self) -> list[int]:
         return list(self.executing().values())
 

@@ -4,8 +4,9 @@ Pool → runner: ``Hand``, ``TakeBack``, ``Stop``. Runner → pool: ``Ready`` fi
 ``Returned``. Frames arrive in the order sent, so after ``TakeBack`` and ``Returned`` both sides agree on
 who has which run.
 
-Beside the socket there is one page of memory that all runners share with the pool: each runner has two
-words in it, the key of the run that it executes and a number that is 0 between runs and new for each run.
+Beside the socket there is one page of memory that all runners share with the pool: each runner has four
+words in it, the key of the run that it executes, a number that is 0 between runs and new for each run, and
+how many HTTP requests a run that serves has answered, and how many of them badly.
 Words survive the death of their writer, so the pool knows whose guest killed a runner; and they cost
 nothing to write.
 """
@@ -25,6 +26,7 @@ SPAWN, KILL = b"s", b"k"
 
 _LENGTH_BYTES = 4
 _WORD_BYTES = 8
+_WORDS = 4
 
 
 class Hand(msgspec.Struct, frozen=True, array_like=True, tag="hand"):
@@ -99,12 +101,22 @@ class Words:
     """One runner's words in the shared page: the run it executes, and a number that is new for each run."""
 
     def __init__(self, page: mmap.mmap, place: int) -> None:
-        self._words = memoryview(page).cast("q")[2 * place : 2 * place + 2]
+        self._words = memoryview(page).cast("q")[_WORDS * place : _WORDS * (place + 1)]
 
     def begin(self, key: int, number: int) -> None:
         """Set the key before the number: the number says that the key holds."""
+        self._words[2] = self._words[3] = 0
         self._words[0] = key
         self._words[1] = number
+
+    def count(self, requests: int, errors: int) -> None:
+        """Say what the run that serves has had to do so far."""
+        self._words[2], self._words[3] = requests, errors
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Requests, and those of them that went wrong."""
+        return self._words[2], self._words[3]
 
     def end(self) -> None:
         self._words[1] = 0
@@ -125,4 +137,4 @@ class Words:
 
 def page_bytes(places: int) -> int:
     """Size of a page with words for this many runners."""
-    return max(2 * places * _WORD_BYTES, mmap.PAGESIZE)
+    return max(_WORDS * places * _WORD_BYTES, mmap.PAGESIZE)

@@ -97,6 +97,11 @@ class Pool:
         found = ((seat.words.key, seat) for seat in self._all_seats())
         return {key: seat.pid for key, seat in found if key is not None and key in seat.entries}
 
+    def served(self) -> dict[int, tuple[int, int]]:
+        """HTTP requests that runs which serve have answered, and how many of them badly, by key."""
+        found = ((seat.words.key, seat.words.counted) for seat in self._apart.values())
+        return {key: counted for key, counted in found if key is not None and counted != (0, 0)}
+
     def processes(self) -> list[int]:
         """Ids of all processes that belong to the pool."""
         mother = self._nursery.pid

@@ -100,6 +100,7 @@ class Runner:
                     self._room,
                     on_up=lambda where: self._tell_up(run, where),
                     on_stop=watch.also_by,
+                    on_traffic=self._words.count,
                 )
             if run.is_resident:
                 self._tell_up(run, "")

@@ -26,6 +26,7 @@ def serve(
     *,
     on_up: Callable[[str], None],
     on_stop: Callable[[Callable[[], None]], None],
+    on_traffic: Callable[[int, int], None],
 ) -> Ended:
     """Serve until stopped.
 
@@ -37,6 +38,7 @@ def serve(
         room: What this process runs guests with.
         on_up: Told where it serves, in words, once it does.
         on_stop: Given what ends it; to be called from any thread.
+        on_traffic: Told how many requests there were, and how many of them went wrong.
 
     Raises:
         Invalid: It can't be served here.
@@ -72,6 +74,7 @@ def serve(
         on_stdout=room.streams.print_out,
         on_stderr=room.streams.print_err,
         request_s=limits.request_ns / 1e9,
+        on_traffic=lambda traffic: on_traffic(traffic.requests, traffic.errors),
     )
     on_stop(server.stop)
     server.run(end, lambda: on_up(f"started at port {end.getsockname()[1]}"))

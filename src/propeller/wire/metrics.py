@@ -79,8 +79,11 @@ class TaskUsage(msgspec.Struct, kw_only=True):
     wall_seconds: float | UnsetType = UNSET
     #: Ours: the largest size of its linear memory; known at the end.
     peak_memory_bytes: int | UnsetType = UNSET
-    #: Ours: the fuel that it burned, from a proplet that meters it.
+    #: Ours: the fuel that it burned, where the task has a limit for it.
     fuel: int | UnsetType = UNSET
+    #: Ours: HTTP requests that it has answered so far, and how many of them went wrong.
+    requests: int | UnsetType = UNSET
+    request_errors: int | UnsetType = UNSET
 
 
 class Aggregated(msgspec.Struct, kw_only=True):

@@ -97,8 +97,21 @@ class HttpServer:
         on_stdout: Callable[[bytes], None],
         on_stderr: Callable[[bytes], None],
         request_s: float,
+        on_traffic: Callable[[Traffic], None] = lambda _: None,
     ) -> None:
-        """Take a component; each request may take ``request_s``, and prints by the two callbacks."""
+        """Take a component.
+
+        Args:
+            handler: What answers.
+            engine: Its engine.
+            env: Environment of the guests.
+            grants: What they may use.
+            on_stdout: Gets what they print.
+            on_stderr: Likewise.
+            request_s: How long each request may take.
+            on_traffic: Told after each request.
+
+        """
         self.traffic = Traffic()
         self._handler = handler
         self._ticker = Ticker(engine)
@@ -106,6 +119,7 @@ class HttpServer:
         self._grants = grants
         self._outputs = (on_stdout, on_stderr)
         self._request_s = request_s
+        self._on_traffic = on_traffic
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
         self._server: uvicorn.Server | None = None
         self._sessions: set[Session] = set()
@@ -146,6 +160,7 @@ class HttpServer:
             await _Exchange(self, scope, receive, send).carry_out()
         finally:
             self.traffic.in_flight -= 1
+            self._on_traffic(self.traffic)
 
     def call(self, session: Session, request: IncomingRequest, responder: "_Exchange") -> None:
         """Have the guest answer, in a thread of the pool."""
