@@ -18,6 +18,12 @@ from propeller.runtime.run import Limits, Run
 LISTEN = Grants(listen=True)
 
 
+@pytest.fixture(scope="module")
+def tmp_path(tmp_path_factory):
+    """One for all: these components take seconds to compile."""
+    return tmp_path_factory.mktemp("http")
+
+
 @contextlib.asynccontextmanager
 async def serving(directory, *, grants=LISTEN, limits=None, port=0, finds_port=False):
     """A pool in which the server is up, or has failed; yields its client and what was told."""
