@@ -1,4 +1,6 @@
 // An HTTP server: each path does something else to the server that runs it.
+import { getEnvironment } from "wasi:cli/environment@0.2.10";
+
 addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
 
 async function answer(request) {
@@ -15,6 +17,29 @@ async function answer(request) {
       return new Response("slow\n");
     case "/loop":
       for (;;);
+    case "/env":
+      return Response.json(Object.fromEntries(getEnvironment()));
+    case "/print":
+      console.log(url.searchParams.get("text"));
+      return new Response("printed\n");
+    case "/half": // sends a part of the answer, and then fails
+      return new Response(
+        new ReadableStream({
+          async start(controller) {
+            controller.enqueue(new TextEncoder().encode("a part"));
+            await new Promise((done) => setTimeout(done, 1));
+            for (;;) await undefined.nothing;
+          },
+        }),
+      );
+    case "/parts": // sends a part, and the rest only when the client has sent something
+      return new Response(
+        request.body.pipeThrough(
+          new TransformStream({
+            start: (controller) => controller.enqueue(new TextEncoder().encode("ready\n")),
+          }),
+        ),
+      );
     case "/trap":
       throw new Error("on purpose");
     default:

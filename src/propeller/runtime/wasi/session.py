@@ -64,7 +64,7 @@ class Session:
         self.sources = Sources(self.grants)
         self.condition = threading.Condition()
         #: What a function of the host raised; the guest was ended by it.
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self._deadline = deadline
         self._is_cancelled = False
         self._things: dict[int, Any] = {}

@@ -1,0 +1,80 @@
+"""A Python function as something that a component imports.
+
+The package's own way keeps the last exception in a variable of the process, from where it may come out in
+another thread's guest. Here it stays in the session.
+"""
+
+import ctypes
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import wasmtime
+from wasmtime import _ffi as ffi
+from wasmtime.component import LinkerInstance
+
+from propeller.runtime import wit
+from propeller.runtime.wasi.session import current
+from propeller.runtime.wasi.values import Lift, Lower, converters
+
+
+class _Import:
+    """One function, and how its values are converted; found out when it is first called."""
+
+    def __init__(self, function: Callable[..., Any], type_: wit.Function) -> None:
+        self.function = function
+        self._type = type_
+        self._converters: tuple[list[Lift], Lower | None] | None = None
+
+    def converters(self) -> tuple[list[Lift], Lower | None]:
+        if self._converters is None:
+            result = self._type.result
+            lower = None if result is None else converters(result)[1]
+            self._converters = [converters(of)[0] for _, of in self._type.params], lower
+        return self._converters
+
+
+#: By the number that the engine knows them by.
+_imports: dict[int, _Import] = {}
+_numbers = itertools.count(1)
+
+
+def _called(
+    number: int, context: Any, _type: Any, given: Any, _count: int, results: Any, _result_count: int
+) -> int:
+    # The engine drops what it gives us when we return; of what we give it becomes the owner.
+    session = current()
+    try:
+        import_ = _imports[number]
+        lifts, lower = import_.converters()
+        arguments = [lift(given[i], context) for i, lift in enumerate(lifts)]
+        result = import_.function(session, *arguments)
+        if lower is not None:
+            lower(result, results[0], context)
+    except BaseException as error:
+        session.failure = session.failure or error
+        failed = wasmtime.WasmtimeError(f"{type(error).__name__}: {error}")
+        return ctypes.cast(failed._consume(), ctypes.c_void_p).value or 0  # noqa: SLF001
+    return 0
+
+
+def _forget(number: int) -> None:
+    _imports.pop(number, None)
+
+
+_on_call = ffi.wasmtime_component_func_callback_t(_called)
+_on_end = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_forget)
+
+
+def add_function(
+    instance: LinkerInstance, name: str, function: Callable[..., Any], type_: wit.Function
+) -> None:
+    """Offer a function under a name; it is called with the session first."""
+    number = next(_numbers)
+    _imports[number] = _Import(function, type_)
+    encoded = name.encode()
+    error = ffi.wasmtime_component_linker_instance_add_func(
+        instance.ptr(), ctypes.create_string_buffer(encoded), len(encoded), _on_call, number, _on_end
+    )
+    if error:
+        raise wasmtime.WasmtimeError._from_ptr(error)  # noqa: SLF001

@@ -1,0 +1,174 @@
+"""Components that have to do with HTTP: served, or sending requests."""
+
+import contextlib
+import functools
+import http.client
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import wasmtime
+from wasmtime import component
+
+from propeller.core.sandbox import Grants
+from propeller.runtime.cache import new_engine
+from propeller.runtime.component_interface import ComponentInterface, component_interface
+from propeller.runtime.wasi.incoming import Handler
+from propeller.runtime.wasi.io import Inflow
+from propeller.runtime.wasi.linking import linker_for
+from propeller.runtime.wasi.messages import IncomingRequest
+from propeller.runtime.wasi.server import HttpServer, Ticker, listening
+from propeller.runtime.wasi.session import Session
+
+DEADLINE_S = 60
+_GUESTS = Path(__file__).parents[3] / ".guests"
+
+
+@functools.cache
+def engine() -> wasmtime.Engine:
+    return new_engine(stack_bytes=1 << 20)
+
+
+@functools.cache
+def loaded(name: str) -> tuple[component.Component, ComponentInterface, component.Linker]:
+    """Compile a guest, once on this machine, and link it, once in this process."""
+    path = _GUESTS / f"{name}.wasm"
+    assert path.exists(), f"{path} is missing; script/guests builds it"
+    code = path.read_bytes()
+    made = _GUESTS / "cache" / f"{name}-{path.stat().st_mtime_ns}.compiled"
+    if made.exists():
+        ready = component.Component.deserialize_file(engine(), str(made))
+    else:
+        ready = component.Component(engine(), code)
+        made.parent.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=made.parent, delete=False) as part:
+            part.write(ready.serialize())
+        Path(part.name).rename(made)
+    interface = component_interface(ready, engine())
+    return ready, interface, linker_for(engine(), ready, interface)
+
+
+def from_text(text: str) -> tuple[component.Component, ComponentInterface, component.Linker]:
+    """Compile a component in the text format, and link it."""
+    ready = component.Component(engine(), text)
+    interface = component_interface(ready, engine())
+    return ready, interface, linker_for(engine(), ready, interface)
+
+
+def new_store(seconds: float = DEADLINE_S) -> wasmtime.Store:
+    store = wasmtime.Store(engine())
+    store.set_limits(256 << 20, 100_000, 100, 100, 100)
+    store.set_epoch_deadline(Ticker.ticks(seconds))
+    return store
+
+
+def handler(name: str = "http_server", seconds: float = DEADLINE_S) -> Handler:
+    return Handler(*loaded(name), lambda: new_store(seconds))
+
+
+class Answer:
+    """A responder that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: list[tuple[str, bytes]] = []
+        self.chunks: list[bytes] = []
+        self.is_complete = False
+        self.on_write: Callable[[bytes], None] = lambda _: None
+
+    def start(self, status: int, headers: list[tuple[str, bytes]]) -> "Answer":
+        self.status, self.headers = status, headers
+        return self
+
+    def write(self, chunk: bytes) -> None:
+        self.chunks.append(chunk)
+        self.on_write(chunk)
+
+    def close(self) -> None:
+        self.is_complete = True
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.chunks)
+
+
+def request(
+    session: Session,
+    target: str,
+    body: bytes | None = b"",
+    *,
+    method: str = "GET",
+    headers: tuple[tuple[str, bytes], ...] = (),
+) -> IncomingRequest:
+    """Make a request; one whose body is None is still to get it."""
+    inflow = Inflow(session)
+    if body is not None:
+        inflow.put(body)
+        inflow.close()
+    return IncomingRequest(
+        method=method, target=target, scheme="http", authority="x.test", headers=list(headers), inflow=inflow
+    )
+
+
+def ask(target: str, body: bytes = b"", *, session: Session | None = None, **more: Any) -> Answer:
+    """Have a fresh guest answer one request, in this thread."""
+    session = session or Session(deadline=time.monotonic() + DEADLINE_S)
+    answer = Answer()
+    handler().handle(session, request(session, target, body, **more), answer)
+    return answer
+
+
+class Served:
+    """A server in a thread of this process."""
+
+    def __init__(self, server: HttpServer, port: int) -> None:
+        self.server = server
+        self.port = port
+        self.base = f"http://127.0.0.1:{port}"
+        self.printed: list[bytes] = []
+
+    def get(self, target: str, method: str = "GET", body: Any = None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        with contextlib.closing(connection):
+            connection.request(method, target, body)
+            response = connection.getresponse()
+            return response.status, response.read()
+
+
+@contextlib.contextmanager
+def serving(
+    name: str = "http_server",
+    *,
+    request_s: float = DEADLINE_S,
+    env: dict[str, str] | None = None,
+    **more: Any,
+) -> Iterator[Served]:
+    """Serve a guest until the block ends."""
+    end = listening(0)
+    printed: list[bytes] = []
+    server = HttpServer(
+        handler(name, request_s),
+        engine(),
+        env=env or {},
+        grants=Grants(listen=True),
+        on_stdout=printed.append,
+        on_stderr=printed.append,
+        request_s=request_s,
+        **more,
+    )
+    up = threading.Event()
+    thread = threading.Thread(target=server.run, args=(end, up.set))
+    thread.start()
+    try:
+        assert up.wait(DEADLINE_S)
+        served = Served(server, end.getsockname()[1])
+        served.printed = printed
+        yield served
+    finally:
+        server.stop()
+        thread.join(DEADLINE_S)
+        end.close()
+        assert not thread.is_alive()

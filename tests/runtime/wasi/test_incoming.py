@@ -1,0 +1,114 @@
+"""Requests that come in, answered by a real component in this thread."""
+
+import json
+import threading
+import time
+
+import pytest
+from tests.runtime.wasi.http_kit import DEADLINE_S, Answer, ask, handler, request
+
+from propeller.runtime.wasi.incoming import GuestFault
+from propeller.runtime.wasi.session import Session
+
+
+def test_a_guest_answers():
+    answer = ask("/")
+    assert (answer.status, answer.body, answer.is_complete) == (200, b"Hello from Wasm\n", True)
+    assert ("content-type", b"text/plain") in answer.headers
+
+
+def test_each_request_has_a_fresh_guest():
+    one = handler()
+    for _ in range(3):
+        session, answer = Session(deadline=time.monotonic() + DEADLINE_S), Answer()
+        one.handle(session, request(session, "/"), answer)
+        assert answer.status == 200
+
+
+def test_method_path_query_and_headers_reach_the_guest():
+    answer = ask("/headers", headers=(("X-Own", b"a"), ("x-own", b"b"), ("Accept", b"text/plain")))
+    seen = json.loads(answer.body)
+    assert seen == {"x-own": "a, b", "accept": "text/plain"}
+    assert ask("/nowhere").status == 404
+
+
+def test_a_large_body_comes_back_as_it_was():
+    data = bytes(range(256)) * 4096
+    answer = ask("/echo", data, method="POST")
+    assert (answer.status, answer.body == data, answer.is_complete) == (201, True, True)
+
+
+def test_the_guest_sees_its_environment_and_nothing_else():
+    session = Session(env={"COLOUR": "blue", "ÄÖ": "ü"}, deadline=time.monotonic() + DEADLINE_S)
+    assert json.loads(ask("/env", session=session).body) == {"COLOUR": "blue", "ÄÖ": "ü"}
+
+
+def test_what_the_guest_prints_is_handed_over():
+    printed: list[bytes] = []
+    session = Session(on_stdout=printed.append, deadline=time.monotonic() + DEADLINE_S)
+    ask("/print?text=hello", session=session)
+    assert b"hello" in b"".join(printed)
+
+
+def test_the_answer_begins_before_the_request_has_ended():
+    session, answer = Session(deadline=time.monotonic() + DEADLINE_S), Answer()
+    coming = request(session, "/parts", None, method="POST")
+
+    def more(chunk: bytes) -> None:
+        if chunk == b"ready\n":  # only now does the client say something
+            coming.inflow.put(b"the rest")
+            coming.inflow.close()
+
+    answer.on_write = more
+    handler().handle(session, coming, answer)
+    assert (answer.body, answer.is_complete) == (b"ready\nthe rest", True)
+
+
+def test_a_guest_that_fails_has_not_answered():
+    with pytest.raises(GuestFault):
+        ask("/half?too=early", session=Session(deadline=time.monotonic()))
+
+
+def test_a_guest_that_blocks_is_woken_by_a_cancel():
+    session = Session()
+    over = threading.Event()
+
+    def serve() -> None:
+        with pytest.raises(GuestFault, match="ended"):
+            handler().handle(session, request(session, "/slow?ms=3600000"), Answer())
+        over.set()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    session.cancel()
+    assert over.wait(DEADLINE_S)
+    thread.join()
+
+
+def test_a_guest_that_blocks_ends_at_its_deadline():
+    session = Session(deadline=time.monotonic() + 0.05)
+    with pytest.raises(GuestFault, match="ended"):
+        handler().handle(session, request(session, "/slow?ms=3600000"), Answer())
+
+
+def test_a_guest_waits_for_a_body_no_longer_than_it_may():
+    session = Session(deadline=time.monotonic() + 0.05)
+    answer = Answer()
+    with pytest.raises(GuestFault, match="ended"):
+        handler().handle(session, request(session, "/echo", None, method="POST"), answer)
+    assert not answer.is_complete
+
+
+def test_guests_answer_at_the_same_time():
+    answers: dict[int, bytes] = {}
+
+    def one(number: int) -> None:
+        for _ in range(20):
+            answers[number] = ask("/echo", str(number).encode(), method="POST").body
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == {number: str(number).encode() for number in range(8)}
