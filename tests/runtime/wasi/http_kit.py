@@ -90,6 +90,9 @@ class Answer:
     def close(self) -> None:
         self.is_complete = True
 
+    def abort(self) -> None:
+        self.is_complete = False
+
     @property
     def body(self) -> bytes:
         return b"".join(self.chunks)

@@ -13,6 +13,7 @@ basics.py    clocks, randomness, environment, standard streams (wasi:clocks, ran
 fields.py    headers (wasi:http/types)
 messages.py  requests, responses and their bodies (wasi:http/types)
 outgoing.py  requests that go out (wasi:http/outgoing-handler)
+exchange.py  one of them, in a thread of its own
 incoming.py  requests that come in (wasi:http/incoming-handler)
 server.py    a component as an HTTP server
 

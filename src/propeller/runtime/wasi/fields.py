@@ -7,7 +7,7 @@ from typing import Any
 from propeller.runtime.wasi.session import Session
 from propeller.runtime.wasi.values import Case, Err, Ok
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _NOT_IN_VALUE = re.compile(rb"[\x00\r\n]")
 #: Those about one connection are the host's business.
 _FORBIDDEN = frozenset(
@@ -35,7 +35,7 @@ class Fields:
         """Say why a header can't be set."""
         if self.is_immutable:
             return Err(Case("immutable"))
-        if not _NAME.fullmatch(name) or any(_NOT_IN_VALUE.search(value) for value in values):
+        if not TOKEN.fullmatch(name) or any(_NOT_IN_VALUE.search(value) for value in values):
             return Err(Case("invalid-syntax"))
         size = sum(len(one) + len(value) for one, value in self.entries)
         if name.lower() in _FORBIDDEN or size + sum(map(len, values)) > _BYTES_MAX:

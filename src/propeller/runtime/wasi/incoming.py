@@ -71,3 +71,5 @@ class Handler:
                 store.close()
         if not outparam.is_set:
             raise GuestFault("it returned without a response")
+        if not outparam.is_complete:
+            raise GuestFault("it returned before its response was complete")

@@ -16,8 +16,10 @@ _SLEEP_NS_MAX = 2**62
 class Problem:
     """An ``error`` of a stream."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, code: Case | None = None) -> None:
         self.text = text
+        #: As ``wasi:http`` has it, if it is about that.
+        self.code = code
 
 
 class Pollable:
@@ -40,7 +42,9 @@ class Inflow:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._is_closed = False
-        self.problem = ""
+        #: Nobody will read the rest.
+        self.is_abandoned = False
+        self.problem: Problem | None = None
 
     @property
     def has_room(self) -> bool:
@@ -61,12 +65,22 @@ class Inflow:
                 self._size += len(chunk)
             self._session.condition.notify_all()
 
-    def close(self, problem: str = "") -> None:
+    def close(self, problem: str = "", code: Case | None = None) -> None:
         """End it; with a problem the guest is told."""
         with self._session.condition:
             self._is_closed = True
-            self.problem = self.problem or problem
+            if problem and self.problem is None:
+                self.problem = Problem(problem, code)
             self._session.condition.notify_all()
+
+    def dropped(self) -> None:
+        """The guest does not want the rest."""
+        with self._session.condition:
+            self._is_closed = self.is_abandoned = True
+            self._chunks.clear()
+            self._size = 0
+            self._session.condition.notify_all()
+        self._on_room()
 
     def read(self, most: int) -> bytes:
         """Give what is there, nothing if nothing is."""
@@ -78,6 +92,7 @@ class Inflow:
                 self._chunks.appendleft(chunk[most:])
                 chunk = chunk[:most]
             self._size -= len(chunk)
+            self._session.condition.notify_all()
         self._on_room()
         return chunk
 
@@ -97,8 +112,8 @@ class OutputStream:
 
 
 def _end(session: Session, stream: Inflow) -> Any:
-    if stream.problem:
-        return Err(Case("last-operation-failed", session.add(Problem(stream.problem))))
+    if stream.problem is not None:
+        return Err(Case("last-operation-failed", session.add(stream.problem)))
     return Err(Case("closed"))
 
 
@@ -131,6 +146,8 @@ def _splice(session: Session, number: int, source: int, most: int) -> Any:
 
 
 def _poll(session: Session, numbers: list[int]) -> list[int]:
+    if not numbers:
+        raise ValueError("poll was called with nothing to wait for")
     pollables = [session.get(number, Pollable) for number in numbers]
     times = [pollable.at for pollable in pollables if pollable.at is not None]
     session.wait(lambda: any(p.is_ready() for p in pollables), min(times, default=None))

@@ -13,10 +13,10 @@ from propeller.runtime.wasi.session import current
 from propeller.runtime.wasi.values import RESOURCES
 
 #: By interface without version, then by function. The first argument is the session.
-_FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {}
+FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {}
 for _table in (io.FUNCTIONS, basics.FUNCTIONS, fields.FUNCTIONS, messages.FUNCTIONS, outgoing.FUNCTIONS):
     for _interface, _functions in _table.items():
-        _FUNCTIONS.setdefault(_interface, {}).update(_functions)
+        FUNCTIONS.setdefault(_interface, {}).update(_functions)
 
 #: Which resources an interface defines.
 _RESOURCES = {
@@ -38,7 +38,7 @@ def linker_for(
     with linker.root() as root:
         for name, group in interface.imports.instances.items():
             plain = name.partition("@")[0]
-            ours = _FUNCTIONS.get(plain, {})
+            ours = FUNCTIONS.get(plain, {})
             resources = _RESOURCES.get(plain, ())
             if not ours and not resources:
                 continue

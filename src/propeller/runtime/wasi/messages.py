@@ -1,10 +1,11 @@
 """Requests, responses and their bodies: ``wasi:http/types``."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from propeller.runtime.wasi.fields import Fields
-from propeller.runtime.wasi.io import CHUNK_BYTES, Inflow, OutputStream, Pollable
+from propeller.runtime.wasi.fields import TOKEN, Fields
+from propeller.runtime.wasi.io import CHUNK_BYTES, Inflow, OutputStream, Pollable, Problem
 from propeller.runtime.wasi.session import Session
 from propeller.runtime.wasi.values import Case, Err, Ok
 
@@ -15,6 +16,9 @@ class Sink(Protocol):
     def write(self, chunk: bytes) -> None: ...
 
     def close(self) -> None: ...
+
+    def abort(self) -> None:
+        """Nothing follows, and what came is not the whole."""
 
 
 class Responder(Protocol):
@@ -29,6 +33,9 @@ class IncomingBody:
         self.inflow = inflow
         self.is_read = False
 
+    def dropped(self) -> None:
+        self.inflow.dropped()
+
 
 class Incoming:
     """A message that came in: its headers, and its body, which can be taken once."""
@@ -37,6 +44,10 @@ class Incoming:
         self.headers = headers
         self.inflow = inflow
         self.is_consumed = False
+
+    def dropped(self) -> None:
+        if not self.is_consumed:
+            self.inflow.dropped()
 
 
 class IncomingRequest(Incoming):
@@ -69,7 +80,8 @@ class OutgoingBody:
     def __init__(self) -> None:
         self._sink: Sink | None = None
         self._early = bytearray()
-        self._is_finished = False
+        self._is_dropped = False
+        self.is_finished = False
         self.is_written = False
 
     def write(self, data: bytes) -> None:
@@ -85,13 +97,21 @@ class OutgoingBody:
             sink.write(bytes(self._early))
             self._early.clear()
         self._sink = sink
-        if self._is_finished:
+        if self.is_finished:
             sink.close()
+        elif self._is_dropped:
+            sink.abort()
 
     def finish(self) -> None:
-        self._is_finished = True
+        self.is_finished = True
         if self._sink is not None:
             self._sink.close()
+
+    def dropped(self) -> None:
+        """The guest will not finish it."""
+        self._is_dropped = True
+        if self._sink is not None:
+            self._sink.abort()
 
 
 class Outgoing:
@@ -127,12 +147,21 @@ class Outparam:
     def __init__(self, responder: Responder) -> None:
         self.responder = responder
         self.is_set = False
+        #: What the response was said to have.
+        self.body: OutgoingBody | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.is_set and (self.body is None or self.body.is_finished)
 
 
 class FutureTrailers:
     pass
 
 
+_TARGET = re.compile(r"[^\x00-\x20\x7f#]*")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_AUTHORITY = re.compile(r"([\w.~%-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 _METHODS = frozenset("get head post put delete connect options trace patch".split())
 
 
@@ -166,7 +195,7 @@ def _stream(session: Session, number: int) -> Any:
 
 
 def _finish_incoming(session: Session, number: int) -> int:
-    session.take(number, IncomingBody)
+    session.take(number, IncomingBody).dropped()
     return session.add(FutureTrailers())
 
 
@@ -213,11 +242,17 @@ def _respond(session: Session, number: int, response: Ok | Err) -> None:
     if outgoing.body is None:
         sink.close()
     else:
+        outparam.body = outgoing.body
         outgoing.body.go_to(sink)
 
 
-def _setter(name: str) -> Callable[..., Any]:
+def _setter(name: str, is_sound: Callable[[str], object]) -> Callable[..., Any]:
+    """Make what sets a part of a request; what the guest wrote itself is looked at."""
+
     def set_(session: Session, number: int, value: Any) -> Any:
+        text = value.payload if isinstance(value, Case) else value
+        if text is not None and not is_sound(text):
+            return Err()
         setattr(session.get(number, OutgoingRequest), name, value)
         return Ok()
 
@@ -293,16 +328,16 @@ FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
         "[method]outgoing-request.body": _body,
         "[method]outgoing-request.headers": _headers_of_outgoing,
         "[method]outgoing-request.method": _getter("method"),
-        "[method]outgoing-request.set-method": _setter("method"),
+        "[method]outgoing-request.set-method": _setter("method", TOKEN.fullmatch),
         "[method]outgoing-request.path-with-query": _getter("target"),
-        "[method]outgoing-request.set-path-with-query": _setter("target"),
+        "[method]outgoing-request.set-path-with-query": _setter("target", _TARGET.fullmatch),
         "[method]outgoing-request.scheme": _getter("scheme"),
-        "[method]outgoing-request.set-scheme": _setter("scheme"),
+        "[method]outgoing-request.set-scheme": _setter("scheme", _SCHEME.fullmatch),
         "[method]outgoing-request.authority": _getter("authority"),
-        "[method]outgoing-request.set-authority": _setter("authority"),
+        "[method]outgoing-request.set-authority": _setter("authority", _AUTHORITY.fullmatch),
         "[constructor]request-options": lambda session: session.add(RequestOptions()),
         **{f"[method]request-options.{name}": _get_time(name) for name in _TIMES},
         **{f"[method]request-options.set-{name}": _set_time(name) for name in _TIMES},
-        "http-error-code": lambda session, error: None,
+        "http-error-code": lambda session, number: session.get(number, Problem).code,
     },
 }

@@ -1,182 +1,99 @@
 """Requests that go out: ``wasi:http/outgoing-handler``, to the hosts of the task's grants alone.
 
-A guest goes on while its request is on the way, so each has a thread. Redirects are the guest's business, and
-proxies of this machine are not used.
+A guest goes on while its request is on the way, so each has a thread, which ends with the guest's call at the
+latest. Redirects are the guest's business, and proxies of this machine are not used.
 """
 
-import queue
-import socket
-import ssl
-import threading
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
 from propeller.core.sandbox import covers
-from propeller.runtime.wasi.fields import without_forbidden
-from propeller.runtime.wasi.io import Inflow, Pollable
-from propeller.runtime.wasi.messages import IncomingResponse, OutgoingRequest, RequestOptions, method_text
-from propeller.runtime.wasi.session import Cancelled, Session
+from propeller.runtime.wasi.exchange import Exchange, Upload
+from propeller.runtime.wasi.fields import Fields
+from propeller.runtime.wasi.io import Pollable
+from propeller.runtime.wasi.messages import OutgoingRequest, RequestOptions, method_text
+from propeller.runtime.wasi.session import Session
 from propeller.runtime.wasi.values import Case, Err, Ok
 
-_TIMEOUT_S = 30.0
-_CHUNKS_WAITING = 16
+#: Under way at the same time, of one call.
+_EXCHANGES_MAX = 64
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class FutureResponse:
-    """A response that is to come."""
+@functools.cache
+def _transport() -> httpx.HTTPTransport:
+    """Make what is shared by all guests of this process: to read the certificates takes longest.
 
-    def __init__(self) -> None:
-        #: The response, or what went wrong.
-        self.outcome: Ok | Err | None = None
-        self.is_taken = False
-
-
-class _Upload:
-    """A body on its way from the guest's thread to the request's."""
-
-    def __init__(self) -> None:
-        self._chunks: queue.Queue[bytes | None] = queue.Queue(_CHUNKS_WAITING)
-        self.is_abandoned = False
-
-    def write(self, chunk: bytes) -> None:
-        while not self.is_abandoned:
-            try:
-                self._chunks.put(chunk, timeout=1)
-            except queue.Full:
-                continue
-            return
-        raise OSError("nobody takes the body any more")
-
-    def close(self) -> None:
-        self._chunks.put(None)
-
-    def __iter__(self) -> Iterator[bytes]:
-        while (chunk := self._chunks.get()) is not None:
-            yield chunk
+    Connections are not kept: one that the server closes meanwhile would fail a request for no reason that
+    the guest could see.
+    """
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    return httpx.HTTPTransport(trust_env=False, limits=limits)
 
 
 def _handle(session: Session, number: int, options: int | None) -> Any:
-    request = session.take(number, OutgoingRequest)
+    outgoing = session.take(number, OutgoingRequest)
     times = session.take(options, RequestOptions).times if options is not None else {}
-    scheme = "https" if request.scheme is None else request.scheme.name.lower()
-    authority = request.authority or ""
-    if scheme not in _DEFAULT_PORTS or not authority:
+    url = _url(outgoing)
+    if url is None:
         return Err(Case("HTTP-request-URI-invalid"))
-    if not _is_allowed(session, scheme, authority):
+    if not _is_allowed(session, url):
         return Err(Case("HTTP-request-denied"))
-    upload = None
-    if request.body is not None:
-        upload = _Upload()
-        request.body.go_to(upload)
-    future = FutureResponse()
-    url = f"{scheme}://{authority}{request.target or '/'}"
-    going = threading.Thread(
-        target=_send,
-        args=(session, future, request, url),
-        kwargs={"upload": upload, "timeout": _timeout(times)},
-        daemon=True,
+    if session.exchanges >= _EXCHANGES_MAX:
+        return Err(Case("connection-limit-reached"))
+    upload = None if outgoing.body is None else Upload(session)
+    request = httpx.Request(
+        method_text(outgoing.method), url, headers=_headers(outgoing.headers), content=upload
     )
-    going.start()
-    return Ok(session.add(future))
+    exchange = Exchange(session, _transport(), request, upload, times)
+    if outgoing.body is not None and upload is not None:
+        # Once it is known who takes it: what was written before may be more than there is room for.
+        outgoing.body.go_to(upload)
+    return Ok(session.add(exchange))
 
 
-def _is_allowed(session: Session, scheme: str, authority: str) -> bool:
-    """A rule without a port stands for the ports that the schemes have by themselves."""
-    host, _, port = authority.rpartition("@")[2].partition(":")
-    wanted = host if not port or int(port or 0) == _DEFAULT_PORTS[scheme] else f"{host}:{port}"
-    return "@" not in authority and any(covers(rule, wanted) for rule in session.grants.http)
-
-
-def _timeout(times: dict[str, int | None]) -> httpx.Timeout:
-    def seconds(name: str) -> float:
-        ns = times.get(name)
-        return _TIMEOUT_S if ns is None else ns / 1e9
-
-    read = max(seconds("first-byte-timeout"), seconds("between-bytes-timeout"))
-    return httpx.Timeout(_TIMEOUT_S, connect=seconds("connect-timeout"), read=read)
-
-
-def _send(
-    session: Session,
-    future: FutureResponse,
-    request: OutgoingRequest,
-    url: str,
-    *,
-    upload: _Upload | None,
-    timeout: httpx.Timeout,
-) -> None:
-    """Carry a request out, in a thread of its own."""
-    inflow = Inflow(session)
+def _url(request: OutgoingRequest) -> httpx.URL | None:
+    scheme = "https" if request.scheme is None else request.scheme.name.lower()
+    if scheme not in _DEFAULT_PORTS or not request.authority:
+        return None
     try:
-        with (
-            httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout) as client,
-            client.stream(
-                method_text(request.method),
-                url,
-                headers=[(name.encode(), value) for name, value in request.headers.entries],
-                content=upload,
-            ) as response,
-        ):
-            headers = [(name.decode(), value) for name, value in response.headers.raw]
-            future.outcome = Ok(IncomingResponse(response.status_code, without_forbidden(headers), inflow))
-            session.wake()
-            for chunk in response.iter_raw():
-                session.wait(lambda: inflow.has_room)
-                inflow.put(chunk)
-        inflow.close()
-    except Cancelled:
-        inflow.close("the call was ended")
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        if future.outcome is None:
-            future.outcome = Err(_error_code(error))
-        inflow.close(str(error) or type(error).__name__)
-        session.wake()
-    finally:
-        if upload is not None:
-            upload.is_abandoned = True
+        url = httpx.URL(f"{scheme}://{request.authority}{request.target or '/'}")
+    except httpx.InvalidURL:
+        return None
+    return url if url.host and not url.userinfo else None
 
 
-def _error_code(error: Exception) -> Case:
-    causes: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and len(causes) < 10:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    if any(isinstance(one, socket.gaierror) for one in causes):
-        return Case("DNS-error", {"rcode": None, "info-code": None})
-    if any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
-        return Case("TLS-certificate-error")
-    if any(isinstance(one, ssl.SSLError) for one in causes):
-        return Case("TLS-protocol-error")
-    if isinstance(error, httpx.ConnectTimeout):
-        return Case("connection-timeout")
-    if isinstance(error, httpx.TimeoutException):
-        return Case("HTTP-response-timeout")
-    if isinstance(error, httpx.ConnectError):
-        return Case("connection-refused")
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return Case("HTTP-request-URI-invalid")
-    return Case("connection-terminated")
+def _headers(fields: Fields) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value) for name, value in fields.entries]
+
+
+def _is_allowed(session: Session, url: httpx.URL) -> bool:
+    """Compare what will be connected to; a rule without a port stands for 80 and 443."""
+    host = url.raw_host.decode()
+    host = f"[{host}]" if ":" in host else host
+    port = url.port or _DEFAULT_PORTS[url.scheme]
+    names = [f"{host}:{port}"] + ([host] if port in _DEFAULT_PORTS.values() else [])
+    return any(covers(rule, name) for rule in session.grants.http for name in names)
 
 
 def _subscribe(session: Session, number: int) -> int:
-    future = session.get(number, FutureResponse)
-    return session.add(Pollable(lambda: future.outcome is not None))
+    exchange = session.get(number, Exchange)
+    return session.add(Pollable(lambda: exchange.outcome is not None))
 
 
 def _get(session: Session, number: int) -> Any:
-    future = session.get(number, FutureResponse)
-    if future.outcome is None:
+    exchange = session.get(number, Exchange)
+    if exchange.outcome is None:
         return None
-    if future.is_taken:
+    if exchange.is_taken:
         return Err()
-    future.is_taken = True
-    if isinstance(future.outcome, Err):
-        return Ok(future.outcome)
-    return Ok(Ok(session.add(future.outcome.value)))
+    exchange.is_taken = True
+    if isinstance(exchange.outcome, Err):
+        return Ok(exchange.outcome)
+    return Ok(Ok(session.add(exchange.outcome.value)))
 
 
 FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {

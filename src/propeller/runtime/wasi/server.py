@@ -284,6 +284,9 @@ class _Exchange(Sink):
             self._is_closed = True
             self._say({"type": "http.response.body", "body": b"", "more_body": False})
 
+    def abort(self) -> None:
+        """The guest's end of the call tells the client."""
+
     async def _end(self) -> None:
         self._is_closed = True
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})

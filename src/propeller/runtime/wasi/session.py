@@ -5,6 +5,7 @@ that arrive) and cancel it: all waits of a session are on one condition, and non
 """
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,10 +66,13 @@ class Session:
         self.condition = threading.Condition()
         #: What a function of the host raised; the guest was ended by it.
         self.failure: BaseException | None = None
+        #: Requests to other servers that are under way.
+        self.exchanges = 0
         self._deadline = deadline
         self._is_cancelled = False
         self._things: dict[int, Any] = {}
         self._last = 0
+        self._enders: list[Callable[[], None]] = []
 
     # -- things that the guest holds -----------------------------------------------------------------------
 
@@ -92,7 +96,10 @@ class Session:
         return thing
 
     def drop(self, number: int) -> None:
-        self._things.pop(number, None)
+        """Forget a thing that the guest does not want any more; one that has a ``dropped`` is told."""
+        dropped = getattr(self._things.pop(number, None), "dropped", None)
+        if dropped is not None:
+            dropped()
 
     # -- waiting -------------------------------------------------------------------------------------------
 
@@ -100,7 +107,27 @@ class Session:
         """End all waits, from any thread; the guest is ended by the first that it waits for."""
         with self.condition:
             self._is_cancelled = True
+            enders, self._enders = self._enders, []
             self.condition.notify_all()
+        for end in enders:
+            end()
+
+    def at_end(self, end: Callable[[], None]) -> None:
+        """Have something done when the call is cancelled or over; at once, if it is."""
+        with self.condition:
+            if not self._is_cancelled:
+                self._enders.append(end)
+                return
+        end()
+
+    def not_at_end(self, end: Callable[[], None]) -> None:
+        with self.condition, contextlib.suppress(ValueError):
+            self._enders.remove(end)
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds until it has to be over."""
+        return math.inf if self._deadline is None else max(self._deadline - time.monotonic(), 0.001)
 
     def wake(self) -> None:
         """Let those who wait look again, from any thread."""
@@ -126,12 +153,13 @@ class Session:
 
     @contextlib.contextmanager
     def in_this_thread(self) -> Iterator[None]:
-        """Let functions of the host find this session."""
+        """Let functions of the host find this session; with it ends all that the guest has begun."""
         _local.session = self
         try:
             yield
         finally:
             _local.session = None
+            self.cancel()
 
 
 def current() -> Session:

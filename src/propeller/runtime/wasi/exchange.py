@@ -1,0 +1,213 @@
+"""One request to another server and its response, carried out in a thread of its own."""
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+
+from propeller.runtime.wasi.fields import without_forbidden
+from propeller.runtime.wasi.io import CHUNK_BYTES, Inflow
+from propeller.runtime.wasi.messages import IncomingResponse
+from propeller.runtime.wasi.session import Cancelled, Session
+from propeller.runtime.wasi.values import Case, Err, Ok
+
+#: Where the guest does not say how long it waits.
+_TIMEOUT_S = 30.0
+
+
+class Upload:
+    """A body on its way from the guest's thread to the request's."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._is_complete = self._is_aborted = self._is_abandoned = False
+
+    # The guest's thread.
+
+    def write(self, chunk: bytes) -> None:
+        self._session.wait(lambda: self._size < CHUNK_BYTES or self._is_abandoned)
+        if self._is_abandoned:
+            raise OSError("nobody takes the body any more")
+        with self._session.condition:
+            self._chunks.append(chunk)
+            self._size += len(chunk)
+            self._session.condition.notify_all()
+
+    def close(self) -> None:
+        self._is_complete = True
+        self._session.wake()
+
+    def abort(self) -> None:
+        """The rest will never come."""
+        self._is_aborted = True
+        self._session.wake()
+
+    # The request's thread.
+
+    def abandon(self) -> None:
+        """Nobody takes the rest."""
+        self._is_abandoned = True
+        self._session.wake()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            self._session.wait(lambda: bool(self._chunks) or self._is_complete or self._is_aborted)
+            if self._is_aborted:
+                raise Cancelled("the guest did not finish the body of its request")
+            with self._session.condition:
+                if not self._chunks:
+                    return
+                chunk = self._chunks.popleft()
+                self._size -= len(chunk)
+                self._session.condition.notify_all()
+            yield chunk
+
+
+class Exchange:
+    """A response that is to come, begun at once.
+
+    Args:
+        session: Whose request it is; with it the exchange ends.
+        transport: By which it goes.
+        request: To a server that the guest may talk to.
+        upload: Its body.
+        times: The guest's time limits by name, ns.
+
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        transport: httpx.HTTPTransport,
+        request: httpx.Request,
+        upload: Upload | None,
+        times: Mapping[str, int | None],
+    ) -> None:
+        #: The response, or what went wrong; None until it is known.
+        self.outcome: Ok | Err | None = None
+        self.is_taken = False
+        self._session = session
+        self._transport = transport
+        self._request = request
+        self._upload = upload
+        self._between_s = self._seconds(times, "between-bytes-timeout")
+        connect_s, first_s = (self._seconds(times, f"{name}-timeout") for name in ("connect", "first-byte"))
+        self._timeout = {"connect": connect_s, "read": first_s, "write": _TIMEOUT_S, "pool": connect_s}
+        self._inflow = Inflow(session, self._look)
+        self._socket: socket.socket | None = None
+        self._is_over = False
+        with session.condition:
+            session.exchanges += 1
+        session.at_end(self.end)
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _seconds(self, times: Mapping[str, int | None], name: str) -> float:
+        ns = times.get(name)
+        return min(_TIMEOUT_S if ns is None else ns / 1e9, self._session.remaining_s)
+
+    def end(self) -> None:
+        """Break it off, from any thread: whatever waits for the other server is woken."""
+        self._is_over = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def dropped(self) -> None:
+        """The guest does not want the response."""
+        if not self.is_taken:
+            self.end()
+
+    def _look(self) -> None:
+        if self._inflow.is_abandoned:
+            self.end()
+
+    def _run(self) -> None:
+        try:
+            self._carry_out()
+            self._inflow.close()
+        except Cancelled as error:
+            self._fail(Case("internal-error", str(error)), str(error))
+        except Exception as error:  # whatever it is, a guest waits for it
+            self._fail(error_code(error), str(error) or type(error).__name__)
+        finally:
+            if self._upload is not None:
+                self._upload.abandon()
+            with self._session.condition:
+                self._session.exchanges -= 1
+            self._session.not_at_end(self.end)
+
+    def _carry_out(self) -> None:
+        self._request.extensions = {"timeout": self._timeout, "trace": self._trace}
+        response = self._transport.handle_request(self._request)
+        try:
+            headers = [(name.decode("latin-1"), value) for name, value in response.headers.raw]
+            incoming = IncomingResponse(response.status_code, without_forbidden(headers), self._inflow)
+            self.outcome = Ok(incoming)
+            self._session.wake()
+            self._timeout["read"] = self._between_s
+            for chunk in self._stream(response):
+                self._inflow.put(chunk)
+                self._session.wait(lambda: self._inflow.has_room)
+                if self._inflow.is_abandoned or self._is_over:
+                    return
+        finally:
+            response.close()
+
+    @staticmethod
+    def _stream(response: httpx.Response) -> Iterator[bytes]:
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        yield from response.stream
+
+    def _trace(self, event: str, details: Mapping[str, Any]) -> None:
+        """Learn the connection's socket as soon as there is one."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = details["return_value"].get_extra_info("socket")
+            if self._is_over:
+                self.end()
+
+    def _fail(self, code: Case, text: str) -> None:
+        if self.outcome is None:
+            self.outcome = Err(code)
+        self._inflow.close(text, code)
+        self._session.wake()
+
+
+def error_code(error: BaseException) -> Case:
+    """Say what went wrong as ``wasi:http`` does."""
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and len(causes) < 10:
+        causes.append(cause)
+    for one in causes:
+        match one:
+            case socket.gaierror():
+                return Case("DNS-error", {"rcode": one.strerror, "info-code": None})
+            case ssl.SSLCertVerificationError():
+                return Case("TLS-certificate-error")
+            case ssl.SSLError():
+                return Case("TLS-protocol-error")
+            case ConnectionRefusedError():
+                return Case("connection-refused")
+    for kind, name in _CODES.items():
+        if isinstance(error, kind):
+            return Case(name)
+    return Case("internal-error", f"{type(error).__name__}: {error}")
+
+
+#: The first that fits.
+_CODES: dict[type[Exception], str] = {
+    httpx.ConnectTimeout: "connection-timeout",
+    httpx.ReadTimeout: "connection-read-timeout",
+    httpx.WriteTimeout: "connection-write-timeout",
+    httpx.PoolTimeout: "connection-timeout",
+    httpx.ConnectError: "destination-unavailable",
+    httpx.LocalProtocolError: "HTTP-protocol-error",
+    httpx.RemoteProtocolError: "HTTP-protocol-error",
+    httpx.TransportError: "connection-terminated",
+}
