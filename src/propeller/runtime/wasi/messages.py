@@ -81,10 +81,12 @@ class OutgoingBody:
         self._sink: Sink | None = None
         self._early = bytearray()
         self._is_dropped = False
+        self.is_empty = True
         self.is_finished = False
         self.is_written = False
 
     def write(self, data: bytes) -> None:
+        self.is_empty = self.is_empty and not data
         if self._sink is not None:
             self._sink.write(data)
         elif len(self._early) + len(data) > 16 * CHUNK_BYTES:
@@ -147,12 +149,15 @@ class Outparam:
     def __init__(self, responder: Responder) -> None:
         self.responder = responder
         self.is_set = False
-        #: What the response was said to have.
-        self.body: OutgoingBody | None = None
+        self.response: OutgoingResponse | None = None
 
     @property
     def is_complete(self) -> bool:
-        return self.is_set and (self.body is None or self.body.is_finished)
+        if self.response is None:
+            return False
+        body = self.response.body
+        # A guest's language runtime that gives up says so by a status alone.
+        return body is None or body.is_finished or (self.response.status >= 500 and body.is_empty)
 
 
 class FutureTrailers:
@@ -238,11 +243,11 @@ def _respond(session: Session, number: int, response: Ok | Err) -> None:
             f"the guest answered with the error {response.value.name}"
         )
     outgoing = session.take(response.value, OutgoingResponse)
+    outparam.response = outgoing
     sink = outparam.responder.start(outgoing.status, outgoing.headers.entries)
     if outgoing.body is None:
         sink.close()
     else:
-        outparam.body = outgoing.body
         outgoing.body.go_to(sink)
 
 

@@ -27,7 +27,7 @@ from propeller.runtime.wasi.session import Session
 #: Guests that answer at once, and requests that wait for one of them to be over; beyond that 503 is answered.
 THREADS, WAITING_MAX = 32, 1024
 #: How long requests in flight may take when the server is stopped.
-GRACE_S = 5.0
+GRACE_S = 5
 _TICK_S = 0.01
 
 
@@ -45,6 +45,7 @@ class Ticker:
     def __init__(self, engine: wasmtime.Engine) -> None:
         self._engine = engine
         self._users = 0
+        self._is_closed = False
         self._changed = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -57,16 +58,28 @@ class Ticker:
         with self._changed:
             self._users -= 1
 
+    def close(self) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+    def run_out(self, seconds: float) -> None:
+        """Let all deadlines of up to so many seconds be over now."""
+        for _ in range(self.ticks(seconds)):
+            self._engine.increment_epoch()
+
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._users > 0)
+                self._changed.wait_for(lambda: self._users > 0 or self._is_closed)
+                if self._is_closed:
+                    return
             time.sleep(_TICK_S)
             self._engine.increment_epoch()
 
     @staticmethod
     def ticks(seconds: float) -> int:
-        return int(seconds / _TICK_S) + 1
+        return int(seconds / _TICK_S) + 2
 
 
 class _Server(uvicorn.Server):
@@ -97,18 +110,24 @@ class HttpServer:
         on_stdout: Callable[[bytes], None],
         on_stderr: Callable[[bytes], None],
         request_s: float,
+        threads: int = THREADS,
+        waiting_max: int = WAITING_MAX,
+        grace_s: int = GRACE_S,
         on_traffic: Callable[[Traffic], None] = lambda _: None,
     ) -> None:
         """Take a component.
 
         Args:
-            handler: What answers.
-            engine: Its engine.
-            env: Environment of the guests.
+            handler: Its side that answers.
+            engine: Where its guests run; it is this server's alone.
+            env: Their environment.
             grants: What they may use.
-            on_stdout: Gets what they print.
+            on_stdout: Gets what they print, in their threads.
             on_stderr: Likewise.
-            request_s: How long each request may take.
+            request_s: How long each request may take; their stores' deadline is as many ``Ticker.ticks``.
+            threads: Guests that answer at the same time.
+            waiting_max: Requests that wait for them to be over; beyond that 503 is answered.
+            grace_s: How long requests in flight may take after a stop.
             on_traffic: Told after each request.
 
         """
@@ -120,7 +139,10 @@ class HttpServer:
         self._outputs = (on_stdout, on_stderr)
         self._request_s = request_s
         self._on_traffic = on_traffic
-        self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
+        self._grace_s = grace_s
+        self._in_flight_max = threads + waiting_max
+        self._threads = concurrent.futures.ThreadPoolExecutor(threads)
+        self._is_stopped = False
         self._server: uvicorn.Server | None = None
         self._sessions: set[Session] = set()
 
@@ -134,16 +156,28 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=int(GRACE_S),
+            ws="none",
+            log_level="critical",  # of what goes wrong the guest's standard error tells
+            timeout_graceful_shutdown=self._grace_s,
         )
         self._server = _Server(config, on_up)
-        asyncio.run(self._server.serve(sockets=[end]))
+        self._server.should_exit = self._is_stopped
+        try:
+            asyncio.run(self._server.serve(sockets=[end]))
+        finally:
+            self._ticker.close()
+            self._end_guests()
+
+    def _end_guests(self) -> None:
+        """End those that are left: they wait or compute."""
         for session in list(self._sessions):
             session.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._ticker.run_out(self._request_s)
+        self._threads.shutdown(cancel_futures=True)
 
     def stop(self) -> None:
         """Take no more requests, let those in flight end for a while, and return from ``run``."""
+        self._is_stopped = True
         if self._server is not None:
             self._server.should_exit = True
 
@@ -151,7 +185,7 @@ class HttpServer:
         if scope["type"] != "http":
             return
         self.traffic.requests += 1
-        if self.traffic.in_flight >= THREADS + WAITING_MAX:
+        if self.traffic.in_flight >= self._in_flight_max:
             self.traffic.errors += 1
             await _say(send, 503, "too many requests wait; try again soon")
             return
@@ -165,7 +199,13 @@ class HttpServer:
     def call(self, session: Session, request: IncomingRequest, responder: "_Exchange") -> None:
         """Have the guest answer, in a thread of the pool."""
         with self._ticker:
-            self._handler.handle(session, request, responder)
+            try:
+                self._handler.handle(session, request, responder)
+            except GuestFault as fault:
+                if not responder.is_gone:
+                    self.traffic.errors += 1
+                    self._outputs[1](f"{request.method} {request.target}: {fault}\n".encode())
+                raise
 
     def session(self) -> Session:
         session = Session(
@@ -198,7 +238,7 @@ class _Exchange(Sink):
         self._session = server.session()
         self._has_room = asyncio.Event()
         self._inflow = Inflow(self._session, self._tell_of_room)
-        self._is_started = self._is_closed = self._is_gone = False
+        self._is_started = self._is_closed = self.is_gone = False
 
     async def carry_out(self) -> None:
         taking = asyncio.create_task(self._take_body())
@@ -209,10 +249,8 @@ class _Exchange(Sink):
             if not self._is_closed:
                 await self._end()
         except GuestFault as fault:
-            if self._is_gone:
-                return
-            self._server.traffic.errors += 1
-            await self._fail(fault)
+            if not self.is_gone:
+                await self._fail(fault)
         finally:
             taking.cancel()
             self._session.cancel()
@@ -221,7 +259,7 @@ class _Exchange(Sink):
     async def _fail(self, fault: GuestFault) -> None:
         if self._is_started:
             raise fault  # the connection is broken off, so that nobody takes a part for the whole
-        is_late = "Cancelled" in repr(self._session.failure) or "interrupt" in str(fault)
+        is_late = self._session.is_late
         status, text = (504, "the guest took too long") if is_late else (500, "the guest failed")
         await _say(self._send, status, text)
 
@@ -247,7 +285,7 @@ class _Exchange(Sink):
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                self._is_gone = True
+                self.is_gone = True
                 if self._is_closed:  # told so as well when all has been said
                     return
                 self._inflow.close("the client went away")

@@ -125,6 +125,10 @@ class Session:
             self._enders.remove(end)
 
     @property
+    def is_late(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    @property
     def remaining_s(self) -> float:
         """Seconds until it has to be over."""
         return math.inf if self._deadline is None else max(self._deadline - time.monotonic(), 0.001)
