@@ -22,16 +22,6 @@ async function answer(request) {
     case "/print":
       console.log(url.searchParams.get("text"));
       return new Response("printed\n");
-    case "/half": // sends a part of the answer, and then fails
-      return new Response(
-        new ReadableStream({
-          async start(controller) {
-            controller.enqueue(new TextEncoder().encode("a part"));
-            await new Promise((done) => setTimeout(done, 1));
-            for (;;) await undefined.nothing;
-          },
-        }),
-      );
     case "/parts": // sends a part, and the rest only when the client has sent something
       return new Response(
         request.body.pipeThrough(

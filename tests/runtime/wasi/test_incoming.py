@@ -5,9 +5,10 @@ import threading
 import time
 
 import pytest
-from tests.runtime.wasi.http_kit import DEADLINE_S, Answer, ask, handler, request
+from tests.runtime.wasi.http_kit import DEADLINE_S, Answer, ask, engine, handler, request
 
 from propeller.runtime.wasi.incoming import GuestFault
+from propeller.runtime.wasi.server import Ticker
 from propeller.runtime.wasi.session import Session
 
 
@@ -64,9 +65,29 @@ def test_the_answer_begins_before_the_request_has_ended():
     assert (answer.body, answer.is_complete) == (b"ready\nthe rest", True)
 
 
-def test_a_guest_that_fails_has_not_answered():
-    with pytest.raises(GuestFault):
-        ask("/half?too=early", session=Session(deadline=time.monotonic()))
+def test_a_guest_that_does_not_finish_its_answer_has_not_completed_it():
+    session, answer = Session(deadline=time.monotonic() + DEADLINE_S), Answer()
+    with pytest.raises(GuestFault, match="complete"):
+        handler("http_server_py").handle(session, request(session, "/half"), answer)
+    assert (answer.status, answer.is_complete) == (200, False)
+    assert answer.body.startswith(b"Hello from Python")
+
+
+@pytest.mark.parametrize(("path", "why"), [("/nothing", "without a response"), ("/trap", "unreachable")])
+def test_a_guest_that_does_not_answer(path, why):
+    session, answer = Session(deadline=time.monotonic() + DEADLINE_S), Answer()
+    with pytest.raises(GuestFault, match=why):
+        handler("http_server_py").handle(session, request(session, path), answer)
+    assert answer.status == 0
+
+
+def test_a_guest_that_computes_ends_at_its_deadline():
+    session, answer = Session(), Answer()
+    ticker = Ticker(engine())
+    with ticker, pytest.raises(GuestFault, match="interrupt"):
+        handler(seconds=0.05).handle(session, request(session, "/loop"), answer)
+    ticker.close()
+    assert answer.status == 0
 
 
 def test_a_guest_that_blocks_is_woken_by_a_cancel():
@@ -112,3 +133,10 @@ def test_guests_answer_at_the_same_time():
     for thread in threads:
         thread.join()
     assert answers == {number: str(number).encode() for number in range(8)}
+
+
+def test_a_guest_in_another_language_with_another_version_of_wasi_answers():
+    session, answer = Session(deadline=time.monotonic() + DEADLINE_S), Answer()
+    handler("http_server_py").handle(session, request(session, "/a?b"), answer)
+    assert (answer.status, answer.is_complete) == (200, True)
+    assert answer.body == b"Hello from Python, you asked for /a?b\n"

@@ -59,6 +59,13 @@ def test_requests_are_answered_and_counted():
         assert (traffic.requests, traffic.errors) == (4, 0)
 
 
+def test_a_guest_that_does_not_answer_is_an_error_of_the_server():
+    with serving("http_server_py") as served:
+        assert served.get("/nothing") == (500, b"the guest failed\n")
+        assert served.get("/trap")[0] == 500
+        assert served.server.traffic.errors == 2
+
+
 def test_large_bodies_go_through():
     data = bytes(range(256)) * 8192
     with serving() as served:
@@ -95,6 +102,14 @@ def test_a_guest_that_takes_too_long_is_ended(path):
     with serving(request_s=0.2) as served:
         assert served.get(path)[0] == 504
         assert served.get("/")[0] == 200
+
+
+def test_an_answer_that_the_guest_does_not_finish_is_broken_off():
+    half = b"GET /half HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving("http_server_py") as served, raw(served, half) as client:
+        got = end_of(client)
+        assert b"Hello" in got
+        assert b"0\r\n\r\n" not in got
 
 
 def test_what_went_wrong_is_printed():
