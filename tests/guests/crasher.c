@@ -9,9 +9,13 @@
 
 static volatile unsigned long sink;
 static void *volatile kept;
+static volatile int zero;
+
+extern char **environ;
 
 static int recurse(int depth) {
   volatile char frame[256];
+  if (depth < 0) return 0;
   frame[depth % 256] = (char)depth;
   return recurse(depth + 1) + frame[0];
 }
@@ -50,6 +54,9 @@ int main(int argc, char **argv) {
   if (!strcmp(mode, "exit")) exit((int)number);
   if (!strcmp(mode, "abort")) abort();
   if (!strcmp(mode, "null")) return *(volatile int *)(uintptr_t)0xfffffff0u;
+  if (!strcmp(mode, "div0")) return 1 / zero;
+  if (!strcmp(mode, "env"))
+    for (char **variable = environ; *variable; variable++) printf("%s\n", *variable);
   if (!strcmp(mode, "open")) {
     FILE *file = fopen(argv[2], "r");
     printf("%s\n", file ? "opened" : strerror(errno));
@@ -65,6 +72,9 @@ int main(int argc, char **argv) {
     clock_gettime(CLOCK_REALTIME, &now);
     printf("%lld\n", (long long)now.tv_sec);
   }
+  // Computes for about so many ms, by count and not by the clock.
+  if (!strcmp(mode, "spin"))
+    for (long steps = number * 1000000; steps > 0; steps--) sink = sink * 1103515245 + 12345;
   if (!strcmp(mode, "logs"))
     for (long i = 0; i < number; i++) {
       fprintf(stderr, "line %ld\n", i);

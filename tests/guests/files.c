@@ -9,10 +9,11 @@ static int failed(const char *path) {
   return 1;
 }
 
-static int copy(FILE *from, FILE *to) {
+static int copy(FILE *from, FILE *to, const char *name_of_to) {
   char block[4096];
-  for (size_t size; (size = fread(block, 1, sizeof block, from));) fwrite(block, 1, size, to);
-  return 0;
+  for (size_t size; (size = fread(block, 1, sizeof block, from));)
+    if (fwrite(block, 1, size, to) != size) return failed(name_of_to);
+  return fflush(to) ? failed(name_of_to) : 0;
 }
 
 int main(int argc, char **argv) {
@@ -28,12 +29,13 @@ int main(int argc, char **argv) {
   if (!strcmp(verb, "write")) {
     FILE *file = fopen(path, "w");
     if (!file) return failed(path);
-    fputs(argc > 3 ? argv[3] : "", file);
+    if (fputs(argc > 3 ? argv[3] : "", file) < 0) return failed(path);
     return fclose(file) ? failed(path) : 0;
   }
   FILE *from = fopen(path, "r");
   if (!from) return failed(path);
-  if (!strcmp(verb, "cat")) return copy(from, stdout);
+  if (!strcmp(verb, "cat")) return copy(from, stdout, "standard output");
+  if (argc < 4) return fprintf(stderr, "copy to which file?\n"), 2;
   FILE *to = fopen(argv[3], "w");
-  return to ? copy(from, to) : failed(argv[3]);
+  return to ? copy(from, to, argv[3]) : failed(argv[3]);
 }

@@ -2,13 +2,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int prepared;
+static int prepared, calls;
 
 __attribute__((constructor)) static void prepare(void) { prepared = 7; }
 
 __attribute__((export_name("add"))) int add(int a, int b) { return a + b; }
 
 __attribute__((export_name("initialized"))) int initialized(void) { return prepared; }
+
+// How often it was called in this instance, this call included.
+__attribute__((export_name("counter"))) int counter(void) { return ++calls; }
 
 // The allocator of the component model: address and size of before, alignment, new size.
 __attribute__((export_name("cabi_realloc"))) void *cabi_realloc(void *before, size_t size, size_t alignment,
