@@ -43,6 +43,21 @@ def wide_table(targets: int = 200_000) -> bytes:
     return module(_TYPE, _section(3, b"\1\0"), _EXPORT, _section(10, b"\1" + _leb(len(body)) + body))
 
 
+def slow_to_compile(size: int = 1_000_000) -> bytes:
+    """One huge body whose blocks all jump, and in which hundreds of values live to the end."""
+    locals_ = 500
+    body = bytearray(b"\1" + _leb(locals_) + b"\x7f")  # that many, of type i32
+    number = 0
+    while len(body) < size:
+        one, other = _leb(number % locals_), _leb((number * 7 + 1) % locals_)
+        # if (other) { one += other; break out of the block } else one *= other
+        body += b"\x02\x40\x20" + other + b"\x04\x40\x20" + one + b"\x20" + other + b"\x6a\x21" + one
+        body += b"\x0c\1\x05\x20" + one + b"\x20" + other + b"\x6c\x21" + one + b"\x0b\x0b"
+        number += 1
+    body += b"\x0b"
+    return module(_TYPE, _section(3, b"\1\0"), _EXPORT, _section(10, b"\1" + _leb(len(body)) + bytes(body)))
+
+
 def many_imports(count: int = 10_000) -> bytes:
     """Asks for what there is not, over and over."""
     return module(_TYPE, _section(2, _leb(count) + b"\1m\1f\0\0" * count))
@@ -70,6 +85,10 @@ def data_out_of_bounds() -> bytes:
     return _text('(module (memory 1) (data (i32.const 65535) "ab") (func (export "f")))')
 
 
+def elements_out_of_bounds() -> bytes:
+    return _text('(module (table 1 funcref) (func $f (export "f")) (elem (i32.const 1) func $f))')
+
+
 def huge_memory() -> bytes:
     """Wants all that can be addressed."""
     return _text('(module (memory 65536) (func (export "f")))')
@@ -82,6 +101,40 @@ def huge_table() -> bytes:
 def cut_short(whole: bytes, count: int = 40) -> list[bytes]:
     """The beginnings of something valid."""
     return [whole[:size] for size in range(8, len(whole), max(1, len(whole) // count))]
+
+
+def _bounds(whole: bytes) -> list[tuple[int, int]]:
+    """Where each section begins and ends."""
+    bounds, at = [], 8
+    while at < len(whole):
+        size = shift = 0
+        start = at
+        while True:
+            start += 1
+            size |= (whole[start] & 0x7F) << shift
+            shift += 7
+            if whole[start] < 0x80:
+                break
+        bounds.append((at, start + 1 + size))
+        at = bounds[-1][1]
+    return bounds
+
+
+def cut_in_sections(whole: bytes) -> list[bytes]:
+    """Ends behind each section's kind, and one byte before each section's end; never valid."""
+    return [cut for start, end in _bounds(whole) for cut in (whole[: start + 1], whole[: end - 1])]
+
+
+def cut_between_sections(whole: bytes) -> list[bytes]:
+    """Lacks all that comes behind a section; what is left may be valid."""
+    return [whole[:start] for start, _ in _bounds(whole)[1:]]
+
+
+def wrong_heads(whole: bytes) -> list[bytes]:
+    """What is no Wasm, or Wasm of a version that there is not."""
+    heads = [b"", b"\0", b"\0asm", b"\0asm\1", b"\0ASM\1\0\0\0", b"asm\0\1\0\0\0", b"\x7fELF\2\1\1\0"]
+    versions = [b"\0\0\0\0", b"\2\0\0\0", b"\x0d\0\2\0", b"\xff\xff\xff\xff"]
+    return heads + [b"\0asm" + version + whole[8:] for version in versions]
 
 
 def rubbish(count: int = 40) -> list[bytes]:

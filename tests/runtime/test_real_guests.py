@@ -247,6 +247,7 @@ def test_what_can_not_run_is_refused_in_words(tmp_path, make):
     [
         (hostile.trap_in_start, "unreachable code was reached"),
         (hostile.data_out_of_bounds, "memory access out of bounds"),
+        (hostile.elements_out_of_bounds, "table access out of bounds"),
         (hostile.huge_memory, "limits.memory raises it"),
         (hostile.huge_table, "limits.table raises it"),
     ],
@@ -268,10 +269,26 @@ async def test_a_loop_at_instantiation_ends_by_its_timeout(tmp_path):
 
 
 @in_a_loop
+async def test_one_that_is_slow_to_compile_can_be_stopped_meanwhile(tmp_path):
+    async with a_pool(tmp_path, size=1) as running:
+        digest = put(tmp_path, hostile.slow_to_compile())
+        running.pool.submit([Run(1, digest, "f")])
+        await running.executing(1)
+        running.pool.stop(1)
+        (end,) = await running.ended(1)
+        assert (end.stopped, end.error) == (True, "the task was stopped")
+        running.submit(ADD, "add", "1", "2", keys=[2])
+        assert (await running.ended(2))[0].results == "3\n"
+
+
+@in_a_loop
 async def test_damaged_binaries_are_refused_by_a_process_that_lives_on(tmp_path):
     damaged = [
         *hostile.cut_short(guest("hello")),
         *hostile.cut_short(guest("hello_component")),
+        *hostile.cut_in_sections(guest("hello")),
+        *hostile.cut_in_sections(guest("hello_component")),
+        *hostile.wrong_heads(guest("hello")),
         *hostile.rubbish(),
     ]
     async with a_pool(tmp_path, size=1) as running:
@@ -285,3 +302,20 @@ async def test_damaged_binaries_are_refused_by_a_process_that_lives_on(tmp_path)
     for data, end in zip(damaged, ends, strict=True):
         assert end.error, data[:40]
         assert end.is_refused, end.error
+
+
+@in_a_loop
+async def test_a_binary_without_its_last_sections_fails_alone_if_it_fails(tmp_path):
+    halves = [
+        *hostile.cut_between_sections(guest("hello")),
+        *hostile.cut_between_sections(guest("hello_component")),
+    ]
+    async with a_pool(tmp_path, size=1) as running:
+        runs = [Run(key, put(tmp_path, data), "_start") for key, data in enumerate(halves, 1)]
+        running.pool.submit(runs)
+        ends = await running.ended(*(run.key for run in runs))
+        pid = running.pid_of(0)
+        running.submit(ADD, "add", "1", "2", keys=[10_000])
+        assert (await running.ended(10_000))[0].results == "3\n"
+        assert running.pid_of(0) == pid
+    assert any(end.is_refused for end in ends)
