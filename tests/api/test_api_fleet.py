@@ -2,6 +2,8 @@
 
 from api_kit import ADDITION_TEXT, play
 
+from propeller.core.states import TaskState
+
 
 async def a_proplet(site, name="p"):
     site.bring_proplet(name)
@@ -66,6 +68,7 @@ def test_executions_of_a_task_that_runs_in_one_place(tmp_path):
         assert await site.get(path) == {"total": 0, "executions": []}
         await a_proplet(site)
         await site.post(f"/tasks/{task['id']}/start", status=200)
+        await site.reached(TaskState.COMPLETED, task["id"])
         (one,) = (await site.get(path))["executions"]
         assert (one["proplet_id"], one["attempt"], one["state"]) == ("p", 1, 3)
         assert (await site.http.get("/tasks/nobody/executions")).status_code == 404
@@ -79,6 +82,7 @@ def test_executions_of_a_broadcast(tmp_path):
             await a_proplet(site, name)
         task = await site.post("/tasks", {"name": "main", "file": ADDITION_TEXT, "broadcast": True})
         await site.post(f"/tasks/{task['id']}/start", status=200)
+        await site.reached(TaskState.COMPLETED, task["id"])
         found = await site.get(f"/tasks/{task['id']}/executions")
         assert found["total"] == 2
         assert [(one["proplet_id"], one["state"]) for one in found["executions"]] == [("p", 3), ("q", 3)]

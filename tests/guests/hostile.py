@@ -25,6 +25,10 @@ _TYPE = _section(1, b"\1\x60\0\0")
 _EXPORT = _section(7, b"\1\1f\0\0")
 
 
+def _one_function(body: bytes) -> bytes:
+    return module(_TYPE, _section(3, b"\1\0"), _EXPORT, _section(10, b"\1" + _leb(len(body)) + body))
+
+
 def many_functions(count: int = 100_000) -> bytes:
     """Takes its time to compile, function by function."""
     types = _section(3, _leb(count) + b"\0" * count)
@@ -33,29 +37,42 @@ def many_functions(count: int = 100_000) -> bytes:
 
 def deep_nesting(depth: int = 50_000) -> bytes:
     """Would overflow the stack of a compiler that recurses."""
-    body = b"\0" + b"\x02\x40" * depth + b"\x0b" * (depth + 1)
-    return module(_TYPE, _section(3, b"\1\0"), _EXPORT, _section(10, b"\1" + _leb(len(body)) + body))
+    return _one_function(b"\0" + b"\x02\x40" * depth + b"\x0b" * (depth + 1))
 
 
 def wide_table(targets: int = 200_000) -> bytes:
     """One jump with very many targets."""
-    body = b"\0\x02\x40\x41\0\x0e" + _leb(targets) + b"\0" * targets + b"\0\x0b\x0b"
-    return module(_TYPE, _section(3, b"\1\0"), _EXPORT, _section(10, b"\1" + _leb(len(body)) + body))
+    return _one_function(b"\0\x02\x40\x41\0\x0e" + _leb(targets) + b"\0" * targets + b"\0\x0b\x0b")
 
 
-def slow_to_compile(size: int = 1_000_000) -> bytes:
-    """One huge body whose blocks all jump, and in which hundreds of values live to the end."""
-    locals_ = 500
-    body = bytearray(b"\1" + _leb(locals_) + b"\x7f")  # that many, of type i32
-    number = 0
-    while len(body) < size:
-        one, other = _leb(number % locals_), _leb((number * 7 + 1) % locals_)
-        # if (other) { one += other; break out of the block } else one *= other
-        body += b"\x02\x40\x20" + other + b"\x04\x40\x20" + one + b"\x20" + other + b"\x6a\x21" + one
-        body += b"\x0c\1\x05\x20" + one + b"\x20" + other + b"\x6c\x21" + one + b"\x0b\x0b"
-        number += 1
-    body += b"\x0b"
-    return module(_TYPE, _section(3, b"\1\0"), _EXPORT, _section(10, b"\1" + _leb(len(body)) + bytes(body)))
+def slow_to_compile(depth: int = 200, jumps: int = 300, values: int = 100) -> bytes:
+    """Any jump may end at any block, with many values to carry along: 90 kB take many seconds."""
+    numbers = random.Random(1)
+    body = bytearray(b"\1" + _leb(values) + b"\x7e" + b"\x03\x40" * depth)
+    targets = _leb(depth) + b"".join(map(_leb, range(depth + 1)))
+    for _ in range(jumps):
+        one, other, third = (_leb(numbers.randrange(values)) for _ in range(3))
+        # third = one + other; block { jump table by one }
+        body += b"\x20" + one + b"\x20" + other + b"\x7c\x21" + third
+        body += b"\x02\x40\x20" + one + b"\xa7\x0e" + targets + b"\x0b"
+    return _one_function(bytes(body) + b"\x0b" * (depth + 1))
+
+
+def many_locals(count: int = 50_000) -> bytes:
+    """As many as a function may have, and it calls itself: each call takes much of the stack."""
+    return _one_function(b"\1" + _leb(count) + b"\x7e\x10\0\x0b")
+
+
+def many_exports(count: int = 50_000) -> bytes:
+    """Would make a long message of one that lists them."""
+    names = b"".join(_leb(len(name)) + name + b"\0\0" for n in range(count) for name in [b"export-%d" % n])
+    return module(_TYPE, _section(3, b"\1\0"), _section(7, _leb(count) + names), _section(10, b"\1\2\0\x0b"))
+
+
+def long_name(size: int = 100_000) -> bytes:
+    """As long as a name may be; would make a long message of one that quotes it."""
+    export = _section(7, b"\1" + _leb(size) + b"n" * size + b"\0\0")
+    return module(_TYPE, _section(3, b"\1\0"), export, _section(10, b"\1\2\0\x0b"))
 
 
 def many_imports(count: int = 10_000) -> bytes:

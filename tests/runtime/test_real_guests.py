@@ -282,6 +282,38 @@ async def test_one_that_is_slow_to_compile_can_be_stopped_meanwhile(tmp_path):
 
 
 @in_a_loop
+async def test_what_keeps_the_compiler_busy_is_given_up_and_others_go_on(tmp_path):
+    async with a_pool(tmp_path, size=2) as running:
+        digest = put(tmp_path, hostile.slow_to_compile())
+        running.pool.submit([Run(1, digest, "f", limits=Limits(compile_ns=300_000_000))])
+        running.submit(ADD, "add", "1", "2", keys=[2])
+        slow, add = await running.ended(1, 2)
+    assert "compiling its module took longer than the limit of 0.3 s" in slow.error
+    assert add.results == "3\n"
+
+
+@in_a_loop
+async def test_large_frames_overflow_the_stack_of_the_guest_alone(tmp_path):
+    async with a_pool(tmp_path, size=1) as running:
+        for key, stack in enumerate((64 * 1024, 512 * 1024), 1):
+            digest = put(tmp_path, hostile.many_locals())
+            running.pool.submit([Run(key, digest, "f", limits=Limits(stack_bytes=stack))])
+            (end,) = await running.ended(key)
+            assert "the stack overflowed its limit" in end.error
+        pid = running.pid_of(0)
+        running.submit(ADD, "add", "1", "2", keys=[3])
+        await running.ended(3)
+        assert running.pid_of(0) == pid
+
+
+@pytest.mark.parametrize("make", [hostile.many_exports, hostile.long_name], ids=lambda make: make.__name__)
+def test_messages_stay_short_whatever_a_module_exports(tmp_path, make):
+    error = Here(tmp_path).run(make(), "missing").error
+    assert "missing" in error
+    assert len(error) < 2000
+
+
+@in_a_loop
 async def test_damaged_binaries_are_refused_by_a_process_that_lives_on(tmp_path):
     damaged = [
         *hostile.cut_short(guest("hello")),

@@ -58,16 +58,20 @@ class _Pipe:
             self.tail = (self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
 
     def pieces(self, key: int, *, is_last: bool) -> list[Piece]:
-        """Give what was not given before, in whole characters as far as there are any."""
+        """Give what was not given before, in whole characters as far as there are any.
+
+        What fills the limit waits for its last byte, until it is known whether it is cut there.
+        """
         pieces = []
         is_last |= self.is_over
-        while self._told < len(self.kept):
-            end = min(self._told + _PIECE_BYTES, len(self.kept))
-            if end < len(self.kept) or not is_last:
+        known = len(self.kept) if is_last else min(len(self.kept), self._limit_bytes - 1)
+        while self._told < known:
+            end = min(self._told + _PIECE_BYTES, known)
+            if end < known or not is_last:
                 end = _border(self.kept, self._told, end)
             if end == self._told:
                 break
-            is_cut = self.is_over and end == len(self.kept)
+            is_cut = self.is_over and end == known
             data = bytes(self.kept[self._told : end])
             pieces.append(Piece(key, self.name, self._told, data, time.time_ns(), is_cut))
             self._told = end
