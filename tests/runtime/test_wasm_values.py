@@ -33,6 +33,12 @@ def parsed(text, type_name):
         ("5.", "f64", 5.0),
         ("-1e-3", "f64", -0.001),
         ("0.1", "f32", struct.unpack("<f", struct.pack("<f", 0.1))[0]),
+        ("0x1.8p3", "f64", 12.0),
+        ("-0X10", "f64", -16.0),
+        ("0x1.p-149", "f32", 2.0**-149),
+        ("0x1.fffffep+127", "f32", float.fromhex("0x1.fffffep+127")),
+        # Likewise just above the middle, by a bit that an f64 has no place for.
+        ("0x1.00000100000000001p0", "f32", 1.0 + 2**-23),
         ("inf", "f64", math.inf),
         ("-Infinity", "f32", -math.inf),
         # Rounded to an f64 first, this would end at 1.0: it lies just above the middle between two f32.
@@ -68,6 +74,11 @@ def test_nan():
         ("1e999999999999", "f64"),
         ("1e39", "f32"),
         ("1e400", "f64"),
+        ("0x", "f64"),
+        ("0x.8", "f64"),
+        ("0x1p128", "f32"),
+        ("0x1p1024", "f64"),
+        ("0x1p999999999", "f32"),
         ("infinite", "f32"),
     ],
 )

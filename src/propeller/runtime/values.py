@@ -18,6 +18,9 @@ type_names = frozenset({"i32", "i64", "f32", "f64"})
 
 _INTEGER = re.compile(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|([0-9]+))", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_HEX_FLOAT = re.compile(
+    r"([+-]?)0[xX]([0-9a-fA-F]+)(?:\.([0-9a-fA-F]*))?(?:[pP]([+-]?[0-9]{1,9}))?", re.ASCII
+)
 _NOT_FINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 _DIGITS_MAX = 1000
 _SHOWN_MAX = 80
@@ -74,7 +77,7 @@ def _wanted(type_name: str) -> str:
     if type_name[0] == "i":
         bits = int(type_name[1:])
         return f"a whole number from {-(2 ** (bits - 1))} to {2**bits - 1}"
-    return "a decimal number, inf or nan"
+    return "a number, decimal or as 0x1.8p3, inf or nan"
 
 
 def _integer(text: str, bits: int) -> int | None:
@@ -93,10 +96,28 @@ def to_float(text: str, type_name: str) -> float | None:
     text = text.strip()
     if _NOT_FINITE.fullmatch(text):
         return float(text)
-    if not _FLOAT.fullmatch(text) or len(text) > _DIGITS_MAX:
+    if len(text) > _DIGITS_MAX or not (_FLOAT.fullmatch(text) or _HEX_FLOAT.fullmatch(text)):
         return None
-    value = float(text) if type_name == "f64" else _nearest_f32(text)
+    value = _nearest_f64(text) if type_name == "f64" else _nearest_f32(text)
     return None if math.isinf(value) else value
+
+
+def _nearest_f64(text: str) -> float:
+    if "x" not in text.lower():
+        return float(text)
+    try:
+        return float.fromhex(text)
+    except OverflowError:
+        return math.inf
+
+
+def _exact(text: str) -> Fraction:
+    match = _HEX_FLOAT.fullmatch(text)
+    if match is None:
+        return Fraction(Decimal(text))
+    sign, whole, part, power = match.groups(default="")
+    value = int(whole + part, 16) * Fraction(2) ** (int(power or 0) - 4 * len(part))
+    return -value if sign == "-" else value
 
 
 def _nearest_f32(text: str) -> float:
@@ -104,9 +125,9 @@ def _nearest_f32(text: str) -> float:
 
     The f64 that the f32 is made from is chosen by "round to odd", which makes a second rounding harmless.
     """
-    near = float(text)
+    near = _nearest_f64(text)
     if 1e-60 < abs(near) < 1e60:
-        exact, found = Fraction(Decimal(text)), Fraction(near)
+        exact, found = _exact(text), Fraction(near)
         if exact != found and not _mantissa(near) & 1:
             near = math.nextafter(near, math.inf if exact > found else -math.inf)
     return _as_f32(near)
