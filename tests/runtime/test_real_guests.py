@@ -147,9 +147,17 @@ async def test_each_wall_costs_the_guest_that_climbs_it_and_nobody_else(tmp_path
     assert after.results == "3\n"
 
 
-def test_a_program_that_fills_its_memory_is_told_of_the_limit(tmp_path):
+@BOTH
+def test_a_program_that_fills_its_memory_is_told_of_the_limit(tmp_path, form):
     here = Here(tmp_path, Limits(memory_bytes=32 * MIB))
-    assert here.run(guest("crasher"), "_start", "memory").error.endswith("limits.memory raises it")
+    error = here.run(guest(f"crasher{form}"), "_start", "memory").error
+    assert "of memory, and its limit is 32 MiB: limits.memory raises it" in error
+
+
+@BOTH
+def test_a_program_that_fails_with_memory_to_spare_is_not_told_of_the_limit(tmp_path, form):
+    here = Here(tmp_path, Limits(memory_bytes=128 * MIB))
+    assert "limits.memory" not in here.run(guest(f"crasher{form}"), "_start", "abort").error
 
 
 def test_much_standard_error_is_cut_and_harms_nobody(tmp_path):

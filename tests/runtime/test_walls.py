@@ -52,6 +52,18 @@ async def test_a_guest_that_takes_too_long_is_ended(tmp_path, module, export, in
 
 
 @in_a_loop
+async def test_a_component_of_too_many_instances(tmp_path):
+    three = """(component (core module $m (func (export "one") (result i32) i32.const 1))
+      (core instance $a (instantiate $m)) (core instance $b (instantiate $m)) (core instance $c (instantiate $m))
+      (func (export "one") (result u32) (canon lift (core func $c "one"))))"""
+    async with a_pool(tmp_path, size=1) as running:
+        ended = await run_in(running, three, "one", limits=Limits(instances=2))
+        enough = await run_in(running, three, "one", limits=Limits(instances=3), key=2)
+    assert "it has more than the limit of 2 core instances; limits.instances raises it" in ended.error
+    assert enough.results == "1\n"
+
+
+@in_a_loop
 async def test_runs_behind_a_sleeper_that_is_ended_with_its_process_are_run(tmp_path):
     async with a_pool(tmp_path, size=1) as running:
         sleep, add = put(tmp_path, SLEEP), put(tmp_path, ADD)

@@ -10,6 +10,7 @@ guest.py    one guest, from instantiation to its result text      │
 streams.py  what guests print                                     │
 core_program.py, component_program.py                             │ in a runner
             something compiled, and what a name means in it       │
+own_memory.py  what the process of a component grows by           │
 clocks.py   clocks and randomness that are not the machine's      │
 interface.py  what a module imports and exports                   │
 cache.py    compiled code, in memory and on disk                 ─┘

@@ -11,6 +11,7 @@ from propeller.errors import Invalid
 from propeller.runtime import wave
 from propeller.runtime.clocks import ComponentSources
 from propeller.runtime.component_interface import ComponentInterface, Path
+from propeller.runtime.own_memory import writable_bytes
 from propeller.runtime.run import Limits, Run
 from propeller.runtime.wasi.incoming import Handler
 from propeller.runtime.wasi.session import Exited, Session
@@ -49,6 +50,7 @@ class ComponentCall:
 
     def __call__(self, store: wasmtime.Store) -> str:
         """Instantiate and call; give the value as text. What the guest does wrong is raised."""
+        self._memory_before = writable_bytes()
         if self.session is None:
             return self._result(store, self._program.linker(self._grants))
         with self.session.in_this_thread():
@@ -78,8 +80,8 @@ class ComponentCall:
         return "" if result is None else wave.render(value, result) + "\n"
 
     def memory_bytes(self) -> int:
-        """Nobody outside can see a component's memories."""
-        return 0
+        """Give the size of the component's memories, and a little more, before its store is closed."""
+        return max(0, writable_bytes() - self._memory_before)
 
 
 class ExitedWithError(Exception):

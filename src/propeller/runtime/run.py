@@ -75,8 +75,9 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
 
     #: Processor time, instantiation included.
     cpu_ns: int
-    #: Size of the linear memory at the end, which is the most that it had: it never shrinks. Only a memory
-    #: that the module exports can be seen, as WASI asks for.
+    #: Size of the linear memory at the end, which is the most that it had: it never shrinks. A component's
+    #: is told within a megabyte or so; of a core module only a memory that it exports can be seen, as WASI
+    #: asks for.
     memory_bytes: int
     #: Units of computing, where somebody counted.
     fuel: int = 0
