@@ -3,6 +3,7 @@
 import pytest
 from core_kit import Rules, a_task, job
 
+from propeller.core.cluster import Policy
 from propeller.core.events import (
     CreateTasks,
     PropletLost,
@@ -11,6 +12,7 @@ from propeller.core.events import (
     StartTask,
     StopGroup,
     StopTask,
+    TimePassed,
     UpdateTask,
 )
 from propeller.core.groups import group_state
@@ -66,8 +68,10 @@ def test_crashes_are_counted_and_shown():
     rules.turn(up())
     rules.turn(up(restarts=1, error="it trapped", is_up=False))
     task = rules.task("a")
-    assert (task.state, task.restarts, task.was_up) == (RUNNING, 1, True)
-    assert task.reason == "started anew 1 times; the last crash: it trapped"
+    assert (task.state, task.restarts, task.is_up) == (RUNNING, 1, False)
+    assert task.reason == "started anew once; the last crash: it trapped"
+    rules.turn(up(restarts=1, error="it trapped"))
+    assert rules.task("a").is_up
 
 
 def test_a_daemon_that_fails_before_it_is_up_fails_its_dependents():
@@ -92,6 +96,7 @@ def test_a_daemon_whose_proplet_is_lost_runs_elsewhere_however_often():
         rules.proplet("p", boot=10 + number)
         rules.turn(PropletLost("p", "it broke"))
     assert rules.task("a").state.name == "SCHEDULED"
+    assert not rules.task("a").is_up
     rules.proplet("q")
     assert rules.task("a").state is RUNNING
     assert rules.task("a").was_up, "those that waited for it were told long ago"
@@ -135,6 +140,16 @@ def test_a_foreign_daemon_s_result_says_that_it_is_up():
     rules.turn(RunEnded(proplet_id="f", task_id="a", attempt=0, results="started at port 8222"))
     task = rules.task("a")
     assert (task.state, task.was_up, task.results) == (RUNNING, True, "started at port 8222")
+
+
+def test_a_foreign_daemon_that_never_says_that_it_is_up_is_started_elsewhere():
+    rules = Rules(Policy(foreign_lease_s=60, liveness_s=100))
+    rules.proplet("f", boot=0, slots=0)
+    rules.create(a_task("a", daemon=True))
+    rules.start("a")
+    turn = rules.turn(TimePassed(), after_s=61)
+    assert turn.moves == ["a SCHEDULED", "a RUNNING"]
+    assert rules.task("a").losses == 1
 
 
 def test_latent_tasks_stay_deployed_and_leave_room():

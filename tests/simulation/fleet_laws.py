@@ -1,5 +1,6 @@
 """The laws of a fleet: where tasks may go, and how a broadcast follows from its executions."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from propeller.core.effects import Changes, Transition
@@ -34,10 +35,10 @@ class FleetLaws:
         found = {one.proplet_id for task, one in changes.executions if task.id == move.task_id}
         return found or {move.proplet_id}
 
-    def committed(self, changes: Changes) -> None:
-        for move in changes.transitions:
+    def committed(self, changes: Changes, placements: Iterable[Transition]) -> None:
+        for move in placements:
             task = self._laws.tasks.get(move.task_id)
-            if move.state is RUNNING and task is not None and task.state is RUNNING:
+            if task is not None and task.state is RUNNING:
                 for proplet_id in self.places(move, changes):
                     self._check_place(task, proplet_id)
         for task, _ in changes.executions:
@@ -54,6 +55,9 @@ class FleetLaws:
         proplet = self._proplet(proplet_id)
         if proplet.is_cordoned:
             raise LawBroken("cordon", f"{task.id} was given to {proplet_id}, which is cordoned", task.id)
+        grants = task.spec.sandbox.grants if task.spec.sandbox is not None else None
+        if grants is not None and grants.listen and not proplet.metadata.get("offers", {}).get("listen"):
+            raise LawBroken("walls", f"{task.id} wants to listen, and {proplet_id} forbids it", task.id)
         tags = set(proplet.metadata.get("tags", ()))
         if not task.spec.pin and not tags.issuperset(task.spec.required_tags):
             raise LawBroken(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from propeller.core.names import attempt_of
 from propeller.wire.messages import Alive, Create, Message, Results, Start, Stop
 
 from .broker import MANAGER, Broker
@@ -110,8 +111,14 @@ class ForeignProplet:
         uid = start.env["UID"]
         self.running[start.id] = start
         error = f"guest {uid} trapped on {self.id}" if world.chance(0.2) else None
-        results = "" if error else f"{uid}:{self.id}\n"
+        results = "" if error or start.daemon else f"{uid}:{self.id}\n"
+        if start.latent:  # it says nothing of it
+            return
         self._laws.foreign_guest_began(start, results, error or "")
+        if start.daemon and not error:
+            self._laws.residents.guest_is_up(uid, attempt_of(start.id)[1], "")
+            self._send(Results(task_id=start.id, proplet_id=self.id, results=""))
+            return
 
         def ended() -> None:
             if self.running.get(start.id) is start and life == self._lives:

@@ -30,6 +30,7 @@ from propeller.wire.messages import Start
 
 from .fleet_laws import FleetLaws, holders
 from .replay import check_replay
+from .resident_laws import ResidentLaws, stays
 from .store import SimulatedStore
 from .view import View
 from .world import LawBroken, S, World
@@ -60,6 +61,13 @@ class Laws:
         #: What guests said, by task and attempt.
         self._said: dict[tuple[str, int], set[tuple[str, str]]] = {}
         self._fleet = FleetLaws(self, store)
+        self.residents = ResidentLaws(self)
+        #: In the present commit: the moves that placed a task, the last one of each …
+        self._placements: dict[str, Transition] = {}
+        #: … and the tasks for which nobody has to wait any longer.
+        self._settled: set[str] = set()
+        #: Words about tasks that stay, which change nothing that a group counts; by identity.
+        self._words: set[int] = set()
         #: The boots of each proplet that this manager took for the running one, the newest last.
         self._boots: dict[str, list[int]] = {}
         #: When it last heard of a boot that it had not given up since.
@@ -120,16 +128,19 @@ class Laws:
         self._collect_members()
         moved = {transition.task_id for transition in changes.transitions}
         self._check_unmoved(before, moved | reused, inputs)
-        self._check_children(moved - reused, {task.id for task in changes.created})
+        self._check_children(self._settled - reused, {task.id for task in changes.created})
         self._check_counts(changes.groups)
         self._check_boots(changes)
-        self._fleet.committed(changes)
+        self._fleet.committed(changes, self._placements.values())
 
     def _check_moves(self, changes: Changes, inputs: Sequence[Input], reused: set[str]) -> None:
         """Replay the committed moves one by one over the shadow."""
         started = set(_commands_on(inputs, StartTask, "task_id"))
         started_groups = set(_commands_on(inputs, StartGroup, "group_id"))
         respecified = {task.id: task.spec for task in changes.respecified}
+        self._placements = {}
+        self._settled = set()
+        self._words = set()
         view = View(self)
         view.gone = {task.id for task in changes.deleted}
         placed = {move.task_id for move in changes.transitions if move.state is RUNNING}
@@ -140,20 +151,37 @@ class Laws:
             if move.task_id in reused and move.state is RUNNING:  # it was placed last: this is the new one
                 uid = uid_of(self._store.task(self._store.ids[move.task_id]).spec)
                 self._placed[uid, move.attempt] = self._fleet.places(move, changes)
+                self._placements[move.task_id] = move
             task = view.tasks.get(move.task_id)
             if task is None or move.task_id in reused:
                 continue  # created and deleted in one turn
             old = view.states[task.id]
+            if (old, move.state) == (RUNNING, RUNNING):
+                self.residents.check_word(task, uid_of(task.spec), move, view)
+                if move.is_up and not view.was_up[task.id]:
+                    view.was_up[task.id] = True
+                    self._settled.add(task.id)
+                else:
+                    self._words.add(id(move))
+                continue
             if move.state not in TRANSITIONS[old]:
                 raise LawBroken(
                     "transitions", f"{task.id} went from {old.name} to {move.state.name}", task.id
                 )
             if old.has_ended and task.id not in started and task.spec.group_id not in started_groups:
                 raise LawBroken("ended-stays", f"{task.id} left {old.name} and nobody started it", task.id)
+            if old.has_ended:
+                view.was_up[task.id] = False
+            if move.state.has_ended and not view.was_up[task.id]:
+                self._settled.add(task.id)
             view.states[task.id] = move.state
             specs = [task.spec, *([respecified[task.id]] if task.id in respecified else [])]
             if move.state in (SCHEDULED, RUNNING):
-                view.check_may_run(task, specs)
+                begins = old is PENDING or old.has_ended
+                if begins or (view.keeps_its_condition(task) and not view.was_up[task.id]):
+                    view.check_may_run(task, specs)
+                if move.state is RUNNING:
+                    self._placements[task.id] = move
             elif move.state is SKIPPED:
                 view.check_may_skip(task, specs)
             self._check_attempt(task, old, move, view)
@@ -198,18 +226,20 @@ class Laws:
             if old.spec != new.spec and task_id not in updated:
                 raise LawBroken("ended-stays", f"{task_id} is another task now", task_id)
 
-    def _check_children(self, moved: set[str], created: set[str]) -> None:
-        """Check that whoever waited for what ended now was started or skipped in the same commit."""
-        for task_id in moved:
+    def _check_children(self, settled: set[str], created: set[str]) -> None:
+        """Check that whoever waited for what ended or came up was started or skipped in the same commit."""
+        for task_id in settled:
             task = self.tasks.get(task_id)
-            if task is None or not task.state.has_ended:
+            if task is None or not _is_settled(task):
                 continue
             for child in self._members.get(task.spec.group_id, ()):
                 if child.state is not PENDING or child.id in created:
                     continue
                 waits_for = self.predecessors(child)
-                if task in waits_for and all(other.state.has_ended for other in waits_for):
-                    raise LawBroken("children-follow", f"{task_id} ended, and {child.id} was left", child.id)
+                if task in waits_for and all(_is_settled(other) for other in waits_for):
+                    raise LawBroken(
+                        "children-follow", f"{task_id} ended or is up, and {child.id} was left", child.id
+                    )
 
     def _check_counts(self, groups: Iterable[Group]) -> None:
         for group in groups:
@@ -227,7 +257,7 @@ class Laws:
         told = {group.id for group in changes.groups} | {group.id for group in changes.deleted_groups}
         for move in changes.transitions:
             group_id = move.workflow_id or move.job_id
-            if group_id and group_id not in told:
+            if group_id and group_id not in told and id(move) not in self._words:
                 raise LawBroken(
                     "counts", f"{move.task_id} moved; group {group_id} did not hear of it", move.task_id
                 )
@@ -324,15 +354,22 @@ class Laws:
         is_current = task is not None and (task.state, task.attempt) == (RUNNING, attempt)
         if task is None or not is_current or uid_of(task.spec) != uid:
             return  # a stale attempt: its end changes nothing
-        View(self).check_may_run(task, [task.spec])
+        view = View(self)
+        if view.keeps_its_condition(task) and not task.was_up:
+            view.check_may_run(task, [task.spec])
         wanted = {
             parent: self.tasks[parent].results
             for parent in task.spec.depends_on
-            if self.tasks[parent].state is COMPLETED
+            if self.tasks[parent].state is COMPLETED and not stays(self.tasks[parent].spec)
         }
         given = start.parent_results if isinstance(start.parent_results, dict) else {}
+        given = {parent: value for parent, value in given.items() if not stays(self.tasks[parent].spec)}
         if given != wanted:
             raise LawBroken("parents-first", f"{start.id} was given {given}, not {wanted}", start.id)
+
+    def guest_crashed(self, proplet_id: str, boot: int, start: Start) -> None:
+        """Take note that a daemon may be started anew: once for each crash."""
+        self._began.discard((f"{proplet_id}-{boot}", start.env["UID"], start.attempt))
 
     def foreign_guest_began(self, start: Start, results: str, error: str) -> None:
         """Take note of what it will say; a start may reach it late, and it can't know that."""
@@ -362,6 +399,10 @@ class Laws:
 def _changed(changes: Changes) -> list[Task]:
     by_execution = [task for task, _ in changes.executions]
     return [*changes.created, *changes.updated, *changes.respecified, *by_execution]
+
+
+def _is_settled(task: Task) -> bool:
+    return task.state.has_ended or task.was_up
 
 
 def _commands_on(inputs: Iterable[Input], kind: type, field: str) -> list[str]:

@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from propeller.core.sandbox import Offer
 from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, Run, SendUp
-from propeller.proplet.machine import Machine
-from propeller.wire.messages import Hello, Message, ModuleChunk, ModuleRequest, Start
+from propeller.proplet.machine import NO_OFFER, Machine
+from propeller.wire.messages import Hello, Message, ModuleChunk, ModuleRequest, Start, Up
 
 from .broker import MANAGER, Broker
 from .laws import Laws
 from .manager import SimulatedManager
+from .resident_laws import is_server, stays
 from .transport import Network, about, told
 from .world import MS, S, World
 
@@ -40,15 +42,19 @@ class SimulatedProplet:
         is_local: bool,
         slots: int,
         tags: Sequence[str] = (),
+        offer: Offer = NO_OFFER,
         machine_class: Callable[..., Machine] = Machine,
     ):
         self.id = proplet_id
         self.is_local = is_local
         self.tags = list(tags)
+        self.offer = offer
         #: It never comes back.
         self.is_gone = False
         self.machine: Machine | None = None
         self.running: dict[int, _Guest] = {}
+        #: Those that stay; they take no slots.
+        self.residents: dict[int, Start] = {}
         self._queue: dict[int, _Guest] = {}
         self._modules: set[str] = set()
         self._world = world
@@ -58,6 +64,8 @@ class SimulatedProplet:
         self._slots = slots
         self._make_machine = machine_class
         self._boots = 0
+        #: The last that it said of each task that stays: attempt, and whether it is up.
+        self._words: dict[str, tuple[int, bool]] = {}
         #: Its clock is not the manager's.
         self._clock_is_wrong_by = 0 if is_local else world.random.choice((0, -600 * S, 600 * S))
         self._boot = 0
@@ -75,8 +83,17 @@ class SimulatedProplet:
     def is_quiet(self) -> bool:
         if self.is_gone:
             return self.machine is None
-        is_idle = not self.running and not self._queue
-        return self.machine is not None and self.machine.owes_nothing and is_idle
+        if self.machine is None or self.running or self._queue:
+            return False
+        return self.machine.owes_nothing
+
+    def held(self) -> set[tuple[str, int]]:
+        """Name what it has not reported the end of: task and attempt."""
+        return set(self.machine.alive("default").running) if self.machine is not None else set()
+
+    def up(self) -> set[tuple[str, int]]:
+        """Name what it has last said to be up here."""
+        return {one for one in self.held() if self._words.get(one[0]) == (one[1], True)}
 
     # -- its life ------------------------------------------------------------------------------------------
 
@@ -89,7 +106,7 @@ class SimulatedProplet:
         self._world.note(self.id, f"starts as {self._boot}")
         kept = list(self.disk.values())
         machine = self._make_machine(
-            self.id, boot=self._boot, slots=self._slots, kept=kept, resend_s=RESEND_S
+            self.id, boot=self._boot, slots=self._slots, kept=kept, resend_s=RESEND_S, offer=self.offer
         )
         self.machine = machine
         if self.is_local:
@@ -135,6 +152,7 @@ class SimulatedProplet:
         if not self.is_local:
             self._broker.program_ended(self.id, politely=self._is_leaving)
         self.running.clear()
+        self.residents.clear()
         self._queue.clear()
         self._unwritten.clear()
         if self.is_local:
@@ -186,6 +204,8 @@ class SimulatedProplet:
             self._carry_out(self.machine.module_missing(chunk.app_name, why, self._world.now))
 
     def _send(self, message: Message) -> None:
+        if isinstance(message, Up):
+            self._words[message.task_id] = message.attempt, message.is_up
         if not self.is_local:
             if self._broker.is_connected(self.id):
                 self._broker.publish(self.id, MANAGER, message)
@@ -206,7 +226,9 @@ class SimulatedProplet:
         while pending:
             action = pending.pop(0)
             match action:
-                case Run(key, start, _):
+                case Run(key, start, _, is_preparation) if stays(start) and not is_preparation:
+                    self._begin_to_stay(key, start)
+                case Run(key, start):
                     self._queue[key] = _Guest(start, self._world.now)
                 case Kill(key):
                     self._kill(key)
@@ -249,6 +271,9 @@ class SimulatedProplet:
             guest = guests.pop(key, None)
             if guest is not None:
                 self._world.note(self.id, f"kills attempt {guest.start.attempt}", guest.start.id)
+        start = self.residents.pop(key, None)
+        if start is not None:
+            self._world.note(self.id, f"kills attempt {start.attempt}, which stayed", start.id)
 
     def _fill_slots(self) -> None:
         while self._queue and len(self.running) < self._slots:
@@ -272,8 +297,57 @@ class SimulatedProplet:
         outcome = Outcome(
             key=key, results=results, error=error, started_at=began, finished_at=began + duration
         )
+        if start.latent and not error:
+            self._laws.residents.guest_is_up(uid, start.attempt, "")
         if "ENDLESS" not in start.env:
             self._later(duration, lambda: self._ended(outcome))
+
+    def _begin_to_stay(self, key: int, start: Start) -> None:
+        """Begin what ends only where it crashes, is refused, or has nothing more to do."""
+        world, uid = self._world, start.env["UID"]
+        world.note(self.id, f"runs attempt {start.attempt}, which stays", start.id)
+        self._laws.guest_began(self.id, self._boot, start)
+        self.residents[key] = start
+        where = f"http://{self.id}/{uid}" if is_server(start.env) else ""
+        world_ends = world.random.random()
+        if world_ends > 0.1:
+            self._later(world.between(1, 300), lambda: self._came_up(key, start, where))
+        if world_ends < 0.2:
+            self._later(
+                world.between(1, 4000), lambda: self._stayed(key, start, is_refused=world_ends < 0.05)
+            )
+        elif world.trouble(0.4):
+            self._later(world.between(1, 6000), lambda: self._crashed(key, start))
+
+    def _came_up(self, key: int, start: Start, where: str) -> None:
+        if self.machine is None or key not in self.residents:
+            return
+        self._world.note(self.id, f"has attempt {start.attempt} up", start.id)
+        self._laws.residents.guest_is_up(start.env["UID"], start.attempt, where)
+        self._carry_out(self.machine.up(key, where))
+
+    def _stayed(self, key: int, start: Start, *, is_refused: bool) -> None:
+        """End by itself, or not be possible here at all."""
+        error = f"guest {start.env['UID']} can't be run" if is_refused else ""
+        self._laws.guest_will_say(start, "", error)
+        self._left(Outcome(key=key, error=error, is_refused=is_refused))
+
+    def _crashed(self, key: int, start: Start) -> None:
+        error = f"guest {start.env['UID']} crashed in attempt {start.attempt}"
+        if start.daemon:
+            self._laws.guest_crashed(self.id, self._boot, start)
+        else:
+            self._laws.guest_will_say(start, "", error)
+        self._left(Outcome(key=key, error=error))
+
+    def _left(self, outcome: Outcome) -> None:
+        start = self.residents.pop(outcome.key, None)
+        if start is not None and self.machine is not None:
+            self._world.note(
+                self.id, f"has lost attempt {start.attempt}: {outcome.error or 'it ended'}", start.id
+            )
+            self._carry_out(self.machine.ended(outcome, self._world.now))
+            self._go_if_done()
 
     def _ended(self, outcome: Outcome) -> None:
         if self.machine is None or outcome.key not in self.running:
@@ -290,7 +364,8 @@ class SimulatedProplet:
         now = self._world.now
         self._carry_out(self.machine.time_passed(now))
         if ticks % 2 == 0:
-            self._send(self.machine.alive("default"))
+            for message in (self.machine.alive("default"), *self.machine.ups()):
+                self._send(message)
         if now - self._last_end >= PATIENCE_NS:
             keys = [key for key, guest in self._queue.items() if now - guest.since >= PATIENCE_NS]
             for key in keys:

@@ -31,6 +31,8 @@ def check_replay(cluster: Cluster, store: SimulatedStore, *, thorough: bool) -> 
             raise LawBroken(
                 "replay", f"proplet {key} holds {sorted(proplet.placed)}, loaded: {sorted(other.placed)}"
             )
+        if proplet.residents != other.residents:
+            raise LawBroken("replay", f"on {key} stay {proplet.residents}, loaded: {other.residents}")
     if len(cluster.proplets) != len(fresh.proplets):
         raise LawBroken("replay", "the store has a proplet that the manager has not")
     waiting = {task.id for task in cluster.placement.waiting()}

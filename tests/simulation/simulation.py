@@ -1,12 +1,13 @@
 """One simulated run: half a minute with faults, then peace, in which everything has to end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from propeller.core.cluster import Cluster
 from propeller.core.model import Task
+from propeller.core.sandbox import Offer
 from propeller.core.states import RUNNING, SCHEDULED
 from propeller.proplet.machine import Machine
 
@@ -67,9 +68,10 @@ class Simulation:
                 is_local=is_local,
                 slots=random.randint(1, 3),
                 tags=random.choice((["edge"], ["edge", "gpu"])),
+                offer=Offer(listen=not number or world.chance(0.5)),
                 machine_class=machine_class,
             )
-            for proplet_id, is_local in shapes
+            for number, (proplet_id, is_local) in enumerate(shapes)
         ]
         for number in range(random.choice((0, 0, 1, 2))):
             foreign = ForeignProplet(
@@ -144,11 +146,31 @@ class Simulation:
             and self.broker.is_whole
             and all(proplet.is_quiet for proplet in self.proplets)
             and not any(self._must_end(task) for task in self.laws.tasks.values())
+            and not any(self._unrest())
         )
 
+    def _unrest(self) -> Iterator[LawBroken]:
+        for proplet in self.proplets:
+            if isinstance(proplet, SimulatedProplet) and not proplet.is_gone:
+                broken = self.laws.residents.unrest(proplet.id, proplet.held(), proplet.up())
+                if broken is not None:
+                    yield broken
+
     def _must_end(self, task: Task) -> bool:
-        gone = {proplet.id for proplet in self.proplets if proplet.is_gone}
-        return task.state is RUNNING or (task.state is SCHEDULED and task.spec.pin not in gone)
+        """Say whether something has yet to happen to a task, now that no more faults do."""
+        if task.state is RUNNING:
+            by_name = {proplet.id: proplet for proplet in self.proplets}
+            is_silent = task.spec.latent and isinstance(by_name.get(task.proplet_id), ForeignProplet)
+            return not task.is_up and not is_silent
+        return task.state is SCHEDULED and not self._waits_for_ever(task)
+
+    def _waits_for_ever(self, task: Task) -> bool:
+        """Say whether the only proplet that a task may go to is gone, or does not allow what it asks for."""
+        for proplet in self.proplets:
+            if proplet.id == task.spec.pin:
+                listens = isinstance(proplet, SimulatedProplet) and proplet.offer.listen
+                return proplet.is_gone or (task.spec.sandbox is not None and not listens)
+        return False
 
     def _complain(self) -> None:
         """Say what did not come to an end."""
@@ -163,17 +185,13 @@ class Simulation:
             for guest in proplet.running.values():
                 raise LawBroken("nothing-runs", f"{proplet.id} still runs {guest.start.id}", guest.start.id)
             if not proplet.machine.owes_nothing:
-                raise LawBroken(
-                    "outbox", f"{proplet.id} still reports {proplet.machine.alive('default').running}"
-                )
+                raise LawBroken("outbox", f"{proplet.id} still reports some of {proplet.held()}")
+        for broken in self._unrest():
+            raise broken
         raise LawBroken("ends", "the system does not come to rest")
 
     def _check_end(self) -> None:
         for proplet in self.proplets:
-            machine: Any = proplet.machine
-            held = machine.alive("default").running if machine else []
-            if held:
-                raise LawBroken("nothing-runs", f"{proplet.id} still holds {held}", held[0][0])
             if isinstance(proplet, SimulatedProplet) and not proplet.is_gone:
                 for task_id in proplet.disk:
                     raise LawBroken("kept-results", f"{proplet.id} kept a report and sent it not", task_id)

@@ -20,6 +20,7 @@ from propeller.core.events import (
     UpdateTask,
 )
 from propeller.core.model import GroupKind, JobMode, Module, Spec
+from propeller.core.sandbox import Grants, Sandbox
 from propeller.errors import PropellerError
 from propeller.manager.engine import Ask
 
@@ -29,6 +30,7 @@ from .world import World
 MODULES = tuple(Module(digest=letter * 8, size_bytes=1) for letter in "abc")
 #: No bytes come with it: whoever runs it learns that it does not exist.
 LOST_MODULE = Module(digest="lost", size_bytes=1)
+STAYING = ({"daemon": True}, {"daemon": True}, {"latent": True})
 PATIENCE = 6
 GROUPS_MAX = 7
 SINGLES_MAX = 10
@@ -128,16 +130,22 @@ class Users:
         module = self.world.random.choice(MODULES)
         if chance(0.03):
             module = self.world.random.choice((LOST_MODULE, None))
-        is_broadcast = chance(0.06)
+        env = {"UID": str(self._uids)}
+        is_broadcast, listens = chance(0.06), chance(0.06)
+        if not is_broadcast:
+            fields |= self.world.random.choice(STAYING) if chance(0.12) else {}
+            if "daemon" not in fields and "latent" not in fields and chance(0.04):
+                env["SERVER"] = "1"
         return Spec(
             id=task_id,
             name=task_id.partition("-")[2] or "main",
             module=module,
-            env={"UID": str(self._uids)},
+            env=env,
             priority=self.world.random.choice((0, 0, 0, 10, 90)),
             pin=self.world.random.choice(self._proplet_ids) if chance(0.1) and not is_broadcast else "",
             broadcast=is_broadcast,
             required_tags=("edge",) if chance(0.1) else (),
+            sandbox=Sandbox(grants=Grants(listen=True)) if listens and not is_broadcast else None,
             **fields,
         )
 

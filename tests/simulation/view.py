@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from propeller.core.model import JobMode, Spec, Task
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
 
+from .resident_laws import stays
 from .world import LawBroken
 
 if TYPE_CHECKING:
@@ -24,11 +25,14 @@ class View:
         self.tasks = dict(laws.tasks)
         self.states = {task_id: task.state for task_id, task in laws.tasks.items()}
         self.attempts = {task_id: task.attempt for task_id, task in laws.tasks.items()}
+        #: Whether each was up since it was started: who waits for it need not wait for its end.
+        self.was_up = {task_id: task.was_up for task_id, task in laws.tasks.items()}
 
     def add(self, task: Task, attempts: int) -> None:
         self.tasks[task.id] = task
         self.states[task.id] = PENDING
         self.attempts[task.id] = attempts
+        self.was_up[task.id] = False
 
     def _members(self, task: Task) -> list[Task]:
         group_id = task.spec.group_id
@@ -45,10 +49,11 @@ class View:
             return
         members = self._members(task)
         for other in members:
-            if other.id != task.id and self.states[other.id] in LIVE_AND_STARTED:
+            is_in_the_way = self.states[other.id] in LIVE_AND_STARTED and not self.was_up[other.id]
+            if other.id != task.id and is_in_the_way:
                 raise LawBroken("sequential", f"{task.id} was started while {other.id} runs", task.id)
         before = self._laws.before(task, members)
-        if before is not None and self.states[before.id] is not COMPLETED:
+        if before is not None and not self._has_succeeded(before.id):
             raise LawBroken("sequential", f"{task.id} was started before {before.id} completed", task.id)
 
     def check_may_skip(self, task: Task, specs: Iterable[Spec]) -> None:
@@ -59,11 +64,19 @@ class View:
 
     def _condition(self, spec: Spec) -> bool:
         """Say whether the parents have ended as ``run_if`` asks."""
-        states = [self.states[parent] for parent in spec.depends_on]
-        if not states:
-            return True
-        if not all(state.has_ended for state in states):
+        parents = spec.depends_on
+        if not all(self.states[parent].has_ended or self.was_up[parent] for parent in parents):
             return False
-        if spec.run_if == "failure":
-            return FAILED in states
-        return all(state is COMPLETED for state in states)
+        if spec.run_if == "failure" and parents:
+            return any(self.states[parent] is FAILED for parent in parents)
+        return all(self._has_succeeded(parent) for parent in parents)
+
+    def _has_succeeded(self, task_id: str) -> bool:
+        state = self.states[task_id]
+        return state is COMPLETED or (self.was_up[task_id] and not state.has_ended)
+
+    def keeps_its_condition(self, task: Task) -> bool:
+        """Say whether what let it begin can't change any more: what is up may be so no longer."""
+        before = self._laws.before(task, self._members(task))
+        waits_for = [self.tasks[parent] for parent in task.spec.depends_on if parent in self.tasks]
+        return not any(stays(other.spec) for other in (*waits_for, *([before] if before else [])))

@@ -246,6 +246,7 @@ class Cluster:
                 group.counts[UP] -= 1
             self.touched_groups[group_id] = group
         task.state = state
+        task.is_up = False
         self.tell(task, now)
 
     def tell(self, task: Task, now: int) -> None:
@@ -266,7 +267,7 @@ class Cluster:
                 results=task.results,
                 error=task.error,
                 reason=task.reason,
-                is_up=task.was_up and task.state is RUNNING,
+                is_up=task.is_up,
             )
         )
 

@@ -89,6 +89,7 @@ def _check_task(cluster: Cluster, task: Task) -> None:
         assert not task.finished_at, f"task {task.id} has not ended, and has an end"
         assert task.results is None or task.was_up, f"task {task.id} has not ended, and has results"
         assert not task.error, f"task {task.id} has not ended, and has an error"
+    assert not task.is_up or (task.was_up and task.state is RUNNING), f"task {task.id} can't be up"
     if task.state is RUNNING:
         assert task.attempt > 0, f"task {task.id} runs without an attempt"
         for proplet_id in cluster.holders(task):

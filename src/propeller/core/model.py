@@ -127,6 +127,8 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     updated_at: int = 0
     #: It serves, or has done so since it was last started: its dependents need not wait for its end. Stored.
     was_up: bool = False
+    #: It serves at present, as far as its proplet has said. Stored.
+    is_up: bool = False
     #: How often its proplet has started it anew after it crashed. Stored.
     restarts: int = 0
     #: Of a broadcast task: how it fares, by proplet, since it was last placed. Stored.

@@ -18,11 +18,15 @@ def run_up(cluster: Cluster, event: RunUp, now: int) -> None:
         return
     cluster.placement.stays(task, event.proplet_id)
     is_new = event.is_up and not task.was_up
-    reason = f"started anew {event.restarts} times; the last crash: {event.error}" if event.restarts else ""
+    times = "once" if event.restarts == 1 else f"{event.restarts} times"
+    reason = f"started anew {times}; the last crash: {event.error}" if event.restarts else ""
     results = event.results if event.is_up and event.results is not None else task.results
-    if not is_new and (task.restarts, task.results, task.reason) == (event.restarts, results, reason):
+    # What runs in several places is up while it was so in one.
+    is_up = event.is_up or (task.spec.broadcast and task.is_up)
+    news = (is_up, event.restarts, results, reason)
+    if news == (task.is_up, task.restarts, task.results, task.reason):
         return
-    task.restarts, task.results, task.reason = event.restarts, results, reason
+    task.is_up, task.restarts, task.results, task.reason = news
     if is_new:
         task.was_up = True
         group_id = task.spec.group_id

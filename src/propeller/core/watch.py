@@ -193,9 +193,9 @@ class Watch:
             for task_id, placed_at in proplet.placed.items():  # in the order of being placed
                 if now - placed_at <= lease_s * 1e9:
                     break
-                if task_id in proplet.residents:
-                    continue
-                overdue.append(self._cluster.tasks[task_id])
+                task = self._cluster.tasks[task_id]
+                if not task.is_up and not task.spec.latent:  # of a latent one it says nothing
+                    overdue.append(task)
             for task in overdue:
                 self._cluster.effects.append(SendStop(proplet.id, task.id, task.attempt, is_ours=False))
             why = f"proplet {proplet.name}, which acknowledges nothing, sent no result within {lease_s:g} s"

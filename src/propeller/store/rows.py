@@ -14,7 +14,7 @@ Row = tuple[Any, ...]
 
 TASK_COLUMNS = (
     "t.seq, t.created_at, t.spec, r.state, r.attempt, r.losses, r.proplet_id, r.placed_at, r.started_at, "
-    "r.finished_at, r.updated_at, r.results, r.error, r.reason, r.was_up, r.restarts"
+    "r.finished_at, r.updated_at, r.results, r.error, r.reason, r.was_up, r.restarts, r.is_up"
 )
 GROUP_COLUMNS = "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts"
 PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
@@ -64,6 +64,7 @@ def run_row(task: Task) -> Row:
         task.reason,
         int(task.was_up),
         task.restarts,
+        int(task.is_up),
         task.seq,
     )
 
@@ -87,6 +88,7 @@ def to_task(row: Row) -> Task:
         reason=row[13],
         was_up=bool(row[14]),
         restarts=row[15],
+        is_up=bool(row[16]),
     )
 
 

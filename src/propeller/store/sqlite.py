@@ -232,14 +232,15 @@ class SqliteStore:
             many("INSERT INTO tasks VALUES (?,?,?,?,?,?)", map(rows.task_row, changes.created))
             many(
                 "INSERT INTO runs (state, attempt, losses, proplet_id, placed_at, started_at, finished_at, "
-                "updated_at, results, error, reason, was_up, restarts, seq) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "updated_at, results, error, reason, was_up, restarts, is_up, seq) "
+                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 map(rows.run_row, changes.created),
             )
         if changes.updated:
             many(
                 "UPDATE runs SET state=?, attempt=?, losses=?, proplet_id=?, placed_at=?, started_at=?, "
-                "finished_at=?, updated_at=?, results=?, error=?, reason=?, was_up=?, restarts=? WHERE seq=?",
+                "finished_at=?, updated_at=?, results=?, error=?, reason=?, was_up=?, restarts=?, is_up=? "
+                "WHERE seq=?",
                 map(rows.run_row, changes.updated),
             )
         if changes.respecified:

@@ -356,7 +356,7 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
         view.attempt = task.attempt
     if spec.sandbox is not None:
         _show_sandbox(view, spec.sandbox)
-    if task.was_up and not task.state.has_ended:
+    if task.is_up:
         view.up = True
     if task.restarts:
         view.restarts = task.restarts

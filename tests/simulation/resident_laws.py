@@ -1,0 +1,64 @@
+"""The laws of what stays: daemons, servers and latent tasks, which are up and do not end by themselves."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from propeller.core.effects import Transition
+from propeller.core.model import Spec, Task
+from propeller.core.states import RUNNING
+from propeller.wire.messages import Start
+
+from .world import LawBroken
+
+if TYPE_CHECKING:
+    from .laws import Laws
+    from .view import View
+
+
+def is_server(env: object) -> bool:
+    """Say whether a guest turns out to serve when it runs: nobody who places it knows that."""
+    return isinstance(env, Mapping) and "SERVER" in env
+
+
+def stays(spec: Spec | Start) -> bool:
+    return spec.daemon or spec.latent or is_server(spec.env)
+
+
+class ResidentLaws:
+    def __init__(self, laws: "Laws"):
+        self._laws = laws
+        #: Where attempts were up, by task and attempt: what they said of it.
+        self._said: dict[tuple[str, int], set[str]] = {}
+
+    def guest_is_up(self, uid: str, attempt: int, results: str) -> None:
+        self._said.setdefault((uid, attempt), set()).add(results)
+
+    def check_word(self, task: Task, uid: str, move: Transition, view: "View") -> None:
+        """Check a word about a task that goes on running: that it is up, or has crashed and will be again."""
+        if move.attempt != view.attempts[task.id]:
+            raise LawBroken("one-attempt", f"{task.id} went on as another attempt, {move.attempt}", task.id)
+        if not stays(task.spec):
+            raise LawBroken("transitions", f"{task.id}, which does not stay, ran and runs", task.id)
+        if move.is_up and (move.results or "") not in self._said.get((uid, move.attempt), ()):
+            text = f"attempt {move.attempt} of {task.id} was never up at {move.results!r}"
+            raise LawBroken("up", text, task.id)
+
+    def unrest(
+        self, proplet_id: str, held: set[tuple[str, int]], up: set[tuple[str, int]]
+    ) -> LawBroken | None:
+        """Say in what a proplet does not hold what is up there for all the world, and nothing else."""
+        wanted = {
+            (task.id, task.attempt)
+            for task in self._laws.tasks.values()
+            if task.state is RUNNING and task.proplet_id == proplet_id and task.is_up
+        }
+        for task_id, attempt in sorted(held):
+            if (task_id, attempt) not in wanted:
+                return LawBroken(
+                    "nothing-runs", f"{proplet_id} still holds attempt {attempt} of {task_id}", task_id
+                )
+        for task_id, attempt in sorted(wanted):
+            if (task_id, attempt) not in up:
+                text = f"attempt {attempt} of {task_id} is said to be up on {proplet_id}, and is not"
+                return LawBroken("stays", text, task_id)
+        return None
