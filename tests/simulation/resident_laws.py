@@ -8,6 +8,7 @@ from propeller.core.model import Spec, Task
 from propeller.core.states import RUNNING
 from propeller.wire.messages import Start
 
+from .fleet_laws import holders
 from .world import LawBroken
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class ResidentLaws:
         wanted = {
             (task.id, task.attempt)
             for task in self._laws.tasks.values()
-            if task.state is RUNNING and task.proplet_id == proplet_id and task.is_up
+            if task.state is RUNNING and task.is_up and proplet_id in holders(task)
         }
         for task_id, attempt in sorted(held):
             if (task_id, attempt) not in wanted:

@@ -132,10 +132,10 @@ class Users:
             module = self.world.random.choice((LOST_MODULE, None))
         env = {"UID": str(self._uids)}
         is_broadcast, listens = chance(0.06), chance(0.06)
-        if not is_broadcast:
-            fields |= self.world.random.choice(STAYING) if chance(0.12) else {}
-            if "daemon" not in fields and "latent" not in fields and chance(0.04):
-                env["SERVER"] = "1"
+        if chance(0.12):
+            fields |= self.world.random.choice(STAYING)
+        elif not is_broadcast and chance(0.04):
+            env["SERVER"] = "1"
         return Spec(
             id=task_id,
             name=task_id.partition("-")[2] or "main",
