@@ -192,7 +192,7 @@ def test_a_seed_makes_runs_the_same(tmp_path):
 def test_a_directory_that_is_not_there_is_named(tmp_path):
     run = Run(1, put(tmp_path, SOURCES), "_start", grants=Grants(dirs=(Dir(host="/not/there", guest="/x"),)))
     error = Here(tmp_path).execute(run).error
-    assert error == "grants.dirs: /not/there can't be opened on this proplet; is there such a directory?"
+    assert error == "grants.dirs: /not/there can't be opened on this proplet: No such file or directory"
 
 
 @in_a_loop

@@ -5,6 +5,7 @@ numbers and output, an empty standard input, and the directories of its grants. 
 an ``Ended``, save what ends the process; that is why guests run in processes of their own.
 """
 
+import os
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import wasmtime
 
+from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
 from propeller.runtime import failures
 from propeller.runtime.cache import Cache, Program
@@ -91,7 +93,7 @@ def execute(
         if call.wants_wasi:
             room.streams.begin(run.key, limits, is_result=call.is_command)
             if call.wants_session:
-                session = _session(run, room)
+                session = _session(run, program, room)
                 on_wait(session.cancel)
                 call.session = session
             else:
@@ -161,13 +163,31 @@ def environment(run: Run) -> dict[str, str]:
     return {**run.env, PARENTS_VARIABLE: run.parents} if run.parents else run.env
 
 
-def _session(run: Run, room: Room) -> Session:
-    if run.grants is not None and run.grants.dirs:
-        raise Invalid("grants.dirs: a component that has to do with wasi:http can't be given directories")
+def directories(run: Run, program: Program, room: Room) -> list[Dir]:
+    """Give what a guest finds of files: the results of its parents, and what it was granted.
+
+    Raises:
+        Invalid: A directory of the grants can't be opened.
+
+    """
+    parents = room.with_parents(run.parents) if run.parents and program.wants_files else None
+    granted = run.grants.dirs if run.grants is not None else ()
+    for directory in granted:
+        try:
+            os.close(os.open(directory.host, os.O_RDONLY | os.O_DIRECTORY))
+        except OSError as error:
+            raise Invalid(
+                f"grants.dirs: {directory.host} can't be opened on this proplet: {error.strerror}"
+            ) from error
+    return [*([Dir(host=str(parents), guest=PARENTS_DIR)] if parents else []), *granted]
+
+
+def _session(run: Run, program: Program, room: Room) -> Session:
     return Session(
         args=[run.export, *run.cli_args, *run.inputs],
         env=environment(run),
         grants=run.grants,
+        dirs=directories(run, program, room),
         on_stdout=room.streams.print_out,
         on_stderr=room.streams.print_err,
     )
@@ -184,13 +204,6 @@ def _wasi(run: Run, program: Program, room: Room) -> wasmtime.WasiConfig:
     config.env = env.items()
     config.stdout_file = room.streams.stdout_path
     config.stderr_file = room.streams.stderr_path
-    if run.parents and program.wants_files:
-        config.preopen_dir(str(room.with_parents(run.parents)), PARENTS_DIR, fs_mutable=False)
-    for directory in run.grants.dirs if run.grants is not None else ():
-        try:
-            config.preopen_dir(directory.host, directory.guest, fs_mutable=directory.mode == "rw")
-        except wasmtime.WasmtimeError as error:
-            raise Invalid(
-                f"grants.dirs: {directory.host} can't be opened on this proplet; is there such a directory?"
-            ) from error
+    for directory in directories(run, program, room):
+        config.preopen_dir(directory.host, directory.guest, fs_mutable=directory.mode == "rw")
     return config

@@ -5,11 +5,10 @@ from collections.abc import Callable
 
 import wasmtime
 
-from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
 from propeller.runtime.cache import Cache, Program
 from propeller.runtime.component_program import ComponentProgram
-from propeller.runtime.guest import STOPPED, Room, environment
+from propeller.runtime.guest import STOPPED, Room, directories, environment
 from propeller.runtime.run import Ended, Limits, Run
 from propeller.runtime.wasi.server import HttpServer, Ticker, listening
 
@@ -70,7 +69,8 @@ def serve(
         program.handler(new_store),
         cache.engine,
         env=environment(run),
-        grants=run.grants or Grants(),
+        grants=run.grants,
+        dirs=directories(run, program, room),
         on_stdout=room.streams.print_out,
         on_stderr=room.streams.print_err,
         request_s=limits.request_ns / 1e9,

@@ -1,4 +1,6 @@
-"""An HTTP server as a component, in Python.; script/guests builds it."""
+"""An HTTP server as a component, in Python; script/guests builds it."""
+
+from pathlib import Path
 
 from componentize_py_types import Ok
 from wit_world import exports
@@ -18,11 +20,22 @@ class IncomingHandler(exports.IncomingHandler):
             return
         if path == "/trap":
             raise RuntimeError("on purpose")
+        answer = f"Hello from Python, you asked for {path}\n"
+        if path.startswith("/log"):
+            log = Path("/data/log")
+            with log.open("a") as end:
+                end.write(f"{path}\n")
+            answer = log.read_text()
+        elif path.startswith("/file/"):
+            try:
+                answer = Path(path.removeprefix("/file")).read_text()
+            except OSError as error:
+                answer = f"{error.strerror}\n"
         response = OutgoingResponse(Fields.from_list([("content-type", b"text/plain")]))
         body = response.body()
         ResponseOutparam.set(response_out, Ok(response))
         with body.write() as stream:
-            stream.blocking_write_and_flush(f"Hello from Python, you asked for {path}\n".encode())
+            stream.blocking_write_and_flush(answer.encode())
             if path == "/half":
                 return
         OutgoingBody.finish(body, None)

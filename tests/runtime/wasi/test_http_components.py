@@ -11,7 +11,7 @@ from tests.guests.kit import guest
 from tests.parts.ports import free_port
 from tests.runtime.runtime_kit import put, until
 
-from propeller.core.sandbox import Grants
+from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.pool import Pool
 from propeller.runtime.run import Limits, Run
 
@@ -25,7 +25,9 @@ def tmp_path(tmp_path_factory):
 
 
 @contextlib.asynccontextmanager
-async def serving(directory, *, grants=LISTEN, limits=None, port=0, finds_port=False):
+async def serving(
+    directory, name="http_server", *, grants=LISTEN, limits=None, port=0, finds_port=False, parents=""
+):
     """A pool in which the server is up, or has failed; yields its client and what was told."""
     told = {"up": [], "ended": [], "pieces": []}
     pool = Pool(
@@ -38,11 +40,12 @@ async def serving(directory, *, grants=LISTEN, limits=None, port=0, finds_port=F
     port = port or free_port()
     run = Run(
         1,
-        put(directory, guest("http_server")),
+        put(directory, guest(name)),
         "serve",
         env={"GREETING": "hola"},
         grants=grants,
         limits=limits,
+        parents=parents,
         is_resident=True,
         port=port,
         finds_port=finds_port,
@@ -77,6 +80,33 @@ def test_requests_are_answered_each_by_a_guest_of_its_own(tmp_path):
         assert {answer.text for answer in at_once} == {"slow\n"}
 
     play(part, tmp_path)
+
+
+def test_a_server_has_its_directories_and_no_others(tmp_path, tmp_path_factory):
+    data = tmp_path_factory.mktemp("data")
+    (data / "out").symlink_to("/etc/passwd")
+
+    async def part(client, told, pool):
+        for number in range(3):
+            log = (await client.get(f"/log{number}")).text
+        assert log == "/log0\n/log1\n/log2\n"
+        assert (data / "log").read_text() == log
+        for path in ("/data/out", "/data/../etc/passwd", "/etc/passwd"):
+            assert (await client.get(f"/file{path.replace('..', '%2e%2e')}")).text.strip() in (
+                "Operation not permitted",
+                "No such file or directory",
+            )
+        assert (await client.get("/file/propeller/parents.json")).text == '{"a": 30}'
+
+    grants = Grants(listen=True, dirs=(Dir(host=str(data), guest="/data", mode="rw"),))
+    play(part, tmp_path, name="http_server_py", grants=grants, parents='{"a": 30}')
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path):
+    async def part(client, told, pool):
+        assert told["ended"][0].error.startswith("grants.dirs: /not/there can't be opened on this proplet")
+
+    play(part, tmp_path, grants=Grants(listen=True, dirs=(Dir(host="/not/there", guest="/data"),)))
 
 
 def test_bodies_go_both_ways_as_they_come(tmp_path):

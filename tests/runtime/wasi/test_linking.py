@@ -10,7 +10,7 @@ from tests.runtime.wasi.http_kit import DEADLINE_S, from_text, new_store
 from propeller.core.sandbox import Grants
 from propeller.runtime.wasi.linking import FUNCTIONS
 from propeller.runtime.wasi.session import Cancelled, Session
-from propeller.runtime.wasi.values import Err, Ok
+from propeller.runtime.wasi.values import Ok
 
 #: ``poll`` makes so many timers that are over at once, and gives how many of them are ready; ``hold`` makes
 #: timers for ever; ``call-unknown`` calls what no host has.
@@ -143,11 +143,8 @@ def test_a_guest_without_a_clock_finds_it_standing():
     assert now(Session())["seconds"] > 1_000_000_000
 
 
-def test_there_are_no_files():
+def test_without_a_grant_there_are_no_directories():
     assert FUNCTIONS["wasi:filesystem/preopens"]["get-directories"](Session()) == []
-    assert FUNCTIONS["wasi:filesystem/types"]["[method]descriptor.open-at"](Session(), 1) == Err(
-        "unsupported"
-    )
 
 
 def test_a_result_in_a_result_keeps_its_side():

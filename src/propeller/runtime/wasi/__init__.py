@@ -9,7 +9,10 @@ values.py    values as the functions here have them, and as the engine has them
 binding.py   a function here as an import of a component
 linking.py   a linker for a component, from the tables of functions
 io.py        streams and what can be waited for (wasi:io)
-basics.py    clocks, randomness, environment, standard streams (wasi:clocks, random, cli); no files
+basics.py    clocks, randomness, environment, standard streams (wasi:clocks, random, cli)
+files.py     files and directories (wasi:filesystem)
+descriptors.py  what a guest has open of them
+paths.py     where a path leads, and that it does not lead out
 fields.py    headers (wasi:http/types)
 messages.py  requests, responses and their bodies (wasi:http/types)
 outgoing.py  requests that go out (wasi:http/outgoing-handler)

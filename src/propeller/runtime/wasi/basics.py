@@ -1,4 +1,4 @@
-"""Clocks, randomness, environment and standard streams; of files, that there are none."""
+"""Clocks, randomness, environment and standard streams."""
 
 import time
 from collections.abc import Callable
@@ -30,16 +30,6 @@ def _nothing(session: Session) -> int:
     stream.close()
     return session.add(stream)
 
-
-def _no_file(session: Session, *_: Any) -> Err:
-    return Err("unsupported")
-
-
-_DESCRIPTOR = (
-    "write-via-stream append-via-stream read-via-stream get-flags get-type stat advise sync-data set-size "
-    "set-times read write read-directory sync create-directory-at stat-at set-times-at link-at open-at "
-    "readlink-at remove-directory-at rename-at symlink-at unlink-file-at metadata-hash metadata-hash-at"
-).split()
 
 FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     "wasi:clocks/monotonic-clock": {
@@ -73,11 +63,4 @@ FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     "wasi:cli/terminal-stdin": {"get-terminal-stdin": lambda session: None},
     "wasi:cli/terminal-stdout": {"get-terminal-stdout": lambda session: None},
     "wasi:cli/terminal-stderr": {"get-terminal-stderr": lambda session: None},
-    "wasi:filesystem/preopens": {"get-directories": lambda session: []},
-    "wasi:filesystem/types": {
-        **{f"[method]descriptor.{name}": _no_file for name in _DESCRIPTOR},
-        "[method]descriptor.is-same-object": lambda session, one, other: one == other,
-        "[method]directory-entry-stream.read-directory-entry": _no_file,
-        "filesystem-error-code": lambda session, error: None,
-    },
 }

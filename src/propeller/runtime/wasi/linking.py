@@ -7,15 +7,15 @@ import wasmtime
 from wasmtime import component
 
 from propeller.runtime.component_interface import ComponentInterface
-from propeller.runtime.wasi import basics, fields, io, messages, outgoing
+from propeller.runtime.wasi import basics, fields, files, io, messages, outgoing
 from propeller.runtime.wasi.binding import add_function
 from propeller.runtime.wasi.session import current
 from propeller.runtime.wasi.values import RESOURCES
 
 #: By interface without version, then by function. The first argument is the session.
 FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {}
-for _table in (io.FUNCTIONS, basics.FUNCTIONS, fields.FUNCTIONS, messages.FUNCTIONS, outgoing.FUNCTIONS):
-    for _interface, _functions in _table.items():
+for _room in (io, basics, files, fields, messages, outgoing):
+    for _interface, _functions in _room.FUNCTIONS.items():
         FUNCTIONS.setdefault(_interface, {}).update(_functions)
 
 #: Which resources an interface defines.

@@ -10,14 +10,14 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 import uvicorn
 import wasmtime
 
-from propeller.core.sandbox import Grants
+from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.wasi.fields import without_forbidden
 from propeller.runtime.wasi.incoming import GuestFault, Handler
 from propeller.runtime.wasi.io import Inflow
@@ -107,6 +107,7 @@ class HttpServer:
         *,
         env: Mapping[str, str],
         grants: Grants,
+        dirs: Sequence[Dir] = (),
         on_stdout: Callable[[bytes], None],
         on_stderr: Callable[[bytes], None],
         request_s: float,
@@ -122,6 +123,7 @@ class HttpServer:
             engine: Where its guests run; it is this server's alone.
             env: Their environment.
             grants: What they may use.
+            dirs: The directories that they find.
             on_stdout: Gets what they print, in their threads.
             on_stderr: Likewise.
             request_s: How long each request may take; their stores' deadline is as many ``Ticker.ticks``.
@@ -136,6 +138,7 @@ class HttpServer:
         self._ticker = Ticker(engine)
         self._env = env
         self._grants = grants
+        self._dirs = dirs
         self._outputs = (on_stdout, on_stderr)
         self._request_s = request_s
         self._on_traffic = on_traffic
@@ -211,6 +214,7 @@ class HttpServer:
         session = Session(
             env=self._env,
             grants=self._grants,
+            dirs=self._dirs,
             on_stdout=self._outputs[0],
             on_stderr=self._outputs[1],
             deadline=time.monotonic() + self._request_s,

@@ -9,9 +9,9 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from propeller.core.sandbox import Grants
+from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.clocks import Sources
 
 #: More of them at once are refused: the host's memory is not the guest's.
@@ -19,6 +19,12 @@ _THINGS_MAX = 10_000
 
 T = TypeVar("T")
 _local = threading.local()
+
+
+class Closable(Protocol):
+    """Something that has to be closed."""
+
+    def close(self) -> None: ...
 
 
 class Cancelled(Exception):
@@ -42,6 +48,7 @@ class Session:
         args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         grants: Grants | None = None,
+        dirs: Sequence[Dir] = (),
         on_stdout: Callable[[bytes], None] = lambda _: None,
         on_stderr: Callable[[bytes], None] = lambda _: None,
         deadline: float | None = None,
@@ -52,6 +59,7 @@ class Session:
             args: Arguments of a program.
             env: Its environment.
             grants: None for nothing.
+            dirs: The directories that it finds.
             on_stdout: Gets what it prints.
             on_stderr: Likewise.
             deadline: When it has to be over, by the monotonic clock, s; None for never.
@@ -60,6 +68,10 @@ class Session:
         self.args = args
         self.env = env or {}
         self.grants = grants or Grants()
+        self.dirs = dirs
+        #: What of the system the guest has open. Closed by the call's own thread alone: such numbers are used
+        #: anew, and another's file might have it by the time that this thread reads.
+        self.files: set[Closable] = set()
         self.on_stdout = on_stdout
         self.on_stderr = on_stderr
         self.sources = Sources(self.grants)
@@ -164,6 +176,8 @@ class Session:
         finally:
             _local.session = None
             self.cancel()
+            for file in list(self.files):
+                file.close()
 
 
 def current() -> Session:
