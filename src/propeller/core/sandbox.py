@@ -78,11 +78,23 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeout_ns: int = 0
     #: What can run encrypted workloads there, such as ``tdx``.
     tee: str = ""
+    #: Guests run in a program of the owner's, which knows no grants, and of limits only these: time, output.
+    is_external: bool = False
 
 
 def refusal(offer: Offer, asked: Sandbox) -> str:
     """Say what a proplet with this offer does not allow of this, by its field; ``""`` if all."""
+    if offer.is_external and (field := _unheld(asked)):
+        return f"{field}: its external runtime can hold a task to a timeout and limits.output, and to no more"
     return _refused_grant(offer, asked.grants or Grants()) or _refused_limit(offer, asked)
+
+
+def _unheld(asked: Sandbox) -> str:
+    """Name a field that needs a runtime of ours; ``""`` if none does."""
+    if asked.grants is not None:
+        return "grants"
+    own = msgspec.structs.replace(asked.limits, output=0)
+    return next((f"limits.{name}" for name in Limits.__struct_fields__ if getattr(own, name)), "")
 
 
 def _refused_grant(offer: Offer, grants: Grants) -> str:
