@@ -21,16 +21,28 @@ def script(tmp_path, text):
 class Outside(Running):
     """An external runtime and what it told."""
 
-    def __init__(self, directory, program, size, limits, first_port):
+    def __init__(self, directory, program, size, limits):
         self.directory = directory
         self.ends = {}
+        self.pieces = []
+        #: What was said of those that are up, by key.
+        self.up = {}
         self.pool = ExternalRuntime(
-            program, directory, size=size, limits=limits, first_port=first_port, on_ended=self._on_ended
+            program,
+            directory,
+            size=size,
+            limits=limits,
+            on_ended=self._on_ended,
+            on_printed=self.pieces.extend,
+            on_up=lambda ups: self.up.update((up.key, up.results) for up in ups),
         )
 
-    def run(self, key, module, export, *inputs, cli_args=(), env=None):
+    def run(self, key, module, export, *inputs, cli_args=(), env=None, **more):
         digest = put(self.directory, module)
-        self.pool.submit([Run(key, digest, export, list(inputs), list(cli_args), env or {})])
+        self.pool.submit([Run(key, digest, export, list(inputs), list(cli_args), env or {}, **more)])
+
+    async def is_up(self, *keys):
+        await until(lambda: all(key in self.up for key in keys), f"runs {keys} to be up")
 
     async def end(self, *args, **more):
         """Run one to its end."""
@@ -42,11 +54,11 @@ class Outside(Running):
         await until(lambda: key in self.pool.executing(), f"run {key} to begin")
 
 
-def play(part, directory, program, *, size=2, limits=None, first_port=8222):
+def play(part, directory, program, *, size=2, limits=None):
     """Run one coroutine against an external runtime, on the event loop of real proplets."""
 
     async def scene():
-        outside = Outside(directory, program, size, limits or Limits(), first_port)
+        outside = Outside(directory, program, size, limits or Limits())
         await outside.pool.start()
         try:
             await part(outside)

@@ -6,7 +6,7 @@ import httpx
 import psutil
 import pytest
 from external_kit import play
-from runtime_kit import ADD, ARGUMENTS, FLOOD, LOOP, program, until
+from runtime_kit import ADD, ARGUMENTS, FLOOD, LOOP, program
 
 from propeller.runtime.external import find_program
 from propeller.runtime.run import Limits
@@ -138,28 +138,35 @@ def first_free_port():
 
 
 def status_at(port):
-    """The status of the answer; 0 while nobody listens."""
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/").status_code
-    except httpx.TransportError:
-        return 0
+    return httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code
 
 
 def test_a_server_serves_until_it_is_stopped(tmp_path, wasmtime_program):
     port, asked = first_free_port(), first_free_port()
 
     async def part(outside):
-        outside.run(1, SERVER, "web")
-        outside.run(2, SERVER, "web", cli_args=["--port", str(asked)])
-        await until(lambda: status_at(port) == status_at(asked) == 500, "both servers to answer")
+        serves = {"port": port, "is_resident": True}
+        outside.run(1, SERVER, "web", **serves)
+        outside.run(2, SERVER, "web", cli_args=["--port", str(asked)], **serves)
+        await outside.is_up(1, 2)
+        found = [int(outside.up[key].removeprefix("started at port ")) for key in (1, 2)]
+        assert port <= found[0] < port + 100
+        assert found[1] == asked
+        assert [status_at(one) for one in found] == [500, 500]
+        taken = await outside.end(SERVER, "web", cli_args=[f"--addr=127.0.0.1:{asked}"], **serves)
+        assert taken.error == f"port {asked} can't be listened on: Address already in use"
+        assert taken.is_refused
         for key in (1, 2):
             outside.pool.stop(key)
         for end in await outside.ended(1, 2):
             assert (end.stopped, end.results) == (True, "")
-        bad = await outside.end(SERVER, "web", cli_args=["--port=x"])
-        assert bad.error == 'cli_args: --port "x" is no port; give one from 1 to 65535'
+        bad = await outside.end(SERVER, "web", cli_args=["--port=x"], **serves)
+        assert bad.error == 'cli_args: --port "x" names no port; give one from 1 to 65535'
+        outside.run(3, SERVER, "web", cli_args=["--addr", f"127.0.0.1:{asked}"], **serves)
+        await outside.is_up(3)
+        assert status_at(asked) == 500
 
-    play(part, tmp_path, wasmtime_program, first_port=port)
+    play(part, tmp_path, wasmtime_program)
 
 
 def test_who_only_asks_others_for_http_is_no_server(tmp_path, wasmtime_program):

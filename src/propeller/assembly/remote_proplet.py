@@ -7,7 +7,7 @@ from propeller.assembly.fetching import fetcher_settings
 from propeller.assembly.lifetime import raise_failure
 from propeller.config.settings import PropletSettings
 from propeller.proplet.agent import Agent, Settings
-from propeller.proplet.guests import guests_of
+from propeller.proplet.guests import guests_of, offer_of
 from propeller.proplet.host import describe
 from propeller.proplet.keys import refusal_of_encrypted
 from propeller.proplet.machine import Machine
@@ -34,7 +34,7 @@ async def serve_proplet(settings: PropletSettings) -> None:
                 slots=settings.slots,
                 kept=outbox.kept,
                 refusal_of_encrypted=refusal_of_encrypted(found_tee(), settings.kbs_uri),
-                offer=None if program else settings.walls.offer,
+                offer=offer_of(program, settings.walls),
             ),
             settings=Settings(
                 heartbeat_s=settings.liveliness_interval_s,

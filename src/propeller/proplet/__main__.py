@@ -12,7 +12,7 @@ import msgspec
 import uvloop
 
 from propeller.proplet.agent import Agent, Settings
-from propeller.proplet.guests import guests_of
+from propeller.proplet.guests import guests_of, offer_of
 from propeller.proplet.host import describe
 from propeller.proplet.keys import refusal_of_encrypted
 from propeller.proplet.local import LocalUplink
@@ -40,7 +40,7 @@ async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path, w
             boot=time.time_ns(),
             slots=slots,
             refusal_of_encrypted=refusal_of_encrypted(found_tee(), os.environ.get("PROPLET_KBS_URI", "")),
-            offer=None if program else walls.offer,
+            offer=offer_of(program, walls),
         ),
         settings=Settings(metadata=describe(wasm_runtime=external if program else ""), walls=walls),
         shelf=Shelf(directory, bytes_max=_NO_BOUND),

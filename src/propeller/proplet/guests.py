@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import msgspec
+
+from propeller.core.sandbox import Limits, Offer
 from propeller.proplet.agent import Agent
 from propeller.proplet.walls import Walls
 from propeller.runtime.external import ExternalRuntime
@@ -12,8 +15,9 @@ def guests_of(
     program: str | None, directory: Path, *, size: int, walls: Walls, agent: Agent
 ) -> Pool | ExternalRuntime:
     """Make what runs guests for an agent; ``program`` as ``find_program`` gives it."""
+    guests: Pool | ExternalRuntime
     if program is None:
-        agent.guests = pool = Pool(
+        guests = Pool(
             directory,
             size=size,
             limits=walls.limits,
@@ -21,8 +25,29 @@ def guests_of(
             on_printed=agent.guests_printed,
             on_up=agent.guests_up,
         )
-        return pool
-    agent.guests = external = ExternalRuntime(
-        program, directory, size=size, limits=walls.limits, on_ended=agent.guests_ended
+    else:
+        guests = ExternalRuntime(
+            program,
+            directory,
+            size=size,
+            limits=walls.limits,
+            on_ended=agent.guests_ended,
+            on_printed=agent.guests_printed,
+            on_up=agent.guests_up,
+        )
+    agent.guests = guests
+    return guests
+
+
+def offer_of(program: str | None, walls: Walls) -> Offer:
+    """Say what tasks may ask for at most: of a program only what needs nothing of it can be held."""
+    if program is None:
+        return walls.offer
+    return msgspec.structs.replace(
+        walls.offer,
+        dirs=(),
+        http=(),
+        listen=False,
+        limits=Limits(output=walls.offer.limits.output),
+        is_external=True,
     )
-    return external

@@ -100,7 +100,7 @@ class Machine:
         kept: Iterable[Report] = (),
         resend_s: float = 5.0,
         refusal_of_encrypted: str = "TEE runtime not available",
-        offer: Offer | None = NO_OFFER,
+        offer: Offer = NO_OFFER,
     ) -> None:
         """Begin a proplet's life.
 
@@ -111,7 +111,7 @@ class Machine:
             kept: Reports of the program before that nobody has acknowledged.
             resend_s: A report that was not acknowledged after this time is sent again.
             refusal_of_encrypted: Why encrypted workloads fail here.
-            offer: The most that a task may ask for; None where nothing here would hold it to its walls.
+            offer: The most that a task may ask for.
 
         """
         self.id = proplet_id
@@ -435,7 +435,7 @@ class Machine:
         return Create(
             proplet_id=self.id,
             namespace=namespace,
-            metadata={**metadata, "offers": msgspec.to_builtins(self._offer)} if self._offer else metadata,
+            metadata={**metadata, "offers": msgspec.to_builtins(self._offer)},
             boot=self.boot,
             slots=self.slots,
             running=self._running(),
@@ -481,15 +481,12 @@ def _source(start: Start) -> str:
     return start.module or start.image_url or ""
 
 
-def _obstacle(start: Start, offer: Offer | None) -> str:
+def _obstacle(start: Start, offer: Offer) -> str:
     """Say why a start can't be followed; the contract's validation, but reported (``mqtt``, section 3.1)."""
     if not start.id or not start.name:
         return "the start has no id or no name"
-    if start.sandbox is not UNSET:
-        if offer is None:
-            return "this proplet's runtime can't hold a task to a timeout, limits or grants of its own"
-        if why := refusal(offer, start.sandbox):
-            return f"this proplet refuses it: {why}"
+    if start.sandbox is not UNSET and (why := refusal(offer, start.sandbox)):
+        return f"this proplet refuses it: {why}"
     if not _source(start):
         return f"task {start.id} came without a module that this proplet can get"
     return ""

@@ -28,7 +28,7 @@ class Command(NamedTuple):
     env: dict[str, str]
 
 
-def command_of(program: str, run: Run, outline: Outline, file: Path, *, port: int = 0) -> Command:
+def command_of(program: str, run: Run, outline: Outline, file: Path, address: str = "") -> Command:
     """Put a run's command line together.
 
     Args:
@@ -36,7 +36,7 @@ def command_of(program: str, run: Run, outline: Outline, file: Path, *, port: in
         run: What to run.
         outline: Of its module.
         file: The module.
-        port: For a server that names no address.
+        address: Where it serves, and then ``run`` has no other in its ``cli_args``; ``""`` where it does not.
 
     Raises:
         Invalid: There is a NUL character in it.
@@ -46,36 +46,12 @@ def command_of(program: str, run: Run, outline: Outline, file: Path, *, port: in
         if "\0" in text:
             raise Invalid(f"an argument or a variable has a NUL character in it: {shown(text)}")
     environment, options = _environment(run.env)
-    if outline.kind is Kind.SERVER:
-        address = [] if _names_address(run.cli_args) else ["--addr", f"0.0.0.0:{port}"]
-        argv = [program, "serve", "-Shttp", *address, *run.cli_args, *options, str(file)]
+    if address:
+        argv = [program, "serve", "-Shttp", "--addr", address, *run.cli_args, *options, str(file)]
     else:
         export, inputs = _invocation(run, outline)
         argv = [program, "run", *export, *run.cli_args, *options, str(file), *inputs]
     return Command(argv, environment)
-
-
-def port_asked_for(cli_args: list[str]) -> tuple[int, list[str]]:
-    """Find ``--port N``, which the program does not know, and give the other arguments; 0 for none.
-
-    Raises:
-        Invalid: It is no port.
-
-    """
-    for number, word in enumerate(cli_args):
-        name, equals, text = word.partition("=")
-        if name != "--port":
-            continue
-        after = number + (1 if equals else 2)
-        text = text if equals else "".join(cli_args[number + 1 : after])
-        if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
-            raise Invalid(f"cli_args: --port {shown(text)} is no port; give one from 1 to 65535")
-        return int(text), cli_args[:number] + cli_args[after:]
-    return 0, cli_args
-
-
-def _names_address(cli_args: list[str]) -> bool:
-    return any(word.partition("=")[0] == "--addr" for word in cli_args)
 
 
 def _invocation(run: Run, outline: Outline) -> tuple[list[str], list[str]]:

@@ -1,8 +1,9 @@
 """Guests in a program of somebody else's: each run is one process of a ``wasmtime`` command, or of its like.
 
 It has the face of the pool (``pool.py``) and keeps the same promises, save those that only a runner of ours
-can keep: of the limits only those of the output hold, each run pays for a start of the program, and nobody
-says at the end what the guest used. Who wants to know is told while it runs.
+can keep: of the limits only those of time, output and logs hold, grants are the program's business, each run
+pays for a start of the program, and nobody says at the end what the guest used. Who wants to know is told
+while it runs.
 """
 
 import asyncio
@@ -10,7 +11,6 @@ import contextlib
 import logging
 import os
 import shutil
-import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,19 +19,18 @@ from pathlib import Path
 import msgspec
 
 from propeller.errors import Invalid
-from propeller.runtime import failures
-from propeller.runtime.command import Command, command_of, port_asked_for
+from propeller.runtime.address import Address, address_asked_for, free_address, obstacle_at
+from propeller.runtime.command import Command, command_of
+from propeller.runtime.execution import Execution
 from propeller.runtime.outline import Kind, Outline, outline_of
-from propeller.runtime.process import Process, Stream, status_in_words
-from propeller.runtime.run import Ended, Limits, Run
+from propeller.runtime.run import Ended, Limits, Piece, Run, Up
 from propeller.runtime.seat import Entry
-from propeller.runtime.streams import TAIL_BYTES
 
 _LIMITS = Limits()
 _OUTLINES_MAX = 256
 _CLOSE_S_MAX = 5.0
-#: Ports for servers that ask for none, from the first on.
-_PORTS = 100
+#: More residents than this are refused, as by the pool.
+_RESIDENTS_MAX = 256
 
 _log = logging.getLogger(__name__)
 
@@ -57,28 +56,19 @@ def find_program(name: str) -> str | None:
     return str(path)
 
 
-class _Active(msgspec.Struct, kw_only=True):
-    """A run that has a process."""
-
-    entry: Entry
-    process: Process
-    output: Stream
-    errors: Stream
-    #: Of a server; 0 for none.
-    port: int
-    is_stopping: bool = False
-
-
 class ExternalRuntime:
     """Runs guests with a program of this machine, up to ``size`` at once, in the order of submission.
+
+    Runs that stay are begun at once, beside those.
 
     Args:
         program: Path of the program.
         directory: Holds ``modules/<digest>``.
         size: How many guests run at once, at most.
-        limits: Of these the bytes of output and errors that are kept.
-        first_port: Where servers listen that name no address: here, or on one of the hundred that follow.
+        limits: What holds for a run without limits of its own: time, and the bytes of output and logs kept.
         on_ended: Gets the runs that ended, from the loop's thread; what it raises is logged.
+        on_printed: Gets what guests print that is not their result, before their end.
+        on_up: Gets the runs that stay, once they have begun, or serve.
 
     """
 
@@ -89,18 +79,23 @@ class ExternalRuntime:
         *,
         size: int,
         limits: Limits = _LIMITS,
-        first_port: int = 8222,
         on_ended: Callable[[list[Ended]], None],
+        on_printed: Callable[[list[Piece]], None] = lambda _: None,
+        on_up: Callable[[list[Up]], None] = lambda _: None,
     ) -> None:
         assert size > 0
         self._program = program
         self._modules = directory.absolute() / "modules"
         self._size = size
         self._limits = limits
-        self._first_port = first_port
         self._on_ended = on_ended
+        self._on_printed = on_printed
+        self._on_up = on_up
         self._waiting: OrderedDict[int, Entry] = OrderedDict()
-        self._active: dict[int, _Active] = {}
+        #: Those that have a process: of the pool's size …
+        self._active: dict[int, Execution] = {}
+        #: … and those that stay.
+        self._residents: dict[int, Execution] = {}
         self._outlines: OrderedDict[str, Outline] = OrderedDict()
         self._is_feeding = False
         self._is_closed = False
@@ -112,11 +107,11 @@ class ExternalRuntime:
 
     @property
     def running(self) -> int:
-        return len(self._active)
+        return len(self._all())
 
     def executing(self) -> dict[int, int]:
         """Runs that are executed in this moment, by key: the process of each, which executes no other."""
-        return {key: active.process.pid for key, active in self._active.items()}
+        return {key: execution.pid for key, execution in self._all().items()}
 
     def served(self) -> dict[int, tuple[int, int]]:
         """Nobody outside can count the requests of another program."""
@@ -125,25 +120,29 @@ class ExternalRuntime:
     def processes(self) -> list[int]:
         return list(self.executing().values())
 
+    def _all(self) -> dict[int, Execution]:
+        return self._active | self._residents
+
     async def start(self) -> None:
         """Nothing is started before the first run."""
         self._loop = asyncio.get_running_loop()
 
     async def close(self) -> None:
-        """Kill all and forget all runs; ``on_ended`` is not called any more."""
+        """Kill all and forget all runs; nobody is told anything any more."""
         self._is_closed = True
         self._waiting.clear()
         self._all_ended = asyncio.Event()
-        for active in self._active.values():
-            active.process.kill()
-        if self._active:
+        executions = self._all().values()
+        for execution in executions:
+            execution.kill()
+        if executions:
             # What hangs in the kernel can't be waited for; it dies when it comes back from there.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._all_ended.wait(), _CLOSE_S_MAX)
 
     def submit(self, runs: list[Run]) -> None:
         for run in runs:
-            if run.key in self._waiting or run.key in self._active:
+            if run.key in self._waiting or run.key in self._all():
                 raise ValueError(f"key {run.key} belongs to a run that has not ended")
         now = self._loop.time()
         self._waiting.update((run.key, Entry(run, now)) for run in runs)
@@ -153,10 +152,9 @@ class ExternalRuntime:
         """End a run, begun or not; ``on_ended`` tells when it is over. An unknown key means nothing."""
         entry = self._waiting.pop(key, None)
         if entry is not None:
-            self._loop.call_soon(self._tell, [entry.stopped()])
-        elif key in self._active:
-            self._active[key].is_stopping = True
-            self._active[key].process.kill()
+            self._loop.call_soon(self._tell, entry.stopped())
+        elif (execution := self._all().get(key)) is not None:
+            execution.stop()
 
     def withdraw(self, older_than_s: float) -> list[int]:
         """Forget runs that have waited longer than this, and give their keys."""
@@ -172,43 +170,74 @@ class ExternalRuntime:
 
     def _feed(self) -> None:
         self._is_feeding = False
-        while self._waiting and len(self._active) < self._size and not self._is_closed:
-            key, entry = self._waiting.popitem(last=False)
-            entry.handed_ns = time.time_ns()
-            try:
-                self._active[key] = self._begun(entry)
-            except Invalid as invalid:
-                self._tell([Ended(key, "", str(invalid), 0, 0)])
-            except (OSError, UnicodeEncodeError) as error:
-                reason = (error.strerror if isinstance(error, OSError) else error.reason) or error
-                self._tell([Ended(key, "", f"no process to run it could be started: {reason}", 0, 0)])
+        if self._is_closed:
+            return
+        for key in [key for key, entry in self._waiting.items() if _needs_no_slot(entry.run)]:
+            if (entry := self._waiting.pop(key, None)) is not None:
+                self._begin(entry)
+        while self._waiting and len(self._active) < self._size:
+            self._begin(self._waiting.popitem(last=False)[1])
 
-    def _begun(self, entry: Entry) -> _Active:
-        command, port = self._command(entry.run)
-        key = entry.run.key
-        with contextlib.ExitStack() as stack:
-            # What a server prints is no result; it may go on for years.
-            output = Stream(self._limits.output_bytes, keeps_end=bool(port))
-            stack.callback(output.finish)
-            errors = Stream(TAIL_BYTES, keeps_end=True)
-            stack.callback(errors.finish)
-            process = Process(command, output, errors, lambda _: self._on_process_ended(key))
-            output.on_full = process.kill
-            stack.pop_all()
-        return _Active(entry=entry, process=process, output=output, errors=errors, port=port)
+    def _begin(self, entry: Entry) -> None:
+        run = entry.run
+        ended = None
+        try:
+            if run.is_preparation:
+                self._outline_for(run)
+                ended = Ended(run.key, "", "", 0, 0)
+            else:
+                self._execute(entry)
+        except Invalid as invalid:
+            ended = Ended(run.key, "", str(invalid), 0, 0, is_refused=True)
+        except (OSError, UnicodeEncodeError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else error.reason) or error
+            ended = Ended(run.key, "", f"no process to run it could be started: {reason}", 0, 0)
+        if ended is not None:
+            self._tell(ended)
 
-    def _command(self, run: Run) -> tuple[Command, int]:
-        """Put a command line together, and give the port of a server: 0 for what is none."""
+    def _execute(self, entry: Entry) -> None:
+        command, address = self._command(entry.run)
+        if entry.run.is_resident and len(self._residents) >= _RESIDENTS_MAX:
+            raise OSError(0, f"this proplet runs {_RESIDENTS_MAX} of its kind already")
+        entry.handed_ns = time.time_ns()
+        executions = self._residents if entry.run.is_resident else self._active
+        executions[entry.run.key] = Execution(
+            entry,
+            command,
+            entry.run.limits or self._limits,
+            address,
+            on_printed=self._tell_printed,
+            on_up=self._tell_up,
+            on_ended=self._on_execution_ended,
+        )
+
+    def _command(self, run: Run) -> tuple[Command, Address | None]:
+        """Put a command line together, and say where it serves if it does."""
+        outline = self._outline_for(run)
+        address = None
+        if run.port:
+            address, others = address_asked_for(run.cli_args)
+            run = msgspec.structs.replace(run, cli_args=others)
+            if address is None:
+                # What was just begun may not listen yet.
+                taken = {one.address.port for one in self._residents.values() if one.address is not None}
+                address = free_address(run.port, taken)
+            elif why := obstacle_at(address):
+                raise Invalid(f"port {address.port} can't be listened on: {why}")
+        file = self._modules / run.digest
+        return command_of(self._program, run, outline, file, str(address or "")), address
+
+    def _outline_for(self, run: Run) -> Outline:
+        """Read what a run's module is; raise ``Invalid`` where it can't be run."""
         if len(run.digest) != 64 or not run.digest.isalnum():
             raise Invalid(f"{run.digest[:80]!r} is not a SHA-256 digest")
         outline = self._outline(run.digest)
-        port = 0
-        if outline.kind is Kind.SERVER:
-            port, others = port_asked_for(run.cli_args)
-            run = msgspec.structs.replace(run, cli_args=others)
-            port = port or self._free_port()
-            _log.info("module %s is served at port %d, unless its cli_args say where", run.digest, port)
-        return command_of(self._program, run, outline, self._modules / run.digest, port=port), port
+        if outline.kind is Kind.SERVER and not run.port and run.export not in outline.exports:
+            raise Invalid(
+                "the module is a component that serves HTTP: it answers at its port and can't be invoked; "
+                "start it as a task that is not latent"
+            )
+        return outline
 
     def _outline(self, digest: str) -> Outline:
         outline = self._outlines.get(digest)
@@ -218,50 +247,32 @@ class ExternalRuntime:
                 self._outlines.popitem(last=False)
         return outline
 
-    def _free_port(self) -> int:
-        taken = {active.port for active in self._active.values()}
-        for port in range(self._first_port, self._first_port + _PORTS):
-            if port not in taken and _is_free(port):
-                return port
-        last = self._first_port + _PORTS - 1
-        raise Invalid(f"no port from {self._first_port} to {last} is free; name another with --port")
-
-    def _on_process_ended(self, key: int) -> None:
-        active = self._active.pop(key)
-        output, errors = active.output.finish(), active.errors.finish()
+    def _on_execution_ended(self, ended: Ended) -> None:
+        for executions in (self._active, self._residents):
+            executions.pop(ended.key, None)
         if self._is_closed:
-            if not self._active:
+            if not self._all():
                 self._all_ended.set()
             return
-        self._tell([self._ended(active, output, errors)])
+        self._tell(ended)
         self._feed()
 
-    def _ended(self, active: _Active, output: str, errors: str) -> Ended:
-        error = ""
-        process = active.process
-        if active.is_stopping:
-            error = "the task was stopped"
-        elif active.output.is_full:
-            error = failures.of_output(self._limits)
-        elif process.status:
-            error = f"Process exited with status: {status_in_words(process.status)}, stderr: {errors.strip()}"
-        results = "" if error or active.port else output
-        key, began_ns = active.entry.run.key, active.entry.handed_ns
-        return Ended(key, results, error, began_ns, time.time_ns(), active.is_stopping)
-
-    def _tell(self, ended: list[Ended]) -> None:
+    def _tell(self, ended: Ended) -> None:
         if not self._is_closed:
             try:
-                self._on_ended(ended)
+                self._on_ended([ended])
             except Exception:
                 _log.exception("the handler of ended runs failed")
 
+    def _tell_printed(self, pieces: list[Piece]) -> None:
+        if not self._is_closed:
+            self._on_printed(pieces)
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-    return True
+    def _tell_up(self, up: list[Up]) -> None:
+        if not self._is_closed:
+            self._on_up(up)
+
+
+def _needs_no_slot(run: Run) -> bool:
+    """Whether a run is begun at once: it stays, or there is nothing to execute."""
+    return run.is_resident or run.is_preparation

@@ -15,28 +15,33 @@ from collections.abc import Callable
 from pathlib import Path
 
 from propeller.runtime.command import Command
+from propeller.runtime.streams import Printed
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 _PART_BYTES = 65536
 
 
 class Stream:
-    """Reads what a process writes to one of its descriptors, for as long as it writes."""
+    """Reads what a process writes to one of its descriptors, for as long as it writes.
 
-    #: Called when there was more than is kept.
-    on_full: Callable[[], None] | None = None
+    Args:
+        printed: Takes it in.
+        on_read: Called after each part, and may kill the process.
 
-    def __init__(self, limit_bytes: int, *, keeps_end: bool) -> None:
-        """Keep up to ``limit_bytes`` of it: the first, or the last."""
-        self._limit_bytes = limit_bytes
-        self._keeps_end = keeps_end
-        self._kept = bytearray()
-        self.is_full = False
+    """
+
+    def __init__(self, printed: Printed, on_read: Callable[[], None]) -> None:
+        self._printed = printed
+        self._on_read = on_read
         self._fd, self.theirs = os.pipe()
         os.set_blocking(self._fd, False)
         asyncio.get_running_loop().add_reader(self._fd, self._read)
 
-    def _read(self) -> bool:
+    def _read(self) -> None:
+        if self._take_part():
+            self._on_read()
+
+    def _take_part(self) -> bool:
         """Read a part; False when there is none now, or none will come any more."""
         try:
             part = os.read(self._fd, _PART_BYTES)
@@ -45,20 +50,8 @@ class Stream:
         if not part:
             asyncio.get_running_loop().remove_reader(self._fd)
             return False
-        self._kept += part
-        if len(self._kept) > self._limit_bytes:
-            if self._keeps_end:
-                del self._kept[: -self._limit_bytes]
-            else:
-                del self._kept[self._limit_bytes :]
-                self._fill()
+        self._printed.take(part)
         return True
-
-    def _fill(self) -> None:
-        if not self.is_full:
-            self.is_full = True
-            if self.on_full is not None:
-                self.on_full()
 
     def handed_over(self) -> None:
         """Close the process's end here, which has its own copy now."""
@@ -66,16 +59,15 @@ class Stream:
             os.close(self.theirs)
             self.theirs = -1
 
-    def finish(self) -> str:
+    def finish(self) -> None:
         """Take what is still in the pipe, whoever may hold its other end, and close."""
         self.handed_over()
         # No more than a pipe holds: a process that got away may write on and on.
         for _ in range(16):
-            if not self._read():
+            if not self._take_part():
                 break
         asyncio.get_running_loop().remove_reader(self._fd)
         os.close(self._fd)
-        return self._kept.decode(errors="replace")
 
 
 class Process:

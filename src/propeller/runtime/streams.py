@@ -24,19 +24,15 @@ TAIL_BYTES = 4096
 _F_SETPIPE_SZ = 1031
 
 
-class _Pipe:
-    """One stream of the process; used by one guest after the other."""
+class Printed:
+    """What a guest has written to one of its streams, as far as it is kept."""
 
-    def __init__(self, name: Stream) -> None:
+    def __init__(self, name: Stream, *, is_result: bool = False, limit_bytes: int = 0) -> None:
         self.name = name
-        self.source, self._sink = os.pipe()
-        os.set_blocking(self.source, False)
-        with contextlib.suppress(OSError):  # a system with a lower limit: it is drained more often
-            fcntl.fcntl(self._sink, _F_SETPIPE_SZ, _PIPE_BYTES)
-        self.path = f"/proc/self/fd/{self._sink}"
-        self.begin(is_result=False, limit_bytes=0)
+        self.begin(is_result=is_result, limit_bytes=limit_bytes)
 
     def begin(self, *, is_result: bool, limit_bytes: int) -> None:
+        """Forget all that was there, for the next guest."""
         self.is_result = is_result
         self._limit_bytes = limit_bytes
         self.kept = bytearray()
@@ -45,17 +41,12 @@ class _Pipe:
         #: How much of ``kept`` has become pieces.
         self._told = 0
 
-    def read(self) -> None:
-        """Take in what is there."""
-        while True:
-            try:
-                data = os.read(self.source, _PIPE_BYTES)
-            except BlockingIOError:
-                return
-            room = self._limit_bytes - len(self.kept)
-            self.kept += data[:room]
-            self.is_over |= len(data) > room
-            self.tail = (self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
+    def take(self, data: bytes) -> None:
+        """Take in what comes next."""
+        room = self._limit_bytes - len(self.kept)
+        self.kept += data[:room]
+        self.is_over |= len(data) > room
+        self.tail = (self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
 
     def pieces(self, key: int, *, is_last: bool) -> list[Piece]:
         """Give what was not given before, in whole characters as far as there are any.
@@ -76,6 +67,27 @@ class _Pipe:
             pieces.append(Piece(key, self.name, self._told, data, time.time_ns(), is_cut))
             self._told = end
         return pieces
+
+
+class _Pipe(Printed):
+    """One stream of the process; used by one guest after the other."""
+
+    def __init__(self, name: Stream) -> None:
+        super().__init__(name)
+        self.source, self._sink = os.pipe()
+        os.set_blocking(self.source, False)
+        with contextlib.suppress(OSError):  # a system with a lower limit: it is drained more often
+            fcntl.fcntl(self._sink, _F_SETPIPE_SZ, _PIPE_BYTES)
+        self.path = f"/proc/self/fd/{self._sink}"
+
+    def read(self) -> None:
+        """Take in what is there."""
+        while True:
+            try:
+                data = os.read(self.source, _PIPE_BYTES)
+            except BlockingIOError:
+                return
+            self.take(data)
 
     def write(self, data: bytes) -> None:
         """Print in a guest's place: for one whose streams are not the engine's."""

@@ -1,0 +1,125 @@
+"""One run in a process of a program of this machine: what it prints, when it is up, and how it ended."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from propeller.runtime import failures
+from propeller.runtime.address import Address, answering
+from propeller.runtime.command import Command
+from propeller.runtime.process import Process, Stream, status_in_words
+from propeller.runtime.run import Ended, Limits, Piece, Up
+from propeller.runtime.seat import Entry
+from propeller.runtime.streams import Printed
+
+
+class Execution:
+    """Runs until the program ends or is halted.
+
+    Args:
+        entry: The run. What it prints is its result, unless it is one that stays.
+        command: What runs it.
+        limits: Of these its time, and the bytes of output and logs that are kept.
+        address: Where it serves; None where it does not.
+        on_printed: Gets what is no result, as it comes.
+        on_up: Told where one that stays serves, once it does, or that it has begun.
+        on_ended: Gets its end, from the loop.
+
+    Raises:
+        OSError: No process can be started.
+
+    """
+
+    def __init__(
+        self,
+        entry: Entry,
+        command: Command,
+        limits: Limits,
+        address: Address | None,
+        *,
+        on_printed: Callable[[list[Piece]], None],
+        on_up: Callable[[list[Up]], None],
+        on_ended: Callable[[Ended], None],
+    ) -> None:
+        self.address = address
+        self._entry = entry
+        self._key = entry.run.key
+        self._limits = limits
+        self._on_printed, self._on_up, self._on_ended = on_printed, on_up, on_ended
+        #: Why it was halted.
+        self._why = ""
+        self._is_stopped = False
+        is_result = not entry.run.is_resident
+        self._output = Printed(
+            "stdout", is_result=is_result, limit_bytes=limits.output_bytes if is_result else limits.log_bytes
+        )
+        self._errors = Printed("stderr", limit_bytes=limits.log_bytes)
+        with contextlib.ExitStack() as undoing:
+            self._streams = (Stream(self._output, self._on_read), Stream(self._errors, self._on_read))
+            for stream in self._streams:
+                undoing.callback(stream.finish)
+            self._process = Process(command, *self._streams, self._on_process_ended)
+            undoing.pop_all()
+        self.pid = self._process.pid
+        loop = asyncio.get_running_loop()
+        timeout_ns = limits.timeout_ns
+        late = failures.of_time(limits)
+        self._timer = loop.call_later(timeout_ns / 1e9, self._halt, late) if timeout_ns else None
+        self._rising = loop.create_task(self._rise()) if entry.run.is_resident else None
+
+    def stop(self) -> None:
+        self._is_stopped = True
+        self.kill()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def _halt(self, why: str) -> None:
+        self._why = self._why or why
+        self.kill()
+
+    async def _rise(self) -> None:
+        """Say that it is up, once it is."""
+        where = ""
+        if self.address is not None:
+            await answering(self.address)
+            where = f"started at port {self.address.port}"
+        self._on_up([Up(self._key, where)])
+
+    def _on_read(self) -> None:
+        self._tell_pieces()
+        if self._has_flooded:
+            self._halt(failures.of_output(self._limits))
+
+    @property
+    def _has_flooded(self) -> bool:
+        return self._output.is_result and self._output.is_over
+
+    def _tell_pieces(self, *, is_last: bool = False) -> None:
+        logs = (printed for printed in (self._output, self._errors) if not printed.is_result)
+        pieces = [piece for printed in logs for piece in printed.pieces(self._key, is_last=is_last)]
+        if pieces:
+            self._on_printed(pieces)
+
+    def _on_process_ended(self, process: Process) -> None:
+        for waits in (self._timer, self._rising):
+            if waits is not None:
+                waits.cancel()
+        for stream in self._streams:
+            stream.finish()
+        self._tell_pieces(is_last=True)
+        self._on_ended(self._ended(process.status))
+
+    def _ended(self, status: int) -> Ended:
+        if self._is_stopped:
+            return self._entry.stopped()
+        error = self._why
+        if not error and self._has_flooded:
+            error = failures.of_output(self._limits)
+        if not error and status:
+            said = self._errors.tail.decode(errors="replace").strip()
+            error = f"Process exited with status: {status_in_words(status)}, stderr: {said}"
+        is_result = self._output.is_result and not error
+        results = self._output.kept.decode(errors="replace") if is_result else ""
+        return Ended(self._key, results, error, self._entry.handed_ns, time.time_ns())
