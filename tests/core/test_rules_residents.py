@@ -227,6 +227,27 @@ def test_what_is_too_much_is_named(asked, refused):
     assert rules.task("a").reason.endswith(refused)
 
 
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (Sandbox(grants=Grants()), "grants"),
+        (Sandbox(limits=Limits(fuel=1)), "limits.fuel"),
+        (Sandbox(limits=Limits(output=1, stack=1)), "limits.stack"),
+    ],
+)
+def test_an_external_runtime_is_given_no_task_that_it_can_not_hold(asked, field):
+    rules = Rules()
+    rules.proplet("p", metadata={"offers": {"is_external": True}})
+    rules.create(
+        a_task("a", sandbox=asked), a_task("b", sandbox=Sandbox(limits=Limits(output=1), timeout_ns=1))
+    )
+    rules.start("a")
+    assert rules.task("a").reason.endswith(
+        f" does not: {field}: its external runtime can hold a task to a timeout and limits.output, and to no more"
+    )
+    assert rules.start("b").sent == ["start b 1 on p"]
+
+
 # -- inputs from parents -------------------------------------------------------------------------------------
 
 
