@@ -73,6 +73,17 @@ def test_a_program_gets_its_arguments_and_variables_and_nothing_else(tmp_path, w
     play(part, tmp_path, wasmtime_program)
 
 
+def test_a_program_finds_what_its_parents_returned(tmp_path, wasmtime_program):
+    async def part(outside):
+        end = await outside.end(ARGUMENTS, "_start", parents='{"a": "30"}')
+        assert end.results.split("\0")[1:-1] == ['PROPELLER_PARENT_RESULTS={"a": "30"}']
+        # A variable can't hold as much, and it may well be that nobody asks for it.
+        end = await outside.end(ARGUMENTS, "_start", parents="[" + "1," * 65536 + "1]")
+        assert (end.results.split("\0")[1:-1], end.error) == ([], "")
+
+    play(part, tmp_path, wasmtime_program)
+
+
 def test_options_of_the_program_are_the_tasks_business(tmp_path, wasmtime_program):
     async def part(outside):
         end = await outside.end(ADD, "_start", "1", "2", cli_args=["--invoke", "add"])

@@ -16,7 +16,9 @@ interface.py  what a module imports and exports                   │
 cache.py    compiled code, in memory and on disk                 ─┘
 failures.py why a guest failed, in words
 external.py  in the pool's place: guests in a program of this machine ─┐
-command.py   the command line of such a run                            │ asyncio, in the proplet
+execution.py one such run: what it prints, when it is up, how it ended │
+command.py   its command line                                          │ asyncio, in the proplet
+address.py   where it serves, and whether it does yet                  │
 process.py   one process of it: output, end, death                     │
 outline.py   what kind of Wasm a file is and what it exports          ─┘
 launch.py    becomes that program, and dies with the proplet

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from propeller.errors import Invalid
 from propeller.runtime.outline import Kind, Outline
-from propeller.runtime.run import Run
+from propeller.runtime.run import Run, environment
 from propeller.runtime.values import shown
 
 #: What the program needs of the proplet's environment.
@@ -21,6 +21,7 @@ _NEEDED = ("PATH", "HOME")
 _OF_THE_PROGRAM = tuple(
     "LD_ DYLD_ GLIBC_ GCONV_PATH LOCPATH LANG LC_ MALLOC_ RUST WASMTIME XDG_ TMPDIR PYTHON".split()
 )
+_PARENTS_BYTES_MAX = 127 * 1024
 
 
 class Command(NamedTuple):
@@ -45,13 +46,15 @@ def command_of(program: str, run: Run, outline: Outline, file: Path, address: st
     for text in (run.export, *run.cli_args, *run.inputs, *run.env, *run.env.values()):
         if "\0" in text:
             raise Invalid(f"an argument or a variable has a NUL character in it: {shown(text)}")
-    environment, options = _environment(run.env)
+    # One variable may have no more on Linux; a program that needs no results should run without.
+    has_room = len(run.parents.encode()) <= _PARENTS_BYTES_MAX
+    outside, options = _environment(environment(run) if has_room else run.env)
     if address:
         argv = [program, "serve", "-Shttp", "--addr", address, *run.cli_args, *options, str(file)]
     else:
         export, inputs = _invocation(run, outline)
         argv = [program, "run", *export, *run.cli_args, *options, str(file), *inputs]
-    return Command(argv, environment)
+    return Command(argv, outside)
 
 
 def _invocation(run: Run, outline: Outline) -> tuple[list[str], list[str]]:
@@ -68,12 +71,12 @@ def _invocation(run: Run, outline: Outline) -> tuple[list[str], list[str]]:
 
 def _environment(env: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Give the program's environment, and the options that hand variables on to the guest."""
-    environment = {name: os.environ[name] for name in _NEEDED if name in os.environ}
+    outside = {name: os.environ[name] for name in _NEEDED if name in os.environ}
     options: list[str] = []
     for name, value in env.items():
         if name in _NEEDED or name.startswith(_OF_THE_PROGRAM):
             options += ["--env", f"{name}={value}"]
         else:
-            environment[name] = value
+            outside[name] = value
             options += ["--env", name]
-    return environment, options
+    return outside, options

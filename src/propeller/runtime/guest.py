@@ -19,13 +19,12 @@ from propeller.runtime import failures
 from propeller.runtime.cache import Cache, Program
 from propeller.runtime.component_program import ComponentCall, ExitedWithError
 from propeller.runtime.core_program import CoreCall
-from propeller.runtime.run import Ended, Limits, Run, Usage
+from propeller.runtime.run import Ended, Limits, Run, Usage, environment
 from propeller.runtime.streams import Streams
 from propeller.runtime.values import shown
 from propeller.runtime.wasi.session import Session
 
 #: Where a program finds what its parents gave, besides the variable of its environment.
-PARENTS_VARIABLE = "PROPELLER_PARENT_RESULTS"
 PARENTS_FILE = "parents.json"
 PARENTS_DIR = "/propeller"
 
@@ -156,11 +155,6 @@ def _with_streams(
     if error and (said := tail.decode(errors="replace").strip()):
         error = f"{error}; standard error: {said}"
     return (printed.decode(errors="replace") if call.is_command else results), error
-
-
-def environment(run: Run) -> dict[str, str]:
-    """Give the variables of a program: those of the task, and what its parents returned."""
-    return {**run.env, PARENTS_VARIABLE: run.parents} if run.parents else run.env
 
 
 def directories(run: Run, program: Program, room: Room) -> list[Dir]:

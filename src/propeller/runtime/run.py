@@ -9,6 +9,8 @@ from propeller.core.sandbox import Grants
 _MIB = 1024 * 1024
 #: A guest that serves may finish for so long what it is at when it is stopped.
 SERVER_GRACE_S = 6.0
+#: Of a program's environment: what its parents gave.
+PARENTS_VARIABLE = "PROPELLER_PARENT_RESULTS"
 
 
 class Limits(msgspec.Struct, frozen=True, array_like=True):
@@ -68,6 +70,11 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     #: The port on which it serves HTTP, or the first that is tried where ``finds_port``; 0 where it does not.
     port: int = 0
     finds_port: bool = False
+
+
+def environment(run: Run) -> dict[str, str]:
+    """Give the variables of a program: those of the task, and what its parents returned."""
+    return {**run.env, PARENTS_VARIABLE: run.parents} if run.parents else run.env
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):

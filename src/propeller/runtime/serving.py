@@ -8,8 +8,8 @@ import wasmtime
 from propeller.errors import Invalid
 from propeller.runtime.cache import Cache, Program
 from propeller.runtime.component_program import ComponentProgram
-from propeller.runtime.guest import STOPPED, Room, directories, environment
-from propeller.runtime.run import Ended, Limits, Run
+from propeller.runtime.guest import STOPPED, Room, directories
+from propeller.runtime.run import Ended, Limits, Run, environment
 from propeller.runtime.wasi.server import HttpServer, Ticker, listening
 
 #: So many ports after the first are tried, where the task names none.
