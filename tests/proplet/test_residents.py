@@ -3,6 +3,8 @@
 from propeller.core.sandbox import Limits, Offer, Sandbox
 from propeller.proplet.actions import Keep, Kill, Outcome, Run, SendUp
 from propeller.proplet.machine import RESTART_S_MAX, Machine
+from propeller.proplet.printed import logs_of
+from propeller.runtime.run import Piece
 from propeller.wire.messages import Invoke, InvokeResults, Results, Start, Stop, Up
 
 S = 1_000_000_000
@@ -50,6 +52,30 @@ def test_a_daemon_that_crashes_is_started_anew_later_and_later():
         waits.append((now - began) // S)
         assert [run.key for run in runs] == [crash + 1]
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_what_it_prints_goes_on_in_its_log_where_the_run_before_stopped():
+    proplet = Proplet(daemon=True)
+
+    def printed(key, data, stream="stderr"):
+        return [(log.offset, log.text) for log in logs_of([Piece(key, stream, data, 1)], proplet.machine)]
+
+    assert printed(1, b"first") == [(0, "first")]
+    assert printed(1, b" word") == [(5, " word")]
+    proplet.ends(1, error="it trapped")
+    assert printed(1, b"late") == []
+    proplet.machine.time_passed(10 * S)
+    assert printed(2, b"anew") == [(10, "anew")]
+    assert printed(2, b"other", "stdout") == [(0, "other")]
+
+
+def test_what_invocations_print_stands_side_by_side():
+    proplet = Proplet(latent=True)
+    proplet.ends(1)
+    proplet.invoke("i")
+    proplet.invoke("j")
+    pieces = [Piece(2, "stderr", b"one", 1), Piece(3, "stderr", b"two", 1), Piece(2, "stderr", b"three", 1)]
+    assert [log.offset for log in logs_of(pieces, proplet.machine)] == [0, 3, 6]
 
 
 def test_a_daemon_that_ran_for_long_is_started_anew_at_once():

@@ -258,8 +258,9 @@ class Agent:
 
     def guests_printed(self, pieces: list[Piece]) -> None:
         """Send what guests print; given to the pool as its ``on_printed``."""
+        messages = logs_of(pieces, self._machine)
         if self.uplink.is_up:
-            self.uplink.send(logs_of(pieces, self._machine.id, self._machine.start_of))
+            self.uplink.send(messages)
 
     def start_of(self, key: int) -> Start | None:
         """Tell which start a run belongs to, for as long as its end is waited for."""

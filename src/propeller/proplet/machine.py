@@ -20,7 +20,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET
 
-from propeller.core.sandbox import Offer, Sandbox, refusal
+from propeller.core.sandbox import Offer, Sandbox
 from propeller.proplet.actions import (
     Action,
     Fetch,
@@ -32,6 +32,7 @@ from propeller.proplet.actions import (
     Run,
     SendUp,
 )
+from propeller.proplet.starts import obstacle, source_of
 from propeller.wire.messages import (
     Ack,
     Alive,
@@ -70,6 +71,8 @@ class _Held(msgspec.Struct, kw_only=True):
     error: str = ""
     #: When it is started anew; 0 while it runs.
     restart_at: int = 0
+    #: How much its runs have printed, by stream: a daemon starts anew, and invocations run side by side.
+    printed_bytes: dict[str, int] = {}
     #: Invocations of it that run, by key.
     invocations: dict[int, Invoke] = {}
 
@@ -172,10 +175,10 @@ class Machine:
         if self._is_leaving:
             return [*actions, self._hand_back(start, "the proplet is stopping", now)]
         held = self._held[start.id] = _Held(start=start)
-        error = self._refusal_of_encrypted if start.encrypted else _obstacle(start, self._offer)
+        error = self._refusal_of_encrypted if start.encrypted else obstacle(start, self._offer)
         if error:
             return [*actions, self._report(held, now, error=error)]
-        source = _source(start)
+        source = source_of(start)
         if source in self._modules:
             return [*actions, self._run(held, source.removeprefix("sha256:"))]
         waiting = self._waiting.setdefault(source, [])
@@ -238,7 +241,7 @@ class Machine:
         if held.key:
             del self._by_key[held.key]
             return [*actions, Kill(held.key)]
-        waiting = self._waiting.get(_source(held.start), [])
+        waiting = self._waiting.get(source_of(held.start), [])
         if held in waiting:
             waiting.remove(held)
         return actions
@@ -305,6 +308,15 @@ class Machine:
         """Tell which start this run belongs to; None once it was stopped, or its end was taken in."""
         held = self._by_key.get(key) or self._invoked.get(key)
         return None if held is None else held.start
+
+    def printed(self, key: int, stream: str, size_bytes: int) -> tuple[Start, int] | None:
+        """Say whose a piece is that this run has printed, and where it begins in the log of the attempt."""
+        held = self._by_key.get(key) or self._invoked.get(key)
+        if held is None:
+            return None
+        begin = held.printed_bytes.get(stream, 0)
+        held.printed_bytes[stream] = begin + size_bytes
+        return held.start, begin
 
     def up(self, key: int, results: str) -> list[Action]:
         """The guest of this run has begun, and serves there."""
@@ -422,7 +434,7 @@ class Machine:
     @property
     def modules_in_use(self) -> set[str]:
         """Digests of the modules of what runs or waits to."""
-        waiting = {_source(held.start).removeprefix("sha256:") for held in self._held.values()}
+        waiting = {source_of(held.start).removeprefix("sha256:") for held in self._held.values()}
         return waiting | {held.digest for held in self._held.values()}
 
     @property
@@ -474,19 +486,3 @@ class Machine:
             held.restart_at = 0
             actions.append(self._run(held, held.digest))
         return actions
-
-
-def _source(start: Start) -> str:
-    """Name where the module comes from: its digest, or an image reference or URL; ``""`` if it has none."""
-    return start.module or start.image_url or ""
-
-
-def _obstacle(start: Start, offer: Offer) -> str:
-    """Say why a start can't be followed; the contract's validation, but reported (``mqtt``, section 3.1)."""
-    if not start.id or not start.name:
-        return "the start has no id or no name"
-    if start.sandbox is not UNSET and (why := refusal(offer, start.sandbox)):
-        return f"this proplet refuses it: {why}"
-    if not _source(start):
-        return f"task {start.id} came without a module that this proplet can get"
-    return ""

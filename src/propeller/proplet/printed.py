@@ -1,24 +1,28 @@
 """What guests print, as messages to the manager."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
+from propeller.proplet.machine import Machine
 from propeller.runtime.run import Piece
-from propeller.wire.messages import Logs, Start
+from propeller.wire.messages import Logs
 
 
-def logs_of(pieces: Iterable[Piece], proplet_id: str, start_of: Callable[[int], Start | None]) -> list[Logs]:
+def logs_of(pieces: Iterable[Piece], machine: Machine) -> list[Logs]:
     """Write pieces as messages; not those of runs that are over, or of a foreign manager."""
     messages = []
     for piece in pieces:
-        start = start_of(piece.key)
-        if start is not None and start.attempt:
+        found = machine.printed(piece.key, piece.stream, len(piece.data))
+        if found is None:
+            continue
+        start, offset = found
+        if start.attempt:
             messages.append(
                 Logs(
                     task_id=start.id,
-                    proplet_id=proplet_id,
+                    proplet_id=machine.id,
                     attempt=start.attempt,
                     stream=piece.stream,
-                    offset=piece.offset,
+                    offset=offset,
                     text=piece.data.decode(errors="replace"),
                     is_cut=piece.is_cut,
                     at=piece.at,

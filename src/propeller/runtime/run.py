@@ -94,12 +94,10 @@ Stream = Literal["stdout", "stderr"]
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
-    """Something that a guest printed and that is not its result."""
+    """Something that a guest printed and that is not its result; they come in the order of printing."""
 
     key: int
     stream: Stream
-    #: Bytes that it printed there before.
-    offset: int
     data: bytes
     #: Unix epoch, ns.
     at: int

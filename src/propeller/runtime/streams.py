@@ -64,7 +64,7 @@ class Printed:
                 break
             is_cut = self.is_over and end == known
             data = bytes(self.kept[self._told : end])
-            pieces.append(Piece(key, self.name, self._told, data, time.time_ns(), is_cut))
+            pieces.append(Piece(key, self.name, data, time.time_ns(), is_cut))
             self._told = end
         return pieces
 
