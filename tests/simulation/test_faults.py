@@ -298,7 +298,7 @@ def test_a_skip_is_not_passed_on():
             if state is SKIPPED and task.children:
                 self._untold.remove(task)
 
-    assert_caught("children-follow", cluster_class=Abrupt)
+    assert_caught("children-follow", "invariants", cluster_class=Abrupt)
 
 
 def test_a_start_after_the_first_of_two_parents():
@@ -349,7 +349,7 @@ def test_a_sequential_job_does_not_wait(monkeypatch):
     for module in (relations, commands, invariants):
         monkeypatch.setattr(module, "predecessors", lambda task: task.parents)
     monkeypatch.setattr(cluster_module, "skip_reason", without_the_one_before)
-    assert_caught("sequential")
+    assert_caught("sequential", "children-follow")
 
 
 def test_run_if_is_ignored(monkeypatch):
