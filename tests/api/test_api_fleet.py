@@ -61,6 +61,21 @@ def test_tags_that_are_none(tmp_path):
     play(part, tmp_path)
 
 
+def test_the_reason_why_a_task_waits_is_that_of_now(tmp_path):
+    async def part(site):
+        grants = {"http": ["example.com"]}
+        task = await site.post("/tasks", {"name": "main", "file": ADDITION_TEXT, "grants": grants})
+        path = f"/tasks/{task['id']}"
+        await site.post(f"{path}/start", status=200)
+        assert (await site.get(path))["reason"] == "waits for a proplet: none is alive"
+        await a_proplet(site)
+        (listed,) = (await site.get("/tasks"))["tasks"]
+        assert (await site.get(path))["reason"] == listed["reason"]
+        assert "waits for a proplet that allows what it asks for" in listed["reason"]
+
+    play(part, tmp_path)
+
+
 def test_executions_of_a_task_that_runs_in_one_place(tmp_path):
     async def part(site):
         task = await site.post("/tasks", {"name": "main", "file": ADDITION_TEXT})

@@ -106,6 +106,10 @@ class Manager:
         found = (self.proplet(proplet_id) for proplet_id in (self._cluster.holders(live) if live else ()))
         return [proplet for proplet in found if proplet is not None and proplet.is_alive]
 
+    def why_waits(self, task: Task) -> str:
+        """Say what a scheduled task waits for at present, where that is more than its turn."""
+        return self._cluster.placement.why_waits(task)
+
     def start(self) -> None:
         """Begin to take turns."""
         self.running = asyncio.create_task(self._run())
