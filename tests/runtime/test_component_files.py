@@ -137,6 +137,14 @@ def test_pipes_and_devices_are_not_even_opened(ours):
     assert ours("read", "/box/pipe") == "Not supported"
 
 
+@pytest.mark.parametrize("act", ["read file", "append file more", "at file XY", "list .", "rename sub moved"])
+def test_nothing_is_left_open(ours, act):
+    ours("stat", "/box")  # the first call of all maps the compiled code
+    before = set(Path("/proc/self/fd").iterdir())
+    assert ours(*paths_of(act.split())).endswith("ok")
+    assert set(Path("/proc/self/fd").iterdir()) == before
+
+
 def test_what_a_guest_keeps_open_is_bounded_and_closed_after_it(ours):
     before = set(Path("/proc/self/fd").iterdir())
     assert ours("hold", "/box/file") == "not for ever"

@@ -56,19 +56,19 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class _Open:
-    """A descriptor of the system that a guest has; closed when it is dropped, or the call is over."""
+    """A descriptor of the system that a guest has; given back when it is dropped, or the call is over."""
 
     def __init__(self, session: Session, number: int) -> None:
         self.number = number
         self._session = session
         session.files.add(self)
 
-    def close(self) -> None:
+    def release(self) -> None:
         self._session.files.discard(self)
         os.close(self.number)
 
     def dropped(self) -> None:
-        self.close()
+        self.release()
 
 
 class Descriptor(_Open):
@@ -171,9 +171,9 @@ class Entries(_Open):
         super().__init__(session, os.open(".", _DIRECTORY, dir_fd=directory))
         self._entries = os.scandir(self.number)
 
-    def close(self) -> None:
+    def release(self) -> None:
         self._entries.close()
-        super().close()
+        super().release()
 
     def next(self) -> dict[str, str] | None:
         entry = next(self._entries, None)

@@ -21,10 +21,10 @@ T = TypeVar("T")
 _local = threading.local()
 
 
-class Closable(Protocol):
-    """Something that has to be closed."""
+class Opened(Protocol):
+    """Something of the system that has to be given back."""
 
-    def close(self) -> None: ...
+    def release(self) -> None: ...
 
 
 class Cancelled(Exception):
@@ -71,7 +71,7 @@ class Session:
         self.dirs = dirs
         #: What of the system the guest has open. Closed by the call's own thread alone: such numbers are used
         #: anew, and another's file might have it by the time that this thread reads.
-        self.files: set[Closable] = set()
+        self.files: set[Opened] = set()
         self.on_stdout = on_stdout
         self.on_stderr = on_stderr
         self.sources = Sources(self.grants)
@@ -177,7 +177,7 @@ class Session:
             _local.session = None
             self.cancel()
             for file in list(self.files):
-                file.close()
+                file.release()
 
 
 def current() -> Session:
