@@ -152,6 +152,20 @@ def test_a_foreign_daemon_that_never_says_that_it_is_up_is_started_elsewhere():
     assert rules.task("a").losses == 1
 
 
+def test_a_daemon_on_every_proplet_makes_no_news_of_what_each_says_again():
+    rules = Rules()
+    for name in ("p", "q"):
+        rules.proplet(name)
+    rules.create(a_task("a", daemon=True, broadcast=True))
+    rules.start("a")
+    rules.turn(up(results="started at port 1"))
+    rules.turn(up(proplet="q", restarts=1, error="it trapped", is_up=False))
+    assert (rules.task("a").is_up, rules.task("a").restarts) == (True, 1)
+    for word in (up(results="started at port 1"), up(proplet="q", restarts=1, error="it trapped")) * 2:
+        turn = rules.turn(word)
+        assert (turn.moves, bool(turn.changes)) == ([], False)
+
+
 def test_latent_tasks_stay_deployed_and_leave_room():
     rules = Rules()
     rules.proplet("p", slots=1)
