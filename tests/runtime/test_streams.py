@@ -21,29 +21,27 @@ def streams(pieces: list[Piece]):
     streams.close()
 
 
-@pytest.mark.parametrize("parts", [[b"0123456789ab"], [b"0123456789", b"ab"], [b"012345678", b"9", b"ab"]])
-def test_what_is_cut_is_marked_at_its_end(streams, pieces, parts):
+def read_part_by_part(streams, parts):
     for part in parts:
         streams.print_err(part)
         streams.drain()
     streams.end()
+
+
+@pytest.mark.parametrize("parts", [[b"0123456789ab"], [b"0123456789", b"ab"], [b"012345678", b"9", b"ab"]])
+def test_what_is_cut_is_marked_at_its_end(streams, pieces, parts):
+    read_part_by_part(streams, parts)
     assert b"".join(piece.data for piece in pieces) == b"0123456789"
     assert [piece.is_cut for piece in pieces] == [False] * (len(pieces) - 1) + [True]
 
 
 @pytest.mark.parametrize("parts", [[b"0123456789"], [b"01234", b"56789"]])
 def test_what_just_fits_is_whole(streams, pieces, parts):
-    for part in parts:
-        streams.print_err(part)
-        streams.drain()
-    streams.end()
+    read_part_by_part(streams, parts)
     assert b"".join(piece.data for piece in pieces) == b"0123456789"
     assert not any(piece.is_cut for piece in pieces)
 
 
 def test_a_character_is_never_in_two_pieces(streams, pieces):
-    for byte in "äöüß".encode():
-        streams.print_err(bytes([byte]))
-        streams.drain()
-    streams.end()
+    read_part_by_part(streams, [bytes([byte]) for byte in "äöüß".encode()])
     assert "".join(piece.data.decode() for piece in pieces) == "äöüß"

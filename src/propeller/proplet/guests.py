@@ -1,5 +1,7 @@
 """Which runtime a proplet's guests run in: the embedded one, or a program that its owner has named."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,27 +17,16 @@ def guests_of(
     program: str | None, directory: Path, *, size: int, walls: Walls, agent: Agent
 ) -> Pool | ExternalRuntime:
     """Make what runs guests for an agent; ``program`` as ``find_program`` gives it."""
-    guests: Pool | ExternalRuntime
-    if program is None:
-        guests = Pool(
-            directory,
-            size=size,
-            limits=walls.limits,
-            on_ended=agent.guests_ended,
-            on_printed=agent.guests_printed,
-            on_up=agent.guests_up,
-        )
-    else:
-        guests = ExternalRuntime(
-            program,
-            directory,
-            size=size,
-            limits=walls.limits,
-            on_ended=agent.guests_ended,
-            on_printed=agent.guests_printed,
-            on_up=agent.guests_up,
-        )
-    agent.guests = guests
+    runtime: Callable[..., Pool | ExternalRuntime]
+    runtime = Pool if program is None else partial(ExternalRuntime, program)
+    agent.guests = guests = runtime(
+        directory,
+        size=size,
+        limits=walls.limits,
+        on_ended=agent.guests_ended,
+        on_printed=agent.guests_printed,
+        on_up=agent.guests_up,
+    )
     return guests
 
 
