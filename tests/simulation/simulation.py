@@ -12,6 +12,7 @@ from propeller.core.states import RUNNING, SCHEDULED
 from propeller.proplet.machine import Machine
 
 from .broker import Broker
+from .fleet_laws import holders
 from .foreign import ForeignProplet
 from .laws import Laws
 from .manager import SimulatedManager
@@ -159,8 +160,8 @@ class Simulation:
     def _must_end(self, task: Task) -> bool:
         """Say whether something has yet to happen to a task, now that no more faults do."""
         if task.state is RUNNING:
-            by_name = {proplet.id: proplet for proplet in self.proplets}
-            is_silent = task.spec.latent and isinstance(by_name.get(task.proplet_id), ForeignProplet)
+            silent = {proplet.id for proplet in self.proplets if isinstance(proplet, ForeignProplet)}
+            is_silent = task.spec.latent and silent.issuperset(holders(task))
             return not task.is_up and not is_silent
         return task.state is SCHEDULED and not self._waits_for_ever(task)
 
