@@ -11,6 +11,7 @@ from propeller.errors import Invalid
 from propeller.runtime import wave
 from propeller.runtime.clocks import ComponentSources
 from propeller.runtime.component_interface import ComponentInterface, Path
+from propeller.runtime.component_values import Err, call
 from propeller.runtime.own_memory import writable_bytes
 from propeller.runtime.run import Limits, Run
 from propeller.runtime.wasi.incoming import Handler
@@ -71,9 +72,9 @@ class ComponentCall:
         instance = linker.instantiate(store, self._program.component)
         function = instance.get_func(store, self._program.index(self._path))
         assert function is not None
-        value = function(store, *self._arguments)
+        value = call(function, store, self._function, self._arguments)
         if self.is_command:
-            if isinstance(value, component.Variant) and value.tag == "err":
+            if isinstance(value, Err):
                 raise ExitedWithError
             return ""
         result = self._function.result

@@ -1,8 +1,7 @@
 """Values of components as text (WAVE) and back; pure.
 
-A type guides the reading, so a value is nested no deeper than its type is (``wit.DEPTH_MAX``). Values are
-those of wasmtime's Python package: ``Record``, ``Variant``, tuples, sets of names for flags, bytes for
-``list<u8>``.
+A type guides the reading, so a value is nested no deeper than its type is (``wit.DEPTH_MAX``). The table in
+component_values.py says what values are in Python.
 
 Source: README.md and wave_ebnf.md of the crate wasm-wave, whose version 0.252 the reference prints with
 (contract: runtime.md 4.2). What it does not take and we do: names like keywords without ``%`` where nothing

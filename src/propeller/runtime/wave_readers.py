@@ -4,15 +4,13 @@ A reader of a type is made once and then reads any number of values, as those of
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
-from wasmtime.component import Record
-
 from propeller.errors import Invalid
 from propeller.runtime import wit
-from propeller.runtime.component_values import Cases, cases_of
+from propeller.runtime.component_values import Case, Err, Ok, Some
 from propeller.runtime.values import to_float
 from propeller.runtime.wave_text import Reader
 
@@ -121,10 +119,10 @@ def _tuple_reader(type_: wit.Tuple) -> _Read:
 
 def _record_reader(type_: wit.Record) -> _Read:
     fields = {name: reader_of(field) for name, field in type_.fields}
-    absent = {name: _none(field) for name, field in type_.fields if isinstance(field, wit.Option)}
+    optional = {name for name, field in type_.fields if isinstance(field, wit.Option)}
     names = _listed(fields)
 
-    def read(reader: Reader) -> Record:
+    def read(reader: Reader) -> dict[str, Any]:
         reader.expect("{", f"a record in braces, with the fields {names}")
         given: dict[str, Any] = {}
         if reader.take(":"):
@@ -140,18 +138,12 @@ def _record_reader(type_: wit.Record) -> _Read:
                     reader.fail(f"{problem}; the fields are {names}", at)
                 reader.expect(":", f"a colon and the value of {name}")
                 given[name] = fields[name](reader)
-        record = Record()
         for name in fields:
-            if name not in given and name not in absent:
+            if name not in given and name not in optional:
                 reader.fail(f"the field {name} is missing", reader.at - 1)
-            setattr(record, name, given[name] if name in given else absent[name])
-        return record
+        return {name: given.get(name) for name in fields}
 
     return read
-
-
-def _none(type_: wit.Option) -> Any:
-    return Cases(cases_of(type_)).wrap("none", None)
 
 
 def _enum_reader(type_: wit.Enum) -> _Read:
@@ -185,60 +177,62 @@ def _flags_reader(type_: wit.Flags) -> _Read:
 
 
 def _variant_reader(type_: wit.Variant) -> _Read:
-    payloads = _payload_readers(type_)
-    cases = Cases(type_.cases)
+    payloads = _payload_readers(type_.cases)
     wanted = _listed([name if of is None else f"{name}(…)" for name, of in type_.cases])
 
-    def read(reader: Reader) -> Any:
+    def read(reader: Reader) -> Case:
         at = reader.start()
         name = reader.label(f"one of {wanted}")
         if name not in payloads:
             reader.fail(f"expected one of {wanted}", at)
-        return _case(reader, at, cases, name, payloads[name])
+        return Case(name, _payload(reader, name, payloads[name]))
 
     return read
 
 
 def _choice_reader(type_: wit.Option | wit.Result) -> _Read:
     """Read an option or a result; what is in ``some`` or ``ok`` may stand alone unless it is one, too."""
-    payloads = _payload_readers(type_)
-    cases = Cases(cases_of(type_))
-    wanted = "some(…) or none" if isinstance(type_, wit.Option) else "ok or err, with what belongs to it"
-    usual, inner = ("some", type_.payload) if isinstance(type_, wit.Option) else ("ok", type_.ok)
+    make: dict[str, Callable[[Any], Any]]
+    inner: wit.Type | None
+    if isinstance(type_, wit.Option):
+        wanted, usual, inner = "some(…) or none", "some", type_.payload
+        payloads = _payload_readers((("none", None), ("some", inner)))
+        make = {"none": _same, "some": Some if isinstance(inner, wit.Option) else _same}
+    else:
+        wanted, usual, inner = "ok or err, with what belongs to it", "ok", type_.ok
+        payloads = _payload_readers((("ok", inner), ("err", type_.err)))
+        make = {"ok": Ok, "err": Err}
     flat = None if inner is None or isinstance(inner, wit.Option | wit.Result) else payloads[usual]
 
     def read(reader: Reader) -> Any:
         at = reader.start()
         name = reader.keyword()
         if name is not None and name in payloads:
-            return _case(reader, at, cases, name, payloads[name])
+            return make[name](_payload(reader, name, payloads[name]))
         reader.at = at
         if flat is None:
             reader.fail(f"expected {wanted}")
-        return _wrapped(reader, at, cases, usual, flat(reader))
+        return make[usual](flat(reader))
 
     return read
 
 
-def _payload_readers(type_: wit.Variant | wit.Option | wit.Result) -> dict[str, _Read | None]:
-    return {name: None if of is None else reader_of(of) for name, of in cases_of(type_)}
+def _same(value: Any) -> Any:
+    return value
 
 
-def _case(reader: Reader, at: int, cases: Cases, name: str, payload: _Read | None) -> Any:
+def _payload_readers(cases: Iterable[tuple[str, wit.Type | None]]) -> dict[str, _Read | None]:
+    return {name: None if of is None else reader_of(of) for name, of in cases}
+
+
+def _payload(reader: Reader, name: str, payload: _Read | None) -> Any:
     """Read what follows the name of a case."""
     if payload is None:
-        return _wrapped(reader, at, cases, name, None)
+        return None
     reader.expect("(", f"a parenthesis and the value of {name}")
     value = payload(reader)
     reader.expect(")", "the closing parenthesis")
-    return _wrapped(reader, at, cases, name, value)
-
-
-def _wrapped(reader: Reader, at: int, cases: Cases, name: str, payload: Any) -> Any:
-    try:
-        return cases.wrap(name, payload)
-    except ValueError as error:
-        reader.fail(str(error), at)
+    return value
 
 
 def _listed(names: Any) -> str:

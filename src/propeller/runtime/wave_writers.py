@@ -7,7 +7,7 @@ from typing import Any
 
 from propeller.errors import Invalid
 from propeller.runtime import wit
-from propeller.runtime.component_values import Cases, cases_of
+from propeller.runtime.component_values import Case, Err, Ok, Some
 from propeller.runtime.values import to_text
 
 _Write = Callable[[Any], str]
@@ -40,8 +40,12 @@ def writer_of(type_: wit.Type) -> Callable[[Any], str]:
             return case_name
         case wit.Flags():
             return lambda value: f"{{{', '.join(name for name in type_.names if name in value)}}}"
-        case wit.Variant() | wit.Option() | wit.Result():
+        case wit.Variant():
             return _variant_writer(type_)
+        case wit.Option():
+            return _option_writer(type_)
+        case wit.Result():
+            return _result_writer(type_)
     raise Invalid(f"values of {wit.type_text(type_)} have no text form")
 
 
@@ -61,28 +65,50 @@ def _primitive_writer(name: str) -> _Write:
 def _record_writer(type_: wit.Record) -> _Write:
     writers = [(name, writer_of(field), isinstance(field, wit.Option)) for name, field in type_.fields]
 
-    def write(value: Any) -> str:
+    def write(value: dict[str, Any]) -> str:
         fields = []
         for name, field, is_option in writers:
-            text = field(getattr(value, name))
-            if not (is_option and text == "none"):
-                fields.append(f"{name}: {text}")
+            if not (is_option and value[name] is None):
+                fields.append(f"{name}: {field(value[name])}")
         return f"{{{', '.join(fields) or ':'}}}"
 
     return write
 
 
-def _variant_writer(type_: wit.Variant | wit.Option | wit.Result) -> _Write:
-    name_of = case_name if isinstance(type_, wit.Variant) else str
-    writers = {name: (name_of(name), None if of is None else writer_of(of)) for name, of in cases_of(type_)}
-    cases = Cases(cases_of(type_))
+def _variant_writer(type_: wit.Variant) -> _Write:
+    writers = {name: _case_writer(case_name(name), of) for name, of in type_.cases}
 
-    def write(value: Any) -> str:
-        case, payload = cases.unwrap(value)
-        name, write_payload = writers[case]
-        return name if write_payload is None else f"{name}({write_payload(payload)})"
+    def write(value: Case) -> str:
+        return writers[value.name](value.payload)
 
     return write
+
+
+def _option_writer(type_: wit.Option) -> _Write:
+    write_some = _case_writer("some", type_.payload)
+
+    def write(value: Any) -> str:
+        if value is None:
+            return "none"
+        return write_some(value.value if isinstance(value, Some) else value)
+
+    return write
+
+
+def _result_writer(type_: wit.Result) -> _Write:
+    write_ok, write_err = _case_writer("ok", type_.ok), _case_writer("err", type_.err)
+
+    def write(value: Ok | Err) -> str:
+        return (write_ok if isinstance(value, Ok) else write_err)(value.value)
+
+    return write
+
+
+def _case_writer(name: str, payload: wit.Type | None) -> _Write:
+    if payload is None:
+        return lambda _: name
+    write_payload = writer_of(payload)
+    return lambda value: f"{name}({write_payload(value)})"
 
 
 def case_name(name: str) -> str:

@@ -10,12 +10,12 @@ from tests.runtime.wasi.http_kit import DEADLINE_S
 from tests.runtime.wasi.test_outgoing import _serving
 
 from propeller.core.sandbox import Grants
+from propeller.runtime.component_values import Case, Err, Ok
 from propeller.runtime.wasi.exchange import Exchange
 from propeller.runtime.wasi.fields import Fields
 from propeller.runtime.wasi.linking import FUNCTIONS
 from propeller.runtime.wasi.messages import OutgoingRequest, RequestOptions
 from propeller.runtime.wasi.session import Session
-from propeller.runtime.wasi.values import Case, Err, Ok
 
 _types = FUNCTIONS["wasi:http/types"]
 

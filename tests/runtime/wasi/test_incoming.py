@@ -5,9 +5,19 @@ import threading
 import time
 
 import pytest
-from tests.runtime.wasi.http_kit import DEADLINE_S, Answer, ask, engine, handler, request
+from tests.runtime.wasi.http_kit import (
+    DEADLINE_S,
+    Answer,
+    ask,
+    engine,
+    from_text,
+    handler,
+    new_store,
+    request,
+)
 
-from propeller.runtime.wasi.incoming import GuestFault
+from propeller.errors import Invalid
+from propeller.runtime.wasi.incoming import GuestFault, Handler
 from propeller.runtime.wasi.server import Ticker
 from propeller.runtime.wasi.session import Session
 
@@ -140,3 +150,14 @@ def test_a_guest_in_another_language_with_another_version_of_wasi_answers():
     handler("http_server_py").handle(session, request(session, "/a?b"), answer)
     assert (answer.status, answer.is_complete) == (200, True)
     assert answer.body == b"Hello from Python, you asked for /a?b\n"
+
+
+def test_a_handler_of_another_type_is_refused():
+    odd = from_text("""(component
+      (core module $m (func (export "handle") (param i32)))
+      (core instance $i (instantiate $m))
+      (func $handle (param "request" u32) (canon lift (core func $i "handle")))
+      (instance $handler (export "handle" (func $handle)))
+      (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))""")
+    with pytest.raises(Invalid, match=r"has no handle: func\(request: own<incoming-request>, response-out: "):
+        Handler(*odd, new_store)

@@ -5,7 +5,6 @@ requests that come in. Resources of its own WASI can't be mixed with ours, so a 
 ``wasi:http`` gets everything from here.
 
 session.py   what one call of a guest has of the host: its things, its waits, its end
-values.py    values as the functions here have them, and as the engine has them
 binding.py   a function here as an import of a component
 linking.py   a linker for a component, from the tables of functions
 io.py        streams and what can be waited for (wasi:io)

@@ -14,8 +14,8 @@ from wasmtime import _ffi as ffi
 from wasmtime.component import LinkerInstance
 
 from propeller.runtime import wit
+from propeller.runtime.component_values import Lift, Lower, converters
 from propeller.runtime.wasi.session import current
-from propeller.runtime.wasi.values import Lift, Lower, converters
 
 
 class _Import:

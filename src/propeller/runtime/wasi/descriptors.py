@@ -10,10 +10,10 @@ import stat
 from typing import Any
 
 from propeller.core.sandbox import Dir
+from propeller.runtime.component_values import Case, Err, Ok
 from propeller.runtime.wasi.io import Inflow, OutputStream, Problem
 from propeller.runtime.wasi.paths import failed, place_of
 from propeller.runtime.wasi.session import Session
-from propeller.runtime.wasi.values import Case, Err, Ok
 
 #: So many descriptors one call may have open at once.
 OPEN_MAX = 128

@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 
+from propeller.runtime.component_values import Case, Err, Ok
 from propeller.runtime.wasi.fields import without_forbidden
 from propeller.runtime.wasi.io import CHUNK_BYTES, Inflow
 from propeller.runtime.wasi.messages import IncomingResponse
 from propeller.runtime.wasi.session import Cancelled, Session
-from propeller.runtime.wasi.values import Case, Err, Ok
 
 #: Where the guest does not say how long it waits.
 _TIMEOUT_S = 30.0

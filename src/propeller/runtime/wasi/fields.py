@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from propeller.runtime.component_values import Case, Err, Ok
 from propeller.runtime.wasi.session import Session
-from propeller.runtime.wasi.values import Case, Err, Ok
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _NOT_IN_VALUE = re.compile(rb"[\x00\r\n]")

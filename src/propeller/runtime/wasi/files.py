@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+from propeller.runtime.component_values import Case, Err, Ok
 from propeller.runtime.wasi.descriptors import (
     KINDS,
     Descriptor,
@@ -22,7 +23,6 @@ from propeller.runtime.wasi.descriptors import (
 from propeller.runtime.wasi.io import CHUNK_BYTES, Problem
 from propeller.runtime.wasi.paths import failed, place_of
 from propeller.runtime.wasi.session import Session
-from propeller.runtime.wasi.values import Case, Err, Ok
 
 # -- contents ----------------------------------------------------------------------------------------------
 

@@ -8,11 +8,23 @@ from wasmtime import component
 
 from propeller.errors import Invalid
 from propeller.runtime.component_interface import ComponentInterface
+from propeller.runtime.component_values import call
 from propeller.runtime.wasi.messages import IncomingRequest, Outparam, Responder
 from propeller.runtime.wasi.session import Session
-from propeller.runtime.wasi.values import RESOURCES
+from propeller.runtime.wit import Function, Handle, Type, function_text
 
+_HANDLE = Function(
+    (
+        ("request", Handle("incoming-request", is_borrowed=False)),
+        ("response-out", Handle("response-outparam", is_borrowed=False)),
+    ),
+    None,
+)
 _HANDLER = re.compile(r"wasi:http/incoming-handler@0\.2\.\d+")
+
+
+def _types(function: Function) -> list[Type | None]:
+    return [*(type_ for _, type_ in function.params), function.result]
 
 
 class GuestFault(Exception):
@@ -41,6 +53,9 @@ class Handler:
         instance = loaded.get_export_index(name)
         assert instance is not None
         self._index = loaded.get_export_index("handle", instance)
+        function = interface.exports.instances[name].get("handle")
+        if function is None or _types(function) != _types(_HANDLE):
+            raise Invalid(f"its {name} has no {function_text('handle', _HANDLE)}")
         self._component = loaded
         self._linker = linker
         self._new_store = new_store
@@ -60,11 +75,7 @@ class Handler:
                 assert self._index is not None
                 function = instance.get_func(store, self._index)
                 assert function is not None
-                function(
-                    store,
-                    component.ResourceHost.own(session.add(request), RESOURCES["incoming-request"]),
-                    component.ResourceHost.own(session.add(outparam), RESOURCES["response-outparam"]),
-                )
+                call(function, store, _HANDLE, [session.add(request), session.add(outparam)])
             except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
                 raise GuestFault(str(session.failure or error)) from error
             finally:

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from propeller.runtime.component_values import Case, Err, Ok
 from propeller.runtime.wasi.session import Session
-from propeller.runtime.wasi.values import Case, Err, Ok
 
 #: How much a guest may write at once, and how much of a body waits for it.
 CHUNK_BYTES = 64 * 1024

@@ -7,10 +7,10 @@ import wasmtime
 from wasmtime import component
 
 from propeller.runtime.component_interface import ComponentInterface
+from propeller.runtime.component_values import RESOURCES
 from propeller.runtime.wasi import basics, fields, files, io, messages, outgoing
 from propeller.runtime.wasi.binding import add_function
 from propeller.runtime.wasi.session import current
-from propeller.runtime.wasi.values import RESOURCES
 
 #: By interface without version, then by function. The first argument is the session.
 FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {}

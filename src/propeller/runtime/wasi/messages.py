@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from propeller.runtime.component_values import Case, Err, Ok
 from propeller.runtime.wasi.fields import TOKEN, Fields
 from propeller.runtime.wasi.io import CHUNK_BYTES, Inflow, OutputStream, Pollable, Problem
 from propeller.runtime.wasi.session import Session
-from propeller.runtime.wasi.values import Case, Err, Ok
 
 
 class Sink(Protocol):

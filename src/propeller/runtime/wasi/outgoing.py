@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 
 from propeller.core.sandbox import covers
+from propeller.runtime.component_values import Case, Err, Ok
 from propeller.runtime.wasi.exchange import Exchange, Upload
 from propeller.runtime.wasi.fields import Fields
 from propeller.runtime.wasi.io import Pollable
 from propeller.runtime.wasi.messages import OutgoingRequest, RequestOptions, method_text
 from propeller.runtime.wasi.session import Session
-from propeller.runtime.wasi.values import Case, Err, Ok
 
 #: Under way at the same time, of one call.
 _EXCHANGES_MAX = 64
