@@ -3,14 +3,18 @@
 import pytest
 from core_kit import Rules, a_task
 
+from propeller.core.cluster import Policy
 from propeller.core.events import (
     CordonProplet,
+    DrainProplet,
     PropletLost,
     PropletSeen,
     RunEnded,
     RunHandedBack,
+    RunUp,
     StartTask,
     StopTask,
+    TimePassed,
 )
 
 
@@ -131,3 +135,81 @@ def test_only_proplets_with_the_tags_get_it():
     rules.proplet("q", metadata={"tags": ["edge", "gpu"]})
     rules.create(a_task("a", broadcast=True, required_tags=("gpu",)))
     assert rules.start("a").sent == ["start a 1 on q"]
+
+
+# -- what stays ----------------------------------------------------------------------------------------------
+
+
+def a_daemon_everywhere(*proplets: str) -> Rules:
+    rules = a_broadcast(*proplets, daemon=True)
+    for proplet_id in proplets:
+        rules.turn(RunUp(proplet_id, "a", 1))
+    return rules
+
+
+def test_what_stays_runs_again_on_the_proplet_that_was_started_anew():
+    rules = a_daemon_everywhere("p", "q")
+    assert rules.turn(PropletLost("p", "it ended")).moves == []
+    assert outcomes(rules) == {"p": "SCHEDULED", "q": "RUNNING"}
+    turn = rules.proplet("p", boot=2)
+    assert turn.sent == ["start a 2 on p"], "another attempt: of the first it may have a report on the way"
+    assert outcomes(rules) == {"p": "RUNNING", "q": "RUNNING"}
+    assert rules.task("a").is_up, "on the other it was so all the time"
+
+
+def test_the_others_keep_the_attempt_that_they_have():
+    rules = a_daemon_everywhere("p", "q")
+    rules.proplet("p", boot=2)
+    still = PropletSeen(proplet_id="q", boot=1, slots=10, running=(("a", 1),))
+    assert rules.turn(still, after_s=60).sent == []
+    assert sorted(rules.turn(StopTask("a")).sent) == ["stop a 1 on q", "stop a 2 on p"]
+    assert outcomes(rules) == {"p": "INTERRUPTED", "q": "INTERRUPTED"}
+
+
+def test_a_report_of_the_attempt_before_ends_nothing():
+    rules = a_daemon_everywhere("p", "q")
+    rules.proplet("p", boot=2)
+    rules.turn(RunEnded(proplet_id="p", task_id="a", attempt=1, error="it broke"))
+    assert outcomes(rules) == {"p": "RUNNING", "q": "RUNNING"}
+    rules.turn(RunEnded(proplet_id="p", task_id="a", attempt=2, error="it broke"))
+    assert outcomes(rules) == {"p": "FAILED", "q": "RUNNING"}
+
+
+def test_what_stays_goes_to_proplets_that_come_later_and_may_have_it():
+    rules = a_broadcast(latent=True, required_tags=("gpu",))
+    assert rules.proplet("p", metadata={"tags": ["gpu"]}).sent == ["start a 1 on p"]
+    assert rules.proplet("q", metadata={"tags": ["edge"]}).sent == []
+    assert rules.proplet("q", metadata={"tags": ["gpu"]}).sent == ["start a 2 on q"]
+
+
+def test_what_stays_comes_back_to_a_proplet_that_was_drained():
+    rules = a_daemon_everywhere("p", "q")
+    rules.turn(DrainProplet("p", timeout_s=0.5))
+    assert rules.turn(TimePassed(), after_s=1).sent == ["stop a 1 on p"]
+    assert rules.turn(CordonProplet("p", is_cordoned=False)).sent == ["start a 2 on p"]
+
+
+def test_lost_everywhere_it_waits_for_a_proplet():
+    rules = a_daemon_everywhere("p")
+    assert rules.turn(PropletLost("p", "it ended")).moves == ["a SCHEDULED"]
+    assert rules.proplet("p", boot=2).moves == ["a RUNNING"]
+
+
+def test_what_never_comes_up_is_not_lost_for_ever():
+    rules = Rules(Policy(losses_max=1))
+    rules.proplet("p")
+    rules.create(a_task("a", broadcast=True, daemon=True))
+    rules.start("a")
+    rules.turn(PropletLost("p", "it ended"))
+    rules.proplet("p", boot=2)
+    assert rules.turn(PropletLost("p", "it ended")).moves == ["a FAILED"]
+    assert rules.task("a").error == "lost: it ended"
+    assert outcomes(rules) == {"p": "FAILED"}
+
+
+def test_stopped_while_a_proplet_is_away_it_does_not_come_back_there():
+    rules = a_daemon_everywhere("p", "q")
+    rules.turn(PropletLost("p", "it ended"))
+    rules.turn(StopTask("a"))
+    assert outcomes(rules) == {"p": "INTERRUPTED", "q": "INTERRUPTED"}
+    assert rules.proplet("p", boot=2).sent == []

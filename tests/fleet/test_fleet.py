@@ -99,6 +99,31 @@ def test_a_broadcast_runs_everywhere_and_each_outcome_is_kept(make_fleet):
     ]
 
 
+def test_what_stays_everywhere_is_there_again_after_a_restart(make_fleet):
+    fleet = make_fleet(proplets=2)
+    fleet.begin("--liveness", "3s")
+    task_id = fleet.task(broadcast=True, latent=True)
+
+    def states():
+        shown = fleet.get(f"/tasks/{task_id}/executions")["executions"]
+        return {one["proplet_id"]: (one["state"], one["attempt"]) for one in shown}
+
+    def asked():
+        for number in range(4):
+            fleet.post(f"/tasks/{task_id}/invoke", {"inputs": [str(number), "1"]})
+        return {one["proplet_id"] for one in fleet.get(f"/tasks/{task_id}/invocations")["invocations"][:4]}
+
+    fleet.post(f"/tasks/{task_id}/start")
+    wait(lambda: fleet.get(f"/tasks/{task_id}").get("up"))
+    stays, goes = fleet.ids["proplet1"], fleet.ids["proplet2"]
+    fleet.proplets["proplet2"].kill()
+    wait(lambda: states()[goes][0] == 1)
+    assert asked() == {stays}
+    fleet.proplets["proplet2"].start()
+    wait(lambda: states() == {stays: (2, 1), goes: (2, 2)})
+    wait(lambda: asked() == {stays, goes})
+
+
 def test_what_proplets_measure_arrives(make_fleet):
     fleet = make_fleet()
     fleet.begin(proplet_env={"PROPLET_METRICS_INTERVAL": "1"})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from propeller.core.effects import Changes, Transition
 from propeller.core.model import Proplet, Task
-from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, RUNNING
+from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, RUNNING, SCHEDULED
 from propeller.store import rows
 
 from .store import SimulatedStore
@@ -32,7 +32,11 @@ class FleetLaws:
     def places(self, move: Transition, changes: Changes | None) -> set[str]:
         """Name the proplets to which a commit gave an attempt."""
         assert changes is not None
-        found = {one.proplet_id for task, one in changes.executions if task.id == move.task_id}
+        found = {
+            one.proplet_id
+            for task, one in changes.executions
+            if (task.id, one.attempt) == (move.task_id, move.attempt)
+        }
         return found or {move.proplet_id}
 
     def committed(self, changes: Changes, placements: Iterable[Transition]) -> None:
@@ -46,23 +50,41 @@ class FleetLaws:
             for one in stored.executions.values() if stored is not None else ():
                 row = rows.execution_row(task, one)
                 key = (str(task.seq), one.attempt, one.proplet_id)
-                if one.state is not RUNNING and self._ended.setdefault(key, row) != row:
+                if one.state.has_ended and self._ended.setdefault(key, row) != row:
                     raise LawBroken(
                         "one-result", f"{task.id} ended on {one.proplet_id} once more, otherwise", task.id
                     )
 
     def _check_place(self, task: Task, proplet_id: str) -> None:
-        proplet = self._proplet(proplet_id)
+        broken = self._misplaced(task, self._proplet(proplet_id))
+        if broken is not None:
+            raise broken
+
+    @staticmethod
+    def _misplaced(task: Task, proplet: Proplet) -> LawBroken | None:
+        """Say why a task may not go to a proplet, if it may not."""
+        where = f"{task.id} was given to {proplet.id}, which"
         if proplet.is_cordoned:
-            raise LawBroken("cordon", f"{task.id} was given to {proplet_id}, which is cordoned", task.id)
+            return LawBroken("cordon", f"{where} is cordoned", task.id)
         grants = task.spec.sandbox.grants if task.spec.sandbox is not None else None
         if grants is not None and grants.listen and not proplet.metadata.get("offers", {}).get("listen"):
-            raise LawBroken("walls", f"{task.id} wants to listen, and {proplet_id} forbids it", task.id)
+            return LawBroken("walls", f"{where} forbids to listen", task.id)
         tags = set(proplet.metadata.get("tags", ()))
         if not task.spec.pin and not tags.issuperset(task.spec.required_tags):
-            raise LawBroken(
-                "tags", f"{task.id} was given to {proplet_id}, which has the tags {tags}", task.id
-            )
+            return LawBroken("tags", f"{where} has the tags {tags}", task.id)
+        return None
+
+    def unreached(self, proplet_id: str) -> LawBroken | None:
+        """Say what stays on every proplet and is not on this one, which is there and has nothing else to do."""
+        proplet = self._proplet(proplet_id)
+        for task in self._laws.tasks.values():
+            if task.state is RUNNING and task.spec.broadcast and task.spec.is_resident:
+                one = task.executions.get(proplet_id)
+                is_missing = one is None or one.state is SCHEDULED
+                if is_missing and self._misplaced(task, proplet) is None:
+                    text = f"{task.id} is to be on every proplet, and is not on {proplet_id}"
+                    return LawBroken("everywhere", text, task.id)
+        return None
 
     def _proplet(self, proplet_id: str) -> Proplet:
         row = self._store.proplets.get(proplet_id)

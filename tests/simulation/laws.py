@@ -60,10 +60,10 @@ class Laws:
         self._began: set[tuple[str, str, int]] = set()
         #: What guests said, by task and attempt.
         self._said: dict[tuple[str, int], set[tuple[str, str]]] = {}
-        self._fleet = FleetLaws(self, store)
+        self.fleet = FleetLaws(self, store)
         self.residents = ResidentLaws(self)
         #: In the present commit: the moves that placed a task, the last one of each …
-        self._placements: dict[str, Transition] = {}
+        self._placements: dict[tuple[str, int], Transition] = {}
         #: … and the tasks for which nobody has to wait any longer.
         self._settled: set[str] = set()
         #: Words about tasks that stay, which change nothing that a group counts; by identity.
@@ -131,7 +131,7 @@ class Laws:
         self._check_children(self._settled - reused, {task.id for task in changes.created})
         self._check_counts(changes.groups)
         self._check_boots(changes)
-        self._fleet.committed(changes, self._placements.values())
+        self.fleet.committed(changes, self._placements.values())
 
     def _check_moves(self, changes: Changes, inputs: Sequence[Input], reused: set[str]) -> None:
         """Replay the committed moves one by one over the shadow."""
@@ -150,8 +150,8 @@ class Laws:
         for move in changes.transitions:
             if move.task_id in reused and move.state is RUNNING:  # it was placed last: this is the new one
                 uid = uid_of(self._store.task(self._store.ids[move.task_id]).spec)
-                self._placed[uid, move.attempt] = self._fleet.places(move, changes)
-                self._placements[move.task_id] = move
+                self._placed[uid, move.attempt] = self.fleet.places(move, changes)
+                self._placements[move.task_id, move.attempt] = move
             task = view.tasks.get(move.task_id)
             if task is None or move.task_id in reused:
                 continue  # created and deleted in one turn
@@ -181,7 +181,7 @@ class Laws:
                 if begins or (view.keeps_its_condition(task) and not view.was_up[task.id]):
                     view.check_may_run(task, specs)
                 if move.state is RUNNING:
-                    self._placements[task.id] = move
+                    self._placements[task.id, move.attempt] = move
             elif move.state is SKIPPED:
                 view.check_may_skip(task, specs)
             self._check_attempt(task, old, move, view)
@@ -192,7 +192,7 @@ class Laws:
             if attempt <= view.attempts[task.id]:
                 raise LawBroken("one-attempt", f"attempt {attempt} of {task.id} was placed twice", task.id)
             view.attempts[task.id] = attempt
-            self._placed[uid, attempt] = self._fleet.places(move, self._turn)
+            self._placed[uid, attempt] = self.fleet.places(move, self._turn)
         elif attempt != view.attempts[task.id]:
             raise LawBroken(
                 "one-attempt", f"{task.id} moved with attempt {attempt}, which is not its own", task.id
@@ -202,12 +202,17 @@ class Laws:
                 raise LawBroken("one-result", f"attempt {attempt} of {task.id} ended twice", task.id)
             self._accepted.add((uid, attempt))
             if task.spec.broadcast:
-                self._fleet.check_broadcast(task, move)
+                self.fleet.check_broadcast(task, move)
                 return
             is_from_guest = move.state is COMPLETED or move.error.startswith("guest")
             said = (move.results or "", move.error)
             if is_from_guest and not self.has_said(uid, attempt, said):
                 raise LawBroken("stale-attempt", f"attempt {attempt} of {task.id} never said {said}", task.id)
+
+    def placed_also(self, uid: str, move: Transition) -> None:
+        """Take in that a task that runs was given to one more proplet, as another attempt."""
+        self._placed[uid, move.attempt] = self.fleet.places(move, self._turn)
+        self._placements[move.task_id, move.attempt] = move
 
     def has_said(self, uid: str, attempt: int, said: tuple[str, str]) -> bool:
         """Say whether a guest of this attempt ended so."""

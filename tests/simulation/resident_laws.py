@@ -36,11 +36,15 @@ class ResidentLaws:
 
     def check_word(self, task: Task, uid: str, move: Transition, view: "View") -> None:
         """Check a word about a task that goes on running: that it is up, or has crashed and will be again."""
-        if move.attempt != view.attempts[task.id]:
+        if task.spec.broadcast and move.attempt > view.attempts[task.id]:
+            view.attempts[task.id] = move.attempt  # a proplet that came later got it, too
+            self._laws.placed_also(uid, move)
+        elif move.attempt != view.attempts[task.id]:
             raise LawBroken("one-attempt", f"{task.id} went on as another attempt, {move.attempt}", task.id)
         if not stays(task.spec):
             raise LawBroken("transitions", f"{task.id}, which does not stay, ran and runs", task.id)
-        if move.is_up and (move.results or "") not in self._said.get((uid, move.attempt), ()):
+        attempts = range(1, move.attempt + 1) if task.spec.broadcast else (move.attempt,)
+        if move.is_up and not any((move.results or "") in self._said.get((uid, one), ()) for one in attempts):
             text = f"attempt {move.attempt} of {task.id} was never up at {move.results!r}"
             raise LawBroken("up", text, task.id)
 
@@ -49,7 +53,7 @@ class ResidentLaws:
     ) -> LawBroken | None:
         """Say in what a proplet does not hold what is up there for all the world, and nothing else."""
         wanted = {
-            (task.id, task.attempt)
+            (task.id, task.attempt_on(proplet_id))
             for task in self._laws.tasks.values()
             if task.state is RUNNING and task.is_up and proplet_id in holders(task)
         }

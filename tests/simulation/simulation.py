@@ -153,9 +153,11 @@ class Simulation:
     def _unrest(self) -> Iterator[LawBroken]:
         for proplet in self.proplets:
             if isinstance(proplet, SimulatedProplet) and not proplet.is_gone:
-                broken = self.laws.residents.unrest(proplet.id, proplet.held(), proplet.up())
-                if broken is not None:
-                    yield broken
+                broken = (
+                    self.laws.residents.unrest(proplet.id, proplet.held(), proplet.up()),
+                    self.laws.fleet.unreached(proplet.id),
+                )
+                yield from filter(None, broken)
 
     def _must_end(self, task: Task) -> bool:
         """Say whether something has yet to happen to a task, now that no more faults do."""

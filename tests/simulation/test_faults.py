@@ -201,6 +201,11 @@ def test_an_execution_that_is_lost_is_forgotten(monkeypatch):
     assert_caught("ends", "invariants", "replay", "commit-first")
 
 
+def test_what_is_to_be_everywhere_does_not_reach_who_comes_back(monkeypatch):
+    monkeypatch.setattr(broadcast, "reach", lambda *_: None)
+    assert_caught("everywhere", "invariants")
+
+
 def test_a_foreign_result_of_another_attempt_counts(monkeypatch):
     monkeypatch.setattr(messages, "foreign_id", lambda task_id, _: task_id)
 

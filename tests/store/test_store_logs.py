@@ -5,7 +5,7 @@ import pytest
 from propeller.core.effects import Changes
 from propeller.store import logs
 from propeller.store.port import LogFilter, LogPiece, LogTail
-from tests.builders import a_task
+from tests.builders import a_task, filled_execution
 
 MIB = 1024 * 1024
 
@@ -153,6 +153,25 @@ def test_of_each_task_the_last_attempts_are_kept(data, order):
         await store.write_logs([piece("t1", 9, "late", attempt=2)])
         assert await texts(store, "t1", last_attempt=2) == []
         assert await texts(store, "t2") == ["other"]
+
+    data.with_store(work)
+
+
+def test_of_a_broadcast_each_proplet_keeps_its_present_attempt(data):
+    """One that nothing befell goes on with the first, however often others were started anew."""
+    task = a_task(1, attempt=9, broadcast=True)
+    held = [
+        (task, filled_execution(proplet_id="p", attempt=1)),
+        (task, filled_execution(proplet_id="q", attempt=9)),
+    ]
+
+    async def work(store):
+        await store.commit(Changes(created=[task], executions=held))
+        for attempt in range(1, 10):
+            await store.write_logs([piece("t1", 0, str(attempt), attempt=attempt, stream="stdout")])
+        assert await texts(store, "t1") == ["1", "7", "8", "9"]
+        await store.write_logs([piece("t1", 0, "goes on", attempt=1)])
+        assert (await texts(store, "t1"))[-1] == "goes on"
 
     data.with_store(work)
 

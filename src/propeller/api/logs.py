@@ -73,11 +73,16 @@ async def get_task_logs(request: HttpRequest) -> ASGIApp:
 
 
 async def _chosen(context: Context, task_id: str, stream: str, attempt: int | None) -> LogFilter:
-    """Choose an attempt, all for 0, or for None the last that wrote something and any after it."""
+    """Choose an attempt, all for 0, or for None the last that wrote something and any after it.
+
+    Of a broadcast, each proplet has its own last attempt.
+    """
     if attempt:
         return LogFilter(task_id, stream, attempt, attempt)
-    first = 0 if attempt == 0 else await context.manager.store.last_log_attempt(task_id, stream)
-    return LogFilter(task_id, stream, first)
+    store = context.manager.store
+    first = 0 if attempt == 0 else await store.last_log_attempt(task_id, stream)
+    of_executions = [one.attempt for one in await store.executions(task_id)] if attempt is None else []
+    return LogFilter(task_id, stream, min([first, *of_executions]))
 
 
 def _views(pieces: list[tuple[int, LogPiece]], chars: int) -> list[LogView]:

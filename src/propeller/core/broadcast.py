@@ -1,11 +1,16 @@
-"""One task on every proplet: how it is placed, and how its own state follows from all of its executions."""
+"""One task on every proplet: how it is placed, and how its own state follows from all of its executions.
+
+What ends by itself runs once on each proplet that there is when it starts. What stays, a daemon or a latent
+task, is wanted everywhere: a proplet that comes later gets it too, and one that comes back gets it again.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from propeller.core.model import Execution, Proplet, Task
-from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, RUNNING
+from propeller.core.placement import needs_of, refused_by, takes_work
+from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, SCHEDULED, TaskState
 
 if TYPE_CHECKING:
     from propeller.core.cluster import Cluster
@@ -18,26 +23,55 @@ def place(cluster: Cluster, task: Task, proplets: list[Proplet], now: int) -> No
     """Start a waiting task on all of these, whether they have room or not: each proplet queues for itself."""
     cluster.placement.wait_no_more(task)
     cluster.begin_attempt(task, proplets[0] if len(proplets) == 1 else None, now)
+    cluster.forget_executions(task)
     task.executions = {
         proplet.id: Execution(proplet_id=proplet.id, attempt=task.attempt, started_at=now)
         for proplet in proplets
     }
     task.live_executions = len(proplets)
-    cluster.replaced[task.id] = task
     for proplet in proplets:
-        cluster.touched_executions[task.id, proplet.id] = (task, task.executions[proplet.id])
-        cluster.placement.placed(task, proplet, now)
-        cluster.send_start(task, proplet)
+        _start(cluster, task, proplet, now)
+    if task.spec.is_resident:
+        cluster.everywhere[task.id] = task
+
+
+def reach(cluster: Cluster, proplet: Proplet, now: int) -> None:
+    """Start what stays and runs on others on a proplet that takes work again, or for the first time."""
+    for task in cluster.everywhere.values():
+        before = task.executions.get(proplet.id)
+        is_wanted = before is None or before.state is SCHEDULED
+        if is_wanted and takes_work(proplet) and not refused_by(proplet, needs_of(task.spec)):
+            task.attempt += 1
+            task.executions[proplet.id] = Execution(
+                proplet_id=proplet.id, attempt=task.attempt, started_at=now
+            )
+            task.live_executions += 1
+            task.proplet_id = proplet.id if len(task.executions) == 1 else ""
+            _start(cluster, task, proplet, now)
+            cluster.tell(task, now)
+
+
+def _start(cluster: Cluster, task: Task, proplet: Proplet, now: int) -> None:
+    cluster.touched_executions[task.id, proplet.id] = (task, task.executions[proplet.id])
+    cluster.placement.placed(task, proplet, now)
+    cluster.send_start(task, proplet)
 
 
 def execution_ended(cluster: Cluster, task: Task, outcome: Execution, now: int) -> None:
-    """Take in how the task ended on one proplet; with the last one the task ends."""
+    """Take in how the task ended on one proplet; with the last one the task ends, or waits for a proplet."""
     task.executions[outcome.proplet_id] = outcome
     cluster.touched_executions[task.id, outcome.proplet_id] = (task, outcome)
     cluster.placement.freed(task, outcome.proplet_id)
     task.live_executions -= 1
     if task.live_executions:
         return
+    lost = [execution for execution in task.executions.values() if execution.state is SCHEDULED]
+    task.losses += bool(lost)
+    if lost and (task.was_up or task.losses <= cluster.policy.losses_max):
+        cluster.run_again(task, lost[0].error, now)
+        return
+    for execution in lost:
+        _close(cluster, task, execution, FAILED, now)
     failed = [execution for execution in task.executions.values() if execution.state is FAILED]
     task.results = _results(task)
     task.error = _error(cluster, task, failed)
@@ -52,21 +86,25 @@ def give_up(cluster: Cluster, task: Task, proplet_id: str, reason: str, now: int
     lost = Execution(
         proplet_id=proplet_id,
         attempt=before.attempt,
-        state=FAILED,
+        state=SCHEDULED if task.spec.is_resident else FAILED,
         error=reason,
         started_at=before.started_at,
-        finished_at=now,
+        finished_at=0 if task.spec.is_resident else now,
     )
     execution_ended(cluster, task, lost, now)
 
 
 def close(cluster: Cluster, task: Task, now: int) -> None:
-    """End what still runs, the task having been stopped."""
+    """End what still runs or would run again, the task having been stopped."""
     for execution in task.executions.values():
-        if execution.state is RUNNING:
-            execution.state, execution.finished_at = INTERRUPTED, now
-            cluster.touched_executions[task.id, execution.proplet_id] = (task, execution)
+        if not execution.state.has_ended:
+            _close(cluster, task, execution, INTERRUPTED, now)
     task.live_executions = 0
+
+
+def _close(cluster: Cluster, task: Task, execution: Execution, state: TaskState, now: int) -> None:
+    execution.state, execution.finished_at = state, now
+    cluster.touched_executions[task.id, execution.proplet_id] = (task, execution)
 
 
 def _results(task: Task) -> object:

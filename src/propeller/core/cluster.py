@@ -81,6 +81,10 @@ class Cluster:
         self.last_task_seq = 0
         self.last_group_seq = 0
         self.last_event_id = 0
+        #: Broadcast tasks that run and stay: proplets that come later get them too.
+        self.everywhere: dict[str, Task] = {}
+        #: Proplets that may take work again, or for the first time, since tasks were placed.
+        self.back: dict[str, Proplet] = {}
         self._adopted: list[Group | Task] = []
         self._begin_turn()
 
@@ -141,6 +145,8 @@ class Cluster:
         """Place every waiting task for which there is room."""
         for task, proplets in self.placement.waiting_broadcasts():
             broadcast.place(self, task, proplets, now)
+        while self.back:
+            broadcast.reach(self, self.back.popitem()[1], now)
         while (choice := self.placement.next()) is not None:
             task, proplet = choice
             self.begin_attempt(task, proplet, now)
@@ -222,8 +228,10 @@ class Cluster:
     def _adopt_running(self, task: Task) -> None:
         holders = [task.proplet_id]
         if task.spec.broadcast:
-            holders = [one.proplet_id for one in task.executions.values() if one.state is RUNNING]
+            holders = self.holders(task)
             task.live_executions = len(holders)
+            if task.spec.is_resident:
+                self.everywhere[task.id] = task
         for proplet_id in holders:
             proplet = self.proplets.get(proplet_id)
             if proplet is not None:
@@ -288,7 +296,7 @@ class Cluster:
         Those of one that was up have been told before.
         """
         self.release(task)
-        if task.live_executions:
+        if task.executions:
             broadcast.close(self, task, now)
         if state is not SKIPPED and not task.finished_at:
             task.finished_at = now
@@ -306,6 +314,7 @@ class Cluster:
         if task.state is SCHEDULED:
             self.placement.wait_no_more(task)
         elif task.state is RUNNING:
+            self.everywhere.pop(task.id, None)
             for proplet_id in self.holders(task):
                 self.placement.freed(task, proplet_id)
 
@@ -322,7 +331,7 @@ class Cluster:
         for proplet_id in self.holders(task):
             proplet = self.proplets.get(proplet_id)
             is_ours = proplet is None or proplet.is_ours
-            self.effects.append(SendStop(proplet_id, task.id, task.attempt, is_ours=is_ours))
+            self.effects.append(SendStop(proplet_id, task.id, task.attempt_on(proplet_id), is_ours=is_ours))
 
     def clear(self, task: Task) -> None:
         """Forget the last run of an ended task before it is started again."""
@@ -331,13 +340,16 @@ class Cluster:
         task.started_at = task.finished_at = 0
         task.losses = task.restarts = 0
         task.was_up = False
+        self.forget_executions(task)
+        for child in task.children:
+            child.unmet += 1
+
+    def forget_executions(self, task: Task) -> None:
         for proplet_id in task.executions:
             self.touched_executions.pop((task.id, proplet_id), None)
         if task.executions:
             task.executions = {}
             self.replaced[task.id] = task
-        for child in task.children:
-            child.unmet += 1
 
     def _tell_children(self, now: int) -> None:
         """Count down the children of what ended, and start or skip those that are ready.
@@ -366,7 +378,7 @@ class Cluster:
             SendStart(
                 proplet_id=proplet.id,
                 spec=task.spec,
-                attempt=task.attempt,
+                attempt=task.attempt_on(proplet.id),
                 inputs=inputs.resolved(task),
                 parent_results={
                     parent.id: parent.results
@@ -393,7 +405,7 @@ class Cluster:
         if proplet is None or task_id not in proplet.placed:
             return None
         task = self.tasks[task_id]
-        return task if task.attempt == attempt else None
+        return task if task.attempt_on(proplet_id) == attempt else None
 
     def _run_ended(self, event: RunEnded, now: int) -> None:
         if event.attempt:
@@ -407,7 +419,7 @@ class Cluster:
             return
         if task.spec.is_resident and not event.error and not self.proplets[proplet_id].is_ours:
             # It says so when it has begun, and of the end it says nothing.
-            residents.run_up(self, RunUp(proplet_id, task.id, task.attempt, event.results), now)
+            residents.run_up(self, RunUp(proplet_id, task.id, event.attempt, event.results), now)
             return
         started_at, finished_at = own_times(task, event, now)
         if not task.spec.is_resident:
@@ -416,7 +428,7 @@ class Cluster:
         if task.spec.broadcast:
             outcome = Execution(
                 proplet_id=proplet_id,
-                attempt=task.attempt,
+                attempt=event.attempt,
                 state=state,
                 results=event.results,
                 error=event.error,
@@ -465,7 +477,7 @@ class Cluster:
 
     def run_again(self, task: Task, reason: str, now: int) -> None:
         """Queue a running task once more."""
-        self.placement.freed(task, task.proplet_id)
+        self.release(task)
         task.started_at = 0
         task.results = None
         task.reason = reason

@@ -7,7 +7,7 @@ and compared. Meant for tests and the simulation: it looks at everything.
 from propeller.core.cluster import Cluster
 from propeller.core.groups import UP
 from propeller.core.model import Group, JobMode, Proplet, Task
-from propeller.core.placement import Needs, has_room, needs_of, refused_by
+from propeller.core.placement import Needs, has_room, needs_of, refused_by, takes_work
 from propeller.core.relations import predecessors
 from propeller.core.states import FAILED, INTERRUPTED, RUNNING, SCHEDULED, SKIPPED
 
@@ -100,6 +100,14 @@ def _check_task(cluster: Cluster, task: Task) -> None:
             f"task {task.id} counts {task.live_executions} executions, {live} run"
         )
         assert task.state is not RUNNING or live, f"task {task.id} runs, and none of its executions does"
+    is_everywhere = task.spec.broadcast and task.spec.is_resident and task.state is RUNNING
+    assert (cluster.everywhere.get(task.id) is task) == is_everywhere, (
+        f"task {task.id} is{'' if is_everywhere else ' not'} to run everywhere, and is kept otherwise"
+    )
+    if is_everywhere:
+        for proplet in cluster.proplets.values():
+            may_go = takes_work(proplet) and not refused_by(proplet, needs_of(task.spec))
+            assert not may_go or proplet.id in task.executions, f"task {task.id} did not reach {proplet.id}"
 
 
 def _check_queue(cluster: Cluster) -> None:

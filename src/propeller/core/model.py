@@ -91,7 +91,7 @@ class Execution(msgspec.Struct, kw_only=True, eq=False):
 
     proplet_id: str
     attempt: int
-    #: ``RUNNING`` or an end.
+    #: ``RUNNING``, an end, or ``SCHEDULED``: what stays was lost with the proplet and waits for it.
     state: TaskState = RUNNING
     results: Any = None
     error: str = ""
@@ -131,7 +131,7 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     is_up: bool = False
     #: How often its proplet has started it anew after it crashed. Stored.
     restarts: int = 0
-    #: Of a broadcast task: how it fares, by proplet, since it was last placed. Stored.
+    #: Of a broadcast task: how it fares, by proplet, since it was last placed everywhere. Stored.
     executions: dict[str, Execution] = {}
     #: How many of them run. Derived.
     live_executions: int = 0
@@ -147,6 +147,10 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     @property
     def id(self) -> str:
         return self.spec.id
+
+    def attempt_on(self, proplet_id: str) -> int:
+        """Tell which attempt a proplet has that runs it: of a broadcast, each has its own."""
+        return self.executions[proplet_id].attempt if self.spec.broadcast else self.attempt
 
     @property
     def is_settled(self) -> bool:

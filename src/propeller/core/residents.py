@@ -18,7 +18,8 @@ def run_up(cluster: Cluster, event: RunUp, now: int) -> None:
         return
     cluster.placement.stays(task, event.proplet_id)
     is_new = event.is_up and not task.was_up
-    if task.spec.broadcast and not is_new and event.restarts <= task.restarts:
+    is_first_up = event.is_up and not task.is_up
+    if task.spec.broadcast and not is_first_up and event.restarts <= task.restarts:
         return  # each of the places says its own words again and again
     times = "once" if event.restarts == 1 else f"{event.restarts} times"
     reason = f"started anew {times}; the last crash: {event.error}" if event.restarts else ""

@@ -62,7 +62,7 @@ class Watch:
     def forget(self, proplet: Proplet) -> None:
         """Drop everything about a proplet that holds no work."""
         del self._cluster.proplets[proplet.id]
-        for known in (self._awake, self._asleep, self._foreign, self._draining):
+        for known in (self._awake, self._asleep, self._foreign, self._draining, self._cluster.back):
             known.pop(proplet.id, None)
         self._cluster.placement.changed(proplet)
         self._cluster.touched_proplets.pop(proplet.id, None)
@@ -78,11 +78,14 @@ class Watch:
             return
         if proplet.is_alive and event.boot < proplet.boot:
             return  # a message of a program that has been replaced since
+        if not proplet.is_alive or event.boot != proplet.boot:
+            self._cluster.back[proplet.id] = proplet
         running = None if event.running is None else dict(event.running)
         if event.boot != proplet.boot or (event.is_hello and not event.boot and proplet.placed):
             self._restarted(proplet, event, running or {}, now)
         if event.metadata is not None and event.metadata != proplet.metadata:
             proplet.metadata = event.metadata
+            self._cluster.back[proplet.id] = proplet
             self._cluster.touched_proplets[proplet.id] = proplet
             self._cluster.placement.changed(proplet)
         if event.boot and event.metadata is None and not proplet.metadata:
@@ -112,7 +115,8 @@ class Watch:
         proplet.boot = event.boot
         proplet.window = 1
         self._cluster.touched_proplets[proplet.id] = proplet
-        lost = [task for task in self._tasks_of(proplet) if running.get(task.id) != task.attempt]
+        placed = self._tasks_of(proplet)
+        lost = [task for task in placed if running.get(task.id) != task.attempt_on(proplet.id)]
         self._lose(proplet, lost, f"proplet {proplet.name} was started anew", now)
 
     def _reconcile(self, proplet: Proplet, running: dict[str, int], now: int) -> None:
@@ -124,7 +128,7 @@ class Watch:
         patience_ns = int(cluster.policy.resend_s * 1e9)
         for task_id, sent_at in list(proplet.placed.items()):
             task = cluster.tasks[task_id]
-            if running.get(task_id) != task.attempt and now - sent_at >= patience_ns:
+            if running.get(task_id) != task.attempt_on(proplet.id) and now - sent_at >= patience_ns:
                 proplet.placed[task_id] = now
                 cluster.send_start(task, proplet)
 
@@ -197,7 +201,8 @@ class Watch:
                 if not task.is_up and not task.spec.latent:  # of a latent one it says nothing
                     overdue.append(task)
             for task in overdue:
-                self._cluster.effects.append(SendStop(proplet.id, task.id, task.attempt, is_ours=False))
+                attempt = task.attempt_on(proplet.id)
+                self._cluster.effects.append(SendStop(proplet.id, task.id, attempt, is_ours=False))
             why = f"proplet {proplet.name}, which acknowledges nothing, sent no result within {lease_s:g} s"
             self._lose(proplet, overdue, why, now)
 
@@ -209,6 +214,8 @@ class Watch:
             self._draining[proplet.id] = proplet
         else:
             self._draining.pop(proplet.id, None)
+        if not is_cordoned:
+            self._cluster.back[proplet.id] = proplet
         self._cluster.placement.offer_room(proplet.id)
 
     def _end_drains(self, now: int) -> None:
@@ -216,9 +223,8 @@ class Watch:
         for proplet in [proplet for proplet in self._draining.values() if now >= proplet.drain_by]:
             self.cordon(proplet, is_cordoned=True)
             for task in self._tasks_of(proplet):
-                self._cluster.effects.append(
-                    SendStop(proplet.id, task.id, task.attempt, is_ours=proplet.is_ours)
-                )
+                attempt = task.attempt_on(proplet.id)
+                self._cluster.effects.append(SendStop(proplet.id, task.id, attempt, is_ours=proplet.is_ours))
                 why = f"proplet {proplet.name} was drained"
                 if task.spec.broadcast:
                     broadcast.give_up(self._cluster, task, proplet.id, why, now)

@@ -31,7 +31,8 @@ _BATCH, _WAITING_MAX = 500, 10_000
 
 class _Pending(msgspec.Struct, eq=False):
     task_id: str
-    attempt: int
+    #: None where its going on elsewhere counts up the task's attempts.
+    attempt: int | None
     proplet_id: str
     answer: "asyncio.Future[InvokeResults]"
 
@@ -54,7 +55,7 @@ class Invocations:
     async def invoke(
         self,
         task: Task,
-        proplets: Sequence[Proplet],
+        holders: Sequence[tuple[Proplet, int]],
         *,
         inputs: list[str],
         env: Mapping[str, str],
@@ -64,7 +65,7 @@ class Invocations:
 
         Args:
             task: As it is now.
-            proplets: Those that run it and are alive.
+            holders: The proplets that run it and are alive, each with the attempt that it has.
             inputs: In place of the task's own, where there are any.
             env: Over the task's own.
             timeout_s: How long it may take, waiting included.
@@ -76,10 +77,10 @@ class Invocations:
             TimedOut: It took too long.
 
         """
-        proplet = self._choose(task, proplets)
+        proplet, attempt = self._choose(task, holders)
         invocation_id = str(uuid.uuid4())
         answer: asyncio.Future[InvokeResults] = asyncio.get_running_loop().create_future()
-        pending = _Pending(task.id, task.attempt, proplet.id, answer)
+        pending = _Pending(task.id, None if task.spec.broadcast else attempt, proplet.id, answer)
         self._pending[invocation_id] = self._of[task.id][invocation_id] = pending
         began = time.time_ns()
         results: InvokeResults | None = None
@@ -90,7 +91,7 @@ class Invocations:
                     SendInvoke(
                         proplet_id=proplet.id,
                         task_id=task.id,
-                        attempt=task.attempt,
+                        attempt=attempt,
                         invocation_id=invocation_id,
                         inputs=inputs,
                         env=dict(env),
@@ -128,7 +129,7 @@ class Invocations:
         if not self._of[task_id]:
             del self._of[task_id]
 
-    def _choose(self, task: Task, proplets: Sequence[Proplet]) -> Proplet:
+    def _choose(self, task: Task, holders: Sequence[tuple[Proplet, int]]) -> tuple[Proplet, int]:
         if not task.spec.latent:
             raise Conflict(
                 f"task {task.id} is not a latent task and cannot be invoked; create one with latent: true"
@@ -136,9 +137,9 @@ class Invocations:
         if task.state is not RUNNING:
             state = task.state.name.lower()
             raise Conflict(f"task {task.id} is not deployed: it is {state}; deploy it with start")
-        if not proplets:
+        if not holders:
             raise Unavailable(f"task {task.id} is on no proplet that is alive; try again soon")
-        return proplets[next(self._turns) % len(proplets)]
+        return holders[next(self._turns) % len(holders)]
 
     def took(self, message: InvokeResults) -> None:
         """Take in a result; one that nobody waits for is dropped."""
@@ -162,7 +163,7 @@ class Invocations:
 
 
 def _is_there(pending: _Pending, transition: Transition) -> bool:
-    return transition.state is RUNNING and transition.attempt == pending.attempt
+    return transition.state is RUNNING and pending.attempt in (None, transition.attempt)
 
 
 def _completed(view: InvocationView, results: InvokeResults | None, error: str) -> InvocationView:

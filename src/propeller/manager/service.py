@@ -100,11 +100,13 @@ class Manager:
     def proplet(self, proplet_id: str) -> Proplet | None:
         return self._cluster.proplets.get(proplet_id)
 
-    def holders(self, task: Task) -> list[Proplet]:
-        """Return the proplets that run a task and are alive."""
+    def holders(self, task: Task) -> list[tuple[Proplet, int]]:
+        """Return the proplets that run a task and are alive, and which attempt each has."""
         live = self._cluster.tasks.get(task.id)
-        found = (self.proplet(proplet_id) for proplet_id in (self._cluster.holders(live) if live else ()))
-        return [proplet for proplet in found if proplet is not None and proplet.is_alive]
+        if live is None:
+            return []
+        found = [(self.proplet(one), live.attempt_on(one)) for one in self._cluster.holders(live)]
+        return [(proplet, attempt) for proplet, attempt in found if proplet is not None and proplet.is_alive]
 
     def why_waits(self, task: Task) -> str:
         """Say what a scheduled task waits for at present, where that is more than its turn."""

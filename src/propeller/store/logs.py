@@ -70,9 +70,13 @@ def _stream(db: sqlite3.Connection, owner: int, attempt: int, piece: LogPiece) -
     found = db.execute(_STREAM, key).fetchone()
     if found is not None:
         return _Stream(*found)
-    sql = "SELECT DISTINCT attempt FROM log_streams WHERE owner = ? ORDER BY attempt DESC"
-    kept = {row[0] for row in db.execute(sql, (owner,))}
-    too_old = sorted({*kept, attempt}, reverse=True)[ATTEMPTS_KEPT:]
+    kept = {
+        row[0] for row in db.execute("SELECT DISTINCT attempt FROM log_streams WHERE owner = ?", (owner,))
+    }
+    # Of a broadcast, each proplet has its own: one that nothing befell goes on with an old one.
+    present = {row[0] for row in db.execute("SELECT attempt FROM executions WHERE seq = ?", (owner,))}
+    old = sorted({*kept, attempt}, reverse=True)[ATTEMPTS_KEPT:]
+    too_old = [each for each in old if each not in present]
     if attempt in too_old:
         return None
     for each in too_old:
