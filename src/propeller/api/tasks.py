@@ -116,12 +116,6 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     if given.timeout is not None or given.limits is not None or given.grants is not None:
         changes["sandbox"] = sandbox_of(given, spec.sandbox)
     check_encrypted(msgspec.structs.replace(spec, **changes))
-    is_contradictory = changes.get("broadcast", spec.broadcast) and changes.get("pin", spec.pin)
-    if is_contradictory and (given.broadcast or given.proplet_id):
-        raise Invalid(
-            "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
-            "change the other one too"
-        )
     changed = await context.manager.ask(UpdateTask(task_id, changes), intake.modules)
     context.files.remember(intake.modules)
     return await _shown(context, changed[0], show_file=show_file)

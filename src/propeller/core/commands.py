@@ -167,6 +167,11 @@ def _update(cluster: Cluster, command: UpdateTask, now: int) -> Task:
     if task.state in (SCHEDULED, RUNNING):
         raise Conflict(f"task {task.id} is {task.state.name.lower()}; stop it before you change it")
     spec = msgspec.structs.replace(task.spec, **command.changes)
+    if spec.broadcast and spec.pin:  # asked here: two changes may each be right and contradict each other
+        raise Invalid(
+            "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
+            "change the other one too"
+        )
     if "inputs" in command.changes:
         group = cluster.groups.get(spec.group_id)
         others = [other.spec for other in group.tasks.values()] if group else []
