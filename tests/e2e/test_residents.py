@@ -174,6 +174,19 @@ def test_what_goes_wrong_with_an_invocation_is_said(system):
     assert errors[0] == late["error"], "the newest first"
 
 
+@pytest.mark.parametrize(
+    ("name", "module", "error"),
+    [
+        ("mian", lambda: ADD, 'no function "mian" is exported'),
+        ("handle", lambda: text(guest("http_server")), "values of own<incoming-request> have no text form"),
+    ],
+)
+def test_what_nobody_could_invoke_is_not_deployed(system, name, module, error):
+    task = start(system, name=name, latent=True, file=module())
+    failed = until(lambda: (found := look(system, task))["state"] == 4 and found)
+    assert error in failed["error"]
+
+
 def test_a_latent_task_is_deployed_again_after_its_proplet_was_killed(system):
     task = start(system, name="main", latent=True, file=ADD)
     until(lambda: is_up(system, task))

@@ -126,6 +126,13 @@ class ComponentProgram:
         """Make what answers HTTP requests; raise ``Invalid`` if it does not."""
         return Handler(self.component, self.interface, self.http_linker, new_store)
 
+    def choose(self, export: str) -> Path:
+        """Tell which function a task of this name means; raise ``Invalid`` if there is none to be called."""
+        path = self.interface.choose(export)
+        if path != self.interface.command:
+            wave.check(self.interface.function(path), export)
+        return path
+
     def call(self, run: Run) -> ComponentCall:
         """Check a call; raise ``Invalid`` if it can't be made."""
         return ComponentCall(self, run)

@@ -86,6 +86,7 @@ class Runner:
             cache = self._caches.of(stack_bytes=limits.stack_bytes, is_metered=limits.fuel > 0)
             program = cache.load(run.digest, on_compile=watch.compiles)
             if run.is_preparation:
+                program.choose(run.export)
                 return Ended(run.key, "", "", 0, 0)
             with self._lock:
                 watch.runs(cache.engine)

@@ -43,6 +43,20 @@ def render(value: Any, type_: wit.Type) -> str:
     return writer_of(type_)(value)
 
 
+def check(function: wit.Function, name: str) -> None:
+    """Raise ``Invalid`` where a value that a function takes or gives has no text form.
+
+    Of the result too, so that no guest runs in vain.
+    """
+    results = () if function.result is None else (function.result,)
+    for type_ in (*(type_ for _, type_ in function.params), *results):
+        if (strange := wit.without_text(type_)) is not None:
+            signature = wit.function_text(name, function)
+            raise Invalid(
+                f"values of {wit.type_text(strange)} have no text form, so this can't be called: {signature}"
+            )
+
+
 def arguments(function: wit.Function, name: str, inputs: list[str]) -> list[Any]:
     """Read what a function is to be called with.
 
@@ -52,22 +66,15 @@ def arguments(function: wit.Function, name: str, inputs: list[str]) -> list[Any]
         inputs: One text a parameter.
 
     Raises:
-        Invalid: An input does not fit, there are too many or too few, or a type has no text form; of the
-            result too, so that no guest runs in vain.
+        Invalid: An input does not fit, there are too many or too few, or ``check`` has something against it.
 
     """
-    signature = wit.function_text(name, function)
     if len(inputs) != len(function.params):
         raise Invalid(
             f"Argument count mismatch for '{name}': expected {len(function.params)} but got {len(inputs)}; "
-            f"it is {signature}"
+            f"it is {wit.function_text(name, function)}"
         )
-    results = () if function.result is None else (function.result,)
-    for type_ in (*(type_ for _, type_ in function.params), *results):
-        if (strange := wit.without_text(type_)) is not None:
-            raise Invalid(
-                f"values of {wit.type_text(strange)} have no text form, so this can't be called: {signature}"
-            )
+    check(function, name)
     values = []
     for number, (text, (param, type_)) in enumerate(zip(inputs, function.params, strict=True), 1):
         try:
