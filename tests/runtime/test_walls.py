@@ -109,6 +109,27 @@ def test_a_guest_that_fails_with_its_memory_full_is_told_of_the_limit(tmp_path):
     assert error.endswith("it had 1 MiB of memory, and its limit is 1 MiB: limits.memory raises it")
 
 
+def test_a_guest_that_was_refused_a_step_too_large_is_told_what_its_task_allows(tmp_path):
+    """It has little of it when it fails, and whether it asked for more nobody else can know."""
+    step = """(module (memory (export "memory") 1) (table $t 1 funcref)
+      (func (export "memory-step") (if (i32.lt_s (memory.grow (i32.const 100)) (i32.const 0)) (then unreachable)))
+      (func (export "table-step")
+        (if (i32.lt_s (table.grow $t (ref.null func) (i32.const 100)) (i32.const 0)) (then unreachable))))"""
+    own = Limits(memory_bytes=1024 * 1024, table_elements=10, asked=("memory", "table"))
+    for name in ("memory-step", "table-step"):
+        assert (
+            Here(tmp_path, own)
+            .run(step, name)
+            .error.endswith(
+                "; if it was refused more, raise what the task allows: "
+                "limits.memory is 1 MiB, and it had 64 KiB; limits.table is 10 elements"
+            )
+        )
+    assert "refused more" not in Here(tmp_path, Limits(table_elements=10)).run(step, "table-step").error
+    endless = '(module (func $f (export "f") (call $f)))'
+    assert "refused more" not in Here(tmp_path, own).run(endless, "f").error, "it is the stack's limit"
+
+
 @in_a_loop
 async def test_a_process_may_not_take_more_than_its_guest_and_the_compiler_need(tmp_path):
     """Memory that the engine takes for a guest counts too: here one that holds a billion references."""

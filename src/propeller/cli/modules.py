@@ -44,4 +44,4 @@ def default_export(data: bytes, what: str) -> str:
     if len(functions) == 1:
         return functions[0]
     listed = ", ".join(functions) or "none"
-    raise Invalid(f"{what}: which of its exported functions is to run ({listed})? say so by name")
+    raise Invalid(f"{what}: which of its exported functions is to run ({listed})? say it with --name")

@@ -41,6 +41,7 @@ def limits_of(walls: Walls, start: Start, *, is_resident: bool) -> Limits | None
         stack_bytes=own.stack or limits.stack_bytes,
         instances=own.instances or limits.instances,
         timeout_ns=asked.timeout_ns or limits.timeout_ns,
+        asked=tuple(name for name in ("memory", "table") if getattr(own, name)),
     )
 
 

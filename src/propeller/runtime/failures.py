@@ -88,14 +88,24 @@ def of_compilation(limits: Limits) -> str:
     )
 
 
-def memory_hint(memory_bytes: int, limits: Limits) -> str:
-    """Say that a guest which failed had most of the memory it may have: perhaps that was why."""
-    if 2 * memory_bytes <= limits.memory_bytes:
+def growth_hint(error: str, memory_bytes: int, limits: Limits) -> str:
+    """Say what a guest that failed may have been refused: only it knows whether it asked for more.
+
+    Named are the memory where most of it was in use, and what its task itself keeps small.
+    """
+    if "limits." in error:  # the wall that it ran into is named already
         return ""
-    return (
-        f"; it had {size(memory_bytes)} of memory, and its limit is {size(limits.memory_bytes)}: "
-        "limits.memory raises it"
-    )
+    if 2 * memory_bytes > limits.memory_bytes:
+        return (
+            f"; it had {size(memory_bytes)} of memory, and its limit is {size(limits.memory_bytes)}: "
+            "limits.memory raises it"
+        )
+    own = []
+    if "memory" in limits.asked:
+        own.append(f"limits.memory is {size(limits.memory_bytes)}, and it had {size(memory_bytes)}")
+    if "table" in limits.asked:
+        own.append(f"limits.table is {limits.table_elements:,} elements")
+    return f"; if it was refused more, raise what the task allows: {'; '.join(own)}" if own else ""
 
 
 def size(size_bytes: int) -> str:

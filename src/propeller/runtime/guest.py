@@ -107,7 +107,7 @@ def execute(
         if call.wants_wasi:
             results, error = _with_streams(call, room.streams, limits, results, error)
         if error:
-            error += failures.memory_hint(memory_bytes, limits)
+            error += failures.growth_hint(error, memory_bytes, limits)
     except Invalid as invalid:
         error, is_refused = str(invalid), True
     if halt or error:

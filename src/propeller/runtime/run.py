@@ -43,6 +43,8 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     compile_ns: int = 60_000_000_000
     #: What a runner may have besides the guest's own memory: for the compiler above all.
     host_bytes: int = 2048 * _MIB
+    #: Which of ``memory`` and ``table`` the task itself set.
+    asked: tuple[str, ...] = ()
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):
