@@ -50,6 +50,12 @@ TASK_CASES = [
     ({"name": "f", "metadata": {"x": "y" * 1024 * 1024}}, "metadata: metadata exceeds 1MB limit"),
     ({"name": "f", "metadata": deep(101)}, "metadata: it is nested more than 100 levels deep"),
     ({"name": "f", "monitoring_profile": deep(101)}, "monitoring_profile: it is nested more than 100 levels"),
+    ({"name": "f", "limits": {"memroy": "64MiB"}}, "limits.memroy: there is no such field"),
+    ({"name": "f", "grants": {"host": ["x"]}}, "grants.host: there is no such field"),
+    (
+        {"name": "f", "grants": {"dirs": [{"host": "/a", "str": 1}]}},
+        "grants.dirs[0].str: there is no such field",
+    ),
     ({"name": "f", "depends_on": [""], "workflow_id": "w"}, "depends_on[0]: neither an id nor a name"),
 ]
 

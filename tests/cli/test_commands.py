@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from propeller.cli.walls import grants_of
+
 
 def failed(done, code, text):
     assert done.returncode == code, done
@@ -254,10 +256,21 @@ def test_run_gives_arguments_and_environment_as_they_are(shell):
 def test_run_asks_which_function_is_meant(shell):
     (shell.work / "two.wat").write_text(
         '(module (func (export "one") (result i32) i32.const 1)'
-        ' (func (export "wide") (param v128)) (memory (export "memory") 1))'
+        ' (func (export "wide") (param v128)) (memory (export "memory") 1) (func (export "_initialize"))'
+        ' (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0))'
     )
     assert failed(shell("run", "two.wat"), 1, "which of its exported functions is to run (one, wide)?")
     assert shell("run", "two.wat", "--name", "one").stdout == "1\n"
+
+
+def test_a_directory_is_told_by_its_whole_path(monkeypatch, tmp_path):
+    """A proplet has another working directory."""
+    monkeypatch.chdir(tmp_path)
+    granted = grants_of(["in:/data:rw", "/abs"], None, listen=False, seed=None)
+    assert granted["dirs"] == [
+        {"host": str(tmp_path / "in"), "guest": "/data", "mode": "rw"},
+        {"host": "/abs"},
+    ]
 
 
 def test_lists_say_where_there_is_more(shell):

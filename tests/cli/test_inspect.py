@@ -24,6 +24,13 @@ SHOUT = """(component
   (instance $n (export "shout" (func $f)))
   (export "example:voice/loud@0.1.0" (instance $n)))"""
 
+SERVER = """(component
+  (core module $m (func (export "handle")))
+  (core instance $i (instantiate $m))
+  (func $handle (canon lift (core func $i "handle")))
+  (instance $n (export "handle" (func $handle)))
+  (export "wasi:http/incoming-handler@0.2.0" (instance $n)))"""
+
 
 @pytest.fixture
 def inspect(tmp_path):
@@ -33,6 +40,7 @@ def inspect(tmp_path):
         '(module (import "en\\1bv" "x" (func)) (func (export "_start")) (memory (export "memory") 1))'
     )
     (tmp_path / "text.wasm").write_text("hello")
+    (tmp_path / "server.wat").write_text(SERVER)
 
     def run(*arguments, **variables):
         command = [sys.executable, "-m", "propeller", "inspect", *arguments]
@@ -65,6 +73,10 @@ def test_it_says_what_is_not_offered_and_obeys_no_control_characters(inspect):
     shown = inspect("odd.wat").stdout
     assert r"it imports from en\x1bv, which is not offered" in shown
     assert "call it" not in shown
+
+
+def test_it_shows_how_a_server_is_run(inspect):
+    assert "propeller run server.wat --listen" in inspect("server.wat").stdout
 
 
 def test_as_json(inspect):

@@ -25,11 +25,12 @@ T = TypeVar("T")
 _AT = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<where>.*)`$", re.DOTALL)
 _HALF_OF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _NAMED_TYPE = re.compile(r"`([^`]*)`")
 
 
 async def read_json(request: HttpRequest, shape: type[T]) -> T:
-    """Read a JSON body of the given shape; unknown fields are ignored.
+    """Read a JSON body of the given shape; unknown fields are ignored, but for those of walls.
 
     Raises:
         Invalid: It is not JSON, or a field has the wrong type; the message names the field.
@@ -71,6 +72,8 @@ def _explain(message: str) -> str:
     what, where = (found["what"], found["where"]) if found else (message, "")
     if "inputs[" in where:
         return f"{where}: expected string or number"
+    if unknown := _UNKNOWN.fullmatch(what):
+        return f"{where + '.' if where else ''}{unknown[1]}: there is no such field"
     what = _NAMED_TYPE.sub(lambda name: " or ".join(map(_word, name[1].split(" | "))), what)
     return f"{where or 'body'}: {what[:1].lower()}{what[1:]}"
 

@@ -96,8 +96,10 @@ def _view(session: Session, file: str, found: "Inspection") -> RenderableType:
 
 def _command(file: str, found: "Inspection") -> str:
     """Write a command that calls it; empty where there is none, as ``run`` takes files only."""
+    where = file if Path(file).exists() else "FILE"
+    if found.kind == "component-http" and not found.obstacles:
+        return shlex.join(["propeller", "run", where, "--listen"])
     if found.example is None:
         return ""
-    where = file if Path(file).exists() else "FILE"
     name = ["--name", found.example.name] if found.example.name else []
     return shlex.join(["propeller", "run", where, *name, *found.example.inputs])

@@ -30,7 +30,7 @@ def default_export(data: bytes, what: str) -> str:
         Invalid: There is no such function, or the bytes are no valid module; ``what`` names it.
 
     """
-    from propeller.runtime.inspection import inspect  # noqa: PLC0415
+    from propeller.runtime.inspection import inspect, is_plumbing  # noqa: PLC0415
 
     try:
         found = inspect(data)
@@ -38,7 +38,8 @@ def default_export(data: bytes, what: str) -> str:
         raise Invalid(f"{what}: {error}") from error
     if found.kind in ("command", "component-command", "component-http"):
         return "_start"
-    functions = [item.name for item in found.exports if item.kind == "function"]
+    exported = [item.name for item in found.exports if item.kind == "function"]
+    functions = [name for name in exported if not is_plumbing(name)] or exported
     if "main" in functions:
         return "main"
     if len(functions) == 1:

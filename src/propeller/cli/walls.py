@@ -1,5 +1,6 @@
 """Flags that say what a task may use."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -66,7 +67,7 @@ def grants_of(
 
 def _dir(text: str) -> dict[str, str]:
     host, *rest = text.split(":")
-    found = {"host": host}
+    found = {"host": str(Path(host).absolute())}  # a proplet has another working directory
     if rest and rest[-1] in ("ro", "rw"):
         found["mode"] = rest.pop()
     if len(rest) > 1:

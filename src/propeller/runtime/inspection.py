@@ -114,9 +114,14 @@ def _module_example(interface: Interface) -> Example | None:
     usual = [name for name in ("main", *interface.functions) if name in interface.functions]
     for name in usual:
         params, results = interface.functions[name]
-        if not name.startswith("_") and type_names.issuperset((*params, *results)):
+        if not is_plumbing(name) and type_names.issuperset((*params, *results)):
             return Example(name, [str(number) for number in range(1, len(params) + 1)])
     return None
+
+
+def is_plumbing(name: str) -> bool:
+    """Say whether an exported function is there for its host, by the conventions of toolchains."""
+    return name.startswith(("_", "cabi_"))
 
 
 def _component(wasm: bytes, interface: ComponentInterface) -> Inspection:

@@ -1,4 +1,7 @@
-"""The JSON of what a task says of its walls."""
+"""The JSON of what a task says of its walls.
+
+A field that there is not is refused, elsewhere ignored: nobody should believe in a wall that is not there.
+"""
 
 from typing import Annotated
 
@@ -9,7 +12,7 @@ from propeller.wire.schema import like
 Size = int | Annotated[str, like("Such as 64MiB.")]
 
 
-class LimitsField(msgspec.Struct, kw_only=True):
+class LimitsField(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Walls of a task; what is left out is up to its proplet."""
 
     memory: Annotated[Size, like("Linear memory, bytes.")] | None = None
@@ -20,7 +23,7 @@ class LimitsField(msgspec.Struct, kw_only=True):
     instances: Annotated[int, like("Core instances inside of a component.")] | None = None
 
 
-class DirField(msgspec.Struct, kw_only=True):
+class DirField(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A directory of the proplet's machine."""
 
     host: str
@@ -28,7 +31,7 @@ class DirField(msgspec.Struct, kw_only=True):
     mode: Annotated[str, like("ro or rw; left out: ro.", enum=["ro", "rw"])] | None = None
 
 
-class GrantsField(msgspec.Struct, kw_only=True):
+class GrantsField(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What the task may use of its proplet's machine, and nothing else."""
 
     dirs: list[DirField] = []
