@@ -1,6 +1,7 @@
 """What running a guest costs beside the engine's own work: in one process, and over several."""
 
 import asyncio
+import os
 import random
 import statistics
 import time
@@ -18,6 +19,8 @@ from propeller.runtime.pool import Pool
 from propeller.runtime.run import Ended, Limits, Run
 from propeller.runtime.streams import Streams
 
+#: How many are held against one: a core each, and four at most.
+PROCESSES = max(2, min(4, os.cpu_count() or 1))
 _BUILT = Path(__file__).parent.parent / ".guests"
 ADD = '(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))'
 #: Counts down from its parameter: nothing but computing.
@@ -53,14 +56,16 @@ def run_guests(directory: Path, scale: float) -> list[Figure]:
     started_ms = _warm_start(directory, put(directory, _large_component(scale)))
     started_12_ms = _warm_start(directory, put(directory, (_BUILT / "greeter.wasm").read_bytes()))
     spins, tiny = asyncio.run(_scaling(directory, scale))
+    # Of four processes it is 3.6 and 3 times one that is asked for.
+    enough_spins, enough_tiny = 0.9 * PROCESSES, 0.75 * PROCESSES
     return [
         Figure(name="instantiate and call, bare", value=bare_us, unit="µs"),
         Figure(name="the same as a run", value=ours_us / bare_us, unit="x bare", at_most=3),
         Figure(name="a program that prints", value=caught_us / uncaught_us, unit="x not caught", at_most=2),
         Figure(name="warm start of a 2 MB component", value=started_ms, unit="ms", at_most=10),
         Figure(name="warm start of a 12 MB component", value=started_12_ms, unit="ms"),
-        Figure(name="computing on 2 processes", value=spins, unit="x one"),
-        Figure(name="tiny runs on 2 processes", value=tiny, unit="x one"),
+        Figure(name="computing on all processes", value=spins, unit="x one", at_least=enough_spins),
+        Figure(name="tiny runs on all processes", value=tiny, unit="x one", at_least=enough_tiny),
     ]
 
 
@@ -130,7 +135,7 @@ def _warm_start(directory: Path, digest: str) -> float:
 
 
 async def _scaling(directory: Path, scale: float) -> tuple[float, float]:
-    """How much more two processes do than one, in the same time."""
+    """How much more ``PROCESSES`` do than one, in the same time."""
     spin = put(directory, wasmtime.wat2wasm(SPIN))
     add = put(directory, wasmtime.wat2wasm(ADD))
     long_runs = [Run(key, spin, "spin", [str(int(300_000_000 * max(scale, 0.1)))]) for key in range(8)]
@@ -138,8 +143,8 @@ async def _scaling(directory: Path, scale: float) -> tuple[float, float]:
     ratios = []
     for runs in (long_runs, tiny_runs):
         one = await _seconds(directory, 1, runs)
-        two = await _seconds(directory, 2, runs)
-        ratios.append(one / two)
+        all_of_them = await _seconds(directory, PROCESSES, runs)
+        ratios.append(one / all_of_them)
     return ratios[0], ratios[1]
 
 

@@ -32,7 +32,7 @@ FIGURES = {
     "guests": [
         *("instantiate and call, bare", "the same as a run", "a program that prints"),
         *("warm start of a 2 MB component", "warm start of a 12 MB component"),
-        *("computing on 2 processes", "tiny runs on 2 processes"),
+        *("computing on all processes", "tiny runs on all processes"),
     ],
     "invoke": ["warm invoke, p50", "warm invoke, p99"],
     "mqtt_independent": ["create, tasks", "run, tasks", "slowest round, tasks"],
