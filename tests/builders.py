@@ -14,11 +14,20 @@ from propeller.core.states import COMPLETED, SCHEDULED, TaskState
 #: ``main(i32, i32) -> i32`` adds.
 ADDITION = base64.b64decode("AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL")
 
+#: ``sleep(i64)``: for so many nanoseconds.
+SLEEP = """(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "sleep") (param $ns i64) (result i32)
+    (i32.store (i32.const 16) (i32.const 1))
+    (i64.store (i32.const 24) (local.get $ns))
+    (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128))))"""
+
 #: What belongs to a running manager and is not stored, and executions, which are stored by themselves.
 DERIVED = {
     Task: {"before", "parents", "children", "unmet", "executions", "live_executions"},
     Group: {"tasks", "started_at", "finished_at"},
-    Proplet: {"slots", "window", "placed", "residents", "seen", "is_alive"},
+    Proplet: {"slots", "window", "placed", "repeats", "residents", "seen", "is_alive"},
 }
 SANDBOX = Sandbox(
     grants=Grants(dirs=(Dir(host="/h", guest="/g", mode="rw"),), http=("a.example",), listen=True, random=7),

@@ -16,11 +16,15 @@ def test_jobs_are_listed_newest_first(tmp_path):
             assert response.headers["location"] == f"/jobs/{name}"
         page = await site.get("/jobs?offset=1&limit=1000")
         assert (page["total"], ids(page["jobs"], "job_id")) == (3, ["two", "one"])
-        assert list(page["jobs"][0]) == "job_id name state tasks start_time finish_time created_at".split()
+        assert list(page["jobs"][0]) == (
+            "job_id name state tasks start_time finish_time created_at execution_mode fail_fast".split()
+        )
         assert ids(page["jobs"][0]["tasks"]) == ["two-0", "two-1"]
         assert (await site.get("/jobs?limit=0"))["jobs"] == []
         bare = (await site.get("/jobs?tasks=false&limit=1"))["jobs"][0]
-        assert list(bare) == "job_id name state start_time finish_time created_at".split()
+        assert list(bare) == (
+            "job_id name state start_time finish_time created_at execution_mode fail_fast".split()
+        )
 
     play(part, tmp_path)
 
@@ -147,5 +151,20 @@ def test_a_job_is_no_workflow(tmp_path):
         await site.refused("GET", "/workflows/j", 404)
         await site.refused("GET", "/jobs/w", 404)
         await site.refused("POST", "/workflows", 409, json={"tasks": [{"name": "f", "workflow_id": "w"}]})
+
+    play(part, tmp_path)
+
+
+def test_a_job_is_fail_fast_unless_it_says_otherwise(tmp_path):
+    async def part(site):
+        tasks = [{"name": "main", "file": ADDITION_TEXT}]
+        for fields, expected in (({}, True), ({"fail_fast": True}, True), ({"fail_fast": False}, False)):
+            await site.post("/jobs", {"tasks": tasks, **fields})
+            shown = (await site.get("/jobs?tasks=false&limit=1"))["jobs"][0]
+            assert (shown["fail_fast"], shown["execution_mode"]) == (expected, "configurable")
+        job = {"tasks": tasks, "execution_mode": "sequential", "fail_fast": False}
+        assert "fail_fast: a sequential job stops" in await site.refused("POST", "/jobs", 400, json=job)
+        job = {"tasks": tasks, "fail_fast": "no"}
+        assert "fail_fast: expected boolean" in await site.refused("POST", "/jobs", 400, json=job)
 
     play(part, tmp_path)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from propeller.core.effects import SendStart, SendStop
-from propeller.core.events import PropletLost, PropletSeen, RunEnded
+from propeller.core.events import PropletOffline, PropletSeen, RunEnded
 from propeller.core.model import Module, Spec
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
@@ -83,7 +83,7 @@ def test_what_the_examples_mean():
     assert (created.proplet_id, created.is_hello, created.boot) == ("P1", True, 0)
     assert created.metadata["tags"] == ["edge"]
     assert isinstance(fact("alive"), PropletSeen)
-    assert fact("will") == PropletLost("P1", "it went offline", 0)
+    assert fact("will") == PropletOffline("P1")
     assert fact("result") == RunEnded(
         proplet_id="P1", task_id="task-001", attempt=0, results="30\n", error=""
     )
@@ -137,6 +137,7 @@ def test_a_start_for_a_foreign_proplet_is_the_contract_s():
         spec=spec,
         inputs=spec.inputs or (),
         attempt=1,
+        placed_at=4,
         parent_results={"task-000": "30\n"},
         is_ours=False,
     )
@@ -148,7 +149,13 @@ def test_a_start_for_a_foreign_proplet_is_the_contract_s():
 def test_a_start_leaves_out_what_the_contract_leaves_out():
     spec = Spec(id="task-001", name="main", env={}, inputs=(), monitoring_profile={})
     effect = SendStart(
-        proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=1, parent_results={}, is_ours=False
+        proplet_id="P1",
+        spec=spec,
+        inputs=spec.inputs or (),
+        attempt=1,
+        placed_at=4,
+        parent_results={},
+        is_ours=False,
     )
     assert json.loads(encode(start_message(effect))) == BARE_START
 
@@ -156,7 +163,13 @@ def test_a_start_leaves_out_what_the_contract_leaves_out():
 def test_a_broadcast_goes_to_one_foreign_proplet_at_a_time():
     spec = Spec(id="task-001", name="main", broadcast=True)
     effect = SendStart(
-        proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=1, parent_results={}, is_ours=False
+        proplet_id="P1",
+        spec=spec,
+        inputs=spec.inputs or (),
+        attempt=1,
+        placed_at=4,
+        parent_results={},
+        is_ours=False,
     )
     assert json.loads(encode(start_message(effect))) == BARE_START
 

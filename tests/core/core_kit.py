@@ -7,8 +7,19 @@ from msgspec.structs import replace
 from propeller.core import invariants
 from propeller.core.cluster import Cluster, Policy
 from propeller.core.effects import AskHello, Changes, Effect, Refused, SendStart
-from propeller.core.events import CreateTasks, Event, NewGroup, PropletSeen, RunEnded, StartGroup, StartTask
-from propeller.core.model import Group, GroupKind, JobMode, Module, Spec, Task
+from propeller.core.events import (
+    CreateTasks,
+    Event,
+    ManagerStarted,
+    NewGroup,
+    PropletSeen,
+    RunEnded,
+    StartGroup,
+    StartTask,
+)
+from propeller.core.model import Group, GroupKind, JobMode, Module, Proplet, Spec, Task
+from propeller.core.times import Moment
+from propeller.store import rows
 
 MODULE = Module(digest="m", size_bytes=1)
 S = 1_000_000_000
@@ -31,16 +42,20 @@ class Rules:
     def __init__(self, policy: Policy | None = None):
         self.cluster = Cluster(policy)
         self.now = 0
+        #: By how much the monotonic clock is ahead of ``now``.
+        self._ticks_ahead = 0
         self._groups: dict[str, Group] = {}
         self._tasks: dict[str, Task] = {}
         self._past_attempts: dict[str, int] = {}
 
-    def turn(self, *events: Event, after_s: float = 0) -> Turn:
+    def turn(self, *events: Event, after_s: float = 0, paused_s: float = 0, clock_moved_s: float = 0) -> Turn:
         """Hand in events at once, as the engine does; the invariants are checked when the turn is over."""
-        self.now += 1 + int(after_s * S)
+        self.now += 1 + int(after_s * S) + int(clock_moved_s * S)
+        self._ticks_ahead -= int(clock_moved_s * S)
         cluster = self.cluster
         cluster.adopt(self._groups.values(), self._tasks.values(), self._past_attempts)
         answer: list[Task] = []
+        cluster.begin(Moment(self.now, self.now + self._ticks_ahead, int(paused_s * S)))
         for event in events:
             answer = cluster.handle(event, self.now)
         cluster.settle(self.now)
@@ -51,6 +66,16 @@ class Rules:
         invariants.check(cluster)
         moves = [f"{move.task_id} {move.state.name}" for move in changes.transitions]
         return Turn(moves, [_told(effect) for effect in effects], changes, effects, answer)
+
+    def restart(self, *, ticks: int = 0) -> Turn:
+        """Start a new manager with what the store has; its monotonic clock may stand anywhere."""
+        policy, proplets = self.cluster.policy, list(self.cluster.proplets.values())
+        live = [task for task in self._tasks.values() if not task.state.has_ended]
+        self.cluster = Cluster(policy)
+        self.cluster.watch.adopt([stored(proplet) for proplet in proplets])
+        self.cluster.adopt([group for group in self._groups.values() if group.has_live_tasks], live, {})
+        self._ticks_ahead = ticks - self.now
+        return self.turn(ManagerStarted())
 
     def task(self, task_id: str) -> Task:
         return self._tasks[task_id]
@@ -106,6 +131,11 @@ def workflow(*specs: Spec) -> CreateTasks:
 def job(mode: JobMode | None, *specs: Spec) -> CreateTasks:
     named = tuple(replace(spec, job_id="j") for spec in specs)
     return CreateTasks(specs=named, group=NewGroup(id="j", kind=GroupKind.JOB, mode=mode))
+
+
+def stored(proplet: Proplet) -> Proplet:
+    """Give a proplet as it comes back from the store: whether it lives it must show."""
+    return rows.to_proplet(rows.proplet_row(proplet))
 
 
 def _told(effect: Effect) -> str:

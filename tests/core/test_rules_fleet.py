@@ -11,6 +11,7 @@ from propeller.core.events import (
     PropletLost,
     PropletSeen,
     RunEnded,
+    RunSeen,
     TimePassed,
 )
 from propeller.core.names import attempt_of, foreign_id
@@ -25,6 +26,7 @@ def foreign(proplet_id: str = "f", **fields) -> PropletSeen:
 def on_a_foreign_proplet(policy: Policy | None = None) -> Rules:
     rules = Rules(policy)
     rules.turn(foreign(is_hello=True, metadata={}))
+    rules.turn(foreign())
     rules.create(a_task("a"))
     rules.start("a")
     return rules
@@ -67,7 +69,52 @@ def test_a_foreign_proplet_that_says_nothing_loses_the_task_in_the_end():
 def test_a_foreign_proplet_that_says_hello_again_was_started_anew():
     rules = on_a_foreign_proplet()
     assert rules.turn(foreign()).moves == []
-    assert rules.turn(foreign(is_hello=True, metadata={})).moves == ["a SCHEDULED", "a RUNNING"]
+    assert rules.turn(foreign(is_hello=True, metadata={})).moves == ["a SCHEDULED"]
+    assert rules.turn(foreign()).moves == ["a RUNNING"]
+
+
+def test_a_foreign_proplet_gets_work_only_once_it_listens():
+    """It says hello before it subscribes: a start in between would be lost."""
+    rules = Rules()
+    rules.create(a_task("a"))
+    rules.start("a")
+    assert rules.turn(foreign(is_hello=True, metadata={})).moves == []
+    assert rules.task("a").reason == "waits for a proplet: none is alive"
+    assert rules.turn(foreign()).sent == ["start a 1 on f"]
+
+
+def test_a_start_that_a_foreign_proplet_shows_no_sign_of_is_repeated_a_few_times():
+    rules = on_a_foreign_proplet(Policy(resend_s=5, liveness_s=10_000, foreign_lease_s=1000))
+    repeated = []
+    for second in range(300):
+        turn = rules.turn(TimePassed(), after_s=1)
+        repeated += [second + 1] if turn.sent == ["start a 1 on f"] else []
+        assert turn.moves == []
+    assert repeated == [5, 20, 65]
+
+
+def test_a_start_is_not_repeated_that_a_foreign_proplet_has_heard():
+    rules = on_a_foreign_proplet(Policy(resend_s=5, liveness_s=10_000, foreign_lease_s=100))
+    rules.turn(RunSeen("f", "a"), after_s=1)
+    for _ in range(98):
+        assert rules.turn(TimePassed(), after_s=1).sent == []
+    assert rules.turn(TimePassed(), after_s=2).sent[0] == "stop a 1 on f"
+
+
+def test_what_a_foreign_proplet_has_done_is_not_started_again():
+    rules = on_a_foreign_proplet(Policy(resend_s=5, liveness_s=10_000))
+    rules.turn(RunEnded(proplet_id="f", task_id="a", attempt=0))
+    rules.start("a")
+    assert rules.turn(TimePassed(), after_s=6).sent == ["start a 2 on f"]
+
+
+def test_the_lease_of_a_foreign_proplet_goes_on_over_a_restart_of_the_manager():
+    rules = on_a_foreign_proplet(Policy(liveness_s=10_000, foreign_lease_s=100))
+    rules.turn(RunSeen("f", "a"), after_s=60)
+    rules.restart()
+    rules.turn(RunSeen("f", "a"), after_s=30)
+    assert rules.turn(TimePassed()).moves == []
+    assert rules.turn(TimePassed(), after_s=11).sent[0] == "stop a 1 on f"
 
 
 def test_a_foreign_proplet_gets_no_more_than_its_share():
@@ -232,6 +279,7 @@ def test_a_remote_proplet_can_not_take_the_place_of_a_local_one():
 def test_a_late_result_of_a_foreign_proplet_is_told_from_that_of_the_next_attempt():
     rules = on_a_foreign_proplet()
     rules.turn(foreign(is_hello=True, metadata={}))
+    rules.turn(foreign())
     assert rules.task("a").attempt == 2
     late = RunEnded(proplet_id="f", task_id="a", attempt=0, results="late")
     assert rules.turn(late).moves == []

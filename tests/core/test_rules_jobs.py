@@ -2,10 +2,11 @@
 
 import pytest
 from core_kit import Rules, a_task, job
+from msgspec.structs import replace
 
 from propeller.core.cluster import Policy
-from propeller.core.events import CreateTasks, StartGroup, StopGroup, StopTask
-from propeller.core.model import GroupKind, JobMode
+from propeller.core.events import CreateTasks, RunUp, StartGroup, StopGroup, StopTask
+from propeller.core.model import FromParent, GroupKind, JobMode
 from propeller.core.states import FAILED, RUNNING
 from propeller.errors import Conflict, Invalid
 
@@ -22,13 +23,6 @@ def test_a_parallel_job_starts_all_at_once():
     turn = rules.start_job()
     assert turn.moves[:3] == ["a SCHEDULED", "b SCHEDULED", "c SCHEDULED"]
     assert turn.sent == ["start a 1 on p", "start b 1 on p", "start c 1 on p"]
-
-
-def test_one_failure_does_not_stop_a_parallel_job():
-    rules = a_job(JobMode.PARALLEL, a_task("a"), a_task("b"))
-    rules.start_job()
-    assert rules.fails("a").moves == ["a FAILED"]
-    assert rules.completes("b").moves == ["b COMPLETED"]
 
 
 def test_a_sequential_job_runs_one_at_a_time_in_the_order_given():
@@ -114,3 +108,89 @@ def test_a_job_that_has_ended_runs_once_more_as_a_whole():
     assert rules.task("b").reason == ""
     group = rules.cluster.groups["j"]
     assert (group.counts[RUNNING], group.counts[FAILED]) == (1, 0)
+
+
+# -- fail-fast -----------------------------------------------------------------------------------------------
+
+
+def failing_job(mode: JobMode, *specs, fail_fast: bool | None = None) -> Rules:
+    rules = Rules()
+    rules.proplet(slots=2)
+    create = job(mode, *specs)
+    rules.turn(replace(create, group=replace(create.group, fail_fast=fail_fast)))
+    rules.start_job()
+    return rules
+
+
+def test_the_first_failure_stops_the_others():
+    rules = failing_job(JobMode.PARALLEL, *(a_task(name) for name in "abcd"))
+    assert rules.states() == {"a": "RUNNING", "b": "RUNNING", "c": "SCHEDULED", "d": "SCHEDULED"}
+    turn = rules.fails("a")
+    assert turn.moves == ["a FAILED", "d INTERRUPTED", "c INTERRUPTED", "b INTERRUPTED"]
+    assert "stop b 1 on p" in turn.sent
+    assert rules.task("c").reason == "task a of its job failed, and the job is fail-fast"
+
+
+def test_what_waits_for_others_is_skipped_with_the_first_failure():
+    rules = failing_job(JobMode.CONFIGURABLE, a_task("a"), a_task("b"), a_task("c", "b"), a_task("d", "c"))
+    rules.fails("a")
+    assert rules.states() == {"a": "FAILED", "b": "INTERRUPTED", "c": "SKIPPED", "d": "SKIPPED"}
+    assert rules.task("d").reason == "task a of its job failed, and the job is fail-fast"
+
+
+def test_what_is_there_for_a_failure_is_spared_with_what_follows_it():
+    rules = failing_job(
+        JobMode.CONFIGURABLE,
+        a_task("a"),
+        a_task("b"),
+        a_task("mend", "a", run_if="failure"),
+        a_task("tell", "mend"),
+    )
+    assert rules.fails("a").moves[-2:] == ["mend SCHEDULED", "mend RUNNING"]
+    assert rules.completes("mend").moves == ["mend COMPLETED", "tell SCHEDULED", "tell RUNNING"]
+
+
+def test_what_mends_a_failure_stops_nobody_when_it_fails():
+    rules = failing_job(
+        JobMode.CONFIGURABLE,
+        a_task("a"),
+        a_task("mend", "a", run_if="failure"),
+        a_task("tell", "a", run_if="failure"),
+    )
+    rules.fails("a")
+    assert rules.fails("mend").moves == ["mend FAILED"]
+    assert rules.task("tell").state.name == "RUNNING"
+
+
+def test_a_job_may_go_on_after_a_failure():
+    rules = failing_job(JobMode.PARALLEL, *(a_task(name) for name in "abc"), fail_fast=False)
+    assert rules.fails("a").moves == ["a FAILED", "c RUNNING"]
+
+
+def test_a_sequential_job_can_not_go_on_after_a_failure():
+    with pytest.raises(Invalid, match="fail_fast: a sequential job stops at its first failure"):
+        failing_job(JobMode.SEQUENTIAL, a_task("a"), fail_fast=False)
+
+
+def test_a_failure_in_a_sequential_job_stops_the_daemon_before_it():
+    rules = failing_job(JobMode.SEQUENTIAL, a_task("a", daemon=True), a_task("b"), a_task("c"))
+    rules.turn(RunUp("p", "a", 1))
+    assert rules.fails("b").moves == ["b FAILED", "a INTERRUPTED", "c SKIPPED"]
+
+
+def test_a_failure_in_a_workflow_stops_nobody_else():
+    rules = Rules()
+    rules.proplet()
+    rules.workflow(a_task("a"), a_task("b"))
+    rules.start_workflow()
+    assert rules.fails("a").moves == ["a FAILED"]
+
+
+def test_a_task_that_can_not_even_be_started_stops_the_others():
+    rules = failing_job(
+        JobMode.CONFIGURABLE,
+        a_task("a"),
+        a_task("b", "a", inputs=(FromParent("a"),)),
+        a_task("c"),
+    )
+    assert rules.completes("a").moves == ["a COMPLETED", "b SCHEDULED", "b FAILED", "c INTERRUPTED"]

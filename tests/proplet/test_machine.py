@@ -18,8 +18,9 @@ class Proplet:
         self.now = 0
         self.machine.module_arrived("sha256:m", "m")
 
-    def start(self, task_id: str = "a", attempt: int = 1, module: str = "sha256:m"):
-        return self.machine.receive(Start(id=task_id, name="main", module=module, attempt=attempt), self.now)
+    def start(self, task_id: str = "a", attempt: int = 1, module: str = "sha256:m", placed_at: int = 10):
+        start = Start(id=task_id, name="main", module=module, attempt=attempt, placed_at=placed_at)
+        return self.machine.receive(start, self.now)
 
     def stop(self, task_id: str = "a", attempt: int = 1):
         return self.machine.receive(Stop(id=task_id, attempt=attempt), self.now)
@@ -36,7 +37,13 @@ class Proplet:
 
 
 def result(attempt: int = 1, **fields) -> Keep:
-    return Keep(Results(**{"task_id": "a", "proplet_id": "p", "results": "", "attempt": attempt, **fields}))
+    said = {"task_id": "a", "proplet_id": "p", "results": "", "attempt": attempt, "placed_at": 10}
+    return Keep(Results(**said | fields))
+
+
+def past(attempt: int, newest: int, *, task_id: str = "a", placed_at: int = 10) -> SendUp:
+    said = {"task_id": task_id, "proplet_id": "p", "attempt": attempt, "placed_at": placed_at}
+    return SendUp(HandBack(**said, newest=newest, reason=f"the proplet is past it, at attempt {newest}"))
 
 
 def again(kept: Keep) -> SendUp:
@@ -83,7 +90,7 @@ def test_a_start_that_comes_again_after_the_end_gets_the_report_again():
     proplet.ends(1, results="30\n")
     assert proplet.start() == [again(result(results="30\n"))]
     proplet.ack()
-    assert proplet.start() == []
+    assert proplet.start() == [past(1, newest=1)], "no start stays without an answer"
 
 
 def test_a_newer_attempt_overtakes_an_older_one():
@@ -99,9 +106,19 @@ def test_a_newer_attempt_overtakes_an_older_one():
 def test_an_older_attempt_changes_nothing():
     proplet = Proplet()
     proplet.start(attempt=2)
-    assert proplet.start(attempt=1) == []
+    assert proplet.start(attempt=1) == [past(1, newest=2)]
     assert proplet.stop(attempt=1) == []
     assert proplet.holds == [("a", 2)]
+
+
+def test_the_same_attempt_of_a_restored_manager_is_another_one():
+    proplet = Proplet()
+    proplet.start(placed_at=10)
+    proplet.ends(1, results="of the time before")
+    (run,) = proplet.start(placed_at=20)
+    assert run.start.placed_at == 20
+    assert proplet.ends(run.key, results="30\n") == [result(results="30\n", placed_at=20)]
+    assert proplet.start(placed_at=15) == [past(1, newest=1, placed_at=15)], "its clock was set back, too"
 
 
 # -- stops ---------------------------------------------------------------------------------------------------
@@ -118,7 +135,7 @@ def test_a_stop_ends_the_run_and_nothing_is_reported():
 def test_a_stop_that_overtook_its_start_counts():
     proplet = Proplet()
     assert proplet.stop(attempt=1) == []
-    assert proplet.start(attempt=1) == []
+    assert proplet.start(attempt=1) == [past(1, newest=1)]
     assert keys(proplet.start(attempt=2)) == [1]
 
 
@@ -164,7 +181,7 @@ def test_a_module_that_does_not_exist_is_an_error():
 
 def test_a_start_without_a_module_is_an_error():
     proplet = Proplet()
-    actions = proplet.machine.receive(Start(id="a", name="main", attempt=1), 0)
+    actions = proplet.machine.receive(Start(id="a", name="main", attempt=1, placed_at=10), 0)
     assert actions == [result(error="task a came without a module that this proplet can get")]
 
 
@@ -206,14 +223,14 @@ def test_the_memory_of_ended_attempts_is_bounded(monkeypatch):
         proplet.ends(number + 1)
         proplet.ack(f"t{number}")
     assert len(proplet.machine._newest) == 3
-    assert proplet.start("t9") == []
+    assert proplet.start("t9") == [past(1, newest=1, task_id="t9")]
 
 
 # -- work that is given back ---------------------------------------------------------------------------------
 
 
 def handed_back(reason: str, task_id: str = "a") -> Keep:
-    return Keep(HandBack(task_id=task_id, proplet_id="p", attempt=1, reason=reason))
+    return Keep(HandBack(task_id=task_id, proplet_id="p", attempt=1, placed_at=10, reason=reason))
 
 
 def test_runs_that_did_not_begin_are_given_back():
@@ -242,7 +259,8 @@ def test_a_proplet_that_leaves_gives_back_all_it_holds(module, kills):
 
 def test_encrypted_work_fails_and_says_why():
     proplet = Proplet()
-    start = Start(id="a", name="main", image_url="registry.example/x", encrypted=True, attempt=1)
+    url = "registry.example/x"
+    start = Start(id="a", name="main", image_url=url, encrypted=True, attempt=1, placed_at=10)
     assert proplet.machine.receive(start, 0) == [result(error="TEE runtime not available")]
     told = Machine("p", boot=1, slots=2, refusal_of_encrypted="no key broker")
     assert told.receive(start, 0) == [result(error="no key broker")]

@@ -175,3 +175,26 @@ def test_a_task_that_asks_for_too_much_is_refused_here_as_well():
     assert refused.report.error == (
         "this proplet refuses it: limits.memory: 11 is more than the 10 that are allowed"
     )
+
+
+def test_invocations_are_named_with_each_sign_of_life_until_they_end():
+    proplet = Proplet(latent=True)
+    proplet.ends(1)
+    assert proplet.machine.alive("default").invocations == []
+    proplet.invoke("i")
+    proplet.invoke("j")
+    assert proplet.machine.alive("default").invocations == ["i", "j"]
+    proplet.ends(2, results="3\n")
+    assert proplet.machine.alive("default").invocations == ["j"]
+
+
+def test_an_invocation_waits_for_a_slot_but_not_for_ever():
+    proplet = Proplet(latent=True)
+    proplet.ends(1)
+    proplet.invoke("i")
+    (again,) = proplet.machine.withdrawn([2], "busy", 299 * S)
+    assert again.key == 2
+    (told,) = proplet.machine.withdrawn([2], "busy", 300 * S)
+    assert told.message.is_busy is True
+    assert told.message.error == "it has waited 300 s for a free slot of the proplet"
+    assert proplet.machine.alive("default").invocations == []

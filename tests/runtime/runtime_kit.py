@@ -25,13 +25,6 @@ DEADLINE_S = 120
 
 ADD = """(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"""
 LOOP = """(module (func (export "loop") (loop $l (br $l))))"""
-SLEEP = """(module
-  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (func (export "sleep") (param $ns i64) (result i32)
-    (i32.store (i32.const 16) (i32.const 1))
-    (i64.store (i32.const 24) (local.get $ns))
-    (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128))))"""
 
 
 def program(body: str, *, data: str = "", more: str = "") -> str:

@@ -2,7 +2,8 @@ import re
 
 import pytest
 import wasmtime
-from runtime_kit import ADD, ARGUMENTS, SLEEP, Here, program, put
+from runtime_kit import ADD, ARGUMENTS, Here, program, put
+from tests.builders import SLEEP
 
 from propeller.errors import Invalid
 from propeller.runtime.interface import interface_of

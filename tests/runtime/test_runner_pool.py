@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 import uvloop
-from runtime_kit import ADD, FLOOD, LOOP, SLEEP, Running, a_pool, put, until
+from runtime_kit import ADD, FLOOD, LOOP, Running, a_pool, put, until
+from tests.builders import SLEEP
 
 from propeller.runtime.pool import Pool
 from propeller.runtime.run import Limits, Run

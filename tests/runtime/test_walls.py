@@ -4,7 +4,8 @@ import random
 
 import msgspec
 import pytest
-from runtime_kit import ADD, LOOP, SLEEP, Here, a_pool, in_a_loop, program, put
+from runtime_kit import ADD, LOOP, Here, a_pool, in_a_loop, program, put
+from tests.builders import SLEEP
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.run import Limits, Run

@@ -18,9 +18,13 @@ MANAGER = "manager"
 
 
 class _Client:
-    def __init__(self, deliver: Callable[[Message], None], on_up: Callable[[], None]):
+    def __init__(
+        self, deliver: Callable[[Message], None], on_up: Callable[[], None], on_down: Callable[[int], None]
+    ):
         self.deliver = deliver
         self.on_up = on_up
+        #: Told when it notices that its connection is gone, and for how long that is so.
+        self.on_down = on_down
         self.is_connected = False
         self.is_cut = False
         #: The program runs and wants a connection.
@@ -45,8 +49,14 @@ class Broker:
         self._clients: dict[str, _Client] = {}
         self.is_up = True
 
-    def join(self, name: str, deliver: Callable[[Message], None], on_up: Callable[[], None]) -> None:
-        self._clients[name] = _Client(deliver, on_up)
+    def join(
+        self,
+        name: str,
+        deliver: Callable[[Message], None],
+        on_up: Callable[[], None],
+        on_down: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._clients[name] = _Client(deliver, on_up, on_down)
 
     @property
     def is_whole(self) -> bool:
@@ -80,7 +90,11 @@ class Broker:
             return
         client.is_cut = True
         self._world.note("broker", f"has no line to {name} for {duration_ns / S:.1f} s")
+        was_connected = client.is_connected
         self._drop(name, after_ns=KEEP_ALIVE_NS, is_will_due=True)
+        unnoticed_ns = min(self._world.between(0, KEEP_ALIVE_NS / MS), duration_ns)
+        if was_connected:
+            self._world.after(unnoticed_ns, lambda: client.on_down(unnoticed_ns) if client.is_cut else None)
 
         def mend() -> None:
             client.is_cut = False
@@ -89,23 +103,37 @@ class Broker:
         self._world.after(duration_ns, mend)
 
     def crash(self) -> None:
-        """End and come back, with the sessions or without; nobody's will is published."""
+        """End at once and come back, with the sessions or without; nobody's will is published."""
+        if self.is_up:
+            keeps = self._world.chance(0.5)
+            self._world.note("broker", f"crashes, and {'keeps' if keeps else 'loses'} its sessions")
+            self._go_down(keeps=keeps, for_ns=self._world.between(100, 3000))
+
+    def stop(self) -> None:
+        """End as it was asked to, for longer; it says so of everybody before, as Mosquitto does."""
         if not self.is_up:
             return
-        self.is_up = False
-        keeps = self._world.chance(0.5)
-        self._world.note("broker", f"crashes, and {'keeps' if keeps else 'loses'} its sessions")
+        self._world.note("broker", "is stopped")
         for client in self._clients.values():
-            client.is_connected = False
+            if client.is_connected and client.will is not None:
+                self._route(MANAGER, to_line(client.will)[:-1])
+        self._go_down(keeps=True, for_ns=self._world.between(1000, 15_000))
+
+    def _go_down(self, *, keeps: bool, for_ns: int) -> None:
+        self.is_up = False
+        for client in self._clients.values():
+            was_connected, client.is_connected = client.is_connected, False
             if not keeps:
                 client.session.clear()
+            if was_connected:
+                client.on_down(0)
 
         def come_back() -> None:
             self.is_up = True
             for name in self._clients:
                 self._connect_soon(name)
 
-        self._world.after(self._world.between(100, 3000), come_back)
+        self._world.after(for_ns, come_back)
 
     def _connect_soon(self, name: str) -> None:
         self._world.after(self._world.between(1, 800), lambda: self._connect(name))

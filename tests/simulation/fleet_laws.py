@@ -29,15 +29,19 @@ class FleetLaws:
         #: Executions that have ended: they change no more.
         self._ended: dict[tuple[str, int, str], rows.Row] = {}
 
-    def places(self, move: Transition, changes: Changes | None) -> set[str]:
-        """Name the proplets to which a commit gave an attempt."""
+    def restored(self) -> None:
+        """What has ended since the backup may end otherwise."""
+        self._ended.clear()
+
+    def places(self, move: Transition, changes: Changes | None) -> dict[str, int]:
+        """Name the proplets to which a commit gave an attempt, and when."""
         assert changes is not None
         found = {
-            one.proplet_id
+            one.proplet_id: one.started_at
             for task, one in changes.executions
             if (task.id, one.attempt) == (move.task_id, move.attempt)
         }
-        return found or {move.proplet_id}
+        return found or {move.proplet_id: self._store.task(self._store.ids[move.task_id]).placed_at}
 
     def committed(self, changes: Changes, placements: Iterable[Transition]) -> None:
         for move in placements:
@@ -76,6 +80,8 @@ class FleetLaws:
 
     def unreached(self, proplet_id: str) -> LawBroken | None:
         """Say what stays on every proplet and is not on this one, which is there and has nothing else to do."""
+        if proplet_id not in self._store.proplets:
+            return LawBroken("known", f"{proplet_id} is there, and nobody has heard of it")
         proplet = self._proplet(proplet_id)
         for task in self._laws.tasks.values():
             if task.state is RUNNING and task.spec.broadcast and task.spec.is_resident:
@@ -92,6 +98,9 @@ class FleetLaws:
             raise LawBroken("store", f"proplet {proplet_id} was given a task and is not stored")
         return rows.to_proplet(row)
 
+    def boot_of(self, proplet_id: str) -> int:
+        return self._proplet(proplet_id).boot
+
     def check_broadcast(self, task: Task, move: Transition) -> None:
         """Check that a broadcast ended as all of its executions did, and that these did so themselves."""
         seq = self._store.ids.get(task.id)
@@ -107,5 +116,5 @@ class FleetLaws:
         for one in executions:
             said = (one.results or "", one.error)
             is_from_guest = one.state is COMPLETED or one.error.startswith("guest")
-            if is_from_guest and not self._laws.has_said(uid, one.attempt, said):
+            if is_from_guest and not self._laws.has_said(uid, one.attempt, one.proplet_id, said):
                 raise LawBroken("stale-attempt", f"{task.id} never said {said} on {one.proplet_id}", task.id)

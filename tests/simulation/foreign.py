@@ -44,6 +44,7 @@ class ForeignProplet:
         #: Embedded devices leave their id out of results.
         self._says_who = says_who
         self._is_there = False
+        self._has_said_hello = self._is_listening = False
         self._lives = 0
         manager.peers[proplet_id] = self
         broker.join(proplet_id, lambda message: self.arrive(message, 0), self._connected)
@@ -59,7 +60,7 @@ class ForeignProplet:
         self._is_there = True
         self._lives += 1
         self._world.note(self.id, "starts")
-        self._has_said_hello = False
+        self._has_said_hello = self._is_listening = False
         will = Alive(proplet_id=self.id, status="offline")
         self._broker.program_began(self.id, will, keeps_session=False)
         self._tick(self._lives)
@@ -81,8 +82,9 @@ class ForeignProplet:
         pass
 
     def _connected(self) -> None:
-        if not self._has_said_hello:  # once, when its program starts
+        if not self._has_said_hello:  # once, when its program starts, and before it listens
             self._has_said_hello = True
+            self._is_listening = False
             self._send(Create(proplet_id=self.id, metadata={"tags": self._tags}))
 
     def _send(self, message: Message) -> None:
@@ -91,11 +93,13 @@ class ForeignProplet:
 
     def _tick(self, life: int) -> None:
         if self._is_there and life == self._lives:
-            self._send(Alive(proplet_id=self.id))
+            if self._has_said_hello:
+                self._is_listening = True
+                self._send(Alive(proplet_id=self.id))
             self._world.after(self._world.between(1800, 2200), lambda: self._tick(life))
 
     def arrive(self, message: Message, boot: int) -> None:
-        if not self._is_there:
+        if not self._is_there or not self._is_listening:
             return
         if isinstance(message, Stop) and message.proplet_id in (UNSET, self.id):
             self.running.pop(message.id, None)
@@ -114,7 +118,7 @@ class ForeignProplet:
         results = "" if error or start.daemon else f"{uid}:{self.id}\n"
         if start.latent:  # it says nothing of it
             return
-        self._laws.foreign_guest_began(start, results, error or "")
+        self._laws.foreign_guest_began(self.id, start, results, error or "")
         if start.daemon and not error:
             self._laws.residents.guest_is_up(uid, attempt_of(start.id)[1], "")
             self._send(Results(task_id=start.id, proplet_id=self.id, results=""))

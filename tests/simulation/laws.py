@@ -7,7 +7,7 @@ It keeps a shadow of what was committed, read back from the store's rows, and co
 from collections.abc import Iterable, Sequence
 
 from propeller.core.cluster import Cluster
-from propeller.core.effects import AskHello, Changes, Outgoing, SendStart, Transition
+from propeller.core.effects import AskHello, Changes, Outgoing, SendStart, SendStop, Transition
 from propeller.core.events import (
     CreateTasks,
     DeleteGroup,
@@ -29,10 +29,12 @@ from propeller.store import rows
 from propeller.wire.messages import Start
 
 from .fleet_laws import FleetLaws, holders
+from .foreign_laws import ForeignLaws
+from .hearing_laws import HearingLaws
 from .replay import check_replay
 from .resident_laws import ResidentLaws, stays
 from .store import SimulatedStore
-from .view import View
+from .view import View, is_for_itself
 from .world import LawBroken, S, World
 
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = TaskState
@@ -54,14 +56,19 @@ class Laws:
         #: All committed groups by id.
         self.groups: dict[str, Group] = {}
         self._members: dict[str, list[Task]] = {}
-        #: Where each committed attempt was placed.
-        self._placed: dict[tuple[str, int], set[str]] = {}
+        #: Where each committed attempt was placed, and when. A store that was restored from a backup may count
+        #: to the same number again: the last time counts …
+        self._placed: dict[tuple[str, int], dict[str, int]] = {}
+        #: … but what was sent before may arrive.
+        self._placed_ever: set[tuple[str, int, str]] = set()
         self._accepted: set[tuple[str, int]] = set()
-        self._began: set[tuple[str, str, int]] = set()
-        #: What guests said, by task and attempt.
-        self._said: dict[tuple[str, int], set[tuple[str, str]]] = {}
+        self._began: set[tuple[str, str, int, int]] = set()
+        #: What guests said, by task and attempt, and when that was placed; 0 where they don't know.
+        self._said: dict[tuple[str, int], set[tuple[int, str, str]]] = {}
         self.fleet = FleetLaws(self, store)
         self.residents = ResidentLaws(self)
+        self.hearing = HearingLaws(self, world)
+        self.foreign = ForeignLaws(self)
         #: In the present commit: the moves that placed a task, the last one of each …
         self._placements: dict[tuple[str, int], Transition] = {}
         #: … and the tasks for which nobody has to wait any longer.
@@ -72,6 +79,7 @@ class Laws:
         self._boots: dict[str, list[int]] = {}
         #: When it last heard of a boot that it had not given up since.
         self._heard: dict[tuple[str, int], int] = {}
+        self._was_restored = False
         self._inputs: Sequence[Input] = ()
         self._turn: Changes | None = None
         self._seen: dict[int, Transition] = {}
@@ -93,9 +101,24 @@ class Laws:
             if log.get(event_id) != transition:
                 raise LawBroken("durable", f"event {event_id} was announced and is lost", transition.task_id)
 
+        self.hearing.manager_started()
+        self.foreign.manager_started()
+
+    def restored(self) -> None:
+        """The store is what it was at a time before: what came after that time never was."""
+        self._was_restored = True
+        self.tasks = {task.id: task for task in map(self._store.task, self._store.runs)}
+        self.groups = {group_id: self._store.group(group_id) for group_id in self._store.groups}
+        self._collect_members()
+        self._accepted.clear()
+        self.fleet.restored()
+        last = self._store.last_event_id
+        self._seen = {number: move for number, move in self._seen.items() if number <= last}
+
     def turn_began(self, inputs: Sequence[Input]) -> None:
         self._inputs = inputs
         self._turn = None
+        self.foreign.turn_began(inputs)
         for item in inputs:
             if isinstance(item, PropletLost):
                 newest = self._boots.get(item.proplet_id, [0])[-1]
@@ -129,9 +152,12 @@ class Laws:
         moved = {transition.task_id for transition in changes.transitions}
         self._check_unmoved(before, moved | reused, inputs)
         self._check_children(self._settled - reused, {task.id for task in changes.created})
+        self._check_fail_fast(changes, inputs)
         self._check_counts(changes.groups)
         self._check_boots(changes)
         self.fleet.committed(changes, self._placements.values())
+        self.hearing.committed(changes)
+        self.foreign.committed(changes)
 
     def _check_moves(self, changes: Changes, inputs: Sequence[Input], reused: set[str]) -> None:
         """Replay the committed moves one by one over the shadow."""
@@ -149,8 +175,7 @@ class Laws:
                 view.add(self._store.task(task.seq), task.attempt - (task.id in placed))
         for move in changes.transitions:
             if move.task_id in reused and move.state is RUNNING:  # it was placed last: this is the new one
-                uid = uid_of(self._store.task(self._store.ids[move.task_id]).spec)
-                self._placed[uid, move.attempt] = self.fleet.places(move, changes)
+                self._note_place(self._store.task(self._store.ids[move.task_id]).spec, move)
                 self._placements[move.task_id, move.attempt] = move
             task = view.tasks.get(move.task_id)
             if task is None or move.task_id in reused:
@@ -192,7 +217,7 @@ class Laws:
             if attempt <= view.attempts[task.id]:
                 raise LawBroken("one-attempt", f"attempt {attempt} of {task.id} was placed twice", task.id)
             view.attempts[task.id] = attempt
-            self._placed[uid, attempt] = self.fleet.places(move, self._turn)
+            self._note_place(task.spec, move)
         elif attempt != view.attempts[task.id]:
             raise LawBroken(
                 "one-attempt", f"{task.id} moved with attempt {attempt}, which is not its own", task.id
@@ -206,17 +231,23 @@ class Laws:
                 return
             is_from_guest = move.state is COMPLETED or move.error.startswith("guest")
             said = (move.results or "", move.error)
-            if is_from_guest and not self.has_said(uid, attempt, said):
+            if is_from_guest and not self.has_said(uid, attempt, move.proplet_id, said):
                 raise LawBroken("stale-attempt", f"attempt {attempt} of {task.id} never said {said}", task.id)
 
-    def placed_also(self, uid: str, move: Transition) -> None:
+    def placed_also(self, task: Task, move: Transition) -> None:
         """Take in that a task that runs was given to one more proplet, as another attempt."""
-        self._placed[uid, move.attempt] = self.fleet.places(move, self._turn)
+        self._note_place(task.spec, move)
         self._placements[move.task_id, move.attempt] = move
 
-    def has_said(self, uid: str, attempt: int, said: tuple[str, str]) -> bool:
-        """Say whether a guest of this attempt ended so."""
-        return said in self._said.get((uid, attempt), ())
+    def _note_place(self, spec: Spec, move: Transition) -> None:
+        uid, attempt = uid_of(spec), move.attempt
+        places = self._placed[uid, attempt] = self.fleet.places(move, self._turn)
+        self._placed_ever.update((uid, attempt, proplet_id) for proplet_id in places)
+
+    def has_said(self, uid: str, attempt: int, proplet_id: str, said: tuple[str, str]) -> bool:
+        """Say whether a guest of this attempt, placed there and then, ended so."""
+        placed_at = self._placed.get((uid, attempt), {}).get(proplet_id, 0)
+        return any((when, *said) in self._said.get((uid, attempt), ()) for when in (0, placed_at))
 
     def _check_unmoved(self, before: dict[str, Task], moved: set[str], inputs: Sequence[Input]) -> None:
         updated = set(_commands_on(inputs, UpdateTask, "task_id"))
@@ -245,6 +276,27 @@ class Laws:
                     raise LawBroken(
                         "children-follow", f"{task_id} ended or is up, and {child.id} was left", child.id
                     )
+
+    def _check_fail_fast(self, changes: Changes, inputs: Sequence[Input]) -> None:
+        """Check that with the first failure a job that is fail-fast has ended, but for what comes after it."""
+        asked = {
+            *_commands_on(inputs, StartTask, "task_id"),
+            *_commands_on(inputs, StartGroup, "group_id"),
+            *_created_by(inputs),
+        }
+        for move in changes.transitions:
+            task, group = self.tasks.get(move.task_id), self.groups.get(move.job_id)
+            if move.state is not FAILED or task is None or group is None or not group.fail_fast:
+                continue
+            members = self._members.get(group.id, [])
+            if not is_for_itself(task, members):
+                continue
+            for other in members:
+                waits_its_turn = other.state is PENDING and group.mode is JobMode.SEQUENTIAL
+                is_left = not other.state.has_ended and is_for_itself(other, members) and not waits_its_turn
+                if is_left and not asked & {other.id, group.id}:
+                    text = f"{task.id} failed, and {other.id} of the same job is {other.state.name}"
+                    raise LawBroken("fail-fast", text, other.id)
 
     def _check_counts(self, groups: Iterable[Group]) -> None:
         for group in groups:
@@ -302,7 +354,9 @@ class Laws:
             return
         task = self.tasks.get(effect.task_id)
         is_current = task is not None and (task.state, task.attempt) == (RUNNING, effect.attempt)
-        if is_current and task is not None and effect.proplet_id in holders(task):
+        # One of the same number may have run there before a restore; the proplet says then that it is past it.
+        is_of_before = self._was_restored and isinstance(effect, SendStop)
+        if is_current and task is not None and effect.proplet_id in holders(task) and not is_of_before:
             kind = type(effect).__name__
             raise LawBroken("commit-first", f"{kind} for {task.id}, whose attempt still runs", task.id)
 
@@ -347,17 +401,19 @@ class Laws:
 
     def guest_began(self, proplet_id: str, boot: int, start: Start) -> None:
         uid, attempt = start.env["UID"], start.attempt
-        if proplet_id not in self._placed.get((uid, attempt), ()):
+        if (uid, attempt, proplet_id) not in self._placed_ever:
             raise LawBroken(
                 "commit-first", f"attempt {attempt} of {start.id} runs and is not committed", start.id
             )
-        if (f"{proplet_id}-{boot}", uid, attempt) in self._began:
+        run = (f"{proplet_id}-{boot}", uid, attempt, start.placed_at)
+        if run in self._began:
             text = f"attempt {attempt} of {start.id} was run twice by {proplet_id} in one life"
             raise LawBroken("one-run", text, start.id)
-        self._began.add((f"{proplet_id}-{boot}", uid, attempt))
+        self._began.add(run)
         task = self.tasks.get(start.id)
         is_current = task is not None and (task.state, task.attempt) == (RUNNING, attempt)
-        if task is None or not is_current or uid_of(task.spec) != uid:
+        is_of_now = self._placed.get((uid, attempt), {}).get(proplet_id) == start.placed_at
+        if task is None or not is_current or uid_of(task.spec) != uid or not is_of_now:
             return  # a stale attempt: its end changes nothing
         view = View(self)
         if view.keeps_its_condition(task) and not task.was_up:
@@ -374,15 +430,17 @@ class Laws:
 
     def guest_crashed(self, proplet_id: str, boot: int, start: Start) -> None:
         """Take note that a daemon may be started anew: once for each crash."""
-        self._began.discard((f"{proplet_id}-{boot}", start.env["UID"], start.attempt))
+        self._began.discard((f"{proplet_id}-{boot}", start.env["UID"], start.attempt, start.placed_at))
 
-    def foreign_guest_began(self, start: Start, results: str, error: str) -> None:
+    def foreign_guest_began(self, proplet_id: str, start: Start, results: str, error: str) -> None:
         """Take note of what it will say; a start may reach it late, and it can't know that."""
+        self.foreign.began(proplet_id, start)
         _, attempt = attempt_of(start.id)
-        self._said.setdefault((start.env["UID"], attempt), set()).add((results, error))
+        self._said.setdefault((start.env["UID"], attempt), set()).add((0, results, error))
 
     def guest_will_say(self, start: Start, results: str, error: str) -> None:
-        self._said.setdefault((start.env["UID"], start.attempt), set()).add((results, error))
+        said = self._said.setdefault((start.env["UID"], start.attempt), set())
+        said.add((start.placed_at, results, error))
 
     # -- the shadow ----------------------------------------------------------------------------------------
 

@@ -7,10 +7,18 @@ from msgspec.structs import replace
 
 from propeller.core.cluster import Cluster, Policy
 from propeller.core.effects import Outgoing, Refused, SendStart, SendStop
-from propeller.core.events import Fact, ManagerStarted, PropletLost, TimePassed
+from propeller.core.events import (
+    ConnectionLost,
+    ConnectionRestored,
+    Fact,
+    ManagerStarted,
+    PropletLost,
+    TimePassed,
+)
 from propeller.core.placement import Order
 from propeller.errors import PropellerError
 from propeller.manager import engine
+from propeller.manager.clock import Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Load, Send, Step
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
@@ -27,11 +35,19 @@ from .broker import MANAGER, Broker
 from .laws import Laws
 from .store import SimulatedStore
 from .transport import Network, about, told
-from .world import LawBroken, S, World
+from .world import MS, LawBroken, S, World
 
 POLICY = Policy(
-    losses_max=4, liveness_s=6.0, resend_s=2.0, foreign_lease_s=20.0, foreign_slots=2, forget_s=30.0
+    losses_max=4,
+    liveness_s=6.0,
+    offline_s=1.0,
+    resend_s=2.0,
+    foreign_lease_s=20.0,
+    foreign_slots=2,
+    forget_s=30.0,
 )
+#: After it stood still, the manager reads within this time what has arrived meanwhile.
+READING_NS = 300 * MS
 #: The chance of an end before a step, and again after it.
 CRASH_AT_STEP = 0.001
 
@@ -74,10 +90,14 @@ class SimulatedManager:
         self._store = store
         self._network, self._broker = carriers
         self._policy = replace(POLICY, placement=world.random.choice(list(Order)))
-        self._broker.join(MANAGER, self._arrive_from_broker, self._connected_to_broker)
+        self._broker.join(
+            MANAGER, self._arrive_from_broker, self._connected_to_broker, self._disconnected_from_broker
+        )
         self._laws = laws
         self._make_cluster = cluster_class
-        self._now = 0
+        #: How wrong the machine's clock is.
+        self._clock_is_wrong_by = 0
+        self._stands_still_until = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -85,6 +105,7 @@ class SimulatedManager:
         self._inputs: Sequence[engine.Input] = ()
         self._steps: Generator[Step, Found | None, None] | None = None
         self._committing: Commit | None = None
+        self._clock = Clock(lambda: self._world.now + self._clock_is_wrong_by, lambda: self._world.now)
         #: Of local proplets: the boot at the other end of their socket.
         self._connected: dict[str, int] = {}
 
@@ -106,6 +127,7 @@ class SimulatedManager:
         self._laws.manager_started()
         self._world.note("manager", f"starts, with {len(self.cluster.tasks)} tasks from the store")
         self.tell(ManagerStarted())
+        self.tell(ConnectionLost())
         for peer in self.peers.values():
             if peer.is_local:
                 peer.manager_is_up()
@@ -127,6 +149,8 @@ class SimulatedManager:
         self.cluster = None
         self.incarnation += 1
         self._reset()
+        self._stands_still_until = 0
+        self._laws.hearing.manager_ended()
         for ask in lost:
             ask.ticket.lost()
         for peer in self.peers.values():
@@ -134,12 +158,45 @@ class SimulatedManager:
                 peer.manager_is_gone()
         self._world.after(self._world.between(50, 4000), self.start)
 
+    def stand_still(self, duration_ns: int) -> None:
+        """Do nothing for a while, as a program that is stopped; what arrives meanwhile is read afterwards."""
+        if self.is_up and not self._stands_still:
+            self._world.note("manager", f"stands still for {duration_ns / S:.1f} s")
+            self._stands_still_until = self._world.now + duration_ns
+            self._laws.hearing.stands_still(self._stands_still_until)
+
+    def move_clock(self, by_ns: int) -> None:
+        self._world.note("manager", f"has its clock moved by {by_ns / S:.0f} s")
+        self._clock_is_wrong_by += by_ns
+
+    @property
+    def _stands_still(self) -> bool:
+        return self._world.now < self._stands_still_until
+
+    def _when_awake(self, action: Callable[[], None]) -> None:
+        """Do something now, or soon after the manager goes on."""
+        if self._stands_still:
+            rest_ns = self._stands_still_until - self._world.now
+            self._world.after(rest_ns + self._world.between(0, READING_NS / MS), action)
+        else:
+            action()
+
     def _later(self, delay_ns: int, action: Callable[[], None]) -> None:
         incarnation = self.incarnation
-        self._world.after(delay_ns, lambda: action() if incarnation == self.incarnation else None)
+
+        def act() -> None:
+            if incarnation != self.incarnation:
+                return
+            if self._stands_still:
+                self._world.after(self._stands_still_until - self._world.now, act)
+            else:
+                action()
+
+        self._world.after(delay_ns, act)
 
     def _tick(self, incarnation: int) -> None:
         if incarnation == self.incarnation:
+            self._clock.look()
             self.tell(TimePassed())
             self._later(S, lambda: self._tick(incarnation))
 
@@ -155,6 +212,11 @@ class SimulatedManager:
 
     def arrive(self, peer: Peer, message: Message, incarnation: int) -> None:
         """Take in a proplet's message, as the hub does."""
+        self._laws.hearing.came(message)
+        self._when_awake(lambda: self._take(peer, message, incarnation))
+
+    def _take(self, peer: Peer, message: Message, incarnation: int) -> None:
+        self._laws.hearing.was_read(message)
         if not self.is_up or (peer.is_local and incarnation != self.incarnation):
             return
         if isinstance(message, ModuleRequest):
@@ -166,6 +228,11 @@ class SimulatedManager:
 
     def _arrive_from_broker(self, message: Message) -> None:
         """Take in what a remote proplet said, as the remote fleet does."""
+        self._laws.hearing.came(message)
+        self._when_awake(lambda: self._take_from_broker(message))
+
+    def _take_from_broker(self, message: Message) -> None:
+        self._laws.hearing.was_read(message)
         if isinstance(message, ModuleRequest):
             self._send_module(self.peers[str(message.proplet_id)], message.app_name)
             return
@@ -175,9 +242,16 @@ class SimulatedManager:
 
     def _connected_to_broker(self) -> None:
         """Ask all who is there."""
+        self._laws.hearing.is_connected(yes=True)
+        self.tell(ConnectionRestored())
         for peer in self.peers.values():
             if not peer.is_local:
                 self._broker.publish(MANAGER, peer.id, Hello())
+
+    def _disconnected_from_broker(self, unheard_ns: int) -> None:
+        self._laws.hearing.is_connected(yes=False, since=self._world.now - unheard_ns)
+        if self.is_up:
+            self.tell(ConnectionLost(unheard_ns))
 
     def socket_opened(self, peer: Peer, boot: int) -> None:
         self._connected[peer.id] = boot
@@ -197,9 +271,8 @@ class SimulatedManager:
         if self._steps is not None or not self._inbox or self.cluster is None:
             return
         self._inputs, self._inbox = self._inbox, []
-        self._now = max(self._now + 1, self._world.now)
         self._laws.turn_began(self._inputs)
-        self._steps = engine.turn(self.cluster, self._inputs, self._now)
+        self._steps = engine.turn(self.cluster, self._inputs, self._clock.moment())
         self._advance(None)
 
     def _advance(self, reply: Found | None) -> None:
@@ -266,7 +339,9 @@ class SimulatedManager:
         for effect in effects:
             self._laws.sent(effect)
             if isinstance(effect, SendStart) and not effect.is_ours:
-                self._to_peer(effect.proplet_id, start_message(effect, b""))
+                start = start_message(effect, b"")
+                self._laws.foreign.sent(effect, start)
+                self._to_peer(effect.proplet_id, start)
             elif isinstance(effect, SendStop) and not effect.is_ours:
                 self._to_peer(effect.proplet_id, stop_message(effect))
             else:

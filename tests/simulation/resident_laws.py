@@ -37,8 +37,10 @@ class ResidentLaws:
     def check_word(self, task: Task, uid: str, move: Transition, view: "View") -> None:
         """Check a word about a task that goes on running: that it is up, or has crashed and will be again."""
         if task.spec.broadcast and move.attempt > view.attempts[task.id]:
-            view.attempts[task.id] = move.attempt  # a proplet that came later got it, too
-            self._laws.placed_also(uid, move)
+            view.attempts[task.id] = move.attempt  # one more proplet got it, or the same one once more
+            self._laws.placed_also(task, move)
+            if not stays(task.spec):
+                return
         elif move.attempt != view.attempts[task.id]:
             raise LawBroken("one-attempt", f"{task.id} went on as another attempt, {move.attempt}", task.id)
         if not stays(task.spec):

@@ -11,7 +11,7 @@ from propeller.core.sandbox import Offer
 from propeller.core.states import RUNNING, SCHEDULED
 from propeller.proplet.machine import Machine
 
-from .broker import Broker
+from .broker import MANAGER, Broker
 from .fleet_laws import holders
 from .foreign import ForeignProplet
 from .laws import Laws
@@ -52,6 +52,7 @@ class Simulation:
         world = self.world = World(seed)
         random = world.random
         self.store = store_class()
+        self._backup: dict[str, Any] | None = None
         network = Network(world)
         self.broker = Broker(world)
         carriers = (network, self.broker)
@@ -93,6 +94,8 @@ class Simulation:
         self.manager.start()
         for proplet in self.proplets:
             world.after(world.between(0, 500), proplet.start)
+        if world.chance(0.5):
+            world.after(world.between(1000, 12_000), self._make_backup)
         self._act_again()
         self._break_again()
         world.run_until(FAULTS_END)
@@ -125,10 +128,20 @@ class Simulation:
             return
         kind = world.random.random()
         proplet = world.random.choice(self.proplets)
-        if kind < 0.2:
+        if kind < 0.09:
+            self._restore()
+        elif kind < 0.16:
             self.manager.crash()
-        elif kind < 0.3:
+        elif kind < 0.21:
+            self.manager.stand_still(world.between(2500, 12_000))
+        elif kind < 0.24:
+            self.manager.move_clock(world.random.choice((3600 * S, -7200 * S, -9 * S)))
+        elif kind < 0.30:
             self.broker.crash()
+        elif kind < 0.34:
+            self.broker.stop()
+        elif kind < 0.38:
+            self.broker.cut(MANAGER, world.between(300, 12_000))
         elif kind < 0.55 and not proplet.is_local:
             self.broker.cut(proplet.id, world.between(300, 12_000))
         elif kind < 0.8:
@@ -136,6 +149,19 @@ class Simulation:
         else:
             proplet.leave()
         world.after(world.between(200, 7000), self._break_again)
+
+    def _make_backup(self) -> None:
+        self.world.note("user", "makes a backup")
+        self._backup = self.store.backup()
+
+    def _restore(self) -> None:
+        """Take the store back to what it was at the last backup, while the proplets go on."""
+        if self._backup is not None and self.manager.is_up:
+            self.manager.crash()
+            self.world.note("user", "restores the backup")
+            self.store.restore(self._backup)
+            self.laws.restored()
+            self.users.restored(self.store)
 
     # -- the end -------------------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 """A durable store in memory: it keeps encoded rows, so that nothing live is shared with it."""
 
+import copy
 from collections.abc import Sequence
+from typing import Any
 
 from propeller.core.effects import Changes, Transition
 from propeller.core.model import Group, Task
@@ -73,6 +75,14 @@ class SimulatedStore:
         if task.spec.group_id:
             del self.members[task.spec.group_id][task.seq]
 
+    def backup(self) -> dict[str, Any]:
+        """Copy all of it, as a user does who wants to be safe."""
+        return copy.deepcopy(vars(self))
+
+    def restore(self, backup: dict[str, Any]) -> None:
+        """Become what it was when the copy was made."""
+        vars(self).update(copy.deepcopy(backup))
+
     def crashed(self) -> None:
         """Lose nothing: what was committed is durable."""
 
@@ -113,8 +123,8 @@ class SimulatedStore:
         return task
 
     def group(self, group_id: str) -> Group:
-        seq, id_, kind, name, mode, _, _, counts, created_at = self.groups[group_id]
-        return rows.to_group((id_, kind, seq, created_at, name, mode, counts))
+        seq, id_, kind, name, mode, _, _, counts, created_at, fail_fast = self.groups[group_id]
+        return rows.to_group((id_, kind, seq, created_at, name, mode, counts, fail_fast))
 
     def transitions(self) -> list[tuple[int, Transition]]:
         return rows.to_events((row[1], row[2]) for row in self.events)

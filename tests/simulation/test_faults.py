@@ -2,36 +2,26 @@
 
 import pytest
 
-from propeller.core import broadcast, commands, invariants, placement, relations, watch
 from propeller.core import cluster as cluster_module
+from propeller.core import (
+    commands,
+    failfast,
+    invariants,
+    relations,
+)
 from propeller.core.cluster import Cluster
 from propeller.core.effects import SendStart, SendStop
-from propeller.core.model import Proplet
+from propeller.core.events import RunEnded
 from propeller.core.states import PENDING, RUNNING, SCHEDULED, SKIPPED
 from propeller.core.watch import Watch
 from propeller.manager import engine
 from propeller.manager.engine import Answer, Commit, Send
 from propeller.proplet.actions import SendUp
 from propeller.proplet.machine import Machine
-from propeller.wire import messages
 
 from . import transport
-from .simulation import simulate
+from .faults import assert_caught, watched_by
 from .store import SimulatedStore
-
-SEEDS = 150
-
-
-def assert_caught(*laws: str, first: int = 0, **parts) -> None:
-    """Look from a first seed on: what is seen by one in hundreds has one that is near."""
-    for seed in range(first, first + SEEDS):
-        outcome = simulate(seed, **parts)
-        if outcome.law:
-            assert outcome.law in laws, outcome.text
-            assert outcome.story
-            return
-    pytest.fail(f"{SEEDS} seeds did not see it")
-
 
 # -- the engine ----------------------------------------------------------------------------------------------
 
@@ -82,7 +72,7 @@ def test_a_commit_that_is_not_durable():
 
 def test_no_check_of_the_attempt():
     class Trusting(Cluster):
-        def current(self, proplet_id, task_id, attempt):
+        def current(self, proplet_id, task_id, attempt, placed_at=0):
             task = self.tasks.get(task_id)
             return task if task is not None and task.state is RUNNING else None
 
@@ -98,17 +88,6 @@ def test_the_same_attempt_placed_twice():
     assert_caught("one-attempt", cluster_class=Thrifty)
 
 
-def watched_by(kind):
-    """Make a class of clusters whose proplets are watched by this class."""
-
-    class Watched(Cluster):
-        def __init__(self, policy=None):
-            super().__init__(policy)
-            self.watch = kind(self)
-
-    return Watched
-
-
 def test_a_lost_start_is_never_repeated():
     class SaysItOnce(Watch):
         def _reconcile(self, proplet, running, now):
@@ -116,7 +95,7 @@ def test_a_lost_start_is_never_repeated():
             cluster = self._cluster
             cluster.effects = [effect for effect in cluster.effects if not isinstance(effect, SendStart)]
 
-    assert_caught("ends", cluster_class=watched_by(SaysItOnce))
+    assert_caught("ends", "answers", cluster_class=watched_by(SaysItOnce))
 
 
 def test_a_lost_stop_is_never_repeated(monkeypatch):
@@ -143,7 +122,7 @@ def test_a_message_of_an_old_boot_counts():
         def seen(self, event, now):
             proplet = self._cluster.proplets.get(event.proplet_id)
             if proplet is not None and event.boot < proplet.boot:
-                proplet.is_alive = False
+                self._silence_of(proplet).forget(proplet.id)
             super().seen(event, now)
 
     assert_caught("stale-boot", first=200, cluster_class=watched_by(Credulous))
@@ -155,142 +134,6 @@ def test_a_deleted_task_is_forgotten_with_its_attempts():
             pass
 
     assert_caught("ends", "commit-first", cluster_class=Oblivious)
-
-
-# -- the fleet -----------------------------------------------------------------------------------------------
-
-
-def test_a_foreign_proplet_that_says_nothing_is_waited_for_for_ever():
-    class Trustful(Watch):
-        def _end_foreign_leases(self, now):
-            pass
-
-    assert_caught("ends", cluster_class=watched_by(Trustful))
-
-
-def test_a_cordoned_proplet_gets_work(monkeypatch):
-    monkeypatch.setattr(placement, "takes_work", lambda proplet: proplet.is_alive)
-    assert_caught("cordon")
-
-
-def test_tags_are_ignored(monkeypatch):
-    class Blind(Proplet):
-        @property
-        def tags(self):
-            return frozenset({"edge", "gpu"})
-
-    monkeypatch.setattr(watch, "Proplet", Blind)
-    assert_caught("tags", "replay")
-
-
-def test_a_broadcast_ends_with_its_first_execution(monkeypatch):
-    real = broadcast.execution_ended
-
-    def hasty(cluster, task, outcome, now):
-        task.live_executions = 1
-        real(cluster, task, outcome, now)
-
-    monkeypatch.setattr(broadcast, "execution_ended", hasty)
-    assert_caught("broadcast", "invariants")
-
-
-def test_an_execution_that_is_lost_is_forgotten(monkeypatch):
-    monkeypatch.setattr(
-        broadcast, "give_up", lambda cluster, task, proplet_id, *_: cluster.placement.freed(task, proplet_id)
-    )
-    assert_caught("ends", "invariants", "replay", "commit-first")
-
-
-def test_what_is_to_be_everywhere_does_not_reach_who_comes_back(monkeypatch):
-    monkeypatch.setattr(broadcast, "reach", lambda *_: None)
-    assert_caught("everywhere", "invariants")
-
-
-def test_a_foreign_result_of_another_attempt_counts(monkeypatch):
-    monkeypatch.setattr(messages, "foreign_id", lambda task_id, _: task_id)
-
-    class Trusting(Cluster):
-        def current(self, proplet_id, task_id, attempt):
-            proplet = self.proplets.get(proplet_id)
-            if proplet is not None and not proplet.is_ours and task_id in proplet.placed:
-                return self.tasks[task_id]
-            return super().current(proplet_id, task_id, attempt)
-
-    assert_caught("stale-attempt", cluster_class=Trusting)
-
-
-def test_the_outbox_is_not_read_at_the_next_start():
-    class Fresh(Machine):
-        def __init__(self, proplet_id, **fields):
-            fields["kept"] = []
-            super().__init__(proplet_id, **fields)
-
-    assert_caught("kept-results", machine_class=Fresh)
-
-
-# -- what stays ----------------------------------------------------------------------------------------------
-
-
-def test_who_waits_for_what_is_up_is_not_told():
-    class Taciturn(Cluster):
-        def settled(self, task):
-            if task.state.has_ended:
-                super().settled(task)
-
-    assert_caught("children-follow", "invariants", cluster_class=Taciturn)
-
-
-def test_walls_are_ignored(monkeypatch):
-    monkeypatch.setattr(placement, "refusal", lambda *_: "")
-    assert_caught("walls")
-
-
-def test_a_daemon_that_crashed_is_not_started_anew():
-    class Lazy(Machine):
-        def time_passed(self, now):
-            self._restarting.clear()
-            return super().time_passed(now)
-
-    assert_caught("ends", machine_class=Lazy)
-
-
-def test_a_daemon_that_crashed_has_failed():
-    class Strict(Machine):
-        def _crashed(self, held, outcome, now):
-            return [self._report(held, now, outcome=outcome)]
-
-    assert_caught("stale-attempt", machine_class=Strict)
-
-
-def test_a_word_that_got_lost_is_not_said_again(monkeypatch):
-    class SaysItOnce(Machine):
-        def ups(self):
-            return []
-
-    monkeypatch.setattr(transport, "LOSS", 0.3)
-    assert_caught("ends", "stays", machine_class=SaysItOnce)
-
-
-def test_a_restart_forgets_what_was_up():
-    class Amnesiac(Cluster):
-        def adopt(self, groups, tasks, past_attempts):
-            tasks = list(tasks)
-            for task in tasks:
-                task.was_up = task.is_up = False
-            super().adopt(groups, tasks, past_attempts)
-
-    assert_caught("replay", "invariants", "counts", cluster_class=Amnesiac)
-
-
-def test_a_foreign_proplet_is_waited_for_where_a_task_stays():
-    class Patient(Watch):
-        def _end_foreign_leases(self, now):
-            for proplet in self._foreign.values():
-                for task_id in proplet.residents:
-                    proplet.placed[task_id] = now
-            super()._end_foreign_leases(now)
-
-    assert_caught("ends", cluster_class=watched_by(Patient))
 
 
 # -- the rules -----------------------------------------------------------------------------------------------
@@ -308,9 +151,9 @@ def test_a_skip_is_not_passed_on():
 
 def test_a_start_after_the_first_of_two_parents():
     class Eager(Cluster):
-        def _tell_children(self, now):
+        def _tell_others(self, now):
             early = [child for task in self._untold for child in task.children if child.state is PENDING]
-            super()._tell_children(now)
+            super()._tell_others(now)
             for child in early:
                 if child.state is PENDING:
                     self.schedule(child, now)
@@ -322,7 +165,7 @@ def test_two_starts_when_two_parents_end_together(monkeypatch):
     class Doubling(Cluster):
         """Each parent that ended in the turn looks for itself whether all have, when the turn is over."""
 
-        def _tell_children(self, now):
+        def _tell_others(self, now):
             while self._untold:
                 for child in self._untold.pop().children:
                     child.unmet -= 1
@@ -335,7 +178,7 @@ def test_two_starts_when_two_parents_end_together(monkeypatch):
                 ):
                     if not child.unmet and child.state in (PENDING, SCHEDULED):
                         self.decide(child, now)
-                self._tell_children(now)
+                self._tell_others(now)
             super().settle(now)
 
     monkeypatch.setattr(cluster_module, "check_transition", lambda *_: None)
@@ -357,10 +200,20 @@ def test_a_sequential_job_does_not_wait(monkeypatch):
     assert_caught("sequential", "children-follow")
 
 
+def test_a_failure_stops_nobody(monkeypatch):
+    monkeypatch.setattr(failfast, "stop_others", lambda *_: None)
+    assert_caught("fail-fast")
+
+
+def test_a_failure_stops_also_what_is_there_for_it(monkeypatch):
+    monkeypatch.setattr(failfast, "for_failures", lambda _: set())
+    assert_caught("skips", "fail-fast")
+
+
 def test_run_if_is_ignored(monkeypatch):
     monkeypatch.setattr(cluster_module, "skip_reason", lambda _: "")
     monkeypatch.setattr(commands, "skip_reason", lambda _: "")
-    assert_caught("parents-first")
+    assert_caught("parents-first", "sequential")
 
 
 def test_all_is_skipped_that_has_run_if(monkeypatch):
@@ -371,12 +224,13 @@ def test_all_is_skipped_that_has_run_if(monkeypatch):
 
 def test_an_ended_task_is_changed():
     class Late(Cluster):
-        def _run_ended(self, event, now):
-            super()._run_ended(event, now)
-            task = self.tasks.get(event.task_id)
+        def handle(self, event, now):
+            answer = super().handle(event, now)
+            task = self.tasks.get(event.task_id) if isinstance(event, RunEnded) else None
             if task is not None and task.state.has_ended:
                 task.finished_at = now
                 self.touched[task.id] = task
+            return answer
 
     assert_caught("ended-stays", cluster_class=Late)
 
@@ -438,8 +292,8 @@ def test_a_report_is_dropped_before_it_is_acknowledged():
 def test_a_repeated_start_runs_twice():
     class Obedient(Machine):
         def _start(self, start, now):
-            if self._newest.get(start.id) == start.attempt and start.id not in self._outbox:
-                self._newest[start.id] -= 1
+            if self._newest.get(start.id, (0, 0))[0] == start.attempt and start.id not in self._outbox:
+                self._newest[start.id] = start.attempt - 1, 0
             return super()._start(start, now)
 
     assert_caught("one-run", machine_class=Obedient)

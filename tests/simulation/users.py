@@ -25,6 +25,7 @@ from propeller.errors import PropellerError
 from propeller.manager.engine import Ask
 
 from .manager import SimulatedManager
+from .store import SimulatedStore
 from .world import World
 
 MODULES = tuple(Module(digest=letter * 8, size_bytes=1) for letter in "abc")
@@ -96,6 +97,15 @@ class Users:
         elif isinstance(command, UpdateTask) and command.changes.get("module") in MODULES:
             modules = {command.changes["module"]: b""}
         self._manager.ask(Ask(command, modules, _Waiting(self, command, then, tries)))
+
+    def restored(self, store: SimulatedStore) -> None:
+        """Learn what is there no more after a restore; such ids may be used for something else."""
+        gone = [task_id for task_id in self._singles if task_id not in store.ids]
+        self._singles = [task_id for task_id in self._singles if task_id in store.ids]
+        lost = [group_id for group_id in self._groups if group_id not in store.groups]
+        for group_id in lost:
+            del self._groups[group_id]
+        self._free += [*gone, *lost]
 
     # -- what users do -------------------------------------------------------------------------------------
 
@@ -172,7 +182,9 @@ class Users:
         mode = random.choice((*JobMode, None)) if kind is GroupKind.JOB else None
         specs = self._dag(name, kind, random.randint(1, 7), [])
         ids = [spec.id for spec in specs]
-        group = NewGroup(id=name, kind=kind, mode=mode)
+        may_go_on = mode in (JobMode.PARALLEL, JobMode.CONFIGURABLE)
+        fail_fast = random.choice((None, False)) if may_go_on else None
+        group = NewGroup(id=name, kind=kind, mode=mode, fail_fast=fail_fast)
         create = CreateTasks(specs=specs, group=group, chosen_ids=(name, *ids))
 
         def remember() -> None:

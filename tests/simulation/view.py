@@ -1,6 +1,6 @@
 """What was committed, in the middle of a commit: its moves are judged one by one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from propeller.core.model import JobMode, Spec, Task
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from .laws import Laws
 
 LIVE_AND_STARTED = (SCHEDULED, RUNNING)
+
+
+def is_for_itself(task: Task, members: Sequence[Task]) -> bool:
+    """Say whether a task is there for its own sake: not for a failure, and not for what comes after one."""
+    if task.spec.run_if == "failure":
+        return False
+    parents = (other for other in members if other.id in task.spec.depends_on)
+    return all(is_for_itself(parent, members) for parent in parents)
 
 
 class View:
@@ -57,8 +65,14 @@ class View:
             raise LawBroken("sequential", f"{task.id} was started before {before.id} completed", task.id)
 
     def check_may_skip(self, task: Task, specs: Iterable[Spec]) -> None:
-        before = self._laws.before(task, self._members(task))
+        members = self._members(task)
+        before = self._laws.before(task, members)
         is_stopped = before is not None and self.states[before.id] in (FAILED, SKIPPED, INTERRUPTED)
+        group = self._laws.groups.get(task.spec.group_id)
+        if group is not None and group.fail_fast and is_for_itself(task, members):
+            is_stopped |= any(
+                self.states[other.id] is FAILED for other in members if is_for_itself(other, members)
+            )
         if not is_stopped and all(self._condition(spec) for spec in specs):
             raise LawBroken("skips", f"{task.id} was skipped, and nothing stood against it", task.id)
 

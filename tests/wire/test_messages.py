@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.builders import a_spec, filled_spec, module_of, padded
 
 from propeller.core.effects import AskHello, SendAck, SendInvoke, SendStart, SendStop
-from propeller.core.events import PropletLost, PropletSeen, RunEnded, RunHandedBack
+from propeller.core.events import PropletOffline, PropletSeen, RunEnded, RunHandedBack
 from propeller.core.model import Module, Spec
 from propeller.wire import messages
 from propeller.wire.facts import fact_of
@@ -51,12 +51,12 @@ START = (
     '"module":"sha256:ab","inputs":["10","20"],"cli_args":["--invoke","main"],"broadcast":false,"daemon":false,'
     '"latent":false,"env":{"K":"V"},"encrypted":false,"kbs_resource_path":"default/key/k1",'
     '"monitoring_profile":{"enabled":true,"interval":5},"proplet_id":"P1","hal_storage_path":"/var/hal/t1",'
-    '"parent_results":{"task-000":"30\\n"},"attempt":2}]\n'
+    '"parent_results":{"task-000":"30\\n"},"attempt":2,"placed_at":4}]\n'
 )
 #: Nothing that may be left out.
 BARE_START = (
     '["control/manager/start",{"id":"t","name":"main","state":0,"cli_args":null,"broadcast":false,'
-    '"daemon":false,"latent":false,"encrypted":false,"proplet_id":"P1","attempt":1}]\n'
+    '"daemon":false,"latent":false,"encrypted":false,"proplet_id":"P1","attempt":1,"placed_at":4}]\n'
 )
 #: Each message as an object and as its line; ``mqtt``, sections 3.2 to 5, with our fields behind.
 GOLDEN = [
@@ -86,10 +86,18 @@ GOLDEN = [
         ('["control/proplet/alive",{"proplet_id":"P1","status":"offline","namespace":"default"}]\n'),
     ),
     (
-        Results(task_id="t", proplet_id="P1", results="30\n", attempt=1, started_at=5, finished_at=7),
+        Results(
+            task_id="t",
+            proplet_id="P1",
+            results="30\n",
+            attempt=1,
+            placed_at=4,
+            started_at=5,
+            finished_at=7,
+        ),
         (
             '["control/proplet/results",{"task_id":"t","proplet_id":"P1","results":"30\\n","error":null,'
-            '"attempt":1,"started_at":5,"finished_at":7}]\n'
+            '"attempt":1,"placed_at":4,"started_at":5,"finished_at":7}]\n'
         ),
     ),
     (
@@ -102,6 +110,13 @@ GOLDEN = [
     (
         HandBack(task_id="t", proplet_id="P1", attempt=2, reason="busy"),
         '["control/proplet/handback",{"task_id":"t","proplet_id":"P1","attempt":2,"reason":"busy"}]\n',
+    ),
+    (
+        HandBack(task_id="t", proplet_id="P1", attempt=2, placed_at=4, newest=3, reason="past"),
+        (
+            '["control/proplet/handback",{"task_id":"t","proplet_id":"P1","attempt":2,"reason":"past",'
+            '"placed_at":4,"newest":3}]\n'
+        ),
     ),
     (
         Up(task_id="t", proplet_id="P1", attempt=2, is_up=True, results="started at port 8222", restarts=1),
@@ -165,8 +180,18 @@ def full_start():
         hal_storage_path="/var/hal/t1",
     )
     return SendStart(
-        proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=2, parent_results={"task-000": "30\n"}
+        proplet_id="P1",
+        spec=spec,
+        inputs=spec.inputs or (),
+        attempt=2,
+        placed_at=4,
+        parent_results={"task-000": "30\n"},
     )
+
+
+def bare_start(spec):
+    inputs = spec.inputs or ()
+    return SendStart(proplet_id="P1", spec=spec, inputs=inputs, attempt=1, placed_at=4, parent_results={})
 
 
 # -- golden --------------------------------------------------------------------------------------------------
@@ -177,25 +202,18 @@ def test_start_with_everything():
 
 
 def test_start_with_nothing_that_may_be_left_out():
-    spec = a_spec("t", env={}, inputs=(), monitoring_profile={})
-    assert (
-        to_line(
-            told(
-                SendStart(proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=1, parent_results={})
-            )
-        ).decode()
-        == BARE_START
-    )
+    start = bare_start(a_spec("t", env={}, inputs=(), monitoring_profile={}))
+    assert to_line(told(start)).decode() == BARE_START
 
 
 def test_an_empty_storage_path_is_told_from_none():
     spec = a_spec("t", hal_storage_path="")
-    start = SendStart(proplet_id="P1", spec=spec, inputs=spec.inputs or (), attempt=1, parent_results={})
+    start = bare_start(spec)
     assert told(start).hal_storage_path == ""
 
 
 def test_what_belongs_to_the_manager_alone_is_not_sent():
-    start = SendStart(proplet_id="P1", spec=filled_spec(), inputs=(1,), attempt=1, parent_results={})
+    start = bare_start(filled_spec())
     sent = json.loads(to_line(told(start)))[1]
     assert not sent.keys() & {"kind", "mode", "metadata", "priority", "run_if", "depends_on", "schedule"}
 
@@ -322,7 +340,7 @@ def test_no_bytes_raise_anything_else(line):
 
 def test_messages_of_proplets_as_facts():
     assert fact_of(from_line(GOLDEN[7][1].encode()[:-1]), is_local=True) == RunEnded(
-        proplet_id="P1", task_id="t", attempt=1, results="30\n", started_at=5, finished_at=7
+        proplet_id="P1", task_id="t", attempt=1, placed_at=4, results="30\n", started_at=5, finished_at=7
     )
     assert fact_of(GOLDEN[4][0], is_local=True) == PropletSeen(
         proplet_id="P1",
@@ -336,11 +354,13 @@ def test_messages_of_proplets_as_facts():
         proplet_id="P1", boot=7, slots=4, running=(("t", 2),)
     )
     assert fact_of(Alive(proplet_id="P1"), is_local=False).running is None
-    assert fact_of(Alive(proplet_id="P1", boot=7, status="offline"), is_local=True) == PropletLost(
-        "P1", "it went offline", 7
-    )
+    offline = Alive(proplet_id="P1", boot=7, status="offline")
+    assert fact_of(offline, is_local=True) == PropletOffline("P1", 7)
     assert fact_of(GOLDEN[9][0], is_local=True) == RunHandedBack(
         proplet_id="P1", task_id="t", attempt=2, reason="busy"
+    )
+    assert fact_of(GOLDEN[10][0], is_local=True) == RunHandedBack(
+        proplet_id="P1", task_id="t", attempt=2, reason="past", placed_at=4, newest=3
     )
     for message in (
         Stop(id="t"),

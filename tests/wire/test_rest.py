@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from propeller.core.effects import Transition
-from propeller.core.model import Group, GroupKind, Module, Spec, Task
+from propeller.core.model import Group, GroupKind, JobMode, Module, Spec, Task
 from propeller.core.states import COMPLETED, TaskState
 from propeller.wire.gotime import format_time
 from propeller.wire.rest import (
@@ -152,7 +152,10 @@ def test_views_are_what_the_schema_says():
 def test_groups():
     group = Group(id="g", kind=GroupKind.JOB, seq=1, created_at=10**18, counts=[0, 0, 0, 1, 0, 1, 0, 0])
     summary = json.loads(encode(job_summary(group, [])))
-    assert list(summary) == ["job_id", "state", "tasks", "start_time", "finish_time", "created_at"]
+    shown = ["job_id", "state", "tasks", "start_time", "finish_time", "created_at", "fail_fast"]
+    assert list(summary) == shown
+    group.mode = JobMode.PARALLEL
+    assert json.loads(encode(job_summary(group, [])))["execution_mode"] == "parallel"
     view = json.loads(encode(workflow_view(group, [FULL], [])))
     assert view["counts"] == {s.name.lower(): n for s, n in zip(TaskState, group.counts[:7], strict=True)}
     assert view["edges"] == [{"from": "s", "to": "t"}]

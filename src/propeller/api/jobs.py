@@ -36,7 +36,13 @@ async def create_job(request: HttpRequest) -> ASGIApp:
         raise Invalid("tasks: a job needs at least one task")
     mode = _mode(new.execution_mode or "")
     job_id = next((task.job_id for task in new.tasks if task.job_id), "")
-    group = NewGroup(id=job_id or next(new_ids(1)), kind=_JOB, name=check_group_name(new.name), mode=mode)
+    group = NewGroup(
+        id=job_id or next(new_ids(1)),
+        kind=_JOB,
+        name=check_group_name(new.name),
+        mode=mode,
+        fail_fast=new.fail_fast,
+    )
     intake = Intake()
     specs, chosen = intake.specs(new.tasks, "tasks", job_id=group.id)
     chosen = (*chosen, job_id) if job_id else chosen

@@ -28,7 +28,8 @@ async def task_views(context: Context, tasks: Sequence[Task], *, show_file: bool
 def _reason_at_present(context: Context, task: Task) -> str:
     """What it waits for may have changed since it was stored; why it has to run again has not."""
     past = "" if task.reason.startswith("waits for ") else task.reason
-    return "; ".join(filter(None, (past, context.manager.why_waits(task))))
+    present = context.manager.why_waits(task) or "waits for a free slot"
+    return "; ".join(filter(None, (past, present)))
 
 
 def by_group(records: Records) -> Mapping[str, list[Task]]:

@@ -54,7 +54,7 @@ async def running_manager(site: Site) -> AsyncIterator[Running]:
         stack.push_async_callback(store.close)
         manager = Manager(store, policy=site.policy)
         await manager.load()
-        remote = RemoteFleet(manager, site.mqtt) if site.mqtt else None
+        remote = RemoteFleet(manager, _watchful(site.mqtt, site.policy)) if site.mqtt else None
         local = LocalFleet(manager, remote)
         manager.start()
         stack.push_async_callback(manager.stop)
@@ -66,6 +66,13 @@ async def running_manager(site: Site) -> AsyncIterator[Running]:
         stack.push_async_callback(supervisor.stop)
         await supervisor.start()
         yield Running(manager, vital)
+
+
+def _watchful(mqtt: MqttSettings, policy: Policy) -> MqttSettings:
+    """Have a dead connection noticed before the silence on it could end the lease of a proplet."""
+    return msgspec.structs.replace(
+        mqtt, keep_alive_s=max(min(mqtt.keep_alive_s, int(policy.liveness_s / 5)), 1)
+    )
 
 
 def _local_ids(manager: Manager, count: int) -> list[str]:

@@ -21,6 +21,10 @@ def create(
     session: Session,
     name: Annotated[str, typer.Option(help="Required.")] = "",
     execution_mode: Annotated[str, typer.Option(help="parallel, sequential or configurable.")] = "",
+    fail_fast: Annotated[
+        bool | None,
+        typer.Option("--fail-fast/--no-fail-fast", help="Stop the others when a task fails; the default."),
+    ] = None,
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,
 ) -> None:
@@ -28,7 +32,7 @@ def create(
     if not name:
         raise typer.BadParameter("name is required: give one with --name")
     given = options.task_list(tasks, tasks_file)
-    job = session.client.create_job(given, name=name, execution_mode=execution_mode)
+    job = session.client.create_job(given, name=name, execution_mode=execution_mode, fail_fast=fail_fast)
     if not session.as_json:
         session.remark(f"job {job['job_id']}")
     session.show(job, lambda answer: views.tasks_table(session, answer["tasks"]))

@@ -43,6 +43,8 @@ def create_workflow(session: Session, plan: Plan) -> Target:
     client = session.client
     if plan.execution_mode:
         session.remark("execution_mode is for jobs; a workflow follows depends_on")
+    if plan.fail_fast is not None:
+        session.remark("fail_fast is for jobs; in a workflow a failure concerns what depends on it")
     created = client.create_workflow(plan.tasks, name=plan.name)["tasks"]
     workflow_id = created[0]["workflow_id"]
     _upload(session, plan)
@@ -51,7 +53,9 @@ def create_workflow(session: Session, plan: Plan) -> Target:
 
 def create_job(session: Session, plan: Plan) -> Target:
     client = session.client
-    created = client.create_job(plan.tasks, name=plan.name, execution_mode=plan.execution_mode)
+    created = client.create_job(
+        plan.tasks, name=plan.name, execution_mode=plan.execution_mode, fail_fast=plan.fail_fast
+    )
     _upload(session, plan)
     return Target("job", created["job_id"], client.start_job, client.stop_job, client.job)
 

@@ -39,6 +39,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tasks: list[dict[str, Any]] = []
     name: str | None = None
     execution_mode: str | None = None
+    fail_fast: bool | None = None
     module: str | None = None
 
 
@@ -52,6 +53,7 @@ class Plan:
 
     name: str
     execution_mode: str
+    fail_fast: bool | None
     #: With ids of this run, and modules inline unless they are too large for that.
     tasks: list[dict[str, Any]]
     #: From a task's id to the one that the file has for it.
@@ -91,6 +93,7 @@ def read_run_file(path: Path, module: Path | None = None) -> Plan:
     return Plan(
         name=content.name or path.stem,
         execution_mode=content.execution_mode or "",
+        fail_fast=content.fail_fast,
         tasks=ready,
         local_ids={fresh: local for local, fresh in ids.items()},
         uploads=modules.put_into(ready),

@@ -248,11 +248,18 @@ class Client:
     # -- jobs ----------------------------------------------------------------------------------------------
 
     def create_job(
-        self, tasks: Sequence[Mapping[str, Any]], *, name: str = "", execution_mode: str = ""
+        self,
+        tasks: Sequence[Mapping[str, Any]],
+        *,
+        name: str = "",
+        execution_mode: str = "",
+        fail_fast: bool | None = None,
     ) -> shapes.Job:
         body: dict[str, Any] = {"name": name} if name else {}
         if execution_mode:
             body["execution_mode"] = execution_mode
+        if fail_fast is not None:
+            body["fail_fast"] = fail_fast
         return cast("shapes.Job", self.request("POST", "/jobs", query=_NO_FILE, json=body | {"tasks": tasks}))
 
     def job(self, job_id: str) -> shapes.Job:

@@ -30,7 +30,7 @@ def place(cluster: Cluster, task: Task, proplets: list[Proplet], now: int) -> No
     }
     task.live_executions = len(proplets)
     for proplet in proplets:
-        _start(cluster, task, proplet, now)
+        _start(cluster, task, proplet)
     if task.spec.is_resident:
         cluster.everywhere[task.id] = task
 
@@ -41,19 +41,22 @@ def reach(cluster: Cluster, proplet: Proplet, now: int) -> None:
         before = task.executions.get(proplet.id)
         is_wanted = before is None or before.state is SCHEDULED
         if is_wanted and takes_work(proplet) and not refused_by(proplet, needs_of(task.spec)):
-            task.attempt += 1
-            task.executions[proplet.id] = Execution(
-                proplet_id=proplet.id, attempt=task.attempt, started_at=now
-            )
             task.live_executions += 1
-            task.proplet_id = proplet.id if len(task.executions) == 1 else ""
-            _start(cluster, task, proplet, now)
-            cluster.tell(task, now)
+            begin_anew(cluster, task, proplet, now)
 
 
-def _start(cluster: Cluster, task: Task, proplet: Proplet, now: int) -> None:
+def begin_anew(cluster: Cluster, task: Task, proplet: Proplet, now: int) -> None:
+    """Start a task that runs on others on one proplet, with the next attempt."""
+    task.attempt += 1
+    task.executions[proplet.id] = Execution(proplet_id=proplet.id, attempt=task.attempt, started_at=now)
+    task.proplet_id = proplet.id if len(task.executions) == 1 else ""
+    _start(cluster, task, proplet)
+    cluster.tell(task, now)
+
+
+def _start(cluster: Cluster, task: Task, proplet: Proplet) -> None:
     cluster.touched_executions[task.id, proplet.id] = (task, task.executions[proplet.id])
-    cluster.placement.placed(task, proplet, now)
+    cluster.placement.placed(task, proplet, cluster.ticks)
     cluster.send_start(task, proplet)
 
 

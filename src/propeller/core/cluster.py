@@ -7,7 +7,7 @@ names it again. So what is not here does not run, and a report about it is stale
 The rules, each in one place:
 
 - ``move`` is the only way from state to state and holds to ``states.TRANSITIONS``.
-- A task becomes ready by counting down its unmet parents (``_tell_children``), so an end costs the work
+- A task becomes ready by counting down its unmet parents (``_tell_others``), so an end costs the work
   of the task's own children and nothing else.
 - ``settle`` places what waits, once for all events of a turn.
 - Every placement raises ``Task.attempt``; a report of any other attempt changes nothing.
@@ -18,26 +18,30 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from propeller.core import broadcast, commands, inputs, residents
-from propeller.core.effects import Changes, Effect, Refused, SendAck, SendStart, SendStop, Transition
+from propeller.core import broadcast, commands, failfast, inputs, reports, residents
+from propeller.core.effects import Changes, Effect, SendStart, SendStop, Transition
 from propeller.core.events import (
+    ConnectionLost,
+    ConnectionRestored,
     Event,
     ManagerStarted,
     PropletLost,
+    PropletOffline,
     PropletSeen,
     RunEnded,
     RunHandedBack,
+    RunSeen,
     RunUp,
     TimePassed,
 )
+from propeller.core.foreign import ForeignWork
 from propeller.core.groups import UP
 from propeller.core.model import Execution, Group, JobMode, Proplet, Task
-from propeller.core.names import attempt_of
 from propeller.core.placement import Order, Placement
 from propeller.core.relations import link, skip_reason, unlink
 from propeller.core.states import (
-    COMPLETED,
     FAILED,
+    INTERRUPTED,
     PENDING,
     RUNNING,
     SCHEDULED,
@@ -45,8 +49,11 @@ from propeller.core.states import (
     TaskState,
     check_transition,
 )
-from propeller.core.times import own_times
+from propeller.core.times import Moment
 from propeller.core.watch import Watch
+
+#: When the start of a task was sent that a manager before has placed: long ago.
+NEVER = -(2**62)
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +63,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     losses_max: int = 3
     #: A proplet that is silent for longer is lost.
     liveness_s: float = 30.0
+    #: One of which the broker says that it is gone has so long to show that it is not.
+    offline_s: float = 3.0
     #: A start that a proplet does not list this long after it was sent is sent again.
     resend_s: float = 5.0
     #: How long a task may be on a foreign proplet, which would not say that it never got it.
@@ -78,6 +87,9 @@ class Cluster:
         self.groups: dict[str, Group] = {}
         self.placement = Placement(self.policy.placement)
         self.watch = Watch(self)
+        self.foreign = ForeignWork(self)
+        #: The monotonic clock when the turn began, ns.
+        self.ticks = 0
         self.last_task_seq = 0
         self.last_group_seq = 0
         self.last_event_id = 0
@@ -96,6 +108,7 @@ class Cluster:
 
     def _begin_turn(self) -> None:
         self._untold: list[Task] = []
+        self._failed: list[Task] = []
         self.effects: list[Effect] = []
         self.created: dict[str, Task] = {}
         self.respecified: dict[str, Task] = {}
@@ -112,6 +125,12 @@ class Cluster:
         self.deleted_proplets: dict[str, Proplet] = {}
         self.transitions: list[Transition] = []
 
+    def begin(self, moment: Moment) -> None:
+        """Say when the events come that are handled next."""
+        self.ticks = moment.ticks
+        if moment.paused_ns:
+            self.watch.paused(moment.paused_ns)
+
     def handle(self, event: Event, now: int) -> list[Task]:
         """Take in one event; return copies of the tasks that a command created or changed.
 
@@ -121,24 +140,32 @@ class Cluster:
         """
         match event:
             case RunEnded():
-                self._run_ended(event, now)
+                reports.ended(self, event, now)
             case RunUp():
                 residents.run_up(self, event, now)
             case PropletSeen():
                 self.watch.seen(event, now)
             case RunHandedBack():
-                self._run_handed_back(event, now)
+                reports.handed_back(self, event, now)
+            case RunSeen():
+                self.foreign.heard_of(event.proplet_id, event.task_id)
             case PropletLost():
                 self.watch.lost(event, now)
+            case PropletOffline():
+                self.watch.offline(event)
+            case ConnectionLost():
+                self.watch.connection_lost(event.unheard_ns)
+            case ConnectionRestored():
+                self.watch.connection_restored()
             case TimePassed():
                 self.watch.time_passed(now)
             case ManagerStarted():
                 self.watch.manager_started(now)
             case _:
                 answer = commands.carry_out(self, event, now)
-                self._tell_children(now)
+                self._tell_others(now)
                 return [copy.copy(task) for task in answer]
-        self._tell_children(now)
+        self._tell_others(now)
         return []
 
     def settle(self, now: int) -> None:
@@ -150,7 +177,7 @@ class Cluster:
         while (choice := self.placement.next()) is not None:
             task, proplet = choice
             self.begin_attempt(task, proplet, now)
-            self.placement.placed(task, proplet, now)
+            self.placement.placed(task, proplet, self.ticks)
             self.send_start(task, proplet)
 
     def begin_attempt(self, task: Task, proplet: Proplet | None, now: int) -> None:
@@ -235,9 +262,7 @@ class Cluster:
         for proplet_id in holders:
             proplet = self.proplets.get(proplet_id)
             if proplet is not None:
-                self.placement.hold(task, proplet, task.placed_at)
-                if not proplet.is_ours:
-                    self.watch.given_work(proplet)
+                self.placement.hold(task, proplet, NEVER)
 
     # -- moves ---------------------------------------------------------------------------------------------
 
@@ -303,6 +328,14 @@ class Cluster:
         self.move(task, state, now)
         if not task.was_up:
             self.settled(task)
+        if state is FAILED and task.spec.job_id and self.groups[task.spec.job_id].fail_fast:
+            self._failed.append(task)
+
+    def interrupt(self, task: Task, reason: str, now: int) -> None:
+        """Stop a task that has not ended."""
+        self.send_stops(task)
+        task.reason = reason
+        self.end(task, INTERRUPTED, now)
 
     def settled(self, task: Task) -> None:
         """Note that those that wait for a task may go on; they are told before the event is over."""
@@ -351,13 +384,16 @@ class Cluster:
             task.executions = {}
             self.replaced[task.id] = task
 
-    def _tell_children(self, now: int) -> None:
-        """Count down the children of what ended, and start or skip those that are ready.
+    def _tell_others(self, now: int) -> None:
+        """Let those hear of an end whom it concerns: the others of a job that is fail-fast, and the children.
 
-        A loop, not a recursion: a skip may run down a chain of any length.
+        These are counted down, and started or skipped when they are ready. A loop, not a recursion: a skip
+        may run down a chain of any length.
         """
-        while self._untold:
-            for child in self._untold.pop().children:
+        while self._untold or self._failed:
+            while self._failed:
+                failfast.stop_others(self, self._failed.pop(), now)
+            for child in self._untold.pop().children if self._untold else ():
                 child.unmet -= 1
                 if child.unmet == 0 and child.state is PENDING:
                     self.decide(child, now)
@@ -373,12 +409,13 @@ class Cluster:
 
     def send_start(self, task: Task, proplet: Proplet) -> None:
         if not proplet.is_ours:
-            self.watch.given_work(proplet)
+            self.foreign.given(proplet, task)
         self.effects.append(
             SendStart(
                 proplet_id=proplet.id,
                 spec=task.spec,
                 attempt=task.attempt_on(proplet.id),
+                placed_at=task.placed_on(proplet.id),
                 inputs=inputs.resolved(task),
                 parent_results={
                     parent.id: parent.results
@@ -399,81 +436,19 @@ class Cluster:
 
     # -- facts ---------------------------------------------------------------------------------------------
 
-    def current(self, proplet_id: str, task_id: str, attempt: int) -> Task | None:
-        """The task, if this proplet holds it with this attempt; a report of any other is stale."""
+    def current(self, proplet_id: str, task_id: str, attempt: int, placed_at: int = 0) -> Task | None:
+        """The task, if this proplet holds it with this attempt; a report of any other is stale.
+
+        So is one of the same number that was placed at another time: a store that was restored from a backup
+        does not know how far it had come.
+        """
         proplet = self.proplets.get(proplet_id)
         if proplet is None or task_id not in proplet.placed:
             return None
         task = self.tasks[task_id]
-        return task if task.attempt_on(proplet_id) == attempt else None
-
-    def _run_ended(self, event: RunEnded, now: int) -> None:
-        if event.attempt:
-            self.effects.append(SendAck(event.proplet_id, event.task_id, event.attempt))
-        else:
-            event = self._by_its_attempt(event)
-        proplet_id = event.proplet_id
-        task = self.current(proplet_id, event.task_id, event.attempt)
-        if task is None:
-            self._refuse(event)
-            return
-        if task.spec.is_resident and not event.error and not self.proplets[proplet_id].is_ours:
-            # It says so when it has begun, and of the end it says nothing.
-            residents.run_up(self, RunUp(proplet_id, task.id, event.attempt, event.results), now)
-            return
-        started_at, finished_at = own_times(task, event, now)
-        if not task.spec.is_resident:
-            self.placement.learn(proplet_id, finished_at - started_at)
-        state = FAILED if event.error else COMPLETED
-        if task.spec.broadcast:
-            outcome = Execution(
-                proplet_id=proplet_id,
-                attempt=event.attempt,
-                state=state,
-                results=event.results,
-                error=event.error,
-                started_at=started_at,
-                finished_at=finished_at,
-            )
-            broadcast.execution_ended(self, task, outcome, now)
-            return
-        task.started_at, task.finished_at = started_at, finished_at
-        task.results = event.results
-        task.error = event.error
-        self.end(task, state, now)
-
-    def _by_its_attempt(self, event: RunEnded) -> RunEnded:
-        """Complete the report of a foreign proplet, whose attempt stands in the id, if it is from one.
-
-        Where it does not say who it is, it can only be the proplet that holds the task.
-        """
-        task_id, attempt = attempt_of(event.task_id)
-        task = self.tasks.get(task_id)
-        proplet_id = event.proplet_id or (task.proplet_id if task is not None else "")
-        proplet = self.proplets.get(proplet_id)
-        if proplet is None or proplet.is_ours:
-            return event
-        return msgspec.structs.replace(event, proplet_id=proplet_id, task_id=task_id, attempt=attempt)
-
-    def _refuse(self, event: RunEnded) -> None:
-        """Leave a word about a report that can't be a late one: nobody was asked for it."""
-        task = self.tasks.get(event.task_id)
-        if task is None or 0 < event.attempt < task.attempt or (event.attempt and task.state.has_ended):
-            return
-        sender = event.proplet_id or "a proplet that does not say which"
-        self.effects.append(Refused(sender, task.id, "the task does not run there with that attempt"))
-
-    def _run_handed_back(self, event: RunHandedBack, now: int) -> None:
-        self.effects.append(SendAck(event.proplet_id, event.task_id, event.attempt))
-        task = self.current(event.proplet_id, event.task_id, event.attempt)
-        if task is None:
-            return
-        if task.spec.broadcast:
-            broadcast.give_up(self, task, event.proplet_id, event.reason, now)
-            return
-        proplet = self.proplets[event.proplet_id]
-        proplet.window = proplet.slots
-        self.run_again(task, f"attempt {task.attempt} was handed back: {event.reason}", now)
+        if task.attempt_on(proplet_id) != attempt or placed_at not in (0, task.placed_on(proplet_id)):
+            return None
+        return task
 
     def run_again(self, task: Task, reason: str, now: int) -> None:
         """Queue a running task once more."""
@@ -483,6 +458,13 @@ class Cluster:
         task.reason = reason
         self.move(task, SCHEDULED, now)
         self.placement.wait(task)
+
+    def lose_on(self, proplet: Proplet, task: Task, why: str, now: int) -> None:
+        """What a proplet had of a task is lost."""
+        if task.spec.broadcast:
+            broadcast.give_up(self, task, proplet.id, f"lost: {why}", now)
+        else:
+            self.lose(task, why, now)
 
     def lose(self, task: Task, why: str, now: int) -> None:
         """An attempt was lost with its proplet: run the task again, but not for ever."""

@@ -27,7 +27,7 @@ from propeller.core.graph import resolve_dependencies
 from propeller.core.groups import UP
 from propeller.core.model import Group, GroupKind, JobMode, Proplet, Spec, Task
 from propeller.core.relations import attach, link, predecessors, skip_reason
-from propeller.core.states import INTERRUPTED, PENDING, RUNNING, SCHEDULED
+from propeller.core.states import PENDING, RUNNING, SCHEDULED
 from propeller.errors import Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def carry_out(cluster: Cluster, command: Command, now: int) -> list[Task]:
         case CordonProplet():
             cluster.watch.cordon(_proplet(cluster, command.proplet_id), is_cordoned=command.is_cordoned)
         case DrainProplet():
-            _drain(cluster, command, now)
+            cluster.watch.drain(_proplet(cluster, command.proplet_id), command.timeout_s, now)
     return []
 
 
@@ -137,7 +137,13 @@ def _target_group(cluster: Cluster, command: CreateTasks, now: int) -> Group | N
 
 
 def _new_group(cluster: Cluster, new: NewGroup, now: int) -> Group:
-    mode = (new.mode or cluster.policy.job_mode) if new.kind is GroupKind.JOB else None
+    is_job = new.kind is GroupKind.JOB
+    mode = (new.mode or cluster.policy.job_mode) if is_job else None
+    if mode is JobMode.SEQUENTIAL and new.fail_fast is False:
+        raise Invalid(
+            "fail_fast: a sequential job stops at its first failure; leave it out, or use execution_mode "
+            "configurable"
+        )
     return Group(
         id=new.id,
         kind=new.kind,
@@ -145,6 +151,7 @@ def _new_group(cluster: Cluster, new: NewGroup, now: int) -> Group:
         created_at=now,
         name=new.name,
         mode=mode,
+        fail_fast=is_job and new.fail_fast is not False,
         counts=[0] * (UP + 1),
         tasks={},
     )
@@ -227,12 +234,6 @@ def _delete_proplet(cluster: Cluster, command: DeleteProplet) -> None:
     cluster.watch.forget(proplet)
 
 
-def _drain(cluster: Cluster, command: DrainProplet, now: int) -> None:
-    proplet = _proplet(cluster, command.proplet_id)
-    drain_by = 0 if command.timeout_s is None else now + int(command.timeout_s * 1e9)
-    cluster.watch.cordon(proplet, is_cordoned=True, drain_by=drain_by)
-
-
 # -- start and stop --------------------------------------------------------------------------------------
 
 
@@ -264,13 +265,7 @@ def _stop(cluster: Cluster, command: StopTask, now: int) -> None:
     task = _task(cluster, command.task_id)
     if task.state.has_ended:
         raise Conflict(f"task {task.id} has ended already: it is {task.state.name.lower()}")
-    _interrupt(cluster, task, "stopped by a user", now)
-
-
-def _interrupt(cluster: Cluster, task: Task, reason: str, now: int) -> None:
-    cluster.send_stops(task)
-    task.reason = reason
-    cluster.end(task, INTERRUPTED, now)
+    cluster.interrupt(task, "stopped by a user", now)
 
 
 def _start_group(cluster: Cluster, group: Group, now: int) -> None:
@@ -304,7 +299,7 @@ def _stop_group(cluster: Cluster, group: Group, now: int) -> None:
         raise Conflict(f"{group.kind} {group.id} has ended already")
     for task in reversed(group.tasks.values()):
         if not task.state.has_ended:
-            _interrupt(cluster, task, f"its {group.kind} was stopped by a user", now)
+            cluster.interrupt(task, f"its {group.kind} was stopped by a user", now)
 
 
 # -- look-ups --------------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     proplet_id: str
     spec: Spec
     attempt: int
+    #: When it was placed: a store that was restored from a backup may count to the same number again.
+    placed_at: int
     #: Those of the spec, with the results of parents in them.
     inputs: tuple[int | float | str, ...]
     #: Results of the parents that completed with one.

@@ -18,7 +18,9 @@ class NewGroup(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: GroupKind
     name: str = ""
+    #: Both only for jobs; None leaves the choice to the manager.
     mode: JobMode | None = None
+    fail_fast: bool | None = None
 
 
 class CreateTasks(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +109,8 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str
     #: 0 where it did not say: only ours do. For foreign proplets it stands in the id (``names.foreign_id``).
     attempt: int
+    #: As the start had it; 0 where it did not say.
+    placed_at: int = 0
     results: Any = None
     error: str = ""
     #: By the proplet's clock, 0 where it did not say.
@@ -127,15 +131,21 @@ class RunUp(msgspec.Struct, frozen=True):
     #: Of the last crash.
     error: str = ""
     is_up: bool = True
+    #: As the start had it; 0 where it did not say.
+    placed_at: int = 0
 
 
 class RunHandedBack(msgspec.Struct, frozen=True, kw_only=True):
-    """A proplet gives up an attempt that did nothing wrong: it is leaving, or too busy."""
+    """A proplet does not run an attempt that did nothing wrong: it is leaving, too busy, or past it."""
 
     proplet_id: str
     task_id: str
     attempt: int
     reason: str
+    #: As the start had it; 0 where it did not say.
+    placed_at: int = 0
+    #: The newest attempt of the task that it knows of; only a later one will be run. 0 where it did not say.
+    newest: int = 0
 
 
 class PropletSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,11 +166,36 @@ class PropletSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PropletLost(msgspec.Struct, frozen=True):
-    """A proplet is known to be gone; 0 as the boot means whichever it was."""
+    """The program of a proplet has ended for sure; 0 as the boot means whichever it was."""
 
     proplet_id: str
     reason: str
     boot: int = 0
+
+
+class PropletOffline(msgspec.Struct, frozen=True):
+    """A proplet says good-bye, or the broker says that its connection is gone."""
+
+    proplet_id: str
+    boot: int = 0
+
+
+class RunSeen(msgspec.Struct, frozen=True):
+    """A foreign proplet said something of a task that it runs."""
+
+    proplet_id: str
+    task_id: str
+
+
+class ConnectionLost(msgspec.Struct, frozen=True):
+    """The manager has no connection to the broker: it can't hear remote proplets."""
+
+    #: For how long nothing had come when that was noticed.
+    unheard_ns: int = 0
+
+
+class ConnectionRestored(msgspec.Struct, frozen=True):
+    """It has one again."""
 
 
 class ManagerStarted(msgspec.Struct, frozen=True):
@@ -168,8 +203,23 @@ class ManagerStarted(msgspec.Struct, frozen=True):
 
 
 class TimePassed(msgspec.Struct, frozen=True):
-    """Told at least once a second, so that silence is noticed."""
+    """Told at least once a second, so that silence is noticed.
+
+    It comes last of what comes with it: what has arrived is read before anybody is judged.
+    """
 
 
-Fact = RunEnded | RunHandedBack | RunUp | PropletSeen | PropletLost | ManagerStarted | TimePassed
+Fact = (
+    RunEnded
+    | RunHandedBack
+    | RunUp
+    | RunSeen
+    | PropletSeen
+    | PropletLost
+    | PropletOffline
+    | ConnectionLost
+    | ConnectionRestored
+    | ManagerStarted
+    | TimePassed
+)
 Event = Command | Fact

@@ -152,6 +152,10 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
         """Tell which attempt a proplet has that runs it: of a broadcast, each has its own."""
         return self.executions[proplet_id].attempt if self.spec.broadcast else self.attempt
 
+    def placed_on(self, proplet_id: str) -> int:
+        """Tell when that attempt was placed there."""
+        return self.executions[proplet_id].started_at if self.spec.broadcast else self.placed_at
+
     @property
     def is_settled(self) -> bool:
         """Whether those that wait for it may go on."""
@@ -184,6 +188,8 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
     name: str = ""
     #: Only for jobs; None in a job that leaves the choice to the manager's default. Stored.
     mode: JobMode | None = None
+    #: Only for jobs: the first task that fails stops the others. Stored.
+    fail_fast: bool = False
     #: How many of its tasks are in each state, by state number, and then how many of those that have not
     #: ended were up. Stored, so that lists need not count.
     counts: list[int] = []
@@ -214,14 +220,16 @@ class Proplet(msgspec.Struct, kw_only=True, eq=False):
     boot: int = 0
     #: Given no new work: somebody wants to service the machine. Stored.
     is_cordoned: bool = False
-    #: When what still runs there is moved elsewhere; 0 for never. Stored.
+    #: When what still runs there is moved elsewhere, as people see it; 0 for never. Stored.
     drain_by: int = 0
     #: How many guests it runs at once.
     slots: int = 1
     #: How many tasks it is given at once: ``slots``, and more while its tasks are over in no time.
     window: int = 1
-    #: The tasks placed on it, by id, each with the time its start was last sent.
+    #: The tasks placed on it, by id, and when their starts were last sent by the monotonic clock.
     placed: dict[str, int] = {}
+    #: How often the starts were repeated of those that it says nothing of.
+    repeats: dict[str, int] = {}
     #: Those of them that stay until they are stopped, and take no room from others.
     residents: set[str] = set()
     #: Times of the last ten signs of life, oldest first.

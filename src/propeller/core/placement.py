@@ -293,14 +293,14 @@ class Placement:
             self._pinned.pop(proplet_id, None)
         return queues
 
-    def hold(self, task: Task, proplet: Proplet, since: int) -> None:
-        """Note that a proplet has a task."""
-        proplet.placed[task.id] = since
+    def hold(self, task: Task, proplet: Proplet, sent_at: int) -> None:
+        """Note that a proplet has a task, and when its start was sent."""
+        proplet.placed[task.id] = sent_at
         if task.spec.is_resident or task.was_up:
             proplet.residents.add(task.id)
 
-    def placed(self, task: Task, proplet: Proplet, now: int) -> None:
-        self.hold(task, proplet, now)
+    def placed(self, task: Task, proplet: Proplet, ticks: int) -> None:
+        self.hold(task, proplet, ticks)
         self.offer_room(proplet.id)
 
     def stays(self, task: Task, proplet_id: str) -> None:
@@ -315,6 +315,7 @@ class Placement:
         proplet = self.proplets.get(proplet_id)
         if proplet is not None and proplet.placed.pop(task.id, None) is not None:
             proplet.residents.discard(task.id)
+            proplet.repeats.pop(task.id, None)
             self.offer_room(proplet.id)
 
     def learn(self, proplet_id: str, run_ns: int) -> None:

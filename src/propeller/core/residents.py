@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def run_up(cluster: Cluster, event: RunUp, now: int) -> None:
     """Take in that a task serves: it stays where it is, and those that wait for it may go on."""
-    task = cluster.current(event.proplet_id, event.task_id, event.attempt)
+    task = cluster.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
     if task is None:
         return
     cluster.placement.stays(task, event.proplet_id)

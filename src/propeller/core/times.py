@@ -1,7 +1,20 @@
-"""When a run began and ended, by whose clock."""
+"""When something happened, by whose clock."""
+
+import msgspec
 
 from propeller.core.events import RunEnded
 from propeller.core.model import Task
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """When a turn is taken."""
+
+    #: The time that people see, ns since the Unix epoch; it never runs backwards.
+    now: int
+    #: The monotonic clock, ns: what leases, drains and repetitions go by, whatever is done to the other one.
+    ticks: int
+    #: For how long the manager stood still just before, ns: it could read nothing of what arrived.
+    paused_ns: int = 0
 
 
 def own_times(task: Task, event: RunEnded, now: int) -> tuple[int, int]:

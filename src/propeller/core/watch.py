@@ -1,7 +1,7 @@
 """Who is alive: signs of life and their absence, boots, drains, and what is then done with their work.
 
 Nothing here looks at all proplets. Those that were heard of stand in the order of their last sign of life,
-so that silence is found at the front.
+so that silence is found at the front. Times here are those of the monotonic clock (``Cluster.ticks``).
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 
 from propeller.core import broadcast
 from propeller.core.effects import AskHello, Refused, SendStop
-from propeller.core.events import PropletLost, PropletSeen
 from propeller.core.model import Proplet, Task
 from propeller.core.names import proplet_name
+from propeller.core.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from propeller.core.cluster import Cluster
+    from propeller.core.events import PropletLost, PropletOffline, PropletSeen
 
 SIGNS_OF_LIFE_KEPT = 10
+#: A start that was repeated so often to no effect is taken for lost.
+REPEATS_MAX = 12
 
 
 class Watch:
@@ -28,28 +31,26 @@ class Watch:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._started_at = 0
-        #: Alive, or holding work of which we don't know yet; the one that was silent for longest first.
-        self._awake: OrderedDict[str, Proplet] = OrderedDict()
-        #: The others, the one that fell silent first at the front.
-        self._asleep: OrderedDict[str, Proplet] = OrderedDict()
-        #: Foreign proplets that were given work.
-        self._foreign: dict[str, Proplet] = {}
-        #: Proplets with a ``drain_by``.
-        self._draining: dict[str, Proplet] = {}
+        #: Alive, or holding work of which we don't know yet.
+        self._local, self._remote = Silence(), Silence()
+        #: The others, and since when; the one that fell silent first at the front.
+        self._asleep: OrderedDict[str, tuple[Proplet, int]] = OrderedDict()
+        #: Proplets that are drained, and when what still runs there is moved elsewhere.
+        self._draining: dict[str, tuple[Proplet, int]] = {}
 
     def adopt(self, proplets: Iterable[Proplet]) -> None:
-        """Take in what the store knows; whether they live, they must show."""
+        """Take in what the store knows; whether they live, they must show once the manager has started."""
         for proplet in proplets:
-            self._cluster.proplets[proplet.id] = self._awake[proplet.id] = proplet
+            self._cluster.proplets[proplet.id] = proplet
             self._cluster.placement.changed(proplet)
-            if proplet.drain_by:
-                self._draining[proplet.id] = proplet
 
     def manager_started(self, now: int) -> None:
         """Give back the work of local proplets: they ended with the manager before."""
-        self._started_at = now
         for proplet in self._cluster.proplets.values():
+            self._silence_of(proplet).heard(proplet, self._cluster.ticks)
+            self._cluster.foreign.manager_started(proplet, now)
+            if proplet.drain_by:
+                self._draining[proplet.id] = proplet, self._cluster.ticks + max(proplet.drain_by - now, 0)
             if not proplet.is_local:
                 continue
             for task in self._tasks_of(proplet):
@@ -62,11 +63,36 @@ class Watch:
     def forget(self, proplet: Proplet) -> None:
         """Drop everything about a proplet that holds no work."""
         del self._cluster.proplets[proplet.id]
-        for known in (self._awake, self._asleep, self._foreign, self._draining, self._cluster.back):
+        self._silence_of(proplet).forget(proplet.id)
+        for known in (self._asleep, self._draining, self._cluster.back):
             known.pop(proplet.id, None)
         self._cluster.placement.changed(proplet)
         self._cluster.touched_proplets.pop(proplet.id, None)
         self._cluster.deleted_proplets[proplet.id] = proplet
+
+    def remote_clock(self) -> int:
+        """Tell for how long remote proplets could be heard, all in all."""
+        return self._remote.clock(self._cluster.ticks)
+
+    def may_judge_remote(self) -> bool:
+        return self._remote.may_judge(self._cluster.ticks)
+
+    def _silence_of(self, proplet: Proplet) -> Silence:
+        return self._local if proplet.is_local else self._remote
+
+    # -- hearing -------------------------------------------------------------------------------------------
+
+    def paused(self, paused_ns: int) -> None:
+        """The manager stood still: nobody's silence meanwhile says anything."""
+        for silence in (self._local, self._remote):
+            silence.paused(paused_ns, self._cluster.ticks)
+
+    def connection_lost(self, unheard_ns: int) -> None:
+        """Nothing can be heard of remote proplets, and could not be for so long already."""
+        self._remote.deafened(self._cluster.ticks - unheard_ns)
+
+    def connection_restored(self) -> None:
+        self._remote.hears_again(self._cluster.ticks)
 
     # -- signs of life -------------------------------------------------------------------------------------
 
@@ -76,27 +102,30 @@ class Watch:
             reason = "another proplet, beside the manager or not, has this id already"
             self._cluster.effects.append(Refused(event.proplet_id, "", reason))
             return
-        if proplet.is_alive and event.boot < proplet.boot:
+        silence = self._silence_of(proplet)
+        if proplet.id in silence and event.boot < proplet.boot:
             return  # a message of a program that has been replaced since
-        if not proplet.is_alive or event.boot != proplet.boot:
+        # A foreign proplet says hello before it listens: only its next word shows that it does.
+        is_listening = bool(event.boot) or not event.is_hello
+        if is_listening and (not proplet.is_alive or event.boot != proplet.boot):
             self._cluster.back[proplet.id] = proplet
         running = None if event.running is None else dict(event.running)
         if event.boot != proplet.boot or (event.is_hello and not event.boot and proplet.placed):
             self._restarted(proplet, event, running or {}, now)
         if event.metadata is not None and event.metadata != proplet.metadata:
             proplet.metadata = event.metadata
-            self._cluster.back[proplet.id] = proplet
+            if is_listening:
+                self._cluster.back[proplet.id] = proplet
             self._cluster.touched_proplets[proplet.id] = proplet
             self._cluster.placement.changed(proplet)
         if event.boot and event.metadata is None and not proplet.metadata:
             self._cluster.effects.append(AskHello(proplet.id))
         proplet.slots = event.slots or self._cluster.policy.foreign_slots
         proplet.window = max(proplet.window, proplet.slots) if event.boot else proplet.slots
-        proplet.is_alive = True
+        proplet.is_alive = is_listening
         proplet.seen = [*proplet.seen[-SIGNS_OF_LIFE_KEPT + 1 :], now]
         self._asleep.pop(proplet.id, None)
-        self._awake[proplet.id] = proplet
-        self._awake.move_to_end(proplet.id)
+        silence.heard(proplet, self._cluster.ticks)
         if running is not None:
             self._reconcile(proplet, running, now)
         self._cluster.placement.offer_room(proplet.id)
@@ -125,42 +154,73 @@ class Watch:
         for task_id, attempt in running.items():
             if cluster.current(proplet.id, task_id, attempt) is None:
                 cluster.effects.append(SendStop(proplet.id, task_id, attempt))
-        patience_ns = int(cluster.policy.resend_s * 1e9)
+        resend_ns = int(cluster.policy.resend_s * 1e9)
         for task_id, sent_at in list(proplet.placed.items()):
             task = cluster.tasks[task_id]
-            if running.get(task_id) != task.attempt_on(proplet.id) and now - sent_at >= patience_ns:
-                proplet.placed[task_id] = now
-                cluster.send_start(task, proplet)
+            if running.get(task_id) == task.attempt_on(proplet.id):
+                proplet.repeats.pop(task_id, None)
+            elif cluster.ticks - sent_at >= resend_ns:
+                self._send_again(proplet, task, now)
+
+    def _send_again(self, proplet: Proplet, task: Task, now: int) -> None:
+        """Repeat a start that a proplet says nothing of; but not for ever, for it should answer."""
+        cluster = self._cluster
+        repeats = proplet.repeats[task.id] = proplet.repeats.get(task.id, 0) + 1
+        if repeats > REPEATS_MAX:
+            why = f"proplet {proplet.name} was told {repeats} times to run it, and says nothing of it"
+            cluster.effects.append(SendStop(proplet.id, task.id, task.attempt_on(proplet.id)))
+            cluster.lose_on(proplet, task, why, now)
+        else:
+            proplet.placed[task.id] = cluster.ticks
+            cluster.send_start(task, proplet)
 
     # -- silence -------------------------------------------------------------------------------------------
 
     def lost(self, event: PropletLost, now: int) -> None:
+        """Take in that a proplet's program has ended for sure."""
         proplet = self._cluster.proplets.get(event.proplet_id)
         if proplet is not None and (not event.boot or event.boot == proplet.boot):
             self._give_up(proplet, event.reason, now)
 
+    def offline(self, event: PropletOffline) -> None:
+        """Give no work to a proplet that said good-bye, or of which the broker says so.
+
+        The broker says it whenever a connection breaks, also when it is the broker that ends. So what the
+        proplet holds waits for a moment: it may be back with all of it.
+        """
+        proplet = self._cluster.proplets.get(event.proplet_id)
+        if proplet is None or (event.boot and event.boot != proplet.boot):
+            return
+        silence = self._silence_of(proplet)
+        if proplet.id in silence:
+            proplet.is_alive = False
+            silence.suspect(proplet, self._cluster.ticks)
+
     def time_passed(self, now: int) -> None:
-        policy = self._cluster.policy
-        limit_ns = int(policy.liveness_s * 1e9)
-        while self._awake:
-            proplet = next(iter(self._awake.values()))
-            if now - self._last_seen(proplet) <= limit_ns:
-                break
+        for silence in (self._local, self._remote):
+            self._end_leases(silence, now)
+        self._forget_the_old()
+        self._cluster.foreign.time_passed(now)
+        self._end_drains(now)
+
+    def _end_leases(self, silence: Silence, now: int) -> None:
+        policy, ticks = self._cluster.policy, self._cluster.ticks
+        offline_ns = int(min(policy.offline_s, policy.liveness_s) * 1e9)
+        while (proplet := silence.overdue_suspect(ticks, offline_ns)) is not None:
+            self._give_up(proplet, f"proplet {proplet.name} went offline", now)
+        while (proplet := silence.overdue(ticks, int(policy.liveness_s * 1e9))) is not None:
             self._give_up(proplet, f"proplet {proplet.name} was silent for {policy.liveness_s:g} s", now)
-        forget_ns = int(policy.forget_s * 1e9)
+
+    def _forget_the_old(self) -> None:
+        forget_ns = int(self._cluster.policy.forget_s * 1e9)
         while self._asleep:
-            proplet = next(iter(self._asleep.values()))
-            if now - self._last_seen(proplet) <= forget_ns:
+            proplet, since = next(iter(self._asleep.values()))
+            if self._cluster.ticks - since <= forget_ns:
                 break
             if proplet.is_cordoned:  # somebody services the machine, however long that takes
                 del self._asleep[proplet.id]
             else:
                 self.forget(proplet)
-        self._end_foreign_leases(now)
-        self._end_drains(now)
-
-    def _last_seen(self, proplet: Proplet) -> int:
-        return proplet.seen[-1] if proplet.seen else max(self._started_at, proplet.created_at)
 
     def _give_up(self, proplet: Proplet, why: str, now: int) -> None:
         """Take a proplet for dead; from now on any boot of it may be the one that runs.
@@ -168,8 +228,8 @@ class Watch:
         A message of an old boot that came late may have been taken for that of a new one.
         """
         proplet.is_alive = False
-        self._awake.pop(proplet.id, None)
-        self._asleep.setdefault(proplet.id, proplet)
+        self._silence_of(proplet).forget(proplet.id)
+        self._asleep.setdefault(proplet.id, (proplet, self._cluster.ticks))
         self._lose(proplet, self._tasks_of(proplet), why, now)
 
     def _tasks_of(self, proplet: Proplet) -> list[Task]:
@@ -177,50 +237,32 @@ class Watch:
 
     def _lose(self, proplet: Proplet, tasks: list[Task], why: str, now: int) -> None:
         for task in tasks:
-            if task.spec.broadcast:
-                broadcast.give_up(self._cluster, task, proplet.id, f"lost: {why}", now)
-            else:
-                self._cluster.lose(task, why, now)
+            self._cluster.lose_on(proplet, task, why, now)
 
-    # -- limits --------------------------------------------------------------------------------------------
+    # -- out of service ------------------------------------------------------------------------------------
 
-    def given_work(self, proplet: Proplet) -> None:
-        """Note that a foreign proplet was given a task: it may never hear of it, and would not say so."""
-        self._foreign[proplet.id] = proplet
-
-    def _end_foreign_leases(self, now: int) -> None:
-        lease_s = self._cluster.policy.foreign_lease_s
-        for proplet in list(self._foreign.values()):
-            if not proplet.placed:
-                del self._foreign[proplet.id]
-            overdue = []
-            for task_id, placed_at in proplet.placed.items():  # in the order of being placed
-                if now - placed_at <= lease_s * 1e9:
-                    break
-                task = self._cluster.tasks[task_id]
-                if not task.is_up and not task.spec.latent:  # of a latent one it says nothing
-                    overdue.append(task)
-            for task in overdue:
-                attempt = task.attempt_on(proplet.id)
-                self._cluster.effects.append(SendStop(proplet.id, task.id, attempt, is_ours=False))
-            why = f"proplet {proplet.name}, which acknowledges nothing, sent no result within {lease_s:g} s"
-            self._lose(proplet, overdue, why, now)
-
-    def cordon(self, proplet: Proplet, *, is_cordoned: bool, drain_by: int = 0) -> None:
+    def cordon(self, proplet: Proplet, *, is_cordoned: bool) -> None:
+        """Give a proplet no new work, or some again; a drain is over with either."""
         proplet.is_cordoned = is_cordoned
-        proplet.drain_by = drain_by
+        proplet.drain_by = 0
+        self._draining.pop(proplet.id, None)
         self._cluster.touched_proplets[proplet.id] = proplet
-        if drain_by:
-            self._draining[proplet.id] = proplet
-        else:
-            self._draining.pop(proplet.id, None)
         if not is_cordoned:
             self._cluster.back[proplet.id] = proplet
         self._cluster.placement.offer_room(proplet.id)
 
+    def drain(self, proplet: Proplet, timeout_s: float | None, now: int) -> None:
+        """Cordon a proplet; what still runs there after the timeout is moved elsewhere."""
+        self.cordon(proplet, is_cordoned=True)
+        if timeout_s is not None:
+            timeout_ns = int(timeout_s * 1e9)
+            proplet.drain_by = now + timeout_ns
+            self._draining[proplet.id] = proplet, self._cluster.ticks + timeout_ns
+
     def _end_drains(self, now: int) -> None:
         """Move elsewhere what still runs on proplets whose time to finish is over."""
-        for proplet in [proplet for proplet in self._draining.values() if now >= proplet.drain_by]:
+        ticks = self._cluster.ticks
+        for proplet in [proplet for proplet, until in self._draining.values() if ticks >= until]:
             self.cordon(proplet, is_cordoned=True)
             for task in self._tasks_of(proplet):
                 attempt = task.attempt_on(proplet.id)

@@ -22,8 +22,10 @@ from propeller.core.events import (
     Fact,
     StartGroup,
     StopGroup,
+    TimePassed,
 )
 from propeller.core.model import Group, Module, Task
+from propeller.core.times import Moment
 from propeller.errors import PropellerError
 
 
@@ -71,22 +73,25 @@ Step = Load | Commit | Send | Announce | Answer
 Found = tuple[Sequence[Group], Sequence[Task], Mapping[str, int]]
 
 
-def turn(cluster: Cluster, inputs: Sequence[Input], now: int) -> Generator[Step, Found | None, None]:
-    """Take in everything that has arrived, in order."""
+def turn(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Generator[Step, Found | None, None]:
+    """Take in everything that has arrived, in order, and then that time has passed."""
     wanted = _named_but_absent(cluster, inputs)
     if wanted.task_ids or wanted.group_ids:
         found = yield wanted
         assert found is not None
         cluster.adopt(*found)
 
-    answers: list[Answer] = []
+    now, answers = moment.now, list[Answer]()
     modules: dict[Module, bytes] = {}
+    cluster.begin(moment)
     for item in inputs:
         if isinstance(item, Ask):
             answers.append(_carry_out(cluster, item, now))
             modules.update(item.modules)
-        else:
+        elif not isinstance(item, TimePassed):
             cluster.handle(item, now)
+    if any(isinstance(item, TimePassed) for item in inputs):
+        cluster.handle(TimePassed(), now)
     cluster.settle(now)
     changes, effects = cluster.take_turn()
     changes.modules = modules

@@ -13,6 +13,7 @@ from propeller.manager.modules import pieces
 from propeller.manager.service import Fleet, Manager
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
+    Alive,
     Create,
     InvokeResults,
     LineSplitter,
@@ -68,6 +69,8 @@ class LocalFleet:
         if isinstance(message, Logs):
             self._manager.logs.take(message)
             return
+        if isinstance(message, Alive):
+            self._manager.invocations.heard(message)
         fact = fact_of(message, is_local=True)
         if fact is not None:
             self._manager.tell(fact)

@@ -1,7 +1,11 @@
 """Invocations of latent tasks: sent to a proplet that has the task, and waited for.
 
-Nothing of a task's state changes by one, so the engine is not asked. What came of each is kept, written in
-batches beside the engine.
+Nothing of a task's state changes by one, so the engine is not asked. That one begins is written before it is
+sent, and what came of it afterwards, both in batches beside the engine.
+
+A proplet of ours ends the guest in time, and names with each sign of life the invocations that it has: so one
+that waits for a free slot is waited for, and one that got lost is not. A foreign one says nothing before the
+result.
 """
 
 import asyncio
@@ -16,25 +20,36 @@ import msgspec
 from propeller.core.effects import Outgoing, SendInvoke, Transition
 from propeller.core.model import Proplet, Task
 from propeller.core.states import RUNNING
-from propeller.errors import Conflict, GuestFailed, TimedOut, Unavailable
+from propeller.errors import Conflict, GuestFailed, PropellerError, TimedOut, Unavailable
 from propeller.manager.batches import Batches
 from propeller.store.port import Invocation, InvocationPage, Store
 from propeller.wire.gotime import format_time
 from propeller.wire.invocations import InvocationView
-from propeller.wire.messages import InvokeResults
+from propeller.wire.messages import Alive, InvokeResults
 from propeller.wire.schema import encode
 
 #: How long the result of a guest that was ended in time may be on its way.
 _WAY_S = 1.0
+#: So often a long invocation is looked at.
+_LOOK_EVERY_S = 5.0
+#: A sign of life that does not name an invocation says that it is not there, if that was sent so long before.
+_ARRIVED_AFTER_S = 10.0
+#: No invocation is waited for longer than its timeout and this: a proplet of ours gives up sooner.
+_WAIT_S_MAX = 360.0
+ENDED_WITH_MANAGER = "the manager was ended while it waited for the result"
 _BATCH, _WAITING_MAX = 500, 10_000
 
 
 class _Pending(msgspec.Struct, eq=False):
-    task_id: str
+    invoke: SendInvoke
     #: None where its going on elsewhere counts up the task's attempts.
     attempt: int | None
-    proplet_id: str
+    proplet: Proplet
     answer: "asyncio.Future[InvokeResults]"
+    #: Unix epoch, ns.
+    began: int
+    #: By the loop's clock, s; 0 before it was sent.
+    sent_at: float = 0.0
 
 
 class Invocations:
@@ -68,62 +83,71 @@ class Invocations:
             holders: The proplets that run it and are alive, each with the attempt that it has.
             inputs: In place of the task's own, where there are any.
             env: Over the task's own.
-            timeout_s: How long it may take, waiting included.
+            timeout_s: How long the guest may take.
 
         Raises:
             Conflict: The task is not latent, or not deployed.
-            Unavailable: No proplet that has it is there, or it went away meanwhile.
+            Unavailable: No proplet that has it is there or has a free slot, or it went away meanwhile.
             GuestFailed: The guest did not come to its end.
             TimedOut: It took too long.
 
         """
         proplet, attempt = self._choose(task, holders)
-        invocation_id = str(uuid.uuid4())
-        answer: asyncio.Future[InvokeResults] = asyncio.get_running_loop().create_future()
-        pending = _Pending(task.id, None if task.spec.broadcast else attempt, proplet.id, answer)
-        self._pending[invocation_id] = self._of[task.id][invocation_id] = pending
-        began = time.time_ns()
+        invoke = SendInvoke(
+            proplet_id=proplet.id,
+            task_id=task.id,
+            attempt=attempt,
+            invocation_id=str(uuid.uuid4()),
+            inputs=inputs,
+            env=dict(env),
+            timeout_ns=int(timeout_s * 1e9),
+            is_ours=proplet.is_ours,
+        )
+        pending = _Pending(
+            invoke=invoke,
+            attempt=None if task.spec.broadcast else attempt,
+            proplet=proplet,
+            answer=asyncio.get_running_loop().create_future(),
+            began=time.time_ns(),
+        )
+        self._pending[invoke.invocation_id] = self._of[task.id][invoke.invocation_id] = pending
         results: InvokeResults | None = None
-        error = ""
+        error = "nobody waited for it any more"
         try:
-            self._send(
-                [
-                    SendInvoke(
-                        proplet_id=proplet.id,
-                        task_id=task.id,
-                        attempt=attempt,
-                        invocation_id=invocation_id,
-                        inputs=inputs,
-                        env=dict(env),
-                        timeout_ns=int(timeout_s * 1e9),
-                        is_ours=proplet.is_ours,
-                    )
-                ]
-            )
-            # The proplet ends the guest in time; what is added is for the way.
-            results = await asyncio.wait_for(answer, timeout_s + _WAY_S)
+            self._batches.take(_record(pending, is_open=True))
+            await self._batches.flush()
+            results = await self._results(pending)
             error = results.error or ""
-        except TimeoutError:
-            error = f"invocation of task {task.id} timed out after {timeout_s:g}s"
-            raise TimedOut(error) from None
-        except Unavailable as gone:
-            error = str(gone)
+        except (TimedOut, Unavailable) as trouble:
+            error = str(trouble)
             raise
         finally:
-            self._end(task.id, invocation_id)
-            view = InvocationView(
-                invocation_id=invocation_id,
-                proplet_id=proplet.id,
-                start_time=format_time(began),
-                duration_ms=round((time.time_ns() - began) / 1e6, 3),
-                inputs=inputs,
-            )
-            self._batches.take(Invocation(task.id, encode(_completed(view, results, error)).decode()))
+            self._end(pending)
+            self._batches.take(_record(pending, results, error))
         if error:
-            raise GuestFailed(error)
+            raise _refusal(invoke, results, error)
         return results.results or ""
 
-    def _end(self, task_id: str, invocation_id: str) -> None:
+    async def _results(self, pending: _Pending) -> InvokeResults:
+        """Send an invocation and wait for what comes of it, as long as that can still come."""
+        invoke, answer = pending.invoke, pending.answer
+        now = asyncio.get_running_loop().time
+        pending.sent_at = now()
+        give_up_at = pending.sent_at + invoke.timeout_ns / 1e9 + (_WAIT_S_MAX if invoke.is_ours else _WAY_S)
+        if not answer.done():  # else the task went away meanwhile
+            self._send([invoke])
+        while not answer.done() and now() < give_up_at:
+            await asyncio.wait({answer}, timeout=min(give_up_at - now(), _LOOK_EVERY_S))
+            if not answer.done() and not pending.proplet.is_alive:
+                raise Unavailable(
+                    f"proplet {pending.proplet.name} went away while it ran task {invoke.task_id}"
+                )
+        if not answer.done():
+            raise _timed_out(invoke)
+        return answer.result()
+
+    def _end(self, pending: _Pending) -> None:
+        task_id, invocation_id = pending.invoke.task_id, pending.invoke.invocation_id
         del self._pending[invocation_id]
         del self._of[task_id][invocation_id]
         if not self._of[task_id]:
@@ -147,14 +171,22 @@ class Invocations:
         if pending is not None and not pending.answer.done():
             pending.answer.set_result(message)
 
+    def heard(self, message: Alive) -> None:
+        """End what a proplet should have by now and does not name: it got lost on the way."""
+        if not self._pending or not isinstance(message.invocations, list):
+            return
+        there, now = set(message.invocations), asyncio.get_running_loop().time()
+        for invocation_id, pending in self._pending.items():
+            is_of_it = pending.proplet.id == message.proplet_id and pending.sent_at
+            if is_of_it and now - pending.sent_at > _ARRIVED_AFTER_S and invocation_id not in there:
+                _fail(pending, f"task {pending.invoke.task_id} could not be invoked: the message was lost")
+
     def moved(self, transition: Transition) -> None:
         """End what waits for a task that is not where it was any more."""
         for pending in self._of.get(transition.task_id, {}).values():
-            if not pending.answer.done() and not _is_there(pending, transition):
+            if not _is_there(pending, transition):
                 why = transition.reason or transition.error or f"it is {transition.state.name.lower()}"
-                pending.answer.set_exception(
-                    Unavailable(f"task {pending.task_id} went away while it was invoked: {why}")
-                )
+                _fail(pending, f"task {transition.task_id} went away while it was invoked: {why}")
 
     async def page(self, task_id: str, offset: int, limit: int) -> InvocationPage:
         """Read what came of invocations, the newest first."""
@@ -166,11 +198,44 @@ def _is_there(pending: _Pending, transition: Transition) -> bool:
     return transition.state is RUNNING and pending.attempt in (None, transition.attempt)
 
 
-def _completed(view: InvocationView, results: InvokeResults | None, error: str) -> InvocationView:
-    if results is not None and not error:
+def _fail(pending: _Pending, why: str) -> None:
+    if not pending.answer.done():
+        pending.answer.set_exception(Unavailable(why))
+
+
+def _timed_out(invoke: SendInvoke) -> TimedOut:
+    return TimedOut(f"invocation of task {invoke.task_id} timed out after {invoke.timeout_ns / 1e9:g}s")
+
+
+def _guest_ns(results: InvokeResults) -> int:
+    """Tell how long the guest ran; 0 where that was not said."""
+    if not results.started_at or not results.finished_at:
+        return 0
+    return results.finished_at - results.started_at
+
+
+def _refusal(invoke: SendInvoke, results: InvokeResults, error: str) -> PropellerError:
+    if results.is_busy is True:
+        return Unavailable(f"task {invoke.task_id} could not be invoked: {error}")
+    return _timed_out(invoke) if _guest_ns(results) >= invoke.timeout_ns else GuestFailed(error)
+
+
+def _record(
+    pending: _Pending, results: InvokeResults | None = None, error: str = "", *, is_open: bool = False
+) -> Invocation:
+    """Write down an invocation: what came of it, unless it is open."""
+    invoke = pending.invoke
+    view = InvocationView(
+        invocation_id=invoke.invocation_id,
+        proplet_id=invoke.proplet_id,
+        start_time=format_time(pending.began),
+        duration_ms=0 if is_open else round((time.time_ns() - pending.began) / 1e6, 3),
+        inputs=invoke.inputs,
+    )
+    if error:
+        view.error = error
+    elif results is not None:
         view.results = results.results or ""
-    else:
-        view.error = error or "nobody waited for it any more"
-    if results is not None and results.started_at and results.finished_at:
-        view.guest_ms = round((results.finished_at - results.started_at) / 1e6, 3)
-    return view
+    if results is not None and (guest_ns := _guest_ns(results)):
+        view.guest_ms = round(guest_ns / 1e6, 3)
+    return Invocation(invoke.task_id, invoke.invocation_id, encode(view).decode(), is_open)

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from propeller.core.effects import Outgoing, SendInvoke, SendStart, SendStop
-from propeller.core.events import RunEnded
+from propeller.core.events import ConnectionLost, ConnectionRestored, RunEnded, RunSeen
 from propeller.core.model import Module
+from propeller.core.names import attempt_of
 from propeller.errors import StoreUnusable
+from propeller.manager.image_turns import ImageTurns
 from propeller.manager.modules import pieces
 from propeller.manager.service import Manager
 from propeller.mqtt.link import Link
@@ -21,6 +23,7 @@ from propeller.mqtt.settings import MqttSettings
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
     MODULE_TOPIC,
+    Alive,
     Hello,
     InvokeResults,
     Logs,
@@ -54,13 +57,15 @@ class RemoteFleet:
         #: What was ignored, by kind.
         self.oddities: Counter[str] = Counter()
         self._foreign: asyncio.Queue[SendStart | SendStop | SendInvoke] = asyncio.Queue()
+        self._turns = ImageTurns(self._send_start)
         self._answering: set[asyncio.Task[None]] = set()
         self._settings = settings
         self._link = Link(
             settings,
             topics=["control/proplet/+", _REGISTRY_REQUESTS],
             on_message=self._received,
-            on_up=self._ask_all,
+            on_up=self._connected,
+            on_down=self._disconnected,
         )
         manager.fleet = self
 
@@ -69,6 +74,7 @@ class RemoteFleet:
 
         Returns what ends with ``BrokerRefused`` if the broker won't have us, and else never.
         """
+        self._manager.tell(ConnectionLost())
         self._serving = asyncio.create_task(self._serve_foreign())
         return self._link.start()
 
@@ -76,6 +82,7 @@ class RemoteFleet:
         self._serving.cancel()
         for answering in self._answering:
             answering.cancel()
+        self._turns.close()
         await self._link.close()
 
     # -- to proplets ---------------------------------------------------------------------------------------
@@ -95,9 +102,13 @@ class RemoteFleet:
                 else:
                     self._link.publish(own_topic(proplet_id, topic_of(message)), payload)
 
-    def _ask_all(self) -> None:
-        """After a connect, find out at once who is there and what was missed."""
+    def _connected(self) -> None:
+        """Find out at once who is there and what was missed."""
+        self._manager.tell(ConnectionRestored())
         self._link.publish("control/manager/hello", encode(Hello()))
+
+    def _disconnected(self, unheard_s: float) -> None:
+        self._manager.tell(ConnectionLost(unheard_ns=int(unheard_s * 1e9)))
 
     async def _serve_foreign(self) -> None:
         while True:
@@ -110,7 +121,9 @@ class RemoteFleet:
     async def _send_foreign(self, effect: SendStart | SendStop | SendInvoke) -> None:
         """Send on the shared topic; a module goes inline, or where it does not fit by a registry name."""
         if isinstance(effect, SendStop):
-            self._link.publish("control/manager/stop", encode(stop_message(effect)))
+            stop = stop_message(effect)
+            self._turns.over(stop.id)
+            self._link.publish("control/manager/stop", encode(stop))
             return
         if isinstance(effect, SendInvoke):
             self._link.publish("control/manager/invoke", encode(invoke_message(effect)))
@@ -123,11 +136,14 @@ class RemoteFleet:
             if not message.file or not self._link.fits(len(encode(message))):
                 message = start_message(effect)
                 message.image_url = _REPOSITORY + module.digest
-        payload = encode(message)
-        if not self._link.fits(len(payload)):
-            self._refuse(effect.proplet_id, effect.spec.id, effect.attempt, len(payload))
-            return
-        self._link.publish("control/manager/start", payload)
+        size_bytes = len(encode(message))
+        if self._link.fits(size_bytes):
+            self._turns.start(message)
+        else:
+            self._refuse(effect.proplet_id, effect.spec.id, effect.attempt, size_bytes)
+
+    def _send_start(self, start: Start) -> None:
+        self._link.publish("control/manager/start", encode(start))
 
     def _refuse(self, proplet_id: str, task_id: str, attempt: int, size_bytes: int) -> None:
         """Fail a task whose start no broker here would carry."""
@@ -166,6 +182,12 @@ class RemoteFleet:
         if isinstance(message, ModuleRequest):
             self._answer(topic, message)
             return
+        if isinstance(message, Results) and not message.attempt:
+            self._turns.over(message.task_id)
+        if isinstance(message, TaskMetrics) and self._is_foreign(message.proplet_id):
+            self._turns.over(message.task_id)
+            message.task_id, _ = attempt_of(message.task_id)
+            self._manager.tell(RunSeen(message.proplet_id, message.task_id))
         if isinstance(message, Metrics | TaskMetrics):
             self._manager.samples.take(message)
             return
@@ -175,9 +197,15 @@ class RemoteFleet:
         if isinstance(message, Logs):
             self._manager.logs.take(message)
             return
+        if isinstance(message, Alive):
+            self._manager.invocations.heard(message)
         fact = fact_of(message, is_local=False)
         if fact is not None:
             self._manager.tell(fact)
+
+    def _is_foreign(self, proplet_id: str) -> bool:
+        proplet = self._manager.proplet(proplet_id)
+        return proplet is not None and not proplet.is_ours
 
     def _ignore(self, kind: str, detail: str) -> None:
         self.oddities[kind] += 1

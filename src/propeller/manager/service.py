@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from propeller.core.cluster import Cluster, Policy
@@ -11,15 +10,16 @@ from propeller.core.effects import Effect, Outgoing, Refused
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
 from propeller.core.model import Module, Proplet, Task
 from propeller.errors import StoreUnusable
+from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
 from propeller.manager.feed import Feed
-from propeller.manager.invocations import Invocations
+from propeller.manager.invocations import ENDED_WITH_MANAGER, Invocations
 from propeller.manager.logs import TaskLogs
+from propeller.manager.refusals import Refusals
 from propeller.manager.samples import Samples
 from propeller.store.port import Store
 
 _log = logging.getLogger(__name__)
-_TICK_S = 1.0
 
 
 class Fleet(Protocol):
@@ -45,15 +45,15 @@ class Manager:
     #: The writer at work, from ``start`` on; it ends with ``StoreUnusable`` when a commit fails.
     running: asyncio.Task[None]
 
-    def __init__(self, store: Store, *, policy: Policy, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, store: Store, *, policy: Policy, clock: Clock | None = None) -> None:
         self.store = store
-        self.samples = Samples(store, clock=clock)
+        self.samples = Samples(store)
         self.invocations = Invocations(store, self._send)
         self.logs = TaskLogs(store)
         self.fleet: Fleet | None = None
         self._cluster = Cluster(policy)
-        self._clock = clock
-        self._now = 0
+        self._clock = clock or Clock()
+        self._refusals = Refusals()
         self._inbox: list[Input] = []
         self._arrival = asyncio.Event()
         self._is_stopping = False
@@ -69,6 +69,7 @@ class Manager:
         cluster.last_event_id = loaded.last_event_id
         cluster.watch.adopt(loaded.proplets)
         cluster.adopt(*loaded.live)
+        await self.store.close_invocations(ENDED_WITH_MANAGER)
         self.feed = Feed(self.store, loaded.last_event_id)
         self.tell(ManagerStarted())
 
@@ -142,12 +143,12 @@ class Manager:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._clock.look()
             self.tell(TimePassed())
 
     async def _take_turn(self, inputs: list[Input]) -> None:
-        self._now = max(self._now + 1, self._clock())  # time never runs backwards in here
-        steps = turn(self._cluster, inputs, self._now)
+        steps = turn(self._cluster, inputs, self._clock.moment())
         reply: Found | None = None
         try:
             while True:
@@ -174,8 +175,7 @@ class Manager:
     def _send(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Refused):
-                about = f" about task {effect.task_id}" if effect.task_id else ""
-                _log.warning("refused a message of %s%s: %s", effect.proplet_id, about, effect.reason)
+                self._refusals.tell(effect)
         if self.fleet is not None:
             self.fleet.send([effect for effect in effects if not isinstance(effect, Refused)])
 

@@ -10,6 +10,7 @@ A broker's acknowledgement is not durability. Whoever publishes through this mus
 import asyncio
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -60,6 +61,7 @@ class Link:
         topics: Sequence[str],
         on_message: Callable[[str, bytes], None],
         on_up: Callable[[], None] = lambda: None,
+        on_down: Callable[[float], None] = lambda _: None,
         will: Will | None = None,
     ) -> None:
         """Prepare a link; ``start`` connects it.
@@ -69,6 +71,7 @@ class Link:
             topics: What to subscribe to, at every connect.
             on_message: Told topic and payload of each message, in order; it must not block.
             on_up: Told each time that the subscriptions stand after a connect.
+            on_down: Told each time that this is over, with the time since the broker was last heard of, s.
             will: What the broker says for us when the connection breaks.
 
         Raises:
@@ -82,6 +85,7 @@ class Link:
         self._topics = topics
         self._on_message = on_message
         self._on_up = on_up
+        self._on_down = on_down
         self._will = will
         #: As in the settings, or what the broker offers at most.
         self._qos = settings.qos
@@ -302,6 +306,9 @@ class Link:
             self._on_message(topic[len(self._prefix) :], payload)
 
     def _disconnected(self, _client: Any, _packet: Any, _error: Any = None) -> None:
+        if self._up.is_set():
+            last_heard = self._client._connection._last_data_in  # noqa: SLF001  it tells nobody
+            self._on_down(time.monotonic() - last_heard)
         self._up.clear()
         self._lost.set()
 

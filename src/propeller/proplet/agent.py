@@ -136,7 +136,7 @@ class Agent:
     def connected(self) -> None:
         """Say hello and repeat what is owed: told by the uplink, each time that there is a connection."""
         self._say_hello()
-        self._carry_out(self._machine.connected(time.time_ns()))
+        self._carry_out(self._machine.connected(time.monotonic_ns()))
         self.uplink.send(self._machine.ups())
 
     def ended(self) -> None:
@@ -147,7 +147,7 @@ class Agent:
     # -- from the manager ----------------------------------------------------------------------------------
 
     def receive(self, messages: Sequence[Message]) -> None:
-        now = time.time_ns()
+        now = time.monotonic_ns()
         actions: list[Action] = []
         for message in messages:
             if isinstance(message, ModuleChunk):
@@ -235,10 +235,10 @@ class Agent:
 
     def guests_ended(self, batch: list[Ended]) -> None:
         """Report the ends of guests; given to the pool as its ``on_ended``."""
-        now = time.time_ns()
+        now = time.monotonic_ns()
         self._last_end = time.monotonic()
         if self.sampler is not None:
-            self.sampler.ended(batch, now)
+            self.sampler.ended(batch, time.time_ns())
         actions: list[Action] = []
         for ended in batch:
             outcome = Outcome(
@@ -279,7 +279,7 @@ class Agent:
                 self._fetching[source] = asyncio.create_task(self._fetch_image(source))
             return []
         if self.uplink.is_up:
-            self.uplink.send(self._downloads.begin(source, time.time_ns()))
+            self.uplink.send(self._downloads.begin(source, time.monotonic_ns()))
         return []
 
     async def _fetch_image(self, reference: str) -> None:
@@ -291,7 +291,7 @@ class Agent:
             news = Missing(reference, str(error))
         finally:
             del self._fetching[reference]
-        self._carry_out(self._take_news(news, time.time_ns()))
+        self._carry_out(self._take_news(news, time.monotonic_ns()))
 
     def _take_news(self, news: News | None, now: int) -> list[Action]:
         match news:
@@ -322,7 +322,7 @@ class Agent:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
-            now = time.time_ns()
+            now = time.monotonic_ns()
             actions = self._machine.time_passed(now)
             requests, news = self._downloads.time_passed(now)
             if self.uplink.is_up:
@@ -330,7 +330,7 @@ class Agent:
             for one in news:
                 actions += self._take_news(one, now)
             if self.sampler is not None:
-                actions += [SendUp(sample) for sample in self.sampler.tick(now)]
+                actions += [SendUp(sample) for sample in self.sampler.tick(time.time_ns())]
             self._carry_out(actions)
             self._watch_queue()  # the pool may have taken runs back that it had handed out
 
@@ -360,7 +360,7 @@ class Agent:
         if time.monotonic() - self._last_end >= _WAIT_S_MAX:
             keys = self.guests.withdraw(_WAIT_S_MAX)
             reason = "the proplet is busy with longer tasks"
-            self._carry_out(self._machine.withdrawn(keys, reason, time.time_ns()))
+            self._carry_out(self._machine.withdrawn(keys, reason, time.monotonic_ns()))
         self._watch_queue()
 
     def leave(self) -> None:
@@ -370,7 +370,7 @@ class Agent:
         self._is_leaving = True
         offline = self._machine.alive(self._settings.namespace, status="offline")
         # In one go: between the two the manager would give back what it has just been handed.
-        self._carry_out([*self._machine.leave(time.time_ns()), SendUp(offline)])
+        self._carry_out([*self._machine.leave(time.monotonic_ns()), SendUp(offline)])
         asyncio.get_running_loop().call_later(_LEAVE_S_MAX, self.ended)
         self._end_if_done()
 

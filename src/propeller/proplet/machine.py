@@ -4,6 +4,8 @@ The manager may repeat, delay and reorder what it sends, and so may the transpor
 
 - For each task the newest attempt counts; a start or a stop of an older one changes nothing.
 - An attempt is run once, however often its start arrives.
+- A start is always answered: with what it holds, with the end that it owes, or that it is past that attempt.
+  The last happens to a manager whose store was restored from a backup.
 - What was reported stays in the outbox, and is sent again, until the manager acknowledges it.
 
 A task that stays (a daemon, a server, a latent task) says when it is up, and says it again with each sign of
@@ -20,7 +22,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET
 
-from propeller.core.sandbox import Offer, Sandbox
+from propeller.core.sandbox import Offer
 from propeller.proplet.actions import (
     Action,
     Fetch,
@@ -32,6 +34,7 @@ from propeller.proplet.actions import (
     Run,
     SendUp,
 )
+from propeller.proplet.invocations import Invocations
 from propeller.proplet.starts import obstacle, source_of
 from propeller.wire.messages import (
     Ack,
@@ -39,7 +42,6 @@ from propeller.wire.messages import (
     Create,
     HandBack,
     Invoke,
-    InvokeResults,
     Message,
     Results,
     Start,
@@ -54,6 +56,9 @@ ATTEMPTS_REMEMBERED = 50_000
 RESTART_S, RESTART_S_MAX = 1.0, 60.0
 
 NO_OFFER = Offer()
+
+#: An attempt before all, and one of its number that was placed after all.
+_NEVER, _ALL = (0, 0), 2**63
 
 
 class _Held(msgspec.Struct, kw_only=True):
@@ -73,8 +78,6 @@ class _Held(msgspec.Struct, kw_only=True):
     restart_at: int = 0
     #: How much its runs have printed, by stream: a daemon starts anew, and invocations run side by side.
     printed_bytes: dict[str, int] = {}
-    #: Invocations of it that run, by key.
-    invocations: dict[int, Invoke] = {}
 
     @property
     def attempt(self) -> int:
@@ -126,17 +129,17 @@ class Machine:
         self._held: dict[str, _Held] = {}
         self._by_key: dict[int, _Held] = {}
         self._outbox: dict[str, _Owed] = {}
-        self._newest: OrderedDict[str, int] = OrderedDict()
+        #: The newest attempt of each task, and when that was placed.
+        self._newest: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._modules: set[str] = set()
         self._waiting: dict[str, list[_Held]] = {}
         self._restarting: dict[str, _Held] = {}
-        #: Which task an invocation is of.
-        self._invoked: dict[int, _Held] = {}
+        self._invocations = Invocations(proplet_id)
         self._last_key = 0
         self._is_leaving = False
         for report in kept:
             self._outbox[report.task_id] = _Owed(report=report, sent_at=0)
-            self._remember(report.task_id, report.attempt or 0)
+            self._remember(report.task_id, report.attempt or 0, report.placed_at or 0)
 
     # -- what the manager says -----------------------------------------------------------------------------
 
@@ -147,7 +150,7 @@ class Machine:
             case Stop():
                 return self._stop(message, now) if self._is_for_me(message) else []
             case Invoke():
-                return self._invoke(message) if self._is_for_me(message) else []
+                return self._invoke(message, now) if self._is_for_me(message) else []
             case Ack():
                 return self._acknowledged(message)
         return []
@@ -171,7 +174,7 @@ class Machine:
             return again
         actions = self._drop(start.id)
         if start.attempt:
-            self._remember(start.id, start.attempt)
+            self._remember(start.id, start.attempt, start.placed_at or 0)
         if self._is_leaving:
             return [*actions, self._hand_back(start, "the proplet is stopping", now)]
         held = self._held[start.id] = _Held(start=start)
@@ -187,24 +190,39 @@ class Machine:
 
     def _seen_before(self, start: Start, now: int) -> list[Action] | None:
         """Answer a start that is old or a repetition; None if it is new."""
+        held = self._held.get(start.id)
         if not start.attempt:
-            return [] if start.id in self._held else None
-        newest = self._newest.get(start.id, 0)
-        if start.attempt > newest:
+            return [] if held is not None else None
+        this, newest = (start.attempt, start.placed_at or 0), self._newest.get(start.id, _NEVER)
+        if this > newest:
             return None
+        if this == newest and held is not None:
+            return []  # each sign of life says that it is here
         owed = self._outbox.get(start.id)
-        if start.attempt < newest or owed is None:
-            return []
-        owed.sent_at = now
-        return [SendUp(owed.report)]
+        if this == newest and owed is not None:
+            owed.sent_at = now
+            return [SendUp(owed.report)]
+        return [SendUp(self._past(start, newest[0]))]
+
+    def _past(self, start: Start, newest: int) -> HandBack:
+        """Say that this attempt will not be run; the manager settles what that means."""
+        assert start.attempt is not UNSET
+        return HandBack(
+            task_id=start.id,
+            proplet_id=self.id,
+            attempt=start.attempt,
+            placed_at=start.placed_at,
+            reason=f"the proplet is past it, at attempt {newest}",
+            newest=newest,
+        )
 
     def _stop(self, stop: Stop, now: int) -> list[Action]:
         attempt = stop.attempt or 0
         if not attempt:
             return self._stop_for_foreigner(stop.id, now)
-        if attempt < self._newest.get(stop.id, 0):
+        if attempt < self._newest.get(stop.id, _NEVER)[0]:
             return []
-        self._remember(stop.id, attempt)
+        self._remember(stop.id, attempt, _ALL)
         actions = self._drop(stop.id)
         if self._outbox.pop(stop.id, None) is not None:
             actions.append(Forget(stop.id))
@@ -221,8 +239,8 @@ class Machine:
             return actions
         return [*actions, self._report(held, now, error=f"task {task_id} was stopped before it was over")]
 
-    def _remember(self, task_id: str, attempt: int) -> None:
-        self._newest[task_id] = attempt
+    def _remember(self, task_id: str, attempt: int, placed_at: int) -> None:
+        self._newest[task_id] = attempt, placed_at
         self._newest.move_to_end(task_id)
         if len(self._newest) > ATTEMPTS_REMEMBERED:
             oldest = next(iter(self._newest))
@@ -234,10 +252,7 @@ class Machine:
         if held is None:
             return []
         self._restarting.pop(task_id, None)
-        actions: list[Action] = []
-        for key in held.invocations:
-            del self._invoked[key]
-            actions.append(Kill(key))
+        actions = self._invocations.drop(task_id) if held.start.latent else []
         if held.key:
             del self._by_key[held.key]
             return [*actions, Kill(held.key)]
@@ -246,49 +261,21 @@ class Machine:
             waiting.remove(held)
         return actions
 
-    def _run(self, held: _Held, digest: str) -> Run:
+    def _next_key(self) -> int:
         self._last_key += 1
-        held.key, held.digest = self._last_key, digest
-        self._by_key[held.key] = held
-        return Run(held.key, held.start, digest, is_preparation=held.start.latent)
+        return self._last_key
 
-    # -- invocations ---------------------------------------------------------------------------------------
-
-    def _invoke(self, invoke: Invoke) -> list[Action]:
+    def _invoke(self, invoke: Invoke, now: int) -> list[Action]:
         held = self._held.get(invoke.id)
         if held is None or not held.start.latent or not held.is_up:
-            error = f"task {invoke.id} has not been precompiled; deploy it as a latent task first"
-            return [SendUp(self._invocation_ended(invoke, Outcome(key=0, error=error)))]
-        self._last_key += 1
-        held.invocations[self._last_key] = invoke
-        self._invoked[self._last_key] = held
-        return [self._invocation(self._last_key, held, invoke)]
+            why = f"task {invoke.id} has not been precompiled; deploy it as a latent task first"
+            return self._invocations.refuse(invoke, why)
+        return [self._invocations.begin(self._next_key(), held.start, held.digest, invoke, now)]
 
-    @staticmethod
-    def _invocation(key: int, held: _Held, invoke: Invoke) -> Run:
-        start = held.start
-        sandbox = start.sandbox or Sandbox()
-        if invoke.timeout_ns:
-            times = [ns for ns in (sandbox.timeout_ns, invoke.timeout_ns) if ns]
-            sandbox = msgspec.structs.replace(sandbox, timeout_ns=min(times))
-        changed = msgspec.structs.replace(
-            start,
-            inputs=invoke.inputs or start.inputs,
-            env={**(start.env or {}), **(invoke.env or {})},
-            sandbox=sandbox,
-        )
-        return Run(key, changed, held.digest)
-
-    def _invocation_ended(self, invoke: Invoke, outcome: Outcome) -> InvokeResults:
-        return InvokeResults(
-            task_id=invoke.id,
-            invocation_id=invoke.invocation_id,
-            proplet_id=self.id,
-            results="" if outcome.error else outcome.results,
-            error=outcome.error or None,
-            started_at=outcome.started_at or UNSET,
-            finished_at=outcome.finished_at or UNSET,
-        )
+    def _run(self, held: _Held, digest: str) -> Run:
+        held.key, held.digest = self._next_key(), digest
+        self._by_key[held.key] = held
+        return Run(held.key, held.start, digest, is_preparation=held.start.latent)
 
     # -- what happens here ---------------------------------------------------------------------------------
 
@@ -306,12 +293,13 @@ class Machine:
 
     def start_of(self, key: int) -> Start | None:
         """Tell which start this run belongs to; None once it was stopped, or its end was taken in."""
-        held = self._by_key.get(key) or self._invoked.get(key)
-        return None if held is None else held.start
+        held = self._by_key.get(key)
+        return self._invocations.start_of(key) if held is None else held.start
 
     def printed(self, key: int, stream: str, size_bytes: int) -> tuple[Start, int] | None:
         """Say whose a piece is that this run has printed, and where it begins in the log of the attempt."""
-        held = self._by_key.get(key) or self._invoked.get(key)
+        start = self.start_of(key)
+        held = self._held.get(start.id) if start is not None else None
         if held is None:
             return None
         begin = held.printed_bytes.get(stream, 0)
@@ -341,12 +329,13 @@ class Machine:
             results=held.results or UNSET,
             restarts=held.restarts,
             error=held.error,
+            placed_at=held.start.placed_at,
         )
 
     def ended(self, outcome: Outcome, now: int) -> list[Action]:
-        of = self._invoked.pop(outcome.key, None)
-        if of is not None:
-            return [SendUp(self._invocation_ended(of.invocations.pop(outcome.key), outcome))]
+        answer = self._invocations.ended(outcome)
+        if answer is not None:
+            return answer
         held = self._by_key.get(outcome.key)
         if held is None:  # stopped, or overtaken by a newer attempt
             return []
@@ -378,6 +367,7 @@ class Machine:
             results="" if outcome.error else outcome.results,
             error=outcome.error or None,
             attempt=held.start.attempt,
+            placed_at=held.start.placed_at,
             started_at=outcome.started_at or UNSET,
             finished_at=outcome.finished_at or UNSET,
         )
@@ -387,7 +377,13 @@ class Machine:
         held = self._held.get(start.id) or _Held(start=start)
         if not start.attempt:  # a foreign manager would not understand
             return self._report(held, now, error=reason)
-        report = HandBack(task_id=start.id, proplet_id=self.id, attempt=start.attempt, reason=reason)
+        report = HandBack(
+            task_id=start.id,
+            proplet_id=self.id,
+            attempt=start.attempt,
+            placed_at=start.placed_at,
+            reason=reason,
+        )
         return self._owe(held, report, now)
 
     def _owe(self, held: _Held, report: Report, now: int) -> Action:
@@ -410,18 +406,15 @@ class Machine:
             else:
                 del self._by_key[held.key]
                 actions.append(self._run(held, held.digest))
-        for key in keys:
-            if key in self._invoked:
-                of = self._invoked[key]
-                actions.append(self._invocation(key, of, of.invocations[key]))
-        return actions
+        return actions + self._invocations.waits_on(keys, now)
 
     def leave(self, now: int) -> list[Action]:
         """Give back all that is held, and take nothing any more."""
         self._is_leaving = True
         actions: list[Action] = []
         for held in list(self._held.values()):
-            actions += [Kill(key) for key in (*held.invocations, held.key) if key]
+            actions += self._invocations.drop(held.start.id) if held.start.latent else []
+            actions += [Kill(held.key)] if held.key else []
             actions.append(self._hand_back(held.start, "the proplet is stopping", now))
         self._waiting.clear()
         self._restarting.clear()
@@ -461,6 +454,7 @@ class Machine:
             boot=self.boot,
             slots=self.slots,
             running=self._running(),
+            invocations=self._invocations.ids(),
         )
 
     def _running(self) -> list[tuple[str, int]]:

@@ -75,8 +75,11 @@ class SamplePage(NamedTuple):
 
 class Invocation(NamedTuple):
     task_id: str
+    id: str
     #: JSON, as the API shows it.
     text: str
+    #: It is under way.
+    is_open: bool = False
 
 
 class InvocationPage(NamedTuple):
@@ -162,7 +165,10 @@ class Store(Protocol):
         """Read a page of the samples of one owner, the newest first; they are deleted with it."""
 
     async def write_invocations(self, invocations: Sequence[Invocation]) -> None:
-        """Write what came of invocations, as samples are written."""
+        """Write invocations that begin and what came of them, as samples are written."""
+
+    async def close_invocations(self, error: str) -> None:
+        """Let those that are open have ended with this error."""
 
     async def invocations(self, task_id: str, offset: int, limit: int) -> InvocationPage:
         """Read a page of the invocations of a task, the newest first."""

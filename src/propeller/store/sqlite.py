@@ -23,7 +23,7 @@ from propeller.core.model import Execution, GroupKind, Task
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
 from propeller.store import queries, rows
-from propeller.store.invocations import read_invocations, write_invocations
+from propeller.store.invocations import close_invocations, read_invocations, write_invocations
 from propeller.store.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
 from propeller.store.port import (
     GroupPage,
@@ -113,6 +113,9 @@ class SqliteStore:
             lambda: self._write_beside(lambda: write_invocations(self._writer, invocations))
         )
 
+    async def close_invocations(self, error: str) -> None:
+        await self._in_writer(lambda: self._write_beside(lambda: close_invocations(self._writer, error)))
+
     async def _in_writer(self, write: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -192,7 +195,7 @@ class SqliteStore:
             many("DELETE FROM groups WHERE seq = ?", ((group.seq,) for group in changes.deleted_groups))
             if changes.groups:
                 many(
-                    "INSERT OR REPLACE INTO groups VALUES (?,?,?,?,?,?,?,?,?)",
+                    "INSERT OR REPLACE INTO groups VALUES (?,?,?,?,?,?,?,?,?,?)",
                     map(rows.group_row, changes.groups),
                 )
             many("DELETE FROM proplets WHERE id = ?", ((proplet.id,) for proplet in changes.deleted_proplets))

@@ -1,6 +1,6 @@
 """What a proplet's message means to the rules."""
 
-from propeller.core.events import Fact, PropletLost, PropletSeen, RunEnded, RunHandedBack, RunUp
+from propeller.core.events import Fact, PropletOffline, PropletSeen, RunEnded, RunHandedBack, RunUp
 from propeller.wire.messages import Alive, Create, HandBack, Message, Results, Up
 
 
@@ -12,6 +12,7 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 proplet_id=message.proplet_id or _sender_within(message),
                 task_id=message.task_id,
                 attempt=message.attempt or 0,
+                placed_at=message.placed_at or 0,
                 # With an error the contract sends "" where there is nothing.
                 results=None if message.error and message.results == "" else message.results,
                 error=message.error or "",
@@ -19,7 +20,7 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 finished_at=message.finished_at or 0,
             )
         case Alive(status="offline"):
-            return PropletLost(message.proplet_id, "it went offline", message.boot or 0)
+            return PropletOffline(message.proplet_id, message.boot or 0)
         case Alive():
             return PropletSeen(
                 proplet_id=message.proplet_id,
@@ -47,6 +48,7 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 restarts=message.restarts,
                 error=message.error,
                 is_up=message.is_up,
+                placed_at=message.placed_at or 0,
             )
         case HandBack():
             return RunHandedBack(
@@ -54,6 +56,8 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 task_id=message.task_id,
                 attempt=message.attempt,
                 reason=message.reason,
+                placed_at=message.placed_at or 0,
+                newest=message.newest or 0,
             )
     return None
 

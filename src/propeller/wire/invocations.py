@@ -16,7 +16,10 @@ class Invoke(msgspec.Struct, kw_only=True):
         | None
     ) = None
     env: Annotated[Env, like("Over the task's own.")] | None = None
-    timeout: Annotated[str | float, like("How long it may take; left out: 30s.")] | None = None
+    timeout: (
+        Annotated[str | float, like("How long the guest may take, from where it begins; left out: 30s.")]
+        | None
+    ) = None
 
 
 class Invoked(msgspec.Struct, kw_only=True):
@@ -25,7 +28,7 @@ class Invoked(msgspec.Struct, kw_only=True):
 
 
 class InvocationView(msgspec.Struct, kw_only=True):
-    """How one invocation went."""
+    """How one invocation went; while it is under way it has neither results nor an error."""
 
     invocation_id: str
     proplet_id: str

@@ -55,8 +55,10 @@ class Start(msgspec.Struct, kw_only=True):
     parent_results: dict[str, Any] | UnsetType | None = UNSET
     #: Ours: what it asks of the machine.
     sandbox: Sandbox | UnsetType = UNSET
-    #: Ours: which placement of the task this is, from 1; every report brings it back.
+    #: Ours: which placement of the task this is, from 1, and when it was placed, ns since the Unix epoch.
+    #: Every report brings both back: a manager restored from a backup may come to the same number again.
     attempt: Count | UnsetType = UNSET
+    placed_at: Count | UnsetType = UNSET
 
     @property
     def is_resident(self) -> bool:
@@ -110,6 +112,8 @@ class Alive(msgspec.Struct, kw_only=True):
     slots: Slots | UnsetType = UNSET
     #: Ours: task and attempt of everything whose end has not been acknowledged.
     running: list[tuple[str, Count]] | UnsetType = UNSET
+    #: Ours: the invocations that have not ended here.
+    invocations: list[str] | UnsetType = UNSET
 
 
 class Results(msgspec.Struct, kw_only=True):
@@ -120,8 +124,9 @@ class Results(msgspec.Struct, kw_only=True):
     proplet_id: str = ""
     results: Any = None
     error: str | None = None
-    #: Ours, like the rest: as the start had it.
+    #: Ours, like the rest: as the start had them.
     attempt: Count | UnsetType = UNSET
+    placed_at: Count | UnsetType = UNSET
     #: When the guest began and ended, ns since the Unix epoch by the proplet's clock.
     started_at: Count | UnsetType = UNSET
     finished_at: Count | UnsetType = UNSET
@@ -142,6 +147,8 @@ class Up(msgspec.Struct, kw_only=True):
     restarts: Count = 0
     #: Of the last crash.
     error: str = ""
+    #: As the start had it.
+    placed_at: Count | UnsetType = UNSET
 
 
 class Invoke(msgspec.Struct, kw_only=True):
@@ -154,7 +161,7 @@ class Invoke(msgspec.Struct, kw_only=True):
     invocation_id: str
     proplet_id: str | UnsetType | None = UNSET
     env: dict[str, str] | UnsetType | None = UNSET
-    #: Ours: how long it may take, ns.
+    #: Ours: how long its guest may take, ns.
     timeout_ns: Count | UnsetType = UNSET
 
 
@@ -169,15 +176,21 @@ class InvokeResults(msgspec.Struct, kw_only=True):
     #: Ours: when the guest began and ended, as in ``Results``.
     started_at: Count | UnsetType = UNSET
     finished_at: Count | UnsetType = UNSET
+    #: Ours: no guest was begun, because none could be for too long.
+    is_busy: bool | UnsetType = UNSET
 
 
 class HandBack(msgspec.Struct, kw_only=True):
-    """Ours. Proplet to manager: an attempt was given up through no fault of the task."""
+    """Ours. Proplet to manager: an attempt is not run, through no fault of the task."""
 
     task_id: str
     proplet_id: PropletId
     attempt: Count
     reason: str
+    #: As the start had it.
+    placed_at: Count | UnsetType = UNSET
+    #: The proplet is past this attempt: the newest that it knows of. Only a later one will be run.
+    newest: Count | UnsetType = UNSET
 
 
 class Logs(msgspec.Struct, kw_only=True):
@@ -330,6 +343,7 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
         parent_results=effect.parent_results or UNSET,
         sandbox=spec.sandbox if spec.sandbox is not None and is_ours else UNSET,
         attempt=effect.attempt if is_ours else UNSET,
+        placed_at=effect.placed_at if is_ours else UNSET,
     )
 
 

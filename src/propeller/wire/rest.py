@@ -123,6 +123,9 @@ class NewJob(msgspec.Struct, kw_only=True):
         ]
         | None
     ) = None
+    fail_fast: Annotated[bool, like("The first task that fails stops the others.", default=True)] | None = (
+        None
+    )
 
 
 # -- answers -----------------------------------------------------------------------------------------------
@@ -229,6 +232,8 @@ class JobSummary(msgspec.Struct, kw_only=True):
     start_time: Time
     finish_time: Time
     created_at: Time
+    execution_mode: str | UnsetType = UNSET
+    fail_fast: bool
 
 
 class JobPage(msgspec.Struct, kw_only=True):
@@ -382,6 +387,8 @@ def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
     return JobSummary(
         job_id=group.id,
         name=group.name or UNSET,
+        execution_mode=group.mode or UNSET,
+        fail_fast=group.fail_fast,
         state=group_state(group.counts),
         tasks=views,
         start_time=format_time(group.started_at),

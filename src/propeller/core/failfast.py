@@ -1,0 +1,51 @@
+"""A job that is fail-fast ends with the first failure of one of its tasks.
+
+What runs is interrupted, what waits is skipped. Spared is what is there for that case: tasks with
+``run_if: failure``, and those that depend on one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from propeller.core.model import JobMode
+from propeller.core.states import PENDING, SKIPPED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from propeller.core.cluster import Cluster
+    from propeller.core.model import Task
+
+
+def stop_others(cluster: Cluster, failed: Task, now: int) -> None:
+    """Stop the other tasks of the job of a task that failed."""
+    group = cluster.groups.get(failed.spec.group_id)
+    if group is None or not group.has_live_tasks:
+        return
+    spared = for_failures(group.tasks.values())
+    if failed.id in spared:  # the others have been stopped before
+        return
+    reason = f"task {failed.id} of its job failed, and the job is fail-fast"
+    for task in reversed(group.tasks.values()):  # so that none starts because one before it was stopped
+        if task.state.has_ended or task.id in spared:
+            continue
+        if task.state is PENDING and group.mode is JobMode.SEQUENTIAL:
+            continue  # its turn does not come: see relations.skip_reason
+        if task.state is PENDING:
+            task.reason = reason
+            cluster.end(task, SKIPPED, now)
+        else:
+            cluster.interrupt(task, reason, now)
+
+
+def for_failures(tasks: Iterable[Task]) -> set[str]:
+    """Name the tasks that are there for the case of a failure, and those that depend on one."""
+    found: set[str] = set()
+    waiting = [task for task in tasks if task.spec.run_if == "failure"]
+    while waiting:
+        task = waiting.pop()
+        if task.id not in found:
+            found.add(task.id)
+            waiting += [child for child in task.children if task.id in child.spec.depends_on]
+    return found

@@ -1,0 +1,67 @@
+"""Lets a foreign proplet fetch an image for one task at a time.
+
+It has one place for the pieces of an image: the first of several tasks takes what is there, and the others
+wait for pieces that nobody sends again, and fail. So the next start goes out once the first task runs, as far
+as that shows.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from propeller.wire.messages import Start
+
+#: So long a foreign proplet waits for the pieces of an image, and somewhat more (``mqtt``, section 5).
+_FETCH_S_MAX = 65.0
+
+
+class _Turn(msgspec.Struct, kw_only=True):
+    task_id: str
+    timer: asyncio.TimerHandle
+    waiting: deque[Start]
+
+
+class ImageTurns:
+    """Takes in starts, and sends each in its turn; what has no image goes at once."""
+
+    def __init__(self, send: Callable[[Start], None]) -> None:
+        self._send = send
+        #: By proplet and image: whose turn it is.
+        self._turns: dict[tuple[str, str], _Turn] = {}
+
+    def start(self, start: Start) -> None:
+        """Send a start, now or when it is its turn; one that is repeated does not wait twice."""
+        image = start.image_url or ""
+        key = str(start.proplet_id or ""), image
+        turn = self._turns.get(key)
+        if not image or (turn is not None and turn.task_id == start.id):
+            self._send(start)
+        elif turn is None:
+            self._begin(key, start, deque())
+        elif all(waiting.id != start.id for waiting in turn.waiting):
+            turn.waiting.append(start)
+
+    def over(self, task_id: str) -> None:
+        """Go on: a task runs, has ended, or is not wanted any more (its id in the foreign form)."""
+        for key, turn in list(self._turns.items()):
+            turn.waiting = deque(start for start in turn.waiting if start.id != task_id)
+            if turn.task_id == task_id:
+                turn.timer.cancel()
+                self._next(key)
+
+    def close(self) -> None:
+        for turn in self._turns.values():
+            turn.timer.cancel()
+        self._turns.clear()
+
+    def _begin(self, key: tuple[str, str], start: Start, waiting: deque[Start]) -> None:
+        timer = asyncio.get_running_loop().call_later(_FETCH_S_MAX, self._next, key)
+        self._turns[key] = _Turn(task_id=start.id, timer=timer, waiting=waiting)
+        self._send(start)
+
+    def _next(self, key: tuple[str, str]) -> None:
+        waiting = self._turns.pop(key).waiting
+        if waiting:
+            self._begin(key, waiting.popleft(), waiting)

@@ -1,0 +1,93 @@
+"""Invocations of the latent tasks that a proplet has: each is a run of its own, answered once. Pure."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import UNSET
+
+from propeller.core.sandbox import Sandbox
+from propeller.proplet.actions import Action, Kill, Outcome, Run, SendUp
+from propeller.wire.messages import Invoke, InvokeResults, Start
+
+#: So long an invocation may wait for a free slot; somebody waits for it.
+WAIT_S_MAX = 300.0
+
+
+class _Invocation(msgspec.Struct, frozen=True):
+    invoke: Invoke
+    #: The task's, with what the invocation changes.
+    start: Start
+    digest: str
+    since: int
+
+
+class Invocations:
+    """Those that have not ended, by the key of their run."""
+
+    def __init__(self, proplet_id: str) -> None:
+        self._proplet_id = proplet_id
+        self._waiting: dict[int, _Invocation] = {}
+
+    def begin(self, key: int, start: Start, digest: str, invoke: Invoke, now: int) -> Run:
+        changed = _changed(start, invoke)
+        self._waiting[key] = _Invocation(invoke, changed, digest, now)
+        return Run(key, changed, digest)
+
+    def ended(self, outcome: Outcome) -> list[Action] | None:
+        """Answer an invocation; None where this is the end of something else."""
+        one = self._waiting.pop(outcome.key, None)
+        return None if one is None else [SendUp(self._results(one.invoke, outcome))]
+
+    def refuse(self, invoke: Invoke, why: str) -> list[Action]:
+        return [SendUp(self._results(invoke, Outcome(key=0, error=why)))]
+
+    def waits_on(self, keys: Iterable[int], now: int) -> list[Action]:
+        """Let those among these that did not begin wait on, but not for ever."""
+        return [self._waits_on(key, now) for key in keys if key in self._waiting]
+
+    def _waits_on(self, key: int, now: int) -> Action:
+        one = self._waiting[key]
+        if now - one.since < WAIT_S_MAX * 1e9:
+            return Run(key, one.start, one.digest)
+        del self._waiting[key]
+        error = f"it has waited {WAIT_S_MAX:g} s for a free slot of the proplet"
+        results = self._results(one.invoke, Outcome(key=key, error=error))
+        return SendUp(msgspec.structs.replace(results, is_busy=True))
+
+    def drop(self, task_id: str) -> list[Action]:
+        """End those of a task that is not here any more; nobody is answered."""
+        keys = [key for key, one in self._waiting.items() if one.invoke.id == task_id]
+        for key in keys:
+            del self._waiting[key]
+        return [Kill(key) for key in keys]
+
+    def start_of(self, key: int) -> Start | None:
+        one = self._waiting.get(key)
+        return None if one is None else one.start
+
+    def ids(self) -> list[str]:
+        return [one.invoke.invocation_id for one in self._waiting.values()]
+
+    def _results(self, invoke: Invoke, outcome: Outcome) -> InvokeResults:
+        return InvokeResults(
+            task_id=invoke.id,
+            invocation_id=invoke.invocation_id,
+            proplet_id=self._proplet_id,
+            results="" if outcome.error else outcome.results,
+            error=outcome.error or None,
+            started_at=outcome.started_at or UNSET,
+            finished_at=outcome.finished_at or UNSET,
+        )
+
+
+def _changed(start: Start, invoke: Invoke) -> Start:
+    sandbox = start.sandbox or Sandbox()
+    if invoke.timeout_ns:
+        times = [ns for ns in (sandbox.timeout_ns, invoke.timeout_ns) if ns]
+        sandbox = msgspec.structs.replace(sandbox, timeout_ns=min(times))
+    return msgspec.structs.replace(
+        start,
+        inputs=invoke.inputs or start.inputs,
+        env={**(start.env or {}), **(invoke.env or {})},
+        sandbox=sandbox,
+    )
