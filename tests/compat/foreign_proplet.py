@@ -203,7 +203,7 @@ class ForeignProplet:
                 raise Stopped
             if name not in self._modules:
                 raise TimeoutError("Timeout waiting for binary chunks")
-            return self._modules[name]
+            return self._modules.pop(name)  # whoever else waits for it needs another copy
 
     def _call(self, start: dict[str, Any], data: bytes) -> str:
         config = wasmtime.Config()

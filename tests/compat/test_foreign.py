@@ -152,6 +152,17 @@ def test_a_large_module_reaches_a_foreign_proplet_in_chunks(make_fleet):
     assert (task["state"], task["results"]) == (COMPLETED, "42")
 
 
+def test_tasks_with_one_large_module_get_it_one_after_the_other(make_fleet):
+    """A foreign proplet has one place for the pieces of an image, and the first who waits takes what is there."""
+    fleet = make_fleet()
+    begin(fleet).start("proplet")
+    tasks = [{"name": "main", "file": as_file(large(1_500_000)), "inputs": [n, 1]} for n in range(4)]
+    job = fleet.post("/jobs", {"tasks": tasks})
+    fleet.post(f"/jobs/{job['job_id']}/start")
+    ended = [fleet.wait_for_task(task["id"], seconds=30) for task in job["tasks"]]
+    assert [task["results"] for task in ended] == ["1", "2", "3", "4"]
+
+
 def test_a_small_device_does_not_say_who_it_is(make_fleet):
     fleet = make_fleet()
     begin(fleet).start("proplet", "embedded")
