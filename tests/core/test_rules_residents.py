@@ -17,7 +17,7 @@ from propeller.core.events import (
 )
 from propeller.core.groups import group_state
 from propeller.core.model import FromParent, GroupKind, JobMode
-from propeller.core.sandbox import Dir, Grants, Limits, Sandbox
+from propeller.core.sandbox import Dir, Grants, Limits, Sandbox, way_to
 from propeller.core.states import COMPLETED, FAILED, RUNNING
 from propeller.errors import Invalid
 
@@ -209,6 +209,29 @@ def test_a_foreign_proplet_is_given_no_task_with_walls_of_its_own():
     rules.create(a_task("a", sandbox=Sandbox(timeout_ns=1)))
     rules.start("a")
     assert "it does not say what it allows" in rules.task("a").reason
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mode", "way"),
+    [
+        ("/data", "rw", ("/data/", ".")),
+        ("/data//a/./b/", "rw", ("/data/", "a/b")),
+        ("/data/models/x", "ro", ("/data/", "models/x")),
+        ("/shared/x", "ro", ("/shared", "x")),
+        ("/shared/in/x", "rw", ("/shared/in", "x")),
+        ("/shared/x", "rw", None),
+        ("/database", "ro", None),
+        ("/data/../etc", "ro", None),
+    ],
+)
+def test_a_directory_is_reached_from_the_outermost_that_allows_it(wanted, mode, way):
+    allowed = [
+        Dir(host="/data/models", guest="/"),
+        Dir(host="/data/", guest="/", mode="rw"),
+        Dir(host="/shared/in", guest="/", mode="rw"),
+        Dir(host="/shared", guest="/"),
+    ]
+    assert way_to(Dir(host=wanted, guest="/", mode=mode), allowed) == way
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import wasmtime
 
+from propeller.core.sandbox import Dir
 from propeller.runtime.cache import Cache
 from propeller.runtime.guest import Room, execute
 from propeller.runtime.pool import Pool
@@ -67,6 +69,12 @@ def put(directory: Path, module: str | bytes) -> str:
     if not path.exists():  # a runner may be reading it
         path.write_bytes(wasm)
     return digest
+
+
+def granted(run: Run, *allowed: Dir) -> Run:
+    """Let the owner allow these directories, or those that the run's grants name."""
+    assert run.grants is not None
+    return msgspec.structs.replace(run, allowed_dirs=allowed or run.grants.dirs)
 
 
 class Here:
@@ -168,6 +176,27 @@ class Running:
 
     def kill_process(self, pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def swapping(one: Path, other: Path) -> Iterator[None]:
+    """Let two things change names, over and over; now and then the first is not there."""
+    is_over = threading.Event()
+    aside = one.with_name("aside")
+
+    def keep_swapping() -> None:
+        while not is_over.is_set():
+            one.rename(aside)
+            other.rename(one)
+            aside.rename(other)
+
+    swapper = threading.Thread(target=keep_swapping)
+    swapper.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        swapper.join()
 
 
 def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

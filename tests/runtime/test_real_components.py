@@ -1,8 +1,11 @@
 """Components made by real tools: every kind of value, in and out."""
 
 import pytest
-from runtime_kit import Here
+from runtime_kit import Here, granted, put
 from tests.guests.kit import guest
+
+from propeller.core.sandbox import Dir, Grants
+from propeller.runtime.run import Run
 
 NESTED = """
 {id: 18446744073709551615, corners: [{x: 0, y: 0}, {x: -1, y: 1}], shape: some(rectangle((1, 2.5))),
@@ -107,6 +110,19 @@ def test_what_does_not_fit_its_type_is_refused(here, function, value):
     assert ended.results == ""
     assert function in ended.error
     assert value in ended.error
+
+
+def test_one_that_could_make_links_runs_on_our_wasi_with_a_directory_to_write_to(here, tmp_path):
+    """As those in Python do, which import much of WASI that they never call, and some that there is not here."""
+    grants = Grants(dirs=(Dir(host=str(tmp_path), guest="/box", mode="rw"),))
+
+    def run(name, *inputs):
+        return here.execute(
+            granted(Run(1, put(here.directory, guest("kinds")), name, list(inputs), grants=grants))
+        )
+
+    assert run("echo-string", '"ü"').results == '"ü"\n'
+    assert "failed as asked" in run("fail").error
 
 
 def test_small_components_in_c(here):

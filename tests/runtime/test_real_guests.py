@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from runtime_kit import ADD, Here, a_pool, in_a_loop, put
+from runtime_kit import ADD, Here, a_pool, granted, in_a_loop, put
 from tests.guests import hostile
 from tests.guests.kit import guest
 
@@ -71,7 +71,8 @@ def test_directories_are_given_one_by_one_and_each_as_it_was_granted(tmp_path, f
     )
 
     def run(*args, grants=grants):
-        return here.execute(Run(1, put(tmp_path, guest(f"files{form}")), "_start", list(args), grants=grants))
+        run = Run(1, put(tmp_path, guest(f"files{form}")), "_start", list(args), grants=grants)
+        return here.execute(granted(run) if grants else run)
 
     assert run("cat", "/in/file").results == "from in"
     assert run("copy", "/in/file", "/out/copy").error == ""
@@ -173,7 +174,7 @@ async def test_a_file_may_grow_no_further_than_its_limit(tmp_path):
     (tmp_path / "out").mkdir()
     grants = Grants(dirs=(Dir(host=str(tmp_path / "out"), guest="/out", mode="rw"),))
     async with a_pool(tmp_path, size=1, limits=Limits(file_bytes=MIB)) as running:
-        end = await ended(running, "crasher", "append", "/out/file", grants=grants)
+        end = await ended(running, "crasher", "append", "/out/file", grants=grants, allowed_dirs=grants.dirs)
     assert "exited with code 1" in end.error
     assert (tmp_path / "out" / "file").stat().st_size <= MIB
 

@@ -4,7 +4,7 @@ import random
 
 import msgspec
 import pytest
-from runtime_kit import ADD, LOOP, Here, a_pool, in_a_loop, program, put
+from runtime_kit import ADD, LOOP, Here, a_pool, granted, in_a_loop, program, put
 from tests.builders import SLEEP
 
 from propeller.core.sandbox import Dir, Grants
@@ -210,7 +210,7 @@ def test_a_seed_makes_runs_the_same(tmp_path):
 
 def test_a_directory_that_is_not_there_is_named(tmp_path):
     run = Run(1, put(tmp_path, SOURCES), "_start", grants=Grants(dirs=(Dir(host="/not/there", guest="/x"),)))
-    error = Here(tmp_path).execute(run).error
+    error = Here(tmp_path).execute(granted(run)).error
     assert error == "grants.dirs: /not/there can't be opened on this proplet: No such file or directory"
 
 
@@ -246,5 +246,7 @@ async def test_a_resident_that_ends_is_reported_like_any_other(tmp_path):
 
 
 def test_a_run_crosses_to_its_process_with_all_that_it_has():
-    run = Run(1, "0" * 64, "f", limits=QUICK, grants=Grants(http=("a.example",), random=3), parents="{}")
+    allowed = (Dir(host="/a", guest="/a", mode="rw"),)
+    grants = Grants(http=("a.example",), random=3)
+    run = Run(1, "0" * 64, "f", limits=QUICK, grants=grants, parents="{}", allowed_dirs=allowed)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(run), type=Run) == run

@@ -1,12 +1,14 @@
 """What a guest may use of the machine that it runs on; pure.
 
 A task asks (``Sandbox``), the owner of a proplet allows (``Offer``), and ``refusal`` compares the two. The
-manager does so before it places a task, and the proplet once more before it runs it.
+manager does so before it places a task, and the proplet once more before it runs it. Paths are only compared
+as text here; where one really leads is seen when the proplet opens it (``runtime/directories.py``).
 
 A task that says nothing of ``grants`` gets what the owner gives to every task; one that does gets exactly
 what it names.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -37,6 +39,10 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: True for the machine's randomness, False for none; a number is the seed of a stream that is always
     #: the same.
     random: bool | int = True
+
+    @property
+    def has_changeable_dirs(self) -> bool:
+        return any(one.mode == "rw" for one in self.dirs)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -118,6 +124,19 @@ def _refused_limit(offer: Offer, asked: Sandbox) -> str:
     if offer.timeout_ns and asked.timeout_ns > offer.timeout_ns:
         return f"timeout: {asked.timeout_ns / 1e9:g} s is more than the {offer.timeout_ns / 1e9:g} s allowed"
     return ""
+
+
+def way_to(wanted: Dir, allowed: Iterable[Dir]) -> tuple[str, str] | None:
+    """Find the directory of the owner by whose leave this one is given, and the path from there on.
+
+    Of several it is the outermost: one that lies in another which guests write to is what they made of it.
+    None where there is none.
+    """
+    tops = [one.host for one in allowed if _contains(one, wanted)]
+    if not tops:
+        return None
+    top = min(tops, key=lambda host: len(_parts(host)))
+    return top, "/".join(_parts(wanted.host)[len(_parts(top)) :]) or "."
 
 
 def _contains(allowed: Dir, wanted: Dir) -> bool:

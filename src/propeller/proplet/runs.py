@@ -29,6 +29,7 @@ class Runs:
         is_resident = start.daemon or (is_server and not start.latent)
         cli_args = list(start.cli_args or ())
         port = port_asked_for(cli_args) if is_server else 0
+        grants = grants_of(self._walls, start)
         return GuestRun(
             key=action.key,
             digest=action.digest,
@@ -37,12 +38,13 @@ class Runs:
             cli_args=cli_args,
             env={"PROPLET_ID": self._proplet_id, **(start.env or {})},
             limits=limits_of(self._walls, start, is_resident=is_resident),
-            grants=grants_of(self._walls, start),
+            grants=grants,
             parents=json.dumps(start.parent_results, ensure_ascii=False) if start.parent_results else "",
             is_resident=is_resident,
             is_preparation=action.is_preparation,
             port=0 if start.latent or not is_server else port or self._walls.http_port,
             finds_port=not port,
+            allowed_dirs=self._walls.offer.dirs if grants is not None and grants.dirs else (),
         )
 
     def _kind(self, digest: str) -> Kind | None:

@@ -54,6 +54,14 @@ class ComponentInterface(msgspec.Struct, frozen=True):
         """Whether anything of ``wasi:http`` has to be offered to it."""
         return any(name.startswith("wasi:http/") for name in self.imports.instances)
 
+    @property
+    def imports_links(self) -> bool:
+        """Whether it can make symbolic links, in a directory that it may write to."""
+        return any(
+            _without_version(name) == "wasi:filesystem/types" and "[method]descriptor.symlink-at" in group
+            for name, group in self.imports.instances.items()
+        )
+
     def function(self, path: Path) -> Function:
         """Give the function that ``choose`` has found."""
         return self.exports.functions[path[0]] if len(path) == 1 else self.exports.instances[path[0]][path[1]]

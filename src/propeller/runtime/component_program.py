@@ -45,8 +45,9 @@ class ComponentCall:
         inputs = [] if self.is_command else run.inputs
         self._arguments = wave.arguments(self._function, self.name, inputs)
         self._grants = run.grants
-        #: Whether its WASI is ours, and so wants a session.
-        self.wants_session = interface.imports_http
+        makes_links = run.grants is not None and run.grants.has_changeable_dirs and interface.imports_links
+        #: Whether its WASI is ours, and so wants a session. The engine's lets links lead anywhere.
+        self.wants_session = interface.imports_http or makes_links
         self.set_limits = program.set_limits
 
     def __call__(self, store: wasmtime.Store) -> str:
@@ -56,7 +57,7 @@ class ComponentCall:
             return self._result(store, self._program.linker(self._grants))
         with self.session.in_this_thread():
             try:
-                return self._result(store, self._program.http_linker)
+                return self._result(store, self._program.own_linker)
             except wasmtime.WasmtimeError:
                 if isinstance(self.session.failure, Exited):
                     return self._exit(self.session.failure)
@@ -115,8 +116,8 @@ class ComponentProgram:
         )
 
     @cached_property
-    def http_linker(self) -> component.Linker:
-        """What a component is to be instantiated by that has to do with HTTP."""
+    def own_linker(self) -> component.Linker:
+        """What a component is to be instantiated by whose WASI is ours."""
         # Loaded where it is needed: it takes longer than to start a runner.
         from propeller.runtime.wasi.linking import linker_for  # noqa: PLC0415
 
@@ -124,7 +125,7 @@ class ComponentProgram:
 
     def handler(self, new_store: Callable[[], wasmtime.Store]) -> Handler:
         """Make what answers HTTP requests; raise ``Invalid`` if it does not."""
-        return Handler(self.component, self.interface, self.http_linker, new_store)
+        return Handler(self.component, self.interface, self.own_linker, new_store)
 
     def choose(self, export: str) -> Path:
         """Tell which function a task of this name means; raise ``Invalid`` if there is none to be called."""

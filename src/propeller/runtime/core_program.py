@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from propeller.errors import Invalid
 from propeller.runtime.clocks import CoreSources
 from propeller.runtime.interface import Interface, Signature
 from propeller.runtime.run import Limits, Run
+from propeller.runtime.symlinks import CoreLinks
 from propeller.runtime.values import shown, to_text, to_wasm, type_names
 from propeller.runtime.wasi.session import Session
 
@@ -27,11 +29,22 @@ class CoreWorld:
     def __init__(self, engine: wasmtime.Engine) -> None:
         self.linker = wasmtime.Linker(engine)
         self.linker.define_wasi()
+        self.links = CoreLinks(self.linker)
         #: For runs that are not given the machine's own clock or randomness.
-        self.restricted = wasmtime.Linker(engine)
-        self.restricted.allow_shadowing = True
-        self.restricted.define_wasi()
+        self.restricted = self._with_our_links()
         self.sources = CoreSources(self.restricted)
+
+    @cached_property
+    def linking(self) -> wasmtime.Linker:
+        """For runs that may make links, and are given all else of the machine's own."""
+        return self._with_our_links()
+
+    def _with_our_links(self) -> wasmtime.Linker:
+        linker = wasmtime.Linker(self.linker.engine)
+        linker.allow_shadowing = True
+        linker.define_wasi()
+        self.links.define(linker)
+        return linker
 
 
 class _Buffer(msgspec.Struct, frozen=True):
@@ -55,14 +68,19 @@ class CoreCall:
         self.wants_wasi = program.wants_wasi
         self._arguments = [] if self.is_command else program.arguments(self.name, run.inputs)
         self._grants = run.grants
+        #: Its links are made by us.
+        self._makes_links = program.makes_links(run.grants)
 
     def set_limits(self, store: wasmtime.Store, limits: Limits) -> None:
-        store.set_limits(limits.memory_bytes, limits.table_elements, 1, limits.tables, 1)
+        count = 2 if self._makes_links else 1
+        store.set_limits(limits.memory_bytes, limits.table_elements, count, limits.tables, count)
 
     def __call__(self, store: wasmtime.Store) -> str:
         """Instantiate and call; give the values as text. What the guest does wrong is raised."""
         self._store = store
         self._memories: list[wasmtime.Memory] = []
+        if self._makes_links:
+            self._program.world.links.begin(store)
         exports = self._program.instance(self._grants).instantiate(store).exports(store)
         for name in self._program.memories:
             memory = exports[name]
@@ -115,14 +133,14 @@ class CoreProgram:
         self.wants_wasi = any(module == _WASI for module, _ in interface.imports)
         #: It can be handed directories, and so finds files in them.
         self.wants_files = any(field == "path_open" for _, field in interface.imports)
+        self._imports_links = any(field == "path_symlink" for _, field in interface.imports)
         foreign = [f"{module}.{field}" for module, field in interface.imports if module != _WASI]
         if foreign:
             raise Invalid(
                 f"the module imports {_listed(foreign)}, which this proplet does not offer (only {_WASI})"
             )
-        self._world, self._module = world, module
-        self._ready = self._linked(world.linker)
-        self._restricted: wasmtime.InstancePre | None = None
+        self.world, self._module = world, module
+        self._ready = {world.linker: self._linked(world.linker)}
         self._has_allocator = (
             self.functions.get(_ALLOCATOR) == _ALLOCATOR_TYPE and self.others.get("memory") == "memory"
         )
@@ -135,12 +153,25 @@ class CoreProgram:
 
     def instance(self, grants: Grants | None) -> wasmtime.InstancePre:
         """Give what is to be instantiated for a guest with these grants."""
-        if grants is None or (grants.clock and grants.random is True):
-            return self._ready
-        self._world.sources.begin(grants)
-        if self._restricted is None:
-            self._restricted = self._linked(self._world.restricted)
-        return self._restricted
+        linker = self._linker(grants)
+        if grants is not None and linker is self.world.restricted:
+            self.world.sources.begin(grants)
+        if linker not in self._ready:
+            self._ready[linker] = self._linked(linker)
+        return self._ready[linker]
+
+    def makes_links(self, grants: Grants | None) -> bool:
+        """Whether the links of a guest with these grants are made by us."""
+        return self._imports_links and self._linker(grants) is not self.world.linker
+
+    def _linker(self, grants: Grants | None) -> wasmtime.Linker:
+        if grants is None:
+            return self.world.linker
+        if not (grants.clock and grants.random is True):
+            return self.world.restricted
+        if self._imports_links and grants.has_changeable_dirs:
+            return self.world.linking
+        return self.world.linker
 
     def call(self, run: Run) -> CoreCall:
         """Check a call; raise ``Invalid`` if it can't be made."""

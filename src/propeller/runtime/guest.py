@@ -5,20 +5,19 @@ numbers and output, an empty standard input, and the directories of its grants. 
 an ``Ended``, save what ends the process; that is why guests run in processes of their own.
 """
 
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 import wasmtime
 
-from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
 from propeller.runtime import failures
 from propeller.runtime.cache import Cache, Program
 from propeller.runtime.component_program import ComponentCall, ExitedWithError
 from propeller.runtime.core_program import CoreCall
+from propeller.runtime.directories import Given, close, given_to
 from propeller.runtime.run import Ended, Limits, Run, Usage, environment
 from propeller.runtime.streams import Streams
 from propeller.runtime.values import shown
@@ -26,7 +25,6 @@ from propeller.runtime.wasi.session import Session
 
 #: Where a program finds what its parents gave, besides the variable of its environment.
 PARENTS_FILE = "parents.json"
-PARENTS_DIR = "/propeller"
 
 STOPPED = "the task was stopped"
 
@@ -82,6 +80,7 @@ def execute(
     results = error = ""
     memory_bytes = fuel = 0
     halt, is_refused = Halt.NONE, False
+    dirs: Sequence[Given] = ()
     try:
         call = program.call(run)
         store = wasmtime.Store(cache.engine)
@@ -91,12 +90,13 @@ def execute(
             store.set_fuel(limits.fuel)
         if call.wants_wasi:
             room.streams.begin(run.key, limits, is_result=call.is_command)
+            dirs = directories(run, program, room)
             if call.wants_session:
-                session = _session(run, program, room)
+                session = _session(run, dirs, room)
                 on_wait(session.cancel)
                 call.session = session
             else:
-                store.set_wasi(_wasi(run, program, room))
+                store.set_wasi(_wasi(run, dirs, room))
         halt = halted()
         if not halt:
             results, error = _outcome(call, store, limits)
@@ -110,6 +110,8 @@ def execute(
             error += failures.growth_hint(error, memory_bytes, limits)
     except Invalid as invalid:
         error, is_refused = str(invalid), True
+    finally:
+        close(dirs)
     if halt or error:
         halt = halt or halted()
         error = _of_halt(halt, limits) or error
@@ -157,37 +159,23 @@ def _with_streams(
     return (printed.decode(errors="replace") if call.is_command else results), error
 
 
-def directories(run: Run, program: Program, room: Room) -> list[Dir]:
-    """Give what a guest finds of files: the results of its parents, and what it was granted.
-
-    Raises:
-        Invalid: A directory of the grants can't be opened.
-
-    """
-    parents = room.with_parents(run.parents) if run.parents and program.wants_files else None
-    granted = run.grants.dirs if run.grants is not None else ()
-    for directory in granted:
-        try:
-            os.close(os.open(directory.host, os.O_RDONLY | os.O_DIRECTORY))
-        except OSError as error:
-            raise Invalid(
-                f"grants.dirs: {directory.host} can't be opened on this proplet: {error.strerror}"
-            ) from error
-    return [*([Dir(host=str(parents), guest=PARENTS_DIR)] if parents else []), *granted]
+def directories(run: Run, program: Program, room: Room) -> list[Given]:
+    """Open what a guest finds of files; to be closed. Raises ``Invalid`` as ``given_to`` does."""
+    return given_to(run, room.with_parents(run.parents) if run.parents and program.wants_files else None)
 
 
-def _session(run: Run, program: Program, room: Room) -> Session:
+def _session(run: Run, dirs: Sequence[Given], room: Room) -> Session:
     return Session(
         args=[run.export, *run.cli_args, *run.inputs],
         env=environment(run),
         grants=run.grants,
-        dirs=directories(run, program, room),
+        dirs=dirs,
         on_stdout=room.streams.print_out,
         on_stderr=room.streams.print_err,
     )
 
 
-def _wasi(run: Run, program: Program, room: Room) -> wasmtime.WasiConfig:
+def _wasi(run: Run, dirs: Sequence[Given], room: Room) -> wasmtime.WasiConfig:
     argv = [run.export, *run.cli_args, *run.inputs]
     env = environment(run)
     for text in (*argv, *env, *env.values()):
@@ -196,8 +184,12 @@ def _wasi(run: Run, program: Program, room: Room) -> wasmtime.WasiConfig:
     config = wasmtime.WasiConfig()
     config.argv = argv
     config.env = env.items()
-    config.stdout_file = room.streams.stdout_path
-    config.stderr_file = room.streams.stderr_path
-    for directory in directories(run, program, room):
-        config.preopen_dir(directory.host, directory.guest, fs_mutable=directory.mode == "rw")
+    try:
+        config.stdout_file = room.streams.stdout_path
+        config.stderr_file = room.streams.stderr_path
+        for one in dirs:
+            # The engine opens this at once, and so gets the very directory that is open here.
+            config.preopen_dir(f"/proc/self/fd/{one.descriptor}", one.guest, fs_mutable=one.may_change)
+    except wasmtime.WasmtimeError as error:
+        raise Invalid(f"{error}: /proc has to be mounted where this proplet runs") from error
     return config

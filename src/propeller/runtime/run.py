@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from propeller.core.sandbox import Grants
+from propeller.core.sandbox import Dir, Grants
 
 _MIB = 1024 * 1024
 #: A guest that serves may finish for so long what it is at when it is stopped.
@@ -72,6 +72,8 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     #: The port on which it serves HTTP, or the first that is tried where ``finds_port``; 0 where it does not.
     port: int = 0
     finds_port: bool = False
+    #: Where the directories of its grants have to lie: those that the owner of the proplet allows.
+    allowed_dirs: tuple[Dir, ...] = ()
 
 
 def environment(run: Run) -> dict[str, str]:

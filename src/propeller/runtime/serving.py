@@ -70,6 +70,7 @@ def serve(
         cache.engine,
         env=environment(run),
         grants=run.grants,
+        # They stay open: this process serves until it ends.
         dirs=directories(run, program, room),
         on_stdout=room.streams.print_out,
         on_stderr=room.streams.print_err,

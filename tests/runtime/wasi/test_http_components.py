@@ -49,6 +49,7 @@ async def serving(
         is_resident=True,
         port=port,
         finds_port=finds_port,
+        allowed_dirs=grants.dirs if grants else (),
     )
     await pool.start()
     try:

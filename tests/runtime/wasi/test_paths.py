@@ -1,11 +1,11 @@
 """Paths that change while they are walked."""
 
-import contextlib
 import os
-import threading
 from collections import Counter
 
-from propeller.runtime.wasi.paths import place_of
+from runtime_kit import swapping
+
+from propeller.runtime.wasi.paths import open_below, place_of
 
 
 def test_a_directory_that_becomes_a_link_meanwhile_leads_nowhere(tmp_path):
@@ -15,23 +15,9 @@ def test_a_directory_that_becomes_a_link_meanwhile_leads_nowhere(tmp_path):
         directory.mkdir(parents=True)
         (directory / "file").write_text(text)
     (box / "link").symlink_to(outside)
-    is_over = threading.Event()
-
-    def swap(one, other):
-        with contextlib.suppress(FileNotFoundError):
-            one.rename(box / "aside")
-            other.rename(one)
-            (box / "aside").rename(other)
-
-    def keep_swapping():
-        while not is_over.is_set():
-            swap(box / "a", box / "link")
-
     base = os.open(box, os.O_RDONLY | os.O_DIRECTORY)
-    swapper = threading.Thread(target=keep_swapping)
-    swapper.start()
     seen = Counter[str]()
-    try:
+    with swapping(box / "a", box / "link"):
         while min(seen["inside"], seen["refused"]) < 1000:
             try:
                 with (
@@ -43,8 +29,24 @@ def test_a_directory_that_becomes_a_link_meanwhile_leads_nowhere(tmp_path):
                     seen[file.read()] += 1
             except OSError:
                 seen["refused"] += 1
-    finally:
-        is_over.set()
-        swapper.join()
-        os.close(base)
+    os.close(base)
+    assert set(seen) == {"inside", "refused"}
+
+
+def test_a_directory_is_opened_inside_or_not_at_all(tmp_path):
+    box, outside = tmp_path / "box", tmp_path / "outside"
+    for directory in (box / "a" / "b", outside / "b"):
+        directory.mkdir(parents=True)
+    (box / "link").symlink_to("../outside")
+    inside = (box / "a" / "b").stat().st_ino
+    seen = Counter[str]()
+    with swapping(box / "a", box / "link"):
+        while min(seen["inside"], seen["refused"]) < 3000:
+            try:
+                directory = open_below(str(box), "a/b")
+            except OSError:
+                seen["refused"] += 1
+            else:
+                seen["inside" if os.fstat(directory).st_ino == inside else "outside"] += 1
+                os.close(directory)
     assert set(seen) == {"inside", "refused"}

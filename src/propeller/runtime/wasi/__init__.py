@@ -1,8 +1,9 @@
 """WASI 0.2 with HTTP for components, written in Python.
 
 Wasmtime's package has a host for HTTP requests that go out, but none with an allow-list, and none for
-requests that come in. Resources of its own WASI can't be mixed with ours, so a component that has to do with
-``wasi:http`` gets everything from here.
+requests that come in; and it lets guests make symbolic links that lead anywhere. Resources of its own WASI
+can't be mixed with ours, so a component that has to do with ``wasi:http``, or that can make links in some
+directory that it may write to, gets everything from here.
 
 session.py   what one call of a guest has of the host: its things, its waits, its end
 binding.py   a function here as an import of a component

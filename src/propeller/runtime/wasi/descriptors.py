@@ -9,8 +9,8 @@ import os
 import stat
 from typing import Any
 
-from propeller.core.sandbox import Dir
 from propeller.runtime.component_values import Case, Err, Ok
+from propeller.runtime.directories import Given
 from propeller.runtime.wasi.io import Inflow, OutputStream, Problem
 from propeller.runtime.wasi.paths import failed, place_of
 from propeller.runtime.wasi.session import Session
@@ -196,10 +196,10 @@ def preopened(session: Session) -> list[tuple[int, str]]:
     return [(session.add(_preopen(session, directory)), directory.guest) for directory in session.dirs]
 
 
-def _preopen(session: Session, directory: Dir) -> Descriptor:
+def _preopen(session: Session, directory: Given) -> Descriptor:
     ensure_room(session)
-    number = os.open(directory.host, _DIRECTORY)
-    return Descriptor(session, number, is_directory=True, may_read=True, may_change=directory.mode == "rw")
+    number = os.open(".", _DIRECTORY, dir_fd=directory.descriptor)
+    return Descriptor(session, number, is_directory=True, may_read=True, may_change=directory.may_change)
 
 
 def open_at(  # noqa: PLR0917  these are the interface's

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from propeller.runtime.component_values import Case, Err, Ok
+from propeller.runtime.symlinks import leads_down
 from propeller.runtime.wasi.descriptors import (
     KINDS,
     Descriptor,
@@ -165,7 +166,7 @@ def _readlink(session: Session, it: Descriptor, path: str) -> Ok:
 
 
 def _symlink(session: Session, it: Descriptor, target: str, path: str) -> Ok:
-    if target.startswith("/"):
+    if not leads_down(target):
         raise failed(errno.EPERM)
     with place_of(it.directory(change=True), path, follow=False) as (directory, name):
         os.symlink(target, name, dir_fd=directory)

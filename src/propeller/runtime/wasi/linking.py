@@ -1,4 +1,4 @@
-"""A linker for a component that has to do with HTTP: each function that it imports, from our tables."""
+"""A linker for a component whose WASI is ours: each function that it imports, from our tables."""
 
 from collections.abc import Callable
 from typing import Any

@@ -2,7 +2,8 @@
 
 A path is walked name by name from an open directory; each step opens a directory and never follows a link
 by itself. Links are read and walked here, so that one which leads out, whoever made it and whenever it was
-put there, is refused like a path that does so itself.
+put there, is refused like a path that does so itself. What only looks like a link, as in ``/proc``, is read
+as its text.
 """
 
 import contextlib
@@ -15,7 +16,9 @@ from typing import NamedTuple
 _LINKS_MAX = 40
 _PATH_BYTES_MAX = 4096
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+#: To go on from, which takes no right to read it where the system knows that.
+_STEP = _DIRECTORY | getattr(os, "O_PATH", 0)
 
 
 class Place(NamedTuple):
@@ -25,8 +28,34 @@ class Place(NamedTuple):
     name: str
 
 
+class LeadsOut(PermissionError):
+    """A path, or a link on its way, does not stay below the directory that it began in."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EPERM, os.strerror(errno.EPERM))
+
+
 def failed(number: int) -> OSError:
     return OSError(number, os.strerror(number))
+
+
+def open_below(top: str, path: str) -> int:
+    """Open a directory to be read; give its descriptor.
+
+    Args:
+        top: Where it has to stay; links in this path are followed.
+        path: From there on.
+
+    Raises:
+        OSError: ``LeadsOut``, or as the system has it.
+
+    """
+    base = os.open(top, _STEP)
+    try:
+        with place_of(base, path, follow=True) as place:
+            return os.open(place.name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=place.directory)
+    finally:
+        os.close(base)
 
 
 @contextlib.contextmanager
@@ -40,7 +69,7 @@ def place_of(base: int, path: str, *, follow: bool) -> Iterator[Place]:
             name is that of the link: open it with ``O_NOFOLLOW``.
 
     Raises:
-        OSError: ``EPERM`` where it leads out, else as the system has it.
+        OSError: ``LeadsOut``, or as the system has it.
 
     """
     if not path:
@@ -82,18 +111,18 @@ class _Walk:
     def _names(path: str) -> list[str]:
         """Split a path, the first name last; one with a slash at its end has an empty name there."""
         if path.startswith("/"):
-            raise failed(errno.EPERM)
+            raise LeadsOut
         return path.split("/")[::-1]
 
     def _back(self) -> None:
         if len(self._way) == 1:
-            raise failed(errno.EPERM)
+            raise LeadsOut
         self._way.pop()
 
     def _enter(self, name: str) -> str | None:
         """Step into a directory; where it is a link, give what that says instead."""
         try:
-            directory = os.open(name, _DIRECTORY, dir_fd=self._way[-1])
+            directory = os.open(name, _STEP | os.O_NOFOLLOW, dir_fd=self._way[-1])
         except OSError as error:
             if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                 raise

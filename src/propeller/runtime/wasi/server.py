@@ -17,7 +17,8 @@ import msgspec
 import uvicorn
 import wasmtime
 
-from propeller.core.sandbox import Dir, Grants
+from propeller.core.sandbox import Grants
+from propeller.runtime.directories import Given
 from propeller.runtime.wasi.fields import without_forbidden
 from propeller.runtime.wasi.incoming import GuestFault, Handler
 from propeller.runtime.wasi.io import Inflow
@@ -107,7 +108,7 @@ class HttpServer:
         *,
         env: Mapping[str, str],
         grants: Grants,
-        dirs: Sequence[Dir] = (),
+        dirs: Sequence[Given] = (),
         on_stdout: Callable[[bytes], None],
         on_stderr: Callable[[bytes], None],
         request_s: float,

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from propeller.core.sandbox import Dir, Grants
+from propeller.core.sandbox import Grants
 from propeller.runtime.clocks import Sources
+from propeller.runtime.directories import Given
 
 #: More of them at once are refused: the host's memory is not the guest's.
 _THINGS_MAX = 10_000
@@ -48,7 +49,7 @@ class Session:
         args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         grants: Grants | None = None,
-        dirs: Sequence[Dir] = (),
+        dirs: Sequence[Given] = (),
         on_stdout: Callable[[bytes], None] = lambda _: None,
         on_stderr: Callable[[bytes], None] = lambda _: None,
         deadline: float | None = None,
@@ -59,7 +60,7 @@ class Session:
             args: Arguments of a program.
             env: Its environment.
             grants: None for nothing.
-            dirs: The directories that it finds.
+            dirs: The directories that it finds; open until its end.
             on_stdout: Gets what it prints.
             on_stderr: Likewise.
             deadline: When it has to be over, by the monotonic clock, s; None for never.
