@@ -14,14 +14,23 @@ BLOCKS = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
 (UP,) = re.findall(r"```sh\npropeller (up .*?)\n```", PAGE)
 
 
+#: What stands on the page for the directory that tasks are given.
+NAMED = "/tmp/propeller-example"
+
+
 @pytest.fixture(scope="module")
-def manager(tmp_path_factory):
+def allowed(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("allowed") / "example")
+
+
+@pytest.fixture(scope="module")
+def manager(tmp_path_factory, allowed):
     """A manager as the page has it started; yields its port."""
     port = free_port()
     directory = tmp_path_factory.mktemp("manager")
     program = ROOT / ".venv" / "bin" / "propeller"
     process = subprocess.Popen(
-        ["bash", "-c", f"exec {program} {UP} --port {port} --data-dir {directory}"],
+        ["bash", "-c", f"exec {program} {UP.replace(NAMED, allowed)} --port {port} --data-dir {directory}"],
         cwd=directory,
         stdout=subprocess.PIPE,
         text=True,
@@ -33,15 +42,13 @@ def manager(tmp_path_factory):
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_what_the_page_shows_is_what_is_printed(block, manager, tmp_path):
+def test_what_the_page_shows_is_what_is_printed(block, manager, allowed, tmp_path):
     lines = block.splitlines()
     web = str(free_port())
     script = "\n".join(line[2:] for line in lines if line.startswith("$ "))
     script = script.replace("propeller run", f"propeller -m http://localhost:{manager} run")
     script = script.replace("localhost:7070", f"localhost:{manager}").replace("8222", web)
-    script = script.replace(".guests/", f"{ROOT}/.guests/").replace(
-        "/tmp/propeller-example", f"{tmp_path}/ex"
-    )
+    script = script.replace(".guests/", f"{ROOT}/.guests/").replace(NAMED, allowed)
     if "kill" in script:
         script += "\nwait"
     path = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"

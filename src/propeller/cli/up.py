@@ -8,7 +8,7 @@ import typer
 
 from propeller.cli.programs import ConfigFlag, resolved
 from propeller.config import values
-from propeller.config.programs import data_home, mqtt_settings
+from propeller.config.programs import data_home, data_places, mqtt_settings
 from propeller.config.settings import HttpSettings
 from propeller.config.tables import MANAGER, PROPLET
 from propeller.config.walls import walls_of
@@ -94,12 +94,13 @@ def up(
     mode = _mode(job_mode)
     flags = {"allow_dirs": allow_dirs, "allow_http": allow_http, "http_enabled": http_enabled}
     given = {key: value for key, value in flags.items() if value is not None}
+    place = (data_dir or data_home(os.environ)).absolute()
     site = Site(
         http=HttpSettings(host=host, port=port),
-        data_dir=(data_dir or data_home(os.environ)).absolute(),
+        data_dir=place,
         proplets=proplets,
         concurrency=concurrency or max(4, os.cpu_count() or 1),
-        walls=walls_of(resolved(PROPLET, given, config_file).values),
+        walls=walls_of(resolved(PROPLET, given, config_file), data_places(place, os.environ)),
         durability="normal" if durability == "normal" else "full",
         policy=Policy(losses_max=max_losses, job_mode=mode),
         mqtt=None if mqtt is None else mqtt_settings(resolved(MANAGER, {"mqtt_address": mqtt}, config_file)),

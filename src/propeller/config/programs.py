@@ -1,5 +1,6 @@
 """From the values of settings to the settings of each program, and what has to hold between several."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> Prople
         external_wasm_runtime=given["external_wasm_runtime"],
         kbs_uri=given["kbs_uri"],
         k8s_namespace=given["manager_k8s_namespace"],
-        walls=walls_of(given),
+        walls=walls_of(effective, data_places(data_dir, environ)),
     )
 
 
@@ -163,6 +164,14 @@ def mqtt_settings(effective: Effective) -> MqttSettings:
 def data_home(environ: Mapping[str, str]) -> Path:
     """Where data is kept unless somebody says otherwise."""
     return _home(environ, "XDG_DATA_HOME", ".local/share") / "propeller"
+
+
+def data_places(data_dir: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Say where programs of ours keep data on this machine: where this one does, and where others would."""
+    places = [data_dir]
+    with contextlib.suppress(BadSettings):
+        places += [place for place in [data_home(environ)] if place.exists()]
+    return places
 
 
 def _home(environ: Mapping[str, str], variable: str, below_home: str) -> Path:

@@ -1,8 +1,10 @@
 """From a proplet's settings to the walls around its guests."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
 
+from propeller.config.directories import check_directories
+from propeller.config.sources import Effective
 from propeller.core.sandbox import Dir, Grants, Limits, Offer
 from propeller.proplet.walls import Walls
 from propeller.runtime.run import Limits as GuestLimits
@@ -14,8 +16,19 @@ _STACK_BYTES_MAX = 2 * 2**20
 _INSTANCES_MAX = 1_000
 
 
-def walls_of(given: Mapping[str, Any]) -> Walls:
-    """Put the walls together from the values of settings, by key."""
+def walls_of(effective: Effective, data: Iterable[Path]) -> Walls:
+    """Put the walls together from a proplet's settings.
+
+    Args:
+        effective: What holds.
+        data: Where programs of ours on this machine keep their data.
+
+    Raises:
+        BadSettings: Guests would be given what Propeller itself goes by.
+
+    """
+    check_directories(effective, data)
+    given = effective.values
     shared = tuple(Dir(host=path, guest=path, mode="rw") for path in given["dirs"] or ())
     limits = GuestLimits(
         memory_bytes=given["task_memory"],
