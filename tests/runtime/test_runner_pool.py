@@ -53,6 +53,21 @@ def test_many_runs_each_end_once(tmp_path):
     play(part, tmp_path)
 
 
+def test_no_modules_of_the_working_directory_are_loaded(tmp_path, monkeypatch):
+    """A guest may have put them there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("msgspec.py", "wasmtime.py", "ctypes.py"):
+        (tmp_path / name).write_text("open('loaded', 'w'); raise ImportError")
+
+    async def part(running: Running):
+        running.submit(ADD, "add", "1", "2", keys=[1])
+        (added,) = await running.ended(1)
+        assert added.results == "3\n"
+
+    play(part, tmp_path)
+    assert not (tmp_path / "loaded").exists()
+
+
 def test_on_uvloop(tmp_path):
     async def scene():
         async with a_pool(tmp_path) as running:

@@ -84,7 +84,8 @@ def _local_ids(manager: Manager, count: int) -> list[str]:
 def _command_line(site: Site) -> CommandLine:
     def real(proplet_id: str, descriptor: int) -> Sequence[str]:
         directory = site.data_dir / "proplets"
-        program = [sys.executable, "-m", "propeller.proplet"]
+        # -P: of modules in the working directory, where guests may write, none is loaded.
+        program = [sys.executable, "-P", "-m", "propeller.proplet"]
         walls = msgspec.json.encode(site.walls).decode()
         return [*program, str(descriptor), proplet_id, str(site.concurrency), str(directory), walls]
 

@@ -96,7 +96,8 @@ class Nursery:
             arguments = [*map(str, descriptors), str(self._directory), limits]
             try:
                 self._mother = subprocess.Popen(
-                    [sys.executable, "-m", "propeller.runtime.mother", *arguments],
+                    # -P: of modules in the working directory, where guests may write, none is loaded.
+                    [sys.executable, "-P", "-m", "propeller.runtime.mother", *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     pass_fds=descriptors,
