@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 
 from propeller.proplet.shelf import Shelf
 
@@ -41,3 +42,17 @@ def test_the_order_of_use_survives_the_program(tmp_path):
     os.utime(tmp_path / "modules" / first, (1, 1))
     os.utime(tmp_path / "modules" / second, (2, 2))
     assert Shelf(tmp_path, bytes_max=10).make_room(()) == [first]
+
+
+def test_what_is_no_digest_is_not_looked_for(tmp_path):
+    """Tasks may name anything; this would wait for ever for somebody to write into a pipe."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"wasm")
+    shelf = Shelf(tmp_path)
+    found = []
+    for name in ("../pipe", str(tmp_path / "pipe"), "../file", "", ".", "A" * 64, f"../modules/{'0' * 64}"):
+        looking = threading.Thread(target=lambda name=name: found.append(shelf.has(name)), daemon=True)
+        looking.start()
+        looking.join(10)
+        assert not looking.is_alive(), name
+    assert found == [False] * 7

@@ -6,12 +6,15 @@ goes with it.
 
 import hashlib
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Container
 from pathlib import Path
 
 #: Enough for hundreds of ordinary modules.
 BYTES_MAX = 2 * 1024**3
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Shelf:
@@ -39,8 +42,11 @@ class Shelf:
     def has(self, digest: str) -> bool:
         """Look for a module, and at its bytes the first time: a power cut may have left a part of it.
 
-        Several proplets may share the directory, so it may also have come since.
+        Several proplets may share the directory, so it may also have come since. What is no digest, as a task
+        may name it all the same, is not looked for: as a path it could be that of any file.
         """
+        if not _DIGEST.fullmatch(digest):
+            return False
         if digest in self._sound:
             self._sizes.move_to_end(digest)
             return True

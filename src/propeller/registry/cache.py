@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 _DRAFT_PREFIX = ".draft-"
 #: No fetch takes so long: a draft of this age was left by a program that was killed.
 _DRAFT_S_MAX = 3600
+_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class Blob:
@@ -144,7 +146,10 @@ class Cache:
                 excess -= size
 
     def _path(self, digest: str) -> Path:
-        return self.directory / digest.removeprefix("sha256:")
+        hex_ = digest.removeprefix("sha256:")
+        if not _HEX.fullmatch(hex_):
+            raise ValueError(f"{digest[:80]!r} is no digest, and as a path it could be that of any file")
+        return self.directory / hex_
 
 
 @contextlib.contextmanager
