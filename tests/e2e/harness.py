@@ -24,13 +24,15 @@ ENDED = 3
 class System:
     """One manager with its local proplets, on one data directory."""
 
+    program = (sys.executable, "-m", "propeller")
+
     def __init__(self, data_dir: Path, *flags: str) -> None:
         self.data_dir = data_dir
         self.flags = flags
         self.log = data_dir.with_name(data_dir.name + ".log")
 
     def up(self, **options: Any) -> None:
-        command = [sys.executable, "-m", "propeller", "up", "--host", "127.0.0.1", "--port", "0"]
+        command = [*self.program, "up", "--host", "127.0.0.1", "--port", "0"]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [*command, "--data-dir", str(self.data_dir), *self.flags],
