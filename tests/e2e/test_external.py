@@ -16,7 +16,8 @@ __all__ = ["wasmtime_program"]
 
 @pytest.fixture
 def system(tmp_path, wasmtime_program):
-    made = System(tmp_path / "data", "--concurrency", "2")
+    (tmp_path / "files").mkdir()
+    made = System(tmp_path / "data", "--concurrency", "2", "--allow-dirs", f"{tmp_path / 'files'}:rw")
     made.up(env={**os.environ, "PROPLET_EXTERNAL_WASM_RUNTIME": wasmtime_program})
     yield made
     made.clean_up()
@@ -54,6 +55,19 @@ def test_a_server_says_where_it_is(system):
     task = start(system, name="serve", file=text(guest("http_server")), cli_args=cli_args)
     assert until(lambda: is_up(system, task))["results"] == f"started at port {port}"
     assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).text == "Hello from Wasm\n"
+
+
+def test_a_directory_is_an_option_and_held_to_what_the_owner_allows(system, tmp_path):
+    (tmp_path / "files" / "in").write_text("content")
+    fields = {"name": "_start", "file": text(guest("files"))}
+    for host, inputs, outcome in (
+        (tmp_path / "files", ["cat", "/box/in"], (3, "content", None)),
+        (tmp_path, ["cat", "/box/files/in"], (4, None, f"cli_args: --dir: {tmp_path} is not allowed")),
+    ):
+        task = start(system, **fields, inputs=inputs, cli_args=["--dir", f"{host}::/box"])
+        found = until(lambda task=task: (found := look(system, task))["state"] > 2 and found)
+        error = found.get("error")
+        assert (found["state"], found.get("results"), error and error[: len(outcome[2] or "")]) == outcome
 
 
 def test_what_a_program_can_not_hold_waits_and_says_so(system):

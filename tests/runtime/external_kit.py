@@ -21,7 +21,7 @@ def script(tmp_path, text):
 class Outside(Running):
     """An external runtime and what it told."""
 
-    def __init__(self, directory, program, size, limits):
+    def __init__(self, directory, program, size, limits, allowed_dirs):
         self.directory = directory
         self.ends = {}
         self.pieces = []
@@ -32,6 +32,7 @@ class Outside(Running):
             directory,
             size=size,
             limits=limits,
+            allowed_dirs=allowed_dirs,
             on_ended=self._on_ended,
             on_printed=self.pieces.extend,
             on_up=lambda ups: self.up.update((up.key, up.results) for up in ups),
@@ -54,11 +55,11 @@ class Outside(Running):
         await until(lambda: key in self.pool.executing(), f"run {key} to begin")
 
 
-def play(part, directory, program, *, size=2, limits=None):
+def play(part, directory, program, *, size=2, limits=None, allowed_dirs=()):
     """Run one coroutine against an external runtime, on the event loop of real proplets."""
 
     async def scene():
-        outside = Outside(directory, program, size, limits or Limits())
+        outside = Outside(directory, program, size, limits or Limits(), allowed_dirs)
         await outside.pool.start()
         try:
             await part(outside)

@@ -18,7 +18,9 @@ def guests_of(
 ) -> Pool | ExternalRuntime:
     """Make what runs guests for an agent; ``program`` as ``find_program`` gives it."""
     runtime: Callable[..., Pool | ExternalRuntime]
-    runtime = Pool if program is None else partial(ExternalRuntime, program)
+    runtime = Pool
+    if program is not None:
+        runtime = partial(ExternalRuntime, program, allowed_dirs=walls.offer.dirs)
     agent.guests = guests = runtime(
         directory,
         size=size,

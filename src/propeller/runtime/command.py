@@ -6,7 +6,7 @@ loader would take the value for themselves.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,8 @@ _PARENTS_BYTES_MAX = 127 * 1024
 class Command(NamedTuple):
     argv: list[str]
     env: dict[str, str]
+    #: What it inherits besides its streams.
+    descriptors: Sequence[int] = ()
 
 
 def command_of(program: str, run: Run, outline: Outline, file: Path, address: str = "") -> Command:

@@ -1,9 +1,9 @@
 """Guests in a program of somebody else's: each run is one process of a ``wasmtime`` command, or of its like.
 
 It has the face of the pool (``pool.py``) and keeps the same promises, save those that only a runner of ours
-can keep: of the limits only those of time, output and logs hold, grants are the program's business, each run
-pays for a start of the program, and nobody says at the end what the guest used. Who wants to know is told
-while it runs.
+can keep: of the limits only those of time, output and logs hold, of grants only the directories that a task
+names among the program's options (``options.py``), each run pays for a start of the program, and nobody says
+at the end what the guest used. Who wants to know is told while it runs.
 """
 
 import asyncio
@@ -18,10 +18,12 @@ from pathlib import Path
 
 import msgspec
 
+from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
 from propeller.runtime.address import Address, address_asked_for, free_address, obstacle_at
 from propeller.runtime.command import Command, command_of
 from propeller.runtime.execution import Execution
+from propeller.runtime.options import held
 from propeller.runtime.outline import Kind, Outline, outline_of
 from propeller.runtime.run import Ended, Limits, Piece, Run, Up
 from propeller.runtime.seat import Entry
@@ -66,6 +68,7 @@ class ExternalRuntime:
         directory: Holds ``modules/<digest>``.
         size: How many guests run at once, at most.
         limits: What holds for a run without limits of its own: time, and the bytes of output and logs kept.
+        allowed_dirs: Where directories have to lie that a task names among the program's options.
         on_ended: Gets the runs that ended, from the loop's thread; what it raises is logged.
         on_printed: Gets what guests print that is not their result, before their end.
         on_up: Gets the runs that stay, once they have begun, or serve.
@@ -79,6 +82,7 @@ class ExternalRuntime:
         *,
         size: int,
         limits: Limits = _LIMITS,
+        allowed_dirs: tuple[Dir, ...] = (),
         on_ended: Callable[[list[Ended]], None],
         on_printed: Callable[[list[Piece]], None] = lambda _: None,
         on_up: Callable[[list[Up]], None] = lambda _: None,
@@ -88,6 +92,7 @@ class ExternalRuntime:
         self._modules = directory.absolute() / "modules"
         self._size = size
         self._limits = limits
+        self._allowed_dirs = allowed_dirs
         self._on_ended = on_ended
         self._on_printed = on_printed
         self._on_up = on_up
@@ -196,7 +201,16 @@ class ExternalRuntime:
             self._tell(ended)
 
     def _execute(self, entry: Entry) -> None:
-        command, address = self._command(entry.run)
+        opened: list[int] = []
+        try:
+            self._execute_with(entry, opened)
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
+
+    def _execute_with(self, entry: Entry, opened: list[int]) -> None:
+        """Begin a run; what is opened for its program is put into the list."""
+        command, address = self._command(entry.run, opened)
         if entry.run.is_resident and len(self._residents) >= _RESIDENTS_MAX:
             raise OSError(0, f"this proplet runs {_RESIDENTS_MAX} of its kind already")
         entry.handed_ns = time.time_ns()
@@ -211,7 +225,7 @@ class ExternalRuntime:
             on_ended=self._on_execution_ended,
         )
 
-    def _command(self, run: Run) -> tuple[Command, Address | None]:
+    def _command(self, run: Run, opened: list[int]) -> tuple[Command, Address | None]:
         """Put a command line together, and say where it serves if it does."""
         outline = self._outline_for(run)
         address = None
@@ -224,8 +238,10 @@ class ExternalRuntime:
                 address = free_address(run.port, taken)
             elif why := obstacle_at(address):
                 raise Invalid(f"port {address.port} can't be listened on: {why}")
+        run = msgspec.structs.replace(run, cli_args=held(run.cli_args, self._allowed_dirs, opened))
         file = self._modules / run.digest
-        return command_of(self._program, run, outline, file, str(address or "")), address
+        command = command_of(self._program, run, outline, file, str(address or ""))
+        return command._replace(descriptors=opened), address
 
     def _outline_for(self, run: Run) -> Outline:
         """Read what a run's module is; raise ``Invalid`` where it can't be run."""

@@ -99,6 +99,7 @@ class Process:
             stdout=output.theirs,
             stderr=errors.theirs,
             start_new_session=True,
+            pass_fds=command.descriptors,
         )
         output.handed_over()
         errors.handed_over()
