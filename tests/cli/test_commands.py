@@ -266,10 +266,11 @@ def test_run_asks_which_function_is_meant(shell):
 def test_a_directory_is_told_by_its_whole_path(monkeypatch, tmp_path):
     """A proplet has another working directory."""
     monkeypatch.chdir(tmp_path)
-    granted = grants_of(["in:/data:rw", "/abs"], None, listen=False, seed=None)
+    granted = grants_of(["in:/data:rw", "/abs", "../beside"], None, listen=False, seed=None)
     assert granted["dirs"] == [
         {"host": str(tmp_path / "in"), "guest": "/data", "mode": "rw"},
         {"host": "/abs"},
+        {"host": str(tmp_path.parent / "beside")},
     ]
 
 

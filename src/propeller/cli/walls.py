@@ -1,5 +1,6 @@
 """Flags that say what a task may use."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +68,8 @@ def grants_of(
 
 def _dir(text: str) -> dict[str, str]:
     host, *rest = text.split(":")
-    found = {"host": str(Path(host).absolute())}  # a proplet has another working directory
+    # A proplet has another working directory, and takes no path with ".." in it.
+    found = {"host": os.path.normpath(Path(host).absolute())}
     if rest and rest[-1] in ("ro", "rw"):
         found["mode"] = rest.pop()
     if len(rest) > 1:
