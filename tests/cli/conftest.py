@@ -19,7 +19,8 @@ class Shell:
         self.work = work
         self.system = system
         self.env = {**os.environ, "PROPELLER_MANAGER_URL": str(system.http.base_url)}
-        for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        # What a reader of the output would not have set.
+        for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONUNBUFFERED"):
             self.env.pop(name, None)
 
     def begin(self, *arguments, **options):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -102,14 +103,34 @@ def test_on_a_terminal_a_workflow_is_a_tree_in_colour(shell):
     assert (code, "\x1b[31merror: not found" in shown) == (1, True)
 
 
-def test_who_reads_may_go(shell):
-    process = shell.begin(
-        "tasks", "list", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
+@pytest.fixture
+def nobody_reads():
+    """A stream whose reader has left."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+@pytest.mark.parametrize("arguments", [("tasks", "list", "--json"), ("tasks", "list"), ("--version",)])
+def test_who_reads_may_go(shell, nobody_reads, arguments):
+    process = shell.begin(*arguments, stdout=nobody_reads, stderr=subprocess.PIPE, text=True)
+    assert (process.communicate(timeout=30)[1], process.returncode) == ("", 1)
+
+
+def test_who_reads_errors_may_go(shell, nobody_reads):
+    process = shell.begin("tasks", "view", "nobody", stdout=nobody_reads, stderr=nobody_reads)
     assert process.wait(30) == 1
+
+
+def test_output_that_finds_no_place_is_a_failure_in_words(shell):
+    with Path("/dev/full").open("w") as full:
+        process = shell.begin("--version", stdout=full, stderr=subprocess.PIPE, text=True)
+        said = process.communicate(timeout=30)[1]
+    assert (said, process.returncode) == (
+        "error: the output could not be written: No space left on device\n",
+        1,
+    )
 
 
 def test_results_in_any_locale(shell):

@@ -73,9 +73,27 @@ def main() -> None:
         show_error(f"{error}\nis it running? start one with: propeller up")
     except PropellerError as error:
         show_error(str(error))
-    except BrokenPipeError:
-        # Who reads has seen enough; nothing is to be said about it, not even by the interpreter.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
         return
+    finally:
+        _write_out()
     sys.exit(1)
+
+
+def _write_out() -> None:
+    """Write what is still held back, and end with 1 where that can't be written.
+
+    Where nobody reads any more, nothing is to be said about it, not even by the interpreter when it ends.
+    """
+    is_lost = False
+    # The streams of the start: where a reader has left, Typer puts its own in their place.
+    for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
+        try:
+            stream.flush()
+        except OSError as error:
+            is_lost = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if not isinstance(error, BrokenPipeError):
+                show_error(f"the output could not be written: {error.strerror}")
+    if is_lost:
+        sys.exit(1)
