@@ -13,6 +13,7 @@ import pytest
 
 from propeller.cli import words
 from tests.e2e.harness import System, until
+from tests.parts.machine import need_terminals
 
 
 def states(shell):
@@ -70,6 +71,7 @@ def test_stopped_by_somebody_else(shell):
 
 def on_a_terminal(shell, *arguments):
     """Run a command on a terminal of its own, and return its exit code and what that shows."""
+    need_terminals()
     ours, theirs = pty.openpty()
     process = shell.begin(*arguments, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)

@@ -1,6 +1,5 @@
 """The tutorial by curl, against a real manager; ``script/acceptance`` runs the same by hand."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,7 +9,6 @@ CHECK = Path(__file__).parents[2].parent / "shared" / "acceptance" / "tutorial"
 
 
 @pytest.mark.skipif(not CHECK.exists(), reason=f"{CHECK} is not on this machine")
-@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="it needs curl and jq")
 def test_tutorial_by_curl(system):
     system.up()
     done = subprocess.run(

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import Self
 
-_TUNSETIFF = 0x400454CA
-_IFF_TUN_NO_PI = 0x1001
+from tests.parts.machine import IFF_TUN_NO_PI, TUNSETIFF, need_networks
+
 _numbers = itertools.count()
 
 
@@ -63,7 +63,10 @@ class Cable(threading.Thread):
 
 
 class Island:
-    """A network namespace; ``host`` is this machine's address at the other end of the cable."""
+    """A network namespace; ``host`` is this machine's address at the other end of the cable.
+
+    Where a machine can't make one, the test is skipped.
+    """
 
     def __init__(self) -> None:
         # Of this process alone, as far as that goes: tests of several checkouts may run at the same time.
@@ -76,6 +79,7 @@ class Island:
         self._end = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        need_networks()
         with contextlib.ExitStack() as undo:
             _ip("netns", "add", self.name)
             undo.callback(_ip, "netns", "del", self.name)
@@ -122,7 +126,7 @@ class Island:
 
 def _open_tun(name: str) -> int:
     end = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(end, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN_NO_PI))
+    fcntl.ioctl(end, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN_NO_PI))
     return end
 
 

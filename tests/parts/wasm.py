@@ -17,5 +17,5 @@ def wasmtime_program(tmp_path_factory):
         found = shutil.copy(Path(spec.origin).with_name("wasmtime"), tmp_path_factory.mktemp("program"))
         Path(found).chmod(0o755)
     if found is None:
-        pytest.skip("there is no wasmtime command for this machine")
+        pytest.skip("this machine can't run the wasmtime command: there is none for it")
     return str(found)
