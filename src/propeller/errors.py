@@ -2,6 +2,7 @@
 
     PropellerError
     ├── Invalid            the request is wrong in itself (HTTP 400)
+    ├── Forbidden          who asks may not (403)
     ├── NotFound           what it names does not exist (404)
     ├── Conflict           it does not fit the present state (409)
     ├── TooLarge           it is larger than the limit (413)
@@ -24,6 +25,10 @@ class PropellerError(Exception):
 
 class Invalid(PropellerError):
     """The request is wrong in itself."""
+
+
+class Forbidden(PropellerError):
+    """Who asks may not ask for this."""
 
 
 class NotFound(PropellerError):

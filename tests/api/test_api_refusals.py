@@ -183,13 +183,26 @@ def test_numbers_of_any_size_come_back(tmp_path):
     play(part, tmp_path)
 
 
-def test_content_type_has_to_contain_json(tmp_path):
+def test_content_type_has_to_be_json(tmp_path):
     async def part(site):
         body = b'{"name":"f"}'
-        for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        wrong = (
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "",
+            "application/jsonx",
+            "xapplication/json",
+        )
+        # These a browser sends for any page: it looks at what stands before the parameters.
+        carriers = (
+            "text/plain; application/json",
+            'text/plain; a="application/json"',
+            "multipart/form-data;application/json",
+        )
+        for kind in (*wrong, *carriers):
             found = await site.refused("POST", "/tasks", 400, content=body, headers={"content-type": kind})
             assert "unsupported content type" in found
-        for kind in ("application/json; charset=utf-8", "Application/JSON"):
+        for kind in ("application/json; charset=utf-8", "Application/JSON", " application/json ;x"):
             response = await site.http.post("/tasks", content=body, headers={"content-type": kind})
             assert response.status_code == 201
 

@@ -134,6 +134,17 @@ def test_lists_come_as_text_and_as_arrays():
         values.hosts("https://registry.example")
 
 
+def test_names_of_a_machine_come_without_scheme_and_port():
+    assert values.host_names("Propeller.example, 10.0.0.1,[FD00::1]") == (
+        "propeller.example",
+        "10.0.0.1",
+        "fd00::1",
+    )
+    for wrong in ("http://propeller.example", "propeller.example:7070", "*.example", "a b"):
+        with pytest.raises(ValueError, match="without scheme and port"):
+            values.host_names(wrong)
+
+
 @pytest.mark.parametrize("raw", ["a/b", "a+", "#", "a b", "\x00", "é\n"])
 def test_an_id_is_one_level_of_a_topic(raw):
     with pytest.raises(ValueError, match="holds"):

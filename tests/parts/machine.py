@@ -9,11 +9,19 @@ import os
 import pty
 import struct
 import subprocess
+import tempfile
 
 import pytest
 
+from tests.parts.programs import path_of
+
 TUNSETIFF = 0x400454CA
 IFF_TUN_NO_PI = 0x1001
+
+BROWSER_FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+)
 
 
 def need_networks() -> None:
@@ -23,6 +31,11 @@ def need_networks() -> None:
 
 def need_terminals() -> None:
     _skip("make terminals", _why_no_terminals())
+
+
+def need_browser() -> None:
+    """Start Chromium, which wants more of a machine than most programs."""
+    _skip("run a browser", _why_no_browser())
 
 
 def _skip(what: str, why: str) -> None:
@@ -60,3 +73,25 @@ def _why_no_terminals() -> str:
     for end in ends:
         os.close(end)
     return ""
+
+
+@functools.cache
+def _why_no_browser() -> str:
+    """Say what Chromium says itself: what it asks of a machine changes with each of its versions."""
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(
+            [
+                path_of("chromium"),
+                *BROWSER_FLAGS,
+                f"--user-data-dir={directory}",
+                "--dump-dom",
+                "about:blank",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    if done.returncode == 0 and "<html>" in done.stdout:
+        return ""
+    return next(iter(done.stderr.strip().splitlines()[-1:]), f"chromium ends with {done.returncode}")

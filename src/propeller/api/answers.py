@@ -11,6 +11,7 @@ from propeller.api.context import HttpRequest
 from propeller.api.openapi import ErrorView
 from propeller.errors import (
     Conflict,
+    Forbidden,
     GuestFailed,
     Invalid,
     NotFound,
@@ -28,6 +29,7 @@ _MESSAGE_CHARS_MAX = 2000
 
 STATUSES: dict[type[PropellerError], int] = {
     Invalid: 400,
+    Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
     TooLarge: 413,
@@ -46,6 +48,13 @@ def answer(body: msgspec.Struct, status: int = 200, headers: dict[str, str] | No
 
 def nothing() -> ASGIResponse:
     return ASGIResponse(status_code=204)
+
+
+def refusal(error: PropellerError) -> ASGIResponse:
+    """Answer before the application, with what is raised on purpose."""
+    return ASGIResponse(
+        body=_error_body(str(error)), status_code=STATUSES[type(error)], media_type="application/json"
+    )
 
 
 def on_refusal(request: HttpRequest, error: PropellerError) -> Response[bytes]:
@@ -77,5 +86,8 @@ def _presentable(message: str) -> str:
 
 
 def _error(message: str, status: int) -> Response[bytes]:
-    body = encode(ErrorView(_presentable(message))) + b"\n"
-    return Response(body, status_code=status, media_type="application/json")
+    return Response(_error_body(message), status_code=status, media_type="application/json")
+
+
+def _error_body(message: str) -> bytes:
+    return encode(ErrorView(_presentable(message))) + b"\n"

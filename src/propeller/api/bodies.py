@@ -62,7 +62,8 @@ async def read_json_or_nothing(request: HttpRequest, shape: type[T]) -> T | None
 
 
 def _check_is_json(request: HttpRequest) -> None:
-    if "application/json" not in request.headers.get("content-type", "").lower():
+    kind, _ = parse_options_header(request.headers.get("content-type", ""))
+    if kind != "application/json":
         raise Invalid("unsupported content type; send JSON with the header Content-Type: application/json")
 
 

@@ -15,6 +15,7 @@ _REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+):str\}")
 _PROBLEMS = {
     400: "The request is wrong in itself.",
+    403: "It comes from a page of another site, or by a name that is not ours.",
     404: "What the request names does not exist.",
     409: "It does not fit the present state.",
     413: "The body is larger than 100 MiB.",
@@ -82,7 +83,7 @@ def doc(
             gives=gives,
             status=status,
             query=tuple(query),
-            refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), 503})),
+            refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), 403, 503})),
             has_location=has_location,
             needs_body=needs_body,
             may_stream=may_stream,

@@ -81,7 +81,7 @@ async def _serve_site(site: Site, announce: Callable[[str], None]) -> None:
     listeners = listen(site.http.host, site.http.port)
     stop = stop_asked()
     async with running_manager(site) as (running, vital):
-        server = server_of(create_app(running, instance_id=_instance_id(site)), site.http)
+        server = server_of(create_app(running, instance_id=_instance_id(site)), site.http, listeners)
         serving = asyncio.create_task(server.serve(sockets=listeners))
         announce(url_of(site.http, listeners))
         gc.freeze()

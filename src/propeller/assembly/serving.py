@@ -6,18 +6,21 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 
+from propeller.api.gate import Gate, is_loopback
 from propeller.config.settings import HttpSettings
 from propeller.errors import CannotListen
 
 _STOP_S_MAX = 5
 
 
-def server_of(app: Litestar, http: HttpSettings) -> "Server":
+def server_of(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket]) -> "Server":
+    """Make what answers with an application on these sockets."""
     return Server(
         uvicorn.Config(
-            app,
+            Gate(app, names=_names(http, listeners)),
+            ws="none",
             log_level="warning",
             access_log=False,
             lifespan="off",
@@ -32,6 +35,12 @@ def url_of(http: HttpSettings, listeners: list[socket.socket]) -> str:
     scheme = "https" if http.server_cert else "http"
     host = f"[{http.host}]" if ":" in http.host else http.host or "localhost"
     return f"{scheme}://{host}:{listeners[0].getsockname()[1]}"
+
+
+def _names(http: HttpSettings, listeners: list[socket.socket]) -> frozenset[str] | None:
+    """By what names the API may be asked for; None for any, as others name the machine."""
+    is_ours_alone = all(is_loopback(listener.getsockname()[0]) for listener in listeners)
+    return frozenset({http.host.lower(), *http.names}) if is_ours_alone or http.names else None
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

@@ -30,6 +30,20 @@ HttpEnabled = Annotated[
     bool | None,
     typer.Option(envvar="PROPLET_HTTP_ENABLED", help="Let components serve HTTP on this machine."),
 ]
+HttpNames = Annotated[
+    str,
+    typer.Option(
+        envvar="MANAGER_HTTP_NAMES",
+        help="By what names the API may be asked for besides localhost, separated by commas.",
+    ),
+]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    try:
+        return values.host_names(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--http-names: {text!r} {error}") from error
 
 
 def _broker(address: str | None) -> str | None:
@@ -54,6 +68,7 @@ def up(
     port: Annotated[
         int, typer.Option(envvar="MANAGER_HTTP_PORT", min=0, max=65535, help="0 takes a free one.")
     ] = 7070,
+    http_names: HttpNames = "",
     data_dir: Annotated[
         Path | None, typer.Option(help="Where everything is kept [default: ~/.local/share/propeller].")
     ] = None,
@@ -96,7 +111,7 @@ def up(
     given = {key: value for key, value in flags.items() if value is not None}
     place = (data_dir or data_home(os.environ)).absolute()
     site = Site(
-        http=HttpSettings(host=host, port=port),
+        http=HttpSettings(host=host, port=port, names=_names(http_names)),
         data_dir=place,
         proplets=proplets,
         concurrency=concurrency or max(4, os.cpu_count() or 1),

@@ -191,7 +191,13 @@ def _http(given: Mapping[str, Any], prefix: str) -> HttpSettings:
     cert, key = given.get("http_server_cert"), given.get("http_server_key")
     if (cert is None) != (key is None):
         raise BadSettings(f"{prefix}HTTP_SERVER_CERT and {prefix}HTTP_SERVER_KEY: give both or neither")
-    return HttpSettings(host=given["http_host"], port=given["http_port"], server_cert=cert, server_key=key)
+    return HttpSettings(
+        host=given["http_host"],
+        port=given["http_port"],
+        names=given.get("http_names") or (),
+        server_cert=cert,
+        server_key=key,
+    )
 
 
 def registry_settings(effective: Effective, cache_dir: Path) -> RegistrySettings:

@@ -17,6 +17,9 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "localhost"
     #: 0 takes a free one.
     port: int
+    #: By what names it may be asked for, in lower case, besides those of loopback and ``host``. Without any,
+    #: by every name, unless it listens on loopback only.
+    names: tuple[str, ...] = ()
     #: Both or neither, in PEM form: with them it is HTTPS.
     server_cert: Path | None = None
     server_key: Path | None = None

@@ -291,6 +291,12 @@ MANAGER = Program(
         *_mqtt(_MIB),
         *_http("localhost", 7070),
         Setting(
+            key="http_names",
+            read=values.host_names,
+            text="*Ours.* By what names the API may be asked for besides `localhost`. Without it: by any, "
+            "and on loopback by none.",
+        ),
+        Setting(
             key="http_server_cert", read=values.pem_file, text="Certificate of the API, which is HTTPS then."
         ),
         Setting(key="http_server_key", read=values.pem_file, text="Its key; both or neither."),

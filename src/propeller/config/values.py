@@ -3,6 +3,7 @@
 A reader raises ``ValueError`` with what is wrong and what to write; the caller puts the name before it.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _PORTS = {"tcp": 1883, "mqtt": 1883, "ssl": 8883, "tls": 8883, "mqtts": 8883}
 _TLS = ("ssl", "tls", "mqtts")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?", re.ASCII)
+_HOST_NAME = re.compile(r"[a-z0-9._-]+", re.ASCII)
 _NOT_IN_TOPIC = re.compile(r"[/+#\x00-\x20\x7f]")
 _NOT_IN_TEXT = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -146,6 +148,23 @@ def host(raw: Raw) -> str:
 
 def hosts(raw: Raw) -> tuple[str, ...]:
     return tuple(host(name) for name in names(raw))
+
+
+def host_names(raw: Raw) -> tuple[str, ...]:
+    """Names or addresses of a machine, separated by commas; in lower case, IPv6 without brackets."""
+    found = tuple(name.lower().strip("[]") for name in names(raw))
+    for name in found:
+        if not _HOST_NAME.fullmatch(name) and not _is_address(name):
+            raise ValueError(f"holds {name!r}; write names without scheme and port, like propeller.example")
+    return found
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def path(raw: Raw) -> Path:

@@ -1,0 +1,101 @@
+"""Who may ask at all: not a web page of somebody else, through the browser of who uses this machine.
+
+A browser carries the requests of any page to any address that it reaches, loopback's too. What a page sends
+that way is known by ``Origin`` and ``Sec-Fetch-Site``, which no page can set. A page whose own name was made
+to lead to our address (DNS rebinding) counts as ours there; it is known by ``Host``, where its name still is.
+Source: Fetch standard, 3.2; Fetch Metadata, 2.3; what Go's ``net/http.CrossOriginProtection`` does.
+"""
+
+import ipaddress
+import re
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from litestar.types import ASGIApp, HTTPScope, Receive, Send
+
+from propeller.api.answers import refusal
+from propeller.errors import Forbidden
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_FROM_US = ("same-origin", "none")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\\\s]+)(?::\d*)?", re.ASCII)
+
+
+class Gate:
+    """Refuses what a foreign page asks, before the application sees it."""
+
+    def __init__(self, app: ASGIApp, *, names: Collection[str] | None) -> None:
+        """Stand before an application.
+
+        Args:
+            app: What the requests that pass go to.
+            names: By what names and addresses, in lower case, it may be asked for besides loopback's; None
+                for any.
+
+        """
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        try:
+            self._check(scope)
+        except Forbidden as error:
+            await refusal(error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: HTTPScope) -> None:
+        hosts = _headers(scope, b"host")
+        if self._names is not None:
+            self._check_host(hosts)
+        if scope["method"] not in _SAFE:
+            _check_origin(hosts, scope)
+
+    def _check_host(self, hosts: list[str]) -> None:
+        assert self._names is not None
+        for host in hosts:
+            name = host_name(host)
+            if name not in self._names and not is_loopback(name):
+                raise Forbidden(
+                    f"Host: this manager is not to be asked for as {host[:200]!r}; use localhost, or name it "
+                    "with --http-names"
+                )
+
+
+def host_name(host: str) -> str:
+    """Take the name out of ``name[:port]``, in lower case, or the address; ``""`` for what is neither."""
+    found = _HOST.fullmatch(host.strip())
+    return found[1].strip("[]").lower().removesuffix(".") if found else ""
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a name or an address can't be of another machine, whoever is asked for it (RFC 6761, 6.3)."""
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_origin(hosts: list[str], scope: HTTPScope) -> None:
+    """Refuse what a page of another origin wants to change; who is no browser says nothing of an origin."""
+    sites, origins = _headers(scope, b"sec-fetch-site"), _headers(scope, b"origin")
+    if sites:
+        is_foreign = any(site not in _FROM_US for site in sites)
+    else:
+        is_foreign = any(_netloc(origin) not in [host.lower() for host in hosts] for origin in origins)
+    if is_foreign:
+        shown = ", ".join(origins)[:200] or "another site"
+        raise Forbidden(f"Origin: a page of {shown} may not change anything here; use a page of this manager")
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _headers(scope: HTTPScope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]

@@ -1,0 +1,115 @@
+"""Who may ask: no page of another site, and nobody for a name that is not ours."""
+
+import asyncio
+import socket
+
+import pytest
+from api_kit import a_manager
+
+from propeller.api.app import create_app
+from propeller.assembly.serving import listen, server_of
+from propeller.config.settings import HttpSettings
+
+START = "POST /tasks/none/start"
+#: Ports stand for that of the manager where they are {port}.
+FOREIGN = [
+    (START, {"Sec-Fetch-Site": "cross-site"}),
+    (START, {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:1"}),
+    (START, {"Origin": "http://localhost:1"}),
+    (START, {"Origin": "http://evil.test"}),
+    (START, {"Origin": "https://localhost.evil.test:{port}"}),
+    (START, {"Origin": "null"}),
+    (START, {"Origin": "http://[::1"}),
+    ("DELETE /tasks/none", {"Origin": "http://evil.test"}),
+    ("PUT /tasks/none", {"Origin": "http://evil.test"}),
+    ("PATCH /tasks/none", {"Origin": "http://evil.test"}),
+]
+OURS = [
+    (START, {}),
+    (START, {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:{port}"}),
+    (START, {"Sec-Fetch-Site": "none"}),
+    (START, {"Origin": "http://localhost:{port}"}),
+    ("GET /tasks", {"Origin": "http://evil.test", "Sec-Fetch-Site": "cross-site"}),
+]
+LOOPBACK_NAMES = "localhost", "LOCALHOST", "localhost.", "127.0.0.1", "127.1.2.3", "[::1]"
+OTHER_NAMES = (
+    *("evil.test", "localhost.evil.test", "evil.test.", "0.0.0.0", "10.0.0.1", "[::2]", "[::]"),
+    *("user@localhost", "", "localhost:1:2", "local host", "localhost/", "127.0.0.1.evil.test", "\xb5"),
+)
+
+
+async def status(port, request, headers):
+    """Ask, with these headers as they are."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    given = {"Host": f"localhost:{port}"} | headers | {"Connection": "close"}
+    lines = [f"{request} HTTP/1.1", *(f"{name}: {value.format(port=port)}" for name, value in given.items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    answer = (await reader.read()).decode()
+    writer.close()
+    if answer.split()[1] == "403":
+        assert '\r\n\r\n{"error":' in answer
+    return int(answer.split()[1])
+
+
+def asked(directory, requests, **http):
+    """Serve as the program does, and give the status of each answer."""
+
+    async def scene():
+        settings = HttpSettings(port=0, **http)
+        listeners = listen(settings.host, 0)
+        async with a_manager(directory) as manager:
+            server = server_of(create_app(manager, instance_id="i"), settings, listeners)
+            running = asyncio.create_task(server.serve(sockets=listeners))
+            try:
+                port = next(one for one in listeners if one.family == socket.AF_INET).getsockname()[1]
+                return [await status(port, request, headers) for request, headers in requests]
+            finally:
+                server.should_exit = True
+                await running
+
+    return asyncio.run(scene())
+
+
+def test_a_page_of_another_site_changes_nothing(tmp_path):
+    assert asked(tmp_path, FOREIGN) == [403] * len(FOREIGN)
+    assert asked(tmp_path, OURS) == [404, 404, 404, 404, 200]
+
+
+def test_on_loopback_only_its_names_count(tmp_path):
+    named = [
+        ("GET /health", {"Host": f"{name}{port}"}) for name in LOOPBACK_NAMES for port in ("", ":7", ":")
+    ]
+    assert asked(tmp_path, named) == [200] * len(named)
+    named = [("GET /health", {"Host": f"{name}{port}"}) for name in OTHER_NAMES for port in ("", ":7")]
+    assert asked(tmp_path, named) == [403] * len(named)
+
+
+def test_other_names_can_be_given(tmp_path):
+    named = [
+        ("GET /health", {"Host": name})
+        for name in ("propeller.test", "[FD00::1]:7", "localhost", "evil.test")
+    ]
+    assert asked(tmp_path, named, names=("propeller.test", "fd00::1")) == [200, 200, 200, 403]
+
+
+@pytest.mark.parametrize(("names", "expected"), [((), [200, 200]), (("propeller.test",), [200, 403])])
+def test_elsewhere_than_on_loopback_any_name_counts_unless_some_are_given(tmp_path, names, expected):
+    named = [("GET /health", {"Host": name}) for name in ("propeller.test", "evil.test")]
+    assert asked(tmp_path, named, host="", names=names) == expected
+
+
+def test_who_says_no_name_is_no_browser(tmp_path):
+    async def scene():
+        async with a_manager(tmp_path) as manager:
+            settings = HttpSettings(port=0)
+            listeners = listen("127.0.0.1", 0)
+            server = server_of(create_app(manager, instance_id="i"), settings, listeners)
+            running = asyncio.create_task(server.serve(sockets=listeners))
+            reader, writer = await asyncio.open_connection(*listeners[0].getsockname())
+            writer.write(b"GET /health HTTP/1.0\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+            writer.close()
+            server.should_exit = True
+            await running
+
+    asyncio.run(scene())
