@@ -326,6 +326,17 @@ def test_a_file_that_everybody_may_read_is_told():
     )
 
 
+def test_what_is_not_checked_is_told():
+    environ = {"PROXY_HTTP_TLS_INSECURE_SKIP_VERIFY": "1", "PROXY_MQTT_TLS_INSECURE_SKIP_VERIFY": "no"}
+    (remark,) = resolve(PROXY, environ).remarks
+    assert remark.startswith("PROXY_HTTP_TLS_INSECURE_SKIP_VERIFY: certificates are not checked")
+    assert (
+        resolve(MANAGER, {}, flags={"mqtt_tls_insecure_skip_verify": True})
+        .remarks[0]
+        .startswith("--mqtt-tls-insecure-skip-verify: certificates are not checked")
+    )
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_what_is_shown_can_be_read_again_and_holds_no_secret(program):
     environ = identity(

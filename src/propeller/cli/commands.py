@@ -8,6 +8,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +28,20 @@ ANYWHERE: _Flags = {
         ),
     ],
     "tls_verification": Annotated[
-        bool | None, typer.Option("--tls-verification", "-v", help="Check the manager's certificate.")
+        bool | None,
+        typer.Option(
+            "-v/",
+            "--tls-verification/--insecure",
+            help="Whether the manager's certificate is checked, as it is by default "
+            "[env: PROPELLER_INSECURE, true or false].",
+        ),
+    ],
+    "ca_cert": Annotated[
+        Path | None,
+        typer.Option(
+            help="Who signed the manager's certificate, in PEM form; by default those whom the system trusts "
+            "[env: PROPELLER_CA_CERT].",
+        ),
     ],
     "atom_url": Annotated[
         str | None, typer.Option("--atom-url", "-a", help="The identity service's address; not used.")

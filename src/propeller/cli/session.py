@@ -10,7 +10,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from propeller.config import values
+from propeller.errors import Invalid
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -27,7 +31,9 @@ class Session:
     manager_url: str = field(
         default_factory=lambda: os.environ.get("PROPELLER_MANAGER_URL") or "http://localhost:7070"
     )
-    tls_verification: bool = False
+    #: None for what the variables say.
+    tls_verification: bool | None = None
+    ca_cert: Path | None = None
     as_json: bool = False
     offset: int = 0
     limit: int = 10
@@ -42,7 +48,16 @@ class Session:
     def client(self) -> "Client":
         from propeller.client.api import Client  # noqa: PLC0415  loaded where needed: --help stays fast
 
-        return Client(self.manager_url, tls_verification=self.tls_verification)
+        is_checked = not _is_insecure() if self.tls_verification is None else self.tls_verification
+        named = os.environ.get("PROPELLER_CA_CERT")
+        client = Client(
+            self.manager_url,
+            tls_verification=is_checked,
+            ca_cert=self.ca_cert or (Path(named) if named else None),
+        )
+        if not is_checked and client.base_url.startswith("https:"):
+            show_warning(f"the certificate of {client.base_url} is not checked: anybody may answer there")
+        return client
 
     @cached_property
     def out(self) -> "Console":
@@ -129,10 +144,27 @@ class Session:
 
 def show_error(text: str) -> None:
     """Print what went wrong."""
+    _say_aloud(f"error: {text}", "red")
+
+
+def show_warning(text: str) -> None:
+    """Print what went right and yet may be wrong."""
+    _say_aloud(f"warning: {text}", "yellow")
+
+
+def _say_aloud(text: str, style: str) -> None:
     if sys.stderr.isatty():
-        _console(to_stderr=True).print(f"error: {text}", style="red", markup=False, highlight=False)
+        _console(to_stderr=True).print(text, style=style, markup=False, highlight=False)
     else:
-        print(f"error: {text}", file=sys.stderr)
+        print(text, file=sys.stderr)
+
+
+def _is_insecure() -> bool:
+    said = os.environ.get("PROPELLER_INSECURE")
+    try:
+        return bool(said) and values.boolean(said or "")
+    except ValueError as error:
+        raise Invalid(f"PROPELLER_INSECURE: {said!r} {error}") from error
 
 
 def _console(*, to_stderr: bool) -> "Console":

@@ -3,7 +3,8 @@
 api.py      ``Client``: one method per request
 shapes.py   the types of answers; they stay plain JSON objects
 events.py   follows ``/events`` and other streams through broken connections and restarts
-errors.py   what can go wrong: refused, or not reached
+errors.py   what can go wrong: refused, not reached, or not trusted
+trust.py    whose certificates are believed
 
     from propeller.client.api import Client
 

@@ -6,7 +6,7 @@ bytes of their modules (``file=false``), which ``task_file`` fetches.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import quote
@@ -15,6 +15,7 @@ import httpx
 
 from propeller.client import events, shapes
 from propeller.client.errors import ApiError, Unreachable, not_reached, refusal
+from propeller.client.trust import tls_context
 from propeller.errors import Invalid
 
 DEFAULT_URL = "http://localhost:7070"
@@ -33,7 +34,8 @@ class Client:
         self,
         base_url: str = DEFAULT_URL,
         *,
-        tls_verification: bool = False,
+        tls_verification: bool = True,
+        ca_cert: Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Make a client; nothing is sent yet.
@@ -41,10 +43,11 @@ class Client:
         Args:
             base_url: The manager's; ``http://`` may be left out.
             tls_verification: Whether the certificate of an ``https`` manager is checked.
+            ca_cert: Who signed it, in PEM form; None for those whom the system trusts.
             transport: In place of the network.
 
         Raises:
-            Invalid: The URL is none.
+            Invalid: The URL is none, or the file can't be used.
 
         """
         self.base_url = base_url.rstrip("/") if "://" in base_url else f"http://{base_url}".rstrip("/")
@@ -56,7 +59,7 @@ class Client:
             raise Invalid(f"manager URL {base_url}: it has to look like {DEFAULT_URL}")
         self._http = httpx.Client(
             base_url=self.base_url,
-            verify=tls_verification,
+            verify=tls_context(is_tls=url.scheme == "https", verification=tls_verification, ca_cert=ca_cert),
             timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
             # A proxy of the environment is for far hosts.
             trust_env=url.host not in ("localhost", "127.0.0.1", "::1"),
@@ -81,6 +84,7 @@ class Client:
             Invalid: The body can't be written as JSON.
             ApiError: The manager refuses; the message is its own.
             Unreachable: No answer came.
+            Untrusted: The manager's certificate is not believed.
 
         """
         content = self._send(method, path, query, body).content

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from propeller.client.trust import distrust
 from propeller.errors import PropellerError
 
 if TYPE_CHECKING:
@@ -26,8 +27,21 @@ class Unreachable(PropellerError):
         self.url = url
 
 
-def not_reached(url: str, error: Exception) -> Unreachable:
+class Untrusted(PropellerError):
+    """Somebody answers, but nobody whom we trust says that it is the manager."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"the certificate of {url} is not trusted: {why}; name who signed it with --ca-cert "
+            "(PROPELLER_CA_CERT), or take any with --insecure"
+        )
+
+
+def not_reached(url: str, error: Exception) -> Unreachable | Untrusted:
     """Make an error of one of the network's, without its number."""
+    why = distrust(error)
+    if why:
+        return Untrusted(url, why)
     text = str(error)
     return Unreachable(url, text.partition("] ")[2] or text or type(error).__name__)
 

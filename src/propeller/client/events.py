@@ -35,6 +35,7 @@ def follow(http: httpx.Client, only: Mapping[str, str], *, give_up_s: float) -> 
     Raises:
         ApiError: The manager refuses, for example because a parameter is wrong.
         Unreachable: Nothing answers, or no longer.
+        Untrusted: The manager's certificate is not believed.
 
     """
     try:

@@ -78,7 +78,11 @@ def resolve(
         file=str(named_file or DEFAULT_FILE) if document else "",
         section=section,
         others=others,
-        remarks=(*_open_file(named_file or DEFAULT_FILE, document), *_unknown_variables(program, environ)),
+        remarks=(
+            *_open_file(named_file or DEFAULT_FILE, document),
+            *_unknown_variables(program, environ),
+            *_unchecked(found),
+        ),
     )
 
 
@@ -189,6 +193,15 @@ def _open_file(file: Path, document: Mapping[str, Any]) -> list[str]:
     if document and file.stat().st_mode & 0o004:
         return [f"{file} holds keys, and everybody on this machine may read it; do: chmod 600 {file}"]
     return []
+
+
+def _unchecked(found: Mapping[str, tuple[Any, str]]) -> list[str]:
+    """Say aloud what is meant for tests: whoever stands between can then read and answer everything."""
+    return [
+        f"{source}: certificates are not checked, anybody may answer in place of the other side"
+        for key, (value, source) in found.items()
+        if key.endswith("insecure_skip_verify") and value
+    ]
 
 
 def _unknown_variables(program: Program, environ: Mapping[str, str]) -> list[str]:
