@@ -78,6 +78,10 @@ class Said(logging.Handler):
     def emit(self, record):
         self._lines.put_nowait(record.getMessage())
 
+    @property
+    def is_silent(self):
+        return self._lines.empty()
+
     async def wait(self, text):
         while text not in (line := await self._lines.get()):
             pass
@@ -123,6 +127,12 @@ class Gate:
         self._is_shut = True
         for writer in self._writers:
             writer.transport.abort()
+
+    def end(self, said):
+        """End all connections, with these last bytes of the broker to each program."""
+        for writer in self._writers[::2]:
+            writer.write(said)
+            writer.close()
 
     def open(self):
         self._is_deaf = self._is_shut = False

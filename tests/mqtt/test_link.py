@@ -12,6 +12,7 @@ from propeller.mqtt.settings import TlsSettings
 from tests.mqtt.link_kit import Ear, Gate, Witness, linked, play, said, settings_for
 from tests.parts.certificates import Certificates
 from tests.parts.mosquitto import Mosquitto, open_to_all, running
+from tests.parts.nats import Cluster
 from tests.parts.ports import free_port
 
 WILL = Will("control/proplet/alive", b"gone")
@@ -63,13 +64,14 @@ def test_messages_arrive_in_order_with_the_quality_of_the_settings(broker, qos):
         assert {quality for *_, quality in witness.heard} == {qos}
 
 
+@pytest.mark.parametrize("will", [None, WILL], ids=["without a will", "with a will"])
 @pytest.mark.parametrize("max_qos", [0, 1])
-def test_a_broker_that_offers_less_gets_less(tmp_path, max_qos):
-    """Otherwise it would end the connection at each message."""
+def test_a_broker_that_offers_less_gets_less(tmp_path, max_qos, will):
+    """Otherwise it would end the connection at each message, or not begin one."""
 
     async def part(broker):
         with said() as log:
-            async with linked(settings_for(broker), "news") as (link, ear):
+            async with linked(settings_for(broker), "news", will=will) as (link, ear):
                 await log.wait(f"offers quality of service {max_qos} at most, not 2")
                 numbered(link, range(10))
                 await link.drained()
@@ -77,6 +79,33 @@ def test_a_broker_that_offers_less_gets_less(tmp_path, max_qos):
                 assert ear.ups == 1
 
     with running(open_to_all(tmp_path / "broker", max_qos=max_qos)) as broker:
+        play(part(broker))
+
+
+def test_a_broker_that_knows_only_the_older_mqtt_is_spoken_to_in_it(tmp_path):
+    async def part(node):
+        with said() as log:
+            settings = settings_for(node, address=node.address, qos=1)
+            async with linked(settings, "news") as (link, ear):
+                numbered(link, range(300))
+                await ear.has_heard(*texts(range(300)))
+            assert log.is_silent
+
+    with Cluster(tmp_path / "nats", size=1) as cluster:
+        play(part(cluster.nodes[0]))
+
+
+def test_no_more_is_on_its_way_than_the_broker_takes(tmp_path):
+    """It would end the connection."""
+
+    async def part(broker):
+        async with linked(settings_for(broker), "news") as (link, ear):
+            numbered(link, range(500))
+            await link.drained()
+            await ear.has_heard("499")
+            assert ear.ups == 1
+
+    with running(open_to_all(tmp_path / "broker", more=["max_inflight_messages 2"])) as broker:
         play(part(broker))
 
 
@@ -250,6 +279,47 @@ def test_a_broker_that_does_not_answer_is_tried_again(tmp_path):
         play(part())
     finally:
         broker.kill()
+
+
+# -- one identity, two programs ----------------------------------------------------------------------------
+
+
+def test_two_programs_with_one_identity_back_off_and_name_the_cause(broker):
+    """Each takes the other's place; this Mosquitto gives no reason for it."""
+
+    async def part():
+        with said() as log:
+            async with linked(settings_for(broker), "news") as (_, one), linked(settings_for(broker)):
+                began = asyncio.get_running_loop().time()
+                line = await log.wait("if another program is connected as one, end one")
+                assert "tried again in" in line
+                await one.wait(lambda: one.ups >= 5)
+                # Waiting twice as long each time takes 0.2 s, 0.4 s, 0.8 s and 1.6 s, or half of it.
+                assert asyncio.get_running_loop().time() - began > 1.0
+
+    play(part())
+
+
+def test_a_broker_that_says_that_the_place_is_taken_is_believed_at_once(broker):
+    async def part():
+        async with Gate(broker) as gate, linked(settings_for(broker, address=gate.address)) as (link, ear):
+            await link.up()
+            with said() as log:
+                gate.end(bytes.fromhex("e0018e"))
+                assert "another program has connected as one" in await log.wait("tried again")
+            await ear.wait(lambda: ear.ups == 2)
+
+    play(part())
+
+
+def test_the_reason_for_the_end_of_a_connection_is_told(broker):
+    async def part():
+        async with Gate(broker) as gate, linked(settings_for(broker, address=gate.address)):
+            with said() as log:
+                gate.end(bytes.fromhex("e0018b"))
+                assert "it is shutting down; tried again" in await log.wait("tried again")
+
+    play(part())
 
 
 # -- who may come in ---------------------------------------------------------------------------------------

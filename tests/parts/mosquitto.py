@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.parts.certificates import Certificates
@@ -69,8 +69,12 @@ def open_to_all(
     certificates: Certificates | None = None,
     is_mutual: bool = False,
     max_qos: int = 2,
+    more: Sequence[str] = (),
 ) -> Mosquitto:
-    """Make a broker that asks nobody for a password; with certificates it speaks TLS."""
+    """Make a broker that asks nobody for a password; with certificates it speaks TLS.
+
+    ``more`` are lines of its configuration, and stand above ours.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     lines = [
@@ -93,7 +97,7 @@ def open_to_all(
             f"require_certificate {'true' if is_mutual else 'false'}",
         ]
     config = directory / "mosquitto.conf"
-    config.write_text("\n".join(lines) + "\n")
+    config.write_text("\n".join([*lines, *more]) + "\n")
     return Mosquitto(config, port, host=host)
 
 

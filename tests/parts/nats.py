@@ -25,17 +25,15 @@ class Node:
         self._monitor = free_port()
         self._log = directory / "log"
         self._config = directory / "nats.conf"
+        routes = ", ".join(f"nats://127.0.0.1:{port}" for port in cluster_ports)
+        cluster = f"cluster {{ name: fleet, listen: 127.0.0.1:{own}, routes: [{routes}] }}"
         self._config.write_text(
             f"""\
 server_name: {name}
 listen: 127.0.0.1:{free_port()}
 http: 127.0.0.1:{self._monitor}
 jetstream {{ store_dir: "{directory}/data" }}
-cluster {{
-  name: fleet
-  listen: 127.0.0.1:{own}
-  routes: [{", ".join(f"nats://127.0.0.1:{port}" for port in cluster_ports)}]
-}}
+{cluster if len(cluster_ports) > 1 else ""}
 mqtt {{ listen: "127.0.0.1:{self.port}", stream_replicas: {len(cluster_ports)} }}
 """
         )

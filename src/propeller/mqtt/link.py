@@ -4,24 +4,27 @@ Built on gmqtt, which speaks the protocol and sends again what was not acknowled
 the session. What it leaves to us is here: back-off, subscriptions anew at every connect, a bound on what is
 on its way, and what was on its way when a broker lost the session.
 
+MQTT 5 is spoken, in which a broker gives its limits and reasons, and 3.1.1 with one that knows no other.
+
 A broker's acknowledgement is not durability. Whoever publishes through this must be able to repeat it.
 """
 
 import asyncio
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import gmqtt
-from gmqtt.mqtt.constants import MQTTv311
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTConnectError
 from gmqtt.storage import PersistentStorage
 
 from propeller.errors import BrokerRefused
+from propeller.mqtt import reasons
 from propeller.mqtt.address import parse_address, tls_context
+from propeller.mqtt.backoff import BackOff
 from propeller.mqtt.corked import cork
 from propeller.mqtt.settings import MqttSettings
 
@@ -30,12 +33,14 @@ _silent = logging.getLogger(f"{__name__}.gmqtt")
 _silent.setLevel(logging.CRITICAL)
 logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
 
-_BACK_OFF_S_MIN = 0.1
-_BACK_OFF_S_MAX = 30.0
 #: Messages that wait for a broker; beyond this the oldest are dropped.
 _WAITING_MAX = 100_000
 #: A number that switches the client's own reconnecting off: it has no back-off.
 _NEVER = -2
+#: So long a broker keeps our session, with what came for us, when we are gone.
+_SESSION_S = 86_400
+#: So many connections in a row that did not last let one think of another program with our identity.
+_SHORT_ONES = 3
 
 
 class Outgoing(NamedTuple):
@@ -89,6 +94,8 @@ class Link:
         self._will = will
         #: As in the settings, or what the broker offers at most.
         self._qos = settings.qos
+        self._inflight = settings.inflight
+        self._version = MQTTv50
         self._waiting: deque[Outgoing] = deque()
         self._unacknowledged = _Unacknowledged(self._flush)
         self._client = self._make_client()
@@ -97,6 +104,11 @@ class Link:
         self._up = asyncio.Event()
         self._drained = asyncio.Event()
         self._has_been_up = False
+        #: When the link came up last, on the monotonic clock, s; 0 while it is down.
+        self._up_since = 0.0
+        #: By which the broker ended the connection, where it says so.
+        self._reason = 0
+        self._back_off = BackOff()
         self._dropped = 0
         self._staying: asyncio.Task[None] | None = None
 
@@ -163,6 +175,7 @@ class Link:
             will_message=will,
             persistent_storage=self._unacknowledged,
             logger=_silent,
+            session_expiry_interval=_SESSION_S,
         )
         client.set_config({"reconnect_retries": _NEVER, "reconnect_delay": 0})
         client.set_auth_credentials(settings.entity_id, settings.api_key or None)
@@ -173,18 +186,37 @@ class Link:
         return client
 
     async def _stay_connected(self) -> None:
-        failures = 0
         while True:
+            self._reason, self._up_since = 0, 0.0
+            version = self._version
             trouble = await self._connect_and_stay()
-            failures = 0 if self._has_been_up and not trouble else failures + 1
-            delay_s = min(_BACK_OFF_S_MIN * 2**failures, _BACK_OFF_S_MAX) * random.uniform(0.5, 1)  # noqa: S311
+            if version != self._version:
+                continue
+            lasted_s = time.monotonic() - self._up_since if self._up_since else 0.0
+            is_taken_over = self._reason == reasons.SESSION_TAKEN_OVER
+            delay_s = self._back_off.after(lasted_s, is_taken_over=is_taken_over)
             _log.warning(
                 "broker %s: %s; tried again in %.1f s",
                 self._settings.address,
-                trouble or "the connection was lost",
+                trouble or self._why_lost(lasted_s),
                 delay_s,
             )
             await asyncio.sleep(delay_s)
+
+    def _why_lost(self, lasted_s: float) -> str:
+        ways_out = "end one, or give each an identity of its own"
+        if self._reason == reasons.SESSION_TAKEN_OVER:
+            return (
+                f"another program has connected as {self._settings.entity_id}, and a broker keeps only one; "
+                f"{ways_out}"
+            )
+        lost = reasons.words_of(self._reason) if self._reason else "the connection was lost"
+        if self._back_off.short_ones < _SHORT_ONES:
+            return lost
+        return (
+            f"{lost} after {lasted_s:.1f} s, as {self._back_off.short_ones - 1} times before; if another "
+            f"program is connected as {self._settings.entity_id}, {ways_out}: a broker keeps only one of them"
+        )
 
     async def _connect_and_stay(self) -> str:
         """Connect and return when that is over: why it did not work, or ``""`` if it did for a while."""
@@ -198,7 +230,7 @@ class Link:
                 port,
                 ssl=self._tls or False,
                 keepalive=self._settings.keep_alive_s,
-                version=MQTTv311,
+                version=self._version,
             )
         )
         waiting = [asyncio.create_task(event.wait()) for event in (self._connacked, self._lost)]
@@ -224,19 +256,30 @@ class Link:
             if connecting.done():
                 connecting.result()
         except MQTTConnectError as error:
-            if not self._has_been_up:
-                raise BrokerRefused(
-                    f"broker {self._settings.address} refused {self._settings.entity_id}: {error}; "
-                    "check entity_id and api_key against the broker's password file"
-                ) from error
+            self._heed(error)
             return str(error)
         except OSError as error:
             return str(error)
         finally:
+            if self._client._connection_state.protocol_version == MQTTv311:  # noqa: SLF001
+                self._version = MQTTv311  # the client has seen that the broker refused the newer one
             await self._hang_up()
         if has_hung_up:
             return "it hung up before it answered"
         return f"no answer in {self._settings.timeout_s:g} s"
+
+    def _heed(self, error: MQTTConnectError) -> None:
+        """Do as a broker asks that refused us; raise ``BrokerRefused`` where only its owner can help."""
+        code = error._code  # noqa: SLF001
+        if code in reasons.OTHER_VERSION and self._version == MQTTv50:
+            self._version = MQTTv311
+        elif code == reasons.QOS_NOT_SUPPORTED and self._client._will_message.qos:  # noqa: SLF001
+            self._client._will_message.qos = 0  # noqa: SLF001
+        elif not self._has_been_up and code not in reasons.PASSING:
+            raise BrokerRefused(
+                f"broker {self._settings.address} refused {self._settings.entity_id}: {error}; "
+                "check entity_id and api_key against the broker's password file"
+            ) from error
 
     async def _hang_up(self) -> None:
         try:
@@ -247,20 +290,29 @@ class Link:
 
     # -- what the client tells -----------------------------------------------------------------------------
 
-    def _connected(self, _client: Any, session_present: int, _code: int, _properties: Any) -> None:
+    def _connected(self, _client: Any, session_present: int, _code: int, properties: Any) -> None:
         self._connacked.set()
         cork(self._client)
+        self._obey(properties)
         if not session_present:
             # The broker forgot us: what was on its way is sent anew, before anything that waits.
             self._waiting.extendleft(reversed(self._take_back()))
         self._client.subscriptions.clear()
-        qos = self._qos = self._settings.qos
         if self._topics:
             self._client.subscribe(
-                [gmqtt.Subscription(self._prefix + topic, qos=qos) for topic in self._topics]
+                [gmqtt.Subscription(self._prefix + topic, qos=self._qos) for topic in self._topics]
             )
         else:
             self._is_ready()
+
+    def _obey(self, properties: dict[str, Any]) -> None:
+        """Keep to what a broker of MQTT 5 says about itself."""
+        self._qos = self._settings.qos
+        self._accept_qos(*properties.get("max_qos", [self._qos]))
+        (at_once,) = properties.get("receive_maximum", [self._settings.inflight])
+        self._inflight = min(self._settings.inflight, at_once)
+        # The client would take the broker's number for that of all ids, and subscriptions need some as well.
+        self._client._package_handler.id_generator._max = 65_536  # noqa: SLF001
 
     def _take_back(self) -> list[Outgoing]:
         originals = self._unacknowledged.taken_back()
@@ -296,6 +348,7 @@ class Link:
 
     def _is_ready(self) -> None:
         self._has_been_up = True
+        self._up_since = time.monotonic()
         self._up.set()
         _log.info("broker %s: connected as %s", self._settings.address, self._settings.entity_id)
         self._on_up()
@@ -305,7 +358,9 @@ class Link:
         if topic.startswith(self._prefix):
             self._on_message(topic[len(self._prefix) :], payload)
 
-    def _disconnected(self, _client: Any, _packet: Any, _error: Any = None) -> None:
+    def _disconnected(self, _client: Any, packet: Any, _error: Any = None) -> None:
+        if isinstance(packet, bytes) and packet:  # the broker's own word; the end itself comes after it
+            self._reason = packet[0]
         if self._up.is_set():
             last_heard = self._client._connection._last_data_in  # noqa: SLF001  it tells nobody
             self._on_down(time.monotonic() - last_heard)
@@ -314,7 +369,7 @@ class Link:
 
     def _flush(self) -> None:
         """Hand over what waits, as far as the bound on what is on its way allows."""
-        while self._waiting and self._up.is_set() and self._unacknowledged.count < self._settings.inflight:
+        while self._waiting and self._up.is_set() and self._unacknowledged.count < self._inflight:
             message = self._waiting.popleft()
             self._unacknowledged.next = message
             self._client.publish(self._prefix + message.topic, message.payload, qos=self._qos)

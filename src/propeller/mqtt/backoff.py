@@ -1,0 +1,27 @@
+"""When to try a broker again."""
+
+import random
+
+_DELAY_S_MIN = 0.1
+_DELAY_S_MAX = 30.0
+#: A connection that has lasted this long was a good one.
+_LASTED_S = 10.0
+#: As long it must last where another program has taken our place: that program comes back as well.
+_KEPT_S = 300.0
+
+
+class BackOff:
+    """Waits twice as long after each connection that failed or did not last: two may fight for one place."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        #: Connections that stood and did not last, in a row.
+        self.short_ones = 0
+
+    def after(self, lasted_s: float, *, is_taken_over: bool = False) -> float:
+        """Take in how long a connection lasted (0 if there was none); return how long to wait, s."""
+        has_lasted = lasted_s >= (_KEPT_S if is_taken_over else _LASTED_S)
+        self._failures = 0 if has_lasted else self._failures + 1
+        self.short_ones = 0 if has_lasted or not lasted_s else self.short_ones + 1
+        delay_s: float = min(_DELAY_S_MIN * 2 ** min(self._failures, 20), _DELAY_S_MAX)
+        return delay_s * random.uniform(0.5, 1)  # noqa: S311

@@ -1,0 +1,34 @@
+"""What a broker says by MQTT 5's reason codes, as far as something follows from it."""
+
+SESSION_TAKEN_OVER = 0x8E
+
+#: Of a refused connection: it may be taken later. With MQTT 3.1.1, 3 says so, with MQTT 5 the others.
+PASSING = frozenset({3, 0x80, 0x83, 0x88, 0x89, 0x97, 0x9F})
+#: Of a refused connection: the broker knows an older MQTT only.
+OTHER_VERSION = frozenset({1, 0x84})
+#: Of a refused connection: it offers a lower quality of service than the will asks for.
+QOS_NOT_SUPPORTED = 0x9B
+
+_WORDS = {
+    0x80: "it ended the connection and does not say why",
+    0x81: "it could not read what we sent",
+    0x82: "it says that we broke the protocol",
+    0x83: "it can't take what we sent",
+    0x87: "it does not let us do that; check its access rules",
+    0x89: "it is busy",
+    0x8B: "it is shutting down",
+    0x8D: "it heard nothing of us in time",
+    0x93: "it had more at once from us than it takes",
+    0x95: "it was sent a larger message than it takes",
+    0x96: "it had more messages from us than it takes in that time",
+    0x97: "we have used up what it allows us",
+    0x98: "somebody ended the connection there",
+    0x9B: "it offers a lower quality of service",
+    0x9F: "it takes no more connections in this time",
+    0xA0: "it keeps no connection for longer",
+}
+
+
+def words_of(reason: int) -> str:
+    """Say what a reason for the end of a connection means."""
+    return _WORDS.get(reason, f"it ended the connection with reason {reason:#04x}")
