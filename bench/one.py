@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench import embedded, guests, outside, over_mqtt
+from bench import disk, embedded, guests, outside, over_mqtt
 from bench.figures import Figure
 
-MEASURES = {**embedded.MEASURES, **guests.MEASURES, **outside.MEASURES, **over_mqtt.MEASURES}
+MEASURES = {**embedded.MEASURES, **guests.MEASURES, **outside.MEASURES, **over_mqtt.MEASURES, **disk.MEASURES}
 #: One that takes longer has hung.
 SECONDS_MAX = 240
 

@@ -21,6 +21,12 @@ FIGURES = {
         *("create, a task of 100", "create, a task of 200", "create, a task of 1,000", "create, 1,000 : 100"),
     ],
     "memory": ["a pending task of 1,000", "a pending task of 1,000 more"],
+    "disk": [
+        *("written, a task of a job", "written, a task while lists are read", "written, a step of a chain"),
+        "written, a task, with all that follows",
+        *("largest -wal", "largest -wal while lists are read", "largest -wal in the chain"),
+        *("database and -wal, 400 tasks", "end to start, p50", "end to start, p99"),
+    ],
     "start_up": [
         *("healthy, p50", "first result, p50", "first result, slowest"),
         *("idle manager", "idle, proplets too"),

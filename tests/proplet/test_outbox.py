@@ -71,3 +71,22 @@ def test_a_second_proplet_on_the_same_directory_is_refused(tmp_path):
             Outbox(tmp_path)
 
     with_outbox(tmp_path, work)
+
+
+def test_large_reports_leave_no_large_file(tmp_path):
+    large = [Results(task_id=f"t{n}", proplet_id="p", results="x" * 2**20, attempt=1) for n in range(12)]
+
+    async def work(outbox):
+        await kept(outbox, *large)
+        outbox.forget([report.task_id for report in large])
+        for _ in range(3):
+            await kept(outbox, a_result("a"))
+        return (tmp_path / "outbox.db-wal").stat().st_size
+
+    sizes = []
+
+    async def measured(outbox):
+        sizes.append(await work(outbox))
+
+    with_outbox(tmp_path, measured)
+    assert sizes[0] <= 4 * 2**20

@@ -16,7 +16,7 @@ from propeller.errors import StoreUnusable
 from propeller.store import sqlite
 from propeller.store.port import TaskFilter
 from propeller.store.sqlite import SqliteStore
-from tests.builders import a_move, a_task, filled_task, module_of, stored
+from tests.builders import a_task, filled_task, module_of, stored
 from tests.store.store_kit import Data
 
 
@@ -319,24 +319,6 @@ def test_killed_while_it_writes_nothing_is_damaged(tmp_path, data):
 
 
 # -- upkeep --------------------------------------------------------------------------------------------------
-
-
-def test_old_events_are_dropped_and_the_log_is_folded_in(tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite, "_PRUNE_EVERY", 10)
-    monkeypatch.setattr(sqlite, "EVENT_ROWS_KEPT", 5)
-    monkeypatch.setattr(sqlite, "_CHECKPOINT_PAGES", 1)
-
-    async def run():
-        store = SqliteStore(tmp_path)
-        for n in range(1, 41):
-            await store.commit(Changes(transitions=[a_move(f"t{n}")], first_event_id=n))
-        events = await store.events(0, 100)
-        await store.close()
-        return [number for number, _ in events]
-
-    kept = asyncio.run(run())
-    assert kept == list(range(kept[0], 41))
-    assert 5 <= len(kept) <= 16
 
 
 def test_a_commit_whose_caller_went_away_is_carried_out(data):

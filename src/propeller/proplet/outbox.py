@@ -43,6 +43,8 @@ class Outbox:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
+            # SQLite moves its log into the database at 4 MiB by itself; large reports leave a larger file.
+            self._db.execute("PRAGMA journal_size_limit=4194304")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS reports (task_id TEXT PRIMARY KEY, line BLOB NOT NULL) STRICT"
             )

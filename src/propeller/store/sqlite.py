@@ -1,8 +1,7 @@
 """The default store: one SQLite database in the data directory.
 
 One thread of its own writes, one transaction a commit; two threads read, each on a connection of its own.
-In WAL mode neither waits for the other. Figures behind the settings: the log is moved into the database
-(a check-point) by a reading thread, never inside a commit, and only when it has grown large.
+In WAL mode neither waits for the other; ``upkeep`` keeps the log small.
 """
 
 import asyncio
@@ -42,6 +41,7 @@ from propeller.store.port import (
     TaskPage,
 )
 from propeller.store.samples import read_samples, write_samples
+from propeller.store.upkeep import LogUpkeep
 
 T = TypeVar("T")
 Durability = Literal["full", "normal"]
@@ -51,7 +51,6 @@ EVENT_ROWS_KEPT = 100_000
 #: Of how many deleted tasks the last attempt is remembered.
 PAST_ATTEMPTS_KEPT = 50_000
 _PRUNE_EVERY = 1_000
-_CHECKPOINT_PAGES = 20_000
 _READERS = 2
 
 
@@ -67,15 +66,20 @@ class SqliteStore:
         self._path = directory / "propeller.db"
         self._synchronous = "FULL" if durability == "full" else "NORMAL"
         self._lock = _lock_directory(directory)
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         try:
             with _explained(self._path):
                 self._writer = self._connect()
-                _prepare(self._writer, self._synchronous)
+                with _closed_on_error(self._writer):
+                    self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
+                    _migrate(self._writer)
+                    self._upkeep = LogUpkeep(
+                        self._path, self._writer, connect=self._connect, in_writer=self._queue.put
+                    )
         except BaseException:
             self._lock.close()
             raise
         self._commits = 0
-        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
         self._thread.start()
         self._local = threading.local()
@@ -99,8 +103,6 @@ class SqliteStore:
     async def commit(self, changes: Changes) -> None:
         await self._in_writer(lambda: self._write(changes))
         self._commits += 1
-        if self._commits % _PRUNE_EVERY == 0:
-            self._readers.submit(self._checkpoint_if_large)
 
     async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
         await self._in_writer(lambda: self._write_beside(lambda: write_samples(self._writer, samples, now)))
@@ -128,6 +130,7 @@ class SqliteStore:
                 loop.call_soon_threadsafe(_fail, done, error)
             else:
                 loop.call_soon_threadsafe(_succeed, done)
+                self._upkeep.committed()
 
         self._queue.put(job)
         await done
@@ -139,23 +142,20 @@ class SqliteStore:
                 if connection is None:
                     connection = self._local.connection = self._connect()
                     self._reading.append(connection)
-                return query(connection)
+                with self._upkeep.turnstile.reading():
+                    return query(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, job)
-
-    def _checkpoint_if_large(self) -> None:
-        wal = self._path.with_name(self._path.name + "-wal")
-        if wal.exists() and wal.stat().st_size > _CHECKPOINT_PAGES * 4096:
-            with contextlib.closing(self._connect()) as connection:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        self._upkeep.stop()
+        self._readers.shutdown(wait=True)  # while the writer still lets them pass
         self._queue.put(None)
         self._thread.join()
-        self._readers.shutdown(wait=True)
+        self._upkeep.close()
         for connection in self._reading:
             connection.close()
         self._writer.close()
@@ -195,7 +195,9 @@ class SqliteStore:
             many("DELETE FROM groups WHERE seq = ?", ((group.seq,) for group in changes.deleted_groups))
             if changes.groups:
                 many(
-                    "INSERT OR REPLACE INTO groups VALUES (?,?,?,?,?,?,?,?,?,?)",
+                    # Not replaced as a whole: that would rewrite the indices of what never changes.
+                    "INSERT INTO groups VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (seq) DO UPDATE SET "
+                    "state = excluded.state, live = excluded.live, counts = excluded.counts",
                     map(rows.group_row, changes.groups),
                 )
             many("DELETE FROM proplets WHERE id = ?", ((proplet.id,) for proplet in changes.deleted_proplets))
@@ -399,13 +401,6 @@ def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
     except BaseException:
         db.close()
         raise
-
-
-def _prepare(writer: sqlite3.Connection, synchronous: str) -> None:
-    with _closed_on_error(writer):
-        writer.execute(f"PRAGMA synchronous={synchronous}")
-        writer.execute("PRAGMA wal_autocheckpoint=0")
-        _migrate(writer)
 
 
 def _migrate(db: sqlite3.Connection) -> None:
