@@ -94,6 +94,22 @@ def test_an_execution_that_is_lost_is_not_run_elsewhere(gone):
     assert ends(rules, "q").moves == ["a FAILED"]
 
 
+def test_an_execution_that_its_proplet_has_lost_runs_there_again_but_not_for_ever():
+    rules = a_broadcast("p", "q")
+
+    def lost(attempt):
+        return rules.turn(
+            RunHandedBack(proplet_id="p", task_id="a", attempt=attempt, reason="killed", is_lost=True)
+        )
+
+    for attempt in range(1, 4):
+        assert lost(attempt).sent == [f"ack a {attempt} on p", f"start a {attempt + 1} on p"]
+    assert lost(4).sent == ["ack a 4 on p"]
+    assert outcomes(rules) == {"p": "FAILED", "q": "RUNNING"}
+    assert rules.turn(RunEnded(proplet_id="q", task_id="a", attempt=1)).moves == ["a FAILED"]
+    assert "lost: killed; not run again after 4 losses" in rules.task("a").error
+
+
 def test_a_lost_start_is_repeated_to_the_one_that_lacks_it():
     rules = a_broadcast("p", "q")
     seen = PropletSeen(proplet_id="q", boot=1, slots=10, running=())

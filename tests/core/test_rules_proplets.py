@@ -101,6 +101,26 @@ def test_a_task_that_is_handed_back_is_placed_anew_and_is_no_loss():
     assert rules.task("a").losses == 0
 
 
+def test_a_task_that_its_proplet_has_lost_runs_again_but_not_for_ever():
+    rules = started(a_task("a"))
+
+    def lost(attempt):
+        why = "the process that ran it was killed"
+        return rules.turn(
+            RunHandedBack(proplet_id="p", task_id="a", attempt=attempt, reason=why, is_lost=True)
+        )
+
+    for attempt in range(1, 4):
+        assert lost(attempt).moves == ["a SCHEDULED", "a RUNNING"]
+        task = rules.task("a")
+        assert task.losses == attempt
+        why = f"attempt {attempt} was lost: the process that ran it was killed; run again ({attempt} of 3)"
+        assert task.reason == why
+    assert lost(4).moves == ["a FAILED"]
+    error = "attempt 4 was lost: the process that ran it was killed; not run again after 4 losses"
+    assert rules.task("a").error == error
+
+
 # -- reports -------------------------------------------------------------------------------------------------
 
 

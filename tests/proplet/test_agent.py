@@ -267,7 +267,7 @@ def test_killed_it_leaves_no_process(tmp_path):
         assert gone(family)
 
 
-def test_a_killed_runner_costs_its_own_task_alone(tmp_path):
+def test_a_runner_that_is_killed_loses_its_own_task_alone(tmp_path):
     with a_proplet(tmp_path, slots=2) as proplet:
         proplet.start("a", LOOP)
         proplet.start("b", ADDITION, "1", "2")
@@ -275,10 +275,29 @@ def test_a_killed_runner_costs_its_own_task_alone(tmp_path):
         runners = [child for child in proplet.family() if child.ppid() != proplet.process.pid]
         busiest = max(runners, key=lambda runner: sum(runner.cpu_times()[:2]))
         busiest.kill()
-        failed = proplet.result("a")
-        assert "died with signal 9" in failed.error
+        lost = proplet.hand_back("a")
+        assert lost.is_lost
+        assert "died with signal 9" in lost.reason
         proplet.start("c", ADDITION, "1", "2")
         assert proplet.result("c").results == "3\n"
+
+
+def test_the_death_of_the_fork_server_fails_nobody(tmp_path):
+    with a_proplet(tmp_path, slots=2) as proplet:
+        proplet.start("a", LOOP)
+        proplet.start("b", ADDITION, "1", "2")
+        proplet.result("b")
+        (mother,) = [child for child in proplet.family() if child.ppid() == proplet.process.pid]
+        mother.kill()
+        lost = proplet.hand_back("a")
+        assert lost.is_lost
+        assert "ended together with the process that starts such processes" in lost.reason
+        answer = lost
+        while isinstance(answer, HandBack):  # a new one may take longer than a run waits there
+            proplet.start("a", ADDITION, "1", "2", attempt=answer.attempt + 1)
+            answer = proplet.wait_for(Results | HandBack)
+            proplet.send(Ack(ended=[("a", answer.attempt)]))
+        assert answer.results == "3\n"
 
 
 def test_its_messages_are_lines_of_json(tmp_path):

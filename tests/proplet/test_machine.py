@@ -1,9 +1,11 @@
 """What a proplet does with what it is told, and what it owes: one thing in, exact actions out."""
 
 import pytest
+from msgspec.structs import replace
 
 from propeller.proplet import machine as machine_module
 from propeller.proplet.actions import Fetch, Forget, Keep, Kill, Outcome, Run, SendUp
+from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.machine import Machine
 from propeller.wire.messages import Ack, HandBack, Results, Start, Stop
 
@@ -231,6 +233,25 @@ def test_the_memory_of_ended_attempts_is_bounded(monkeypatch):
 
 def handed_back(reason: str, task_id: str = "a") -> Keep:
     return Keep(HandBack(task_id=task_id, proplet_id="p", attempt=1, placed_at=10, reason=reason))
+
+
+def test_an_attempt_that_was_lost_is_given_back_as_such():
+    proplet = Proplet()
+    proplet.start()
+    (kept,) = proplet.ends(1, error="its process was killed", is_lost=True)
+    assert kept == Keep(replace(handed_back("its process was killed").report, is_lost=True))
+    assert keys(proplet.start(attempt=2)) == [2]
+
+
+def test_for_a_foreign_manager_what_was_lost_runs_again_here_but_not_for_ever():
+    proplet = Proplet()
+    (run,) = proplet.machine.receive(Start(id="a", name="main", module="sha256:m"), 0)
+    for _ in range(LOSSES_MAX):
+        (run,) = proplet.ends(run.key, error="its process was killed", is_lost=True)
+    assert proplet.ends(run.key, error="its process was killed", is_lost=True) == [
+        SendUp(Results(task_id="a", proplet_id="p", results="", error="its process was killed"))
+    ]
+    assert proplet.holds == []
 
 
 def test_runs_that_did_not_begin_are_given_back():

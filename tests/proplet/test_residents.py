@@ -2,6 +2,7 @@
 
 from propeller.core.sandbox import Limits, Offer, Sandbox
 from propeller.proplet.actions import Keep, Kill, Outcome, Run, SendUp
+from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.machine import RESTART_S_MAX, Machine
 from propeller.proplet.printed import logs_of
 from propeller.runtime.run import Piece
@@ -67,6 +68,24 @@ def test_what_it_prints_goes_on_in_its_log_where_the_run_before_stopped():
     proplet.machine.time_passed(10 * S)
     assert printed(2, b"anew") == [(10, "anew")]
     assert printed(2, b"other", "stdout") == [(0, "other")]
+
+
+def test_an_invocation_that_was_lost_runs_again_but_not_for_ever():
+    proplet = Proplet(latent=True, inputs=["1"])
+    proplet.ends(1)
+    (run,) = proplet.invoke("i", inputs=["7"])
+    for _ in range(LOSSES_MAX):
+        assert proplet.ends(run.key, error="its process was killed", is_lost=True) == [run]
+    (answer,) = proplet.ends(run.key, error="its process was killed", is_lost=True)
+    assert answer.message.error == "its process was killed"
+
+
+def test_what_stays_and_was_lost_runs_again():
+    (daemon,) = Proplet(daemon=True).ends(1, error="its process was killed", is_lost=True)
+    assert daemon.message.restarts == 1
+    for kind in ({"latent": True}, {}):  # one that serves looks like any other here
+        (lost,) = Proplet(**kind).ends(1, error="its process was killed", is_lost=True)
+        assert lost.report.is_lost
 
 
 def test_what_invocations_print_stands_side_by_side():

@@ -1,6 +1,7 @@
 """Programs that misbehave, in the place of the runtime that the proplet's owner has named."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -108,8 +109,36 @@ def test_death_by_a_signal_is_told(tmp_path):
         end = await outside.end(ADD, "add")
         assert end.error == "Process exited with status: signal: 6 (SIGABRT), stderr: bye"
         assert not end.stopped
+        assert not end.is_lost
 
     play(part, tmp_path, script(tmp_path, "echo bye >&2; kill -ABRT $$"))
+
+
+def test_a_program_that_is_killed_from_outside_is_lost_and_goes_before_the_proplet(tmp_path):
+    own = int(Path("/proc/self/oom_score_adj").read_text())
+
+    async def part(outside):
+        end = await outside.end(ADD, "add")
+        assert end.error.startswith("Process exited with status: signal: 9 (SIGKILL), stderr: ")
+        assert end.is_lost
+        ahead = int(end.error.split()[-1]) - own
+        assert ahead >= 200, "the kernel finds the guest first when it looks for one to kill"
+
+    play(part, tmp_path, script(tmp_path, "cat /proc/$$/oom_score_adj >&2; kill -KILL $$"))
+
+
+@pytest.mark.parametrize(("number", "is_lost"), [(errno.EAGAIN, True), (errno.E2BIG, False)])
+def test_that_no_process_can_be_had_is_no_fault_of_a_task(tmp_path, monkeypatch, number, is_lost):
+    def refuse(*_, **_kwargs):
+        raise OSError(number, os.strerror(number))
+
+    async def part(outside):
+        monkeypatch.setattr(subprocess, "Popen", refuse)
+        end = await outside.end(ADD, "add")
+        assert end.error == f"no process to run it could be started: {os.strerror(number)}"
+        assert end.is_lost == is_lost
+
+    play(part, tmp_path, script(tmp_path, "echo"))
 
 
 def test_a_program_that_went_away(tmp_path):

@@ -204,6 +204,7 @@ def test_a_runner_that_dies_fails_its_run_only(tmp_path, number):
         (end,) = await running.ended(1)
         assert end.error.startswith(f"the process that ran it died with signal {int(number)} ({number.name})")
         assert not end.stopped
+        assert end.is_lost == (number is signal.SIGKILL), "no guest can have its own process killed so"
         ends = await running.ended(*range(2, 20))
         assert {one.results for one in ends} == {"3\n"}
 
@@ -229,9 +230,32 @@ def test_the_mother_dies(tmp_path):
         running.submit(ADD, "add", "1", "2", keys=range(2, 20))
         (end,) = await running.ended(1)
         assert end.error.startswith("the process that ran it ended together with")
+        assert end.is_lost
         assert {one.results for one in await running.ended(*range(2, 20))} == {"3\n"}
 
     play(part, tmp_path, size=2)
+
+
+@pytest.mark.parametrize("inherited", [0, 400, 800])
+def test_where_memory_runs_out_runners_go_first(tmp_path, inherited):
+    def score(pid):
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    async def part(running: Running):
+        running.submit(LOOP, "loop", keys=[1])
+        await running.executing(1)
+        assert score(running.pool._nursery.pid) + 200 <= score(running.pid_of(0))
+
+    own = Path("/proc/self/oom_score_adj")
+    before = own.read_text()
+    try:
+        own.write_text(str(inherited))
+    except PermissionError:
+        pytest.skip("this process may not lower its own score")
+    try:
+        play(part, tmp_path, size=1)
+    finally:
+        own.write_text(before)
 
 
 def test_endless_output_costs_that_run_alone(tmp_path):
@@ -312,6 +336,7 @@ def test_runs_fail_when_no_process_can_be_started(tmp_path, monkeypatch, caplog)
         await running.pool.start()
         running.submit(ADD, "add", "1", "2", keys=[1, 2])
         for end in await running.ended(1, 2):
+            assert end.is_lost
             assert end.error.startswith("no process to run it: the last one could not be started: Resource")
         await running.pool.close()
 

@@ -234,6 +234,7 @@ async def test_a_resident_has_a_process_for_itself(tmp_path):
         running.kill_process(pids[2])
         (killed,) = await running.ended(2)
     assert "died with signal 9" in killed.error
+    assert killed.is_lost
     assert not killed.stopped
 
 

@@ -115,6 +115,8 @@ class FleetLaws:
         uid = (task.spec.env or {})["UID"]
         for one in executions:
             said = (one.results or "", one.error)
+            if one.state is FAILED:
+                self._laws.losses.check(uid, one.attempt, one.proplet_id, one.error)
             is_from_guest = one.state is COMPLETED or one.error.startswith("guest")
             if is_from_guest and not self._laws.has_said(uid, one.attempt, one.proplet_id, said):
                 raise LawBroken("stale-attempt", f"{task.id} never said {said} on {one.proplet_id}", task.id)

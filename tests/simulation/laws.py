@@ -31,6 +31,7 @@ from propeller.wire.messages import Start
 from .fleet_laws import FleetLaws, holders
 from .foreign_laws import ForeignLaws
 from .hearing_laws import HearingLaws
+from .loss_laws import LossLaws
 from .replay import check_replay
 from .resident_laws import ResidentLaws, stays
 from .store import SimulatedStore
@@ -65,6 +66,7 @@ class Laws:
         self._began: set[tuple[str, str, int, int]] = set()
         #: What guests said, by task and attempt, and when that was placed; 0 where they don't know.
         self._said: dict[tuple[str, int], set[tuple[int, str, str]]] = {}
+        self.losses = LossLaws()
         self.fleet = FleetLaws(self, store)
         self.residents = ResidentLaws(self)
         self.hearing = HearingLaws(self, world)
@@ -226,6 +228,8 @@ class Laws:
             if (uid, attempt) in self._accepted:
                 raise LawBroken("one-result", f"attempt {attempt} of {task.id} ended twice", task.id)
             self._accepted.add((uid, attempt))
+            if move.state is FAILED and not task.spec.broadcast:
+                self.losses.check(uid, attempt, move.proplet_id, move.error)
             if task.spec.broadcast:
                 self.fleet.check_broadcast(task, move)
                 return

@@ -136,6 +136,27 @@ class SimulatedProplet:
             self._world.note(self.id, "crashes", *held)
             self._end()
 
+    def fork_server_dies(self) -> None:
+        """All guests end with it, and the program lives on."""
+        if self.machine is None:
+            return
+        guests = {key: guest.start for key, guest in self.running.items()} | self.residents
+        self._world.note(self.id, "loses its fork server", *(start.id for start in guests.values()))
+        for key, start in guests.items():
+            self._lost(key, start)
+
+    def _lost(self, key: int, start: Start) -> None:
+        self.running.pop(key, None)
+        self.residents.pop(key, None)
+        if start.daemon:
+            self._laws.guest_crashed(self.id, self._boot, start)
+        else:
+            self._laws.losses.guest_lost(self.id, start)
+        if self.machine is not None:
+            error = "its process was killed"
+            self._carry_out(self.machine.ended(Outcome(key=key, error=error, is_lost=True), self._world.now))
+            self._go_if_done()
+
     def leave(self) -> None:
         """Give back all work, say good-bye, and go once the manager has taken it in."""
         if self.machine is None or self._is_leaving:

@@ -144,8 +144,10 @@ class Simulation:
             self.broker.cut(MANAGER, world.between(300, 12_000))
         elif kind < 0.55 and not proplet.is_local:
             self.broker.cut(proplet.id, world.between(300, 12_000))
-        elif kind < 0.8:
+        elif kind < 0.7:
             proplet.crash()
+        elif kind < 0.8 and isinstance(proplet, SimulatedProplet):
+            proplet.fork_server_dies()
         else:
             proplet.leave()
         world.after(world.between(200, 7000), self._break_again)

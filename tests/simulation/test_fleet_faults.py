@@ -202,6 +202,22 @@ def test_a_daemon_that_crashed_has_failed():
     assert_caught("stale-attempt", machine_class=Strict)
 
 
+def test_what_was_lost_with_its_process_has_failed():
+    class Unjust(Machine):
+        def _lost(self, held, outcome, now):
+            return self._report(held, now, outcome=outcome)
+
+    assert_caught("no-fault", machine_class=Unjust)
+
+
+def test_a_broadcast_has_failed_where_a_proplet_has_lost_it(monkeypatch):
+    def hasty(cluster, task, proplet, why, now):
+        broadcast.give_up(cluster, task, proplet.id, f"lost: {why}", now)
+
+    monkeypatch.setattr(broadcast, "lost_there", hasty)
+    assert_caught("no-fault")
+
+
 def test_a_word_that_got_lost_is_not_said_again(monkeypatch):
     class SaysItOnce(Machine):
         def ups(self):

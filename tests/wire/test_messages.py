@@ -119,6 +119,13 @@ GOLDEN = [
         ),
     ),
     (
+        HandBack(task_id="t", proplet_id="P1", attempt=2, is_lost=True, reason="killed"),
+        (
+            '["control/proplet/handback",{"task_id":"t","proplet_id":"P1","attempt":2,"reason":"killed",'
+            '"is_lost":true}]\n'
+        ),
+    ),
+    (
         Up(task_id="t", proplet_id="P1", attempt=2, is_up=True, results="started at port 8222", restarts=1),
         (
             '["control/proplet/up",{"task_id":"t","proplet_id":"P1","attempt":2,"is_up":true,'

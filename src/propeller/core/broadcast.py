@@ -54,6 +54,15 @@ def begin_anew(cluster: Cluster, task: Task, proplet: Proplet, now: int) -> None
     cluster.tell(task, now)
 
 
+def lost_there(cluster: Cluster, task: Task, proplet: Proplet, why: str, now: int) -> None:
+    """A proplet has lost its execution and lives on: it runs there again, but not for ever."""
+    if task.was_up or task.losses < cluster.policy.losses_max:
+        task.losses += 1
+        begin_anew(cluster, task, proplet, now)
+    else:
+        give_up(cluster, task, proplet.id, f"lost: {why}; not run again after {task.losses + 1} losses", now)
+
+
 def _start(cluster: Cluster, task: Task, proplet: Proplet) -> None:
     cluster.touched_executions[task.id, proplet.id] = (task, task.executions[proplet.id])
     cluster.placement.placed(task, proplet, cluster.ticks)

@@ -136,7 +136,10 @@ class RunUp(msgspec.Struct, frozen=True):
 
 
 class RunHandedBack(msgspec.Struct, frozen=True, kw_only=True):
-    """A proplet does not run an attempt that did nothing wrong: it is leaving, too busy, or past it."""
+    """A proplet does not run an attempt that did nothing wrong: it is leaving, too busy, or past it.
+
+    Or it has lost the attempt, and lives on.
+    """
 
     proplet_id: str
     task_id: str
@@ -146,6 +149,8 @@ class RunHandedBack(msgspec.Struct, frozen=True, kw_only=True):
     placed_at: int = 0
     #: The newest attempt of the task that it knows of; only a later one will be run. 0 where it did not say.
     newest: int = 0
+    #: It had begun, and was lost with its process.
+    is_lost: bool = False
 
 
 class PropletSeen(msgspec.Struct, frozen=True, kw_only=True):

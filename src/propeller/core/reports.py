@@ -80,7 +80,7 @@ def _refuse(cluster: Cluster, event: RunEnded) -> None:
 
 
 def handed_back(cluster: Cluster, event: RunHandedBack, now: int) -> None:
-    """Run a task again that its proplet does not run, with a number that is new to it."""
+    """Run a task again that its proplet does not run, or has lost, with a number that is new to it."""
     cluster.effects.append(SendAck(event.proplet_id, event.task_id, event.attempt))
     task = cluster.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
     if task is None:
@@ -89,6 +89,10 @@ def handed_back(cluster: Cluster, event: RunHandedBack, now: int) -> None:
     if event.newest and task.spec.broadcast:
         task.attempt = max(task.attempt, event.newest)
         broadcast.begin_anew(cluster, task, proplet, now)
+    elif event.is_lost and task.spec.broadcast:
+        broadcast.lost_there(cluster, task, proplet, event.reason, now)
+    elif event.is_lost:
+        cluster.lose(task, event.reason, now)
     elif task.spec.broadcast:
         broadcast.give_up(cluster, task, proplet.id, event.reason, now)
     else:

@@ -57,5 +57,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     #: It did not even begin, and will not the next time.
     is_refused: bool = False
+    #: Its process was killed, or there was none to be had: no fault of the task.
+    is_lost: bool = False
     started_at: int = 0
     finished_at: int = 0

@@ -246,6 +246,7 @@ class Agent:
                 results=ended.results,
                 error=ended.error,
                 is_refused=ended.is_refused,
+                is_lost=ended.is_lost,
                 started_at=ended.started_ns,
                 finished_at=ended.finished_ns,
             )

@@ -11,6 +11,8 @@ from propeller.wire.messages import Invoke, InvokeResults, Start
 
 #: So long an invocation may wait for a free slot; somebody waits for it.
 WAIT_S_MAX = 300.0
+#: What was lost with its process is run again so often, where nobody else sees to that.
+LOSSES_MAX = 3
 
 
 class _Invocation(msgspec.Struct, frozen=True):
@@ -19,6 +21,7 @@ class _Invocation(msgspec.Struct, frozen=True):
     start: Start
     digest: str
     since: int
+    losses: int = 0
 
 
 class Invocations:
@@ -34,9 +37,14 @@ class Invocations:
         return Run(key, changed, digest)
 
     def ended(self, outcome: Outcome) -> list[Action] | None:
-        """Answer an invocation; None where this is the end of something else."""
+        """Answer an invocation, or run a lost one again; None where this is the end of something else."""
         one = self._waiting.pop(outcome.key, None)
-        return None if one is None else [SendUp(self._results(one.invoke, outcome))]
+        if one is None:
+            return None
+        if outcome.is_lost and one.losses < LOSSES_MAX:
+            self._waiting[outcome.key] = msgspec.structs.replace(one, losses=one.losses + 1)
+            return [Run(outcome.key, one.start, one.digest)]
+        return [SendUp(self._results(one.invoke, outcome))]
 
     def refuse(self, invoke: Invoke, why: str) -> list[Action]:
         return [SendUp(self._results(invoke, Outcome(key=0, error=why)))]

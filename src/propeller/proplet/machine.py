@@ -34,7 +34,7 @@ from propeller.proplet.actions import (
     Run,
     SendUp,
 )
-from propeller.proplet.invocations import Invocations
+from propeller.proplet.invocations import LOSSES_MAX, Invocations
 from propeller.proplet.starts import obstacle, source_of
 from propeller.wire.messages import (
     Ack,
@@ -76,6 +76,8 @@ class _Held(msgspec.Struct, kw_only=True):
     error: str = ""
     #: When it is started anew; 0 while it runs.
     restart_at: int = 0
+    #: How often it was lost, under a foreign manager.
+    losses: int = 0
     #: How much its runs have printed, by stream: a daemon starts anew, and invocations run side by side.
     printed_bytes: dict[str, int] = {}
 
@@ -345,7 +347,19 @@ class Machine:
             return self._is_up(held, "")
         if held.start.daemon and outcome.error and not outcome.is_refused:
             return self._crashed(held, outcome, now)
+        if outcome.is_lost:
+            return [self._lost(held, outcome, now)]
         return [self._report(held, now, outcome=outcome)]
+
+    def _lost(self, held: _Held, outcome: Outcome, now: int) -> Action:
+        """Let the manager run it again, and count that; a foreign one would not, so it is done here."""
+        if held.attempt:
+            return self._hand_back(held.start, outcome.error, now, is_lost=True)
+        held.losses += 1
+        if held.losses > LOSSES_MAX:
+            return self._report(held, now, outcome=outcome)
+        del self._by_key[held.key]
+        return self._run(held, held.digest)
 
     def _crashed(self, held: _Held, outcome: Outcome, now: int) -> list[Action]:
         """Start a daemon anew after a while, which grows unless it had run for long."""
@@ -373,7 +387,7 @@ class Machine:
         )
         return self._owe(held, report, now)
 
-    def _hand_back(self, start: Start, reason: str, now: int) -> Action:
+    def _hand_back(self, start: Start, reason: str, now: int, *, is_lost: bool = False) -> Action:
         held = self._held.get(start.id) or _Held(start=start)
         if not start.attempt:  # a foreign manager would not understand
             return self._report(held, now, error=reason)
@@ -383,6 +397,7 @@ class Machine:
             attempt=start.attempt,
             placed_at=start.placed_at,
             reason=reason,
+            is_lost=is_lost or UNSET,
         )
         return self._owe(held, report, now)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -115,6 +117,8 @@ class Execution:
         if self._is_stopped:
             return self._entry.stopped()
         error = self._why
+        # Nobody here killed it, and no process sends itself this: the kernel did, or somebody by hand.
+        is_lost = not error and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         if not error and self._has_flooded:
             error = failures.of_output(self._limits)
         if not error and status:
@@ -122,4 +126,5 @@ class Execution:
             error = f"Process exited with status: {status_in_words(status)}, stderr: {said}"
         is_result = self._output.is_result and not error
         results = self._output.kept.decode(errors="replace") if is_result else ""
-        return Ended(self._key, results, error, self._entry.handed_ns, time.time_ns())
+        handed_ns = self._entry.handed_ns
+        return Ended(self._key, results, error, handed_ns, time.time_ns(), is_lost=is_lost)

@@ -8,6 +8,7 @@ at the end what the guest used. Who wants to know is told while it runs.
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -31,6 +32,8 @@ from propeller.runtime.seat import Entry
 _LIMITS = Limits()
 _OUTLINES_MAX = 256
 _CLOSE_S_MAX = 5.0
+#: What the machine is short of when no process can be had: that is no fault of a task.
+_WANTS = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 #: More residents than this are refused, as by the pool.
 _RESIDENTS_MAX = 256
 
@@ -196,7 +199,9 @@ class ExternalRuntime:
             ended = Ended(run.key, "", str(invalid), 0, 0, is_refused=True)
         except (OSError, UnicodeEncodeError) as error:
             reason = (error.strerror if isinstance(error, OSError) else error.reason) or error
-            ended = Ended(run.key, "", f"no process to run it could be started: {reason}", 0, 0)
+            is_lost = isinstance(error, OSError) and error.errno in _WANTS
+            error_text = f"no process to run it could be started: {reason}"
+            ended = Ended(run.key, "", error_text, 0, 0, is_lost=is_lost)
         if ended is not None:
             self._tell(ended)
 

@@ -25,6 +25,7 @@ import msgspec
 
 from propeller.runtime import runner
 from propeller.runtime.frames import SPAWN, Words, order, report
+from propeller.runtime.launch import die_first, leave_room
 from propeller.runtime.run import Limits
 
 _PR_SET_PDEATHSIG = 1
@@ -91,7 +92,7 @@ class _Mother:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _die_with_parent(mother)
-            _die_first()
+            die_first()
             self._control.close()
             self._wake.close()
             self._woken.close()
@@ -123,17 +124,12 @@ def _die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _die_first() -> None:
-    """When memory runs out, the kernel shall take a runner with its guest, and not the proplet."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")
-
-
 def main() -> None:
     """Serve; arguments: descriptor of the socket, of the shared page, the directory, the limits as JSON."""
     # Ctrl-C and a service manager's SIGTERM go to all; the proplet decides what becomes of the runs.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    leave_room()
     control = socket.socket(fileno=int(sys.argv[1]))
     page = mmap.mmap(int(sys.argv[2]), 0)
     os.close(int(sys.argv[2]))

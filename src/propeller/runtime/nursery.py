@@ -17,6 +17,7 @@ import msgspec
 
 from propeller.runtime.frames import KILL, SPAWN, Words, order, page_bytes, report
 from propeller.runtime.run import Limits
+from propeller.runtime.seat import Death
 
 _END_S_MAX = 5.0
 
@@ -25,12 +26,12 @@ class Nursery:
     """Starts the mother when a runner is first wanted, and again when she has died."""
 
     def __init__(
-        self, directory: Path, limits: Limits, *, places: int, on_death: Callable[[int, str], None]
+        self, directory: Path, limits: Limits, *, places: int, on_death: Callable[[int, Death], None]
     ) -> None:
         self._directory = directory
         self._limits = limits
         self._places = places
-        #: Gets the place of a runner that died, and how: words to follow "the process that ran it".
+        #: Gets the place of a runner that died, and how.
         self._on_death = on_death
         self._mother: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -126,14 +127,15 @@ class Nursery:
         for place, status in report.iter_unpack(data[:whole]):
             if place in self._living:
                 self._living.remove(place)
-                self._on_death(place, _in_words(status))
+                self._on_death(place, _death(status))
 
     def _on_mother_died(self) -> None:
         """She takes the runners with her."""
         self._hang_up()
         living, self._living = self._living, set()
+        how = "ended together with the process that starts such processes"
         for place in sorted(living):
-            self._on_death(place, "ended together with the process that starts such processes")
+            self._on_death(place, Death(how, is_from_outside=True))
 
     def _hang_up(self) -> None:
         if self._control is not None:
@@ -142,16 +144,18 @@ class Nursery:
             self._control = None
 
 
-def _in_words(status: int) -> str:
+def _death(status: int) -> Death:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
-        return f"ended with exit code {code}"
+        return Death(f"ended with exit code {code}", is_from_outside=False)
     try:
         name = f" ({signal.Signals(-code).name})"
     except ValueError:
         name = ""
-    hint = ", perhaps for want of memory" if -code == signal.SIGKILL else ""
-    return f"died with signal {-code}{name}{hint}"
+    # No process sends itself this: the kernel does where memory runs out, or somebody by hand.
+    is_from_outside = -code == signal.SIGKILL
+    hint = ", perhaps for want of memory" if is_from_outside else ""
+    return Death(f"died with signal {-code}{name}{hint}", is_from_outside)
 
 
 def _shared_file(size_bytes: int) -> IO[bytes]:

@@ -5,7 +5,8 @@ Rules:
   * A runner is handed several runs at once while runs are quick. When one turns out to be long, those
     behind it are taken back and given to others; none of them had begun.
   * A run is executed again only if its process died before the result was sent and it was not the run
-    executing when the process died. The latter fails: it may be what killed the process.
+    executing when the process died. The latter fails: it may be what killed the process. Where the process
+    was killed from outside, or together with the mother, it is lost instead: its owner decides what then.
   * A runner that the pool kills itself, to stop one run, costs the others in it nothing but time.
   * A resident run, which may go on for ever, has a process for itself alone, beside those of the pool.
   * Nothing ticks in an idle pool.
@@ -23,7 +24,7 @@ from pathlib import Path
 from propeller.runtime.frames import Report
 from propeller.runtime.nursery import Nursery
 from propeller.runtime.run import SERVER_GRACE_S, Ended, Limits, Piece, Run, Up
-from propeller.runtime.seat import Entry, Seat
+from propeller.runtime.seat import Death, Entry, Seat
 
 _LIMITS = Limits()
 _TICK_S = 0.005
@@ -262,7 +263,8 @@ class Pool:
                 raise OSError(0, f"this proplet runs {_RESIDENTS_MAX} of its kind already")
             end, words = self._nursery.spawn(place)
         except OSError as error:
-            ended = Ended(key, "", f"no process to run it: {error.strerror or error}", 0, 0)
+            is_lost = place is not None
+            ended = Ended(key, "", f"no process to run it: {error.strerror or error}", 0, 0, is_lost=is_lost)
             self._loop.call_soon(self._tell, [ended])
             return
         seat = self._apart[place] = Seat(self, place, words, self._loop.time(), resident=entry)
@@ -330,9 +332,9 @@ class Pool:
         else:
             self._bury(seat)
 
-    def _on_death(self, place: int, how: str) -> None:
+    def _on_death(self, place: int, death: Death) -> None:
         seat = self._seats[place] if place < self._size else self._apart[place]
-        seat.death = how
+        seat.death = death
         # What it sent before it died is still in the socket; the end of the stream comes after that.
         if seat.is_disconnected:
             self._bury(seat)
@@ -353,14 +355,14 @@ class Pool:
             self._stopping.discard(key)
         ended += self._put_back(seat.entries.values())
         if not seat.is_ready:
-            self._on_failed_start(seat.death)
+            self._on_failed_start(seat.death.how)
         elif not self._seats:
             self._spawn()
         self._feed()
         self._tell(ended)
 
     def _on_failed_start(self, how: str) -> None:
-        """Try again later and later; with nobody else to run them, runs fail rather than wait for ever."""
+        """Try again later and later; with nobody else to run them, runs are lost, and wait no more."""
         self._failed_starts += 1
         _log.error("a process for guests %s (%d in a row)", how, self._failed_starts)
         delay_s = min(_BACK_OFF_S * 2**self._failed_starts, _BACK_OFF_S_MAX)
@@ -368,7 +370,7 @@ class Pool:
         if self._failed_starts >= _FAILED_STARTS_MAX and not self._seats:
             self._is_up.set()
             error = f"no process to run it: the last one {how}, {self._failed_starts} in a row"
-            ended = [Ended(key, "", error, 0, 0) for key in self._waiting]
+            ended = [Ended(key, "", error, 0, 0, is_lost=True) for key in self._waiting]
             self._waiting.clear()
             self._tell(ended)
 

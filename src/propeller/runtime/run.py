@@ -134,3 +134,5 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
     usage: Usage | None = None
     #: It could not be begun, and could not be the next time either.
     is_refused: bool = False
+    #: It was lost with its process, or for want of one, through no fault of its own that anybody can see.
+    is_lost: bool = False

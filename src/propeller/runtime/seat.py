@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from propeller.runtime.frames import (
     Frames,
@@ -24,6 +24,15 @@ _QUICK_NS = 10_000_000
 _AHEAD_NS = 20_000_000
 
 
+class Death(NamedTuple):
+    """How a runner died."""
+
+    #: Words to follow "the process that ran it".
+    how: str
+    #: Somebody killed it: what it ran may be innocent.
+    is_from_outside: bool
+
+
 class Entry:
     """A run, since when it waits (the loop's clock, s) and since when a runner has it (epoch, ns)."""
 
@@ -38,9 +47,10 @@ class Entry:
         finished_ns = time.time_ns() if self.handed_ns else 0
         return Ended(self.run.key, "", "the task was stopped", self.handed_ns, finished_ns, stopped=True)
 
-    def killed(self, how: str, *, stopped: bool) -> Ended:
-        error = f"the process that ran it {how}"
-        return Ended(self.run.key, "", error, self.handed_ns, time.time_ns(), stopped=stopped)
+    def killed(self, death: Death, *, stopped: bool) -> Ended:
+        error = f"the process that ran it {death.how}"
+        is_lost = death.is_from_outside and not stopped
+        return Ended(self.run.key, "", error, self.handed_ns, time.time_ns(), stopped, is_lost=is_lost)
 
 
 class Owner(Protocol):
@@ -74,7 +84,7 @@ class Seat(asyncio.Protocol):
         self.is_killed = False
         self.is_disconnected = False
         #: How it died, once that is known.
-        self.death: str | None = None
+        self.death: Death | None = None
         self._number = 0
         self._number_since = now
 

@@ -58,6 +58,7 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 reason=message.reason,
                 placed_at=message.placed_at or 0,
                 newest=message.newest or 0,
+                is_lost=message.is_lost or False,
             )
     return None
 

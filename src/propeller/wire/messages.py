@@ -181,7 +181,7 @@ class InvokeResults(msgspec.Struct, kw_only=True):
 
 
 class HandBack(msgspec.Struct, kw_only=True):
-    """Ours. Proplet to manager: an attempt is not run, through no fault of the task."""
+    """Ours. Proplet to manager: an attempt is not run, or not to its end, through no fault of the task."""
 
     task_id: str
     proplet_id: PropletId
@@ -191,6 +191,8 @@ class HandBack(msgspec.Struct, kw_only=True):
     placed_at: Count | UnsetType = UNSET
     #: The proplet is past this attempt: the newest that it knows of. Only a later one will be run.
     newest: Count | UnsetType = UNSET
+    #: It had begun, and was lost with its process.
+    is_lost: bool | UnsetType = UNSET
 
 
 class Logs(msgspec.Struct, kw_only=True):
