@@ -56,6 +56,12 @@ TASK_CASES = [
         {"name": "f", "grants": {"dirs": [{"host": "/a", "str": 1}]}},
         "grants.dirs[0].str: there is no such field",
     ),
+    (
+        {"name": "f", "grants": {"http": ["evil.test%00.sub.test"]}},
+        "grants.http: 'evil.test%00.sub.test' is no host",
+    ),
+    ({"name": "f", "grants": {"http": [".sub.test"]}}, "grants.http: '.sub.test' is no host"),
+    ({"name": "f", "grants": {"http": ["a..sub.test"]}}, "grants.http: 'a..sub.test' is no host"),
     ({"name": "f", "depends_on": [""], "workflow_id": "w"}, "depends_on[0]: neither an id nor a name"),
 ]
 

@@ -145,6 +145,13 @@ def test_names_of_a_machine_come_without_scheme_and_port():
             values.host_names(wrong)
 
 
+def test_hosts_for_guests_are_checked():
+    assert values.host_rules("example.com, *.sub.test:8080,*") == ("example.com", "*.sub.test:8080", "*")
+    for wrong in ("https://example.com", "a..b", "*.", "example.com:http", "example.com%00"):
+        with pytest.raises(ValueError, match=r"write hosts as example\.com"):
+            values.host_rules(wrong)
+
+
 @pytest.mark.parametrize("raw", ["a/b", "a+", "#", "a b", "\x00", "é\n"])
 def test_an_id_is_one_level_of_a_topic(raw):
     with pytest.raises(ValueError, match="holds"):

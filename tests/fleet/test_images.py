@@ -63,3 +63,20 @@ def test_an_address_on_the_web_is_fetched_if_it_may_be(make_fleet):
         refused = run_image(fleet, url, proplet_id=fleet.ids["proplet1"])
         assert (refused["state"], server.requests) == (4, [])
         assert run_image(fleet, url, proplet_id=fleet.ids["proplet2"])["results"] == "3\n"
+
+
+def test_a_hostile_registry_fails_its_task_and_is_asked_once(make_fleet):
+    fleet = make_fleet(proplets=2)
+    fleet.broker.start()
+    fleet.start_manager()
+    body = b'{"config":' + b"[" * 100_000
+    with Server(lambda _: (200, {"Content-Type": "application/json"}, body)) as server:
+        start_proxy(fleet, PROXY_REGISTRY_PLAIN_HTTP=server.host)
+        fleet.start_proplet("proplet1")
+        fleet.start_proplet("proplet2", PROPLET_FETCH="direct", PROPLET_REGISTRY_PLAIN_HTTP=server.host)
+        fleet.wait_for_proplets(2)
+        for section in ("proplet1", "proplet2"):
+            task = run_image(fleet, f"{server.host}/acme/sum:{section}", proplet_id=fleet.ids[section])
+            assert task["state"] == 4
+            assert "nested too deeply" in task["error"]
+        assert len(server.paths) == 2

@@ -165,13 +165,18 @@ def test_one_who_goes_away_does_not_end_the_fetch_of_the_others(tmp_path):
 @pytest.mark.parametrize(
     "address",
     "127.0.0.1 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 "
-    "::1 :: fe80::1 fc00::1 ff02::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 2002:7f00:1:: 64:ff9b::a00:1".split(),
+    "::1 :: fe80::1 fc00::1 ff02::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 2002:7f00:1:: 64:ff9b::a00:1 "
+    # IPv4-compatible and IPv4-translated, site-local, NAT64 of one network, Teredo, and what nobody has.
+    "::127.0.0.1 ::10.0.0.1 ::93.184.215.14 ::ffff:0:7f00:1 fec0::1 feff::1 64:ff9b:1::1 64:ff9b:1::a00:1 "
+    "2001:0:a00:1::1 2001:0:5db8:d70e:0:0:f5ff:fffe 2002:a00:1::1 100::1 5f00::1 4000::1".split(),
 )
 def test_knows_addresses_that_are_not_public(address):
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07::1", "::ffff:93.184.215.14"])
+@pytest.mark.parametrize(
+    "address", ["93.184.215.14", "2606:2800:21f:cb07::1", "::ffff:93.184.215.14", "64:ff9b::5db8:d70e"]
+)
 def test_knows_public_addresses(address):
     assert is_public(address)
 

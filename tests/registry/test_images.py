@@ -12,6 +12,7 @@ from tests.registry.registry_kit import (
     PASSWORD,
     USER,
     WASM,
+    Server,
     described,
     digest_of,
     get,
@@ -233,3 +234,44 @@ def test_a_registry_that_is_gone_is_named(tmp_path):
     why = refusal(settings(tmp_path), "127.0.0.1:1/acme/sum:v1")
     assert "127.0.0.1:1 can't be read" in why
     assert "tried 4 times" in why
+
+
+#: What a registry may send in place of a manifest, and what is said of it.
+HOSTILE = {
+    b'{"layers":' + b"[" * 100_000: "can't be read",
+    b'{"config":' + b"[" * 100_000 + b"]" * 100_000 + b"}": "nested too deeply",
+    b'{"a":' * 100_000: "nested too deeply",
+    b"[" * (5 << 20): "larger than the 4194304 bytes allowed",
+    b'{"layers":[' + b"{}," * 1_000_000 + b"{}]}": "can't be read",
+    b"\xff\xfe": "can't be read",
+    b"": "can't be read",
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=lambda body: repr(body[:20]))
+def test_a_hostile_manifest_is_refused_in_words(tmp_path, body):
+    with Server(lambda _: (200, {"Content-Type": IMAGE}, body)) as server:
+        found = refusal(settings(tmp_path, plain_http=frozenset({server.host})), f"{server.host}/acme/sum:v1")
+        assert HOSTILE[body] in found
+        assert len(found) < 1000
+        assert len(server.paths) == 1
+
+
+def test_what_a_hostile_manifest_lists_is_not_repeated_at_length(tmp_path):
+    layers = [described(b"%d" % n, "text/" + "x" * 1000) for n in range(2000)]
+    body = json.dumps({"layers": layers}).encode()
+    with Server(lambda _: (200, {"Content-Type": IMAGE}, body)) as server:
+        found = refusal(settings(tmp_path, plain_http=frozenset({server.host})), f"{server.host}/acme/sum:v1")
+    assert found.endswith("and 1984 more")
+    assert len(found) < 3000
+
+
+def test_a_hostile_token_service_is_refused_in_words(tmp_path):
+    def answer(request):
+        if request.path.startswith("/token"):
+            return 200, {}, b'{"token":"x","more":' + b"[" * 100_000
+        return 401, {"WWW-Authenticate": f'Bearer realm="http://{request.headers["Host"]}/token"'}, b"{}"
+
+    with Server(answer) as server:
+        found = refusal(settings(tmp_path, plain_http=frozenset({server.host})), f"{server.host}/acme/sum:v1")
+        assert "sends what is no token" in found

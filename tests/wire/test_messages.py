@@ -467,3 +467,10 @@ def test_a_module_in_chunks_is_whole(size_bytes):
 def test_every_message_has_one_topic():
     assert set(TOPICS.values()) == set(messages.Message.__args__)
     assert len(TOPICS) == len(messages.Message.__args__)
+
+
+def test_a_message_that_is_nested_too_deeply_is_refused_like_any_other():
+    for topic in messages.TOPICS:
+        for payload in (b"[" * 100_000, b'{"more":' + b"[" * 100_000):
+            with pytest.raises(ValueError, match=r"nested too deeply|Expected"):
+                messages.decode(topic, payload)

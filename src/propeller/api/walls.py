@@ -1,8 +1,6 @@
 """What a request says of a task's walls: ``timeout``, ``limits`` and ``grants``."""
 
-import re
-
-from propeller.core.sandbox import Dir, Grants, Limits, Sandbox
+from propeller.core.sandbox import Dir, Grants, Limits, Sandbox, is_host_rule
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
 from propeller.wire.rest import TaskFields
@@ -12,7 +10,6 @@ from propeller.wire.walls import GrantsField, LimitsField
 _COUNT_MAX = 2**53
 _DIRS_MAX = 64
 _HOSTS_MAX = 256
-_RULE = re.compile(r"\*|(\*\.)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:\d{1,5})?", re.ASCII)
 
 
 def sandbox_of(given: TaskFields, before: Sandbox | None, at: str = "") -> Sandbox | None:
@@ -75,7 +72,7 @@ def _grants(given: GrantsField, at: str) -> Grants:
             raise Invalid(f'{at}grants.dirs[{number}].mode: "{mode}" is unknown; use ro or rw')
         dirs.append(Dir(host=wanted.host, guest=guest, mode="rw" if mode == "rw" else "ro"))
     for rule in given.http:
-        if not _RULE.fullmatch(rule):
+        if not is_host_rule(rule):
             raise Invalid(
                 f"{at}grants.http: {rule!r} is no host; write one as example.com, example.com:8080, "
                 "*.example.com, or * for all"

@@ -92,7 +92,7 @@ class Client:
             return None
         try:
             return json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ApiError(200, f"{self.base_url} answered no JSON: is it a Propeller manager?") from error
 
     def _send(

@@ -229,7 +229,7 @@ def _walls() -> tuple[Setting, ...]:
         ),
         Setting(
             key="allow_http",
-            read=values.names,
+            read=values.host_rules,
             text="*Ours.* Hosts that tasks may ask to send requests to: `*.example.com`, or `*` for all.",
         ),
         Setting(

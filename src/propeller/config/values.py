@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from propeller.core.sandbox import Dir
+from propeller.core.sandbox import Dir, is_host_rule
 from propeller.wire.durations import parse_duration
 from propeller.wire.sizes import parse_size
 
@@ -134,6 +134,17 @@ def directories(raw: Raw) -> tuple[Dir, ...]:
 def _absolute(path: str) -> None:
     if not path.startswith("/") or ".." in path.split("/"):
         raise ValueError(f"holds {path!r}; directories begin with / and have no .. in them")
+
+
+def host_rules(raw: Raw) -> tuple[str, ...]:
+    """Hosts that guests may ask for: ``example.com``, with a port, ``*.example.com``, or ``*``."""
+    found = names(raw)
+    for rule in found:
+        if not is_host_rule(rule):
+            raise ValueError(
+                f"holds {rule!r}; write hosts as example.com, example.com:8080, *.example.com, or *"
+            )
+    return found
 
 
 def host(raw: Raw) -> str:

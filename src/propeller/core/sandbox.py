@@ -8,10 +8,16 @@ A task that says nothing of ``grants`` gets what the owner gives to every task; 
 what it names.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_HOST_RULE = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?", re.IGNORECASE | re.ASCII)
+#: A name has at most 253 (RFC 1035, 2.3.4).
+_RULE_CHARS_MAX = 253 + len("*.:65535")
 
 Mode = Literal["ro", "rw"]
 
@@ -154,12 +160,24 @@ def covers(rule: str, wanted: str) -> bool:
     """Say whether a rule for hosts lets through what another one asks for, or a host itself.
 
     A rule is ``*`` for all, or a host: ``example.com`` for its ports 80 and 443, ``example.com:8080`` for
-    that port, ``*.example.com`` for all hosts below it, with a port or without.
+    that port, ``*.example.com`` for all hosts below it, with a port or without. Names are compared label by
+    label, and what is no name is covered by ``*`` alone: others may take it for another host than we do.
     """
     if rule == "*":
         return True
+    if not is_host_rule(rule) or not is_host_rule(wanted):
+        return False
     host, _, port = rule.lower().partition(":")
     wanted_host, _, wanted_port = wanted.lower().partition(":")
     if port != wanted_port:
         return False
-    return host == wanted_host or (host.startswith("*.") and wanted_host.endswith(host[1:]))
+    first, *below = host.split(".")
+    labels = wanted_host.split(".")
+    if first != "*":
+        return labels == [first, *below]
+    return len(labels) > len(below) and labels[-len(below) :] == below
+
+
+def is_host_rule(text: str) -> bool:
+    """Whether this can be a rule for hosts, other names than ASCII as ``xn--…``; see ``covers``."""
+    return text == "*" or (len(text) <= _RULE_CHARS_MAX and _HOST_RULE.fullmatch(text) is not None)

@@ -290,6 +290,9 @@ class Agent:
                 news = Arrived(reference, await asyncio.to_thread(blob.read))
         except ModuleUnavailable as error:
             news = Missing(reference, str(error))
+        except Exception:  # a defect of ours must not leave its task waiting
+            _log.exception("fetching %s failed", reference)
+            news = Missing(reference, "the proplet failed to fetch the module; its log says how")
         finally:
             del self._fetching[reference]
         self._carry_out(self._take_news(news, time.monotonic_ns()))

@@ -89,7 +89,7 @@ class Proxy:
             return
         try:
             request = _decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._malformed("unreadable", str(error))
             return
         if _DIGEST.fullmatch(request.app_name):

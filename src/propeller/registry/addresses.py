@@ -18,6 +18,7 @@ from propeller.registry.settings import RegistrySettings
 
 _PORT_MAX = 65_535
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
@@ -53,15 +54,27 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, also when it stands for another."""
+    """Whether an address is one of the public internet, also when it stands for another.
+
+    Source: the registries of special-purpose addresses (RFC 6890), as far as Python knows them, and of IPv6
+    only what is given out as global unicast (RFC 4291, 2.4): all else is of this site, or of nobody.
+    """
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-        if inner is not None:
-            return is_public(str(inner))
+        inner = _stands_for(ip)
+        if inner:
+            return all(is_public(str(one)) for one in inner)
+        if ip not in _GLOBAL_UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
+
+
+def _stands_for(ip: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """Find the IPv4 addresses that packets to it go to: mapped, NAT64, 6to4, and both ends of Teredo."""
+    if ip in _NAT64:
+        return [ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)]
+    inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
+    return [one for one in inner if one is not None]
 
 
 async def _resolve(host: str, port: int) -> list[str]:

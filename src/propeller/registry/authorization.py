@@ -77,7 +77,7 @@ async def _ask_for_token(
         )
     try:
         found = msgspec.json.decode(answer.body, type=_Token)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ModuleUnavailable(f"{shown(realm)} sends what is no token: {error}") from error
     token = found.token or found.access_token
     if not token:

@@ -18,6 +18,7 @@ from propeller.registry.manifests import (
     Manifest,
     decode_manifest,
     in_order_of_promise,
+    listed,
     module_layer,
     wasm_layer,
 )
@@ -126,8 +127,7 @@ class Fetcher:
             layer = wasm_layer(layers)
             if layer is not None:
                 return layer
-        listed = ", ".join(map(str, entries)) or "none"
-        raise ModuleUnavailable(f"{image} has no image for Wasm; its index lists: {listed}")
+        raise ModuleUnavailable(f"{image} has no image for Wasm; its index lists: {listed(entries)}")
 
     async def _manifest(self, image: Reference, expected: Descriptor | None = None) -> Manifest:
         held = await self.held(image.digest) if image.digest else None

@@ -7,6 +7,9 @@ import msgspec
 from propeller.errors import ModuleUnavailable
 
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
+#: Messages go far; a registry does not say how long they are.
+_LISTED_MAX = 16
+_KIND_CHARS_MAX = 100
 _WASM_ARCHITECTURES = {"wasm", "wasm32", "wasm64"}
 
 #: What is asked for; others answer with a manifest of another kind, or none.
@@ -44,8 +47,8 @@ class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return platform.os.startswith("wasi") or platform.architecture in _WASM_ARCHITECTURES
 
     def __str__(self) -> str:
-        kind = self.media_type or "of unknown media type"
-        return f"{self.platform.os}/{self.platform.architecture}" if self.platform else kind
+        kind = self.media_type[:_KIND_CHARS_MAX] or "of unknown media type"
+        return f"{self.platform.os}/{self.platform.architecture}"[:_KIND_CHARS_MAX] if self.platform else kind
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -61,6 +64,8 @@ def decode_manifest(body: bytes, name: str) -> Manifest:
         manifest = msgspec.json.decode(body, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ModuleUnavailable(f"the manifest of {name} can't be read: {error}") from error
+    except RecursionError as error:
+        raise ModuleUnavailable(f"the manifest of {name} is nested too deeply to be one") from error
     for descriptor in (*(manifest.layers or ()), *(manifest.manifests or ())):
         if not _SHA256.fullmatch(descriptor.digest) or descriptor.size < 0:
             raise ModuleUnavailable(
@@ -82,11 +87,18 @@ def module_layer(layers: list[Descriptor], name: str) -> Descriptor:
     """Give the one layer that says it is Wasm, else the only one; raise ``ModuleUnavailable`` if neither."""
     found = wasm_layer(layers) or (layers[0] if len(layers) == 1 else None)
     if found is None:
-        listed = ", ".join(map(str, layers)) or "none"
         raise ModuleUnavailable(
-            f"{name} has no layer that is clearly the Wasm module; its layers are: {listed}"
+            f"{name} has no layer that is clearly the Wasm module; its layers are: {listed(layers)}"
         )
     return found
+
+
+def listed(descriptors: list[Descriptor]) -> str:
+    """Name them in a message; of many, the first ones."""
+    more = len(descriptors) - _LISTED_MAX
+    return (
+        ", ".join(map(str, descriptors[:_LISTED_MAX])) + (f" and {more} more" if more > 0 else "") or "none"
+    )
 
 
 def in_order_of_promise(manifests: list[Descriptor]) -> list[Descriptor]:

@@ -305,7 +305,10 @@ def decode(topic: str, payload: bytes) -> Message:
     read = _DECODERS.get(topic)
     if read is None:
         raise ValueError(f"no message of ours: {topic[:80]!r}")
-    return read(payload)
+    try:
+        return read(payload)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def to_line(message: Message) -> bytes:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import wasmtime
 from tests.parts.certificates import Certificates
@@ -16,6 +17,7 @@ from tests.runtime.wasi.http_kit import DEADLINE_S, loaded, new_store
 from wasmtime.component import Variant
 
 from propeller.core.sandbox import Grants
+from propeller.runtime.wasi.outgoing import _is_allowed
 from propeller.runtime.wasi.session import Cancelled, Session
 
 
@@ -148,6 +150,16 @@ def test_other_hosts_and_ports_are_refused(server, rules):
     handler, port = server
     tag, _ = fetch(port, rules=rules)
     assert (tag, handler.seen) == ("err", [])
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.test%00.sub.test", ".sub.test", "a..sub.test", "evil.test%2f.sub.test"]
+)
+def test_what_only_looks_like_a_host_below_a_granted_one_is_refused(host):
+    """The guest's own library may refuse it before; another one does not."""
+    session = Session(grants=Grants(http=("*.sub.test",)))
+    assert _is_allowed(session, httpx.URL("http://a.sub.test/"))
+    assert not _is_allowed(session, httpx.URL(f"http://{host}/"))
 
 
 def test_all_hosts_can_be_granted(server):
