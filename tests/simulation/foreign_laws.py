@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from propeller.core.effects import Changes, SendStart, Transition
 from propeller.core.events import PropletSeen
-from propeller.core.states import FAILED, SCHEDULED
+from propeller.core.states import FAILED, RUNNING, SCHEDULED
 from propeller.manager.engine import Input
 from propeller.wire.messages import Start
 
@@ -24,9 +24,12 @@ class ForeignLaws:
         #: How often each start was sent, and which of them were heard: task and attempt, in the foreign form.
         self._sent: Counter[tuple[str, str]] = Counter()
         self._heard: set[tuple[str, str]] = set()
+        #: What this life of the manager placed: of another's leases it may have seen only the rest.
+        self._placed: set[tuple[str, int]] = set()
 
     def manager_started(self) -> None:
         self._deaf.clear()
+        self._placed.clear()
         self._sent.clear()
 
     def turn_began(self, inputs: Sequence[Input]) -> None:
@@ -45,6 +48,8 @@ class ForeignLaws:
 
     def committed(self, changes: Changes) -> None:
         for move in changes.transitions:
+            if move.state is RUNNING:
+                self._placed.add((move.task_id, move.attempt))
             if move.state in (SCHEDULED, FAILED) and "sent no result within" in (move.error or move.reason):
                 self._check_repeated(move)
 
@@ -52,7 +57,8 @@ class ForeignLaws:
         """Check that nobody waited for the end of a lease because one message was lost."""
         names = {(move.proplet_id, name) for name in (move.task_id, f"{move.task_id}~{move.attempt}")}
         sent = max((self._sent[name] for name in names), default=0)
-        if move.proplet_id and not names & self._heard and sent == 1:
+        was_placed_here = (move.task_id, move.attempt) in self._placed
+        if move.proplet_id and was_placed_here and not names & self._heard and sent == 1:
             text = (
                 f"{move.task_id} was told to {move.proplet_id} once, and waited for until its lease was over"
             )

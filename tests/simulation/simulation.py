@@ -24,6 +24,8 @@ from .users import Users
 from .world import DAWN, MS, LawBroken, S, World
 
 #: The crashes end before the network heals: a crash would undo what a lost message has done.
+#: How many of the faults are restores of a backup.
+RESTORES = 0.09
 CRASHES_END = DAWN + 16 * S
 FAULTS_END = DAWN + 20 * S
 #: By then all that was started has ended: the longest chain, run after run, takes far less.
@@ -128,7 +130,7 @@ class Simulation:
             return
         kind = world.random.random()
         proplet = world.random.choice(self.proplets)
-        if kind < 0.09:
+        if kind < RESTORES:
             self._restore()
         elif kind < 0.16:
             self.manager.crash()

@@ -166,8 +166,10 @@ def test_two_starts_when_two_parents_end_together(monkeypatch):
         """Each parent that ended in the turn looks for itself whether all have, when the turn is over."""
 
         def _tell_others(self, now):
-            while self._untold:
-                for child in self._untold.pop().children:
+            while self._untold or self._failed:
+                while self._failed:
+                    failfast.stop_others(self, self._failed.pop(), now)
+                for child in self._untold.pop().children if self._untold else ():
                     child.unmet -= 1
 
         def settle(self, now):

@@ -21,7 +21,7 @@ from propeller.wire import messages
 from propeller.wire.messages import HandBack
 
 from . import foreign as simulated_foreign
-from . import transport
+from . import simulation, transport
 from .faults import assert_caught, watched_by, with_foreign
 
 # -- silence and time ----------------------------------------------------------------------------------------
@@ -67,7 +67,9 @@ def _is_hand_back(actions):
     return any(isinstance(one, SendUp) and isinstance(one.message, HandBack) for one in actions)
 
 
-def test_an_attempt_is_known_by_its_number_alone():
+def test_an_attempt_is_known_by_its_number_alone(monkeypatch):
+    monkeypatch.setattr(simulation, "RESTORES", 0.25)
+
     class Counting(Cluster):
         def current(self, proplet_id, task_id, attempt, placed_at=0):
             return super().current(proplet_id, task_id, attempt)
@@ -80,7 +82,7 @@ def test_an_attempt_is_known_by_its_number_alone():
             super()._remember(task_id, attempt, 0)
 
     parts = {"cluster_class": Counting, "machine_class": CountingToo}
-    assert_caught("stale-attempt", "commit-first", first=200, **parts)
+    assert_caught("stale-attempt", "commit-first", first=30, **parts)
 
 
 # -- the fleet -----------------------------------------------------------------------------------------------
@@ -239,11 +241,11 @@ def test_a_restart_forgets_what_was_up():
 
 
 def test_a_foreign_proplet_is_waited_for_where_a_task_stays(monkeypatch):
-    monkeypatch.setattr(simulated_foreign, "DEAF", 0.9)
+    monkeypatch.setattr(simulated_foreign, "DEAF", 1.0)
 
     class Patient(ForeignWork):
         def _lease_is_over(self, start, now):
             if not start.task.spec.is_resident:
                 super()._lease_is_over(start, now)
 
-    assert_caught("ends", cluster_class=with_foreign(Patient))
+    assert_caught("ends", first=30, cluster_class=with_foreign(Patient))
