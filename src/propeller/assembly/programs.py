@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import sys
 import uuid
 from collections.abc import Callable, Coroutine
@@ -35,6 +36,7 @@ def up(site: Site) -> int:
 def manager(settings: ManagerSettings) -> int:
     """Run a manager for a fleet behind a broker."""
     log_as_json(settings.log_level)
+    os.umask(0o077)
     site = Site(
         http=settings.http,
         data_dir=settings.data_dir,
@@ -62,6 +64,7 @@ def proplet(settings: PropletSettings) -> int:
 def proxy(settings: ProxySettings) -> int:
     """Fetch modules from registries for the proplets of a channel."""
     log_as_json(settings.log_level)
+    os.umask(0o077)
     return _run(serve_proxy(settings))
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from propeller import private
 from propeller.errors import StoreUnusable
 from propeller.proplet.actions import Report
 from propeller.wire.messages import HandBack, Results, from_line, to_line
@@ -37,7 +38,8 @@ class Outbox:
         """Open or create it; raise ``StoreUnusable`` with the way out if that can't be."""
         self._path = directory / "outbox.db"
         try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private.make_directory(directory)
+            private.database(self._path)
             self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0)
             # Held until the program ends: no other may write here.
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")

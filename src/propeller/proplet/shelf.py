@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Container
 from pathlib import Path
 
+from propeller import private
+
 #: Enough for hundreds of ordinary modules.
 BYTES_MAX = 2 * 1024**3
 
@@ -31,7 +33,7 @@ class Shelf:
         self._modules = directory / "modules"
         self._compiled = directory / "compiled"
         self._bytes_max = bytes_max
-        self._modules.mkdir(parents=True, exist_ok=True)
+        private.make_directory(self._modules)
         found = [(entry.stat(), entry.name) for entry in os.scandir(self._modules) if entry.name[:1] != "."]
         found.sort(key=lambda entry: entry[0].st_mtime)
         #: Sizes by digest, the one used longest ago first.

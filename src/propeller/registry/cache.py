@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from propeller import private
 from propeller.errors import ModuleUnavailable
 
 _log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Draft:
         self._sum = hashlib.sha256()
         self.size = 0
         with _writing(cache.directory):
-            cache.directory.mkdir(parents=True, exist_ok=True)
+            private.make_directory(cache.directory)
             descriptor, name = tempfile.mkstemp(prefix=_DRAFT_PREFIX, dir=cache.directory)
         self._path = Path(name)
         self._file = os.fdopen(descriptor, "wb")

@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from propeller import private
 from propeller.core.effects import Changes, Transition
 from propeller.core.model import Execution, GroupKind, Task
 from propeller.core.states import TaskState
@@ -46,6 +47,7 @@ from propeller.store.upkeep import LogUpkeep
 T = TypeVar("T")
 Durability = Literal["full", "normal"]
 
+FILE_NAME = "propeller.db"
 #: How many commits the event log keeps.
 EVENT_ROWS_KEPT = 100_000
 #: Of how many deleted tasks the last attempt is remembered.
@@ -63,7 +65,7 @@ class SqliteStore:
 
     def __init__(self, directory: Path, *, durability: Durability = "full") -> None:
         """Open or create the data in ``directory``; raise ``StoreUnusable`` with the way out if it can't."""
-        self._path = directory / "propeller.db"
+        self._path = directory / FILE_NAME
         self._synchronous = "FULL" if durability == "full" else "NORMAL"
         self._lock = _lock_directory(directory)
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -366,7 +368,9 @@ class SqliteStore:
 def _lock_directory(directory: Path) -> Any:
     """Make the directory if need be and hold it for this process alone; the lock ends with the process."""
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.make_directory(directory)
+        private.make_file(directory / "lock")
+        private.database(directory / FILE_NAME)
         lock = (directory / "lock").open("a+")
     except OSError as error:
         raise StoreUnusable(
