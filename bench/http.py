@@ -11,7 +11,7 @@ class Http:
     """One connection; whoever asks in several threads takes one for each."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._address = (host, port)
+        self.address = (host, port)
         self._connection = HTTPConnection(host, port, timeout=_SECONDS_MAX)
 
     def get(self, path: str) -> Any:
@@ -20,8 +20,11 @@ class Http:
     def post(self, path: str, body: Any = None) -> Any:
         return self._ask("POST", path, body)
 
+    def delete(self, path: str) -> None:
+        self._ask("DELETE", path)
+
     def follow(self) -> "Stream":
-        return Stream(HTTPConnection(*self._address, timeout=_SECONDS_MAX))
+        return Stream(HTTPConnection(*self.address, timeout=_SECONDS_MAX))
 
     def close(self) -> None:
         self._connection.close()
@@ -32,7 +35,7 @@ class Http:
         answer = self._connection.getresponse()
         data = answer.read()
         assert answer.status < 300, data
-        return json.loads(data)
+        return json.loads(data) if data else None
 
 
 class Stream:

@@ -10,10 +10,17 @@ from pathlib import Path
 
 import msgspec
 
-from bench import disk, embedded, guests, outside, over_mqtt
+from bench import disk, embedded, guests, outside, over_mqtt, reading
 from bench.figures import Figure
 
-MEASURES = {**embedded.MEASURES, **guests.MEASURES, **outside.MEASURES, **over_mqtt.MEASURES, **disk.MEASURES}
+MEASURES = {
+    **embedded.MEASURES,
+    **guests.MEASURES,
+    **outside.MEASURES,
+    **over_mqtt.MEASURES,
+    **disk.MEASURES,
+    **reading.MEASURES,
+}
 #: One that takes longer has hung.
 SECONDS_MAX = 240
 

@@ -25,8 +25,17 @@ SLEEP = """(module
 
 #: What belongs to a running manager and is not stored, and executions, which are stored by themselves.
 DERIVED = {
-    Task: {"before", "parents", "children", "unmet", "executions", "live_executions"},
-    Group: {"tasks", "started_at", "finished_at"},
+    Task: {
+        "before",
+        "parents",
+        "children",
+        "unmet",
+        "executions",
+        "live_executions",
+        "told_start",
+        "told_end",
+    },
+    Group: {"tasks", "first_count", "last_count"},
     Proplet: {"slots", "window", "placed", "repeats", "residents", "seen", "is_alive"},
 }
 SANDBOX = Sandbox(

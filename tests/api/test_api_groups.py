@@ -2,6 +2,7 @@
 
 from api_kit import ADDITION_TEXT, ids, play
 
+from propeller.api import queries
 from propeller.core.states import COMPLETED, SKIPPED
 
 NO_COUNTS = dict.fromkeys("pending scheduled running completed failed skipped interrupted".split(), 0)
@@ -17,14 +18,33 @@ def test_jobs_are_listed_newest_first(tmp_path):
         page = await site.get("/jobs?offset=1&limit=1000")
         assert (page["total"], ids(page["jobs"], "job_id")) == (3, ["two", "one"])
         assert list(page["jobs"][0]) == (
-            "job_id name state tasks start_time finish_time created_at execution_mode fail_fast".split()
+            "job_id name state tasks start_time finish_time created_at execution_mode fail_fast counts".split()
         )
         assert ids(page["jobs"][0]["tasks"]) == ["two-0", "two-1"]
         assert (await site.get("/jobs?limit=0"))["jobs"] == []
         bare = (await site.get("/jobs?tasks=false&limit=1"))["jobs"][0]
         assert list(bare) == (
-            "job_id name state start_time finish_time created_at execution_mode fail_fast".split()
+            "job_id name state start_time finish_time created_at execution_mode fail_fast counts".split()
         )
+        assert await site.get("/jobs/three?tasks=false") == bare
+        assert bare["counts"] == NO_COUNTS | {"pending": 2}
+        assert list(await site.get("/jobs/three")) == ["job_id", "tasks"]
+        await site.refused("GET", "/jobs/four?tasks=false", 404)
+
+    play(part, tmp_path)
+
+
+def test_a_list_of_jobs_leaves_out_the_tasks_of_one_that_has_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(queries, "TASKS_IN_LIST_MAX", 4)
+
+    async def part(site):
+        for name, count in (("few", 2), ("many", 3), ("two", 2)):
+            tasks = [{"id": f"{name}-{n}", "name": "f", "job_id": name} for n in range(count)]
+            await site.post("/jobs", {"tasks": tasks})
+        jobs = (await site.get("/jobs"))["jobs"]
+        assert [len(job["tasks"]) if "tasks" in job else None for job in jobs] == [2, None, 2]
+        assert [job["counts"]["pending"] for job in jobs] == [2, 3, 2]
+        assert len((await site.get("/jobs/many"))["tasks"]) == 3
 
     play(part, tmp_path)
 
@@ -103,6 +123,12 @@ def test_a_workflow_shows_its_graph_and_counts(tmp_path):
         shown = await site.get("/workflows/w")
         keys = "workflow_id name state counts start_time finish_time created_at"
         assert list(shown) == [*keys.split(), "tasks", "edges"]
+        bare = await site.get("/workflows/w?tasks=false")
+        assert (
+            bare
+            == {key: shown[key] for key in keys.split()}
+            == (await site.get("/workflows"))["workflows"][0]
+        )
         assert shown["counts"] == NO_COUNTS | {"pending": 3}
         assert shown["edges"] == [
             {"from": "a", "to": "b"},

@@ -308,11 +308,22 @@ class Laws:
             for task in self._members.get(group.id, ()):
                 counts[task.state] += 1
                 counts[-1] += task.was_up and not task.state.has_ended
-            stored = self._store.group(group.id).counts
-            if stored != counts:
-                raise LawBroken("counts", f"group {group.id} says {stored}, and its tasks are {counts}")
+            stored = self._store.group(group.id)
+            if stored.counts != counts:
+                text = f"group {group.id} says {stored.counts}, and its tasks are {counts}"
+                raise LawBroken("counts", text)
+            began, ended = self._times_of_members(group.id)
+            if (stored.started_at, stored.finished_at) != (began, ended):
+                text = f"group {group.id} says {stored.started_at} to {stored.finished_at}"
+                raise LawBroken("times", f"{text}, and its tasks ran from {began} to {ended}")
         if self._turn is not None:
             self._check_groups_of_moves(self._turn)
+
+    def _times_of_members(self, group_id: str) -> tuple[int, int]:
+        """Name when the first of its tasks began, and when the last so far ended."""
+        members = self._members.get(group_id, ())
+        began = [task.started_at for task in members if task.started_at]
+        return min(began, default=0), max((task.finished_at for task in members), default=0)
 
     def _check_groups_of_moves(self, changes: Changes) -> None:
         told = {group.id for group in changes.groups} | {group.id for group in changes.deleted_groups}

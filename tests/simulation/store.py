@@ -123,8 +123,8 @@ class SimulatedStore:
         return task
 
     def group(self, group_id: str) -> Group:
-        seq, id_, kind, name, mode, _, _, counts, created_at, fail_fast = self.groups[group_id]
-        return rows.to_group((id_, kind, seq, created_at, name, mode, counts, fail_fast))
+        seq, id_, kind, name, mode, _, _, counts, created_at, *others = self.groups[group_id]
+        return rows.to_group((id_, kind, seq, created_at, name, mode, counts, *others))
 
     def transitions(self) -> list[tuple[int, Transition]]:
         return rows.to_events((row[1], row[2]) for row in self.events)

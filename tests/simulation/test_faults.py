@@ -8,6 +8,7 @@ from propeller.core import (
     failfast,
     invariants,
     relations,
+    spans,
 )
 from propeller.core.cluster import Cluster
 from propeller.core.effects import SendStart, SendStop
@@ -255,6 +256,18 @@ def test_counts_are_not_stored():
             self.touched_groups = had
 
     assert_caught("counts", cluster_class=Uncounted)
+
+
+def test_a_group_keeps_the_times_of_a_run_that_is_no_more(monkeypatch):
+    """Whether the task was deleted, was lost, or is started again."""
+    real_step = spans._step
+
+    def forgetful(group, task, start, end):
+        if start or not task.told_start:
+            real_step(group, task, start, end)
+
+    monkeypatch.setattr(spans, "_step", forgetful)
+    assert_caught("times")
 
 
 def test_a_change_is_not_stored():

@@ -33,13 +33,15 @@ def test_pages_of_tasks_are_in_the_order_of_creation(data):
 def test_tasks_of_a_workflow_or_a_job(data):
     async def work(store):
         tasks = [a_task(1, workflow_id="g"), a_task(2, job_id="j"), a_task(3), a_task(4, workflow_id="g")]
-        await store.commit(Changes(created=tasks))
-        return [
-            ids((await store.tasks(0, 9, only)).tasks)
+        groups = [a_group("g", of=[PENDING] * 2), a_group("j", GroupKind.JOB, seq=2, of=[PENDING])]
+        await store.commit(Changes(created=tasks, groups=groups))
+        pages = [
+            await store.tasks(0, 9, only)
             for only in (TaskFilter(workflow_id="g"), TaskFilter(job_id="j"), TaskFilter(job_id="g"))
         ]
+        return [(page.total, ids(page.tasks)) for page in pages]
 
-    assert data.with_store(work) == [["t1", "t4"], ["t2"], []]
+    assert data.with_store(work) == [(2, ["t1", "t4"]), (1, ["t2"]), (0, [])]
 
 
 METADATA = [
@@ -113,32 +115,50 @@ def test_groups_by_state_newest_first(data):
         await store.commit(Changes(groups=[*groups, job]))
         for state in TaskState:
             wanted = [group.id for group in reversed(groups) if group_state(group.counts) is state]
-            found = await store.groups(GroupKind.WORKFLOW, 0, 9, state, with_tasks=False)
+            found = await store.groups(GroupKind.WORKFLOW, 0, 9, state, tasks_max=0)
             assert (found.total, ids(found.records.groups)) == (len(wanted), wanted)
-        pages = [await store.groups(GroupKind.WORKFLOW, at, 4, None, with_tasks=True) for at in (0, 4, 8)]
+        pages = [await store.groups(GroupKind.WORKFLOW, at, 4, None, tasks_max=9) for at in (0, 4, 8)]
         assert [page.total for page in pages] == [6, 6, 6]
         return [ids(page.records.groups) for page in pages]
 
     assert data.with_store(work) == [["i", "f", "c", "r"], ["s", "p"], []]
 
 
-def test_a_list_of_groups_comes_with_tasks_or_with_times(data):
-    tasks = [
-        a_task(1, workflow_id="g", started_at=50, finished_at=60),
-        a_task(2, workflow_id="g", started_at=40, finished_at=90),
-        a_task(3, workflow_id="g"),
-        a_task(4, workflow_id="idle"),
-    ]
+def test_a_list_of_groups_has_so_many_tasks_at_most_and_of_a_group_all_or_none(data):
+    tasks = [a_task(seq, workflow_id=group) for seq, group in enumerate(["a", "b", "b", "b", "c"], start=1)]
+    groups = [a_group("a"), a_group("b", seq=2, of=[PENDING] * 3), a_group("c", seq=3), a_group("d", seq=4)]
+    groups[3].counts[COMPLETED] = 0
 
     async def work(store):
-        groups = [a_group("idle", of=[PENDING]), a_group("g", seq=2, of=[PENDING, COMPLETED, COMPLETED])]
         await store.commit(Changes(created=tasks, groups=groups))
-        bare = await store.groups(GroupKind.WORKFLOW, 0, 9, None, with_tasks=False)
-        full = await store.groups(GroupKind.WORKFLOW, 0, 1, None, with_tasks=True)
-        return bare.records, full.records
+        return [
+            (await store.groups(GroupKind.WORKFLOW, 0, 9, None, tasks_max=tasks_max)).records
+            for tasks_max in (0, 1, 2, 3, 4, 5)
+        ]
 
-    bare, full = data.with_store(work)
-    assert bare.tasks == []
-    assert [(group.started_at, group.finished_at) for group in bare.groups] == [(40, 90), (0, 0)]
-    assert bare.groups[0].counts == [1, 0, 0, 2, 0, 0, 0, 0]
-    assert ids(full.tasks) == ["t1", "t2", "t3"]
+    found = data.with_store(work)
+    assert [ids(records.groups) for records in found] == [["d", "c", "b", "a"]] * 6
+    wanted = [[], ["t5"], ["t5", "t1"], ["t5", "t1"], ["t5", "t2", "t3", "t4"]]
+    assert [ids(records.tasks) for records in found] == [*wanted, ["t5", "t2", "t3", "t4", "t1"]]
+
+
+def test_totals_follow_what_is_created_changed_and_deleted(data):
+    async def work(store):
+        async def totals(only=EVERYTHING):
+            kinds = [await store.groups(kind, 0, 0, None, tasks_max=0) for kind in GroupKind]
+            return (await store.tasks(0, 1, only)).total, *(page.total for page in kinds)
+
+        tasks = [a_task(1, workflow_id="w"), a_task(2, workflow_id="w"), a_task(3)]
+        workflow, job = a_group("w", of=[PENDING] * 2), a_group("j", GroupKind.JOB, seq=2)
+        await store.commit(Changes(created=tasks, groups=[workflow, job]))
+        seen = [await totals(), await totals(TaskFilter(workflow_id="w"))]
+        for state in (RUNNING, COMPLETED):
+            workflow.counts = [0] * 8
+            workflow.counts[state] = 2
+            await store.commit(Changes(groups=[workflow]))
+            found = await store.groups(GroupKind.WORKFLOW, 0, 9, state, tasks_max=0)
+            assert (found.total, ids(found.records.groups)) == (1, ["w"])
+        await store.commit(Changes(deleted=tasks[:2], deleted_groups=[workflow]))
+        return [*seen, await totals(), await totals(TaskFilter(workflow_id="w"))]
+
+    assert data.with_store(work) == [(3, 1, 1), (2, 1, 1), (1, 0, 1), (0, 0, 1)]

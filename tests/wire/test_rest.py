@@ -152,7 +152,7 @@ def test_views_are_what_the_schema_says():
 def test_groups():
     group = Group(id="g", kind=GroupKind.JOB, seq=1, created_at=10**18, counts=[0, 0, 0, 1, 0, 1, 0, 0])
     summary = json.loads(encode(job_summary(group, [])))
-    shown = ["job_id", "state", "tasks", "start_time", "finish_time", "created_at", "fail_fast"]
+    shown = ["job_id", "state", "tasks", "start_time", "finish_time", "created_at", "fail_fast", "counts"]
     assert list(summary) == shown
     group.mode = JobMode.PARALLEL
     assert json.loads(encode(job_summary(group, [])))["execution_mode"] == "parallel"

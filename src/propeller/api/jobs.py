@@ -16,7 +16,7 @@ from propeller.api.rendering import by_group, task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
 from propeller.errors import Invalid, NotFound
-from propeller.wire.rest import JobMessage, JobPage, JobView, NewJob, job_summary
+from propeller.wire.rest import JobMessage, JobPage, JobSummary, JobView, NewJob, job_summary
 
 _JOB = GroupKind.JOB
 
@@ -62,7 +62,7 @@ async def create_job(request: HttpRequest) -> ASGIApp:
             queries.OFFSET,
             queries.MANY,
             queries.GROUP_STATUS,
-            queries.SHOW_TASKS,
+            queries.SHOW_TASKS_OF_LISTED,
             queries.SHOW_FILE,
         ],
     ),
@@ -74,24 +74,36 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
     status = queries.status(request, queries.GROUP_STATUS, "job")
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
     show_file = queries.flag(request, queries.SHOW_FILE)
-    state = queries.GROUP_STATES.get(status)
-    found = await context.manager.store.groups(_JOB, page.offset, page.limit, state, with_tasks=show_tasks)
+    found = await context.manager.store.groups(
+        _JOB,
+        page.offset,
+        page.limit,
+        queries.GROUP_STATES.get(status),
+        tasks_max=queries.TASKS_IN_LIST_MAX if show_tasks else 0,
+    )
     summaries = []
-    tasks = by_group(found.records) if show_tasks else {}
+    tasks = by_group(found.records)
     for group in found.records.groups:
-        views = await task_views(context, tasks[group.id], show_file=show_file) if show_tasks else UNSET
+        is_shown = show_tasks and len(tasks[group.id]) == group.size
+        views = await task_views(context, tasks[group.id], show_file=show_file) if is_shown else UNSET
         summaries.append(job_summary(group, views))
     return answer(JobPage(offset=page.offset, limit=page.limit, total=found.total, jobs=summaries))
 
 
-@get("/jobs/{id:str}", opt=doc(gives=JobView, query=[queries.SHOW_FILE], refuses=[404]))
+@get(
+    "/jobs/{id:str}",
+    opt=doc(gives=JobView | JobSummary, query=[queries.SHOW_TASKS, queries.SHOW_FILE], refuses=[404]),
+)
 async def get_job(request: HttpRequest) -> ASGIApp:
-    """Show the tasks of a job in the order given."""
+    """Show the tasks of a job in the order given, or how far it is as a whole."""
     context, job_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
-    records = await context.manager.store.group(_JOB, job_id)
+    show_tasks = queries.flag(request, queries.SHOW_TASKS)
+    records = await context.manager.store.group(_JOB, job_id, with_tasks=show_tasks)
     if records is None:
         raise NotFound("not found")
+    if not show_tasks:
+        return answer(job_summary(records.groups[0], UNSET))
     return answer(JobView(job_id, await task_views(context, records.tasks, show_file=show_file)))
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -43,7 +43,7 @@ class Doc(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler takes and gives."""
 
     takes: type | None
-    gives: type | None
+    gives: Any
     status: int
     query: tuple[Query, ...]
     refuses: tuple[int, ...]
@@ -54,7 +54,7 @@ class Doc(msgspec.Struct, frozen=True, kw_only=True):
 
 def doc(
     *,
-    gives: type | None = None,
+    gives: Any = None,
     takes: type | None = None,
     status: int = 200,
     query: Sequence[Query] = (),
@@ -66,7 +66,7 @@ def doc(
     """Declare, as ``opt`` of a handler, what it takes and gives; its docstring says what it does.
 
     Args:
-        gives: Shape of the answer; None for an answer without a body.
+        gives: Shape of the answer, or several; None for an answer without a body.
         takes: Shape of the body of the request.
         status: Status of the answer.
         query: Query parameters.
@@ -100,7 +100,9 @@ def document(handlers: Iterable[HTTPRouteHandler], also: Sequence[type]) -> dict
 
     """
     described = [(handler, handler.opt["doc"]) for handler in handlers]
-    named = {shape for _, each in described for shape in (each.takes, each.gives)}
+    named = {
+        shape for _, each in described for one in (each.takes, each.gives) for shape in _alternatives(one)
+    }
     shapes = [ErrorView, *also, *(shape for shape in named if _is_json(shape))]
     _, components = msgspec.json.schema_components(shapes, ref_template=_REF)
     components["NewTask"]["required"] = ["name"]
@@ -124,7 +126,7 @@ def document(handlers: Iterable[HTTPRouteHandler], also: Sequence[type]) -> dict
     }
 
 
-def _is_json(shape: type | None) -> bool:
+def _is_json(shape: Any) -> bool:
     return shape not in (None, Binary, EventText)
 
 
@@ -192,5 +194,10 @@ def _problem(status: int) -> dict[str, Any]:
     return {"description": _PROBLEMS[status], "content": content}
 
 
-def _ref(shape: type) -> dict[str, str]:
-    return {"$ref": _REF.format(name=shape.__name__)}
+def _alternatives(shape: Any) -> tuple[Any, ...]:
+    return get_args(shape) or (shape,)
+
+
+def _ref(shape: Any) -> dict[str, Any]:
+    refs = [{"$ref": _REF.format(name=one.__name__)} for one in _alternatives(shape)]
+    return refs[0] if len(refs) == 1 else {"anyOf": refs}

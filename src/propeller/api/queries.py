@@ -17,6 +17,8 @@ from propeller.wire.schema import encode
 
 INT64_MAX = 2**63 - 1
 GROUPS_MAX = 1000
+#: How many tasks a list of groups shows in all.
+TASKS_IN_LIST_MAX = 1000
 METADATA_PAIRS_MAX = 32
 #: A year.
 SECONDS_MAX = 31_622_400
@@ -46,7 +48,15 @@ MANY = Query(
 SHOW_FILE = Query(
     "file", "With false, answers leave out the modules of tasks.", {"type": "boolean", "default": True}
 )
-SHOW_TASKS = Query("tasks", "With false, jobs are shown without tasks.", {"type": "boolean", "default": True})
+SHOW_TASKS = Query(
+    "tasks", "With false, only how far it is as a whole.", {"type": "boolean", "default": True}
+)
+SHOW_TASKS_OF_LISTED = Query(
+    "tasks",
+    f"With false, jobs are shown without tasks. A page has {TASKS_IN_LIST_MAX} tasks at most, all or none "
+    "of a job: ask for what is left out with GET /jobs/{id} or GET /tasks?job_id=.",
+    {"type": "boolean", "default": True},
+)
 OF_TASK = Query("task_id", "Only those of this task.", {"type": "string"})
 OF_WORKFLOW = Query("workflow_id", "Only those of this workflow.", {"type": "string"})
 OF_JOB = Query("job_id", "Only those of this job.", {"type": "string"})

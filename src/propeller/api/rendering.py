@@ -1,10 +1,10 @@
 """Tasks to answers, in pieces, so that a long list holds up nobody else."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from propeller.api.context import Context
-from propeller.core.model import Group, Task
+from propeller.core.model import Task
 from propeller.core.states import SCHEDULED
 from propeller.store.port import Records
 from propeller.wire.rest import TaskView, task_view
@@ -33,15 +33,8 @@ def _reason_at_present(context: Context, task: Task) -> str:
 
 
 def by_group(records: Records) -> Mapping[str, list[Task]]:
-    """Sort the tasks of these groups by group, and fill in the times that groups have from their tasks."""
+    """Sort the tasks of these groups by group."""
     tasks: dict[str, list[Task]] = {group.id: [] for group in records.groups}
     for task in records.tasks:
         tasks[task.spec.group_id].append(task)
-    for group in records.groups:
-        _fill_in_times(group, tasks[group.id])
     return tasks
-
-
-def _fill_in_times(group: Group, tasks: Iterable[Task]) -> None:
-    group.started_at = min((task.started_at for task in tasks if task.started_at), default=0)
-    group.finished_at = max((task.finished_at for task in tasks), default=0)

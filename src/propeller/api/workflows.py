@@ -9,7 +9,7 @@ from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.intake import Intake, check_group_name, new_ids
 from propeller.api.openapi import doc
-from propeller.api.rendering import by_group, task_views
+from propeller.api.rendering import task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
 from propeller.errors import Invalid, NotFound
@@ -55,7 +55,7 @@ async def list_workflows(request: HttpRequest) -> ASGIApp:
     page = queries.paging(request, queries.MANY)
     status = queries.status(request, queries.GROUP_STATUS, "workflow")
     found = await context.manager.store.groups(
-        _WORKFLOW, page.offset, page.limit, queries.GROUP_STATES.get(status), with_tasks=False
+        _WORKFLOW, page.offset, page.limit, queries.GROUP_STATES.get(status), tasks_max=0
     )
     views = [workflow_view(group) for group in found.records.groups]
     return answer(WorkflowPage(offset=page.offset, limit=page.limit, total=found.total, workflows=views))
@@ -66,13 +66,14 @@ async def get_workflow(request: HttpRequest) -> ASGIApp:
     """Show a workflow with its tasks, in the order given, and the edges between them."""
     context, workflow_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
-    records = await context.manager.store.group(_WORKFLOW, workflow_id)
+    show_tasks = queries.flag(request, queries.SHOW_TASKS)
+    records = await context.manager.store.group(_WORKFLOW, workflow_id, with_tasks=show_tasks)
     if records is None:
         raise NotFound("not found")
-    tasks = by_group(records)[workflow_id]
-    return answer(
-        workflow_view(records.groups[0], tasks, await task_views(context, tasks, show_file=show_file))
-    )
+    (group,), tasks = records.groups, records.tasks
+    if not show_tasks:
+        return answer(workflow_view(group))
+    return answer(workflow_view(group, tasks, await task_views(context, tasks, show_file=show_file)))
 
 
 @post(

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from propeller.core import broadcast, commands, failfast, inputs, reports, residents
+from propeller.core import broadcast, commands, failfast, inputs, reports, residents, spans
 from propeller.core.effects import Changes, Effect, SendStart, SendStop, Transition
 from propeller.core.events import (
     ConnectionLost,
@@ -190,6 +190,7 @@ class Cluster:
 
     def take_turn(self) -> tuple[Changes, list[Effect]]:
         """Return what changed since the last call, and what to do once that is committed."""
+        spans.follow(self)
         changes = Changes(
             created=list(self.created.values()),
             respecified=[task for key, task in self.respecified.items() if key not in self.created],
@@ -251,6 +252,7 @@ class Cluster:
                 self._adopt_running(task)
         for group in fresh.values():
             link(group)
+            spans.derive(group)
 
     def _adopt_running(self, task: Task) -> None:
         holders = [task.proplet_id]

@@ -40,11 +40,22 @@ def _check_group(cluster: Cluster, group: Group) -> None:
         counts[UP] += task.was_up and not task.state.has_ended
         assert cluster.tasks.get(task.id) is task, f"task {task.id} of group {group.id} is not resident"
     assert group.counts == counts, f"group {group.id} counts {group.counts}, and its tasks are {counts}"
+    _check_times(group)
     assert group.has_live_tasks, f"group {group.id} is resident, and all of its tasks have ended"
     if group.mode is JobMode.SEQUENTIAL:
         running = counts[SCHEDULED] + counts[RUNNING] - counts[UP]
         assert running <= 1, f"sequential job {group.id} runs {running} tasks at once"
     _check_relations(group)
+
+
+def _check_times(group: Group) -> None:
+    starts = sorted(task.started_at for task in group.tasks.values() if task.started_at)
+    ends = sorted(task.finished_at for task in group.tasks.values() if task.finished_at)
+    kept = group.started_at, group.finished_at
+    truth = starts[0] if starts else 0, ends[-1] if ends else 0
+    assert kept == truth, f"group {group.id} has the times {kept}, and its tasks have {truth}"
+    counts = starts.count(truth[0]), ends.count(truth[1])
+    assert (group.first_count, group.last_count) == counts, f"group {group.id} counts its times wrongly"
 
 
 def _check_relations(group: Group) -> None:

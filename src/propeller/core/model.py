@@ -143,6 +143,9 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     children: list[Task] = []
     #: How many of ``parents`` and ``before`` have not ended. Derived.
     unmet: int = 0
+    #: Its times, as far as its group has taken them in. Derived.
+    told_start: int = 0
+    told_end: int = 0
 
     @property
     def id(self) -> str:
@@ -193,11 +196,19 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
     #: How many of its tasks are in each state, by state number, and then how many of those that have not
     #: ended were up. Stored, so that lists need not count.
     counts: list[int] = []
-    #: The earliest start and the latest end of its tasks; filled in by the store where it lists groups.
+    #: The earliest start and the latest end of its tasks, 0 for none. Stored, for the same reason.
     started_at: int = 0
     finished_at: int = 0
+    #: How many of its tasks began then, and how many ended then. Derived.
+    first_count: int = 0
+    last_count: int = 0
     #: Its tasks in the order given. Derived from their ``seq``.
     tasks: dict[str, Task] = {}
+
+    @property
+    def size(self) -> int:
+        """How many tasks it has."""
+        return sum(self.counts[: len(TaskState)])
 
     @property
     def has_live_tasks(self) -> bool:

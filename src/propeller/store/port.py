@@ -142,12 +142,15 @@ class Store(Protocol):
     async def executions(self, task_id: str) -> list[Execution]:
         """Read how a broadcast task fared on each proplet."""
 
-    async def group(self, kind: GroupKind, group_id: str) -> Records | None: ...
+    async def group(self, kind: GroupKind, group_id: str, *, with_tasks: bool = True) -> Records | None: ...
 
     async def groups(
-        self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, with_tasks: bool
+        self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, tasks_max: int
     ) -> GroupPage:
-        """Read a page of groups, the newest first; without their tasks only the times are filled in."""
+        """Read a page of groups, the newest first, and so many tasks at most.
+
+        A group comes with all of its tasks or with none; those that no longer fit are passed over.
+        """
 
     async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:
         """Read a piece of a module, and how large the whole is; None where there is no such module."""

@@ -1,12 +1,14 @@
 """Reading records with SQL: the queries, apart from threads and files."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from propeller.core.model import Execution, Group, Task
+from propeller.core.model import Execution, Group, GroupKind, Task
+from propeller.core.states import TaskState
 from propeller.store import rows
-from propeller.store.port import Loaded, Records, TaskFilter
+from propeller.store.port import GroupPage, Loaded, Records, TaskFilter, TaskPage
 
 _IDS_PER_QUERY = 500
 
@@ -80,14 +82,72 @@ def read_tasks_of_groups(db: sqlite3.Connection, group_ids: Sequence[str]) -> li
     return found
 
 
-def fill_in_times(db: sqlite3.Connection, groups: Iterable[Group]) -> None:
-    sql = (
-        "SELECT COALESCE(MIN(NULLIF(r.started_at, 0)), 0), MAX(r.finished_at) "
-        "FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.{}_id = ?"
-    )
-    for group in groups:
-        row = db.execute(sql.format(group.kind), (group.id,)).fetchone()
-        group.started_at, group.finished_at = row[0], row[1] or 0
+def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter) -> TaskPage:
+    where, values = conditions(only)
+    # What is passed over is looked for in one table, and by an index where there is one.
+    page = f"SELECT t.seq FROM tasks t {where} ORDER BY t.seq LIMIT ? OFFSET ?"  # noqa: S608
+    with snapshot(db):
+        total = _count_tasks(db, only)
+        if total is None:
+            total = db.execute(f"SELECT COUNT(*) FROM tasks t {where}", values).fetchone()[0]  # noqa: S608
+        return TaskPage(
+            total, read_tasks(db, f"WHERE t.seq IN ({page}) ORDER BY t.seq", (*values, limit, offset))
+        )
+
+
+def _count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
+    """Tell how many tasks there are, where a record says so; None where one has to count."""
+    if not any(only):
+        found = db.execute("SELECT count FROM totals WHERE kind = 'task'").fetchone()
+        return int(found[0])
+    group_id = only.workflow_id or only.job_id
+    if only.metadata or (only.workflow_id and only.job_id):
+        return None
+    kind = GroupKind.WORKFLOW if only.workflow_id else GroupKind.JOB
+    return sum(group.size for group in read_groups(db, "WHERE g.id = ? AND g.kind = ?", (group_id, kind)))
+
+
+def read_group(db: sqlite3.Connection, kind: GroupKind, group_id: str, *, with_tasks: bool) -> Records | None:
+    with snapshot(db):
+        groups = read_groups(db, "WHERE g.id = ? AND g.kind = ?", (group_id, kind))
+        if not groups:
+            return None
+        return Records(groups, read_tasks_of_groups(db, [group_id]) if with_tasks else [])
+
+
+def read_group_page(
+    db: sqlite3.Connection,
+    kind: GroupKind,
+    offset: int,
+    limit: int,
+    *,
+    state: TaskState | None,
+    tasks_max: int,
+) -> GroupPage:
+    where, values = "WHERE kind = ?", [str(kind)]
+    if state is not None:
+        where += f" AND state = {int(state)}"
+    with snapshot(db):
+        counted = f"SELECT COALESCE(SUM(count), 0) FROM totals {where}"  # noqa: S608
+        total = db.execute(counted, values).fetchone()[0]
+        page = f"{where} ORDER BY g.created_at DESC, g.id LIMIT {limit} OFFSET {offset}"
+        groups = read_groups(db, page, values)
+        shown: list[str] = []
+        for group in groups:
+            if group.size <= tasks_max:
+                tasks_max -= group.size
+                shown.append(group.id)
+        return GroupPage(total, Records(groups, read_tasks_of_groups(db, shown)))
+
+
+@contextlib.contextmanager
+def snapshot(db: sqlite3.Connection) -> Iterator[None]:
+    """See one commit, in all queries of the block."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("COMMIT")
 
 
 def conditions(only: TaskFilter) -> tuple[str, list[Any]]:

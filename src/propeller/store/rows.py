@@ -16,7 +16,9 @@ TASK_COLUMNS = (
     "t.seq, t.created_at, t.spec, r.state, r.attempt, r.losses, r.proplet_id, r.placed_at, r.started_at, "
     "r.finished_at, r.updated_at, r.results, r.error, r.reason, r.was_up, r.restarts, r.is_up"
 )
-GROUP_COLUMNS = "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts, g.fail_fast"
+GROUP_COLUMNS = (
+    "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts, g.fail_fast, g.started_at, g.finished_at"
+)
 PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
 EXECUTION_COLUMNS = "proplet_id, attempt, state, results, error, started_at, finished_at"
 
@@ -104,6 +106,8 @@ def group_row(group: Group) -> Row:
         _text(group.counts),
         group.created_at,
         int(group.fail_fast),
+        group.started_at,
+        group.finished_at,
     )
 
 
@@ -117,6 +121,8 @@ def to_group(row: Row) -> Group:
         mode=None if row[5] is None else JobMode(row[5]),
         counts=_counts(row[6]),
         fail_fast=bool(row[7]),
+        started_at=row[8],
+        finished_at=row[9],
     )
 
 

@@ -198,8 +198,9 @@ class SqliteStore:
             if changes.groups:
                 many(
                     # Not replaced as a whole: that would rewrite the indices of what never changes.
-                    "INSERT INTO groups VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (seq) DO UPDATE SET "
-                    "state = excluded.state, live = excluded.live, counts = excluded.counts",
+                    "INSERT INTO groups VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (seq) DO UPDATE SET "
+                    "state = excluded.state, live = excluded.live, counts = excluded.counts, "
+                    "started_at = excluded.started_at, finished_at = excluded.finished_at",
                     map(rows.group_row, changes.groups),
                 )
             many("DELETE FROM proplets WHERE id = ?", ((proplet.id,) for proplet in changes.deleted_proplets))
@@ -273,14 +274,7 @@ class SqliteStore:
         return found[0] if found else None
 
     async def tasks(self, offset: int, limit: int, only: TaskFilter) -> TaskPage:
-        where, values = queries.conditions(only)
-
-        def query(db: sqlite3.Connection) -> TaskPage:
-            total = db.execute(f"SELECT COUNT(*) FROM tasks t {where}", values).fetchone()[0]  # noqa: S608
-            page = f"{where} ORDER BY t.seq LIMIT ? OFFSET ?"
-            return TaskPage(total, queries.read_tasks(db, page, (*values, limit, offset)))
-
-        return await self._read(query)
+        return await self._read(lambda db: queries.read_task_page(db, offset, limit, only))
 
     async def executions(self, task_id: str) -> list[Execution]:
         def query(db: sqlite3.Connection) -> list[Execution]:
@@ -288,27 +282,15 @@ class SqliteStore:
 
         return await self._read(query)
 
-    async def group(self, kind: GroupKind, group_id: str) -> Records | None:
-        records = await self._read(lambda db: queries.find(db, (), (group_id,)))
-        return records if records.groups and records.groups[0].kind is kind else None
+    async def group(self, kind: GroupKind, group_id: str, *, with_tasks: bool = True) -> Records | None:
+        return await self._read(lambda db: queries.read_group(db, kind, group_id, with_tasks=with_tasks))
 
     async def groups(
-        self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, with_tasks: bool
+        self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, tasks_max: int
     ) -> GroupPage:
-        where, values = "WHERE g.kind = ?", [str(kind)]
-        if state is not None:
-            where += f" AND g.state = {int(state)}"
-
-        def query(db: sqlite3.Connection) -> GroupPage:
-            total = db.execute(f"SELECT COUNT(*) FROM groups g {where}", values).fetchone()[0]  # noqa: S608
-            page = f"{where} ORDER BY g.created_at DESC, g.id LIMIT {limit} OFFSET {offset}"
-            groups = queries.read_groups(db, page, values)
-            tasks = queries.read_tasks_of_groups(db, [group.id for group in groups]) if with_tasks else []
-            if not with_tasks:
-                queries.fill_in_times(db, groups)
-            return GroupPage(total, Records(groups, tasks))
-
-        return await self._read(query)
+        return await self._read(
+            lambda db: queries.read_group_page(db, kind, offset, limit, state=state, tasks_max=tasks_max)
+        )
 
     async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:
         def query(db: sqlite3.Connection) -> tuple[int, bytes] | None:

@@ -224,6 +224,18 @@ class JobView(msgspec.Struct):
     tasks: list[TaskView]
 
 
+class Counts(msgspec.Struct):
+    """How many of the tasks are in each state."""
+
+    pending: int
+    scheduled: int
+    running: int
+    completed: int
+    failed: int
+    skipped: int
+    interrupted: int
+
+
 class JobSummary(msgspec.Struct, kw_only=True):
     job_id: str
     name: str | UnsetType = UNSET
@@ -234,6 +246,7 @@ class JobSummary(msgspec.Struct, kw_only=True):
     created_at: Time
     execution_mode: str | UnsetType = UNSET
     fail_fast: bool
+    counts: Counts
 
 
 class JobPage(msgspec.Struct, kw_only=True):
@@ -246,18 +259,6 @@ class JobPage(msgspec.Struct, kw_only=True):
 class JobMessage(msgspec.Struct):
     job_id: str
     message: str
-
-
-class Counts(msgspec.Struct):
-    """How many of the tasks are in each state."""
-
-    pending: int
-    scheduled: int
-    running: int
-    completed: int
-    failed: int
-    skipped: int
-    interrupted: int
 
 
 class Edge(msgspec.Struct, rename={"parent": "from", "child": "to"}):
@@ -394,7 +395,12 @@ def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
         start_time=format_time(group.started_at),
         finish_time=format_time(group.finished_at),
         created_at=format_time(group.created_at),
+        counts=_counts(group),
     )
+
+
+def _counts(group: Group) -> Counts:
+    return Counts(*group.counts[: len(TaskState)])
 
 
 def workflow_view(
@@ -405,7 +411,7 @@ def workflow_view(
         workflow_id=group.id,
         name=group.name or UNSET,
         state=group_state(group.counts),
-        counts=Counts(*group.counts[: len(TaskState)]),
+        counts=_counts(group),
         start_time=format_time(group.started_at),
         finish_time=format_time(group.finished_at),
         created_at=format_time(group.created_at),

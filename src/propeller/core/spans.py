@@ -1,0 +1,71 @@
+"""From the first start to the last end of a group's tasks, kept by small steps.
+
+A look at a group must not cost its tasks; nor must a turn, but for the few in which the task changes that was
+the first or the last. Of many that began at once another is looked for only when all of them have changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from propeller.core.cluster import Cluster
+    from propeller.core.model import Group, Task
+
+
+def derive(group: Group) -> None:
+    """Look at all tasks of a group."""
+    starts = [task.started_at for task in group.tasks.values() if task.started_at]
+    ends = [task.finished_at for task in group.tasks.values() if task.finished_at]
+    group.started_at, group.finished_at = min(starts, default=0), max(ends, default=0)
+    group.first_count, group.last_count = starts.count(group.started_at), ends.count(group.finished_at)
+    for task in group.tasks.values():
+        task.told_start, task.told_end = task.started_at, task.finished_at
+
+
+def follow(cluster: Cluster) -> None:
+    """Let groups know the times of the tasks that changed in this turn or are gone."""
+    changed: dict[str, list[Task]] = {}
+    gone: dict[str, list[Task]] = {}
+    for task in cluster.touched.values():
+        if task.spec.group_id and (task.started_at, task.finished_at) != (task.told_start, task.told_end):
+            changed.setdefault(task.spec.group_id, []).append(task)
+    for task in cluster.deleted.values():
+        # One that was deleted with its group has told nothing to another of the same id.
+        if task.spec.group_id in cluster.groups and task.spec.group_id not in cluster.deleted_groups:
+            gone.setdefault(task.spec.group_id, []).append(task)
+    for group_id in changed | gone:
+        group = cluster.groups[group_id]
+        if _take_in(group, changed.get(group_id, ()), gone.get(group_id, ())):
+            cluster.touched_groups[group_id] = group
+
+
+def _take_in(group: Group, changed: Iterable[Task], gone: Iterable[Task]) -> bool:
+    """Take in the times of tasks that changed or left; say whether those of the group changed by that."""
+    before = group.started_at, group.finished_at
+    for task in changed:
+        _step(group, task, task.started_at, task.finished_at)
+    for task in gone:
+        _step(group, task, 0, 0)
+    if (group.started_at and not group.first_count) or (group.finished_at and not group.last_count):
+        derive(group)
+    return (group.started_at, group.finished_at) != before
+
+
+def _step(group: Group, task: Task, start: int, end: int) -> None:
+    if task.told_start != start:
+        group.first_count -= bool(task.told_start) and task.told_start == group.started_at
+        if start and (not group.started_at or start < group.started_at):
+            group.started_at, group.first_count = start, 1
+        elif start:
+            group.first_count += start == group.started_at
+        task.told_start = start
+    if task.told_end != end:
+        group.last_count -= bool(task.told_end) and task.told_end == group.finished_at
+        if end > group.finished_at:
+            group.finished_at, group.last_count = end, 1
+        elif end:
+            group.last_count += end == group.finished_at
+        task.told_end = end

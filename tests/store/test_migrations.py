@@ -1,0 +1,58 @@
+"""Data of earlier versions: what a migration adds is filled in."""
+
+import contextlib
+import sqlite3
+from importlib import resources
+
+from propeller.core.model import GroupKind
+from propeller.core.states import COMPLETED, PENDING
+from propeller.store.port import TaskFilter
+from tests.store.store_kit import EVERYTHING
+
+
+def _write_as_of(version, path, statements):
+    """Make a database as the program wrote it when it knew so many migrations."""
+    folder = resources.files("propeller.store") / "migrations"
+    steps = sorted(entry for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for step in steps[:version]:
+            db.executescript(step.read_text())
+        for sql, values in statements:
+            db.execute(sql, values)
+        db.execute(f"PRAGMA user_version={version}")
+
+
+def test_groups_get_their_times_and_lists_their_totals(tmp_path, data):
+    run = "INSERT INTO runs VALUES (?,?,1,0,'',0,?,?,0,NULL,'','',0,0,0)"
+    task = "INSERT INTO tasks VALUES (?,?,?,?,0,?)"
+    group = "INSERT INTO groups VALUES (?,?,?,'',NULL,?,?,?,1,0)"
+    spec = '{"id":"%s","name":"f","workflow_id":"%s"}'
+    _write_as_of(
+        9,
+        tmp_path / "propeller.db",
+        [
+            (group, (1, "w", "workflow", 2, 1, "[1,0,0,2,0,0,0,0]")),
+            (group, (2, "idle", "workflow", 0, 1, "[1,0,0,0,0,0,0,0]")),
+            (group, (3, "j", "job", 3, 0, "[0,0,0,1,0,0,0,0]")),
+            *((task, (seq, f"t{seq}", "w", None, spec % (f"t{seq}", "w"))) for seq in (1, 2, 3)),
+            (task, (4, "t4", "idle", None, spec % ("t4", "idle"))),
+            (task, (5, "t5", None, "j", '{"id":"t5","name":"f","job_id":"j"}')),
+            *((run, (seq, 3, began, began + 9)) for seq, began in ((1, 50), (2, 40), (5, 7))),
+            *((run, (seq, 0, 0, 0)) for seq in (3, 4)),
+        ],
+    )
+
+    async def work(store):
+        pages = [await store.groups(kind, 0, 9, None, tasks_max=0) for kind in GroupKind]
+        done = await store.groups(GroupKind.JOB, 0, 9, COMPLETED, tasks_max=0)
+        waiting = await store.groups(GroupKind.WORKFLOW, 0, 9, PENDING, tasks_max=0)
+        totals = [(await store.tasks(0, 1, only)).total for only in (EVERYTHING, TaskFilter(workflow_id="w"))]
+        return pages, [page.total for page in (done, waiting)], totals
+
+    pages, by_state, totals = data.with_store(work)
+    assert [page.total for page in pages] == [2, 1]
+    times = {
+        group.id: (group.started_at, group.finished_at) for page in pages for group in page.records.groups
+    }
+    assert times == {"w": (40, 59), "idle": (0, 0), "j": (7, 16)}
+    assert (by_state, totals) == ([1, 1], [5, 3])
