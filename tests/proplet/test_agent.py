@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import wasmtime
 from tests.builders import ADDITION, module_of, padded
 from tests.processes import gone
 from tests.proplet.agent_kit import LOOP, a_proplet
@@ -298,6 +299,16 @@ def test_the_death_of_the_fork_server_fails_nobody(tmp_path):
             answer = proplet.wait_for(Results | HandBack)
             proplet.send(Ack(ended=[("a", answer.attempt)]))
         assert answer.results == "3\n"
+
+
+@pytest.mark.parametrize("kind", [{}, {"daemon": True}, {"latent": True}])
+def test_what_can_not_begin_has_failed_and_is_not_begun_again_and_again(tmp_path, kind):
+    wat = """(component (import "acme:db/store@1.0.0" (instance (export "get" (func))))
+      (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+      (func (export "main") (canon lift (core func $i "f"))))"""
+    with a_proplet(tmp_path) as proplet:
+        proplet.start("a", bytes(wasmtime.wat2wasm(wat)), **kind)
+        assert proplet.result("a").error == "it imports acme:db/store@1.0.0, which is not offered"
 
 
 def test_its_messages_are_lines_of_json(tmp_path):

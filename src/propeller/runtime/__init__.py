@@ -30,6 +30,7 @@ Of components, as plain data and functions without IO:
 
 wit.py                  types of values and functions, and how WIT writes them
 component_types.py      from wasmtime's types to these
+component_imports.py    what a component imports that nobody offers, seen before it is compiled
 component_interface.py  what a component exports and imports, and what a name means in it
 wave.py                 values from text (WAVE) and back; readers, writers and tokens in wave_*.py
 wave_examples.py        a value of each type

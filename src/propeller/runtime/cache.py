@@ -26,10 +26,11 @@ from wasmtime import _ffi as ffi
 from wasmtime import component
 
 from propeller.errors import Invalid
+from propeller.runtime.component_imports import foreign_imports, in_words
 from propeller.runtime.component_interface import ComponentInterface, component_interface
 from propeller.runtime.component_program import ComponentProgram, ComponentWorld
-from propeller.runtime.core_program import CoreProgram, CoreWorld
-from propeller.runtime.interface import Interface, interface_of
+from propeller.runtime.core_program import CoreProgram, CoreWorld, check_imports
+from propeller.runtime.interface import Interface, imports_of, interface_of
 
 _MAGIC = b"PROPCWA2"
 _HEADER_BYTES = len(_MAGIC) + 32
@@ -151,6 +152,7 @@ class Cache:
         if not wasm.startswith(b"\0asm"):
             begin = wasm[:4].hex(" ") or "nothing"
             raise Invalid(f"module {digest} is not WebAssembly: it begins with {begin}")
+        _check_imports(wasm)
         self.compilations += 1
         try:
             if wasm[4:5] == _COMPONENT:
@@ -173,6 +175,17 @@ class Cache:
         with contextlib.suppress(OSError):
             _replace(entry, code)
             _replace(_head_of(entry), _MAGIC + sum_ + head)
+
+
+def _check_imports(wasm: bytes) -> None:
+    """Raise ``Invalid`` where it imports what nobody offers, as far as can be seen before compiling it."""
+    if wasm[4:5] == _COMPONENT:
+        if foreign := foreign_imports(wasm):
+            raise Invalid("; ".join(in_words(foreign)))
+        return
+    # Nobody has validated it yet; what can't be read, the engine says better.
+    with contextlib.suppress(IndexError, UnicodeDecodeError, RecursionError):
+        check_imports([(one.module, one.field) for one in imports_of(wasm)])
 
 
 class Caches:

@@ -8,8 +8,9 @@ from wasmtime import component
 
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
-from propeller.runtime import wave
+from propeller.runtime import failures, wave
 from propeller.runtime.clocks import ComponentSources
+from propeller.runtime.component_imports import foreign_in, in_words
 from propeller.runtime.component_interface import ComponentInterface, Path
 from propeller.runtime.component_values import Err, call
 from propeller.runtime.own_memory import writable_bytes
@@ -45,19 +46,17 @@ class ComponentCall:
         inputs = [] if self.is_command else run.inputs
         self._arguments = wave.arguments(self._function, self.name, inputs)
         self._grants = run.grants
-        makes_links = run.grants is not None and run.grants.has_changeable_dirs and interface.imports_links
-        #: Whether its WASI is ours, and so wants a session. The engine's lets links lead anywhere.
-        self.wants_session = interface.imports_http or makes_links
+        self.wants_session = program.wants_session(run.grants)
         self.set_limits = program.set_limits
 
     def __call__(self, store: wasmtime.Store) -> str:
         """Instantiate and call; give the value as text. What the guest does wrong is raised."""
         self._memory_before = writable_bytes()
         if self.session is None:
-            return self._result(store, self._program.linker(self._grants))
+            return self._result(store)
         with self.session.in_this_thread():
             try:
-                return self._result(store, self._program.own_linker)
+                return self._result(store)
             except wasmtime.WasmtimeError:
                 if isinstance(self.session.failure, Exited):
                     return self._exit(self.session.failure)
@@ -69,8 +68,8 @@ class ComponentCall:
             return ""
         raise ExitedWithError
 
-    def _result(self, store: wasmtime.Store, linker: component.Linker) -> str:
-        instance = linker.instantiate(store, self._program.component)
+    def _result(self, store: wasmtime.Store) -> str:
+        instance = self._program.instantiate(store, self._grants)
         function = instance.get_func(store, self._program.index(self._path))
         assert function is not None
         value = call(function, store, self._function, self._arguments)
@@ -103,6 +102,8 @@ class ComponentProgram:
     def __init__(
         self, world: ComponentWorld, loaded: component.Component, interface: ComponentInterface
     ) -> None:
+        if foreign := foreign_in(interface.imports):
+            raise Invalid("; ".join(in_words(foreign)))
         self.component = loaded
         self.interface = interface
         self._world = world
@@ -110,10 +111,26 @@ class ComponentProgram:
         self._indexes: dict[Path, component.ExportIndex] = {}
 
     @staticmethod
-    def set_limits(store: wasmtime.Store, limits: Limits) -> None:
+    def set_limits(store: wasmtime.Store, limits: Limits, _grants: Grants | None = None) -> None:
         store.set_limits(
             limits.memory_bytes, limits.table_elements, limits.instances, limits.tables, limits.memories
         )
+
+    def wants_session(self, grants: Grants | None) -> bool:
+        """Whether the WASI of a guest with these grants is ours. The engine's lets links lead anywhere."""
+        makes_links = grants is not None and grants.has_changeable_dirs and self.interface.imports_links
+        return self.interface.imports_http or makes_links
+
+    def instantiate(self, store: wasmtime.Store, grants: Grants | None) -> component.Instance:
+        """Make an instance for a guest with these grants.
+
+        Raises:
+            NeverBegins: There can't be one, here and with these limits.
+
+        """
+        linker = self.own_linker if self.wants_session(grants) else self.linker(grants)
+        with failures.of_instantiation():
+            return linker.instantiate(store, self.component)
 
     @cached_property
     def own_linker(self) -> component.Linker:

@@ -1,7 +1,7 @@
 """A core module that is compiled and linked, what a task's name means in it, and how it is called."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import wasmtime
 
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
+from propeller.runtime import failures
 from propeller.runtime.clocks import CoreSources
 from propeller.runtime.interface import Interface, Signature
 from propeller.runtime.run import Limits, Run
@@ -68,20 +69,15 @@ class CoreCall:
         self.wants_wasi = program.wants_wasi
         self._arguments = [] if self.is_command else program.arguments(self.name, run.inputs)
         self._grants = run.grants
-        #: Its links are made by us.
-        self._makes_links = program.makes_links(run.grants)
 
     def set_limits(self, store: wasmtime.Store, limits: Limits) -> None:
-        count = 2 if self._makes_links else 1
-        store.set_limits(limits.memory_bytes, limits.table_elements, count, limits.tables, count)
+        self._program.set_limits(store, limits, self._grants)
 
     def __call__(self, store: wasmtime.Store) -> str:
         """Instantiate and call; give the values as text. What the guest does wrong is raised."""
         self._store = store
         self._memories: list[wasmtime.Memory] = []
-        if self._makes_links:
-            self._program.world.links.begin(store)
-        exports = self._program.instance(self._grants).instantiate(store).exports(store)
+        exports = self._program.instantiate(store, self._grants).exports(store)
         for name in self._program.memories:
             memory = exports[name]
             assert isinstance(memory, wasmtime.Memory)
@@ -134,11 +130,7 @@ class CoreProgram:
         #: It can be handed directories, and so finds files in them.
         self.wants_files = any(field == "path_open" for _, field in interface.imports)
         self._imports_links = any(field == "path_symlink" for _, field in interface.imports)
-        foreign = [f"{module}.{field}" for module, field in interface.imports if module != _WASI]
-        if foreign:
-            raise Invalid(
-                f"the module imports {_listed(foreign)}, which this proplet does not offer (only {_WASI})"
-            )
+        check_imports(interface.imports)
         self.world, self._module = world, module
         self._ready = {world.linker: self._linked(world.linker)}
         self._has_allocator = (
@@ -150,6 +142,23 @@ class CoreProgram:
             return linker.instantiate_pre(self._module)
         except wasmtime.WasmtimeError as error:
             raise Invalid(f"the module's imports can't be met: {error}") from error
+
+    def set_limits(self, store: wasmtime.Store, limits: Limits, grants: Grants | None) -> None:
+        """Bound what a guest with these grants may have."""
+        count = 2 if self.makes_links(grants) else 1
+        store.set_limits(limits.memory_bytes, limits.table_elements, count, limits.tables, count)
+
+    def instantiate(self, store: wasmtime.Store, grants: Grants | None) -> wasmtime.Instance:
+        """Make an instance for a guest with these grants.
+
+        Raises:
+            NeverBegins: There can't be one, here and with these limits.
+
+        """
+        with failures.of_instantiation():
+            if self.makes_links(grants):
+                self.world.links.begin(store)
+            return self.instance(grants).instantiate(store)
 
     def instance(self, grants: Grants | None) -> wasmtime.InstancePre:
         """Give what is to be instantiated for a guest with these grants."""
@@ -246,6 +255,15 @@ class CoreProgram:
             return _Buffer(value.encode() if isinstance(value, str) else bytes(value))
         except (ValueError, TypeError) as error:
             raise Invalid(f"the input {shown(text)} is neither JSON text nor a list of bytes") from error
+
+
+def check_imports(imports: Iterable[tuple[str, str]]) -> None:
+    """Raise ``Invalid`` where a module imports what nobody offers, given as module and field."""
+    foreign = [f"{module}.{field}" for module, field in imports if module != _WASI]
+    if foreign:
+        raise Invalid(
+            f"the module imports {_listed(foreign)}, which this proplet does not offer (only {_WASI})"
+        )
 
 
 def _wrong_count(name: str, params: tuple[str, ...], inputs: list[str]) -> str:

@@ -3,7 +3,9 @@
 A limit that was met is named, with its value and the field that raises it.
 """
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 import wasmtime
 
@@ -33,7 +35,28 @@ _CAUSES = {
     "wasm trap: interrupt": wasmtime.TrapCode.INTERRUPT,
 }
 _TOO_LARGE = re.compile(r"(memory|table) minimum size of \d+ \w+ exceeds \w+ limits")
-_TOO_MANY = re.compile(r"resource limit exceeded: (instance|table|memory) count too high")
+_TOO_MANY = re.compile(r"resource limit exceeded: (instance|table|memory) count too high(?: at (\d+))?")
+_NOT_OFFERED = re.compile(r"component imports [a-z ]+ `([^`]+)`, but a matching implementation was not found")
+
+
+class NeverBegins(Exception):
+    """There can't be an instance of it, here and with these limits."""
+
+    def __init__(self, error: wasmtime.WasmtimeError) -> None:
+        super().__init__(str(error))
+        #: As the engine has it.
+        self.error = error
+
+
+@contextlib.contextmanager
+def of_instantiation() -> Iterator[None]:
+    """Tell the errors of an instantiation that come each time from those that a guest's own code makes."""
+    try:
+        yield
+    except wasmtime.WasmtimeError as error:
+        if any(cause.search(str(error)) for cause in (_TOO_LARGE, _TOO_MANY, _NOT_OFFERED)):
+            raise NeverBegins(error) from error
+        raise
 
 
 def explained(error: wasmtime.Trap | wasmtime.WasmtimeError, limits: Limits) -> str:
@@ -65,8 +88,14 @@ def _words(error: wasmtime.Trap | wasmtime.WasmtimeError, text: str, limits: Lim
         kind = found[1]
         most = size(limits.memory_bytes) if kind == "memory" else f"{limits.table_elements:,} elements"
         return f"its {kind} is larger than the limit of {most} from the beginning; limits.{kind} raises it"
-    if (found := _TOO_MANY.search(text)) and found[1] == "instance":
+    if found := _NOT_OFFERED.search(text):
+        return f"it imports {found[1]}, which is not offered, or not all of it"
+    found = _TOO_MANY.search(text)
+    if found and found[1] == "instance":
         return f"it has more than the limit of {limits.instances} core instances; limits.instances raises it"
+    if found and found[2]:
+        kinds = {"table": "tables", "memory": "memories"}[found[1]]
+        return f"it has more {kinds} than it may have, which is {int(found[2]) - 1}"
     return ""
 
 

@@ -121,6 +121,29 @@ def execute(
     return Ended(run.key, results, error, started_ns, time.time_ns(), is_stopped, usage, is_refused)
 
 
+def check(cache: Cache, program: Program, run: Run, limits: Limits) -> None:
+    """See whether a guest could begin, and stop it before its first instruction.
+
+    Raises:
+        Invalid: It could not, and could not the next time.
+
+    """
+    store = wasmtime.Store(cache.engine)
+    program.set_limits(store, limits, run.grants)
+    # It is over already, so that the code of the guest, of its start function for one, is not entered.
+    store.set_epoch_deadline(0)
+    if cache.is_metered:
+        store.set_fuel(limits.fuel)
+    try:
+        program.instantiate(store, run.grants)
+    except failures.NeverBegins as never:
+        raise Invalid(failures.explained(never.error, limits)) from never
+    except (wasmtime.Trap, wasmtime.WasmtimeError):
+        pass  # it was about to begin, or what hinders it may have passed the next time
+    finally:
+        store.close()
+
+
 def _of_halt(halt: Halt, limits: Limits) -> str:
     match halt:
         case Halt.STOP:
@@ -141,6 +164,8 @@ def _outcome(call: CoreCall | ComponentCall, store: wasmtime.Store, limits: Limi
         return "", "" if exit_.code == 0 else f"{who} exited with code {exit_.code}"
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
         return "", f"{who} failed: {failures.explained(error, limits)}"
+    except failures.NeverBegins as never:
+        raise Invalid(f"{who} failed: {failures.explained(never.error, limits)}") from never
     except ExitedWithError:
         return "", f"{who} exited with an error"
     except (PermissionError, ValueError) as refusal:

@@ -1,6 +1,5 @@
 """What a Wasm file is, what it would need to run here, and how it could be called."""
 
-import re
 from hashlib import sha256
 from typing import Literal
 
@@ -10,6 +9,7 @@ from wasmtime.component import Component
 
 from propeller.errors import Invalid
 from propeller.runtime import wit
+from propeller.runtime.component_imports import foreign_in, in_words, is_offered
 from propeller.runtime.component_interface import ComponentInterface, Items, component_interface, spelling
 from propeller.runtime.interface import Import, Interface, imports_of, interface_of
 from propeller.runtime.values import type_names
@@ -17,8 +17,6 @@ from propeller.runtime.wave_examples import example_of
 
 Kind = Literal["module", "command", "reactor", "component", "component-command", "component-http"]
 
-#: What proplets offer of WASI 0.2.
-_WASI = re.compile(r"wasi:(?:cli|clocks|filesystem|http|io|random|sockets)/[a-z-]+@0\.2\.\d+")
 _WASI_1 = "wasi_snapshot_preview1"
 
 
@@ -125,7 +123,7 @@ def is_plumbing(name: str) -> bool:
 
 
 def _component(wasm: bytes, interface: ComponentInterface) -> Inspection:
-    obstacles = _obstacles(interface.imports)
+    obstacles = in_words(foreign_in(interface.imports))
     kind: Kind = "component"
     if interface.is_http_handler:
         kind = "component-http"
@@ -147,7 +145,7 @@ def _needs(interface: ComponentInterface) -> list[Need]:
     names = interface.imports.instances
 
     def imports(prefix: str) -> bool:
-        return any(name.startswith(prefix) and _WASI.fullmatch(name) for name in names)
+        return any(name.startswith(prefix) and is_offered(name) for name in names)
 
     needs = []
     if interface.is_http_handler:
@@ -159,14 +157,6 @@ def _needs(interface: ComponentInterface) -> list[Need]:
     if imports("wasi:sockets/"):
         needs.append(Need("", "sockets are not offered: calls of them fail"))
     return needs
-
-
-def _obstacles(imports: Items) -> list[str]:
-    """Name what nobody offers; an instance without functions has nothing but types, which need nobody."""
-    foreign = [name for name, group in imports.instances.items() if group and not _WASI.fullmatch(name)]
-    foreign += imports.functions
-    foreign += [name for name, kind in imports.others.items() if kind != "type"]
-    return [f"it imports {name}, which is not offered" for name in foreign]
 
 
 def _items(items: Items) -> list[Item]:

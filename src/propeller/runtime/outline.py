@@ -77,7 +77,7 @@ def _exports(file: BinaryIO, wanted: int) -> list[str]:
             left_bytes -= size
             if left_bytes < 0:
                 break
-            reader = _Reader(file.read(size))
+            reader = Reader(file.read(size))
             read = reader.core_export if wanted == _CORE_EXPORTS else reader.component_export
             names += [name for _ in range(reader.number()) if (name := read()) is not None]
         else:
@@ -91,19 +91,19 @@ def _number_from(file: BinaryIO) -> int:
         digits += digit
         if digit[0] < 0x80:
             break
-    return _Reader(digits).number()
+    return Reader(digits).number()
 
 
-class _Reader:
+class Reader:
     """Reads from the front; ``IndexError`` where nothing is left."""
 
-    def __init__(self, data: bytes | bytearray) -> None:
+    def __init__(self, data: bytes | bytearray, at: int = 0) -> None:
         self._data = data
-        self._at = 0
+        self.at = at
 
     def byte(self) -> int:
-        self._at += 1
-        return self._data[self._at - 1]
+        self.at += 1
+        return self._data[self.at - 1]
 
     def number(self) -> int:
         """Read LEB128, unsigned; of a signed one the right number of bytes."""
@@ -117,10 +117,17 @@ class _Reader:
 
     def text(self) -> str:
         size = self.number()
-        self._at += size
-        if self._at > len(self._data):
+        self.at += size
+        if self.at > len(self._data):
             raise IndexError
-        return self._data[self._at - size : self._at].decode()
+        return self._data[self.at - size : self.at].decode()
+
+    def component_name(self) -> str:
+        """Name an import or export of a component."""
+        form, name = self.byte(), self.text()
+        if form == 2:  # a version's suffix has a place of its own
+            self.text()
+        return name
 
     def core_export(self) -> str | None:
         name, kind = self.text(), self.byte()
@@ -128,9 +135,7 @@ class _Reader:
         return name if kind == 0 else None
 
     def component_export(self) -> str:
-        form, name = self.byte(), self.text()
-        if form == 2:  # a version's suffix has a place of its own
-            self.text()
+        name = self.component_name()
         if self.byte() == 0:  # an export of the core: which sort
             self.byte()
         self.number()

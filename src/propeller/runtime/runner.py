@@ -24,13 +24,22 @@ from typing import NoReturn
 from propeller.errors import Invalid
 from propeller.runtime.cache import Caches
 from propeller.runtime.frames import Frames, Hand, Ready, Report, Returned, Stop, Words, framed, to_runner
-from propeller.runtime.guest import STOPPED, Halt, Room, execute
+from propeller.runtime.guest import STOPPED, Halt, Room, check, execute
 from propeller.runtime.run import Ended, Limits, Piece, Run, Up
 from propeller.runtime.streams import Streams
 from propeller.runtime.watchdog import Watch
 
 _BATCH = 64
 _BATCH_NS = 2_000_000
+
+
+def check_leave(run: Run) -> None:
+    """Raise ``Invalid`` where a run that serves has no leave to."""
+    if run.grants is None or not run.grants.listen:
+        raise Invalid(
+            "HTTP proxy is disabled. Enable it by setting http_enabled=true in configuration "
+            "(PROPLET_HTTP_ENABLED), and grants.listen in the task if it has grants"
+        )
 
 
 class Runner:
@@ -83,10 +92,13 @@ class Runner:
         try:
             if run.limits is not None:
                 self._bound_memory(limits)
+            if run.port:  # compiling takes long, and would be in vain
+                check_leave(run)
             cache = self._caches.of(stack_bytes=limits.stack_bytes, is_metered=limits.fuel > 0)
             program = cache.load(run.digest, on_compile=watch.compiles)
             if run.is_preparation:
                 program.choose(run.export)
+                check(cache, program, run, limits)
                 return Ended(run.key, "", "", 0, 0)
             with self._lock:
                 watch.runs(cache.engine)

@@ -8,7 +8,7 @@ import wasmtime
 from propeller.errors import Invalid
 from propeller.runtime.cache import Cache, Program
 from propeller.runtime.component_program import ComponentProgram
-from propeller.runtime.guest import STOPPED, Room, directories
+from propeller.runtime.guest import STOPPED, Room, check, directories
 from propeller.runtime.run import Ended, Limits, Run, environment
 from propeller.runtime.wasi.server import HttpServer, Ticker, listening
 
@@ -45,11 +45,9 @@ def serve(
     """
     if not isinstance(program, ComponentProgram):
         raise Invalid("only a component that exports wasi:http/incoming-handler can serve HTTP")
-    if run.grants is None or not run.grants.listen:
-        raise Invalid(
-            "HTTP proxy is disabled. Enable it by setting http_enabled=true in configuration "
-            "(PROPLET_HTTP_ENABLED), and grants.listen in the task if it has grants"
-        )
+    assert run.grants is not None
+    assert run.grants.listen
+    check(cache, program, run, limits)
     try:
         end = listening(run.port, others=_OTHER_PORTS if run.finds_port else 0)
     except OSError as error:

@@ -1,0 +1,231 @@
+"""What a component imports that nobody offers here, read from its bytes and before it is compiled.
+
+Compiling a large one takes long, and is in vain where it can't begin. What is read here is not validated, and
+may have more in it than is known here: then nothing is said, and the engine has the last word.
+
+Source: component model, ``Binary.md``.
+"""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable
+
+from propeller.runtime.component_interface import Items
+from propeller.runtime.outline import Reader
+
+#: What proplets offer of WASI 0.2.
+_WASI = re.compile(r"wasi:(?:cli|clocks|filesystem|http|io|random|sockets)/[a-z-]+@0\.2\.\d+")
+_ALIASES, _TYPES, _IMPORTS, _EXPORTS = 6, 7, 10, 11
+_CORE_MODULE, _FUNCTION, _VALUE, _TYPE, _COMPONENT, _INSTANCE = range(6)
+_PRIMITIVES = {0x64, *range(0x73, 0x80)}
+
+
+def is_offered(instance: str) -> bool:
+    return _WASI.fullmatch(instance) is not None
+
+
+def foreign_in(imports: Items) -> list[str]:
+    """Name what nobody offers; an instance without functions has nothing but types, which need nobody."""
+    foreign = [name for name, group in imports.instances.items() if group and not is_offered(name)]
+    foreign += imports.functions
+    return foreign + [name for name, kind in imports.others.items() if kind != "type"]
+
+
+def in_words(foreign: Iterable[str]) -> list[str]:
+    return [f"it imports {name}, which is not offered" for name in foreign]
+
+
+def foreign_imports(wasm: bytes) -> list[str]:
+    """Name what a component imports that nobody offers, as far as can be seen without compiling it."""
+    found = _Imports()
+    with contextlib.suppress(IndexError, UnicodeDecodeError, RecursionError, _Unknown):
+        found.read(Reader(wasm, 8), len(wasm))
+    return found.foreign
+
+
+class _Unknown(Exception):
+    """There is something in it that is not known here."""
+
+
+class _Imports:
+    """Walks through the sections as far as it must to know the types of instances that are imported."""
+
+    def __init__(self) -> None:
+        self.foreign: list[str] = []
+        #: For each type, whether it is one of an instance that has functions.
+        self._types: list[bool] = []
+
+    def read(self, reader: Reader, size: int) -> None:
+        while reader.at < size:
+            section, length = reader.byte(), reader.number()
+            end = reader.at + length
+            if section in (_ALIASES, _TYPES, _IMPORTS, _EXPORTS):
+                one = (self._alias, self._type, self._import, self._export)[
+                    (_ALIASES, _TYPES, _IMPORTS, _EXPORTS).index(section)
+                ]
+                for _ in range(reader.number()):
+                    one(reader)
+            reader.at = end
+
+    def _alias(self, reader: Reader) -> None:
+        if _alias(reader) == _TYPE:
+            self._types.append(False)
+
+    def _type(self, reader: Reader) -> None:
+        self._types.append(_type(reader))
+
+    def _import(self, reader: Reader) -> None:
+        name = reader.component_name()
+        kind, of = _described(reader)
+        if kind == _TYPE:
+            self._types.append(False)
+            if of >= 0:  # equal to a type: nobody has to bring that
+                return
+        elif kind == _INSTANCE and (is_offered(name) or not self._types[of]):
+            return
+        self.foreign.append(name)
+
+    def _export(self, reader: Reader) -> None:
+        reader.component_name()
+        kind = reader.byte()
+        if kind == 0:
+            reader.byte()
+        reader.number()
+        if reader.byte():
+            _described(reader)
+        if kind == _TYPE:
+            self._types.append(False)
+
+
+def _alias(reader: Reader) -> int:
+    """Read an alias; give the sort of what it names."""
+    sort = reader.byte()
+    if sort == 0:
+        reader.byte()
+    target = reader.byte()
+    reader.number()
+    if target in (0, 1):
+        reader.text()
+    elif target == 2:
+        reader.number()
+    else:
+        raise _Unknown
+    return sort
+
+
+def _described(reader: Reader) -> tuple[int, int]:
+    """Read what something is: its sort, and the index of its type; -1 where that is a new resource."""
+    kind = reader.byte()
+    if kind == _CORE_MODULE:
+        reader.byte()
+    elif kind in (_VALUE, _TYPE):
+        is_new = reader.byte() == (1 if kind == _TYPE else 0)
+        if is_new and kind == _TYPE:
+            return kind, -1
+    elif kind not in (_FUNCTION, _COMPONENT, _INSTANCE):
+        raise _Unknown
+    return kind, reader.number()
+
+
+def _type(reader: Reader) -> bool:
+    """Read a type; say whether it is one of an instance that has functions."""
+    form = reader.byte()
+    if form == 0x42:
+        return _instance(reader)
+    if form in _PRIMITIVES:
+        return False
+    if form not in _FORMS:
+        raise _Unknown
+    _FORMS[form](reader)
+    return False
+
+
+def _instance(reader: Reader) -> bool:
+    found = [_declares_function(reader, reader.byte()) for _ in range(reader.number())]
+    return any(found)
+
+
+def _declares_function(reader: Reader, form: int) -> bool:
+    if form == 1:
+        _type(reader)
+    elif form == 2:
+        _alias(reader)
+    elif form == 4:
+        reader.component_name()
+        return _described(reader)[0] == _FUNCTION
+    else:
+        raise _Unknown
+    return False
+
+
+def _component(reader: Reader) -> None:
+    for _ in range(reader.number()):
+        form = reader.byte()
+        if form == 3:
+            reader.component_name()
+            _described(reader)
+        else:
+            _declares_function(reader, form)
+
+
+def _labelled(reader: Reader) -> None:
+    reader.text()
+    reader.number()
+
+
+def _optional(reader: Reader) -> None:
+    if reader.byte():
+        reader.number()
+
+
+def _case(reader: Reader) -> None:
+    reader.text()
+    _optional(reader)
+    reader.byte()
+
+
+def _result(reader: Reader) -> None:
+    _optional(reader)
+    _optional(reader)
+
+
+def _function(reader: Reader) -> None:
+    _several(_labelled)(reader)
+    if reader.byte():
+        reader.byte()
+    else:
+        reader.number()
+
+
+def _resource(reader: Reader) -> None:
+    reader.byte()
+    _optional(reader)
+
+
+def _several(read: Callable[[Reader], object]) -> Callable[[Reader], None]:
+    def read_all(reader: Reader) -> None:
+        for _ in range(reader.number()):
+            read(reader)
+
+    return read_all
+
+
+#: How types are read, by their first byte.
+_FORMS: dict[int, Callable[[Reader], object]] = {
+    0x72: _several(_labelled),
+    0x71: _several(_case),
+    0x70: Reader.number,
+    0x6F: _several(Reader.number),
+    0x6E: _several(Reader.text),
+    0x6D: _several(Reader.text),
+    0x6B: Reader.number,
+    0x6A: _result,
+    0x69: Reader.number,
+    0x68: Reader.number,
+    0x66: _optional,
+    0x65: _optional,
+    0x43: _function,
+    0x41: _component,
+    0x40: _function,
+    0x3F: _resource,
+}
