@@ -44,7 +44,7 @@ class TooLarge(PropellerError):
 
 
 class StoreUnusable(PropellerError):
-    """The data directory can't be used; nothing that was accepted is lost."""
+    """The data directory can't be used; the message says what is wrong, and what of it is lost."""
 
 
 class Unavailable(PropellerError):

@@ -13,7 +13,7 @@ import pytest
 
 from propeller.core.effects import Changes
 from propeller.errors import StoreUnusable
-from propeller.store import sqlite
+from propeller.store import opening
 from propeller.store.port import TaskFilter
 from propeller.store.sqlite import SqliteStore
 from tests.builders import a_task, filled_task, module_of, stored
@@ -87,7 +87,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, data, monkeypatch):
         (folder / f"{number:04}.sql").write_text("SELECT 'done before';")
     step = folder / f"{known:04}_next.sql"
     step.write_text("ALTER TABLE tasks ADD COLUMN more TEXT; CREATE TABLE tasks (id TEXT);")
-    monkeypatch.setattr(sqlite.resources, "files", lambda _: folder.parent)
+    monkeypatch.setattr(opening.resources, "files", lambda _: folder.parent)
     with pytest.raises(StoreUnusable, match="tasks already exists"):
         SqliteStore(tmp_path)
     assert ask(tmp_path, "PRAGMA user_version") == [(known,)]
@@ -195,7 +195,8 @@ def test_what_is_no_database_is_refused_and_left_alone(tmp_path):
     garbage = b"this is no database" * 100
     (tmp_path / "propeller.db").write_bytes(garbage)
     with pytest.raises(
-        StoreUnusable, match=r"propeller\.db can't be read or written: file is not a database"
+        StoreUnusable,
+        match=r"propeller\.db can't be read: file is not a database\..* propeller db restore FILE",
     ):
         SqliteStore(tmp_path)
     assert (tmp_path / "propeller.db").read_bytes() == garbage

@@ -18,7 +18,8 @@ from propeller.manager.service import Manager
 from propeller.manager.supervisor import CommandLine, Supervisor
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.walls import Walls
-from propeller.store.sqlite import Durability, SqliteStore
+from propeller.store.mark import Durability
+from propeller.store.sqlite import SqliteStore
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from propeller import __version__
-from propeller.cli import demo, inspect, jobs, programs, proplets, provision, run, tasks, up, views, workflows
+from propeller.cli import (
+    db,
+    demo,
+    inspect,
+    jobs,
+    programs,
+    proplets,
+    provision,
+    run,
+    tasks,
+    up,
+    views,
+    workflows,
+)
 from propeller.cli.commands import ANYWHERE, command, with_flags
 from propeller.cli.session import Session, show_error
 from propeller.client.errors import Unreachable
@@ -47,6 +60,7 @@ command(app)(run.run)
 command(app, is_client=False)(inspect.inspect)
 app.command("demo")(demo.demo)
 app.add_typer(provision.app, name="provision")
+app.add_typer(db.app, name="db")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(workflows.app, name="workflows")
 app.add_typer(jobs.app, name="jobs")

@@ -6,25 +6,30 @@ In WAL mode neither waits for the other; ``upkeep`` keeps the log small.
 
 import asyncio
 import contextlib
-import fcntl
-import os
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
 from propeller import private
 from propeller.core.effects import Changes, Transition
 from propeller.core.model import Execution, GroupKind, Task
 from propeller.core.states import TaskState
-from propeller.errors import StoreUnusable
 from propeller.store import queries, rows
 from propeller.store.invocations import close_invocations, read_invocations, write_invocations
 from propeller.store.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
+from propeller.store.mark import Durability, MarkFile
+from propeller.store.opening import (
+    FILE_NAME,
+    closed_on_error,
+    explained,
+    lock_directory,
+    migrate,
+    refuse_damage,
+)
 from propeller.store.port import (
     GroupPage,
     Invocation,
@@ -42,12 +47,11 @@ from propeller.store.port import (
     TaskPage,
 )
 from propeller.store.samples import read_samples, write_samples
+from propeller.store.soundness import progress
 from propeller.store.upkeep import LogUpkeep
 
 T = TypeVar("T")
-Durability = Literal["full", "normal"]
 
-FILE_NAME = "propeller.db"
 #: How many commits the event log keeps.
 EVENT_ROWS_KEPT = 100_000
 #: Of how many deleted tasks the last attempt is remembered.
@@ -67,17 +71,15 @@ class SqliteStore:
         """Open or create the data in ``directory``; raise ``StoreUnusable`` with the way out if it can't."""
         self._path = directory / FILE_NAME
         self._synchronous = "FULL" if durability == "full" else "NORMAL"
-        self._lock = _lock_directory(directory)
+        self._lock = lock_directory(directory)
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         try:
-            with _explained(self._path):
+            with explained(self._path):
+                refuse_damage(self._path)
+                private.database(self._path)
                 self._writer = self._connect()
-                with _closed_on_error(self._writer):
-                    self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
-                    _migrate(self._writer)
-                    self._upkeep = LogUpkeep(
-                        self._path, self._writer, connect=self._connect, in_writer=self._queue.put
-                    )
+                with closed_on_error(self._writer):
+                    self._prepare(durability)
         except BaseException:
             self._lock.close()
             raise
@@ -88,9 +90,24 @@ class SqliteStore:
         self._reading: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
 
+    def _prepare(self, durability: Durability) -> None:
+        self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
+        migrate(self._writer)
+        last_event_id, quiet_commits = progress(self._writer)
+        self._mark = MarkFile(
+            self._path, last_event_id=last_event_id, quiet_commits=quiet_commits, durability=durability
+        )
+        self._upkeep = LogUpkeep(
+            self._path,
+            self._writer,
+            connect=self._connect,
+            in_writer=self._queue.put,
+            on_begun_anew=self._mark.began_anew,
+        )
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        with _closed_on_error(connection):
+        with closed_on_error(connection):
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA cache_size=-64000")
             connection.execute("PRAGMA temp_store=MEMORY")
@@ -103,8 +120,7 @@ class SqliteStore:
             job()
 
     async def commit(self, changes: Changes) -> None:
-        await self._in_writer(lambda: self._write(changes))
-        self._commits += 1
+        await self._in_writer(lambda: self._commit(changes))
 
     async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
         await self._in_writer(lambda: self._write_beside(lambda: write_samples(self._writer, samples, now)))
@@ -126,8 +142,9 @@ class SqliteStore:
 
         def job() -> None:
             try:
-                with _explained(self._path):
+                with explained(self._path):
                     write()
+                    self._upkeep.log.look()
             except BaseException as error:  # whatever it was, the caller must hear of it
                 loop.call_soon_threadsafe(_fail, done, error)
             else:
@@ -139,7 +156,7 @@ class SqliteStore:
 
     async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         def job() -> T:
-            with _explained(self._path):
+            with explained(self._path):
                 connection = getattr(self._local, "connection", None)
                 if connection is None:
                     connection = self._local.connection = self._connect()
@@ -161,6 +178,7 @@ class SqliteStore:
         for connection in self._reading:
             connection.close()
         self._writer.close()
+        self._mark.close()
         self._lock.close()
 
     # -- writing -------------------------------------------------------------------------------------------
@@ -184,6 +202,13 @@ class SqliteStore:
                 write()
         finally:
             self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
+
+    def _commit(self, changes: Changes) -> None:
+        self._write(changes)
+        self._commits += 1
+        self._upkeep.log.look()
+        moves = len(changes.transitions)
+        self._mark.committed(changes.first_event_id + moves - 1 if moves else 0, self._upkeep.log)
 
     def _write(self, changes: Changes) -> None:
         many = self._writer.executemany
@@ -212,6 +237,8 @@ class SqliteStore:
             if changes.transitions:
                 row = rows.event_row(changes.first_event_id, changes.transitions)
                 self._writer.execute("INSERT INTO events VALUES (?, ?, ?)", row)
+            else:
+                self._writer.execute("UPDATE quiet_commits SET number = number + 1")
             if self._commits % _PRUNE_EVERY == _PRUNE_EVERY - 1:
                 self._prune()
 
@@ -342,82 +369,6 @@ class SqliteStore:
             return found[:limit]
 
         return await self._read(query)
-
-
-# -- opening ---------------------------------------------------------------------------------------------
-
-
-def _lock_directory(directory: Path) -> Any:
-    """Make the directory if need be and hold it for this process alone; the lock ends with the process."""
-    try:
-        private.make_directory(directory)
-        private.make_file(directory / "lock")
-        private.database(directory / FILE_NAME)
-        lock = (directory / "lock").open("a+")
-    except OSError as error:
-        raise StoreUnusable(
-            f"data directory {directory} can't be used: {error.strerror}; "
-            "choose another with --data-dir, or give this user the right to write there"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        pid = lock.read().strip() or "unknown"
-        lock.close()
-        raise StoreUnusable(
-            f"data directory {directory} is in use by another manager (process {pid}); "
-            "stop that one, or choose another directory with --data-dir"
-        ) from error
-    try:
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-    except OSError as error:
-        lock.close()
-        raise StoreUnusable(f"data directory {directory} can't be written: {error.strerror}") from error
-    return lock
-
-
-@contextlib.contextmanager
-def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
-    """Close a connection that is of no use, with the transaction it may be in."""
-    try:
-        yield
-    except BaseException:
-        db.close()
-        raise
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Bring the schema to this program's version, one transaction a step."""
-    folder = resources.files("propeller.store") / "migrations"
-    steps = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(steps):
-        raise StoreUnusable(
-            f"the data was written by a newer version of Propeller (schema {version}, this one knows "
-            f"{len(steps)}); use that version, or another --data-dir"
-        )
-    for number, step in enumerate(steps[version:], start=version + 1):
-        db.executescript(f"BEGIN;\n{step.read_text()}\nPRAGMA user_version={number};\nCOMMIT;")
-
-
-class _explained:  # noqa: N801  used as a phrase: with _explained(path)
-    """Turn SQLite's errors into ``StoreUnusable`` with the file and a way out."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.Error):
-            raise StoreUnusable(
-                f"{self._path} can't be read or written: {error}; check the disk's free space and the "
-                "directory's permissions. Nothing that was answered is lost"
-            ) from error
 
 
 def _succeed(future: asyncio.Future[None]) -> None:

@@ -13,12 +13,13 @@ The file is written over from there: that needs no new blocks of the disk, and s
 
 import contextlib
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+
+from propeller.store.wal import LiveLog
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +27,6 @@ _log = logging.getLogger(__name__)
 LOG_BYTES = 8 * 2**20
 #: Where somebody from outside reads, the log can't begin anew: that is tried again when it is larger by this.
 _MORE_BYTES = LOG_BYTES // 4
-_HEADER_BYTES, _FRAME_HEADER_BYTES = 32, 24
 
 
 class Turnstile:
@@ -86,17 +86,17 @@ class LogUpkeep:
         *,
         connect: Callable[[], sqlite3.Connection],
         in_writer: Callable[[Callable[[], None]], None],
+        on_begun_anew: Callable[[], None],
     ) -> None:
         writer.execute("PRAGMA wal_autocheckpoint=0")
         # Beyond that the file is cut when it begins at the front: it may have taken in one large commit.
         writer.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
         self.turnstile = Turnstile()
         self._writer = writer
-        self._page_bytes = writer.execute("PRAGMA page_size").fetchone()[0]
         self._connect = connect
         self._in_writer = in_writer
-        # It exists as long as a connection does. SQLite has no locks on it that closing it here would break.
-        self._log = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        self._on_begun_anew = on_begun_anew
+        self.log = LiveLog(path)
         self._copier = ThreadPoolExecutor(1, thread_name_prefix="store-upkeep")
         self._copied: Future[None]
         self._is_at_it = False
@@ -108,27 +108,17 @@ class LogUpkeep:
 
     def close(self) -> None:
         """Give back what it holds; the writer has ended."""
-        os.close(self._log)
+        self.log.close()
 
     def committed(self) -> None:
         """Look whether the log has reached its bound."""
         if self._is_at_it:
-            if not self._copied.done() and self._reaches(4 * LOG_BYTES):
+            if not self._copied.done() and self.log.used_bytes > 4 * LOG_BYTES:
                 self._copied.result()
-        elif self._reaches(self._bound_bytes):
+        elif self.log.used_bytes > self._bound_bytes:
             with contextlib.suppress(RuntimeError):  # it was stopped
                 self._copied = self._copier.submit(self._copy)
                 self._is_at_it = True
-
-    def _reaches(self, size_bytes: int) -> bool:
-        """Say whether there is a frame of the present log at this place: the file may be longer than that."""
-        frame_bytes = _FRAME_HEADER_BYTES + self._page_bytes
-        at = _HEADER_BYTES + size_bytes // frame_bytes * frame_bytes
-        try:
-            salts = os.pread(self._log, 8, 16)
-            return len(salts) == 8 and os.pread(self._log, 8, at + 8) == salts
-        except OSError:
-            return False  # the next commit looks again, or fails of the same
 
     def _copy(self) -> None:
         """Copy the log into the database beside the writer."""
@@ -143,12 +133,14 @@ class LogUpkeep:
 
     def _begin_anew(self) -> None:
         """Copy what came since, and let the next commit write over the log from its front."""
-        is_huge = os.fstat(self._log).st_size > 2 * LOG_BYTES
+        is_huge = self.log.file_bytes > 2 * LOG_BYTES
         mode = "TRUNCATE" if is_huge else "RESTART"
         try:
             with _impatient(self._writer) as db:
                 is_busy = db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0]
-        except sqlite3.Error as error:
+            if not is_busy:
+                self._on_begun_anew()
+        except (sqlite3.Error, OSError) as error:
             _log.warning("the write-ahead log can't begin anew yet: %s", error)
             is_busy = True
         finally:
@@ -160,6 +152,5 @@ class LogUpkeep:
             self._is_at_it = False
 
     def _try_later(self) -> None:
-        while self._reaches(self._bound_bytes):
-            self._bound_bytes += _MORE_BYTES
+        self._bound_bytes = self.log.used_bytes + _MORE_BYTES
         self._is_at_it = False

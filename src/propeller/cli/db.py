@@ -1,0 +1,85 @@
+"""``propeller db``: is the store sound, a copy of it, and a copy in its place."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from propeller.cli import words
+from propeller.cli.commands import command
+from propeller.cli.session import Session
+from propeller.config.programs import data_home
+from propeller.store import backups
+
+app = typer.Typer(
+    help="Look at the store of a manager, copy it, or put a copy in its place.", no_args_is_help=True
+)
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="The manager's data directory [default: ~/.local/share/propeller].")
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+def _place(data_dir: Path | None) -> Path:
+    return (data_dir or data_home(os.environ)).absolute()
+
+
+def _holds(held: backups.Held) -> str:
+    return (
+        f"{held.path}: {held.tasks} tasks, {held.groups} workflows and jobs, {held.last_event_id} changes of "
+        f"tasks; {words.size(held.bytes)}"
+    )
+
+
+@command(app, is_client=False)
+def check(session: Session, data_dir: DataDir = None, as_json: JsonFlag = False) -> None:
+    """Look at everything that a store holds, also while its manager runs; exit code 1 if it is damaged."""
+    found = backups.check(_place(data_dir))
+    if as_json or session.as_json:
+        session.show_json(msgspec.to_builtins(found))
+    elif found.damage:
+        print(f"{found.path} {found.damage}")
+    elif found.held is not None:
+        print(f"sound: {_holds(found.held)}")
+    else:
+        print(f"sound: {found.path} is empty")
+    if found.damage:
+        raise typer.Exit(1)
+
+
+@command(app, is_client=False)
+def backup(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the copy.")],
+    data_dir: DataDir = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Copy a store into one file, as it is at one moment; its manager may run meanwhile."""
+    held = backups.back_up(_place(data_dir), file.absolute())
+    if as_json or session.as_json:
+        session.show_json(msgspec.to_builtins(held))
+    else:
+        print(f"written: {_holds(held)}")
+
+
+@command(app, is_client=False)
+def restore(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What propeller db backup wrote.")],
+    data_dir: DataDir = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Put a copy in the place of a store whose manager is stopped; what was there is set aside.
+
+    Proplets may run on: what they have done since is accepted, or runs once more.
+    """
+    done = backups.restore(_place(data_dir), file.absolute())
+    if as_json or session.as_json:
+        session.show_json(msgspec.to_builtins(done))
+        return
+    print(f"restored: {_holds(done.held)}")
+    if done.before:
+        print(f"what was there before is in {done.before}")

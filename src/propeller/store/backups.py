@@ -1,0 +1,203 @@
+"""Looking at a store, copying it while it is in use or not, and putting a copy in its place."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from propeller import private
+from propeller.errors import Conflict, Invalid, NotFound, StoreUnusable
+from propeller.store import soundness
+from propeller.store.mark import MarkFile, mark_path
+from propeller.store.opening import (
+    FILE_NAME,
+    StoreInUse,
+    closed_on_error,
+    damage_of,
+    explained,
+    lock_directory,
+    migrate,
+    read_only,
+    way_out,
+)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What a database holds."""
+
+    path: str
+    tasks: int
+    groups: int
+    last_event_id: int
+    bytes: int
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What a look at a store found."""
+
+    path: str
+    #: What is wrong with it; ``""`` for nothing.
+    damage: str
+    #: A manager is at work on it.
+    is_in_use: bool
+    held: Held | None = None
+
+
+class Restored(msgspec.Struct, frozen=True):
+    held: Held
+    #: Where the files are that were there before; ``""`` where there were none.
+    before: str
+
+
+def check(directory: Path) -> Checked:
+    """Look at everything in a store; nothing is changed. A manager may be at work on it."""
+    database = _database_in(directory)
+    with _held(directory) as is_in_use:
+        if not is_in_use:
+            damage = damage_of(database, thorough=True)
+        else:
+            with contextlib.closing(read_only(database)) as db:
+                damage = soundness.damage_inside(db, with_records=True)
+        held = None if damage or soundness.is_empty(database) else _held_by(database)
+    return Checked(str(database), damage, is_in_use=is_in_use, held=held)
+
+
+def back_up(directory: Path, target: Path) -> Held:
+    """Copy a store into one file, as it is at one moment; a manager may be at work on it.
+
+    Raises:
+        NotFound: There is no store.
+        Conflict: The file is there already.
+        StoreUnusable: The store is damaged, or the file can't be written; nothing of it is left then.
+
+    """
+    database = _database_in(directory)
+    if target.exists():
+        raise Conflict(f"{target} is there already; name a new file")
+    draft = target.with_name(f".{target.name}.draft")
+    with _held(directory) as is_in_use, explained(target), contextlib.ExitStack() as stack:
+        if not is_in_use and (damage := damage_of(database, thorough=True)):
+            raise StoreUnusable(f"{database} {damage}. {way_out(database)}")
+        private.make_file(draft)
+        stack.callback(draft.unlink, missing_ok=True)
+        with (
+            contextlib.closing(read_only(database)) as db,
+            contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as copy,
+        ):
+            db.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        if damage := _damage_of_copy(draft):
+            raise StoreUnusable(f"{database} {damage}. {way_out(database)}")
+        _sync(draft)
+        draft.rename(target)
+        _sync(target.parent)
+    return _held_by(target)
+
+
+def restore(directory: Path, source: Path) -> Restored:
+    """Put a copy in the place of a store; what was there is set aside, and the source stays as it is.
+
+    The source may be the damaged database itself: what SQLite can read of it is then gone on with.
+
+    Raises:
+        NotFound: There is no such file.
+        Invalid: It is no store, or damaged itself.
+        StoreInUse: A manager is at work on the store.
+
+    """
+    if not source.is_file():
+        raise NotFound(f"{source}: there is no such file; name a backup that propeller db backup made")
+    database = directory / FILE_NAME
+    with contextlib.closing(lock_directory(directory)), explained(database):
+        with tempfile.TemporaryDirectory(prefix=".restore-", dir=directory) as work:
+            copy = Path(work) / FILE_NAME
+            for end in ("", "-wal"):
+                if (part := source.with_name(source.name + end)).is_file():
+                    shutil.copyfile(part, f"{copy}{end}")
+            _refuse_unless_sound(copy, source)
+            before = _set_aside(database)
+            copy.rename(database)
+        with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as db, closed_on_error(db):
+            last_event_id, quiet_commits = soundness.progress(db)
+        mark = MarkFile(database, last_event_id=last_event_id, quiet_commits=quiet_commits, durability="full")
+        mark.close()
+    return Restored(_held_by(database), str(before or ""))
+
+
+def _refuse_unless_sound(copy: Path, source: Path) -> None:
+    """Bring a copy to this version, with its log in it; raise ``Invalid`` where that can't be."""
+    try:
+        with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
+            if db.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'runs'").fetchone()[0] == 0:
+                raise Invalid(
+                    f"{source} is no store of Propeller; name a backup that propeller db backup made"
+                )
+            migrate(db)
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.execute("PRAGMA journal_mode=DELETE")
+        damage = _damage_of_copy(copy)
+    except sqlite3.Error as error:
+        damage = f"can't be read: {error}"
+    if damage:
+        raise Invalid(f"{source} {damage}; restore another backup. Nothing was changed")
+    private.mend(copy)
+    _sync(copy)
+
+
+def _damage_of_copy(path: Path) -> str:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        return soundness.damage_inside(db, with_records=True)
+
+
+def _set_aside(database: Path) -> Path | None:
+    """Move what there is of a store into a directory of its own."""
+    parts = [path for path in (database, soundness.log_path(database), mark_path(database)) if path.exists()]
+    database.with_name(f"{database.name}-shm").unlink(missing_ok=True)
+    if not parts:
+        return None
+    aside = database.with_name(time.strftime("before-restore-%Y-%m-%dT%H-%M-%S"))
+    aside.mkdir(mode=0o700)
+    for part in parts:
+        part.rename(aside / part.name)
+    return aside
+
+
+def _database_in(directory: Path) -> Path:
+    database = directory / FILE_NAME
+    if not (database.exists() or mark_path(database).exists() or soundness.log_path(database).exists()):
+        raise NotFound(f"{directory} holds no store; name its directory with --data-dir")
+    return database
+
+
+@contextlib.contextmanager
+def _held(directory: Path) -> Iterator[bool]:
+    """Keep managers from starting meanwhile; say whether one is at work already."""
+    try:
+        lock = lock_directory(directory)
+    except StoreInUse:
+        yield True
+        return
+    with contextlib.closing(lock):
+        yield False
+
+
+def _held_by(database: Path) -> Held:
+    with contextlib.closing(read_only(database)) as db:
+        tasks = db.execute("SELECT COUNT(*) FROM tasks").fetchone()[0]
+        groups = db.execute("SELECT COUNT(*) FROM groups").fetchone()[0]
+        last = soundness.progress(db)[0]
+    return Held(str(database), tasks, groups, last, database.stat().st_size)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,159 @@
+"""Opening a store: for one program alone, only if nothing of it is missing, and brought to this version."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from propeller import private
+from propeller.errors import StoreUnusable
+from propeller.store import soundness
+from propeller.store.mark import mark_path, read_mark
+
+_log = logging.getLogger(__name__)
+
+FILE_NAME = "propeller.db"
+#: SQLite's words for a database that is none, or not any more.
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class StoreInUse(StoreUnusable):
+    """Another program has the store."""
+
+
+def lock_directory(directory: Path) -> Any:
+    """Make the directory if need be and hold it for this process alone; the lock ends with the process.
+
+    Raises:
+        StoreInUse: Another has it.
+        StoreUnusable: It can't be made or written.
+
+    """
+    try:
+        private.make_directory(directory)
+        private.make_file(directory / "lock")
+        lock = (directory / "lock").open("a+")
+    except OSError as error:
+        raise StoreUnusable(
+            f"data directory {directory} can't be used: {error.strerror}; "
+            "choose another with --data-dir, or give this user the right to write there"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        pid = lock.read().strip() or "unknown"
+        lock.close()
+        raise StoreInUse(
+            f"data directory {directory} is in use by another manager (process {pid}); "
+            "stop that one, or choose another directory with --data-dir"
+        ) from error
+    try:
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+    except OSError as error:
+        lock.close()
+        raise StoreUnusable(f"data directory {directory} can't be written: {error.strerror}") from error
+    return lock
+
+
+def refuse_damage(database: Path) -> None:
+    """Raise ``StoreUnusable`` where something is missing or damaged; everything is left as it is."""
+    if problem := damage_of(database, thorough=False):
+        raise StoreUnusable(f"{database} {problem}. {way_out(database)}")
+
+
+def way_out(database: Path) -> str:
+    if soundness.is_empty(database):
+        anew = f"to begin with an empty store delete {mark_path(database)} and what else there is of it"
+    else:
+        anew = f"to go on with what can be read of it: propeller db restore {database}"
+    return (
+        "Nothing was changed. Put back the file that is missing, or a backup in its place: "
+        f"propeller db restore FILE; {anew}"
+    )
+
+
+def damage_of(database: Path, *, thorough: bool) -> str:
+    """Say what is wrong with a store that nobody has open.
+
+    Unless asked to be thorough, trust what is as it was left when the program ended in order.
+    """
+    mark = read_mark(database)
+    if problem := soundness.damage_of_files(database, mark):
+        return problem
+    if soundness.is_empty(database):
+        return ""
+    if not thorough and soundness.is_as_it_was_left(database, mark):
+        return ""
+    try:
+        with contextlib.closing(read_only(database)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            problem = soundness.damage_inside(db, with_records=version == len(_steps()))
+            return problem or soundness.lack(db, mark)
+    except sqlite3.Error as error:
+        return f"can't be read: {error}"
+
+
+def read_only(database: Path) -> sqlite3.Connection:
+    """Connect such that nothing is written, not even the log into the database at the end."""
+    return sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, isolation_level=None)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the schema to this program's version, one transaction a step."""
+    steps = _steps()
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(steps):
+        raise StoreUnusable(
+            f"the data was written by a newer version of Propeller (schema {version}, this one knows "
+            f"{len(steps)}); use that version, or another --data-dir"
+        )
+    for number, step in enumerate(steps[version:], start=version + 1):
+        db.executescript(f"BEGIN;\n{step.read_text()}\nPRAGMA user_version={number};\nCOMMIT;")
+
+
+def _steps() -> list[Any]:
+    folder = resources.files("propeller.store") / "migrations"
+    return sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
+
+
+@contextlib.contextmanager
+def closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection that is of no use, with the transaction it may be in."""
+    try:
+        yield
+    except BaseException:
+        db.close()
+        raise
+
+
+class explained:  # noqa: N801  used as a phrase: with explained(path)
+    """Turn what goes wrong with a database into ``StoreUnusable`` with the file and a way out."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGE:
+            raise StoreUnusable(
+                f"{self._path} can't be read or written: {error}; check the disk's free space and the "
+                "directory's permissions. What was answered before is in it"
+            ) from error
+        if isinstance(error, soundness.UNREADABLE):
+            raise StoreUnusable(
+                f"{self._path} is damaged: {error}. Stop the manager, look with propeller db check, and put "
+                "a backup in its place: propeller db restore FILE"
+            ) from error
+        if isinstance(error, OSError):
+            raise StoreUnusable(f"{self._path} can't be used: {error.strerror}") from error

@@ -1,0 +1,157 @@
+"""Whether a database is what its store had committed: looked at before anything is written to it.
+
+Each function says what is wrong, in words that go on from the name of the file; ``""`` where nothing is.
+"""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from propeller.store import rows
+from propeller.store.mark import Mark, change_count, checksum_of, mark_path
+from propeller.store.wal import Log, read_log
+
+#: What reading a damaged record may raise.
+UNREADABLE = (sqlite3.Error, msgspec.MsgspecError, ValueError, LookupError, TypeError, OverflowError)
+_Row = tuple[Any, ...]
+#: What there is to be read: how, which columns, and whence.
+_RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
+    "task": (rows.to_task, rows.TASK_COLUMNS, "tasks t JOIN runs r ON r.seq = t.seq"),
+    "workflow or job": (rows.to_group, rows.GROUP_COLUMNS, "groups g"),
+    "proplet": (rows.to_proplet, rows.PROPLET_COLUMNS, "proplets"),
+    "execution": (rows.to_execution, rows.EXECUTION_COLUMNS, "executions"),
+    "event": (lambda row: rows.to_events([row]), "first_id, transitions", "events"),
+}
+_ORPHANS = {
+    "tasks have no state": "SELECT COUNT(*) FROM tasks WHERE seq NOT IN (SELECT seq FROM runs)",
+    "states have no task": "SELECT COUNT(*) FROM runs WHERE seq NOT IN (SELECT seq FROM tasks)",
+    "tasks are of a workflow or job that is not there": (
+        "SELECT COUNT(*) FROM tasks WHERE COALESCE(workflow_id, job_id) IS NOT NULL "
+        "AND COALESCE(workflow_id, job_id) NOT IN (SELECT id FROM groups)"
+    ),
+}
+
+
+def is_empty(path: Path) -> bool:
+    return not path.exists() or path.stat().st_size == 0
+
+
+def log_path(database: Path) -> Path:
+    return database.with_name(f"{database.name}-wal")
+
+
+def is_as_it_was_left(database: Path, mark: Mark | None) -> bool:
+    """Say whether the program ended in order and nothing has changed since."""
+    return (
+        mark is not None
+        and mark.checksum is not None
+        and is_empty(log_path(database))
+        and not is_empty(database)
+        and checksum_of(database) == mark.checksum
+    )
+
+
+def damage_of_files(database: Path, mark: Mark | None) -> str:
+    """Look from outside: files that are gone, a log that is damaged, changes while nobody was at work."""
+    log = read_log(log_path(database))
+    if is_empty(database):
+        how = "is empty" if database.exists() else "is missing"
+        if mark is not None and not mark.is_empty:
+            return f"{how}, and {mark_path(database).name} says that it held data"
+        return f"{how}, and there is a write-ahead log of it" if log is not None else ""
+    if log is not None:
+        return _damage_of_log(log, mark)
+    if mark is None or mark.checksum in (None, checksum_of(database)):
+        return ""
+    is_by_program = change_count(database) not in (mark.changes, None)
+    return "" if is_by_program else "is damaged: it is not what it was when the manager ended"
+
+
+def _damage_of_log(log: Log, mark: Mark | None) -> str:
+    if not log.salts:
+        is_needed = mark is None or (mark.is_certain and mark.frames > 0)
+        return "can't be read in full: the header of its write-ahead log is damaged" if is_needed else ""
+    if log.is_outdated or (mark is not None and not mark.is_certain):
+        return ""
+    if mark is not None and mark.log == log.salts:
+        missing = mark.frames - log.committed
+        text = f"can't be read in full: of {mark.frames} pages in its write-ahead log, the last {missing}"
+        return f"{text} are damaged or missing" if missing > 0 else ""
+    if mark is None and log.is_followed:
+        return f"can't be read in full: its write-ahead log is damaged after {log.committed} pages"
+    return ""
+
+
+def progress(db: sqlite3.Connection) -> tuple[int, int]:
+    """Read the newest event, and the number of commits that made none; 0 where there is no such table."""
+    if not _has_table(db, "events"):
+        return 0, 0
+    last = db.execute("SELECT COALESCE(MAX(last_id), 0) FROM events").fetchone()[0]
+    if not _has_table(db, "quiet_commits"):
+        return last, 0
+    return last, db.execute("SELECT number FROM quiet_commits").fetchone()[0]
+
+
+def _has_table(db: sqlite3.Connection, name: str) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
+
+
+def lack(db: sqlite3.Connection, mark: Mark | None) -> str:
+    """Compare what a database holds with what its mark says."""
+    if mark is None or mark.is_empty or not mark.is_certain:
+        return ""
+    events, quiet = progress(db)
+    if events < mark.last_event_id or quiet < mark.quiet_commits:
+        more = mark.last_event_id - events
+        return (
+            f"holds less than was committed: {max(more, 0)} of {mark.last_event_id} changes of tasks and "
+            f"{max(mark.quiet_commits - quiet, 0)} other commits are missing"
+        )
+    return ""
+
+
+def damage_inside(db: sqlite3.Connection, *, with_records: bool) -> str:
+    """Look at every page, and at every record where they are of this version."""
+    try:
+        problems = [row[0] for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
+        if problems:
+            return f"is damaged: {'; '.join(problems)}"
+        return next(_damaged_records(db), "") if with_records else ""
+    except sqlite3.Error as error:
+        return f"is damaged: {error}"
+
+
+def _damaged_records(db: sqlite3.Connection) -> Iterator[str]:
+    for what, sql in _ORPHANS.items():
+        if count := db.execute(sql).fetchone()[0]:
+            yield f"is damaged: {count} {what}"
+    for name, (read, columns, source) in _RECORDS.items():
+        found = db.execute(f"SELECT {columns} FROM {source}")  # noqa: S608
+        for number, row in enumerate(found, start=1):
+            try:
+                read(row)
+            except UNREADABLE as error:
+                yield f"is damaged: {name} {number} can't be read: {error}"
+    for digest, data in db.execute("SELECT digest, bytes FROM modules"):
+        if hashlib.sha256(data).hexdigest() != digest:
+            yield f"is damaged: module {digest} has other bytes than its digest says"
+    yield from _wrong_counts(db)
+
+
+def _wrong_counts(db: sqlite3.Connection) -> Iterator[str]:
+    found = Counter[tuple[str, int]]()
+    sql = (
+        "SELECT COALESCE(workflow_id, job_id) AS of, state, COUNT(*) FROM tasks JOIN runs USING (seq) "
+        "WHERE of IS NOT NULL GROUP BY of, state"
+    )
+    for group_id, state, count in db.execute(sql):
+        found[group_id, state] = count
+    for row in db.execute(f"SELECT {rows.GROUP_COLUMNS} FROM groups g"):  # noqa: S608
+        group = rows.to_group(row)
+        if any(found[group.id, state] != count for state, count in enumerate(group.counts[:7])):
+            yield f"is damaged: {group.kind} {group.id} does not count as many tasks as there are"

@@ -1,0 +1,175 @@
+"""`propeller db`: check, backup and restore, of a store that is in use and of one that is damaged."""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from propeller.core.effects import Changes
+from propeller.errors import StoreUnusable
+from propeller.store.port import TaskFilter
+from propeller.store.sqlite import SqliteStore
+from tests.builders import a_move, a_task
+
+
+def db(*words, data):
+    done = subprocess.run(
+        [sys.executable, "-m", "propeller", "db", *map(str, words), "--data-dir", str(data)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@contextlib.asynccontextmanager
+async def opened(directory):
+    store = SqliteStore(directory)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def commit(store, *numbers):
+    for n in numbers:
+        await store.commit(Changes(created=[a_task(n)], transitions=[a_move(f"t{n}")], first_event_id=n))
+
+
+def with_store(directory, work):
+    async def run():
+        async with opened(directory) as store:
+            return await work(store)
+
+    return asyncio.run(run())
+
+
+def ids(directory):
+    async def look(store):
+        return [task.id for task in (await store.tasks(0, 100, TaskFilter())).tasks]
+
+    return with_store(directory, look)
+
+
+@pytest.fixture
+def data(tmp_path):
+    directory = tmp_path / "data"
+    with_store(directory, lambda store: commit(store, 1, 2, 3))
+    return directory
+
+
+def test_a_sound_store(data):
+    done = db("check", data=data)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"sound: {data}/propeller.db: 3 tasks, 0 workflows and jobs, 3 changes")
+
+
+def test_a_directory_without_one(tmp_path):
+    for words in (["check"], ["backup", tmp_path / "x.db"]):
+        done = db(*words, data=tmp_path / "none")
+        assert done.returncode == 1
+        assert "holds no store; name its directory with --data-dir" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_store_in_use_is_copied_as_it_is_at_one_moment(tmp_path, data):
+    async def work(store):
+        await commit(store, 4)
+        checked = await asyncio.to_thread(db, "check", "--json", data=data)
+        made = await asyncio.to_thread(db, "backup", tmp_path / "copy.db", data=data)
+        refused = await asyncio.to_thread(db, "restore", tmp_path / "copy.db", data=data)
+        await commit(store, 5)
+        return checked, made, refused
+
+    checked, made, refused = with_store(data, work)
+    assert json.loads(checked.stdout) | {"held": None} == {
+        "path": str(data / "propeller.db"),
+        "damage": "",
+        "is_in_use": True,
+        "held": None,
+    }
+    assert made.stdout.startswith(f"written: {tmp_path / 'copy.db'}: 4 tasks"), made.stderr
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert refused.returncode == 1
+    assert "is in use by another manager" in refused.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "data"]
+    assert ids(data) == ["t1", "t2", "t3", "t4", "t5"]
+
+    done = db("restore", tmp_path / "copy.db", data=data)
+    assert done.stdout.startswith(f"restored: {data / 'propeller.db'}: 4 tasks"), done.stderr
+    assert ids(data) == ["t1", "t2", "t3", "t4"]
+    before = Path(done.stdout.split("what was there before is in ")[1].strip())
+    assert ids(before) == ["t1", "t2", "t3", "t4", "t5"]
+
+
+def test_a_backup_replaces_no_file(tmp_path, data):
+    (tmp_path / "mine").write_text("mine")
+    done = db("backup", tmp_path / "mine", data=data)
+    assert (done.returncode, (tmp_path / "mine").read_text()) == (1, "mine")
+    assert "is there already; name a new file" in done.stderr
+
+
+def test_a_restored_store_may_lack_what_came_after_the_backup(tmp_path, data):
+    """Its mark went aside with it; put in its place by hand, the same file is refused."""
+    assert db("backup", tmp_path / "copy.db", data=data).returncode == 0
+    with_store(data, lambda store: commit(store, 4))
+    shutil.copy(tmp_path / "copy.db", data / "propeller.db")
+    with pytest.raises(StoreUnusable, match=r"holds less|is damaged"):
+        SqliteStore(data)
+    assert db("restore", tmp_path / "copy.db", data=data).returncode == 0
+    assert ids(data) == ["t1", "t2", "t3"]
+
+
+def test_a_damaged_store_is_named_so_and_gone_on_with_on_demand(tmp_path, data):
+    """Part of the log is lost: the rest can be had, by the words of the message."""
+
+    async def kill(store):
+        await commit(store, 4, 5, 6, 7, 8)
+        for part in ("", "-wal", "-mark"):
+            shutil.copy(data / f"propeller.db{part}", tmp_path / f"propeller.db{part}")
+
+    with_store(data, kill)
+    database = tmp_path / "propeller.db"
+    log = bytearray(Path(f"{database}-wal").read_bytes())
+    log[len(log) // 2] ^= 4
+    Path(f"{database}-wal").write_bytes(log)
+    done = db("check", data=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{database} can't be read in full: of ")
+    assert "write-ahead log" in done.stdout
+    refused = db("backup", tmp_path / "copy.db", data=tmp_path)
+    assert f"propeller db restore {database}" in refused.stderr
+    assert not (tmp_path / "copy.db").exists()
+    done = db("restore", database, data=tmp_path)
+    assert done.returncode == 0, done.stderr
+    left = ids(tmp_path)
+    assert left[:3] == ["t1", "t2", "t3"]
+    assert len(left) < 8
+    assert db("check", data=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("what", ["garbage", "another", "missing", "damaged"])
+def test_what_is_no_sound_store_is_not_restored(tmp_path, data, what):
+    source = tmp_path / "source"
+    if what == "garbage":
+        source.write_bytes(b"no database" * 1000)
+    elif what == "another":
+        with contextlib.closing(sqlite3.connect(source)) as other:
+            other.execute("CREATE TABLE x (y)")
+    elif what == "damaged":
+        shutil.copy(data / "propeller.db", source)
+        with source.open("r+b") as file:
+            file.truncate(source.stat().st_size // 2)
+    done = db("restore", source, data=data)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {source}")
+    assert sorted(path.name for path in data.iterdir()) == ["lock", "propeller.db", "propeller.db-mark"]
+    assert ids(data) == ["t1", "t2", "t3"]

@@ -1,0 +1,370 @@
+"""A store that lost something says so, and names the way out: it never begins with less than was answered."""
+
+import asyncio
+import os
+import random
+import shutil
+import sqlite3
+import zlib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from propeller.core.effects import Changes
+from propeller.core.model import GroupKind
+from propeller.core.states import COMPLETED, PENDING, RUNNING
+from propeller.errors import StoreUnusable
+from propeller.store import upkeep
+from propeller.store.mark import boot, mark_path, read_mark
+from propeller.store.opening import FILE_NAME
+from propeller.store.port import TaskFilter
+from propeller.store.sqlite import SqliteStore
+from propeller.store.wal import read_log
+from tests.builders import a_group, a_move, a_task, module_of
+
+PARTS = ("", "-wal", "-mark")
+FLIPS = 120
+
+
+async def fill(store):
+    """Commit tasks, most of them in a group, that begin and end."""
+    module = module_of(b"wasm")
+    group = a_group("g", GroupKind.JOB, of=[PENDING] * 40)
+    created = [a_task(n, job_id="g", module=module) for n in range(1, 41)]
+    await store.commit(Changes(created=created, groups=[group], modules={module: b"wasm"}))
+    event = 0
+    for state in (RUNNING, COMPLETED):
+        for task in created:
+            group.counts[task.state] -= 1
+            group.counts[state] += 1
+            task.state, task.attempt, task.results = state, 1, "r" * 300
+            event += 1
+            await store.commit(
+                Changes(updated=[task], groups=[group], transitions=[a_move(task.id)], first_event_id=event)
+            )
+    await store.commit(Changes(created=[a_task(n) for n in range(41, 61)]))
+
+
+async def answered(store):
+    """All that was ever said of it: less than that it must not hold."""
+    tasks = (await store.tasks(0, 1000, TaskFilter())).tasks
+    by_id = [await store.task(task.id) for task in tasks]
+    events = await store.events(0, 1000)
+    return (
+        [(task.id, task.seq, task.state, task.attempt) for task in tasks],
+        [task is not None for task in by_id],
+        len(events),
+    )
+
+
+class Made:
+    """What a store had answered, and its files then."""
+
+    def __init__(self, directory: Path, expected: object) -> None:
+        self.directory = directory
+        self.expected = expected
+
+    def copy(self, to: Path) -> Path:
+        to.mkdir(exist_ok=True)
+        for part in PARTS:
+            if (found := self.directory / f"{FILE_NAME}{part}").exists():
+                shutil.copy(found, to / found.name)
+        return to / FILE_NAME
+
+
+def make(directory, *, kill):
+    async def work():
+        store = SqliteStore(directory / "live")
+        try:
+            await fill(store)
+            expected = await answered(store)
+            if kill:  # what a killed program leaves is what lies on the disk between two commits
+                kept = Made(directory / "live", expected)
+                kept.copy(directory / "kept")
+        finally:
+            await store.close()
+        return expected
+
+    expected = asyncio.run(work())
+    return Made(directory / ("kept" if kill else "live"), expected)
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """Everything is in the log."""
+    return make(tmp_path_factory.mktemp("killed"), kill=True)
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory):
+    """A part is in the database, a part in the log."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upkeep, "LOG_BYTES", 512 * 1024)
+        return make(tmp_path_factory.mktemp("half"), kill=True)
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """The program has ended in order."""
+    return make(tmp_path_factory.mktemp("ended"), kill=False)
+
+
+def outcome(directory):
+    """Open a store: all that it holds, or why it was refused."""
+
+    async def work():
+        store = SqliteStore(directory)
+        try:
+            await store.load()
+            return await answered(store)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(work())
+    except StoreUnusable as refusal:
+        return refusal
+
+
+def check_refused(database, found, words=""):
+    assert isinstance(found, StoreUnusable), found
+    assert str(found).startswith(str(database))
+    assert "propeller db restore FILE" in str(found)
+    assert words in str(found)
+
+
+def flip(path, rng):
+    data = bytearray(path.read_bytes())
+    bit = rng.randrange(len(data) * 8)
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+    return bit
+
+
+@pytest.mark.parametrize("state", ["killed", "half", "ended"])
+def test_undamaged_it_holds_everything(request, state, tmp_path):
+    made = request.getfixturevalue(state)
+    made.copy(tmp_path)
+    assert outcome(tmp_path) == made.expected
+
+
+@pytest.mark.parametrize(
+    ("state", "part"), [("killed", "-wal"), ("half", "-wal"), ("half", ""), ("ended", "")]
+)
+def test_a_flipped_bit_costs_nothing_unseen(request, state, part, tmp_path):
+    made, rng, refused = request.getfixturevalue(state), random.Random(7), 0
+    for number in range(FLIPS):
+        database = made.copy(tmp_path / str(number))
+        bit = flip(database.with_name(FILE_NAME + part), rng)
+        found = outcome(database.parent)
+        if isinstance(found, StoreUnusable):
+            check_refused(database, found)
+            refused += 1
+        else:
+            assert found == made.expected, f"bit {bit}"
+        shutil.rmtree(database.parent)
+    # A database that was not closed has no sum of its own: what is text in it may be another text.
+    assert refused > (0 if (state, part) == ("half", "") else FLIPS // 2)
+
+
+def test_after_an_orderly_end_every_flipped_bit_is_seen(ended, tmp_path):
+    for number, rng in enumerate([random.Random(11)] * 40):
+        database = ended.copy(tmp_path / str(number))
+        flip(database, rng)
+        check_refused(database, outcome(database.parent))
+
+
+@pytest.mark.parametrize("state", ["killed", "half", "ended"])
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_a_database_that_is_gone_or_empty(request, state, how, tmp_path):
+    database = request.getfixturevalue(state).copy(tmp_path)
+    database.unlink()
+    if how == "empty":
+        database.touch()
+    check_refused(database, outcome(tmp_path), {"gone": "is missing", "empty": "is empty"}[how])
+    for part in ("-wal", "-mark"):
+        assert (tmp_path / (FILE_NAME + part)).exists() or state == "ended", "it was left as it is"
+
+
+@pytest.mark.parametrize("with_mark", [True, False])
+def test_a_log_without_its_database(killed, with_mark, tmp_path):
+    database = killed.copy(tmp_path)
+    database.unlink()
+    if not with_mark:
+        mark_path(database).unlink()
+    log = (tmp_path / f"{FILE_NAME}-wal").read_bytes()
+    check_refused(database, outcome(tmp_path), "is missing")
+    assert (tmp_path / f"{FILE_NAME}-wal").read_bytes() == log
+
+
+@pytest.mark.parametrize("state", ["killed", "half"])
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_a_log_that_is_gone_or_empty(request, state, how, tmp_path):
+    database = request.getfixturevalue(state).copy(tmp_path)
+    log = tmp_path / f"{FILE_NAME}-wal"
+    log.unlink()
+    if how == "empty":
+        log.touch()
+    check_refused(database, outcome(tmp_path), "")
+
+
+@pytest.mark.parametrize("state", ["killed", "half"])
+def test_a_log_that_was_cut(request, state, tmp_path):
+    made = request.getfixturevalue(state)
+    size = (made.directory / f"{FILE_NAME}-wal").stat().st_size
+    for number, share in enumerate((0.1, 0.5, 0.9)):
+        database = made.copy(tmp_path / str(number))
+        os.truncate(f"{database}-wal", int(size * share))
+        found = outcome(database.parent)
+        if found != made.expected:  # the end of the file may be of the log before
+            check_refused(database, found)
+
+
+@pytest.mark.parametrize("state", ["half", "ended"])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.99])
+def test_a_database_that_was_cut(request, state, share, tmp_path):
+    database = request.getfixturevalue(state).copy(tmp_path)
+    os.truncate(database, int(database.stat().st_size * share))
+    found = outcome(tmp_path)
+    if state == "half" and share == 0.99:  # what was cut is in the log too
+        assert found == request.getfixturevalue(state).expected
+        return
+    check_refused(database, found)
+    assert "nothing that was answered is lost" not in str(found).lower()
+
+
+def test_an_older_database_in_its_place(killed, tmp_path):
+    database = killed.copy(tmp_path)
+    asyncio.run(_an_older_store(tmp_path / "older"))
+    shutil.copy(tmp_path / "older" / FILE_NAME, database)
+    Path(f"{database}-wal").unlink()
+    check_refused(database, outcome(tmp_path), "holds less than was committed")
+
+
+async def _an_older_store(directory):
+    store = SqliteStore(directory)
+    await store.commit(Changes(created=[a_task(1)]))
+    await store.close()
+
+
+def test_what_another_program_has_moved_from_the_log_is_no_loss(killed, tmp_path):
+    """As the command line of SQLite does when it is the last to close."""
+    database = killed.copy(tmp_path)
+    with sqlite3.connect(database) as other:
+        other.execute("SELECT COUNT(*) FROM tasks").fetchone()
+    other.close()
+    assert not Path(f"{database}-wal").exists()
+    assert outcome(tmp_path) == killed.expected
+
+
+def test_what_another_program_has_changed_in_order_is_taken(ended, tmp_path):
+    database = ended.copy(tmp_path)
+    with sqlite3.connect(database) as other:
+        other.execute("VACUUM")
+    other.close()
+    assert outcome(tmp_path) == ended.expected
+
+
+# -- power cuts ----------------------------------------------------------------------------------------------
+
+
+def frames_of(path):
+    return (path.stat().st_size - 32) // (24 + 4096)
+
+
+def test_a_torn_end_that_was_never_answered_is_no_damage(killed, tmp_path):
+    """What a power cut leaves of a commit that was under way: good frames may lie behind a bad one."""
+    rng = random.Random(3)
+    for number in range(12):
+        database = killed.copy(tmp_path / str(number))
+        mark = read_mark(database)
+
+        async def one_more(directory=database.parent):
+            store = SqliteStore(directory)
+            await store.commit(
+                Changes(created=[a_task(n, metadata={"pad": "y" * 3000}) for n in range(100, 120)])
+            )
+            for part in ("", "-wal"):
+                shutil.copy(directory / (FILE_NAME + part), directory / f"torn{part}")
+            await store.close()
+
+        asyncio.run(one_more())
+        shutil.move(database.parent / "torn", database)
+        shutil.move(database.parent / "torn-wal", f"{database}-wal")
+        shutil.copy(killed.directory / mark_path(database).name, mark_path(database))
+        log = Path(f"{database}-wal")
+        data = bytearray(log.read_bytes())
+        assert frames_of(log) > mark.frames + 10
+        for _ in range(3):
+            frame = rng.randrange(mark.frames, frames_of(log))
+            at = 32 + frame * 4120 + 24
+            data[at : at + 512] = bytes(512)
+        log.write_bytes(data)
+        found = outcome(database.parent)
+        assert not isinstance(found, StoreUnusable), found
+        assert found[0][:60] == killed.expected[0]
+
+
+def test_the_first_commit_of_a_log_that_began_anew_may_be_torn(half, tmp_path):
+    """Frames of the next log over those of one that is in the database in full, and the old header."""
+    database = half.copy(tmp_path)
+    with sqlite3.connect(database) as other:
+        other.execute("SELECT 1 FROM tasks").fetchone()
+        before = Path(f"{database}-wal").read_bytes()
+        other.execute("PRAGMA wal_checkpoint(RESTART)")
+        other.execute("CREATE TABLE more (x)")
+        other.commit()
+        after = Path(f"{database}-wal").read_bytes()
+        shutil.copy(database, tmp_path / "torn")
+    other.close()
+    block = 4096
+    Path(f"{database}-wal").write_bytes(before[:block] + after[block:])
+    shutil.move(tmp_path / "torn", database)
+    assert read_log(Path(f"{database}-wal")).is_outdated
+    assert outcome(tmp_path) == half.expected
+
+
+def test_without_the_wait_for_the_disk_a_power_cut_may_take_the_end(killed, tmp_path):
+    database = killed.copy(tmp_path)
+    text = mark_path(database).read_bytes()
+    assert boot().encode() in text
+    mark = msgspec.structs.replace(read_mark(database), durability="normal", boot="another")
+    body = msgspec.json.encode(mark)
+    mark_path(database).write_bytes(f"{zlib.crc32(body):08x} ".encode() + body)
+    assert read_mark(database) == mark
+    os.truncate(f"{database}-wal", Path(f"{database}-wal").stat().st_size * 2 // 3)
+    assert not isinstance(outcome(tmp_path), StoreUnusable)
+
+
+# -- stores that have no mark --------------------------------------------------------------------------------
+
+
+def test_a_store_of_an_earlier_version_is_taken(killed, tmp_path):
+    database = killed.copy(tmp_path)
+    mark_path(database).unlink()
+    assert outcome(tmp_path) == killed.expected
+    assert read_mark(database) is not None
+
+
+def test_good_frames_behind_a_bad_one_are_damage_without_a_mark_too(killed, tmp_path):
+    database = killed.copy(tmp_path)
+    mark_path(database).unlink()
+    log = Path(f"{database}-wal")
+    data = bytearray(log.read_bytes())
+    data[32 + 60 * 4120 + 100] ^= 1
+    log.write_bytes(data)
+    check_refused(database, outcome(tmp_path), "write-ahead log is damaged after")
+
+
+def test_a_torn_end_without_a_mark_is_no_damage(killed, tmp_path):
+    database = killed.copy(tmp_path)
+    mark_path(database).unlink()
+    os.truncate(f"{database}-wal", Path(f"{database}-wal").stat().st_size - 1000)
+    assert not isinstance(outcome(tmp_path), StoreUnusable)
+
+
+def test_a_damaged_mark_is_no_reason_to_refuse(killed, tmp_path):
+    database = killed.copy(tmp_path)
+    mark_path(database).write_bytes(b"\0" * 512)
+    assert outcome(tmp_path) == killed.expected
