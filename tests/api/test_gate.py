@@ -7,7 +7,7 @@ import pytest
 from api_kit import a_manager
 
 from propeller.api.app import create_app
-from propeller.assembly.serving import listen, server_of
+from propeller.assembly.serving import guarded, listen, server_of
 from propeller.config.settings import HttpSettings
 
 START = "POST /tasks/none/start"
@@ -58,7 +58,7 @@ def asked(directory, requests, **http):
         settings = HttpSettings(port=0, **http)
         listeners = listen(settings.host, 0)
         async with a_manager(directory) as manager:
-            server = server_of(create_app(manager, instance_id="i"), settings, listeners)
+            server = server_of(guarded(create_app(manager, instance_id="i"), settings, listeners), settings)
             running = asyncio.create_task(server.serve(sockets=listeners))
             try:
                 port = next(one for one in listeners if one.family == socket.AF_INET).getsockname()[1]
@@ -103,7 +103,7 @@ def test_who_says_no_name_is_no_browser(tmp_path):
         async with a_manager(tmp_path) as manager:
             settings = HttpSettings(port=0)
             listeners = listen("127.0.0.1", 0)
-            server = server_of(create_app(manager, instance_id="i"), settings, listeners)
+            server = server_of(guarded(create_app(manager, instance_id="i"), settings, listeners), settings)
             running = asyncio.create_task(server.serve(sockets=listeners))
             reader, writer = await asyncio.open_connection(*listeners[0].getsockname())
             writer.write(b"GET /health HTTP/1.0\r\n\r\n")

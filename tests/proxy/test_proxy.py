@@ -10,7 +10,8 @@ import threading
 import httpx
 import pytest
 
-from propeller.proxy.health import serving_health
+from propeller.assembly.proxying import serving_health
+from propeller.config.settings import HttpSettings
 from propeller.proxy.service import Proxy
 from tests.e2e.harness import until
 from tests.registry.registry_kit import WASM, Server, digest_of, module, play, settings
@@ -325,7 +326,8 @@ def test_says_that_it_is_well(method, path, status):
     async def part():
         with socket.create_server(("127.0.0.1", 0)) as listener:
             host = "http://{}:{}".format(*listener.getsockname())
-            async with serving_health([listener]), httpx.AsyncClient(trust_env=False) as client:
+            serving = serving_health(HttpSettings(port=0), [listener])
+            async with serving, httpx.AsyncClient(trust_env=False) as client:
                 answer = await client.request(method, host + path)
         assert answer.status_code == status
         if status == 200:

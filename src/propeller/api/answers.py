@@ -53,7 +53,7 @@ def nothing() -> ASGIResponse:
 def refusal(error: PropellerError) -> ASGIResponse:
     """Answer before the application, with what is raised on purpose."""
     return ASGIResponse(
-        body=_error_body(str(error)), status_code=STATUSES[type(error)], media_type="application/json"
+        body=error_body(str(error)), status_code=STATUSES[type(error)], media_type="application/json"
     )
 
 
@@ -86,8 +86,8 @@ def _presentable(message: str) -> str:
 
 
 def _error(message: str, status: int) -> Response[bytes]:
-    return Response(_error_body(message), status_code=status, media_type="application/json")
+    return Response(error_body(message), status_code=status, media_type="application/json")
 
 
-def _error_body(message: str) -> bytes:
+def error_body(message: str) -> bytes:
     return encode(ErrorView(_presentable(message))) + b"\n"

@@ -9,11 +9,13 @@ Source: Fetch standard, 3.2; Fetch Metadata, 2.3; what Go's ``net/http.CrossOrig
 import ipaddress
 import re
 from collections.abc import Collection
+from typing import cast
 from urllib.parse import urlsplit
 
-from litestar.types import ASGIApp, HTTPScope, Receive, Send
+from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Receive, Send
 
 from propeller.api.answers import refusal
+from propeller.api.bodies import BODY_BYTES_MAX
 from propeller.errors import Forbidden
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -22,7 +24,10 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\\\s]+)(?::\d*)?", re.ASCII)
 
 
 class Gate:
-    """Refuses what a foreign page asks, before the application sees it."""
+    """Refuses what a foreign page asks, and holds back what has yet to come, before the application sees it.
+
+    A request whose body does not come costs little as long as the application has not begun with it.
+    """
 
     def __init__(self, app: ASGIApp, *, names: Collection[str] | None) -> None:
         """Stand before an application.
@@ -42,6 +47,11 @@ class Gate:
         except Forbidden as error:
             await refusal(error)(scope, receive, send)
             return
+        if _has_body(scope):
+            first = cast("HTTPReceiveMessage", await receive())
+            if first["type"] == "http.disconnect":
+                return
+            receive = _after(first, receive)
         await self._app(scope, receive, send)
 
     def _check(self, scope: HTTPScope) -> None:
@@ -88,6 +98,24 @@ def _check_origin(hosts: list[str], scope: HTTPScope) -> None:
     if is_foreign:
         shown = ", ".join(origins)[:200] or "another site"
         raise Forbidden(f"Origin: a page of {shown} may not change anything here; use a page of this manager")
+
+
+def _has_body(scope: HTTPScope) -> bool:
+    """Whether a body is to come that can be taken in; one that is announced as too large need not be sent."""
+    if _headers(scope, b"transfer-encoding"):
+        return True
+    announced = _headers(scope, b"content-length")
+    return any(length.isdecimal() and 0 < int(length) <= BODY_BYTES_MAX for length in announced)
+
+
+def _after(first: HTTPReceiveMessage, receive: Receive) -> Receive:
+    """Give a message that has been received once more, and then those that follow it."""
+    waiting = [first]
+
+    async def next_one() -> HTTPReceiveMessage:
+        return waiting.pop() if waiting else cast("HTTPReceiveMessage", await receive())
+
+    return next_one
 
 
 def _netloc(origin: str) -> str:

@@ -1,9 +1,23 @@
 """How long a program runs: until somebody says stop, or something that it can't do without has failed."""
 
 import asyncio
+import contextlib
+import resource
 import signal
 from collections.abc import Iterable
 from typing import Any
+
+#: More than this has no use, and some systems take no more.
+_FILES_MAX = 1 << 20
+
+
+def raise_file_limit() -> None:
+    """Let this program, and those that it starts, have as many files open as it may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # it was a wish
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def stop_asked() -> asyncio.Event:

@@ -13,11 +13,11 @@ import uvloop
 
 from propeller import __version__
 from propeller.api.app import create_app
-from propeller.assembly.lifetime import raise_failure, stop_asked, until_over
+from propeller.assembly.lifetime import raise_failure, raise_file_limit, stop_asked, until_over
 from propeller.assembly.logs import log_as_json, log_as_text
 from propeller.assembly.proxying import serve_proxy
 from propeller.assembly.remote_proplet import serve_proplet
-from propeller.assembly.serving import listen, server_of, url_of
+from propeller.assembly.serving import guarded, listen, server_of, url_of
 from propeller.assembly.site import Site, running_manager
 from propeller.config.settings import ManagerSettings, PropletSettings, ProxySettings
 from propeller.core.cluster import Policy
@@ -71,6 +71,7 @@ def proxy(settings: ProxySettings) -> int:
 def _run(program: Coroutine[Any, Any, None]) -> int:
     # Millions of live records make full collections long and pointless: ours hold no garbage cycles.
     gc.set_threshold(50_000, 20, 100)
+    raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(program)
@@ -84,7 +85,8 @@ async def _serve_site(site: Site, announce: Callable[[str], None]) -> None:
     listeners = listen(site.http.host, site.http.port)
     stop = stop_asked()
     async with running_manager(site) as (running, vital):
-        server = server_of(create_app(running, instance_id=_instance_id(site)), site.http, listeners)
+        app = create_app(running, instance_id=_instance_id(site))
+        server = server_of(guarded(app, site.http, listeners), site.http)
         serving = asyncio.create_task(server.serve(sockets=listeners))
         announce(url_of(site.http, listeners))
         gc.freeze()

@@ -1,13 +1,17 @@
 """The proxy with its broker, its registries and its page for the watchman."""
 
+import asyncio
+import contextlib
 import logging
+import socket
+from collections.abc import AsyncIterator
 
 from propeller.assembly.fetching import fetcher_settings
 from propeller.assembly.lifetime import raise_failure, stop_asked, until_over
-from propeller.assembly.serving import listen, url_of
-from propeller.config.settings import ProxySettings
+from propeller.assembly.serving import listen, server_of, url_of
+from propeller.config.settings import HttpSettings, ProxySettings
 from propeller.mqtt.link import Link
-from propeller.proxy.health import serving_health
+from propeller.proxy.health import health
 from propeller.proxy.service import REQUEST_TOPIC, Proxy
 from propeller.registry.fetcher import Fetcher
 
@@ -26,7 +30,7 @@ async def serve_proxy(settings: ProxySettings) -> None:
     proxy = Proxy(fetcher, link.publish, link.drained, chunk_bytes=settings.chunk_size)
     vital = [link.start()]
     try:
-        async with serving_health(listeners):
+        async with serving_health(settings.http, listeners):
             _log.info(
                 "proxy for %s, its health at %s/health", settings.mqtt.base, url_of(settings.http, listeners)
             )
@@ -36,3 +40,15 @@ async def serve_proxy(settings: ProxySettings) -> None:
         await fetcher.close()
         await link.close()
     raise_failure(vital)
+
+
+@contextlib.asynccontextmanager
+async def serving_health(http: HttpSettings, listeners: list[socket.socket]) -> AsyncIterator[None]:
+    """Answer on these sockets that the proxy runs."""
+    server = server_of(health, http, stop_s_max=1)
+    serving = asyncio.create_task(server.serve(sockets=listeners))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving

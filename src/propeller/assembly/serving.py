@@ -1,34 +1,53 @@
 """Listening and answering HTTP until somebody says stop."""
 
+import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import uvicorn
 from litestar.types import ASGIApp
 
 from propeller.api.gate import Gate, is_loopback
+from propeller.assembly.connections import Watch
 from propeller.config.settings import HttpSettings
 from propeller.errors import CannotListen
 
 _STOP_S_MAX = 5
 
 
-def server_of(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket]) -> "Server":
-    """Make what answers with an application on these sockets."""
-    return Server(
-        uvicorn.Config(
-            Gate(app, names=_names(http, listeners)),
-            ws="none",
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=_STOP_S_MAX,
-            ssl_certfile=http.server_cert,
-            ssl_keyfile=http.server_key,
-        )
+def server_of(
+    app: Callable[..., Any], http: HttpSettings, *, stop_s_max: int = _STOP_S_MAX, watch: Watch | None = None
+) -> "Server":
+    """Make what answers with an application.
+
+    Args:
+        app: Gets HTTP requests only.
+        http: Where, and whether by HTTPS.
+        stop_s_max: How long requests under way may take when it is stopped.
+        watch: What clients are held to, where it is not the usual.
+
+    """
+    watch = watch or Watch()
+    config = uvicorn.Config(
+        app,
+        http=cast("type[asyncio.Protocol]", watch.protocol()),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=stop_s_max,
+        ssl_certfile=http.server_cert,
+        ssl_keyfile=http.server_key,
     )
+    return Server(config, watch)
+
+
+def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket]) -> Gate:
+    """Put the gate before an application that is served on these sockets."""
+    return Gate(app, names=_names(http, listeners))
 
 
 def url_of(http: HttpSettings, listeners: list[socket.socket]) -> str:
@@ -77,8 +96,18 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 class Server(uvicorn.Server):
-    """Leaves the signals to us."""
+    """Leaves the signals to us, and looks at its connections."""
+
+    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+        super().__init__(config)
+        self._watch = watch
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what there is to do ten times in a second."""
+        if counter % 10 == 0:
+            self._watch.look(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)

@@ -1,0 +1,249 @@
+"""Connections of HTTP clients that take their time, or send more than anybody needs.
+
+Uvicorn waits for a request for ever and takes in whatever comes. Here a client has to get on with it, and
+what all of them may hold at once is bounded: when there are too many connections, the one that lets us wait
+for longest goes, and when bodies take too much memory, the one that has been arriving for longest.
+"""
+
+import functools
+import http
+import resource
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from propeller.api.answers import error_body
+
+#: Line and headers of a request; a little more may pass, as much as one read brings.
+HEAD_BYTES_MAX = 64 * 1024
+#: From the connection, or the first byte of a further request, to the end of the headers.
+HEAD_S_MAX = 10.0
+#: So long a body may keep silent, and so much it has to bring in each second on average after that.
+BODY_SILENCE_S_MAX = 15.0
+BODY_BYTES_PER_S_MIN = 1024
+#: Of all requests that are not answered yet.
+BODIES_BYTES_MAX = 256 * 1024 * 1024
+#: Bodies of this size are taken however many large ones there are.
+_SMALL_BODY_BYTES = 64 * 1024
+#: Nobody is sent away for others before that.
+_BODY_S_MIN = 5.0
+#: What counts of the time between two looks.
+_LOOK_S_MAX = 2.0
+_LINGER_S = 2.0
+_CONNECTIONS_MAX = 8192
+#: For the store, proplets and the programs that they start.
+_OTHER_FILES = 512
+
+
+class Watch:
+    """What the connections of one server have in common."""
+
+    def __init__(self, connections_max: int | None = None, bodies_bytes_max: int = BODIES_BYTES_MAX) -> None:
+        """Begin with nobody.
+
+        Args:
+            connections_max: How many may be open; None for what the system's limit of files leaves.
+            bodies_bytes_max: How much may be held of bodies whose requests are not answered yet.
+
+        """
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = soft if soft == resource.RLIM_INFINITY else max(soft - _OTHER_FILES, soft // 2)
+        self.connections_max = connections_max or (
+            _CONNECTIONS_MAX if free < 0 else min(free, _CONNECTIONS_MAX)
+        )
+        self.bodies_bytes_max = bodies_bytes_max
+        #: Those that we wait for, the one that lets us wait for longest first.
+        self.waiting: dict[Connection, None] = {}
+        #: Those whose body is arriving and is not small, the one that began first first.
+        self.arriving: dict[Connection, None] = {}
+        #: Bytes of bodies whose requests are not answered yet.
+        self.held = 0
+        self._looked_at = 0.0
+
+    def protocol(self) -> Callable[..., Any]:
+        """What Uvicorn makes connections with."""
+        return functools.partial(Connection, self)
+
+    def look(self, now: float) -> None:
+        """Send those away that let us wait for too long; to be called about once a second."""
+        # After a pause of our own, what clients sent meanwhile has yet to be read.
+        passed_s = min(now - self._looked_at, _LOOK_S_MAX) if self._looked_at else 0.0
+        self._looked_at = now
+        for connection in list(self.waiting):
+            connection.look(passed_s)
+
+    def make_room(self, newcomer: "Connection") -> None:
+        """Send one away if there are more than may be."""
+        if len(newcomer.connections) > self.connections_max:
+            one = next(iter(self.waiting))
+            one.refuse(503, "there are too many connections; try again later", lingers=False)
+
+    def hold(self, holder: "Connection", count: int, now: float) -> None:
+        """Take in a part of a body; if that is too much, send away whoever has been at it for longest."""
+        self.held += count
+        holder.held += count
+        if holder.held > _SMALL_BODY_BYTES:
+            self.arriving.setdefault(holder)
+        if self.held > self.bodies_bytes_max and self.arriving:
+            oldest = next(iter(self.arriving))
+            one = oldest if now - oldest.body_since >= _BODY_S_MIN else holder
+            if one in self.arriving:
+                one.refuse(503, "body: there are too many large requests at once; try again later")
+
+    def let_go(self, holder: "Connection") -> None:
+        """Forget a body whose request is answered, or whose client is gone."""
+        self.held -= holder.held
+        holder.held = 0
+        self.arriving.pop(holder, None)
+
+
+class _HeadTooLarge(Exception):
+    """Ends the reading of a request; the parser makes an error of its own of it."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection, with an eye on how its client gets on."""
+
+    def __init__(self, watch: Watch, **given: Any) -> None:
+        super().__init__(**given)
+        self._watch = watch
+        #: Of the body that is arriving, or whose request is not answered yet.
+        self.held = 0
+        self.body_since = 0.0
+        self._is_in_head = self._is_in_body = False
+        self._is_refused = False
+        self._heads_begun = 0
+        #: Of the head that is arriving: what the parser has found, and what it has been given.
+        self._head_bytes = self._raw_head_bytes = 0
+        #: How long we still wait for the headers, and for more of the body; None while none are under way.
+        self._head_s_left: float | None = HEAD_S_MAX
+        self._body_s_left = 0.0
+
+    # -- what comes in -------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._watch.waiting[self] = None
+        self._watch.make_room(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._watch.waiting.pop(self, None)
+        self._watch.let_go(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self._head_s_left is None and not self._is_in_body:
+            self._head_s_left = HEAD_S_MAX
+        began = self._heads_begun
+        super().data_received(data)
+        if self._is_in_head:
+            # Where in this read it began is not known.
+            self._raw_head_bytes = self._raw_head_bytes + len(data) if self._heads_begun == began else 0
+            if self._raw_head_bytes > HEAD_BYTES_MAX:
+                self._refuse_head()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self._refuse_head()
+        else:
+            super().send_400_response(msg)
+
+    # -- what the parser finds -----------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head = True
+        self._heads_begun += 1
+        self._head_bytes = 0
+        if self._head_s_left is None:
+            self._head_s_left = HEAD_S_MAX
+        self._watch.waiting.setdefault(self)
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._count_head(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._head_s_left = None
+        super().on_headers_complete()
+        self._is_in_body = True
+        self.body_since = self.loop.time()
+        self._body_s_left = BODY_SILENCE_S_MAX
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._body_s_left = min(self._body_s_left + len(body) / BODY_BYTES_PER_S_MIN, BODY_SILENCE_S_MAX)
+        if not (self.cycle.response_complete or self._is_refused):
+            self._watch.hold(self, len(body), self.loop.time())
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._is_in_body = False
+        self._watch.waiting.pop(self, None)
+        self._watch.arriving.pop(self, None)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._watch.let_go(self)
+            if not self.transport.is_closing():
+                self._watch.waiting.setdefault(self)
+
+    def _count_head(self, count: int) -> None:
+        self._head_bytes += count
+        if self._head_bytes > HEAD_BYTES_MAX:
+            raise _HeadTooLarge
+
+    # -- who takes too long --------------------------------------------------------------------------------
+
+    def look(self, passed_s: float) -> None:
+        """Send the client away if it lets us wait for too long; between two requests Uvicorn sees to that."""
+        if self._is_in_body:
+            if not self.flow.read_paused:  # otherwise it waits for us
+                self._body_s_left -= passed_s
+            if self._body_s_left < 0:
+                self.refuse(408, "body: the rest of it took too long; send it without pauses")
+        elif self._head_s_left is not None:
+            self._head_s_left -= passed_s
+            if self._head_s_left < 0:
+                self.refuse(408, "the headers of the request took too long; send them without pauses")
+
+    def _refuse_head(self) -> None:
+        self.refuse(431, f"the headers of the request are too large; the limit is {HEAD_BYTES_MAX} bytes")
+
+    def refuse(self, status: int, message: str, *, lingers: bool = True) -> None:
+        """Answer, where an answer is still waited for, and close.
+
+        What is still on its way here is thrown away for a moment: a system that has to throw it away itself
+        ends the connection at once, and the client does not get to read the answer.
+        """
+        if self._is_refused or self.transport.is_closing():
+            return
+        self._is_refused = True
+        cycle = self.cycle
+        is_idle = not (self._is_in_head or self._is_in_body)
+        has_begun = self._is_in_body and cycle is not None and cycle.response_started
+        if not is_idle and not has_begun:
+            body = error_body(message)
+            head = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nconnection: close\r\n"
+            kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            self.transport.write(head.encode() + kind.encode() + body)
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._watch.waiting.pop(self, None)
+        self._watch.let_go(self)
+        if lingers and not is_idle and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.flow.resume_reading()
+            self.loop.call_later(_LINGER_S, self.transport.close)
+        else:
+            self.transport.close()

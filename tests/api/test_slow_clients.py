@@ -1,0 +1,232 @@
+"""Clients that stop half-way, or send more than anybody needs: each is sent away, and the others notice nothing."""
+
+import asyncio
+import contextlib
+import json
+import time
+
+import httpx
+import pytest
+from api_kit import DEADLINE_S, a_manager
+
+from propeller.api.app import create_app
+from propeller.assembly import connections
+from propeller.assembly.connections import HEAD_BYTES_MAX, Watch
+from propeller.assembly.serving import guarded, listen, server_of
+from propeller.config.settings import HttpSettings
+
+HALF = b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+BIG = HALF.replace(b"1000", b"90000000") + b'"name":"' + b"f" * 1_000_000
+
+
+class Scene:
+    """An API whose clients are of all kinds."""
+
+    def __init__(self, port, watch, http):
+        self.port = port
+        self.watch = watch
+        self.http = http
+        self.writers = []
+
+    async def begin(self, sent):
+        """Connect, and send this and no more."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writers.append(writer)
+        writer.write(sent)
+        return reader, writer
+
+    async def until(self, look):
+        async with asyncio.timeout(DEADLINE_S):
+            while not look():  # noqa: ASYNC110  the server says nothing of it
+                await asyncio.sleep(0)
+
+
+def play(directory, part, **limits):
+    async def scene():
+        watch = Watch(**limits)
+        settings = HttpSettings(port=0)
+        listeners = listen("127.0.0.1", 0)
+        async with a_manager(directory) as manager:
+            app = guarded(create_app(manager, instance_id="i"), settings, listeners)
+            server = server_of(app, settings, watch=watch)
+            running = asyncio.create_task(server.serve(sockets=listeners))
+            port = listeners[0].getsockname()[1]
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as http:
+                one = Scene(port, watch, http)
+                try:
+                    await part(one)
+                    assert (await http.get("/health")).status_code == 200
+                finally:
+                    for writer in one.writers:
+                        writer.close()
+                    server.should_exit = True
+                    await running
+            assert watch.held == 0
+            assert not watch.arriving
+            assert not watch.waiting
+
+    asyncio.run(scene())
+
+
+async def refusal(reader):
+    """Read an answer and the end of its connection."""
+    async with asyncio.timeout(DEADLINE_S):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    assert b"connection: close" in head
+    return int(head.split()[1]), json.loads(body)["error"]
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_S_MAX", 0.5)
+    monkeypatch.setattr(connections, "BODY_SILENCE_S_MAX", 0.5)
+
+
+def test_a_head_that_does_not_come_to_an_end(tmp_path, hurried):
+    async def part(scene):
+        for sent in (HALF[:30], HALF.partition(b"\r\n\r\n")[0]):
+            status, message = await refusal((await scene.begin(sent))[0])
+            assert (status, "headers of the request took too long" in message) == (408, True)
+        # Nothing at all, nothing but empty lines, and a beginning after a request that was answered.
+        for sent in (b"", b"\r\n" * 10):
+            assert await (await scene.begin(sent))[0].read() == b""
+        reader, _ = await scene.begin(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
+        assert (await reader.read()).count(b"HTTP/1.1 200") == 1
+
+    play(tmp_path, part)
+
+
+def test_a_body_that_does_not_come(tmp_path, hurried):
+    async def part(scene):
+        chunked = HALF.replace(b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n")
+        for sent in (HALF[:-1], HALF, BIG, chunked, chunked + b"5\r\n{"):
+            status, message = await refusal((await scene.begin(sent))[0])
+            assert (status, "the rest of it took too long" in message) == (408, True)
+
+    play(tmp_path, part)
+
+
+def test_a_body_that_drips(tmp_path, monkeypatch):
+    """It is never silent for long, and would take for ever."""
+    monkeypatch.setattr(connections, "BODY_SILENCE_S_MAX", 3.0)
+
+    async def part(scene):
+        reader, writer = await scene.begin(HALF)
+        began = time.monotonic()
+        answer = asyncio.create_task(refusal(reader))
+        with contextlib.suppress(ConnectionError):
+            while not answer.done():
+                writer.write(b" ")
+                await asyncio.wait({answer}, timeout=0.05)
+        assert (await answer)[0] == 408
+        assert time.monotonic() - began < DEADLINE_S / 2
+
+    play(tmp_path, part)
+
+
+def test_a_body_that_keeps_coming_may_take_its_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(connections, "BODY_SILENCE_S_MAX", 1.5)
+
+    async def part(scene):
+        text = b'{"name":"f","metadata":{"a":"' + b"x" * 40_000 + b'"}}'
+        head = HALF.partition(b"Content-Length")[0]
+        reader, writer = await scene.begin(
+            head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(text)
+        )
+        for start in range(0, len(text), 4000):
+            await asyncio.sleep(0.3)
+            writer.write(text[start : start + 4000])
+        assert (await reader.read()).startswith(b"HTTP/1.1 201")
+
+    play(tmp_path, part)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ",
+        b"GET /",
+        b"GET / HTTP/1.1\r\nX",
+        b"GET / HTTP/1.1\r\nX: a\r\n",
+    ],
+    ids=["value", "line", "name", "many"],
+)
+def test_a_head_that_is_too_large(tmp_path, flood):
+    async def part(scene):
+        reader, writer = await scene.begin(flood)
+        piece = b"X: %s\r\n" % (b"a" * 100) * 100 if flood.endswith(b"\n") else b"a" * 10_000
+        sent = 0
+        answer = asyncio.create_task(refusal(reader))
+        with contextlib.suppress(ConnectionError):
+            while not answer.done():
+                writer.write(piece)
+                sent += len(piece)
+                assert sent < 20 * HEAD_BYTES_MAX + 10_000_000  # the system's buffers are in between
+                await writer.drain()
+                await asyncio.sleep(0)
+        with contextlib.suppress(ConnectionResetError):
+            status, message = await answer
+            assert (status, str(HEAD_BYTES_MAX) in message) == (431, True)
+
+    play(tmp_path, part)
+
+
+def test_a_head_that_is_too_large_and_complete(tmp_path):
+    async def part(scene):
+        answer = await scene.http.get("/health", headers={"x": "a" * (HEAD_BYTES_MAX + 1)})
+        assert answer.status_code == 431
+        assert str(HEAD_BYTES_MAX) in answer.json()["error"]
+        assert (
+            await scene.http.get("/health", headers={"x": "a" * (HEAD_BYTES_MAX - 1000)})
+        ).status_code == 200
+
+    play(tmp_path, part)
+
+
+def test_many_small_requests_in_one_piece_are_no_large_head(tmp_path):
+    async def part(scene):
+        request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        reader, _ = await scene.begin(
+            request * 5000 + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        )
+        assert (await reader.read()).count(b"HTTP/1.1 200") == 5001
+
+    play(tmp_path, part)
+
+
+def test_more_connections_than_may_be(tmp_path):
+    """Who lets us wait for longest makes room; whoever is being answered stays."""
+
+    async def part(scene):
+        following, _ = await scene.begin(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await following.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        halves = [(await scene.begin(HALF))[0] for _ in range(30)]
+        for reader in halves[:10]:
+            assert (await refusal(reader))[0] == 503
+        assert not following.at_eof()
+        assert (await scene.http.get("/health")).status_code == 200
+        await scene.until(lambda: len(scene.watch.waiting) <= 20)
+
+    play(tmp_path, part, connections_max=20)
+
+
+def test_more_large_bodies_than_there_is_room_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(connections, "_BODY_S_MIN", 0.2)
+
+    async def part(scene):
+        first, _ = await scene.begin(BIG)
+        second, _ = await scene.begin(BIG)
+        await scene.until(lambda: scene.watch.held >= 1_800_000)
+        # Nobody has been at it for long enough to be sent away for another.
+        monkeypatch.setattr(connections, "_BODY_S_MIN", 1000)
+        status, message = await refusal((await scene.begin(BIG))[0])
+        assert (status, "too many large requests" in message) == (503, True)
+        # Small ones are taken all the same.
+        assert (await scene.http.post("/tasks", json={"name": "f"})).status_code == 201
+        monkeypatch.setattr(connections, "_BODY_S_MIN", 0.0)
+        task = {"name": "f", "metadata": {"a": "x" * 900_000}}
+        assert (await scene.http.post("/tasks", json=task)).status_code == 201
+        assert (await refusal(first))[0] == 503
+        assert not second.at_eof()
+
+    play(tmp_path, part, bodies_bytes_max=2_100_000)
