@@ -1,9 +1,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
-from runtime_kit import ADD, LOOP, Here, put
+import wasmtime
+from runtime_kit import ADD, LOOP, Here, a_pool, in_a_loop, put, until
 
 from propeller.errors import Invalid
 from propeller.runtime.cache import Cache
@@ -101,6 +104,87 @@ def test_the_least_recently_used_program_is_forgotten(tmp_path):
     for digest in (add, loop, add, empty):
         cache.load(digest)
     assert list(cache._programs) == [add, empty]
+
+
+def test_the_code_that_stays_in_memory_is_bounded_by_bytes(tmp_path):
+    here = Here(tmp_path)
+    add, loop = put(tmp_path, ADD), put(tmp_path, LOOP)
+    for digest in (add, loop):
+        here.cache.load(digest)
+    size = entry_of(tmp_path, add).stat().st_size
+    cache = Cache(tmp_path, stack_bytes=here.limits.stack_bytes, code_bytes=size)
+    for digest in (add, loop):
+        cache.load(digest)
+    assert list(cache._programs) == [loop]
+
+
+def large_module(functions):
+    """Make a module of about half a KiB a function."""
+    body = "".join(
+        f"(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const {n * 7919})) (i32.const {n})))"
+        for n in range(50)
+    )
+    function = f"(func (param i32) (result i32) {body} (local.get 0))"
+    return f'(module {function * functions} (func (export "f") (result i32) (call 0 (i32.const 1))))'
+
+
+def private_bytes(pid):
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return (
+        int(next(line for line in rollup.splitlines() if line.startswith("Private_Dirty")).split()[1]) * 1024
+    )
+
+
+@in_a_loop
+async def test_a_large_module_leaves_no_memory_taken(tmp_path):
+    """Neither in the process that runs it, nor in the one that this was forked from."""
+    async with a_pool(tmp_path, size=1) as running:
+        running.submit(ADD, "add", "1", "2", keys=[1])
+        await running.ended(1)
+        before = {pid: private_bytes(pid) for pid in running.pool.processes()}
+        running.submit(large_module(3000), "f", keys=[2])
+        (end,) = await running.ended(2)
+        assert end.error == ""
+        grown = {pid: private_bytes(pid) - before[pid] for pid in running.pool.processes()}
+        assert max(grown.values()) < 8 * 2**20, grown
+
+
+@in_a_loop
+async def test_a_compiler_that_is_killed_loses_the_run(tmp_path):
+    async with a_pool(tmp_path, size=1) as running:
+        running.submit(large_module(3000), "f", keys=[1])
+
+        def compilers():
+            return psutil.Process(running.pid_of(0)).children()
+
+        await until(compilers, "the compiler to be there")
+        compilers()[0].kill()
+        (end,) = await running.ended(1)
+        assert end.error.startswith("the process that compiled its module died with signal 9 (SIGKILL)")
+        assert end.is_lost
+
+
+@in_a_loop
+async def test_a_compiler_ends_with_the_run_that_it_is_for(tmp_path):
+    async with a_pool(tmp_path, size=1) as running:
+        running.submit(large_module(20_000), "f", keys=[1])
+        children = psutil.Process(running.pid_of(0)).children
+        await until(children, "the compiler to be there")
+        (compiler,) = children()
+        running.pool.stop(1)
+        (end,) = await running.ended(1)
+        assert end.stopped
+        await until(lambda: not compiler.is_running(), "the compiler to be gone")
+
+
+@in_a_loop
+async def test_what_can_not_be_compiled_next_door_is_said_as_here(tmp_path):
+    broken = bytes(wasmtime.wat2wasm(large_module(400)))[:-1]
+    async with a_pool(tmp_path, size=1) as running:
+        running.submit(broken, "f", keys=[1])
+        (end,) = await running.ended(1)
+        assert f"module {put(tmp_path, broken)} can't be compiled: failed to parse" in end.error
+        assert end.is_refused
 
 
 def test_without_a_place_for_compiled_code_it_runs_all_the_same(tmp_path):

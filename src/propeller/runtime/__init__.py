@@ -14,6 +14,8 @@ own_memory.py  what the process of a component grows by           │
 clocks.py   clocks and randomness that are not the machine's      │
 interface.py  what a module imports and exports                   │
 cache.py    compiled code, in memory and on disk                 ─┘
+compiler.py compiles a large module in a process of its own, which ends
+death.py    how a process died, in words
 failures.py why a guest failed, in words
 external.py  in the pool's place: guests in a program of this machine ─┐
 execution.py one such run: what it prints, when it is up, how it ended │

@@ -14,11 +14,13 @@ import contextlib
 import fcntl
 import importlib.metadata
 import mmap
+import os
 import platform
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import wasmtime
@@ -36,6 +38,10 @@ _MAGIC = b"PROPCWA2"
 _HEADER_BYTES = len(_MAGIC) + 32
 #: Byte 4 of a binary: a core module's version, or a component's.
 _CORE, _COMPONENT = b"\x01", b"\x0d"
+
+_MIB = 1024 * 1024
+#: What is larger is compiled in a process that ends, whose start then takes less than the compilation.
+_NEXT_DOOR_BYTES = 128 * 1024
 
 Program = CoreProgram | ComponentProgram
 
@@ -75,19 +81,37 @@ def _fingerprint(*, is_metered: bool) -> str:
 
 
 class Cache:
-    """Programs by the digest of their module; the ``size`` used last stay in memory."""
+    """Programs by the digest of their module; those used last stay in memory.
+
+    Args:
+        directory: Holds ``modules`` and ``compiled``.
+        stack_bytes: Of a guest.
+        is_metered: Whether its engine counts fuel.
+        size: How many programs stay at most …
+        code_bytes: … and how much code they may have together, where there is more than one.
+
+    """
 
     def __init__(
-        self, directory: Path, *, stack_bytes: int, is_metered: bool = False, size: int = 64
+        self,
+        directory: Path,
+        *,
+        stack_bytes: int,
+        is_metered: bool = False,
+        size: int = 64,
+        code_bytes: int = 256 * _MIB,
     ) -> None:
         self.engine = new_engine(stack_bytes=stack_bytes, is_metered=is_metered)
         self.is_metered = is_metered
         #: How often this process had to compile.
         self.compilations = 0
+        self._directory, self._stack_bytes = directory, stack_bytes
         self._modules = directory / "modules"
         self._compiled = directory / "compiled" / _fingerprint(is_metered=is_metered)
-        self._size = size
+        self._size, self._code_bytes_max = size, code_bytes
         self._programs: OrderedDict[str, Program] = OrderedDict()
+        #: Size of the code of each, as far as it is known.
+        self._code_bytes: dict[str, int] = {}
         self._core = CoreWorld(self.engine)
         self._components = ComponentWorld(self.engine)
 
@@ -98,16 +122,27 @@ class Cache:
 
         Raises:
             Invalid: The module is not there, is damaged, is not Wasm or imports what there is not.
+            Died: The compiler died.
 
         """
         program = self._programs.get(digest)
         if program is None:
             program = self._programs[digest] = self._load(digest, on_compile)
-            if len(self._programs) > self._size:
-                self._programs.popitem(last=False)
+            self._forget_some()
         else:
             self._programs.move_to_end(digest)
         return program
+
+    def _forget_some(self) -> None:
+        """Let go of the programs that were used longest ago, beyond what may stay."""
+        held = sum(self._code_bytes.get(digest, 0) for digest in self._programs)
+        while len(self._programs) > self._size or (held > self._code_bytes_max and len(self._programs) > 1):
+            digest, _ = self._programs.popitem(last=False)
+            held -= self._code_bytes.get(digest, 0)
+
+    def compile(self, digest: str) -> None:
+        """Compile a module for others, who hold the lock."""
+        self._compile(digest, (self._modules / digest).read_bytes(), self._compiled / digest)
 
     def _load(self, digest: str, on_compile: Callable[[], None]) -> Program:
         if len(digest) != 64 or not digest.isalnum():
@@ -121,21 +156,36 @@ class Cache:
                 on_compile()
                 fcntl.flock(source, fcntl.LOCK_EX)
                 # Another process may have compiled it while this one waited for the lock.
-                return self._deserialized(entry) or self._compile(digest, source.read(), entry)
+                return self._deserialized(entry) or self._compiled_now(digest, source, entry)
         except OSError as error:
             raise Invalid(f"module {digest} can't be read: {error.strerror}") from error
+
+    def _compiled_now(self, digest: str, source: BinaryIO, entry: Path) -> Program:
+        if os.fstat(source.fileno()).st_size > _NEXT_DOOR_BYTES:
+            from propeller.runtime.compiler import compile_next_door  # noqa: PLC0415  it is made of this
+
+            self.compilations += 1
+            compile_next_door(
+                self._directory, digest, stack_bytes=self._stack_bytes, is_metered=self.is_metered
+            )
+            if (program := self._deserialized(entry)) is not None:
+                return program
+        made = self._compile(digest, source.read(), entry)
+        # As it comes from the disk it takes less memory; without room there it stays what it is.
+        return self._deserialized(entry) or made
 
     def _deserialized(self, entry: Path) -> Program | None:
         try:
             content = _head_of(entry).read_bytes()
             with entry.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as code:
-                sum_ = sha256(code).digest()
+                sum_, size = sha256(code).digest(), len(code)
         except (OSError, ValueError):  # an empty file can't be mapped
             return None
         if content[:_HEADER_BYTES] != _MAGIC + sha256(content[_HEADER_BYTES:] + sum_).digest():
             return None
         try:
             head = _decode_head(content[_HEADER_BYTES:])
+            self._code_bytes[entry.name] = size
             if head.core is not None:
                 module = wasmtime.Module.deserialize_file(self.engine, str(entry))
                 return CoreProgram(self._core, module, head.core)

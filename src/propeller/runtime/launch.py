@@ -22,6 +22,14 @@ def die_first() -> None:
         _write_score(min(_score() + _AHEAD, _SCORE_MAX))
 
 
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies; only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before that
+        os._exit(1)
+
+
 def leave_room() -> None:
     """Stay behind what calls ``die_first``, where this process inherited too high a score for that.
 
@@ -44,9 +52,7 @@ def _write_score(score: int) -> None:
 
 def main() -> None:
     parent, *argv = sys.argv[1:]
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):  # it died before that
-        os._exit(1)
+    die_with_parent(int(parent))
     die_first()
     # Python ignores these, and a program must not inherit that.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):

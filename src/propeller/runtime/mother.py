@@ -11,7 +11,6 @@ When the socket closes, the proplet is gone: all runners are killed and the moth
 """
 
 import contextlib
-import ctypes
 import mmap
 import os
 import select
@@ -25,10 +24,8 @@ import msgspec
 
 from propeller.runtime import runner
 from propeller.runtime.frames import SPAWN, Words, order, report
-from propeller.runtime.launch import die_first, leave_room
+from propeller.runtime.launch import die_first, die_with_parent, leave_room
 from propeller.runtime.run import Limits
-
-_PR_SET_PDEATHSIG = 1
 
 
 class _Mother:
@@ -91,7 +88,7 @@ class _Mother:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _die_with_parent(mother)
+            die_with_parent(mother)
             die_first()
             self._control.close()
             self._wake.close()
@@ -114,14 +111,6 @@ class _Mother:
     def _report(self, place: int, status: int) -> None:
         with contextlib.suppress(ConnectionError):  # the proplet is gone; serve() sees that next
             self._control.sendall(report.pack(place, status))
-
-
-def _die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its mother dies; only Linux can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def main() -> None:

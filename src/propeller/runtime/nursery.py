@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import mmap
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,9 +14,9 @@ from typing import IO
 
 import msgspec
 
+from propeller.runtime.death import Death, death_of
 from propeller.runtime.frames import KILL, SPAWN, Words, order, page_bytes, report
 from propeller.runtime.run import Limits
-from propeller.runtime.seat import Death
 
 _END_S_MAX = 5.0
 
@@ -127,7 +126,7 @@ class Nursery:
         for place, status in report.iter_unpack(data[:whole]):
             if place in self._living:
                 self._living.remove(place)
-                self._on_death(place, _death(status))
+                self._on_death(place, death_of(os.waitstatus_to_exitcode(status)))
 
     def _on_mother_died(self) -> None:
         """She takes the runners with her."""
@@ -142,20 +141,6 @@ class Nursery:
             asyncio.get_running_loop().remove_reader(self._control)
             self._control.close()
             self._control = None
-
-
-def _death(status: int) -> Death:
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return Death(f"ended with exit code {code}", is_from_outside=False)
-    try:
-        name = f" ({signal.Signals(-code).name})"
-    except ValueError:
-        name = ""
-    # No process sends itself this: the kernel does where memory runs out, or somebody by hand.
-    is_from_outside = -code == signal.SIGKILL
-    hint = ", perhaps for want of memory" if is_from_outside else ""
-    return Death(f"died with signal {-code}{name}{hint}", is_from_outside)
 
 
 def _shared_file(size_bytes: int) -> IO[bytes]:

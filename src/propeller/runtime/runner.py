@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from propeller.errors import Invalid
 from propeller.runtime.cache import Caches
+from propeller.runtime.death import Died
 from propeller.runtime.frames import Frames, Hand, Ready, Report, Returned, Stop, Words, framed, to_runner
 from propeller.runtime.guest import STOPPED, Halt, Room, check, execute
 from propeller.runtime.run import Ended, Limits, Piece, Run, Up
@@ -88,7 +89,7 @@ class Runner:
             return self._current
 
     def _executed(self, watch: Watch) -> Ended:
-        run, limits, is_refused = watch.run, watch.limits, False
+        run, limits, is_refused, is_lost = watch.run, watch.limits, False, False
         try:
             if run.limits is not None:
                 self._bound_memory(limits)
@@ -122,6 +123,8 @@ class Runner:
             )
         except Invalid as invalid:
             error, is_refused = str(invalid), True
+        except Died as died:
+            error, is_lost = str(died), died.is_from_outside
         except Exception as defect:
             error = f"the proplet could not run the task: {type(defect).__name__}: {defect}"
         finally:
@@ -129,7 +132,7 @@ class Runner:
                 self._bound_memory(self._limits)
         is_stopped = watch.halt is Halt.STOP
         error = STOPPED if is_stopped else error
-        return Ended(run.key, "", error, 0, 0, stopped=is_stopped, is_refused=is_refused)
+        return Ended(run.key, "", error, 0, 0, is_stopped, is_refused=is_refused, is_lost=is_lost)
 
     def _tell_up(self, run: Run, where: str) -> None:
         self._send(framed(Report([], [], [Up(run.key, where)])))

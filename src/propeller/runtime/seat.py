@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
 
+from propeller.runtime.death import Death
 from propeller.runtime.frames import (
     Frames,
     Hand,
@@ -22,15 +23,6 @@ _HANDED_MAX = 256
 _QUICK_NS = 10_000_000
 #: A runner is given work for about this long at once.
 _AHEAD_NS = 20_000_000
-
-
-class Death(NamedTuple):
-    """How a runner died."""
-
-    #: Words to follow "the process that ran it".
-    how: str
-    #: Somebody killed it: what it ran may be innocent.
-    is_from_outside: bool
 
 
 class Entry:

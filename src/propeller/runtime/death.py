@@ -1,0 +1,34 @@
+"""How a process died, in words, and whether what it ran may be innocent."""
+
+import signal
+from typing import NamedTuple
+
+
+class Death(NamedTuple):
+    #: Words to follow "the process that ran it".
+    how: str
+    #: Somebody killed it: what it ran may be innocent.
+    is_from_outside: bool
+
+
+class Died(Exception):
+    """A process died that was needed."""
+
+    def __init__(self, what: str, death: Death) -> None:
+        """Say what it was for, in words to follow "the process that"."""
+        super().__init__(f"the process that {what} {death.how}")
+        self.is_from_outside = death.is_from_outside
+
+
+def death_of(exit_code: int) -> Death:
+    """Tell it by the exit code; a negative one is a signal."""
+    if exit_code >= 0:
+        return Death(f"ended with exit code {exit_code}", is_from_outside=False)
+    try:
+        name = f" ({signal.Signals(-exit_code).name})"
+    except ValueError:
+        name = ""
+    # No process sends itself this: the kernel does where memory runs out, or somebody by hand.
+    is_from_outside = -exit_code == signal.SIGKILL
+    hint = ", perhaps for want of memory" if is_from_outside else ""
+    return Death(f"died with signal {-exit_code}{name}{hint}", is_from_outside)
