@@ -13,6 +13,7 @@
     ├── ModuleUnavailable  a module can't be fetched: the task that needs it fails, nothing else
     ├── CannotListen       the address is taken or unknown: the program ends (exit code 1)
     ├── BrokerRefused      the broker does not let us in: the program ends (exit code 1)
+    ├── AnotherManager     another manager serves the channel: the program ends (exit code 1)
     └── InvalidTransition  a task was moved against the table of moves: a defect of ours
 
 A message names the field or the thing, what is wrong with it, and what to do.
@@ -69,6 +70,10 @@ class CannotListen(PropellerError):
 
 class BrokerRefused(PropellerError):
     """The broker does not let this identity in."""
+
+
+class AnotherManager(PropellerError):
+    """Another manager is alive on the channel, and two can't serve it."""
 
 
 class InvalidTransition(PropellerError):

@@ -113,10 +113,10 @@ def run(fleet, **fields):
 
 
 def test_foreign_proplets_run_a_workflow_of_ours(make_fleet):
-    fleet = make_fleet(proplets=2)
+    fleet = make_fleet(proplets=0, foreign=["gate", "barn"])
     foreign = begin(fleet)
-    foreign.start("proplet1")
-    foreign.start("proplet2")
+    foreign.start("foreign1")
+    foreign.start("foreign2")
     fleet.wait_for_proplets(2)
     add, divide = as_file(ADDITION), as_file(DIVISION)
     leaves = [
@@ -142,20 +142,20 @@ def test_foreign_proplets_run_a_workflow_of_ours(make_fleet):
     assert found["after"]["state"] == SKIPPED
     assert (found["rescue"]["state"], found["rescue"]["results"]) == (COMPLETED, "42")
     used = {found[f"leaf-{n}"]["proplet_id"] for n in range(20)}
-    assert used == {fleet.ids[section] for section in fleet.sections}
+    assert used == {"gate", "barn"}
 
 
 def test_a_large_module_reaches_a_foreign_proplet_in_chunks(make_fleet):
-    fleet = make_fleet()
-    begin(fleet).start("proplet")
+    fleet = make_fleet(proplets=0, foreign=["gate"])
+    begin(fleet).start("foreign1")
     task = run(fleet, file=as_file(large(1_500_000)), inputs=[20, 22])
     assert (task["state"], task["results"]) == (COMPLETED, "42")
 
 
 def test_tasks_with_one_large_module_get_it_one_after_the_other(make_fleet):
     """A foreign proplet has one place for the pieces of an image, and the first who waits takes what is there."""
-    fleet = make_fleet()
-    begin(fleet).start("proplet")
+    fleet = make_fleet(proplets=0, foreign=["gate"])
+    begin(fleet).start("foreign1")
     tasks = [{"name": "main", "file": as_file(large(1_500_000)), "inputs": [n, 1]} for n in range(4)]
     job = fleet.post("/jobs", {"tasks": tasks})
     fleet.post(f"/jobs/{job['job_id']}/start")
@@ -164,8 +164,8 @@ def test_tasks_with_one_large_module_get_it_one_after_the_other(make_fleet):
 
 
 def test_a_small_device_does_not_say_who_it_is(make_fleet):
-    fleet = make_fleet()
-    begin(fleet).start("proplet", "embedded")
+    fleet = make_fleet(proplets=0, foreign=["gate"])
+    begin(fleet).start("foreign1", "embedded")
     task = run(fleet, inputs=[20, 22])
     assert (task["state"], task["results"]) == (COMPLETED, "42")
     task = run(fleet, file=as_file(DIVISION), inputs=[1, 0])
@@ -175,12 +175,12 @@ def test_a_small_device_does_not_say_who_it_is(make_fleet):
 
 def test_small_devices_that_all_run_what_is_meant_for_one_end_each_task_once(make_fleet):
     """They look at no address, so for each task there are two results that do not say whose they are."""
-    fleet = make_fleet(proplets=2)
+    fleet = make_fleet(proplets=0, foreign=["gate", "barn"])
     fleet.drop_access_rules()
     foreign = begin(fleet)
     listener = Listener(fleet, "control/proplet/results")
-    foreign.start("proplet1", "embedded")
-    foreign.start("proplet2", "embedded")
+    foreign.start("foreign1", "embedded")
+    foreign.start("foreign2", "embedded")
     fleet.wait_for_proplets(2)
     steps = [
         {"id": f"step-{n}", "name": "main", "file": as_file(ADDITION), "inputs": [n, 1],
@@ -200,16 +200,16 @@ def test_small_devices_that_all_run_what_is_meant_for_one_end_each_task_once(mak
 
 
 def test_a_proplet_that_never_answers_does_not_keep_a_task_running(make_fleet):
-    fleet = make_fleet()
-    begin(fleet, "--foreign-lease", "1s", "--losses-max", "1").start("proplet", "deaf")
+    fleet = make_fleet(proplets=0, foreign=["gate"])
+    begin(fleet, "--foreign-lease", "1s", "--losses-max", "1").start("foreign1", "deaf")
     task = run(fleet)
     assert task["state"] == FAILED
     assert "sent no result within 1 s" in task["error"]
 
 
 def test_a_result_that_comes_twice_counts_once(make_fleet):
-    fleet = make_fleet()
-    begin(fleet).start("proplet", "twice")
+    fleet = make_fleet(proplets=0, foreign=["gate"])
+    begin(fleet).start("foreign1", "twice")
     ids = []
     for n in range(5):
         task = run(fleet, inputs=[n, 1])
@@ -220,25 +220,25 @@ def test_a_result_that_comes_twice_counts_once(make_fleet):
 
 
 def test_what_an_offline_proplet_had_runs_elsewhere(make_fleet):
-    fleet = make_fleet(proplets=2)
+    fleet = make_fleet(proplets=0, foreign=["gate", "barn"])
     foreign = begin(fleet)
-    dying = foreign.start("proplet1", "deaf")
+    dying = foreign.start("foreign1", "deaf")
     task_ids = [fleet.task(inputs=[n, 1]) for n in range(3)]
     for task_id in task_ids:
         fleet.post(f"/tasks/{task_id}/start")
-        assert fleet.wait_for_task(task_id, RUNNING)["proplet_id"] == fleet.ids["proplet1"]
-    foreign.start("proplet2")
+        assert fleet.wait_for_task(task_id, RUNNING)["proplet_id"] == fleet.ids["foreign1"]
+    foreign.start("foreign2")
     fleet.wait_for_proplets(2)
     dying.kill()
     for n, task_id in enumerate(task_ids):
         task = fleet.wait_for_task(task_id)
         assert (task["state"], task["results"]) == (COMPLETED, f"{n + 1}")
-        assert task["proplet_id"] == fleet.ids["proplet2"]
+        assert task["proplet_id"] == fleet.ids["foreign2"]
 
 
 def test_a_stop_reaches_a_foreign_proplet(make_fleet):
-    fleet = make_fleet()
-    begin(fleet).start("proplet")
+    fleet = make_fleet(proplets=0, foreign=["gate"])
+    begin(fleet).start("foreign1")
     task_id = fleet.task(file=as_file(ENDLESS), inputs=[])
     fleet.post(f"/tasks/{task_id}/start")
     fleet.wait_for_task(task_id, RUNNING)
@@ -254,6 +254,7 @@ def test_a_stop_reaches_a_foreign_proplet(make_fleet):
 def master(make_fleet):
     """A foreign manager with a proplet of ours that has introduced itself."""
     fleet = make_fleet()
+    fleet.drop_access_rules()  # of the contract's topics they let our proplets use none
     fleet.broker.start()
     identity = tomllib.loads(fleet.config.read_text())["manager"]
     manager = ForeignManager(

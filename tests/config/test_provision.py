@@ -18,7 +18,7 @@ from tests.parts.programs import path_of
 
 from propeller.config.errors import BadFiles
 from propeller.config.programs import manager_settings, proplet_settings, proxy_settings
-from propeller.config.provision import add_proplets, add_proxy, provision
+from propeller.config.provision import add_foreign, add_proplets, add_proxy, provision, renew
 from propeller.config.sources import resolve
 from propeller.config.tables import MANAGER, PROPLET, PROXY
 
@@ -65,10 +65,14 @@ class Broker:
 class Member:
     """A client with one identity, which hears all that it may."""
 
-    def __init__(self, port, entity_id, api_key):
+    def __init__(self, port, entity_id, api_key, *, client_id="", will=""):
         self.heard = queue.Queue()
         self._answers = queue.Queue()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=entity_id, protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id or entity_id, protocol=mqtt.MQTTv5
+        )
+        if will:
+            self._client.will_set(will, b"{}", qos=1)
         self._client.username_pw_set(entity_id, api_key)
         self._client.on_connect = lambda _c, _d, _f, code, _p: self._answers.put(code)
         self._client.on_subscribe = lambda _c, _d, _m, codes, _p: self._answers.put(codes[0])
@@ -82,8 +86,8 @@ class Member:
         self._client.subscribe(topic, 1)
         self._answers.get(timeout=SECONDS_MAX)
 
-    def may_publish(self, topic):
-        self._client.publish(topic, b"{}", 1)
+    def may_publish(self, topic, *, is_kept=False):
+        self._client.publish(topic, b"{}", 1, retain=is_kept)
         return self._answers.get(timeout=SECONDS_MAX) != REFUSED
 
     def heard_until(self, last):
@@ -91,6 +95,11 @@ class Member:
         while not topics or topics[-1] != last:
             topics.append(self.heard.get(timeout=SECONDS_MAX))
         return topics
+
+    def vanish(self):
+        """Be gone without a good-bye; return when the broker has noticed."""
+        self._client.socket().shutdown(socket.SHUT_RDWR)
+        self._client.loop_stop()
 
     def close(self):
         self._client.disconnect()
@@ -107,13 +116,15 @@ def free_port():
 def system(tmp_path):
     """Yield a function that connects a member by its section, with two proplets and more on demand."""
     port = free_port()
-    made = provision(tmp_path / "config.toml", proplets=2, mqtt_address=f"tcp://127.0.0.1:{port}")
+    made = provision(
+        tmp_path / "config.toml", proplets=2, foreign=["gateway"], mqtt_address=f"tcp://127.0.0.1:{port}"
+    )
     broker = Broker(tmp_path, port)
     members = []
 
-    def connect(section, key=None):
+    def connect(section, key=None, **options):
         identity = tomllib.loads((tmp_path / "config.toml").read_text())[section]
-        members.append(Member(port, identity["entity_id"], key or identity["api_key"]))
+        members.append(Member(port, identity["entity_id"], key or identity["api_key"], **options))
         return members[-1]
 
     connect.broker, connect.made, connect.directory = broker, made, tmp_path
@@ -125,65 +136,129 @@ def system(tmp_path):
     broker.stop()
 
 
-MAY_WRITE = {
-    "manager": {"control/manager/start", "proplet/1/start", "proplet/1/registry/server", "registry/server"},
-    "proplet1": {
-        "control/proplet/alive",
-        "control/proplet/results",
-        "registry/proplet",
-        "fl/rounds/r/updates",
-    },
-    "proxy": {"registry/server", "proplet/1/registry/server"},
-}
-TOPICS = sorted(set().union(*MAY_WRITE.values()))
+CONTRACTS = ("create", "alive", "results", "invoke_results", "metrics", "task_metrics")
+TO_MANAGER = (*CONTRACTS, "handback", "up", "logs", "module")
+TO_PROPLETS = ("start", "stop", "hello", "ack", "invoke", "announcement")
 
 
-@pytest.mark.parametrize("section", MAY_WRITE)
+def own(system, section):
+    """Name what is said to a proplet alone, and what it alone may say."""
+    entity_id = system.ids[section]
+    told = [f"proplet/{entity_id}/control/manager/{one}" for one in TO_PROPLETS]
+    says = [f"from/{entity_id}/control/proplet/{one}" for one in TO_MANAGER]
+    return [*told, f"proplet/{entity_id}/registry/server"], [*says, f"from/{entity_id}/registry/proplet"]
+
+
+def may_write(system):
+    (told1, says1), (told2, says2) = own(system, "proplet1"), own(system, "proplet2")
+    chunks = [topic for topic in (*told1, *told2) if topic.endswith("registry/server")]
+    shared = [f"control/manager/{one}" for one in TO_PROPLETS]
+    rounds = ["fl/rounds/start", "fl/rounds/r/updates/p"]
+    return {
+        "manager": {*shared, *told1, *told2, "registry/server", *rounds},
+        "proplet1": set(says1),
+        "proplet2": set(says2),
+        "foreign1": {"registry/proplet", *(f"control/proplet/{one}" for one in CONTRACTS)},
+        "proxy": {"registry/server", *chunks},
+    }
+
+
+@pytest.mark.parametrize("section", ["manager", "proplet1", "foreign1", "proxy"])
 def test_each_may_write_its_own_topics_and_no_others(system, section):
     member = system(section)
-    may = {topic for topic in TOPICS if member.may_publish(f"{system.base}/{topic}")}
-    assert may == MAY_WRITE[section]
+    rights = may_write(system)
+    topics = sorted(set().union(*rights.values(), (f"control/proplet/{one}" for one in TO_MANAGER)))
+    may = {topic for topic in topics if member.may_publish(f"{system.base}/{topic}")}
+    assert may == rights[section]
     assert not member.may_publish("m/other/c/other/control/proplet/alive")
     assert not member.may_publish("control/manager/start")
+    assert not member.may_publish("fl/rounds/r/updates/p")
 
 
-def test_each_hears_what_is_for_it_and_nothing_else(system):
-    names = ("manager", "proplet1", "proplet2", "proxy")
-    manager, one, two, proxy = members = [system(name) for name in names]
-    for member in members:
-        member.subscribe("#")
-
-    def say(member, *topics):
-        for topic in topics:
-            assert member.may_publish(f"{system.base}/{topic}")
-
-    mine, other = f"proplet/{system.ids['proplet1']}", f"proplet/{system.ids['proplet2']}"
-    say(one, "control/proplet/results", "fl/rounds/r", "registry/proplet")
-    say(proxy, f"{mine}/registry/server", f"{other}/registry/server")
-    say(manager, f"{mine}/start", f"{other}/start", "control/manager/other", "control/manager/hello")
-    say(manager, "registry/server", "control/manager/start")
-    say(two, "registry/proplet", "control/proplet/alive")
+@pytest.mark.parametrize("how", ["#", "$share/group/#", "+/+/+/+/#"])
+def test_each_hears_what_is_for_it_and_nothing_else(system, how):
+    members = {name: system(name) for name in ("manager", "proplet1", "proplet2", "foreign1", "proxy")}
+    for name, member in members.items():
+        member.subscribe(how.replace("group", name))
+    said = {name: sorted(topics) for name, topics in may_write(system).items()}
+    last = {
+        "manager": "control/proplet/task_metrics",
+        "proplet1": "control/manager/hello",
+        "proplet2": "control/manager/hello",
+        "foreign1": "registry/server",
+        "proxy": "registry/proplet",
+    }
+    for name, topics in said.items():
+        for topic in [one for one in topics if one not in last.values()]:
+            assert members[name].may_publish(f"{system.base}/{topic}")
+    for name, topic in (
+        ("manager", last["proplet1"]),
+        ("foreign1", last["manager"]),
+        ("proxy", last["foreign1"]),
+        ("foreign1", last["proxy"]),
+    ):
+        assert members[name].may_publish(f"{system.base}/{topic}")
     heard = {
-        "manager": manager.heard_until(f"{system.base}/control/proplet/alive"),
-        "proplet1": one.heard_until(f"{system.base}/control/manager/start"),
-        "proplet2": two.heard_until(f"{system.base}/control/manager/start"),
-        "proxy": [proxy.heard.get(timeout=SECONDS_MAX) for _ in range(2)],
+        name: {
+            topic.removeprefix(f"{system.base}/")
+            for topic in member.heard_until(f"{system.base}/{last[name]}")
+        }
+        for name, member in members.items()
     }
-    shared = ["control/manager/hello", "registry/server", "control/manager/start"]
-    wanted = {
-        "manager": [
-            "control/proplet/results",
-            "fl/rounds/r",
+    told1, says1 = own(system, "proplet1")
+    told2, says2 = own(system, "proplet2")
+    for_all = {"control/manager/announcement", "control/manager/hello"}
+    assert heard == {
+        "manager": {
+            *(topic for topic in (*says1, *says2) if "/control/" in topic),
+            *(f"control/proplet/{one}" for one in CONTRACTS),
+            "fl/rounds/start",
+            "fl/rounds/r/updates/p",
+            "control/manager/announcement",
+            *(["registry/proplet"] if "registry/proplet" in heard["manager"] else []),
+        },
+        "proplet1": {*told1, *for_all},
+        "proplet2": {*told2, *for_all},
+        "foreign1": {
+            "control/manager/start",
+            "control/manager/stop",
+            "control/manager/invoke",
+            "registry/server",
+        },
+        "proxy": {
             "registry/proplet",
-            "registry/proplet",
-            "control/proplet/alive",
-        ],
-        "proplet1": [f"{mine}/registry/server", f"{mine}/start", *shared],
-        "proplet2": [f"{other}/registry/server", f"{other}/start", *shared],
-        "proxy": ["registry/proplet", "registry/proplet"],
+            f"from/{system.ids['proplet1']}/registry/proplet",
+            f"from/{system.ids['proplet2']}/registry/proplet",
+        },
     }
-    assert heard == {name: [f"{system.base}/{topic}" for topic in topics] for name, topics in wanted.items()}
-    assert all(member.heard.empty() for member in members)
+
+
+def test_nobody_leaves_a_word_or_a_will_in_the_name_of_another(system):
+    """A will is published after its client is gone, and what is kept by the broker for whoever comes later."""
+    listener = system("manager")
+    listener.subscribe("#")
+    mine, other = (
+        f"{system.base}/from/{system.ids[one]}/control/proplet/alive" for one in ("proplet1", "proplet2")
+    )
+    for will in (other, f"{system.base}/control/manager/announcement", f"{system.base}/fl/x", mine):
+        member = system("proplet1", will=will)
+        assert member.may_publish(will, is_kept=True) == (will == mine)
+        member.vanish()
+    assert listener.heard_until(mine) == [mine]
+    late = system("manager")
+    late.subscribe("#")
+    assert late.heard_until(mine) == [mine]
+
+
+def test_a_key_is_of_no_use_for_the_connection_of_another(system):
+    """The id of a client names its connection, and what the broker keeps for it while it is away."""
+    victim = system("proplet2")
+    victim.subscribe("#")
+    thief = system("proplet1", client_id=system.ids["proplet2"])
+    topic = f"{system.base}/proplet/{system.ids['proplet2']}/control/manager/start"
+    assert system("manager").may_publish(topic)
+    assert victim.heard_until(topic) == [topic]
+    assert thief.heard.empty()
 
 
 def test_nobody_gets_in_with_a_wrong_key_or_without_a_name(system):
@@ -204,7 +279,8 @@ def test_who_is_added_gets_in_when_the_files_are_read_again(system):
     system.broker.wait_for("Reloading config")
     member = system("proplet4")
     assert member.welcome == "Success"
-    assert member.may_publish(f"{system.base}/control/proplet/alive")
+    ours = {one.section: one.entity_id for one in made.identities}["proplet4"]
+    assert member.may_publish(f"{system.base}/from/{ours}/control/proplet/alive")
     assert system("proplet1").welcome == "Success"
 
 
@@ -310,3 +386,66 @@ def test_a_file_that_can_not_be_extended_stays_as_it_is(tmp_path, text, complain
 def test_a_directory_that_is_missing_is_told(tmp_path):
     with pytest.raises(BadFiles, match="there is no such directory"):
         provision(tmp_path / "no" / "config.toml", proplets=1)
+
+
+def test_foreign_proplets_keep_their_ids_and_the_manager_is_told_of_them(tmp_path):
+    config = tmp_path / "config.toml"
+    made = provision(config, proplets=1, foreign=["gate"])
+    assert [(one.section, one.entity_id) for one in made.identities if one.role == "foreign"] == [
+        ("foreign1", "gate")
+    ]
+    (more,) = add_foreign(config, ["barn"]).identities
+    assert more.section == "foreign2"
+    effective = resolve(MANAGER, {"HOME": str(tmp_path)}, file=config)
+    assert manager_settings(effective, {"HOME": str(tmp_path)}).allow_foreign == ("gate", "barn")
+    assert list(tomllib.loads(config.read_text())) == ["manager", "proplet", "foreign1", "foreign2", "proxy"]
+    assert "topic write" in (tmp_path / "acl").read_text().partition("user barn\n")[2]
+    for ids in (["barn"], ["new", "new"]):
+        with pytest.raises(BadFiles, match="is there already; an id is one program's alone"):
+            add_foreign(config, ids)
+
+
+def test_a_provisioned_fleet_hears_no_foreign_proplet(tmp_path):
+    provision(tmp_path / "config.toml", proplets=1)
+    environ = {"HOME": str(tmp_path)}
+    effective = resolve(MANAGER, environ, file=tmp_path / "config.toml")
+    assert manager_settings(effective, environ).allow_foreign == ()
+
+
+def outdate(directory):
+    """Write the files as an earlier version did, with something of somebody's own."""
+    acl = directory / "acl"
+    text = re.sub(r"(?m)^topic \w+ \S+/from/.*\n", "", acl.read_text())
+    acl.write_text(f"# mine\ntopic read news\n\n{text}\n# a friend\nuser friend\ntopic read m/#\n")
+    for name in ("mosquitto.conf", "config.toml"):
+        file = directory / name
+        file.write_text(re.sub(r"(?m)^(use_username|allow_foreign).*\n", "", file.read_text()))
+
+
+def test_files_of_an_earlier_version_are_renewed_before_they_are_extended(tmp_path):
+    config = tmp_path / "config.toml"
+    provision(config, proplets=1)
+    fresh = {
+        name: (tmp_path / name).read_text() for name in ("config.toml", "passwords", "mosquitto.conf", "acl")
+    }
+    outdate(tmp_path)
+    with pytest.raises(BadFiles, match=r"acl: is of an earlier version; .*propeller provision renew -f"):
+        add_proplets(config, 1)
+    for _ in range(2):
+        renew(config)
+        after = {name: (tmp_path / name).read_text() for name in fresh}
+        acl = after.pop("acl")
+        assert after == {name: text for name, text in fresh.items() if name != "acl"}
+        assert acl.startswith("# mine\ntopic read news\n\n# a friend\nuser friend\ntopic read m/#\n")
+        assert acl.endswith(fresh["acl"])
+    add_proplets(config, 1)
+
+
+@pytest.mark.parametrize("value", ['"*"', '"gate , barn"', '["gate", "barn"]'])
+def test_whom_somebody_allowed_stays_allowed(tmp_path, value):
+    config = tmp_path / "config.toml"
+    provision(config, proplets=1)
+    config.write_text(config.read_text().replace('allow_foreign = ""', f"allow_foreign = {value}"))
+    add_foreign(config, ["new"])
+    allowed = tomllib.loads(config.read_text())["manager"]["allow_foreign"]
+    assert allowed == ("*,new" if "*" in value else "gate,barn,new")

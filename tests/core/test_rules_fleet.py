@@ -4,6 +4,7 @@ import pytest
 from core_kit import Rules, a_task
 
 from propeller.core.cluster import Policy
+from propeller.core.effects import Refused
 from propeller.core.events import (
     CordonProplet,
     DeleteTask,
@@ -30,6 +31,20 @@ def on_a_foreign_proplet(policy: Policy | None = None) -> Rules:
     rules.create(a_task("a"))
     rules.start("a")
     return rules
+
+
+def test_no_more_foreign_proplets_are_known_than_the_limit():
+    """Anybody may make some up; those that know ours are held to their topics, and so not limited."""
+    rules = Rules(Policy(foreign_max=2))
+    rules.proplet("ours")
+    for name in ("a", "b", "c"):
+        rules.turn(foreign(name, is_hello=True, metadata={}))
+    refused = rules.turn(foreign("c"))
+    assert list(rules.cluster.proplets) == ["ours", "a", "b"]
+    assert refused.effects == [Refused("c", "", "2 proplets that only know the contract are known already")]
+    rules.proplet("ours too")
+    rules.turn(foreign("a"))
+    assert rules.cluster.proplets["a"].is_alive
 
 
 # -- foreign proplets ----------------------------------------------------------------------------------------

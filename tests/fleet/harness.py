@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +64,19 @@ class Program:
 
 
 class Fleet:
-    """Identities for a manager and some proplets, as ``propeller provision`` makes them, and their programs."""
+    """Identities for a manager and some proplets, as ``propeller provision`` makes them, and their programs.
 
-    def __init__(self, directory: Path, proplets: int) -> None:
+    ``foreign`` has ids of proplets that only know the contract.
+    """
+
+    def __init__(self, directory: Path, proplets: int, foreign: Sequence[str] = ()) -> None:
         self.directory = directory
         self.port = free_port()
         self.config = directory / "config.toml"
         address = f"tcp://127.0.0.1:{self.port}"
-        self.run("provision", "-f", str(self.config), "--proplets", str(proplets), "--mqtt-address", address)
+        others = [word for name in foreign for word in ("--foreign", name)]
+        size = ["--proplets", str(proplets), *others]
+        self.run("provision", "-f", str(self.config), *size, "--mqtt-address", address)
         self.broker = Mosquitto(directory / "mosquitto.conf", self.port)
         self.sections = ["proplet"] if proplets == 1 else [f"proplet{n + 1}" for n in range(proplets)]
         self.ids = dict(re.findall(r'\[(\w+)\][^\[]*?entity_id = "([^"]+)"', self.config.read_text()))
@@ -89,10 +94,14 @@ class Fleet:
         found: dict[str, str] = tomllib.loads(self.config.read_text())[name]
         return found
 
-    def drop_access_rules(self) -> None:
-        """Let whoever has a password say and hear everything."""
+    def drop_access_rules(self, *, is_heard: bool = True) -> None:
+        """Let whoever has a password say and hear everything, and maybe be heard by the manager."""
         config = self.directory / "mosquitto.conf"
-        config.write_text(re.sub(r"(?m)^acl_file .*$", "", config.read_text()))
+        config.write_text(re.sub(r"(?m)^(acl_file|use_username_as_clientid) .*$", "", config.read_text()))
+        if not is_heard:
+            return
+        text = self.config.read_text()
+        self.config.write_text(re.sub(r"(?m)^allow_foreign .*$", 'allow_foreign = "*"', text))
 
     # -- programs ------------------------------------------------------------------------------------------
 
@@ -231,10 +240,10 @@ def make_fleet(tmp_path):
     """Make fleets that are ended with the test, and show what they said if it failed."""
     made: list[Fleet] = []
 
-    def make(proplets: int = 1) -> Fleet:
+    def make(proplets: int = 1, foreign: Sequence[str] = ()) -> Fleet:
         directory = tmp_path / f"fleet{len(made)}"
         directory.mkdir()
-        made.append(Fleet(directory, proplets))
+        made.append(Fleet(directory, proplets, foreign))
         return made[-1]
 
     with contextlib.ExitStack() as each:

@@ -12,10 +12,10 @@ from tests.fleet.harness import Fleet, wait
 class Stranger:
     """A client of the fleet's broker; topics are below the channel's prefix."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        section = fleet.section("proxy")
+    def __init__(self, fleet: Fleet, section_name: str = "proxy") -> None:
+        section = fleet.section(section_name)
         self._base = f"m/{section['tenant_id']}/c/{section['channel_id']}"
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="stranger")
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=section["entity_id"])
         self._client.username_pw_set(section["entity_id"], section["api_key"])
         self._client.connect("127.0.0.1", fleet.port)
         self._client.loop_start()
@@ -23,6 +23,10 @@ class Stranger:
 
     def publish(self, topic: str, payload: bytes) -> None:
         self._client.publish(f"{self._base}/{topic}", payload, qos=1).wait_for_publish(20)
+
+    def pour(self, topic: str, payload: bytes) -> None:
+        """Say something that need not arrive, without waiting."""
+        self._client.publish(f"{self._base}/{topic}", payload, qos=0)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -32,8 +36,8 @@ class Stranger:
 class Listener(Stranger):
     """Hears what is said on a topic."""
 
-    def __init__(self, fleet: Fleet, topic: str) -> None:
-        super().__init__(fleet)
+    def __init__(self, fleet: Fleet, topic: str, section_name: str = "proxy") -> None:
+        super().__init__(fleet, section_name)
         self.heard: list[bytes] = []
         self._client.on_message = lambda _client, _data, message: self.heard.append(message.payload)
         self._client.subscribe(f"{self._base}/{topic}", qos=1)

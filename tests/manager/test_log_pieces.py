@@ -14,6 +14,7 @@ from propeller.core.states import RUNNING
 from propeller.manager import logs
 from propeller.manager.hub import LocalFleet
 from propeller.manager.remote import RemoteFleet
+from propeller.manager.standing import Standing
 from propeller.mqtt.link import Link
 from propeller.mqtt.settings import MqttSettings
 from propeller.store.port import LogFilter
@@ -160,9 +161,9 @@ def test_a_proplet_behind_a_broker_sends_them(tmp_path):
         far = MqttSettings(
             address=f"tcp://{broker.address}", tenant_id="t", channel_id="c", entity_id="manager"
         )
-        fleet = RemoteFleet(site.manager, far)
+        fleet = RemoteFleet(site.manager, far, Standing("m", 1, "here"))
         await fleet.start()
-        await fleet._link.up()
+        await fleet._channel._link.up()
         link = Link(
             msgspec.structs.replace(far, entity_id="p"), topics=[], on_message=print, on_up=lambda: None
         )

@@ -71,8 +71,10 @@ def with_proxy(part, told, **options):
     play(whole, told)
 
 
-def ask(proxy, name, **more):
-    proxy.received("registry/proplet", json.dumps({"app_name": name, **more}).encode())
+def ask(proxy, name, *, proplet_id="", **more):
+    """Ask as a proplet does on its own topic, or as one that only knows the contract."""
+    topic = f"from/{proplet_id}/registry/proplet" if proplet_id else "registry/proplet"
+    proxy.received(topic, json.dumps({"app_name": name, **more}).encode())
 
 
 def joined(chunks):
@@ -270,7 +272,7 @@ def test_counts_what_it_can_not_read_and_logs_each_kind_once(registry, tmp_path,
         for _ in range(3):
             proxy.received("registry/proplet", b"\xff{")
             proxy.received("registry/proplet", b'{"chunk":1}')
-            ask(proxy, "a/b", proplet_id="p/../#")
+            proxy.received("registry/proplet", b'{"app_name":"a/b","proplet_id":"p/../#"}')
             ask(proxy, "a/b", proplet_id="p", first=-1)
             proxy.received("registry/server", b"{}")
         ask(proxy, f"{registry.host}/proxy/good:v1")

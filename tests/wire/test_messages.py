@@ -19,8 +19,10 @@ from propeller.wire.messages import (
     TOPICS,
     Ack,
     Alive,
+    Announcement,
     Create,
     HandBack,
+    Hello,
     InvokeResults,
     LineSplitter,
     Logs,
@@ -167,6 +169,19 @@ GOLDEN = [
     (
         ModuleChunk(app_name="sha256:ab", chunk_idx=0, total_chunks=4, data="AGFz"),
         '["registry/server",{"app_name":"sha256:ab","chunk_idx":0,"total_chunks":4,"data":"AGFz"}]\n',
+    ),
+    (
+        Hello(by=("m1", 7)),
+        '["control/manager/hello",{"by":["m1",7]}]\n',
+    ),
+    (
+        Announcement(
+            manager_id="m1", epoch=7, status="here", at=9, answers=5, since=8, where="host, process 1"
+        ),
+        (
+            '["control/manager/announcement",{"manager_id":"m1","epoch":7,"status":"here","at":9,"answers":5,"since":8,'
+            '"where":"host, process 1"}]\n'
+        ),
     ),
 ]
 #: Their golden lines are in ``test_metric_messages``.

@@ -43,6 +43,7 @@ def manager(settings: ManagerSettings) -> int:
         durability=settings.durability,
         proplets=0,
         mqtt=settings.mqtt,
+        allow_foreign=settings.allow_foreign,
         policy=Policy(
             losses_max=settings.losses_max,
             liveness_s=settings.liveness_s,

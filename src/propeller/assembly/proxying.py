@@ -12,7 +12,7 @@ from propeller.assembly.serving import listen, server_of, url_of
 from propeller.config.settings import HttpSettings, ProxySettings
 from propeller.mqtt.link import Link
 from propeller.proxy.health import health
-from propeller.proxy.service import REQUEST_TOPIC, Proxy
+from propeller.proxy.service import REQUEST_TOPICS, Proxy
 from propeller.registry.fetcher import Fetcher
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ async def serve_proxy(settings: ProxySettings) -> None:
     def received(topic: str, payload: bytes) -> None:
         proxy.received(topic, payload)
 
-    link = Link(settings.mqtt, topics=[REQUEST_TOPIC], on_message=received)
+    link = Link(settings.mqtt, topics=REQUEST_TOPICS, on_message=received)
     proxy = Proxy(fetcher, link.publish, link.drained, chunk_bytes=settings.chunk_size)
     vital = [link.start()]
     try:

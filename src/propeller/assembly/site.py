@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -12,9 +14,11 @@ import msgspec
 
 from propeller.config.settings import HttpSettings
 from propeller.core.cluster import Policy
+from propeller.manager import identity
 from propeller.manager.hub import LocalFleet
-from propeller.manager.remote import RemoteFleet
+from propeller.manager.remote import ANY, RemoteFleet
 from propeller.manager.service import Manager
+from propeller.manager.standing import Standing
 from propeller.manager.supervisor import CommandLine, Supervisor
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.walls import Walls
@@ -37,6 +41,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     walls: Walls = Walls()
     #: The broker behind which there are more proplets; None for none.
     mqtt: MqttSettings | None = None
+    #: The proplets there that only know the contract and get work all the same; ``ANY`` for all.
+    allow_foreign: tuple[str, ...] = (ANY,)
     #: How a local proplet's process is started; None for the real one.
     proplet_command: CommandLine | None = None
 
@@ -55,7 +61,7 @@ async def running_manager(site: Site) -> AsyncIterator[Running]:
         stack.push_async_callback(store.close)
         manager = Manager(store, policy=site.policy)
         await manager.load()
-        remote = RemoteFleet(manager, _watchful(site.mqtt, site.policy)) if site.mqtt else None
+        remote = _remote_fleet(manager, site, site.mqtt) if site.mqtt else None
         local = LocalFleet(manager, remote)
         manager.start()
         stack.push_async_callback(manager.stop)
@@ -67,6 +73,17 @@ async def running_manager(site: Site) -> AsyncIterator[Running]:
         stack.push_async_callback(supervisor.stop)
         await supervisor.start()
         yield Running(manager, vital)
+
+
+def _remote_fleet(manager: Manager, site: Site, mqtt: MqttSettings) -> RemoteFleet:
+    who = identity.begin(site.data_dir)
+    where = f"{socket.gethostname()}, process {os.getpid()}"
+    return RemoteFleet(
+        manager,
+        _watchful(mqtt, site.policy),
+        Standing(who.id, who.epoch, where),
+        allow_foreign=site.allow_foreign,
+    )
 
 
 def _watchful(mqtt: MqttSettings, policy: Policy) -> MqttSettings:

@@ -8,7 +8,14 @@ import typer
 
 from propeller.cli.session import Session
 from propeller.config import values
-from propeller.config.provision import PROPLETS_MAX, Provisioned, add_proplets, add_proxy
+from propeller.config.provision import (
+    PROPLETS_MAX,
+    Provisioned,
+    add_foreign,
+    add_proplets,
+    add_proxy,
+    renew,
+)
 from propeller.config.provision import provision as provision_new
 
 app = typer.Typer()
@@ -29,11 +36,24 @@ def _address(text: str | None) -> str:
         raise typer.BadParameter(f"{text!r} {error}") from error
 
 
+def _id(text: str) -> str:
+    try:
+        return values.topic_level(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from error
+
+
 @app.callback(invoke_without_command=True)
 def provision(
     context: typer.Context,
     file_name: FileFlag = None,
     proplets: Annotated[int, typer.Option(min=0, max=PROPLETS_MAX, help="How many proplets.")] = 1,
+    foreign: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID", parser=_id, help="A proplet that only knows the contract, by its id; any number."
+        ),
+    ] = None,
     mqtt_address: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +70,11 @@ def provision(
     """Write identities for a manager, proplets and a proxy, and a Mosquitto configuration that knows them."""
     if context.invoked_subcommand is None:
         made = provision_new(
-            file_name or _DEFAULT, proplets=proplets, mqtt_address=mqtt_address or "", force=force
+            file_name or _DEFAULT,
+            proplets=proplets,
+            foreign=foreign or (),
+            mqtt_address=mqtt_address or "",
+            force=force,
         )
         _show(context, made, as_json=as_json, next_step=f"mosquitto -c {made.broker_files[0]}")
 
@@ -72,6 +96,25 @@ def one_proxy(context: typer.Context, file_name: FileFlag = None, as_json: JsonF
     """Add a proxy to a file of identities that has none, and to the broker's files."""
     made = add_proxy(_file(context, file_name))
     _show(context, made, as_json=as_json, next_step=_RELOAD)
+
+
+@app.command("add-foreign")
+def more_foreign(
+    context: typer.Context,
+    ids: Annotated[list[str], typer.Argument(metavar="ID", parser=_id, help="Its id; any number of them.")],
+    file_name: FileFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add proplets that only know the contract, under their ids, and let the manager hear them."""
+    made = add_foreign(_file(context, file_name), ids)
+    _show(context, made, as_json=as_json, next_step=f"{_RELOAD}; restart the manager")
+
+
+@app.command("renew")
+def renew_files(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
+    """Write the broker's files as this version does, for the identities that there are."""
+    made = renew(_file(context, file_name))
+    _show(context, made, as_json=as_json, next_step="restart Mosquitto, then the manager and the proplets")
 
 
 _RELOAD = "send Mosquitto a SIGHUP, and it reads them again"

@@ -22,28 +22,44 @@ _ITERATIONS = 101
 #: Mosquitto 2.0 reads no other length.
 _SALT_BYTES = 12
 _HASH_BYTES = 64
+#: Otherwise whoever has a key could take over the connection of another, and what waits for it.
+_BY_NAME = "use_username_as_clientid true"
 
+#: Nobody says anything in another's name. On topics that several may write to, who only knows the contract is
+#: with his like: these see each other's tasks and could report for each other, but for none of ours.
 _RULES = {
     "manager": (
         "write control/manager/#",
         "write proplet/#",
         "write registry/server",
+        "write fl/#",
+        "read control/manager/announcement",
+        "read from/+/control/proplet/#",
         "read control/proplet/#",
         "read registry/proplet",
         "read fl/#",
     ),
     "proplet": (
-        "write control/proplet/#",
+        "write from/{entity_id}/#",
+        "read control/manager/announcement",
+        "read control/manager/hello",
+        "read proplet/{entity_id}/#",
+    ),
+    "foreign": (
+        "write control/proplet/create",
+        "write control/proplet/alive",
+        "write control/proplet/results",
+        "write control/proplet/invoke_results",
+        "write control/proplet/metrics",
+        "write control/proplet/task_metrics",
         "write registry/proplet",
-        "write fl/#",
         "read control/manager/start",
         "read control/manager/stop",
         "read control/manager/invoke",
-        "read control/manager/hello",
         "read registry/server",
-        "read proplet/{entity_id}/#",
     ),
     "proxy": (
+        "read from/+/registry/proplet",
         "read registry/proplet",
         "write registry/server",
         "write proplet/+/registry/server",
@@ -80,6 +96,38 @@ def acl(identities: Sequence[Identity], before: str = "") -> str:
     return "\n".join([_ended(before), *blocks] if before else blocks)
 
 
+def renewed_acl(identities: Sequence[Identity], before: str) -> str:
+    """Write an ACL file anew; rules for others, and for everybody, stay as they are."""
+    ours = {one.entity_id for one in identities}
+    kept: list[str] = []
+    comments: list[str] = []
+    user = ""
+    for line in before.splitlines():
+        if line.lstrip().startswith("#"):
+            comments.append(line)
+            continue
+        found = re.fullmatch(r"\s*user\s+(\S+)\s*", line)
+        user = found[1] if found else user
+        if user not in ours:
+            kept += [*comments, line]
+        comments.clear()
+    others = "\n".join(kept).strip()
+    return "\n".join([*([f"{others}\n"] if others else []), *map(acl_block, identities)])
+
+
+def is_outdated(acl_text: str, identities: Sequence[Identity]) -> bool:
+    """Say whether an ACL file has a manager that could not hear proplets on topics of their own."""
+    manager = next(one for one in identities if one.role == "manager")
+    return f"user {manager.entity_id}\n" in acl_text and "/from/+/control/proplet/#" not in acl_text
+
+
+def renewed_conf(before: str) -> str:
+    """Add to a configuration of ours what it lacks since it was written."""
+    if re.search(rf"(?m)^\s*{_BY_NAME.split(maxsplit=1)[0]}\s", before):
+        return before
+    return re.sub(r"(?m)^allow_anonymous false\n", rf"\g<0>{_BY_NAME}\n", before, count=1)
+
+
 def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
 
@@ -100,6 +148,7 @@ def mosquitto_conf(channel: Channel, directory: Path) -> str:
 listener {port}
 {tls}\
 allow_anonymous false
+{_BY_NAME}
 password_file {directory}/passwords
 acl_file {directory}/acl
 {_user()}\

@@ -1,5 +1,8 @@
 """Who is in a ``config.toml``: one manager, proplets, a proxy, all on one channel.
 
+``[foreign1]`` and so on are proplets that only know the contract, under the ids that they have; the manager
+hears of them by its ``allow_foreign``.
+
 A file is extended as text, so that what somebody wrote into it stays, comments included; what comes out is
 read again and compared before it counts.
 """
@@ -19,6 +22,7 @@ from propeller.config.sources import sections_of
 from propeller.config.tables import IDENTITY
 
 _ALIASES = {"tenant_id": "domain_id", "entity_id": "client_id", "api_key": "client_key"}
+_ROLES = ("manager", "proplet", "foreign", "proxy")
 _HEADING = """\
 # Who is who at the broker. The keys are passwords: keep this file to yourself.
 """
@@ -27,7 +31,7 @@ _HEADING = """\
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """One program, as the broker knows it."""
 
-    #: Its section in the file: ``manager``, ``proplet``, ``proplet1``, ``proxy``.
+    #: Its section in the file: ``manager``, ``proplet``, ``proplet1``, ``foreign1``, ``proxy``.
     section: str
     tenant_id: str
     channel_id: str
@@ -52,24 +56,27 @@ def new_channel(mqtt_address: str) -> Channel:
     return Channel(tenant_id=str(uuid.uuid4()), channel_id=str(uuid.uuid4()), mqtt_address=mqtt_address)
 
 
-def new_identity(section: str, channel: Channel) -> Identity:
+def new_identity(section: str, channel: Channel, entity_id: str = "") -> Identity:
     return Identity(
         section=section,
         tenant_id=channel.tenant_id,
         channel_id=channel.channel_id,
-        entity_id=str(uuid.uuid4()),
+        entity_id=entity_id or str(uuid.uuid4()),
         api_key=secrets.token_urlsafe(32),
     )
 
 
-def new_fleet(channel: Channel, proplets: int) -> list[Identity]:
+def new_fleet(channel: Channel, proplets: int, foreign: Sequence[str] = ()) -> list[Identity]:
     """Make a manager, proplets and a proxy; a single proplet's section has no number."""
     names = ["proplet"] if proplets == 1 else [f"proplet{n}" for n in range(1, proplets + 1)]
-    return [new_identity(section, channel) for section in ("manager", *names, "proxy")]
+    ours = [new_identity(section, channel) for section in ("manager", *names)]
+    others = [new_identity(f"foreign{n}", channel, entity_id) for n, entity_id in enumerate(foreign, 1)]
+    return [*ours, *others, new_identity("proxy", channel)]
 
 
 def write_identities(channel: Channel, identities: Sequence[Identity]) -> str:
-    return _HEADING + "".join(f"\n{_section(channel, identity)}" for identity in identities)
+    text = _HEADING + "".join(f"\n{_section(channel, identity)}" for identity in identities)
+    return with_foreign(text, "config.toml", identities)
 
 
 def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
@@ -80,7 +87,9 @@ def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
 
     """
     document = _parsed(text, file)
-    names = [name for kind in ("manager", "proplet", "proxy") for name in sections_of(document, kind)]
+    names = [
+        name for kind in ("manager", "proplet", "foreign", "proxy") for name in sections_of(document, kind)
+    ]
     if "manager" not in names:
         raise BadFiles(f"{file}: there is no section [manager], and so no channel to add anybody to")
     identities = [_identity(name, document[name], file) for name in names]
@@ -97,11 +106,42 @@ def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
     return channel, identities
 
 
-def next_proplets(identities: Sequence[Identity], count: int) -> list[str]:
-    """Name sections for more proplets, with numbers above those there are; ``[proplet]`` counts as 1."""
-    taken = [int(one.section.removeprefix("proplet") or 1) for one in identities if one.role == "proplet"]
+def next_sections(role: str, identities: Sequence[Identity], count: int) -> list[str]:
+    """Name more sections for a role, with numbers above those there are; one without a number counts as 1."""
+    taken = [int(one.section.removeprefix(role) or 1) for one in identities if one.role == role]
     first = max(taken, default=0) + 1
-    return [f"proplet{n}" for n in range(first, first + count)]
+    return [f"{role}{n}" for n in range(first, first + count)]
+
+
+def with_foreign(text: str, file: str, identities: Sequence[Identity]) -> str:
+    """Let a file's manager hear of the foreign proplets in it, besides those that it names itself.
+
+    Raises:
+        BadFiles: The file is written in a way that this would break.
+
+    """
+    before = _parsed(text, file)
+    named = before["manager"].get("allow_foreign", "")
+    named = named if isinstance(named, list) else str(named).split(",")
+    ids = [one.entity_id for one in identities if one.role == "foreign"]
+    allowed = ",".join(dict.fromkeys([*(part.strip() for part in named if part.strip()), *ids]))
+    lines = text.splitlines()
+    section = _lines_of("manager", lines)
+    there = [at for at in section if re.match(r"allow_foreign[ \t]*=", lines[at])]
+    at = there[0] if there else max(at for at in section if lines[at].strip()) + 1
+    lines[at : at + len(there[:1])] = [f"allow_foreign = {toml_value(allowed)}"]
+    result = "\n".join([*lines, ""])
+    wanted = before | {"manager": before["manager"] | {"allow_foreign": allowed}}
+    if _parsed(result, file) != wanted:
+        raise BadFiles(f"{file}: allow_foreign can't be set; write it into [manager] on a line of its own")
+    return result
+
+
+def _lines_of(section: str, lines: Sequence[str]) -> range:
+    """Say which lines a section has, its header among them."""
+    headers = [at for at, line in enumerate(lines) if line.startswith("[")]
+    begin = next((at for at in headers if re.match(rf"\[{section}\]", lines[at])), 0)
+    return range(begin, next((at for at in headers if at > begin), len(lines)))
 
 
 def extended(text: str, file: str, channel: Channel, more: Sequence[Identity]) -> str:
@@ -120,7 +160,7 @@ def extended(text: str, file: str, channel: Channel, more: Sequence[Identity]) -
     wanted = _parsed(text, file) | {one.section: _keys(channel, one) for one in more}
     if _parsed(result, file) != wanted:
         raise BadFiles(f"{file}: can't be extended; put each section's header on a line of its own")
-    return result
+    return with_foreign(result, file, more) if any(one.role == "foreign" for one in more) else result
 
 
 def _keys(channel: Channel, identity: Identity) -> dict[str, str]:

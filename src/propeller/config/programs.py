@@ -51,6 +51,7 @@ def manager_settings(effective: Effective, environ: Mapping[str, str]) -> Manage
         forget_after_s=given["forget_after"],
         losses_max=given["losses_max"],
         foreign_lease_s=given["foreign_lease"],
+        allow_foreign=given["allow_foreign"],
         placement=given["placement"],
     )
 

@@ -18,8 +18,9 @@ from propeller.config.identities import (
     new_channel,
     new_fleet,
     new_identity,
-    next_proplets,
+    next_sections,
     read_identities,
+    with_foreign,
     write_identities,
 )
 
@@ -30,19 +31,22 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     """What was made."""
 
     channel: Channel
-    #: The new ones.
+    #: The new ones; of a renewal all.
     identities: list[Identity]
     config: Path
     #: Beside it: ``passwords``, ``acl`` and, where it was written, ``mosquitto.conf``.
     broker_files: list[Path]
 
 
-def provision(config: Path, *, proplets: int, mqtt_address: str = "", force: bool = False) -> Provisioned:
+def provision(
+    config: Path, *, proplets: int, foreign: Sequence[str] = (), mqtt_address: str = "", force: bool = False
+) -> Provisioned:
     """Write a new ``config.toml`` and the files of a broker beside it.
 
     Args:
         config: Where; its directory has to be there.
         proplets: How many, from 0 to ``PROPLETS_MAX``.
+        foreign: Ids of others that only know the contract.
         mqtt_address: What programs connect to; empty for their default, ``tcp://localhost:1883``.
         force: Whether files that are there already are replaced, and their identities lost.
 
@@ -52,7 +56,7 @@ def provision(config: Path, *, proplets: int, mqtt_address: str = "", force: boo
     """
     directory = _directory(config)
     channel = new_channel(mqtt_address)
-    identities = new_fleet(channel, proplets)
+    identities = new_fleet(channel, proplets, _all_new(foreign, []))
     texts = {
         directory / "mosquitto.conf": broker.mosquitto_conf(channel, directory),
         directory / "passwords": broker.passwords(identities),
@@ -79,8 +83,52 @@ def add_proplets(config: Path, count: int) -> Provisioned:
 
     """
     text, channel, identities = _read(config)
-    names = next_proplets(identities, count)
-    return _extend(config, text, channel, identities, names)
+    more = [new_identity(section, channel) for section in next_sections("proplet", identities, count)]
+    return _extend(config, text, channel, identities, more)
+
+
+def add_foreign(config: Path, ids: Sequence[str]) -> Provisioned:
+    """Add proplets that only know the contract, under their ids, and let the manager hear them.
+
+    Raises:
+        BadFiles: There is no such file, one of the ids is in it already, or it can't be extended.
+
+    """
+    text, channel, identities = _read(config)
+    ids = _all_new(ids, identities)
+    sections = next_sections("foreign", identities, len(ids))
+    more = [new_identity(section, channel, name) for section, name in zip(sections, ids, strict=True)]
+    return _extend(config, text, channel, identities, more)
+
+
+def renew(config: Path) -> Provisioned:
+    """Write the broker's files anew for who is in a ``config.toml``, as this version writes them.
+
+    Raises:
+        BadFiles: There is no such file, or one of the files can't be read or written.
+
+    """
+    text, channel, identities = _read(config)
+    directory = _directory(config)
+    conf = directory / "mosquitto.conf"
+    texts = {
+        directory / "passwords": broker.passwords(identities, read_text(directory / "passwords") or ""),
+        directory / "acl": broker.renewed_acl(identities, read_text(directory / "acl") or ""),
+        conf: broker.renewed_conf(read_text(conf) or broker.mosquitto_conf(channel, directory)),
+        config: with_foreign(text, str(config), identities),
+    }
+    for path, new in texts.items():
+        replace_text(path, new)
+    return Provisioned(channel=channel, identities=identities, config=config, broker_files=[*texts][:-1])
+
+
+def _all_new(ids: Sequence[str], identities: Sequence[Identity]) -> list[str]:
+    taken = {one.entity_id for one in identities}
+    for name in ids:
+        if name in taken:
+            raise BadFiles(f"id {name} is there already; an id is one program's alone")
+        taken.add(name)
+    return list(ids)
 
 
 def add_proxy(config: Path) -> Provisioned:
@@ -93,7 +141,7 @@ def add_proxy(config: Path) -> Provisioned:
     text, channel, identities = _read(config)
     if any(identity.role == "proxy" for identity in identities):
         raise BadFiles(f"{config}: there is a section [proxy] already; delete it to get another")
-    return _extend(config, text, channel, identities, ["proxy"])
+    return _extend(config, text, channel, identities, [new_identity("proxy", channel)])
 
 
 def _read(config: Path) -> tuple[str, Channel, list[Identity]]:
@@ -104,21 +152,26 @@ def _read(config: Path) -> tuple[str, Channel, list[Identity]]:
 
 
 def _extend(
-    config: Path, text: str, channel: Channel, before: Sequence[Identity], sections: Sequence[str]
+    config: Path, text: str, channel: Channel, before: Sequence[Identity], more: Sequence[Identity]
 ) -> Provisioned:
     directory = _directory(config)
-    more = [new_identity(section, channel) for section in sections]
+    acl = read_text(directory / "acl") or ""
+    if broker.is_outdated(acl, before):
+        raise BadFiles(
+            f"{directory}/acl: is of an earlier version; "
+            f"renew the files with: propeller provision renew -f {config}"
+        )
     everybody = [*before, *more]
     new_text = extended(text, str(config), channel, more)
     # Whoever is missing there comes too: so these files also suit identities from elsewhere.
     texts = {
         directory / "passwords": broker.passwords(everybody, read_text(directory / "passwords") or ""),
-        directory / "acl": broker.acl(everybody, read_text(directory / "acl") or ""),
+        directory / "acl": broker.acl(everybody, acl),
         config: new_text,
     }
     for path, new in texts.items():
         replace_text(path, new)
-    return Provisioned(channel=channel, identities=more, config=config, broker_files=[*texts][:-1])
+    return Provisioned(channel=channel, identities=[*more], config=config, broker_files=[*texts][:-1])
 
 
 def _directory(config: Path) -> Path:

@@ -69,6 +69,8 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     losses_max: int
     #: How long a task may run on a proplet that acknowledges nothing.
     foreign_lease_s: float
+    #: Ids of proplets that only know the contract and get work all the same; ``*`` for all.
+    allow_foreign: tuple[str, ...]
     placement: Literal["round-robin", "least-loaded"]
 
 

@@ -355,6 +355,13 @@ MANAGER = Program(
             text="*Ours.* How long a task may run on a proplet that acknowledges nothing.",
         ),
         Setting(
+            key="allow_foreign",
+            read=values.names,
+            default="*",
+            takes_empty=True,
+            text="*Ours.* Ids of proplets that only know the contract and get work: empty is none, `*` all.",
+        ),
+        Setting(
             key="placement",
             read=values.choice("round-robin", "least-loaded"),
             default="round-robin",

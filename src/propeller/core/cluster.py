@@ -71,6 +71,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     foreign_lease_s: float = 3600.0
     #: How many tasks a foreign proplet is given at once.
     foreign_slots: int = 10
+    #: How many foreign proplets are known at once: anybody can make some up where nothing names them.
+    foreign_max: int = 1000
     #: A proplet that was not heard of for longer is forgotten.
     forget_s: float = 86_400.0
     placement: Order = Order.ROUND_ROBIN

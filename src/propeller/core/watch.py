@@ -97,7 +97,14 @@ class Watch:
     # -- signs of life -------------------------------------------------------------------------------------
 
     def seen(self, event: PropletSeen, now: int) -> None:
-        proplet = self._cluster.proplets.get(event.proplet_id) or self._welcome(event, now)
+        proplet = self._cluster.proplets.get(event.proplet_id)
+        if proplet is None and self._is_one_too_many(event):
+            reason = (
+                f"{self._cluster.policy.foreign_max} proplets that only know the contract are known already"
+            )
+            self._cluster.effects.append(Refused(event.proplet_id, "", reason))
+            return
+        proplet = proplet or self._welcome(event, now)
         if proplet.is_local != event.is_local:
             reason = "another proplet, beside the manager or not, has this id already"
             self._cluster.effects.append(Refused(event.proplet_id, "", reason))
@@ -129,6 +136,12 @@ class Watch:
         if running is not None:
             self._reconcile(proplet, running, now)
         self._cluster.placement.offer_room(proplet.id)
+
+    def _is_one_too_many(self, event: PropletSeen) -> bool:
+        known, most = self._cluster.proplets, self._cluster.policy.foreign_max
+        if event.boot or len(known) < most:
+            return False
+        return sum(not proplet.is_ours for proplet in known.values()) >= most
 
     def _welcome(self, event: PropletSeen, now: int) -> Proplet:
         name = proplet_name(event.proplet_id)

@@ -166,9 +166,11 @@ class Invocations:
         return holders[next(self._turns) % len(holders)]
 
     def took(self, message: InvokeResults) -> None:
-        """Take in a result; one that nobody waits for is dropped."""
+        """Take in a result; one that nobody waits for, or not of this proplet, is dropped."""
         pending = self._pending.get(message.invocation_id)
-        if pending is not None and not pending.answer.done():
+        if pending is None or message.proplet_id not in ("", pending.proplet.id):
+            return
+        if not pending.answer.done():
             pending.answer.set_result(message)
 
     def heard(self, message: Alive) -> None:

@@ -3,6 +3,9 @@
 Ours get their messages on topics of their own, modules by digest, and repeat what is not acknowledged.
 Foreign ones get the shared topics and the module itself: inline, or in the registry's chunks where it is too
 large for one message.
+
+Who speaks is known by the topic where it has one of its own, which the broker holds it to. On the contract's
+shared topics anybody can say to be anybody: there only those are heard that ``allow_foreign`` names.
 """
 
 import asyncio
@@ -15,19 +18,24 @@ from propeller.core.events import ConnectionLost, ConnectionRestored, RunEnded, 
 from propeller.core.model import Module
 from propeller.core.names import attempt_of
 from propeller.errors import StoreUnusable
+from propeller.manager.channel import Channel
 from propeller.manager.image_turns import ImageTurns
 from propeller.manager.modules import pieces
 from propeller.manager.service import Manager
-from propeller.mqtt.link import Link
+from propeller.manager.standing import Standing
 from propeller.mqtt.settings import MqttSettings
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
     MODULE_TOPIC,
+    TOPICS,
     Alive,
+    Create,
+    FromManager,
     Hello,
     InvokeResults,
     Logs,
     ModuleRequest,
+    PropletMessage,
     Results,
     Start,
     decode,
@@ -36,6 +44,7 @@ from propeller.wire.messages import (
     messages_to_ours,
     module_chunks,
     own_topic,
+    speaker,
     start_message,
     stop_message,
     topic_of,
@@ -44,7 +53,11 @@ from propeller.wire.metrics import Metrics, TaskMetrics
 
 _log = logging.getLogger(__name__)
 
+#: In place of ids: every proplet that only knows the contract is heard.
+ANY = "*"
 _REGISTRY_REQUESTS = "registry/proplet"
+#: So many that are not heard are named in the log.
+_NAMED_MAX = 50
 #: Modules of the store as a foreign proplet may ask the registry for them.
 _REPOSITORY = "propeller.local/modules@sha256:"
 
@@ -52,17 +65,29 @@ _REPOSITORY = "propeller.local/modules@sha256:"
 class RemoteFleet:
     """Carries effects to the broker, and what comes from it to the manager as facts."""
 
-    def __init__(self, manager: Manager, settings: MqttSettings) -> None:
+    def __init__(
+        self,
+        manager: Manager,
+        settings: MqttSettings,
+        standing: Standing,
+        *,
+        allow_foreign: Sequence[str] = (ANY,),
+    ) -> None:
+        """Prepare it; ``start`` connects. ``allow_foreign`` has ids, or ``ANY``."""
         self._manager = manager
+        self._standing = standing
+        self._allowed = frozenset(allow_foreign)
+        self._named: set[str] = set()
         #: What was ignored, by kind.
         self.oddities: Counter[str] = Counter()
         self._foreign: asyncio.Queue[SendStart | SendStop | SendInvoke] = asyncio.Queue()
         self._turns = ImageTurns(self._send_start)
         self._answering: set[asyncio.Task[None]] = set()
         self._settings = settings
-        self._link = Link(
+        self._channel = Channel(
             settings,
-            topics=["control/proplet/+", _REGISTRY_REQUESTS],
+            standing,
+            topics=["from/+/control/proplet/+", "control/proplet/+", _REGISTRY_REQUESTS],
             on_message=self._received,
             on_up=self._connected,
             on_down=self._disconnected,
@@ -72,18 +97,19 @@ class RemoteFleet:
     async def start(self) -> asyncio.Task[None]:
         """Begin to connect; while there is no broker, proplets are silent and their work waits.
 
-        Returns what ends with ``BrokerRefused`` if the broker won't have us, and else never.
+        Returns what ends with ``BrokerRefused`` if the broker won't have us, with ``AnotherManager`` if
+        one is alive on the channel, and else never.
         """
         self._manager.tell(ConnectionLost())
         self._serving = asyncio.create_task(self._serve_foreign())
-        return self._link.start()
+        return self._channel.start()
 
     async def stop(self) -> None:
         self._serving.cancel()
         for answering in self._answering:
             answering.cancel()
         self._turns.close()
-        await self._link.close()
+        await self._channel.close()
 
     # -- to proplets ---------------------------------------------------------------------------------------
 
@@ -91,21 +117,24 @@ class RemoteFleet:
         ours: list[Outgoing] = []
         for effect in effects:
             if isinstance(effect, SendStart | SendStop | SendInvoke) and not effect.is_ours:
-                self._foreign.put_nowait(effect)
+                if self._may_be_foreign(effect.proplet_id):
+                    self._foreign.put_nowait(effect)
             else:
                 ours.append(effect)
         for proplet_id, messages in messages_to_ours(ours).items():
             for message in messages:
+                if isinstance(message, FromManager):
+                    message.by = self._standing.by
                 payload = encode(message)
-                if isinstance(message, Start) and not self._link.fits(len(payload)):
+                if isinstance(message, Start) and not self._channel.fits(len(payload)):
                     self._refuse(proplet_id, message.id, message.attempt or 0, len(payload))
                 else:
-                    self._link.publish(own_topic(proplet_id, topic_of(message)), payload)
+                    self._channel.publish(own_topic(proplet_id, topic_of(message)), payload)
 
     def _connected(self) -> None:
         """Find out at once who is there and what was missed."""
         self._manager.tell(ConnectionRestored())
-        self._link.publish("control/manager/hello", encode(Hello()))
+        self._channel.publish("control/manager/hello", encode(Hello(by=self._standing.by)))
 
     def _disconnected(self, unheard_s: float) -> None:
         self._manager.tell(ConnectionLost(unheard_ns=int(unheard_s * 1e9)))
@@ -123,27 +152,27 @@ class RemoteFleet:
         if isinstance(effect, SendStop):
             stop = stop_message(effect)
             self._turns.over(stop.id)
-            self._link.publish("control/manager/stop", encode(stop))
+            self._channel.publish("control/manager/stop", encode(stop))
             return
         if isinstance(effect, SendInvoke):
-            self._link.publish("control/manager/invoke", encode(invoke_message(effect)))
+            self._channel.publish("control/manager/invoke", encode(invoke_message(effect)))
             return
         message = start_message(effect)
         module = effect.spec.module
         if module is not None:
-            if self._link.fits(module.size_bytes * 4 // 3):
+            if self._channel.fits(module.size_bytes * 4 // 3):
                 message = start_message(effect, await self._module(module.digest))
-            if not message.file or not self._link.fits(len(encode(message))):
+            if not message.file or not self._channel.fits(len(encode(message))):
                 message = start_message(effect)
                 message.image_url = _REPOSITORY + module.digest
         size_bytes = len(encode(message))
-        if self._link.fits(size_bytes):
+        if self._channel.fits(size_bytes):
             self._turns.start(message)
         else:
             self._refuse(effect.proplet_id, effect.spec.id, effect.attempt, size_bytes)
 
     def _send_start(self, start: Start) -> None:
-        self._link.publish("control/manager/start", encode(start))
+        self._channel.publish("control/manager/start", encode(start))
 
     def _refuse(self, proplet_id: str, task_id: str, attempt: int, size_bytes: int) -> None:
         """Fail a task whose start no broker here would carry."""
@@ -164,12 +193,16 @@ class RemoteFleet:
     # -- from proplets -------------------------------------------------------------------------------------
 
     def _received(self, topic: str, payload: bytes) -> None:
+        sender, topic = speaker(topic)
         try:
             message = decode(topic, payload)
         except ValueError as error:
-            self._ignore(f"{topic}: can't be read", str(error))
+            kind = topic if topic in TOPICS or topic == MODULE_TOPIC else "a topic that is none of ours"
+            self._ignore(f"{kind}: can't be read", str(error))
             return
-        if not self._link.fits(len(payload)):
+        if not isinstance(message, PropletMessage) or not self._is_heard(message, sender):
+            return
+        if not self._channel.fits(len(payload)):
             self._ignore(f"{topic}: too large", f"{len(payload):,} bytes")
             if not isinstance(message, Results):
                 return
@@ -188,6 +221,9 @@ class RemoteFleet:
             self._turns.over(message.task_id)
             message.task_id, _ = attempt_of(message.task_id)
             self._manager.tell(RunSeen(message.proplet_id, message.task_id))
+        if self._is_of_anothers_task(message):
+            self._ignore(f"{topic}: of a task that runs elsewhere", message.proplet_id)
+            return
         if isinstance(message, Metrics | TaskMetrics):
             self._manager.samples.take(message)
             return
@@ -202,6 +238,39 @@ class RemoteFleet:
         fact = fact_of(message, is_local=False)
         if fact is not None:
             self._manager.tell(fact)
+
+    def _is_heard(self, message: PropletMessage, sender: str) -> bool:
+        """Say whether a message counts; one that came on a topic of its sender's own is its sender's."""
+        if not sender:
+            return self._may_be_foreign(message.proplet_id or "")
+        if isinstance(message, Create | Alive) and not message.boot:
+            # It would be taken for a foreign one, whose tasks are told to everybody.
+            self._ignore("a proplet on a topic of its own has no boot", sender)
+            return False
+        message.proplet_id = sender
+        return True
+
+    def _may_be_foreign(self, proplet_id: str) -> bool:
+        """Say whether we deal with a proplet on the shared topics."""
+        if ANY in self._allowed or proplet_id in self._allowed or (self._allowed and not proplet_id):
+            return True
+        if proplet_id not in self._named and len(self._named) < _NAMED_MAX:
+            self._named.add(proplet_id)
+            _log.warning(
+                "proplet %s gets no work and is not heard: it speaks on the topics that all share, and only "
+                "those that MANAGER_ALLOW_FOREIGN names may",
+                proplet_id or "that does not say which",
+            )
+        self.oddities["a foreign proplet that is not allowed"] += 1
+        return False
+
+    def _is_of_anothers_task(self, message: PropletMessage) -> bool:
+        """Say whether it is something that nobody looks at again, of a task that its sender does not run."""
+        if isinstance(message, Logs):
+            return self._manager.is_elsewhere(message.task_id, message.proplet_id, message.attempt or 0)
+        if isinstance(message, TaskMetrics):
+            return self._manager.is_elsewhere(message.task_id, message.proplet_id)
+        return False
 
     def _is_foreign(self, proplet_id: str) -> bool:
         proplet = self._manager.proplet(proplet_id)
@@ -228,7 +297,7 @@ class RemoteFleet:
             return
         try:
             for chunk in await pieces(self._manager.store, request):
-                self._link.publish(own_topic(request.proplet_id, topic_of(chunk)), encode(chunk))
+                self._channel.publish(own_topic(request.proplet_id, topic_of(chunk)), encode(chunk))
         except StoreUnusable as error:
             _log.error("module %s can't be read: %s", request.app_name, error)
 
@@ -242,5 +311,5 @@ class RemoteFleet:
             return
         for chunk in module_chunks(Module(digest, len(data)), data):
             chunk.app_name = name
-            self._link.publish("registry/server", encode(chunk))
-            await self._link.drained()
+            self._channel.publish("registry/server", encode(chunk))
+            await self._channel.drained()

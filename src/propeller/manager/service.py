@@ -109,6 +109,14 @@ class Manager:
         found = [(self.proplet(one), live.attempt_on(one)) for one in self._cluster.holders(live)]
         return [(proplet, attempt) for proplet, attempt in found if proplet is not None and proplet.is_alive]
 
+    def is_elsewhere(self, task_id: str, proplet_id: str, attempt: int | None = None) -> bool:
+        """Say whether this attempt of a task, or whichever runs, is on other proplets than this one."""
+        live = self._cluster.tasks.get(task_id)
+        if live is None or (attempt is not None and attempt < live.attempt):
+            return False
+        holders = self._cluster.holders(live)
+        return bool(holders) and proplet_id not in holders
+
     def why_waits(self, task: Task) -> str:
         """Say what a scheduled task waits for at present, where that is more than its turn."""
         return self._cluster.placement.why_waits(task)

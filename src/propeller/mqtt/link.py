@@ -47,6 +47,10 @@ class Outgoing(NamedTuple):
     #: Below the channel's prefix.
     topic: str
     payload: bytes
+    #: The broker gives it to whoever subscribes later, until another takes its place.
+    is_kept: bool = False
+    #: It counts now or not at all, and is not repeated after the connection broke.
+    is_fleeting: bool = False
 
 
 class Will(NamedTuple):
@@ -54,6 +58,8 @@ class Will(NamedTuple):
 
     topic: str
     payload: bytes
+    #: As of what is published.
+    is_kept: bool = False
 
 
 class Link:
@@ -140,9 +146,15 @@ class Link:
             self._staying.cancel()
         await self._hang_up()
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def bequeath(self, payload: bytes) -> None:
+        """Change what the will says, from the next connection on."""
+        self._client._will_message.payload = payload  # noqa: SLF001  it has no way of its own to be told so
+
+    def publish(
+        self, topic: str, payload: bytes, *, is_kept: bool = False, is_fleeting: bool = False
+    ) -> None:
         """Send when there is room; while the broker is away messages wait, up to a bound."""
-        self._waiting.append(Outgoing(topic, payload))
+        self._waiting.append(Outgoing(topic, payload, is_kept, is_fleeting))
         if len(self._waiting) > _WAITING_MAX:
             self._waiting.popleft()
             self._dropped += 1
@@ -165,7 +177,12 @@ class Link:
     def _make_client(self) -> Any:
         settings = self._settings
         will = (
-            gmqtt.Message(self._prefix + self._will.topic, self._will.payload, qos=min(settings.qos, 1))
+            gmqtt.Message(
+                self._prefix + self._will.topic,
+                self._will.payload,
+                qos=min(settings.qos, 1),
+                retain=self._will.is_kept,
+            )
             if self._will
             else None
         )
@@ -366,13 +383,16 @@ class Link:
             self._on_down(time.monotonic() - last_heard)
         self._up.clear()
         self._lost.set()
+        self._waiting = deque(one for one in self._waiting if not one.is_fleeting)
 
     def _flush(self) -> None:
         """Hand over what waits, as far as the bound on what is on its way allows."""
         while self._waiting and self._up.is_set() and self._unacknowledged.count < self._inflight:
             message = self._waiting.popleft()
             self._unacknowledged.next = message
-            self._client.publish(self._prefix + message.topic, message.payload, qos=self._qos)
+            topic = self._prefix + message.topic
+            qos = 0 if message.is_fleeting else self._qos
+            self._client.publish(topic, message.payload, qos=qos, retain=message.is_kept)
         if not self._waiting and not self._unacknowledged.count:
             self._drained.set()
 

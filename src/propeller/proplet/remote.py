@@ -1,28 +1,55 @@
-"""A remote proplet's way to its manager: a broker, the contract's topics, and topics of its own."""
+"""A remote proplet's way to its manager: a broker, the contract's topics, and topics of its own.
+
+To a manager of ours it speaks on topics of its own, which the broker lets nobody else use. Where none has
+announced itself it speaks on the contract's, which all share.
+"""
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
+
+from msgspec import UNSET
 
 from propeller.mqtt.link import Link, Will
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.agent import Agent
+from propeller.proplet.following import Following
 from propeller.wire.messages import (
+    ANNOUNCEMENT_TOPIC,
     MODULE_TOPIC,
     Alive,
+    Announcement,
+    FromManager,
+    Invoke,
     Message,
+    ModuleChunk,
     ModuleRequest,
+    Start,
+    Stop,
     decode,
     encode,
     own_topic,
+    said_topic,
     topic_of,
 )
 
 _log = logging.getLogger(__name__)
 
-_SHARED = ("control/manager/start", "control/manager/stop", "control/manager/hello", "registry/server")
+_SHARED = (
+    "control/manager/start",
+    "control/manager/stop",
+    "control/manager/invoke",
+    "control/manager/hello",
+    "registry/server",
+)
+#: Below ``proplet/<its id>/``.
+_OWN = ("control/manager/+", "registry/server")
 _FAREWELL_S_MAX = 3.0
+_ANNOUNCEMENT_S_MAX = 0.2
+#: So many kinds of ignored messages are told of, and the rest as one.
+_ODDITIES_MAX = 50
 
 
 class RemoteUplink:
@@ -40,17 +67,21 @@ class RemoteUplink:
         """
         self._agent = agent
         agent.uplink = self
+        self._id = settings.entity_id
         self._own = own_topic(settings.entity_id, "")
+        self._following = Following()
+        self._proxy = _WayToProxy()
         self._inbox: list[Message] = []
         #: What was ignored, by kind.
         self.oddities: Counter[str] = Counter()
         will = Alive(proplet_id=settings.entity_id, status="offline", namespace=namespace, boot=boot)
         self._link = Link(
             settings,
-            topics=[*_SHARED, f"{self._own}#"],
+            topics=[ANNOUNCEMENT_TOPIC, *_SHARED, *(own_topic(self._id, topic) for topic in _OWN)],
             on_message=self._received,
-            on_up=agent.connected,
-            will=Will(topic_of(will), encode(will)),
+            on_up=self._connected,
+            # A manager that only knows the contract would take it for a sign of life.
+            will=Will(said_topic(self._id, topic_of(will)), encode(will)),
         )
 
     def start(self) -> asyncio.Task[None]:
@@ -62,10 +93,23 @@ class RemoteUplink:
         return self._link.is_up
 
     def send(self, messages: Sequence[Message]) -> None:
+        is_alone = self._following.is_alone(time.monotonic_ns())
         for message in messages:
-            is_digest = isinstance(message, ModuleRequest) and message.app_name.startswith("sha256:")
-            topic = MODULE_TOPIC if is_digest else topic_of(message)
-            self._link.publish(topic, encode(message))
+            payload = encode(message)
+            for topic in self._topics_of(message, is_alone=is_alone):
+                self._link.publish(topic, payload)
+
+    def _topics_of(self, message: Message, *, is_alone: bool) -> list[str]:
+        shared = topic_of(message)
+        if isinstance(message, ModuleRequest) and message.app_name.startswith("sha256:"):
+            shared = MODULE_TOPIC
+        own = said_topic(self._id, shared)
+        if self._following.manager is None:
+            return [shared]
+        if shared == topic_of(message) and isinstance(message, ModuleRequest):
+            return self._proxy.topics(message.app_name, own, shared)
+        # While nobody is there, one that only knows the contract may look for proplets.
+        return [own, shared] if is_alone and isinstance(message, Alive) else [own]
 
     def fits(self, message: Message) -> bool:
         return self._link.fits(len(encode(message)))
@@ -81,18 +125,87 @@ class RemoteUplink:
             )
         await self._link.close()
 
+    def _connected(self) -> None:
+        self._following.connected(time.monotonic_ns())
+        if self._following.manager is not None:
+            self._agent.connected()
+            return
+        # What the broker has kept of a manager comes in a moment, and says on which topics to speak.
+        asyncio.get_running_loop().call_later(_ANNOUNCEMENT_S_MAX, self._say_hello_to_anybody)
+
+    def _say_hello_to_anybody(self) -> None:
+        if self._link.is_up and self._following.manager is None:
+            self._agent.connected()
+
     def _received(self, topic: str, payload: bytes) -> None:
         try:
             message = decode(topic.removeprefix(self._own), payload)
         except ValueError as error:
-            self.oddities[topic] += 1
-            if self.oddities[topic] == 1:
-                _log.warning("a message on %s is ignored, and more of them only counted: %s", topic, error)
+            self._ignore(topic, str(error))
             return
+        if isinstance(message, Announcement):
+            self._announced(message)
+            return
+        if isinstance(message, FromManager) and not self._heeds(topic, message):
+            return
+        if isinstance(message, ModuleChunk):
+            self._proxy.answered(message.app_name)
         if not self._inbox:
             asyncio.get_running_loop().call_soon(self._hand_over)
         self._inbox.append(message)
 
+    def _announced(self, said: Announcement) -> None:
+        if self._following.announced(said, time.monotonic_ns()):
+            _log.info("follows manager %s on %s", said.manager_id, said.where or "a machine it does not name")
+            self._agent.connected()
+        elif (
+            self._following.manager
+            and said.status == "here"
+            and said.manager_id != self._following.manager[0]
+        ):
+            whom = self._following.manager[0]
+            self._ignore(
+                f"the channel from manager {said.manager_id}", f"manager {whom} is followed, which is alive"
+            )
+
+    def _heeds(self, topic: str, message: FromManager) -> bool:
+        if self._following.heeds(message, time.monotonic_ns()):
+            return True
+        if isinstance(message, Start | Stop | Invoke) and message.proplet_id not in (None, UNSET, self._id):
+            return False  # it is another's, and was told to all
+        whom = self._following.manager
+        assert whom is not None
+        teller = (
+            f"manager {message.by[0]}" if isinstance(message.by, tuple) else "a manager that gives no name"
+        )
+        self._ignore(f"{topic} from {teller}", f"manager {whom[0]} is followed, which is alive")
+        return False
+
+    def _ignore(self, kind: str, why: str) -> None:
+        if kind not in self.oddities and len(self.oddities) >= _ODDITIES_MAX:
+            kind = "others"
+        self.oddities[kind] += 1
+        if self.oddities[kind] == 1:
+            _log.warning("a message on %s is ignored, and more of them only counted: %s", kind, why)
+
     def _hand_over(self) -> None:
         messages, self._inbox = self._inbox, []
         self._agent.receive(messages)
+
+
+class _WayToProxy:
+    """Finds out whether the proxy hears us on a topic of our own, as one of ours does."""
+
+    def __init__(self) -> None:
+        #: Images that were asked for and have not been answered, and whether on both topics.
+        self._asked: dict[str, bool] = {}
+        self._is_shared = False
+
+    def topics(self, image: str, own: str, shared: str) -> list[str]:
+        if self._is_shared:
+            return [shared]
+        is_again = self._asked[image] = image in self._asked
+        return [own, shared] if is_again else [own]
+
+    def answered(self, image: str) -> None:
+        self._is_shared |= self._asked.pop(image, False)

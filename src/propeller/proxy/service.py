@@ -1,8 +1,8 @@
 """Answers the proplets' requests for modules.
 
-Each request gets an answer: chunks, or one message without chunks that says why. A request that names its
-proplet is answered to that proplet alone, with the pieces it wants; any other is answered to all, each time
-with all pieces, as proplets that share a topic take the pieces of one another's answers.
+Each request gets an answer: chunks, or one message without chunks that says why. A request on a topic of its
+proplet's own is answered to that proplet alone, with the pieces it wants; any other is answered to all, each
+time with all pieces, as proplets that share a topic take the pieces of one another's answers.
 
 Requests wait side by side, so that a slow registry holds up only those who want something from it. Pieces of
 all answers go out in turn, one after the other has left.
@@ -16,15 +16,18 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from msgspec import UNSET
 
 from propeller.errors import ModuleUnavailable
 from propeller.registry.cache import Blob
 from propeller.registry.fetcher import Fetcher
-from propeller.wire.messages import CHUNK_BYTES, ModuleChunk, ModuleRequest
+from propeller.wire.messages import CHUNK_BYTES, ModuleChunk, ModuleRequest, speaker
 
 _log = logging.getLogger(__name__)
 
 REQUEST_TOPIC = "registry/proplet"
+#: What the link of a proxy subscribes to.
+REQUEST_TOPICS = (REQUEST_TOPIC, f"from/+/{REQUEST_TOPIC}")
 ANSWER_TOPIC = "registry/server"
 
 #: Answers under way with an open file; the others wait.
@@ -84,6 +87,7 @@ class Proxy:
 
     def received(self, topic: str, payload: bytes) -> None:
         """Take in a message; what can't be read is counted, and logged when it is the first of its kind."""
+        sender, topic = speaker(topic)
         if topic != REQUEST_TOPIC:
             self._malformed("unexpected topic", topic)
             return
@@ -92,6 +96,8 @@ class Proxy:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._malformed("unreadable", str(error))
             return
+        # On the shared topic anybody may give any name.
+        request.proplet_id = sender or UNSET
         if _DIGEST.fullmatch(request.app_name):
             self.counts["left"] += 1
         elif len(self._serving) >= self._requests_max:

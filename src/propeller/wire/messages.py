@@ -2,7 +2,8 @@
 
 Whatever carries them, a message is a topic and a JSON object. Fields and topics that the contract lacks are
 additions which other implementations ignore; they are marked *ours*. A proplet that shows a ``boot`` knows
-them, and listens on the topics below ``proplet/<its id>/`` besides the shared ones.
+them, and listens on the topics below ``proplet/<its id>/`` besides the shared ones. To a manager of ours it
+speaks on those below ``from/<its id>/``: who it is stands in the topic, which the broker holds it to.
 
 On a local socket a message is one line of JSON: ``["control/manager/start",{…}]``.
 """
@@ -24,13 +25,40 @@ CHUNK_BYTES = 512_000
 LOG_PIECE_BYTES = 64 * 1024
 
 #: What can stand in a topic, for it becomes part of one.
-PropletId = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^+#/\x00-\x1f]+$")]
+PROPLET_ID_MAX = 256
+PropletId = Annotated[str, Meta(min_length=1, max_length=PROPLET_ID_MAX, pattern=r"^[^+#/\x00-\x1f]+$")]
 Count = Annotated[int, Meta(ge=0, le=2**62)]
 LogStream = Literal["stdout", "stderr"]
 Slots = Annotated[int, Meta(ge=1, le=100_000)]
 
 
-class Start(msgspec.Struct, kw_only=True):
+class FromManager(msgspec.Struct, kw_only=True):
+    """What a manager says to its proplets."""
+
+    #: Ours: which manager says it, by its id and its epoch.
+    by: tuple[str, Count] | UnsetType = UNSET
+
+
+class Announcement(msgspec.Struct, kw_only=True, frozen=True):
+    """Ours. Manager to everybody on its channel, kept by the broker: who serves here."""
+
+    manager_id: str
+    #: Larger with each start of this manager's program.
+    epoch: Count
+    #: ``asks`` whether another is here; has ``left`` on purpose; is ``gone``, as the broker says of it.
+    status: Literal["here", "asks", "left", "gone"]
+    #: When it said so, ns since the Unix epoch by its clock, and more than before. Of a manager that is gone:
+    #: when the connection began that broke.
+    at: Count
+    #: When the question was asked that it answers, by the clock of who asked; 0 if it answers none.
+    answers: Count = 0
+    #: Since when it serves this channel; 0 while it only asks.
+    since: Count = 0
+    #: Its machine and process, for people.
+    where: str = ""
+
+
+class Start(FromManager, kw_only=True):
     """Manager to proplet: run this attempt. Starting the same attempt twice runs it once."""
 
     id: str
@@ -66,7 +94,7 @@ class Start(msgspec.Struct, kw_only=True):
         return self.daemon or self.latent
 
 
-class Stop(msgspec.Struct, kw_only=True):
+class Stop(FromManager, kw_only=True):
     """Manager to proplet: end this attempt of a task and any before it; nothing need be reported."""
 
     broadcast: bool = False
@@ -76,11 +104,11 @@ class Stop(msgspec.Struct, kw_only=True):
     attempt: Count | UnsetType = UNSET
 
 
-class Hello(msgspec.Struct, kw_only=True):
+class Hello(FromManager, kw_only=True):
     """Ours. Manager to one proplet or all: say who you are and what you hold (``Create``)."""
 
 
-class Ack(msgspec.Struct, kw_only=True):
+class Ack(FromManager, kw_only=True):
     """Ours. Manager to proplet: the ends of these attempts need no more reporting."""
 
     #: Task and attempt.
@@ -151,7 +179,7 @@ class Up(msgspec.Struct, kw_only=True):
     placed_at: Count | UnsetType = UNSET
 
 
-class Invoke(msgspec.Struct, kw_only=True):
+class Invoke(FromManager, kw_only=True):
     """Manager to proplet: run a task that is deployed there once more, with these inputs."""
 
     broadcast: bool = False
@@ -244,7 +272,8 @@ class ModuleChunk(msgspec.Struct, kw_only=True):
 
 
 Message = (
-    Start
+    Announcement
+    | Start
     | Stop
     | Hello
     | Ack
@@ -262,7 +291,13 @@ Message = (
     | TaskMetrics
 )
 
+#: What proplets say; each says who it is.
+PropletMessage = (
+    Create | Alive | Results | HandBack | Up | InvokeResults | Logs | ModuleRequest | Metrics | TaskMetrics
+)
+
 TOPICS: dict[str, type[Message]] = {
+    "control/manager/announcement": Announcement,
     "control/manager/start": Start,
     "control/manager/stop": Stop,
     "control/manager/hello": Hello,
@@ -280,6 +315,7 @@ TOPICS: dict[str, type[Message]] = {
     "registry/proplet": ModuleRequest,
     "registry/server": ModuleChunk,
 }
+ANNOUNCEMENT_TOPIC = "control/manager/announcement"
 #: Ours: where a proplet asks the manager for a module; the contract's topic is the proxy's.
 MODULE_TOPIC = "control/proplet/module"
 _TOPIC_OF: dict[type[Message], str] = {kind: topic for topic, kind in TOPICS.items()}
@@ -298,6 +334,19 @@ def topic_of(message: Message) -> str:
 def own_topic(proplet_id: str, topic: str) -> str:
     """Name the topic on which a proplet of ours alone gets such messages."""
     return f"proplet/{proplet_id}/{topic}"
+
+
+def said_topic(proplet_id: str, topic: str) -> str:
+    """Name the topic on which a proplet of ours alone says such messages."""
+    return f"from/{proplet_id}/{topic}"
+
+
+def speaker(topic: str) -> tuple[str, str]:
+    """Tell who alone may speak on a topic, ``""`` where that is anybody, and what such a message means."""
+    head, _, rest = topic.partition("/")
+    proplet_id, slash, said = rest.partition("/")
+    is_own = head == "from" and slash and 0 < len(proplet_id) <= PROPLET_ID_MAX
+    return (proplet_id, said) if is_own else ("", topic)
 
 
 def decode(topic: str, payload: bytes) -> Message:

@@ -1,0 +1,165 @@
+"""The manager's place at its broker: what it says and hears counts only while it serves the channel.
+
+Until ``Standing`` has seen that no other manager does, what comes is kept, and what goes out waits.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from propeller.core.times import Moment
+from propeller.errors import AnotherManager
+from propeller.manager.standing import Standing
+from propeller.mqtt.link import Link, Will
+from propeller.mqtt.settings import MqttSettings
+from propeller.wire.messages import ANNOUNCEMENT_TOPIC, Announcement, decode, encode
+
+_log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.1
+_FAREWELL_S_MAX = 1.0
+#: What waits until the channel is served; beyond this the oldest are dropped, and repeated later.
+_WAITING_MAX = 100_000
+_KEPT_BYTES_MAX = 64 * 2**20
+
+
+class Channel:
+    """A link through which nothing passes while it is not ours to serve."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        standing: Standing,
+        *,
+        topics: Sequence[str],
+        on_message: Callable[[str, bytes], None],
+        on_up: Callable[[], None],
+        on_down: Callable[[float], None],
+    ) -> None:
+        """Prepare it; ``start`` connects. The arguments are as those of ``Link``."""
+        self._settings = settings
+        self._standing = standing
+        self._on_message = on_message
+        self._on_up = on_up
+        self._on_down = on_down
+        self._is_served = False
+        self._arrived: list[tuple[str, bytes]] = []
+        self._arrived_bytes = 0
+        self._waiting: deque[tuple[str, bytes]] = deque(maxlen=_WAITING_MAX)
+        will = encode(standing.will(time.time_ns()))
+        self._link = Link(
+            settings,
+            topics=[ANNOUNCEMENT_TOPIC, *topics],
+            on_message=self._received,
+            on_up=self._connected,
+            on_down=self._disconnected,
+            will=Will(ANNOUNCEMENT_TOPIC, will, is_kept=True),
+        )
+
+    def start(self) -> "asyncio.Task[None]":
+        """Begin to connect; what this returns ends with why that is over for good."""
+        return asyncio.create_task(self._stay(self._link.start()))
+
+    async def close(self) -> None:
+        self._announce(self._standing.left(time.time_ns()))
+        try:
+            async with asyncio.timeout(_FAREWELL_S_MAX):
+                if self._link.is_up:
+                    await self._link.drained()
+        except TimeoutError:
+            pass  # the broker says then that we are gone
+        await self._link.close()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        if self._is_served:
+            self._link.publish(topic, payload)
+        else:
+            self._waiting.append((topic, payload))
+
+    def fits(self, payload_bytes: int) -> bool:
+        return self._link.fits(payload_bytes)
+
+    async def drained(self) -> None:
+        await self._link.drained()
+
+    # -- who serves ------------------------------------------------------------------------------------------
+
+    async def _stay(self, linked: "asyncio.Task[None]") -> None:
+        try:
+            while self._standing.other is None:
+                await asyncio.wait({linked}, timeout=_LOOK_EVERY_S)
+                if linked.done():
+                    linked.result()
+                self._announce(self._standing.time_passed(_moment()))
+        finally:
+            linked.cancel()
+        raise AnotherManager(_refusal(self._settings, self._standing.other))
+
+    def _connected(self) -> None:
+        self._announce(self._standing.connected(_moment()))
+
+    def _disconnected(self, unheard_s: float) -> None:
+        self._is_served = False
+        self._standing.disconnected()
+        self._link.bequeath(encode(self._standing.will(time.time_ns())))
+        self._on_down(unheard_s)
+
+    def _announce(self, announcements: Sequence[Announcement]) -> None:
+        for one in announcements:
+            # A question is not kept: the answer would be, and stands for more.
+            is_kept = one.status != "asks"
+            self._link.publish(ANNOUNCEMENT_TOPIC, encode(one), is_kept=is_kept, is_fleeting=True)
+        if self._standing.is_serving and not self._is_served:
+            self._serve()
+        self._is_served = self._standing.is_serving
+
+    def _serve(self) -> None:
+        self._is_served = True
+        if not self._standing.is_heard:
+            _log.warning(
+                "broker %s does not let %s read %s/%s: another manager on this channel would not be noticed; "
+                "renew the broker's access rules with `propeller provision renew`",
+                self._settings.address,
+                self._settings.entity_id,
+                self._settings.base,
+                ANNOUNCEMENT_TOPIC,
+            )
+        self._on_up()
+        arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
+        for topic, payload in arrived:
+            self._on_message(topic, payload)
+        while self._waiting:
+            self._link.publish(*self._waiting.popleft())
+
+    def _received(self, topic: str, payload: bytes) -> None:
+        if topic == ANNOUNCEMENT_TOPIC:
+            self._heard(payload)
+        elif self._is_served:
+            self._on_message(topic, payload)
+        elif self._arrived_bytes + len(payload) <= _KEPT_BYTES_MAX:
+            self._arrived.append((topic, payload))
+            self._arrived_bytes += len(payload)
+
+    def _heard(self, payload: bytes) -> None:
+        try:
+            said = decode(ANNOUNCEMENT_TOPIC, payload)
+        except ValueError as error:
+            _log.warning("an announcement of a manager is ignored: %s", error)
+            return
+        assert isinstance(said, Announcement)
+        self._announce(self._standing.heard(said, _moment()))
+
+
+def _moment() -> Moment:
+    return Moment(time.time_ns(), time.monotonic_ns())
+
+
+def _refusal(settings: MqttSettings, other: Announcement) -> str:
+    where = f" on {other.where}" if other.where else ""
+    return (
+        f"another manager, {other.manager_id}{where}, is alive on channel {settings.base} of broker "
+        f"{settings.address}, and two would stop each other's tasks; stop that one, or give this one "
+        "a channel of its own (`propeller provision`)"
+    )

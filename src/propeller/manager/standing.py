@@ -1,0 +1,229 @@
+"""Whether this manager may serve its channel: two that do would stop each other's work.
+
+A manager that connects asks who is there, and serves when nobody has shown itself for a while. One that
+finds another alive refuses to start. Who is on the channel stays, and who comes, or comes back, goes: so a
+manager that was cut off for a while gives way to the one that took its place. Where two find each other
+without one of them having come, as after a broker was in two parts, the one stays that has served for longer.
+
+Pure: announcements and the time come in, announcements go out. The broker keeps the last one that anybody has
+made, and says of a manager whose connection broke that it is ``gone``.
+
+Two programs with one identity at the broker throw each other out. Then the newer one hears no answer; but it
+sees, each time that it comes back, that the other one has been there meanwhile.
+"""
+
+import msgspec
+
+from propeller.core.times import Moment
+from propeller.wire.messages import Announcement
+
+_RIVALS_MAX = 100
+
+
+class Times(msgspec.Struct, frozen=True, kw_only=True):
+    """How long what takes, s."""
+
+    #: So often a manager says that it is here, so that nobody who lost that takes it for gone.
+    here_every: float = 10.0
+    #: So long one waits that finds nobody, or itself as it was before: another may be connecting just now.
+    quiet: float = 1.0
+    #: So long where another has been here and did not say that it leaves: it may be starting again.
+    rival: float = 10.0
+    #: So long where the broker does not even give us what we said ourselves.
+    deaf: float = 5.0
+
+
+class Rival(msgspec.Struct):
+    """Another manager, or another program with our id."""
+
+    word: Announcement
+    #: The newest sign that its program runs: its epoch, and when that was by its clock.
+    sign: tuple[int, int]
+    has_left: bool = False
+
+
+class Standing:
+    """See the module's docstring. Each method returns what is to be announced to all."""
+
+    def __init__(self, manager_id: str, epoch: int, where: str, times: Times | None = None) -> None:
+        """Begin; ``epoch`` has to be larger than at any start of this manager before."""
+        self.id = manager_id
+        #: When we begin to serve it is above all that the channel has heard of: clocks may be set back.
+        self.epoch = epoch
+        self.is_serving = False
+        #: Why not, for good: another that is alive.
+        self.other: Announcement | None = None
+        #: Whether the broker gave us what we asked: otherwise we would not hear others either.
+        self.is_heard = False
+        self._where = where
+        self._times = times or Times()
+        self._epoch_min = epoch
+        self._since = 0
+        self._said_at = 0
+        #: When the last question was asked, by our clock and by the monotonic one; 0 while not connected.
+        self._asked_at = self._asked_ticks = 0
+        #: What the broker had kept.
+        self._kept: Announcement | None = None
+        #: The id of whom it was of.
+        self._served_last = ""
+        self._rivals: dict[str, Rival] = {}
+        #: What signs there were when we first looked.
+        self._baseline: dict[str, tuple[int, int]] | None = None
+        self._here_ticks = 0
+
+    @property
+    def by(self) -> tuple[str, int]:
+        return self.id, self.epoch
+
+    def will(self, now: int) -> Announcement:
+        """What the broker is to say when the connection breaks that begins now."""
+        return self._say("gone", now)
+
+    def connected(self, moment: Moment) -> list[Announcement]:
+        """Ask who is here."""
+        question = self._say("asks", moment.now)
+        self._asked_at, self._asked_ticks = question.at, moment.ticks
+        self.is_heard = False
+        self._kept = None
+        return [question]
+
+    def disconnected(self) -> None:
+        self._asked_at = 0
+        if self.is_serving:
+            self.is_serving = False
+            self._baseline = None
+
+    def left(self, now: int) -> list[Announcement]:
+        """Say good-bye, if somebody else has not taken over."""
+        was_serving, self.is_serving = self.is_serving, False
+        return [self._say("left", now)] if was_serving else []
+
+    def heard(self, said: Announcement, moment: Moment) -> list[Announcement]:
+        """Take in what somebody, maybe we, has announced."""
+        if not self._asked_at or self.other is not None:
+            return []
+        if (said.manager_id, said.epoch) == self.by:
+            return self._heard_ourselves(said, moment)
+        if said.manager_id == self.id:
+            self._epoch_min = max(self._epoch_min, said.epoch + 1)
+        is_news = self._note(said)
+        if said.answers == self._asked_at:
+            return self._met(said, moment)
+        if not self.is_heard:
+            self._kept = said
+            return []
+        if said.status == "asks":
+            return self._met_asking(said, moment)
+        if self.is_serving and said.status != "here":
+            return [self._here(moment)]  # for the broker has kept its word in place of ours
+        return self._met(said, moment) if is_news and said.status != "left" else []
+
+    def time_passed(self, moment: Moment) -> list[Announcement]:
+        if not self._asked_at or self.other is not None:
+            return []
+        if self.is_serving:
+            if moment.ticks - self._here_ticks >= self._times.here_every * 1e9:
+                return [self._here(moment)]
+        elif moment.ticks - self._asked_ticks >= self._patience_s() * 1e9:
+            return self._serve(moment)
+        return []
+
+    # -- others ----------------------------------------------------------------------------------------------
+
+    def _heard_ourselves(self, said: Announcement, moment: Moment) -> list[Announcement]:
+        """What we asked comes back after all that the broker had kept."""
+        if self.is_heard:
+            return []
+        if (said.status, said.at) != ("asks", self._asked_at):
+            self._kept = said
+            return []
+        self.is_heard = True
+        self._served_last = self._kept.manager_id if self._kept else ""
+        signs = {name: rival.sign for name, rival in self._rivals.items()}
+        before, self._baseline = self._baseline, self._baseline or signs
+        for name, sign in signs.items():
+            if before is not None and sign > before.get(name, (0, 0)) and not self._rivals[name].has_left:
+                self.other = self._rivals[name].word
+                return []
+        return [] if self._patience_s() else self._serve(moment)
+
+    def _note(self, said: Announcement) -> bool:
+        """Remember what another said; tell whether it is a new sign of its life."""
+        known = self._rivals.get(said.manager_id)
+        sign = said.epoch, said.at
+        has_left = said.status == "left"
+        if known is None:
+            if len(self._rivals) >= _RIVALS_MAX:
+                self._rivals.clear()
+            self._rivals[said.manager_id] = Rival(said, sign, has_left)
+            return said.status != "gone"
+        if sign <= known.sign:
+            return False
+        known.word, known.sign, known.has_left = said, sign, has_left
+        return True
+
+    def _met_asking(self, said: Announcement, moment: Moment) -> list[Announcement]:
+        if self.is_serving:
+            return [self._here(moment, said.at)]
+        # Who served last is starting again.
+        ours = self._served_last != self.id, self._asked_at, *self.by
+        theirs = self._served_last != said.manager_id, said.at, said.manager_id, said.epoch
+        if ours < theirs:
+            return [self._said("asks", self._asked_at)]  # it may not have heard that
+        self.other = said
+        return []
+
+    def _met(self, said: Announcement, moment: Moment) -> list[Announcement]:
+        """Another is alive; decide who goes, in a way in which it decides the same."""
+        if self.is_serving and (self._since, *self.by) < (said.since, said.manager_id, said.epoch):
+            return [self._here(moment)]
+        if self.is_serving and said.answers != self._asked_at:
+            # It may have said so before it stood still, and have been given up since: see whether it answers.
+            question = self._say("asks", moment.now)
+            self._asked_at = question.at
+            return [question]
+        self.is_serving, self.other = False, said
+        return []
+
+    # -- ourselves -------------------------------------------------------------------------------------------
+
+    def _patience_s(self) -> float:
+        """How long to wait from the question on before we serve."""
+        if not self.is_heard:
+            return self._times.deaf
+        if self._kept is not None and self._kept.status == "left":
+            return 0.0
+        if self._kept is not None and (self._kept.manager_id, self._kept.epoch) == self.by and self._since:
+            return 0.0  # nobody has been here since
+        others = [one for name, one in self._rivals.items() if name != self.id and not one.has_left]
+        return self._times.rival if others else self._times.quiet
+
+    def _serve(self, moment: Moment) -> list[Announcement]:
+        self.is_serving = True
+        self._baseline = None
+        self.epoch = self._epoch_min
+        self._since = self._since or moment.now
+        here = self._here(moment)
+        self._asked_at = here.at  # an answer to what we asked came too late
+        return [here]
+
+    def _here(self, moment: Moment, answers: int = 0) -> Announcement:
+        self._here_ticks = moment.ticks
+        return msgspec.structs.replace(self._say("here", moment.now), answers=answers)
+
+    def _say(self, status: str, now: int) -> Announcement:
+        self._said_at = max(now, self._said_at + 1)
+        return self._said(status, self._said_at)
+
+    def _said(self, status: str, at: int) -> Announcement:
+        return msgspec.convert(
+            {
+                "manager_id": self.id,
+                "epoch": self.epoch,
+                "status": status,
+                "at": at,
+                "since": self._since,
+                "where": self._where,
+            },
+            Announcement,
+        )
