@@ -40,6 +40,11 @@ FIGURES = {
         *("warm start of a 2 MB component", "warm start of a 12 MB component"),
         *("computing on all processes", "tiny runs on all processes"),
     ],
+    "reading": [
+        "nobody looks, tasks",
+        *(f"beside {look}" for look in ("the list of jobs", "a page of its tasks", "all of its tasks")),
+        "beside its events",
+    ],
     "invoke": ["warm invoke, p50", "warm invoke, p99"],
     "mqtt_independent": ["create, tasks", "run, tasks", "slowest round, tasks"],
     "mqtt_chain": ["end to start, p50", "end to start, p99", "start to end, p50"],

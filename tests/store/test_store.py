@@ -33,7 +33,12 @@ from tests.store.store_kit import EVERYTHING, ids
 
 
 def test_every_field_survives_to_the_next_start(data):
-    task, group, proplet, move = filled_task(), filled_group(), filled_proplet(), filled_move()
+    task, group, proplet, move = (
+        filled_task(),
+        filled_group(kind=GroupKind.WORKFLOW),
+        filled_proplet(),
+        filled_move(),
+    )
     changes = Changes(
         created=[task], groups=[group], proplets=[proplet], transitions=[move], first_event_id=41
     )
@@ -58,7 +63,7 @@ def test_every_field_is_in_every_answer(data):
         return [
             await store.find([task.id], []),
             await store.find([], ["g"]),
-            await store.group(GroupKind.WORKFLOW, "g"),
+            await store.group(GroupKind.WORKFLOW, "g", tasks_max=9),
             (await store.groups(GroupKind.WORKFLOW, 0, 9, None, tasks_max=9)).records,
             ([group], [await store.task(task.id)]),
             ([group], (await store.tasks(0, 9, EVERYTHING)).tasks),
@@ -198,8 +203,8 @@ def test_find_gives_whole_groups_and_leaves_out_what_is_not_there(data):
         assert await store.find(["none"], ["none"]) == ([], [], {})
         assert await store.find([], []) == ([], [], {})
         assert await store.task("none") is None
-        assert await store.group(GroupKind.JOB, "w") is None, "a workflow is no job"
-        assert await store.group(GroupKind.WORKFLOW, "none") is None
+        assert await store.group(GroupKind.JOB, "w", tasks_max=9) is None, "a workflow is no job"
+        assert await store.group(GroupKind.WORKFLOW, "none", tasks_max=9) is None
         assert await store.modules(["none"]) == {}
         return await store.find(["t1", "t5", "none"], ["j", "none"])
 

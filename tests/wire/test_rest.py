@@ -14,6 +14,7 @@ from propeller.wire.rest import (
     NewTask,
     TaskChanges,
     TaskView,
+    edges_of,
     event_view,
     job_summary,
     task_view,
@@ -156,7 +157,7 @@ def test_groups():
     assert list(summary) == shown
     group.mode = JobMode.PARALLEL
     assert json.loads(encode(job_summary(group, [])))["execution_mode"] == "parallel"
-    view = json.loads(encode(workflow_view(group, [FULL], [])))
+    view = json.loads(encode(workflow_view(group, [], edges_of([FULL]))))
     assert view["counts"] == {s.name.lower(): n for s, n in zip(TaskState, group.counts[:7], strict=True)}
     assert view["edges"] == [{"from": "s", "to": "t"}]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Request
 
+from propeller.api.looks import Looks
 from propeller.core.model import Module, Task
 from propeller.errors import NotFound
 from propeller.manager.service import Manager
@@ -68,6 +69,7 @@ class Context:
         self.manager = manager
         self.instance_id = instance_id
         self.files = Files(manager.store)
+        self.looks = Looks(lambda: manager.is_at_work)
 
 
 def context_of(request: HttpRequest) -> Context:

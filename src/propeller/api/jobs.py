@@ -4,19 +4,20 @@ from urllib.parse import quote
 
 from litestar import delete, get, post
 from litestar.types import ASGIApp
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.intake import Intake, check_group_name, new_ids
+from propeller.api.looks import PORTION
 from propeller.api.openapi import doc
-from propeller.api.rendering import by_group, task_views
+from propeller.api.rendering import by_group, shown_group, task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
 from propeller.errors import Invalid, NotFound
-from propeller.wire.rest import JobMessage, JobPage, JobSummary, JobView, NewJob, job_summary
+from propeller.wire.rest import JobMessage, JobPage, JobSummary, JobView, NewJob, TaskView, job_summary
 
 _JOB = GroupKind.JOB
 
@@ -79,13 +80,15 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
         page.offset,
         page.limit,
         queries.GROUP_STATES.get(status),
-        tasks_max=queries.TASKS_IN_LIST_MAX if show_tasks else 0,
+        tasks_max=PORTION if show_tasks else 0,
     )
     summaries = []
-    tasks = by_group(found.records)
+    tasks, room = by_group(found.records), queries.TASKS_IN_LIST_MAX if show_tasks else -1
     for group in found.records.groups:
-        is_shown = show_tasks and len(tasks[group.id]) == group.size
-        views = await task_views(context, tasks[group.id], show_file=show_file) if is_shown else UNSET
+        views: list[TaskView] | UnsetType = UNSET
+        if group.size <= room:
+            views = (await shown_group(context, group, tasks[group.id], show_file=show_file)).views
+            room -= len(views)
         summaries.append(job_summary(group, views))
     return answer(JobPage(offset=page.offset, limit=page.limit, total=found.total, jobs=summaries))
 
@@ -99,12 +102,15 @@ async def get_job(request: HttpRequest) -> ASGIApp:
     context, job_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
-    records = await context.manager.store.group(_JOB, job_id, with_tasks=show_tasks)
+    tasks_max = PORTION if show_tasks else 0
+    records = await context.manager.store.group(_JOB, job_id, tasks_max=tasks_max)
     if records is None:
         raise NotFound("not found")
+    (group,) = records.groups
     if not show_tasks:
-        return answer(job_summary(records.groups[0], UNSET))
-    return answer(JobView(job_id, await task_views(context, records.tasks, show_file=show_file)))
+        return answer(job_summary(group, UNSET))
+    shown = await shown_group(context, group, records.tasks, show_file=show_file)
+    return answer(JobView(job_id, shown.views))
 
 
 @post("/jobs/{id:str}/start", status_code=200, opt=doc(gives=JobMessage, refuses=[404, 409]))

@@ -2,14 +2,26 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
+import msgspec
 
 from propeller.api.context import Context
-from propeller.core.model import Task
+from propeller.api.looks import PORTION
+from propeller.core.model import Group, Task
 from propeller.core.states import SCHEDULED
 from propeller.store.port import Records
-from propeller.wire.rest import TaskView, task_view
+from propeller.wire.rest import Edge, TaskView, edges_of, task_view
+from propeller.wire.schema import encode
 
 _AT_A_TIME = 500
+
+
+class Shown(NamedTuple):
+    """The tasks of a group as answers have them."""
+
+    views: list[TaskView]
+    edges: list[Edge]
 
 
 async def task_views(context: Context, tasks: Sequence[Task], *, show_file: bool) -> list[TaskView]:
@@ -23,6 +35,23 @@ async def task_views(context: Context, tasks: Sequence[Task], *, show_file: bool
         if len(tasks) > _AT_A_TIME:
             await asyncio.sleep(0)
     return views
+
+
+async def shown_group(context: Context, group: Group, tasks: Sequence[Task], *, show_file: bool) -> Shown:
+    """Render all tasks of a group: ``tasks`` if they came with it, else in portions that are read now."""
+    if len(tasks) == group.size:
+        return Shown(await task_views(context, tasks, show_file=show_file), edges_of(tasks))
+    shown, after = Shown([], []), 0
+    while True:
+        async with context.looks.portion():
+            tasks = await context.manager.store.tasks_of_group(group, after, PORTION)
+            views = await task_views(context, tasks, show_file=show_file)
+            # Encoded at once: to encode all of them at the end would hold up everybody.
+            shown.views.extend(cast("list[TaskView]", [msgspec.Raw(encode(view)) for view in views]))
+            shown.edges.extend(edges_of(tasks))
+        if len(tasks) < PORTION:
+            return shown
+        after = tasks[-1].seq
 
 
 def _reason_at_present(context: Context, task: Task) -> str:

@@ -8,8 +8,9 @@ from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.intake import Intake, check_group_name, new_ids
+from propeller.api.looks import PORTION
 from propeller.api.openapi import doc
-from propeller.api.rendering import task_views
+from propeller.api.rendering import shown_group, task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
 from propeller.errors import Invalid, NotFound
@@ -67,13 +68,16 @@ async def get_workflow(request: HttpRequest) -> ASGIApp:
     context, workflow_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
-    records = await context.manager.store.group(_WORKFLOW, workflow_id, with_tasks=show_tasks)
+    tasks_max = PORTION if show_tasks else 0
+    records = await context.manager.store.group(_WORKFLOW, workflow_id, tasks_max=tasks_max)
     if records is None:
         raise NotFound("not found")
-    (group,), tasks = records.groups, records.tasks
+    (group,) = records.groups
     if not show_tasks:
         return answer(workflow_view(group))
-    return answer(workflow_view(group, tasks, await task_views(context, tasks, show_file=show_file)))
+    return answer(
+        workflow_view(group, *await shown_group(context, group, records.tasks, show_file=show_file))
+    )
 
 
 @post(

@@ -57,6 +57,8 @@ class Manager:
         self._inbox: list[Input] = []
         self._arrival = asyncio.Event()
         self._is_stopping = False
+        #: Whether a turn is being taken.
+        self.is_at_work = False
         self._has_stopped = False
         self._failure: BaseException | None = None
 
@@ -140,7 +142,9 @@ class Manager:
                 await self._arrival.wait()
                 self._arrival.clear()
                 inputs, self._inbox = self._inbox, []
+                self.is_at_work = True
                 await self._take_turn(inputs)
+                self.is_at_work = False
         except BaseException as error:
             self._failure = error
             self._refuse(_asks_among(self._inbox))

@@ -142,7 +142,11 @@ class Store(Protocol):
     async def executions(self, task_id: str) -> list[Execution]:
         """Read how a broadcast task fared on each proplet."""
 
-    async def group(self, kind: GroupKind, group_id: str, *, with_tasks: bool = True) -> Records | None: ...
+    async def group(self, kind: GroupKind, group_id: str, *, tasks_max: int) -> Records | None:
+        """Read a group, with all of its tasks if there are so many at most, else without them."""
+
+    async def tasks_of_group(self, group: Group, after: int, limit: int) -> list[Task]:
+        """Read so many of its tasks, in the order given, behind the one with this ``seq``."""
 
     async def groups(
         self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, tasks_max: int

@@ -21,7 +21,7 @@ def load(db: sqlite3.Connection) -> Loaded:
     tasks = read_tasks(
         db, "WHERE r.state < 3 AND t.workflow_id IS NULL AND t.job_id IS NULL ORDER BY t.seq", ()
     )
-    tasks += read_tasks_of_groups(db, [group.id for group in groups])
+    tasks += _read_all_tasks(db, groups)
     _fill_in_executions(db, tasks)
     proplets = [
         rows.to_proplet(row)
@@ -45,7 +45,7 @@ def find(db: sqlite3.Connection, task_ids: Sequence[str], group_ids: Sequence[st
     for marks, values in parts([group_id for group_id in wanted if group_id]):
         groups += read_groups(db, f"WHERE g.id IN ({marks})", values)
     tasks = [task for task in named if not task.spec.group_id]
-    tasks += read_tasks_of_groups(db, [group.id for group in groups])
+    tasks += _read_all_tasks(db, groups)
     _fill_in_executions(db, tasks)
     past: dict[str, int] = {}
     for marks, values in parts(task_ids):
@@ -74,12 +74,13 @@ def read_groups(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> lis
     return [rows.to_group(row) for row in db.execute(sql, values)]
 
 
-def read_tasks_of_groups(db: sqlite3.Connection, group_ids: Sequence[str]) -> list[Task]:
-    found: list[Task] = []
-    for group_id in group_ids:
-        found += read_tasks(db, "WHERE t.workflow_id = ? ORDER BY t.seq", (group_id,))
-        found += read_tasks(db, "WHERE t.job_id = ? ORDER BY t.seq", (group_id,))
-    return found
+def read_tasks_of_group(db: sqlite3.Connection, group: Group, after: int, limit: int) -> list[Task]:
+    rest = f"WHERE t.{group.kind}_id = ? AND t.seq > ? ORDER BY t.seq LIMIT ?"
+    return read_tasks(db, rest, (group.id, after, limit))
+
+
+def _read_all_tasks(db: sqlite3.Connection, groups: Iterable[Group]) -> list[Task]:
+    return [task for group in groups for task in read_tasks_of_group(db, group, 0, -1)]
 
 
 def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter) -> TaskPage:
@@ -107,12 +108,19 @@ def _count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
     return sum(group.size for group in read_groups(db, "WHERE g.id = ? AND g.kind = ?", (group_id, kind)))
 
 
-def read_group(db: sqlite3.Connection, kind: GroupKind, group_id: str, *, with_tasks: bool) -> Records | None:
+def read_group(db: sqlite3.Connection, kind: GroupKind, group_id: str, tasks_max: int) -> Records | None:
     with snapshot(db):
         groups = read_groups(db, "WHERE g.id = ? AND g.kind = ?", (group_id, kind))
-        if not groups:
-            return None
-        return Records(groups, read_tasks_of_groups(db, [group_id]) if with_tasks else [])
+        return Records(groups, _read_tasks_that_fit(db, groups, tasks_max)) if groups else None
+
+
+def _read_tasks_that_fit(db: sqlite3.Connection, groups: Iterable[Group], tasks_max: int) -> list[Task]:
+    """Read all tasks of a group, or none of them."""
+    found: list[Task] = []
+    for group in groups:
+        if group.size <= tasks_max - len(found):
+            found += read_tasks_of_group(db, group, 0, group.size)
+    return found
 
 
 def read_group_page(
@@ -132,12 +140,7 @@ def read_group_page(
         total = db.execute(counted, values).fetchone()[0]
         page = f"{where} ORDER BY g.created_at DESC, g.id LIMIT {limit} OFFSET {offset}"
         groups = read_groups(db, page, values)
-        shown: list[str] = []
-        for group in groups:
-            if group.size <= tasks_max:
-                tasks_max -= group.size
-                shown.append(group.id)
-        return GroupPage(total, Records(groups, read_tasks_of_groups(db, shown)))
+        return GroupPage(total, Records(groups, _read_tasks_that_fit(db, groups, tasks_max)))
 
 
 @contextlib.contextmanager

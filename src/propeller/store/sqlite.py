@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from propeller import private
 from propeller.core.effects import Changes, Transition
-from propeller.core.model import Execution, GroupKind, Task
+from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.core.states import TaskState
 from propeller.store import queries, rows
 from propeller.store.invocations import close_invocations, read_invocations, write_invocations
@@ -309,8 +309,11 @@ class SqliteStore:
 
         return await self._read(query)
 
-    async def group(self, kind: GroupKind, group_id: str, *, with_tasks: bool = True) -> Records | None:
-        return await self._read(lambda db: queries.read_group(db, kind, group_id, with_tasks=with_tasks))
+    async def group(self, kind: GroupKind, group_id: str, *, tasks_max: int) -> Records | None:
+        return await self._read(lambda db: queries.read_group(db, kind, group_id, tasks_max))
+
+    async def tasks_of_group(self, group: Group, after: int, limit: int) -> list[Task]:
+        return await self._read(lambda db: queries.read_tasks_of_group(db, group, after, limit))
 
     async def groups(
         self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, tasks_max: int

@@ -7,7 +7,7 @@ Source: ``http-api`` in the contract, section 1.3 for the task. Ours are ``file_
 workflows but the answer to their creation, executions, and events.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -403,10 +403,14 @@ def _counts(group: Group) -> Counts:
     return Counts(*group.counts[: len(TaskState)])
 
 
+def edges_of(tasks: Iterable[Task]) -> list[Edge]:
+    return [Edge(parent, task.id) for task in tasks for parent in task.spec.depends_on]
+
+
 def workflow_view(
-    group: Group, tasks: Sequence[Task] = (), views: list[TaskView] | UnsetType = UNSET
+    group: Group, views: list[TaskView] | UnsetType = UNSET, edges: list[Edge] | UnsetType = UNSET
 ) -> WorkflowView:
-    """Render a workflow, with its tasks and the edges between them where ``views`` are given."""
+    """Render a workflow, with its tasks and the edges between them where these are given."""
     return WorkflowView(
         workflow_id=group.id,
         name=group.name or UNSET,
@@ -416,9 +420,7 @@ def workflow_view(
         finish_time=format_time(group.finished_at),
         created_at=format_time(group.created_at),
         tasks=views,
-        edges=UNSET
-        if views is UNSET
-        else [Edge(parent, task.id) for task in tasks for parent in task.spec.depends_on],
+        edges=edges,
     )
 
 
