@@ -65,10 +65,53 @@ def test_a_long_list_shows_what_goes_on_and_counts_the_rest():
     tasks = [a_task(f"t{number}", words.COMPLETED) for number in range(1000)]
     tasks[500]["state"] = words.FAILED
     tasks[700]["state"] = words.RUNNING
-    lines = drawn(tasks, lines_max=5)
+    lines = drawn(Board(tasks, {}).busiest(3), left_out=997)
     assert len(lines) == 5
     assert [line.split()[2] for line in lines[2:4]] == ["t500", "t700"]
     assert lines[4] == "└── … and 997 more"
+
+
+def test_what_people_see_of_many_tasks_follows_the_events():
+    board = Board([a_task(f"t{number}", words.PENDING, "t0") for number in range(1000)], {})
+    for number, state in ((7, words.RUNNING), (5, words.RUNNING), (9, words.COMPLETED), (5, words.FAILED)):
+        board.take_event(an_event(f"t{number}", state, "01"))
+    assert [task["id"] for task in board.busiest(4)] == ["t0", "t1", "t5", "t7"]
+    lines = drawn(board.busiest(1), left_out=999)
+    assert [line.split()[2:4] for line in lines[1:2]] == [["t5", "Failed"]]
+    assert lines[1].endswith("(after t0)"), "though that one is not shown"
+    board.take_answer([a_task("t1"), a_task("t2", words.COMPLETED)])
+    assert [task["id"] for task in board.busiest(9)] == ["t1", "t2"]
+
+
+def test_an_event_costs_its_task_and_a_drawing_its_lines():
+    """Ten times as many tasks, and no more work for either."""
+    looked_at = []
+
+    class Watched(dict):
+        def __getitem__(self, key):
+            looked_at.append(key)
+            return super().__getitem__(key)
+
+    counts = {}
+    for size in (100, 1000):
+        board = Board([a_task(f"t{number}") for number in range(size)], {})
+        board.tasks = {task_id: Watched(task) for task_id, task in board.tasks.items()}
+        looked_at.clear()
+        for number in range(50):
+            board.take_event(an_event(f"t{number}", words.RUNNING, "01"))
+            assert not board.has_ended
+            board.summary()
+            drawn(board.busiest(10), left_out=size - 10)
+        counts[size] = len(looked_at)
+    assert counts[100] == counts[1000] > 0
+
+
+def test_counts_tell_whether_something_was_left_out():
+    board = Board([a_task("a"), a_task("b", words.RUNNING)], {})
+    assert board.agrees_with({"pending": 1, "running": 1, "failed": 0})
+    assert not board.agrees_with({"pending": 0, "running": 2, "failed": 0})
+    board.take_event(an_event("a", words.RUNNING, "01"))
+    assert board.agrees_with({"pending": 0, "running": 2, "failed": 0})
 
 
 def test_a_parent_that_is_gone_holds_up_nothing():

@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Request
 
+from propeller.api.event_texts import EventTexts
 from propeller.api.looks import Looks
 from propeller.core.model import Module, Task
 from propeller.errors import NotFound
@@ -70,6 +71,7 @@ class Context:
         self.instance_id = instance_id
         self.files = Files(manager.store)
         self.looks = Looks(lambda: manager.is_at_work)
+        self.event_texts = EventTexts()
 
 
 def context_of(request: HttpRequest) -> Context:

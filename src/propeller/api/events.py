@@ -1,19 +1,20 @@
 """``/events``: every change of state as server-sent events, in order and without gaps."""
 
+import contextlib
+from collections.abc import Iterable, Iterator
+
 from litestar import get
 from litestar.types import ASGIApp
 
 from propeller.api import queries
-from propeller.api.context import HttpRequest, context_of
+from propeller.api.context import Context, HttpRequest, context_of
+from propeller.api.looks import PORTION
 from propeller.api.openapi import EventText, doc
-from propeller.api.sse import STILL_HERE, EventStream, Write, event_text
+from propeller.api.sse import STILL_HERE, EventStream, Write
 from propeller.core.effects import Transition
-from propeller.manager.feed import Feed
-from propeller.wire.rest import event_view
-from propeller.wire.schema import encode
 
 #: What is sent at once while a follower catches up.
-_BATCH_BYTES = 64 * 1024
+_PIECE_BYTES = 64 * 1024
 
 
 @get(
@@ -40,36 +41,30 @@ async def follow_events(request: HttpRequest) -> ASGIApp:
         queries.text(request, queries.OF_WORKFLOW),
         queries.text(request, queries.OF_JOB),
     )
-    return EventStream(_Following(context.manager.feed, after, *only).send_events)
+    return EventStream(_Following(context, after, only).send_events)
 
 
 class _Following:
     """One follower; ends with the feed."""
 
-    def __init__(self, feed: Feed, after: int | None, task_id: str, workflow_id: str, job_id: str) -> None:
-        self._feed = feed
+    def __init__(self, context: Context, after: int | None, only: tuple[str, str, str]) -> None:
+        self._feed = context.manager.feed
+        self._looks = context.looks
+        self._texts = context.event_texts
         # Taken down here, not at the first wait, so that nothing falls between headers and events.
-        self._after = feed.last_id if after is None else after
-        self._task_id = task_id
-        self._workflow_id = workflow_id
-        self._job_id = job_id
+        self._after = self._feed.last_id if after is None else after
+        self._task_id, self._workflow_id, self._job_id = only
 
     async def send_events(self, write: Write) -> None:
         """Send each event as soon as it is there; those that are there together go together."""
-        ready: list[bytes] = []
-        size = 0
-        async for item in self._feed.follow(self._after):
-            if item is None:
+        async for batch in self._feed.follow_in_batches(self._after):
+            if not batch:
                 await write(STILL_HERE)
-                continue
-            event_id, transition = item
-            if self._concerns(transition):
-                ready.append(event_text(event_id, "task", encode(event_view(transition))))
-                size += len(ready[-1])
-            if ready and (event_id >= self._feed.last_id or size >= _BATCH_BYTES):
-                await write(b"".join(ready))
-                ready.clear()
-                size = 0
+            # Many at once are a look at what was: it waits for its turn.
+            async with self._looks.portion() if len(batch) > PORTION else contextlib.nullcontext():
+                texts = [self._texts.of(*event) for event in batch if self._concerns(event[1])]
+            for piece in _pieces(texts):
+                await write(piece)
 
     def _concerns(self, transition: Transition) -> bool:
         return (
@@ -77,6 +72,20 @@ class _Following:
             and self._workflow_id in ("", transition.workflow_id)
             and self._job_id in ("", transition.job_id)
         )
+
+
+def _pieces(texts: Iterable[bytes]) -> Iterator[bytes]:
+    """Put together what is sent at once."""
+    ready: list[bytes] = []
+    size = 0
+    for text in texts:
+        ready.append(text)
+        size += len(text)
+        if size >= _PIECE_BYTES:
+            yield b"".join(ready)
+            ready, size = [], 0
+    if ready:
+        yield b"".join(ready)
 
 
 HANDLERS = [follow_events]

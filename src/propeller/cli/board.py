@@ -2,10 +2,13 @@
 
 Two sources tell of them: whole answers, and events. An event may be older than the answer that was read
 before it, so what is older than what is known changes nothing.
+
+There may be many tasks and many events: an event costs its own task, and a drawing what it shows.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
+from threading import Lock
 from typing import Any
 
 from propeller.cli import words
@@ -13,13 +16,41 @@ from propeller.cli.views import outcome
 
 #: What an event leaves out where it has none.
 _FRESH = ("results", "error", "reason", "attempt", "up")
+#: What people want to see first: what failed, what runs, what waits, what comes next.
+_FIRST = (words.FAILED, words.INTERRUPTED, words.RUNNING, words.SCHEDULED, words.PENDING)
 
 
 class Board:
+    """Kept by one thread; another one may draw it."""
+
     def __init__(self, tasks: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> None:
-        self.tasks = {task["id"]: dict(task) for task in tasks}
         #: From a task's id to what people call it.
         self.names = names
+        self._lock = Lock()
+        self._take(tasks)
+
+    def _take(self, tasks: Iterable[Mapping[str, Any]]) -> None:
+        with self._lock:
+            self.tasks = {task["id"]: dict(task) for task in tasks}
+            self._places = {task_id: number for number, task_id in enumerate(self.tasks)}
+            #: The ids of the tasks in each state, those that came into it first before the others.
+            self._by_state: dict[int, dict[str, None]] = {}
+            #: Those of which more is to come.
+            self._open: set[str] = set()
+            for task_id, task in self.tasks.items():
+                self._by_state.setdefault(task["state"], {})[task_id] = None
+                self._note(task)
+            self._began = self._first_start()
+
+    def _note(self, task: Mapping[str, Any]) -> None:
+        if words.has_ended(task["state"]) or task.get("up"):
+            self._open.discard(task["id"])
+        else:
+            self._open.add(task["id"])
+
+    def _first_start(self) -> str:
+        starts = [task["start_time"] for task in self.tasks.values() if words.when(task["start_time"])]
+        return min(starts, key=_order, default="")
 
     def name_of(self, task_id: str) -> str:
         return words.one_line(self.names.get(task_id, task_id))
@@ -27,7 +58,7 @@ class Board:
     @property
     def has_ended(self) -> bool:
         """Whether nothing is to come but the ends of what serves until it is stopped."""
-        return all(words.has_ended(task["state"]) or task.get("up") for task in self.tasks.values())
+        return not self._open
 
     @property
     def has_succeeded(self) -> bool:
@@ -44,26 +75,46 @@ class Board:
             for task_id, task in news.items()
             if task_id not in self.tasks or self.tasks[task_id]["state"] != task["state"]
         ]
-        self.tasks = news
+        self._take(news.values())
         return changed
+
+    def agrees_with(self, counts: Mapping[str, int]) -> bool:
+        """Say whether so many tasks are in each state, by its name in small letters."""
+        known = {words.state_name(state).lower(): len(ids) for state, ids in self._by_state.items()}
+        return all(known.get(name, 0) == count for name, count in counts.items())
 
     def take_event(self, event: Mapping[str, Any]) -> list[str]:
         """Take in an event, and return the id of its task unless it is old news."""
         task = self.tasks.get(event["task_id"])
         if task is None or _order(event["time"]) < _order(task["updated_at"]):
             return []
-        is_new = task["state"] != event["state"]
+        before = task["state"]
+        is_new = before != event["state"]
         for name in _FRESH:
             task.pop(name, None)
         task |= {name: event[name] for name in (*_FRESH, "state", "proplet_id") if name in event}
         task["updated_at"] = event["time"]
         if event["state"] == words.RUNNING:
             task |= {"start_time": event["time"], "finish_time": ""}
+            self._began = min(self._began or event["time"], event["time"], key=_order)
         elif not words.has_ended(event["state"]):
             task |= {"start_time": "", "finish_time": ""}
         elif words.when(task["start_time"]):
             task["finish_time"] = event["time"]
+        self._note(task)
+        if is_new:
+            with self._lock:
+                del self._by_state[before][task["id"]]
+                self._by_state.setdefault(task["state"], {})[task["id"]] = None
         return [event["task_id"]] if is_new else []
+
+    def busiest(self, count: int) -> list[Mapping[str, Any]]:
+        """Choose so many tasks that people want to see; they keep their order."""
+        found: list[str] = []
+        with self._lock:
+            for state in (*_FIRST, *(self._by_state.keys() - set(_FIRST))):
+                found += islice(self._by_state.get(state, ()), max(count - len(found), 0))
+        return [self.tasks[task_id] for task_id in sorted(found, key=self._places.__getitem__)]
 
     def line(self, task_id: str) -> str:
         """Say on one line what a task has come to."""
@@ -73,13 +124,14 @@ class Board:
 
     def summary(self) -> str:
         """How many tasks are in which state, and how long they have taken together."""
-        counts = Counter(words.state_name(task["state"]) for task in self.tasks.values())
-        shown = ", ".join(f"{counts[name]} {name.lower()}" for name in words.STATES if counts[name])
-        starts = [task["start_time"] for task in self.tasks.values() if words.when(task["start_time"])]
+        counts = [len(self._by_state.get(state, ())) for state in range(len(words.STATES))]
+        named = zip(counts, words.STATES, strict=True)
+        shown = ", ".join(f"{count} {name.lower()}" for count, name in named if count)
+        if not self.has_ended:
+            return f"{shown} in {words.took(self._began, None)}" if self._began else shown
+        began = self._first_start()
         ends = [task["finish_time"] for task in self.tasks.values() if words.when(task["finish_time"])]
-        if not starts:
-            return shown
-        return f"{shown} in {words.took(min(starts), max(ends) if self.has_ended and ends else None)}"
+        return f"{shown} in {words.took(began, max(ends, key=_order, default=None))}" if began else shown
 
 
 def _order(time: str) -> str:

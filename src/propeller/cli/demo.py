@@ -152,11 +152,9 @@ class _Player:
 
     def _play(self, start: str, kind: str, group_id: str) -> None:
         """Start it and show each change of state until all tasks have ended."""
-        is_workflow = kind == "workflow"
-        look = self._client.workflow if is_workflow else self._client.job
-        stop = self._client.stop_workflow if is_workflow else self._client.stop_job
-        target = live.Target(kind, group_id, start=lambda _: self.curl("POST", start), stop=stop, look=look)
-        board = Board(look(group_id)["tasks"], {})
+        target = live.target(self._client, kind, group_id)
+        target.start = lambda _: self.curl("POST", start)
+        board = Board(target.look(group_id)["tasks"], {})
         self.say("")
         for changed in live.follow(self._client, target, board):
             for task_id in changed:

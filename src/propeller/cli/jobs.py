@@ -51,7 +51,10 @@ def list_(
     status: Annotated[str, typer.Option(help="pending, running, completed or failed.")] = "",
 ) -> None:
     """List jobs, the newest first."""
-    page = session.client.jobs(offset=session.offset, limit=session.limit, status=status)
+    # People see how many tasks there are of each state; who reads JSON gets what the manager shows.
+    page = session.client.jobs(
+        offset=session.offset, limit=session.limit, status=status, with_tasks=session.as_json
+    )
     session.show_page(page, "jobs", lambda jobs: views.groups_table(session, "job", jobs))
 
 

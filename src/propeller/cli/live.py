@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -33,6 +34,8 @@ class Target:
     start: Callable[[str], Any]
     stop: Callable[[str], Any]
     look: Callable[[str], Any]
+    #: The same without its tasks, where the manager knows that.
+    look_briefly: Callable[[str], Any]
 
     @property
     def title(self) -> str:
@@ -48,7 +51,7 @@ def create_workflow(session: Session, plan: Plan) -> Target:
     created = client.create_workflow(plan.tasks, name=plan.name)["tasks"]
     workflow_id = created[0]["workflow_id"]
     _upload(session, plan)
-    return Target("workflow", workflow_id, client.start_workflow, client.stop_workflow, client.workflow)
+    return target(client, "workflow", workflow_id)
 
 
 def create_job(session: Session, plan: Plan) -> Target:
@@ -57,7 +60,15 @@ def create_job(session: Session, plan: Plan) -> Target:
         plan.tasks, name=plan.name, execution_mode=plan.execution_mode, fail_fast=plan.fail_fast
     )
     _upload(session, plan)
-    return Target("job", created["job_id"], client.start_job, client.stop_job, client.job)
+    return target(client, "job", created["job_id"])
+
+
+def target(client: "Client", kind: str, group_id: str) -> Target:
+    if kind == "job":
+        return Target(kind, group_id, client.start_job, client.stop_job, client.job, client.job_summary)
+    look_briefly = partial(client.workflow, with_tasks=False)
+    start, stop = client.start_workflow, client.stop_workflow
+    return Target(kind, group_id, start, stop, client.workflow, look_briefly)
 
 
 def _upload(session: Session, plan: Plan) -> None:
@@ -107,12 +118,22 @@ def follow(client: "Client", target: Target, board: Board) -> Iterator[list[str]
             yield board.take_event(event)
         elif is_started:
             with contextlib.suppress(Unreachable):  # the stream breaks too then, and comes back or gives up
-                yield board.take_answer(target.look(target.id)["tasks"])
+                yield _catch_up(target, board)
         else:
             target.start(target.id)
             is_started = True
         if is_started and board.has_ended:
             return
+
+
+def _catch_up(target: Target, board: Board) -> list[str]:
+    """See whether the stream has left something out; only then look at all tasks."""
+    answer = target.look_briefly(target.id)
+    if "tasks" not in answer:
+        if board.agrees_with(answer["counts"]):
+            return []
+        answer = target.look(target.id)
+    return board.take_answer(answer["tasks"])
 
 
 @contextlib.contextmanager
@@ -129,9 +150,11 @@ def _shown(session: Session, target: Target, board: Board) -> Iterator[Callable[
     else:
 
         def draw() -> Group:
-            lines_max = session.out.height - 2
-            tasks = [*board.tasks.values()]
-            drawn = tree(session, tasks, title=target.title, names=board.names, lines_max=lines_max)
+            room = session.out.height - 3  # for the title, a word about the rest, and the summary
+            count = len(board.tasks)
+            tasks = [*board.tasks.values()] if count <= room else board.busiest(room - 1)
+            left_out = count - len(tasks)
+            drawn = tree(session, tasks, title=target.title, names=board.names, left_out=left_out)
             return Group(drawn, Text(board.summary(), style="dim"))
 
         # It is drawn at a pace of its own, whatever the number of changes, and makes room for the end.

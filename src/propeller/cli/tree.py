@@ -1,7 +1,7 @@
 """How tasks that depend on each other are drawn: below their parents, with state, time and result.
 
 A task with several parents stands once, below the last of them, and says so. Trees that are too deep for the
-screen become lists; those that are too long show what is going on and count the rest.
+screen become lists, and so do those of which a part is shown; the rest is counted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def tree(
     *,
     title: str,
     names: Mapping[str, str] | None = None,
-    lines_max: int | None = None,
+    left_out: int = 0,
 ) -> Tree:
     """Draw tasks.
 
@@ -34,25 +34,24 @@ def tree(
         tasks: As the API has them.
         title: What stands at the root.
         names: What people call a task, by its id, where that is not the id.
-        lines_max: How many lines there are for it; None for as many as it takes.
+        left_out: How many there are beside these; with some that are not shown it is a list.
 
     """
     root = Tree(Text(words.one_line(title, 200), style="bold"))
     by_id = {task["id"]: task for task in tasks}
-    parents = {task["id"]: [id_ for id_ in task.get("depends_on") or [] if id_ in by_id] for task in tasks}
+    above = {task["id"]: task.get("depends_on") or [] for task in tasks}
+    parents = {task_id: [id_ for id_ in ids if id_ in by_id] for task_id, ids in above.items()}
     order, depth = _arranged(parents)
-    if lines_max is not None and len(order) + 1 > lines_max:
-        order = _busiest(order, by_id, lines_max - 2)
-        depth = dict.fromkeys(order, 1)
-    is_flat = max(depth.values(), default=1) * _INDENT + _LINE_CHARS > session.out.width
-    is_flat = is_flat or len(order) < len(by_id)
+    is_flat = left_out > 0 or max(depth.values(), default=1) * _INDENT + _LINE_CHARS > session.out.width
+    if left_out:
+        order, parents = list(by_id), above
     branches: dict[str, Tree] = {}
     for task_id in order:
-        above = None if is_flat or not parents[task_id] else branches[parents[task_id][-1]]
+        parent = None if is_flat or not parents[task_id] else branches[parents[task_id][-1]]
         named = parents[task_id] if is_flat or len(parents[task_id]) > 1 else []
-        branches[task_id] = (above or root).add(_label(session, by_id[task_id], names or {}, named))
-    if len(order) < len(by_id):
-        root.add(Text(f"… and {len(by_id) - len(order)} more", style="dim"))
+        branches[task_id] = (parent or root).add(_label(session, by_id[task_id], names or {}, named))
+    if left_out:
+        root.add(Text(f"… and {left_out} more", style="dim"))
     return root
 
 
@@ -75,14 +74,6 @@ def _arranged(parents: Mapping[str, Sequence[str]]) -> tuple[list[str], dict[str
             if missing[child] == 0:
                 ready.append(child)
     return ready, depth
-
-
-def _busiest(order: list[str], by_id: Mapping[str, Any], count: int) -> list[str]:
-    """Choose what people want to see first: what failed, what runs, what waits, what comes next."""
-    rank = {words.FAILED: 0, words.INTERRUPTED: 0, words.RUNNING: 1, words.SCHEDULED: 2, words.PENDING: 3}
-    wanted = sorted(order, key=lambda task_id: rank.get(by_id[task_id]["state"], 4))[: max(count, 0)]
-    shown = set(wanted)
-    return [task_id for task_id in order if task_id in shown]
 
 
 def _label(session: Session, task: Any, names: Mapping[str, str], after: Sequence[str]) -> Text:

@@ -25,6 +25,7 @@ _CONNECT_S = 5.0
 _ANSWER_S = 60.0
 _AWAY_S = 60.0
 _NO_FILE = {"file": "false"}
+_NO_TASKS = _NO_FILE | {"tasks": "false"}
 
 
 class Client:
@@ -232,8 +233,9 @@ class Client:
         body = ({"name": name} if name else {}) | {"tasks": tasks}
         return cast("shapes.Tasks", self.request("POST", "/workflows", query=_NO_FILE, json=body))
 
-    def workflow(self, workflow_id: str) -> shapes.Workflow:
-        answer = self.request("GET", _path("workflows", workflow_id), query=_NO_FILE)
+    def workflow(self, workflow_id: str, *, with_tasks: bool = True) -> shapes.Workflow:
+        query = _NO_FILE if with_tasks else _NO_TASKS
+        answer = self.request("GET", _path("workflows", workflow_id), query=query)
         return cast("shapes.Workflow", answer)
 
     def workflows(self, *, offset: int = 0, limit: int = 100, status: str = "") -> shapes.WorkflowPage:
@@ -269,12 +271,15 @@ class Client:
     def job(self, job_id: str) -> shapes.Job:
         return cast("shapes.Job", self.request("GET", _path("jobs", job_id), query=_NO_FILE))
 
+    def job_summary(self, job_id: str) -> shapes.JobSummary:
+        """Return how far a job is as a whole, without its tasks."""
+        return cast("shapes.JobSummary", self.request("GET", _path("jobs", job_id), query=_NO_TASKS))
+
     def jobs(
         self, *, offset: int = 0, limit: int = 100, status: str = "", with_tasks: bool = True
     ) -> shapes.JobPage:
         query = _NO_FILE | _page(offset, limit) | ({"status": status} if status else {})
-        if not with_tasks:
-            query["tasks"] = "false"
+        query |= {} if with_tasks else _NO_TASKS
         return cast("shapes.JobPage", self.request("GET", "/jobs", query=query))
 
     def start_job(self, job_id: str) -> Any:

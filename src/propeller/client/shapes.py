@@ -100,6 +100,8 @@ class JobSummary(TypedDict):
     start_time: str
     finish_time: str
     created_at: str
+    #: How many tasks are in each state, by the state's name.
+    counts: NotRequired[dict[str, int]]
 
 
 class JobPage(TypedDict):

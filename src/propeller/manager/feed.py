@@ -9,7 +9,7 @@ from propeller.core.effects import Transition
 from propeller.store.port import Store
 
 _KEPT_IN_MEMORY = 20_000
-_PAGE = 1_000
+_PAGE = 250
 KEEP_ALIVE_S = 15.0
 
 
@@ -45,15 +45,24 @@ class Feed:
             after: The last event that the caller has seen; None to begin with what happens from now on.
 
         """
+        async for batch in self.follow_in_batches(after):
+            for event in batch:
+                yield event
+            if not batch:
+                yield None
+
+    async def follow_in_batches(
+        self, after: int | None = None
+    ) -> AsyncIterator[list[tuple[int, Transition]]]:
+        """Yield the same in batches: those that are there already, at most so many; an empty one for None."""
         position = self.last_id if after is None else min(after, self.last_id)
         while not self._is_closed:
             batch = await self._batch(position)
-            for event in batch:
-                yield event
             if batch:
                 position = batch[-1][0]
+                yield batch
             elif not await self._wait():
-                yield None
+                yield []
 
     async def _batch(self, after: int) -> list[tuple[int, Transition]]:
         if after >= self.last_id:
