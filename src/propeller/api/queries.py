@@ -148,7 +148,7 @@ def to_whole(value: str, name: str) -> int:
 def last_event_id(request: HttpRequest) -> int | None:
     """Return what a follower that comes back has seen last; None for one that is new."""
     value = request.headers.get(LAST_EVENT_ID.name)
-    return to_whole(value, LAST_EVENT_ID.name) if value else None
+    return to_whole(value, LAST_EVENT_ID.name) if value is not None else None
 
 
 def log_attempt(request: HttpRequest) -> int | None:
