@@ -25,6 +25,7 @@ class Ear:
 
     def __init__(self):
         self.heard = []
+        self.too_large = []
         self.ups = 0
         self._news = asyncio.Event()
 
@@ -34,6 +35,10 @@ class Ear:
 
     def came_up(self):
         self.ups += 1
+        self._news.set()
+
+    def take_too_large(self, refused):
+        self.too_large.append(refused)
         self._news.set()
 
     async def wait(self, look):
@@ -59,13 +64,29 @@ def play(part):
 async def linked(settings, *topics, **more):
     """A link that is up, and its ear."""
     ear = Ear()
-    link = Link(settings, topics=topics, on_message=ear.take, on_up=ear.came_up, **more)
+    link = Link(
+        settings,
+        topics=topics,
+        on_message=ear.take,
+        on_up=ear.came_up,
+        on_too_large=ear.take_too_large,
+        **more,
+    )
     link.start()
     try:
         await link.up()
         yield link, ear
     finally:
         await link.close()
+
+
+def numbered(link, numbers):
+    for number in numbers:
+        link.publish("news", str(number).encode())
+
+
+def texts(numbers):
+    return [str(number) for number in numbers]
 
 
 class Said(logging.Handler):

@@ -9,7 +9,7 @@ import pytest
 from propeller.errors import BrokerRefused
 from propeller.mqtt.link import Link, Will
 from propeller.mqtt.settings import TlsSettings
-from tests.mqtt.link_kit import Ear, Gate, Witness, linked, play, said, settings_for
+from tests.mqtt.link_kit import Ear, Gate, Witness, linked, numbered, play, said, settings_for, texts
 from tests.parts.certificates import Certificates
 from tests.parts.mosquitto import Mosquitto, open_to_all, running
 from tests.parts.nats import Cluster
@@ -27,15 +27,6 @@ def broker(tmp_path):
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
-def numbered(link, numbers):
-    for number in numbers:
-        link.publish("news", str(number).encode())
-
-
-def texts(numbers):
-    return [str(number) for number in numbers]
 
 
 # -- what goes through -------------------------------------------------------------------------------------
@@ -156,8 +147,8 @@ def test_a_large_message_goes_through(broker):
         async with linked(settings_for(broker), "news") as (link, ear):
             link.publish("news", text.encode())
             await ear.has_heard(text)
-            assert link.fits(10_000_000)
-            assert not link.fits(10_485_760)
+            assert not link.obstacle(10_000_000)
+            assert "10,485,760 are allowed here" in link.obstacle(10_485_760)
 
     play(part())
 

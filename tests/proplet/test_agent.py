@@ -164,7 +164,6 @@ def test_a_task_without_a_module(tmp_path):
         [{"data": "A"}],
         [{"data": "ü"}],
         [{"chunk_idx": 7}],
-        [{"total_chunks": 2}, {"total_chunks": 3, "chunk_idx": 1}],
     ],
 )
 def test_damaged_chunks_fail_the_task_with_a_reason_and_harm_nobody_else(tmp_path, chunks):

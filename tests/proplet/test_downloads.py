@@ -114,3 +114,37 @@ def test_that_there_is_none_is_passed_on_with_the_reason():
 
 def test_pieces_that_nobody_asked_for_are_passed_over():
     assert Downloads("p").take(cut(1)[0], 0) == ([], None)
+
+
+def test_pieces_that_are_cut_anew_are_all_asked_for_again():
+    """The first ones were larger than the broker takes."""
+    downloads = Downloads("p")
+    downloads.begin(SOURCE, 0)
+    for chunk in cut(12)[:3]:
+        downloads.take(chunk, 1)
+    smaller = cut(20)
+    requests, news = downloads.take(smaller[0], 1)
+    assert (asked(requests), news) == ([(1, PIECES)], None)
+    news = [downloads.take(chunk, 1)[1] for chunk in smaller[1:]]
+    assert news[-1] == Arrived(SOURCE, DATA)
+
+
+def test_pieces_of_ever_other_sizes_are_damaged_in_the_end():
+    downloads = Downloads("p")
+    downloads.begin(SOURCE, 0)
+    cuts = (cut(12)[0], cut(20)[0])
+    news = [downloads.take(cuts[n % 2], 1)[1] for n in range(100)]
+    assert Missing(SOURCE, f"module {SOURCE} arrived damaged") in news
+
+
+def test_an_image_whose_pieces_are_cut_anew_is_asked_for_again():
+    downloads = Downloads("p")
+    downloads.begin(IMAGE, 0)
+    for total in (12, 20):
+        announced = ModuleChunk(app_name=IMAGE, chunk_idx=0, total_chunks=total, data="", digest=SOURCE)
+        assert downloads.take(announced, 1) == ([], Known(IMAGE, DIGEST))
+        assert asked(downloads.fetch(IMAGE)) == [(0, PIECES)]
+        news = [downloads.take(chunk, 1)[1] for chunk in cut(total, IMAGE)[: total - 4]]
+    assert news[-1] is None
+    news = [downloads.take(chunk, 1)[1] for chunk in cut(20, IMAGE)]
+    assert Arrived(IMAGE, DATA) in news

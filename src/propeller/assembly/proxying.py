@@ -27,7 +27,9 @@ async def serve_proxy(settings: ProxySettings) -> None:
         proxy.received(topic, payload)
 
     link = Link(settings.mqtt, topics=REQUEST_TOPICS, on_message=received)
-    proxy = Proxy(fetcher, link.publish, link.drained, chunk_bytes=settings.chunk_size)
+    proxy = Proxy(
+        fetcher, link.publish, link.drained, chunk_bytes=settings.chunk_size, room=lambda: link.room_bytes
+    )
     vital = [link.start()]
     try:
         async with serving_health(settings.http, listeners):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from propeller.core.times import Moment
 from propeller.errors import AnotherManager
 from propeller.manager.standing import Standing
-from propeller.mqtt.link import Link, Will
+from propeller.mqtt.link import Link, TooLarge, Will
 from propeller.mqtt.settings import MqttSettings
 from propeller.wire.messages import ANNOUNCEMENT_TOPIC, Announcement, decode, encode
 
@@ -37,6 +37,7 @@ class Channel:
         on_message: Callable[[str, bytes], None],
         on_up: Callable[[], None],
         on_down: Callable[[float], None],
+        on_too_large: Callable[[TooLarge], None],
     ) -> None:
         """Prepare it; ``start`` connects. The arguments are as those of ``Link``."""
         self._settings = settings
@@ -55,6 +56,7 @@ class Channel:
             on_message=self._received,
             on_up=self._connected,
             on_down=self._disconnected,
+            on_too_large=on_too_large,
             will=Will(ANNOUNCEMENT_TOPIC, will, is_kept=True),
         )
 
@@ -78,8 +80,12 @@ class Channel:
         else:
             self._waiting.append((topic, payload))
 
-    def fits(self, payload_bytes: int) -> bool:
-        return self._link.fits(payload_bytes)
+    def obstacle(self, payload_bytes: int) -> str:
+        return self._link.obstacle(payload_bytes)
+
+    @property
+    def room_bytes(self) -> int:
+        return self._link.room_bytes
 
     async def drained(self) -> None:
         await self._link.drained()

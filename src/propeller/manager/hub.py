@@ -13,6 +13,7 @@ from propeller.manager.modules import pieces
 from propeller.manager.service import Fleet, Manager
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
+    CHUNK_BYTES,
     Alive,
     Create,
     InvokeResults,
@@ -118,7 +119,7 @@ class _Connection(asyncio.Protocol):
 
     async def _send_module(self, manager: Manager, request: ModuleRequest) -> None:
         try:
-            chunks = await pieces(manager.store, request)
+            chunks = await pieces(manager.store, request, CHUNK_BYTES)
         except StoreUnusable as error:
             _log.error("module %s can't be read: %s", request.app_name, error)
             return

@@ -20,7 +20,7 @@ import msgspec
 from propeller.core.effects import Outgoing, SendInvoke, Transition
 from propeller.core.model import Proplet, Task
 from propeller.core.states import RUNNING
-from propeller.errors import Conflict, GuestFailed, PropellerError, TimedOut, Unavailable
+from propeller.errors import Conflict, GuestFailed, PropellerError, TimedOut, TooLarge, Unavailable
 from propeller.manager.batches import Batches
 from propeller.store.port import Invocation, InvocationPage, Store
 from propeller.wire.gotime import format_time
@@ -90,6 +90,7 @@ class Invocations:
             Unavailable: No proplet that has it is there or has a free slot, or it went away meanwhile.
             GuestFailed: The guest did not come to its end.
             TimedOut: It took too long.
+            TooLarge: Its inputs and environment are more than the broker takes.
 
         """
         proplet, attempt = self._choose(task, holders)
@@ -118,7 +119,7 @@ class Invocations:
             await self._batches.flush()
             results = await self._results(pending)
             error = results.error or ""
-        except (TimedOut, Unavailable) as trouble:
+        except (TimedOut, TooLarge, Unavailable) as trouble:
             error = str(trouble)
             raise
         finally:
@@ -172,6 +173,12 @@ class Invocations:
             return
         if not pending.answer.done():
             pending.answer.set_result(message)
+
+    def refused(self, invocation_id: str, why: str) -> None:
+        """End one that can't be sent to its proplet."""
+        pending = self._pending.get(invocation_id)
+        if pending is not None and not pending.answer.done():
+            pending.answer.set_exception(TooLarge(why))
 
     def heard(self, message: Alive) -> None:
         """End what a proplet should have by now and does not name: it got lost on the way."""

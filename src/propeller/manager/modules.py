@@ -7,30 +7,34 @@ what got lost is asked for again.
 import base64
 
 from propeller.store.port import Store
-from propeller.wire.messages import CHUNK_BYTES, ModuleChunk, ModuleRequest, chunk_count
+from propeller.wire.messages import NO_PIECE_FITS, ModuleChunk, ModuleRequest, no_module
 
 #: So many pieces are given at once.
 _PIECES_MAX = 16
 
 
-async def pieces(store: Store, request: ModuleRequest) -> list[ModuleChunk]:
-    """Give the pieces that were asked for, or one message that says why there are none."""
+async def pieces(store: Store, request: ModuleRequest, size_bytes: int) -> list[ModuleChunk]:
+    """Give the pieces of this size that were asked for, or one message that says why there are none."""
+    if not size_bytes:
+        return [no_module(request.app_name, NO_PIECE_FITS)]
     digest = request.app_name.removeprefix("sha256:")
     first = request.first or 0
     count = request.count if isinstance(request.count, int) else _PIECES_MAX
-    wanted_bytes = min(count, _PIECES_MAX) * CHUNK_BYTES
-    part = await store.module_part(digest, first * CHUNK_BYTES, wanted_bytes)
+    wanted_bytes = min(count, _PIECES_MAX) * size_bytes
+    part = await store.module_part(digest, first * size_bytes, wanted_bytes)
+    if part is not None and first and not part[1]:
+        # The pieces were smaller before: the first one shows how large they are now.
+        first, part = 0, await store.module_part(digest, 0, size_bytes)
     if part is None:
-        why = f"the manager has no module {request.app_name}"
-        return [ModuleChunk(app_name=request.app_name, chunk_idx=0, total_chunks=0, data="", error=why)]
-    size_bytes, data = part
+        return [no_module(request.app_name, f"the manager has no module {request.app_name}")]
+    whole_bytes, data = part
     return [
         ModuleChunk(
             app_name=request.app_name,
-            chunk_idx=first + start // CHUNK_BYTES,
-            total_chunks=chunk_count(size_bytes),
-            data=base64.b64encode(data[start : start + CHUNK_BYTES]).decode(),
+            chunk_idx=first + start // size_bytes,
+            total_chunks=-(-whole_bytes // size_bytes),
+            data=base64.b64encode(data[start : start + size_bytes]).decode(),
             digest=f"sha256:{digest}",
         )
-        for start in range(0, len(data), CHUNK_BYTES)
+        for start in range(0, len(data), size_bytes)
     ]

@@ -11,18 +11,21 @@ shared topics anybody can say to be anybody: there only those are heard that ``a
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from propeller.core.effects import Outgoing, SendInvoke, SendStart, SendStop
-from propeller.core.events import ConnectionLost, ConnectionRestored, RunEnded, RunSeen
+from propeller.core.events import ConnectionLost, ConnectionRestored, RunSeen
 from propeller.core.model import Module
 from propeller.core.names import attempt_of
 from propeller.errors import StoreUnusable
 from propeller.manager.channel import Channel
 from propeller.manager.image_turns import ImageTurns
 from propeller.manager.modules import pieces
+from propeller.manager.oversize import REPOSITORY, Oversize
 from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
+from propeller.mqtt.limits import AROUND_BYTES
 from propeller.mqtt.settings import MqttSettings
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
@@ -34,6 +37,7 @@ from propeller.wire.messages import (
     Hello,
     InvokeResults,
     Logs,
+    Message,
     ModuleRequest,
     PropletMessage,
     Results,
@@ -44,6 +48,7 @@ from propeller.wire.messages import (
     messages_to_ours,
     module_chunks,
     own_topic,
+    piece_bytes,
     speaker,
     start_message,
     stop_message,
@@ -58,8 +63,6 @@ ANY = "*"
 _REGISTRY_REQUESTS = "registry/proplet"
 #: So many that are not heard are named in the log.
 _NAMED_MAX = 50
-#: Modules of the store as a foreign proplet may ask the registry for them.
-_REPOSITORY = "propeller.local/modules@sha256:"
 
 
 class RemoteFleet:
@@ -84,6 +87,13 @@ class RemoteFleet:
         self._turns = ImageTurns(self._send_start)
         self._answering: set[asyncio.Task[None]] = set()
         self._settings = settings
+        oversize = Oversize(
+            manager,
+            send_again=self._send_to_ours,
+            send_foreign=self._turns.start,
+            give_up_foreign=self._turns.over,
+            answer=self._answer_soon,
+        )
         self._channel = Channel(
             settings,
             standing,
@@ -91,6 +101,7 @@ class RemoteFleet:
             on_message=self._received,
             on_up=self._connected,
             on_down=self._disconnected,
+            on_too_large=oversize.take,
         )
         manager.fleet = self
 
@@ -125,11 +136,10 @@ class RemoteFleet:
             for message in messages:
                 if isinstance(message, FromManager):
                     message.by = self._standing.by
-                payload = encode(message)
-                if isinstance(message, Start) and not self._channel.fits(len(payload)):
-                    self._refuse(proplet_id, message.id, message.attempt or 0, len(payload))
-                else:
-                    self._channel.publish(own_topic(proplet_id, topic_of(message)), payload)
+                self._send_to_ours(proplet_id, message)
+
+    def _send_to_ours(self, proplet_id: str, message: Message) -> None:
+        self._channel.publish(own_topic(proplet_id, topic_of(message)), encode(message))
 
     def _connected(self) -> None:
         """Find out at once who is there and what was missed."""
@@ -160,32 +170,15 @@ class RemoteFleet:
         message = start_message(effect)
         module = effect.spec.module
         if module is not None:
-            if self._channel.fits(module.size_bytes * 4 // 3):
+            if not self._channel.obstacle(module.size_bytes * 4 // 3):
                 message = start_message(effect, await self._module(module.digest))
-            if not message.file or not self._channel.fits(len(encode(message))):
+            if not message.file or self._channel.obstacle(len(encode(message))):
                 message = start_message(effect)
-                message.image_url = _REPOSITORY + module.digest
-        size_bytes = len(encode(message))
-        if self._channel.fits(size_bytes):
-            self._turns.start(message)
-        else:
-            self._refuse(effect.proplet_id, effect.spec.id, effect.attempt, size_bytes)
+                message.image_url = REPOSITORY + module.digest
+        self._turns.start(message)
 
     def _send_start(self, start: Start) -> None:
         self._channel.publish("control/manager/start", encode(start))
-
-    def _refuse(self, proplet_id: str, task_id: str, attempt: int, size_bytes: int) -> None:
-        """Fail a task whose start no broker here would carry."""
-        self._manager.tell(
-            RunEnded(
-                proplet_id=proplet_id,
-                task_id=task_id,
-                attempt=attempt,
-                error=f"the task's start message has {size_bytes:,} bytes, and the limit on the way to its "
-                f"proplet is {self._settings.max_packet_bytes:,}; make its inputs, env or the results of "
-                "its parents smaller, or raise the packet limits of manager, broker and proplet",
-            )
-        )
 
     async def _module(self, digest: str) -> bytes:
         return (await self._manager.store.modules([digest])).get(digest, b"")
@@ -202,7 +195,7 @@ class RemoteFleet:
             return
         if not isinstance(message, PropletMessage) or not self._is_heard(message, sender):
             return
-        if not self._channel.fits(len(payload)):
+        if len(payload) + AROUND_BYTES > self._settings.max_packet_bytes:
             self._ignore(f"{topic}: too large", f"{len(payload):,} bytes")
             if not isinstance(message, Results):
                 return
@@ -283,11 +276,16 @@ class RemoteFleet:
 
     def _answer(self, topic: str, request: ModuleRequest) -> None:
         if topic == MODULE_TOPIC:
-            answering = asyncio.create_task(self._send_pieces(request))
-        elif request.app_name.startswith(_REPOSITORY):
-            answering = asyncio.create_task(self._send_shared(request.app_name))
-        else:
-            return  # an image: the proxy answers
+            self._answer_soon(request)
+        elif request.app_name.startswith(REPOSITORY):
+            self._soon(self._send_shared(request.app_name))
+        # Any other is an image: the proxy answers.
+
+    def _answer_soon(self, request: ModuleRequest) -> None:
+        self._soon(self._send_pieces(request))
+
+    def _soon(self, answer: Coroutine[Any, Any, None]) -> None:
+        answering = asyncio.create_task(answer)
         self._answering.add(answering)
         answering.add_done_callback(self._answering.discard)
 
@@ -296,20 +294,30 @@ class RemoteFleet:
             self._ignore(f"{MODULE_TOPIC}: can't be answered", "it does not say who asks")
             return
         try:
-            for chunk in await pieces(self._manager.store, request):
+            size_bytes = piece_bytes(self._channel.room_bytes)
+            for chunk in await pieces(self._manager.store, request, size_bytes):
                 self._channel.publish(own_topic(request.proplet_id, topic_of(chunk)), encode(chunk))
         except StoreUnusable as error:
             _log.error("module %s can't be read: %s", request.app_name, error)
 
     async def _send_shared(self, name: str) -> None:
         """Send a module in the contract's way: all chunks, where every proplet hears them."""
-        digest = name.removeprefix(_REPOSITORY)
+        digest = name.removeprefix(REPOSITORY)
         try:
             data = await self._module(digest)
         except StoreUnusable as error:
             _log.error("module %s can't be read: %s", name, error)
             return
-        for chunk in module_chunks(Module(digest, len(data)), data):
+        while not await self._is_sent(name, Module(digest, len(data)), data):
+            pass  # a piece was too large, so all of them are cut anew
+
+    async def _is_sent(self, name: str, module: Module, data: bytes) -> bool:
+        """Send all chunks, one after the other; stop where one is too large, which the first would be."""
+        size_bytes = piece_bytes(self._channel.room_bytes)
+        for chunk in module_chunks(module, data, size_bytes):
             chunk.app_name = name
             self._channel.publish("registry/server", encode(chunk))
             await self._channel.drained()
+            if piece_bytes(self._channel.room_bytes) < size_bytes:
+                return False
+        return True

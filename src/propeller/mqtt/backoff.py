@@ -15,13 +15,20 @@ class BackOff:
 
     def __init__(self) -> None:
         self._failures = 0
-        #: Connections that stood and did not last, in a row.
+        #: Connections that stood and did not last, in a row, and nobody knows why.
         self.short_ones = 0
 
-    def after(self, lasted_s: float, *, is_taken_over: bool = False) -> float:
-        """Take in how long a connection lasted (0 if there was none); return how long to wait, s."""
+    def after(self, lasted_s: float, *, is_taken_over: bool = False, is_explained: bool = False) -> float:
+        """Take in how long a connection lasted (0 if there was none); return how long to wait, s.
+
+        Args:
+            lasted_s: Since it stood.
+            is_taken_over: Another program has taken our place.
+            is_explained: It is known why it ended.
+
+        """
         has_lasted = lasted_s >= (_KEPT_S if is_taken_over else _LASTED_S)
         self._failures = 0 if has_lasted else self._failures + 1
-        self.short_ones = 0 if has_lasted or not lasted_s else self.short_ones + 1
+        self.short_ones = 0 if has_lasted or not lasted_s or is_explained else self.short_ones + 1
         delay_s: float = min(_DELAY_S_MIN * 2 ** min(self._failures, 20), _DELAY_S_MAX)
         return delay_s * random.uniform(0.5, 1)  # noqa: S311

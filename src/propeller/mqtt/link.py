@@ -2,7 +2,7 @@
 
 Built on gmqtt, which speaks the protocol and sends again what was not acknowledged while the broker kept
 the session. What it leaves to us is here: back-off, subscriptions anew at every connect, a bound on what is
-on its way, and what was on its way when a broker lost the session.
+on its way, what was on its way when a broker lost the session, and what is too large for it.
 
 MQTT 5 is spoken, in which a broker gives its limits and reasons, and 3.1.1 with one that knows no other.
 
@@ -19,14 +19,16 @@ from typing import Any, NamedTuple
 import gmqtt
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTConnectError
-from gmqtt.storage import PersistentStorage
 
 from propeller.errors import BrokerRefused
+from propeller.mqtt import client as gm
 from propeller.mqtt import reasons
 from propeller.mqtt.address import parse_address, tls_context
 from propeller.mqtt.backoff import BackOff
 from propeller.mqtt.corked import cork
+from propeller.mqtt.limits import AROUND_BYTES, Limits
 from propeller.mqtt.settings import MqttSettings
+from propeller.mqtt.unacknowledged import Outgoing, Unacknowledged
 
 _log = logging.getLogger(__name__)
 _silent = logging.getLogger(f"{__name__}.gmqtt")
@@ -35,22 +37,21 @@ logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
 
 #: Messages that wait for a broker; beyond this the oldest are dropped.
 _WAITING_MAX = 100_000
-#: A number that switches the client's own reconnecting off: it has no back-off.
-_NEVER = -2
-#: So long a broker keeps our session, with what came for us, when we are gone.
-_SESSION_S = 86_400
 #: So many connections in a row that did not last let one think of another program with our identity.
 _SHORT_ONES = 3
+#: Of a topic below the prefix, with a proplet's id in it, and the header.
+_TOPIC_BYTES_MAX = 1200
+#: A broker ends the connection within this time of a message that it does not like.
+_JUST_NOW_S = 2.0
 
 
-class Outgoing(NamedTuple):
-    #: Below the channel's prefix.
+class TooLarge(NamedTuple):
+    """A message that is not sent, because it is larger than something on its way lets through."""
+
     topic: str
     payload: bytes
-    #: The broker gives it to whoever subscribes later, until another takes its place.
-    is_kept: bool = False
-    #: It counts now or not at all, and is not repeated after the connection broke.
-    is_fleeting: bool = False
+    #: How large it is, what the limit is and whose, and what to do.
+    why: str
 
 
 class Will(NamedTuple):
@@ -73,6 +74,7 @@ class Link:
         on_message: Callable[[str, bytes], None],
         on_up: Callable[[], None] = lambda: None,
         on_down: Callable[[float], None] = lambda _: None,
+        on_too_large: Callable[[TooLarge], None] = lambda _: None,
         will: Will | None = None,
     ) -> None:
         """Prepare a link; ``start`` connects it.
@@ -83,6 +85,7 @@ class Link:
             on_message: Told topic and payload of each message, in order; it must not block.
             on_up: Told each time that the subscriptions stand after a connect.
             on_down: Told each time that this is over, with the time since the broker was last heard of, s.
+            on_too_large: Told what was published and can't be sent; by then ``room_bytes`` goes by it.
             will: What the broker says for us when the connection breaks.
 
         Raises:
@@ -97,13 +100,17 @@ class Link:
         self._on_message = on_message
         self._on_up = on_up
         self._on_down = on_down
+        self._on_too_large = on_too_large
         self._will = will
         #: As in the settings, or what the broker offers at most.
         self._qos = settings.qos
         self._inflight = settings.inflight
         self._version = MQTTv50
         self._waiting: deque[Outgoing] = deque()
-        self._unacknowledged = _Unacknowledged(self._flush)
+        self._unacknowledged = Unacknowledged(self._acknowledged)
+        self._limits = Limits(settings.max_packet_bytes)
+        #: With QoS 0 nothing is acknowledged: the last large messages, and when they were sent.
+        self._unanswered: deque[tuple[float, Outgoing]] = deque(maxlen=100)
         self._client = self._make_client()
         self._connacked = asyncio.Event()
         self._lost = asyncio.Event()
@@ -114,6 +121,10 @@ class Link:
         self._up_since = 0.0
         #: By which the broker ended the connection, where it says so.
         self._reason = 0
+        #: It refused a message for its size, after which some end the connection.
+        self._has_refused = False
+        #: Of messages that it refused for other reasons, and that were too large: what was told already.
+        self._told: set[str] = set()
         self._back_off = BackOff()
         self._dropped = 0
         self._staying: asyncio.Task[None] | None = None
@@ -148,7 +159,7 @@ class Link:
 
     def bequeath(self, payload: bytes) -> None:
         """Change what the will says, from the next connection on."""
-        self._client._will_message.payload = payload  # noqa: SLF001  it has no way of its own to be told so
+        gm.bequeath(self._client, payload)
 
     def publish(
         self, topic: str, payload: bytes, *, is_kept: bool = False, is_fleeting: bool = False
@@ -162,9 +173,15 @@ class Link:
                 _log.warning("messages to the broker are dropped: %d wait already", _WAITING_MAX)
         self._flush()
 
-    def fits(self, payload_bytes: int) -> bool:
-        """Say whether a message of this size is let through."""
-        return payload_bytes + 512 <= self._settings.max_packet_bytes  # the rest is topic and header
+    def obstacle(self, payload_bytes: int) -> str:
+        """Say why a message of this size can't be sent, as in ``TooLarge``; ``""`` where it can."""
+        size_bytes = payload_bytes + AROUND_BYTES
+        return "" if self._limits.lets_through(size_bytes) else self._limits.why_not(size_bytes)
+
+    @property
+    def room_bytes(self) -> int:
+        """The largest payload that is likely to get through, for what can be cut."""
+        return self._limits.likely_bytes - len(self._prefix.encode()) - _TOPIC_BYTES_MAX
 
     async def drained(self) -> None:
         """Wait until all that was published has been acknowledged by the broker."""
@@ -186,32 +203,27 @@ class Link:
             if self._will
             else None
         )
-        client = gmqtt.Client(
-            settings.entity_id,
-            clean_session=False,
-            will_message=will,
-            persistent_storage=self._unacknowledged,
-            logger=_silent,
-            session_expiry_interval=_SESSION_S,
-        )
-        client.set_config({"reconnect_retries": _NEVER, "reconnect_delay": 0})
-        client.set_auth_credentials(settings.entity_id, settings.api_key or None)
+        client = gm.make_client(settings, will, self._unacknowledged, _silent)
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_message = self._received
         client.on_disconnect = self._disconnected
+        gm.watch_refusals(client, self._refused)
         return client
 
     async def _stay_connected(self) -> None:
         while True:
-            self._reason, self._up_since = 0, 0.0
+            self._reason, self._up_since, self._has_refused = 0, 0.0, False
             version = self._version
             trouble = await self._connect_and_stay()
             if version != self._version:
                 continue
             lasted_s = time.monotonic() - self._up_since if self._up_since else 0.0
-            is_taken_over = self._reason == reasons.SESSION_TAKEN_OVER
-            delay_s = self._back_off.after(lasted_s, is_taken_over=is_taken_over)
+            delay_s = self._back_off.after(
+                lasted_s,
+                is_taken_over=self._reason == reasons.SESSION_TAKEN_OVER,
+                is_explained=bool(self._reason) or self._has_refused,
+            )
             _log.warning(
                 "broker %s: %s; tried again in %.1f s",
                 self._settings.address,
@@ -227,6 +239,8 @@ class Link:
                 f"another program has connected as {self._settings.entity_id}, and a broker keeps only one; "
                 f"{ways_out}"
             )
+        if self._has_refused:
+            return "it ended the connection over a message that is too large for it"
         lost = reasons.words_of(self._reason) if self._reason else "the connection was lost"
         if self._back_off.short_ones < _SHORT_ONES:
             return lost
@@ -260,6 +274,7 @@ class Link:
             if not self._connacked.is_set():
                 return await self._why_not(connecting)
             await self._lost.wait()
+            self._find_too_large()
         finally:
             self._up.clear()
             for task in (connecting, *waiting):
@@ -278,8 +293,8 @@ class Link:
         except OSError as error:
             return str(error)
         finally:
-            if self._client._connection_state.protocol_version == MQTTv311:  # noqa: SLF001
-                self._version = MQTTv311  # the client has seen that the broker refused the newer one
+            if gm.was_told_to_speak_older(self._client):
+                self._version = MQTTv311
             await self._hang_up()
         if has_hung_up:
             return "it hung up before it answered"
@@ -290,8 +305,8 @@ class Link:
         code = error._code  # noqa: SLF001
         if code in reasons.OTHER_VERSION and self._version == MQTTv50:
             self._version = MQTTv311
-        elif code == reasons.QOS_NOT_SUPPORTED and self._client._will_message.qos:  # noqa: SLF001
-            self._client._will_message.qos = 0  # noqa: SLF001
+        elif code == reasons.QOS_NOT_SUPPORTED and gm.lower_will(self._client):
+            pass  # and it is tried again with that
         elif not self._has_been_up and code not in reasons.PASSING:
             raise BrokerRefused(
                 f"broker {self._settings.address} refused {self._settings.entity_id}: {error}; "
@@ -328,14 +343,12 @@ class Link:
         self._accept_qos(*properties.get("max_qos", [self._qos]))
         (at_once,) = properties.get("receive_maximum", [self._settings.inflight])
         self._inflight = min(self._settings.inflight, at_once)
-        # The client would take the broker's number for that of all ids, and subscriptions need some as well.
-        self._client._package_handler.id_generator._max = 65_536  # noqa: SLF001
+        self._limits.announced(*properties.get("maximum_packet_size", [0]))
+        gm.allow_all_ids(self._client)
 
     def _take_back(self) -> list[Outgoing]:
         originals = self._unacknowledged.taken_back()
-        ids = self._client._package_handler.id_generator  # noqa: SLF001  it forgets to free them itself
-        for packet_id in originals:
-            ids.free_id(packet_id)
+        gm.free(self._client, originals)
         return list(originals.values())
 
     def _subscribed(self, _client: Any, _mid: int, granted: Sequence[int], _properties: Any) -> None:
@@ -379,16 +392,25 @@ class Link:
         if isinstance(packet, bytes) and packet:  # the broker's own word; the end itself comes after it
             self._reason = packet[0]
         if self._up.is_set():
-            last_heard = self._client._connection._last_data_in  # noqa: SLF001  it tells nobody
-            self._on_down(time.monotonic() - last_heard)
+            self._on_down(time.monotonic() - gm.last_heard(self._client))
         self._up.clear()
         self._lost.set()
         self._waiting = deque(one for one in self._waiting if not one.is_fleeting)
+
+    def _acknowledged(self, message: Outgoing) -> None:
+        self._limits.taken(self._packet_bytes(message))
+        self._flush()
 
     def _flush(self) -> None:
         """Hand over what waits, as far as the bound on what is on its way allows."""
         while self._waiting and self._up.is_set() and self._unacknowledged.count < self._inflight:
             message = self._waiting.popleft()
+            size_bytes = self._packet_bytes(message)
+            if not self._limits.lets_through(size_bytes):
+                self._give_back(message)
+                continue
+            if not self._qos and self._limits.is_suspicious(size_bytes):
+                self._unanswered.append((time.monotonic(), message))
             self._unacknowledged.next = message
             topic = self._prefix + message.topic
             qos = 0 if message.is_fleeting else self._qos
@@ -396,35 +418,70 @@ class Link:
         if not self._waiting and not self._unacknowledged.count:
             self._drained.set()
 
+    # -- what is too large ---------------------------------------------------------------------------------
 
-class _Unacknowledged(PersistentStorage):  # type: ignore[misc]  # gmqtt is untyped
-    """What the broker has not acknowledged, for the client to repeat and for us to count.
+    def _packet_bytes(self, message: Outgoing) -> int:
+        """Give the most that a packet may have: payload, topic, id, and 9 bytes that say what it is."""
+        return len(message.payload) + len((self._prefix + message.topic).encode()) + 11
 
-    It has no length: the client takes a storage that is false, as an empty one would be, for none at all.
-    """
+    def _refused(self, packet_id: int, reason: int) -> None:
+        message = self._unacknowledged.take_out(packet_id)
+        if message is None:
+            return
+        if reason == reasons.PACKET_TOO_LARGE:
+            self._has_refused = True
+            self._limits.refused(self._packet_bytes(message))
+            self._give_back(message)
+        else:
+            self._tell_once(message, f"is refused: {reasons.words_of(reason)}")
+        asyncio.get_running_loop().call_soon(self._flush)
 
-    def __init__(self, on_room: Callable[[], None]) -> None:
-        super().__init__()
-        self._on_room = on_room
-        self._originals: dict[int, Outgoing] = {}
-        #: What is about to be pushed, for the packet alone does not tell.
-        self.next = Outgoing("", b"")
+    def _find_too_large(self) -> None:
+        """See whether it was a message that ended the connection; all that are as large are given back."""
+        if self._has_refused:
+            return
+        just_now = self._sent_just_now()
+        largest = max(
+            map(self._packet_bytes, [*self._unacknowledged.messages().values(), *just_now]), default=0
+        )
+        if self._reason not in (0, reasons.PACKET_TOO_LARGE):
+            largest = 0  # nobody is to blame
+        if not self._limits.lost(largest, is_too_large=self._reason == reasons.PACKET_TOO_LARGE):
+            return
+        self._has_refused = True
+        for packet_id, message in self._unacknowledged.messages().items():
+            if not self._limits.lets_through(self._packet_bytes(message)):
+                self._unacknowledged.take_out(packet_id)
+                gm.free(self._client, [packet_id])
+                self._give_back(message)
+        for message in just_now:
+            if not self._limits.lets_through(self._packet_bytes(message)):
+                self._give_back(message)
 
-    @property
-    def count(self) -> int:
-        return len(self._originals)
+    def _sent_just_now(self) -> list[Outgoing]:
+        """With QoS 0: what was sent shortly before the connection was lost; what is older went well."""
+        since = time.monotonic() - _JUST_NOW_S
+        for at, message in self._unanswered:
+            if at < since:
+                self._limits.taken(self._packet_bytes(message))
+        just_now = [message for at, message in self._unanswered if at >= since]
+        self._unanswered.clear()
+        return just_now
 
-    def push_message(self, mid: int, raw_package: bytes) -> None:
-        super().push_message(mid, raw_package)
-        if mid not in self._originals:  # with QoS 2 a packet takes the place of another
-            self._originals[mid] = self.next
+    def _give_back(self, message: Outgoing) -> None:
+        """Tell whoever published it; soon, for that may publish something else."""
+        why = self._limits.why_not(self._packet_bytes(message))
+        self._tell_once(message, f"is not sent: it {why}")
+        too_large = TooLarge(message.topic, message.payload, why)
+        asyncio.get_running_loop().call_soon(self._on_too_large, too_large)
 
-    def remove_message_by_mid(self, mid: int) -> None:
-        super().remove_message_by_mid(mid)
-        if self._originals.pop(mid, None) is not None:
-            self._on_room()
-
-    def taken_back(self) -> dict[int, Outgoing]:
-        """Forget everything; return what it was, by packet id."""
-        originals, self._originals = self._originals, {}
-        return originals
+    def _tell_once(self, message: Outgoing, what: str) -> None:
+        kind = "/".join(message.topic.split("/")[-2:])
+        if kind not in self._told:
+            self._told.add(kind)
+            _log.warning(
+                "broker %s: a message on %s %s; of more like it nothing is said",
+                self._settings.address,
+                message.topic,
+                what,
+            )

@@ -1,6 +1,8 @@
 """What a broker says by MQTT 5's reason codes, as far as something follows from it."""
 
 SESSION_TAKEN_OVER = 0x8E
+#: Of a message, or of the end of a connection.
+PACKET_TOO_LARGE = 0x95
 
 #: Of a refused connection: it may be taken later. With MQTT 3.1.1, 3 says so, with MQTT 5 the others.
 PASSING = frozenset({3, 0x80, 0x83, 0x88, 0x89, 0x97, 0x9F})
@@ -10,7 +12,7 @@ OTHER_VERSION = frozenset({1, 0x84})
 QOS_NOT_SUPPORTED = 0x9B
 
 _WORDS = {
-    0x80: "it ended the connection and does not say why",
+    0x80: "it does not say why",
     0x81: "it could not read what we sent",
     0x82: "it says that we broke the protocol",
     0x83: "it can't take what we sent",
@@ -30,5 +32,5 @@ _WORDS = {
 
 
 def words_of(reason: int) -> str:
-    """Say what a reason for the end of a connection means."""
-    return _WORDS.get(reason, f"it ended the connection with reason {reason:#04x}")
+    """Say what a reason means, for the end of a connection or for which a message is refused."""
+    return _WORDS.get(reason, f"it gives the reason {reason:#04x}")

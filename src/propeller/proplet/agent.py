@@ -21,6 +21,7 @@ from propeller.proplet.downloads import Arrived, Downloads, Known, Missing, News
 from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
 from propeller.proplet.outbox import Outbox
+from propeller.proplet.oversize import cut_down, halves_of, small_enough
 from propeller.proplet.printed import logs_of
 from propeller.proplet.runs import Runs
 from propeller.proplet.shelf import Shelf
@@ -29,7 +30,17 @@ from propeller.registry.fetcher import Fetcher
 from propeller.runtime.run import Ended, Piece
 from propeller.runtime.run import Run as GuestRun
 from propeller.runtime.run import Up as GuestUp
-from propeller.wire.messages import Hello, Message, ModuleChunk, Results, Start
+from propeller.wire.messages import (
+    Alive,
+    Create,
+    Hello,
+    InvokeResults,
+    Logs,
+    Message,
+    ModuleChunk,
+    Results,
+    Start,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +75,12 @@ class Uplink(Protocol):
 
     def send(self, messages: Sequence[Message]) -> None: ...
 
-    def fits(self, message: Message) -> bool:
-        """Say whether it would carry a message of this size."""
+    def obstacle(self, message: Message) -> str:
+        """Say why it would not carry a message of this size: "has … bytes, and …"; ``""`` where it would."""
+
+    @property
+    def room_bytes(self) -> int:
+        """The largest message that is likely to get through, for what can be cut."""
 
     def farewell(self) -> Coroutine[Any, Any, None]:
         """Wait until all that was sent is out, then hang up."""
@@ -224,14 +239,22 @@ class Agent:
 
     def _cut_to_fit(self, message: Any) -> Any:
         """Make a failure of a result that no broker on the way would carry."""
-        if isinstance(message, Results) and message.results and not self.uplink.fits(message):
-            size = len(message.results) if isinstance(message.results, str) else 0
-            message.results = ""
-            message.error = (
-                f"the result has {size:,} characters, more than one message to the manager may have; "
-                "write less, or raise the packet limits of proplet, broker and manager"
-            )
+        if isinstance(message, Results | InvokeResults) and (why := self.uplink.obstacle(message)):
+            cut_down(message, why)
         return message
+
+    def refused(self, message: Message, why: str) -> None:
+        """Send otherwise what is too large, which showed only on the way: told by the uplink."""
+        match message:
+            case Results() | InvokeResults() if cut_down(message, why):
+                self._carry_out(self._machine.cut_down(message))
+            case Create() | Alive() if message.running:
+                message.running = UNSET
+                self.uplink.send([message])
+            case Logs() if len(message.text) > 1:
+                self.uplink.send(halves_of(message))
+            case _:
+                pass  # it is said again, or may get lost
 
     def guests_ended(self, batch: list[Ended]) -> None:
         """Report the ends of guests; given to the pool as its ``on_ended``."""
@@ -261,7 +284,7 @@ class Agent:
         """Send what guests print; given to the pool as its ``on_printed``."""
         messages = logs_of(pieces, self._machine)
         if self.uplink.is_up:
-            self.uplink.send(messages)
+            self.uplink.send(small_enough(messages, self.uplink.room_bytes))
 
     def start_of(self, key: int) -> Start | None:
         """Tell which start a run belongs to, for as long as its end is waited for."""
@@ -343,13 +366,13 @@ class Agent:
             await asyncio.sleep(self._settings.heartbeat_s)
             if self.uplink.is_up:
                 alive = self._machine.alive(self._settings.namespace)
-                if not self.uplink.fits(alive):  # thousands of reports are owed: they speak for themselves
+                if self.uplink.obstacle(alive):  # thousands of reports are owed: they speak for themselves
                     alive.running = UNSET
                 self.uplink.send([alive, *self._machine.ups()])
 
     def _say_hello(self) -> None:
         hello = self._machine.hello(self._settings.namespace, self._settings.metadata)
-        if not self.uplink.fits(hello):
+        if self.uplink.obstacle(hello):
             hello.running = UNSET
         self.uplink.send([hello])
 

@@ -19,7 +19,9 @@ PIECES = 8
 _PATIENCE_NS = 5_000_000_000
 #: … and an image that did not come in this time never will, as far as the task is concerned.
 _IMAGE_NS_MAX = 60_000_000_000
-_PIECES_MAX = 4096
+_PIECES_MAX = 16_384
+#: Pieces become smaller where the broker takes no large messages; not more often than this.
+_CUTS_MAX = 32
 
 
 class Arrived(NamedTuple):
@@ -49,6 +51,8 @@ class _Download(msgspec.Struct, kw_only=True):
     digest: str = ""
     total: int = 0
     pieces: dict[int, bytes] = {}
+    #: How often the pieces have become others.
+    cuts: int = 0
     #: The first piece that was not asked for.
     asked: int = 0
 
@@ -85,14 +89,21 @@ class Downloads:
                 source, f"module {source} has {chunk.total_chunks} pieces, which is too large"
             )
         said = (chunk.digest or "").removeprefix("sha256:") or download.digest
+        if _is_digest(source) and said != download.digest:
+            return [], self._fail(source, f"module {source} arrived damaged")
+        is_cut_anew = bool(download.total) and bool(chunk.digest) and chunk.total_chunks != download.total
+        download.cuts += is_cut_anew
+        if download.cuts > _CUTS_MAX:
+            return [], self._fail(source, f"module {source} arrived damaged")
         if (chunk.total_chunks, said) != (download.total, download.digest):
-            if download.total and _is_digest(source):
-                return [], self._fail(source, f"module {source} arrived damaged")
-            # An image may be another one since the first piece came.
+            # An image may be another one since the first piece came, and the pieces smaller.
             download.total, download.digest, download.pieces = chunk.total_chunks, said, {}
         if not chunk.data and not _is_digest(source):
             return [], Known(source, download.digest)
-        return self._take_piece(source, download, chunk)
+        requests, news = self._take_piece(source, download, chunk)
+        if is_cut_anew and news is None and not requests:
+            requests = [self._ask(source, download)]
+        return requests, news
 
     def fetch(self, source: str) -> list[ModuleRequest]:
         """Go on with a module of which only the digest is here."""

@@ -11,6 +11,9 @@ from propeller.wire.messages import LineSplitter, Message, from_line, to_line
 
 _log = logging.getLogger(__name__)
 
+#: A line may be as long as it likes; nothing here needs to be cut.
+_ROOM_BYTES = 2**40
+
 
 class LocalUplink(asyncio.Protocol):
     """The proplet ends with the connection: its manager started it."""
@@ -48,8 +51,12 @@ class LocalUplink(asyncio.Protocol):
         if messages and self._transport is not None:
             self._transport.write(b"".join(map(to_line, messages)))
 
-    def fits(self, message: Message) -> bool:
-        return True
+    def obstacle(self, message: Message) -> str:
+        return ""
+
+    @property
+    def room_bytes(self) -> int:
+        return _ROOM_BYTES
 
     async def farewell(self) -> None:
         if self._transport is not None:

@@ -34,6 +34,7 @@ from propeller.proplet.actions import (
     Run,
     SendUp,
 )
+from propeller.proplet.held import Held, Owed
 from propeller.proplet.invocations import LOSSES_MAX, Invocations
 from propeller.proplet.starts import obstacle, source_of
 from propeller.wire.messages import (
@@ -42,6 +43,7 @@ from propeller.wire.messages import (
     Create,
     HandBack,
     Invoke,
+    InvokeResults,
     Message,
     Results,
     Start,
@@ -59,41 +61,6 @@ NO_OFFER = Offer()
 
 #: An attempt before all, and one of its number that was placed after all.
 _NEVER, _ALL = (0, 0), 2**63
-
-
-class _Held(msgspec.Struct, kw_only=True):
-    start: Start
-    #: 0 until the module is here and the run was begun.
-    key: int = 0
-    #: Of the module, from then on.
-    digest: str = ""
-    #: It serves, or can be invoked.
-    is_up: bool = False
-    #: Where it serves.
-    results: str = ""
-    restarts: int = 0
-    #: Of the last crash.
-    error: str = ""
-    #: When it is started anew; 0 while it runs.
-    restart_at: int = 0
-    #: How often it was lost, under a foreign manager.
-    losses: int = 0
-    #: How much its runs have printed, by stream: a daemon starts anew, and invocations run side by side.
-    printed_bytes: dict[str, int] = {}
-
-    @property
-    def attempt(self) -> int:
-        return self.start.attempt or 0
-
-    @property
-    def speaks(self) -> bool:
-        """Whether there is more to say of it than that it is here."""
-        return self.is_up or self.restarts > 0
-
-
-class _Owed(msgspec.Struct, kw_only=True):
-    report: Report
-    sent_at: int
 
 
 class Machine:
@@ -128,19 +95,19 @@ class Machine:
         self._resend_ns = int(resend_s * 1e9)
         self._refusal_of_encrypted = refusal_of_encrypted
         self._offer = offer
-        self._held: dict[str, _Held] = {}
-        self._by_key: dict[int, _Held] = {}
-        self._outbox: dict[str, _Owed] = {}
+        self._held: dict[str, Held] = {}
+        self._by_key: dict[int, Held] = {}
+        self._outbox: dict[str, Owed] = {}
         #: The newest attempt of each task, and when that was placed.
         self._newest: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._modules: set[str] = set()
-        self._waiting: dict[str, list[_Held]] = {}
-        self._restarting: dict[str, _Held] = {}
+        self._waiting: dict[str, list[Held]] = {}
+        self._restarting: dict[str, Held] = {}
         self._invocations = Invocations(proplet_id)
         self._last_key = 0
         self._is_leaving = False
         for report in kept:
-            self._outbox[report.task_id] = _Owed(report=report, sent_at=0)
+            self._outbox[report.task_id] = Owed(report=report, sent_at=0)
             self._remember(report.task_id, report.attempt or 0, report.placed_at or 0)
 
     # -- what the manager says -----------------------------------------------------------------------------
@@ -179,7 +146,7 @@ class Machine:
             self._remember(start.id, start.attempt, start.placed_at or 0)
         if self._is_leaving:
             return [*actions, self._hand_back(start, "the proplet is stopping", now)]
-        held = self._held[start.id] = _Held(start=start)
+        held = self._held[start.id] = Held(start=start)
         error = self._refusal_of_encrypted if start.encrypted else obstacle(start, self._offer)
         if error:
             return [*actions, self._report(held, now, error=error)]
@@ -274,7 +241,7 @@ class Machine:
             return self._invocations.refuse(invoke, why)
         return [self._invocations.begin(self._next_key(), held.start, held.digest, invoke, now)]
 
-    def _run(self, held: _Held, digest: str) -> Run:
+    def _run(self, held: Held, digest: str) -> Run:
         held.key, held.digest = self._next_key(), digest
         self._by_key[held.key] = held
         return Run(held.key, held.start, digest, is_preparation=held.start.latent)
@@ -313,7 +280,7 @@ class Machine:
         held = self._by_key.get(key)
         return [] if held is None else self._is_up(held, results)
 
-    def _is_up(self, held: _Held, results: str) -> list[Action]:
+    def _is_up(self, held: Held, results: str) -> list[Action]:
         held.is_up, held.results = True, results
         if held.attempt:
             return [SendUp(self._up_of(held))]
@@ -322,7 +289,7 @@ class Machine:
         # The contract's word for it is a result, which a foreign manager takes for the end.
         return [SendUp(Results(task_id=held.start.id, proplet_id=self.id, results=results))]
 
-    def _up_of(self, held: _Held) -> Up:
+    def _up_of(self, held: Held) -> Up:
         return Up(
             task_id=held.start.id,
             proplet_id=self.id,
@@ -351,7 +318,7 @@ class Machine:
             return [self._lost(held, outcome, now)]
         return [self._report(held, now, outcome=outcome)]
 
-    def _lost(self, held: _Held, outcome: Outcome, now: int) -> Action:
+    def _lost(self, held: Held, outcome: Outcome, now: int) -> Action:
         """Let the manager run it again, and count that; a foreign one would not, so it is done here."""
         if held.attempt:
             return self._hand_back(held.start, outcome.error, now, is_lost=True)
@@ -361,7 +328,7 @@ class Machine:
         del self._by_key[held.key]
         return self._run(held, held.digest)
 
-    def _crashed(self, held: _Held, outcome: Outcome, now: int) -> list[Action]:
+    def _crashed(self, held: Held, outcome: Outcome, now: int) -> list[Action]:
         """Start a daemon anew after a while, which grows unless it had run for long."""
         del self._by_key[held.key]
         held.key = 0
@@ -373,7 +340,7 @@ class Machine:
         self._restarting[held.start.id] = held
         return [SendUp(self._up_of(held))] if held.attempt else []
 
-    def _report(self, held: _Held, now: int, *, error: str = "", outcome: Outcome | None = None) -> Action:
+    def _report(self, held: Held, now: int, *, error: str = "", outcome: Outcome | None = None) -> Action:
         outcome = outcome or Outcome(key=0, error=error)
         report = Results(
             task_id=held.start.id,
@@ -387,8 +354,18 @@ class Machine:
         )
         return self._owe(held, report, now)
 
+    def cut_down(self, report: Results | InvokeResults) -> list[Action]:
+        """Say this in place of what was too large to be sent; nobody is told any more of what is settled."""
+        if isinstance(report, InvokeResults) or not report.attempt:
+            return [SendUp(report)]
+        owed = self._outbox.get(report.task_id)
+        if owed is None or owed.report.attempt != report.attempt:
+            return []
+        owed.report = report
+        return [Keep(report)]
+
     def _hand_back(self, start: Start, reason: str, now: int, *, is_lost: bool = False) -> Action:
-        held = self._held.get(start.id) or _Held(start=start)
+        held = self._held.get(start.id) or Held(start=start)
         if not start.attempt:  # a foreign manager would not understand
             return self._report(held, now, error=reason)
         report = HandBack(
@@ -401,12 +378,12 @@ class Machine:
         )
         return self._owe(held, report, now)
 
-    def _owe(self, held: _Held, report: Report, now: int) -> Action:
+    def _owe(self, held: Held, report: Report, now: int) -> Action:
         self._held.pop(report.task_id, None)
         self._by_key.pop(held.key, None)
         if not held.attempt:
             return SendUp(report)
-        self._outbox[report.task_id] = _Owed(report=report, sent_at=now)
+        self._outbox[report.task_id] = Owed(report=report, sent_at=now)
         return Keep(report)
 
     def withdrawn(self, keys: list[int], reason: str, now: int) -> list[Action]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
-from propeller.mqtt.link import Link, Will
+from propeller.mqtt.link import Link, TooLarge, Will
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.agent import Agent
 from propeller.proplet.following import Following
@@ -32,6 +32,7 @@ from propeller.wire.messages import (
     encode,
     own_topic,
     said_topic,
+    speaker,
     topic_of,
 )
 
@@ -80,6 +81,7 @@ class RemoteUplink:
             topics=[ANNOUNCEMENT_TOPIC, *_SHARED, *(own_topic(self._id, topic) for topic in _OWN)],
             on_message=self._received,
             on_up=self._connected,
+            on_too_large=self._refused,
             # A manager that only knows the contract would take it for a sign of life.
             will=Will(said_topic(self._id, topic_of(will)), encode(will)),
         )
@@ -111,8 +113,12 @@ class RemoteUplink:
         # While nobody is there, one that only knows the contract may look for proplets.
         return [own, shared] if is_alone and isinstance(message, Alive) else [own]
 
-    def fits(self, message: Message) -> bool:
-        return self._link.fits(len(encode(message)))
+    def obstacle(self, message: Message) -> str:
+        return self._link.obstacle(len(encode(message)))
+
+    @property
+    def room_bytes(self) -> int:
+        return self._link.room_bytes
 
     async def farewell(self) -> None:
         try:
@@ -187,6 +193,10 @@ class RemoteUplink:
         self.oddities[kind] += 1
         if self.oddities[kind] == 1:
             _log.warning("a message on %s is ignored, and more of them only counted: %s", kind, why)
+
+    def _refused(self, refused: TooLarge) -> None:
+        _, topic = speaker(refused.topic)
+        self._agent.refused(decode(topic, refused.payload), refused.why)
 
     def _hand_over(self) -> None:
         messages, self._inbox = self._inbox, []

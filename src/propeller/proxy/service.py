@@ -21,7 +21,14 @@ from msgspec import UNSET
 from propeller.errors import ModuleUnavailable
 from propeller.registry.cache import Blob
 from propeller.registry.fetcher import Fetcher
-from propeller.wire.messages import CHUNK_BYTES, ModuleChunk, ModuleRequest, speaker
+from propeller.wire.messages import (
+    CHUNK_BYTES,
+    NO_PIECE_FITS,
+    ModuleChunk,
+    ModuleRequest,
+    piece_bytes,
+    speaker,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +67,7 @@ class Proxy:
         drained: Callable[[], Awaitable[None]],
         *,
         chunk_bytes: int = CHUNK_BYTES,
+        room: Callable[[], int] = lambda: 2**40,
         requests_max: int = 10_000,
     ) -> None:
         """Prepare to serve.
@@ -68,7 +76,8 @@ class Proxy:
             fetcher: Where modules come from; the caller closes it, after this.
             publish: Hands a topic and a payload to the link, without waiting.
             drained: Waits while the link has too much that is unsent.
-            chunk_bytes: Size of a piece before base64.
+            chunk_bytes: Size of a piece before base64, at most.
+            room: Tells the size of the largest message that is likely to get through.
             requests_max: How many may wait for their answer; more are refused, and told so.
 
         """
@@ -76,6 +85,7 @@ class Proxy:
         self._publish = publish
         self._drained = drained
         self._chunk_bytes = chunk_bytes
+        self._room = room
         self._requests_max = requests_max
         #: How many requests were ``answered``, ``refused`` with a reason, ``left`` to the manager, or
         #: malformed, by what is wrong with them.
@@ -145,7 +155,8 @@ class Proxy:
         if isinstance(request.proplet_id, str) and request.count == 0:
             found = await self._fetcher.resolve(request.app_name)
             self._remember(request, _Begun(found.digest, is_announced=True))
-            await self._send_chunk(request, 0, self._chunks_of(found.size), b"", found.digest)
+            total = _chunks(found.size, self._piece_bytes(request))
+            await self._send_chunk(request, 0, total, b"", found.digest)
             return
         digest = self._digest_to_go_on_with(request)
         for _ in range(_OPENINGS_MAX):
@@ -161,17 +172,42 @@ class Proxy:
         raise ModuleUnavailable(f"{request.app_name} was fetched, but the proxy's cache does not keep it")
 
     async def _send_pieces(self, request: ModuleRequest, blob: Blob) -> None:
-        total = self._chunks_of(blob.size)
-        first, end = 0, total
-        if isinstance(request.proplet_id, str):
-            self._remember(request, _Begun(blob.digest, is_announced=False))
-            first = _first(request)
-            end = min(total, first + _count(request, total))
-        if first >= total:
-            raise ModuleUnavailable(f"{request.app_name} has {total} chunks, none of them is number {first}")
+        """Send the pieces that are wanted; where one is too large, all of them are cut anew."""
+        size_bytes = self._piece_bytes(request)
+        if not isinstance(request.proplet_id, str):
+            while not await self._are_sent(request, blob, size_bytes, 0, _chunks(blob.size, size_bytes)):
+                size_bytes = self._piece_bytes(request)
+            return
+        self._remember(request, _Begun(blob.digest, is_announced=False))
+        total = _chunks(blob.size, size_bytes)
+        first = _first(request)
+        end = min(total, first + _count(request, total))
+        if first >= total or not await self._are_sent(request, blob, size_bytes, first, end):
+            # It counts in other pieces: told of those that there are, it asks anew.
+            self._remember(request, _Begun(blob.digest, is_announced=True))
+            total = _chunks(blob.size, self._piece_bytes(request))
+            await self._send_chunk(request, 0, total, b"", blob.digest)
+
+    async def _are_sent(
+        self, request: ModuleRequest, blob: Blob, size_bytes: int, first: int, end: int
+    ) -> bool:
+        """Send pieces, one after the other; stop where one is too large, which the first would be."""
+        total = _chunks(blob.size, size_bytes)
         for index in range(first, end):
-            data = blob.piece(index * self._chunk_bytes, self._chunk_bytes)
+            data = blob.piece(index * size_bytes, size_bytes)
             await self._send_chunk(request, index, total, data, blob.digest)
+            if index == first:
+                await self._drained()
+            if self._piece_bytes(request) < size_bytes:
+                return False
+        return True
+
+    def _piece_bytes(self, request: ModuleRequest) -> int:
+        """Give the size of a piece; raise ``ModuleUnavailable`` where there is no room for any."""
+        size_bytes = piece_bytes(self._room() - len(request.app_name), self._chunk_bytes)
+        if not size_bytes:
+            raise ModuleUnavailable(NO_PIECE_FITS)
+        return size_bytes
 
     def _digest_to_go_on_with(self, request: ModuleRequest) -> str | None:
         """Give the module that this request goes on with, or None if it begins anew.
@@ -191,9 +227,6 @@ class Proxy:
             self._begun.popitem(last=False)
 
     # -- the way out ---------------------------------------------------------------------------------------
-
-    def _chunks_of(self, size: int) -> int:
-        return -(-size // self._chunk_bytes)
 
     async def _send_chunk(
         self, request: ModuleRequest, index: int, total: int, data: bytes, digest: str
@@ -217,6 +250,10 @@ class Proxy:
         self.counts[kind] += 1
         if self.counts[kind] == 1:
             _log.warning("ignored a request (%s): %s; more of this kind are counted only", kind, detail)
+
+
+def _chunks(whole_bytes: int, size_bytes: int) -> int:
+    return -(-whole_bytes // size_bytes)
 
 
 def _refusal(request: ModuleRequest, why: str) -> tuple[str, bytes]:

@@ -22,6 +22,11 @@ from propeller.core.sandbox import Sandbox
 from propeller.wire.metrics import Metrics, TaskMetrics
 
 CHUNK_BYTES = 512_000
+#: Of a message with a piece of a module, what is not the piece, at most.
+AROUND_PIECE_BYTES = 1024
+NO_PIECE_FITS = (
+    "the broker takes so small messages only that no piece of a module fits in one; raise its limit"
+)
 LOG_PIECE_BYTES = 64 * 1024
 
 #: What can stand in a topic, for it becomes part of one.
@@ -452,17 +457,19 @@ def messages_to_ours(effects: Iterable[Outgoing]) -> dict[str, list[Message]]:
     return messages
 
 
-def chunk_count(size_bytes: int) -> int:
-    return -(-size_bytes // CHUNK_BYTES)
+def piece_bytes(room_bytes: int, most: int = CHUNK_BYTES) -> int:
+    """Say how large the pieces of a module are where messages have so much room; 0 if none would fit."""
+    return max(0, min(most, (room_bytes - AROUND_PIECE_BYTES) * 3 // 4))
 
 
-def module_chunks(
-    module: Module, data: bytes, first: int = 0, count: int | None = None
-) -> Iterator[ModuleChunk]:
-    """Cut a module into the registry's chunks, and give ``count`` of them (None: all) from ``first`` on."""
-    total = chunk_count(len(data))
-    for index in range(first, total if count is None else min(first + count, total)):
-        piece = data[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
+def module_chunks(module: Module, data: bytes, size_bytes: int = CHUNK_BYTES) -> Iterator[ModuleChunk]:
+    """Cut a module into the registry's chunks; where no piece fits, one says so."""
+    if not size_bytes:
+        yield no_module(f"sha256:{module.digest}", NO_PIECE_FITS)
+        return
+    total = -(-len(data) // size_bytes)
+    for index in range(total):
+        piece = data[index * size_bytes : (index + 1) * size_bytes]
         yield ModuleChunk(
             app_name=f"sha256:{module.digest}",
             chunk_idx=index,
@@ -470,6 +477,10 @@ def module_chunks(
             data=base64.b64encode(piece).decode(),
             digest=f"sha256:{module.digest}",
         )
+
+
+def no_module(app_name: str, why: str) -> ModuleChunk:
+    return ModuleChunk(app_name=app_name, chunk_idx=0, total_chunks=0, data="", error=why)
 
 
 class LineSplitter:

@@ -1,0 +1,94 @@
+"""What becomes of messages that are larger than the broker takes: nothing waits for them for ever."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+
+import msgspec
+from msgspec import UNSET
+
+from propeller.core.events import RunEnded
+from propeller.core.names import attempt_of
+from propeller.manager.service import Manager
+from propeller.mqtt.link import TooLarge
+from propeller.wire.messages import (
+    Ack,
+    Invoke,
+    Message,
+    ModuleChunk,
+    ModuleRequest,
+    Start,
+    decode,
+)
+
+#: Modules of the store as a foreign proplet may ask the registry for them.
+REPOSITORY = "propeller.local/modules@sha256:"
+
+_OWN_TOPIC = re.compile(r"proplet/([^/]+)/(.+)")
+
+
+class Oversize:
+    """Takes in what could not be sent, and sends it in another way, or fails what it was for."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        *,
+        send_again: Callable[[str, Message], None],
+        send_foreign: Callable[[Start], None],
+        give_up_foreign: Callable[[str], None],
+        answer: Callable[[ModuleRequest], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            manager: Is told of tasks that fail.
+            send_again: Sends a message to a proplet of ours.
+            send_foreign: Sends a start to a foreign one, in its turn.
+            give_up_foreign: Ends the turn of a task, which has the id that foreign ones know.
+            answer: Sends pieces of a module; they are smaller by now.
+
+        """
+        self._manager = manager
+        self._send_again = send_again
+        self._send_foreign = send_foreign
+        self._give_up_foreign = give_up_foreign
+        self._answer = answer
+
+    def take(self, refused: TooLarge) -> None:
+        own = _OWN_TOPIC.fullmatch(refused.topic)
+        proplet_id, topic = (own[1], own[2]) if own else ("", refused.topic)
+        match decode(topic, refused.payload):
+            case Start() as start:
+                self._start(start, refused.why)
+            case Invoke() as invoke:
+                why = f"the invocation's message {refused.why}, or make its inputs and env smaller"
+                self._manager.invocations.refused(invoke.invocation_id, why)
+            case Ack() as ack if len(ack.ended) > 1:
+                half = len(ack.ended) // 2
+                for part in (ack.ended[:half], ack.ended[half:]):
+                    self._send_again(proplet_id, msgspec.structs.replace(ack, ended=part))
+            case ModuleChunk() as chunk if proplet_id:
+                # The proplet sees that the pieces are others now, and asks for them.
+                self._answer(ModuleRequest(app_name=chunk.app_name, proplet_id=proplet_id, first=0, count=1))
+            case _:
+                pass  # what is left is repeated by itself, or may get lost; pieces for all are cut anew
+
+    def _start(self, start: Start, why: str) -> None:
+        if start.file:
+            digest = hashlib.sha256(base64.b64decode(start.file)).hexdigest()
+            start.file, start.image_url = UNSET, REPOSITORY + digest
+            self._send_foreign(start)
+            return
+        task_id, attempt = (start.id, start.attempt) if start.attempt else attempt_of(start.id)
+        self._give_up_foreign(start.id)
+        self._manager.tell(
+            RunEnded(
+                proplet_id=str(start.proplet_id),
+                task_id=task_id,
+                attempt=attempt,
+                error=f"the task's start message {why}, or make its inputs, its env or the results of its "
+                "parents smaller",
+            )
+        )

@@ -1,0 +1,87 @@
+"""The client of gmqtt, and what it has no way of its own to be asked or told.
+
+It lives in one place, because all of it may change with another version of gmqtt.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import gmqtt
+from gmqtt.mqtt.constants import MQTTv50
+
+from propeller.mqtt.settings import MqttSettings
+from propeller.mqtt.unacknowledged import Unacknowledged
+
+#: A number that switches the client's own reconnecting off: it has no back-off.
+_NEVER = -2
+#: So long a broker keeps our session, with what came for us, when we are gone.
+_SESSION_S = 86_400
+#: More than there are.
+_IDS_MAX = 65_536
+
+
+def make_client(
+    settings: MqttSettings, will: gmqtt.Message | None, unacknowledged: Unacknowledged, logger: Any
+) -> Any:
+    client = gmqtt.Client(
+        settings.entity_id,
+        clean_session=False,
+        will_message=will,
+        persistent_storage=unacknowledged,
+        logger=logger,
+        session_expiry_interval=_SESSION_S,
+    )
+    client.set_config({"reconnect_retries": _NEVER, "reconnect_delay": 0})
+    client.set_auth_credentials(settings.entity_id, settings.api_key or None)
+    return client
+
+
+def watch_refusals(client: Any, on_refused: Callable[[int, int], None]) -> None:
+    """Be told packet id and MQTT 5's reason of each message that the broker refuses: the client drops it."""
+    handler = client._package_handler
+
+    def look(pass_on: Callable[[int, bytes], None], command: int, packet: bytes) -> None:
+        if len(packet) > 2 and packet[2] >= 0x80:
+            on_refused(int.from_bytes(packet[:2], "big"), packet[2])
+        pass_on(command, packet)
+
+    for kind in ("puback", "pubrec"):
+        name = f"_handle_{kind}_packet"
+        setattr(handler, name, partial(look, getattr(handler, name)))
+
+
+def free(client: Any, packet_ids: Iterable[int]) -> None:
+    """Let packet ids be used again, of messages that were taken from the client."""
+    for packet_id in packet_ids:
+        client._package_handler.id_generator.free_id(packet_id)
+
+
+def allow_all_ids(client: Any) -> None:
+    """Undo that the client takes how many messages the broker takes at once for the number of all ids."""
+    client._package_handler.id_generator._max = _IDS_MAX
+
+
+def was_told_to_speak_older(client: Any) -> bool:
+    """Say whether the broker has refused MQTT 5."""
+    return bool(client._connection_state.protocol_version < MQTTv50)
+
+
+def lower_will(client: Any) -> bool:
+    """Ask for the lowest quality of service for the will; False where there is nothing to lower."""
+    will = client._will_message
+    if will is None or not will.qos:
+        return False
+    will.qos = 0
+    return True
+
+
+def bequeath(client: Any, payload: bytes) -> None:
+    """Change what the will says, from the next connection on."""
+    client._will_message.payload = payload
+
+
+def last_heard(client: Any) -> float:
+    """Tell when the broker was last heard of, on the monotonic clock, s."""
+    at: float = client._connection._last_data_in
+    return at
