@@ -7,14 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from http.client import HTTPConnection
 from pathlib import Path
 
 from bench.figures import Figure
 from bench.outside import Up
 from bench.system import FILE
 
-_EVERY_S = 0.005
 _SECONDS_MAX = 60
 _ROUNDS = 3
 #: What is asked for, by the name of its figure.
@@ -35,7 +33,9 @@ def reading(directory: Path, scale: float) -> list[Figure]:
         _rate(up, count, "")
         alone = []
         beside: dict[str, list[float]] = {name: [] for name in LOOKS}
-        for _ in range(_ROUNDS):  # they take turns, so that a slow moment weighs on all of them
+        for _ in range(
+            _ROUNDS if scale >= 1 else 1
+        ):  # they take turns, so that a slow moment weighs on all of them
             alone.append(_rate(up, count, ""))
             for name, path in LOOKS.items():
                 beside[name].append(_rate(up, count, path))
@@ -60,6 +60,7 @@ def _rate(up: Up, count: int, path: str) -> float:
     created = up.http.post("/jobs?file=false", {"name": "read", "execution_mode": "parallel", "tasks": tasks})
     job_id = created["job_id"]
     with _reader(up, path.format(job=job_id)):
+        up.http.close()  # it may have been idle for too long
         up.http.post(f"/jobs/{job_id}/start")
         until = time.monotonic() + _SECONDS_MAX
         while (seen := up.http.get("/jobs?tasks=false&limit=1")["jobs"][0])["state"] < 3:
@@ -76,7 +77,7 @@ def _reader(up: Up, path: str) -> Iterator[None]:
     if not path:
         yield
         return
-    command = [sys.executable, "-m", "bench.reading", *map(str, up.http.address), path]
+    command = [sys.executable, "-m", "bench.asking", *map(str, up.http.address), path]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -91,22 +92,3 @@ def _time(text: str) -> float:
 
 
 MEASURES: dict[str, Callable[[Path, float], list[Figure]]] = {"reading": reading}
-
-
-def main() -> None:
-    host, port, path = sys.argv[1:]
-    connection = HTTPConnection(host, int(port))
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    answer.read1(1)
-    print("reading", flush=True)
-    while True:
-        while answer.read1(65536):  # a stream of events does not end
-            pass
-        time.sleep(_EVERY_S)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-
-
-if __name__ == "__main__":
-    main()

@@ -9,6 +9,8 @@ from propeller.core.states import COMPLETED, PENDING
 from propeller.store.port import TaskFilter
 from tests.store.store_kit import EVERYTHING
 
+FILTERS = (EVERYTHING, TaskFilter(workflow_id="w"), TaskFilter(metadata={"team": "ops"}))
+
 
 def _write_as_of(version, path, statements):
     """Make a database as the program wrote it when it knew so many migrations."""
@@ -36,7 +38,7 @@ def test_groups_get_their_times_and_lists_their_totals(tmp_path, data):
             (group, (3, "j", "job", 3, 0, "[0,0,0,1,0,0,0,0]")),
             *((task, (seq, f"t{seq}", "w", None, spec % (f"t{seq}", "w"))) for seq in (1, 2, 3)),
             (task, (4, "t4", "idle", None, spec % ("t4", "idle"))),
-            (task, (5, "t5", None, "j", '{"id":"t5","name":"f","job_id":"j"}')),
+            (task, (5, "t5", None, "j", '{"id":"t5","name":"f","job_id":"j","metadata":{"team":"ops"}}')),
             *((run, (seq, 3, began, began + 9)) for seq, began in ((1, 50), (2, 40), (5, 7))),
             *((run, (seq, 0, 0, 0)) for seq in (3, 4)),
         ],
@@ -46,7 +48,7 @@ def test_groups_get_their_times_and_lists_their_totals(tmp_path, data):
         pages = [await store.groups(kind, 0, 9, None, tasks_max=0) for kind in GroupKind]
         done = await store.groups(GroupKind.JOB, 0, 9, COMPLETED, tasks_max=0)
         waiting = await store.groups(GroupKind.WORKFLOW, 0, 9, PENDING, tasks_max=0)
-        totals = [(await store.tasks(0, 1, only)).total for only in (EVERYTHING, TaskFilter(workflow_id="w"))]
+        totals = [(await store.tasks(0, 1, only)).total for only in FILTERS]
         return pages, [page.total for page in (done, waiting)], totals
 
     pages, by_state, totals = data.with_store(work)
@@ -55,4 +57,4 @@ def test_groups_get_their_times_and_lists_their_totals(tmp_path, data):
         group.id: (group.started_at, group.finished_at) for page in pages for group in page.records.groups
     }
     assert times == {"w": (40, 59), "idle": (0, 0), "j": (7, 16)}
-    assert (by_state, totals) == ([1, 1], [5, 3])
+    assert (by_state, totals) == ([1, 1], [5, 3, 1])

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -107,6 +108,23 @@ def test_data_of_a_newer_version_is_refused(tmp_path, data):
     with database(tmp_path) as db:
         db.execute(f"PRAGMA user_version={known}")
     data.with_store(lambda store: store.load())
+
+
+def test_the_work_does_not_wait_behind_those_who_look(data):
+    """Two looks are under way, and others wait: what the engine needs is there at once."""
+
+    async def work(store):
+        await store.commit(Changes(created=[a_task(1)]))
+        are_over = threading.Event()
+        looks = [asyncio.create_task(store._read(lambda _: are_over.wait(30))) for _ in range(4)]
+        async with asyncio.timeout(10):
+            found = await store.find(["t1"], [])
+        assert not any(look.done() for look in looks)
+        are_over.set()
+        await asyncio.gather(*looks)
+        return found.tasks
+
+    assert [task.id for task in data.with_store(work)] == ["t1"]
 
 
 # -- who may open it -----------------------------------------------------------------------------------------

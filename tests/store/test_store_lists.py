@@ -1,5 +1,6 @@
 """Pages, filters and orders of every store's lists."""
 
+import msgspec
 import pytest
 
 from propeller.core.effects import Changes
@@ -51,6 +52,7 @@ METADATA = [
     {'a "b".c': "ü", "back\\slash": "1", "new\nline": "2", "ключ": "значение", "$.team": "x", "": "empty"},
     {"n": 1.5, "text": "5", "deep": {"team": "ops"}, "quote": 'it\'s "so"'},
     None,
+    {"long": "x" * 1001, "just": "y" * 1000},
 ]
 
 
@@ -75,6 +77,9 @@ METADATA = [
         ({"team": "o%"}, []),
         ({"TEAM": "ops"}, []),
         ({"missing": ""}, []),
+        ({"long": "x" * 1001}, [7]),
+        ({"just": "y" * 1000}, [7]),
+        ({"just": "y" * 1000, "long": "x" * 1001}, [7]),
     ],
 )
 def test_metadata_filter(data, metadata, wanted):
@@ -85,6 +90,24 @@ def test_metadata_filter(data, metadata, wanted):
 
     page = data.with_store(work)
     assert (page.total, [task.seq for task in page.tasks]) == (len(wanted), wanted)
+
+
+def test_the_filter_follows_changes_and_deletes(data):
+    async def work(store):
+        async def found(value):
+            page = await store.tasks(0, 9, TaskFilter(metadata={"team": value}))
+            assert page.total == len(page.tasks)
+            return [task.seq for task in page.tasks]
+
+        tasks = [a_task(seq, metadata={"team": "ops"}) for seq in (1, 2)]
+        await store.commit(Changes(created=tasks))
+        tasks[0].spec = msgspec.structs.replace(tasks[0].spec, metadata={"team": "dev", "more": 1})
+        await store.commit(Changes(respecified=tasks[:1]))
+        seen = [await found("ops"), await found("dev")]
+        await store.commit(Changes(deleted=tasks[:1]))
+        return [*seen, await found("ops"), await found("dev")]
+
+    assert data.with_store(work) == [[2], [1], [2], []]
 
 
 def test_filters_go_together_and_are_counted(data):

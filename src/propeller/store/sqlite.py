@@ -1,7 +1,7 @@
 """The default store: one SQLite database in the data directory.
 
-One thread of its own writes, one transaction a commit; two threads read, each on a connection of its own.
-In WAL mode neither waits for the other; ``upkeep`` keeps the log small.
+One thread of its own writes, one transaction a commit; two threads read for those who look and one for the
+work, each on a connection of its own. In WAL mode neither waits for the other; ``upkeep`` bounds the log.
 """
 
 import asyncio
@@ -89,6 +89,7 @@ class SqliteStore:
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="store-loader")
 
     def _prepare(self, durability: Durability) -> None:
         self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
@@ -154,17 +155,20 @@ class SqliteStore:
         self._queue.put(job)
         await done
 
-    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+    async def _read(self, query: Callable[[sqlite3.Connection], T], *, for_work: bool = False) -> T:
+        """Run a query; one that the work waits for does not wait behind those of people who look."""
+
         def job() -> T:
             with explained(self._path):
                 connection = getattr(self._local, "connection", None)
                 if connection is None:
                     connection = self._local.connection = self._connect()
                     self._reading.append(connection)
-                with self._upkeep.turnstile.reading():
+                with contextlib.nullcontext() if for_work else self._upkeep.turnstile.reading():
                     return query(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, job)
+        executor = self._loader if for_work else self._readers
+        return await asyncio.get_running_loop().run_in_executor(executor, job)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)
@@ -172,6 +176,7 @@ class SqliteStore:
     def _close(self) -> None:
         self._upkeep.stop()
         self._readers.shutdown(wait=True)  # while the writer still lets them pass
+        self._loader.shutdown(wait=True)
         self._queue.put(None)
         self._thread.join()
         self._upkeep.close()
@@ -291,10 +296,10 @@ class SqliteStore:
     # -- reading -------------------------------------------------------------------------------------------
 
     async def load(self) -> Loaded:
-        return await self._read(queries.load)
+        return await self._read(queries.load, for_work=True)
 
     async def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
-        return await self._read(lambda db: queries.find(db, task_ids, group_ids))
+        return await self._read(lambda db: queries.find(db, task_ids, group_ids), for_work=True)
 
     async def task(self, task_id: str) -> Task | None:
         found = await self._read(lambda db: queries.read_tasks(db, "WHERE t.id = ?", (task_id,)))
