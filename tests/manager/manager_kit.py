@@ -125,9 +125,11 @@ async def until(is_so: Callable[[], object]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def a_site(directory: Path, policy: Policy | None = None) -> AsyncIterator[Site]:
+async def a_site(
+    directory: Path, policy: Policy | None = None, keep_ended_s: float | None = None
+) -> AsyncIterator[Site]:
     store = WatchedStore(directory)
-    manager = Manager(store, policy=policy or Policy())
+    manager = Manager(store, policy=policy or Policy(), keep_ended_s=keep_ended_s)
     try:
         await manager.load()
         manager.start()

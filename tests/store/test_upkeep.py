@@ -9,10 +9,10 @@ import pytest
 
 from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
-from propeller.store import sqlite, upkeep
+from propeller.store import upkeep
 from propeller.store.port import TaskFilter
 from propeller.store.sqlite import SqliteStore
-from tests.builders import a_move, a_task
+from tests.builders import a_task
 
 BOUND = 256 * 1024
 PAD = {"pad": "x" * 4000}
@@ -128,18 +128,3 @@ def test_closed_in_the_middle_of_it_nothing_hangs_and_nothing_is_lost(tmp_path):
             return (await store.tasks(0, 1, TaskFilter())).total
 
     assert asyncio.run(look()) == 350
-
-
-def test_old_events_are_dropped(tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite, "_PRUNE_EVERY", 10)
-    monkeypatch.setattr(sqlite, "EVENT_ROWS_KEPT", 5)
-
-    async def work():
-        async with opened(tmp_path) as store:
-            for n in range(1, 41):
-                await store.commit(Changes(transitions=[a_move(f"t{n}")], first_event_id=n))
-            return [number for number, _ in await store.events(0, 100)]
-
-    kept = asyncio.run(work())
-    assert kept == list(range(kept[0], 41))
-    assert 5 <= len(kept) <= 16

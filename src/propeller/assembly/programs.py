@@ -44,6 +44,7 @@ def manager(settings: ManagerSettings) -> int:
         proplets=0,
         mqtt=settings.mqtt,
         allow_foreign=settings.allow_foreign,
+        keep_ended_s=settings.keep_ended_s,
         policy=Policy(
             losses_max=settings.losses_max,
             liveness_s=settings.liveness_s,

@@ -33,6 +33,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     durability: Durability = "full"
     policy: Policy = Policy()
+    #: How long is kept what has ended; None for ever.
+    keep_ended_s: float | None = None
     #: How many local proplets to start.
     proplets: int = 1
     #: How many guests each of them runs at once.
@@ -59,7 +61,7 @@ async def running_manager(site: Site) -> AsyncIterator[Running]:
     store = SqliteStore(site.data_dir, durability=site.durability)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
-        manager = Manager(store, policy=site.policy)
+        manager = Manager(store, policy=site.policy, keep_ended_s=site.keep_ended_s)
         await manager.load()
         remote = _remote_fleet(manager, site, site.mqtt) if site.mqtt else None
         local = LocalFleet(manager, remote)

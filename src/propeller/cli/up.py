@@ -15,6 +15,7 @@ from propeller.config.walls import walls_of
 from propeller.core.cluster import Policy
 from propeller.core.model import JobMode
 from propeller.errors import Invalid
+from propeller.wire.durations import parse_duration
 
 AllowDirs = Annotated[
     str | None,
@@ -30,6 +31,14 @@ HttpEnabled = Annotated[
     bool | None,
     typer.Option(envvar="PROPLET_HTTP_ENABLED", help="Let components serve HTTP on this machine."),
 ]
+KeepEnded = Annotated[
+    str | None,
+    typer.Option(
+        envvar="MANAGER_KEEP_ENDED",
+        metavar="DURATION",
+        help="How long what has ended is kept, as in 168h for a week [default: for ever].",
+    ),
+]
 HttpNames = Annotated[
     str,
     typer.Option(
@@ -44,6 +53,16 @@ def _names(text: str) -> tuple[str, ...]:
         return values.host_names(text)
     except ValueError as error:
         raise typer.BadParameter(f"--http-names: {text!r} {error}") from error
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--keep-ended: {text!r} {error}") from error
+    if not seconds:
+        raise typer.BadParameter("--keep-ended: has to be longer than 0; leave it out to keep all for ever")
+    return seconds
 
 
 def _broker(address: str | None) -> str | None:
@@ -87,6 +106,7 @@ def up(
     job_mode: Annotated[
         str, typer.Option(envvar="JOB_EXECUTION_MODE", help="Mode of jobs that name none.")
     ] = "configurable",
+    keep_ended: KeepEnded = None,
     mqtt: Annotated[
         str | None,
         typer.Option(
@@ -117,6 +137,7 @@ def up(
         concurrency=concurrency or max(4, os.cpu_count() or 1),
         walls=walls_of(resolved(PROPLET, given, config_file), data_places(place, os.environ)),
         durability="normal" if durability == "normal" else "full",
+        keep_ended_s=None if keep_ended is None else _duration(keep_ended),
         policy=Policy(losses_max=max_losses, job_mode=mode),
         mqtt=None if mqtt is None else mqtt_settings(resolved(MANAGER, {"mqtt_address": mqtt}, config_file)),
     )

@@ -49,6 +49,7 @@ def manager_settings(effective: Effective, environ: Mapping[str, str]) -> Manage
         job_mode=JobMode(given["job_execution_mode"]),
         liveness_s=given["liveness"],
         forget_after_s=given["forget_after"],
+        keep_ended_s=given["keep_ended"],
         losses_max=given["losses_max"],
         foreign_lease_s=given["foreign_lease"],
         allow_foreign=given["allow_foreign"],

@@ -65,6 +65,8 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: After how long a silence a proplet is inactive, and after how long it is forgotten.
     liveness_s: float
     forget_after_s: float
+    #: How long is kept what has ended; None for ever.
+    keep_ended_s: float | None
     #: How often a task is run again after its proplet was lost.
     losses_max: int
     #: How long a task may run on a proplet that acknowledges nothing.

@@ -343,6 +343,11 @@ MANAGER = Program(
             text="*Ours.* After how long a silence a proplet is forgotten.",
         ),
         Setting(
+            key="keep_ended",
+            read=values.duration(),
+            text="*Ours.* How long what has ended is kept, with all that is part of it; else for ever.",
+        ),
+        Setting(
             key="losses_max",
             read=values.whole(0, 1_000_000),
             default=3,

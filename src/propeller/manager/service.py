@@ -12,6 +12,7 @@ from propeller.core.model import Module, Proplet, Task
 from propeller.errors import StoreUnusable
 from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
+from propeller.manager.expiry import Expiry
 from propeller.manager.feed import Feed
 from propeller.manager.invocations import ENDED_WITH_MANAGER, Invocations
 from propeller.manager.logs import TaskLogs
@@ -45,7 +46,10 @@ class Manager:
     #: The writer at work, from ``start`` on; it ends with ``StoreUnusable`` when a commit fails.
     running: asyncio.Task[None]
 
-    def __init__(self, store: Store, *, policy: Policy, clock: Clock | None = None) -> None:
+    def __init__(
+        self, store: Store, *, policy: Policy, clock: Clock | None = None, keep_ended_s: float | None = None
+    ) -> None:
+        """Make one that has yet to be loaded and started; ``keep_ended_s`` None keeps what ended for ever."""
         self.store = store
         self.samples = Samples(store)
         self.invocations = Invocations(store, self._send)
@@ -56,6 +60,7 @@ class Manager:
         self._refusals = Refusals()
         self._inbox: list[Input] = []
         self._arrival = asyncio.Event()
+        self._expiry = Expiry(store, keep_ended_s, self._arrival.set) if keep_ended_s else None
         self._is_stopping = False
         #: Whether a turn is being taken.
         self.is_at_work = False
@@ -136,22 +141,28 @@ class Manager:
             await beside.flush()
 
     async def _run(self) -> None:
-        ticks = asyncio.create_task(self._tick())
+        beside = [asyncio.create_task(self._tick())]
+        if self._expiry is not None:
+            beside.append(asyncio.create_task(self._expiry.run()))
         try:
             while self._inbox or not self._is_stopping:
                 await self._arrival.wait()
                 self._arrival.clear()
                 inputs, self._inbox = self._inbox, []
-                self.is_at_work = True
-                await self._take_turn(inputs)
-                self.is_at_work = False
+                if inputs:
+                    self.is_at_work = True
+                    await self._take_turn(inputs)
+                    self.is_at_work = False
+                if self._expiry is not None and self._expiry.is_due:
+                    await self._expiry.piece()
         except BaseException as error:
             self._failure = error
             self._refuse(_asks_among(self._inbox))
             raise
         finally:
             self._has_stopped = True
-            ticks.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _tick(self) -> None:
         while True:
@@ -177,6 +188,8 @@ class Manager:
                         for transition in transitions:
                             self.invocations.moved(transition)
                     case Load(task_ids, group_ids):
+                        if self._expiry is not None:
+                            await self.store.finish_forgetting(task_ids, group_ids)
                         reply = await self.store.find(task_ids, group_ids)
         except StopIteration:
             return

@@ -124,6 +124,15 @@ class LogTail(NamedTuple):
     chars: int
 
 
+class Ended(NamedTuple):
+    """What may go: seqs of workflows and jobs, and of tasks that are in none."""
+
+    groups: list[int]
+    tasks: list[int]
+    #: Whether there may be more.
+    is_full: bool
+
+
 class Store(Protocol):
     async def load(self) -> Loaded:
         """Read what is live: groups with a task that has not ended, and such tasks of no group."""
@@ -195,5 +204,20 @@ class Store(Protocol):
 
     async def tail_of_logs(self, only: LogFilter, lines: int) -> LogTail:
         """Find where the last lines begin."""
+
+    async def find_ended(self, before: int) -> Ended:
+        """Look for what had ended by then; times in ns since 1970."""
+
+    async def forget(self, ended: Ended, before: int) -> bool:
+        """Delete a small piece of what had ended by then, with all that is part of it; say whether more is.
+
+        Only between two turns of the engine: what it holds must not go.
+        """
+
+    async def finish_forgetting(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> None:
+        """Delete the rest of what is gone already where one of these names belongs to it."""
+
+    async def forget_unused_modules(self) -> None:
+        """Delete the modules that no task has."""
 
     async def close(self) -> None: ...

@@ -67,8 +67,15 @@ def read_executions(db: sqlite3.Connection, where: str, value: str | int) -> lis
 
 
 def read_tasks(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Task]:
-    sql = f"SELECT {rows.TASK_COLUMNS} FROM tasks t JOIN runs r ON r.seq = t.seq {rest}"  # noqa: S608
+    sql = f"SELECT {rows.TASK_COLUMNS} FROM {_tasks(db)} t JOIN runs r ON r.seq = t.seq {rest}"  # noqa: S608
     return [rows.to_task(row) for row in db.execute(sql, values)]
+
+
+def _tasks(db: sqlite3.Connection) -> str:
+    """Name the table of tasks, without those that are gone and not deleted yet (``expiry``)."""
+    if db.execute("SELECT 1 FROM going LIMIT 1").fetchone() is None:
+        return "tasks"
+    return "(SELECT * FROM tasks WHERE COALESCE(workflow_id, job_id, id) NOT IN (SELECT id FROM going))"
 
 
 def read_groups(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Group]:
@@ -88,7 +95,7 @@ def _read_all_tasks(db: sqlite3.Connection, groups: Iterable[Group]) -> list[Tas
 def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter) -> TaskPage:
     where, values = conditions(only)
     # What is passed over is looked for in one table, and by an index where there is one.
-    page = f"SELECT t.seq FROM tasks t {where} ORDER BY t.seq LIMIT ? OFFSET ?"  # noqa: S608
+    page = f"SELECT t.seq FROM {_tasks(db)} t {where} ORDER BY t.seq LIMIT ? OFFSET ?"  # noqa: S608
     with snapshot(db):
         total = _count_tasks(db, only)
         if total is None:
@@ -101,7 +108,12 @@ def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFi
 def _count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
     """Tell how many tasks there are, where a record says so; None where one has to count."""
     if not any(only):
-        found = db.execute("SELECT count FROM totals WHERE kind = 'task'").fetchone()
+        hidden = (
+            "(SELECT COUNT(*) FROM tasks WHERE workflow_id IN (SELECT id FROM going)) "
+            "- (SELECT COUNT(*) FROM tasks WHERE job_id IN (SELECT id FROM going)) "
+            "- (SELECT COUNT(*) FROM tasks WHERE id IN (SELECT id FROM going WHERE kind = 'task'))"
+        )
+        found = db.execute(f"SELECT count - {hidden} FROM totals WHERE kind = 'task'").fetchone()  # noqa: S608
         return int(found[0])
     group_id = only.workflow_id or only.job_id
     if only.metadata or (only.workflow_id and only.job_id):

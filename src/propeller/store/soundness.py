@@ -32,7 +32,7 @@ _ORPHANS = {
     "states have no task": "SELECT COUNT(*) FROM runs WHERE seq NOT IN (SELECT seq FROM tasks)",
     "tasks are of a workflow or job that is not there": (
         "SELECT COUNT(*) FROM tasks WHERE COALESCE(workflow_id, job_id) IS NOT NULL "
-        "AND COALESCE(workflow_id, job_id) NOT IN (SELECT id FROM groups)"
+        "AND COALESCE(workflow_id, job_id) NOT IN (SELECT id FROM groups UNION SELECT id FROM going)"
     ),
 }
 

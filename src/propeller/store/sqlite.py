@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,8 @@ from propeller import private
 from propeller.core.effects import Changes, Transition
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.core.states import TaskState
-from propeller.store import queries, rows
+from propeller.store import expiry, queries, rows
+from propeller.store.history import History
 from propeller.store.invocations import close_invocations, read_invocations, write_invocations
 from propeller.store.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
 from propeller.store.mark import Durability, MarkFile
@@ -31,6 +33,7 @@ from propeller.store.opening import (
     refuse_damage,
 )
 from propeller.store.port import (
+    Ended,
     GroupPage,
     Invocation,
     InvocationPage,
@@ -52,11 +55,9 @@ from propeller.store.upkeep import LogUpkeep
 
 T = TypeVar("T")
 
-#: How many commits the event log keeps.
-EVENT_ROWS_KEPT = 100_000
 #: Of how many deleted tasks the last attempt is remembered.
 PAST_ATTEMPTS_KEPT = 50_000
-_PRUNE_EVERY = 1_000
+_PRUNE_EVERY = 500
 _READERS = 2
 
 
@@ -84,6 +85,8 @@ class SqliteStore:
             self._lock.close()
             raise
         self._commits = 0
+        #: Modules that tasks got since it was looked for those that no task has.
+        self._modules_named: set[str] = set()
         self._thread = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
         self._thread.start()
         self._local = threading.local()
@@ -98,6 +101,7 @@ class SqliteStore:
         self._mark = MarkFile(
             self._path, last_event_id=last_event_id, quiet_commits=quiet_commits, durability=durability
         )
+        self._history = History(self._writer)
         self._upkeep = LogUpkeep(
             self._path,
             self._writer,
@@ -136,6 +140,33 @@ class SqliteStore:
 
     async def close_invocations(self, error: str) -> None:
         await self._in_writer(lambda: self._write_beside(lambda: close_invocations(self._writer, error)))
+
+    async def find_ended(self, before: int) -> Ended:
+        return await self._read(lambda db: expiry.find_ended(db, before))
+
+    async def forget(self, ended: Ended, before: int) -> bool:
+        is_left = False
+
+        def piece() -> None:
+            nonlocal is_left
+            is_left = expiry.forget(self._writer, ended, before)
+            self._prune_past_attempts()
+
+        await self._in_writer(lambda: self._write_beside(piece))
+        return is_left
+
+    async def finish_forgetting(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> None:
+        if await self._read(lambda db: expiry.is_going(db, task_ids, group_ids)):
+            await self._in_writer(lambda: self._write_beside(lambda: expiry.forget_going(self._writer)))
+
+    async def forget_unused_modules(self) -> None:
+        self._modules_named.clear()
+        for digest in await self._read(expiry.unused_modules):
+            await self._in_writer(partial(self._forget_module, digest))
+
+    def _forget_module(self, digest: str) -> None:
+        if digest not in self._modules_named:
+            self._write_beside(lambda: expiry.forget_module(self._writer, digest))
 
     async def _in_writer(self, write: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -219,6 +250,8 @@ class SqliteStore:
         many = self._writer.executemany
         with self._transaction():
             self._write_tasks(changes)
+            named = [task.spec.module for task in (*changes.created, *changes.respecified)]
+            self._modules_named.update(module.digest for module in (*named, *changes.modules) if module)
             if changes.modules:
                 many(
                     "INSERT INTO modules VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -241,21 +274,18 @@ class SqliteStore:
                 )
             if changes.transitions:
                 row = rows.event_row(changes.first_event_id, changes.transitions)
-                self._writer.execute("INSERT INTO events VALUES (?, ?, ?)", row)
+                self._history.write(row)
             else:
                 self._writer.execute("UPDATE quiet_commits SET number = number + 1")
             if self._commits % _PRUNE_EVERY == _PRUNE_EVERY - 1:
-                self._prune()
+                self._prune_past_attempts()
 
-    def _prune(self) -> None:
+    def _prune_past_attempts(self) -> None:
+        """Delete the oldest that are too many, some at once."""
         self._writer.execute(
-            "DELETE FROM events WHERE last_id < "
-            "(SELECT last_id FROM events ORDER BY last_id DESC LIMIT 1 OFFSET ?)",
-            (EVENT_ROWS_KEPT,),
-        )
-        self._writer.execute(
-            "DELETE FROM past_attempts WHERE rowid < "
-            "(SELECT rowid FROM past_attempts ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
+            "DELETE FROM past_attempts "
+            "WHERE rowid IN (SELECT rowid FROM past_attempts ORDER BY rowid LIMIT 500) "
+            "AND rowid < (SELECT rowid FROM past_attempts ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
             (PAST_ATTEMPTS_KEPT,),
         )
 

@@ -1,0 +1,74 @@
+"""Has the store forget what ended long ago: looked for beside the engine, and deleted between its turns."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from propeller.errors import StoreUnusable
+from propeller.store.port import Ended, Store
+
+_log = logging.getLogger(__name__)
+
+#: How often is looked, unless what ended is kept for less.
+_LOOK_EVERY_S = 60.0
+#: Between two pieces, so that others get their turn at the disk.
+_BREATH_S = 0.01
+
+
+class Expiry:
+    """Where nothing is to be kept for ever; ``piece`` must be awaited between two turns of the engine."""
+
+    def __init__(self, store: Store, keep_s: float, wake: Callable[[], None]) -> None:
+        """Make one that has nothing to do.
+
+        Args:
+            store: Where to delete.
+            keep_s: How long what has ended is kept.
+            wake: Lets the engine's loop come by.
+
+        """
+        self._store = store
+        self._keep_s = keep_s
+        self._wake = wake
+        self._before = 0
+        self._ended = Ended([], [], is_full=False)
+        self._is_empty = asyncio.Event()
+        self._due_at = float("inf")
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() >= self._due_at
+
+    async def run(self) -> None:
+        """Look again and again, until it is cancelled."""
+        while True:
+            try:
+                while await self._round():
+                    pass
+                await self._store.forget_unused_modules()
+            except StoreUnusable as error:
+                _log.warning("what ended long ago can't be forgotten yet: %s", error)
+            await asyncio.sleep(min(_LOOK_EVERY_S, self._keep_s / 2))
+
+    async def _round(self) -> bool:
+        """Have all be deleted that is found at once; say whether there may be more."""
+        self._before = time.time_ns() - int(self._keep_s * 1e9)
+        self._ended = await self._store.find_ended(self._before)
+        count = len(self._ended.groups) + len(self._ended.tasks)
+        self._is_empty.clear()
+        self._due_at = 0.0
+        self._wake()
+        await self._is_empty.wait()
+        if count:
+            _log.debug("%d workflows, jobs and tasks that ended long ago were forgotten", count)
+        return self._ended.is_full
+
+    async def piece(self) -> None:
+        """Delete for some milliseconds."""
+        if await self._store.forget(self._ended, self._before):
+            self._due_at = time.monotonic() + _BREATH_S
+            asyncio.get_running_loop().call_later(_BREATH_S, self._wake)
+        else:
+            self._due_at = float("inf")
+            self._is_empty.set()

@@ -1,0 +1,138 @@
+"""Forgetting what has ended long ago, a few milliseconds at a time.
+
+What has ended goes with all that belongs to it: a workflow or job with its tasks, a task with its executions,
+logs, samples and invocations, and a module with its last task. What takes more than a moment is gone at once
+all the same: its name stands in ``going``, nobody is shown it any more, and its parts are deleted in further
+pieces. Before its name is used again the rest goes (``is_going``, ``forget_going``).
+
+All that writes runs in the writer's thread and between two turns of the engine, which then holds nothing that
+has ended; so what it wants to start again is there, or was not found.
+"""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+
+from propeller.store.port import Ended
+from propeller.store.queries import parts
+
+#: A piece begins nothing more after so long.
+_PIECE_S = 0.003
+#: How many candidates are looked up at once, and looked at again when they are deleted.
+_CANDIDATES_MAX = 1_000
+_LOG_PIECES = 500
+
+_GROUPS = "SELECT seq, id FROM groups WHERE live = 0 AND MAX(finished_at, created_at) < ?"
+_TASKS = (
+    "SELECT t.seq FROM tasks t JOIN runs r ON r.seq = t.seq WHERE r.state > 2 AND r.updated_at < ? "
+    "AND t.workflow_id IS NULL AND t.job_id IS NULL"
+)
+
+
+def find_ended(db: sqlite3.Connection, before: int) -> Ended:
+    """Look for what had ended by then, the oldest first."""
+    groups = [row[0] for row in db.execute(f"{_GROUPS} ORDER BY seq LIMIT {_CANDIDATES_MAX}", (before,))]
+    tasks = [row[0] for row in db.execute(f"{_TASKS} ORDER BY t.seq LIMIT {_CANDIDATES_MAX}", (before,))]
+    return Ended(groups[::-1], tasks[::-1], len(groups) == _CANDIDATES_MAX or len(tasks) == _CANDIDATES_MAX)
+
+
+def forget(db: sqlite3.Connection, ended: Ended, before: int) -> bool:
+    """Delete a piece, in the caller's transaction; say whether something may be left.
+
+    What needs no more looking at is taken from ``ended``.
+    """
+    until = time.perf_counter() + _PIECE_S
+    while time.perf_counter() < until:
+        if _forget_of_going(db):
+            continue
+        if ended.groups:
+            _let_go_group(db, ended.groups.pop(), before)
+        elif ended.tasks:
+            _let_go_task(db, ended.tasks.pop(), before)
+        else:
+            return False
+    return True
+
+
+def is_going(db: sqlite3.Connection, task_ids: Sequence[str], group_ids: Sequence[str]) -> bool:
+    """Say whether one of these names belongs to what is gone but not deleted yet."""
+    going = {row[0] for row in db.execute("SELECT id FROM going")}
+    if not going:
+        return False
+    if not going.isdisjoint((*task_ids, *group_ids)):
+        return True
+    return any(
+        row[0] in going
+        for marks, values in parts(task_ids)
+        for row in db.execute(
+            f"SELECT COALESCE(workflow_id, job_id) FROM tasks WHERE id IN ({marks})",  # noqa: S608
+            values,
+        )
+    )
+
+
+def forget_going(db: sqlite3.Connection) -> None:
+    """Delete all that is gone already, however long that takes."""
+    while _forget_of_going(db):
+        pass
+
+
+def _let_go_group(db: sqlite3.Connection, seq: int, before: int) -> None:
+    if db.execute(f"{_GROUPS} AND seq = ?", (before, seq)).fetchone():  # it was not started again meanwhile
+        db.execute("INSERT INTO going SELECT id, kind FROM groups WHERE seq = ?", (seq,))
+        db.execute("DELETE FROM groups WHERE seq = ?", (seq,))
+
+
+def _let_go_task(db: sqlite3.Connection, seq: int, before: int) -> None:
+    if db.execute(f"{_TASKS} AND t.seq = ?", (before, seq)).fetchone():
+        db.execute("INSERT INTO going SELECT id, 'task' FROM tasks WHERE seq = ?", (seq,))
+
+
+def _forget_of_going(db: sqlite3.Connection) -> bool:
+    """Delete some of what is going, or its name once there is no more of it; say whether there was any."""
+    going = db.execute("SELECT id, kind FROM going LIMIT 1").fetchone()
+    if going is None:
+        return False
+    name, kind = going
+    column = "id" if kind == "task" else f"{kind}_id"
+    found = db.execute(f"SELECT seq FROM tasks WHERE {column} = ? LIMIT 1", (name,)).fetchone()  # noqa: S608
+    if found is None:
+        db.execute("DELETE FROM going WHERE id = ?", (name,))
+    elif not _forget_logs(db, found[0]):
+        _forget_task(db, found[0])
+    return True
+
+
+def _forget_logs(db: sqlite3.Connection, seq: int) -> bool:
+    """Delete some of what a task wrote, which may be 100,000 pieces; say whether there was any."""
+    stream = db.execute("SELECT id FROM log_streams WHERE owner = ? LIMIT 1", (seq,)).fetchone()
+    if stream is None:
+        return False
+    sql = "DELETE FROM log_pieces WHERE id IN (SELECT id FROM log_pieces WHERE log_stream = ? LIMIT ?)"
+    if db.execute(sql, (*stream, _LOG_PIECES)).rowcount < _LOG_PIECES:
+        db.execute("DELETE FROM log_streams WHERE id = ?", stream)
+    return True
+
+
+def _forget_task(db: sqlite3.Connection, seq: int) -> None:
+    """Delete a task; triggers take its samples and invocations along, of which there are few enough."""
+    db.execute(
+        "INSERT OR REPLACE INTO past_attempts "
+        "SELECT t.id, r.attempt FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.seq = ? AND r.attempt > 0",
+        (seq,),
+    )
+    for table in ("tasks", "runs", "executions"):
+        db.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))  # noqa: S608
+
+
+# -- modules ------------------------------------------------------------------------------------------------
+
+
+def unused_modules(db: sqlite3.Connection) -> list[str]:
+    """Find the modules that no task names. It reads every task: for a reader's thread."""
+    used = {row[0] for row in db.execute("SELECT DISTINCT json_extract(spec, '$.module.digest') FROM tasks")}
+    return [digest for (digest,) in db.execute("SELECT digest FROM modules") if digest not in used]
+
+
+def forget_module(db: sqlite3.Connection, digest: str) -> None:
+    db.execute("DELETE FROM modules WHERE digest = ?", (digest,))

@@ -1,0 +1,105 @@
+"""What has ended is forgotten between two turns: whatever is asked for meanwhile finds it whole, or not at all."""
+
+import asyncio
+
+import pytest
+from tests.builders import a_spec
+from tests.manager.manager_kit import MODULE, at_site
+
+from propeller.core.events import CreateTasks, NewGroup, StartGroup, StartTask
+from propeller.core.model import GroupKind
+from propeller.core.states import COMPLETED, RUNNING
+from propeller.errors import Conflict, NotFound
+from propeller.manager import expiry
+from propeller.store import expiry as pieces
+from propeller.store.port import TaskFilter
+
+JOB = GroupKind.JOB
+
+
+@pytest.fixture(autouse=True)
+def without_rest(monkeypatch):
+    monkeypatch.setattr(expiry, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(expiry, "_BREATH_S", 0.001)
+
+
+def a_job(name, count):
+    specs = tuple(a_spec(f"{name}-{n}", module=MODULE, job_id=name, inputs=(n,)) for n in range(count))
+    return CreateTasks(specs=specs, group=NewGroup(id=name, kind=JOB))
+
+
+async def run_job(site, name, count):
+    await site.manager.ask(a_job(name, count), {MODULE: b"m"})
+    await site.manager.ask(StartGroup(JOB, name))
+    await site.reached(COMPLETED, *(f"{name}-{n}" for n in range(count)))
+
+
+async def until_gone(site, group_id):
+    while (await site.store.find((), [group_id])).groups:  # noqa: ASYNC110  the store tells nobody
+        await asyncio.sleep(0.005)
+
+
+def test_what_ended_goes_and_what_runs_stays(tmp_path):
+    async def work(site):
+        site.bring_proplet()
+        await run_job(site, "old", 50)
+        site.fleet.is_quick = False
+        running = CreateTasks(specs=(a_spec("runs", module=MODULE),))
+        await site.manager.ask(running, {MODULE: b"m"})
+        await site.manager.ask(StartTask("runs"))
+        await until_gone(site, "old")
+        page = await site.store.tasks(0, 10, TaskFilter())
+        assert (page.total, page.tasks[0].id, page.tasks[0].state) == (1, "runs", RUNNING)
+        with pytest.raises(NotFound):
+            await site.manager.ask(StartGroup(JOB, "old"))
+        assert await site.store.modules([MODULE.digest]), "a task has it"
+        site.fleet.end(site.fleet.starts[-1])
+        await site.reached(COMPLETED, "runs")
+        while await site.store.modules([MODULE.digest]):  # noqa: ASYNC110  the store tells nobody
+            await asyncio.sleep(0.005)
+
+    at_site(tmp_path, work, keep_ended_s=0.2)
+
+
+def test_without_it_all_is_kept(tmp_path):
+    async def work(site):
+        site.bring_proplet()
+        await run_job(site, "old", 5)
+        return site.manager._expiry, (await site.store.tasks(0, 10, TaskFilter())).total
+
+    assert at_site(tmp_path, work) == (None, 5)
+
+
+def test_names_are_used_again_while_their_owner_is_deleted(tmp_path, monkeypatch):
+    """The same job again and again: what is left of the last one never mixes with the next."""
+    monkeypatch.setattr(pieces, "_PIECE_S", 0.0002)
+
+    async def work(site):
+        site.bring_proplet()
+        for _ in range(5):
+            await run_job(site, "again", 100)
+            await until_gone(site, "again")
+        await run_job(site, "again", 3)
+        records = await site.store.group(JOB, "again", tasks_max=1000)
+        assert records is None or len(records.tasks) == 3
+
+    at_site(tmp_path, work, keep_ended_s=0.05)
+
+
+def test_a_job_that_is_started_again_and_again_is_whole_or_gone(tmp_path):
+    async def work(site):
+        site.bring_proplet()
+        await run_job(site, "g", 20)
+        for _ in range(200):
+            try:
+                await site.manager.ask(StartGroup(JOB, "g"))
+            except NotFound:
+                assert (await site.store.tasks(0, 1, TaskFilter())).total == 0
+                return
+            except Conflict:
+                pass  # it runs
+            records = await site.store.group(JOB, "g", tasks_max=1000)
+            assert records is None or len(records.tasks) == 20
+            await asyncio.sleep(0.002)
+
+    at_site(tmp_path, work, keep_ended_s=0.02)

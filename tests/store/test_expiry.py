@@ -1,0 +1,271 @@
+"""What ended long ago goes, whole and a little at a time, and nothing else does."""
+
+import asyncio
+import sqlite3
+import time
+
+import pytest
+
+from propeller.core.effects import Changes
+from propeller.core.model import GroupKind
+from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
+from propeller.store import expiry, history
+from propeller.store.port import Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
+from propeller.store.sqlite import SqliteStore
+from tests.builders import a_group, a_move, a_task, module_of
+from tests.store.store_kit import EVERYTHING, ids
+
+THEN = 1000
+LONG_AGO = {"state": COMPLETED, "attempt": 2, "started_at": 5, "finished_at": 10, "updated_at": 10}
+
+
+@pytest.fixture
+def play(tmp_path):
+    def run(work):
+        async def whole():
+            store = SqliteStore(tmp_path, durability="normal")
+            try:
+                return await work(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(whole())
+
+    return run
+
+
+async def forget_all(store, before=THEN):
+    """Forget in pieces; return how many it took."""
+    ended, pieces = await store.find_ended(before), 1
+    while await store.forget(ended, before):
+        pieces += 1
+    await store.forget_unused_modules()
+    return pieces
+
+
+def ended_group(name, seq, finished_at=10, **fields):
+    return a_group(name, GroupKind.JOB, seq, created_at=1, started_at=5, finished_at=finished_at, **fields)
+
+
+def rows_left(tmp_path):
+    """Count what is left in every table but those that count."""
+    with sqlite3.connect(tmp_path / "propeller.db") as db:
+        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        counted = {name: db.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in names}
+    db.close()
+    kept = ("totals", "quiet_commits", "log_total", "sqlite_sequence", "events", "past_attempts")
+    return {name: count for name, count in counted.items() if count and name not in kept}
+
+
+async def belongings(store, task_id):
+    await store.write_logs([LogPiece(task_id, "p", 1, "stdout", 0, "said\n", False, 1)])
+    await store.write_samples([Sample(SampleOf.TASK, task_id, "{}")], now=1)
+    await store.write_invocations([Invocation(task_id, "i" + task_id, "{}")])
+
+
+def test_all_that_belongs_to_it_goes(tmp_path, play):
+    module = module_of(b"wasm")
+
+    async def work(store):
+        tasks = [a_task(n, job_id="g", module=module, **LONG_AGO) for n in (1, 2)]
+        single = a_task(3, module=module, **LONG_AGO)
+        group = ended_group("g", 1, of=[COMPLETED] * 2)
+        await store.commit(Changes(created=[*tasks, single], groups=[group], modules={module: b"wasm"}))
+        for task_id in ("t1", "t3"):
+            await belongings(store, task_id)
+        await forget_all(store)
+        page = await store.tasks(0, 10, EVERYTHING)
+        again = await store.find(["t1", "t3"], ["g"])
+        return page, again
+
+    page, again = play(work)
+    assert (page.total, page.tasks) == (0, [])
+    assert (again.groups, again.tasks) == ([], [])
+    assert again.past_attempts == {"t1": 2, "t3": 2}, "a task of the same id goes on from there"
+    assert rows_left(tmp_path) == {}
+
+
+def test_what_is_young_or_runs_or_was_started_again_stays(play):
+    async def work(store):
+        await store.commit(
+            Changes(
+                created=[
+                    a_task(1, **LONG_AGO),
+                    a_task(2, **LONG_AGO | {"finished_at": THEN, "updated_at": THEN}),
+                    a_task(3, **LONG_AGO | {"state": RUNNING, "finished_at": 0}),
+                    a_task(4, state=PENDING),
+                    a_task(5, job_id="old", **LONG_AGO),
+                    a_task(6, job_id="half", **LONG_AGO),
+                    a_task(7, job_id="half", state=PENDING),
+                    a_task(8, job_id="young", **LONG_AGO | {"finished_at": THEN + 1, "updated_at": THEN + 1}),
+                    a_task(9, job_id="again", **LONG_AGO),
+                    a_task(10, job_id="skipped", state=SKIPPED, updated_at=10),
+                    again := a_task(11, **LONG_AGO),
+                ],
+                groups=[
+                    ended_group("old", 1),
+                    ended_group("half", 2, of=[COMPLETED, PENDING]),
+                    ended_group("young", 3, THEN + 1),
+                    restarted := ended_group("again", 4),
+                    ended_group("skipped", 5, 0, of=[SKIPPED]),
+                    ended_group("failed", 6, of=[FAILED]),
+                ],
+            )
+        )
+        ended = await store.find_ended(THEN)
+        restarted.counts[COMPLETED], restarted.counts[PENDING] = 0, 1
+        again.state = PENDING
+        await store.commit(Changes(updated=[again], groups=[restarted]))
+        while await store.forget(ended, THEN):
+            pass
+        groups = await store.groups(GroupKind.JOB, 0, 10, None, tasks_max=0)
+        return ids((await store.tasks(0, 20, EVERYTHING)).tasks), sorted(ids(groups.records.groups))
+
+    tasks, groups = play(work)
+    assert tasks == ["t2", "t3", "t4", "t6", "t7", "t8", "t9", "t11"]
+    assert groups == ["again", "half", "young"]
+
+
+def test_a_large_job_is_gone_at_once_and_deleted_in_small_pieces(tmp_path, play, monkeypatch):
+    monkeypatch.setattr(expiry, "_PIECE_S", 0.0005)
+
+    async def work(store):
+        tasks = [a_task(n, job_id="g", **LONG_AGO) for n in range(1, 1001)]
+        group = ended_group("g", 1, of=[COMPLETED] * 1000)
+        await store.commit(Changes(created=[*tasks, a_task(1001)], groups=[group]))
+        ended = await store.find_ended(THEN)
+        began = time.perf_counter()
+        assert await store.forget(ended, THEN), "there is more"
+        took = time.perf_counter() - began
+        assert await store.group(GroupKind.JOB, "g", tasks_max=1000) is None
+        assert await store.task("t500") is None
+        page = await store.tasks(0, 10, EVERYTHING)
+        of_group = await store.tasks(0, 10, TaskFilter(job_id="g"))
+        assert (page.total, ids(page.tasks), of_group.total, of_group.tasks) == (1, ["t1001"], 0, [])
+        return took
+
+    took = play(work)
+    assert took < 0.5
+    assert rows_left(tmp_path)["tasks"] > 500, "most are still to be deleted"
+
+    async def go_on(store):
+        """After a crash, say: it is found again, and nobody takes it for damage."""
+        return await forget_all(store)
+
+    assert play(go_on) > 3
+    assert set(rows_left(tmp_path)) == {"tasks", "runs"}
+
+
+def test_a_name_that_is_going_can_be_used_again(play, monkeypatch):
+    monkeypatch.setattr(expiry, "_PIECE_S", 0.0005)
+
+    async def work(store):
+        tasks = [a_task(n, job_id="g", **LONG_AGO) for n in range(1, 1001)]
+        await store.commit(Changes(created=tasks, groups=[ended_group("g", 1, of=[COMPLETED] * 1000)]))
+        await store.forget(await store.find_ended(THEN), THEN)
+        await store.finish_forgetting(["t900"], ["g"])
+        assert (await store.find(["t900"], ["g"])).past_attempts == {"t900": 2}
+        new = a_task(2000, task_id="t900", job_id="g")
+        await store.commit(Changes(created=[new], groups=[ended_group("g", 2, of=[PENDING])]))
+        await forget_all(store)
+        return await store.tasks(0, 10, EVERYTHING)
+
+    page = play(work)
+    assert (page.total, ids(page.tasks)) == (1, ["t900"])
+
+
+def test_long_logs_go_in_pieces_too(tmp_path, play, monkeypatch):
+    monkeypatch.setattr(expiry, "_PIECE_S", 0.0)
+    monkeypatch.setattr(expiry, "_LOG_PIECES", 10)
+
+    async def work(store):
+        await store.commit(Changes(created=[a_task(1, **LONG_AGO)]))
+        pieces = [LogPiece("t1", "p", 2, "stdout", 10 * n, "0123456789", False, 1) for n in range(100)]
+        await store.write_logs(pieces)
+        monkeypatch.setattr(expiry, "_PIECE_S", 1e-9)
+        ended = await store.find_ended(THEN)
+        count = 0
+        while await store.forget(ended, THEN):
+            count += 1
+            monkeypatch.setattr(expiry, "_PIECE_S", 0.0005)
+        return count, (await store.logs(LogFilter("t1"), 0, 10)).total
+
+    _, total = play(work)
+    assert total == 0
+    assert rows_left(tmp_path) == {}
+
+
+def test_a_module_stays_while_a_task_has_it_or_gets_it(play):
+    shared, lonely, late = (module_of(data) for data in (b"shared", b"lonely", b"late"))
+
+    async def work(store):
+        young = a_task(2, module=shared)
+        await store.commit(
+            Changes(
+                created=[a_task(1, module=lonely, **LONG_AGO), young],
+                modules={shared: b"shared", lonely: b"lonely", late: b"late"},
+            )
+        )
+        looking = asyncio.create_task(store.forget_unused_modules())
+        await asyncio.sleep(0)
+        await store.commit(Changes(created=[a_task(3, module=late)], modules={late: b"late"}))
+        await looking
+        assert set(await store.modules([shared.digest, lonely.digest, late.digest])) == {
+            shared.digest,
+            lonely.digest,
+            late.digest,
+        }
+        await forget_all(store)
+        return set(await store.modules([shared.digest, lonely.digest, late.digest]))
+
+    assert play(work) == {shared.digest, late.digest}
+
+
+# -- the log of changes --------------------------------------------------------------------------------------
+
+
+def log_of(play, count, results):
+    async def work(store):
+        for n in range(1, count + 1):
+            move = a_move(f"t{n}", results=results)
+            await store.commit(Changes(transitions=[move], first_event_id=n))
+        return [number for number, _ in await store.events(0, 10_000)]
+
+    return play(work)
+
+
+def event_bytes(tmp_path):
+    with sqlite3.connect(tmp_path / "propeller.db") as db:
+        found = db.execute("SELECT SUM(LENGTH(CAST(transitions AS BLOB))) FROM events").fetchone()[0]
+    db.close()
+    return found
+
+
+def test_it_is_bounded_in_bytes(tmp_path, play, monkeypatch):
+    monkeypatch.setattr(history, "BYTES_KEPT", 200_000)
+    monkeypatch.setattr(history, "_PIECE_BYTES", 20_000)
+    kept = log_of(play, 300, "é" * 1000)
+    assert kept == list(range(kept[0], 301)), "the newest, without a gap"
+    assert 150_000 < event_bytes(tmp_path) < 250_000
+    monkeypatch.setattr(history, "BYTES_KEPT", 50_000)
+
+    async def a_few_more(store):
+        for n in range(301, 320):
+            await store.commit(Changes(transitions=[a_move(f"t{n}")], first_event_id=n))
+
+    play(a_few_more)
+    assert event_bytes(tmp_path) < 80_000, "what an earlier version left is counted too"
+
+
+def test_the_newest_change_stays_however_large_it_is(play, monkeypatch):
+    monkeypatch.setattr(history, "BYTES_KEPT", 1000)
+    monkeypatch.setattr(history, "_PIECE_BYTES", 100)
+    assert log_of(play, 5, "x" * 5000) == [5]
+
+
+def test_it_is_bounded_in_commits(play, monkeypatch):
+    monkeypatch.setattr(history, "COMMITS_KEPT", 20)
+    monkeypatch.setattr(history, "_PIECE_COMMITS", 5)
+    kept = log_of(play, 100, None)
+    assert kept == list(range(kept[0], 101))
+    assert 20 <= len(kept) <= 26
