@@ -23,6 +23,7 @@ from propeller.config.settings import ManagerSettings, PropletSettings, ProxySet
 from propeller.core.cluster import Policy
 from propeller.core.placement import Order
 from propeller.errors import PropellerError
+from propeller.runtime.heap import give_large_blocks_back
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def _run(program: Coroutine[Any, Any, None]) -> int:
     # Millions of live records make full collections long and pointless: ours hold no garbage cycles.
     gc.set_threshold(50_000, 20, 100)
     raise_file_limit()
+    give_large_blocks_back()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(program)

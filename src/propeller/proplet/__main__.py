@@ -25,6 +25,7 @@ from propeller.proplet.walls import Walls
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
 from propeller.runtime.external import find_program
+from propeller.runtime.heap import give_large_blocks_back
 
 #: The manager beside it keeps every module anyway, and its proplets share one shelf.
 _NO_BOUND = 2**63
@@ -57,6 +58,7 @@ async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path, w
 def main() -> None:
     # Ctrl-C reaches the whole process group; the manager decides when its proplets stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    give_large_blocks_back()
     descriptor, proplet_id, slots, directory, walls = sys.argv[1:]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         settings = msgspec.json.decode(walls, type=Walls)

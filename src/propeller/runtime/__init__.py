@@ -16,6 +16,7 @@ interface.py  what a module imports and exports                   │
 cache.py    compiled code, in memory and on disk                 ─┘
 compiler.py compiles a large module in a process of its own, which ends
 death.py    how a process died, in words
+heap.py     what an allocator keeps of memory that was freed
 failures.py why a guest failed, in words
 external.py  in the pool's place: guests in a program of this machine ─┐
 execution.py one such run: what it prints, when it is up, how it ended │

@@ -59,6 +59,8 @@ T = TypeVar("T")
 PAST_ATTEMPTS_KEPT = 50_000
 _PRUNE_EVERY = 500
 _READERS = 2
+#: Of each connection. The system keeps the file's pages in memory besides, as long as it has room.
+_CACHE_KIB = 16_000
 
 
 class SqliteStore:
@@ -114,7 +116,7 @@ class SqliteStore:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         with closed_on_error(connection):
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA cache_size=-64000")
+            connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
             connection.execute("PRAGMA temp_store=MEMORY")
         return connection
 
