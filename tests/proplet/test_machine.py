@@ -202,6 +202,24 @@ def test_a_report_is_sent_again_until_it_is_acknowledged():
     assert proplet.machine.time_passed(20 * S) == []
 
 
+def test_what_was_too_large_is_owed_as_it_was_cut():
+    proplet = Proplet()
+    proplet.start(attempt=2)
+    proplet.ends(1, results="large")
+    cut = result(2, error="too large")
+    assert proplet.machine.cut_down(result(1, error="too large").report) == []
+    assert proplet.machine.cut_down(result(2, error="too large", placed_at=9).report) == []
+    assert proplet.machine.cut_down(cut.report) == [cut]
+    assert proplet.machine.connected(0) == [again(cut)]
+    proplet.ack(attempt=2)
+    assert proplet.machine.cut_down(cut.report) == [], "the end is known by now"
+
+
+def test_what_nobody_acknowledges_is_cut_and_sent_once():
+    report = Results(task_id="a", proplet_id="p", error="too large")
+    assert Proplet().machine.cut_down(report) == [SendUp(report)]
+
+
 def test_an_acknowledgement_of_another_attempt_changes_nothing():
     proplet = Proplet()
     proplet.start(attempt=2)

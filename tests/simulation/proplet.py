@@ -1,26 +1,38 @@
 """A proplet: the real machine, and guests that are nothing but a duration and an outcome."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from zlib import crc32
 
 import msgspec
 
 from propeller.core.sandbox import Offer
 from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, Run, SendUp
 from propeller.proplet.machine import NO_OFFER, Machine
-from propeller.wire.messages import Hello, Message, ModuleChunk, ModuleRequest, Start, Up
+from propeller.wire.messages import Hello, Message, ModuleChunk, ModuleRequest, Results, Start, Up
 
 from .broker import MANAGER, Broker
 from .laws import Laws
 from .manager import SimulatedManager
 from .resident_laws import is_server, stays
 from .transport import Network, about, told
-from .world import MS, S, World
+from .world import MS, LawBroken, S, World
 
 RESEND_S = 1.5
 PATIENCE_NS = 250 * MS
 LEAVE_NS = 3 * S
+#: One of so many results is larger than the broker takes, which says so; 0 for none. Local ones have none.
+LARGE_EVERY = 0
+TOO_LARGE = "guest said more than the broker takes"
+#: So often a program may send a result before it has taken in that it is too large.
+_TRIES_MAX = 3
 #: The chance that a program begins on a disk with nothing on it.
 EMPTY_DISK = 0.1
+
+
+def is_large(results: str) -> bool:
+    """Say it by the text: a throw of the dice would change what happens besides."""
+    return bool(results and LARGE_EVERY) and crc32(results.encode()) % LARGE_EVERY == 0
 
 
 class _Guest(msgspec.Struct):
@@ -74,6 +86,8 @@ class SimulatedProplet:
         #: On its way there.
         self._unwritten: dict[str, Report] = {}
         self._is_leaving = False
+        #: How often the broker gave a report back to this program because it is too large.
+        self._refusals: Counter[tuple[str, object, object]] = Counter()
         self._last_end = 0
         manager.peers[proplet_id] = self
         if not is_local:
@@ -103,6 +117,7 @@ class SimulatedProplet:
         self._boots += 1
         self._boot = self._next_boot()
         self._is_leaving = False
+        self._refusals.clear()
         self._world.note(self.id, f"starts as {self._boot}")
         kept = list(self.disk.values())
         machine = self._make_machine(
@@ -229,7 +244,10 @@ class SimulatedProplet:
             self._words[message.task_id] = message.attempt, message.is_up
         if not self.is_local:
             if self._broker.is_connected(self.id):
-                self._broker.publish(self.id, MANAGER, message)
+                if isinstance(message, Results) and is_large(message.results):
+                    self._later(5 * MS, lambda: self._refused(message))
+                else:
+                    self._broker.publish(self.id, MANAGER, message)
             return
         manager, boot, incarnation = self._manager, self._boot, self._manager.incarnation
 
@@ -238,6 +256,18 @@ class SimulatedProplet:
                 manager.arrive(self, arrived, incarnation)
 
         self._network.send(message, deliver)
+
+    def _refused(self, report: Results) -> None:
+        """Take in that a result is too large: something smaller is said in its place, and not for ever this."""
+        assert self.machine is not None
+        this = report.task_id, report.attempt, report.placed_at
+        self._refusals[this] += 1
+        self._world.note(self.id, f"can't send {told(report)}, which is too large", report.task_id)
+        if self._refusals[this] > _TRIES_MAX:
+            raise LawBroken("too-large", f"{self.id} goes on sending what can't be sent", report.task_id)
+        cut = msgspec.structs.replace(report, results="", error=TOO_LARGE)
+        self._carry_out(self.machine.cut_down(cut))
+        self._go_if_done()
 
     # -- actions -------------------------------------------------------------------------------------------
 
@@ -313,7 +343,10 @@ class SimulatedProplet:
         uid = start.env["UID"]
         error = f"guest {uid} trapped in attempt {start.attempt}" if world.chance(0.2) else ""
         results = "" if error else f"{uid}:{start.attempt}\n"
-        self._laws.guest_will_say(start, results, error)
+        if is_large(results) and not self.is_local:
+            self._laws.guest_will_say(start, "", TOO_LARGE)
+        else:
+            self._laws.guest_will_say(start, results, error)
         began = world.now + self._clock_is_wrong_by + world.between(-50, 50)
         outcome = Outcome(
             key=key, results=results, error=error, started_at=began, finished_at=began + duration

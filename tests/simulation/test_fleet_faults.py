@@ -21,6 +21,7 @@ from propeller.wire import messages
 from propeller.wire.messages import HandBack
 
 from . import foreign as simulated_foreign
+from . import proplet as simulated_proplet
 from . import simulation, transport
 from .faults import assert_caught, watched_by, with_foreign
 
@@ -47,6 +48,26 @@ def test_leases_go_by_the_clock_on_the_wall():
             super().begin(replace(moment, ticks=moment.now))
 
     assert_caught("fair-silence", "ends", cluster_class=Wall)
+
+
+# -- what is too large for the broker ------------------------------------------------------------------------
+
+
+def test_a_result_that_is_too_large_is_sent_for_ever(monkeypatch):
+    monkeypatch.setattr(simulated_proplet, "LARGE_EVERY", 10)
+
+    class Stubborn(Machine):
+        def cut_down(self, report):
+            return []
+
+    assert_caught("too-large", machine_class=Stubborn)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_result_that_is_too_large_ends_its_task(monkeypatch, seed):
+    monkeypatch.setattr(simulated_proplet, "LARGE_EVERY", 5)
+    outcome = simulation.simulate(seed)
+    assert not outcome.law, outcome.text
 
 
 # -- restored from a backup ----------------------------------------------------------------------------------

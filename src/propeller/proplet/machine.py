@@ -359,7 +359,9 @@ class Machine:
         if isinstance(report, InvokeResults) or not report.attempt:
             return [SendUp(report)]
         owed = self._outbox.get(report.task_id)
-        if owed is None or owed.report.attempt != report.attempt:
+        if owed is None:
+            return []
+        if (owed.report.attempt, owed.report.placed_at) != (report.attempt, report.placed_at):
             return []
         owed.report = report
         return [Keep(report)]

@@ -45,6 +45,7 @@ _SHARED = (
     "control/manager/hello",
     "registry/server",
 )
+_SHARED_ANSWER = "registry/server"
 #: Below ``proplet/<its id>/``.
 _OWN = ("control/manager/+", "registry/server")
 _FAREWELL_S_MAX = 3.0
@@ -155,7 +156,7 @@ class RemoteUplink:
         if isinstance(message, FromManager) and not self._heeds(topic, message):
             return
         if isinstance(message, ModuleChunk):
-            self._proxy.answered(message.app_name)
+            self._proxy.answered(message.app_name, topic)
         if not self._inbox:
             asyncio.get_running_loop().call_soon(self._hand_over)
         self._inbox.append(message)
@@ -207,15 +208,22 @@ class _WayToProxy:
     """Finds out whether the proxy hears us on a topic of our own, as one of ours does."""
 
     def __init__(self) -> None:
-        #: Images that were asked for and have not been answered, and whether on both topics.
-        self._asked: dict[str, bool] = {}
-        self._is_shared = False
+        #: Images that were asked for and have not been answered.
+        self._asked: set[str] = set()
+        #: On which the answers come; "" while that is not known.
+        self._way = ""
 
     def topics(self, image: str, own: str, shared: str) -> list[str]:
-        if self._is_shared:
-            return [shared]
-        is_again = self._asked[image] = image in self._asked
+        if self._way:
+            return [shared if self._way == _SHARED_ANSWER else own]
+        is_again = image in self._asked
+        self._asked.add(image)
         return [own, shared] if is_again else [own]
 
-    def answered(self, image: str) -> None:
-        self._is_shared |= self._asked.pop(image, False)
+    def answered(self, image: str, topic: str) -> None:
+        """Take in where an answer came; what comes to all may be for others, so ours counts for more."""
+        if image.startswith("sha256:"):
+            return  # that was the manager
+        if topic != _SHARED_ANSWER or (image in self._asked and not self._way):
+            self._way = topic
+        self._asked.discard(image)
