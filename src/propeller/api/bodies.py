@@ -1,8 +1,9 @@
 """Request bodies: JSON of a given shape, and uploaded files. Both are read only up to the limit."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
 
 import msgspec
 from litestar.exceptions import InternalServerException
@@ -14,13 +15,20 @@ from multipart import (  # type: ignore[import-untyped]
     parse_options_header,
 )
 
-from propeller.api.context import HttpRequest
+from propeller.api.context import HttpRequest, context_of
+from propeller.api.lifting import Lifted, lift
 from propeller.errors import Invalid, TooLarge
 
 BODY_BYTES_MAX = 100 * 1024 * 1024
+#: Besides modules, which are decoded in pieces; and how many commas, lists and objects it may have.
+JSON_BYTES_MAX = 16 * 1024 * 1024
+VALUES_MAX = 300_000
+#: What is read where it is.
+_SMALL_BYTES = 64 * 1024
 WASM_MAGIC = b"\x00asm"
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _AT = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<where>.*)`$", re.DOTALL)
 _HALF_OF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -29,27 +37,70 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _NAMED_TYPE = re.compile(r"`([^`]*)`")
 
 
-async def read_json(request: HttpRequest, shape: type[T]) -> T:
-    """Read a JSON body of the given shape; unknown fields are ignored, but for those of walls.
+async def read_json(request: HttpRequest, shape: type[T], take: Callable[[T, Lifted], R]) -> R:
+    """Read a JSON body of the given shape, and give what is made of it; unknown fields are ignored.
+
+    A large body is taken in beside the loop, one after the other, so that everybody else is answered.
+
+    Args:
+        request: Its body was not read yet.
+        shape: What the body has to be.
+        take: Makes something of it, without waiting for anything; a module may have been taken out before.
 
     Raises:
         Invalid: It is not JSON, or a field has the wrong type; the message names the field.
         TooLarge: It is larger than the limit.
 
     """
-    read = await read_json_or_nothing(request, shape)
-    if read is None:
+    found = await read_json_or_nothing(request, shape, take)
+    if found is None:
         _check_is_json(request)
         raise Invalid("body: it is empty (EOF); send a JSON object")
-    return read
+    return found
 
 
-async def read_json_or_nothing(request: HttpRequest, shape: type[T]) -> T | None:
+async def read_json_or_nothing(
+    request: HttpRequest, shape: type[T], take: Callable[[T, Lifted], R]
+) -> R | None:
     """Read a JSON body of the given shape, as ``read_json`` does; None where the body is empty."""
-    body = b"".join([chunk async for chunk in _chunks(request)])
-    if not body.strip():
+    chunks = [chunk async for chunk in _chunks(request)]
+    if not any(chunk.strip() for chunk in chunks):
         return None
     _check_is_json(request)
+    if sum(map(len, chunks)) <= _SMALL_BYTES:
+        return take(_decoded(b"".join(chunks), shape), Lifted())
+    return await _aside(request, _taken_in, chunks, shape, take)
+
+
+async def _aside(request: HttpRequest, function: Callable[..., R], *arguments: Any) -> R:
+    """Have something done beside the loop, when it is its turn."""
+    return await asyncio.get_running_loop().run_in_executor(context_of(request).aside, function, *arguments)
+
+
+def _taken_in(chunks: list[bytes], shape: type[T], take: Callable[[T, Lifted], R]) -> R:
+    body = b"".join(chunks)
+    chunks.clear()
+    rest, lifted = lift(body)
+    _check_extent(rest)
+    found = take(_decoded(rest, shape), lifted)
+    if not lifted.is_used_up:
+        _check_extent(body)
+        return take(_decoded(body, shape), Lifted())
+    return found
+
+
+def _check_extent(rest: bytes) -> None:
+    """Refuse what the decoder would be busy with for too long."""
+    if len(rest) > JSON_BYTES_MAX:
+        raise TooLarge(
+            f"body: it has {len(rest)} bytes besides modules; send at most {JSON_BYTES_MAX} in a request"
+        )
+    values = sum(rest.count(mark) for mark in (b",", b"[", b"{"))
+    if values > VALUES_MAX:
+        raise TooLarge(f"body: it has about {values} values; send at most {VALUES_MAX} in a request")
+
+
+def _decoded(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
@@ -90,7 +141,7 @@ async def read_upload(request: HttpRequest) -> bytes:
         raise Invalid(
             "request Content-Type isn't multipart/form-data; send a form with the module in the part file"
         )
-    parts: list[tuple[MultipartSegment, bytearray]] = []
+    parts: list[tuple[MultipartSegment, list[bytes]]] = []
     is_ours = False
     try:
         with PushMultipartParser(options.get("boundary", ""), max_segment_count=1000) as parser:
@@ -99,21 +150,22 @@ async def read_upload(request: HttpRequest) -> bytes:
                     if isinstance(event, MultipartSegment):
                         is_ours = event.name == "file" and not parts
                         if is_ours:
-                            parts.append((event, bytearray()))
+                            parts.append((event, []))
                     elif event and is_ours:
-                        parts[0][1].extend(event)
+                        parts[0][1].append(bytes(event))
     except MultipartError as error:
         raise Invalid(f"body: not a valid multipart form: {error}") from error
     if not parts:
         raise Invalid("file: http: no such file; send the module as the part named file")
-    segment, data = parts[0]
+    segment, pieces = parts[0]
     if not (segment.filename or "").endswith(".wasm"):
         raise Invalid("file: invalid file extension; the name of the uploaded file must end in .wasm")
+    data = await _aside(request, b"".join, pieces)
     check_module(data, "file")
-    return bytes(data)
+    return data
 
 
-def check_module(data: bytes | bytearray, where: str) -> None:
+def check_module(data: bytes, where: str) -> None:
     if data[:4] != WASM_MAGIC:
         raise Invalid(f"{where}: invalid WASM file: missing magic bytes; send a compiled module")
 

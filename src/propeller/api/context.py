@@ -3,6 +3,7 @@
 import base64
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from litestar import Request
@@ -72,6 +73,8 @@ class Context:
         self.files = Files(manager.store)
         self.looks = Looks(lambda: manager.is_at_work)
         self.event_texts = EventTexts()
+        #: For what takes long and waits for nothing; one at a time, because each takes memory too.
+        self.aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
 
 
 def context_of(request: HttpRequest) -> Context:

@@ -12,13 +12,15 @@ from collections.abc import Collection
 from typing import cast
 from urllib.parse import urlsplit
 
-from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Receive, Send
+from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPRequestEvent, HTTPScope, Receive, Send
 
 from propeller.api.answers import refusal
 from propeller.api.bodies import BODY_BYTES_MAX
 from propeller.errors import Forbidden
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
+#: The application begins with a body that has not all come yet when this much of it is there.
+_BEGUN_BYTES = 64 * 1024
 _FROM_US = ("same-origin", "none")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\\\s]+)(?::\d*)?", re.ASCII)
 
@@ -48,10 +50,10 @@ class Gate:
             await refusal(error)(scope, receive, send)
             return
         if _has_body(scope):
-            first = cast("HTTPReceiveMessage", await receive())
-            if first["type"] == "http.disconnect":
+            begun = await _begin(receive)
+            if begun is None:
                 return
-            receive = _after(first, receive)
+            receive = _after(begun, receive)
         await self._app(scope, receive, send)
 
     def _check(self, scope: HTTPScope) -> None:
@@ -108,9 +110,21 @@ def _has_body(scope: HTTPScope) -> bool:
     return any(length.isdecimal() and 0 < int(length) <= BODY_BYTES_MAX for length in announced)
 
 
-def _after(first: HTTPReceiveMessage, receive: Receive) -> Receive:
-    """Give a message that has been received once more, and then those that follow it."""
-    waiting = [first]
+async def _begin(receive: Receive) -> HTTPRequestEvent | None:
+    """Take in a body to its end, or so much of it that there is no doubt; None where its client went away."""
+    body = b""
+    while True:
+        message = cast("HTTPReceiveMessage", await receive())
+        if message["type"] == "http.disconnect":
+            return None
+        body += message["body"]
+        if not message["more_body"] or len(body) >= _BEGUN_BYTES:
+            return {"type": "http.request", "body": body, "more_body": message["more_body"]}
+
+
+def _after(begun: HTTPRequestEvent, receive: Receive) -> Receive:
+    """Give what has been received once more, and then what follows it."""
+    waiting: list[HTTPReceiveMessage] = [begun]
 
     async def next_one() -> HTTPReceiveMessage:
         return waiting.pop() if waiting else cast("HTTPReceiveMessage", await receive())

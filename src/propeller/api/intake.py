@@ -3,19 +3,18 @@
 Every message names the field, with the index of the task where the request has a list of them.
 """
 
-import base64
-import binascii
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from hashlib import sha256
 from typing import Any
 
 from propeller.api.bodies import check_module
+from propeller.api.lifting import Lifted, from_base64, sum_of
 from propeller.api.walls import sandbox_of
 from propeller.core.model import Module, Spec
 from propeller.errors import Invalid
-from propeller.wire.rest import ID_CHARS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
+from propeller.wire.rest import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
 from propeller.wire.schema import encode
 
 METADATA_BYTES_MAX = 1024 * 1024
@@ -37,13 +36,19 @@ def new_ids(count: int) -> Iterator[str]:
         yield f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{_VARIANTS[d[16]]}{d[17:20]}-{d[20:]}"
 
 
+Modules = dict[Module, bytes]
+
+
 class Intake:
     """Takes in the tasks of one request."""
 
-    def __init__(self) -> None:
+    def __init__(self, lifted: Lifted | None = None) -> None:
+        """Begin with none; ``lifted`` is what was taken out of the body before it was decoded."""
+        self._lifted = lifted or Lifted()
         #: The modules that came with them.
-        self.modules: dict[Module, bytes] = {}
-        self._by_file: dict[str, Module] = {}
+        self.modules: Modules = {}
+        #: By their base64, or by the sum of it.
+        self._by_file: dict[str | bytes, Module] = {}
 
     def specs(
         self, tasks: Sequence[NewTask], where: str = "", *, workflow_id: str = "", job_id: str = ""
@@ -101,8 +106,10 @@ class Intake:
         if given.file:
             fields["module"] = self._module(given.file, f"{at}file")
         if given.cli_args is not None:
+            check_count(given.cli_args, f"{at}cli_args")
             fields["cli_args"] = tuple(given.cli_args)
         if given.inputs is not None:
+            check_count(given.inputs, f"{at}inputs")
             fields["inputs"] = tuple("" if value is None else value for value in given.inputs)
         if given.env is not None:
             check_env(given.env, at)
@@ -126,14 +133,16 @@ class Intake:
 
     def _module(self, file: str, where: str) -> Module:
         """Decode a module; the same text is decoded once, however many tasks have it."""
-        module = self._by_file.get(file)
+        lifted = self._lifted.find(file)
+        key = file if lifted is None else sum_of(lifted)
+        module = self._by_file.get(key)
         if module is None:
             try:
-                data = base64.b64decode(file, validate=True)
-            except (binascii.Error, ValueError) as error:
+                data = from_base64(file.encode("ascii") if lifted is None else lifted)
+            except ValueError as error:
                 raise Invalid(f"{where}: not valid base64: {error}; send the module in base64") from error
             check_module(data, where)
-            module = self._by_file[file] = self.module(data)
+            module = self._by_file[key] = self.module(data)
         return module
 
     def module(self, data: bytes) -> Module:
@@ -168,6 +177,12 @@ def check_id(text: str, where: str) -> None:
             f"{where}: not a valid id; use 1 to {ID_CHARS_MAX} characters without / and control characters, "
             "and neither . nor .."
         )
+
+
+def check_count(values: Sized, where: str) -> None:
+    """Raise ``Invalid`` for more values than a task may be given."""
+    if len(values) > INPUTS_MAX:
+        raise Invalid(f"{where}: {len(values)} are too many; give at most {INPUTS_MAX}")
 
 
 def check_encrypted(spec: Spec, at: str = "") -> None:
@@ -220,6 +235,7 @@ def _tags(tags: list[str], at: str) -> tuple[str, ...]:
 
 def check_env(env: dict[str, str], at: str = "") -> None:
     """Raise ``Invalid`` for a variable without a proper name."""
+    check_count(env, f"{at}env")
     for key in env:
         if not _ENV_KEY.fullmatch(key):
             raise Invalid(f"{at}env: {key!r} can't name a variable; a name has at least one character, no =")

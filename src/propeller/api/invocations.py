@@ -8,7 +8,8 @@ from propeller.api import queries
 from propeller.api.answers import answer
 from propeller.api.bodies import read_json_or_nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path, stored_task
-from propeller.api.intake import check_env
+from propeller.api.intake import check_count, check_env
+from propeller.api.lifting import Lifted
 from propeller.api.openapi import doc
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
@@ -29,9 +30,7 @@ _to_view = msgspec.json.Decoder(InvocationView).decode
 async def invoke_task(request: HttpRequest) -> ASGIApp:
     """Run a deployed latent task once, and wait for what it returns."""
     context, task_id = context_of(request), id_in_path(request)
-    given = await read_json_or_nothing(request, Invoke) or Invoke()
-    if given.env is not None:
-        check_env(given.env)
+    given = await read_json_or_nothing(request, Invoke, _checked) or Invoke()
     timeout_s = _timeout_s(given.timeout)
     task = await stored_task(context, task_id)
     results = await context.manager.invocations.invoke(
@@ -62,6 +61,13 @@ async def list_invocations(request: HttpRequest) -> ASGIApp:
             invocations=[_to_view(text) for text in found.invocations],
         )
     )
+
+
+def _checked(given: Invoke, _lifted: Lifted) -> Invoke:
+    check_count(given.inputs or (), "inputs")
+    if given.env is not None:
+        check_env(given.env)
+    return given
 
 
 def _timeout_s(given: str | float | None) -> float:

@@ -10,7 +10,8 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
-from propeller.api.intake import Intake, check_group_name, new_ids
+from propeller.api.intake import Intake, Modules, check_group_name, new_ids
+from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.openapi import doc
 from propeller.api.rendering import by_group, shown_group, task_views
@@ -32,7 +33,16 @@ async def create_job(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a job, or none."""
     context = context_of(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
-    new = await read_json(request, NewJob)
+    creation, modules = await read_json(request, NewJob, _creation)
+    created = await context.manager.ask(creation, modules)
+    context.files.remember(modules)
+    assert creation.group is not None
+    job_id = creation.group.id
+    views = await task_views(context, created, show_file=show_file)
+    return answer(JobView(job_id, views), 201, {"location": f"/jobs/{quote(job_id, safe='')}"})
+
+
+def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, Modules]:
     if not new.tasks:
         raise Invalid("tasks: a job needs at least one task")
     mode = _mode(new.execution_mode or "")
@@ -44,15 +54,10 @@ async def create_job(request: HttpRequest) -> ASGIApp:
         mode=mode,
         fail_fast=new.fail_fast,
     )
-    intake = Intake()
+    intake = Intake(lifted)
     specs, chosen = intake.specs(new.tasks, "tasks", job_id=group.id)
     chosen = (*chosen, job_id) if job_id else chosen
-    created = await context.manager.ask(
-        CreateTasks(specs=specs, group=group, chosen_ids=chosen), intake.modules
-    )
-    context.files.remember(intake.modules)
-    views = await task_views(context, created, show_file=show_file)
-    return answer(JobView(group.id, views), 201, {"location": f"/jobs/{quote(group.id, safe='')}"})
+    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), intake.modules
 
 
 @get(

@@ -18,7 +18,7 @@ _PROBLEMS = {
     403: "It comes from a page of another site, or by a name that is not ours.",
     404: "What the request names does not exist.",
     409: "It does not fit the present state.",
-    413: "The body is larger than 100 MiB.",
+    413: "The body is larger than 100 MiB, or larger than 16 MiB or 300,000 values besides modules.",
     502: "The guest failed.",
     504: "It took too long.",
     503: "The store can't be read or written.",

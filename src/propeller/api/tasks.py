@@ -1,6 +1,7 @@
 """``/tasks``."""
 
 import asyncio
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -12,7 +13,8 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
-from propeller.api.intake import Intake, check_encrypted
+from propeller.api.intake import Intake, Modules, check_encrypted
+from propeller.api.lifting import Lifted
 from propeller.api.openapi import Binary, doc
 from propeller.api.rendering import task_views
 from propeller.api.samples import task_sample_page
@@ -50,18 +52,22 @@ async def create_task(request: HttpRequest) -> ASGIApp:
     """Create a task; ``workflow_id`` or ``job_id`` adds it to that workflow or job."""
     context = context_of(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
-    new = await read_json(request, NewTask)
+    creation, modules = await read_json(request, NewTask, _creation)
+    created = await context.manager.ask(creation, modules)
+    context.files.remember(modules)
+    (view,) = await task_views(context, created, show_file=show_file)
+    return answer(view, 201, {"location": f"/tasks/{quote(view.id, safe='')}"})
+
+
+def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, Modules]:
     workflow_id, job_id = new.workflow_id or "", new.job_id or ""
     if workflow_id and job_id:
         raise Invalid("job_id: a task is in a workflow or in a job, not in both; leave one of them out")
     new.kind = new.kind or "standard"
     new.priority = new.priority or 50
-    intake = Intake()
+    intake = Intake(lifted)
     specs, chosen = intake.specs([new], workflow_id=workflow_id, job_id=job_id)
-    created = await context.manager.ask(CreateTasks(specs=specs, chosen_ids=chosen), intake.modules)
-    context.files.remember(intake.modules)
-    (view,) = await task_views(context, created, show_file=show_file)
-    return answer(view, 201, {"location": f"/tasks/{quote(view.id, safe='')}"})
+    return CreateTasks(specs=specs, chosen_ids=chosen), intake.modules
 
 
 @get(
@@ -109,16 +115,19 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     """Change the fields that are given; the others stay as they are."""
     context, task_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
-    given = await read_json(request, TaskChanges)
-    intake = Intake()
-    changes = intake.fields(given)
+    given, changes, modules = await read_json(request, TaskChanges, _changes)
     spec = (await stored_task(context, task_id)).spec
     if given.timeout is not None or given.limits is not None or given.grants is not None:
         changes["sandbox"] = sandbox_of(given, spec.sandbox)
     check_encrypted(msgspec.structs.replace(spec, **changes))
-    changed = await context.manager.ask(UpdateTask(task_id, changes), intake.modules)
-    context.files.remember(intake.modules)
+    changed = await context.manager.ask(UpdateTask(task_id, changes), modules)
+    context.files.remember(modules)
     return await _shown(context, changed[0], show_file=show_file)
+
+
+def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str, Any], Modules]:
+    intake = Intake(lifted)
+    return given, intake.fields(given), intake.modules
 
 
 @put(

@@ -7,7 +7,8 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
-from propeller.api.intake import Intake, check_group_name, new_ids
+from propeller.api.intake import Intake, Modules, check_group_name, new_ids
+from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.openapi import doc
 from propeller.api.rendering import shown_group, task_views
@@ -34,19 +35,21 @@ async def create_workflow(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a workflow, or none."""
     context = context_of(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
-    new = await read_json(request, NewWorkflow)
+    creation, modules = await read_json(request, NewWorkflow, _creation)
+    created = await context.manager.ask(creation, modules)
+    context.files.remember(modules)
+    return answer(TasksView(await task_views(context, created, show_file=show_file)), 201)
+
+
+def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, Modules]:
     if not new.tasks:
         raise Invalid("tasks: a workflow needs at least one task")
     workflow_id = next((task.workflow_id for task in new.tasks if task.workflow_id), "")
     group = NewGroup(id=workflow_id or next(new_ids(1)), kind=_WORKFLOW, name=check_group_name(new.name))
-    intake = Intake()
+    intake = Intake(lifted)
     specs, chosen = intake.specs(new.tasks, "tasks", workflow_id=group.id)
     chosen = (*chosen, workflow_id) if workflow_id else chosen
-    created = await context.manager.ask(
-        CreateTasks(specs=specs, group=group, chosen_ids=chosen), intake.modules
-    )
-    context.files.remember(intake.modules)
-    return answer(TasksView(await task_views(context, created, show_file=show_file)), 201)
+    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), intake.modules
 
 
 @get("/workflows", opt=doc(gives=WorkflowPage, query=[queries.OFFSET, queries.MANY, queries.GROUP_STATUS]))

@@ -30,7 +30,9 @@ _SMALL_BODY_BYTES = 64 * 1024
 _BODY_S_MIN = 5.0
 #: What counts of the time between two looks.
 _LOOK_S_MAX = 2.0
+#: So long, and for so many bytes more, a client that was refused may go on sending until it reads that.
 _LINGER_S = 2.0
+_LINGER_BYTES_MAX = 1024 * 1024
 _CONNECTIONS_MAX = 8192
 #: For the store, proplets and the programs that they start.
 _OTHER_FILES = 512
@@ -113,6 +115,7 @@ class Connection(HttpToolsProtocol):
         self.body_since = 0.0
         self._is_in_head = self._is_in_body = False
         self._is_refused = False
+        self._thrown_away = 0
         self._heads_begun = 0
         #: Of the head that is arriving: what the parser has found, and what it has been given.
         self._head_bytes = self._raw_head_bytes = 0
@@ -133,7 +136,10 @@ class Connection(HttpToolsProtocol):
         self._watch.let_go(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self._is_refused:
+            self._thrown_away += len(data)
+            if self._thrown_away > _LINGER_BYTES_MAX:
+                self.transport.abort()
             return
         if self._head_s_left is None and not self._is_in_body:
             self._head_s_left = HEAD_S_MAX

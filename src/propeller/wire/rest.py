@@ -29,7 +29,10 @@ INLINE_FILE_BYTES_MAX = 64 * 1024
 EVENT_RESULTS_BYTES_MAX = 64 * 1024
 ID_CHARS_MAX = 255
 NAME_CHARS_MAX = 1024
-TASKS_MAX = 100_000
+#: In one request.
+TASKS_MAX = 10_000
+#: Of one task, and of its variables and arguments likewise.
+INPUTS_MAX = 10_000
 
 
 _ID = r"^[^/\x00-\x1f\x7f-\x9f]+$"
@@ -46,7 +49,8 @@ Inputs = Annotated[
     list[int | float | str | FromParent | None],
     like(
         'Arguments of the function; null counts as empty text. {"from": "a"}, or ${a} inside of a text, '
-        "is the result of parent a."
+        "is the result of parent a.",
+        maxItems=INPUTS_MAX,
     ),
 ]
 Priority = Annotated[int, like("0 to 100; 0 counts as not given, which is 50.", minimum=0, maximum=100)]
@@ -65,7 +69,7 @@ class TaskFields(msgspec.Struct, kw_only=True):
     kind: str | None = None
     image_url: str | None = None
     file: File | None = None
-    cli_args: list[str] | None = None
+    cli_args: Annotated[list[str], like(maxItems=INPUTS_MAX)] | None = None
     inputs: Inputs | None = None
     env: Env | None = None
     daemon: bool | None = None
