@@ -6,7 +6,7 @@ a client says while it has no connection waits with the client, and is lost with
 
 from collections.abc import Callable
 
-from propeller.wire.messages import Message, from_line, to_line
+from propeller.wire.messages import Announcement, Message, from_line, to_line
 
 from . import transport
 from .transport import about, told
@@ -15,6 +15,8 @@ from .world import MS, S, World
 #: How long a broken line goes unnoticed by the broker.
 KEEP_ALIVE_NS = 3 * S
 MANAGER = "manager"
+#: Another, that somebody starts by mistake: it hears what the first one hears.
+SECOND = "second"
 
 
 class _Client:
@@ -48,6 +50,8 @@ class Broker:
         self._world = world
         self._clients: dict[str, _Client] = {}
         self.is_up = True
+        #: The last announcement of a manager.
+        self._kept: bytes | None = None
 
     def join(
         self,
@@ -116,7 +120,7 @@ class Broker:
         self._world.note("broker", "is stopped")
         for client in self._clients.values():
             if client.is_connected and client.will is not None:
-                self._route(MANAGER, to_line(client.will)[:-1])
+                self._publish_will(client.will)
         self._go_down(keeps=True, for_ns=self._world.between(1000, 15_000))
 
     def _go_down(self, *, keeps: bool, for_ns: int) -> None:
@@ -127,6 +131,7 @@ class Broker:
                 client.session.clear()
             if was_connected:
                 client.on_down(0)
+        self._kept = self._kept if keeps else None
 
         def come_back() -> None:
             self.is_up = True
@@ -149,6 +154,8 @@ class Broker:
         waiting, client.session = client.session, []
         for line in waiting:
             self._deliver(name, line)
+        if self._kept is not None:
+            self._deliver(name, self._kept, is_sure=True)
         client.on_up()
         unsaid, client.unsaid = client.unsaid, []
         for to, line in unsaid:
@@ -165,11 +172,33 @@ class Broker:
             # A client that is back sooner takes the connection over, and that publishes the will as well.
             if self.is_up:
                 self._world.note("broker", f"publishes the will of {name}, connection {connections}")
-                self._route(MANAGER, to_line(will)[:-1])
+                self._publish_will(will)
 
         self._world.after(after_ns, publish_will)
 
     # -- messages ------------------------------------------------------------------------------------------
+
+    def bequeath(self, name: str, will: Message) -> None:
+        self._clients[name].will = will
+
+    def _publish_will(self, will: Message) -> None:
+        line = to_line(will)[:-1]
+        if isinstance(will, Announcement):
+            self._announce(line, is_kept=True)
+        else:
+            self._route(MANAGER, line)
+
+    def announce(self, sender: str, said: Announcement) -> None:
+        """Tell everybody who is connected; nobody else hears of it, but of the last one."""
+        if self._clients[sender].is_connected:
+            self._announce(to_line(said)[:-1], is_kept=said.status != "asks")
+
+    def _announce(self, line: bytes, *, is_kept: bool) -> None:
+        if is_kept:
+            self._kept = line
+        for name, client in self._clients.items():
+            if client.is_connected:
+                self._deliver(name, line, is_sure=True)
 
     def publish(self, sender: str, to: str, message: Message) -> None:
         world = self._world
@@ -188,16 +217,19 @@ class Broker:
 
     def _route(self, to: str, line: bytes) -> None:
         client = self._clients[to]
+        if to == MANAGER and self._clients[SECOND].is_connected:
+            self._deliver(SECOND, line, is_sure=True)
         if client.is_connected:
             self._deliver(to, line)
         elif client.keeps_session:
             client.session.append(line)
 
-    def _deliver(self, to: str, line: bytes) -> None:
+    def _deliver(self, to: str, line: bytes, *, is_sure: bool = False) -> None:
+        """Deliver; what is sure comes soon and in order, or never."""
         client, world = self._clients[to], self._world
         connections = client.connections
         delay = world.between(0.1, 20)
-        if world.trouble(transport.LONG_DELAY):
+        if not is_sure and world.trouble(transport.LONG_DELAY):
             delay = world.between(500, 6000)  # and is overtaken
         else:
             delay = max(delay, client.last_at - world.now + MS // 1000)
@@ -206,7 +238,7 @@ class Broker:
         def arrive() -> None:
             if client.is_connected and client.connections == connections:
                 client.deliver(from_line(line))
-            else:
+            elif not is_sure:
                 self._route(to, line)  # it was not acknowledged
 
         world.after(delay, arrive)

@@ -16,12 +16,16 @@ from propeller.core.events import (
     TimePassed,
 )
 from propeller.core.placement import Order
+from propeller.core.times import Moment
 from propeller.errors import PropellerError
 from propeller.manager import engine
 from propeller.manager.clock import Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Load, Send, Step
+from propeller.manager.standing import Standing, Times
 from propeller.wire.facts import fact_of
 from propeller.wire.messages import (
+    Announcement,
+    FromManager,
     Hello,
     Message,
     ModuleChunk,
@@ -33,6 +37,7 @@ from propeller.wire.messages import (
 
 from .broker import MANAGER, Broker
 from .laws import Laws
+from .manager_laws import ManagerLaws
 from .store import SimulatedStore
 from .transport import Network, about, told
 from .world import MS, LawBroken, S, World
@@ -46,6 +51,8 @@ POLICY = Policy(
     foreign_slots=2,
     forget_s=30.0,
 )
+#: Of what managers on one channel wait for each other; a proplet is more patient.
+TIMES = Times(here_every=2.0, quiet=0.3, rival=4.0, deaf=2.0)
 #: After it stood still, the manager reads within this time what has arrived meanwhile.
 READING_NS = 300 * MS
 #: The chance of an end before a step, and again after it.
@@ -94,10 +101,13 @@ class SimulatedManager:
             MANAGER, self._arrive_from_broker, self._connected_to_broker, self._disconnected_from_broker
         )
         self._laws = laws
+        self.rivalry = ManagerLaws(world)
         self._make_cluster = cluster_class
         #: How wrong the machine's clock is.
         self._clock_is_wrong_by = 0
         self._stands_still_until = 0
+        #: Outlives a store that is restored.
+        self._epoch = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -106,6 +116,11 @@ class SimulatedManager:
         self._steps: Generator[Step, Found | None, None] | None = None
         self._committing: Commit | None = None
         self._clock = Clock(lambda: self._world.now + self._clock_is_wrong_by, lambda: self._world.now)
+        #: Whether the channel is ours to serve, and since when; what comes and goes before waits for that.
+        self._standing = Standing("first", self._epoch, "", TIMES)
+        self._served_since = 0
+        self._came_early: list[Message] = []
+        self._waiting: list[tuple[str, Message]] = []
         #: Of local proplets: the boot at the other end of their socket.
         self._connected: dict[str, int] = {}
 
@@ -122,6 +137,7 @@ class SimulatedManager:
     def start(self) -> None:
         """Take up where the last one stopped, as ``service.Manager.load`` does."""
         self.incarnation += 1
+        self._epoch = max(self._epoch + 1, self._moment().now)
         self._reset()
         self.cluster = load(self._store, self._make_cluster, self._policy)
         self._laws.manager_started()
@@ -131,7 +147,7 @@ class SimulatedManager:
         for peer in self.peers.values():
             if peer.is_local:
                 peer.manager_is_up()
-        self._broker.program_began(MANAGER)
+        self._broker.program_began(MANAGER, self._standing.will(self._moment().now))
         self._tick(self.incarnation)
 
     def crash(self) -> None:
@@ -145,7 +161,7 @@ class SimulatedManager:
             self._world.note("manager", "had its commit written all the same")
             self._write(committing)
         self._store.crashed()
-        self._broker.program_ended(MANAGER, politely=True)  # managers have no will
+        self._broker.program_ended(MANAGER, politely=False)
         self.cluster = None
         self.incarnation += 1
         self._reset()
@@ -168,6 +184,16 @@ class SimulatedManager:
     def move_clock(self, by_ns: int) -> None:
         self._world.note("manager", f"has its clock moved by {by_ns / S:.0f} s")
         self._clock_is_wrong_by += by_ns
+
+    @property
+    def present_ns(self) -> int:
+        """Tell for how long it has served its channel, awake and connected; 0 where it does not."""
+        if not self.is_up or not self._served_since or not self._broker.is_connected(MANAGER):
+            return 0
+        return max(self._world.now - max(self._served_since, self._stands_still_until), 0)
+
+    def _moment(self) -> Moment:
+        return Moment(self._world.now + self._clock_is_wrong_by, self._world.now)
 
     @property
     def _stands_still(self) -> bool:
@@ -198,6 +224,7 @@ class SimulatedManager:
         if incarnation == self.incarnation:
             self._clock.look()
             self.tell(TimePassed())
+            self._look_around()
             self._later(S, lambda: self._tick(incarnation))
 
     # -- what arrives --------------------------------------------------------------------------------------
@@ -232,6 +259,13 @@ class SimulatedManager:
         self._when_awake(lambda: self._take_from_broker(message))
 
     def _take_from_broker(self, message: Message) -> None:
+        if isinstance(message, Announcement):
+            if self.is_up:
+                self._announce(self._standing.heard(message, self._moment()))
+            return
+        if self.is_up and not self._served_since:
+            self._came_early.append(message)
+            return
         self._laws.hearing.was_read(message)
         if isinstance(message, ModuleRequest):
             self._send_module(self.peers[str(message.proplet_id)], message.app_name)
@@ -241,16 +275,43 @@ class SimulatedManager:
             self.tell(fact)
 
     def _connected_to_broker(self) -> None:
+        if self.is_up:
+            self._announce(self._standing.connected(self._moment()))
+            self._later(int(TIMES.quiet * S) + MS, self._look_around)
+
+    def _look_around(self) -> None:
+        self._announce(self._standing.time_passed(self._moment()))
+
+    def _announce(self, announcements: list[Announcement]) -> None:
+        for one in announcements:
+            self._broker.announce(MANAGER, one)
+        if self._standing.other is not None:
+            self._world.note("manager", f"gives way to {self._standing.other.manager_id}")
+            self.crash()
+        elif self._standing.is_serving and not self._served_since:
+            self._serve()
+
+    def _serve(self) -> None:
         """Ask all who is there."""
+        self._served_since = self._world.now
         self._laws.hearing.is_connected(yes=True)
         self.tell(ConnectionRestored())
         for peer in self.peers.values():
             if not peer.is_local:
-                self._broker.publish(MANAGER, peer.id, Hello())
+                self._broker.publish(MANAGER, peer.id, Hello(by=self._standing.by))
+        early, self._came_early = self._came_early, []
+        for message in early:
+            self._take_from_broker(message)
+        waiting, self._waiting = self._waiting, []
+        for proplet_id, message in waiting:
+            self._to_peer(proplet_id, message)
 
     def _disconnected_from_broker(self, unheard_ns: int) -> None:
         self._laws.hearing.is_connected(yes=False, since=self._world.now - unheard_ns)
         if self.is_up:
+            self._served_since = 0
+            self._standing.disconnected()
+            self._broker.bequeath(MANAGER, self._standing.will(self._moment().now))
             self.tell(ConnectionLost(unheard_ns))
 
     def socket_opened(self, peer: Peer, boot: int) -> None:
@@ -360,7 +421,12 @@ class SimulatedManager:
             raise LawBroken("addressed", f"{type(message).__name__} goes to {proplet_id!r}, which is nobody")
         self._world.note("manager", f"sends {told(message)} to {proplet_id}", *about(message))
         if not peer.is_local:
-            self._broker.publish(MANAGER, proplet_id, message)
+            if isinstance(message, FromManager):
+                message.by = self._standing.by
+            if self._served_since:
+                self._broker.publish(MANAGER, proplet_id, message)
+            else:
+                self._waiting.append((proplet_id, message))
             return
         boot = self._connected.get(proplet_id, 0)
         if boot:

@@ -8,8 +8,19 @@ import msgspec
 
 from propeller.core.sandbox import Offer
 from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, Run, SendUp
+from propeller.proplet.following import Following
 from propeller.proplet.machine import NO_OFFER, Machine
-from propeller.wire.messages import Hello, Message, ModuleChunk, ModuleRequest, Results, Start, Up
+from propeller.wire.messages import (
+    Announcement,
+    FromManager,
+    Hello,
+    Message,
+    ModuleChunk,
+    ModuleRequest,
+    Results,
+    Start,
+    Up,
+)
 
 from .broker import MANAGER, Broker
 from .laws import Laws
@@ -26,6 +37,8 @@ LARGE_EVERY = 0
 TOO_LARGE = "guest said more than the broker takes"
 #: So often a program may send a result before it has taken in that it is too large.
 _TRIES_MAX = 3
+#: How long it waits for a manager that is silent before it follows another.
+FAITH_NS = 8 * S
 #: The chance that a program begins on a disk with nothing on it.
 EMPTY_DISK = 0.1
 
@@ -56,6 +69,7 @@ class SimulatedProplet:
         tags: Sequence[str] = (),
         offer: Offer = NO_OFFER,
         machine_class: Callable[..., Machine] = Machine,
+        following_class: Callable[..., Following] = Following,
     ):
         self.id = proplet_id
         self.is_local = is_local
@@ -75,6 +89,8 @@ class SimulatedProplet:
         self._laws = laws
         self._slots = slots
         self._make_machine = machine_class
+        self._make_following = following_class
+        self._following = following_class(FAITH_NS)
         self._boots = 0
         #: The last that it said of each task that stays: attempt, and whether it is up.
         self._words: dict[str, tuple[int, bool]] = {}
@@ -128,10 +144,16 @@ class SimulatedProplet:
             self._manager.socket_opened(self, self._boot)
             self._say_hello()
         else:
+            self._following = self._make_following(FAITH_NS)
+            self._manager.rivalry.program_began(self.id)
             self._broker.program_began(self.id, machine.alive("default", status="offline"))
         self._later(S, lambda: self._tick(1))
 
     def _connected(self) -> None:
+        self._following.connected(self._world.now)
+        self._introduce()
+
+    def _introduce(self) -> None:
         if self.machine is not None:
             self._say_hello()
             self._carry_out(self.machine.connected(self._world.now))
@@ -221,6 +243,8 @@ class SimulatedProplet:
         """Take in a message; one to a local proplet went down the socket of one boot."""
         if self.machine is None or (boot and boot != self._boot):
             return
+        if not self.is_local and not self._listens_to(message):
+            return
         if isinstance(message, ModuleChunk):
             self._take_module(message)
         elif isinstance(message, Hello):
@@ -228,6 +252,21 @@ class SimulatedProplet:
         else:
             self._carry_out(self.machine.receive(message, self._world.now))
         self._go_if_done()
+
+    def _listens_to(self, message: Message) -> bool:
+        """Keep to one manager, as the remote uplink does."""
+        if isinstance(message, Announcement):
+            self._manager.rivalry.announced(self.id, message)
+            if self._following.announced(message, self._world.now):
+                self._world.note(self.id, f"follows {message.manager_id}")
+                self._introduce()
+            return False
+        if isinstance(message, FromManager):
+            if not self._following.heeds(message, self._world.now):
+                self._world.note(self.id, f"ignores {told(message)} of another manager", *about(message))
+                return False
+            self._manager.rivalry.obeyed(self.id, message)
+        return True
 
     def _take_module(self, chunk: ModuleChunk) -> None:
         assert self.machine is not None

@@ -9,6 +9,8 @@ from propeller.core.cluster import Cluster
 from propeller.core.model import Task
 from propeller.core.sandbox import Offer
 from propeller.core.states import RUNNING, SCHEDULED
+from propeller.manager.standing import Standing
+from propeller.proplet.following import Following
 from propeller.proplet.machine import Machine
 
 from .broker import MANAGER, Broker
@@ -17,6 +19,7 @@ from .foreign import ForeignProplet
 from .laws import Laws
 from .manager import SimulatedManager
 from .proplet import SimulatedProplet
+from .second import SecondManager
 from .store import SimulatedStore
 from .story import story
 from .transport import Network
@@ -50,6 +53,8 @@ class Simulation:
         cluster_class: Callable[..., Cluster] = Cluster,
         machine_class: Callable[..., Machine] = Machine,
         store_class: Callable[[], SimulatedStore] = SimulatedStore,
+        following_class: Callable[..., Following] = Following,
+        standing_class: Callable[..., Standing] = Standing,
     ):
         world = self.world = World(seed)
         random = world.random
@@ -60,6 +65,7 @@ class Simulation:
         carriers = (network, self.broker)
         self.laws = Laws(world, self.store)
         self.manager = SimulatedManager(world, self.store, carriers, self.laws, cluster_class)
+        self._second = SecondManager(world, self.broker, self.manager, standing_class)
         shapes = [(f"local-{number}", True) for number in range(random.randint(0, 2))]
         shapes += [(f"remote-{number}", False) for number in range(random.randint(not shapes, 2))]
         self.proplets: list[SimulatedProplet | ForeignProplet] = [
@@ -74,6 +80,7 @@ class Simulation:
                 tags=random.choice((["edge"], ["edge", "gpu"])),
                 offer=Offer(listen=not number or world.chance(0.5)),
                 machine_class=machine_class,
+                following_class=following_class,
             )
             for number, (proplet_id, is_local) in enumerate(shapes)
         ]
@@ -98,6 +105,8 @@ class Simulation:
             world.after(world.between(0, 500), proplet.start)
         if world.chance(0.5):
             world.after(world.between(1000, 12_000), self._make_backup)
+        if world.chance(0.4):
+            world.after(world.between(1000, 8000), self._second.start)
         self._act_again()
         self._break_again()
         world.run_until(FAULTS_END)
