@@ -120,7 +120,7 @@ def test_results_wait_on_the_proplet_for_a_manager_and_survive_the_proplet(make_
     fleet = make_fleet()
     fleet.drop_access_rules()
     fleet.begin()
-    listener = Listener(fleet, "control/proplet/results")
+    listener = Listener(fleet, "from/+/control/proplet/results")
     job = {"name": "j", "tasks": [{"name": "main", "file": MODULE, "inputs": [1, 2]} for _ in range(40)]}
     made = fleet.post("/jobs", job)
     task_ids = [task["id"] for task in made["tasks"]]

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -130,6 +130,10 @@ def up(
     flags = {"allow_dirs": allow_dirs, "allow_http": allow_http, "http_enabled": http_enabled}
     given = {key: value for key, value in flags.items() if value is not None}
     place = (data_dir or data_home(os.environ)).absolute()
+    beyond: dict[str, Any] = {}
+    if mqtt is not None:
+        far = resolved(MANAGER, {"mqtt_address": mqtt}, config_file)
+        beyond = {"mqtt": mqtt_settings(far), "allow_foreign": far.values["allow_foreign"]}
     site = Site(
         http=HttpSettings(host=host, port=port, names=_names(http_names)),
         data_dir=place,
@@ -139,6 +143,6 @@ def up(
         durability="normal" if durability == "normal" else "full",
         keep_ended_s=None if keep_ended is None else _duration(keep_ended),
         policy=Policy(losses_max=max_losses, job_mode=mode),
-        mqtt=None if mqtt is None else mqtt_settings(resolved(MANAGER, {"mqtt_address": mqtt}, config_file)),
+        **beyond,
     )
     raise typer.Exit(run_until_stopped(site))
