@@ -57,7 +57,7 @@ class Parrot(Stranger):
         self._chance = random.Random(11)
         self._timers: list[threading.Timer] = []
         self._client.on_message = self._heard
-        for topic in ("control/#", "proplet/#", "registry/#"):
+        for topic in ("control/#", "proplet/#", "from/#", "registry/#"):
             self._client.subscribe(f"{self._base}/{topic}", qos=1)
 
     def _heard(self, _client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:

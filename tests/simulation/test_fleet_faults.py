@@ -81,7 +81,7 @@ def test_a_start_of_a_past_attempt_is_not_answered(monkeypatch):
             answer = super()._seen_before(start, now)
             return answer if answer is None or not _is_hand_back(answer) else []
 
-    assert_caught("answers", first=80, machine_class=Mute)
+    assert_caught("answers", first=101, machine_class=Mute)
 
 
 def _is_hand_back(actions):
