@@ -50,14 +50,15 @@ async def _read_lists(running: Manager) -> None:
     """Read without a pause, as two browsers would."""
     while True:
         await asyncio.gather(
-            running.store.groups(GroupKind.JOB, 0, 10, None, with_tasks=True),
-            running.store.groups(GroupKind.WORKFLOW, 0, 10, None, with_tasks=True),
+            running.store.groups(GroupKind.JOB, 0, 10, None, tasks_max=10_000),
+            running.store.groups(GroupKind.WORKFLOW, 0, 10, None, tasks_max=10_000),
         )
 
 
 async def _stop(reading: "asyncio.Task[None]") -> None:
     reading.cancel()
-    await asyncio.wait({reading})
+    with contextlib.suppress(asyncio.CancelledError):
+        await reading
 
 
 def disk(directory: Path, scale: float) -> list[Figure]:
