@@ -238,7 +238,7 @@ def test_a_broadcast_has_failed_where_a_proplet_has_lost_it(monkeypatch):
         broadcast.give_up(cluster, task, proplet.id, f"lost: {why}", now)
 
     monkeypatch.setattr(broadcast, "lost_there", hasty)
-    assert_caught("no-fault")
+    assert_caught("no-fault", first=170)
 
 
 def test_a_word_that_got_lost_is_not_said_again(monkeypatch):
@@ -269,4 +269,4 @@ def test_a_foreign_proplet_is_waited_for_where_a_task_stays(monkeypatch):
             if not start.task.spec.is_resident:
                 super()._lease_is_over(start, now)
 
-    assert_caught("ends", first=30, cluster_class=with_foreign(Patient))
+    assert_caught("ends", first=620, cluster_class=with_foreign(Patient))
