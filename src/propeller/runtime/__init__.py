@@ -28,6 +28,7 @@ launch.py    becomes that program, and dies with the proplet
 frames.py   what pool and runner say to each other
 run.py      the values: a run, how it ended, the limits
 values.py   text to Wasm values and back
+paths.py    paths of a guest, which never lead out of their directory
 
 Of components, as plain data and functions without IO:
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from propeller.runtime.component_values import Case, Err, Ok
 from propeller.runtime.directories import Given
+from propeller.runtime.paths import failed, place_of
 from propeller.runtime.wasi.io import Inflow, OutputStream, Problem
-from propeller.runtime.wasi.paths import failed, place_of
 from propeller.runtime.wasi.session import Session
 
 #: So many descriptors one call may have open at once.

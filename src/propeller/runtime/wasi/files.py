@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from propeller.runtime.component_values import Case, Err, Ok
+from propeller.runtime.paths import failed, place_of
 from propeller.runtime.symlinks import leads_down
 from propeller.runtime.wasi.descriptors import (
     KINDS,
@@ -22,7 +23,6 @@ from propeller.runtime.wasi.descriptors import (
     preopened,
 )
 from propeller.runtime.wasi.io import CHUNK_BYTES, Problem
-from propeller.runtime.wasi.paths import failed, place_of
 from propeller.runtime.wasi.session import Session
 
 # -- contents ----------------------------------------------------------------------------------------------
