@@ -14,7 +14,7 @@ own_memory.py  what the process of a component grows by           │
 clocks.py   clocks and randomness that are not the machine's      │
 interface.py  what a module imports and exports                   │
 cache.py    compiled code, in memory and on disk                 ─┘
-compiler.py compiles a large module in a process of its own, which ends
+compiler.py has a large module compiled in a process of its own (compilation.py), which ends
 death.py    how a process died, in words
 heap.py     what an allocator keeps of memory that was freed
 failures.py why a guest failed, in words

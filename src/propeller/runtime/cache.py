@@ -28,6 +28,7 @@ from wasmtime import _ffi as ffi
 from wasmtime import component
 
 from propeller.errors import Invalid
+from propeller.runtime.compiler import compile_next_door
 from propeller.runtime.component_imports import foreign_imports, in_words
 from propeller.runtime.component_interface import ComponentInterface, component_interface
 from propeller.runtime.component_program import ComponentProgram, ComponentWorld
@@ -162,8 +163,6 @@ class Cache:
 
     def _compiled_now(self, digest: str, source: BinaryIO, entry: Path) -> Program:
         if os.fstat(source.fileno()).st_size > _NEXT_DOOR_BYTES:
-            from propeller.runtime.compiler import compile_next_door  # noqa: PLC0415  it is made of this
-
             self.compilations += 1
             compile_next_door(
                 self._directory, digest, stack_bytes=self._stack_bytes, is_metered=self.is_metered

@@ -1,4 +1,4 @@
-"""Compiles one module in a process of its own, which leaves nothing behind but files.
+"""Has one module compiled in a process of its own, which leaves nothing behind but files.
 
 A compiler takes many times the size of a module, and most of that stays with a process that goes on. So a
 runner has it done next door where the module is large, and loads what came of it from the disk, page by page
@@ -11,10 +11,10 @@ from os import getpid
 from pathlib import Path
 
 from propeller.errors import Invalid
-from propeller.runtime import cache, launch
 from propeller.runtime.death import Died, death_of
 
-_REFUSED = 3
+#: How the process ends where the module can't be compiled; it has then printed why.
+REFUSED = 3
 
 
 def compile_next_door(directory: Path, digest: str, *, stack_bytes: int, is_metered: bool) -> None:
@@ -28,30 +28,12 @@ def compile_next_door(directory: Path, digest: str, *, stack_bytes: int, is_mete
     options = [str(getpid()), str(directory), digest, str(stack_bytes), str(int(is_metered))]
     ended = subprocess.run(
         # -P: of modules in the working directory, where guests may write, none is loaded.
-        [sys.executable, "-P", "-m", "propeller.runtime.compiler", *options],
+        [sys.executable, "-P", "-m", "propeller.runtime.compilation", *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         check=False,
     )
-    if ended.returncode == _REFUSED:
+    if ended.returncode == REFUSED:
         raise Invalid(ended.stdout.decode())
     if ended.returncode:
         raise Died("compiled its module", death_of(ended.returncode))
-
-
-def main() -> None:
-    """Compile; arguments: the parent's process, then those of ``compile_next_door``."""
-    parent, directory, digest, stack_bytes, is_metered = sys.argv[1:]
-    launch.die_with_parent(int(parent))
-    launch.die_first()
-    mine = cache.Cache(Path(directory), stack_bytes=int(stack_bytes), is_metered=bool(int(is_metered)))
-    try:
-        mine.compile(digest)
-    except Invalid as invalid:
-        sys.stdout.buffer.write(str(invalid).encode())
-        sys.stdout.flush()
-        sys.exit(_REFUSED)
-
-
-if __name__ == "__main__":
-    main()
