@@ -14,9 +14,9 @@ import httpx
 import uvicorn
 
 from propeller.api.app import create_app
-from propeller.core.cluster import Policy
 from propeller.core.effects import Effect, SendStart
 from propeller.core.events import PropletSeen, RunEnded
+from propeller.core.policy import Policy
 from propeller.core.states import TaskState
 from propeller.manager.service import Manager
 from propeller.store.sqlite import SqliteStore

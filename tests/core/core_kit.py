@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from propeller.core import invariants
-from propeller.core.cluster import Cluster, Policy
+from propeller.core.cluster import Cluster
 from propeller.core.effects import AskHello, Changes, Effect, Refused, SendStart
 from propeller.core.events import (
     CreateTasks,
@@ -18,6 +18,8 @@ from propeller.core.events import (
     StartTask,
 )
 from propeller.core.model import Group, GroupKind, JobMode, Module, Proplet, Spec, Task
+from propeller.core.policy import Policy
+from propeller.core.state import ClusterState
 from propeller.core.times import Moment
 from propeller.store import rows
 
@@ -37,10 +39,10 @@ class Turn:
 
 
 class Rules:
-    """A cluster, a clock that only tests move, and what a store would keep of the ended ones."""
+    """A state, a clock that only tests move, and what a store would keep of the ended ones."""
 
     def __init__(self, policy: Policy | None = None):
-        self.cluster = Cluster(policy)
+        self.state = ClusterState(policy)
         self.now = 0
         #: By how much the monotonic clock is ahead of ``now``.
         self._ticks_ahead = 0
@@ -52,28 +54,28 @@ class Rules:
         """Hand in events at once, as the engine does; the invariants are checked when the turn is over."""
         self.now += 1 + int(after_s * S) + int(clock_moved_s * S)
         self._ticks_ahead -= int(clock_moved_s * S)
-        cluster = self.cluster
-        cluster.adopt(self._groups.values(), self._tasks.values(), self._past_attempts)
+        state, cluster = self.state, Cluster(self.state)
+        state.adopt(self._groups.values(), self._tasks.values(), self._past_attempts)
         answer: list[Task] = []
         cluster.begin(Moment(self.now, self.now + self._ticks_ahead, int(paused_s * S)))
         for event in events:
             answer = cluster.handle(event, self.now)
         cluster.settle(self.now)
-        self._groups, self._tasks = dict(cluster.groups), dict(cluster.tasks)
+        self._groups, self._tasks = dict(state.groups), dict(state.tasks)
         changes, effects = cluster.take_turn()
         self._past_attempts |= changes.past_attempts
-        cluster.let_go(changes)
-        invariants.check(cluster)
+        state.let_go(changes)
+        invariants.check(state)
         moves = [f"{move.task_id} {move.state.name}" for move in changes.transitions]
         return Turn(moves, [_told(effect) for effect in effects], changes, effects, answer)
 
     def restart(self, *, ticks: int = 0) -> Turn:
         """Start a new manager with what the store has; its monotonic clock may stand anywhere."""
-        policy, proplets = self.cluster.policy, list(self.cluster.proplets.values())
+        policy, proplets = self.state.policy, list(self.state.proplets.values())
         live = [task for task in self._tasks.values() if not task.state.has_ended]
-        self.cluster = Cluster(policy)
-        self.cluster.watch.adopt([stored(proplet) for proplet in proplets])
-        self.cluster.adopt([group for group in self._groups.values() if group.has_live_tasks], live, {})
+        self.state = ClusterState(policy)
+        self.state.adopt_proplets([stored(proplet) for proplet in proplets])
+        self.state.adopt([group for group in self._groups.values() if group.has_live_tasks], live, {})
         self._ticks_ahead = ticks - self.now
         return self.turn(ManagerStarted())
 

@@ -3,7 +3,6 @@
 import pytest
 from core_kit import Rules, a_task
 
-from propeller.core.cluster import Policy
 from propeller.core.events import (
     CordonProplet,
     DrainProplet,
@@ -16,6 +15,7 @@ from propeller.core.events import (
     StopTask,
     TimePassed,
 )
+from propeller.core.policy import Policy
 
 
 def a_broadcast(*proplets: str, **fields) -> Rules:
@@ -70,7 +70,7 @@ def test_one_failure_fails_the_task_and_is_named():
     ends(rules, "p", error="it trapped")
     assert ends(rules, "q", results="2\n").moves == ["a FAILED"]
     task = rules.task("a")
-    name = rules.cluster.proplets["p"].name
+    name = rules.state.proplets["p"].name
     assert task.error == f"failed on 1 of 2 proplets: {name}: it trapped"
     assert task.results == {"q": "2\n"}
 
@@ -123,7 +123,7 @@ def test_a_stop_reaches_all_and_ends_every_execution():
     assert turn.sent == ["stop a 1 on q"]
     assert turn.moves == ["a INTERRUPTED"]
     assert outcomes(rules) == {"p": "COMPLETED", "q": "INTERRUPTED"}
-    assert rules.cluster.proplets["q"].placed == {}
+    assert rules.state.proplets["q"].placed == {}
 
 
 def test_started_again_it_forgets_the_executions_of_before():

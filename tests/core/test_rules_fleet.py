@@ -3,7 +3,6 @@
 import pytest
 from core_kit import Rules, a_task
 
-from propeller.core.cluster import Policy
 from propeller.core.effects import Refused
 from propeller.core.events import (
     CordonProplet,
@@ -17,6 +16,7 @@ from propeller.core.events import (
 )
 from propeller.core.names import attempt_of, foreign_id
 from propeller.core.placement import Order
+from propeller.core.policy import Policy
 from propeller.errors import NotFound
 
 
@@ -40,11 +40,11 @@ def test_no_more_foreign_proplets_are_known_than_the_limit():
     for name in ("a", "b", "c"):
         rules.turn(foreign(name, is_hello=True, metadata={}))
     refused = rules.turn(foreign("c"))
-    assert list(rules.cluster.proplets) == ["ours", "a", "b"]
+    assert list(rules.state.proplets) == ["ours", "a", "b"]
     assert refused.effects == [Refused("c", "", "2 proplets that only know the contract are known already")]
     rules.proplet("ours too")
     rules.turn(foreign("a"))
-    assert rules.cluster.proplets["a"].is_alive
+    assert rules.state.proplets["a"].is_alive
 
 
 # -- foreign proplets ----------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_a_drain_moves_elsewhere_what_does_not_end_in_time_and_counts_no_loss():
     turn = rules.turn(TimePassed(), after_s=11)
     assert turn.sent == ["stop a 1 on p", "start a 2 on q"]
     assert rules.task("a").losses == 0
-    assert rules.cluster.proplets["p"].is_cordoned
+    assert rules.state.proplets["p"].is_cordoned
 
 
 def test_a_drain_without_a_limit_waits():
@@ -249,9 +249,9 @@ def test_a_proplet_that_was_not_heard_of_for_long_is_forgotten():
     rules.turn(PropletLost("p", "it ended"))
     rules.turn(PropletLost("serviced", "it ended"))
     rules.turn(TimePassed(), after_s=99)
-    assert "p" in rules.cluster.proplets
+    assert "p" in rules.state.proplets
     rules.turn(TimePassed(), after_s=2)
-    assert list(rules.cluster.proplets) == ["serviced"], "somebody means to bring it back"
+    assert list(rules.state.proplets) == ["serviced"], "somebody means to bring it back"
 
 
 def test_a_proplet_of_which_nothing_is_known_is_asked():
@@ -288,7 +288,7 @@ def test_a_remote_proplet_can_not_take_the_place_of_a_local_one():
     rules.proplet("p", is_local=True)
     turn = rules.proplet("p", boot=9)
     assert turn.sent == ["refuse  of p"]
-    assert rules.cluster.proplets["p"].boot == 1
+    assert rules.state.proplets["p"].boot == 1
 
 
 def test_a_late_result_of_a_foreign_proplet_is_told_from_that_of_the_next_attempt():

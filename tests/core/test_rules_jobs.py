@@ -4,9 +4,9 @@ import pytest
 from core_kit import Rules, a_task, job
 from msgspec.structs import replace
 
-from propeller.core.cluster import Policy
 from propeller.core.events import CreateTasks, RunUp, StartGroup, StopGroup, StopTask
 from propeller.core.model import FromParent, GroupKind, JobMode
+from propeller.core.policy import Policy
 from propeller.core.states import FAILED, RUNNING
 from propeller.errors import Conflict, Invalid
 
@@ -106,7 +106,7 @@ def test_a_job_that_has_ended_runs_once_more_as_a_whole():
     turn = rules.turn(StartGroup(GroupKind.JOB, "j"))
     assert turn.moves == ["a PENDING", "b PENDING", "a SCHEDULED", "a RUNNING"]
     assert rules.task("b").reason == ""
-    group = rules.cluster.groups["j"]
+    group = rules.state.groups["j"]
     assert (group.counts[RUNNING], group.counts[FAILED]) == (1, 0)
 
 

@@ -3,7 +3,6 @@
 import pytest
 from core_kit import Rules, a_task
 
-from propeller.core.cluster import Policy
 from propeller.core.events import (
     CreateTasks,
     DeleteProplet,
@@ -17,6 +16,7 @@ from propeller.core.events import (
     TimePassed,
 )
 from propeller.core.placement import WINDOW_MAX
+from propeller.core.policy import Policy
 from propeller.errors import Conflict, NotFound
 
 
@@ -80,7 +80,7 @@ def test_pinned_tasks_and_others_share_a_proplet_by_rank():
 
 def test_the_window_widens_one_by_one_while_tasks_are_tiny_and_narrows_at_once():
     rules = started(a_task("a"), a_task("b"), slots=2)
-    proplet = rules.cluster.proplets["p"]
+    proplet = rules.state.proplets["p"]
     rules.completes("a")
     assert proplet.window == 3
     rules.turn(rules.end_of("b", started_at=1, finished_at=9_000_000_000), after_s=9)
@@ -90,7 +90,7 @@ def test_the_window_widens_one_by_one_while_tasks_are_tiny_and_narrows_at_once()
 def test_the_window_has_a_limit():
     rules = started(a_task("a"), slots=WINDOW_MAX)
     rules.completes("a")
-    assert rules.cluster.proplets["p"].window == WINDOW_MAX
+    assert rules.state.proplets["p"].window == WINDOW_MAX
 
 
 def test_a_task_that_is_handed_back_is_placed_anew_and_is_no_loss():
@@ -207,7 +207,7 @@ def test_a_lost_task_is_run_again_but_not_for_ever():
     task = rules.task("a")
     assert (
         task.reason
-        == f"attempt 2 was lost: proplet {rules.cluster.proplets['p'].name} was started anew; run again (2 of 2)"
+        == f"attempt 2 was lost: proplet {rules.state.proplets['p'].name} was started anew; run again (2 of 2)"
     )
     assert rules.proplet(boot=4).moves == ["a FAILED"]
     assert task.error.startswith("attempt 3 was lost: ")
@@ -219,7 +219,7 @@ def test_a_silent_proplet_is_lost():
     rules = started(a_task("a"))
     assert rules.turn(TimePassed(), after_s=29).moves == []
     assert rules.turn(TimePassed(), after_s=2).moves == ["a SCHEDULED"]
-    assert not rules.cluster.proplets["p"].is_alive
+    assert not rules.state.proplets["p"].is_alive
     assert "was silent for 30 s" in rules.task("a").reason
 
 
@@ -233,7 +233,7 @@ def test_a_late_message_of_a_replaced_boot_is_passed_over():
     rules = started(a_task("a"))
     rules.proplet(boot=2)
     assert not rules.proplet(boot=1).changes
-    assert rules.cluster.proplets["p"].boot == 2
+    assert rules.state.proplets["p"].boot == 2
 
 
 def test_a_proplet_is_not_shut_out_by_a_boot_that_seemed_later():
@@ -243,13 +243,13 @@ def test_a_proplet_is_not_shut_out_by_a_boot_that_seemed_later():
     assert not rules.proplet(boot=3).changes
     rules.turn(TimePassed(), after_s=31)
     rules.proplet(boot=3)
-    assert rules.cluster.proplets["p"].boot == 3
-    assert rules.cluster.proplets["p"].is_alive
+    assert rules.state.proplets["p"].boot == 3
+    assert rules.state.proplets["p"].is_alive
 
 
 def test_local_work_is_given_back_when_the_manager_starts_anew():
     rules = started(a_task("a"), is_local=True)
-    rules.cluster.proplets["p"].is_alive = False  # that it is alive is never stored
+    rules.state.proplets["p"].is_alive = False  # that it is alive is never stored
     assert rules.turn(ManagerStarted()).moves == ["a SCHEDULED"]
     assert "the manager was started anew" in rules.task("a").reason
     assert rules.task("a").losses == 0

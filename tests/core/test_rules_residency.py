@@ -20,9 +20,9 @@ def test_an_ended_task_is_let_go():
     rules = Rules()
     rules.proplet()
     rules.turn(CreateTasks(specs=(a_task("a"),)), StartTask("a"))
-    assert "a" in rules.cluster.tasks
+    assert "a" in rules.state.tasks
     rules.completes("a")
-    assert not rules.cluster.tasks
+    assert not rules.state.tasks
 
 
 def test_a_workflow_is_let_go_as_a_whole():
@@ -31,17 +31,17 @@ def test_a_workflow_is_let_go_as_a_whole():
     rules.workflow(a_task("a"), a_task("b", "a"))
     rules.start_workflow()
     rules.completes("a")
-    assert set(rules.cluster.tasks) == {"a", "b"}
+    assert set(rules.state.tasks) == {"a", "b"}
     rules.completes("b")
-    assert not rules.cluster.tasks
-    assert not rules.cluster.groups
+    assert not rules.state.tasks
+    assert not rules.state.groups
 
 
 def test_a_task_that_is_created_and_stopped_at_once_is_let_go():
     rules = Rules()
     turn = rules.turn(CreateTasks(specs=(a_task("a"),)), StartTask("a"), StopTask("a"))
     assert turn.moves == ["a SCHEDULED", "a INTERRUPTED"]
-    assert not rules.cluster.tasks
+    assert not rules.state.tasks
 
 
 def test_a_task_that_replaces_an_ended_one_stays():
@@ -50,7 +50,7 @@ def test_a_task_that_replaces_an_ended_one_stays():
     rules.turn(CreateTasks(specs=(a_task("a"),)), StartTask("a"))
     rules.completes("a")
     rules.turn(DeleteTask("a"), CreateTasks(specs=(a_task("a", name="new"),), chosen_ids=("a",)))
-    assert rules.cluster.tasks["a"].spec.name == "new"
+    assert rules.state.tasks["a"].spec.name == "new"
 
 
 def test_a_task_that_takes_a_used_id_goes_on_with_its_attempts():
@@ -67,12 +67,12 @@ def test_an_ended_workflow_is_adopted_for_a_command_and_let_go_again():
     rules.turn(workflow(a_task("a"), a_task("b", "a")))
     rules.turn(StopTask("a"))
     assert rules.states() == {"a": "INTERRUPTED", "b": "SKIPPED"}
-    assert not rules.cluster.groups
+    assert not rules.state.groups
     rules.turn(UpdateTask("b", {"priority": 7}))
-    assert not rules.cluster.groups
+    assert not rules.state.groups
     assert rules.task("b").spec.priority == 7
     assert rules.start_workflow().moves == ["a PENDING", "b PENDING", "a SCHEDULED"]
-    assert set(rules.cluster.groups) == {"w"}
+    assert set(rules.state.groups) == {"w"}
 
 
 def test_a_deleted_workflow_is_gone():
@@ -81,13 +81,13 @@ def test_a_deleted_workflow_is_gone():
     rules.turn(DeleteGroup(GroupKind.WORKFLOW, "w"))
     with pytest.raises(NotFound):
         rules.turn(StartGroup(GroupKind.WORKFLOW, "w"))
-    assert not rules.cluster.tasks
+    assert not rules.state.tasks
 
 
 def test_what_is_here_wins_over_what_the_store_says():
     rules = Rules()
     rules.create(a_task("a"))
-    mine, fresh = rules.cluster.tasks["a"], Rules()
+    mine, fresh = rules.state.tasks["a"], Rules()
     fresh.create(a_task("a", name="theirs"))
-    rules.cluster.adopt([], fresh.cluster.tasks.values(), {})
-    assert rules.cluster.tasks["a"] is mine
+    rules.state.adopt([], fresh.state.tasks.values(), {})
+    assert rules.state.tasks["a"] is mine

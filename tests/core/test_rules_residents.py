@@ -3,7 +3,6 @@
 import pytest
 from core_kit import Rules, a_task, job
 
-from propeller.core.cluster import Policy
 from propeller.core.events import (
     CreateTasks,
     PropletLost,
@@ -17,6 +16,7 @@ from propeller.core.events import (
 )
 from propeller.core.groups import group_state
 from propeller.core.model import FromParent, GroupKind, JobMode
+from propeller.core.policy import Policy
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox, way_to
 from propeller.core.states import COMPLETED, FAILED, RUNNING
 from propeller.errors import Invalid

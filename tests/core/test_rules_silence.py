@@ -3,7 +3,6 @@
 import pytest
 from core_kit import Rules, Turn, a_task
 
-from propeller.core.cluster import Policy
 from propeller.core.events import (
     ConnectionLost,
     ConnectionRestored,
@@ -12,6 +11,7 @@ from propeller.core.events import (
     PropletSeen,
     TimePassed,
 )
+from propeller.core.policy import Policy
 
 LIVENESS = Policy(liveness_s=10, offline_s=3)
 
@@ -126,13 +126,13 @@ def test_a_late_word_of_the_program_before_does_not_displace_the_one_that_is_sai
     rules.turn(PropletSeen(proplet_id="p", boot=2, slots=10, running=()))
     rules.turn(PropletOffline("p", 2))
     assert rules.turn(PropletSeen(proplet_id="p", boot=1, slots=10, running=())).moves == []
-    assert rules.cluster.proplets["p"].boot == 2
+    assert rules.state.proplets["p"].boot == 2
 
 
 def test_the_will_of_the_program_before_means_nothing():
     rules = running_on()
     rules.turn(PropletOffline("p", 7))
-    assert rules.cluster.proplets["p"].is_alive
+    assert rules.state.proplets["p"].is_alive
 
 
 def test_a_program_that_has_ended_for_sure_loses_its_work_at_once():

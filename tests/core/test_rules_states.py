@@ -47,9 +47,9 @@ def test_a_refused_move_leaves_all_as_it_was():
     rules = Rules()
     rules.create(a_task("a"))
     with pytest.raises(InvalidTransition):
-        rules.cluster.move(rules.cluster.tasks["a"], RUNNING, now=5)
-    assert rules.cluster.tasks["a"].state is PENDING
-    assert not rules.cluster.transitions
+        rules.state.move(rules.state.tasks["a"], RUNNING, now=5)
+    assert rules.state.tasks["a"].state is PENDING
+    assert not rules.state.turn.transitions
 
 
 def test_the_numbers_are_those_of_the_wire():

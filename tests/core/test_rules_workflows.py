@@ -148,9 +148,9 @@ def test_all_tasks_of_a_request_are_created_or_none():
         rules.workflow(a_task("a"), a_task("a"))
     with pytest.raises(Invalid, match="circular dependency"):
         rules.workflow(a_task("a", "b"), a_task("b", "a"))
-    assert not rules.cluster.tasks
-    assert not rules.cluster.groups
-    assert rules.cluster.last_task_seq == rules.cluster.last_group_seq == 0
+    assert not rules.state.tasks
+    assert not rules.state.groups
+    assert rules.state.last_task_seq == rules.state.last_group_seq == 0
 
 
 def test_a_chosen_id_is_taken_once():
@@ -247,7 +247,7 @@ def test_a_skip_runs_down_a_chain_of_twenty_thousand():
     rules.workflow(a_task("t0"), *(a_task(f"t{number}", f"t{number - 1}") for number in range(1, size)))
     rules.start_workflow()
     assert len(rules.fails("t0").moves) == size
-    assert not rules.cluster.tasks
+    assert not rules.state.tasks
 
 
 def test_an_end_costs_the_work_of_the_tasks_own_children():
@@ -326,7 +326,7 @@ def test_a_task_that_others_depend_on_is_not_deleted():
         rules.turn(DeleteTask("a"))
     rules.turn(DeleteTask("b"))
     rules.turn(DeleteTask("a"))
-    assert not rules.cluster.tasks
+    assert not rules.state.tasks
 
 
 def test_a_running_task_that_is_deleted_is_stopped():

@@ -8,9 +8,9 @@ from typing import Any
 
 from tests.builders import module_of
 
-from propeller.core.cluster import Policy
 from propeller.core.effects import Changes, Effect, SendStart
 from propeller.core.events import PropletSeen, RunEnded
+from propeller.core.policy import Policy
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
 from propeller.manager.service import Manager

@@ -6,7 +6,6 @@ import pytest
 from tests.builders import a_spec
 from tests.manager.manager_kit import MODULE, at_site, until
 
-from propeller.core.cluster import Policy
 from propeller.core.effects import SendAck
 from propeller.core.events import (
     CreateTasks,
@@ -18,6 +17,7 @@ from propeller.core.events import (
     UpdateTask,
 )
 from propeller.core.model import GroupKind, JobMode
+from propeller.core.policy import Policy
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SCHEDULED
 from propeller.errors import Conflict, Invalid, NotFound, StoreUnusable
 from propeller.store.port import TaskFilter
@@ -195,8 +195,8 @@ def test_commands_reach_what_is_no_longer_in_memory(tmp_path):
         await site.manager.ask(create("single"))
         await site.manager.ask(StartTask("single"))
         await site.reached(COMPLETED, "a", "b", "single")
-        cluster = site.manager._cluster
-        assert (cluster.groups, cluster.tasks) == ({}, {}), "what has ended costs no memory"
+        state = site.manager._state
+        assert (state.groups, state.tasks) == ({}, {}), "what has ended costs no memory"
         finds = site.store.finds
         await site.manager.ask(StartTask("single"))
         await site.manager.ask(UpdateTask("a", {"priority": 90}))
@@ -205,7 +205,7 @@ def test_commands_reach_what_is_no_longer_in_memory(tmp_path):
         await until(lambda: len(site.fleet.starts) == 6)
         with pytest.raises(Conflict):
             await site.manager.ask(CreateTasks(specs=(a_spec("a"),), chosen_ids=("a",)))
-        await until(lambda: (cluster.groups, cluster.tasks) == ({}, {}))
+        await until(lambda: (state.groups, state.tasks) == ({}, {}))
         found = await site.store.group(GroupKind.WORKFLOW, "w", tasks_max=9)
         assert [(task.attempt, task.state, task.spec.priority) for task in found.tasks] == [
             (2, COMPLETED, 90),

@@ -2,8 +2,6 @@
 
 import pytest
 
-from propeller.core.cluster import Cluster
-
 from .simulation import simulate
 
 SEEDS = 150
@@ -20,23 +18,7 @@ def assert_caught(*laws: str, first: int = 0, **parts) -> None:
     pytest.fail(f"{SEEDS} seeds did not see it")
 
 
-def watched_by(kind):
-    """Make a class of clusters whose proplets are watched by this class."""
-
-    class Watched(Cluster):
-        def __init__(self, policy=None):
-            super().__init__(policy)
-            self.watch = kind(self)
-
-    return Watched
-
-
-def with_foreign(kind):
-    """Make a class of clusters whose foreign proplets are looked after by this class."""
-
-    class Looked(Cluster):
-        def __init__(self, policy=None):
-            super().__init__(policy)
-            self.foreign = kind(self)
-
-    return Looked
+def spoil(monkeypatch, module, name: str, spoiled) -> None:
+    """Put a function in place of a rule; it is handed the real one first, and then what the rule is."""
+    real = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *args: spoiled(real, *args))

@@ -6,7 +6,6 @@ It keeps a shadow of what was committed, read back from the store's rows, and co
 
 from collections.abc import Iterable, Sequence
 
-from propeller.core.cluster import Cluster
 from propeller.core.effects import AskHello, Changes, Outgoing, SendStart, SendStop, Transition
 from propeller.core.events import (
     CreateTasks,
@@ -22,6 +21,7 @@ from propeller.core.events import (
 )
 from propeller.core.model import Group, JobMode, Spec, Task
 from propeller.core.names import attempt_of
+from propeller.core.state import ClusterState
 from propeller.core.states import TRANSITIONS, TaskState
 from propeller.errors import PropellerError
 from propeller.manager.engine import Ask, Input
@@ -129,8 +129,8 @@ class Laws:
             elif isinstance(item, PropletSeen) and self._boots.get(item.proplet_id, [0])[-1] == item.boot:
                 self._heard[item.proplet_id, item.boot] = self._world.now
 
-    def turn_ended(self, cluster: Cluster) -> None:
-        check_replay(cluster, self._store, thorough=self._turn is not None)
+    def turn_ended(self, state: ClusterState) -> None:
+        check_replay(state, self._store, thorough=self._turn is not None)
 
     # -- commits -------------------------------------------------------------------------------------------
 

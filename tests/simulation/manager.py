@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from propeller.core.cluster import Cluster, Policy
+from propeller.core.cluster import Cluster
 from propeller.core.effects import Outgoing, Refused, SendStart, SendStop
 from propeller.core.events import (
     ConnectionLost,
@@ -16,6 +16,8 @@ from propeller.core.events import (
     TimePassed,
 )
 from propeller.core.placement import Order
+from propeller.core.policy import Policy
+from propeller.core.state import ClusterState
 from propeller.core.times import Moment
 from propeller.errors import PropellerError
 from propeller.manager import engine
@@ -87,7 +89,8 @@ class SimulatedManager:
         store: SimulatedStore,
         carriers: tuple[Network, Broker],
         laws: Laws,
-        cluster_class: Callable[[Policy], Cluster] = Cluster,
+        cluster_class: Callable[[ClusterState], Cluster] = Cluster,
+        state_class: Callable[[Policy], ClusterState] = ClusterState,
     ):
         self.peers: dict[str, Peer] = {}
         self.cluster: Cluster | None = None
@@ -102,7 +105,7 @@ class SimulatedManager:
         )
         self._laws = laws
         self.rivalry = ManagerLaws(world)
-        self._make_cluster = cluster_class
+        self._make_cluster, self._make_state = cluster_class, state_class
         #: How wrong the machine's clock is.
         self._clock_is_wrong_by = 0
         self._stands_still_until = 0
@@ -139,9 +142,9 @@ class SimulatedManager:
         self.incarnation += 1
         self._epoch = max(self._epoch + 1, self._moment().now)
         self._reset()
-        self.cluster = load(self._store, self._make_cluster, self._policy)
+        self.cluster = self._make_cluster(load(self._store, self._make_state(self._policy)))
         self._laws.manager_started()
-        self._world.note("manager", f"starts, with {len(self.cluster.tasks)} tasks from the store")
+        self._world.note("manager", f"starts, with {len(self.cluster.state.tasks)} tasks from the store")
         self.tell(ManagerStarted())
         self.tell(ConnectionLost())
         for peer in self.peers.values():
@@ -344,7 +347,7 @@ class SimulatedManager:
             step = self._steps.send(reply)
         except StopIteration:
             self._steps, self._inputs = None, ()
-            self._laws.turn_ended(self.cluster)
+            self._laws.turn_ended(self.cluster.state)
             if self._inbox:
                 self._later(self._world.between(0.01, 0.2), self._begin_turn)
             return
@@ -433,13 +436,12 @@ class SimulatedManager:
             self._network.send(message, lambda arrived: peer.arrive(arrived, boot))
 
 
-def load(store: SimulatedStore, make_cluster: Callable[[Policy], Cluster], policy: Policy) -> Cluster:
-    """Make a cluster of what the store has, as ``service.Manager.load`` does."""
+def load(store: SimulatedStore, state: ClusterState) -> ClusterState:
+    """Fill a state with what the store has, as ``service.Manager.load`` does."""
     loaded = store.load()
-    cluster = make_cluster(policy)
-    cluster.last_task_seq = loaded.last_task_seq
-    cluster.last_group_seq = loaded.last_group_seq
-    cluster.last_event_id = loaded.last_event_id
-    cluster.watch.adopt(loaded.proplets)
-    cluster.adopt(*loaded.live)
-    return cluster
+    state.last_task_seq = loaded.last_task_seq
+    state.last_group_seq = loaded.last_group_seq
+    state.last_event_id = loaded.last_event_id
+    state.adopt_proplets(loaded.proplets)
+    state.adopt(*loaded.live)
+    return state

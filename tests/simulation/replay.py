@@ -1,29 +1,29 @@
 """The law of replay: what was committed, loaded anew, is the state that the manager has in memory."""
 
 from propeller.core import invariants
-from propeller.core.cluster import Cluster
 from propeller.core.model import Group, Task
+from propeller.core.state import ClusterState
 from propeller.store import rows
 
 from .store import SimulatedStore
 from .world import LawBroken
 
 
-def check_replay(cluster: Cluster, store: SimulatedStore, *, thorough: bool) -> None:
-    """Check the invariants of a cluster between two turns and, where something changed, its replay."""
+def check_replay(state: ClusterState, store: SimulatedStore, *, thorough: bool) -> None:
+    """Check the invariants of a state between two turns and, where something changed, its replay."""
     try:
-        invariants.check(cluster)
+        invariants.check(state)
     except AssertionError as error:
         raise LawBroken("invariants", str(error)) from error
     if not thorough:
         return
     loaded = store.load()
-    fresh = Cluster(cluster.policy)
-    fresh.watch.adopt(loaded.proplets)
+    fresh = ClusterState(state.policy)
+    fresh.adopt_proplets(loaded.proplets)
     fresh.adopt(*loaded.live)
-    _same("tasks", {key: _task(task) for key, task in cluster.tasks.items()}, fresh.tasks, _task)
-    _same("groups", {key: _group(group) for key, group in cluster.groups.items()}, fresh.groups, _group)
-    for key, proplet in cluster.proplets.items():
+    _same("tasks", {key: _task(task) for key, task in state.tasks.items()}, fresh.tasks, _task)
+    _same("groups", {key: _group(group) for key, group in state.groups.items()}, fresh.groups, _group)
+    for key, proplet in state.proplets.items():
         other = fresh.proplets.get(key)
         if other is None or rows.proplet_row(proplet) != rows.proplet_row(other):
             raise LawBroken("replay", f"proplet {key} is not in the store as it is")
@@ -33,15 +33,13 @@ def check_replay(cluster: Cluster, store: SimulatedStore, *, thorough: bool) -> 
             )
         if proplet.residents != other.residents:
             raise LawBroken("replay", f"on {key} stay {proplet.residents}, loaded: {other.residents}")
-    if len(cluster.proplets) != len(fresh.proplets):
+    if len(state.proplets) != len(fresh.proplets):
         raise LawBroken("replay", "the store has a proplet that the manager has not")
-    waiting = {task.id for task in cluster.placement.waiting()}
+    waiting = {task.id for task in state.placement.waiting()}
     if waiting != {task.id for task in fresh.placement.waiting()}:
         raise LawBroken("replay", "after a restart other tasks would wait")
-    if cluster.last_event_id != loaded.last_event_id:
-        raise LawBroken(
-            "replay", f"event {cluster.last_event_id} is the last, stored: {loaded.last_event_id}"
-        )
+    if state.last_event_id != loaded.last_event_id:
+        raise LawBroken("replay", f"event {state.last_event_id} is the last, stored: {loaded.last_event_id}")
 
 
 def _same(what: str, live: dict, stored: dict, view) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from propeller.core.cluster import Cluster
 from propeller.core.model import Task
 from propeller.core.sandbox import Offer
+from propeller.core.state import ClusterState
 from propeller.core.states import RUNNING, SCHEDULED
 from propeller.manager.standing import Standing
 from propeller.proplet.following import Following
@@ -51,6 +52,7 @@ class Simulation:
         self,
         seed: int,
         cluster_class: Callable[..., Cluster] = Cluster,
+        state_class: Callable[..., ClusterState] = ClusterState,
         machine_class: Callable[..., Machine] = Machine,
         store_class: Callable[[], SimulatedStore] = SimulatedStore,
         following_class: Callable[..., Following] = Following,
@@ -64,7 +66,7 @@ class Simulation:
         self.broker = Broker(world)
         carriers = (network, self.broker)
         self.laws = Laws(world, self.store)
-        self.manager = SimulatedManager(world, self.store, carriers, self.laws, cluster_class)
+        self.manager = SimulatedManager(world, self.store, carriers, self.laws, cluster_class, state_class)
         self._second = SecondManager(world, self.broker, self.manager, standing_class)
         shapes = [(f"local-{number}", True) for number in range(random.randint(0, 2))]
         shapes += [(f"remote-{number}", False) for number in range(random.randint(not shapes, 2))]

@@ -2,26 +2,21 @@
 
 import pytest
 
-from propeller.core import cluster as cluster_module
-from propeller.core import (
-    commands,
-    failfast,
-    invariants,
-    relations,
-    spans,
-)
+from propeller.core import attempts, failfast, invariants, liveness, relations, spans
+from propeller.core import state as state_module
 from propeller.core.cluster import Cluster
+from propeller.core.commands import tasks as task_commands
 from propeller.core.effects import SendStart, SendStop
 from propeller.core.events import RunEnded
+from propeller.core.state import ClusterState
 from propeller.core.states import PENDING, RUNNING, SCHEDULED, SKIPPED
-from propeller.core.watch import Watch
 from propeller.manager import engine
 from propeller.manager.engine import Answer, Commit, Send
 from propeller.proplet.actions import SendUp
 from propeller.proplet.machine import Machine
 
 from . import transport
-from .faults import assert_caught, watched_by
+from .faults import assert_caught, spoil
 from .store import SimulatedStore
 
 # -- the engine ----------------------------------------------------------------------------------------------
@@ -72,92 +67,84 @@ def test_a_commit_that_is_not_durable():
 
 
 def test_no_check_of_the_attempt():
-    class Trusting(Cluster):
+    class Trusting(ClusterState):
         def current(self, proplet_id, task_id, attempt, placed_at=0):
             task = self.tasks.get(task_id)
             return task if task is not None and task.state is RUNNING else None
 
-    assert_caught("stale-attempt", "invariants", cluster_class=Trusting)
+    assert_caught("stale-attempt", "invariants", state_class=Trusting)
 
 
-def test_the_same_attempt_placed_twice():
-    class Thrifty(Cluster):
-        def run_again(self, task, reason, now):
-            task.attempt -= 1
-            super().run_again(task, reason, now)
+def test_the_same_attempt_placed_twice(monkeypatch):
+    def thrifty(real, state, task, reason, now):
+        task.attempt -= 1
+        real(state, task, reason, now)
 
-    assert_caught("one-attempt", cluster_class=Thrifty)
-
-
-def test_a_lost_start_is_never_repeated():
-    class SaysItOnce(Watch):
-        def _reconcile(self, proplet, running, now):
-            super()._reconcile(proplet, running, now)
-            cluster = self._cluster
-            cluster.effects = [effect for effect in cluster.effects if not isinstance(effect, SendStart)]
-
-    assert_caught("ends", "answers", cluster_class=watched_by(SaysItOnce))
+    spoil(monkeypatch, attempts, "run_again", thrifty)
+    assert_caught("one-attempt")
 
 
-def test_a_lost_stop_is_never_repeated(monkeypatch):
-    class SaysItOnce(Watch):
-        def _reconcile(self, proplet, running, now):
-            super()._reconcile(proplet, running, now)
-            cluster = self._cluster
-            cluster.effects = [effect for effect in cluster.effects if not isinstance(effect, SendStop)]
+@pytest.mark.parametrize(
+    ("unsaid", "loss", "laws"),
+    [(SendStart, None, ("ends", "answers")), (SendStop, 0.3, ("nothing-runs", "ends"))],
+    ids=["start", "stop"],
+)
+def test_what_got_lost_is_never_repeated(monkeypatch, unsaid, loss, laws):
+    def says_it_once(real, state, proplet, running, now):
+        real(state, proplet, running, now)
+        state.turn.effects = [effect for effect in state.turn.effects if not isinstance(effect, unsaid)]
 
-    monkeypatch.setattr(transport, "LOSS", 0.3)
-    assert_caught("nothing-runs", "ends", cluster_class=watched_by(SaysItOnce))
-
-
-def test_silence_is_not_noticed():
-    class Patient(Watch):
-        def time_passed(self, now):
-            pass
-
-    assert_caught("ends", cluster_class=watched_by(Patient))
+    spoil(monkeypatch, liveness, "_reconcile", says_it_once)
+    monkeypatch.setattr(transport, "LOSS", loss or transport.LOSS)
+    assert_caught(*laws)
 
 
-def test_a_message_of_an_old_boot_counts():
-    class Credulous(Watch):
-        def seen(self, event, now):
-            proplet = self._cluster.proplets.get(event.proplet_id)
-            if proplet is not None and event.boot < proplet.boot:
-                self._silence_of(proplet).forget(proplet.id)
-            super().seen(event, now)
+def test_silence_is_not_noticed(monkeypatch):
+    monkeypatch.setattr(liveness, "time_passed", lambda *_: None)
+    assert_caught("ends")
 
-    assert_caught("stale-boot", first=200, cluster_class=watched_by(Credulous))
+
+def test_a_message_of_an_old_boot_counts(monkeypatch):
+    def credulous(real, state, event, now):
+        proplet = state.proplets.get(event.proplet_id)
+        if proplet is not None and event.boot < proplet.boot:
+            state.silence_of(proplet).forget(proplet.id)
+        real(state, event, now)
+
+    spoil(monkeypatch, liveness, "seen", credulous)
+    assert_caught("stale-boot", first=200)
 
 
 def test_a_deleted_task_is_forgotten_with_its_attempts():
-    class Oblivious(Cluster):
+    class Oblivious(ClusterState):
         def remember_attempt(self, task):
             pass
 
-    assert_caught("ends", "commit-first", cluster_class=Oblivious)
+    assert_caught("ends", "commit-first", state_class=Oblivious)
 
 
 # -- the rules -----------------------------------------------------------------------------------------------
 
 
-def test_a_skip_is_not_passed_on():
-    class Abrupt(Cluster):
-        def end(self, task, state, now):
-            super().end(task, state, now)
-            if state is SKIPPED and task.children:
-                self._untold.remove(task)
+def test_a_skip_is_not_passed_on(monkeypatch):
+    def abrupt(real, state, task, how, now):
+        real(state, task, how, now)
+        if how is SKIPPED and task.children:
+            state.consequences.settled.remove(task)
 
-    assert_caught("children-follow", "invariants", cluster_class=Abrupt)
+    spoil(monkeypatch, attempts, "end", abrupt)
+    assert_caught("children-follow", "invariants")
 
 
 def test_a_start_after_the_first_of_two_parents():
     class Eager(Cluster):
-        def _tell_others(self, now):
-            early = [child for task in self._untold for child in task.children if child.state is PENDING]
-            super()._tell_others(now)
+        def _follow_up(self, now):
+            settled = self.state.consequences.settled
+            early = [child for task in settled for child in task.children if child.state is PENDING]
+            super()._follow_up(now)
             for child in early:
                 if child.state is PENDING:
-                    self.schedule(child, now)
+                    attempts.schedule(self.state, child, now)
 
     assert_caught("parents-first", cluster_class=Eager)
 
@@ -166,25 +153,26 @@ def test_two_starts_when_two_parents_end_together(monkeypatch):
     class Doubling(Cluster):
         """Each parent that ended in the turn looks for itself whether all have, when the turn is over."""
 
-        def _tell_others(self, now):
-            while self._untold or self._failed:
-                while self._failed:
-                    failfast.stop_others(self, self._failed.pop(), now)
-                for child in self._untold.pop().children if self._untold else ():
+        def _follow_up(self, now):
+            due = self.state.consequences
+            while due.settled or due.failed:
+                while due.failed:
+                    failfast.stop_others(self.state, due.failed.pop(), now)
+                for child in due.settled.pop().children if due.settled else ():
                     child.unmet -= 1
 
         def settle(self, now):
-            for move in self.transitions:  # which grows as tasks are skipped
-                task = self.tasks.get(move.task_id)
+            for move in self.state.turn.transitions:  # which grows as tasks are skipped
+                task = self.state.tasks.get(move.task_id)
                 for child in (
                     task.children if task is not None and (move.state.has_ended or move.is_up) else ()
                 ):
                     if not child.unmet and child.state in (PENDING, SCHEDULED):
-                        self.decide(child, now)
-                self._tell_others(now)
+                        attempts.decide(self.state, child, now)
+                self._follow_up(now)
             super().settle(now)
 
-    monkeypatch.setattr(cluster_module, "check_transition", lambda *_: None)
+    monkeypatch.setattr(state_module, "check_transition", lambda *_: None)
     assert_caught("transitions", cluster_class=Doubling)
 
 
@@ -197,9 +185,9 @@ def test_a_sequential_job_does_not_wait(monkeypatch):
         task.before = before
         return reason
 
-    for module in (relations, commands, invariants):
+    for module in (relations, task_commands, invariants):
         monkeypatch.setattr(module, "predecessors", lambda task: task.parents)
-    monkeypatch.setattr(cluster_module, "skip_reason", without_the_one_before)
+    monkeypatch.setattr(attempts, "skip_reason", without_the_one_before)
     assert_caught("sequential", "children-follow")
 
 
@@ -214,14 +202,14 @@ def test_a_failure_stops_also_what_is_there_for_it(monkeypatch):
 
 
 def test_run_if_is_ignored(monkeypatch):
-    monkeypatch.setattr(cluster_module, "skip_reason", lambda _: "")
-    monkeypatch.setattr(commands, "skip_reason", lambda _: "")
+    monkeypatch.setattr(attempts, "skip_reason", lambda _: "")
+    monkeypatch.setattr(task_commands, "skip_reason", lambda _: "")
     assert_caught("parents-first", "sequential")
 
 
 def test_all_is_skipped_that_has_run_if(monkeypatch):
     real = relations.skip_reason
-    monkeypatch.setattr(cluster_module, "skip_reason", lambda task: real(task) or task.spec.run_if)
+    monkeypatch.setattr(attempts, "skip_reason", lambda task: real(task) or task.spec.run_if)
     assert_caught("skips")
 
 
@@ -229,33 +217,33 @@ def test_an_ended_task_is_changed():
     class Late(Cluster):
         def handle(self, event, now):
             answer = super().handle(event, now)
-            task = self.tasks.get(event.task_id) if isinstance(event, RunEnded) else None
+            task = self.state.tasks.get(event.task_id) if isinstance(event, RunEnded) else None
             if task is not None and task.state.has_ended:
                 task.finished_at = now
-                self.touched[task.id] = task
+                self.state.turn.touched[task.id] = task
             return answer
 
     assert_caught("ended-stays", cluster_class=Late)
 
 
-def test_the_last_results_are_kept_when_a_task_starts_again():
-    class Hoarding(Cluster):
-        def clear(self, task):
-            kept = task.results
-            super().clear(task)
-            task.results = kept
+def test_the_last_results_are_kept_when_a_task_starts_again(monkeypatch):
+    def hoarding(real, state, task):
+        kept = task.results
+        real(state, task)
+        task.results = kept
 
-    assert_caught("invariants", cluster_class=Hoarding)
+    spoil(monkeypatch, attempts, "clear", hoarding)
+    assert_caught("invariants")
 
 
 def test_counts_are_not_stored():
-    class Uncounted(Cluster):
-        def move(self, task, state, now):
-            had = dict(self.touched_groups)
-            super().move(task, state, now)
-            self.touched_groups = had
+    class Uncounted(ClusterState):
+        def move(self, task, to, now):
+            had = dict(self.turn.groups)
+            super().move(task, to, now)
+            self.turn.groups = had
 
-    assert_caught("counts", cluster_class=Uncounted)
+    assert_caught("counts", state_class=Uncounted)
 
 
 def test_a_group_keeps_the_times_of_a_run_that_is_no_more(monkeypatch):
@@ -270,25 +258,25 @@ def test_a_group_keeps_the_times_of_a_run_that_is_no_more(monkeypatch):
     assert_caught("times")
 
 
-def test_a_change_is_not_stored():
-    class Unwritten(Cluster):
-        def run_again(self, task, reason, now):
-            super().run_again(task, reason, now)
-            self.touched.pop(task.id)
+def test_a_change_is_not_stored(monkeypatch):
+    def unwritten(real, state, task, reason, now):
+        real(state, task, reason, now)
+        state.turn.touched.pop(task.id)
 
-    assert_caught("transitions", "counts", "replay", cluster_class=Unwritten)
+    spoil(monkeypatch, attempts, "run_again", unwritten)
+    assert_caught("transitions", "counts", "replay")
 
 
 @pytest.mark.parametrize("state", [RUNNING, SCHEDULED])
 def test_a_restart_forgets_what(state):
-    class Amnesiac(Cluster):
+    class Amnesiac(ClusterState):
         def adopt(self, groups, tasks, past_attempts):
             super().adopt(groups, tasks, past_attempts)
             for task in self.tasks.values():
                 if task.state is state:
                     self.release(task)
 
-    assert_caught("invariants", cluster_class=Amnesiac)
+    assert_caught("invariants", state_class=Amnesiac)
 
 
 # -- the proplet ---------------------------------------------------------------------------------------------

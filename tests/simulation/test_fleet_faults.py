@@ -3,18 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from propeller.core import (
-    broadcast,
-    foreign,
-    placement,
-    watch,
-)
+from propeller.core import broadcast, leases, liveness, placement
 from propeller.core.cluster import Cluster
 from propeller.core.events import PropletLost
-from propeller.core.foreign import ForeignWork
 from propeller.core.model import Proplet
 from propeller.core.silence import Silence
-from propeller.core.watch import Watch
+from propeller.core.state import ClusterState
 from propeller.proplet.actions import SendUp
 from propeller.proplet.machine import Machine
 from propeller.wire import messages
@@ -23,7 +17,7 @@ from propeller.wire.messages import HandBack
 from . import foreign as simulated_foreign
 from . import proplet as simulated_proplet
 from . import simulation, transport
-from .faults import assert_caught, watched_by, with_foreign
+from .faults import assert_caught, spoil
 
 # -- silence and time ----------------------------------------------------------------------------------------
 
@@ -34,12 +28,12 @@ def test_silence_counts_that_nobody_could_have_heard(monkeypatch, unheeded):
     assert_caught("fair-silence")
 
 
-def test_the_word_of_a_broker_that_a_proplet_is_gone_is_believed_at_once():
-    class Credulous(Watch):
-        def offline(self, event):
-            self.lost(PropletLost(event.proplet_id, "it went offline", event.boot), self._cluster.ticks)
+def test_the_word_of_a_broker_that_a_proplet_is_gone_is_believed_at_once(monkeypatch):
+    def credulous(state, event):
+        liveness.lost(state, PropletLost(event.proplet_id, "it went offline", event.boot), state.ticks)
 
-    assert_caught("fair-silence", cluster_class=watched_by(Credulous))
+    monkeypatch.setattr(liveness, "offline", credulous)
+    assert_caught("fair-silence")
 
 
 def test_leases_go_by_the_clock_on_the_wall():
@@ -74,7 +68,7 @@ def test_a_result_that_is_too_large_ends_its_task(monkeypatch, seed):
 
 
 def test_a_start_of_a_past_attempt_is_not_answered(monkeypatch):
-    monkeypatch.setattr(watch, "REPEATS_MAX", 3)
+    monkeypatch.setattr(liveness, "REPEATS_MAX", 3)
 
     class Mute(Machine):
         def _seen_before(self, start, now):
@@ -91,7 +85,7 @@ def _is_hand_back(actions):
 def test_an_attempt_is_known_by_its_number_alone(monkeypatch):
     monkeypatch.setattr(simulation, "RESTORES", 0.25)
 
-    class Counting(Cluster):
+    class Counting(ClusterState):
         def current(self, proplet_id, task_id, attempt, placed_at=0):
             return super().current(proplet_id, task_id, attempt)
 
@@ -102,33 +96,30 @@ def test_an_attempt_is_known_by_its_number_alone(monkeypatch):
         def _remember(self, task_id, attempt, placed_at):
             super()._remember(task_id, attempt, 0)
 
-    parts = {"cluster_class": Counting, "machine_class": CountingToo}
+    parts = {"state_class": Counting, "machine_class": CountingToo}
     assert_caught("stale-attempt", "commit-first", first=30, **parts)
 
 
 # -- the fleet -----------------------------------------------------------------------------------------------
 
 
-def test_a_foreign_proplet_that_says_nothing_is_waited_for_for_ever():
-    class Trustful(ForeignWork):
-        def _lease_is_over(self, start, now):
-            pass
-
-    assert_caught("ends", cluster_class=with_foreign(Trustful))
+def test_a_foreign_proplet_that_says_nothing_is_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(leases, "end", lambda state, lease, _: state.leases.end(lease))
+    assert_caught("ends")
 
 
 def test_a_start_that_a_foreign_proplet_did_not_hear_is_not_repeated(monkeypatch):
-    monkeypatch.setattr(foreign, "REPEATS_MAX", 0)
+    monkeypatch.setattr(leases, "REPEATS_MAX", 0)
     monkeypatch.setattr(simulated_foreign, "DEAF", 0.5)
     assert_caught("repeats")
 
 
-def test_a_foreign_proplet_gets_work_before_it_listens():
-    class Hasty(Watch):
-        def seen(self, event, now):
-            super().seen(replace(event, is_hello=event.is_hello and bool(event.boot)), now)
+def test_a_foreign_proplet_gets_work_before_it_listens(monkeypatch):
+    def hasty(real, state, event, now):
+        real(state, replace(event, is_hello=event.is_hello and bool(event.boot)), now)
 
-    assert_caught("listening", cluster_class=watched_by(Hasty))
+    spoil(monkeypatch, liveness, "seen", hasty)
+    assert_caught("listening")
 
 
 def test_a_cordoned_proplet_gets_work(monkeypatch):
@@ -142,24 +133,22 @@ def test_tags_are_ignored(monkeypatch):
         def tags(self):
             return frozenset({"edge", "gpu"})
 
-    monkeypatch.setattr(watch, "Proplet", Blind)
+    monkeypatch.setattr(liveness, "Proplet", Blind)
     assert_caught("tags", "replay")
 
 
 def test_a_broadcast_ends_with_its_first_execution(monkeypatch):
-    real = broadcast.execution_ended
-
-    def hasty(cluster, task, outcome, now):
+    def hasty(real, state, task, outcome, now):
         task.live_executions = 1
-        real(cluster, task, outcome, now)
+        real(state, task, outcome, now)
 
-    monkeypatch.setattr(broadcast, "execution_ended", hasty)
+    spoil(monkeypatch, broadcast, "execution_ended", hasty)
     assert_caught("broadcast", "invariants")
 
 
 def test_an_execution_that_is_lost_is_forgotten(monkeypatch):
     monkeypatch.setattr(
-        broadcast, "give_up", lambda cluster, task, proplet_id, *_: cluster.placement.freed(task, proplet_id)
+        broadcast, "give_up", lambda state, task, proplet_id, *_: state.placement.freed(task, proplet_id)
     )
     assert_caught("ends", "invariants", "replay", "commit-first")
 
@@ -172,14 +161,14 @@ def test_what_is_to_be_everywhere_does_not_reach_who_comes_back(monkeypatch):
 def test_a_foreign_result_of_another_attempt_counts(monkeypatch):
     monkeypatch.setattr(messages, "foreign_id", lambda task_id, _: task_id)
 
-    class Trusting(Cluster):
+    class Trusting(ClusterState):
         def current(self, proplet_id, task_id, attempt, placed_at=0):
             proplet = self.proplets.get(proplet_id)
             if proplet is not None and not proplet.is_ours and task_id in proplet.placed:
                 return self.tasks[task_id]
             return super().current(proplet_id, task_id, attempt, placed_at)
 
-    assert_caught("stale-attempt", "up", cluster_class=Trusting)
+    assert_caught("stale-attempt", "up", state_class=Trusting)
 
 
 def test_the_outbox_is_not_read_at_the_next_start():
@@ -195,12 +184,12 @@ def test_the_outbox_is_not_read_at_the_next_start():
 
 
 def test_who_waits_for_what_is_up_is_not_told():
-    class Taciturn(Cluster):
+    class Taciturn(ClusterState):
         def settled(self, task):
             if task.state.has_ended:
                 super().settled(task)
 
-    assert_caught("children-follow", "invariants", cluster_class=Taciturn)
+    assert_caught("children-follow", "invariants", state_class=Taciturn)
 
 
 def test_walls_are_ignored(monkeypatch):
@@ -234,8 +223,8 @@ def test_what_was_lost_with_its_process_has_failed():
 
 
 def test_a_broadcast_has_failed_where_a_proplet_has_lost_it(monkeypatch):
-    def hasty(cluster, task, proplet, why, now):
-        broadcast.give_up(cluster, task, proplet.id, f"lost: {why}", now)
+    def hasty(state, task, proplet, why, now):
+        broadcast.give_up(state, task, proplet.id, f"lost: {why}", now)
 
     monkeypatch.setattr(broadcast, "lost_there", hasty)
     assert_caught("no-fault", first=170)
@@ -251,22 +240,24 @@ def test_a_word_that_got_lost_is_not_said_again(monkeypatch):
 
 
 def test_a_restart_forgets_what_was_up():
-    class Amnesiac(Cluster):
+    class Amnesiac(ClusterState):
         def adopt(self, groups, tasks, past_attempts):
             tasks = list(tasks)
             for task in tasks:
                 task.was_up = task.is_up = False
             super().adopt(groups, tasks, past_attempts)
 
-    assert_caught("replay", "invariants", "counts", cluster_class=Amnesiac)
+    assert_caught("replay", "invariants", "counts", state_class=Amnesiac)
 
 
 def test_a_foreign_proplet_is_waited_for_where_a_task_stays(monkeypatch):
     monkeypatch.setattr(simulated_foreign, "DEAF", 1.0)
 
-    class Patient(ForeignWork):
-        def _lease_is_over(self, start, now):
-            if not start.task.spec.is_resident:
-                super()._lease_is_over(start, now)
+    def patient(real, state, lease, now):
+        if lease.task.spec.is_resident:
+            state.leases.end(lease)
+        else:
+            real(state, lease, now)
 
-    assert_caught("ends", first=620, cluster_class=with_foreign(Patient))
+    spoil(monkeypatch, leases, "end", patient)
+    assert_caught("ends", first=620)

@@ -317,7 +317,7 @@ class Users:
 
     def uncordon_all(self) -> None:
         """Put all machines back into service."""
-        proplets = self._manager.cluster.proplets if self._manager.cluster is not None else {}
+        proplets = self._manager.cluster.state.proplets if self._manager.cluster is not None else {}
         for proplet in proplets.values():
             if proplet.is_cordoned:
                 self.ask(CordonProplet(proplet.id, is_cordoned=False))

@@ -20,8 +20,8 @@ from propeller.assembly.remote_proplet import serve_proplet
 from propeller.assembly.serving import guarded, listen, server_of, url_of
 from propeller.assembly.site import Site, running_manager
 from propeller.config.settings import ManagerSettings, PropletSettings, ProxySettings
-from propeller.core.cluster import Policy
 from propeller.core.placement import Order
+from propeller.core.policy import Policy
 from propeller.errors import PropellerError
 from propeller.runtime.heap import give_large_blocks_back
 

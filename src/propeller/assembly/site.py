@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from propeller.config.settings import HttpSettings
-from propeller.core.cluster import Policy
+from propeller.core.policy import Policy
 from propeller.manager import identity
 from propeller.manager.hub import LocalFleet
 from propeller.manager.remote import ANY, RemoteFleet

@@ -12,8 +12,8 @@ from propeller.config.programs import data_home, data_places, mqtt_settings
 from propeller.config.settings import HttpSettings
 from propeller.config.tables import MANAGER, PROPLET
 from propeller.config.walls import walls_of
-from propeller.core.cluster import Policy
 from propeller.core.model import JobMode
+from propeller.core.policy import Policy
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
 

@@ -1,98 +1,77 @@
-"""One task on every proplet: how it is placed, and how its own state follows from all of its executions.
+"""One task on every proplet: where it is started, and what follows when it ends on one of them.
 
 What ends by itself runs once on each proplet that there is when it starts. What stays, a daemon or a latent
 task, is wanted everywhere: a proplet that comes later gets it too, and one that comes back gets it again.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from propeller.core import attempts, executions
 from propeller.core.model import Execution, Proplet, Task
 from propeller.core.placement import needs_of, refused_by, takes_work
-from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, SCHEDULED, TaskState
-
-if TYPE_CHECKING:
-    from propeller.core.cluster import Cluster
-
-#: So many of the failed executions are named in the task's error.
-_NAMED_MAX = 3
+from propeller.core.state import ClusterState
+from propeller.core.states import FAILED, SCHEDULED
 
 
-def place(cluster: Cluster, task: Task, proplets: list[Proplet], now: int) -> None:
+def place_waiting(state: ClusterState, now: int) -> None:
+    """Start each waiting task for which there is a proplet now."""
+    for task, proplets in state.placement.waiting_broadcasts():
+        place(state, task, proplets, now)
+
+
+def place(state: ClusterState, task: Task, proplets: list[Proplet], now: int) -> None:
     """Start a waiting task on all of these, whether they have room or not: each proplet queues for itself."""
-    cluster.placement.wait_no_more(task)
-    cluster.begin_attempt(task, proplets[0] if len(proplets) == 1 else None, now)
-    cluster.forget_executions(task)
-    task.executions = {
-        proplet.id: Execution(proplet_id=proplet.id, attempt=task.attempt, started_at=now)
-        for proplet in proplets
-    }
+    state.placement.wait_no_more(task)
+    attempts.begin(state, task, proplets[0] if len(proplets) == 1 else None, now)
+    executions.forget(state, task)
     task.live_executions = len(proplets)
     for proplet in proplets:
-        _start(cluster, task, proplet)
+        executions.begin(state, task, proplet, now)
+    for proplet in proplets:
+        _send(state, task, proplet)
     if task.spec.is_resident:
-        cluster.everywhere[task.id] = task
+        state.everywhere[task.id] = task
 
 
-def reach(cluster: Cluster, proplet: Proplet, now: int) -> None:
-    """Start what stays and runs on others on a proplet that takes work again, or for the first time."""
-    for task in cluster.everywhere.values():
+def reach_returned(state: ClusterState, now: int) -> None:
+    """Reach every proplet that takes work again, or for the first time."""
+    back = state.consequences.back
+    while back:
+        reach(state, back.popitem()[1], now)
+
+
+def reach(state: ClusterState, proplet: Proplet, now: int) -> None:
+    """Start on a proplet what stays, runs on others, and is wanted everywhere."""
+    for task in state.everywhere.values():
         before = task.executions.get(proplet.id)
         is_wanted = before is None or before.state is SCHEDULED
         if is_wanted and takes_work(proplet) and not refused_by(proplet, needs_of(task.spec)):
             task.live_executions += 1
-            begin_anew(cluster, task, proplet, now)
+            begin_anew(state, task, proplet, now)
 
 
-def begin_anew(cluster: Cluster, task: Task, proplet: Proplet, now: int) -> None:
+def begin_anew(state: ClusterState, task: Task, proplet: Proplet, now: int) -> None:
     """Start a task that runs on others on one proplet, with the next attempt."""
     task.attempt += 1
-    task.executions[proplet.id] = Execution(proplet_id=proplet.id, attempt=task.attempt, started_at=now)
+    executions.begin(state, task, proplet, now)
     task.proplet_id = proplet.id if len(task.executions) == 1 else ""
-    _start(cluster, task, proplet)
-    cluster.tell(task, now)
+    _send(state, task, proplet)
+    state.tell(task, now)
 
 
-def lost_there(cluster: Cluster, task: Task, proplet: Proplet, why: str, now: int) -> None:
+def _send(state: ClusterState, task: Task, proplet: Proplet) -> None:
+    state.placement.placed(task, proplet, state.ticks)
+    attempts.send_start(state, task, proplet)
+
+
+def lost_there(state: ClusterState, task: Task, proplet: Proplet, why: str, now: int) -> None:
     """A proplet has lost its execution and lives on: it runs there again, but not for ever."""
-    if task.was_up or task.losses < cluster.policy.losses_max:
+    if task.was_up or task.losses < state.policy.losses_max:
         task.losses += 1
-        begin_anew(cluster, task, proplet, now)
+        begin_anew(state, task, proplet, now)
     else:
-        give_up(cluster, task, proplet.id, f"lost: {why}; not run again after {task.losses + 1} losses", now)
+        give_up(state, task, proplet.id, f"lost: {why}; not run again after {task.losses + 1} losses", now)
 
 
-def _start(cluster: Cluster, task: Task, proplet: Proplet) -> None:
-    cluster.touched_executions[task.id, proplet.id] = (task, task.executions[proplet.id])
-    cluster.placement.placed(task, proplet, cluster.ticks)
-    cluster.send_start(task, proplet)
-
-
-def execution_ended(cluster: Cluster, task: Task, outcome: Execution, now: int) -> None:
-    """Take in how the task ended on one proplet; with the last one the task ends, or waits for a proplet."""
-    task.executions[outcome.proplet_id] = outcome
-    cluster.touched_executions[task.id, outcome.proplet_id] = (task, outcome)
-    cluster.placement.freed(task, outcome.proplet_id)
-    task.live_executions -= 1
-    if task.live_executions:
-        return
-    lost = [execution for execution in task.executions.values() if execution.state is SCHEDULED]
-    task.losses += bool(lost)
-    if lost and (task.was_up or task.losses <= cluster.policy.losses_max):
-        cluster.run_again(task, lost[0].error, now)
-        return
-    for execution in lost:
-        _close(cluster, task, execution, FAILED, now)
-    failed = [execution for execution in task.executions.values() if execution.state is FAILED]
-    task.results = _results(task)
-    task.error = _error(cluster, task, failed)
-    task.started_at = min(execution.started_at for execution in task.executions.values())
-    task.finished_at = max(execution.finished_at for execution in task.executions.values())
-    cluster.end(task, FAILED if failed else COMPLETED, now)
-
-
-def give_up(cluster: Cluster, task: Task, proplet_id: str, reason: str, now: int) -> None:
+def give_up(state: ClusterState, task: Task, proplet_id: str, reason: str, now: int) -> None:
     """The proplet is gone, and its execution with it: another proplet has its own."""
     before = task.executions[proplet_id]
     lost = Execution(
@@ -103,42 +82,21 @@ def give_up(cluster: Cluster, task: Task, proplet_id: str, reason: str, now: int
         started_at=before.started_at,
         finished_at=0 if task.spec.is_resident else now,
     )
-    execution_ended(cluster, task, lost, now)
+    execution_ended(state, task, lost, now)
 
 
-def close(cluster: Cluster, task: Task, now: int) -> None:
-    """End what still runs or would run again, the task having been stopped."""
-    for execution in task.executions.values():
-        if not execution.state.has_ended:
-            _close(cluster, task, execution, INTERRUPTED, now)
-    task.live_executions = 0
-
-
-def _close(cluster: Cluster, task: Task, execution: Execution, state: TaskState, now: int) -> None:
-    execution.state, execution.finished_at = state, now
-    cluster.touched_executions[task.id, execution.proplet_id] = (task, execution)
-
-
-def _results(task: Task) -> object:
-    """Give the results as the contract has them where one proplet ran the task, else by proplet."""
-    executions = list(task.executions.values())
-    if len(executions) == 1:
-        return executions[0].results
-    return {
-        execution.proplet_id: execution.results for execution in executions if execution.state is COMPLETED
-    }
-
-
-def _error(cluster: Cluster, task: Task, failed: list[Execution]) -> str:
-    if not failed:
-        return ""
-    if len(task.executions) == 1:
-        return failed[0].error
-    named = [f"{_name(cluster, execution)}: {execution.error}" for execution in failed[:_NAMED_MAX]]
-    more = f"; and {len(failed) - _NAMED_MAX} more" if len(failed) > _NAMED_MAX else ""
-    return f"failed on {len(failed)} of {len(task.executions)} proplets: {'; '.join(named)}{more}"
-
-
-def _name(cluster: Cluster, execution: Execution) -> str:
-    proplet = cluster.proplets.get(execution.proplet_id)
-    return proplet.name if proplet is not None else execution.proplet_id
+def execution_ended(state: ClusterState, task: Task, outcome: Execution, now: int) -> None:
+    """Take in how the task ended on one proplet; with the last one the task ends, or waits for a proplet."""
+    executions.put(state, task, outcome)
+    state.placement.freed(task, outcome.proplet_id)
+    task.live_executions -= 1
+    if task.live_executions:
+        return
+    lost = [execution for execution in task.executions.values() if execution.state is SCHEDULED]
+    task.losses += bool(lost)
+    if lost and (task.was_up or task.losses <= state.policy.losses_max):
+        attempts.run_again(state, task, lost[0].error, now)
+        return
+    for execution in lost:
+        executions.end(state, task, execution, FAILED, now)
+    attempts.end(state, task, executions.conclude(state, task), now)

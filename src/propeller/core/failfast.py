@@ -4,23 +4,17 @@ What runs is interrupted, what waits is skipped. Spared is what is there for tha
 ``run_if: failure``, and those that depend on one.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable
 
-from typing import TYPE_CHECKING
-
-from propeller.core.model import JobMode
+from propeller.core import attempts
+from propeller.core.model import JobMode, Task
+from propeller.core.state import ClusterState
 from propeller.core.states import PENDING, SKIPPED
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
-    from propeller.core.cluster import Cluster
-    from propeller.core.model import Task
-
-
-def stop_others(cluster: Cluster, failed: Task, now: int) -> None:
+def stop_others(state: ClusterState, failed: Task, now: int) -> None:
     """Stop the other tasks of the job of a task that failed."""
-    group = cluster.groups.get(failed.spec.group_id)
+    group = state.groups.get(failed.spec.group_id)
     if group is None or not group.has_live_tasks:
         return
     spared = for_failures(group.tasks.values())
@@ -34,9 +28,9 @@ def stop_others(cluster: Cluster, failed: Task, now: int) -> None:
             continue  # its turn does not come: see relations.skip_reason
         if task.state is PENDING:
             task.reason = reason
-            cluster.end(task, SKIPPED, now)
+            attempts.end(state, task, SKIPPED, now)
         else:
-            cluster.interrupt(task, reason, now)
+            attempts.interrupt(state, task, reason, now)
 
 
 def for_failures(tasks: Iterable[Task]) -> set[str]:

@@ -4,41 +4,43 @@ The rules keep counts, queues and relations by small steps; here they are made a
 and compared. Meant for tests and the simulation: it looks at everything.
 """
 
-from propeller.core.cluster import Cluster
 from propeller.core.groups import UP
 from propeller.core.model import Group, JobMode, Proplet, Task
 from propeller.core.placement import Needs, has_room, needs_of, refused_by, takes_work
 from propeller.core.relations import predecessors
+from propeller.core.state import ClusterState
 from propeller.core.states import FAILED, INTERRUPTED, RUNNING, SCHEDULED, SKIPPED
 
 
-def check(cluster: Cluster) -> None:
+def check(state: ClusterState) -> None:
     """Raise ``AssertionError`` with a sentence if an invariant does not hold.
 
     Call it between turns: after ``let_go``, before the next event.
     """
-    _check_turn_is_over(cluster)
-    for group in cluster.groups.values():
-        _check_group(cluster, group)
-    for task in cluster.tasks.values():
-        _check_task(cluster, task)
-    _check_queue(cluster)
-    _check_placed(cluster)
-    _check_room(cluster)
+    _check_turn_is_over(state)
+    for group in state.groups.values():
+        _check_group(state, group)
+    for task in state.tasks.values():
+        _check_task(state, task)
+    _check_queue(state)
+    _check_placed(state)
+    _check_room(state)
 
 
-def _check_turn_is_over(cluster: Cluster) -> None:
-    assert not cluster._untold, "children of an ended task wait to be told"  # noqa: SLF001
-    assert not cluster.effects, "an effect was left over from the turn before"
-    assert not cluster.transitions, "a transition was left over from the turn before"
+def _check_turn_is_over(state: ClusterState) -> None:
+    assert not state.consequences.settled, "children of an ended task wait to be told"
+    assert not state.consequences.failed, "the others of a job wait to be stopped"
+    assert not state.consequences.back, "what is wanted everywhere waits to reach a proplet"
+    assert not state.turn.effects, "an effect was left over from the turn before"
+    assert not state.turn.transitions, "a transition was left over from the turn before"
 
 
-def _check_group(cluster: Cluster, group: Group) -> None:
+def _check_group(state: ClusterState, group: Group) -> None:
     counts = [0] * (UP + 1)
     for task in group.tasks.values():
         counts[task.state] += 1
         counts[UP] += task.was_up and not task.state.has_ended
-        assert cluster.tasks.get(task.id) is task, f"task {task.id} of group {group.id} is not resident"
+        assert state.tasks.get(task.id) is task, f"task {task.id} of group {group.id} is not resident"
     assert group.counts == counts, f"group {group.id} counts {group.counts}, and its tasks are {counts}"
     _check_times(group)
     assert group.has_live_tasks, f"group {group.id} is resident, and all of its tasks have ended"
@@ -80,10 +82,10 @@ def _check_relations(group: Group) -> None:
         assert found == sorted(children[task.id]), f"task {task.id} has children {found}"
 
 
-def _check_task(cluster: Cluster, task: Task) -> None:
+def _check_task(state: ClusterState, task: Task) -> None:
     group_id = task.spec.group_id
     if group_id:
-        group = cluster.groups.get(group_id)
+        group = state.groups.get(group_id)
         assert group is not None, f"task {task.id} is resident without its group {group_id}"
         assert group.tasks.get(task.id) is task, f"group {group_id} does not know task {task.id}"
     else:
@@ -103,44 +105,44 @@ def _check_task(cluster: Cluster, task: Task) -> None:
     assert not task.is_up or (task.was_up and task.state is RUNNING), f"task {task.id} can't be up"
     if task.state is RUNNING:
         assert task.attempt > 0, f"task {task.id} runs without an attempt"
-        for proplet_id in cluster.holders(task):
-            assert proplet_id in cluster.proplets, f"task {task.id} runs on a proplet that is not known"
+        for proplet_id in state.holders(task):
+            assert proplet_id in state.proplets, f"task {task.id} runs on a proplet that is not known"
     if task.spec.broadcast:
-        live = len(cluster.holders(task))
+        live = len(state.holders(task))
         assert task.live_executions == live, (
             f"task {task.id} counts {task.live_executions} executions, {live} run"
         )
         assert task.state is not RUNNING or live, f"task {task.id} runs, and none of its executions does"
     is_everywhere = task.spec.broadcast and task.spec.is_resident and task.state is RUNNING
-    assert (cluster.everywhere.get(task.id) is task) == is_everywhere, (
+    assert (state.everywhere.get(task.id) is task) == is_everywhere, (
         f"task {task.id} is{'' if is_everywhere else ' not'} to run everywhere, and is kept otherwise"
     )
     if is_everywhere:
-        for proplet in cluster.proplets.values():
+        for proplet in state.proplets.values():
             may_go = takes_work(proplet) and not refused_by(proplet, needs_of(task.spec))
             assert not may_go or proplet.id in task.executions, f"task {task.id} did not reach {proplet.id}"
 
 
-def _check_queue(cluster: Cluster) -> None:
-    waiting = sorted(task.id for task in cluster.placement.waiting())
-    scheduled = sorted(task.id for task in cluster.tasks.values() if task.state is SCHEDULED)
+def _check_queue(state: ClusterState) -> None:
+    waiting = sorted(task.id for task in state.placement.waiting())
+    scheduled = sorted(task.id for task in state.tasks.values() if task.state is SCHEDULED)
     assert waiting == scheduled, f"{waiting} are queued, and {scheduled} are scheduled"
 
 
-def _check_placed(cluster: Cluster) -> None:
-    running: dict[str, list[str]] = {proplet_id: [] for proplet_id in cluster.proplets}
-    for task in cluster.tasks.values():
+def _check_placed(state: ClusterState) -> None:
+    running: dict[str, list[str]] = {proplet_id: [] for proplet_id in state.proplets}
+    for task in state.tasks.values():
         if task.state is RUNNING:
-            for proplet_id in cluster.holders(task):
+            for proplet_id in state.holders(task):
                 running[proplet_id].append(task.id)
-    for proplet in cluster.proplets.values():
+    for proplet in state.proplets.values():
         placed, truth = sorted(proplet.placed), sorted(running[proplet.id])
         assert placed == truth, f"proplet {proplet.id} holds {placed}, and {truth} run there"
 
 
-def _check_room(cluster: Cluster) -> None:
-    waiting = cluster.placement.waiting()
-    for proplet in cluster.proplets.values():
+def _check_room(state: ClusterState) -> None:
+    waiting = state.placement.waiting()
+    for proplet in state.proplets.values():
         if has_room(proplet):
             for task in waiting:
                 assert not _may_go_to(task, proplet), f"proplet {proplet.id} has room, and {task.id} waits"

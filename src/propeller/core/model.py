@@ -1,6 +1,6 @@
 """The records that the rules are about: tasks, groups of tasks (workflows and jobs) and proplets.
 
-A record has one owner, ``cluster.Cluster``. What is marked *stored* goes to the store with each commit;
+A record has one owner, ``state.ClusterState``. What is marked *stored* goes to the store with each commit;
 the rest is derived from it, and ``invariants.check`` compares it with the slow truth.
 
 Times are nanoseconds since the Unix epoch, UTC; 0 means "not yet".

@@ -1,22 +1,16 @@
 """Tasks that stay on their proplet until they are stopped: daemons, servers, latent tasks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from propeller.core.events import RunUp
 from propeller.core.groups import UP
-
-if TYPE_CHECKING:
-    from propeller.core.cluster import Cluster
+from propeller.core.state import ClusterState
 
 
-def run_up(cluster: Cluster, event: RunUp, now: int) -> None:
+def run_up(state: ClusterState, event: RunUp, now: int) -> None:
     """Take in that a task serves: it stays where it is, and those that wait for it may go on."""
-    task = cluster.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
+    task = state.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
     if task is None:
         return
-    cluster.placement.stays(task, event.proplet_id)
+    state.placement.stays(task, event.proplet_id)
     is_new = event.is_up and not task.was_up
     is_first_up = event.is_up and not task.is_up
     if task.spec.broadcast and not is_first_up and event.restarts <= task.restarts:
@@ -34,7 +28,7 @@ def run_up(cluster: Cluster, event: RunUp, now: int) -> None:
         task.was_up = True
         group_id = task.spec.group_id
         if group_id:
-            group = cluster.touched_groups[group_id] = cluster.groups[group_id]
+            group = state.turn.groups[group_id] = state.groups[group_id]
             group.counts[UP] += 1
-        cluster.settled(task)
-    cluster.tell(task, now)
+        state.settled(task)
+    state.tell(task, now)

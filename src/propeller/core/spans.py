@@ -4,15 +4,10 @@ A look at a group must not cost its tasks; nor must a turn, but for the few in w
 the first or the last. Of many that began at once another is looked for only when all of them have changed.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable, Mapping
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from propeller.core.cluster import Cluster
-    from propeller.core.model import Group, Task
+from propeller.core.changes import Turn
+from propeller.core.model import Group, Task
 
 
 def derive(group: Group) -> None:
@@ -25,21 +20,21 @@ def derive(group: Group) -> None:
         task.told_start, task.told_end = task.started_at, task.finished_at
 
 
-def follow(cluster: Cluster) -> None:
+def follow(turn: Turn, groups: Mapping[str, Group]) -> None:
     """Let groups know the times of the tasks that changed in this turn or are gone."""
     changed: dict[str, list[Task]] = {}
     gone: dict[str, list[Task]] = {}
-    for task in cluster.touched.values():
+    for task in turn.touched.values():
         if task.spec.group_id and (task.started_at, task.finished_at) != (task.told_start, task.told_end):
             changed.setdefault(task.spec.group_id, []).append(task)
-    for task in cluster.deleted.values():
+    for task in turn.deleted.values():
         # One that was deleted with its group has told nothing to another of the same id.
-        if task.spec.group_id in cluster.groups and task.spec.group_id not in cluster.deleted_groups:
+        if task.spec.group_id in groups and task.spec.group_id not in turn.deleted_groups:
             gone.setdefault(task.spec.group_id, []).append(task)
     for group_id in changed | gone:
-        group = cluster.groups[group_id]
+        group = groups[group_id]
         if _take_in(group, changed.get(group_id, ()), gone.get(group_id, ())):
-            cluster.touched_groups[group_id] = group
+            turn.groups[group_id] = group
 
 
 def _take_in(group: Group, changed: Iterable[Task], gone: Iterable[Task]) -> bool:

@@ -79,7 +79,7 @@ def turn(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Generator
     if wanted.task_ids or wanted.group_ids:
         found = yield wanted
         assert found is not None
-        cluster.adopt(*found)
+        cluster.state.adopt(*found)
 
     now, answers = moment.now, list[Answer]()
     modules: dict[Module, bytes] = {}
@@ -98,7 +98,7 @@ def turn(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Generator
 
     if changes:
         yield Commit(changes)
-    cluster.let_go(changes)
+    cluster.state.let_go(changes)
     if effects:
         yield Send(effects)
     yield from answers
@@ -134,6 +134,6 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
             case command:
                 tasks[command.task_id] = None
     return Load(
-        [task_id for task_id in tasks if task_id not in cluster.tasks],
-        [group_id for group_id in groups if group_id not in cluster.groups],
+        [task_id for task_id in tasks if task_id not in cluster.state.tasks],
+        [group_id for group_id in groups if group_id not in cluster.state.groups],
     )

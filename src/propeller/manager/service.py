@@ -5,10 +5,12 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from propeller.core.cluster import Cluster, Policy
+from propeller.core.cluster import Cluster
 from propeller.core.effects import Effect, Outgoing, Refused
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
 from propeller.core.model import Module, Proplet, Task
+from propeller.core.policy import Policy
+from propeller.core.state import ClusterState
 from propeller.errors import StoreUnusable
 from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
@@ -55,7 +57,8 @@ class Manager:
         self.invocations = Invocations(store, self._send)
         self.logs = TaskLogs(store)
         self.fleet: Fleet | None = None
-        self._cluster = Cluster(policy)
+        self._state = ClusterState(policy)
+        self._cluster = Cluster(self._state)
         self._clock = clock or Clock()
         self._refusals = Refusals()
         self._inbox: list[Input] = []
@@ -70,12 +73,12 @@ class Manager:
     async def load(self) -> None:
         """Take up where the last manager stopped; call it once, before anything else."""
         loaded = await self.store.load()
-        cluster = self._cluster
-        cluster.last_task_seq = loaded.last_task_seq
-        cluster.last_group_seq = loaded.last_group_seq
-        cluster.last_event_id = loaded.last_event_id
-        cluster.watch.adopt(loaded.proplets)
-        cluster.adopt(*loaded.live)
+        state = self._state
+        state.last_task_seq = loaded.last_task_seq
+        state.last_group_seq = loaded.last_group_seq
+        state.last_event_id = loaded.last_event_id
+        state.adopt_proplets(loaded.proplets)
+        state.adopt(*loaded.live)
         await self.store.close_invocations(ENDED_WITH_MANAGER)
         self.feed = Feed(self.store, loaded.last_event_id)
         self.tell(ManagerStarted())
@@ -103,30 +106,30 @@ class Manager:
 
     def proplets(self) -> list[Proplet]:
         """Return the live records, in the order in which they were first seen."""
-        return list(self._cluster.proplets.values())
+        return list(self._state.proplets.values())
 
     def proplet(self, proplet_id: str) -> Proplet | None:
-        return self._cluster.proplets.get(proplet_id)
+        return self._state.proplets.get(proplet_id)
 
     def holders(self, task: Task) -> list[tuple[Proplet, int]]:
         """Return the proplets that run a task and are alive, and which attempt each has."""
-        live = self._cluster.tasks.get(task.id)
+        live = self._state.tasks.get(task.id)
         if live is None:
             return []
-        found = [(self.proplet(one), live.attempt_on(one)) for one in self._cluster.holders(live)]
+        found = [(self.proplet(one), live.attempt_on(one)) for one in self._state.holders(live)]
         return [(proplet, attempt) for proplet, attempt in found if proplet is not None and proplet.is_alive]
 
     def is_elsewhere(self, task_id: str, proplet_id: str, attempt: int | None = None) -> bool:
         """Say whether this attempt of a task, or whichever runs, is on other proplets than this one."""
-        live = self._cluster.tasks.get(task_id)
+        live = self._state.tasks.get(task_id)
         if live is None or (attempt is not None and attempt < live.attempt):
             return False
-        holders = self._cluster.holders(live)
+        holders = self._state.holders(live)
         return bool(holders) and proplet_id not in holders
 
     def why_waits(self, task: Task) -> str:
         """Say what a scheduled task waits for at present, where that is more than its turn."""
-        return self._cluster.placement.why_waits(task)
+        return self._state.placement.why_waits(task)
 
     def start(self) -> None:
         """Begin to take turns."""

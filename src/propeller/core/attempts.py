@@ -1,0 +1,184 @@
+"""The life of an attempt: a task is scheduled, begun, told to its proplet, ended, lost, run again.
+
+Every placement raises ``Task.attempt``; a report of any other attempt changes nothing. A task becomes ready
+by counting down its unmet parents (``tell_children``), so an end costs the work of the task's own children
+and nothing else.
+"""
+
+from propeller.core import executions, inputs
+from propeller.core.effects import SendStart, SendStop
+from propeller.core.model import Proplet, Spec, Task
+from propeller.core.relations import skip_reason
+from propeller.core.state import ClusterState
+from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED, TaskState
+
+# -- ready -------------------------------------------------------------------------------------------------
+
+
+def obstacle(spec: Spec) -> str:
+    """Say why a task can't be run by any proplet of this version, with the way out; ``""`` if it can."""
+    if spec.encrypted:
+        return "encrypted: no proplet here can run encrypted workloads; set it to false"
+    if spec.module is None and not spec.image_url:
+        return f"task {spec.id} has no module; upload one with PUT /tasks/{spec.id}/upload"
+    return ""
+
+
+def tell_children(state: ClusterState, task: Task, now: int) -> None:
+    """Count down those that wait for a task; start or skip those that are ready."""
+    for child in task.children:
+        child.unmet -= 1
+        if child.unmet == 0 and child.state is PENDING:
+            decide(state, child, now)
+
+
+def decide(state: ClusterState, task: Task, now: int) -> None:
+    """Start or skip a pending task whose parents have all ended."""
+    reason = skip_reason(task)
+    if reason:
+        task.reason = reason
+        end(state, task, SKIPPED, now)
+    else:
+        schedule(state, task, now)
+
+
+def schedule(state: ClusterState, task: Task, now: int) -> None:
+    """Queue a task that is wanted and ready, or fail it where it can't be run at all."""
+    task.reason = state.placement.why_waits(task)
+    state.move(task, SCHEDULED, now)
+    why_not = obstacle(task.spec) or inputs.missing(task)
+    if why_not:
+        task.error, task.reason = why_not, ""
+        end(state, task, FAILED, now)
+    else:
+        state.placement.wait(task)
+
+
+# -- begin -------------------------------------------------------------------------------------------------
+
+
+def place_waiting(state: ClusterState, now: int) -> None:
+    """Start each waiting task for which there is room, the first in the queue first."""
+    placement = state.placement
+    while (choice := placement.next()) is not None:
+        task, proplet = choice
+        begin(state, task, proplet, now)
+        placement.placed(task, proplet, state.ticks)
+        send_start(state, task, proplet)
+
+
+def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) -> None:
+    """Move a task on; ``proplet`` is None where it goes to several."""
+    task.attempt += 1
+    task.proplet_id = proplet.id if proplet else ""
+    task.placed_at = task.started_at = now
+    task.reason = task.reason if task.losses else ""
+    state.move(task, RUNNING, now)
+
+
+def send_start(state: ClusterState, task: Task, proplet: Proplet) -> None:
+    """Tell a proplet to run the attempt that it has of a task."""
+    is_ours = proplet.is_ours
+    if not is_ours:
+        state.lease(proplet, task)
+    state.turn.effects.append(
+        SendStart(
+            proplet_id=proplet.id,
+            spec=task.spec,
+            attempt=task.attempt_on(proplet.id),
+            placed_at=task.placed_on(proplet.id),
+            inputs=inputs.resolved(task),
+            parent_results={
+                parent.id: parent.results
+                for parent in task.parents
+                if parent.has_succeeded and parent.results is not None
+            },
+            is_ours=is_ours,
+        )
+    )
+
+
+def send_stop(state: ClusterState, task: Task, proplet_id: str) -> None:
+    """Tell a proplet to end the attempt that it has of a task."""
+    proplet = state.proplets.get(proplet_id)
+    is_ours = proplet is None or proplet.is_ours
+    state.turn.effects.append(SendStop(proplet_id, task.id, task.attempt_on(proplet_id), is_ours=is_ours))
+
+
+def send_stops(state: ClusterState, task: Task) -> None:
+    """Tell those that run a task to end it."""
+    for proplet_id in state.holders(task):
+        send_stop(state, task, proplet_id)
+
+
+# -- end ---------------------------------------------------------------------------------------------------
+
+
+def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
+    """Move a task to an end; whom it concerns is told before the event is over.
+
+    Those that wait for one that was up have been told before.
+    """
+    state.release(task)
+    if task.executions:
+        executions.close(state, task, now)
+    if how is not SKIPPED and not task.finished_at:
+        task.finished_at = now
+    state.move(task, how, now)
+    if not task.was_up:
+        state.settled(task)
+    if how is FAILED and task.spec.job_id and state.groups[task.spec.job_id].fail_fast:
+        state.consequences.failed.append(task)
+
+
+def interrupt(state: ClusterState, task: Task, reason: str, now: int) -> None:
+    """Stop a task that has not ended."""
+    send_stops(state, task)
+    task.reason = reason
+    end(state, task, INTERRUPTED, now)
+
+
+def delete(state: ClusterState, task: Task) -> None:
+    """Drop a task, wherever it is; those that run it are told to end it."""
+    send_stops(state, task)
+    state.delete(task)
+
+
+# -- again -------------------------------------------------------------------------------------------------
+
+
+def clear(state: ClusterState, task: Task) -> None:
+    """Forget the last run of an ended task before it is started again."""
+    task.results = None
+    task.error = task.reason = ""
+    task.started_at = task.finished_at = 0
+    task.losses = task.restarts = 0
+    task.was_up = False
+    executions.forget(state, task)
+    for child in task.children:
+        child.unmet += 1
+
+
+def run_again(state: ClusterState, task: Task, reason: str, now: int) -> None:
+    """Queue a running task once more."""
+    state.release(task)
+    task.started_at = 0
+    task.results = None
+    task.reason = reason
+    state.move(task, SCHEDULED, now)
+    state.placement.wait(task)
+
+
+def lose(state: ClusterState, task: Task, why: str, now: int) -> None:
+    """An attempt was lost with its proplet: run the task again, but not for ever."""
+    task.losses += 1
+    losses_max = state.policy.losses_max
+    lost = f"attempt {task.attempt} was lost: {why}"
+    if task.was_up:  # it has no end to come to, and so may have to move any number of times
+        run_again(state, task, lost, now)
+    elif task.losses <= losses_max:
+        run_again(state, task, f"{lost}; run again ({task.losses} of {losses_max})", now)
+    else:
+        task.reason = ""
+        task.error = f"{lost}; not run again after {task.losses} losses"
+        end(state, task, FAILED, now)

@@ -1,0 +1,73 @@
+"""What one turn has touched so far; when the turn is over it becomes ``effects.Changes``."""
+
+import msgspec
+
+from propeller.core.effects import Changes, Effect, Transition
+from propeller.core.model import Execution, Group, Proplet, Task
+
+
+class Turn(msgspec.Struct, eq=False):
+    """The records that one turn created, changed and deleted, each by its id, and what it has to send."""
+
+    created: dict[str, Task] = {}
+    #: Tasks of which the spec changed.
+    respecified: dict[str, Task] = {}
+    #: Tasks of which anything else changed.
+    touched: dict[str, Task] = {}
+    deleted: dict[str, Task] = {}
+    #: By task and proplet.
+    executions: dict[tuple[str, str], tuple[Task, Execution]] = {}
+    #: Broadcast tasks of which all executions are new.
+    replaced: dict[str, Task] = {}
+    #: Last attempts of deleted tasks, as the store has them or as this turn made them.
+    past_attempts: dict[str, int] = {}
+    #: Those of them that this turn made.
+    forgotten_attempts: dict[str, int] = {}
+    groups: dict[str, Group] = {}
+    deleted_groups: dict[str, Group] = {}
+    proplets: dict[str, Proplet] = {}
+    deleted_proplets: dict[str, Proplet] = {}
+    transitions: list[Transition] = []
+    effects: list[Effect] = []
+
+    def set_execution(self, task: Task, execution: Execution) -> None:
+        self.executions[task.id, execution.proplet_id] = (task, execution)
+
+    def drop_executions(self, task: Task) -> None:
+        """Drop what the turn noted of a task's executions, which are there no more."""
+        for proplet_id in task.executions:
+            self.executions.pop((task.id, proplet_id), None)
+
+    def delete_task(self, task: Task) -> None:
+        """Note that a task is gone; nothing else of it is to be written."""
+        for changed in (self.touched, self.respecified, self.replaced):
+            changed.pop(task.id, None)
+        self.drop_executions(task)
+        if self.created.pop(task.id, None) is None:
+            self.deleted[task.id] = task
+
+    def delete_group(self, group: Group) -> None:
+        self.groups.pop(group.id, None)
+        self.deleted_groups[group.id] = group
+
+    def delete_proplet(self, proplet: Proplet) -> None:
+        self.proplets.pop(proplet.id, None)
+        self.deleted_proplets[proplet.id] = proplet
+
+    def changes(self, first_event_id: int) -> Changes:
+        """Give what is to be committed; the transitions count up from this event id."""
+        return Changes(
+            created=list(self.created.values()),
+            respecified=[task for key, task in self.respecified.items() if key not in self.created],
+            updated=[task for key, task in self.touched.items() if key not in self.created],
+            deleted=list(self.deleted.values()),
+            executions=list(self.executions.values()),
+            replaced=list(self.replaced.values()),
+            past_attempts=self.forgotten_attempts,
+            groups=list(self.groups.values()),
+            deleted_groups=list(self.deleted_groups.values()),
+            proplets=list(self.proplets.values()),
+            deleted_proplets=list(self.deleted_proplets.values()),
+            transitions=self.transitions,
+            first_event_id=first_event_id,
+        )

@@ -1,0 +1,43 @@
+"""What several commands ask before they change anything."""
+
+from propeller.core.attempts import obstacle
+from propeller.core.groups import UP
+from propeller.core.model import Group, GroupKind, JobMode, Proplet, Spec, Task
+from propeller.core.state import ClusterState
+from propeller.core.states import RUNNING, SCHEDULED
+from propeller.errors import Conflict, NotFound
+
+
+def find_task(state: ClusterState, task_id: str) -> Task:
+    task = state.tasks.get(task_id)
+    if task is None:
+        raise NotFound("not found")
+    return task
+
+
+def find_proplet(state: ClusterState, proplet_id: str) -> Proplet:
+    proplet = state.proplets.get(proplet_id)
+    if proplet is None:
+        raise NotFound("not found")
+    return proplet
+
+
+def find_group(state: ClusterState, kind: GroupKind, group_id: str) -> Group:
+    group = state.groups.get(group_id)
+    if group is None or group.kind is not kind:
+        raise NotFound("not found")
+    return group
+
+
+def refuse_obstacle(spec: Spec) -> None:
+    reason = obstacle(spec)
+    if reason:
+        raise Conflict(reason)
+
+
+def runs_its_one_task(group: Group) -> bool:
+    """Say whether a sequential job is busy: a task of it may have been started again out of its turn."""
+    return (
+        group.mode is JobMode.SEQUENTIAL
+        and group.counts[SCHEDULED] + group.counts[RUNNING] > group.counts[UP]
+    )

@@ -1,0 +1,109 @@
+"""The command that creates tasks: alone, into a workflow or job that is there, or with a new one."""
+
+from collections.abc import Iterable, Sequence
+
+from propeller.core import inputs
+from propeller.core.commands.checks import find_group
+from propeller.core.events import CreateTasks, NewGroup
+from propeller.core.graph import resolve_dependencies
+from propeller.core.groups import UP
+from propeller.core.model import Group, GroupKind, JobMode, Spec, Task
+from propeller.core.relations import attach
+from propeller.core.state import ClusterState
+from propeller.core.states import PENDING
+from propeller.errors import Conflict, Invalid
+
+
+def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
+    specs = command.specs
+    if len({spec.id for spec in specs}) < len(specs):
+        raise Invalid("id: two tasks of the request have the same id")
+    for taken in command.chosen_ids:
+        if taken in state.tasks or taken in state.groups:
+            raise Conflict(f"id: {taken} exists already; choose another or leave it out")
+    group = _target_group(state, command, now)
+    existing = [task.spec for task in group.tasks.values()] if group else []
+    specs = with_references(resolve_dependencies(specs, existing), existing)
+    if group and group.mode is JobMode.SEQUENTIAL:
+        _refuse_later_dependencies(specs, existing)
+
+    # Nothing can fail any more.
+    if group and group.id not in state.groups:
+        state.last_group_seq += 1
+        group.seq = state.last_group_seq
+        state.groups[group.id] = group
+    created = []
+    for number, spec in enumerate(specs):
+        state.last_task_seq += 1
+        # The tutorial's workflow tasks are created nanoseconds apart, a job's tasks all at once.
+        created_at = now if spec.job_id else now + number
+        attempt = state.turn.past_attempts.get(spec.id, 0)
+        task = Task(spec=spec, seq=state.last_task_seq, created_at=created_at, attempt=attempt)
+        state.tasks[spec.id] = state.turn.created[spec.id] = task
+        created.append(task)
+    if group:
+        before = next(reversed(group.tasks.values()), None)
+        group.tasks.update((task.id, task) for task in created)
+        for task in created:
+            attach(task, group, before)
+            before = task
+        group.counts[PENDING] += len(created)
+        state.turn.groups[group.id] = group
+    return created
+
+
+def with_references(specs: Sequence[Spec], existing: Iterable[Spec]) -> tuple[Spec, ...]:
+    names: dict[str, list[str]] = {}
+    for spec in (*existing, *specs):
+        names.setdefault(spec.name, []).append(spec.id)
+    return tuple(inputs.with_ids(spec, names) for spec in specs)
+
+
+def _target_group(state: ClusterState, command: CreateTasks, now: int) -> Group | None:
+    """The group that the new tasks go to, made but not yet registered if it does not exist."""
+    first = command.specs[0]
+    if command.group:
+        return _new_group(state, command.group, now)
+    if first.job_id:
+        return find_group(state, GroupKind.JOB, first.job_id)
+    if first.workflow_id:
+        known = state.groups.get(first.workflow_id)
+        if known is None:
+            return _new_group(state, NewGroup(id=first.workflow_id, kind=GroupKind.WORKFLOW), now)
+        return find_group(state, GroupKind.WORKFLOW, first.workflow_id)
+    if first.depends_on:
+        raise Invalid("workflow_id is required when depends_on is specified")
+    return None
+
+
+def _new_group(state: ClusterState, new: NewGroup, now: int) -> Group:
+    is_job = new.kind is GroupKind.JOB
+    mode = (new.mode or state.policy.job_mode) if is_job else None
+    if mode is JobMode.SEQUENTIAL and new.fail_fast is False:
+        raise Invalid(
+            "fail_fast: a sequential job stops at its first failure; leave it out, or use execution_mode "
+            "configurable"
+        )
+    return Group(
+        id=new.id,
+        kind=new.kind,
+        seq=0,
+        created_at=now,
+        name=new.name,
+        mode=mode,
+        fail_fast=is_job and new.fail_fast is not False,
+        counts=[0] * (UP + 1),
+        tasks={},
+    )
+
+
+def _refuse_later_dependencies(specs: tuple[Spec, ...], existing: list[Spec]) -> None:
+    before = {spec.id for spec in existing}
+    for spec in specs:
+        for parent in spec.depends_on:
+            if parent not in before:
+                raise Invalid(
+                    f"depends_on: task {spec.id} depends on {parent}, which comes after it in a sequential "
+                    "job; change the order, or use execution_mode configurable"
+                )
+        before.add(spec.id)

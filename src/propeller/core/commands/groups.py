@@ -1,0 +1,48 @@
+"""Commands about a whole workflow or job: start it, stop it, delete it."""
+
+from propeller.core import attempts
+from propeller.core.commands.checks import find_group, refuse_obstacle, runs_its_one_task
+from propeller.core.events import DeleteGroup, StartGroup, StopGroup
+from propeller.core.model import Task
+from propeller.core.state import ClusterState
+from propeller.core.states import PENDING
+from propeller.errors import Conflict
+
+
+def start(state: ClusterState, command: StartGroup, now: int) -> None:
+    """Start the tasks that wait for nothing; a group that has ended as a whole runs once more."""
+    group = find_group(state, command.kind, command.group_id)
+    tasks = list(group.tasks.values())
+    if not tasks:
+        raise Conflict(f"{group.kind} {group.id} has no tasks")
+    for task in tasks:
+        refuse_obstacle(task.spec)
+    if group.has_live_tasks and (runs_its_one_task(group) or not _ready(tasks)):
+        raise Conflict(f"{group.kind} {group.id} is running already")
+    if not group.has_live_tasks:
+        for task in tasks:
+            attempts.clear(state, task)
+            state.move(task, PENDING, now)
+    for task in _ready(tasks):
+        attempts.decide(state, task, now)
+
+
+def _ready(tasks: list[Task]) -> list[Task]:
+    return [task for task in tasks if task.state is PENDING and task.unmet == 0]
+
+
+def stop(state: ClusterState, command: StopGroup, now: int) -> None:
+    group = find_group(state, command.kind, command.group_id)
+    if not group.has_live_tasks:
+        raise Conflict(f"{group.kind} {group.id} has ended already")
+    for task in reversed(group.tasks.values()):
+        if not task.state.has_ended:
+            attempts.interrupt(state, task, f"its {group.kind} was stopped by a user", now)
+
+
+def delete(state: ClusterState, command: DeleteGroup) -> None:
+    group = find_group(state, command.kind, command.group_id)
+    for task in group.tasks.values():
+        attempts.delete(state, task)
+    del state.groups[group.id]
+    state.turn.delete_group(group)

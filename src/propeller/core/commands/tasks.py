@@ -1,0 +1,84 @@
+"""Commands about one task: change it, start it, stop it, delete it. ``creation`` creates."""
+
+import msgspec
+
+from propeller.core import attempts
+from propeller.core.commands.checks import find_task, refuse_obstacle, runs_its_one_task
+from propeller.core.commands.creation import with_references
+from propeller.core.events import DeleteTask, StartTask, StopTask, UpdateTask
+from propeller.core.groups import UP
+from propeller.core.model import Task
+from propeller.core.relations import link, predecessors, skip_reason
+from propeller.core.state import ClusterState
+from propeller.core.states import RUNNING, SCHEDULED
+from propeller.errors import Conflict, Invalid
+
+
+def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
+    task = find_task(state, command.task_id)
+    if task.state in (SCHEDULED, RUNNING):
+        raise Conflict(f"task {task.id} is {task.state.name.lower()}; stop it before you change it")
+    spec = msgspec.structs.replace(task.spec, **command.changes)
+    if spec.broadcast and spec.pin:  # asked here: two changes may each be right and contradict each other
+        raise Invalid(
+            "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
+            "change the other one too"
+        )
+    if "inputs" in command.changes:
+        group = state.groups.get(spec.group_id)
+        others = [other.spec for other in group.tasks.values()] if group else []
+        (spec,) = with_references([spec], [other for other in others if other.id != spec.id])
+    task.spec = spec
+    task.updated_at = now
+    state.turn.respecified[task.id] = state.turn.touched[task.id] = task
+    return task
+
+
+def delete(state: ClusterState, command: DeleteTask) -> None:
+    task = find_task(state, command.task_id)
+    if task.children:
+        raise Conflict(f"task {task.children[0].id} depends on task {task.id}; delete that one first")
+    attempts.delete(state, task)
+    group = state.groups.get(task.spec.group_id)
+    if group is not None:
+        group.counts[task.state] -= 1
+        group.counts[UP] -= task.was_up and not task.state.has_ended
+        del group.tasks[task.id]
+        state.turn.groups[group.id] = group
+        link(group)
+
+
+def start(state: ClusterState, command: StartTask, now: int) -> None:
+    task = find_task(state, command.task_id)
+    if task.state in (SCHEDULED, RUNNING):
+        raise Conflict(f"task {task.id} is {task.state.name.lower()} already")
+    if task.unmet:
+        raise Conflict(f"task {task.id} has unmet dependencies: {_names_of_unmet(task)}")
+
+    reason = skip_reason(task)
+    if reason:
+        raise Conflict(f"task {task.id} can't be started: {reason}; start that one again first")
+    for child in task.children:
+        if child.state in (SCHEDULED, RUNNING):
+            raise Conflict(
+                f"task {task.id} can't be started again while {child.id}, which depends on it, runs"
+            )
+    group = state.groups.get(task.spec.group_id)
+    if group and runs_its_one_task(group):
+        raise Conflict(f"another task of job {group.id} runs, and its tasks run one at a time")
+    refuse_obstacle(task.spec)
+    if task.state.has_ended:
+        attempts.clear(state, task)
+    attempts.schedule(state, task, now)
+
+
+def stop(state: ClusterState, command: StopTask, now: int) -> None:
+    task = find_task(state, command.task_id)
+    if task.state.has_ended:
+        raise Conflict(f"task {task.id} has ended already: it is {task.state.name.lower()}")
+    attempts.interrupt(state, task, "stopped by a user", now)
+
+
+def _names_of_unmet(task: Task) -> str:
+    unmet = [other.id for other in predecessors(task) if not other.state.has_ended]
+    return ", ".join(unmet[:5]) + (f" and {len(unmet) - 5} more" if len(unmet) > 5 else "")

@@ -1,0 +1,44 @@
+"""Proplets out of service: cordoned ones get no new work, drained ones lose what they have after a time."""
+
+from propeller.core import attempts, losses
+from propeller.core.model import Proplet
+from propeller.core.state import ClusterState
+
+
+def cordon(state: ClusterState, proplet: Proplet, *, is_cordoned: bool) -> None:
+    """Give a proplet no new work, or some again; a drain is over with either."""
+    proplet.is_cordoned = is_cordoned
+    proplet.drain_by = 0
+    state.draining.pop(proplet.id, None)
+    state.turn.proplets[proplet.id] = proplet
+    if not is_cordoned:
+        state.consequences.back[proplet.id] = proplet
+    state.placement.offer_room(proplet.id)
+
+
+def drain(state: ClusterState, proplet: Proplet, timeout_s: float | None, now: int) -> None:
+    """Cordon a proplet; what still runs there after the timeout is moved elsewhere."""
+    cordon(state, proplet, is_cordoned=True)
+    if timeout_s is not None:
+        timeout_ns = int(timeout_s * 1e9)
+        proplet.drain_by = now + timeout_ns
+        state.draining[proplet.id] = proplet, state.ticks + timeout_ns
+
+
+def manager_started(state: ClusterState, now: int) -> None:
+    """Go on with the drains that the manager before has begun."""
+    for proplet in state.proplets.values():
+        if proplet.drain_by:
+            state.draining[proplet.id] = proplet, state.ticks + max(proplet.drain_by - now, 0)
+
+
+def time_passed(state: ClusterState, now: int) -> None:
+    """Move elsewhere what still runs on proplets whose time to finish is over."""
+    over = [proplet for proplet, until in state.draining.values() if state.ticks >= until]
+    for proplet in over:
+        cordon(state, proplet, is_cordoned=True)
+        why = f"proplet {proplet.name} was drained"
+        for task in state.tasks_on(proplet):
+            attempts.send_stop(state, task, proplet.id)
+            reason = f"attempt {task.attempt} was moved: {why}"
+            losses.take_back(state, proplet, task, now, why=why, reason=reason)

@@ -1,0 +1,77 @@
+"""How a broadcast task fares on each of its proplets, and what its own outcome is after all of them."""
+
+from propeller.core.model import Execution, Proplet, Task
+from propeller.core.state import ClusterState
+from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, TaskState
+
+#: So many of the failed executions are named in the task's error.
+_NAMED_MAX = 3
+
+
+def begin(state: ClusterState, task: Task, proplet: Proplet, now: int) -> None:
+    """Begin the task's present attempt on one proplet."""
+    execution = Execution(proplet_id=proplet.id, attempt=task.attempt, started_at=now)
+    put(state, task, execution)
+
+
+def put(state: ClusterState, task: Task, execution: Execution) -> None:
+    """Let this be how the task fares on the proplet that it names."""
+    task.executions[execution.proplet_id] = execution
+    state.turn.set_execution(task, execution)
+
+
+def forget(state: ClusterState, task: Task) -> None:
+    """Forget how the task fared, before it is started again."""
+    state.turn.drop_executions(task)
+    if task.executions:
+        task.executions = {}
+        state.turn.replaced[task.id] = task
+
+
+def close(state: ClusterState, task: Task, now: int) -> None:
+    """End what still runs or would run again, the task having been stopped."""
+    for execution in task.executions.values():
+        if not execution.state.has_ended:
+            end(state, task, execution, INTERRUPTED, now)
+    task.live_executions = 0
+
+
+def end(state: ClusterState, task: Task, execution: Execution, how: TaskState, now: int) -> None:
+    execution.state, execution.finished_at = how, now
+    state.turn.set_execution(task, execution)
+
+
+def conclude(state: ClusterState, task: Task) -> TaskState:
+    """Set the outcome of a task whose executions have all ended; return how the task ends."""
+    executions = task.executions.values()
+    failed = [execution for execution in executions if execution.state is FAILED]
+    task.results = _results(task)
+    task.error = _error(state, task, failed)
+    task.started_at = min(execution.started_at for execution in executions)
+    task.finished_at = max(execution.finished_at for execution in executions)
+    return FAILED if failed else COMPLETED
+
+
+def _results(task: Task) -> object:
+    """Give the results as the contract has them where one proplet ran the task, else by proplet."""
+    executions = list(task.executions.values())
+    if len(executions) == 1:
+        return executions[0].results
+    return {
+        execution.proplet_id: execution.results for execution in executions if execution.state is COMPLETED
+    }
+
+
+def _error(state: ClusterState, task: Task, failed: list[Execution]) -> str:
+    if not failed:
+        return ""
+    if len(task.executions) == 1:
+        return failed[0].error
+    named = [f"{_name(state, execution)}: {execution.error}" for execution in failed[:_NAMED_MAX]]
+    more = f"; and {len(failed) - _NAMED_MAX} more" if len(failed) > _NAMED_MAX else ""
+    return f"failed on {len(failed)} of {len(task.executions)} proplets: {'; '.join(named)}{more}"
+
+
+def _name(state: ClusterState, execution: Execution) -> str:
+    proplet = state.proplets.get(execution.proplet_id)
+    return proplet.name if proplet is not None else execution.proplet_id

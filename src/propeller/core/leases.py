@@ -1,0 +1,68 @@
+"""When a start is repeated to a foreign proplet, and when its lease of a task ends.
+
+A start is repeated a few times while nothing shows that it was heard; such a proplet ignores the repetition
+of what it runs. What it gives no result of within a lease is taken for lost. All here goes by the time in
+which it could have been heard.
+"""
+
+from propeller.core import attempts, losses
+from propeller.core.events import RunSeen
+from propeller.core.foreign import Lease
+from propeller.core.state import ClusterState
+
+#: How often a start is repeated; each time after three times as long as before.
+REPEATS_MAX = 3
+
+
+def manager_started(state: ClusterState, now: int) -> None:
+    """Go on with the leases of what foreign proplets were given before."""
+    for proplet in state.proplets.values():
+        if not proplet.is_ours:
+            for task in state.tasks_on(proplet):
+                state.lease(proplet, task, gone_ns=max(now - task.placed_on(proplet.id), 0))
+
+
+def heard_of(state: ClusterState, event: RunSeen) -> None:
+    """Note that a foreign proplet said something of what it runs: it was told, then."""
+    lease = state.leases.get(event.proplet_id, event.task_id)
+    if lease is not None:
+        lease.repeats = REPEATS_MAX
+        state.leases.put_off(lease, lease.ends)
+
+
+def time_passed(state: ClusterState, now: int) -> None:
+    """Repeat the starts, and end the leases, that are due."""
+    if not state.remote.may_judge(state.ticks):
+        return
+    while (lease := state.leases.pop_due(state.remote.clock(state.ticks))) is not None:
+        if state.current(lease.proplet.id, lease.task.id, lease.attempt) is not lease.task:
+            state.leases.end(lease)
+        elif lease.is_over:
+            end(state, lease, now)
+        else:
+            _repeat(state, lease)
+
+
+def _repeat(state: ClusterState, lease: Lease) -> None:
+    if lease.repeats < REPEATS_MAX:
+        lease.repeats += 1
+        lease.repeat_after_ns *= 3
+        attempts.send_start(state, lease.task, lease.proplet)
+    is_last = lease.repeats >= REPEATS_MAX
+    again_at = state.remote.clock(state.ticks) + lease.repeat_after_ns
+    state.leases.put_off(lease, lease.ends if is_last else again_at)
+
+
+def end(state: ClusterState, lease: Lease, now: int) -> None:
+    """Take a task for lost whose lease is over, unless its proplet would say nothing of it anyway.
+
+    Of a latent task it never says anything, and of one that is up only when it ends.
+    """
+    state.leases.end(lease)
+    proplet, task = lease.proplet, lease.task
+    if task.is_up or task.spec.latent:
+        return
+    attempts.send_stop(state, task, proplet.id)
+    lease_s = state.policy.foreign_lease_s
+    why = f"proplet {proplet.name}, which acknowledges nothing, sent no result within {lease_s:g} s"
+    losses.lose(state, proplet, task, why, now)

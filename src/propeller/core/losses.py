@@ -1,0 +1,27 @@
+"""What becomes of a task when the proplet that has it can't go on with it.
+
+What ran there is run again elsewhere; of a broadcast only the execution on that proplet is over.
+"""
+
+from propeller.core import attempts, broadcast
+from propeller.core.model import Proplet, Task
+from propeller.core.state import ClusterState
+
+
+def lose(state: ClusterState, proplet: Proplet, task: Task, why: str, now: int) -> None:
+    """Take in that a proplet has lost a task, which counts as a loss."""
+    if task.spec.broadcast:
+        broadcast.give_up(state, task, proplet.id, f"lost: {why}", now)
+    else:
+        attempts.lose(state, task, why, now)
+
+
+def take_back(state: ClusterState, proplet: Proplet, task: Task, now: int, *, why: str, reason: str) -> None:
+    """Take a task off a proplet, which counts as no loss.
+
+    An execution of a broadcast says ``why``; any other task, which runs again, gives ``reason``.
+    """
+    if task.spec.broadcast:
+        broadcast.give_up(state, task, proplet.id, why, now)
+    else:
+        attempts.run_again(state, task, reason, now)

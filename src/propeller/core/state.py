@@ -1,0 +1,273 @@
+"""The state that the rules work on: the records, what is derived from them, and the few ways to change them.
+
+``ClusterState`` owns every task, group and proplet that still matters. A group stays in memory while one of
+its tasks has not ended; then it is let go, and the engine hands it back (``adopt``) when a command names it
+again. So what is not here does not run, and a report about it is stale.
+
+No rule stands here. Who changes a record notes that in ``turn``. What follows from the change, and is another
+rule's to do, is noted in ``consequences``.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from propeller.core import spans
+from propeller.core.changes import Turn
+from propeller.core.effects import Changes, Transition
+from propeller.core.foreign import Lease, Leases
+from propeller.core.groups import UP
+from propeller.core.model import Group, Proplet, Task
+from propeller.core.placement import Placement
+from propeller.core.policy import Policy
+from propeller.core.relations import link, unlink
+from propeller.core.silence import Silence
+from propeller.core.states import RUNNING, SCHEDULED, TaskState, check_transition
+
+#: When the start of a task was sent that a manager before has placed: long ago.
+NEVER = -(2**62)
+
+
+class Consequences(msgspec.Struct, eq=False):
+    """What follows from what has happened, and is not done yet; ``cluster`` has the order in which it is."""
+
+    #: Tasks that failed in a job that is fail-fast: the others are to be stopped.
+    failed: list[Task] = []
+    #: Tasks that have ended or are up: those that wait for them are to be told.
+    settled: list[Task] = []
+    #: Proplets that may take work again, or for the first time, by id: what is wanted everywhere is to reach
+    #: them.
+    back: dict[str, Proplet] = {}
+
+
+class ClusterState:
+    """All live tasks, groups and proplets; see the module's docstring."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
+        self.tasks: dict[str, Task] = {}
+        self.groups: dict[str, Group] = {}
+        #: The proplets, their load, and the tasks that wait for them.
+        self.placement = Placement(self.policy.placement)
+        #: The monotonic clock when the turn began, ns.
+        self.ticks = 0
+        self.last_task_seq = 0
+        self.last_group_seq = 0
+        self.last_event_id = 0
+        #: Broadcast tasks that run and stay: proplets that come later get them too.
+        self.everywhere: dict[str, Task] = {}
+        #: Proplets beside the manager that are alive, or hold work of which we don't know yet …
+        self.local = Silence()
+        #: … and those elsewhere.
+        self.remote = Silence()
+        #: The other proplets, and since when; the one that fell silent first at the front.
+        self.asleep: OrderedDict[str, tuple[Proplet, int]] = OrderedDict()
+        #: Proplets that are drained, and when what still runs there is moved elsewhere.
+        self.draining: dict[str, tuple[Proplet, int]] = {}
+        #: What foreign proplets were told to run.
+        self.leases = Leases()
+        self.consequences = Consequences()
+        #: What was touched since the last commit.
+        self.turn = Turn()
+        self._adopted: list[Group | Task] = []
+
+    @property
+    def proplets(self) -> dict[str, Proplet]:
+        return self.placement.proplets
+
+    # -- who has what --------------------------------------------------------------------------------------
+
+    def holders(self, task: Task) -> list[str]:
+        """Name the proplets that run a task."""
+        if task.state is not RUNNING:
+            return []
+        if not task.spec.broadcast:
+            return [task.proplet_id]
+        return [one.proplet_id for one in task.executions.values() if one.state is RUNNING]
+
+    def tasks_on(self, proplet: Proplet) -> list[Task]:
+        """Give the tasks that are placed on a proplet."""
+        return [self.tasks[task_id] for task_id in proplet.placed]
+
+    def current(self, proplet_id: str, task_id: str, attempt: int, placed_at: int = 0) -> Task | None:
+        """Give the task, if this proplet holds it with this attempt; a report of any other is stale.
+
+        So is one of the same number that was placed at another time: a store that was restored from a backup
+        does not know how far it had come.
+        """
+        proplet = self.proplets.get(proplet_id)
+        if proplet is None or task_id not in proplet.placed:
+            return None
+        task = self.tasks[task_id]
+        if task.attempt_on(proplet_id) != attempt or placed_at not in (0, task.placed_on(proplet_id)):
+            return None
+        return task
+
+    # -- tasks ---------------------------------------------------------------------------------------------
+
+    def move(self, task: Task, to: TaskState, now: int) -> None:
+        """Move a task from state to state: there is no other way."""
+        check_transition(task.id, task.state, to)
+        spec = task.spec
+        group_id = spec.workflow_id or spec.job_id
+        if group_id:
+            group = self.groups[group_id]
+            group.counts[task.state] -= 1
+            group.counts[to] += 1
+            if task.was_up and to.has_ended:
+                group.counts[UP] -= 1
+            self.turn.groups[group_id] = group
+        task.state = to
+        task.is_up = False
+        self.tell(task, now)
+
+    def tell(self, task: Task, now: int) -> None:
+        """Let the story show what a task is now, and the store keep it."""
+        spec, turn = task.spec, self.turn
+        task.updated_at = now
+        turn.touched[spec.id] = task
+        turn.transitions.append(
+            Transition(
+                task_id=spec.id,
+                name=spec.name,
+                state=task.state,
+                at=now,
+                workflow_id=spec.workflow_id,
+                job_id=spec.job_id,
+                attempt=task.attempt,
+                proplet_id=task.proplet_id,
+                results=task.results,
+                error=task.error,
+                reason=task.reason,
+                is_up=task.is_up,
+            )
+        )
+
+    def settled(self, task: Task) -> None:
+        """Note that those that wait for a task may go on; they are told before the event is over."""
+        if task.children:
+            self.consequences.settled.append(task)
+
+    def release(self, task: Task) -> None:
+        """Take a task off its proplets, or off the queue."""
+        if task.state is SCHEDULED:
+            self.placement.wait_no_more(task)
+        elif task.state is RUNNING:
+            self.everywhere.pop(task.id, None)
+            for proplet_id in self.holders(task):
+                self.placement.freed(task, proplet_id)
+
+    def delete(self, task: Task) -> None:
+        """Drop a task that nobody runs and nobody waits for."""
+        self.release(task)
+        self.remember_attempt(task)
+        self.turn.delete_task(task)
+        del self.tasks[task.id]
+
+    def remember_attempt(self, task: Task) -> None:
+        """Keep in mind how far a task that is deleted came: a task with the same id goes on from there.
+
+        Otherwise proplets would take its attempts for those of the deleted one, and we their reports.
+        """
+        if task.attempt:
+            self.turn.past_attempts[task.id] = self.turn.forgotten_attempts[task.id] = task.attempt
+
+    # -- proplets ------------------------------------------------------------------------------------------
+
+    def add_proplet(self, proplet: Proplet) -> None:
+        self.proplets[proplet.id] = proplet
+        self.placement.changed(proplet)
+
+    def forget_proplet(self, proplet: Proplet) -> None:
+        """Drop everything about a proplet that holds no work."""
+        del self.proplets[proplet.id]
+        self.silence_of(proplet).forget(proplet.id)
+        for known in (self.asleep, self.draining, self.consequences.back):
+            known.pop(proplet.id, None)
+        self.placement.changed(proplet)
+        self.turn.delete_proplet(proplet)
+
+    def silence_of(self, proplet: Proplet) -> Silence:
+        """Give the silence of those that are heard in the same way as this proplet."""
+        return self.local if proplet.is_local else self.remote
+
+    def lease(self, proplet: Proplet, task: Task, *, gone_ns: int = 0) -> None:
+        """Let a foreign proplet have an attempt for so long; ``gone_ns`` of that time has passed already.
+
+        A start that is repeated begins no new lease.
+        """
+        before = self.leases.get(proplet.id, task.id)
+        attempt = task.attempt_on(proplet.id)
+        if before is not None and before.attempt == attempt:
+            return
+        lease_ns, repeat_ns = int(self.policy.foreign_lease_s * 1e9), int(self.policy.resend_s * 1e9)
+        clock = self.remote.clock(self.ticks)
+        lease = Lease(
+            proplet=proplet,
+            task=task,
+            attempt=attempt,
+            ends=clock + max(lease_ns - gone_ns, 0),
+            repeat_after_ns=repeat_ns,
+        )
+        self.leases.begin(lease, clock + repeat_ns)
+
+    # -- what the store knows ------------------------------------------------------------------------------
+
+    def adopt_proplets(self, proplets: Iterable[Proplet]) -> None:
+        """Take in what the store knows; whether they live, they must show once the manager has started."""
+        for proplet in proplets:
+            self.add_proplet(proplet)
+
+    def adopt(self, groups: Iterable[Group], tasks: Iterable[Task], past_attempts: Mapping[str, int]) -> None:
+        """Take in records of the store: whole groups, and tasks of no group; those here already win.
+
+        ``past_attempts`` has the last attempts of deleted tasks whose ids were looked for.
+        """
+        self.turn.past_attempts.update(past_attempts)
+        fresh: dict[str, Group] = {}
+        for group in groups:
+            if group.id not in self.groups:
+                self._adopted.append(group)
+                fresh[group.id] = self.groups[group.id] = group
+        for task in tasks:
+            group_id = task.spec.group_id
+            if task.id in self.tasks or (group_id and group_id not in fresh):
+                continue
+            self.tasks[task.id] = task
+            if group_id:
+                fresh[group_id].tasks[task.id] = task
+            else:
+                self._adopted.append(task)
+            if task.state is SCHEDULED:
+                self.placement.wait(task)
+            elif task.state is RUNNING:
+                self._adopt_running(task)
+        for group in fresh.values():
+            link(group)
+            spans.derive(group)
+
+    def _adopt_running(self, task: Task) -> None:
+        holders = [task.proplet_id]
+        if task.spec.broadcast:
+            holders = self.holders(task)
+            task.live_executions = len(holders)
+            if task.spec.is_resident:
+                self.everywhere[task.id] = task
+        for proplet_id in holders:
+            proplet = self.proplets.get(proplet_id)
+            if proplet is not None:
+                self.placement.hold(task, proplet, NEVER)
+
+    def let_go(self, changes: Changes) -> None:
+        """Forget what has ended, now that these changes are committed: nothing here refers to it."""
+        for record in (*changes.groups, *changes.created, *changes.updated, *self._adopted):
+            if isinstance(record, Group):
+                if not record.has_live_tasks and self.groups.get(record.id) is record:
+                    del self.groups[record.id]
+                    for task in record.tasks.values():
+                        del self.tasks[task.id]
+                        unlink(task)
+            elif record.state.has_ended and not record.spec.group_id and self.tasks.get(record.id) is record:
+                del self.tasks[record.id]
+        self._adopted.clear()
