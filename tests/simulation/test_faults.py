@@ -72,7 +72,7 @@ def test_no_check_of_the_attempt():
             task = self.tasks.get(task_id)
             return task if task is not None and task.state is RUNNING else None
 
-    assert_caught("stale-attempt", "invariants", state_class=Trusting)
+    assert_caught("stale-attempt", "invariants", first=3, state_class=Trusting)
 
 
 def test_the_same_attempt_placed_twice(monkeypatch):

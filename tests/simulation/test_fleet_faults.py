@@ -16,7 +16,7 @@ from propeller.wire.messages import HandBack
 
 from . import foreign as simulated_foreign
 from . import proplet as simulated_proplet
-from . import simulation, transport
+from . import simulation, transport, users
 from .faults import assert_caught, spoil
 
 # -- silence and time ----------------------------------------------------------------------------------------
@@ -252,6 +252,7 @@ def test_a_restart_forgets_what_was_up():
 
 def test_a_foreign_proplet_is_waited_for_where_a_task_stays(monkeypatch):
     monkeypatch.setattr(simulated_foreign, "DEAF", 1.0)
+    monkeypatch.setattr(users, "STAYS", 0.5)
 
     def patient(real, state, lease, now):
         if lease.task.spec.is_resident:
@@ -260,4 +261,4 @@ def test_a_foreign_proplet_is_waited_for_where_a_task_stays(monkeypatch):
             real(state, lease, now)
 
     spoil(monkeypatch, leases, "end", patient)
-    assert_caught("ends", first=620)
+    assert_caught("ends")

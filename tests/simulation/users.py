@@ -31,6 +31,8 @@ from .world import World
 MODULES = tuple(Module(digest=letter * 8, size_bytes=1) for letter in "abc")
 #: No bytes come with it: whoever runs it learns that it does not exist.
 LOST_MODULE = Module(digest="lost", size_bytes=1)
+#: How many of the tasks stay, and how.
+STAYS = 0.12
 STAYING = ({"daemon": True}, {"daemon": True}, {"latent": True})
 PATIENCE = 6
 GROUPS_MAX = 7
@@ -142,7 +144,7 @@ class Users:
             module = self.world.random.choice((LOST_MODULE, None))
         env = {"UID": str(self._uids)}
         is_broadcast, listens = chance(0.06), chance(0.06)
-        if chance(0.12):
+        if chance(STAYS):
             fields |= self.world.random.choice(STAYING)
         elif not is_broadcast and chance(0.04):
             env["SERVER"] = "1"
