@@ -8,7 +8,13 @@ from propeller.api.answers import STATUSES
 from propeller.api.app import create_app
 
 #: Errors that end the program, fail a task, or are defects: they are nobody's request.
-NO_ANSWERS = {errors.BrokerRefused, errors.CannotListen, errors.InvalidTransition, errors.ModuleUnavailable}
+NO_ANSWERS = {
+    errors.AnotherManager,
+    errors.BrokerRefused,
+    errors.CannotListen,
+    errors.InvalidTransition,
+    errors.ModuleUnavailable,
+}
 
 
 def test_every_error_has_a_status():
