@@ -27,6 +27,8 @@ class HearingLaws:
         self._disconnected_since: int | None = None
         #: When it last read a sign of life, by proplet and boot.
         self._read_at: dict[tuple[str, int], int] = {}
+        #: What it has read since the turn began that is under way: that turn does not know of it.
+        self._read_meanwhile: dict[tuple[str, int], int] = {}
         self._started_at = 0
         self._unread: Counter[str] = Counter()
         #: Executions of broadcast tasks that have been judged: task, attempt, proplet.
@@ -47,6 +49,7 @@ class HearingLaws:
     def manager_ended(self) -> None:
         """Another begins, which has heard nobody yet and has no connection."""
         self._read_at.clear()
+        self._read_meanwhile.clear()
         self._unread.clear()
         self._deaf.clear()
         self._disconnected_since = self._world.now
@@ -63,7 +66,11 @@ class HearingLaws:
     def was_read(self, message: Message) -> None:
         if _is_sign_of_life(message):
             self._unread[message.proplet_id] -= 1
-            self._read_at[message.proplet_id, message.boot or 0] = self._world.now
+            self._read_meanwhile[message.proplet_id, message.boot or 0] = self._world.now
+
+    def turn_began(self) -> None:
+        self._read_at.update(self._read_meanwhile)
+        self._read_meanwhile.clear()
 
     # -- the laws ------------------------------------------------------------------------------------------
 

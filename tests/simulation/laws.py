@@ -121,6 +121,7 @@ class Laws:
         self._inputs = inputs
         self._turn = None
         self.foreign.turn_began(inputs)
+        self.hearing.turn_began()
         for item in inputs:
             if isinstance(item, PropletLost):
                 newest = self._boots.get(item.proplet_id, [0])[-1]

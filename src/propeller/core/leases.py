@@ -31,16 +31,24 @@ def heard_of(state: ClusterState, event: RunSeen) -> None:
 
 
 def time_passed(state: ClusterState, now: int) -> None:
-    """Repeat the starts, and end the leases, that are due."""
-    if not state.remote.may_judge(state.ticks):
+    """Repeat the starts, and end the leases, that are due.
+
+    A start may be repeated as soon as it can be heard; a lease ends only when silence means something again.
+    """
+    if state.remote.is_deaf:
         return
+    too_early = []
     while (lease := state.leases.pop_due(state.remote.clock(state.ticks))) is not None:
         if state.current(lease.proplet.id, lease.task.id, lease.attempt) is not lease.task:
             state.leases.end(lease)
-        elif lease.is_over:
+        elif not lease.is_over:
+            _repeat(state, lease)
+        elif state.remote.may_judge(state.ticks):
             end(state, lease, now)
         else:
-            _repeat(state, lease)
+            too_early.append(lease)
+    for lease in too_early:
+        state.leases.put_off(lease, lease.ends)
 
 
 def _repeat(state: ClusterState, lease: Lease) -> None:

@@ -45,9 +45,14 @@ class Silence:
         """Tell for how long the manager could hear, all in all."""
         return (ticks if self._deaf_since is None else self._deaf_since) - self._deaf_ns
 
+    @property
+    def is_deaf(self) -> bool:
+        """Whether the manager can't hear them at present."""
+        return self._deaf_since is not None
+
     def may_judge(self, ticks: int) -> bool:
         """Say whether silence means anything now."""
-        return self._deaf_since is None and ticks >= self._judged_from
+        return not self.is_deaf and ticks >= self._judged_from
 
     def overdue(self, ticks: int, limit_ns: int) -> Proplet | None:
         """Name a proplet that was silent for longer than the limit, if there is one."""
