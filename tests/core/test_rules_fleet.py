@@ -5,6 +5,8 @@ from core_kit import Rules, a_task
 
 from propeller.core.effects import Refused
 from propeller.core.events import (
+    ConnectionLost,
+    ConnectionRestored,
     CordonProplet,
     DeleteTask,
     DrainProplet,
@@ -106,6 +108,17 @@ def test_a_start_that_a_foreign_proplet_shows_no_sign_of_is_repeated_a_few_times
         repeated += [second + 1] if turn.sent == ["start a 1 on f"] else []
         assert turn.moves == []
     assert repeated == [5, 20, 65]
+
+
+def test_a_start_is_repeated_while_nobody_is_judged_yet():
+    rules = on_a_foreign_proplet(Policy(resend_s=5, liveness_s=10_000, foreign_lease_s=8))
+    rules.turn(ConnectionLost())
+    assert rules.turn(TimePassed(), after_s=20).sent == []
+    rules.turn(ConnectionRestored())
+    turn = rules.turn(TimePassed(), after_s=6)
+    assert (turn.sent, turn.moves) == (["start a 1 on f"], [])
+    assert rules.turn(TimePassed(), after_s=6).moves == []
+    assert rules.turn(TimePassed(), after_s=9).moves[:1] == ["a SCHEDULED"]
 
 
 def test_a_start_is_not_repeated_that_a_foreign_proplet_has_heard():
