@@ -376,9 +376,10 @@ def test_close_at_once(tmp_path):
 def test_nothing_survives_the_proplet(tmp_path):
     script = f"""
 import asyncio, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[2])!r}]
 from pathlib import Path
-from runtime_kit import LOOP, SLEEP, a_pool
+from runtime_kit import LOOP, a_pool
+from tests.builders import SLEEP
 async def main():
     async with a_pool(Path({str(tmp_path)!r})) as running:
         running.submit(LOOP, "loop", keys=[1])
