@@ -110,6 +110,18 @@ def test_an_execution_that_its_proplet_has_lost_runs_there_again_but_not_for_eve
     assert "lost: killed; not run again after 4 losses" in rules.task("a").error
 
 
+@pytest.mark.parametrize("how", [{"is_lost": True}, {"newest": 7}])
+def test_an_execution_does_not_begin_again_on_a_proplet_that_is_cordoned(how):
+    rules = a_broadcast("p", "q")
+    rules.turn(CordonProplet("p"))
+    turn = rules.turn(RunHandedBack(proplet_id="p", task_id="a", attempt=1, reason="killed", **how))
+    assert turn.sent == ["ack a 1 on p"]
+    assert outcomes(rules) == {"p": "FAILED", "q": "RUNNING"}
+    assert rules.turn(RunEnded(proplet_id="q", task_id="a", attempt=1)).moves == ["a FAILED"]
+    assert "killed; proplet" in rules.task("a").error
+    assert "is cordoned" in rules.task("a").error
+
+
 def test_a_lost_start_is_repeated_to_the_one_that_lacks_it():
     rules = a_broadcast("p", "q")
     seen = PropletSeen(proplet_id="q", boot=1, slots=10, running=())

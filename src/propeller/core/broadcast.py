@@ -62,11 +62,19 @@ def _send(state: ClusterState, task: Task, proplet: Proplet) -> None:
     attempts.send_start(state, task, proplet)
 
 
+def run_there_again(state: ClusterState, task: Task, proplet: Proplet, why: str, now: int) -> None:
+    """Start it anew where it was, unless that proplet gets nothing new."""
+    if proplet.is_cordoned:
+        give_up(state, task, proplet.id, f"{why}; proplet {proplet.name} is cordoned", now)
+    else:
+        begin_anew(state, task, proplet, now)
+
+
 def lost_there(state: ClusterState, task: Task, proplet: Proplet, why: str, now: int) -> None:
     """A proplet has lost its execution and lives on: it runs there again, but not for ever."""
     if task.was_up or task.losses < state.policy.losses_max:
         task.losses += 1
-        begin_anew(state, task, proplet, now)
+        run_there_again(state, task, proplet, f"lost: {why}", now)
     else:
         give_up(state, task, proplet.id, f"lost: {why}; not run again after {task.losses + 1} losses", now)
 

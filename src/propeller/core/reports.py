@@ -82,7 +82,7 @@ def handed_back(state: ClusterState, event: RunHandedBack, now: int) -> None:
     proplet = state.proplets[event.proplet_id]
     if event.newest and task.spec.broadcast:
         task.attempt = max(task.attempt, event.newest)
-        broadcast.begin_anew(state, task, proplet, now)
+        broadcast.run_there_again(state, task, proplet, event.reason, now)
     elif event.is_lost and task.spec.broadcast:
         broadcast.lost_there(state, task, proplet, event.reason, now)
     elif event.is_lost:
