@@ -144,9 +144,26 @@ def test_a_latent_task_is_compiled_and_then_invoked_any_number_at_once():
 
 
 def test_what_is_not_deployed_can_not_be_invoked():
-    for proplet in (Proplet(latent=True), Proplet()):
-        (answer,) = proplet.invoke()
-        assert answer.message.error == ("task a has not been precompiled; deploy it as a latent task first")
+    (answer,) = Proplet().invoke()
+    assert answer.message.error == ("task a has not been precompiled; deploy it as a latent task first")
+
+
+def test_an_invocation_that_comes_before_its_task_is_up_waits_for_that():
+    proplet = Proplet(latent=True)
+    assert proplet.invoke("i") == []
+    assert proplet.machine.alive("default").invocations == ["i"]
+    up, run = proplet.ends(1)
+    assert (up.message.task_id, run.key) == ("a", 2)
+    (answer,) = proplet.ends(run.key, results="3")
+    assert (answer.message.invocation_id, answer.message.results) == ("i", "3")
+
+
+def test_an_invocation_of_a_task_that_does_not_come_up_is_answered():
+    proplet = Proplet(latent=True)
+    proplet.invoke("i")
+    failed, answer = proplet.ends(1, error="can't be compiled", is_refused=True)
+    assert (failed.report.error, answer.message.error) == ("can't be compiled", "can't be compiled")
+    assert proplet.machine.alive("default").invocations == []
 
 
 def test_a_latent_task_that_can_not_be_compiled_fails():

@@ -118,8 +118,7 @@ class Laws:
         self._seen = {number: move for number, move in self._seen.items() if number <= last}
 
     def turn_began(self, inputs: Sequence[Input]) -> None:
-        self._inputs = inputs
-        self._turn = None
+        self._inputs, self._turn = inputs, None
         self.foreign.turn_began(inputs)
         self.hearing.turn_began()
         for item in inputs:

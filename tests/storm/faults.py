@@ -34,12 +34,12 @@ class Faults:
             self._kinds["broker stopped and started"] = lambda: self._restart_broker(politely=True)
 
     def run(self, seconds: float) -> None:
-        """Do one thing after the other, each kind about as often."""
+        """Do one thing after the other, each kind about as often, and each at least once."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while time.monotonic() < until or self.done.keys() != self._kinds.keys():
             for kind in self._random.sample(list(self._kinds), len(self._kinds)):
-                if time.monotonic() >= until:
-                    break
+                if time.monotonic() >= until and kind in self.done:
+                    continue
                 time.sleep(self._random.uniform(0.1, 1.5))
                 with contextlib.suppress(psutil.NoSuchProcess):
                     self._kinds[kind]()

@@ -10,4 +10,4 @@ from .__main__ import storm
 def test_nothing_is_lost_in_a_storm(form):
     verdict, faults = storm(form, seconds=15, seed=15)
     assert verdict.is_good, verdict
-    assert faults.total() > 3
+    assert {"fork server killed", "manager killed", "manager stopped for a while"} <= faults.keys()

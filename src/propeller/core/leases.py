@@ -25,7 +25,7 @@ def manager_started(state: ClusterState, now: int) -> None:
 def heard_of(state: ClusterState, event: RunSeen) -> None:
     """Note that a foreign proplet said something of what it runs: it was told, then."""
     lease = state.leases.get(event.proplet_id, event.task_id)
-    if lease is not None:
+    if lease is not None and lease.repeats < REPEATS_MAX:
         lease.repeats = REPEATS_MAX
         state.leases.put_off(lease, lease.ends)
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from propeller.proplet.actions import Report
-from propeller.wire.messages import Start
+from propeller.wire.messages import Invoke, Start
 
 
 class Held(msgspec.Struct, kw_only=True):
@@ -23,6 +23,8 @@ class Held(msgspec.Struct, kw_only=True):
     restart_at: int = 0
     #: How often it was lost, under a foreign manager.
     losses: int = 0
+    #: Invocations that came before it was up.
+    early: list[Invoke] = []
     #: How much its runs have printed, by stream: a daemon starts anew, and invocations run side by side.
     printed_bytes: dict[str, int] = {}
 

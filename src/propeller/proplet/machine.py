@@ -236,10 +236,16 @@ class Machine:
 
     def _invoke(self, invoke: Invoke, now: int) -> list[Action]:
         held = self._held.get(invoke.id)
-        if held is None or not held.start.latent or not held.is_up:
+        if held is None or not held.start.latent:
             why = f"task {invoke.id} has not been precompiled; deploy it as a latent task first"
             return self._invocations.refuse(invoke, why)
-        return [self._invocations.begin(self._next_key(), held.start, held.digest, invoke, now)]
+        if not held.is_up:
+            held.early.append(invoke)
+            return []
+        return [self._begin_invocation(held, invoke, now)]
+
+    def _begin_invocation(self, held: Held, invoke: Invoke, now: int) -> Action:
+        return self._invocations.begin(self._next_key(), held.start, held.digest, invoke, now)
 
     def _run(self, held: Held, digest: str) -> Run:
         held.key, held.digest = self._next_key(), digest
@@ -258,7 +264,10 @@ class Machine:
         self._modules.discard(f"sha256:{digest}")
 
     def module_missing(self, source: str, why: str, now: int) -> list[Action]:
-        return [self._report(held, now, error=why) for held in self._waiting.pop(source, ())]
+        actions: list[Action] = []
+        for held in self._waiting.pop(source, ()):
+            actions += [self._report(held, now, error=why), *self._refuse_early(held, why)]
+        return actions
 
     def start_of(self, key: int) -> Start | None:
         """Tell which start this run belongs to; None once it was stopped, or its end was taken in."""
@@ -311,12 +320,20 @@ class Machine:
         if held.start.latent and not outcome.error:
             del self._by_key[held.key]
             held.key = 0
-            return self._is_up(held, "")
+            early, held.early = held.early, []
+            return self._is_up(held, "") + [self._begin_invocation(held, one, now) for one in early]
         if held.start.daemon and outcome.error and not outcome.is_refused:
             return self._crashed(held, outcome, now)
-        if outcome.is_lost:
-            return [self._lost(held, outcome, now)]
-        return [self._report(held, now, outcome=outcome)]
+        action = (
+            self._lost(held, outcome, now) if outcome.is_lost else self._report(held, now, outcome=outcome)
+        )
+        return [action, *self._refuse_early(held, outcome.error)]
+
+    def _refuse_early(self, held: Held, why: str) -> list[Action]:
+        """Answer the invocations that waited for a task which is not here any more."""
+        if self._held.get(held.start.id) is held:
+            return []
+        return [action for early in held.early for action in self._invocations.refuse(early, why)]
 
     def _lost(self, held: Held, outcome: Outcome, now: int) -> Action:
         """Let the manager run it again, and count that; a foreign one would not, so it is done here."""
@@ -448,7 +465,10 @@ class Machine:
             boot=self.boot,
             slots=self.slots,
             running=self._running(),
-            invocations=self._invocations.ids(),
+            invocations=[
+                *self._invocations.ids(),
+                *(early.invocation_id for held in self._held.values() for early in held.early),
+            ],
         )
 
     def _running(self) -> list[tuple[str, int]]:
