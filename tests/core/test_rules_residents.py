@@ -7,6 +7,7 @@ from propeller.core.events import (
     CreateTasks,
     PropletLost,
     RunEnded,
+    RunHandedBack,
     RunUp,
     StartTask,
     StopGroup,
@@ -100,6 +101,26 @@ def test_a_daemon_whose_proplet_is_lost_runs_elsewhere_however_often():
     rules.proplet("q")
     assert rules.task("a").state is RUNNING
     assert rules.task("a").was_up, "those that waited for it were told long ago"
+
+
+def test_what_a_proplet_that_lives_on_loses_again_and_again_fails_in_the_end():
+    """It may be what fills the memory, so that its process is killed each time."""
+    rules = running_daemon()
+
+    def lost():
+        attempt = rules.task("a").attempt
+        return rules.turn(
+            RunHandedBack(proplet_id="p", task_id="a", attempt=attempt, reason="killed", is_lost=True)
+        )
+
+    rules.turn(up())
+    for _ in range(2):
+        assert lost().moves == ["a SCHEDULED", "a RUNNING"]
+    rules.turn(up(attempt=rules.task("a").attempt))
+    for _ in range(3):
+        assert lost().moves == ["a SCHEDULED", "a RUNNING"]
+    assert lost().moves[:1] == ["a FAILED"]
+    assert "not run again after 4 losses" in rules.task("a").error
 
 
 def test_a_stopped_workflow_stops_its_daemon():

@@ -169,14 +169,19 @@ def run_again(state: ClusterState, task: Task, reason: str, now: int) -> None:
     state.placement.wait(task)
 
 
-def lose(state: ClusterState, task: Task, why: str, now: int) -> None:
-    """An attempt was lost with its proplet: run the task again, but not for ever."""
+def lose(state: ClusterState, task: Task, why: str, now: int, *, proplet_lives: bool = False) -> None:
+    """An attempt was lost: run the task again, but not for ever.
+
+    What has served has no end to come to, and so may lose any number of proplets. Where its proplet lives on,
+    it may be what kills its process: losses count from when it served last.
+    """
+    lost = f"attempt {task.attempt} was lost: {why}"
+    if task.was_up and not proplet_lives:
+        run_again(state, task, lost, now)
+        return
     task.losses += 1
     losses_max = state.policy.losses_max
-    lost = f"attempt {task.attempt} was lost: {why}"
-    if task.was_up:  # it has no end to come to, and so may have to move any number of times
-        run_again(state, task, lost, now)
-    elif task.losses <= losses_max:
+    if task.losses <= losses_max:
         run_again(state, task, f"{lost}; run again ({task.losses} of {losses_max})", now)
     else:
         task.reason = ""

@@ -86,7 +86,7 @@ def handed_back(state: ClusterState, event: RunHandedBack, now: int) -> None:
     elif event.is_lost and task.spec.broadcast:
         broadcast.lost_there(state, task, proplet, event.reason, now)
     elif event.is_lost:
-        attempts.lose(state, task, event.reason, now)
+        attempts.lose(state, task, event.reason, now, proplet_lives=True)
     elif task.spec.broadcast:
         broadcast.give_up(state, task, proplet.id, event.reason, now)
     else:

@@ -24,6 +24,8 @@ def run_up(state: ClusterState, event: RunUp, now: int) -> None:
     if news == (task.is_up, task.restarts, task.results, task.reason):
         return
     task.is_up, task.restarts, task.results, task.reason = news
+    if is_first_up:
+        task.losses = 0
     if is_new:
         task.was_up = True
         group_id = task.spec.group_id
