@@ -64,6 +64,15 @@ def test_without_a_reason_several_connections_must_end_over_it():
     assert not limits.lets_through(650_000)
 
 
+def test_an_acknowledgement_between_ends_of_connections_acquits():
+    """They were not in a row then: what was lost came through at the next connection."""
+    limits = Limits(MIB)
+    for size in range(600_000, 1_000_000, 50_000):
+        assert not limits.lost(size)
+        limits.taken(size)
+    assert limits.lets_through(MIB)
+
+
 @pytest.mark.parametrize("on_their_way", [0, 10_000, 90_000])
 def test_what_is_small_or_was_taken_before_is_not_to_blame(on_their_way):
     limits = Limits(MIB)

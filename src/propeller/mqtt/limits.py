@@ -32,6 +32,9 @@ class Limits:
         self._announced = size_bytes
 
     def taken(self, size_bytes: int) -> None:
+        """Take in that a packet was acknowledged; a large one that gets through ends a row of losses."""
+        if self.is_suspicious(size_bytes):
+            self._losses = 0
         self._taken = max(self._taken, size_bytes)
 
     def refused(self, size_bytes: int) -> None:
