@@ -125,6 +125,14 @@ def test_one_that_starts_again_serves_after_a_moment(channel):
     assert again.is_serving
 
 
+def test_one_that_leaves_does_not_serve_again_while_its_last_words_are_sent(channel):
+    first = serving(channel, "a")
+    channel.say(first.left(channel.now))
+    channel.wait(RIVAL_S + 1)
+    assert not first.is_serving
+    assert channel.kept.status == "left"
+
+
 def test_one_takes_the_place_of_another_that_has_left_at_once(channel):
     first = serving(channel, "a")
     channel.say(first.left(channel.now))

@@ -94,8 +94,9 @@ class Standing:
             self._baseline = None
 
     def left(self, now: int) -> list[Announcement]:
-        """Say good-bye, if somebody else has not taken over."""
+        """Say good-bye, if somebody else has not taken over; from then on say and heed nothing."""
         was_serving, self.is_serving = self.is_serving, False
+        self._asked_at = 0
         return [self._say("left", now)] if was_serving else []
 
     def heard(self, said: Announcement, moment: Moment) -> list[Announcement]:
