@@ -121,6 +121,35 @@ def test_what_is_published_before_there_is_a_broker_arrives(tmp_path):
         broker.kill()
 
 
+def test_what_is_said_now_goes_before_what_waits_and_never_waits_itself(broker):
+    """A question has to be out, and answered, whatever has piled up."""
+
+    async def part():
+        async with linked(settings_for(broker, "other"), "news", "question") as (_, ear):
+            link = Link(
+                settings_for(broker, inflight=1),
+                topics=["nothing"],
+                on_message=Ear().take,
+                on_up=lambda: link.say_now("question", b"who?"),
+            )
+            numbered(link, range(100))
+            link.say_now("question", b"too early")
+            link.start()
+            await link.up()
+            numbered(link, range(100, 200))
+            link.say_now("question", b"still there?")
+            await link.drained()
+            await ear.has_heard("199")
+            heard = [text for _, text in ear.heard]
+            assert heard[0] == "who?"
+            assert heard.index("still there?") < 100
+            assert [text for text in heard if text.isdigit()] == texts(range(200))
+            assert "too early" not in heard
+            await link.close()
+
+    play(part())
+
+
 def test_no_more_is_on_its_way_than_the_settings_allow(broker):
     async def part():
         async with linked(settings_for(broker, inflight=3), "news") as (link, ear):

@@ -65,13 +65,15 @@ class Channel:
         return asyncio.create_task(self._stay(self._link.start()))
 
     async def close(self) -> None:
-        self._announce(self._standing.left(time.time_ns()))
+        farewell = self._standing.left(time.time_ns())
+        self._is_served = False
         try:
             async with asyncio.timeout(_FAREWELL_S_MAX):
                 if self._link.is_up:
                     await self._link.drained()
         except TimeoutError:
-            pass  # the broker says then that we are gone
+            pass  # all of it is repeated at the next start
+        self._announce(farewell)
         await self._link.close()
 
     def publish(self, topic: str, payload: bytes) -> None:
@@ -115,8 +117,7 @@ class Channel:
     def _announce(self, announcements: Sequence[Announcement]) -> None:
         for one in announcements:
             # A question is not kept: the answer would be, and stands for more.
-            is_kept = one.status != "asks"
-            self._link.publish(ANNOUNCEMENT_TOPIC, encode(one), is_kept=is_kept, is_fleeting=True)
+            self._link.say_now(ANNOUNCEMENT_TOPIC, encode(one), is_kept=one.status != "asks")
         if self._standing.is_serving and not self._is_served:
             self._serve()
         self._is_served = self._standing.is_serving

@@ -59,7 +59,7 @@ class Will(NamedTuple):
 
     topic: str
     payload: bytes
-    #: As of what is published.
+    #: As of what is said now.
     is_kept: bool = False
 
 
@@ -161,11 +161,17 @@ class Link:
         """Change what the will says, from the next connection on."""
         gm.bequeath(self._client, payload)
 
-    def publish(
-        self, topic: str, payload: bytes, *, is_kept: bool = False, is_fleeting: bool = False
-    ) -> None:
+    def say_now(self, topic: str, payload: bytes, *, is_kept: bool = False) -> None:
+        """Send before all that waits, once at most and with QoS 0; while the link is down, drop it.
+
+        What is kept the broker gives to whoever subscribes later, until another takes its place.
+        """
+        if self._up.is_set():
+            self._client.publish(self._prefix + topic, payload, qos=0, retain=is_kept)
+
+    def publish(self, topic: str, payload: bytes) -> None:
         """Send when there is room; while the broker is away messages wait, up to a bound."""
-        self._waiting.append(Outgoing(topic, payload, is_kept, is_fleeting))
+        self._waiting.append(Outgoing(topic, payload))
         if len(self._waiting) > _WAITING_MAX:
             self._waiting.popleft()
             self._dropped += 1
@@ -395,7 +401,6 @@ class Link:
             self._on_down(time.monotonic() - gm.last_heard(self._client))
         self._up.clear()
         self._lost.set()
-        self._waiting = deque(one for one in self._waiting if not one.is_fleeting)
 
     def _acknowledged(self, message: Outgoing) -> None:
         self._limits.taken(self._packet_bytes(message))
@@ -413,8 +418,7 @@ class Link:
                 self._unanswered.append((time.monotonic(), message))
             self._unacknowledged.next = message
             topic = self._prefix + message.topic
-            qos = 0 if message.is_fleeting else self._qos
-            self._client.publish(topic, message.payload, qos=qos, retain=message.is_kept)
+            self._client.publish(topic, message.payload, qos=self._qos)
         if not self._waiting and not self._unacknowledged.count:
             self._drained.set()
 

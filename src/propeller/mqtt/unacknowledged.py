@@ -10,10 +10,6 @@ class Outgoing(NamedTuple):
     #: Below the channel's prefix.
     topic: str
     payload: bytes
-    #: The broker gives it to whoever subscribes later, until another takes its place.
-    is_kept: bool = False
-    #: It counts now or not at all, and is not repeated after the connection broke.
-    is_fleeting: bool = False
 
 
 class Unacknowledged(PersistentStorage):  # type: ignore[misc]  # gmqtt is untyped
