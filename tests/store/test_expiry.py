@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 
 import pytest
@@ -219,6 +220,32 @@ def test_a_module_stays_while_a_task_has_it_or_gets_it(play):
         return set(await store.modules([shared.digest, lonely.digest, late.digest]))
 
     assert play(work) == {shared.digest, late.digest}
+
+
+def test_a_module_that_comes_again_in_a_commit_under_way_stays(play, monkeypatch):
+    module = module_of(b"wasm")
+
+    async def work(store):
+        may_end, has_begun = threading.Event(), threading.Event()
+
+        def hold_up(_):
+            has_begun.set()
+            assert may_end.wait(10)
+
+        await store.commit(Changes(modules={module: b"wasm"}))
+        monkeypatch.setattr(store._history, "write", hold_up)
+        again = Changes(created=[a_task(1, module=module)], modules={module: b"wasm"})
+        again.transitions, again.first_event_id = [a_move("t1")], 1
+        committing = asyncio.create_task(store.commit(again))
+        assert await asyncio.to_thread(has_begun.wait, 10)
+        looking = asyncio.create_task(store.forget_unused_modules())
+        while store._queue.empty():  # noqa: ASYNC110  it tells nobody
+            await asyncio.sleep(0.001)
+        may_end.set()
+        await asyncio.gather(committing, looking)
+        return await store.modules([module.digest])
+
+    assert play(work) == {module.digest: b"wasm"}
 
 
 # -- the log of changes --------------------------------------------------------------------------------------

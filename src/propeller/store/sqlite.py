@@ -162,7 +162,9 @@ class SqliteStore:
             await self._in_writer(lambda: self._write_beside(lambda: expiry.forget_going(self._writer)))
 
     async def forget_unused_modules(self) -> None:
-        self._modules_named.clear()
+        await self._in_writer(
+            self._modules_named.clear
+        )  # between two commits: what one names is read, or here
         for digest in await self._read(expiry.unused_modules):
             await self._in_writer(partial(self._forget_module, digest))
 
