@@ -10,6 +10,7 @@ import pytest
 from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
+from propeller.errors import StoreUnusable
 from propeller.store import expiry, history
 from propeller.store.port import Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
 from propeller.store.sqlite import SqliteStore
@@ -246,6 +247,54 @@ def test_a_module_that_comes_again_in_a_commit_under_way_stays(play, monkeypatch
         return await store.modules([module.digest])
 
     assert play(work) == {module.digest: b"wasm"}
+
+
+def test_unused_modules_are_looked_for_only_where_there_may_be_any(play, monkeypatch):
+    looks = []
+    look = expiry.unused_modules
+    monkeypatch.setattr(expiry, "unused_modules", lambda db: looks.append(1) or look(db))
+
+    async def looks_after(store, changes=None):
+        if changes is not None:
+            await store.commit(changes)
+        del looks[:]
+        await store.forget_unused_modules()
+        return len(looks)
+
+    async def work(store):
+        tasks = [a_task(n) for n in (1, 2)]
+        assert await looks_after(store) == 1, "it can't know what was before it started"
+        assert await looks_after(store) == 0
+        assert await looks_after(store, Changes(created=[*tasks, a_task(3, **LONG_AGO)])) == 0
+        assert await looks_after(store, Changes(updated=tasks)) == 0
+        assert await looks_after(store, Changes(respecified=tasks[:1])) == 1
+        assert await looks_after(store, Changes(deleted=tasks[:1])) == 1
+        assert await looks_after(store) == 0
+        await store.forget(await store.find_ended(THEN), THEN)
+        assert await looks_after(store) == 1
+        await store.forget(await store.find_ended(THEN), THEN)
+        assert await looks_after(store) == 0, "nothing went"
+
+    play(work)
+
+
+def test_unused_modules_that_could_not_be_looked_for_are_looked_for_again(play, monkeypatch):
+    module = module_of(b"wasm")
+
+    def fails(_):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async def work(store):
+        await store.forget_unused_modules()
+        await store.commit(Changes(modules={module: b"wasm"}))
+        with monkeypatch.context() as patch:
+            patch.setattr(expiry, "unused_modules", fails)
+            with pytest.raises(StoreUnusable):
+                await store.forget_unused_modules()
+        await store.forget_unused_modules()
+        return await store.modules([module.digest])
+
+    assert play(work) == {}
 
 
 # -- the log of changes --------------------------------------------------------------------------------------

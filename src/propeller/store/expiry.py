@@ -9,10 +9,12 @@ All that writes runs in the writer's thread and between two turns of the engine,
 has ended; so what it wants to start again is there, or was not found.
 """
 
+import contextlib
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from propeller.core.effects import Changes
 from propeller.store.port import Ended
 from propeller.store.queries import parts
 
@@ -134,5 +136,37 @@ def unused_modules(db: sqlite3.Connection) -> list[str]:
     return [digest for (digest,) in db.execute("SELECT digest FROM modules") if digest not in used]
 
 
-def forget_module(db: sqlite3.Connection, digest: str) -> None:
-    db.execute("DELETE FROM modules WHERE digest = ?", (digest,))
+class UnusedModules:
+    """What the writer's thread knows of modules that tasks lost and got; its methods run there."""
+
+    def __init__(self, writer: sqlite3.Connection) -> None:
+        self._writer = writer
+        #: Modules that tasks got since a look began.
+        self._named: set[str] = set()
+        #: Whether a task went or got another module since then; nobody knows what was before the start.
+        self.may_be_some = True
+
+    def note(self, changes: Changes) -> None:
+        """Note what a commit does, before it is done."""
+        tasks = (*changes.created, *changes.respecified)
+        had = {task.spec.module.digest for task in tasks if task.spec.module}
+        came = {module.digest for module in changes.modules}
+        self._named |= had | came
+        self.may_be_some |= bool(changes.deleted or changes.respecified or came - had)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note whether something is deleted in the block."""
+        before = self._writer.total_changes
+        yield
+        self.may_be_some |= self._writer.total_changes > before
+
+    def begin_to_look(self) -> None:
+        """Begin anew between two commits: who looks from now on sees what the one before named."""
+        self._named.clear()
+        self.may_be_some = False
+
+    def forget(self, digest: str) -> None:
+        """Delete one that was found, unless a task got it meanwhile."""
+        if digest not in self._named:
+            self._writer.execute("DELETE FROM modules WHERE digest = ?", (digest,))

@@ -87,8 +87,7 @@ class SqliteStore:
             self._lock.close()
             raise
         self._commits = 0
-        #: Modules that tasks got since it was looked for those that no task has.
-        self._modules_named: set[str] = set()
+        self._modules = expiry.UnusedModules(self._writer)
         self._thread = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
         self._thread.start()
         self._local = threading.local()
@@ -151,7 +150,8 @@ class SqliteStore:
 
         def piece() -> None:
             nonlocal is_left
-            is_left = expiry.forget(self._writer, ended, before)
+            with self._modules.watching():
+                is_left = expiry.forget(self._writer, ended, before)
             self._prune_past_attempts()
 
         await self._in_writer(lambda: self._write_beside(piece))
@@ -159,18 +159,22 @@ class SqliteStore:
 
     async def finish_forgetting(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> None:
         if await self._read(lambda db: expiry.is_going(db, task_ids, group_ids)):
-            await self._in_writer(lambda: self._write_beside(lambda: expiry.forget_going(self._writer)))
+            await self._in_writer(lambda: self._write_beside(self._forget_going))
+
+    def _forget_going(self) -> None:
+        with self._modules.watching():
+            expiry.forget_going(self._writer)
 
     async def forget_unused_modules(self) -> None:
-        await self._in_writer(
-            self._modules_named.clear
-        )  # between two commits: what one names is read, or here
-        for digest in await self._read(expiry.unused_modules):
-            await self._in_writer(partial(self._forget_module, digest))
-
-    def _forget_module(self, digest: str) -> None:
-        if digest not in self._modules_named:
-            self._write_beside(lambda: expiry.forget_module(self._writer, digest))
+        if not self._modules.may_be_some:
+            return
+        await self._in_writer(self._modules.begin_to_look)
+        try:
+            for digest in await self._read(expiry.unused_modules):
+                await self._in_writer(partial(self._write_beside, partial(self._modules.forget, digest)))
+        except BaseException:
+            self._modules.may_be_some = True
+            raise
 
     async def _in_writer(self, write: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -180,7 +184,6 @@ class SqliteStore:
             try:
                 with explained(self._path):
                     write()
-                    self._upkeep.log.look()
             except BaseException as error:  # whatever it was, the caller must hear of it
                 loop.call_soon_threadsafe(_fail, done, error)
             else:
@@ -229,6 +232,7 @@ class SqliteStore:
         try:
             yield
             self._writer.execute("COMMIT")
+            self._upkeep.log.look()
         except BaseException:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
@@ -246,7 +250,6 @@ class SqliteStore:
     def _commit(self, changes: Changes) -> None:
         self._write(changes)
         self._commits += 1
-        self._upkeep.log.look()
         moves = len(changes.transitions)
         self._mark.committed(changes.first_event_id + moves - 1 if moves else 0, self._upkeep.log)
 
@@ -254,8 +257,7 @@ class SqliteStore:
         many = self._writer.executemany
         with self._transaction():
             self._write_tasks(changes)
-            named = [task.spec.module for task in (*changes.created, *changes.respecified)]
-            self._modules_named.update(module.digest for module in (*named, *changes.modules) if module)
+            self._modules.note(changes)
             if changes.modules:
                 many(
                     "INSERT INTO modules VALUES (?, ?) ON CONFLICT DO NOTHING",
