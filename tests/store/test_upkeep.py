@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import itertools
 import sqlite3
+import threading
 
 import pytest
 
 from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
-from propeller.store import upkeep
-from propeller.store.port import TaskFilter
+from propeller.store import queries, upkeep
+from propeller.store.port import Sample, SampleOf, TaskFilter
 from propeller.store.sqlite import SqliteStore
+from propeller.store.wal import LiveLog
 from tests.builders import a_task
 
 BOUND = 256 * 1024
@@ -52,10 +54,28 @@ async def until(is_so):
             await asyncio.sleep(0.01)
 
 
-async def read_without_a_pause(store):
+class Relay:
+    """Whoever reads stays until the next one is there too, or held back: somebody reads at all times."""
+
+    def __init__(self):
+        self._change = threading.Condition()
+        self._arrived = 0
+
+    def read(self, db):
+        with queries.snapshot(db):
+            db.execute("SELECT COUNT(*) FROM tasks").fetchone()
+            with self._change:
+                self._arrived += 1
+                number = self._arrived
+                self._change.notify_all()
+                self._change.wait_for(lambda: self._arrived > number, 0.04)
+
+
+async def read_without_a_pause(store, relay):
     for start in itertools.count():
+        await store._read(relay.read)
         await store.tasks(start % 50, 50, TaskFilter())
-        await store.groups(GroupKind.JOB, 0, 10, None, with_tasks=True)
+        await store.groups(GroupKind.JOB, 0, 10, None, tasks_max=50)
 
 
 def test_a_writer_that_does_not_rest_leaves_a_small_log(tmp_path):
@@ -72,14 +92,31 @@ def test_a_writer_that_does_not_rest_leaves_a_small_log(tmp_path):
 def test_readers_that_take_turns_do_not_keep_the_log(tmp_path):
     async def work():
         async with opened(tmp_path) as store:
-            readers = [asyncio.create_task(read_without_a_pause(store)) for _ in range(4)]
-            largest = await commit_for(store, tmp_path, 400)
+            relay = Relay()
+            readers = [asyncio.create_task(read_without_a_pause(store, relay)) for _ in range(4)]
+            largest = await commit_for(store, tmp_path, 1000)
+            assert not any(reader.done() for reader in readers), "they read all the time"
             for reader in readers:
                 reader.cancel()
             await asyncio.wait(readers)
             return largest
 
-    assert asyncio.run(work()) < 6 * BOUND
+    assert asyncio.run(work()) < 20 * BOUND, "nothing is waited for but those who read already"
+
+
+def test_a_commit_looks_at_the_log_once(tmp_path, monkeypatch):
+    looks = []
+    look = LiveLog.look
+    monkeypatch.setattr(LiveLog, "look", lambda log: looks.append(1) or look(log))
+
+    async def work():
+        async with opened(tmp_path) as store:
+            await store.commit(Changes(created=[a_task(1)]))
+            of_commit = len(looks)
+            await store.write_samples([Sample(SampleOf.TASK, "t1", "{}")], now=1)
+            return of_commit, len(looks)
+
+    assert asyncio.run(work()) == (1, 2)
 
 
 def test_one_large_commit_leaves_no_large_file(tmp_path):
