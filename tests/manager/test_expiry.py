@@ -1,6 +1,7 @@
 """What has ended is forgotten between two turns: whatever is asked for meanwhile finds it whole, or not at all."""
 
 import asyncio
+import time
 
 import pytest
 from tests.builders import a_spec
@@ -35,7 +36,7 @@ async def run_job(site, name, count):
 
 
 async def until_gone(site, group_id):
-    while (await site.store.find((), [group_id])).groups:  # noqa: ASYNC110  the store tells nobody
+    while await site.store.group(JOB, group_id, tasks_max=0):  # noqa: ASYNC110  the store tells nobody
         await asyncio.sleep(0.005)
 
 
@@ -103,3 +104,22 @@ def test_a_job_that_is_started_again_and_again_is_whole_or_gone(tmp_path):
             await asyncio.sleep(0.002)
 
     at_site(tmp_path, work, keep_ended_s=0.02)
+
+
+def test_after_a_crash_in_the_middle_the_names_are_free_though_all_is_kept_from_now_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "_PIECE_S", 0.0002)
+
+    async def is_cut_off(site):
+        site.bring_proplet()
+        await run_job(site, "g", 300)
+        await site.manager.stop()
+        now = time.time_ns()
+        assert await site.store.forget(await site.store.find_ended(now), now), "there is more"
+
+    async def work(site):
+        site.bring_proplet()
+        await run_job(site, "g", 3)
+        return (await site.store.tasks(0, 10, TaskFilter())).total
+
+    at_site(tmp_path, is_cut_off)
+    assert at_site(tmp_path, work) == 3

@@ -165,7 +165,6 @@ def test_a_name_that_is_going_can_be_used_again(play, monkeypatch):
         tasks = [a_task(n, job_id="g", **LONG_AGO) for n in range(1, 1001)]
         await store.commit(Changes(created=tasks, groups=[ended_group("g", 1, of=[COMPLETED] * 1000)]))
         await store.forget(await store.find_ended(THEN), THEN)
-        await store.finish_forgetting(["t900"], ["g"])
         assert (await store.find(["t900"], ["g"])).past_attempts == {"t900": 2}
         new = a_task(2000, task_id="t900", job_id="g")
         await store.commit(Changes(created=[new], groups=[ended_group("g", 2, of=[PENDING])]))
@@ -174,6 +173,45 @@ def test_a_name_that_is_going_can_be_used_again(play, monkeypatch):
 
     page = play(work)
     assert (page.total, ids(page.tasks)) == (1, ["t900"])
+
+
+def cut_off(play, monkeypatch):
+    """Let a manager end while it deletes a job of 1000 tasks; more than half of them are still to go."""
+
+    async def work(store):
+        tasks = [a_task(n, job_id="g", **LONG_AGO) for n in range(1, 1001)]
+        await store.commit(Changes(created=tasks, groups=[ended_group("g", 1, of=[COMPLETED] * 1000)]))
+        assert await store.forget(await store.find_ended(THEN), THEN), "there is more"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(expiry, "_PIECE_S", 0.0005)
+        play(work)
+
+
+def test_the_next_start_finishes_what_is_going_though_nothing_is_forgotten_any_more(
+    tmp_path, play, monkeypatch
+):
+    cut_off(play, monkeypatch)
+    assert rows_left(tmp_path)["tasks"] > 500
+
+    async def load(store):
+        return await store.load()
+
+    assert play(load).last_task_seq == 0
+    assert rows_left(tmp_path) == {}
+
+
+@pytest.mark.parametrize("names", [(["t900"], []), ([], ["g"])])
+def test_whoever_looks_for_a_name_to_use_it_finds_nothing_half_gone(tmp_path, play, monkeypatch, names):
+    cut_off(play, monkeypatch)
+
+    async def find(store):
+        return await store.find(*names)
+
+    found = play(find)
+    assert (found.groups, found.tasks) == ([], [])
+    assert found.past_attempts == dict.fromkeys(names[0], 2)
+    assert rows_left(tmp_path) == {}
 
 
 def test_long_logs_go_in_pieces_too(tmp_path, play, monkeypatch):

@@ -191,8 +191,6 @@ class Manager:
                         for transition in transitions:
                             self.invocations.moved(transition)
                     case Load(task_ids, group_ids):
-                        if self._expiry is not None:
-                            await self.store.finish_forgetting(task_ids, group_ids)
                         reply = await self.store.find(task_ids, group_ids)
         except StopIteration:
             return

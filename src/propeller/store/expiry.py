@@ -3,7 +3,8 @@
 What has ended goes with all that belongs to it: a workflow or job with its tasks, a task with its executions,
 logs, samples and invocations, and a module with its last task. What takes more than a moment is gone at once
 all the same: its name stands in ``going``, nobody is shown it any more, and its parts are deleted in further
-pieces. Before its name is used again the rest goes (``is_going``, ``forget_going``).
+pieces. The rest goes when the engine asks for its name, which may be used again then (``is_going``,
+``forget_going``), and at the next start, be anything forgotten from then on or not.
 
 All that writes runs in the writer's thread and between two turns of the engine, which then holds nothing that
 has ended; so what it wants to start again is there, or was not found.

@@ -135,10 +135,16 @@ class Ended(NamedTuple):
 
 class Store(Protocol):
     async def load(self) -> Loaded:
-        """Read what is live: groups with a task that has not ended, and such tasks of no group."""
+        """Read what is live: groups with a task that has not ended, and such tasks of no group.
+
+        The deletion that an earlier program was cut off from is finished first (``forget``).
+        """
 
     async def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
-        """Read these tasks and groups, each with its whole group; ids that do not exist are left out."""
+        """Read these tasks and groups, each with its whole group; ids that do not exist are left out.
+
+        Of what is gone by one of these names nothing is left then: it can be used again.
+        """
 
     async def commit(self, changes: Changes) -> None:
         """Write the changes, durably, or none of them."""
@@ -213,9 +219,6 @@ class Store(Protocol):
 
         Only between two turns of the engine: what it holds must not go.
         """
-
-    async def finish_forgetting(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> None:
-        """Delete the rest of what is gone already where one of these names belongs to it."""
 
     async def forget_unused_modules(self) -> None:
         """Delete the modules that no task has."""

@@ -157,10 +157,6 @@ class SqliteStore:
         await self._in_writer(lambda: self._write_beside(piece))
         return is_left
 
-    async def finish_forgetting(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> None:
-        if await self._read(lambda db: expiry.is_going(db, task_ids, group_ids)):
-            await self._in_writer(lambda: self._write_beside(self._forget_going))
-
     def _forget_going(self) -> None:
         with self._modules.watching():
             expiry.forget_going(self._writer)
@@ -332,10 +328,19 @@ class SqliteStore:
     # -- reading -------------------------------------------------------------------------------------------
 
     async def load(self) -> Loaded:
+        nothing_more = Ended([], [], is_full=False)
+        while await self.forget(nothing_more, 0):  # what an earlier manager was cut off from
+            pass
         return await self._read(queries.load, for_work=True)
 
     async def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
-        return await self._read(lambda db: queries.find(db, task_ids, group_ids), for_work=True)
+        def query(db: sqlite3.Connection) -> Records | None:
+            is_going = expiry.is_going(db, task_ids, group_ids)
+            return None if is_going else queries.find(db, task_ids, group_ids)
+
+        while (found := await self._read(query, for_work=True)) is None:
+            await self._in_writer(lambda: self._write_beside(self._forget_going))
+        return found
 
     async def task(self, task_id: str) -> Task | None:
         found = await self._read(lambda db: queries.read_tasks(db, "WHERE t.id = ?", (task_id,)))
