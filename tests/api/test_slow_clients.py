@@ -106,6 +106,27 @@ def test_a_body_that_does_not_come(tmp_path, hurried):
     play(tmp_path, part)
 
 
+def test_a_body_that_ends_after_its_answer(tmp_path, hurried):
+    async def part(scene):
+        head, _, begun = HALF.partition(b"\r\n\r\n")
+        reader, writer = await scene.begin(head + b"\r\nOrigin: http://evil.test\r\n\r\n" + begun)
+        async with asyncio.timeout(DEADLINE_S / 4):
+            assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 403")
+            (connection,) = scene.watch.waiting
+            writer.write(b" " * 999)
+            # It may ask for more, and if it does not, it is closed.
+            await scene.until(lambda: not connection._is_in_body)
+            writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 200")
+        reader, writer = await scene.begin(head + b"\r\nOrigin: http://evil.test\r\n\r\n" + begun)
+        async with asyncio.timeout(DEADLINE_S / 4):
+            assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 403")
+            writer.write(b" " * 999)
+            assert await reader.read() == b""
+
+    play(tmp_path, part)
+
+
 def test_a_body_that_drips(tmp_path, monkeypatch):
     """It is never silent for long, and would take for ever."""
     monkeypatch.setattr(connections, "BODY_SILENCE_S_MAX", 3.0)
@@ -195,7 +216,7 @@ def test_many_small_requests_in_one_piece_are_no_large_head(tmp_path):
 
 
 def test_more_connections_than_may_be(tmp_path):
-    """Who lets us wait for longest makes room; whoever is being answered stays."""
+    """Who has been silent for longest makes room; whoever is being answered stays."""
 
     async def part(scene):
         following, _ = await scene.begin(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -208,6 +229,37 @@ def test_more_connections_than_may_be(tmp_path):
         await scene.until(lambda: len(scene.watch.waiting) <= 20)
 
     play(tmp_path, part, connections_max=20)
+
+
+def test_a_body_that_keeps_coming_makes_no_room_for_idle_connections(tmp_path):
+    async def part(scene):
+        reader, writer = await scene.begin(HALF)
+        for sent in range(1, 31):
+            await scene.until(lambda sent=sent: scene.watch.held == sent)
+            await scene.begin(b"GET /")
+            writer.write(b" ")
+        writer.write(b" " * (999 - 30))
+        async with asyncio.timeout(DEADLINE_S):
+            assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 400")
+        await scene.until(lambda: len(scene.watch.waiting) <= 20)
+
+    play(tmp_path, part, connections_max=20)
+
+
+def test_of_large_bodies_the_slowest_makes_room(tmp_path):
+    async def part(scene):
+        steady, _ = await scene.begin(BIG)
+        await scene.until(lambda: scene.watch.held >= 1_000_000)
+        slow, _ = await scene.begin(BIG[:300_000])
+        await scene.until(lambda: scene.watch.held >= 1_299_000)
+        for connection in scene.watch.arriving:
+            connection.body_since -= 60
+        task = {"name": "f", "metadata": {"a": "x" * 900_000}}
+        assert (await scene.http.post("/tasks", json=task)).status_code == 201
+        assert (await refusal(slow))[0] == 503
+        assert not steady.at_eof()
+
+    play(tmp_path, part, bodies_bytes_max=2_100_000)
 
 
 def test_more_large_bodies_than_there_is_room_for(tmp_path, monkeypatch):

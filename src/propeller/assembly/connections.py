@@ -1,13 +1,14 @@
 """Connections of HTTP clients that take their time, or send more than anybody needs.
 
 Uvicorn waits for a request for ever and takes in whatever comes. Here a client has to get on with it, and
-what all of them may hold at once is bounded: when there are too many connections, the one that lets us wait
-for longest goes, and when bodies take too much memory, the one that has been arriving for longest.
+what all of them may hold at once is bounded: when there are too many connections, the one that is silent for
+longest goes, and when bodies take too much memory, the one that arrives most slowly.
 """
 
 import functools
 import http
 import resource
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -55,10 +56,10 @@ class Watch:
             _CONNECTIONS_MAX if free < 0 else min(free, _CONNECTIONS_MAX)
         )
         self.bodies_bytes_max = bodies_bytes_max
-        #: Those that we wait for, the one that lets us wait for longest first.
-        self.waiting: dict[Connection, None] = {}
-        #: Those whose body is arriving and is not small, the one that began first first.
-        self.arriving: dict[Connection, None] = {}
+        #: Those that we wait for, the one that has been silent for longest first.
+        self.waiting: OrderedDict[Connection, None] = OrderedDict()
+        #: Those whose body is arriving and is not small.
+        self.arriving: set[Connection] = set()
         #: Bytes of bodies whose requests are not answered yet.
         self.held = 0
         self._looked_at = 0.0
@@ -82,14 +83,15 @@ class Watch:
             one.refuse(503, "there are too many connections; try again later", lingers=False)
 
     def hold(self, holder: "Connection", count: int, now: float) -> None:
-        """Take in a part of a body; if that is too much, send away whoever has been at it for longest."""
+        """Take in a part of a body; if that is too much, send away the slowest of those not just begun."""
         self.held += count
         holder.held += count
         if holder.held > _SMALL_BODY_BYTES:
-            self.arriving.setdefault(holder)
-        if self.held > self.bodies_bytes_max and self.arriving:
-            oldest = next(iter(self.arriving))
-            one = oldest if now - oldest.body_since >= _BODY_S_MIN else holder
+            self.arriving.add(holder)
+        if self.held > self.bodies_bytes_max:
+            # Not often: each time somebody goes, with more than what is small.
+            known = [one for one in self.arriving if now - one.body_since >= _BODY_S_MIN]
+            one = min(known, key=lambda one: one.pace(now), default=holder)
             if one in self.arriving:
                 one.refuse(503, "body: there are too many large requests at once; try again later")
 
@@ -97,7 +99,7 @@ class Watch:
         """Forget a body whose request is answered, or whose client is gone."""
         self.held -= holder.held
         holder.held = 0
-        self.arriving.pop(holder, None)
+        self.arriving.discard(holder)
 
 
 class _HeadTooLarge(Exception):
@@ -144,6 +146,8 @@ class Connection(HttpToolsProtocol):
         if self._head_s_left is None and not self._is_in_body:
             self._head_s_left = HEAD_S_MAX
         began = self._heads_begun
+        if self in self._watch.waiting:
+            self._watch.waiting.move_to_end(self)
         super().data_received(data)
         if self._is_in_head:
             # Where in this read it began is not known.
@@ -193,8 +197,12 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._is_in_body = False
-        self._watch.waiting.pop(self, None)
-        self._watch.arriving.pop(self, None)
+        self._watch.arriving.discard(self)
+        if self.cycle.response_complete:
+            # What came since the answer has stopped Uvicorn's clock, and nothing sets it again.
+            self._head_s_left = HEAD_S_MAX
+        else:
+            self._watch.waiting.pop(self, None)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -207,6 +215,10 @@ class Connection(HttpToolsProtocol):
         self._head_bytes += count
         if self._head_bytes > HEAD_BYTES_MAX:
             raise _HeadTooLarge
+
+    def pace(self, now: float) -> float:
+        """How many bytes of the body have come in each second."""
+        return self.held / max(now - self.body_since, 0.001)
 
     # -- who takes too long --------------------------------------------------------------------------------
 
