@@ -52,7 +52,16 @@ async def status(port, request, headers):
 
 
 def asked(directory, requests, **http):
-    """Serve as the program does, and give the status of each answer."""
+    """Give the status of each answer."""
+
+    async def part(port):
+        return [await status(port, request, headers) for request, headers in requests]
+
+    return served(directory, part, **http)
+
+
+def served(directory, part, **http):
+    """Serve as the program does; give what a part with its port gives."""
 
     async def scene():
         settings = HttpSettings(port=0, **http)
@@ -62,7 +71,7 @@ def asked(directory, requests, **http):
             running = asyncio.create_task(server.serve(sockets=listeners))
             try:
                 port = next(one for one in listeners if one.family == socket.AF_INET).getsockname()[1]
-                return [await status(port, request, headers) for request, headers in requests]
+                return await part(port)
             finally:
                 server.should_exit = True
                 await running
@@ -90,6 +99,34 @@ def test_other_names_can_be_given(tmp_path):
         for name in ("propeller.test", "[FD00::1]:7", "localhost", "evil.test")
     ]
     assert asked(tmp_path, named, names=("propeller.test", "fd00::1")) == [200, 200, 200, 403]
+
+
+def test_behind_a_proxy_that_asks_by_another_name_its_own_page_may_change(tmp_path):
+    """nginx asks for ``localhost`` unless it is told otherwise, and over plain HTTP browsers say no more."""
+    own = [
+        (START, {"Origin": origin})
+        for origin in ("http://propeller.test", "http://Propeller.test:8080", "http://[fd00::1]")
+    ]
+    foreign = [
+        (START, {"Origin": origin})
+        for origin in ("http://evil.test", "http://propeller.test.evil.test", "null", "http://localhost")
+    ]
+    foreign.append((START, {"Origin": "http://propeller.test", "Sec-Fetch-Site": "same-site"}))
+    names = ("propeller.test", "fd00::1")
+    assert asked(tmp_path, own + foreign, names=names) == [404] * len(own) + [403] * len(foreign)
+    assert asked(tmp_path, own) == [403] * len(own)
+
+
+def test_who_asks_by_another_name_reads_what_to_do(tmp_path):
+    async def part(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: a.test:7070\r\nConnection: close\r\n\r\n")
+        answer = (await reader.read()).decode()
+        writer.close()
+        return answer
+
+    expected = "the name 'a.test'; use localhost, or start it with --http-names a.test\""
+    assert expected in served(tmp_path, part)
 
 
 @pytest.mark.parametrize(("names", "expected"), [((), [200, 200]), (("propeller.test",), [200, 403])])

@@ -48,4 +48,4 @@ def test_a_name_that_was_led_here_shows_nothing(up, tmp_path):
     assert "known-to-few" in browser.shown_at(tmp_path, f"http://localhost:{port}/tasks")
     shown = browser.shown_at(tmp_path, f"http://{browser.ELSEWHERE}:{port}/tasks")
     assert "known-to-few" not in shown
-    assert f"not to be asked for as '{browser.ELSEWHERE}:{port}'" in shown
+    assert f"does not answer to the name '{browser.ELSEWHERE}'" in shown

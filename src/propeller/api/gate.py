@@ -31,17 +31,20 @@ class Gate:
     A request whose body does not come costs little as long as the application has not begun with it.
     """
 
-    def __init__(self, app: ASGIApp, *, names: Collection[str] | None) -> None:
+    def __init__(self, app: ASGIApp, *, names: Collection[str] | None, sites: Collection[str] = ()) -> None:
         """Stand before an application.
 
         Args:
             app: What the requests that pass go to.
             names: By what names and addresses, in lower case, it may be asked for besides loopback's; None
                 for any.
+            sites: By what names, in lower case, its own pages are reached, also through a proxy that asks by
+                another name.
 
         """
         self._app = app
         self._names = names
+        self._sites = sites
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
@@ -61,17 +64,36 @@ class Gate:
         if self._names is not None:
             self._check_host(hosts)
         if scope["method"] not in _SAFE:
-            _check_origin(hosts, scope)
+            self._check_origin(hosts, scope)
 
     def _check_host(self, hosts: list[str]) -> None:
         assert self._names is not None
         for host in hosts:
             name = host_name(host)
+            if not name:
+                raise Forbidden(f"Host: {host[:200]!r} is no name or address of a machine; use localhost")
             if name not in self._names and not is_loopback(name):
                 raise Forbidden(
-                    f"Host: this manager is not to be asked for as {host[:200]!r}; use localhost, or name it "
-                    "with --http-names"
+                    f"Host: this manager does not answer to the name {name[:200]!r}; use localhost, or "
+                    f"start it with --http-names {name[:200]}"
                 )
+
+    def _check_origin(self, hosts: list[str], scope: HTTPScope) -> None:
+        """Refuse what a page of another origin wants to change; no browser, no origin."""
+        sites, origins = _headers(scope, b"sec-fetch-site"), _headers(scope, b"origin")
+        if sites:
+            is_foreign = any(site not in _FROM_US for site in sites)
+        else:
+            here = [host.lower() for host in hosts]
+            is_foreign = not all(self._is_here(_netloc(origin), here) for origin in origins)
+        if is_foreign:
+            shown = ", ".join(origins)[:200] or "another site"
+            raise Forbidden(
+                f"Origin: a page of {shown} may not change anything here; use a page of this manager"
+            )
+
+    def _is_here(self, netloc: str, hosts: list[str]) -> bool:
+        return netloc in hosts or host_name(netloc) in self._sites
 
 
 def host_name(host: str) -> str:
@@ -88,18 +110,6 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _check_origin(hosts: list[str], scope: HTTPScope) -> None:
-    """Refuse what a page of another origin wants to change; who is no browser says nothing of an origin."""
-    sites, origins = _headers(scope, b"sec-fetch-site"), _headers(scope, b"origin")
-    if sites:
-        is_foreign = any(site not in _FROM_US for site in sites)
-    else:
-        is_foreign = any(_netloc(origin) not in [host.lower() for host in hosts] for origin in origins)
-    if is_foreign:
-        shown = ", ".join(origins)[:200] or "another site"
-        raise Forbidden(f"Origin: a page of {shown} may not change anything here; use a page of this manager")
 
 
 def _has_body(scope: HTTPScope) -> bool:

@@ -47,7 +47,7 @@ def server_of(
 
 def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket]) -> Gate:
     """Put the gate before an application that is served on these sockets."""
-    return Gate(app, names=_names(http, listeners))
+    return Gate(app, names=_names(http, listeners), sites=http.names)
 
 
 def url_of(http: HttpSettings, listeners: list[socket.socket]) -> str:
