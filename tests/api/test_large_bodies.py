@@ -1,16 +1,20 @@
 """Bodies that are large, or hold more than anybody needs: read as small ones are, or refused by what is too much."""
 
+import asyncio
 import base64
 import json
 import random
+import threading
 
+import httpx
 import pytest
-from api_kit import ADDITION, ADDITION_TEXT, play
+from api_kit import ADDITION, ADDITION_TEXT, DEADLINE_S, Site, a_manager, play
 from hypothesis import given
 from hypothesis import strategies as st
 
-from propeller.api import lifting
-from propeller.api.bodies import JSON_BYTES_MAX, VALUES_MAX
+from propeller.api import bodies, lifting
+from propeller.api.app import create_app
+from propeller.api.bodies import JSON_BYTES_MAX, VALUES_MAX, values_in
 from propeller.api.lifting import from_base64, lift
 from propeller.wire.rest import INPUTS_MAX, TASKS_MAX
 
@@ -67,6 +71,40 @@ def test_more_than_the_decoder_is_given(tmp_path, body, message):
         assert (await site.get("/tasks"))["total"] == 0
 
     play(part, tmp_path)
+
+
+def test_what_stands_in_a_text_is_one_value(tmp_path):
+    numbers = str([1] * (VALUES_MAX + 1))
+
+    async def part(site):
+        for text in (numbers, f'\\"{numbers}\\', json.dumps(json.dumps([numbers]))):
+            made = await site.post("/tasks", {"name": "f", "inputs": [text], "env": {"A": '[{"', "B": "\\"}})
+            assert made["inputs"] == [text]
+
+    play(part, tmp_path)
+
+
+def test_a_small_upload_does_not_wait_for_large_bodies(tmp_path):
+    async def scene():
+        async with a_manager(tmp_path) as manager:
+            app = create_app(manager, instance_id="i")
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://manager") as http:
+                site = Site(manager, http)
+                for name in "ab":
+                    await site.post("/tasks", {"id": name, "name": "f"})
+                is_done = threading.Event()
+                app.state["context"].aside.submit(is_done.wait)
+                try:
+                    large = asyncio.create_task(site.upload("a", LARGE))
+                    async with asyncio.timeout(DEADLINE_S / 4):
+                        await site.upload("b")
+                    assert not large.done()
+                finally:
+                    is_done.set()
+                assert (await large)["file_size"] == len(LARGE)
+
+    asyncio.run(scene())
 
 
 def test_a_large_module_arrives_as_it_was_sent(tmp_path):
@@ -169,6 +207,7 @@ def small_steps():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lifting, "_STEP", 8)
         patch.setattr(lifting, "_LONG", 12)
+        patch.setattr(bodies, "_STEP", 3)
         yield
 
 
@@ -196,6 +235,15 @@ def test_what_is_taken_out_is_what_was_there(small_steps, tree, indent):
 
     assert restored(json.loads(rest)) == tree
     assert lifted.is_used_up
+
+
+@given(TREES, st.sampled_from([None, 1]))
+def test_values_are_counted_beside_texts(small_steps, tree, indent):
+    def marks(value):
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 0 if inner is None else 1 + max(len(inner) - 1, 0) + sum(map(marks, inner))
+
+    assert values_in(json.dumps(tree, indent=indent, ensure_ascii=indent is None).encode()) == marks(tree)
 
 
 def test_nobody_can_write_what_stands_for_a_module():
