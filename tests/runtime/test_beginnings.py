@@ -101,6 +101,8 @@ async def test_nothing_is_compiled_in_vain(tmp_path, module, more, words):
 
 TYPES = """(type $record (record (field "x" u8))) (type $variant (variant (case "a") (case "b" $record)))
   (import "r" (type $r (sub resource)))
+  (component $made (type $t (record (field "x" u8))) (export "t" (type $t))) (instance $inst (instantiate $made))
+  (alias export $inst "t" (type $t)) (export "x" (type $record))
   (import "only:types/here@1.0.0" (instance (type $e (enum "a" "b")) (export "e" (type (eq $e)))))
   (import "x:y/z@1.0.0" (instance
     (type $list (list u8)) (export "list" (type $l (eq $list)))
