@@ -182,6 +182,72 @@ def test_one_that_was_cut_off_gives_way_to_who_took_its_place(channel):
     assert first.other.manager_id == "b"
 
 
+def test_one_that_comes_back_does_not_go_for_another_that_never_served(channel):
+    """Others try to start while it is cut off: they are killed too early, or start in a loop."""
+    first, second = serving(channel, "a"), manager("b")
+    channel.cut(first)
+    for _ in range(3):
+        channel.join(second)
+        channel.cut(second)
+        channel.join(first)
+        channel.cut(first)
+    channel.join(first)
+    channel.wait(RIVAL_S + 1)
+    assert (first.is_serving, first.other) == (True, None)
+
+
+@pytest.mark.parametrize("is_first_back", [True, False])
+def test_of_one_that_comes_back_and_one_that_starts_the_first_stays(channel, is_first_back):
+    first, second, third = serving(channel, "b"), manager("a"), manager("c")
+    channel.cut(first)
+    channel.join(third)
+    channel.cut(third)  # its will is now what the broker has kept
+    for member in (first, second) if is_first_back else (second, first):
+        channel.now += 1
+        channel.join(member)
+    assert second.other.manager_id == "b"
+    channel.wait(RIVAL_S + 1)
+    assert (first.is_serving, second.is_serving) == (True, False)
+
+
+def old_word(status="here"):
+    return Announcement(manager_id="b", epoch=7, status=status, at=500 * S, since=400 * S, where="of old")
+
+
+@pytest.mark.parametrize("status", ["here", "gone"])
+def test_one_does_not_go_for_an_old_word_that_a_broker_remembers_when_it_comes_back(channel, status):
+    first = serving(channel, "a")
+    channel.cut(first, is_noticed=False)
+    channel.kept = None
+    channel.join(first)
+    channel.cut(first, is_noticed=False)
+    channel.kept = old_word(status)
+    for _ in range(3):
+        channel.join(first)
+        channel.cut(first, is_noticed=False)
+        channel.kept = old_word(status)
+    channel.join(first)
+    channel.wait(RIVAL_S + 1)
+    assert (first.is_serving, first.other) == (True, None)
+
+
+@pytest.mark.parametrize("is_back", [True, False])
+def test_nobody_goes_for_an_old_word_that_is_said_again(channel, is_back):
+    """As by a bridge between brokers: whoever is alive answers when it is asked."""
+    first = serving(channel, "a") if is_back else manager("a")
+    if is_back:
+        channel.cut(first)
+        channel.kept = None
+    channel.join(first)
+    for _ in range(2):
+        channel.say([old_word()])
+    channel.wait(RIVAL_S + 1)
+    for _ in range(2):
+        channel.say([old_word()])
+    channel.wait(1)
+    assert (first.is_serving, first.other) == (True, None)
+
+
 def test_after_a_broker_was_in_two_parts_the_older_one_stays(channel):
     other = Channel()
     older = serving(channel, "b")

@@ -2,8 +2,9 @@
 
 A manager that connects asks who is there, and serves when nobody has shown itself for a while. One that
 finds another alive refuses to start. Who is on the channel stays, and who comes, or comes back, goes: so a
-manager that was cut off for a while gives way to the one that took its place. Where two find each other
-without one of them having come, as after a broker was in two parts, the one stays that has served for longer.
+manager that was cut off for a while gives way to the one that took its place, but to none that never served.
+Where two find each other without one of them having come, as after a broker was in two parts, the one stays
+that has served for longer.
 
 Pure: announcements and the time come in, announcements go out. The broker keeps the last one that anybody has
 made, and says of a manager whose connection broke that it is ``gone``.
@@ -141,10 +142,11 @@ class Standing:
         self.is_heard = True
         self._served_last = self._kept.manager_id if self._kept else ""
         signs = {name: rival.sign for name, rival in self._rivals.items()}
-        before, self._baseline = self._baseline, self._baseline or signs
-        for name, sign in signs.items():
-            if before is not None and sign > before.get(name, (0, 0)) and not self._rivals[name].has_left:
-                self.other = self._rivals[name].word
+        # A sign that is the first we see of somebody may be old: a broker that comes back remembers what was.
+        before = self._baseline = signs | (self._baseline or {})
+        for name, rival in self._rivals.items():
+            if rival.sign > before[name] and not rival.has_left and not self._stays_before(rival.word):
+                self.other = rival.word
                 return []
         return [] if self._patience_s() else self._serve(moment)
 
@@ -166,9 +168,15 @@ class Standing:
     def _met_asking(self, said: Announcement, moment: Moment) -> list[Announcement]:
         if self.is_serving:
             return [self._here(moment, said.at)]
-        # Who served last is starting again.
-        ours = self._served_last != self.id, self._asked_at, *self.by
-        theirs = self._served_last != said.manager_id, said.at, said.manager_id, said.epoch
+        # Who has served is only coming back, and who served last is starting again.
+        ours = not self._since, self._served_last != self.id, self._asked_at, *self.by
+        theirs = (
+            not said.since,
+            self._served_last != said.manager_id,
+            said.at,
+            said.manager_id,
+            said.epoch,
+        )
         if ours < theirs:
             return [self._said("asks", self._asked_at)]  # it may not have heard that
         self.other = said
@@ -176,15 +184,21 @@ class Standing:
 
     def _met(self, said: Announcement, moment: Moment) -> list[Announcement]:
         """Another is alive; decide who goes, in a way in which it decides the same."""
-        if self.is_serving and (self._since, *self.by) < (said.since, said.manager_id, said.epoch):
-            return [self._here(moment)]
-        if self.is_serving and said.answers != self._asked_at:
-            # It may have said so before it stood still, and have been given up since: see whether it answers.
+        if self._stays_before(said):
+            return [self._here(moment)] if self.is_serving else []
+        if said.status == "here" and said.answers != self._asked_at:
+            # It may have said so long ago, and be gone since: see whether it answers.
             question = self._say("asks", moment.now)
             self._asked_at = question.at
             return [question]
         self.is_serving, self.other = False, said
         return []
+
+    def _stays_before(self, said: Announcement) -> bool:
+        """Say whether it is the other that goes: it never served and we did, or we have for longer."""
+        if not said.since:
+            return bool(self._since)
+        return self.is_serving and (self._since, *self.by) < (said.since, said.manager_id, said.epoch)
 
     # -- ourselves -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,44 @@
+"""Managers on one channel of a real broker."""
+
+import asyncio
+
+import pytest
+from tests.mqtt.link_kit import play, settings_for
+from tests.parts.mosquitto import open_to_all, running
+
+from propeller.errors import AnotherManager
+from propeller.manager.channel import Channel
+from propeller.manager.standing import Standing, Times
+
+
+def channel(broker, name, epoch):
+    standing = Standing(name, epoch, "", Times(quiet=0.1))
+    up = asyncio.Event()
+    made = Channel(
+        settings_for(broker, name),
+        standing,
+        topics=[],
+        on_message=lambda *_: None,
+        on_up=up.set,
+        on_down=lambda _: None,
+        on_too_large=lambda _: None,
+    )
+    return made, made.start(), up
+
+
+def test_who_refuses_to_start_has_taken_leave_before_it_says_so(tmp_path):
+    """Otherwise the broker keeps, in place of the other one's word, that somebody is gone who never served."""
+
+    async def part(broker):
+        first, _, is_up = channel(broker, "first", 1)
+        await is_up.wait()
+        second, staying, _ = channel(broker, "second", 2)
+        with pytest.raises(AnotherManager, match="first, is alive"):
+            await staying
+        is_connected = second._link._client.is_connected
+        await second.close()
+        await first.close()
+        assert not is_connected
+
+    with running(open_to_all(tmp_path / "broker")) as broker:
+        play(part(broker))
