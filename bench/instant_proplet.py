@@ -12,7 +12,7 @@ import uvloop
 from propeller.proplet.agent import Agent, Settings
 from propeller.proplet.local import LocalUplink
 from propeller.proplet.machine import Machine
-from propeller.proplet.shelf import Shelf
+from propeller.proplet.module_store import ModuleStore
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
 from propeller.runtime.run import Ended, Run
@@ -50,7 +50,7 @@ async def serve(descriptor: int, proplet_id: str) -> None:
         agent = Agent(
             Machine(proplet_id, boot=time.time_ns(), slots=4),
             settings=Settings(),
-            shelf=Shelf(directory, bytes_max=2**30),
+            modules=ModuleStore(directory, bytes_max=2**30),
             fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
         )
         agent.guests = InstantGuests(agent)

@@ -7,8 +7,8 @@ import pytest
 
 from propeller import private
 from propeller.core.effects import Changes
+from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.outbox import Outbox
-from propeller.proplet.shelf import Shelf
 from propeller.store.sqlite import SqliteStore
 
 
@@ -71,7 +71,7 @@ def test_the_outbox_of_a_proplet(tmp_path):
 
 
 def test_modules_lie_in_a_directory_that_only_the_owner_may_enter(tmp_path):
-    Shelf(tmp_path / "data")
+    ModuleStore(tmp_path / "data")
     assert (tmp_path / "data" / "modules").stat().st_mode & 0o777 == 0o700
 
 

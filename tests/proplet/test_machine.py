@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from propeller.proplet import machine as machine_module
-from propeller.proplet.actions import Fetch, Forget, Keep, Kill, Outcome, Run, SendUp
+from propeller.proplet.actions import Fetch, Forget, Keep, Kill, Outcome, SendUp, StartRun
 from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.machine import Machine
 from propeller.wire.messages import Ack, HandBack, Results, Start, Stop
@@ -53,7 +53,7 @@ def again(kept: Keep) -> SendUp:
 
 
 def keys(actions) -> list[int]:
-    return [action.key for action in actions if isinstance(action, Run)]
+    return [action.key for action in actions if isinstance(action, StartRun)]
 
 
 # -- one run -------------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """What a proplet does with tasks that stay: daemons, servers, latent tasks."""
 
 from propeller.core.sandbox import Limits, Offer, Sandbox
-from propeller.proplet.actions import Keep, Kill, Outcome, Run, SendUp
+from propeller.proplet.actions import Keep, Kill, Outcome, SendUp, StartRun
 from propeller.proplet.invocations import LOSSES_MAX
+from propeller.proplet.log_messages import log_messages
 from propeller.proplet.machine import RESTART_S_MAX, Machine
-from propeller.proplet.printed import logs_of
 from propeller.runtime.run import Piece
 from propeller.wire.messages import Invoke, InvokeResults, Results, Start, Stop, Up
 
@@ -48,7 +48,7 @@ def test_a_daemon_that_crashes_is_started_anew_later_and_later():
         (told,) = proplet.ends(crash, now, error="it trapped", started_at=now, finished_at=now)
         assert told == SendUp(up(is_up=False, restarts=crash, error="it trapped"))
         began = now
-        while not (runs := [one for one in proplet.machine.time_passed(now) if isinstance(one, Run)]):
+        while not (runs := [one for one in proplet.machine.time_passed(now) if isinstance(one, StartRun)]):
             now += S
         waits.append((now - began) // S)
         assert [run.key for run in runs] == [crash + 1]
@@ -59,7 +59,9 @@ def test_what_it_prints_goes_on_in_its_log_where_the_run_before_stopped():
     proplet = Proplet(daemon=True)
 
     def printed(key, data, stream="stderr"):
-        return [(log.offset, log.text) for log in logs_of([Piece(key, stream, data, 1)], proplet.machine)]
+        return [
+            (log.offset, log.text) for log in log_messages([Piece(key, stream, data, 1)], proplet.machine)
+        ]
 
     assert printed(1, b"first") == [(0, "first")]
     assert printed(1, b" word") == [(5, " word")]
@@ -94,7 +96,7 @@ def test_what_invocations_print_stands_side_by_side():
     proplet.invoke("i")
     proplet.invoke("j")
     pieces = [Piece(2, "stderr", b"one", 1), Piece(3, "stderr", b"two", 1), Piece(2, "stderr", b"three", 1)]
-    assert [log.offset for log in logs_of(pieces, proplet.machine)] == [0, 3, 6]
+    assert [log.offset for log in log_messages(pieces, proplet.machine)] == [0, 3, 6]
 
 
 def test_a_daemon_that_ran_for_long_is_started_anew_at_once():

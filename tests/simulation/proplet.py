@@ -7,7 +7,7 @@ from zlib import crc32
 import msgspec
 
 from propeller.core.sandbox import Offer
-from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, Run, SendUp
+from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, SendUp, StartRun
 from propeller.proplet.following import Following
 from propeller.proplet.machine import NO_OFFER, Machine
 from propeller.wire.messages import (
@@ -316,9 +316,9 @@ class SimulatedProplet:
         while pending:
             action = pending.pop(0)
             match action:
-                case Run(key, start, _, is_preparation) if stays(start) and not is_preparation:
+                case StartRun(key, start, _, is_preparation) if stays(start) and not is_preparation:
                     self._begin_to_stay(key, start)
-                case Run(key, start):
+                case StartRun(key, start):
                     self._queue[key] = _Guest(start, self._world.now)
                 case Kill(key):
                     self._kill(key)

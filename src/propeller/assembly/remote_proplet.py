@@ -12,10 +12,10 @@ from propeller.proplet.host import describe
 from propeller.proplet.keys import refusal_of_encrypted
 from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
+from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.outbox import Outbox
 from propeller.proplet.profile import Monitoring
 from propeller.proplet.remote import RemoteUplink
-from propeller.proplet.shelf import Shelf
 from propeller.proplet.tee import found_tee
 from propeller.registry.fetcher import Fetcher
 from propeller.runtime.external import find_program
@@ -49,7 +49,7 @@ async def serve_proplet(settings: PropletSettings) -> None:
                 fetches_images=settings.fetch == "direct",
                 walls=settings.walls,
             ),
-            shelf=Shelf(settings.data_dir, bytes_max=settings.registry.cache_bytes),
+            modules=ModuleStore(settings.data_dir, bytes_max=settings.registry.cache_bytes),
             fetcher=Fetcher(fetcher_settings(settings.registry)),
             outbox=outbox,
         )

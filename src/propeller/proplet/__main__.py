@@ -18,8 +18,8 @@ from propeller.proplet.keys import refusal_of_encrypted
 from propeller.proplet.local import LocalUplink
 from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
+from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.profile import monitoring_of
-from propeller.proplet.shelf import Shelf
 from propeller.proplet.tee import found_tee
 from propeller.proplet.walls import Walls
 from propeller.registry.fetcher import Fetcher
@@ -27,7 +27,7 @@ from propeller.registry.settings import RegistrySettings
 from propeller.runtime.external import find_program
 from propeller.runtime.heap import give_large_blocks_back
 
-#: The manager beside it keeps every module anyway, and its proplets share one shelf.
+#: The manager beside it keeps every module anyway, and its proplets share one store.
 _NO_BOUND = 2**63
 
 
@@ -44,7 +44,7 @@ async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path, w
             offer=offer_of(program, walls),
         ),
         settings=Settings(metadata=describe(wasm_runtime=external if program else ""), walls=walls),
-        shelf=Shelf(directory, bytes_max=_NO_BOUND),
+        modules=ModuleStore(directory, bytes_max=_NO_BOUND),
         fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
     )
     pool = guests_of(program, directory, size=slots, walls=walls, agent=agent)

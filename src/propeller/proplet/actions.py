@@ -7,7 +7,7 @@ from propeller.wire.messages import HandBack, Message, Results, Start
 Report = Results | HandBack
 
 
-class Run(msgspec.Struct, frozen=True):
+class StartRun(msgspec.Struct, frozen=True):
     """Run the guest of this start; ``key`` names the run from now on."""
 
     key: int
@@ -47,7 +47,7 @@ class Forget(msgspec.Struct, frozen=True):
     task_id: str
 
 
-Action = Run | Kill | Fetch | SendUp | Keep | Forget
+Action = StartRun | Kill | Fetch | SendUp | Keep | Forget
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

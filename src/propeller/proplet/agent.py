@@ -16,15 +16,15 @@ import msgspec
 from msgspec import UNSET
 
 from propeller.errors import ModuleUnavailable
-from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, Run, SendUp
+from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, SendUp, StartRun
 from propeller.proplet.downloads import Arrived, Downloads, Known, Missing, News
+from propeller.proplet.guest_runs import GuestRuns
+from propeller.proplet.log_messages import log_messages
 from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
+from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.outbox import Outbox
 from propeller.proplet.oversize import cut_down, halves_of, small_enough
-from propeller.proplet.printed import logs_of
-from propeller.proplet.runs import Runs
-from propeller.proplet.shelf import Shelf
 from propeller.proplet.walls import Walls
 from propeller.registry.fetcher import Fetcher
 from propeller.runtime.run import Ended, Piece
@@ -109,18 +109,18 @@ class Agent:
         machine: Machine,
         *,
         settings: Settings,
-        shelf: Shelf,
+        modules: ModuleStore,
         fetcher: Fetcher,
         outbox: Outbox | None = None,
     ) -> None:
         """Put a proplet together; ``guests`` and ``uplink`` are set before ``run``."""
         self._machine = machine
         self._settings = settings
-        self._shelf = shelf
+        self._modules = modules
         self._fetcher = fetcher
         self._outbox = outbox
         self._downloads = Downloads(machine.id)
-        self._guest_run = Runs(machine.id, settings.walls, shelf).of
+        self._guest_run = GuestRuns(machine.id, settings.walls, modules).of
         #: Image references that are being fetched right now.
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._last_end = 0.0
@@ -179,11 +179,11 @@ class Agent:
         self._end_if_done()
 
     def _unpack(self, start: Start) -> None:
-        """Put a module that came with its start on the shelf, so that from here on it has a digest."""
+        """Put a module that came with its start in the module store, so that from here on it has a digest."""
         if not start.file:
             return
         try:
-            digest = self._shelf.put(base64.b64decode(start.file, validate=True))
+            digest = self._modules.put(base64.b64decode(start.file, validate=True))
         except (ValueError, OSError) as error:
             _log.warning("the module of task %s can't be kept: %s", start.id, error)
             return
@@ -204,7 +204,7 @@ class Agent:
             actions, pending = pending, []
             for action in actions:
                 match action:
-                    case Run():
+                    case StartRun():
                         runs.append(self._guest_run(action))
                     case Keep(report):
                         reports.append(self._cut_to_fit(report))
@@ -282,7 +282,7 @@ class Agent:
 
     def guests_printed(self, pieces: list[Piece]) -> None:
         """Send what guests print; given to the pool as its ``on_printed``."""
-        messages = logs_of(pieces, self._machine)
+        messages = log_messages(pieces, self._machine)
         if self.uplink.is_up:
             self.uplink.send(small_enough(messages, self.uplink.room_bytes))
 
@@ -295,7 +295,7 @@ class Agent:
     def _fetch(self, source: str) -> list[Action]:
         digest = source.removeprefix("sha256:")
         if digest != source:
-            if self._shelf.has(digest):
+            if self._modules.has(digest):
                 self._downloads.end(source)
                 return self._machine.module_arrived(source, digest)
         elif self._settings.fetches_images or source.startswith(("http://", "https://")):
@@ -324,7 +324,7 @@ class Agent:
         match news:
             case Arrived(source, data):
                 try:
-                    digest = self._shelf.put(data)
+                    digest = self._modules.put(data)
                 except OSError as error:
                     why = f"the proplet can't keep the module on its disk: {error.strerror}"
                     return self._machine.module_missing(source, why, now)
@@ -332,7 +332,7 @@ class Agent:
                 self._make_room()
                 return actions
             case Known(source, digest):
-                if digest and self._shelf.has(digest):
+                if digest and self._modules.has(digest):
                     self._downloads.end(source)
                     return self._machine.module_arrived(source, digest)
                 self.uplink.send(self._downloads.fetch(source))
@@ -341,7 +341,7 @@ class Agent:
         return []
 
     def _make_room(self) -> None:
-        for digest in self._shelf.make_room(self._machine.modules_in_use):
+        for digest in self._modules.make_room(self._machine.modules_in_use):
             self._machine.module_gone(digest)
 
     # -- time ----------------------------------------------------------------------------------------------

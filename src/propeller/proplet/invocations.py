@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from propeller.core.sandbox import Sandbox
-from propeller.proplet.actions import Action, Kill, Outcome, Run, SendUp
+from propeller.proplet.actions import Action, Kill, Outcome, SendUp, StartRun
 from propeller.wire.messages import Invoke, InvokeResults, Start
 
 #: So long an invocation may wait for a free slot; somebody waits for it.
@@ -31,10 +31,10 @@ class Invocations:
         self._proplet_id = proplet_id
         self._waiting: dict[int, _Invocation] = {}
 
-    def begin(self, key: int, start: Start, digest: str, invoke: Invoke, now: int) -> Run:
+    def begin(self, key: int, start: Start, digest: str, invoke: Invoke, now: int) -> StartRun:
         changed = _changed(start, invoke)
         self._waiting[key] = _Invocation(invoke, changed, digest, now)
-        return Run(key, changed, digest)
+        return StartRun(key, changed, digest)
 
     def ended(self, outcome: Outcome) -> list[Action] | None:
         """Answer an invocation, or run a lost one again; None where this is the end of something else."""
@@ -43,7 +43,7 @@ class Invocations:
             return None
         if outcome.is_lost and one.losses < LOSSES_MAX:
             self._waiting[outcome.key] = msgspec.structs.replace(one, losses=one.losses + 1)
-            return [Run(outcome.key, one.start, one.digest)]
+            return [StartRun(outcome.key, one.start, one.digest)]
         return [SendUp(self._results(one.invoke, outcome))]
 
     def refuse(self, invoke: Invoke, why: str) -> list[Action]:
@@ -56,7 +56,7 @@ class Invocations:
     def _waits_on(self, key: int, now: int) -> Action:
         one = self._waiting[key]
         if now - one.since < WAIT_S_MAX * 1e9:
-            return Run(key, one.start, one.digest)
+            return StartRun(key, one.start, one.digest)
         del self._waiting[key]
         error = f"it has waited {WAIT_S_MAX:g} s for a free slot of the proplet"
         results = self._results(one.invoke, Outcome(key=key, error=error))

@@ -31,8 +31,8 @@ from propeller.proplet.actions import (
     Kill,
     Outcome,
     Report,
-    Run,
     SendUp,
+    StartRun,
 )
 from propeller.proplet.held import Held, Owed
 from propeller.proplet.invocations import LOSSES_MAX, Invocations
@@ -247,10 +247,10 @@ class Machine:
     def _begin_invocation(self, held: Held, invoke: Invoke, now: int) -> Action:
         return self._invocations.begin(self._next_key(), held.start, held.digest, invoke, now)
 
-    def _run(self, held: Held, digest: str) -> Run:
+    def _run(self, held: Held, digest: str) -> StartRun:
         held.key, held.digest = self._next_key(), digest
         self._by_key[held.key] = held
-        return Run(held.key, held.start, digest, is_preparation=held.start.latent)
+        return StartRun(held.key, held.start, digest, is_preparation=held.start.latent)
 
     # -- what happens here ---------------------------------------------------------------------------------
 

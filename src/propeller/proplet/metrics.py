@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from propeller.proplet.container import container_memory
 from propeller.proplet.profile import Monitoring
-from propeller.proplet.watch import Watch
+from propeller.proplet.run_sampler import RunSampler
 from propeller.runtime.run import Ended
 from propeller.wire.gotime import format_time
 from propeller.wire.messages import Message, Start
@@ -62,7 +62,7 @@ class Sampler:
         self._start_of = start_of
         self._settings = settings
         self._clock = clock
-        self._watched: dict[int, Watch] = {}
+        self._samplers: dict[int, RunSampler] = {}
         self._pending: list[Message] = []
         self._own = _Own(clock())
 
@@ -85,37 +85,37 @@ class Sampler:
         if not self._settings.enabled:
             return
         for one in batch:
-            watch = self._watched.pop(one.key, None)
-            if watch is None:
+            sampler = self._samplers.pop(one.key, None)
+            if sampler is None:
                 start = self._start_of(one.key)
                 if start is None or start.monitoring_profile is UNSET:
                     continue
-                watch = Watch(start, 0, self._clock())
-            if one.usage is not None and (watch.has_samples or watch.profile.is_asked_for):
-                self._keep(watch, watch.last_sample(one, one.usage), now)
+                sampler = RunSampler(start, 0, self._clock())
+            if one.usage is not None and (sampler.has_samples or sampler.profile.is_asked_for):
+                self._keep(sampler, sampler.last_sample(one, one.usage), now)
 
     def _look(self, now: int) -> None:
         served = self._guests.served()
         for key, pid in self._guests.executing().items():
-            watch = self._watched.get(key)
-            if watch is None or watch.pid != pid:
+            sampler = self._samplers.get(key)
+            if sampler is None or sampler.pid != pid:
                 start = self._start_of(key)
                 if start is not None:
-                    self._watched[key] = Watch(start, pid, self._clock())
+                    self._samplers[key] = RunSampler(start, pid, self._clock())
                 continue
-            sample = watch.sample(self._clock())
+            sample = sampler.sample(self._clock())
             # Its process may have gone on to another run in the meantime.
             if sample is not None and self._guests.executing().get(key) == pid:
                 if key in served:
                     sample.requests, sample.request_errors = served[key]
-                self._keep(watch, sample, now)
+                self._keep(sampler, sample, now)
 
-    def _keep(self, watch: Watch, sample: TaskUsage, now: int) -> None:
-        aggregated = watch.keep(sample)
-        if watch.profile.export_to_mqtt:
+    def _keep(self, sampler: RunSampler, sample: TaskUsage, now: int) -> None:
+        aggregated = sampler.keep(sample)
+        if sampler.profile.export_to_mqtt:
             self._pending.append(
                 TaskMetrics(
-                    task_id=watch.task_id,
+                    task_id=sampler.task_id,
                     proplet_id=self._proplet_id,
                     metrics=sample,
                     aggregated=aggregated,

@@ -45,7 +45,7 @@ def _counters_of(pid: int) -> _Counters | None:
         return None
 
 
-class Watch:
+class RunSampler:
     """One run of a task, from when it was first seen."""
 
     def __init__(self, start: Start, pid: int, at_s: float) -> None:

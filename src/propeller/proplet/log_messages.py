@@ -7,7 +7,7 @@ from propeller.runtime.run import Piece
 from propeller.wire.messages import Logs
 
 
-def logs_of(pieces: Iterable[Piece], machine: Machine) -> list[Logs]:
+def log_messages(pieces: Iterable[Piece], machine: Machine) -> list[Logs]:
     """Write pieces as messages; not those of runs that are over, or of a foreign manager."""
     messages = []
     for piece in pieces:

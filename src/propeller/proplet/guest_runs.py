@@ -5,8 +5,8 @@ import json
 from collections.abc import Sequence
 
 from propeller.errors import Invalid
-from propeller.proplet.actions import Run
-from propeller.proplet.shelf import Shelf
+from propeller.proplet.actions import StartRun
+from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.walls import Walls, grants_of, limits_of
 from propeller.runtime.outline import Kind, outline_of
 from propeller.runtime.run import Run as GuestRun
@@ -14,16 +14,16 @@ from propeller.runtime.run import Run as GuestRun
 _KINDS_KEPT = 1000
 
 
-class Runs:
+class GuestRuns:
     """Makes runs for the guests of one proplet."""
 
-    def __init__(self, proplet_id: str, walls: Walls, shelf: Shelf) -> None:
+    def __init__(self, proplet_id: str, walls: Walls, modules: ModuleStore) -> None:
         self._proplet_id = proplet_id
         self._walls = walls
-        self._shelf = shelf
+        self._modules = modules
         self._kinds: dict[str, Kind] = {}
 
-    def of(self, action: Run) -> GuestRun:
+    def of(self, action: StartRun) -> GuestRun:
         start = action.start
         is_server = self._kind(action.digest) is Kind.SERVER
         is_resident = start.daemon or (is_server and not start.latent)
@@ -51,7 +51,7 @@ class Runs:
         """Tell what a module is; None where it can't be read, which its runner will say better."""
         if digest not in self._kinds:
             with contextlib.suppress(Invalid):
-                self._kinds[digest] = outline_of(self._shelf.path(digest)).kind
+                self._kinds[digest] = outline_of(self._modules.path(digest)).kind
             if len(self._kinds) > _KINDS_KEPT:
                 del self._kinds[next(iter(self._kinds))]
         return self._kinds.get(digest)

@@ -19,7 +19,7 @@ BYTES_MAX = 2 * 1024**3
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-class Shelf:
+class ModuleStore:
     """Modules in the order of their last use; those used longest ago make room for new ones."""
 
     def __init__(self, directory: Path, *, bytes_max: int = BYTES_MAX) -> None:
