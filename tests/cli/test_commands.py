@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from propeller.cli.walls import grants_of
+from propeller.cli.sandbox import grants_of
 
 
 def failed(done, code, text):

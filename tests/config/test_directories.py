@@ -7,9 +7,9 @@ import pytest
 
 from propeller.config.errors import BadSettings
 from propeller.config.programs import data_places
+from propeller.config.sandbox_policy import sandbox_policy_of
 from propeller.config.sources import resolve
 from propeller.config.tables import PROPLET
-from propeller.config.walls import walls_of
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def offered(home, allow="", dirs="", data_dir=None):
     """What tasks may ask for by these settings."""
     environ = {"HOME": str(home), "PROPLET_ALLOW_DIRS": str(allow), "PROPLET_DIRS": str(dirs)}
     data = data_places(data_dir or home.parent / "data", environ)
-    return [(one.host, one.mode) for one in walls_of(resolve(PROPLET, environ), data).offer.dirs]
+    return [(one.host, one.mode) for one in sandbox_policy_of(resolve(PROPLET, environ), data).offer.dirs]
 
 
 def refused(home, **settings):

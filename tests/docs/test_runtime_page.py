@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "runtime.md").read_text()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in PAGE.partition("## Walls")[2].partition("\nA task without")[0].splitlines()
+    for line in PAGE.partition("## SandboxPolicy")[2].partition("\nA task without")[0].splitlines()
     if line.startswith("| ") and not line.startswith("| wall ")
 ]
 

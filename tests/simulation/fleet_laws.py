@@ -72,7 +72,7 @@ class FleetLaws:
             return LawBroken("cordon", f"{where} is cordoned", task.id)
         grants = task.spec.sandbox.grants if task.spec.sandbox is not None else None
         if grants is not None and grants.listen and not proplet.metadata.get("offers", {}).get("listen"):
-            return LawBroken("walls", f"{where} forbids to listen", task.id)
+            return LawBroken("sandbox", f"{where} forbids to listen", task.id)
         tags = set(proplet.metadata.get("tags", ()))
         if not task.spec.pin and not tags.issuperset(task.spec.required_tags):
             return LawBroken("tags", f"{where} has the tags {tags}", task.id)

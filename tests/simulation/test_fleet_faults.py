@@ -192,9 +192,9 @@ def test_who_waits_for_what_is_up_is_not_told():
     assert_caught("children-follow", "invariants", state_class=Taciturn)
 
 
-def test_walls_are_ignored(monkeypatch):
+def test_a_sandbox_is_ignored(monkeypatch):
     monkeypatch.setattr(placement, "refusal", lambda *_: "")
-    assert_caught("walls")
+    assert_caught("sandbox")
 
 
 def test_a_daemon_that_crashed_is_not_started_anew():

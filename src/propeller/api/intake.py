@@ -11,7 +11,7 @@ from typing import Any
 
 from propeller.api.bodies import check_module
 from propeller.api.lifting import Lifted, from_base64, sum_of
-from propeller.api.walls import sandbox_of
+from propeller.api.sandbox import sandbox_of
 from propeller.core.model import Module, Spec
 from propeller.errors import Invalid
 from propeller.wire.rest import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields

@@ -18,7 +18,7 @@ from propeller.api.lifting import Lifted
 from propeller.api.openapi import Binary, doc
 from propeller.api.rendering import task_views
 from propeller.api.samples import task_sample_page
-from propeller.api.walls import sandbox_of
+from propeller.api.sandbox import sandbox_of
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.model import Execution, Task
 from propeller.errors import Invalid, NotFound

@@ -34,7 +34,7 @@ async def serve_proplet(settings: PropletSettings) -> None:
                 slots=settings.slots,
                 kept=outbox.kept,
                 refusal_of_encrypted=refusal_of_encrypted(found_tee(), settings.kbs_uri),
-                offer=offer_of(program, settings.walls),
+                offer=offer_of(program, settings.sandbox_policy),
             ),
             settings=Settings(
                 heartbeat_s=settings.liveliness_interval_s,
@@ -47,13 +47,15 @@ async def serve_proplet(settings: PropletSettings) -> None:
                     wasm_runtime=settings.external_wasm_runtime if program else "",
                 ),
                 fetches_images=settings.fetch == "direct",
-                walls=settings.walls,
+                sandbox_policy=settings.sandbox_policy,
             ),
             modules=ModuleStore(settings.data_dir, bytes_max=settings.registry.cache_bytes),
             fetcher=Fetcher(fetcher_settings(settings.registry)),
             outbox=outbox,
         )
-        pool = guests_of(program, settings.data_dir, size=settings.slots, walls=settings.walls, agent=agent)
+        pool = guests_of(
+            program, settings.data_dir, size=settings.slots, policy=settings.sandbox_policy, agent=agent
+        )
         monitoring = Monitoring(
             enabled=settings.enable_monitoring,
             interval_s=settings.metrics_interval_s,

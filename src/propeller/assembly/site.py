@@ -21,7 +21,7 @@ from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
 from propeller.manager.supervisor import CommandLine, Supervisor
 from propeller.mqtt.settings import MqttSettings
-from propeller.proplet.walls import Walls
+from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.store.mark import Durability
 from propeller.store.sqlite import SqliteStore
 
@@ -40,7 +40,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     #: How many guests each of them runs at once.
     concurrency: int = 4
     #: What guests of local proplets may use.
-    walls: Walls = Walls()
+    sandbox_policy: SandboxPolicy = SandboxPolicy()
     #: The broker behind which there are more proplets; None for none.
     mqtt: MqttSettings | None = None
     #: The proplets there that only know the contract and get work all the same; ``ANY`` for all.
@@ -106,7 +106,7 @@ def _command_line(site: Site) -> CommandLine:
         directory = site.data_dir / "proplets"
         # -P: of modules in the working directory, where guests may write, none is loaded.
         program = [sys.executable, "-P", "-m", "propeller.proplet"]
-        walls = msgspec.json.encode(site.walls).decode()
-        return [*program, str(descriptor), proplet_id, str(site.concurrency), str(directory), walls]
+        policy = msgspec.json.encode(site.sandbox_policy).decode()
+        return [*program, str(descriptor), proplet_id, str(site.concurrency), str(directory), policy]
 
     return site.proplet_command or real

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import options, walls, words
+from propeller.cli import options, sandbox, words
 from propeller.cli.logs import print_piece
 from propeller.cli.modules import default_export, read_module
 from propeller.cli.session import Session, show_error
@@ -31,12 +31,12 @@ def run(
     arg: Annotated[
         list[str] | None, typer.Option(help="One argument before the inputs; may be repeated.")
     ] = None,
-    timeout: walls.TimeoutFlag = None,
-    limit: walls.LimitFlag = None,
-    directory: walls.DirFlag = None,
-    http: walls.HttpFlag = None,
-    listen: walls.ListenFlag = False,
-    seed: walls.SeedFlag = None,
+    timeout: sandbox.TimeoutFlag = None,
+    limit: sandbox.LimitFlag = None,
+    directory: sandbox.DirFlag = None,
+    http: sandbox.HttpFlag = None,
+    listen: sandbox.ListenFlag = False,
+    seed: sandbox.SeedFlag = None,
 ) -> None:
     """Run a module and print its result; the exit code tells how it ended. Ctrl-C and SIGTERM stop it."""
     data = read_module(file)
@@ -47,8 +47,8 @@ def run(
         "env": dict(options.pair(text, "--env") for text in env or []),
         "cli_args": arg or [],
         "timeout": timeout,
-        "limits": walls.limits_of(limit or []),
-        "grants": walls.grants_of(directory, http, listen=listen, seed=seed),
+        "limits": sandbox.limits_of(limit or []),
+        "grants": sandbox.grants_of(directory, http, listen=listen, seed=seed),
     }
     task_id = session.client.create_task({key: value for key, value in fields.items() if value})["id"]
     # Whoever ends this program, by Ctrl-C or as a service manager does, ends the task as well.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from propeller.cli import logs as log_lines
-from propeller.cli import options, views, walls
+from propeller.cli import options, sandbox, views
 from propeller.cli.commands import command, group
 from propeller.cli.modules import read_module
 from propeller.cli.options import PairsFlag
@@ -46,9 +46,9 @@ FIELDS: dict[str, Any] = {
     "timezone": _text("Of the schedule, as in Europe/Berlin."),
     "is_recurring": _switch("Run it at each time of the schedule, not once."),
     "metadata": PairsFlag,
-    "timeout": walls.TimeoutFlag,
-    "limits": walls.LimitsFlag,
-    "grants": walls.GrantsFlag,
+    "timeout": sandbox.TimeoutFlag,
+    "limits": sandbox.LimitsFlag,
+    "grants": sandbox.GrantsFlag,
     "file": Annotated[Path | None, typer.Option(help="Its module, a .wasm or .wat file.")],
 }
 
@@ -61,7 +61,7 @@ def _ready(fields: dict[str, Any]) -> dict[str, Any]:
         "required_tags": options.split,
         "env": options.pairs,
         "metadata": options.pairs,
-        "limits": lambda given, _: walls.limits_of(options.split(given, "--limits") or []),
+        "limits": lambda given, _: sandbox.limits_of(options.split(given, "--limits") or []),
         "grants": options.json_object,
         "file": lambda path, _: base64.b64encode(read_module(path)).decode(),
     }

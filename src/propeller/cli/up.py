@@ -9,9 +9,9 @@ import typer
 from propeller.cli.programs import ConfigFlag, resolved
 from propeller.config import values
 from propeller.config.programs import data_home, data_places, mqtt_settings
+from propeller.config.sandbox_policy import sandbox_policy_of
 from propeller.config.settings import HttpSettings
 from propeller.config.tables import MANAGER, PROPLET
-from propeller.config.walls import walls_of
 from propeller.core.model import JobMode
 from propeller.core.policy import Policy
 from propeller.errors import Invalid
@@ -139,7 +139,9 @@ def up(
         data_dir=place,
         proplets=proplets,
         concurrency=concurrency or max(4, os.cpu_count() or 1),
-        walls=walls_of(resolved(PROPLET, given, config_file), data_places(place, os.environ)),
+        sandbox_policy=sandbox_policy_of(
+            resolved(PROPLET, given, config_file), data_places(place, os.environ)
+        ),
         durability="normal" if durability == "normal" else "full",
         keep_ended_s=None if keep_ended is None else _duration(keep_ended),
         policy=Policy(losses_max=max_losses, job_mode=mode),

@@ -1,7 +1,7 @@
 """Directories that guests are given hold nothing that Propeller itself goes by.
 
 A guest that writes to machine code which a proplet has compiled, to a settings file or to a Python module
-would be beyond all walls with the next start; one that reads the data knows what other tasks were given.
+would be out of any sandbox with the next start; one that reads the data knows what other tasks were given.
 """
 
 import os

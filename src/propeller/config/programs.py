@@ -7,6 +7,7 @@ from typing import Any
 
 from propeller.config.errors import BadSettings
 from propeller.config.registries import logins_of
+from propeller.config.sandbox_policy import sandbox_policy_of
 from propeller.config.settings import (
     HttpSettings,
     ManagerSettings,
@@ -16,7 +17,6 @@ from propeller.config.settings import (
 )
 from propeller.config.sources import Effective, missing_identity
 from propeller.config.values import broker_parts
-from propeller.config.walls import walls_of
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings, TlsSettings
 
@@ -94,7 +94,7 @@ def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> Prople
         external_wasm_runtime=given["external_wasm_runtime"],
         kbs_uri=given["kbs_uri"],
         k8s_namespace=given["manager_k8s_namespace"],
-        walls=walls_of(effective, data_places(data_dir, environ)),
+        sandbox_policy=sandbox_policy_of(effective, data_places(data_dir, environ)),
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings
-from propeller.proplet.walls import Walls
+from propeller.proplet.sandbox_policy import SandboxPolicy
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):
     kbs_uri: str
     k8s_namespace: str
     #: What guests may use.
-    walls: Walls
+    sandbox_policy: SandboxPolicy
 
 
 class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -214,7 +214,7 @@ def _images(cache: str) -> tuple[Setting, ...]:
     )
 
 
-def _walls() -> tuple[Setting, ...]:
+def _sandbox() -> tuple[Setting, ...]:
     """What guests may use of a proplet's machine."""
     return (
         Setting(
@@ -434,7 +434,7 @@ PROPLET = Program(
             default="",
             text="The key broker for encrypted images; only a proplet inside a TEE asks it.",
         ),
-        *_walls(),
+        *_sandbox(),
         Setting(
             key="manager_k8s_namespace",
             read=values.text,

@@ -69,7 +69,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a task says of its walls."""
+    """The sandbox that a task asks for."""
 
     #: None where it says nothing.
     grants: Grants | None = None

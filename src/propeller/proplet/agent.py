@@ -25,7 +25,7 @@ from propeller.proplet.metrics import Sampler
 from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.outbox import Outbox
 from propeller.proplet.oversize import cut_down, halves_of, small_enough
-from propeller.proplet.walls import Walls
+from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.registry.fetcher import Fetcher
 from propeller.runtime.run import Ended, Piece
 from propeller.runtime.run import Run as GuestRun
@@ -93,7 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     #: Fetch images from their registry, rather than ask the proxy. URLs are fetched in any case.
     fetches_images: bool = True
-    walls: Walls = Walls()
+    sandbox_policy: SandboxPolicy = SandboxPolicy()
 
 
 class Agent:
@@ -120,7 +120,7 @@ class Agent:
         self._fetcher = fetcher
         self._outbox = outbox
         self._downloads = Downloads(machine.id)
-        self._guest_run = GuestRuns(machine.id, settings.walls, modules).of
+        self._guest_run = GuestRuns(machine.id, settings.sandbox_policy, modules).of
         #: Image references that are being fetched right now.
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._last_end = 0.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from propeller.errors import Invalid
 from propeller.proplet.actions import StartRun
 from propeller.proplet.module_store import ModuleStore
-from propeller.proplet.walls import Walls, grants_of, limits_of
+from propeller.proplet.sandbox_policy import SandboxPolicy, grants_of, limits_of
 from propeller.runtime.outline import Kind, outline_of
 from propeller.runtime.run import Run as GuestRun
 
@@ -17,9 +17,9 @@ _KINDS_KEPT = 1000
 class GuestRuns:
     """Makes runs for the guests of one proplet."""
 
-    def __init__(self, proplet_id: str, walls: Walls, modules: ModuleStore) -> None:
+    def __init__(self, proplet_id: str, policy: SandboxPolicy, modules: ModuleStore) -> None:
         self._proplet_id = proplet_id
-        self._walls = walls
+        self._policy = policy
         self._modules = modules
         self._kinds: dict[str, Kind] = {}
 
@@ -29,7 +29,7 @@ class GuestRuns:
         is_resident = start.daemon or (is_server and not start.latent)
         cli_args = list(start.cli_args or ())
         port = port_asked_for(cli_args) if is_server else 0
-        grants = grants_of(self._walls, start)
+        grants = grants_of(self._policy, start)
         return GuestRun(
             key=action.key,
             digest=action.digest,
@@ -37,14 +37,14 @@ class GuestRuns:
             inputs=start.inputs or [],
             cli_args=cli_args,
             env={"PROPLET_ID": self._proplet_id, **(start.env or {})},
-            limits=limits_of(self._walls, start, is_resident=is_resident),
+            limits=limits_of(self._policy, start, is_resident=is_resident),
             grants=grants,
             parents=json.dumps(start.parent_results, ensure_ascii=False) if start.parent_results else "",
             is_resident=is_resident,
             is_preparation=action.is_preparation,
-            port=0 if start.latent or not is_server else port or self._walls.http_port,
+            port=0 if start.latent or not is_server else port or self._policy.http_port,
             finds_port=not port,
-            allowed_dirs=self._walls.offer.dirs if grants is not None and grants.dirs else (),
+            allowed_dirs=self._policy.offer.dirs if grants is not None and grants.dirs else (),
         )
 
     def _kind(self, digest: str) -> Kind | None:

@@ -20,8 +20,8 @@ from propeller.core.sandbox import Grants, Sandbox
 from propeller.core.states import TaskState
 from propeller.wire.durations import format_duration
 from propeller.wire.gotime import ZERO, format_time
+from propeller.wire.sandbox import GrantsField, LimitsField
 from propeller.wire.schema import Env, State, Time, encode, like
-from propeller.wire.walls import GrantsField, LimitsField
 
 #: A module up to this size is shown as base64 in ``file``, a larger one by its digest and size.
 INLINE_FILE_BYTES_MAX = 64 * 1024

@@ -1,4 +1,4 @@
-"""The walls around guests on this proplet: what its owner gives to all, and allows those that ask for it."""
+"""The sandbox policy of a proplet: what its owner gives every guest, and what a task may ask for."""
 
 import msgspec
 from msgspec import UNSET
@@ -8,7 +8,7 @@ from propeller.runtime.run import Limits
 from propeller.wire.messages import Start
 
 
-class Walls(msgspec.Struct, frozen=True, kw_only=True):
+class SandboxPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of a proplet."""
 
     #: What holds for a task that says nothing of its limits.
@@ -21,12 +21,12 @@ class Walls(msgspec.Struct, frozen=True, kw_only=True):
     http_port: int = 8222
 
 
-def limits_of(walls: Walls, start: Start, *, is_resident: bool) -> Limits | None:
+def limits_of(policy: SandboxPolicy, start: Start, *, is_resident: bool) -> Limits | None:
     """Give the limits of a run; None where they are those of everybody.
 
     What stays until it is stopped has a timeout only where it asks for one.
     """
-    limits, asked = walls.limits, _sandbox(start) or Sandbox()
+    limits, asked = policy.limits, _sandbox(start) or Sandbox()
     if is_resident and not asked.timeout_ns:
         limits = msgspec.structs.replace(limits, timeout_ns=0)
     elif asked == Sandbox(grants=asked.grants):
@@ -45,10 +45,10 @@ def limits_of(walls: Walls, start: Start, *, is_resident: bool) -> Limits | None
     )
 
 
-def grants_of(walls: Walls, start: Start) -> Grants | None:
+def grants_of(policy: SandboxPolicy, start: Start) -> Grants | None:
     """Give what a run may use of the machine; None for nothing."""
     asked = _sandbox(start)
-    grants = walls.grants if asked is None or asked.grants is None else asked.grants
+    grants = policy.grants if asked is None or asked.grants is None else asked.grants
     return None if grants == Grants() else grants
 
 

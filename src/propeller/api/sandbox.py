@@ -1,11 +1,11 @@
-"""What a request says of a task's walls: ``timeout``, ``limits`` and ``grants``."""
+"""Reading the sandbox that a request asks for: ``timeout``, ``limits`` and ``grants``."""
 
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox, is_host_rule
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
 from propeller.wire.rest import TaskFields
+from propeller.wire.sandbox import GrantsField, LimitsField
 from propeller.wire.sizes import parse_size
-from propeller.wire.walls import GrantsField, LimitsField
 
 _COUNT_MAX = 2**53
 _DIRS_MAX = 64

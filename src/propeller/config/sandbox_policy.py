@@ -1,4 +1,4 @@
-"""From a proplet's settings to the walls around its guests."""
+"""The sandbox policy that follows from a proplet's settings."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from propeller.config.directories import check_directories
 from propeller.config.sources import Effective
 from propeller.core.sandbox import Dir, Grants, Limits, Offer
-from propeller.proplet.walls import Walls
+from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.runtime.run import Limits as GuestLimits
 
 #: What a guest may ask for at most, where no setting says it.
@@ -16,8 +16,8 @@ _STACK_BYTES_MAX = 2 * 2**20
 _INSTANCES_MAX = 1_000
 
 
-def walls_of(effective: Effective, data: Iterable[Path]) -> Walls:
-    """Put the walls together from a proplet's settings.
+def sandbox_policy_of(effective: Effective, data: Iterable[Path]) -> SandboxPolicy:
+    """Make the sandbox policy from a proplet's settings.
 
     Args:
         effective: What holds.
@@ -36,7 +36,7 @@ def walls_of(effective: Effective, data: Iterable[Path]) -> Walls:
         timeout_ns=int(given["task_timeout"] * 1e9),
         compile_ns=int(given["compile_timeout"] * 1e9),
     )
-    return Walls(
+    return SandboxPolicy(
         limits=limits,
         grants=Grants(dirs=shared, listen=given["http_enabled"]),
         offer=Offer(

@@ -1,6 +1,6 @@
-"""The JSON of what a task says of its walls.
+"""The JSON of the sandbox that a task asks for: its limits and grants.
 
-A field that there is not is refused, elsewhere ignored: nobody should believe in a wall that is not there.
+An unknown field is refused here, though it is ignored elsewhere: a limit with a typing error would not hold.
 """
 
 from typing import Annotated
@@ -13,7 +13,7 @@ Size = int | Annotated[str, like("Such as 64MiB.")]
 
 
 class LimitsField(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Walls of a task; what is left out is up to its proplet."""
+    """Limits of a task; what is left out is up to its proplet."""
 
     memory: Annotated[Size, like("Linear memory, bytes.")] | None = None
     fuel: Annotated[int, like("Units of computing, about one an instruction.")] | None = None

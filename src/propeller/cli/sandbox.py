@@ -1,4 +1,4 @@
-"""Flags that say what a task may use."""
+"""Flags for the sandbox of a task: how long it may run, its limits, and what it is granted."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ TimeoutFlag = Annotated[str | None, typer.Option(help="How long it may run: 30s,
 LimitFlag = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="K=V", help="A wall: memory, fuel, output, table, stack, instances; may be repeated."
+        metavar="K=V", help="A limit: memory, fuel, output, table, stack, instances; may be repeated."
     ),
 ]
 DirFlag = Annotated[
@@ -25,7 +25,7 @@ SeedFlag = Annotated[int | None, typer.Option(help="Make its randomness the same
 
 LimitsFlag = Annotated[
     str | None,
-    typer.Option(metavar="K=V,…", help="Walls: memory, fuel, output, table, stack, instances."),
+    typer.Option(metavar="K=V,…", help="Limits: memory, fuel, output, table, stack, instances."),
 ]
 GrantsFlag = Annotated[
     str | None, typer.Option(metavar="JSON", help='What it may use: {"dirs": …, "http": …, "listen": …}.')
