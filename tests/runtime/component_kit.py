@@ -4,10 +4,11 @@ import wasmtime
 from hypothesis import strategies as st
 from wasmtime import component as host
 
-from propeller.runtime import component_values, wit
-from propeller.runtime.component_interface import component_interface
-from propeller.runtime.component_values import Case, Err, Ok, Some
-from propeller.runtime.wit import Enum, Flags, List, Option, Primitive, Result, Tuple, Variant
+from propeller.runtime.component import values as component_values
+from propeller.runtime.component import wit
+from propeller.runtime.component.interface import component_interface
+from propeller.runtime.component.values import Case, Err, Ok, Some
+from propeller.runtime.component.wit import Enum, Flags, List, Option, Primitive, Result, Tuple, Variant
 
 ENGINE = wasmtime.Engine()
 
@@ -134,7 +135,7 @@ TYPES = st.recursive(PRIMITIVES, composed, max_leaves=6)
 
 @st.composite
 def values(draw, type_):
-    """A value of the type, in the forms of component_values.py."""
+    """A value of the type, in the forms of component/values.py."""
     match type_:
         case Primitive(name="bool"):
             return draw(st.booleans())

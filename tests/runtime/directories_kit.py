@@ -7,7 +7,7 @@ from runtime_kit import Here, granted, put
 from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir, Grants
-from propeller.runtime.component_interface import ComponentInterface
+from propeller.runtime.component.interface import ComponentInterface
 from propeller.runtime.run import Run
 
 

@@ -5,7 +5,7 @@ import wasmtime
 from runtime_kit import ADD, a_pool, in_a_loop, put
 
 from propeller.core.sandbox import Grants
-from propeller.runtime.component_imports import foreign_imports
+from propeller.runtime.component.imports import foreign_imports
 from propeller.runtime.inspection import inspect
 from propeller.runtime.run import Limits, Run
 

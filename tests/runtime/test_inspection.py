@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from runtime_kit import ADD, ARGUMENTS
 
 from propeller.errors import Invalid
+from propeller.runtime.component.wave import parse
+from propeller.runtime.component.wave_examples import example_of
 from propeller.runtime.inspection import Example, Item, Need, inspect
-from propeller.runtime.wave import parse
-from propeller.runtime.wave_examples import example_of
 
 
 def inspected(text):

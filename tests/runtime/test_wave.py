@@ -8,9 +8,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from propeller.errors import Invalid
-from propeller.runtime import wit
-from propeller.runtime.wave import arguments, parse, render
-from propeller.runtime.wit import Enum, Flags, Function, List, Option, Primitive, Result, Tuple, Variant
+from propeller.runtime.component import wit
+from propeller.runtime.component.wave import arguments, parse, render
+from propeller.runtime.component.wit import (
+    Enum,
+    Flags,
+    Function,
+    List,
+    Option,
+    Primitive,
+    Result,
+    Tuple,
+    Variant,
+)
 
 BOOL, U8, U32, S8, F32, F64 = map(Primitive, "bool u8 u32 s8 f32 f64".split())
 CHAR, STRING = Primitive("char"), Primitive("string")

@@ -30,15 +30,6 @@ run.py      the values: a run, how it ended, the limits
 values.py   text to Wasm values and back
 paths.py    paths of a guest, which never lead out of their directory
 
-Of components, as plain data and functions without IO:
-
-wit.py                  types of values and functions, and how WIT writes them
-component_types.py      from wasmtime's types to these
-component_imports.py    what a component imports that nobody offers, seen before it is compiled
-component_interface.py  what a component exports and imports, and what a name means in it
-wave.py                 values from text (WAVE) and back; readers, writers and tokens in wave_*.py
-wave_examples.py        a value of each type
-component_values.py     how wasmtime's Python package has the values of variants
-
+component/     components as plain data and functions without IO
 inspection.py   what a file is, module or component, what it would need, and how to call it
 """

@@ -10,7 +10,7 @@ from tests.runtime.wasi.http_kit import DEADLINE_S
 from tests.runtime.wasi.test_outgoing import _serving
 
 from propeller.core.sandbox import Grants
-from propeller.runtime.component_values import Case, Err, Ok
+from propeller.runtime.component.values import Case, Err, Ok
 from propeller.runtime.wasi.exchange import Exchange
 from propeller.runtime.wasi.fields import Fields
 from propeller.runtime.wasi.linking import FUNCTIONS

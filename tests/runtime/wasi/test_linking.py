@@ -8,7 +8,7 @@ import wasmtime
 from tests.runtime.wasi.http_kit import DEADLINE_S, from_text, new_store
 
 from propeller.core.sandbox import Grants
-from propeller.runtime.component_values import Ok
+from propeller.runtime.component.values import Ok
 from propeller.runtime.wasi.linking import FUNCTIONS
 from propeller.runtime.wasi.session import Cancelled, Session
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from propeller.runtime.component_values import Err, Ok
+from propeller.runtime.component.values import Err, Ok
 from propeller.runtime.wasi.io import Inflow, OutputStream, subscribe_at
 from propeller.runtime.wasi.session import Exited, Session
 

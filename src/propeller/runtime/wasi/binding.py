@@ -13,8 +13,8 @@ import wasmtime
 from wasmtime import _ffi as ffi
 from wasmtime.component import LinkerInstance
 
-from propeller.runtime import wit
-from propeller.runtime.component_values import Lift, Lower, converters
+from propeller.runtime.component import wit
+from propeller.runtime.component.values import Lift, Lower, converters
 from propeller.runtime.wasi.session import current
 
 

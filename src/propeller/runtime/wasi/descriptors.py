@@ -9,7 +9,7 @@ import os
 import stat
 from typing import Any
 
-from propeller.runtime.component_values import Case, Err, Ok
+from propeller.runtime.component.values import Case, Err, Ok
 from propeller.runtime.directories import Given
 from propeller.runtime.paths import failed, place_of
 from propeller.runtime.wasi.io import Inflow, OutputStream, Problem

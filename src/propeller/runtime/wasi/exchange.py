@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from propeller.runtime.component_values import Case, Err, Ok
+from propeller.runtime.component.values import Case, Err, Ok
 from propeller.runtime.wasi.fields import without_forbidden
 from propeller.runtime.wasi.io import CHUNK_BYTES, Inflow
 from propeller.runtime.wasi.messages import IncomingResponse

@@ -7,11 +7,11 @@ import wasmtime
 from wasmtime import component
 
 from propeller.errors import Invalid
-from propeller.runtime.component_interface import ComponentInterface
-from propeller.runtime.component_values import call
+from propeller.runtime.component.interface import ComponentInterface
+from propeller.runtime.component.values import call
+from propeller.runtime.component.wit import Function, Handle, Type, function_text
 from propeller.runtime.wasi.messages import IncomingRequest, Outparam, Responder
 from propeller.runtime.wasi.session import Session
-from propeller.runtime.wit import Function, Handle, Type, function_text
 
 _HANDLE = Function(
     (

@@ -6,8 +6,8 @@ from typing import Any
 import wasmtime
 from wasmtime import component
 
-from propeller.runtime.component_interface import ComponentInterface
-from propeller.runtime.component_values import RESOURCES
+from propeller.runtime.component.interface import ComponentInterface
+from propeller.runtime.component.values import RESOURCES
 from propeller.runtime.wasi import basics, fields, files, io, messages, outgoing
 from propeller.runtime.wasi.binding import add_function
 from propeller.runtime.wasi.session import current

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from propeller.core.sandbox import covers
-from propeller.runtime.component_values import Case, Err, Ok
+from propeller.runtime.component.values import Case, Err, Ok
 from propeller.runtime.wasi.exchange import Exchange, Upload
 from propeller.runtime.wasi.fields import Fields
 from propeller.runtime.wasi.io import Pollable

@@ -1,7 +1,7 @@
 """Values of components as text (WAVE) and back; pure.
 
 A type guides the reading, so a value is nested no deeper than its type is (``wit.DEPTH_MAX``). The table in
-component_values.py says what values are in Python.
+values.py says what values are in Python.
 
 Source: README.md and wave_ebnf.md of the crate wasm-wave, whose version 0.252 the reference prints with
 (contract: runtime.md 4.2). What it does not take and we do: names like keywords without ``%`` where nothing
@@ -11,10 +11,10 @@ else can be meant, and ``{}`` for a record whose fields may all be left out.
 from typing import Any
 
 from propeller.errors import Invalid
-from propeller.runtime import wit
-from propeller.runtime.wave_readers import reader_of
-from propeller.runtime.wave_text import Fault, Reader
-from propeller.runtime.wave_writers import writer_of
+from propeller.runtime.component import wit
+from propeller.runtime.component.wave_readers import reader_of
+from propeller.runtime.component.wave_text import Fault, Reader
+from propeller.runtime.component.wave_writers import writer_of
 
 
 def parse(text: str, type_: wit.Type) -> Any:

@@ -10,7 +10,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable
 
-from propeller.runtime.component_interface import Items
+from propeller.runtime.component.interface import Items
 from propeller.runtime.outline import Reader
 
 #: What proplets offer of WASI 0.2.

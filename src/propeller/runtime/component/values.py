@@ -33,7 +33,7 @@ from wasmtime import _ffi as ffi
 from wasmtime import component
 from wasmtime.component._enter import enter_wasm
 
-from propeller.runtime import wit
+from propeller.runtime.component import wit
 
 #: Numbers that tell the types of the host's resources apart.
 RESOURCES = {

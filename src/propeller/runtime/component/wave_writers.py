@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from propeller.errors import Invalid
-from propeller.runtime import wit
-from propeller.runtime.component_values import Case, Err, Ok, Some
+from propeller.runtime.component import wit
+from propeller.runtime.component.values import Case, Err, Ok, Some
 from propeller.runtime.values import to_text
 
 _Write = Callable[[Any], str]

@@ -13,7 +13,7 @@ from wasmtime import _ffi
 from wasmtime import component as host
 from wasmtime.component._types import valtype_from_ptr
 
-from propeller.runtime import wit
+from propeller.runtime.component import wit
 
 #: Types are trees here, and graphs in a component: a small component can name a huge tree.
 _NODES_MAX = 100_000

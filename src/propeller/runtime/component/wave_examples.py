@@ -1,7 +1,7 @@
 """A value of each type as WAVE text, to show how one is written."""
 
-from propeller.runtime import wit
-from propeller.runtime.wave_writers import case_name
+from propeller.runtime.component import wit
+from propeller.runtime.component.wave_writers import case_name
 
 _PRIMITIVES = {"bool": "true", "f32": "1.5", "f64": "1.5", "char": "'a'", "string": '"text"'}
 

@@ -8,9 +8,9 @@ from wasmtime import component as host
 from wasmtime.component._types import ComponentExtern
 
 from propeller.errors import Invalid
-from propeller.runtime.component_types import Translator
+from propeller.runtime.component.types import Translator
+from propeller.runtime.component.wit import Function, function_text
 from propeller.runtime.values import shown
-from propeller.runtime.wit import Function, function_text
 
 #: Where a function is: its name at the top level, or an exported instance and its name in there.
 Path = tuple[str] | tuple[str, str]
@@ -148,7 +148,7 @@ def spelling(path: Path) -> str:
 
 
 def _items(externs: dict[str, ComponentExtern], engine: wasmtime.Engine, translator: Translator) -> Items:
-    """Sort them by kind. The types inside of core modules are not asked for, see interface.py."""
+    """Sort them by kind. The types inside of core modules are not asked for: see core_module/interface.py."""
     functions: dict[str, Function] = {}
     instances: dict[str, dict[str, Function]] = {}
     others: dict[str, str] = {}

@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any
 
 from propeller.errors import Invalid
-from propeller.runtime import wit
-from propeller.runtime.component_values import Case, Err, Ok, Some
+from propeller.runtime.component import wit
+from propeller.runtime.component.values import Case, Err, Ok, Some
+from propeller.runtime.component.wave_text import Reader
 from propeller.runtime.values import to_float
-from propeller.runtime.wave_text import Reader
 
 _Read = Callable[[Reader], Any]
 
