@@ -2,7 +2,7 @@
 
 import pytest
 
-from propeller.runtime.interface import Signature, interface_of
+from propeller.runtime.core_module.interface import Signature, interface_of
 from propeller.runtime.outline import Kind, outline_of
 from tests.guests.kit import guest, guest_path
 

@@ -6,7 +6,7 @@ from runtime_kit import ADD, ARGUMENTS, Here, program, put
 from tests.builders import SLEEP
 
 from propeller.errors import Invalid
-from propeller.runtime.interface import interface_of
+from propeller.runtime.core_module.interface import interface_of
 from propeller.runtime.run import Limits, Run
 
 

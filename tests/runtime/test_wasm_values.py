@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from propeller.errors import Invalid
-from propeller.runtime.values import shown, to_text, to_wasm
+from propeller.runtime.core_module.values import shown, to_text, to_wasm
 
 
 def parsed(text, type_name):

@@ -32,8 +32,8 @@ from propeller.runtime.compiler import compile_next_door
 from propeller.runtime.component.imports import foreign_imports, in_words
 from propeller.runtime.component.interface import ComponentInterface, component_interface
 from propeller.runtime.component_program import ComponentProgram, ComponentWorld
+from propeller.runtime.core_module.interface import Interface, imports_of, interface_of
 from propeller.runtime.core_program import CoreProgram, CoreWorld, check_imports
-from propeller.runtime.interface import Interface, imports_of, interface_of
 
 _MAGIC = b"PROPCWA2"
 _HEADER_BYTES = len(_MAGIC) + 32

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from propeller.errors import Invalid
+from propeller.runtime.core_module.values import shown
 from propeller.runtime.outline import Kind, Outline
 from propeller.runtime.run import Run, environment
-from propeller.runtime.values import shown
 
 #: What the program needs of the proplet's environment.
 _NEEDED = ("PATH", "HOME")

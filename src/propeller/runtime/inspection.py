@@ -12,8 +12,8 @@ from propeller.runtime.component import wit
 from propeller.runtime.component.imports import foreign_in, in_words, is_offered
 from propeller.runtime.component.interface import ComponentInterface, Items, component_interface, spelling
 from propeller.runtime.component.wave_examples import example_of
-from propeller.runtime.interface import Import, Interface, imports_of, interface_of
-from propeller.runtime.values import type_names
+from propeller.runtime.core_module.interface import Import, Interface, imports_of, interface_of
+from propeller.runtime.core_module.values import type_names
 
 Kind = Literal["module", "command", "reactor", "component", "component-command", "component-http"]
 

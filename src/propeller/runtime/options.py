@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
+from propeller.runtime.core_module.values import shown
 from propeller.runtime.directories import open_allowed
-from propeller.runtime.values import shown
 
 _DIR = "--dir"
 _LONG = {"-C": "--codegen", "-D": "--debug", "-O": "--optimize", "-S": "--wasi", "-W": "--wasm"}

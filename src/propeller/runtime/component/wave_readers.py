@@ -12,7 +12,7 @@ from propeller.errors import Invalid
 from propeller.runtime.component import wit
 from propeller.runtime.component.values import Case, Err, Ok, Some
 from propeller.runtime.component.wave_text import Reader
-from propeller.runtime.values import to_float
+from propeller.runtime.core_module.values import to_float
 
 _Read = Callable[[Reader], Any]
 

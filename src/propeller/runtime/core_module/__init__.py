@@ -1,0 +1,5 @@
+"""Core modules as data: their interface, and their values as text and in Python.
+
+interface.py  what a module imports and exports
+values.py     converts values between text and Wasm
+"""
