@@ -5,7 +5,7 @@ from collections import Counter
 
 from runtime_kit import swapping
 
-from propeller.runtime.paths import open_below, place_of
+from propeller.runtime.system.paths import open_below, place_of
 
 
 def test_a_directory_that_becomes_a_link_meanwhile_leads_nowhere(tmp_path):

@@ -2,7 +2,7 @@
 
 A task asks (``Sandbox``), the owner of a proplet allows (``Offer``), and ``refusal`` compares the two. The
 manager does so before it places a task, and the proplet once more before it runs it. Paths are only compared
-as text here; where one really leads is seen when the proplet opens it (``runtime/directories.py``).
+as text here; where one really leads is seen when the proplet opens it (``runtime/system/directories.py``).
 
 A task that says nothing of ``grants`` gets what the owner gives to every task; one that does gets exactly
 what it names.

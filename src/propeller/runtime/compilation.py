@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from propeller.errors import Invalid
-from propeller.runtime import launch
 from propeller.runtime.cache import Cache
 from propeller.runtime.compiler import REFUSED
+from propeller.runtime.system import launch
 
 
 def main() -> None:

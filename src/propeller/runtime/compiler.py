@@ -11,7 +11,7 @@ from os import getpid
 from pathlib import Path
 
 from propeller.errors import Invalid
-from propeller.runtime.death import Died, death_of
+from propeller.runtime.system.death import Died, death_of
 
 #: How the process ends where the module can't be compiled; it has then printed why.
 REFUSED = 3

@@ -11,12 +11,12 @@ import wasmtime
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
 from propeller.runtime import failures
-from propeller.runtime.clocks import CoreSources
 from propeller.runtime.core_module.interface import Interface, Signature
 from propeller.runtime.core_module.values import shown, to_text, to_wasm, type_names
 from propeller.runtime.run import Limits, Run
-from propeller.runtime.symlinks import CoreLinks
+from propeller.runtime.wasi.clocks import CoreSources
 from propeller.runtime.wasi.session import Session
+from propeller.runtime.wasi.symlinks import CoreLinks
 
 _WASI = "wasi_snapshot_preview1"
 _LISTED_MAX = 20

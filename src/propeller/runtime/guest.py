@@ -18,9 +18,9 @@ from propeller.runtime.cache import Cache, Program
 from propeller.runtime.component_program import ComponentCall, ExitedWithError
 from propeller.runtime.core_module.values import shown
 from propeller.runtime.core_program import CoreCall
-from propeller.runtime.directories import Given, close, given_to
 from propeller.runtime.run import Ended, Limits, Run, Usage, environment
 from propeller.runtime.streams import Streams
+from propeller.runtime.system.directories import Given, close, given_to
 from propeller.runtime.wasi.session import Session
 
 #: Where a program finds what its parents gave, besides the variable of its environment.

@@ -24,8 +24,8 @@ import msgspec
 
 from propeller.runtime import runner
 from propeller.runtime.frames import SPAWN, Words, order, report
-from propeller.runtime.launch import die_first, die_with_parent, leave_room
 from propeller.runtime.run import Limits
+from propeller.runtime.system.launch import die_first, die_with_parent, leave_room
 
 
 class _Mother:

@@ -14,9 +14,9 @@ from typing import IO
 
 import msgspec
 
-from propeller.runtime.death import Death, death_of
 from propeller.runtime.frames import KILL, SPAWN, Words, order, page_bytes, report
 from propeller.runtime.run import Limits
+from propeller.runtime.system.death import Death, death_of
 
 _END_S_MAX = 5.0
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
 from propeller.runtime.core_module.values import shown
-from propeller.runtime.directories import open_allowed
+from propeller.runtime.system.directories import open_allowed
 
 _DIR = "--dir"
 _LONG = {"-C": "--codegen", "-D": "--debug", "-O": "--optimize", "-S": "--wasi", "-W": "--wasm"}

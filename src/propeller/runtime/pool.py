@@ -21,11 +21,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from propeller.runtime.death import Death
 from propeller.runtime.frames import Report
 from propeller.runtime.nursery import Nursery
 from propeller.runtime.run import SERVER_GRACE_S, Ended, Limits, Piece, Run, Up
 from propeller.runtime.seat import Entry, Seat
+from propeller.runtime.system.death import Death
 
 _LIMITS = Limits()
 _TICK_S = 0.005

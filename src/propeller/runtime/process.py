@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from propeller.runtime.command import Command
 from propeller.runtime.streams import Printed
+from propeller.runtime.system import launch
 
-_LAUNCH = str(Path(__file__).with_name("launch.py"))
+_LAUNCH = launch.__file__
 _PART_BYTES = 65536
 
 

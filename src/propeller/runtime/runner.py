@@ -23,11 +23,11 @@ from typing import NoReturn
 
 from propeller.errors import Invalid
 from propeller.runtime.cache import Caches
-from propeller.runtime.death import Died
 from propeller.runtime.frames import Frames, Hand, Ready, Report, Returned, Stop, Words, framed, to_runner
 from propeller.runtime.guest import STOPPED, Halt, Room, check, execute
 from propeller.runtime.run import Ended, Limits, Piece, Run, Up
 from propeller.runtime.streams import Streams
+from propeller.runtime.system.death import Died
 from propeller.runtime.watchdog import Watch
 
 _BATCH = 64

@@ -4,7 +4,6 @@ import asyncio
 import time
 from typing import Protocol, cast
 
-from propeller.runtime.death import Death
 from propeller.runtime.frames import (
     Frames,
     Hand,
@@ -18,6 +17,7 @@ from propeller.runtime.frames import (
     to_pool,
 )
 from propeller.runtime.run import Ended, Run
+from propeller.runtime.system.death import Death
 
 _HANDED_MAX = 256
 _QUICK_NS = 10_000_000

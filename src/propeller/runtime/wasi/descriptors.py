@@ -10,8 +10,8 @@ import stat
 from typing import Any
 
 from propeller.runtime.component.values import Case, Err, Ok
-from propeller.runtime.directories import Given
-from propeller.runtime.paths import failed, place_of
+from propeller.runtime.system.directories import Given
+from propeller.runtime.system.paths import failed, place_of
 from propeller.runtime.wasi.io import Inflow, OutputStream, Problem
 from propeller.runtime.wasi.session import Session
 

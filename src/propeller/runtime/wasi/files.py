@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from propeller.runtime.component.values import Case, Err, Ok
-from propeller.runtime.paths import failed, place_of
-from propeller.runtime.symlinks import leads_down
+from propeller.runtime.system.paths import failed, place_of
 from propeller.runtime.wasi.descriptors import (
     KINDS,
     Descriptor,
@@ -24,6 +23,7 @@ from propeller.runtime.wasi.descriptors import (
 )
 from propeller.runtime.wasi.io import CHUNK_BYTES, Problem
 from propeller.runtime.wasi.session import Session
+from propeller.runtime.wasi.symlinks import leads_down
 
 # -- contents ----------------------------------------------------------------------------------------------
 

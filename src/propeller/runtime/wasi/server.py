@@ -18,7 +18,7 @@ import uvicorn
 import wasmtime
 
 from propeller.core.sandbox import Grants
-from propeller.runtime.directories import Given
+from propeller.runtime.system.directories import Given
 from propeller.runtime.wasi.fields import without_forbidden
 from propeller.runtime.wasi.incoming import GuestFault, Handler
 from propeller.runtime.wasi.io import Inflow

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from propeller.core.sandbox import Grants
-from propeller.runtime.clocks import Sources
-from propeller.runtime.directories import Given
+from propeller.runtime.system.directories import Given
+from propeller.runtime.wasi.clocks import Sources
 
 #: More of them at once are refused: the host's memory is not the guest's.
 _THINGS_MAX = 10_000

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from propeller.core.sandbox import Dir, way_to
 from propeller.errors import Invalid
-from propeller.runtime.paths import LeadsOut, open_below
 from propeller.runtime.run import Run
+from propeller.runtime.system.paths import LeadsOut, open_below
 
 #: Where a program finds what its parents gave.
 PARENTS_DIR = "/propeller"
