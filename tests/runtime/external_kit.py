@@ -6,7 +6,7 @@ import contextlib
 import uvloop
 from runtime_kit import Running, put, until
 
-from propeller.runtime.external import ExternalRuntime
+from propeller.runtime.external.runtime import ExternalRuntime
 from propeller.runtime.run import Limits, Run
 
 

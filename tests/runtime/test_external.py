@@ -8,7 +8,7 @@ import pytest
 from external_kit import play
 from runtime_kit import ADD, ARGUMENTS, FLOOD, LOOP, program
 
-from propeller.runtime.external import find_program
+from propeller.runtime.external.runtime import find_program
 from propeller.runtime.run import Limits
 
 ADD_COMPONENT = """(component

@@ -11,7 +11,7 @@ from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
-from propeller.runtime.options import held
+from propeller.runtime.external.options import held
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from propeller.proplet.profile import Monitoring
 from propeller.proplet.remote import RemoteUplink
 from propeller.proplet.tee import found_tee
 from propeller.registry.fetcher import Fetcher
-from propeller.runtime.external import find_program
+from propeller.runtime.external.runtime import find_program
 
 
 async def serve_proplet(settings: PropletSettings) -> None:

@@ -24,7 +24,7 @@ from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.proplet.tee import found_tee
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
-from propeller.runtime.external import find_program
+from propeller.runtime.external.runtime import find_program
 from propeller.runtime.heap import give_large_blocks_back
 
 #: The manager beside it keeps every module anyway, and its proplets share one store.

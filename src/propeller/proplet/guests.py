@@ -9,7 +9,7 @@ import msgspec
 from propeller.core.sandbox import Limits, Offer
 from propeller.proplet.agent import Agent
 from propeller.proplet.sandbox_policy import SandboxPolicy
-from propeller.runtime.external import ExternalRuntime
+from propeller.runtime.external.runtime import ExternalRuntime
 from propeller.runtime.pool import Pool
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from propeller.runtime.command import Command
+from propeller.runtime.external.command import Command
 from propeller.runtime.streams import Printed
 from propeller.runtime.system import launch
 

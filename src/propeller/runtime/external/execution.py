@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 
 from propeller.runtime import failures
-from propeller.runtime.address import Address, answering
-from propeller.runtime.command import Command
-from propeller.runtime.process import Process, Stream, status_in_words
+from propeller.runtime.external.address import Address, answering
+from propeller.runtime.external.command import Command
+from propeller.runtime.external.process import Process, Stream, status_in_words
 from propeller.runtime.run import Ended, Limits, Piece, Up
 from propeller.runtime.seat import Entry
 from propeller.runtime.streams import Printed

@@ -21,10 +21,10 @@ import msgspec
 
 from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
-from propeller.runtime.address import Address, address_asked_for, free_address, obstacle_at
-from propeller.runtime.command import Command, command_of
-from propeller.runtime.execution import Execution
-from propeller.runtime.options import held
+from propeller.runtime.external.address import Address, address_asked_for, free_address, obstacle_at
+from propeller.runtime.external.command import Command, command_of
+from propeller.runtime.external.execution import Execution
+from propeller.runtime.external.options import held
 from propeller.runtime.outline import Kind, Outline, outline_of
 from propeller.runtime.run import Ended, Limits, Piece, Run, Up
 from propeller.runtime.seat import Entry
