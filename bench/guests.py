@@ -13,11 +13,11 @@ from typing import Any
 import wasmtime
 
 from bench.figures import Figure
-from propeller.runtime.cache import Cache
-from propeller.runtime.guest import Room, execute
-from propeller.runtime.pool import Pool
+from propeller.runtime.pool.pool import Pool
 from propeller.runtime.run import Ended, Limits, Run
-from propeller.runtime.streams import Streams
+from propeller.runtime.runner.cache import Cache
+from propeller.runtime.runner.guest import Room, execute
+from propeller.runtime.runner.streams import Streams
 
 #: How many are held against one: a core each, and four at most.
 PROCESSES = max(2, min(4, os.cpu_count() or 1))

@@ -17,11 +17,11 @@ import psutil
 import wasmtime
 
 from propeller.core.sandbox import Dir
-from propeller.runtime.cache import Cache
-from propeller.runtime.guest import Room, execute
-from propeller.runtime.pool import Pool
+from propeller.runtime.pool.pool import Pool
 from propeller.runtime.run import Ended, Limits, Piece, Run
-from propeller.runtime.streams import Streams
+from propeller.runtime.runner.cache import Cache
+from propeller.runtime.runner.guest import Room, execute
+from propeller.runtime.runner.streams import Streams
 
 DEADLINE_S = 120
 

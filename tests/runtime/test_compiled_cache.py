@@ -9,7 +9,7 @@ import wasmtime
 from runtime_kit import ADD, LOOP, Here, a_pool, in_a_loop, put, until
 
 from propeller.errors import Invalid
-from propeller.runtime.cache import Cache
+from propeller.runtime.runner.cache import Cache
 
 
 def entry_of(directory, digest):
@@ -71,7 +71,7 @@ def test_one_of_several_processes_compiles(tmp_path):
     script = """
 import sys
 from pathlib import Path
-from propeller.runtime.cache import Cache
+from propeller.runtime.runner.cache import Cache
 from propeller.runtime.run import Limits
 cache = Cache(Path(sys.argv[1]), stack_bytes=Limits().stack_bytes)
 print("up", flush=True)

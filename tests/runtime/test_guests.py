@@ -280,7 +280,7 @@ def test_not_a_module(here, content, words):
 
 
 def test_stopped_before_it_begins(here):
-    from propeller.runtime.guest import Halt, execute
+    from propeller.runtime.runner.guest import Halt, execute
 
     run = Run(5, put(here.directory, ADD), "add", ["1", "2"], [], {})
     program_ = here.cache.load(run.digest)

@@ -14,7 +14,7 @@ import uvloop
 from runtime_kit import ADD, FLOOD, LOOP, Running, a_pool, put, until
 from tests.builders import SLEEP
 
-from propeller.runtime.pool import Pool
+from propeller.runtime.pool.pool import Pool
 from propeller.runtime.run import Limits, Run
 
 HOUR_NS = str(3600 * 10**9)
@@ -346,7 +346,7 @@ def test_runs_fail_when_no_process_can_be_started(tmp_path, monkeypatch, caplog)
 
 def test_runs_fail_when_each_process_dies_at_once(tmp_path, monkeypatch):
     async def scene():
-        monkeypatch.setattr("propeller.runtime.nursery.sys.executable", "/bin/false")
+        monkeypatch.setattr("propeller.runtime.pool.forkserver_client.sys.executable", "/bin/false")
         running = Running(tmp_path, 2, Limits())
         await running.pool.start()
         running.submit(ADD, "add", "1", "2", keys=[1])

@@ -3,7 +3,7 @@
 import pytest
 
 from propeller.runtime.run import Limits, Piece
-from propeller.runtime.streams import Streams
+from propeller.runtime.runner.streams import Streams
 
 LIMITS = Limits(log_bytes=10)
 

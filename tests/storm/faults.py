@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-FORK_SERVER = "propeller.runtime.mother"
+FORK_SERVER = "propeller.runtime.runner.forkserver"
 
 
 class Faults:

@@ -10,7 +10,7 @@ from propeller.core.sandbox import Limits, Offer
 from propeller.proplet.agent import Agent
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.runtime.external.runtime import ExternalRuntime
-from propeller.runtime.pool import Pool
+from propeller.runtime.pool.pool import Pool
 
 
 def guests_of(

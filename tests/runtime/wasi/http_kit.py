@@ -14,8 +14,8 @@ import wasmtime
 from wasmtime import component
 
 from propeller.core.sandbox import Grants
-from propeller.runtime.cache import new_engine
 from propeller.runtime.component.interface import ComponentInterface, component_interface
+from propeller.runtime.runner.cache import new_engine
 from propeller.runtime.wasi.incoming import Handler
 from propeller.runtime.wasi.io import Inflow
 from propeller.runtime.wasi.linking import linker_for

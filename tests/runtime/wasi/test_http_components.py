@@ -12,7 +12,7 @@ from tests.parts.ports import free_port
 from tests.runtime.runtime_kit import put, until
 
 from propeller.core.sandbox import Dir, Grants
-from propeller.runtime.pool import Pool
+from propeller.runtime.pool.pool import Pool
 from propeller.runtime.run import Limits, Run
 
 LISTEN = Grants(listen=True)

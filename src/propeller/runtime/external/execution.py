@@ -11,9 +11,9 @@ from propeller.runtime import failures
 from propeller.runtime.external.address import Address, answering
 from propeller.runtime.external.command import Command
 from propeller.runtime.external.process import Process, Stream, status_in_words
+from propeller.runtime.pool.runner_handle import Entry
 from propeller.runtime.run import Ended, Limits, Piece, Up
-from propeller.runtime.seat import Entry
-from propeller.runtime.streams import Printed
+from propeller.runtime.runner.streams import Printed
 
 
 class Execution:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from propeller.runtime.external.command import Command
-from propeller.runtime.streams import Printed
+from propeller.runtime.runner.streams import Printed
 from propeller.runtime.system import launch
 
 _LAUNCH = launch.__file__

@@ -26,8 +26,8 @@ from propeller.runtime.external.command import Command, command_of
 from propeller.runtime.external.execution import Execution
 from propeller.runtime.external.options import held
 from propeller.runtime.outline import Kind, Outline, outline_of
+from propeller.runtime.pool.runner_handle import Entry
 from propeller.runtime.run import Ended, Limits, Piece, Run, Up
-from propeller.runtime.seat import Entry
 
 _LIMITS = Limits()
 _OUTLINES_MAX = 256

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import wasmtime
 
 from propeller.errors import Invalid
-from propeller.runtime.cache import Cache, Program
-from propeller.runtime.component_program import ComponentProgram
-from propeller.runtime.guest import STOPPED, Room, check, directories
 from propeller.runtime.run import Ended, Limits, Run, environment
+from propeller.runtime.runner.cache import Cache, Program
+from propeller.runtime.runner.component_program import ComponentProgram
+from propeller.runtime.runner.guest import STOPPED, Room, check, directories
 from propeller.runtime.wasi.server import HttpServer, Ticker, listening
 
 #: So many ports after the first are tried, where the task names none.

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from propeller.errors import Invalid
-from propeller.runtime.cache import Cache
-from propeller.runtime.compiler import REFUSED
+from propeller.runtime.runner.cache import Cache
+from propeller.runtime.runner.compiler import REFUSED
 from propeller.runtime.system import launch
 
 

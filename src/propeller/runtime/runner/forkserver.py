@@ -22,9 +22,9 @@ from typing import NoReturn
 
 import msgspec
 
-from propeller.runtime import runner
-from propeller.runtime.frames import SPAWN, Words, order, report
+from propeller.runtime.pool.protocol import SPAWN, Words, order, report
 from propeller.runtime.run import Limits
+from propeller.runtime.runner import runner
 from propeller.runtime.system.launch import die_first, die_with_parent, leave_room
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import wasmtime
 
 from propeller.runtime import failures
-from propeller.runtime.guest import STOPPED, Halt
 from propeller.runtime.run import SERVER_GRACE_S, Ended, Limits, Run
+from propeller.runtime.runner.guest import STOPPED, Halt
 
 _NEVER = float("inf")
 #: For how long a guest may survive its interruption.

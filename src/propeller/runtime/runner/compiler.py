@@ -28,7 +28,7 @@ def compile_next_door(directory: Path, digest: str, *, stack_bytes: int, is_mete
     options = [str(getpid()), str(directory), digest, str(stack_bytes), str(int(is_metered))]
     ended = subprocess.run(
         # -P: of modules in the working directory, where guests may write, none is loaded.
-        [sys.executable, "-P", "-m", "propeller.runtime.compilation", *options],
+        [sys.executable, "-P", "-m", "propeller.runtime.runner.compiler_process", *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         check=False,

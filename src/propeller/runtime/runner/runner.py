@@ -22,13 +22,23 @@ from pathlib import Path
 from typing import NoReturn
 
 from propeller.errors import Invalid
-from propeller.runtime.cache import Caches
-from propeller.runtime.frames import Frames, Hand, Ready, Report, Returned, Stop, Words, framed, to_runner
-from propeller.runtime.guest import STOPPED, Halt, Room, check, execute
+from propeller.runtime.pool.protocol import (
+    Frames,
+    Hand,
+    Ready,
+    Report,
+    Returned,
+    Stop,
+    Words,
+    framed,
+    to_runner,
+)
 from propeller.runtime.run import Ended, Limits, Piece, Run, Up
-from propeller.runtime.streams import Streams
+from propeller.runtime.runner.cache import Caches
+from propeller.runtime.runner.guest import STOPPED, Halt, Room, check, execute
+from propeller.runtime.runner.streams import Streams
+from propeller.runtime.runner.watchdog import Watch
 from propeller.runtime.system.death import Died
-from propeller.runtime.watchdog import Watch
 
 _BATCH = 64
 _BATCH_NS = 2_000_000
@@ -104,7 +114,7 @@ class Runner:
             with self._lock:
                 watch.runs(cache.engine)
             if run.port:
-                from propeller.runtime.serving import serve  # noqa: PLC0415  loaded where it is needed
+                from propeller.runtime.runner.serving import serve  # noqa: PLC0415  loaded where it is needed
 
                 return serve(
                     cache,

@@ -28,12 +28,12 @@ from wasmtime import _ffi as ffi
 from wasmtime import component
 
 from propeller.errors import Invalid
-from propeller.runtime.compiler import compile_next_door
 from propeller.runtime.component.imports import foreign_imports, in_words
 from propeller.runtime.component.interface import ComponentInterface, component_interface
-from propeller.runtime.component_program import ComponentProgram, ComponentWorld
 from propeller.runtime.core_module.interface import Interface, imports_of, interface_of
-from propeller.runtime.core_program import CoreProgram, CoreWorld, check_imports
+from propeller.runtime.runner.compiler import compile_next_door
+from propeller.runtime.runner.component_program import ComponentProgram, ComponentWorld
+from propeller.runtime.runner.core_program import CoreProgram, CoreWorld, check_imports
 
 _MAGIC = b"PROPCWA2"
 _HEADER_BYTES = len(_MAGIC) + 32

@@ -14,12 +14,12 @@ import wasmtime
 
 from propeller.errors import Invalid
 from propeller.runtime import failures
-from propeller.runtime.cache import Cache, Program
-from propeller.runtime.component_program import ComponentCall, ExitedWithError
 from propeller.runtime.core_module.values import shown
-from propeller.runtime.core_program import CoreCall
 from propeller.runtime.run import Ended, Limits, Run, Usage, environment
-from propeller.runtime.streams import Streams
+from propeller.runtime.runner.cache import Cache, Program
+from propeller.runtime.runner.component_program import ComponentCall, ExitedWithError
+from propeller.runtime.runner.core_program import CoreCall
+from propeller.runtime.runner.streams import Streams
 from propeller.runtime.system.directories import Given, close, given_to
 from propeller.runtime.wasi.session import Session
 

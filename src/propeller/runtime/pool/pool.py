@@ -21,10 +21,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from propeller.runtime.frames import Report
-from propeller.runtime.nursery import Nursery
+from propeller.runtime.pool.forkserver_client import Nursery
+from propeller.runtime.pool.protocol import Report
+from propeller.runtime.pool.runner_handle import Entry, Seat
 from propeller.runtime.run import SERVER_GRACE_S, Ended, Limits, Piece, Run, Up
-from propeller.runtime.seat import Entry, Seat
 from propeller.runtime.system.death import Death
 
 _LIMITS = Limits()

@@ -14,7 +14,7 @@ from typing import IO
 
 import msgspec
 
-from propeller.runtime.frames import KILL, SPAWN, Words, order, page_bytes, report
+from propeller.runtime.pool.protocol import KILL, SPAWN, Words, order, page_bytes, report
 from propeller.runtime.run import Limits
 from propeller.runtime.system.death import Death, death_of
 
@@ -97,7 +97,7 @@ class Nursery:
             try:
                 self._mother = subprocess.Popen(
                     # -P: of modules in the working directory, where guests may write, none is loaded.
-                    [sys.executable, "-P", "-m", "propeller.runtime.mother", *arguments],
+                    [sys.executable, "-P", "-m", "propeller.runtime.runner.forkserver", *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     pass_fds=descriptors,

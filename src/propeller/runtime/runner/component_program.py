@@ -13,8 +13,8 @@ from propeller.runtime.component import wave
 from propeller.runtime.component.imports import foreign_in, in_words
 from propeller.runtime.component.interface import ComponentInterface, Path
 from propeller.runtime.component.values import Err, call
-from propeller.runtime.own_memory import writable_bytes
 from propeller.runtime.run import Limits, Run
+from propeller.runtime.runner.own_memory import writable_bytes
 from propeller.runtime.wasi.clocks import ComponentSources
 from propeller.runtime.wasi.incoming import Handler
 from propeller.runtime.wasi.session import Exited, Session

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Protocol, cast
 
-from propeller.runtime.frames import (
+from propeller.runtime.pool.protocol import (
     Frames,
     Hand,
     Ready,
