@@ -13,8 +13,8 @@ from typing import Any
 import wasmtime
 
 from bench.figures import Figure
+from propeller.runtime.guest_run import Ended, GuestRun, Limits
 from propeller.runtime.pool.pool import Pool
-from propeller.runtime.run import Ended, Limits, Run
 from propeller.runtime.runner.cache import Cache
 from propeller.runtime.runner.guest import Room, execute
 from propeller.runtime.runner.streams import Streams
@@ -49,9 +49,9 @@ def run_guests(directory: Path, scale: float) -> list[Figure]:
     add = put(directory, wasmtime.wat2wasm(ADD))
     hello = put(directory, wasmtime.wat2wasm(HELLO))
     bare_add = _bare(cache.engine, ADD, lambda exports, store: exports["add"](store, 1, 2))
-    ours_add = _ours(cache, Run(1, add, "add", ["1", "2"]), room)
+    ours_add = _ours(cache, GuestRun(1, add, "add", ["1", "2"]), room)
     uncaught = _bare(cache.engine, HELLO, lambda exports, store: exports["_start"](store))
-    caught = _ours(cache, Run(1, hello, "_start"), room)
+    caught = _ours(cache, GuestRun(1, hello, "_start"), room)
     bare_us, ours_us, uncaught_us, caught_us = _together(rounds, bare_add, ours_add, uncaught, caught)
     started_ms = _warm_start(directory, put(directory, _large_component(scale)))
     started_12_ms = _warm_start(directory, put(directory, (_BUILT / "greeter.wasm").read_bytes()))
@@ -103,7 +103,7 @@ def _bare(
     return once
 
 
-def _ours(cache: Cache, run: Run, room: Room) -> Callable[[], None]:
+def _ours(cache: Cache, run: GuestRun, room: Room) -> Callable[[], None]:
     program, limits = cache.load(run.digest), Limits()
 
     def once() -> None:
@@ -138,8 +138,8 @@ async def _scaling(directory: Path, scale: float) -> tuple[float, float]:
     """How much more ``PROCESSES`` do than one, in the same time."""
     spin = put(directory, wasmtime.wat2wasm(SPIN))
     add = put(directory, wasmtime.wat2wasm(ADD))
-    long_runs = [Run(key, spin, "spin", [str(int(300_000_000 * max(scale, 0.1)))]) for key in range(8)]
-    tiny_runs = [Run(key, add, "add", ["1", "2"]) for key in range(max(500, int(20_000 * scale)))]
+    long_runs = [GuestRun(key, spin, "spin", [str(int(300_000_000 * max(scale, 0.1)))]) for key in range(8)]
+    tiny_runs = [GuestRun(key, add, "add", ["1", "2"]) for key in range(max(500, int(20_000 * scale)))]
     ratios = []
     for runs in (long_runs, tiny_runs):
         one = await _seconds(directory, 1, runs)
@@ -148,7 +148,7 @@ async def _scaling(directory: Path, scale: float) -> tuple[float, float]:
     return ratios[0], ratios[1]
 
 
-async def _seconds(directory: Path, size: int, runs: list[Run]) -> float:
+async def _seconds(directory: Path, size: int, runs: list[GuestRun]) -> float:
     left = 0
     over = asyncio.Event()
 

@@ -15,7 +15,7 @@ from propeller.proplet.machine import Machine
 from propeller.proplet.module_store import ModuleStore
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
-from propeller.runtime.run import Ended, Run
+from propeller.runtime.guest_run import Ended, GuestRun
 
 
 class InstantGuests:
@@ -32,7 +32,7 @@ class InstantGuests:
     async def close(self) -> None:
         pass
 
-    def submit(self, runs: list[Run]) -> None:
+    def submit(self, runs: list[GuestRun]) -> None:
         now = time.time_ns()
         ended = [Ended(run.key, "0\n", "", now, now) for run in runs]
         asyncio.get_running_loop().call_soon(self._agent.guests_ended, ended)

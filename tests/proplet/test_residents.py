@@ -5,7 +5,7 @@ from propeller.proplet.actions import Keep, Kill, Outcome, SendUp, StartRun
 from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.log_messages import log_messages
 from propeller.proplet.machine import RESTART_S_MAX, Machine
-from propeller.runtime.run import Piece
+from propeller.runtime.guest_run import Piece
 from propeller.wire.messages import Invoke, InvokeResults, Results, Start, Stop, Up
 
 S = 1_000_000_000

@@ -12,7 +12,7 @@ from propeller.proplet.container import ContainerMemory, container_memory
 from propeller.proplet.metrics import Sampler
 from propeller.proplet.profile import Monitoring, monitoring_of, profile_of
 from propeller.proplet.run_sampler import aggregate
-from propeller.runtime.run import Ended, Usage
+from propeller.runtime.guest_run import Ended, Usage
 from propeller.wire.messages import Start
 from propeller.wire.metrics import Metrics, TaskMetrics, TaskUsage
 

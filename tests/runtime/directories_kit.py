@@ -8,7 +8,7 @@ from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.component.interface import ComponentInterface
-from propeller.runtime.run import Run
+from propeller.runtime.guest_run import GuestRun
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def act(request, here, monkeypatch):
 
     def run(*args, host, allowed, mode="rw"):
         grants = Grants(dirs=(Dir(host=str(host), guest="/box", mode=mode),))
-        ended = here.execute(granted(Run(1, digest, "_start", list(args), grants=grants), *allowed))
+        ended = here.execute(granted(GuestRun(1, digest, "_start", list(args), grants=grants), *allowed))
         return ended.results or ended.error
 
     return run

@@ -7,7 +7,7 @@ import uvloop
 from runtime_kit import Running, put, until
 
 from propeller.runtime.external.runtime import ExternalRuntime
-from propeller.runtime.run import Limits, Run
+from propeller.runtime.guest_run import GuestRun, Limits
 
 
 def script(tmp_path, text):
@@ -40,7 +40,7 @@ class Outside(Running):
 
     def run(self, key, module, export, *inputs, cli_args=(), env=None, **more):
         digest = put(self.directory, module)
-        self.pool.submit([Run(key, digest, export, list(inputs), list(cli_args), env or {}, **more)])
+        self.pool.submit([GuestRun(key, digest, export, list(inputs), list(cli_args), env or {}, **more)])
 
     async def is_up(self, *keys):
         await until(lambda: all(key in self.up for key in keys), f"runs {keys} to be up")

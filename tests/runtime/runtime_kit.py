@@ -17,8 +17,8 @@ import psutil
 import wasmtime
 
 from propeller.core.sandbox import Dir
+from propeller.runtime.guest_run import Ended, GuestRun, Limits, Piece
 from propeller.runtime.pool.pool import Pool
-from propeller.runtime.run import Ended, Limits, Piece, Run
 from propeller.runtime.runner.cache import Cache
 from propeller.runtime.runner.guest import Room, execute
 from propeller.runtime.runner.streams import Streams
@@ -71,7 +71,7 @@ def put(directory: Path, module: str | bytes) -> str:
     return digest
 
 
-def granted(run: Run, *allowed: Dir) -> Run:
+def granted(run: GuestRun, *allowed: Dir) -> GuestRun:
     """Let the owner allow these directories, or those that the run's grants name."""
     assert run.grants is not None
     return msgspec.structs.replace(run, allowed_dirs=allowed or run.grants.dirs)
@@ -96,10 +96,10 @@ class Here:
         cli_args: list[str] | None = None,
         env: dict[str, str] | None = None,
     ) -> Ended:
-        run = Run(1, put(self.directory, module), export, list(inputs), cli_args or [], env or {})
+        run = GuestRun(1, put(self.directory, module), export, list(inputs), cli_args or [], env or {})
         return self.execute(run)
 
-    def execute(self, run: Run) -> Ended:
+    def execute(self, run: GuestRun) -> Ended:
         program_ = self.cache.load(run.digest)
         with self._drained():
             ended = execute(self.cache, program_, run, self.limits, self.room)
@@ -146,7 +146,7 @@ class Running:
 
     def submit(self, module: str, export: str, *inputs: str, keys: range | list[int]) -> None:
         digest = put(self.directory, module)
-        self.pool.submit([Run(key, digest, export, list(inputs), [], {}) for key in keys])
+        self.pool.submit([GuestRun(key, digest, export, list(inputs), [], {}) for key in keys])
 
     async def ended(self, *keys: int) -> list[Ended]:
         await until(lambda: all(key in self.ends for key in keys), f"runs {keys} to end")

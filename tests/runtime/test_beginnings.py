@@ -6,8 +6,8 @@ from runtime_kit import ADD, a_pool, in_a_loop, put
 
 from propeller.core.sandbox import Grants
 from propeller.runtime.component.imports import foreign_imports
+from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.inspection import inspect
-from propeller.runtime.run import Limits, Run
 
 CALL = """(core module $m (func (export "f"))) (core instance $i (instantiate $m))
   (func (export "f") (canon lift (core func $i "f")))"""
@@ -50,7 +50,7 @@ async def test_what_can_not_begin_is_refused(tmp_path, way):
     limits = Limits(memory_bytes=1024 * 1024, instances=5)
     async with a_pool(tmp_path, size=1, limits=limits) as running:
         for key, (module, _) in enumerate(UNFIT):
-            running.pool.submit([Run(key, put(tmp_path, module), "f", **WAYS[way])])
+            running.pool.submit([GuestRun(key, put(tmp_path, module), "f", **WAYS[way])])
         ends = await running.ended(*range(len(UNFIT)))
         for end, (_, words) in zip(ends, UNFIT, strict=True):
             assert words in end.error
@@ -63,7 +63,7 @@ async def test_to_deploy_runs_nothing_of_the_guest(tmp_path, starts):
     """Not even its start function, which here would trap."""
     async with a_pool(tmp_path, size=1) as running:
         module = f'(module (func $s unreachable) (func (export "f")) {starts})'
-        running.pool.submit([Run(1, put(tmp_path, module), "f", is_preparation=True)])
+        running.pool.submit([GuestRun(1, put(tmp_path, module), "f", is_preparation=True)])
         (end,) = await running.ended(1)
         assert end.error == ""
 
@@ -72,7 +72,7 @@ async def test_to_deploy_runs_nothing_of_the_guest(tmp_path, starts):
 async def test_a_daemon_that_traps_where_it_starts_is_not_refused(tmp_path):
     async with a_pool(tmp_path, size=1) as running:
         module = '(module (func $s unreachable) (func (export "f")) (start $s))'
-        running.pool.submit([Run(1, put(tmp_path, module), "f", is_resident=True)])
+        running.pool.submit([GuestRun(1, put(tmp_path, module), "f", is_resident=True)])
         (end,) = await running.ended(1)
         assert "unreachable code" in end.error
         assert not end.is_refused
@@ -89,7 +89,7 @@ async def test_a_daemon_that_traps_where_it_starts_is_not_refused(tmp_path):
 @in_a_loop
 async def test_nothing_is_compiled_in_vain(tmp_path, module, more, words):
     async with a_pool(tmp_path, size=1) as running:
-        running.pool.submit([Run(1, put(tmp_path, module), "f", **more)])
+        running.pool.submit([GuestRun(1, put(tmp_path, module), "f", **more)])
         (end,) = await running.ended(1)
         assert words in end.error
         assert end.is_refused

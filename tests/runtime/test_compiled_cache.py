@@ -72,7 +72,7 @@ def test_one_of_several_processes_compiles(tmp_path):
 import sys
 from pathlib import Path
 from propeller.runtime.runner.cache import Cache
-from propeller.runtime.run import Limits
+from propeller.runtime.guest_run import Limits
 cache = Cache(Path(sys.argv[1]), stack_bytes=Limits().stack_bytes)
 print("up", flush=True)
 sys.stdin.readline()

@@ -9,7 +9,7 @@ from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.component.interface import ComponentInterface
-from propeller.runtime.run import Run
+from propeller.runtime.guest_run import GuestRun
 
 LINKS = {
     "link": "file",
@@ -68,7 +68,7 @@ def both(here, tmp_path, monkeypatch):
             monkeypatch.setattr(ComponentInterface, "imports_links", False)
             grants = Grants(dirs=(Dir(host=str(top / "box"), guest="/box", mode=mode),))
             digest = put(here.directory, guest("directories_component"))
-            ended = here.execute(granted(Run(1, digest, "_start", list(args), grants=grants)))
+            ended = here.execute(granted(GuestRun(1, digest, "_start", list(args), grants=grants)))
             monkeypatch.undo()
             came_to.append((ended.results, ended.error, tree(top)))
         return came_to
@@ -127,7 +127,7 @@ def ours(here, tmp_path, monkeypatch):
     def run(*args: str) -> str:
         grants = Grants(dirs=(Dir(host=str(tmp_path / "box"), guest="/box", mode="rw"),))
         digest = put(here.directory, guest("directories_component"))
-        return here.execute(granted(Run(1, digest, "_start", list(args), grants=grants))).results
+        return here.execute(granted(GuestRun(1, digest, "_start", list(args), grants=grants))).results
 
     return run
 

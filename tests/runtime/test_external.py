@@ -9,7 +9,7 @@ from external_kit import play
 from runtime_kit import ADD, ARGUMENTS, FLOOD, LOOP, program
 
 from propeller.runtime.external.runtime import find_program
-from propeller.runtime.run import Limits
+from propeller.runtime.guest_run import Limits
 
 ADD_COMPONENT = """(component
   (core module $m (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))

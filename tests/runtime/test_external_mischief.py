@@ -13,7 +13,7 @@ import pytest
 from external_kit import play, script, text_of
 from runtime_kit import ADD, put, until
 
-from propeller.runtime.run import Limits
+from propeller.runtime.guest_run import Limits
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from runtime_kit import ADD, LOOP, program, until
 from test_external import SERVER, first_free_port
 from test_external_mischief import is_gone, no_process_left
 
-from propeller.runtime.run import Limits
+from propeller.runtime.guest_run import Limits
 
 __all__ = ["no_process_left"]
 

@@ -7,7 +7,7 @@ from tests.builders import SLEEP
 
 from propeller.errors import Invalid
 from propeller.runtime.core_module.interface import interface_of
-from propeller.runtime.run import Limits, Run
+from propeller.runtime.guest_run import GuestRun, Limits
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_not_a_module(here, content, words):
 def test_stopped_before_it_begins(here):
     from propeller.runtime.runner.guest import Halt, execute
 
-    run = Run(5, put(here.directory, ADD), "add", ["1", "2"], [], {})
+    run = GuestRun(5, put(here.directory, ADD), "add", ["1", "2"], [], {})
     program_ = here.cache.load(run.digest)
     ended = execute(here.cache, program_, run, here.limits, here.room, halted=lambda: Halt.STOP)
     assert ended.stopped

@@ -5,7 +5,7 @@ from runtime_kit import Here, granted, put
 from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir, Grants
-from propeller.runtime.run import Run
+from propeller.runtime.guest_run import GuestRun
 
 NESTED = """
 {id: 18446744073709551615, corners: [{x: 0, y: 0}, {x: -1, y: 1}], shape: some(rectangle((1, 2.5))),
@@ -118,7 +118,7 @@ def test_one_that_could_make_links_runs_on_our_wasi_with_a_directory_to_write_to
 
     def run(name, *inputs):
         return here.execute(
-            granted(Run(1, put(here.directory, guest("kinds")), name, list(inputs), grants=grants))
+            granted(GuestRun(1, put(here.directory, guest("kinds")), name, list(inputs), grants=grants))
         )
 
     assert run("echo-string", '"ü"').results == '"ü"\n'

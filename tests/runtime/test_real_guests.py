@@ -9,7 +9,7 @@ from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.errors import Invalid
-from propeller.runtime.run import Limits, Run
+from propeller.runtime.guest_run import GuestRun, Limits
 
 MIB = 1024 * 1024
 BOTH = pytest.mark.parametrize("form", ["", "_component"])
@@ -17,7 +17,7 @@ BOTH = pytest.mark.parametrize("form", ["", "_component"])
 
 async def ended(running, name, *args, key=1, limits=None, **more):
     digest = put(running.directory, guest(name))
-    running.pool.submit([Run(key, digest, "_start", list(args), limits=limits, **more)])
+    running.pool.submit([GuestRun(key, digest, "_start", list(args), limits=limits, **more)])
     (end,) = await running.ended(key)
     return end
 
@@ -29,7 +29,9 @@ async def ended(running, name, *args, key=1, limits=None, **more):
 def test_a_program_gets_its_arguments_its_variables_and_no_others(tmp_path, form, monkeypatch):
     monkeypatch.setenv("SECRET", "of this process")
     here = Here(tmp_path)
-    run = Run(1, put(tmp_path, guest(f"hello{form}")), "hello", ["in", "zwölf"], ["--flag"], {"A": "ü=1"})
+    run = GuestRun(
+        1, put(tmp_path, guest(f"hello{form}")), "hello", ["in", "zwölf"], ["--flag"], {"A": "ü=1"}
+    )
     end = here.execute(run)
     assert end.error == ""
     assert end.results.splitlines() == [
@@ -47,13 +49,13 @@ def test_a_program_finds_what_its_parents_returned(tmp_path, form):
     here = Here(tmp_path)
     parents = json.dumps({"task-000": "30\n", "täsk": {"deep": [1]}})
     digest = put(tmp_path, guest(f"files{form}"))
-    read = here.execute(Run(1, digest, "_start", ["cat", "/propeller/parents.json"], parents=parents))
+    read = here.execute(GuestRun(1, digest, "_start", ["cat", "/propeller/parents.json"], parents=parents))
     assert json.loads(read.results) == {"task-000": "30\n", "täsk": {"deep": [1]}}
     written = here.execute(
-        Run(1, digest, "_start", ["write", "/propeller/parents.json", "x"], parents=parents)
+        GuestRun(1, digest, "_start", ["write", "/propeller/parents.json", "x"], parents=parents)
     )
     assert "exited with code 1" in written.error
-    hello = here.execute(Run(1, put(tmp_path, guest(f"hello{form}")), "_start", parents=parents))
+    hello = here.execute(GuestRun(1, put(tmp_path, guest(f"hello{form}")), "_start", parents=parents))
     assert f"variable: PROPELLER_PARENT_RESULTS={parents}" in hello.results
 
 
@@ -71,7 +73,7 @@ def test_directories_are_given_one_by_one_and_each_as_it_was_granted(tmp_path, f
     )
 
     def run(*args, grants=grants):
-        run = Run(1, put(tmp_path, guest(f"files{form}")), "_start", list(args), grants=grants)
+        run = GuestRun(1, put(tmp_path, guest(f"files{form}")), "_start", list(args), grants=grants)
         return here.execute(granted(run) if grants else run)
 
     assert run("cat", "/in/file").results == "from in"
@@ -185,7 +187,7 @@ def test_a_seed_makes_randomness_the_same(tmp_path, form):
 
     def random(grants):
         digest = put(tmp_path, guest(f"crasher{form}"))
-        return here.execute(Run(1, digest, "_start", ["random", "16"], grants=grants)).results
+        return here.execute(GuestRun(1, digest, "_start", ["random", "16"], grants=grants)).results
 
     assert random(Grants(random=7)) == random(Grants(random=7)) != random(Grants(random=8))
     assert random(None) != random(None)
@@ -195,15 +197,15 @@ def test_a_seed_makes_randomness_the_same(tmp_path, form):
 def test_without_a_clock_it_is_1970(tmp_path, form):
     here = Here(tmp_path)
     digest = put(tmp_path, guest(f"crasher{form}"))
-    assert here.execute(Run(1, digest, "_start", ["clock"], grants=Grants(clock=False))).results == "0\n"
-    assert int(here.execute(Run(1, digest, "_start", ["clock"])).results) > 1_700_000_000
+    assert here.execute(GuestRun(1, digest, "_start", ["clock"], grants=Grants(clock=False))).results == "0\n"
+    assert int(here.execute(GuestRun(1, digest, "_start", ["clock"])).results) > 1_700_000_000
 
 
 @in_a_loop
 async def test_lines_come_as_they_are_written(tmp_path):
     async with a_pool(tmp_path, size=1) as running:
         digest = put(tmp_path, guest("crasher"))
-        running.pool.submit([Run(1, digest, "_start", ["logs", "100000"])])
+        running.pool.submit([GuestRun(1, digest, "_start", ["logs", "100000"])])
         await running.printed(1, b"line 3\n")
         running.pool.stop(1)
         (end,) = await running.ended(1)
@@ -216,7 +218,7 @@ async def test_stop_ends_a_guest_wherever_it_is(tmp_path, form):
     async with a_pool(tmp_path, size=2) as running:
         for key, args in enumerate((["loop"], ["sleep", "60"]), 1):
             digest = put(tmp_path, guest(f"crasher{form}"))
-            running.pool.submit([Run(key, digest, "_start", args)])
+            running.pool.submit([GuestRun(key, digest, "_start", args)])
             await running.executing(key)
             running.pool.stop(key)
             (end,) = await running.ended(key)
@@ -272,7 +274,7 @@ def test_what_fails_at_instantiation_fails_alone(tmp_path, make, words):
 async def test_a_loop_at_instantiation_ends_by_its_timeout(tmp_path):
     async with a_pool(tmp_path, size=1) as running:
         digest = put(tmp_path, hostile.loop_in_start())
-        running.pool.submit([Run(1, digest, "f", limits=Limits(timeout_ns=100_000_000))])
+        running.pool.submit([GuestRun(1, digest, "f", limits=Limits(timeout_ns=100_000_000))])
         (end,) = await running.ended(1)
     assert "it ran longer than the limit of 0.1 s" in end.error
 
@@ -281,7 +283,7 @@ async def test_a_loop_at_instantiation_ends_by_its_timeout(tmp_path):
 async def test_one_that_is_slow_to_compile_can_be_stopped_meanwhile(tmp_path):
     async with a_pool(tmp_path, size=1) as running:
         digest = put(tmp_path, hostile.slow_to_compile())
-        running.pool.submit([Run(1, digest, "f")])
+        running.pool.submit([GuestRun(1, digest, "f")])
         await running.executing(1)
         running.pool.stop(1)
         (end,) = await running.ended(1)
@@ -294,7 +296,7 @@ async def test_one_that_is_slow_to_compile_can_be_stopped_meanwhile(tmp_path):
 async def test_what_keeps_the_compiler_busy_is_given_up_and_others_go_on(tmp_path):
     async with a_pool(tmp_path, size=2) as running:
         digest = put(tmp_path, hostile.slow_to_compile())
-        running.pool.submit([Run(1, digest, "f", limits=Limits(compile_ns=300_000_000))])
+        running.pool.submit([GuestRun(1, digest, "f", limits=Limits(compile_ns=300_000_000))])
         running.submit(ADD, "add", "1", "2", keys=[2])
         slow, add = await running.ended(1, 2)
     assert "compiling its module took longer than the limit of 0.3 s" in slow.error
@@ -306,7 +308,7 @@ async def test_large_frames_overflow_the_stack_of_the_guest_alone(tmp_path):
     async with a_pool(tmp_path, size=1) as running:
         for key, stack in enumerate((64 * 1024, 512 * 1024), 1):
             digest = put(tmp_path, hostile.many_locals())
-            running.pool.submit([Run(key, digest, "f", limits=Limits(stack_bytes=stack))])
+            running.pool.submit([GuestRun(key, digest, "f", limits=Limits(stack_bytes=stack))])
             (end,) = await running.ended(key)
             assert "the stack overflowed its limit" in end.error
         pid = running.pid_of(0)
@@ -325,7 +327,7 @@ def test_messages_stay_short_whatever_a_module_exports(tmp_path, make):
 async def ends_in_one_process(directory, binaries):
     """Try binaries one after the other; give their ends, after which their process still runs another."""
     async with a_pool(directory, size=1) as running:
-        runs = [Run(key, put(directory, data), "_start") for key, data in enumerate(binaries, 1)]
+        runs = [GuestRun(key, put(directory, data), "_start") for key, data in enumerate(binaries, 1)]
         running.pool.submit(runs)
         ends = await running.ended(*(run.key for run in runs))
         pid = running.pid_of(0)

@@ -14,8 +14,8 @@ import uvloop
 from runtime_kit import ADD, FLOOD, LOOP, Running, a_pool, put, until
 from tests.builders import SLEEP
 
+from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.pool.pool import Pool
-from propeller.runtime.run import Limits, Run
 
 HOUR_NS = str(3600 * 10**9)
 
@@ -44,7 +44,7 @@ def play(part, tmp_path, **settings):
 def test_many_runs_each_end_once(tmp_path):
     async def part(running: Running):
         digest = put(tmp_path, ADD)
-        running.pool.submit([Run(n, digest, "add", [str(n), "1"], [], {}) for n in range(3000)])
+        running.pool.submit([GuestRun(n, digest, "add", [str(n), "1"], [], {}) for n in range(3000)])
         ends = await running.ended(*range(3000))
         assert [end.results for end in ends] == [f"{n + 1}\n" for n in range(3000)]
         assert (running.pool.waiting, running.pool.running) == (0, 0)
@@ -87,7 +87,7 @@ def test_failures_of_all_sorts_leave_the_pool_alone(tmp_path):
         running.submit('(module (func $f (export "f") (call $f)))', "f", keys=[1])
         running.submit(ADD, "add", "1", keys=[2])
         running.pool.submit(
-            [Run(3, "0" * 64, "f", [], [], {}), Run(4, put(tmp_path, b"junk"), "f", [], [], {})]
+            [GuestRun(3, "0" * 64, "f", [], [], {}), GuestRun(4, put(tmp_path, b"junk"), "f", [], [], {})]
         )
         running.submit(ADD, "add", "1", "2", keys=[5])
         overflow, count, missing, junk, good = await running.ended(1, 2, 3, 4, 5)
@@ -170,7 +170,9 @@ def test_a_long_run_does_not_delay_those_behind_it(tmp_path):
 def test_results_do_not_wait_for_a_long_run_behind_them(tmp_path):
     async def part(running: Running):
         digest, loop = put(tmp_path, ADD), put(tmp_path, LOOP)
-        running.pool.submit([Run(1, digest, "add", ["1", "2"], [], {}), Run(2, loop, "loop", [], [], {})])
+        running.pool.submit(
+            [GuestRun(1, digest, "add", ["1", "2"], [], {}), GuestRun(2, loop, "loop", [], [], {})]
+        )
         assert (await running.ended(1))[0].results == "3\n"
 
     play(part, tmp_path, size=1)
@@ -297,7 +299,7 @@ def test_a_handler_that_fails_is_logged(tmp_path, caplog):
         await pool.start()
         digest = put(tmp_path, ADD)
         for key in (1, 2):
-            pool.submit([Run(key, digest, "add", ["1", "2"], [], {})])
+            pool.submit([GuestRun(key, digest, "add", ["1", "2"], [], {})])
             await until(lambda: len(ends) == key, "the run to end")  # noqa: B023
         await pool.close()
 

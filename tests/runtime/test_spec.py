@@ -7,7 +7,7 @@ import pytest
 from runtime_kit import a_pool, in_a_loop, put
 from wast import Assertion, Value, assertions
 
-from propeller.runtime.run import Ended, Run
+from propeller.runtime.guest_run import Ended, GuestRun
 
 #: Script, and how many of its assertions there are to try at least, lest some get lost unseen.
 SCRIPTS = {
@@ -74,7 +74,7 @@ async def test_the_official_tests_of(tmp_path, script):
     tried = [one for one in assertions(script) if can_be_said(one)]
     digests = {module: put(tmp_path, module) for module in {one.module for one in tried}}
     runs = [
-        Run(key, digests[one.module], one.export, [typed(value) for value in one.inputs])
+        GuestRun(key, digests[one.module], one.export, [typed(value) for value in one.inputs])
         for key, one in enumerate(tried)
     ]
     async with a_pool(tmp_path, size=2) as running:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from propeller.runtime.run import Limits, Piece
+from propeller.runtime.guest_run import Limits, Piece
 from propeller.runtime.runner.streams import Streams
 
 LIMITS = Limits(log_bytes=10)

@@ -8,7 +8,7 @@ from directories_kit import act, here, owner, top
 from runtime_kit import granted, put
 
 from propeller.core.sandbox import Dir, Grants
-from propeller.runtime.run import Run
+from propeller.runtime.guest_run import GuestRun
 
 __all__ = ["act", "here", "top"]
 
@@ -90,7 +90,9 @@ SYMLINK = """(module
 
 @pytest.mark.parametrize("grants", [None, Grants(clock=False), Grants(random=7), Grants()])
 def test_without_a_directory_there_is_none_to_make_a_link_in(here, grants):
-    made = here.execute(Run(1, put(here.directory, SYMLINK), "make", ["0", "4", "8", "4"], grants=grants))
+    made = here.execute(
+        GuestRun(1, put(here.directory, SYMLINK), "make", ["0", "4", "8", "4"], grants=grants)
+    )
     assert made.results == f"{BAD_DESCRIPTOR}\n"
 
 
@@ -107,8 +109,8 @@ def test_without_a_directory_there_is_none_to_make_a_link_in(here, grants):
 def test_texts_that_are_none_are_refused(here, top, texts, number):
     """And a guest has as many memories and instances as without links, though the host takes one besides."""
     grants = Grants(dirs=(Dir(host=str(top), guest="/box", mode="rw"),))
-    made = here.execute(granted(Run(1, put(here.directory, SYMLINK), "make", texts, grants=grants)))
+    made = here.execute(granted(GuestRun(1, put(here.directory, SYMLINK), "make", texts, grants=grants)))
     assert (made.results, links_of(top)) == (f"{number}\n", ["link"] if number == 0 else [])
     two = SYMLINK.replace("(memory ", "(memory 1) (memory ")
-    refused = here.execute(granted(Run(1, put(here.directory, two), "make", texts, grants=grants)))
+    refused = here.execute(granted(GuestRun(1, put(here.directory, two), "make", texts, grants=grants)))
     assert refused.error

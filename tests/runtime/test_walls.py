@@ -8,7 +8,7 @@ from runtime_kit import ADD, LOOP, Here, a_pool, granted, in_a_loop, program, pu
 from tests.builders import SLEEP
 
 from propeller.core.sandbox import Dir, Grants
-from propeller.runtime.run import Limits, Run
+from propeller.runtime.guest_run import GuestRun, Limits
 
 QUICK = Limits(timeout_ns=100_000_000)
 COUNT = """(module (func (export "count") (param $n i64) (loop $l
@@ -30,7 +30,7 @@ SOURCES = program(
 
 async def run_in(running, module, export, *inputs, limits=None, key=1, **more):
     digest = put(running.directory, module)
-    running.pool.submit([Run(key, digest, export, list(inputs), limits=limits, **more)])
+    running.pool.submit([GuestRun(key, digest, export, list(inputs), limits=limits, **more)])
     (ended,) = await running.ended(key)
     return ended
 
@@ -68,8 +68,8 @@ async def test_a_component_of_too_many_instances(tmp_path):
 async def test_runs_behind_a_sleeper_that_is_ended_with_its_process_are_run(tmp_path):
     async with a_pool(tmp_path, size=1) as running:
         sleep, add = put(tmp_path, SLEEP), put(tmp_path, ADD)
-        runs = [Run(1, sleep, "sleep", ["60000000000"], limits=QUICK)]
-        runs += [Run(key, add, "add", ["1", str(key)]) for key in range(2, 12)]
+        runs = [GuestRun(1, sleep, "sleep", ["60000000000"], limits=QUICK)]
+        runs += [GuestRun(key, add, "add", ["1", str(key)]) for key in range(2, 12)]
         running.pool.submit(runs)
         ends = await running.ended(*range(1, 12))
     assert ends[0].error.startswith("it ran longer")
@@ -195,21 +195,25 @@ def test_a_seed_makes_runs_the_same(tmp_path):
 
     def printed(grants):
         digest = put(tmp_path, SOURCES)
-        return here.execute(Run(1, digest, "_start", grants=grants)).results.encode("utf-8", "replace")
+        return here.execute(GuestRun(1, digest, "_start", grants=grants)).results.encode("utf-8", "replace")
 
     assert printed(Grants(random=7)) != printed(Grants(random=8))
     seeded = [
-        here.execute(Run(1, put(tmp_path, SOURCES), "_start", grants=Grants(random=7, clock=False)))
+        here.execute(GuestRun(1, put(tmp_path, SOURCES), "_start", grants=Grants(random=7, clock=False)))
     ] * 2
     assert seeded[0].results == seeded[1].results
     assert seeded[0].results.endswith("\0" * 8), "the clock stands at 0"
-    refused = here.execute(Run(1, put(tmp_path, SOURCES), "_start", grants=Grants(random=False, clock=False)))
+    refused = here.execute(
+        GuestRun(1, put(tmp_path, SOURCES), "_start", grants=Grants(random=False, clock=False))
+    )
     assert refused.results == "\0" * 16, "nothing was given"
     assert printed(None) != printed(None)
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path):
-    run = Run(1, put(tmp_path, SOURCES), "_start", grants=Grants(dirs=(Dir(host="/not/there", guest="/x"),)))
+    run = GuestRun(
+        1, put(tmp_path, SOURCES), "_start", grants=Grants(dirs=(Dir(host="/not/there", guest="/x"),))
+    )
     error = Here(tmp_path).execute(granted(run)).error
     assert error == "grants.dirs: /not/there can't be opened on this proplet: No such file or directory"
 
@@ -219,7 +223,7 @@ async def test_a_resident_has_a_process_for_itself(tmp_path):
     """However many there are, others are run beside them; and what ends one touches nobody else."""
     async with a_pool(tmp_path, size=1) as running:
         loop = put(tmp_path, LOOP)
-        running.pool.submit([Run(key, loop, "loop", is_resident=True) for key in (1, 2)])
+        running.pool.submit([GuestRun(key, loop, "loop", is_resident=True) for key in (1, 2)])
         await running.executing(1)
         await running.executing(2)
         pids = running.pool.executing()
@@ -241,7 +245,7 @@ async def test_a_resident_has_a_process_for_itself(tmp_path):
 @in_a_loop
 async def test_a_resident_that_ends_is_reported_like_any_other(tmp_path):
     async with a_pool(tmp_path, size=1) as running:
-        running.pool.submit([Run(1, put(tmp_path, ADD), "add", ["1", "2"], is_resident=True)])
+        running.pool.submit([GuestRun(1, put(tmp_path, ADD), "add", ["1", "2"], is_resident=True)])
         (ended,) = await running.ended(1)
     assert ended.results == "3\n"
 
@@ -249,5 +253,5 @@ async def test_a_resident_that_ends_is_reported_like_any_other(tmp_path):
 def test_a_run_crosses_to_its_process_with_all_that_it_has():
     allowed = (Dir(host="/a", guest="/a", mode="rw"),)
     grants = Grants(http=("a.example",), random=3)
-    run = Run(1, "0" * 64, "f", limits=QUICK, grants=grants, parents="{}", allowed_dirs=allowed)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(run), type=Run) == run
+    run = GuestRun(1, "0" * 64, "f", limits=QUICK, grants=grants, parents="{}", allowed_dirs=allowed)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(run), type=GuestRun) == run

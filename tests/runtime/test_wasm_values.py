@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from propeller.errors import Invalid
-from propeller.runtime.core_module.values import shown, to_text, to_wasm
+from propeller.runtime.core_module.values import to_text, to_wasm
+from propeller.runtime.quoting import shown
 
 
 def parsed(text, type_name):

@@ -7,7 +7,7 @@ from propeller.config.directories import check_directories
 from propeller.config.sources import Effective
 from propeller.core.sandbox import Dir, Grants, Limits, Offer
 from propeller.proplet.sandbox_policy import SandboxPolicy
-from propeller.runtime.run import Limits as GuestLimits
+from propeller.runtime.guest_run import Limits as GuestLimits
 
 #: What a guest may ask for at most, where no setting says it.
 _OUTPUT_BYTES_MAX = 64 * 2**20

@@ -27,9 +27,8 @@ from propeller.proplet.outbox import Outbox
 from propeller.proplet.oversize import cut_down, halves_of, small_enough
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.registry.fetcher import Fetcher
-from propeller.runtime.run import Ended, Piece
-from propeller.runtime.run import Run as GuestRun
-from propeller.runtime.run import Up as GuestUp
+from propeller.runtime.guest_run import Ended, GuestRun, Piece
+from propeller.runtime.guest_run import Up as GuestUp
 from propeller.wire.messages import (
     Alive,
     Create,

@@ -8,8 +8,8 @@ from propeller.errors import Invalid
 from propeller.proplet.actions import StartRun
 from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.sandbox_policy import SandboxPolicy, grants_of, limits_of
+from propeller.runtime.guest_run import GuestRun
 from propeller.runtime.outline import Kind, outline_of
-from propeller.runtime.run import Run as GuestRun
 
 _KINDS_KEPT = 1000
 

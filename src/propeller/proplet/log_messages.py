@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from propeller.proplet.machine import Machine
-from propeller.runtime.run import Piece
+from propeller.runtime.guest_run import Piece
 from propeller.wire.messages import Logs
 
 

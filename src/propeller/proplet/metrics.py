@@ -16,7 +16,7 @@ from msgspec import UNSET
 from propeller.proplet.container import container_memory
 from propeller.proplet.profile import Monitoring
 from propeller.proplet.run_sampler import RunSampler
-from propeller.runtime.run import Ended
+from propeller.runtime.guest_run import Ended
 from propeller.wire.gotime import format_time
 from propeller.wire.messages import Message, Start
 from propeller.wire.metrics import CpuMetrics, MemoryMetrics, Metrics, TaskMetrics, TaskUsage

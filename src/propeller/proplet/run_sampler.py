@@ -9,7 +9,7 @@ import psutil
 from msgspec import UNSET
 
 from propeller.proplet.profile import Profile, profile_of
-from propeller.runtime.run import Ended, Usage
+from propeller.runtime.guest_run import Ended, Usage
 from propeller.wire.messages import Start
 from propeller.wire.metrics import Aggregated, TaskUsage
 

@@ -4,7 +4,7 @@ import msgspec
 from msgspec import UNSET
 
 from propeller.core.sandbox import Grants, Offer, Sandbox
-from propeller.runtime.run import Limits
+from propeller.runtime.guest_run import Limits
 from propeller.wire.messages import Start
 
 

@@ -12,8 +12,8 @@ from tests.parts.ports import free_port
 from tests.runtime.runtime_kit import put, until
 
 from propeller.core.sandbox import Dir, Grants
+from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.pool.pool import Pool
-from propeller.runtime.run import Limits, Run
 
 LISTEN = Grants(listen=True)
 
@@ -38,7 +38,7 @@ async def serving(
         on_printed=told["pieces"].extend,
     )
     port = port or free_port()
-    run = Run(
+    run = GuestRun(
         1,
         put(directory, guest(name)),
         "serve",
@@ -221,7 +221,7 @@ def fetched(directory, url, *hosts):
         await pool.start()
         try:
             digest = put(directory, guest("http_client"))
-            pool.submit([Run(1, digest, "fetch-text", [f'"{url}"'], grants=Grants(http=hosts))])
+            pool.submit([GuestRun(1, digest, "fetch-text", [f'"{url}"'], grants=Grants(http=hosts))])
             await until(lambda: ended, "the answer")
             return ended[0].results or ended[0].error
         finally:

@@ -10,7 +10,7 @@ from wasmtime.component._types import ComponentExtern
 from propeller.errors import Invalid
 from propeller.runtime.component.types import Translator
 from propeller.runtime.component.wit import Function, function_text
-from propeller.runtime.core_module.values import shown
+from propeller.runtime.quoting import shown
 
 #: Where a function is: its name at the top level, or an exported instance and its name in there.
 Path = tuple[str] | tuple[str, str]

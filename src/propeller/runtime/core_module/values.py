@@ -8,11 +8,11 @@ and 5).
 import math
 import re
 import struct
-from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
 from propeller.errors import Invalid
+from propeller.runtime.quoting import shown
 
 type_names = frozenset({"i32", "i64", "f32", "f64"})
 
@@ -23,7 +23,6 @@ _HEX_FLOAT = re.compile(
 )
 _NOT_FINITE = re.compile(r"[+-]?(?:inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 _DIGITS_MAX = 1000
-_SHOWN_MAX = 80
 _SMALLEST_NORMAL_F32 = 2.0**-126
 
 
@@ -62,15 +61,6 @@ def to_text(value: float, type_name: str) -> str:
     digits = repr(float(value)) if type_name == "f64" else _shortest_f32(value)
     text = format(Decimal(digits), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def shown(given: str | Sequence[str]) -> str:
-    """Quote user text for a message, as in JSON, cut to a readable length."""
-    if isinstance(given, str):
-        text = given if len(given) <= _SHOWN_MAX else given[:_SHOWN_MAX] + "…"
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    more = f", … ({len(given)} in all)" if len(given) > 8 else ""
-    return "[" + ", ".join(shown(text) for text in given[:8]) + more + "]"
 
 
 def _wanted(type_name: str) -> str:

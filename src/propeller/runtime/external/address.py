@@ -6,7 +6,7 @@ from collections.abc import Container
 from typing import NamedTuple
 
 from propeller.errors import Invalid
-from propeller.runtime.core_module.values import shown
+from propeller.runtime.quoting import shown
 
 #: So many ports after the first are tried, where the task names none.
 _OTHER_PORTS = 99

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from propeller.errors import Invalid
-from propeller.runtime.core_module.values import shown
+from propeller.runtime.guest_run import GuestRun, environment
 from propeller.runtime.outline import Kind, Outline
-from propeller.runtime.run import Run, environment
+from propeller.runtime.quoting import shown
 
 #: What the program needs of the proplet's environment.
 _NEEDED = ("PATH", "HOME")
@@ -31,7 +31,7 @@ class Command(NamedTuple):
     descriptors: Sequence[int] = ()
 
 
-def command_of(program: str, run: Run, outline: Outline, file: Path, address: str = "") -> Command:
+def command_of(program: str, run: GuestRun, outline: Outline, file: Path, address: str = "") -> Command:
     """Put a run's command line together.
 
     Args:
@@ -59,7 +59,7 @@ def command_of(program: str, run: Run, outline: Outline, file: Path, address: st
     return Command(argv, outside)
 
 
-def _invocation(run: Run, outline: Outline) -> tuple[list[str], list[str]]:
+def _invocation(run: GuestRun, outline: Outline) -> tuple[list[str], list[str]]:
     """Give the options that name a function, and what follows the file."""
     is_program = run.export in ("", "_start") or run.export.startswith("fl-round-")
     if outline.kind is Kind.MODULE and run.export not in outline.exports:

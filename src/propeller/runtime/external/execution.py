@@ -11,9 +11,9 @@ from propeller.runtime import failures
 from propeller.runtime.external.address import Address, answering
 from propeller.runtime.external.command import Command
 from propeller.runtime.external.process import Process, Stream, status_in_words
-from propeller.runtime.pool.runner_handle import Entry
-from propeller.runtime.run import Ended, Limits, Piece, Up
-from propeller.runtime.runner.streams import Printed
+from propeller.runtime.guest_output import GuestOutput
+from propeller.runtime.guest_run import Ended, Limits, Piece, Up
+from propeller.runtime.pool.queued_run import QueuedRun
 
 
 class Execution:
@@ -35,7 +35,7 @@ class Execution:
 
     def __init__(
         self,
-        entry: Entry,
+        entry: QueuedRun,
         command: Command,
         limits: Limits,
         address: Address | None,
@@ -53,10 +53,10 @@ class Execution:
         self._why = ""
         self._is_stopped = False
         is_result = not entry.run.is_resident
-        self._output = Printed(
+        self._output = GuestOutput(
             "stdout", is_result=is_result, limit_bytes=limits.output_bytes if is_result else limits.log_bytes
         )
-        self._errors = Printed("stderr", limit_bytes=limits.log_bytes)
+        self._errors = GuestOutput("stderr", limit_bytes=limits.log_bytes)
         with contextlib.ExitStack() as undoing:
             self._streams = (Stream(self._output, self._on_read), Stream(self._errors, self._on_read))
             for stream in self._streams:

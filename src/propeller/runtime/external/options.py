@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
-from propeller.runtime.core_module.values import shown
+from propeller.runtime.quoting import shown
 from propeller.runtime.system.directories import open_allowed
 
 _DIR = "--dir"

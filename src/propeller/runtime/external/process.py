@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from propeller.runtime.external.command import Command
-from propeller.runtime.runner.streams import Printed
+from propeller.runtime.guest_output import GuestOutput
 from propeller.runtime.system import launch
 
 _LAUNCH = launch.__file__
@@ -30,7 +30,7 @@ class Stream:
 
     """
 
-    def __init__(self, printed: Printed, on_read: Callable[[], None]) -> None:
+    def __init__(self, printed: GuestOutput, on_read: Callable[[], None]) -> None:
         self._printed = printed
         self._on_read = on_read
         self._fd, self.theirs = os.pipe()

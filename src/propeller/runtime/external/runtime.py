@@ -25,9 +25,9 @@ from propeller.runtime.external.address import Address, address_asked_for, free_
 from propeller.runtime.external.command import Command, command_of
 from propeller.runtime.external.execution import Execution
 from propeller.runtime.external.options import held
+from propeller.runtime.guest_run import Ended, GuestRun, Limits, Piece, Up
 from propeller.runtime.outline import Kind, Outline, outline_of
-from propeller.runtime.pool.runner_handle import Entry
-from propeller.runtime.run import Ended, Limits, Piece, Run, Up
+from propeller.runtime.pool.queued_run import QueuedRun
 
 _LIMITS = Limits()
 _OUTLINES_MAX = 256
@@ -99,7 +99,7 @@ class ExternalRuntime:
         self._on_ended = on_ended
         self._on_printed = on_printed
         self._on_up = on_up
-        self._waiting: OrderedDict[int, Entry] = OrderedDict()
+        self._waiting: OrderedDict[int, QueuedRun] = OrderedDict()
         #: Those that have a process: of the pool's size …
         self._active: dict[int, Execution] = {}
         #: … and those that stay.
@@ -148,12 +148,12 @@ class ExternalRuntime:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._all_ended.wait(), _CLOSE_S_MAX)
 
-    def submit(self, runs: list[Run]) -> None:
+    def submit(self, runs: list[GuestRun]) -> None:
         for run in runs:
             if run.key in self._waiting or run.key in self._all():
                 raise ValueError(f"key {run.key} belongs to a run that has not ended")
         now = self._loop.time()
-        self._waiting.update((run.key, Entry(run, now)) for run in runs)
+        self._waiting.update((run.key, QueuedRun(run, now)) for run in runs)
         self._feed_soon()
 
     def stop(self, key: int) -> None:
@@ -186,7 +186,7 @@ class ExternalRuntime:
         while self._waiting and len(self._active) < self._size:
             self._begin(self._waiting.popitem(last=False)[1])
 
-    def _begin(self, entry: Entry) -> None:
+    def _begin(self, entry: QueuedRun) -> None:
         run = entry.run
         ended = None
         try:
@@ -205,7 +205,7 @@ class ExternalRuntime:
         if ended is not None:
             self._tell(ended)
 
-    def _execute(self, entry: Entry) -> None:
+    def _execute(self, entry: QueuedRun) -> None:
         opened: list[int] = []
         try:
             self._execute_with(entry, opened)
@@ -213,7 +213,7 @@ class ExternalRuntime:
             for descriptor in opened:
                 os.close(descriptor)
 
-    def _execute_with(self, entry: Entry, opened: list[int]) -> None:
+    def _execute_with(self, entry: QueuedRun, opened: list[int]) -> None:
         """Begin a run; what is opened for its program is put into the list."""
         command, address = self._command(entry.run, opened)
         if entry.run.is_resident and len(self._residents) >= _RESIDENTS_MAX:
@@ -230,7 +230,7 @@ class ExternalRuntime:
             on_ended=self._on_execution_ended,
         )
 
-    def _command(self, run: Run, opened: list[int]) -> tuple[Command, Address | None]:
+    def _command(self, run: GuestRun, opened: list[int]) -> tuple[Command, Address | None]:
         """Put a command line together, and say where it serves if it does."""
         outline = self._outline_for(run)
         address = None
@@ -248,7 +248,7 @@ class ExternalRuntime:
         command = command_of(self._program, run, outline, file, str(address or ""))
         return command._replace(descriptors=opened), address
 
-    def _outline_for(self, run: Run) -> Outline:
+    def _outline_for(self, run: GuestRun) -> Outline:
         """Read what a run's module is; raise ``Invalid`` where it can't be run."""
         if len(run.digest) != 64 or not run.digest.isalnum():
             raise Invalid(f"{run.digest[:80]!r} is not a SHA-256 digest")
@@ -294,6 +294,6 @@ class ExternalRuntime:
             self._on_up(up)
 
 
-def _needs_no_slot(run: Run) -> bool:
+def _needs_no_slot(run: GuestRun) -> bool:
     """Whether a run is begun at once: it stays, or there is nothing to execute."""
     return run.is_resident or run.is_preparation

@@ -14,8 +14,8 @@ from typing import IO
 
 import msgspec
 
+from propeller.runtime.guest_run import Limits
 from propeller.runtime.pool.protocol import KILL, SPAWN, Words, order, page_bytes, report
-from propeller.runtime.run import Limits
 from propeller.runtime.system.death import Death, death_of
 
 _END_S_MAX = 5.0

@@ -21,10 +21,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from propeller.runtime.guest_run import SERVER_GRACE_S, Ended, GuestRun, Limits, Piece, Up
 from propeller.runtime.pool.forkserver_client import Nursery
 from propeller.runtime.pool.protocol import Report
-from propeller.runtime.pool.runner_handle import Entry, Seat
-from propeller.runtime.run import SERVER_GRACE_S, Ended, Limits, Piece, Run, Up
+from propeller.runtime.pool.queued_run import QueuedRun
+from propeller.runtime.pool.runner_handle import Seat
 from propeller.runtime.system.death import Death
 
 _LIMITS = Limits()
@@ -74,7 +75,7 @@ class Pool:
         self._seats: dict[int, Seat] = {}
         #: Those of residents, by place.
         self._apart: dict[int, Seat] = {}
-        self._waiting: OrderedDict[int, Entry] = OrderedDict()
+        self._waiting: OrderedDict[int, QueuedRun] = OrderedDict()
         self._seat_of: dict[int, Seat] = {}
         self._stopping: set[int] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -134,16 +135,16 @@ class Pool:
         self._waiting.clear()
         self._seat_of.clear()
 
-    def submit(self, runs: list[Run]) -> None:
+    def submit(self, runs: list[GuestRun]) -> None:
         for run in runs:
             if run.key in self._waiting or run.key in self._seat_of:
                 raise ValueError(f"key {run.key} belongs to a run that has not ended")
         now = self._loop.time()
         for run in runs:
             if run.is_resident:
-                self._settle(Entry(run, now))
+                self._settle(QueuedRun(run, now))
             else:
-                self._waiting[run.key] = Entry(run, now)
+                self._waiting[run.key] = QueuedRun(run, now)
         self._feed()
 
     def stop(self, key: int) -> None:
@@ -231,7 +232,7 @@ class Pool:
         self._tell(self._put_back(seat.entries.pop(key) for key in keys if key in seat.entries))
         self._feed()
 
-    def _put_back(self, entries: Iterable[Entry]) -> list[Ended]:
+    def _put_back(self, entries: Iterable[QueuedRun]) -> list[Ended]:
         """Let runs that were not begun wait again, before all others; give those that were to be stopped."""
         stopped = []
         for entry in reversed(list(entries)):
@@ -254,7 +255,7 @@ class Pool:
 
     # Residents
 
-    def _settle(self, entry: Entry) -> None:
+    def _settle(self, entry: QueuedRun) -> None:
         """Start a process for a run that has it to itself."""
         key = entry.run.key
         places = range(self._size, self._size + _RESIDENTS_MAX)

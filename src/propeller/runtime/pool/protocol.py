@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from propeller.runtime.run import Ended, Piece, Run, Up
+from propeller.runtime.guest_run import Ended, GuestRun, Piece, Up
 
 #: Order to the mother: ``SPAWN`` or ``KILL``, and the runner's place. Her report: place, ``waitpid`` status.
 order = struct.Struct("<ci")
@@ -32,7 +32,7 @@ _WORDS = 4
 class Hand(msgspec.Struct, frozen=True, array_like=True, tag="hand"):
     """Runs to execute, after those that the runner has already."""
 
-    runs: list[Run]
+    runs: list[GuestRun]
 
 
 class TakeBack(msgspec.Struct, frozen=True, array_like=True, tag="take back"):

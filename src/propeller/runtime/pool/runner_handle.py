@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Protocol, cast
 
+from propeller.runtime.guest_run import Ended
 from propeller.runtime.pool.protocol import (
     Frames,
     Hand,
@@ -16,33 +17,13 @@ from propeller.runtime.pool.protocol import (
     framed,
     to_pool,
 )
-from propeller.runtime.run import Ended, Run
+from propeller.runtime.pool.queued_run import QueuedRun
 from propeller.runtime.system.death import Death
 
 _HANDED_MAX = 256
 _QUICK_NS = 10_000_000
 #: A runner is given work for about this long at once.
 _AHEAD_NS = 20_000_000
-
-
-class Entry:
-    """A run, since when it waits (the loop's clock, s) and since when a runner has it (epoch, ns)."""
-
-    __slots__ = ("handed_ns", "run", "since")
-
-    def __init__(self, run: Run, since: float) -> None:
-        self.run = run
-        self.since = since
-        self.handed_ns = 0
-
-    def stopped(self) -> Ended:
-        finished_ns = time.time_ns() if self.handed_ns else 0
-        return Ended(self.run.key, "", "the task was stopped", self.handed_ns, finished_ns, stopped=True)
-
-    def killed(self, death: Death, *, stopped: bool) -> Ended:
-        error = f"the process that ran it {death.how}"
-        is_lost = death.is_from_outside and not stopped
-        return Ended(self.run.key, "", error, self.handed_ns, time.time_ns(), stopped, is_lost=is_lost)
 
 
 class Owner(Protocol):
@@ -56,7 +37,7 @@ class Owner(Protocol):
 
 class Seat(asyncio.Protocol):
     def __init__(
-        self, owner: Owner, place: int, words: Words, now: float, *, resident: Entry | None = None
+        self, owner: Owner, place: int, words: Words, now: float, *, resident: QueuedRun | None = None
     ) -> None:
         self._owner = owner
         self._frames = Frames()
@@ -66,7 +47,7 @@ class Seat(asyncio.Protocol):
         self.resident = resident
         self.words = words
         #: Handed over and not ended, in the order of execution.
-        self.entries: dict[int, Entry] = {}
+        self.entries: dict[int, QueuedRun] = {}
         #: How many it may have at once. Doubles while runs are quick.
         self.bound = 2
         self.is_ready = False
@@ -97,7 +78,7 @@ class Seat(asyncio.Protocol):
     def is_connected(self) -> bool:
         return self._transport is not None
 
-    def hand(self, entries: list[Entry]) -> None:
+    def hand(self, entries: list[QueuedRun]) -> None:
         now_ns = time.time_ns()
         for entry in entries:
             entry.handed_ns = now_ns

@@ -8,12 +8,12 @@ from wasmtime import component
 
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
-from propeller.runtime import failures
 from propeller.runtime.component import wave
 from propeller.runtime.component.imports import foreign_in, in_words
 from propeller.runtime.component.interface import ComponentInterface, Path
 from propeller.runtime.component.values import Err, call
-from propeller.runtime.run import Limits, Run
+from propeller.runtime.guest_run import GuestRun, Limits
+from propeller.runtime.runner import traps
 from propeller.runtime.runner.own_memory import writable_bytes
 from propeller.runtime.wasi.clocks import ComponentSources
 from propeller.runtime.wasi.incoming import Handler
@@ -36,7 +36,7 @@ class ComponentCall:
     #: To be set before the call, where it is wanted.
     session: Session | None = None
 
-    def __init__(self, program: "ComponentProgram", run: Run) -> None:
+    def __init__(self, program: "ComponentProgram", run: GuestRun) -> None:
         self._program = program
         interface = program.interface
         self._path = interface.choose(run.export)
@@ -130,7 +130,7 @@ class ComponentProgram:
 
         """
         linker = self.own_linker if self.wants_session(grants) else self.linker(grants)
-        with failures.of_instantiation():
+        with traps.of_instantiation():
             return linker.instantiate(store, self.component)
 
     @cached_property
@@ -152,7 +152,7 @@ class ComponentProgram:
             wave.check(self.interface.function(path), export)
         return path
 
-    def call(self, run: Run) -> ComponentCall:
+    def call(self, run: GuestRun) -> ComponentCall:
         """Check a call; raise ``Invalid`` if it can't be made."""
         return ComponentCall(self, run)
 

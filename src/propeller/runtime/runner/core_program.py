@@ -10,10 +10,11 @@ import wasmtime
 
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
-from propeller.runtime import failures
 from propeller.runtime.core_module.interface import Interface, Signature
-from propeller.runtime.core_module.values import shown, to_text, to_wasm, type_names
-from propeller.runtime.run import Limits, Run
+from propeller.runtime.core_module.values import to_text, to_wasm, type_names
+from propeller.runtime.guest_run import GuestRun, Limits
+from propeller.runtime.quoting import shown
+from propeller.runtime.runner import traps
 from propeller.runtime.wasi.clocks import CoreSources
 from propeller.runtime.wasi.session import Session
 from propeller.runtime.wasi.symlinks import CoreLinks
@@ -61,7 +62,7 @@ class CoreCall:
     wants_session = False
     session: Session | None = None
 
-    def __init__(self, program: "CoreProgram", run: Run) -> None:
+    def __init__(self, program: "CoreProgram", run: GuestRun) -> None:
         self._program = program
         self.name = program.choose(run.export)
         #: Its result is what it prints.
@@ -155,7 +156,7 @@ class CoreProgram:
             NeverBegins: There can't be one, here and with these limits.
 
         """
-        with failures.of_instantiation():
+        with traps.of_instantiation():
             if self.makes_links(grants):
                 self.world.links.begin(store)
             return self.instance(grants).instantiate(store)
@@ -182,7 +183,7 @@ class CoreProgram:
             return self.world.linking
         return self.world.linker
 
-    def call(self, run: Run) -> CoreCall:
+    def call(self, run: GuestRun) -> CoreCall:
         """Check a call; raise ``Invalid`` if it can't be made."""
         return CoreCall(self, run)
 

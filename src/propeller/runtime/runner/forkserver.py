@@ -22,8 +22,8 @@ from typing import NoReturn
 
 import msgspec
 
+from propeller.runtime.guest_run import Limits
 from propeller.runtime.pool.protocol import SPAWN, Words, order, report
-from propeller.runtime.run import Limits
 from propeller.runtime.runner import runner
 from propeller.runtime.system.launch import die_first, die_with_parent, leave_room
 

@@ -14,8 +14,9 @@ import wasmtime
 
 from propeller.errors import Invalid
 from propeller.runtime import failures
-from propeller.runtime.core_module.values import shown
-from propeller.runtime.run import Ended, Limits, Run, Usage, environment
+from propeller.runtime.guest_run import Ended, GuestRun, Limits, Usage, environment
+from propeller.runtime.quoting import shown
+from propeller.runtime.runner import traps
 from propeller.runtime.runner.cache import Cache, Program
 from propeller.runtime.runner.component_program import ComponentCall, ExitedWithError
 from propeller.runtime.runner.core_program import CoreCall
@@ -56,7 +57,7 @@ class Room:
 def execute(
     cache: Cache,
     program: Program,
-    run: Run,
+    run: GuestRun,
     limits: Limits,
     room: Room,
     *,
@@ -121,7 +122,7 @@ def execute(
     return Ended(run.key, results, error, started_ns, time.time_ns(), is_stopped, usage, is_refused)
 
 
-def check(cache: Cache, program: Program, run: Run, limits: Limits) -> None:
+def check(cache: Cache, program: Program, run: GuestRun, limits: Limits) -> None:
     """See whether a guest could begin, and stop it before its first instruction.
 
     Raises:
@@ -136,8 +137,8 @@ def check(cache: Cache, program: Program, run: Run, limits: Limits) -> None:
         store.set_fuel(limits.fuel)
     try:
         program.instantiate(store, run.grants)
-    except failures.NeverBegins as never:
-        raise Invalid(failures.explained(never.error, limits)) from never
+    except traps.NeverBegins as never:
+        raise Invalid(traps.explained(never.error, limits)) from never
     except (wasmtime.Trap, wasmtime.WasmtimeError):
         pass  # it was about to begin, or what hinders it may have passed the next time
     finally:
@@ -163,9 +164,9 @@ def _outcome(call: CoreCall | ComponentCall, store: wasmtime.Store, limits: Limi
     except wasmtime.ExitTrap as exit_:
         return "", "" if exit_.code == 0 else f"{who} exited with code {exit_.code}"
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-        return "", f"{who} failed: {failures.explained(error, limits)}"
-    except failures.NeverBegins as never:
-        raise Invalid(f"{who} failed: {failures.explained(never.error, limits)}") from never
+        return "", f"{who} failed: {traps.explained(error, limits)}"
+    except traps.NeverBegins as never:
+        raise Invalid(f"{who} failed: {traps.explained(never.error, limits)}") from never
     except ExitedWithError:
         return "", f"{who} exited with an error"
     except (PermissionError, ValueError) as refusal:
@@ -184,12 +185,12 @@ def _with_streams(
     return (printed.decode(errors="replace") if call.is_command else results), error
 
 
-def directories(run: Run, program: Program, room: Room) -> list[Given]:
+def directories(run: GuestRun, program: Program, room: Room) -> list[Given]:
     """Open what a guest finds of files; to be closed. Raises ``Invalid`` as ``given_to`` does."""
     return given_to(run, room.with_parents(run.parents) if run.parents and program.wants_files else None)
 
 
-def _session(run: Run, dirs: Sequence[Given], room: Room) -> Session:
+def _session(run: GuestRun, dirs: Sequence[Given], room: Room) -> Session:
     return Session(
         args=[run.export, *run.cli_args, *run.inputs],
         env=environment(run),
@@ -200,7 +201,7 @@ def _session(run: Run, dirs: Sequence[Given], room: Room) -> Session:
     )
 
 
-def _wasi(run: Run, dirs: Sequence[Given], room: Room) -> wasmtime.WasiConfig:
+def _wasi(run: GuestRun, dirs: Sequence[Given], room: Room) -> wasmtime.WasiConfig:
     argv = [run.export, *run.cli_args, *run.inputs]
     env = environment(run)
     for text in (*argv, *env, *env.values()):

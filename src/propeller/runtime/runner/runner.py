@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from propeller.errors import Invalid
+from propeller.runtime.guest_run import Ended, GuestRun, Limits, Piece, Up
 from propeller.runtime.pool.protocol import (
     Frames,
     Hand,
@@ -33,7 +34,6 @@ from propeller.runtime.pool.protocol import (
     framed,
     to_runner,
 )
-from propeller.runtime.run import Ended, Limits, Piece, Run, Up
 from propeller.runtime.runner.cache import Caches
 from propeller.runtime.runner.guest import STOPPED, Halt, Room, check, execute
 from propeller.runtime.runner.streams import Streams
@@ -44,7 +44,7 @@ _BATCH = 64
 _BATCH_NS = 2_000_000
 
 
-def check_leave(run: Run) -> None:
+def check_leave(run: GuestRun) -> None:
     """Raise ``Invalid`` where a run that serves has no leave to."""
     if run.grants is None or not run.grants.listen:
         raise Invalid(
@@ -61,7 +61,7 @@ class Runner:
         self._caches = Caches(directory)
         self._streams = Streams(self._keep_pieces)
         self._room = Room(self._streams, directory / "runs" / str(place))
-        self._queue: deque[Run] = deque()
+        self._queue: deque[GuestRun] = deque()
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         #: The run that is executed now.
@@ -144,7 +144,7 @@ class Runner:
         error = STOPPED if is_stopped else error
         return Ended(run.key, "", error, 0, 0, is_stopped, is_refused=is_refused, is_lost=is_lost)
 
-    def _tell_up(self, run: Run, where: str) -> None:
+    def _tell_up(self, run: GuestRun, where: str) -> None:
         self._send(framed(Report([], [], [Up(run.key, where)])))
 
     def _bound_memory(self, limits: Limits) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import wasmtime
 
 from propeller.errors import Invalid
-from propeller.runtime.run import Ended, Limits, Run, environment
+from propeller.runtime.guest_run import Ended, GuestRun, Limits, environment
 from propeller.runtime.runner.cache import Cache, Program
 from propeller.runtime.runner.component_program import ComponentProgram
 from propeller.runtime.runner.guest import STOPPED, Room, check, directories
@@ -19,7 +19,7 @@ _OTHER_PORTS = 99
 def serve(
     cache: Cache,
     program: Program,
-    run: Run,
+    run: GuestRun,
     limits: Limits,
     room: Room,
     *,

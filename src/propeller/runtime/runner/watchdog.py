@@ -10,7 +10,7 @@ from collections.abc import Callable
 import wasmtime
 
 from propeller.runtime import failures
-from propeller.runtime.run import SERVER_GRACE_S, Ended, Limits, Run
+from propeller.runtime.guest_run import SERVER_GRACE_S, Ended, GuestRun, Limits
 from propeller.runtime.runner.guest import STOPPED, Halt
 
 _NEVER = float("inf")
@@ -24,7 +24,7 @@ class Watch:
     #: A run that takes longer is watched: quick ones must not pay for it.
     LONG_MS = 20.0
 
-    def __init__(self, run: Run, limits: Limits) -> None:
+    def __init__(self, run: GuestRun, limits: Limits) -> None:
         self.run = run
         self.limits = limits
         self.halt = Halt.NONE

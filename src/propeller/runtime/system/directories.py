@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from propeller.core.sandbox import Dir, way_to
 from propeller.errors import Invalid
-from propeller.runtime.run import Run
+from propeller.runtime.guest_run import GuestRun
 from propeller.runtime.system.paths import LeadsOut, open_below
 
 #: Where a program finds what its parents gave.
@@ -29,7 +29,7 @@ class Given(NamedTuple):
     may_change: bool
 
 
-def given_to(run: Run, parents: Path | None) -> list[Given]:
+def given_to(run: GuestRun, parents: Path | None) -> list[Given]:
     """Open what a guest finds of files: the results of its parents, and what it was granted.
 
     To be closed (``close``).

@@ -47,7 +47,7 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     asked: tuple[str, ...] = ()
 
 
-class Run(msgspec.Struct, frozen=True, array_like=True):
+class GuestRun(msgspec.Struct, frozen=True, array_like=True):
     """One guest to be run once."""
 
     #: Chosen by the pool's owner, 64 bits signed, unique among the runs that have not ended.
@@ -76,7 +76,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     allowed_dirs: tuple[Dir, ...] = ()
 
 
-def environment(run: Run) -> dict[str, str]:
+def environment(run: GuestRun) -> dict[str, str]:
     """Give the variables of a program: those of the task, and what its parents returned."""
     return {**run.env, PARENTS_VARIABLE: run.parents} if run.parents else run.env
 

@@ -1,0 +1,97 @@
+"""Traps and other errors of the engine in words, and those that keep a guest from beginning at all."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+import wasmtime
+
+from propeller.runtime.failures import size
+from propeller.runtime.guest_run import Limits
+
+_BACKTRACE_LINES = 12
+_MESSAGE_MAX = 4096
+
+_WORDS = {
+    wasmtime.TrapCode.MEMORY_OUT_OF_BOUNDS: "memory access out of bounds",
+    wasmtime.TrapCode.TABLE_OUT_OF_BOUNDS: "table access out of bounds",
+    wasmtime.TrapCode.INDIRECT_CALL_TO_NULL: "indirect call of a null function",
+    wasmtime.TrapCode.BAD_SIGNATURE: "indirect call of a function of another type",
+    wasmtime.TrapCode.INTEGER_OVERFLOW: "integer overflow",
+    wasmtime.TrapCode.INTEGER_DIVISION_BY_ZERO: "integer division by zero",
+    wasmtime.TrapCode.BAD_CONVERSION_TO_INTEGER: "a float that does not fit was converted to an integer",
+    wasmtime.TrapCode.UNREACHABLE: "unreachable code was reached (a panic or an abort)",
+    wasmtime.TrapCode.INTERRUPT: "it was interrupted",
+}
+#: What the engine says where it gives no code: a trap inside a component.
+_CAUSES = {
+    "call stack exhausted": wasmtime.TrapCode.STACK_OVERFLOW,
+    "all fuel consumed": wasmtime.TrapCode.OUT_OF_FUEL,
+    "out of bounds memory access": wasmtime.TrapCode.MEMORY_OUT_OF_BOUNDS,
+    "integer divide by zero": wasmtime.TrapCode.INTEGER_DIVISION_BY_ZERO,
+    "`unreachable` instruction": wasmtime.TrapCode.UNREACHABLE,
+    "wasm trap: interrupt": wasmtime.TrapCode.INTERRUPT,
+}
+_TOO_LARGE = re.compile(r"(memory|table) minimum size of \d+ \w+ exceeds \w+ limits")
+_TOO_MANY = re.compile(r"resource limit exceeded: (instance|table|memory) count too high(?: at (\d+))?")
+_NOT_OFFERED = re.compile(r"component imports [a-z ]+ `([^`]+)`, but a matching implementation was not found")
+
+
+class NeverBegins(Exception):
+    """There can't be an instance of it, here and with these limits."""
+
+    def __init__(self, error: wasmtime.WasmtimeError) -> None:
+        super().__init__(str(error))
+        #: As the engine has it.
+        self.error = error
+
+
+@contextlib.contextmanager
+def of_instantiation() -> Iterator[None]:
+    """Tell the errors of an instantiation that come each time from those that a guest's own code makes."""
+    try:
+        yield
+    except wasmtime.WasmtimeError as error:
+        if any(cause.search(str(error)) for cause in (_TOO_LARGE, _TOO_MANY, _NOT_OFFERED)):
+            raise NeverBegins(error) from error
+        raise
+
+
+def explained(error: wasmtime.Trap | wasmtime.WasmtimeError, limits: Limits) -> str:
+    """Say what happened in words, then wasmtime's own words with the first lines of the backtrace."""
+    text = str(error).strip()
+    words = _words(error, text, limits)
+    lines = text.splitlines()
+    if len(lines) > _BACKTRACE_LINES:
+        lines = [*lines[:_BACKTRACE_LINES], f"  … {len(lines) - _BACKTRACE_LINES} more lines"]
+    text = "\n".join(lines)
+    text = text if len(text) <= _MESSAGE_MAX else text[:_MESSAGE_MAX] + "…"
+    return f"{words}\n{text}" if words else text
+
+
+def _words(error: wasmtime.Trap | wasmtime.WasmtimeError, text: str, limits: Limits) -> str:
+    code = error.trap_code if isinstance(error, wasmtime.Trap) else None
+    if code is None:
+        code = next((code for cause, code in _CAUSES.items() if cause in text), None)
+    if code is wasmtime.TrapCode.STACK_OVERFLOW:
+        return (
+            f"the stack overflowed its limit of {size(limits.stack_bytes)} (endless recursion?); "
+            "limits.stack raises it"
+        )
+    if code is wasmtime.TrapCode.OUT_OF_FUEL:
+        return f"it used up its {limits.fuel:,} units of fuel; limits.fuel raises that"
+    if code is not None:
+        return _WORDS.get(code, code.name.lower().replace("_", " "))
+    if found := _TOO_LARGE.search(text):
+        kind = found[1]
+        most = size(limits.memory_bytes) if kind == "memory" else f"{limits.table_elements:,} elements"
+        return f"its {kind} is larger than the limit of {most} from the beginning; limits.{kind} raises it"
+    if found := _NOT_OFFERED.search(text):
+        return f"it imports {found[1]}, which is not offered, or not all of it"
+    found = _TOO_MANY.search(text)
+    if found and found[1] == "instance":
+        return f"it has more than the limit of {limits.instances} core instances; limits.instances raises it"
+    if found and found[2]:
+        kinds = {"table": "tables", "memory": "memories"}[found[1]]
+        return f"it has more {kinds} than it may have, which is {int(found[2]) - 1}"
+    return ""
