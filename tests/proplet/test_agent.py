@@ -251,7 +251,7 @@ def test_without_its_manager_it_ends_and_leaves_no_process(tmp_path):
     with a_proplet(tmp_path, slots=2) as proplet:
         proplet.fill(2)
         family = proplet.family()
-        assert len(family) >= 3, "a mother and two runners"
+        assert len(family) >= 3, "a fork server and two runners"
         proplet.hang_up()
         assert proplet.ended() == 0
         assert gone(family)
@@ -287,8 +287,8 @@ def test_the_death_of_the_fork_server_fails_nobody(tmp_path):
         proplet.start("a", LOOP)
         proplet.start("b", ADDITION, "1", "2")
         proplet.result("b")
-        (mother,) = [child for child in proplet.family() if child.ppid() == proplet.process.pid]
-        mother.kill()
+        (forkserver,) = [child for child in proplet.family() if child.ppid() == proplet.process.pid]
+        forkserver.kill()
         lost = proplet.hand_back("a")
         assert lost.is_lost
         assert "ended together with the process that starts such processes" in lost.reason

@@ -165,10 +165,10 @@ class Running:
         await until(lambda: data in said(), f"run {key} to print {data!r}")
 
     def pid_of(self, place: int) -> int:
-        """The process of a runner: they are the mother's children, in the order of their birth."""
-        mother = self.pool._nursery._mother
-        assert mother is not None
-        children = psutil.Process(mother.pid).children()
+        """The process of a runner: they are the children of the fork server, in the order of their birth."""
+        forkserver = self.pool._forkserver._process
+        assert forkserver is not None
+        children = psutil.Process(forkserver.pid).children()
         return sorted(children, key=lambda child: (child.create_time(), child.pid))[place].pid
 
     def kill(self, place: int = 0, number: int = signal.SIGKILL) -> None:

@@ -224,11 +224,11 @@ def test_a_runner_that_dies_idle_is_replaced(tmp_path):
     play(part, tmp_path, size=1)
 
 
-def test_the_mother_dies(tmp_path):
+def test_the_fork_server_dies(tmp_path):
     async def part(running: Running):
         running.submit(LOOP, "loop", keys=[1])
         await running.executing(1)
-        running.pool._nursery._mother.kill()
+        running.pool._forkserver._process.kill()
         running.submit(ADD, "add", "1", "2", keys=range(2, 20))
         (end,) = await running.ended(1)
         assert end.error.startswith("the process that ran it ended together with")
@@ -246,7 +246,7 @@ def test_where_memory_runs_out_runners_go_first(tmp_path, inherited):
     async def part(running: Running):
         running.submit(LOOP, "loop", keys=[1])
         await running.executing(1)
-        assert score(running.pool._nursery.pid) + 200 <= score(running.pid_of(0))
+        assert score(running.pool._forkserver.pid) + 200 <= score(running.pid_of(0))
 
     own = Path("/proc/self/oom_score_adj")
     before = own.read_text()
@@ -334,7 +334,7 @@ def test_runs_fail_when_no_process_can_be_started(tmp_path, monkeypatch, caplog)
         def spawn(_place):
             raise OSError(11, "Resource temporarily unavailable")
 
-        monkeypatch.setattr(running.pool._nursery, "spawn", spawn)
+        monkeypatch.setattr(running.pool._forkserver, "spawn", spawn)
         await running.pool.start()
         running.submit(ADD, "add", "1", "2", keys=[1, 2])
         for end in await running.ended(1, 2):
@@ -449,7 +449,7 @@ def test_it_tells_which_process_executes_which_run(tmp_path):
             assert sorted(executing.values()) == sorted([running.pid_of(0), running.pid_of(1)])
             family = {process.pid for process in psutil.Process().children(recursive=True)}
             assert family.issuperset(running.pool.processes())
-            assert len(running.pool.processes()) == 3, "a mother and two runners"
+            assert len(running.pool.processes()) == 3, "a fork server and two runners"
             running.pool.stop(1)
             (ended,) = await running.ended(1)
             assert ended.usage.cpu_ns > 0

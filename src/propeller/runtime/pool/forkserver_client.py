@@ -1,4 +1,4 @@
-"""The pool's side of the mother process: asks for runners and hears how they died."""
+"""The pool's side of the fork server: asks for runners and hears how they died."""
 
 import asyncio
 import contextlib
@@ -15,14 +15,14 @@ from typing import IO
 import msgspec
 
 from propeller.runtime.guest_run import Limits
-from propeller.runtime.pool.protocol import KILL, SPAWN, Words, order, page_bytes, report
+from propeller.runtime.pool.protocol import KILL, SPAWN, RunnerStatus, order, page_bytes, report
 from propeller.runtime.system.death import Death, death_of
 
 _END_S_MAX = 5.0
 
 
-class Nursery:
-    """Starts the mother when a runner is first wanted, and again when she has died."""
+class ForkserverClient:
+    """Starts the fork server when a runner is first wanted, and again after it has died."""
 
     def __init__(
         self, directory: Path, limits: Limits, *, places: int, on_death: Callable[[int, Death], None]
@@ -32,7 +32,7 @@ class Nursery:
         self._places = places
         #: Gets the place of a runner that died, and how.
         self._on_death = on_death
-        self._mother: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._page: mmap.mmap | None = None
         self._living: set[int] = set()
@@ -40,10 +40,10 @@ class Nursery:
 
     @property
     def pid(self) -> int | None:
-        """The mother's process, while there is one."""
-        return None if self._mother is None else self._mother.pid
+        """Process id of the fork server, while there is one."""
+        return None if self._process is None else self._process.pid
 
-    def spawn(self, place: int) -> tuple[socket.socket, Words]:
+    def spawn(self, place: int) -> tuple[socket.socket, RunnerStatus]:
         """Start a runner; what becomes of it is told on the socket, or by ``on_death``.
 
         Raises:
@@ -54,8 +54,8 @@ class Nursery:
             self._start()
         assert self._control is not None
         assert self._page is not None
-        words = Words(self._page, place)
-        words.end()
+        status = RunnerStatus(self._page, place)
+        status.end()
         ours, theirs = socket.socketpair()
         ours.settimeout(0)
         with theirs:
@@ -65,7 +65,7 @@ class Nursery:
                 ours.close()
                 raise
         self._living.add(place)
-        return ours, words
+        return ours, status
 
     def kill(self, place: int) -> None:
         """Kill a runner; its death is reported like any other."""
@@ -77,14 +77,14 @@ class Nursery:
         """End all; when this returns, no process is left."""
         self._living.clear()
         self._hang_up()
-        mother, self._mother = self._mother, None
-        if mother is not None:
-            await asyncio.get_running_loop().run_in_executor(None, _wait_for_end, mother)
+        process, self._process = self._process, None
+        if process is not None:
+            await asyncio.get_running_loop().run_in_executor(None, _wait_for_end, process)
 
     def _start(self) -> None:
-        if self._mother is not None:
-            self._mother.kill()
-            self._mother.wait()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
         with contextlib.ExitStack() as stack:
             page = stack.enter_context(_shared_file(page_bytes(self._places)))
             self._page = mmap.mmap(page.fileno(), 0)
@@ -95,7 +95,7 @@ class Nursery:
             limits = msgspec.json.encode(self._limits).decode()
             arguments = [*map(str, descriptors), str(self._directory), limits]
             try:
-                self._mother = subprocess.Popen(
+                self._process = subprocess.Popen(
                     # -P: of modules in the working directory, where guests may write, none is loaded.
                     [sys.executable, "-P", "-m", "propeller.runtime.runner.forkserver", *arguments],
                     stdin=subprocess.DEVNULL,
@@ -118,7 +118,7 @@ class Nursery:
         except OSError:
             data = b""
         if not data:
-            self._on_mother_died()
+            self._on_forkserver_died()
             return
         data = self._partial + data
         whole = len(data) - len(data) % report.size
@@ -128,8 +128,8 @@ class Nursery:
                 self._living.remove(place)
                 self._on_death(place, death_of(os.waitstatus_to_exitcode(status)))
 
-    def _on_mother_died(self) -> None:
-        """She takes the runners with her."""
+    def _on_forkserver_died(self) -> None:
+        """The runners died with it."""
         self._hang_up()
         living, self._living = self._living, set()
         how = "ended together with the process that starts such processes"
@@ -145,16 +145,16 @@ class Nursery:
 
 def _shared_file(size_bytes: int) -> IO[bytes]:
     if hasattr(os, "memfd_create"):
-        file = os.fdopen(os.memfd_create("propeller-words"), "r+b", buffering=0)
+        file = os.fdopen(os.memfd_create("propeller-runners"), "r+b", buffering=0)
     else:
         file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller's business
     file.truncate(size_bytes)
     return file
 
 
-def _wait_for_end(mother: subprocess.Popen[bytes]) -> None:
+def _wait_for_end(process: subprocess.Popen[bytes]) -> None:
     try:
-        mother.wait(_END_S_MAX)
+        process.wait(_END_S_MAX)
     except subprocess.TimeoutExpired:
-        mother.kill()
-        mother.wait()
+        process.kill()
+        process.wait()

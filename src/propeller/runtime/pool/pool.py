@@ -6,7 +6,7 @@ Rules:
     behind it are taken back and given to others; none of them had begun.
   * A run is executed again only if its process died before the result was sent and it was not the run
     executing when the process died. The latter fails: it may be what killed the process. Where the process
-    was killed from outside, or together with the mother, it is lost instead: its owner decides what then.
+    was killed from outside, or died with the fork server, it is lost instead, and its owner decides.
   * A runner that the pool kills itself, to stop one run, costs the others in it nothing but time.
   * A resident run, which may go on for ever, has a process for itself alone, beside those of the pool.
   * Nothing ticks in an idle pool.
@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from propeller.runtime.guest_run import SERVER_GRACE_S, Ended, GuestRun, Limits, Piece, Up
-from propeller.runtime.pool.forkserver_client import Nursery
+from propeller.runtime.pool.forkserver_client import ForkserverClient
 from propeller.runtime.pool.protocol import Report
 from propeller.runtime.pool.queued_run import QueuedRun
-from propeller.runtime.pool.runner_handle import Seat
+from propeller.runtime.pool.runner_handle import RunnerHandle
 from propeller.runtime.system.death import Death
 
 _LIMITS = Limits()
@@ -71,12 +71,14 @@ class Pool:
         self._on_ended = on_ended
         self._on_printed = on_printed
         self._on_up = on_up
-        self._nursery = Nursery(directory, limits, places=size + _RESIDENTS_MAX, on_death=self._on_death)
-        self._seats: dict[int, Seat] = {}
+        self._forkserver = ForkserverClient(
+            directory, limits, places=size + _RESIDENTS_MAX, on_death=self._on_death
+        )
+        self._runners: dict[int, RunnerHandle] = {}
         #: Those of residents, by place.
-        self._apart: dict[int, Seat] = {}
+        self._residents: dict[int, RunnerHandle] = {}
         self._waiting: OrderedDict[int, QueuedRun] = OrderedDict()
-        self._seat_of: dict[int, Seat] = {}
+        self._runner_of: dict[int, RunnerHandle] = {}
         self._stopping: set[int] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.TimerHandle | None = None
@@ -93,25 +95,25 @@ class Pool:
     @property
     def running(self) -> int:
         """Runs that a runner has, executing or next in turn there."""
-        return len(self._seat_of)
+        return len(self._runner_of)
 
     def executing(self) -> dict[int, int]:
         """Runs that are executed in this moment, by key: the process of each, which executes no other."""
-        found = ((seat.words.key, seat) for seat in self._all_seats())
-        return {key: seat.pid for key, seat in found if key is not None and key in seat.entries}
+        found = ((runner.status.key, runner) for runner in self._all_runners())
+        return {key: runner.pid for key, runner in found if key is not None and key in runner.entries}
 
     def served(self) -> dict[int, tuple[int, int]]:
         """HTTP requests that runs which serve have answered, and how many of them badly, by key."""
-        found = ((seat.words.key, seat.words.counted) for seat in self._apart.values())
+        found = ((runner.status.key, runner.status.counted) for runner in self._residents.values())
         return {key: counted for key, counted in found if key is not None and counted != (0, 0)}
 
     def processes(self) -> list[int]:
         """Ids of all processes that belong to the pool."""
-        mother = self._nursery.pid
-        return [pid for pid in (mother, *(seat.pid for seat in self._all_seats())) if pid]
+        forkserver = self._forkserver.pid
+        return [pid for pid in (forkserver, *(runner.pid for runner in self._all_runners())) if pid]
 
-    def _all_seats(self) -> list[Seat]:
-        return [*self._seats.values(), *self._apart.values()]
+    def _all_runners(self) -> list[RunnerHandle]:
+        return [*self._runners.values(), *self._residents.values()]
 
     async def start(self) -> None:
         """Start the first runner, and wait until it is up or it is clear that it can't be started."""
@@ -127,22 +129,22 @@ class Pool:
         for opening in self._opening:
             opening.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
-        for seat in self._all_seats():
-            seat.close()
-        await self._nursery.close()
-        self._seats.clear()
-        self._apart.clear()
+        for runner in self._all_runners():
+            runner.close()
+        await self._forkserver.close()
+        self._runners.clear()
+        self._residents.clear()
         self._waiting.clear()
-        self._seat_of.clear()
+        self._runner_of.clear()
 
     def submit(self, runs: list[GuestRun]) -> None:
         for run in runs:
-            if run.key in self._waiting or run.key in self._seat_of:
+            if run.key in self._waiting or run.key in self._runner_of:
                 raise ValueError(f"key {run.key} belongs to a run that has not ended")
         now = self._loop.time()
         for run in runs:
             if run.is_resident:
-                self._settle(QueuedRun(run, now))
+                self._place_resident(QueuedRun(run, now))
             else:
                 self._waiting[run.key] = QueuedRun(run, now)
         self._feed()
@@ -156,15 +158,15 @@ class Pool:
         entry = self._waiting.pop(key, None)
         if entry is not None:
             self._loop.call_soon(self._tell, [entry.stopped()])
-        elif key in self._seat_of and key not in self._stopping:
-            seat = self._seat_of[key]
+        elif key in self._runner_of and key not in self._stopping:
+            runner = self._runner_of[key]
             self._stopping.add(key)
-            if not seat.entries:  # a resident whose process is not up yet
-                self._nursery.kill(seat.place)
+            if not runner.entries:  # a resident whose process is not up yet
+                self._forkserver.kill(runner.place)
                 return
-            seat.stop(key)
-            serves = seat.resident is not None and seat.resident.run.port
-            self._loop.call_later(SERVER_GRACE_S if serves else _STOP_S_MAX, self._insist, seat, key)
+            runner.stop(key)
+            serves = runner.resident is not None and runner.resident.run.port
+            self._loop.call_later(SERVER_GRACE_S if serves else _STOP_S_MAX, self._insist, runner, key)
 
     def withdraw(self, older_than_s: float) -> list[int]:
         """Forget runs that have waited longer than this in the pool's own queue, and give their keys."""
@@ -176,60 +178,60 @@ class Pool:
 
     def _feed(self) -> None:
         while self._waiting:
-            open_ = [seat for seat in self._seats.values() if seat.room > 0]
+            open_ = [runner for runner in self._runners.values() if runner.room > 0]
             if not open_:
                 break
-            seat = min(open_, key=lambda seat: len(seat.entries))
+            runner = min(open_, key=lambda runner: len(runner.entries))
             share = -(-len(self._waiting) // len(open_))
-            entries = [self._waiting.popitem(last=False)[1] for _ in range(min(seat.room, share))]
+            entries = [self._waiting.popitem(last=False)[1] for _ in range(min(runner.room, share))]
             for entry in entries:
-                self._seat_of[entry.run.key] = seat
-            seat.hand(entries)
-        if self._waiting and not self._seats:
+                self._runner_of[entry.run.key] = runner
+            runner.hand(entries)
+        if self._waiting and not self._runners:
             self._spawn()
         self._watch()
 
     def _watch(self) -> None:
         """Tick only while time can change something: runs wait behind others, or for one more process."""
         may_spawn = self._waiting and self._may_spawn()
-        if self._ticking is None and (may_spawn or any(len(s.entries) > 1 for s in self._seats.values())):
+        if self._ticking is None and (may_spawn or any(len(s.entries) > 1 for s in self._runners.values())):
             self._ticking = self._loop.call_later(_TICK_S, self._tick)
 
     def _tick(self) -> None:
         self._ticking = None
         now = self._loop.time()
-        seats = list(self._seats.values())
-        has_idle = any(seat.is_idle for seat in seats)
+        runners = list(self._runners.values())
+        has_idle = any(runner.is_idle for runner in runners)
         is_behind = bool(self._waiting)
-        for seat in seats:
-            stuck_s = seat.stuck_s(now)
-            if len(seat.entries) > 1:
-                is_behind |= stuck_s > _TICK_S or len(seat.entries) > _DEEP
-                is_crowded = has_idle and not self._waiting and len(seat.entries) > 2 * seat.bound
-                if (stuck_s > _STUCK_S or is_crowded) and not seat.is_taking_back:
-                    seat.take_back()
+        for runner in runners:
+            stuck_s = runner.stuck_s(now)
+            if len(runner.entries) > 1:
+                is_behind |= stuck_s > _TICK_S or len(runner.entries) > _DEEP
+                is_crowded = has_idle and not self._waiting and len(runner.entries) > 2 * runner.bound
+                if (stuck_s > _STUCK_S or is_crowded) and not runner.is_taking_back:
+                    runner.take_back()
         if is_behind and not has_idle and self._may_spawn():
             self._spawn()
         self._watch()
 
-    def on_report(self, seat: Seat, report: Report) -> None:
+    def on_report(self, runner: RunnerHandle, report: Report) -> None:
         if report.pieces:
-            self._on_printed([piece for piece in report.pieces if piece.key in seat.entries])
+            self._on_printed([piece for piece in report.pieces if piece.key in runner.entries])
         if report.up:
-            self._on_up([up for up in report.up if up.key in seat.entries])
-        ended = [one for one in report.ended if seat.entries.pop(one.key, None) is not None]
+            self._on_up([up for up in report.up if up.key in runner.entries])
+        ended = [one for one in report.ended if runner.entries.pop(one.key, None) is not None]
         for one in ended:
-            del self._seat_of[one.key]
+            del self._runner_of[one.key]
             self._stopping.discard(one.key)
         if ended:
-            seat.adapt(ended)
-            if seat.resident is not None:
-                self._nursery.kill(seat.place)
+            runner.adapt(ended)
+            if runner.resident is not None:
+                self._forkserver.kill(runner.place)
         self._feed()
         self._tell(ended)
 
-    def on_returned(self, seat: Seat, keys: list[int]) -> None:
-        self._tell(self._put_back(seat.entries.pop(key) for key in keys if key in seat.entries))
+    def on_returned(self, runner: RunnerHandle, keys: list[int]) -> None:
+        self._tell(self._put_back(runner.entries.pop(key) for key in keys if key in runner.entries))
         self._feed()
 
     def _put_back(self, entries: Iterable[QueuedRun]) -> list[Ended]:
@@ -237,7 +239,7 @@ class Pool:
         stopped = []
         for entry in reversed(list(entries)):
             key = entry.run.key
-            del self._seat_of[key]
+            del self._runner_of[key]
             if key in self._stopping:
                 self._stopping.remove(key)
                 stopped.append(entry.stopped())
@@ -255,110 +257,110 @@ class Pool:
 
     # Residents
 
-    def _settle(self, entry: QueuedRun) -> None:
+    def _place_resident(self, entry: QueuedRun) -> None:
         """Start a process for a run that has it to itself."""
         key = entry.run.key
         places = range(self._size, self._size + _RESIDENTS_MAX)
-        place = next((place for place in places if place not in self._apart), None)
+        place = next((place for place in places if place not in self._residents), None)
         try:
             if place is None:
                 raise OSError(0, f"this proplet runs {_RESIDENTS_MAX} of its kind already")
-            end, words = self._nursery.spawn(place)
+            end, status = self._forkserver.spawn(place)
         except OSError as error:
             is_lost = place is not None
             ended = Ended(key, "", f"no process to run it: {error.strerror or error}", 0, 0, is_lost=is_lost)
             self._loop.call_soon(self._tell, [ended])
             return
-        seat = self._apart[place] = Seat(self, place, words, self._loop.time(), resident=entry)
-        self._seat_of[key] = seat
-        self._open_soon(seat, end)
+        runner = self._residents[place] = RunnerHandle(self, place, status, self._loop.time(), resident=entry)
+        self._runner_of[key] = runner
+        self._open_soon(runner, end)
 
-    def _bury_resident(self, seat: Seat) -> None:
-        del self._apart[seat.place]
-        entry = seat.resident
+    def _bury_resident(self, runner: RunnerHandle) -> None:
+        del self._residents[runner.place]
+        entry = runner.resident
         assert entry is not None
         key = entry.run.key
-        if self._seat_of.pop(key, None) is None:
+        if self._runner_of.pop(key, None) is None:
             return  # its run has ended before it
-        assert seat.death is not None
+        assert runner.death is not None
         is_stopped = key in self._stopping
         self._stopping.discard(key)
-        self._tell([entry.stopped() if is_stopped else entry.killed(seat.death, stopped=False)])
+        self._tell([entry.stopped() if is_stopped else entry.killed(runner.death, stopped=False)])
 
     # Birth and death of runners
 
     def _may_spawn(self) -> bool:
         return (
-            len(self._seats) < self._size
+            len(self._runners) < self._size
             and self._retrying is None
-            and all(seat.is_ready for seat in self._seats.values())
+            and all(runner.is_ready for runner in self._runners.values())
         )
 
     def _spawn(self) -> None:
         if self._is_closed or not self._may_spawn():
             return
-        place = next(place for place in range(self._size) if place not in self._seats)
+        place = next(place for place in range(self._size) if place not in self._runners)
         try:
-            end, words = self._nursery.spawn(place)
+            end, status = self._forkserver.spawn(place)
         except OSError as error:
             self._on_failed_start(f"could not be started: {error.strerror or error}")
             return
-        seat = self._seats[place] = Seat(self, place, words, self._loop.time())
-        self._open_soon(seat, end)
+        runner = self._runners[place] = RunnerHandle(self, place, status, self._loop.time())
+        self._open_soon(runner, end)
 
-    def _open_soon(self, seat: Seat, end: socket.socket) -> None:
-        opening = self._loop.create_task(self._open(seat, end))
+    def _open_soon(self, runner: RunnerHandle, end: socket.socket) -> None:
+        opening = self._loop.create_task(self._open(runner, end))
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
         # A task that is cancelled before its first step closes nothing itself.
-        opening.add_done_callback(lambda _: None if seat.is_connected else end.close())
+        opening.add_done_callback(lambda _: None if runner.is_connected else end.close())
 
-    async def _open(self, seat: Seat, end: socket.socket) -> None:
+    async def _open(self, runner: RunnerHandle, end: socket.socket) -> None:
         try:
-            await self._loop.create_unix_connection(lambda: seat, sock=end)
+            await self._loop.create_unix_connection(lambda: runner, sock=end)
         except OSError:
-            self.on_disconnected(seat)
+            self.on_disconnected(runner)
 
-    def on_ready(self, seat: Seat) -> None:
-        if seat.resident is not None:
-            seat.hand([seat.resident])
+    def on_ready(self, runner: RunnerHandle) -> None:
+        if runner.resident is not None:
+            runner.hand([runner.resident])
             return
         self._failed_starts = 0
         self._is_up.set()
         self._feed()
 
-    def on_disconnected(self, seat: Seat) -> None:
-        seat.is_disconnected = True
-        if seat.death is None:
-            self._nursery.kill(seat.place)  # it talks no more, so it is of no more use
+    def on_disconnected(self, runner: RunnerHandle) -> None:
+        runner.is_disconnected = True
+        if runner.death is None:
+            self._forkserver.kill(runner.place)  # it talks no more, so it is of no more use
         else:
-            self._bury(seat)
+            self._bury(runner)
 
     def _on_death(self, place: int, death: Death) -> None:
-        seat = self._seats[place] if place < self._size else self._apart[place]
-        seat.death = death
+        runner = self._runners[place] if place < self._size else self._residents[place]
+        runner.death = death
         # What it sent before it died is still in the socket; the end of the stream comes after that.
-        if seat.is_disconnected:
-            self._bury(seat)
+        if runner.is_disconnected:
+            self._bury(runner)
 
-    def _bury(self, seat: Seat) -> None:
+    def _bury(self, runner: RunnerHandle) -> None:
         if self._is_closed:
             return
-        assert seat.death is not None
-        if seat.resident is not None:
-            self._bury_resident(seat)
+        assert runner.death is not None
+        if runner.resident is not None:
+            self._bury_resident(runner)
             return
-        del self._seats[seat.place]
+        del self._runners[runner.place]
         ended = []
-        key = seat.words.key
-        if key is not None and key in seat.entries and not seat.is_killed:
-            ended = [seat.entries.pop(key).killed(seat.death, stopped=key in self._stopping)]
-            del self._seat_of[key]
+        key = runner.status.key
+        if key is not None and key in runner.entries and not runner.is_killed:
+            ended = [runner.entries.pop(key).killed(runner.death, stopped=key in self._stopping)]
+            del self._runner_of[key]
             self._stopping.discard(key)
-        ended += self._put_back(seat.entries.values())
-        if not seat.is_ready:
-            self._on_failed_start(seat.death.how)
-        elif not self._seats:
+        ended += self._put_back(runner.entries.values())
+        if not runner.is_ready:
+            self._on_failed_start(runner.death.how)
+        elif not self._runners:
             self._spawn()
         self._feed()
         self._tell(ended)
@@ -369,7 +371,7 @@ class Pool:
         _log.error("a process for guests %s (%d in a row)", how, self._failed_starts)
         delay_s = min(_BACK_OFF_S * 2**self._failed_starts, _BACK_OFF_S_MAX)
         self._retrying = self._loop.call_later(delay_s, self._retry)
-        if self._failed_starts >= _FAILED_STARTS_MAX and not self._seats:
+        if self._failed_starts >= _FAILED_STARTS_MAX and not self._runners:
             self._is_up.set()
             error = f"no process to run it: the last one {how}, {self._failed_starts} in a row"
             ended = [Ended(key, "", error, 0, 0, is_lost=True) for key in self._waiting]
@@ -378,16 +380,16 @@ class Pool:
 
     def _retry(self) -> None:
         self._retrying = None
-        if self._failed_starts < _FAILED_STARTS_MAX and not self._seats:
+        if self._failed_starts < _FAILED_STARTS_MAX and not self._runners:
             self._spawn()
         self._feed()
 
-    def _insist(self, seat: Seat, key: int) -> None:
+    def _insist(self, runner: RunnerHandle, key: int) -> None:
         """Kill the process of a guest that an interruption has not ended."""
-        if self._is_closed or key not in seat.entries or seat.death is not None:
+        if self._is_closed or key not in runner.entries or runner.death is not None:
             return
-        if seat.words.key == key:
-            seat.is_killed = True
-            self._nursery.kill(seat.place)
+        if runner.status.key == key:
+            runner.is_killed = True
+            self._forkserver.kill(runner.place)
         else:
-            self._loop.call_later(_STOP_S_MAX, self._insist, seat, key)
+            self._loop.call_later(_STOP_S_MAX, self._insist, runner, key)

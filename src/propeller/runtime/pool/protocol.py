@@ -1,14 +1,15 @@
-"""What the pool and a runner say to each other: MessagePack behind a length, over a socket pair.
+"""Messages between the pool, the fork server and the runners.
+
+The pool and a runner speak MessagePack behind a length, over a socket pair.
 
 Pool → runner: ``Hand``, ``TakeBack``, ``Stop``. Runner → pool: ``Ready`` first, then ``Report`` and
 ``Returned``. Frames arrive in the order sent, so after ``TakeBack`` and ``Returned`` both sides agree on
 who has which run.
 
-Beside the socket there is one page of memory that all runners share with the pool: each runner has four
-words in it, the key of the run that it executes, a number that is 0 between runs and new for each run, and
-how many HTTP requests a run that serves has answered, and how many of them badly.
-Words survive the death of their writer, so the pool knows whose guest killed a runner; and they cost
-nothing to write.
+Beside the socket all runners share one page of memory with the pool, in which each has its status: the key
+of the run that it executes, a number that is 0 between runs and new for each run, and how many HTTP requests
+a run that serves has answered, and how many of them failed. The status outlives its writer, so the pool knows
+whose guest killed a runner; and it costs nothing to write.
 """
 
 import mmap
@@ -19,8 +20,9 @@ import msgspec
 
 from propeller.runtime.guest_run import Ended, GuestRun, Piece, Up
 
-#: Order to the mother: ``SPAWN`` or ``KILL``, and the runner's place. Her report: place, ``waitpid`` status.
+#: An order to the fork server: ``SPAWN`` or ``KILL``, and the runner's place.
 order = struct.Struct("<ci")
+#: A report of its: the place of a runner that died, and its status from ``waitpid``.
 report = struct.Struct("<ii")
 SPAWN, KILL = b"s", b"k"
 
@@ -97,8 +99,8 @@ class Frames:
         del self._buffer[:begin]
 
 
-class Words:
-    """One runner's words in the shared page: the run it executes, and a number that is new for each run."""
+class RunnerStatus:
+    """One runner's status: four words of 64 bits in the shared page, written by it and read by the pool."""
 
     def __init__(self, page: mmap.mmap, place: int) -> None:
         self._words = memoryview(page).cast("q")[_WORDS * place : _WORDS * (place + 1)]
@@ -131,10 +133,7 @@ class Words:
         """The key of the run that is executed now."""
         return self._words[0] if self._words[1] else None
 
-    def release(self) -> None:
-        self._words.release()
-
 
 def page_bytes(places: int) -> int:
-    """Size of a page with words for this many runners."""
+    """Size of a page with the status of this many runners."""
     return max(_WORDS * places * _WORD_BYTES, mmap.PAGESIZE)

@@ -10,10 +10,10 @@ from propeller.runtime.pool.protocol import (
     Hand,
     Ready,
     Report,
+    RunnerStatus,
     Stop,
     TakeBack,
     ToRunner,
-    Words,
     framed,
     to_pool,
 )
@@ -26,26 +26,32 @@ _QUICK_NS = 10_000_000
 _AHEAD_NS = 20_000_000
 
 
-class Owner(Protocol):
+class RunnerListener(Protocol):
     """Who hears what a runner says."""
 
-    def on_ready(self, seat: "Seat") -> None: ...
-    def on_report(self, seat: "Seat", report: Report) -> None: ...
-    def on_returned(self, seat: "Seat", keys: list[int]) -> None: ...
-    def on_disconnected(self, seat: "Seat") -> None: ...
+    def on_ready(self, runner: "RunnerHandle") -> None: ...
+    def on_report(self, runner: "RunnerHandle", report: Report) -> None: ...
+    def on_returned(self, runner: "RunnerHandle", keys: list[int]) -> None: ...
+    def on_disconnected(self, runner: "RunnerHandle") -> None: ...
 
 
-class Seat(asyncio.Protocol):
+class RunnerHandle(asyncio.Protocol):
     def __init__(
-        self, owner: Owner, place: int, words: Words, now: float, *, resident: QueuedRun | None = None
+        self,
+        listener: RunnerListener,
+        place: int,
+        status: RunnerStatus,
+        now: float,
+        *,
+        resident: QueuedRun | None = None,
     ) -> None:
-        self._owner = owner
+        self._listener = listener
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self.place = place
         #: The one run that it is there for, where it is there for one.
         self.resident = resident
-        self.words = words
+        self.status = status
         #: Handed over and not ended, in the order of execution.
         self.entries: dict[int, QueuedRun] = {}
         #: How many it may have at once. Doubles while runs are quick.
@@ -104,7 +110,7 @@ class Seat(asyncio.Protocol):
 
     def stuck_s(self, now: float) -> float:
         """For how long it has been seen to execute the same run; 0 when it executes none."""
-        number = self.words.number
+        number = self.status.number
         if number != self._number:
             self._number = number
             self._number_since = now
@@ -126,15 +132,15 @@ class Seat(asyncio.Protocol):
         for body in self._frames.feed(data):
             message = to_pool.decode(body)
             if isinstance(message, Report):
-                self._owner.on_report(self, message)
+                self._listener.on_report(self, message)
             elif isinstance(message, Ready):
                 self.is_ready = True
                 self.pid = message.pid
-                self._owner.on_ready(self)
+                self._listener.on_ready(self)
             else:
                 self.is_taking_back = False
-                self._owner.on_returned(self, message.keys)
+                self._listener.on_returned(self, message.keys)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_disconnected = True
-        self._owner.on_disconnected(self)
+        self._listener.on_disconnected(self)

@@ -1,13 +1,12 @@
-"""A small process that forks runners and buries them.
+"""The fork server: a small process that forks runners, kills them and reaps them.
 
 It has wasmtime loaded and no threads, so that a runner is up in a few milliseconds and nothing of the
 proplet (its event loop, its sockets, its threads) is carried into a runner. It owns the runners: only it
-signals them, while they are not yet buried, so that no signal hits a stranger who was given the same
-process id.
+signals them, and only until it has reaped them, so that no signal hits another process with the same id.
 
 Orders, on a Unix socket: ``("s", place)`` with the runner's end of a socket pair: fork a runner; ``("k",
 place)``: kill it. Reports: ``(place, status)`` when a runner has died, with the status as from ``waitpid``.
-When the socket closes, the proplet is gone: all runners are killed and the mother ends.
+When the socket closes, the proplet is gone: all runners are killed and the fork server ends.
 """
 
 import contextlib
@@ -23,12 +22,12 @@ from typing import NoReturn
 import msgspec
 
 from propeller.runtime.guest_run import Limits
-from propeller.runtime.pool.protocol import SPAWN, Words, order, report
+from propeller.runtime.pool.protocol import SPAWN, RunnerStatus, order, report
 from propeller.runtime.runner import runner
 from propeller.runtime.system.launch import die_first, die_with_parent, leave_room
 
 
-class _Mother:
+class _Forkserver:
     def __init__(self, control: socket.socket, page: mmap.mmap, directory: Path, limits: Limits) -> None:
         self._control = control
         self._page = page
@@ -47,7 +46,7 @@ class _Mother:
             readable, _, _ = select.select([self._control, self._woken], [], [])
             if self._woken in readable:
                 self._woken.recv(4096)
-                self._bury()
+                self._reap()
             if self._control in readable and not self._obey():
                 break
         for pid in self._places:
@@ -72,7 +71,7 @@ class _Mother:
         return True
 
     def _fork(self, place: int, end: socket.socket) -> None:
-        mother = os.getpid()
+        parent = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
@@ -80,28 +79,28 @@ class _Mother:
             self._report(place, 1 << 8)
             return
         if pid == 0:
-            self._be_runner(place, end, mother)
+            self._be_runner(place, end, parent)
         self._places[pid] = place
 
-    def _be_runner(self, place: int, end: socket.socket, mother: int) -> NoReturn:
+    def _be_runner(self, place: int, end: socket.socket, parent: int) -> NoReturn:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            die_with_parent(mother)
+            die_with_parent(parent)
             die_first()
             self._control.close()
             self._wake.close()
             self._woken.close()
-            runner.main(end, Words(self._page, place), self._directory, place, self._limits)
+            runner.main(end, RunnerStatus(self._page, place), self._directory, place, self._limits)
             status = 0
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
 
-    def _bury(self) -> None:
-        """Reap all who died; one signal may stand for several deaths."""
+    def _reap(self) -> None:
+        """Reap all runners that died; one signal may stand for several deaths."""
         while self._places:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
@@ -122,7 +121,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     page = mmap.mmap(int(sys.argv[2]), 0)
     os.close(int(sys.argv[2]))
-    _Mother(control, page, Path(sys.argv[3]), msgspec.json.decode(sys.argv[4], type=Limits)).serve()
+    _Forkserver(control, page, Path(sys.argv[3]), msgspec.json.decode(sys.argv[4], type=Limits)).serve()
 
 
 if __name__ == "__main__":

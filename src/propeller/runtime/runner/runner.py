@@ -29,15 +29,15 @@ from propeller.runtime.pool.protocol import (
     Ready,
     Report,
     Returned,
+    RunnerStatus,
     Stop,
-    Words,
     framed,
     to_runner,
 )
 from propeller.runtime.runner.cache import Caches
 from propeller.runtime.runner.guest import STOPPED, Halt, Room, check, execute
 from propeller.runtime.runner.streams import Streams
-from propeller.runtime.runner.watchdog import Watch
+from propeller.runtime.runner.watchdog import Watchdog
 from propeller.runtime.system.death import Died
 
 _BATCH = 64
@@ -54,9 +54,11 @@ def check_leave(run: GuestRun) -> None:
 
 
 class Runner:
-    def __init__(self, end: socket.socket, words: Words, directory: Path, place: int, limits: Limits) -> None:
+    def __init__(
+        self, end: socket.socket, status: RunnerStatus, directory: Path, place: int, limits: Limits
+    ) -> None:
         self._socket = end
-        self._words = words
+        self._status = status
         self._limits = limits
         self._caches = Caches(directory)
         self._streams = Streams(self._keep_pieces)
@@ -65,7 +67,7 @@ class Runner:
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         #: The run that is executed now.
-        self._current: Watch | None = None
+        self._current: Watchdog | None = None
         self._ended: list[Ended] = []
         self._pieces: list[Piece] = []
         self._ended_since_ns = 0
@@ -82,23 +84,23 @@ class Runner:
         while True:
             watch = self._next()
             number += 1
-            self._words.begin(watch.run.key, number)
+            self._status.begin(watch.run.key, number)
             ended = self._executed(watch)
             with self._lock:
                 self._current = None
             self._keep(ended)
-            self._words.end()
+            self._status.end()
 
-    def _next(self) -> Watch:
+    def _next(self) -> Watchdog:
         with self._lock:
             while not self._queue:
                 self._flush()
                 self._filled.wait()
             run = self._queue.popleft()
-            self._current = Watch(run, run.limits or self._limits)
+            self._current = Watchdog(run, run.limits or self._limits)
             return self._current
 
-    def _executed(self, watch: Watch) -> Ended:
+    def _executed(self, watch: Watchdog) -> Ended:
         run, limits, is_refused, is_lost = watch.run, watch.limits, False, False
         try:
             if run.limits is not None:
@@ -124,7 +126,7 @@ class Runner:
                     self._room,
                     on_up=lambda where: self._tell_up(run, where),
                     on_stop=watch.also_by,
-                    on_traffic=self._words.count,
+                    on_traffic=self._status.count,
                 )
             if run.is_resident:
                 self._tell_up(run, "")
@@ -194,7 +196,7 @@ class Runner:
         frames = Frames()
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        watched: Watch | None = None
+        watched: Watchdog | None = None
         try:
             while True:
                 ready = poll.poll(self._patience_ms(watched))
@@ -215,16 +217,16 @@ class Runner:
         finally:
             os._exit(1)
 
-    def _patience_ms(self, watched: Watch | None) -> float | None:
+    def _patience_ms(self, watched: Watchdog | None) -> float | None:
         """Say how long there is nothing to do but listen."""
         if self._queue or self._ended or self._pieces:
             return 2  # while runs wait behind one that may be long, results must not wait with them
         current = self._current
         if current is None:
             return None
-        return current.patience_ms() if current is watched else Watch.LONG_MS
+        return current.patience_ms() if current is watched else Watchdog.LONG_MS
 
-    def _look_after(self, watch: Watch) -> None:
+    def _look_after(self, watch: Watchdog) -> None:
         is_over = self._streams.drain() if watch.is_running else False
         with self._lock:
             if self._current is not watch:
@@ -234,7 +236,7 @@ class Runner:
             if watch.look() is not None:
                 self._give_up(watch)
 
-    def _give_up(self, watch: Watch) -> NoReturn:
+    def _give_up(self, watch: Watchdog) -> NoReturn:
         """End this process, because its guest is where nothing else ends it; others are run elsewhere."""
         with self._send_lock:
             ended = [*self._ended, watch.given_up()]
@@ -290,6 +292,6 @@ def _data_bytes() -> int:
     return 0
 
 
-def main(end: socket.socket, words: Words, directory: Path, place: int, limits: Limits) -> NoReturn:
+def main(end: socket.socket, status: RunnerStatus, directory: Path, place: int, limits: Limits) -> NoReturn:
     """Be a runner until the socket closes."""
-    Runner(end, words, directory, place, limits).serve()
+    Runner(end, status, directory, place, limits).serve()

@@ -18,7 +18,7 @@ _NEVER = float("inf")
 _GRACE_S = 0.05
 
 
-class Watch:
+class Watchdog:
     """One run; all methods that change it are called under the runner's lock."""
 
     #: A run that takes longer is watched: quick ones must not pay for it.
