@@ -1,4 +1,4 @@
-"""What ``docs/runtime.md`` says of the walls: each is tried by a test, and each setting exists."""
+"""What ``docs/runtime.md`` says of the sandbox: each limit is tried by a test, and each setting exists."""
 
 import re
 from pathlib import Path
@@ -10,12 +10,12 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "runtime.md").read_text()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in PAGE.partition("## SandboxPolicy")[2].partition("\nA task without")[0].splitlines()
-    if line.startswith("| ") and not line.startswith("| wall ")
+    for line in PAGE.partition("## The sandbox")[2].partition("\nA task without")[0].splitlines()
+    if line.startswith("| ") and not line.startswith("| limit ")
 ]
 
 
-def test_every_wall_has_a_test_that_climbs_it():
+def test_every_limit_has_a_test_that_goes_beyond_it():
     tests = "".join(path.read_text() for path in (ROOT / "tests" / "runtime").rglob("test_*.py"))
     for row in ROWS:
         name = row[-1].strip("`")
@@ -28,7 +28,7 @@ def test_every_setting_of_the_page_exists():
         assert name in known, name
 
 
-def test_every_field_of_a_task_s_walls_is_on_the_page():
+def test_every_field_of_a_task_s_sandbox_is_on_the_page():
     fields = " ".join(row[2] for row in ROWS)
     for name in Limits.__struct_fields__:
         assert f"limits.{name}" in fields
