@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -12,10 +14,14 @@ from pathlib import Path
 import pytest
 
 from propeller.core.effects import Changes
+from propeller.core.model import GroupKind
+from propeller.core.states import COMPLETED, RUNNING
 from propeller.errors import StoreUnusable
+from propeller.store.backups import back_up, restore
 from propeller.store.port import TaskFilter
+from propeller.store.soundness import damage_inside
 from propeller.store.sqlite import SqliteStore
-from tests.builders import a_move, a_task
+from tests.builders import a_group, a_move, a_task
 
 
 def db(*words, data):
@@ -126,6 +132,91 @@ def test_a_restored_store_may_lack_what_came_after_the_backup(tmp_path, data):
         SqliteStore(data)
     assert db("restore", tmp_path / "copy.db", data=data).returncode == 0
     assert ids(data) == ["t1", "t2", "t3"]
+
+
+def survives_restore(data, source, moment):
+    """Restore in a process that dies before its n-th step on the store's own files; say whether it came through."""
+    child = os.fork()
+    if not child:
+        steps = itertools.count()
+
+        def die(_, words):
+            names = [Path(str(word)) for word in words]
+            if any(data in (name, name.parent) for name in names) and next(steps) == moment:
+                os._exit(9)
+
+        try:
+            sys.addaudithook(die)
+            restore(data, source)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("end", ["in order", "killed"])
+def test_whenever_a_restore_is_killed_the_store_is_refused_or_whole(tmp_path, data, end):
+    copy, live, opened = (tmp_path / name for name in ("copy.db", "live", "opened"))
+    back_up(data, copy)
+
+    async def go_on(store):
+        await commit(store, 4)
+        shutil.copytree(data, live)
+
+    with_store(data, go_on)
+    seen, came_through = set(), False
+    for moment in itertools.count():
+        directory = shutil.copytree(data if end == "in order" else live, tmp_path / str(moment))
+        came_through = survives_restore(directory, copy, moment)
+        shutil.copytree(directory, opened)
+        try:
+            seen.add(" ".join(ids(opened)))
+        except StoreUnusable:
+            seen.add("refused")
+        shutil.rmtree(opened)
+        restore(directory, copy)
+        assert ids(directory) == ["t1", "t2", "t3"], "it can be done again"
+        if came_through:
+            break
+    assert seen == {"t1 t2 t3 t4", "refused", "t1 t2 t3"}
+
+
+class Meddled(sqlite3.Connection):
+    """Lets somebody write before each of its queries."""
+
+    meddle = staticmethod(lambda: None)
+
+    def execute(self, *words):
+        self.meddle()
+        return super().execute(*words)
+
+
+def test_a_look_sees_one_moment_while_a_manager_works(data):
+    """Each commit changes a task and the counts of its job, which are looked at one after the other."""
+
+    async def work(store):
+        loop = asyncio.get_running_loop()
+        task = a_task(10, job_id="g")
+        group = a_group("g", GroupKind.JOB, 1, of=[task.state])
+        await store.commit(Changes(created=[task], groups=[group]))
+        states = itertools.cycle([RUNNING, COMPLETED])
+
+        async def move():
+            group.counts[task.state] -= 1
+            task.state = next(states)
+            group.counts[task.state] += 1
+            await store.commit(Changes(updated=[task], groups=[group]))
+
+        def look():
+            path = data / "propeller.db"
+            with contextlib.closing(
+                sqlite3.connect(path, factory=Meddled, isolation_level=None)
+            ) as looked_at:
+                looked_at.meddle = lambda: asyncio.run_coroutine_threadsafe(move(), loop).result(10)
+                return damage_inside(looked_at, with_records=True)
+
+        return await asyncio.to_thread(look)
+
+    assert with_store(data, work) == ""
 
 
 def test_a_damaged_store_is_named_so_and_gone_on_with_on_demand(tmp_path, data):

@@ -15,9 +15,9 @@ from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, PENDING, RUNNING
 from propeller.errors import StoreUnusable
-from propeller.store import upkeep
-from propeller.store.mark import boot, mark_path, read_mark
-from propeller.store.opening import FILE_NAME
+from propeller.store import soundness, sqlite, upkeep
+from propeller.store.mark import MarkFile, boot, mark_path, read_mark
+from propeller.store.opening import FILE_NAME, refuse_damage
 from propeller.store.port import TaskFilter
 from propeller.store.sqlite import SqliteStore
 from propeller.store.wal import read_log
@@ -82,6 +82,9 @@ def make(directory, *, kill):
             if kill:  # what a killed program leaves is what lies on the disk between two commits
                 kept = Made(directory / "live", expected)
                 kept.copy(directory / "kept")
+                one_more = [a_task(n, metadata={"pad": "y" * 3000}) for n in range(100, 120)]
+                await store.commit(Changes(created=one_more))
+                kept.copy(directory / "went-on")
         finally:
             await store.close()
         return expected
@@ -147,6 +150,46 @@ def test_undamaged_it_holds_everything(request, state, tmp_path):
     made = request.getfixturevalue(state)
     made.copy(tmp_path)
     assert outcome(tmp_path) == made.expected
+
+
+def test_a_look_at_everything_is_told_before_it_begins(killed, ended, tmp_path, caplog):
+    for made, words in ((ended, ""), (killed, "was not closed in order")):
+        caplog.clear()
+        database = made.copy(tmp_path / made.directory.parent.name)
+        size = sum(
+            database.with_name(FILE_NAME + part).stat().st_size for part in PARTS[:2] if made is killed
+        )
+        outcome(database.parent)
+        assert words in caplog.text
+        assert bool(caplog.records) == bool(words)
+        assert not words or f"{size / 2**20:.1f} MiB" in caplog.text
+
+
+def test_after_an_orderly_end_it_is_summed_up_once(ended, tmp_path, monkeypatch):
+    sums = []
+    checksum_of = soundness.checksum_of
+    monkeypatch.setattr(soundness, "checksum_of", lambda path: sums.append(path) or checksum_of(path))
+    database = ended.copy(tmp_path)
+    refuse_damage(database)
+    assert sums == [database]
+
+
+def test_what_the_mark_promises_at_a_start_is_in_the_database(killed, tmp_path, monkeypatch):
+    """A log that nobody waited for may be gone after a power cut."""
+    database = killed.copy(tmp_path / "data")
+    at_the_mark = tmp_path / "cut"
+
+    def mark_file(*words, **more):
+        made = MarkFile(*words, **more)
+        at_the_mark.mkdir()
+        for part in ("", "-mark"):
+            shutil.copy(database.with_name(FILE_NAME + part), at_the_mark)
+        return made
+
+    monkeypatch.setattr(sqlite, "MarkFile", mark_file)
+    assert outcome(database.parent) == killed.expected
+    monkeypatch.undo()
+    assert outcome(at_the_mark) == killed.expected
 
 
 @pytest.mark.parametrize(
@@ -279,20 +322,9 @@ def test_a_torn_end_that_was_never_answered_is_no_damage(killed, tmp_path):
     for number in range(12):
         database = killed.copy(tmp_path / str(number))
         mark = read_mark(database)
-
-        async def one_more(directory=database.parent):
-            store = SqliteStore(directory)
-            await store.commit(
-                Changes(created=[a_task(n, metadata={"pad": "y" * 3000}) for n in range(100, 120)])
-            )
-            for part in ("", "-wal"):
-                shutil.copy(directory / (FILE_NAME + part), directory / f"torn{part}")
-            await store.close()
-
-        asyncio.run(one_more())
-        shutil.move(database.parent / "torn", database)
-        shutil.move(database.parent / "torn-wal", f"{database}-wal")
-        shutil.copy(killed.directory / mark_path(database).name, mark_path(database))
+        for part in ("", "-wal"):
+            name = FILE_NAME + part
+            shutil.copy(killed.directory.with_name("went-on") / name, database.with_name(name))
         log = Path(f"{database}-wal")
         data = bytearray(log.read_bytes())
         assert frames_of(log) > mark.frames + 10

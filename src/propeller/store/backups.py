@@ -18,7 +18,6 @@ from propeller.store.mark import MarkFile, mark_path
 from propeller.store.opening import (
     FILE_NAME,
     StoreInUse,
-    closed_on_error,
     damage_of,
     explained,
     lock_directory,
@@ -121,11 +120,14 @@ def restore(directory: Path, source: Path) -> Restored:
                 if (part := source.with_name(source.name + end)).is_file():
                     shutil.copyfile(part, f"{copy}{end}")
             _refuse_unless_sound(copy, source)
+            with contextlib.closing(read_only(copy)) as db:
+                last_event_id, quiet_commits = soundness.progress(db)
             before = _set_aside(database)
+            mark = MarkFile(
+                database, last_event_id=last_event_id, quiet_commits=quiet_commits, durability="full"
+            )
             copy.rename(database)
-        with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as db, closed_on_error(db):
-            last_event_id, quiet_commits = soundness.progress(db)
-        mark = MarkFile(database, last_event_id=last_event_id, quiet_commits=quiet_commits, durability="full")
+        _sync(directory)
         mark.close()
     return Restored(_held_by(database), str(before or ""))
 
@@ -156,13 +158,19 @@ def _damage_of_copy(path: Path) -> str:
 
 
 def _set_aside(database: Path) -> Path | None:
-    """Move what there is of a store into a directory of its own."""
-    parts = [path for path in (database, soundness.log_path(database), mark_path(database)) if path.exists()]
+    """Move what there is of a store into a directory of its own, and copy its mark.
+
+    The mark stays where it is too: whoever starts before there is another database must not begin with none.
+    """
+    mark = mark_path(database)
+    parts = [path for path in (database, soundness.log_path(database)) if path.exists()]
     database.with_name(f"{database.name}-shm").unlink(missing_ok=True)
-    if not parts:
+    if not parts and not mark.exists():
         return None
-    aside = database.with_name(time.strftime("before-restore-%Y-%m-%dT%H-%M-%S"))
-    aside.mkdir(mode=0o700)
+    prefix = time.strftime("before-restore-%Y-%m-%dT%H-%M-%S-")
+    aside = Path(tempfile.mkdtemp(prefix=prefix, dir=database.parent))
+    if mark.exists():
+        shutil.copy(mark, aside)
     for part in parts:
         part.rename(aside / part.name)
     return aside

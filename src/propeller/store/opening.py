@@ -86,13 +86,21 @@ def damage_of(database: Path, *, thorough: bool) -> str:
 
     Unless asked to be thorough, trust what is as it was left when the program ended in order.
     """
-    mark = read_mark(database)
-    if problem := soundness.damage_of_files(database, mark):
+    mark, log = read_mark(database), soundness.log_path(database)
+    is_as_left = soundness.is_as_it_was_left(database, mark)
+    if problem := soundness.damage_of_files(database, mark, is_as_left=is_as_left):
         return problem
     if soundness.is_empty(database):
         return ""
-    if not thorough and soundness.is_as_it_was_left(database, mark):
-        return ""
+    if not thorough:
+        if is_as_left and soundness.is_empty(log):
+            return ""
+        size = sum(path.stat().st_size for path in (database, log) if path.exists())
+        _log.warning(
+            "%s was not closed in order: all of it (%.1f MiB) is looked at before the start",
+            database,
+            size / 2**20,
+        )
     try:
         with contextlib.closing(read_only(database)) as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]

@@ -14,6 +14,7 @@ import msgspec
 
 from propeller.store import rows
 from propeller.store.mark import Mark, change_count, checksum_of, mark_path
+from propeller.store.queries import snapshot
 from propeller.store.wal import Log, read_log
 
 #: What reading a damaged record may raise.
@@ -46,17 +47,16 @@ def log_path(database: Path) -> Path:
 
 
 def is_as_it_was_left(database: Path, mark: Mark | None) -> bool:
-    """Say whether the program ended in order and nothing has changed since."""
+    """Say whether the program ended in order and the database has not changed since; it is read for that."""
     return (
         mark is not None
         and mark.checksum is not None
-        and is_empty(log_path(database))
         and not is_empty(database)
         and checksum_of(database) == mark.checksum
     )
 
 
-def damage_of_files(database: Path, mark: Mark | None) -> str:
+def damage_of_files(database: Path, mark: Mark | None, *, is_as_left: bool) -> str:
     """Look from outside: files that are gone, a log that is damaged, changes while nobody was at work."""
     log = read_log(log_path(database))
     if is_empty(database):
@@ -66,7 +66,7 @@ def damage_of_files(database: Path, mark: Mark | None) -> str:
         return f"{how}, and there is a write-ahead log of it" if log is not None else ""
     if log is not None:
         return _damage_of_log(log, mark)
-    if mark is None or mark.checksum in (None, checksum_of(database)):
+    if mark is None or mark.checksum is None or is_as_left:
         return ""
     is_by_program = change_count(database) not in (mark.changes, None)
     return "" if is_by_program else "is damaged: it is not what it was when the manager ended"
@@ -116,12 +116,13 @@ def lack(db: sqlite3.Connection, mark: Mark | None) -> str:
 
 
 def damage_inside(db: sqlite3.Connection, *, with_records: bool) -> str:
-    """Look at every page, and at every record where they are of this version."""
+    """Look at every page, and at every record where they are of this version, all as it is at one moment."""
     try:
-        problems = [row[0] for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
-        if problems:
-            return f"is damaged: {'; '.join(problems)}"
-        return next(_damaged_records(db), "") if with_records else ""
+        with snapshot(db):
+            problems = [row[0] for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
+            if problems:
+                return f"is damaged: {'; '.join(problems)}"
+            return next(_damaged_records(db), "") if with_records else ""
     except sqlite3.Error as error:
         return f"is damaged: {error}"
 

@@ -98,6 +98,8 @@ class SqliteStore:
     def _prepare(self, durability: Durability) -> None:
         self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
         migrate(self._writer)
+        # It waits for the disk, so that the mark promises nothing which a power cut could still take.
+        self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
         last_event_id, quiet_commits = progress(self._writer)
         self._mark = MarkFile(
             self._path, last_event_id=last_event_id, quiet_commits=quiet_commits, durability=durability
