@@ -45,6 +45,18 @@ def test_every_route_is_in_the_document(tmp_path):
     play(part, tmp_path)
 
 
+def test_what_may_become_of_any_request_is_in_the_document(tmp_path):
+    """Also what is answered before a handler sees the request."""
+
+    async def part(site):
+        document = (await site.http.get("/openapi.json")).json()
+        for path in document["paths"].values():
+            for operation in path.values():
+                assert {"403", "408", "431", "503"} <= operation["responses"].keys()
+
+    play(part, tmp_path)
+
+
 def test_the_page_shows_every_route_and_needs_nothing_from_elsewhere(tmp_path):
     async def part(site):
         response = await site.http.get("/docs")

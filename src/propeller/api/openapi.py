@@ -13,15 +13,20 @@ from propeller.wire.rest import Id
 
 _REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+):str\}")
+#: What may become of any request, whoever handles it.
+_ALWAYS = (403, 408, 431, 503)
 _PROBLEMS = {
     400: "The request is wrong in itself.",
-    403: "It comes from a page of another site, or by a name that is not ours.",
+    403: "A page of another site sent it, or it asks by a name that this manager does not answer to.",
     404: "What the request names does not exist.",
+    408: "The headers or the body took too long to arrive; send them without pauses.",
     409: "It does not fit the present state.",
     413: "The body is larger than 100 MiB, or larger than 16 MiB or 300,000 values besides modules.",
+    431: "The headers are larger than 64 KiB.",
     502: "The guest failed.",
+    503: "The store can't be read or written, no proplet that is alive has the task, or there are too many "
+    "connections, large requests or invocations at once; try again later.",
     504: "It took too long.",
-    503: "The store can't be read or written.",
 }
 
 
@@ -83,7 +88,7 @@ def doc(
             gives=gives,
             status=status,
             query=tuple(query),
-            refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), 403, 503})),
+            refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), *_ALWAYS})),
             has_location=has_location,
             needs_body=needs_body,
             may_stream=may_stream,

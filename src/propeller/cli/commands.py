@@ -32,15 +32,15 @@ ANYWHERE: _Flags = {
         typer.Option(
             "-v/",
             "--tls-verification/--insecure",
-            help="Whether the manager's certificate is checked, as it is by default "
+            help="Check the manager's certificate, as is the default; --insecure accepts any, for tests only "
             "[env: PROPELLER_INSECURE, true or false].",
         ),
     ],
     "ca_cert": Annotated[
         Path | None,
         typer.Option(
-            help="Who signed the manager's certificate, in PEM form; by default those whom the system trusts "
-            "[env: PROPELLER_CA_CERT].",
+            help="PEM file of the CA that signed the manager's certificate "
+            "[env: PROPELLER_CA_CERT; default: the system's CAs].",
         ),
     ],
     "atom_url": Annotated[

@@ -14,7 +14,7 @@ from propeller.config.programs import data_home
 from propeller.store import backups
 
 app = typer.Typer(
-    help="Look at the store of a manager, copy it, or put a copy in its place.", no_args_is_help=True
+    help="Check the store of a manager, copy it, or replace it with a copy.", no_args_is_help=True
 )
 
 DataDir = Annotated[
@@ -68,13 +68,14 @@ def backup(
 @command(app, is_client=False)
 def restore(
     session: Session,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What propeller db backup wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy, as propeller db backup writes it.")],
     data_dir: DataDir = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Put a copy in the place of a store whose manager is stopped; what was there is set aside.
+    """Replace the store of a stopped manager with a copy, and keep the old one beside it.
 
-    Proplets may run on: what they have done since is accepted, or runs once more.
+    Proplets may go on: the manager accepts what they did since where the copy knows of it, and repeats the
+    rest.
     """
     done = backups.restore(_place(data_dir), file.absolute())
     if as_json or session.as_json:

@@ -51,7 +51,9 @@ def provision(
     foreign: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ID", parser=_id, help="A proplet that only knows the contract, by its id; any number."
+            metavar="ID",
+            parser=_id,
+            help="Id of a foreign proplet (a program of somebody else) to add as well; may be repeated.",
         ),
     ] = None,
     mqtt_address: Annotated[
@@ -101,18 +103,21 @@ def one_proxy(context: typer.Context, file_name: FileFlag = None, as_json: JsonF
 @app.command("add-foreign")
 def more_foreign(
     context: typer.Context,
-    ids: Annotated[list[str], typer.Argument(metavar="ID", parser=_id, help="Its id; any number of them.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", parser=_id, help="Ids of foreign proplets.")],
     file_name: FileFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add proplets that only know the contract, under their ids, and let the manager hear them."""
+    """Add foreign proplets (programs of somebody else) by their ids, and let the manager hear them."""
     made = add_foreign(_file(context, file_name), ids)
     _show(context, made, as_json=as_json, next_step=f"{_RELOAD}; restart the manager")
 
 
 @app.command("renew")
 def renew_files(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
-    """Write the broker's files as this version does, for the identities that there are."""
+    """Bring the broker's files to what this version writes; identities and keys stay.
+
+    Of the foreign proplets the manager then hears those that the file of identities names.
+    """
     made = renew(_file(context, file_name))
     _show(context, made, as_json=as_json, next_step="restart Mosquitto, then the manager and the proplets")
 

@@ -36,14 +36,15 @@ KeepEnded = Annotated[
     typer.Option(
         envvar="MANAGER_KEEP_ENDED",
         metavar="DURATION",
-        help="How long what has ended is kept, as in 168h for a week [default: for ever].",
+        help="Delete what ended longer ago than this, as in 168h for a week [default: keep it for ever].",
     ),
 ]
 HttpNames = Annotated[
     str,
     typer.Option(
         envvar="MANAGER_HTTP_NAMES",
-        help="By what names the API may be asked for besides localhost, separated by commas.",
+        help="Names to answer to besides localhost and --host, separated by commas "
+        "[default: none on loopback, elsewhere any].",
     ),
 ]
 

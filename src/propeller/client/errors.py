@@ -32,8 +32,8 @@ class Untrusted(PropellerError):
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(
-            f"the certificate of {url} is not trusted: {why}; name who signed it with --ca-cert "
-            "(PROPELLER_CA_CERT), or take any with --insecure"
+            f"the certificate of {url} is not trusted: {why}; name the file of the CA that signed it "
+            "with --ca-cert (PROPELLER_CA_CERT), or accept any certificate with --insecure"
         )
 
 

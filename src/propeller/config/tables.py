@@ -113,7 +113,7 @@ def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
         Setting(
             key="mqtt_tls_ca_cert",
             read=values.pem_file,
-            text="Who signed the broker's certificate; without it, those whom the system trusts.",
+            text="PEM file of the CA that signed the broker's certificate; without it, the system's CAs.",
         ),
         Setting(
             key="mqtt_tls_client_cert", read=values.pem_file, text="Our own certificate, for mutual TLS."
@@ -123,7 +123,7 @@ def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
             key="mqtt_tls_insecure_skip_verify",
             read=values.boolean,
             default=False,
-            text="Take any certificate of the broker: for tests.",
+            text="Accept any certificate of the broker: for tests only.",
         ),
         Setting(
             key="tenant_id",
@@ -197,13 +197,13 @@ def _images(cache: str) -> tuple[Setting, ...]:
         Setting(
             key="http_tls_ca_cert",
             read=values.pem_file,
-            text="Who signed the certificates of registries; without it, those whom the system trusts.",
+            text="PEM file of the CA that signed the registries' certificates; without it, the system's CAs.",
         ),
         Setting(
             key="http_tls_insecure_skip_verify",
             read=values.boolean,
             default=False,
-            text="Take any certificate of a registry: for tests.",
+            text="Accept any certificate of a registry: for tests only.",
         ),
         Setting(
             key="cache_bytes",
@@ -293,8 +293,8 @@ MANAGER = Program(
         Setting(
             key="http_names",
             read=values.host_names,
-            text="*Ours.* By what names the API may be asked for besides `localhost`. Without it: by any, "
-            "and on loopback by none.",
+            text="*Ours.* Names to answer to besides `localhost` and `http_host`, separated by commas. "
+            "Without it a manager on loopback answers to no others, and elsewhere to any.",
         ),
         Setting(
             key="http_server_cert", read=values.pem_file, text="Certificate of the API, which is HTTPS then."
@@ -345,7 +345,8 @@ MANAGER = Program(
         Setting(
             key="keep_ended",
             read=values.duration(),
-            text="*Ours.* How long what has ended is kept, with all that is part of it; else for ever.",
+            text="*Ours.* Delete what ended longer ago than this, with all that belongs to it; without it, "
+            "keep all.",
         ),
         Setting(
             key="losses_max",
@@ -364,7 +365,8 @@ MANAGER = Program(
             read=values.names,
             default="*",
             takes_empty=True,
-            text="*Ours.* Ids of proplets that only know the contract and get work: empty is none, `*` all.",
+            text="*Ours.* Ids of the foreign proplets (programs of somebody else) that get work, separated "
+            "by commas; empty: none, `*`: all.",
         ),
         Setting(
             key="placement",
