@@ -94,6 +94,32 @@ def test_with_a_key_one_says_nothing_for_others(fleet):
     thief.close()
 
 
+def test_with_the_key_of_a_foreign_one_one_reports_for_none_of_ours(make_fleet):
+    """Neither by the name in a message, nor by one within its results, nor by none."""
+    fleet = make_fleet(proplets=1, foreign=["gate"])
+    fleet.begin()
+    task_id = fleet.task(daemon=True, file=LOOP)
+    fleet.post(f"/tasks/{task_id}/start")
+    victim = fleet.wait_for_task(task_id, RUNNING)["proplet_id"]
+    assert victim == fleet.ids["proplet"]
+    thief = Stranger(fleet, "foreign1")
+    for forged in (
+        {"proplet_id": victim, "results": "forged"},
+        {"results": {"proplet_id": victim, "task_id": task_id, "update": "forged"}},
+        {"results": "forged"},
+    ):
+        for attempt in ({}, {"attempt": 1}):
+            word = {"task_id": task_id, "error": "forged", **forged, **attempt}
+            thief.publish("control/proplet/results", json.dumps(word).encode())
+    thief.close()
+    wait(lambda: f"refused a message of a proplet that does not say which about task {task_id}" in
+         fleet.manager.said)  # fmt: skip
+    assert f"proplet {victim} gets no work and is not heard" in fleet.manager.said
+    task = fleet.get(f"/tasks/{task_id}")
+    assert (task["state"], task.get("attempt", 1)) == (RUNNING, 1)
+    assert run_all(fleet, 1)[0]["state"] == COMPLETED
+
+
 #: Runs until it is stopped.
 LOOP = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoLAQkAA0AMAAtBAAs="
 

@@ -103,9 +103,8 @@ class Channel:
                 self._announce(self._standing.time_passed(_moment()))
         finally:
             linked.cancel()
-        await (
-            self._link.close()
-        )  # with a good-bye: else the broker keeps our will in place of the other's word
+        # With a good-bye: else the broker keeps our will in place of the other's word.
+        await self._link.close()
         raise AnotherManager(_refusal(self._settings, self._standing.other))
 
     def _connected(self) -> None:

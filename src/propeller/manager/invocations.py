@@ -167,9 +167,14 @@ class Invocations:
         return holders[next(self._turns) % len(holders)]
 
     def took(self, message: InvokeResults) -> None:
-        """Take in a result; one that nobody waits for, or not of this proplet, is dropped."""
+        """Take in a result; one that nobody waits for, or not of this proplet, is dropped.
+
+        Ours all say who they are; of others, small devices do not.
+        """
         pending = self._pending.get(message.invocation_id)
-        if pending is None or message.proplet_id not in ("", pending.proplet.id):
+        if pending is None:
+            return
+        if message.proplet_id != pending.proplet.id and (message.proplet_id or pending.proplet.is_ours):
             return
         if not pending.answer.done():
             pending.answer.set_result(message)

@@ -27,7 +27,7 @@ from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
 from propeller.mqtt.limits import AROUND_BYTES
 from propeller.mqtt.settings import MqttSettings
-from propeller.wire.facts import fact_of
+from propeller.wire.facts import fact_of, sender_of
 from propeller.wire.messages import (
     MODULE_TOPIC,
     TOPICS,
@@ -235,7 +235,7 @@ class RemoteFleet:
     def _is_heard(self, message: PropletMessage, sender: str) -> bool:
         """Say whether a message counts; one that came on a topic of its sender's own is its sender's."""
         if not sender:
-            return self._may_be_foreign(message.proplet_id or "")
+            return self._may_be_foreign(sender_of(message))
         if isinstance(message, Create | Alive) and not message.boot:
             # It would be taken for a foreign one, whose tasks are told to everybody.
             self._ignore("a proplet on a topic of its own has no boot", sender)

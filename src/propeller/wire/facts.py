@@ -1,7 +1,7 @@
 """What a proplet's message means to the rules."""
 
 from propeller.core.events import Fact, PropletOffline, PropletSeen, RunEnded, RunHandedBack, RunUp
-from propeller.wire.messages import Alive, Create, HandBack, Message, Results, Up
+from propeller.wire.messages import Alive, Create, HandBack, Message, PropletMessage, Results, Up
 
 
 def fact_of(message: Message, *, is_local: bool) -> Fact | None:
@@ -9,7 +9,7 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
     match message:
         case Results():
             return RunEnded(
-                proplet_id=message.proplet_id or _sender_within(message),
+                proplet_id=sender_of(message),
                 task_id=message.task_id,
                 attempt=message.attempt or 0,
                 placed_at=message.placed_at or 0,
@@ -63,8 +63,13 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
     return None
 
 
-def _sender_within(message: Results) -> str:
-    """Find the sender of a federated update, who stands inside of it (``mqtt``, section 4.3)."""
-    results = message.results
+def sender_of(message: PropletMessage) -> str:
+    """Tell who says that it sent a message; ``""`` where it does not say.
+
+    The sender of a federated update may stand inside of it (``mqtt``, section 4.3).
+    """
+    if message.proplet_id:
+        return message.proplet_id
+    results = message.results if isinstance(message, Results) else None
     sender = results.get("proplet_id") if isinstance(results, dict) else None
     return sender if isinstance(sender, str) else ""
