@@ -7,6 +7,7 @@ import sys
 import pytest
 from tests.manager.manager_kit import DEADLINE_S, until
 
+from propeller.backoff import Backoff
 from propeller.manager import supervisor as supervisor_module
 from propeller.manager.supervisor import Supervisor
 
@@ -35,7 +36,7 @@ class PlayedFleet:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(supervisor_module, "_BACK_OFF_S", (0.0, 0.01))
+    monkeypatch.setattr(supervisor_module, "_BACKOFF", Backoff(0.01, 0.01))
     monkeypatch.setattr(supervisor_module, "_GRACE_S", 0.5)
 
 

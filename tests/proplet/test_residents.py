@@ -4,7 +4,7 @@ from propeller.core.sandbox import Limits, Offer, Sandbox
 from propeller.proplet.actions import Keep, Kill, Outcome, SendUp, StartRun
 from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.log_messages import log_messages
-from propeller.proplet.machine import RESTART_S_MAX, Machine
+from propeller.proplet.machine import RESTARTS, Machine
 from propeller.runtime.guest_run import Piece
 from propeller.wire.messages import Invoke, InvokeResults, Results, Start, Stop, Up
 
@@ -101,7 +101,7 @@ def test_what_invocations_print_stands_side_by_side():
 
 def test_a_daemon_that_ran_for_long_is_started_anew_at_once():
     proplet = Proplet(daemon=True)
-    long_ns = int(RESTART_S_MAX * S) + 1
+    long_ns = int(RESTARTS.longest_s * S) + 1
     for crash in range(1, 4):
         proplet.ends(crash, 0, error="it trapped", started_at=0, finished_at=long_ns)
         assert [one.key for one in proplet.machine.time_passed(S)] == [crash + 1]

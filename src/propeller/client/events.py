@@ -12,13 +12,13 @@ from typing import Any
 
 import httpx
 
+from propeller.backoff import Backoff
 from propeller.client.errors import ApiError, not_reached, refusal
 from propeller.client.shapes import Event
 
 #: Longest silence of a living stream; the manager says something every 15 s.
 _SILENCE_S_MAX = 45.0
-_RETRY_S_MIN = 0.05
-_RETRY_S_MAX = 2.0
+_BACKOFF = Backoff(0.05, 2.0)
 #: How often followers are told to look where a manager has no events.
 _POLL_S = 0.5
 _NO_SUCH_ROUTE = {404, 405, 501}
@@ -58,7 +58,7 @@ def stream(
     last_id = ""
     away_since: float | None = None
     has_answered = False
-    pause_s = _RETRY_S_MIN
+    failures = 0
     while True:
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
         timeout = httpx.Timeout(5.0, read=_SILENCE_S_MAX)
@@ -69,7 +69,7 @@ def stream(
                 if response.status_code != 200:
                     response.read()
                     raise refusal(response)
-                has_answered, away_since, pause_s = True, None, _RETRY_S_MIN
+                has_answered, away_since, failures = True, None, 0
                 yield None
                 for number, (new_id, event) in enumerate(read_stream(response.iter_bytes())):
                     last_id = new_id or last_id
@@ -79,8 +79,8 @@ def stream(
             away_since = away_since or time.monotonic()
             if not has_answered or time.monotonic() - away_since > give_up_s:
                 raise not_reached(str(http.base_url).rstrip("/"), error) from error
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 2, _RETRY_S_MAX)
+        time.sleep(_BACKOFF.delay_s(failures))
+        failures += 1
 
 
 def read_stream(chunks: Iterable[bytes]) -> Iterator[tuple[str, Any | None]]:

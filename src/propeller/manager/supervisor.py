@@ -6,11 +6,12 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 
+from propeller.backoff import Backoff
 from propeller.manager.hub import LocalFleet
 
 _log = logging.getLogger(__name__)
 
-_BACK_OFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
+_BACKOFF = Backoff(0.125, 5.0, factor=4)
 _HEALTHY_AFTER_S = 10.0
 #: How long a proplet may take to give back its work.
 _GRACE_S = 5.0
@@ -97,4 +98,5 @@ class Supervisor:
 
 
 def _back_off_s(failures: int) -> float:
-    return _BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]
+    """Wait not at all after a first failure: it may have been an accident."""
+    return _BACKOFF.delay_s(failures - 1) if failures else 0.0

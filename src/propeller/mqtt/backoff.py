@@ -2,8 +2,9 @@
 
 import random
 
-_DELAY_S_MIN = 0.1
-_DELAY_S_MAX = 30.0
+from propeller.backoff import Backoff
+
+_BACKOFF = Backoff(0.1, 30.0)
 #: A connection that has lasted this long was a good one.
 _LASTED_S = 10.0
 #: As long it must last where another program has taken our place: that program comes back as well.
@@ -30,5 +31,4 @@ class BackOff:
         has_lasted = lasted_s >= (_KEPT_S if is_taken_over else _LASTED_S)
         self._failures = 0 if has_lasted else self._failures + 1
         self.short_ones = 0 if has_lasted or not lasted_s or is_explained else self.short_ones + 1
-        delay_s: float = min(_DELAY_S_MIN * 2 ** min(self._failures, 20), _DELAY_S_MAX)
-        return delay_s * random.uniform(0.5, 1)  # noqa: S311
+        return _BACKOFF.delay_s(self._failures) * random.uniform(0.5, 1)  # noqa: S311

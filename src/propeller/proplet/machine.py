@@ -22,6 +22,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET
 
+from propeller.backoff import Backoff
 from propeller.core.sandbox import Offer
 from propeller.proplet.actions import (
     Action,
@@ -54,8 +55,8 @@ from propeller.wire.messages import (
 #: Of this many tasks the newest attempt is remembered after it ended.
 ATTEMPTS_REMEMBERED = 50_000
 
-#: A daemon that crashes is started anew after so long, and after twice as long each time.
-RESTART_S, RESTART_S_MAX = 1.0, 60.0
+#: How long a daemon that crashed waits until it is started anew.
+RESTARTS = Backoff(1.0, 60.0)
 
 NO_OFFER = Offer()
 
@@ -350,8 +351,8 @@ class Machine:
         del self._by_key[held.key]
         held.key = 0
         ran_ns = outcome.finished_at - outcome.started_at
-        in_a_row = 0 if ran_ns > RESTART_S_MAX * 1e9 else min(held.restarts, 10)
-        wait_s = min(RESTART_S * 2**in_a_row, RESTART_S_MAX)
+        in_a_row = 0 if ran_ns > RESTARTS.longest_s * 1e9 else held.restarts
+        wait_s = RESTARTS.delay_s(in_a_row)
         held.is_up, held.restarts, held.error = False, held.restarts + 1, outcome.error
         held.restart_at = now + int(wait_s * 1e9)
         self._restarting[held.start.id] = held

@@ -13,7 +13,7 @@ import ssl
 import httpx
 
 from propeller.errors import ModuleUnavailable
-from propeller.registry.patience import Transient
+from propeller.registry.retry import Transient
 from propeller.registry.settings import RegistrySettings
 
 _PORT_MAX = 65_535

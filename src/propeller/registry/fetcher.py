@@ -11,7 +11,6 @@ import msgspec
 from propeller.errors import ModuleUnavailable
 from propeller.registry.cache import Blob, Cache
 from propeller.registry.download import download, is_url, parse_url
-from propeller.registry.flights import Flights, Turns
 from propeller.registry.images import Images
 from propeller.registry.manifests import (
     Descriptor,
@@ -22,9 +21,11 @@ from propeller.registry.manifests import (
     module_layer,
     wasm_layer,
 )
-from propeller.registry.patience import patiently
 from propeller.registry.reference import Reference, parse_reference
+from propeller.registry.request_slots import RequestSlots
+from propeller.registry.retry import with_retries
 from propeller.registry.settings import RegistrySettings, netloc
+from propeller.registry.single_flight import SingleFlight
 from propeller.registry.web import shown, tls_context
 
 T = TypeVar("T")
@@ -55,12 +56,12 @@ class Fetcher:
         self._tls = tls_context(settings)
         self._cache = Cache(settings.cache_dir, bytes_max=settings.cache_bytes_max)
         self._images = Images(settings, self._tls)
-        self._flights = Flights()
-        self._turns = Turns()
+        self._under_way = SingleFlight()
+        self._slots = RequestSlots()
 
     async def close(self) -> None:
         """Give up all fetches under way."""
-        await self._flights.close()
+        await self._under_way.close()
 
     async def resolve(self, reference: str) -> Resolved:
         """Say which module this is; for an image without fetching it.
@@ -78,12 +79,12 @@ class Fetcher:
         """See to it that the module is in the cache; raises as ``resolve`` does."""
         if is_url(reference):
             url = parse_url(reference)
-            return await self._flights.join(("url", reference), lambda: self._download(url))
+            return await self._under_way.join(("url", reference), lambda: self._download(url))
         image = parse_reference(reference)
         layer = await self._layer(image)
         if self._cache.size(layer.digest) != layer.size:
             key = ("blob", image.api_host, image.repository, layer)
-            await self._flights.join(key, lambda: self._fetch_layer(image, layer))
+            await self._under_way.join(key, lambda: self._fetch_layer(image, layer))
         return Resolved(layer.digest, layer.size)
 
     async def held(self, digest: str) -> Blob | None:
@@ -135,7 +136,7 @@ class Fetcher:
             with held:
                 return decode_manifest(held.read(), str(image))
         key = ("manifest", image.api_host, image.repository, image.version, expected)
-        body = await self._flights.join(key, lambda: self._fetch_manifest(image, expected))
+        body = await self._under_way.join(key, lambda: self._fetch_manifest(image, expected))
         return decode_manifest(body, str(image))
 
     async def _fetch_manifest(self, image: Reference, expected: Descriptor | None) -> bytes:
@@ -171,11 +172,11 @@ class Fetcher:
     async def _within(
         self, host: str, name: str, timeout_s: float, operation: Callable[[], Awaitable[T]]
     ) -> T:
-        """Do it when it is this host's turn, with as many tries as fit into the time."""
-        async with self._turns.turn(host):
+        """Do it when this host has a free slot, with as many tries as fit into the time."""
+        async with self._slots.slot(host):
             with _limit_in_words(name, timeout_s):
                 async with asyncio.timeout(timeout_s):
-                    return await patiently(
+                    return await with_retries(
                         operation, tries=self._settings.tries, backoff_s=self._settings.backoff_s
                     )
 

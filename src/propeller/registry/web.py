@@ -10,7 +10,7 @@ import httpx
 from propeller import __version__
 from propeller.errors import ModuleUnavailable
 from propeller.registry.addresses import CheckedTransport
-from propeller.registry.patience import Transient
+from propeller.registry.retry import Transient
 from propeller.registry.settings import RegistrySettings, netloc
 
 _REDIRECTS_MAX = 5

@@ -21,6 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from propeller.backoff import Backoff
 from propeller.runtime.guest_run import SERVER_GRACE_S, Ended, GuestRun, Limits, Piece, Up
 from propeller.runtime.pool.forkserver_client import ForkserverClient
 from propeller.runtime.pool.protocol import Report
@@ -35,8 +36,7 @@ _STUCK_S = 0.02
 _DEEP = 16
 _STOP_S_MAX = 0.1
 _FAILED_STARTS_MAX = 5
-_BACK_OFF_S = 0.05
-_BACK_OFF_S_MAX = 2.0
+_BACKOFF = Backoff(0.1, 2.0)
 #: More residents than this are refused.
 _RESIDENTS_MAX = 256
 
@@ -367,9 +367,9 @@ class Pool:
 
     def _on_failed_start(self, how: str) -> None:
         """Try again later and later; with nobody else to run them, runs are lost, and wait no more."""
+        delay_s = _BACKOFF.delay_s(self._failed_starts)
         self._failed_starts += 1
         _log.error("a process for guests %s (%d in a row)", how, self._failed_starts)
-        delay_s = min(_BACK_OFF_S * 2**self._failed_starts, _BACK_OFF_S_MAX)
         self._retrying = self._loop.call_later(delay_s, self._retry)
         if self._failed_starts >= _FAILED_STARTS_MAX and not self._runners:
             self._is_up.set()
