@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from propeller.core.effects import Transition
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, FromParent, Group, GroupKind, JobMode, Module, Proplet, Spec, Task
+from propeller.core.reasons import AttemptLost
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox
 from propeller.core.states import COMPLETED, SCHEDULED, TaskState
 
@@ -120,6 +122,7 @@ def filled_spec(**fixed: Any) -> Spec:
 
 def filled_task(**fixed: Any) -> Task:
     given = {"spec": filled_spec(), "state": SCHEDULED, "results": {"any": ["json", 1.5, None, TEXT]}}
+    given |= {"failure": Failure(TEXT, ErrorKind.FUEL), "reason": AttemptLost(2, TEXT, 1, 3)}
     found: Task = filled(Task, **{**given, **fixed})
     return found
 
@@ -137,12 +140,15 @@ def filled_proplet(**fixed: Any) -> Proplet:
 
 def filled_execution(**fixed: Any) -> Execution:
     given = {"state": TaskState.FAILED, "results": ["any", {"json": 1.5}]}
+    given |= {"failure": Failure(TEXT, ErrorKind.TRAP)}
     found: Execution = filled(Execution, **{**given, **fixed})
     return found
 
 
 def filled_move() -> Transition:
-    found: Transition = filled(Transition, state=TaskState.FAILED, results=["any", {"json": 1.5}])
+    found: Transition = filled(
+        Transition, state=TaskState.FAILED, results=["any", {"json": 1.5}], error_kind=ErrorKind.LOST
+    )
     return found
 
 

@@ -16,6 +16,7 @@ import uvicorn
 from propeller.api.app import create_app
 from propeller.core.effects import Effect, SendStart
 from propeller.core.events import PropletSeen, RunEnded
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.policy import Policy
 from propeller.core.states import TaskState
 from propeller.manager.service import Manager
@@ -52,7 +53,7 @@ class Site:
                 if not self.is_slow:
                     self.end(effect)
 
-    def end(self, start: SendStart, results: Any = None, error: str = "") -> None:
+    def end(self, start: SendStart, results: Any = None, error: str = "", kind=ErrorKind.OTHER):
         numbers = [value for value in start.spec.inputs or () if not isinstance(value, str)]
         self.manager.tell(
             RunEnded(
@@ -60,7 +61,7 @@ class Site:
                 task_id=start.spec.id,
                 attempt=start.attempt,
                 results=f"{sum(numbers)}\n" if results is None else results,
-                error=error,
+                failure=Failure(error, kind) if error else None,
             )
         )
 

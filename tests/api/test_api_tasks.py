@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from api_kit import ADDITION, ADDITION_TEXT, ids, play
 
+from propeller.core.failures import ErrorKind
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, RUNNING
 
 ALL_FIELDS = {
@@ -217,10 +218,12 @@ def test_failures_are_shown(tmp_path):
         await site.post("/tasks", {"id": "a", "name": "main", "file": ADDITION_TEXT})
         await site.post("/tasks/a/start", status=200)
         await site.reached(RUNNING, "a")
-        site.end(site.started[0], results={"x": [1]}, error="it trapped")
+        site.end(site.started[0], results={"x": [1]}, error="it trapped", kind=ErrorKind.TRAP)
         await site.reached(FAILED, "a")
         shown = await site.get("/tasks/a")
         assert (shown["state"], shown["error"], shown["results"]) == (4, "it trapped", {"x": [1]})
+        (execution,) = (await site.get("/tasks/a/executions"))["executions"]
+        assert [answer["error_kind"] for answer in (shown, execution)] == ["trap"] * 2
 
     play(part, tmp_path)
 

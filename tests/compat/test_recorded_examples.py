@@ -84,13 +84,11 @@ def test_what_the_examples_mean():
     assert created.metadata["tags"] == ["edge"]
     assert isinstance(fact("alive"), PropletSeen)
     assert fact("will") == PropletOffline("P1")
-    assert fact("result") == RunEnded(
-        proplet_id="P1", task_id="task-001", attempt=0, results="30\n", error=""
-    )
+    assert fact("result") == RunEnded(proplet_id="P1", task_id="task-001", attempt=0, results="30\n")
     failure = fact("failure")
-    assert (failure.results, failure.error) == (None, "Failed to compile module")
+    assert (failure.results, failure.failure.error) == (None, "Failed to compile module")
     assert (fact("result of a device").proplet_id, fact("result of a device").results) == ("", "30")
-    assert fact("failure of a device").error == "no memory"
+    assert fact("failure of a device").failure.error == "no memory"
     update = fact("federated update")
     assert (update.proplet_id, update.results["round_id"]) == ("P1", "r1")
     assert read("task metrics without history").aggregated is None

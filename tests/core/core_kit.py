@@ -17,6 +17,7 @@ from propeller.core.events import (
     StartGroup,
     StartTask,
 )
+from propeller.core.failures import Failure
 from propeller.core.model import Group, GroupKind, JobMode, Module, Proplet, Spec, Task
 from propeller.core.policy import Policy
 from propeller.core.state import ClusterState
@@ -110,7 +111,7 @@ class Rules:
         return self.turn(self.end_of(task_id, results=results))
 
     def fails(self, task_id: str, error: str = "it trapped") -> Turn:
-        return self.turn(self.end_of(task_id, error=error))
+        return self.turn(self.end_of(task_id, failure=Failure(error)))
 
     def end_of(self, task_id: str, **fields) -> RunEnded:
         """Report the end of the attempt that runs now."""

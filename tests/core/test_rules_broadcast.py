@@ -15,6 +15,7 @@ from propeller.core.events import (
     StopTask,
     TimePassed,
 )
+from propeller.core.failures import Failure
 from propeller.core.policy import Policy
 
 
@@ -67,7 +68,7 @@ def test_with_one_proplet_its_result_is_that_of_the_task():
 
 def test_one_failure_fails_the_task_and_is_named():
     rules = a_broadcast("p", "q")
-    ends(rules, "p", error="it trapped")
+    ends(rules, "p", failure=Failure("it trapped"))
     assert ends(rules, "q", results="2\n").moves == ["a FAILED"]
     task = rules.task("a")
     name = rules.state.proplets["p"].name
@@ -79,7 +80,7 @@ def test_with_no_proplet_it_waits_and_runs_when_there_is_one():
     rules = Rules()
     rules.create(a_task("a", broadcast=True))
     assert rules.start("a").moves == ["a SCHEDULED"]
-    assert rules.task("a").reason == "waits for a proplet: none is alive"
+    assert str(rules.task("a").reason) == "waits for a proplet: none is alive"
     assert rules.proplet("p").sent == ["start a 1 on p"]
 
 
@@ -197,9 +198,9 @@ def test_the_others_keep_the_attempt_that_they_have():
 def test_a_report_of_the_attempt_before_ends_nothing():
     rules = a_daemon_everywhere("p", "q")
     rules.proplet("p", boot=2)
-    rules.turn(RunEnded(proplet_id="p", task_id="a", attempt=1, error="it broke"))
+    rules.turn(RunEnded(proplet_id="p", task_id="a", attempt=1, failure=Failure("it broke")))
     assert outcomes(rules) == {"p": "RUNNING", "q": "RUNNING"}
-    rules.turn(RunEnded(proplet_id="p", task_id="a", attempt=2, error="it broke"))
+    rules.turn(RunEnded(proplet_id="p", task_id="a", attempt=2, failure=Failure("it broke")))
     assert outcomes(rules) == {"p": "FAILED", "q": "RUNNING"}
 
 

@@ -96,7 +96,7 @@ def test_a_foreign_proplet_gets_work_only_once_it_listens():
     rules.create(a_task("a"))
     rules.start("a")
     assert rules.turn(foreign(is_hello=True, metadata={})).moves == []
-    assert rules.task("a").reason == "waits for a proplet: none is alive"
+    assert str(rules.task("a").reason) == "waits for a proplet: none is alive"
     assert rules.turn(foreign()).sent == ["start a 1 on f"]
 
 
@@ -164,7 +164,7 @@ def test_a_cordoned_proplet_finishes_what_it_has_and_gets_nothing_new():
     rules.start("a")
     rules.turn(CordonProplet("p"))
     rules.start("b")
-    assert rules.task("b").reason == "waits for a proplet: all that are alive are cordoned"
+    assert str(rules.task("b").reason) == "waits for a proplet: all that are alive are cordoned"
     rules.proplet("p")
     assert rules.completes("a").moves == ["a COMPLETED"]
     assert rules.turn(CordonProplet("p", is_cordoned=False)).moves == ["b RUNNING"]
@@ -211,7 +211,8 @@ def test_a_task_with_tags_waits_for_a_proplet_that_has_them_all():
     rules.create(a_task("a", required_tags=("edge", "gpu")), a_task("b"))
     rules.start("a")
     assert (
-        rules.task("a").reason == "waits for a proplet with the tags edge, gpu: none that takes work has it"
+        str(rules.task("a").reason)
+        == "waits for a proplet with the tags edge, gpu: none that takes work has it"
     )
     assert rules.start("b").moves == ["b SCHEDULED", "b RUNNING"]
     assert rules.proplet("q", metadata={"tags": ["gpu", "edge", "more"]}).sent == ["start a 1 on q"]

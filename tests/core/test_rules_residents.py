@@ -15,6 +15,7 @@ from propeller.core.events import (
     TimePassed,
     UpdateTask,
 )
+from propeller.core.failures import Failure
 from propeller.core.groups import group_state
 from propeller.core.model import FromParent, GroupKind, JobMode
 from propeller.core.policy import Policy
@@ -51,7 +52,7 @@ def test_a_daemon_that_is_up_takes_no_room_and_does_not_hold_up_its_workflow():
     rules.completes("b")
     group = rules._groups["w"]
     assert group_state(group.counts) is COMPLETED
-    rules.turn(RunEnded(proplet_id="p", task_id="a", attempt=1, error="it broke"))
+    rules.turn(RunEnded(proplet_id="p", task_id="a", attempt=1, failure=Failure("it broke")))
     assert group_state(group.counts) is FAILED
 
 
@@ -70,7 +71,7 @@ def test_crashes_are_counted_and_shown():
     rules.turn(up(restarts=1, error="it trapped", is_up=False))
     task = rules.task("a")
     assert (task.state, task.restarts, task.is_up) == (RUNNING, 1, False)
-    assert task.reason == "started anew once; the last crash: it trapped"
+    assert str(task.reason) == "started anew once; the last crash: it trapped"
     rules.turn(up(restarts=1, error="it trapped"))
     assert rules.task("a").is_up
 
@@ -208,7 +209,7 @@ def test_a_task_goes_only_where_all_that_it_asks_for_is_allowed():
     rules.create(a_task("a", sandbox=DATA), a_task("b"))
     rules.start("a")
     assert rules.start("b").moves == ["b SCHEDULED", "b RUNNING"]
-    reason = rules.task("a").reason
+    reason = str(rules.task("a").reason)
     assert reason.startswith("waits for a proplet that allows what it asks for; ")
     assert reason.endswith(" does not: grants.dirs: /data/in is not allowed to be read")
     assert rules.proplet("q", metadata=OFFERS).sent == ["start a 1 on q"]
@@ -220,7 +221,7 @@ def test_a_pinned_task_waits_for_its_proplet_to_allow_it():
     rules.proplet("q", metadata=OFFERS)
     rules.create(a_task("a", pin="p", sandbox=DATA))
     rules.start("a")
-    assert rules.task("a").reason.startswith("waits for proplet p, which does not take it: grants.dirs")
+    assert str(rules.task("a").reason).startswith("waits for proplet p, which does not take it: grants.dirs")
     assert rules.proplet("p", metadata=OFFERS).sent == ["start a 1 on p"]
 
 
@@ -229,7 +230,7 @@ def test_a_foreign_proplet_is_given_no_task_with_walls_of_its_own():
     rules.proplet("f", boot=0, slots=0)
     rules.create(a_task("a", sandbox=Sandbox(timeout_ns=1)))
     rules.start("a")
-    assert "it does not say what it allows" in rules.task("a").reason
+    assert "it does not say what it allows" in str(rules.task("a").reason)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +283,7 @@ def test_what_is_too_much_is_named(asked, refused):
     rules.proplet("p", metadata={"offers": OFFERS["offers"] | limited})
     rules.create(a_task("a", sandbox=asked))
     rules.start("a")
-    assert rules.task("a").reason.endswith(refused)
+    assert str(rules.task("a").reason).endswith(refused)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +301,7 @@ def test_an_external_runtime_is_given_no_task_that_it_can_not_hold(asked, field)
         a_task("a", sandbox=asked), a_task("b", sandbox=Sandbox(limits=Limits(output=1), timeout_ns=1))
     )
     rules.start("a")
-    assert rules.task("a").reason.endswith(
+    assert str(rules.task("a").reason).endswith(
         f" does not: {field}: its external runtime can hold a task to a timeout and limits.output, and to no more"
     )
     assert rules.start("b").sent == ["start b 1 on p"]

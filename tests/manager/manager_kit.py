@@ -10,6 +10,7 @@ from tests.builders import module_of
 
 from propeller.core.effects import Changes, Effect, SendStart
 from propeller.core.events import PropletSeen, RunEnded
+from propeller.core.failures import Failure
 from propeller.core.policy import Policy
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
@@ -91,7 +92,7 @@ class PlayedFleet:
                 task_id=start.spec.id,
                 attempt=start.attempt,
                 results=None if error else str((start.spec.inputs or ["done"])[0]),
-                error=error,
+                failure=Failure(error) if error else None,
             )
         )
 

@@ -6,6 +6,7 @@ import hashlib
 import pytest
 
 from propeller.core.events import RunEnded
+from propeller.core.failures import ErrorKind, Failure
 from propeller.manager.oversize import Oversize
 from propeller.mqtt.link import TooLarge
 from propeller.wire.messages import Ack, Invoke, ModuleChunk, ModuleRequest, Start, encode, topic_of
@@ -46,7 +47,10 @@ def failure(task_id, attempt):
     error = (
         f"the task's start message {WHY}, or make its inputs, its env or the results of its parents smaller"
     )
-    return ("tell", RunEnded(proplet_id="p", task_id=task_id, attempt=attempt, error=error))
+    return (
+        "tell",
+        RunEnded(proplet_id="p", task_id=task_id, attempt=attempt, failure=Failure(error, ErrorKind.INPUTS)),
+    )
 
 
 def test_a_task_whose_start_is_too_large_fails(told):

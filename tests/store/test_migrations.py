@@ -4,8 +4,10 @@ import contextlib
 import sqlite3
 from importlib import resources
 
+from propeller.core.failures import Failure
 from propeller.core.model import GroupKind
-from propeller.core.states import COMPLETED, PENDING
+from propeller.core.reasons import Note
+from propeller.core.states import COMPLETED, FAILED, PENDING, SKIPPED
 from propeller.store.port import TaskFilter
 from tests.store.store_kit import EVERYTHING
 
@@ -22,6 +24,34 @@ def _write_as_of(version, path, statements):
         for sql, values in statements:
             db.execute(sql, values)
         db.execute(f"PRAGMA user_version={version}")
+
+
+def test_reasons_and_errors_keep_their_words(tmp_path, data):
+    reason, error = 'its parent "a" failed', "it trapped"
+    task = "INSERT INTO tasks VALUES (?,?,NULL,NULL,0,?)"
+    run = "INSERT INTO runs VALUES (?,?,1,0,'p',0,1,2,0,NULL,?,?,0,0,0)"
+    _write_as_of(
+        13,
+        tmp_path / "propeller.db",
+        [
+            *((task, (seq, f"t{seq}", f'{{"id":"t{seq}","name":"f"}}')) for seq in (1, 2, 3)),
+            (run, (1, SKIPPED, "", reason)),
+            (run, (2, FAILED, error, "")),
+            (run, (3, COMPLETED, "", "")),
+            ("INSERT INTO executions VALUES (2,'p',1,4,NULL,?,1,2)", (error,)),
+        ],
+    )
+
+    async def work(store):
+        return (await store.tasks(0, 9, EVERYTHING)).tasks, await store.executions("t2")
+
+    tasks, executions = data.with_store(work)
+    assert [(task.failure, task.reason) for task in tasks] == [
+        (None, Note(reason)),
+        (Failure(error), None),
+        (None, None),
+    ]
+    assert [execution.failure for execution in executions] == [Failure(error)]
 
 
 def test_groups_get_their_times_and_lists_their_totals(tmp_path, data):

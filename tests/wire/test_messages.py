@@ -11,6 +11,7 @@ from tests.builders import a_spec, filled_spec, module_of, padded
 
 from propeller.core.effects import AskHello, SendAck, SendInvoke, SendStart, SendStop
 from propeller.core.events import PropletOffline, PropletSeen, RunEnded, RunHandedBack
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Module, Spec
 from propeller.wire import messages
 from propeller.wire.facts import fact_of
@@ -309,7 +310,7 @@ def test_what_would_do_harm_further_in_is_refused(topic, payload):
 def test_the_sender_of_a_result_may_stand_inside_of_it_or_nowhere():
     update = b'{"task_id":"t","results":{"task_id":"t","round_id":"r1","proplet_id":"P1"},"error":null}'
     found = fact_of(decode("control/proplet/results", update), is_local=False)
-    assert (found.proplet_id, found.attempt, found.error) == ("P1", 0, "")
+    assert (found.proplet_id, found.attempt, found.failure) == ("P1", 0, None)
     embedded = fact_of(decode("control/proplet/results", b'{"task_id":"t","results":"30"}'), is_local=False)
     assert (embedded.proplet_id, embedded.results) == ("", "30")
 
@@ -317,7 +318,13 @@ def test_the_sender_of_a_result_may_stand_inside_of_it_or_nowhere():
 def test_a_failure_in_the_form_of_the_contract_has_no_results():
     message = decode("control/proplet/results", b'{"task_id":"t","proplet_id":"p","results":"","error":"no"}')
     found = fact_of(message, is_local=False)
-    assert (found.results, found.error) == (None, "no")
+    assert (found.results, found.failure) == (None, Failure("no", ErrorKind.OTHER))
+
+
+@pytest.mark.parametrize(("kind", "read"), [("fuel", ErrorKind.FUEL), ("moonlight", ErrorKind.OTHER)])
+def test_a_failure_has_the_kind_that_its_proplet_names_if_it_is_known_here(kind, read):
+    message = Results(task_id="t", proplet_id="p", error="no", error_kind=kind)
+    assert fact_of(message, is_local=False).failure == Failure("no", read)
 
 
 def test_fields_that_are_not_ours_are_ignored():

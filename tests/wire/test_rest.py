@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from propeller.core.effects import Transition
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Group, GroupKind, JobMode, Module, Spec, Task
+from propeller.core.reasons import Stopped
 from propeller.core.states import COMPLETED, TaskState
 from propeller.wire.gotime import format_time
 from propeller.wire.rest import (
@@ -86,8 +88,8 @@ FULL = Task(
     attempt=2,
     proplet_id="p",
     results="",
-    error="e",
-    reason="r",
+    failure=Failure("e", ErrorKind.TRAP),
+    reason=Stopped(),
     started_at=10**18 + 1,
     finished_at=10**18 + 2,
     updated_at=10**18 + 3,
@@ -97,8 +99,8 @@ PLAIN = Task(spec=Spec(id="t", name="f"), seq=1, created_at=10**18)
 ORDER = (
     "id name kind state image_url file cli_args inputs env daemon latent encrypted kbs_resource_path depends_on "
     "proplet_id run_if workflow_id job_id results error monitoring_profile start_time finish_time created_at "
-    "updated_at mode schedule next_run is_recurring timezone broadcast priority metadata hal_storage_path reason "
-    "attempt"
+    "updated_at mode schedule next_run is_recurring timezone broadcast priority metadata hal_storage_path error_kind "
+    "reason attempt"
 ).split()
 ALWAYS = (
     "id name state cli_args daemon encrypted start_time finish_time created_at updated_at next_run"

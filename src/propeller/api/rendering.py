@@ -9,6 +9,7 @@ import msgspec
 from propeller.api.context import Context
 from propeller.api.looks import PORTION
 from propeller.core.model import Group, Task
+from propeller.core.reasons import Waiting, WaitsForSlot
 from propeller.core.states import SCHEDULED
 from propeller.store.port import Records
 from propeller.wire.rest import Edge, TaskView, edges_of, task_view
@@ -29,9 +30,10 @@ async def task_views(context: Context, tasks: Sequence[Task], *, show_file: bool
     views: list[TaskView] = []
     for start in range(0, len(tasks), _AT_A_TIME):
         for task in tasks[start : start + _AT_A_TIME]:
+            view = task_view(task, files)
             if task.state is SCHEDULED:
-                task.reason = _reason_at_present(context, task)
-            views.append(task_view(task, files))
+                view.reason = _reason_at_present(context, task)
+            views.append(view)
         if len(tasks) > _AT_A_TIME:
             await asyncio.sleep(0)
     return views
@@ -56,9 +58,9 @@ async def shown_group(context: Context, group: Group, tasks: Sequence[Task], *, 
 
 def _reason_at_present(context: Context, task: Task) -> str:
     """What it waits for may have changed since it was stored; why it has to run again has not."""
-    past = "" if task.reason.startswith("waits for ") else task.reason
-    present = context.manager.why_waits(task) or "waits for a free slot"
-    return "; ".join(filter(None, (past, present)))
+    past = None if isinstance(task.reason, Waiting) else task.reason
+    present = context.manager.why_waits(task) or WaitsForSlot()
+    return f"{past}; {present}" if past else str(present)
 
 
 def by_group(records: Records) -> Mapping[str, list[Task]]:

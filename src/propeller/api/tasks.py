@@ -212,7 +212,7 @@ def _its_execution(task: Task) -> Execution:
         attempt=task.attempt,
         state=task.state,
         results=task.results,
-        error=task.error,
+        failure=task.failure,
         started_at=task.started_at,
         finished_at=task.finished_at,
     )

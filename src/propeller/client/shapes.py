@@ -38,6 +38,8 @@ class Task(TypedDict):
     results: NotRequired[Any]
     #: Why it failed.
     error: NotRequired[str]
+    #: Of ``error``, such as ``trap`` or ``timeout``: what programs may go by.
+    error_kind: NotRequired[str]
     #: RFC 3339, UTC, up to nine digits of fraction; ``ZERO_TIME`` for "not yet".
     start_time: str
     finish_time: str
@@ -67,6 +69,7 @@ class Execution(TypedDict):
     state: int
     results: NotRequired[Any]
     error: NotRequired[str]
+    error_kind: NotRequired[str]
     start_time: str
     finish_time: str
 
@@ -164,6 +167,7 @@ class Event(TypedDict):
     proplet_id: NotRequired[str]
     results: NotRequired[Any]
     error: NotRequired[str]
+    error_kind: NotRequired[str]
     reason: NotRequired[str]
 
 

@@ -7,7 +7,9 @@ and nothing else.
 
 from propeller.core import executions, inputs
 from propeller.core.effects import SendStart, SendStop
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Proplet, Spec, Task
+from propeller.core.reasons import AttemptLost, Reason
 from propeller.core.relations import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED, TaskState
@@ -15,13 +17,15 @@ from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDUL
 # -- ready -------------------------------------------------------------------------------------------------
 
 
-def obstacle(spec: Spec) -> str:
-    """Say why a task can't be run by any proplet of this version, with the way out; ``""`` if it can."""
+def obstacle(spec: Spec) -> Failure | None:
+    """Say why a task can't be run by any proplet of this version, with the way out; None if it can."""
     if spec.encrypted:
-        return "encrypted: no proplet here can run encrypted workloads; set it to false"
+        error = "encrypted: no proplet here can run encrypted workloads; set it to false"
+        return Failure(error, ErrorKind.REFUSED)
     if spec.module is None and not spec.image_url:
-        return f"task {spec.id} has no module; upload one with PUT /tasks/{spec.id}/upload"
-    return ""
+        error = f"task {spec.id} has no module; upload one with PUT /tasks/{spec.id}/upload"
+        return Failure(error, ErrorKind.MODULE)
+    return None
 
 
 def tell_children(state: ClusterState, task: Task, now: int) -> None:
@@ -46,9 +50,9 @@ def schedule(state: ClusterState, task: Task, now: int) -> None:
     """Queue a task that is wanted and ready, or fail it where it can't be run at all."""
     task.reason = state.placement.why_waits(task)
     state.move(task, SCHEDULED, now)
-    why_not = obstacle(task.spec) or inputs.missing(task)
-    if why_not:
-        task.error, task.reason = why_not, ""
+    failure = obstacle(task.spec) or inputs.missing(task)
+    if failure:
+        task.failure, task.reason = failure, None
         end(state, task, FAILED, now)
     else:
         state.placement.wait(task)
@@ -72,7 +76,7 @@ def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) ->
     task.attempt += 1
     task.proplet_id = proplet.id if proplet else ""
     task.placed_at = task.started_at = now
-    task.reason = task.reason if task.losses else ""
+    task.reason = task.reason if task.losses else None
     state.move(task, RUNNING, now)
 
 
@@ -131,7 +135,7 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
         state.consequences.failed.append(task)
 
 
-def interrupt(state: ClusterState, task: Task, reason: str, now: int) -> None:
+def interrupt(state: ClusterState, task: Task, reason: Reason, now: int) -> None:
     """Stop a task that has not ended."""
     send_stops(state, task)
     task.reason = reason
@@ -150,7 +154,7 @@ def delete(state: ClusterState, task: Task) -> None:
 def clear(state: ClusterState, task: Task) -> None:
     """Forget the last run of an ended task before it is started again."""
     task.results = None
-    task.error = task.reason = ""
+    task.failure = task.reason = None
     task.started_at = task.finished_at = 0
     task.losses = task.restarts = 0
     task.was_up = False
@@ -159,7 +163,7 @@ def clear(state: ClusterState, task: Task) -> None:
         child.unmet += 1
 
 
-def run_again(state: ClusterState, task: Task, reason: str, now: int) -> None:
+def run_again(state: ClusterState, task: Task, reason: Reason, now: int) -> None:
     """Queue a running task once more."""
     state.release(task)
     task.started_at = 0
@@ -169,21 +173,21 @@ def run_again(state: ClusterState, task: Task, reason: str, now: int) -> None:
     state.placement.wait(task)
 
 
-def lose(state: ClusterState, task: Task, why: str, now: int, *, proplet_lives: bool = False) -> None:
+def lose(state: ClusterState, task: Task, how: str, now: int, *, proplet_lives: bool = False) -> None:
     """An attempt was lost: run the task again, but not for ever.
 
     What has served has no end to come to, and so may lose any number of proplets. Where its proplet lives on,
     it may be what kills its process: losses count from when it served last.
     """
-    lost = f"attempt {task.attempt} was lost: {why}"
+    lost = AttemptLost(task.attempt, how)
     if task.was_up and not proplet_lives:
         run_again(state, task, lost, now)
         return
     task.losses += 1
     losses_max = state.policy.losses_max
     if task.losses <= losses_max:
-        run_again(state, task, f"{lost}; run again ({task.losses} of {losses_max})", now)
+        run_again(state, task, AttemptLost(task.attempt, how, task.losses, losses_max), now)
     else:
-        task.reason = ""
-        task.error = f"{lost}; not run again after {task.losses} losses"
+        task.reason = None
+        task.failure = Failure(f"{lost}; not run again after {task.losses} losses", ErrorKind.LOST)
         end(state, task, FAILED, now)

@@ -5,8 +5,10 @@ task, is wanted everywhere: a proplet that comes later gets it too, and one that
 """
 
 from propeller.core import attempts, executions
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, Proplet, Task
 from propeller.core.placement import needs_of, refused_by, takes_work
+from propeller.core.reasons import LostEverywhere
 from propeller.core.state import ClusterState
 from propeller.core.states import FAILED, SCHEDULED
 
@@ -62,31 +64,31 @@ def _send(state: ClusterState, task: Task, proplet: Proplet) -> None:
     attempts.send_start(state, task, proplet)
 
 
-def run_there_again(state: ClusterState, task: Task, proplet: Proplet, why: str, now: int) -> None:
+def run_there_again(state: ClusterState, task: Task, proplet: Proplet, how: str, now: int) -> None:
     """Start it anew where it was, unless that proplet gets nothing new."""
     if proplet.is_cordoned:
-        give_up(state, task, proplet.id, f"{why}; proplet {proplet.name} is cordoned", now)
+        give_up(state, task, proplet.id, f"{how}; proplet {proplet.name} is cordoned", now)
     else:
         begin_anew(state, task, proplet, now)
 
 
-def lost_there(state: ClusterState, task: Task, proplet: Proplet, why: str, now: int) -> None:
+def lost_there(state: ClusterState, task: Task, proplet: Proplet, how: str, now: int) -> None:
     """A proplet has lost its execution and lives on: it runs there again, but not for ever."""
     if task.was_up or task.losses < state.policy.losses_max:
         task.losses += 1
-        run_there_again(state, task, proplet, f"lost: {why}", now)
+        run_there_again(state, task, proplet, f"lost: {how}", now)
     else:
-        give_up(state, task, proplet.id, f"lost: {why}; not run again after {task.losses + 1} losses", now)
+        give_up(state, task, proplet.id, f"lost: {how}; not run again after {task.losses + 1} losses", now)
 
 
-def give_up(state: ClusterState, task: Task, proplet_id: str, reason: str, now: int) -> None:
+def give_up(state: ClusterState, task: Task, proplet_id: str, how: str, now: int) -> None:
     """The proplet is gone, and its execution with it: another proplet has its own."""
     before = task.executions[proplet_id]
     lost = Execution(
         proplet_id=proplet_id,
         attempt=before.attempt,
         state=SCHEDULED if task.spec.is_resident else FAILED,
-        error=reason,
+        failure=Failure(how, ErrorKind.LOST),
         started_at=before.started_at,
         finished_at=0 if task.spec.is_resident else now,
     )
@@ -103,7 +105,7 @@ def execution_ended(state: ClusterState, task: Task, outcome: Execution, now: in
     lost = [execution for execution in task.executions.values() if execution.state is SCHEDULED]
     task.losses += bool(lost)
     if lost and (task.was_up or task.losses <= state.policy.losses_max):
-        attempts.run_again(state, task, lost[0].error, now)
+        attempts.run_again(state, task, LostEverywhere(lost[0].error), now)
         return
     for execution in lost:
         executions.end(state, task, execution, FAILED, now)

@@ -2,6 +2,7 @@
 
 from propeller.core import attempts, losses
 from propeller.core.model import Proplet
+from propeller.core.reasons import Moved
 from propeller.core.state import ClusterState
 
 
@@ -37,8 +38,7 @@ def time_passed(state: ClusterState, now: int) -> None:
     over = [proplet for proplet, until in state.draining.values() if state.ticks >= until]
     for proplet in over:
         cordon(state, proplet, is_cordoned=True)
-        why = f"proplet {proplet.name} was drained"
+        how = f"proplet {proplet.name} was drained"
         for task in state.tasks_on(proplet):
             attempts.send_stop(state, task, proplet.id)
-            reason = f"attempt {task.attempt} was moved: {why}"
-            losses.take_back(state, proplet, task, now, why=why, reason=reason)
+            losses.take_back(state, proplet, task, Moved(task.attempt, how), now)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.core.failures import ErrorKind
 from propeller.core.model import Execution, Group, Module, Proplet, Spec, Task
 from propeller.core.states import TaskState
 
@@ -92,6 +93,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     proplet_id: str = ""
     results: Any = None
     error: str = ""
+    error_kind: ErrorKind | None = None
     reason: str = ""
     #: It serves, and does not end by itself.
     is_up: bool = False

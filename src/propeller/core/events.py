@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.core.failures import Failure
 from propeller.core.model import GroupKind, JobMode, Spec
 
 # -- commands ----------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ Command = (
 
 
 class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt is over. ``error`` is ``""`` where it succeeded."""
+    """An attempt is over."""
 
     #: ``""`` where it did not say: embedded devices don't.
     proplet_id: str
@@ -112,7 +113,7 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     #: As the start had it; 0 where it did not say.
     placed_at: int = 0
     results: Any = None
-    error: str = ""
+    failure: Failure | None = None
     #: By the proplet's clock, 0 where it did not say.
     started_at: int = 0
     finished_at: int = 0

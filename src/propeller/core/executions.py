@@ -1,5 +1,6 @@
 """How a broadcast task fares on each of its proplets, and what its own outcome is after all of them."""
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, Proplet, Task
 from propeller.core.state import ClusterState
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, TaskState
@@ -46,7 +47,7 @@ def conclude(state: ClusterState, task: Task) -> TaskState:
     executions = task.executions.values()
     failed = [execution for execution in executions if execution.state is FAILED]
     task.results = _results(task)
-    task.error = _error(state, task, failed)
+    task.failure = _failure(state, task, failed)
     task.started_at = min(execution.started_at for execution in executions)
     task.finished_at = max(execution.finished_at for execution in executions)
     return FAILED if failed else COMPLETED
@@ -62,14 +63,16 @@ def _results(task: Task) -> object:
     }
 
 
-def _error(state: ClusterState, task: Task, failed: list[Execution]) -> str:
+def _failure(state: ClusterState, task: Task, failed: list[Execution]) -> Failure | None:
     if not failed:
-        return ""
+        return None
     if len(task.executions) == 1:
-        return failed[0].error
+        return failed[0].failure
     named = [f"{_name(state, execution)}: {execution.error}" for execution in failed[:_NAMED_MAX]]
     more = f"; and {len(failed) - _NAMED_MAX} more" if len(failed) > _NAMED_MAX else ""
-    return f"failed on {len(failed)} of {len(task.executions)} proplets: {'; '.join(named)}{more}"
+    error = f"failed on {len(failed)} of {len(task.executions)} proplets: {'; '.join(named)}{more}"
+    kinds = {execution.failure.kind for execution in failed if execution.failure}
+    return Failure(error, kinds.pop() if len(kinds) == 1 else ErrorKind.OTHER)
 
 
 def _name(state: ClusterState, execution: Execution) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from propeller.core import attempts
 from propeller.core.model import JobMode, Task
+from propeller.core.reasons import JobFailed
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING, SKIPPED
 
@@ -20,7 +21,7 @@ def stop_others(state: ClusterState, failed: Task, now: int) -> None:
     spared = for_failures(group.tasks.values())
     if failed.id in spared:  # the others have been stopped before
         return
-    reason = f"task {failed.id} of its job failed, and the job is fail-fast"
+    reason = JobFailed(failed.id)
     for task in reversed(group.tasks.values()):  # so that none starts because one before it was stopped
         if task.state.has_ended or task.id in spared:
             continue

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import FromParent, Input, Spec, Task
 from propeller.core.states import COMPLETED
 from propeller.errors import Invalid
@@ -54,14 +55,15 @@ def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Sp
     return msgspec.structs.replace(spec, inputs=tuple(inputs))
 
 
-def missing(task: Task) -> str:
-    """Say which result an input needs and no parent has; ``""`` where none is missing."""
+def missing(task: Task) -> Failure | None:
+    """Say which result an input needs and no parent has; None where none is missing."""
     for wanted in _references(task.spec):
         parent = next((parent for parent in task.parents if parent.id == wanted), None)
         if parent is None or parent.results is None:
             state = "" if parent is None else f": it is {parent.state.name.lower()}"
-            return f"inputs: an input is the result of task {wanted}, which has none{state}"
-    return ""
+            error = f"inputs: an input is the result of task {wanted}, which has none{state}"
+            return Failure(error, ErrorKind.INPUTS)
+    return None
 
 
 def resolved(task: Task) -> tuple[int | float | str, ...]:

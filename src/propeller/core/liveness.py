@@ -9,6 +9,7 @@ from propeller.core.effects import AskHello, Refused, SendStop
 from propeller.core.events import PropletLost, PropletOffline, PropletSeen
 from propeller.core.model import Proplet, Task
 from propeller.core.names import proplet_name
+from propeller.core.reasons import AttemptLost
 from propeller.core.silence import Silence
 from propeller.core.state import ClusterState
 
@@ -24,11 +25,10 @@ def manager_started(state: ClusterState, now: int) -> None:
     """
     for proplet in state.proplets.values():
         state.silence_of(proplet).heard(proplet, state.ticks)
-    why = "the manager was started anew"
+    how = "the manager was started anew"
     for proplet in state.proplets.values():
         for task in state.tasks_on(proplet) if proplet.is_local else ():
-            reason = f"attempt {task.attempt} was lost: {why}; run again"
-            losses.take_back(state, proplet, task, now, why=why, reason=reason)
+            losses.take_back(state, proplet, task, AttemptLost(task.attempt, how), now)
 
 
 # -- hearing -----------------------------------------------------------------------------------------------

@@ -5,23 +5,23 @@ What ran there is run again elsewhere; of a broadcast only the execution on that
 
 from propeller.core import attempts, broadcast
 from propeller.core.model import Proplet, Task
+from propeller.core.reasons import AttemptLost, Moved
 from propeller.core.state import ClusterState
 
 
-def lose(state: ClusterState, proplet: Proplet, task: Task, why: str, now: int) -> None:
+def lose(state: ClusterState, proplet: Proplet, task: Task, how: str, now: int) -> None:
     """Take in that a proplet has lost a task, which counts as a loss."""
     if task.spec.broadcast:
-        broadcast.give_up(state, task, proplet.id, f"lost: {why}", now)
+        broadcast.give_up(state, task, proplet.id, f"lost: {how}", now)
     else:
-        attempts.lose(state, task, why, now)
+        attempts.lose(state, task, how, now)
 
 
-def take_back(state: ClusterState, proplet: Proplet, task: Task, now: int, *, why: str, reason: str) -> None:
-    """Take a task off a proplet, which counts as no loss.
-
-    An execution of a broadcast says ``why``; any other task, which runs again, gives ``reason``.
-    """
+def take_back(
+    state: ClusterState, proplet: Proplet, task: Task, reason: AttemptLost | Moved, now: int
+) -> None:
+    """Take a task off a proplet, which counts as no loss."""
     if task.spec.broadcast:
-        broadcast.give_up(state, task, proplet.id, why, now)
+        broadcast.give_up(state, task, proplet.id, reason.how, now)
     else:
         attempts.run_again(state, task, reason, now)

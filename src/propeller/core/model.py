@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from propeller.core.failures import Failure
+from propeller.core.reasons import Reason
 from propeller.core.sandbox import Offer, Sandbox
 from propeller.core.states import COMPLETED, PENDING, RUNNING, TaskState
 
@@ -94,9 +96,13 @@ class Execution(msgspec.Struct, kw_only=True, eq=False):
     #: ``RUNNING``, an end, or ``SCHEDULED``: what stays was lost with the proplet and waits for it.
     state: TaskState = RUNNING
     results: Any = None
-    error: str = ""
+    failure: Failure | None = None
     started_at: int = 0
     finished_at: int = 0
+
+    @property
+    def error(self) -> str:
+        return self.failure.error if self.failure else ""
 
 
 class Task(msgspec.Struct, kw_only=True, eq=False):
@@ -118,10 +124,10 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     placed_at: int = 0
     #: Result of the last attempt, any JSON value; None where there is none. Stored.
     results: Any = None
-    #: Why it failed. Stored.
-    error: str = ""
+    #: How it failed; None where it did not. Stored.
+    failure: Failure | None = None
     #: Why it is in its present state, where that is not plain: waiting, lost, skipped, stopped. Stored.
-    reason: str = ""
+    reason: Reason | None = None
     started_at: int = 0
     finished_at: int = 0
     updated_at: int = 0
@@ -150,6 +156,10 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     @property
     def id(self) -> str:
         return self.spec.id
+
+    @property
+    def error(self) -> str:
+        return self.failure.error if self.failure else ""
 
     def attempt_on(self, proplet_id: str) -> int:
         """Tell which attempt a proplet has that runs it: of a broadcast, each has its own."""

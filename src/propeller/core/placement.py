@@ -15,6 +15,18 @@ from heapq import heappop, heappush
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from propeller.core.model import Proplet, Spec, Task
+from propeller.core.reasons import (
+    Waiting,
+    WaitsForAnyProplet,
+    WaitsForCordonedProplet,
+    WaitsForDeadProplet,
+    WaitsForLeave,
+    WaitsForLeaveOfProplet,
+    WaitsForTags,
+    WaitsForUncordoned,
+    WaitsForUnknownProplet,
+    names_of_tags,
+)
 from propeller.core.sandbox import Sandbox, refusal
 
 AHEAD_NS = 50_000_000
@@ -40,7 +52,7 @@ def refused_by(proplet: Proplet, needs: Needs) -> str:
     """Say why a proplet can't be given a task with these needs; ``""`` if it can."""
     lacking = needs.tags - proplet.tags
     if lacking:
-        return f"it does not have {_names_of(frozenset(lacking))}"
+        return f"it does not have {names_of_tags(sorted(lacking))}"
     if needs.sandbox is None:
         return ""
     offer = proplet.offer
@@ -177,30 +189,31 @@ class Placement:
         if queue is not None:
             queue.drop(task)
 
-    def why_waits(self, task: Task) -> str:
+    def why_waits(self, task: Task) -> Waiting | None:
         """Say what a task waits for, where that is more than its turn."""
         pin = task.spec.pin
         if pin:
-            pinned = self.proplets.get(pin)
-            if pinned is None:
-                return f"waits for proplet {pin}, which has never been seen"
-            if not pinned.is_alive:
-                return f"waits for proplet {pin}, which is not alive"
-            if why := refused_by(pinned, _needs_of_pinned(task.spec)):
-                return f"waits for proplet {pin}, which does not take it: {why}"
-            return f"waits for proplet {pin}, which is cordoned" if pinned.is_cordoned else ""
+            return self._why_waits_for(pin, _needs_of_pinned(task.spec))
         needs = needs_of(task.spec)
         if any(takes_work(proplet) for proplet in self.fit(needs).values()):
-            return ""
-        if needs.tags and not any(takes_work(one) for one in self.fit(Needs(needs.tags, None)).values()):
-            return f"waits for a proplet with {_names_of(needs.tags)}: none that takes work has it"
-        for proplet in self.fit(Needs(needs.tags, None)).values():
-            if takes_work(proplet):
-                why = refused_by(proplet, needs)
-                return f"waits for a proplet that allows what it asks for; {proplet.name} does not: {why}"
-        if any(proplet.is_alive for proplet in self.proplets.values()):
-            return "waits for a proplet: all that are alive are cordoned"
-        return "waits for a proplet: none is alive"
+            return None
+        tagged = [proplet for proplet in self.fit(Needs(needs.tags, None)).values() if takes_work(proplet)]
+        if tagged:
+            return WaitsForLeave(tagged[0].name, refused_by(tagged[0], needs))
+        if needs.tags:
+            return WaitsForTags(tuple(sorted(needs.tags)))
+        is_one_alive = any(proplet.is_alive for proplet in self.proplets.values())
+        return WaitsForUncordoned() if is_one_alive else WaitsForAnyProplet()
+
+    def _why_waits_for(self, proplet_id: str, needs: Needs) -> Waiting | None:
+        proplet = self.proplets.get(proplet_id)
+        if proplet is None:
+            return WaitsForUnknownProplet(proplet_id)
+        if not proplet.is_alive:
+            return WaitsForDeadProplet(proplet_id)
+        if refused := refused_by(proplet, needs):
+            return WaitsForLeaveOfProplet(proplet_id, refused)
+        return WaitsForCordonedProplet(proplet_id) if proplet.is_cordoned else None
 
     def waiting(self) -> list[Task]:
         """Name all tasks that wait, in no order: this is for checks, not for placing."""
@@ -341,10 +354,6 @@ def has_room(proplet: Proplet) -> bool:
 def _needs_of_pinned(spec: Spec) -> Needs:
     """A pin stands above tags."""
     return Needs(frozenset(), spec.sandbox)
-
-
-def _names_of(tags: Tags) -> str:
-    return ("the tag " if len(tags) == 1 else "the tags ") + ", ".join(sorted(tags))
 
 
 def _load(proplet: Proplet) -> float:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from propeller.core.model import Group, JobMode, Task
-from propeller.core.states import FAILED, INTERRUPTED, SKIPPED
+from propeller.core.reasons import NoParentFailed, ParentEnded, Reason, TaskBeforeEnded
+from propeller.core.states import FAILED, SKIPPED
 
 
 def link(group: Group) -> None:
@@ -41,8 +42,8 @@ def predecessors(task: Task) -> tuple[Task, ...]:
     return (*task.parents, task.before)
 
 
-def skip_reason(task: Task) -> str:
-    """Say why a task whose predecessors have all ended must not run; ``""`` if it may.
+def skip_reason(task: Task) -> Reason | None:
+    """Say why a task whose predecessors have all ended must not run; None if it may.
 
     Source: ``semantics``, section 4 (``run_if``) and the tutorial (a sequential job stops at its first
     failure).
@@ -51,17 +52,12 @@ def skip_reason(task: Task) -> str:
     if before is not None and not before.has_succeeded:
         if before.state is SKIPPED:
             return before.reason
-        return f"task {before.id}, before it in the sequential job, {describe_end(before)}"
+        return TaskBeforeEnded(before.id, before.state)
     if task.spec.run_if == "failure":
         if not task.parents or any(parent.state is FAILED for parent in task.parents):
-            return ""
-        return "run_if is failure, and none of its parents failed"
+            return None
+        return NoParentFailed()
     for parent in task.parents:
         if not parent.has_succeeded:
-            return f"its parent {parent.id} {describe_end(parent)}"
-    return ""
-
-
-def describe_end(task: Task) -> str:
-    words = {FAILED: "failed", SKIPPED: "was skipped", INTERRUPTED: "was interrupted"}
-    return words.get(task.state, "completed")
+            return ParentEnded(parent.id, parent.state)
+    return None

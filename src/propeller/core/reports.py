@@ -7,6 +7,7 @@ from propeller.core.effects import Refused, SendAck
 from propeller.core.events import RunEnded, RunHandedBack, RunUp
 from propeller.core.model import Execution
 from propeller.core.names import attempt_of
+from propeller.core.reasons import HandedBack
 from propeller.core.state import ClusterState
 from propeller.core.states import COMPLETED, FAILED
 from propeller.core.times import own_times
@@ -23,21 +24,21 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
     if task is None:
         _refuse(state, event)
         return
-    if task.spec.is_resident and not event.error and not state.proplets[proplet_id].is_ours:
+    if task.spec.is_resident and not event.failure and not state.proplets[proplet_id].is_ours:
         # It says so when it has begun, and of the end it says nothing.
         residents.run_up(state, RunUp(proplet_id, task.id, event.attempt, event.results), now)
         return
     started_at, finished_at = own_times(task, event, now)
     if not task.spec.is_resident:
         state.placement.learn(proplet_id, finished_at - started_at)
-    how = FAILED if event.error else COMPLETED
+    how = FAILED if event.failure else COMPLETED
     if task.spec.broadcast:
         outcome = Execution(
             proplet_id=proplet_id,
             attempt=event.attempt,
             state=how,
             results=event.results,
-            error=event.error,
+            failure=event.failure,
             started_at=started_at,
             finished_at=finished_at,
         )
@@ -45,7 +46,7 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
         return
     task.started_at, task.finished_at = started_at, finished_at
     task.results = event.results
-    task.error = event.error
+    task.failure = event.failure
     attempts.end(state, task, how, now)
 
 
@@ -91,5 +92,5 @@ def handed_back(state: ClusterState, event: RunHandedBack, now: int) -> None:
         broadcast.give_up(state, task, proplet.id, event.reason, now)
     else:
         proplet.window = proplet.slots
-        attempts.run_again(state, task, f"attempt {event.attempt} was handed back: {event.reason}", now)
+        attempts.run_again(state, task, HandedBack(event.attempt, event.reason), now)
         task.attempt = max(task.attempt, event.newest)

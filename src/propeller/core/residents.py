@@ -2,6 +2,7 @@
 
 from propeller.core.events import RunUp
 from propeller.core.groups import UP
+from propeller.core.reasons import Restarted
 from propeller.core.state import ClusterState
 
 
@@ -15,8 +16,7 @@ def run_up(state: ClusterState, event: RunUp, now: int) -> None:
     is_first_up = event.is_up and not task.is_up
     if task.spec.broadcast and not is_first_up and event.restarts <= task.restarts:
         return  # each of the places says its own words again and again
-    times = "once" if event.restarts == 1 else f"{event.restarts} times"
-    reason = f"started anew {times}; the last crash: {event.error}" if event.restarts else ""
+    reason = Restarted(event.restarts, event.error) if event.restarts else None
     results = event.results if event.is_up and event.results is not None else task.results
     # What runs in several places is up while it was so in one.
     is_up = event.is_up or (task.spec.broadcast and task.is_up)

@@ -139,7 +139,8 @@ class ClusterState:
                 proplet_id=task.proplet_id,
                 results=task.results,
                 error=task.error,
-                reason=task.reason,
+                error_kind=task.failure.kind if task.failure else None,
+                reason=str(task.reason) if task.reason else "",
                 is_up=task.is_up,
             )
         )

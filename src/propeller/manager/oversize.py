@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from propeller.core.events import RunEnded
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.names import attempt_of
 from propeller.manager.service import Manager
 from propeller.mqtt.link import TooLarge
@@ -88,7 +89,10 @@ class Oversize:
                 proplet_id=str(start.proplet_id),
                 task_id=task_id,
                 attempt=attempt,
-                error=f"the task's start message {why}, or make its inputs, its env or the results of its "
-                "parents smaller",
+                failure=Failure(
+                    f"the task's start message {why}, or make its inputs, its env or the results of its "
+                    "parents smaller",
+                    ErrorKind.INPUTS,
+                ),
             )
         )

@@ -10,6 +10,7 @@ from propeller.core.effects import Effect, Outgoing, Refused
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
 from propeller.core.model import Module, Proplet, Task
 from propeller.core.policy import Policy
+from propeller.core.reasons import Waiting
 from propeller.core.state import ClusterState
 from propeller.errors import StoreUnusable
 from propeller.manager.clock import LOOK_EVERY_S, Clock
@@ -127,7 +128,7 @@ class Manager:
         holders = self._state.holders(live)
         return bool(holders) and proplet_id not in holders
 
-    def why_waits(self, task: Task) -> str:
+    def why_waits(self, task: Task) -> Waiting | None:
         """Say what a scheduled task waits for at present, where that is more than its turn."""
         return self._state.placement.why_waits(task)
 

@@ -6,26 +6,29 @@ from typing import Any
 import msgspec
 
 from propeller.core.effects import Transition
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.groups import UP, group_state
 from propeller.core.model import Execution, Group, GroupKind, JobMode, Proplet, Spec, Task
+from propeller.core.reasons import AnyReason
 from propeller.core.states import TaskState
 
 Row = tuple[Any, ...]
 
 TASK_COLUMNS = (
     "t.seq, t.created_at, t.spec, r.state, r.attempt, r.losses, r.proplet_id, r.placed_at, r.started_at, "
-    "r.finished_at, r.updated_at, r.results, r.error, r.reason, r.was_up, r.restarts, r.is_up"
+    "r.finished_at, r.updated_at, r.results, r.error, r.error_kind, r.reason, r.was_up, r.restarts, r.is_up"
 )
 GROUP_COLUMNS = (
     "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts, g.fail_fast, g.started_at, g.finished_at"
 )
 PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
-EXECUTION_COLUMNS = "proplet_id, attempt, state, results, error, started_at, finished_at"
+EXECUTION_COLUMNS = "proplet_id, attempt, state, results, error, error_kind, started_at, finished_at"
 
 _STATES = tuple(TaskState)
 _encode = msgspec.json.Encoder().encode
 _decode_spec = msgspec.json.Decoder(Spec).decode
 _decode_counts = msgspec.json.Decoder(list[int]).decode
+_decode_reason = msgspec.json.Decoder(AnyReason).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_transitions = msgspec.json.Decoder(list[Transition]).decode
 
@@ -63,7 +66,8 @@ def run_row(task: Task) -> Row:
         task.updated_at,
         None if task.results is None else _text(task.results),
         task.error,
-        task.reason,
+        _kind_of(task.failure),
+        _text(task.reason) if task.reason else "",
         int(task.was_up),
         task.restarts,
         int(task.is_up),
@@ -86,12 +90,20 @@ def to_task(row: Row) -> Task:
         finished_at=row[9],
         updated_at=row[10],
         results=None if results is None else _decode_any(results),
-        error=row[12],
-        reason=row[13],
-        was_up=bool(row[14]),
-        restarts=row[15],
-        is_up=bool(row[16]),
+        failure=_to_failure(row[12], row[13]),
+        reason=_decode_reason(row[14]) if row[14] else None,
+        was_up=bool(row[15]),
+        restarts=row[16],
+        is_up=bool(row[17]),
     )
+
+
+def _kind_of(failure: Failure | None) -> str:
+    return str(failure.kind) if failure else ""
+
+
+def _to_failure(error: str, kind: str) -> Failure | None:
+    return Failure(error, ErrorKind.of(kind)) if error else None
 
 
 def group_row(group: Group) -> Row:
@@ -165,6 +177,7 @@ def execution_row(task: Task, execution: Execution) -> Row:
         int(execution.state),
         None if execution.results is None else _text(execution.results),
         execution.error,
+        _kind_of(execution.failure),
         execution.started_at,
         execution.finished_at,
     )
@@ -176,9 +189,9 @@ def to_execution(row: Row) -> Execution:
         attempt=row[1],
         state=_STATES[row[2]],
         results=None if row[3] is None else _decode_any(row[3]),
-        error=row[4],
-        started_at=row[5],
-        finished_at=row[6],
+        failure=_to_failure(row[4], row[5]),
+        started_at=row[6],
+        finished_at=row[7],
     )
 
 

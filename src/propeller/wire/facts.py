@@ -1,6 +1,7 @@
 """What a proplet's message means to the rules."""
 
 from propeller.core.events import Fact, PropletOffline, PropletSeen, RunEnded, RunHandedBack, RunUp
+from propeller.core.failures import ErrorKind, Failure
 from propeller.wire.messages import Alive, Create, HandBack, Message, PropletMessage, Results, Up
 
 
@@ -15,7 +16,7 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 placed_at=message.placed_at or 0,
                 # With an error the contract sends "" where there is nothing.
                 results=None if message.error and message.results == "" else message.results,
-                error=message.error or "",
+                failure=_failure(message),
                 started_at=message.started_at or 0,
                 finished_at=message.finished_at or 0,
             )
@@ -61,6 +62,10 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 is_lost=message.is_lost or False,
             )
     return None
+
+
+def _failure(message: Results) -> Failure | None:
+    return Failure(message.error, ErrorKind.of(message.error_kind or "")) if message.error else None
 
 
 def sender_of(message: PropletMessage) -> str:

@@ -163,6 +163,8 @@ class Results(msgspec.Struct, kw_only=True):
     #: When the guest began and ended, ns since the Unix epoch by the proplet's clock.
     started_at: Count | UnsetType = UNSET
     finished_at: Count | UnsetType = UNSET
+    #: Of the error: a ``core.failures.ErrorKind``.
+    error_kind: str | UnsetType = UNSET
 
 
 class Up(msgspec.Struct, kw_only=True):

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from propeller.core.effects import Transition
+from propeller.core.failures import ErrorKind
 from propeller.core.groups import group_state
 from propeller.core.model import Execution, FromParent, Group, Task
 from propeller.core.sandbox import Grants, Sandbox
@@ -174,6 +175,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     metadata: dict[str, Any] | UnsetType = UNSET
     hal_storage_path: str | UnsetType = UNSET
     required_tags: Sequence[str] | UnsetType = UNSET
+    error_kind: Annotated[ErrorKind, like("Of ``error``: what programs may go by.")] | UnsetType = UNSET
     reason: Annotated[str, like("Why it is in this state, where that is not plain.")] | UnsetType = UNSET
     attempt: Annotated[int, like("How often it was placed, where more than once.")] | UnsetType = UNSET
     timeout: str | UnsetType = UNSET
@@ -206,6 +208,7 @@ class ExecutionView(msgspec.Struct, kw_only=True):
     state: State
     results: Any | UnsetType = UNSET
     error: str | UnsetType = UNSET
+    error_kind: ErrorKind | UnsetType = UNSET
     start_time: Time
     finish_time: Time
 
@@ -307,6 +310,7 @@ class EventView(msgspec.Struct, kw_only=True):
     proplet_id: str | UnsetType = UNSET
     results: Annotated[Any, like("Left out above 64 KiB.")] | UnsetType = UNSET
     error: str | UnsetType = UNSET
+    error_kind: ErrorKind | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     up: Annotated[bool, like("It serves, and goes on until it is stopped.")] | UnsetType = UNSET
 
@@ -326,6 +330,7 @@ def execution_view(execution: Execution) -> ExecutionView:
         state=execution.state,
         results=UNSET if execution.results is None else execution.results,
         error=execution.error or UNSET,
+        error_kind=execution.failure.kind if execution.failure else UNSET,
         start_time=format_time(execution.started_at),
         finish_time=format_time(execution.finished_at),
     )
@@ -354,14 +359,14 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
         view.start_time = format_time(task.started_at)
     if task.finished_at:
         view.finish_time = format_time(task.finished_at)
-    if task.error:
-        view.error = task.error
+    if task.failure:
+        view.error, view.error_kind = task.failure.error, task.failure.kind
     if spec.monitoring_profile is not None:
         view.monitoring_profile = spec.monitoring_profile
     if spec.hal_storage_path is not None:
         view.hal_storage_path = spec.hal_storage_path
     if task.reason:
-        view.reason = task.reason
+        view.reason = str(task.reason)
     if task.attempt > 1:
         view.attempt = task.attempt
     if spec.sandbox is not None:
@@ -440,6 +445,7 @@ def event_view(transition: Transition) -> EventView:
         proplet_id=transition.proplet_id or UNSET,
         results=_small(transition.results),
         error=transition.error or UNSET,
+        error_kind=transition.error_kind or UNSET,
         reason=transition.reason or UNSET,
         up=transition.is_up or UNSET,
     )

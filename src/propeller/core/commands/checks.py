@@ -30,9 +30,9 @@ def find_group(state: ClusterState, kind: GroupKind, group_id: str) -> Group:
 
 
 def refuse_obstacle(spec: Spec) -> None:
-    reason = obstacle(spec)
-    if reason:
-        raise Conflict(reason)
+    failure = obstacle(spec)
+    if failure:
+        raise Conflict(failure.error)
 
 
 def runs_its_one_task(group: Group) -> bool:

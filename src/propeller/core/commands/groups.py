@@ -4,6 +4,7 @@ from propeller.core import attempts
 from propeller.core.commands.checks import find_group, refuse_obstacle, runs_its_one_task
 from propeller.core.events import DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import Task
+from propeller.core.reasons import Stopped
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING
 from propeller.errors import Conflict
@@ -37,7 +38,7 @@ def stop(state: ClusterState, command: StopGroup, now: int) -> None:
         raise Conflict(f"{group.kind} {group.id} has ended already")
     for task in reversed(group.tasks.values()):
         if not task.state.has_ended:
-            attempts.interrupt(state, task, f"its {group.kind} was stopped by a user", now)
+            attempts.interrupt(state, task, Stopped(group.kind), now)
 
 
 def delete(state: ClusterState, command: DeleteGroup) -> None:

@@ -8,6 +8,7 @@ from propeller.core.commands.creation import with_references
 from propeller.core.events import DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.groups import UP
 from propeller.core.model import Task
+from propeller.core.reasons import Stopped
 from propeller.core.relations import link, predecessors, skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import RUNNING, SCHEDULED
@@ -76,7 +77,7 @@ def stop(state: ClusterState, command: StopTask, now: int) -> None:
     task = find_task(state, command.task_id)
     if task.state.has_ended:
         raise Conflict(f"task {task.id} has ended already: it is {task.state.name.lower()}")
-    attempts.interrupt(state, task, "stopped by a user", now)
+    attempts.interrupt(state, task, Stopped(), now)
 
 
 def _names_of_unmet(task: Task) -> str:

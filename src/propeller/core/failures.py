@@ -1,0 +1,54 @@
+"""Why a task failed, as a value: a kind that programs go by, and words for people."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ErrorKind(StrEnum):
+    """The wire and the store have these names, as ``error_kind``."""
+
+    #: The guest trapped: a panic, a division by zero, an access out of bounds.
+    TRAP = "trap"
+    #: The program ended with another exit code than 0.
+    EXIT_CODE = "exit_code"
+    #: It ran, or its module was compiled, for longer than it may.
+    TIMEOUT = "timeout"
+    #: It met ``limits.memory``, or what it had of that was nearly all.
+    MEMORY = "memory"
+    #: It used up ``limits.fuel``.
+    FUEL = "fuel"
+    #: It met ``limits.stack``.
+    STACK = "stack"
+    #: Its result is larger than ``limits.output``, or than what a broker takes.
+    OUTPUT = "output"
+    #: It met another limit: tables, memories, core instances.
+    LIMIT = "limit"
+    #: There is no module, it can't be fetched or read, or has nothing of the task's name.
+    MODULE = "module"
+    #: The inputs don't fit the function, or an input is the result of a task that has none.
+    INPUTS = "inputs"
+    #: The task asks for what its proplet does not offer or does not allow.
+    REFUSED = "refused"
+    #: Its proplet, or the process that ran it, was lost too often.
+    LOST = "lost"
+    #: Somebody stopped it.
+    CANCELLED = "cancelled"
+    #: The proplet does not say: only ours do.
+    OTHER = "other"
+
+    @classmethod
+    def of(cls, name: str) -> "ErrorKind":
+        """Read one that a proplet sent; a later version may know more of them."""
+        try:
+            return cls(name)
+        except ValueError:
+            return cls.OTHER
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """How a run failed."""
+
+    #: Sentences for the user; never empty.
+    error: str
+    kind: ErrorKind = ErrorKind.OTHER

@@ -1,0 +1,258 @@
+"""Why a task is in its present state, where that is not plain: a value of a kind, and the words for it.
+
+Rules ask for the kind and its fields; the words are for people, and nothing goes by them. The store has the
+value as JSON, with its kind in ``kind``; so names here can't be changed without a migration.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from propeller.core.states import FAILED, INTERRUPTED, SKIPPED, TaskState
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"(?<=.)(?=[A-Z])", "_", name).lower()
+
+
+class Reason(msgspec.Struct, frozen=True, tag_field="kind", tag=_kind):
+    """What all have in common; ``str()`` gives the words."""
+
+
+# -- it waits ----------------------------------------------------------------------------------------------
+
+
+class Waiting(Reason, frozen=True):
+    """It is scheduled, and this is what it waits for now."""
+
+
+class WaitsForSlot(Waiting, frozen=True):
+    """There are proplets that take it, and they are busy."""
+
+    def __str__(self) -> str:
+        return "waits for a free slot"
+
+
+class WaitsForUnknownProplet(Waiting, frozen=True):
+    """Its user pinned it to a proplet that has never been seen."""
+
+    proplet_id: str
+
+    def __str__(self) -> str:
+        return f"waits for proplet {self.proplet_id}, which has never been seen"
+
+
+class WaitsForDeadProplet(Waiting, frozen=True):
+    """Its user pinned it to a proplet that is not alive."""
+
+    proplet_id: str
+
+    def __str__(self) -> str:
+        return f"waits for proplet {self.proplet_id}, which is not alive"
+
+
+class WaitsForCordonedProplet(Waiting, frozen=True):
+    """Its user pinned it to a proplet that is cordoned."""
+
+    proplet_id: str
+
+    def __str__(self) -> str:
+        return f"waits for proplet {self.proplet_id}, which is cordoned"
+
+
+class WaitsForLeaveOfProplet(Waiting, frozen=True):
+    """Its user pinned it to a proplet that does not allow what it asks for."""
+
+    proplet_id: str
+    #: What is refused, by its field.
+    refused: str
+
+    def __str__(self) -> str:
+        return f"waits for proplet {self.proplet_id}, which does not take it: {self.refused}"
+
+
+class WaitsForTags(Waiting, frozen=True):
+    """No proplet that takes work has its tags."""
+
+    #: Sorted.
+    tags: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"waits for a proplet with {names_of_tags(self.tags)}: none that takes work has it"
+
+
+class WaitsForLeave(Waiting, frozen=True):
+    """No proplet that takes work allows what it asks for; one of them is named."""
+
+    proplet: str
+    refused: str
+
+    def __str__(self) -> str:
+        return f"waits for a proplet that allows what it asks for; {self.proplet} does not: {self.refused}"
+
+
+class WaitsForUncordoned(Waiting, frozen=True):
+    """All proplets that are alive are cordoned."""
+
+    def __str__(self) -> str:
+        return "waits for a proplet: all that are alive are cordoned"
+
+
+class WaitsForAnyProplet(Waiting, frozen=True):
+    """No proplet is alive."""
+
+    def __str__(self) -> str:
+        return "waits for a proplet: none is alive"
+
+
+# -- it runs again -----------------------------------------------------------------------------------------
+
+
+class AttemptLost(Reason, frozen=True):
+    """An attempt was lost with its proplet or its process."""
+
+    attempt: int
+    #: What happened.
+    how: str
+    #: How many were lost, and how many may be; 0 where nobody counts.
+    losses: int = 0
+    losses_max: int = 0
+
+    def __str__(self) -> str:
+        counted = f"; run again ({self.losses} of {self.losses_max})" if self.losses else ""
+        return f"attempt {self.attempt} was lost: {self.how}{counted}"
+
+
+class HandedBack(Reason, frozen=True):
+    """Its proplet did not run an attempt, through no fault of the task."""
+
+    attempt: int
+    how: str
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt} was handed back: {self.how}"
+
+
+class Moved(Reason, frozen=True):
+    """An attempt was taken off a proplet that is put out of service."""
+
+    attempt: int
+    how: str
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt} was moved: {self.how}"
+
+
+class LostEverywhere(Reason, frozen=True):
+    """A broadcast task that stays runs on none of its proplets any more."""
+
+    #: What happened on the first of them.
+    how: str
+
+    def __str__(self) -> str:
+        return self.how
+
+
+class Restarted(Reason, frozen=True):
+    """A task that stays has crashed, and its proplet has started it anew."""
+
+    restarts: int
+    #: Of the last crash.
+    error: str
+
+    def __str__(self) -> str:
+        times = "once" if self.restarts == 1 else f"{self.restarts} times"
+        return f"started anew {times}; the last crash: {self.error}"
+
+
+# -- it does not run ---------------------------------------------------------------------------------------
+
+
+class ParentEnded(Reason, frozen=True):
+    """A parent ended otherwise than its ``run_if`` asks."""
+
+    parent: str
+    state: TaskState
+
+    def __str__(self) -> str:
+        return f"its parent {self.parent} {describe_end(self.state)}"
+
+
+class NoParentFailed(Reason, frozen=True):
+    """It runs only after a failure, and there was none."""
+
+    def __str__(self) -> str:
+        return "run_if is failure, and none of its parents failed"
+
+
+class TaskBeforeEnded(Reason, frozen=True):
+    """The task before it in a sequential job did not succeed."""
+
+    task: str
+    state: TaskState
+
+    def __str__(self) -> str:
+        return f"task {self.task}, before it in the sequential job, {describe_end(self.state)}"
+
+
+class JobFailed(Reason, frozen=True):
+    """Another task of its fail-fast job failed."""
+
+    task: str
+
+    def __str__(self) -> str:
+        return f"task {self.task} of its job failed, and the job is fail-fast"
+
+
+class Stopped(Reason, frozen=True):
+    """A user stopped it, or the workflow or job that it is part of."""
+
+    #: ``workflow`` or ``job``; ``""`` where the task itself was stopped.
+    with_its: str = ""
+
+    def __str__(self) -> str:
+        return f"its {self.with_its} was stopped by a user" if self.with_its else "stopped by a user"
+
+
+class Note(Reason, frozen=True):
+    """What a version before kinds has stored."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+#: All kinds, for the store.
+AnyReason = (
+    WaitsForSlot
+    | WaitsForUnknownProplet
+    | WaitsForDeadProplet
+    | WaitsForCordonedProplet
+    | WaitsForLeaveOfProplet
+    | WaitsForTags
+    | WaitsForLeave
+    | WaitsForUncordoned
+    | WaitsForAnyProplet
+    | AttemptLost
+    | HandedBack
+    | Moved
+    | LostEverywhere
+    | Restarted
+    | ParentEnded
+    | NoParentFailed
+    | TaskBeforeEnded
+    | JobFailed
+    | Stopped
+    | Note
+)
+
+
+def names_of_tags(tags: Sequence[str]) -> str:
+    return ("the tag " if len(tags) == 1 else "the tags ") + ", ".join(tags)
+
+
+def describe_end(state: TaskState) -> str:
+    words = {FAILED: "failed", SKIPPED: "was skipped", INTERRUPTED: "was interrupted"}
+    return words.get(state, "completed")

@@ -1,0 +1,6 @@
+-- Failures have a kind, and reasons are values with a kind: what was stored before has its words only.
+ALTER TABLE runs ADD COLUMN error_kind TEXT NOT NULL DEFAULT '';
+ALTER TABLE executions ADD COLUMN error_kind TEXT NOT NULL DEFAULT '';
+UPDATE runs SET reason = json_object('kind', 'note', 'text', reason) WHERE reason <> '';
+UPDATE runs SET error_kind = 'other' WHERE error <> '';
+UPDATE executions SET error_kind = 'other' WHERE error <> '';
