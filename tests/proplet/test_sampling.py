@@ -6,7 +6,7 @@ import psutil
 import pytest
 from tests.builders import SLEEP
 from tests.proplet.agent_kit import LOOP, a_proplet
-from tests.runtime.runtime_kit import a_pool, until
+from tests.runtime.helpers import a_pool, until
 
 from propeller.proplet.container import ContainerMemory, container_memory
 from propeller.proplet.metrics import Sampler

@@ -2,14 +2,14 @@
 
 import pytest
 import wasmtime
-from component_kit import CORE, TYPES, identity, loaded
 from hypothesis import HealthCheck, given, settings
-from runtime_kit import ADD, ARGUMENTS
 
 from propeller.errors import Invalid
 from propeller.runtime.component.wave import parse
 from propeller.runtime.component.wave_examples import example_of
 from propeller.runtime.inspection import Example, Item, Need, inspect
+from tests.runtime.component.helpers import CORE, TYPES, identity, loaded
+from tests.runtime.helpers import ADD, ARGUMENTS
 
 
 def inspected(text):

@@ -6,10 +6,10 @@ import pytest
 import wasmtime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from runtime_kit import ADD
 
 from propeller.errors import Invalid
 from propeller.runtime.outline import Kind, outline_of
+from tests.runtime.helpers import ADD
 
 COMPONENT = b"\0asm\x0d\0\1\0"
 #: One export of the core: sort 0, kind 17 (a module), index 0.

@@ -5,9 +5,6 @@ import ssl
 import time
 
 import pytest
-from tests.parts.certificates import Certificates
-from tests.runtime.wasi.http_kit import DEADLINE_S
-from tests.runtime.wasi.test_outgoing import _serving
 
 from propeller.core.sandbox import Grants
 from propeller.runtime.component.values import Case, Err, Ok
@@ -16,6 +13,9 @@ from propeller.runtime.wasi.fields import Fields
 from propeller.runtime.wasi.linking import FUNCTIONS
 from propeller.runtime.wasi.messages import OutgoingRequest, RequestOptions
 from propeller.runtime.wasi.session import Session
+from tests.parts.certificates import Certificates
+from tests.runtime.wasi.helpers import DEADLINE_S
+from tests.runtime.wasi.test_outgoing import _serving
 
 _types = FUNCTIONS["wasi:http/types"]
 

@@ -7,13 +7,13 @@ import threading
 
 import httpx
 import pytest
-from tests.guests.kit import guest
-from tests.parts.ports import free_port
-from tests.runtime.runtime_kit import put, until
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.pool.pool import Pool
+from tests.guests.kit import guest
+from tests.parts.ports import free_port
+from tests.runtime.helpers import put, until
 
 LISTEN = Grants(listen=True)
 

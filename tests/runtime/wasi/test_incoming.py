@@ -5,7 +5,12 @@ import threading
 import time
 
 import pytest
-from tests.runtime.wasi.http_kit import (
+
+from propeller.errors import Invalid
+from propeller.runtime.wasi.incoming import GuestFault, Handler
+from propeller.runtime.wasi.server import Ticker
+from propeller.runtime.wasi.session import Session
+from tests.runtime.wasi.helpers import (
     DEADLINE_S,
     Answer,
     ask,
@@ -15,11 +20,6 @@ from tests.runtime.wasi.http_kit import (
     new_store,
     request,
 )
-
-from propeller.errors import Invalid
-from propeller.runtime.wasi.incoming import GuestFault, Handler
-from propeller.runtime.wasi.server import Ticker
-from propeller.runtime.wasi.session import Session
 
 
 def test_a_guest_answers():

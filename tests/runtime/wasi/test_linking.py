@@ -5,12 +5,12 @@ import time
 
 import pytest
 import wasmtime
-from tests.runtime.wasi.http_kit import DEADLINE_S, from_text, new_store
 
 from propeller.core.sandbox import Grants
 from propeller.runtime.component.values import Ok
 from propeller.runtime.wasi.linking import FUNCTIONS
 from propeller.runtime.wasi.session import Cancelled, Session
+from tests.runtime.wasi.helpers import DEADLINE_S, from_text, new_store
 
 #: ``poll`` makes so many timers that are over at once, and gives how many of them are ready; ``hold`` makes
 #: timers for ever; ``call-unknown`` calls what no host has.

@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 import pytest
 import wasmtime
-from tests.parts.certificates import Certificates
-from tests.runtime.wasi.http_kit import DEADLINE_S, loaded, new_store
 from wasmtime.component import Variant
 
 from propeller.core.sandbox import Grants
 from propeller.runtime.wasi.outgoing import _is_allowed
 from propeller.runtime.wasi.session import Cancelled, Session
+from tests.parts.certificates import Certificates
+from tests.runtime.wasi.helpers import DEADLINE_S, loaded, new_store
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

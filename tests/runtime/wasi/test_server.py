@@ -7,9 +7,9 @@ import socket
 import threading
 
 import pytest
-from tests.runtime.wasi.http_kit import DEADLINE_S, Served, serving
 
 from propeller.runtime.wasi.server import listening
+from tests.runtime.wasi.helpers import DEADLINE_S, Served, serving
 
 #: A request with a body that has only begun.
 _OPEN = b"POST /parts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from directories_kit import act, here, owner, top
-from runtime_kit import granted, put
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.guest_run import GuestRun
+from tests.runtime.directories_helpers import act, here, owner, top
+from tests.runtime.helpers import granted, put
 
 __all__ = ["act", "here", "top"]
 

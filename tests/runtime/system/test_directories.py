@@ -4,11 +4,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from directories_kit import act, here, owner, top
-from runtime_kit import put, swapping
-from tests.guests.kit import guest
 
 from propeller.runtime.guest_run import GuestRun
+from tests.guests.kit import guest
+from tests.runtime.directories_helpers import act, here, owner, top
+from tests.runtime.helpers import put, swapping
 
 __all__ = ["act", "here", "top"]
 

@@ -3,14 +3,11 @@
 import socket
 
 import pytest
-from external_kit import play, script, text_of
-from runtime_kit import ADD, LOOP, program, until
-from test_external import SERVER, first_free_port
-from test_external_mischief import is_gone, no_process_left
 
 from propeller.runtime.guest_run import Limits
-
-__all__ = ["no_process_left"]
+from tests.parts.ports import free_port
+from tests.runtime.external.helpers import SERVER, is_gone, play, script, text_of
+from tests.runtime.helpers import ADD, LOOP, program, until
 
 #: Prints a line to each stream, and goes on for ever.
 TALKER = program(
@@ -168,7 +165,7 @@ END"""
 
 
 def test_a_server_is_up_once_its_port_answers(tmp_path):
-    port = first_free_port()
+    port = free_port()
 
     async def part(outside):
         outside.run(1, SERVER, "web", cli_args=["--port", str(port)], port=port, is_resident=True)
@@ -184,7 +181,7 @@ def test_a_server_is_up_once_its_port_answers(tmp_path):
 
 def test_a_server_that_never_listened_was_never_up(tmp_path):
     async def part(outside):
-        end = await outside.end(SERVER, "web", port=first_free_port(), is_resident=True)
+        end = await outside.end(SERVER, "web", port=free_port(), is_resident=True)
         assert end.error == "Process exited with status: exit status: 7, stderr: no room"
         assert outside.up == {}
 
@@ -192,7 +189,7 @@ def test_a_server_that_never_listened_was_never_up(tmp_path):
 
 
 def test_servers_that_name_no_port_get_one_each(tmp_path):
-    first = first_free_port()
+    first = free_port()
 
     async def part(outside):
         with socket.create_server(("0.0.0.0", first)):

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 import wasmtime
-from component_kit import CORE, loaded
 from wasmtime.component import Component
 
 from propeller.errors import Invalid
 from propeller.runtime.component.interface import ComponentInterface, component_interface
 from propeller.runtime.component.wit import function_text, without_text
+from tests.runtime.component.helpers import CORE, loaded
 
 ADD = '(func (param "a" u32) (result u32) (canon lift (core func $i "one")))'
 NOTHING = '(func $nothing (canon lift (core func $i "nothing")))'

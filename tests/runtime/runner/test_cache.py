@@ -6,10 +6,10 @@ from pathlib import Path
 import psutil
 import pytest
 import wasmtime
-from runtime_kit import ADD, LOOP, Here, a_pool, in_a_loop, put, until
 
 from propeller.errors import Invalid
 from propeller.runtime.runner.cache import Cache
+from tests.runtime.helpers import ADD, LOOP, Here, a_pool, in_a_loop, put, until
 
 
 def entry_of(directory, digest):

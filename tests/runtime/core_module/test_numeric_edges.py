@@ -5,7 +5,8 @@ The cases are the well-known ones of the core specification's sections on intege
 """
 
 import pytest
-from runtime_kit import Here
+
+from tests.runtime.helpers import Here
 
 I32_MIN, I64_MIN = "-2147483648", "-9223372036854775808"
 

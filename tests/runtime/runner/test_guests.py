@@ -2,12 +2,12 @@ import re
 
 import pytest
 import wasmtime
-from runtime_kit import ADD, ARGUMENTS, Here, program, put
-from tests.builders import SLEEP
 
 from propeller.errors import Invalid
 from propeller.runtime.core_module.interface import interface_of
 from propeller.runtime.guest_run import GuestRun, Limits
+from tests.builders import SLEEP
+from tests.runtime.helpers import ADD, ARGUMENTS, Here, program, put
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Components made by real tools: every kind of value, in and out."""
 
 import pytest
-from runtime_kit import Here, granted, put
-from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.guest_run import GuestRun
+from tests.guests.kit import guest
+from tests.runtime.helpers import Here, granted, put
 
 NESTED = """
 {id: 18446744073709551615, corners: [{x: 0, y: 0}, {x: -1, y: 1}], shape: some(rectangle((1, 2.5))),

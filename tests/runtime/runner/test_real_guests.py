@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from runtime_kit import ADD, Here, a_pool, granted, in_a_loop, put
-from tests.guests import hostile
-from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.errors import Invalid
 from propeller.runtime.guest_run import GuestRun, Limits
+from tests.guests import hostile
+from tests.guests.kit import guest
+from tests.runtime.helpers import ADD, Here, a_pool, granted, in_a_loop, put
 
 MIB = 1024 * 1024
 BOTH = pytest.mark.parametrize("form", ["", "_component"])

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 import uvloop
-from runtime_kit import ADD, FLOOD, LOOP, Running, a_pool, put, until
-from tests.builders import SLEEP
 
 from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.pool.pool import Pool
+from tests.builders import SLEEP
+from tests.runtime.helpers import ADD, FLOOD, LOOP, Running, a_pool, put, until
 
 HOUR_NS = str(3600 * 10**9)
 
@@ -276,7 +276,7 @@ def test_endless_output_costs_that_run_alone(tmp_path):
 
 
 def test_a_large_result_comes_through(tmp_path):
-    from runtime_kit import program
+    from tests.runtime.helpers import program
 
     async def part(running: Running):
         running.submit(
@@ -378,9 +378,9 @@ def test_close_at_once(tmp_path):
 def test_nothing_survives_the_proplet(tmp_path):
     script = f"""
 import asyncio, sys
-sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[2])!r}]
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from pathlib import Path
-from runtime_kit import LOOP, a_pool
+from tests.runtime.helpers import LOOP, a_pool
 from tests.builders import SLEEP
 async def main():
     async with a_pool(Path({str(tmp_path)!r})) as running:

@@ -3,9 +3,8 @@
 import os
 from collections import Counter
 
-from runtime_kit import swapping
-
 from propeller.runtime.system.paths import open_below, place_of
+from tests.runtime.helpers import swapping
 
 
 def test_a_directory_that_becomes_a_link_meanwhile_leads_nowhere(tmp_path):

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from runtime_kit import Here, granted, put
-from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.component.interface import ComponentInterface
 from propeller.runtime.guest_run import GuestRun
+from tests.guests.kit import guest
+from tests.runtime.helpers import Here, granted, put
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import random
 
 import msgspec
 import pytest
-from runtime_kit import ADD, LOOP, Here, a_pool, granted, in_a_loop, program, put
-from tests.builders import SLEEP
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.guest_run import GuestRun, Limits
+from tests.builders import SLEEP
+from tests.runtime.helpers import ADD, LOOP, Here, a_pool, granted, in_a_loop, program, put
 
 QUICK = Limits(timeout_ns=100_000_000)
 COUNT = """(module (func (export "count") (param $n i64) (loop $l

@@ -4,10 +4,10 @@ import re
 import struct
 
 import pytest
-from runtime_kit import a_pool, in_a_loop, put
-from wast import Assertion, Value, assertions
 
 from propeller.runtime.guest_run import Ended, GuestRun
+from tests.runtime.core_module.wast import Assertion, Value, assertions
+from tests.runtime.helpers import a_pool, in_a_loop, put
 
 #: Script, and how many of its assertions there are to try at least, lest some get lost unseen.
 SCRIPTS = {

@@ -5,13 +5,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from external_kit import play
-from runtime_kit import ADD, swapping
-from tests.guests.kit import guest
 
 from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
 from propeller.runtime.external.options import held
+from tests.guests.kit import guest
+from tests.runtime.external.helpers import play
+from tests.runtime.helpers import ADD, swapping
 
 
 @pytest.fixture

@@ -8,25 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
-from external_kit import play, script, text_of
-from runtime_kit import ADD, put, until
 
 from propeller.runtime.guest_run import Limits
-
-
-@pytest.fixture(autouse=True)
-def no_process_left():
-    # Other tests may have programs of their own that go on.
-    before = set(psutil.Process().children(recursive=True))
-    yield
-    after = [child for child in psutil.Process().children(recursive=True) if child.is_running()]
-    assert [child for child in after if child not in before] == []
-
-
-def is_gone(pid):
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+from tests.runtime.external.helpers import is_gone, play, script, text_of
+from tests.runtime.helpers import ADD, put, until
 
 
 def test_nothing_secret_stands_on_the_command_line(tmp_path, monkeypatch):
@@ -200,9 +186,9 @@ def test_a_killed_proplet_takes_its_programs_with_it(tmp_path):
     sleeping = script(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 3600")
     proplet = f"""
 import asyncio, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from external_kit import play
-from runtime_kit import ADD
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
+from tests.runtime.external.helpers import play
+from tests.runtime.helpers import ADD
 from pathlib import Path
 
 async def part(outside):

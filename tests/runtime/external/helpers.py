@@ -3,11 +3,26 @@
 import asyncio
 import contextlib
 
+import psutil
 import uvloop
-from runtime_kit import Running, put, until
 
 from propeller.runtime.external.runtime import ExternalRuntime
 from propeller.runtime.guest_run import GuestRun, Limits
+from tests.runtime.helpers import Running, put, until
+
+#: A component that serves HTTP, and answers nothing.
+SERVER = """(component
+  (import "wasi:http/types@0.2.0" (instance $types
+    (export "incoming-request" (type (sub resource)))
+    (export "response-outparam" (type (sub resource)))))
+  (alias export $types "incoming-request" (type $request))
+  (alias export $types "response-outparam" (type $answer))
+  (core module $m (func (export "handle") (param i32 i32)))
+  (core instance $i (instantiate $m))
+  (func $handle (param "request" (own $request)) (param "response-out" (own $answer))
+    (canon lift (core func $i "handle")))
+  (instance $handler (export "handle" (func $handle)))
+  (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))"""
 
 
 def script(tmp_path, text):
@@ -82,3 +97,7 @@ async def text_of(path):
 
     await until(is_there, f"{path.name} to be written")
     return text
+
+
+def is_gone(pid):
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

@@ -2,12 +2,12 @@
 
 import pytest
 import wasmtime
-from runtime_kit import ADD, a_pool, in_a_loop, put
 
 from propeller.core.sandbox import Grants
 from propeller.runtime.component.imports import foreign_imports
 from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.inspection import inspect
+from tests.runtime.helpers import ADD, a_pool, in_a_loop, put
 
 CALL = """(core module $m (func (export "f"))) (core instance $i (instantiate $m))
   (func (export "f") (canon lift (core func $i "f")))"""

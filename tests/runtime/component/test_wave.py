@@ -3,7 +3,6 @@
 import contextlib
 
 import pytest
-from component_kit import PRIMITIVES, TYPES, call, identity, is_same, loaded, values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from propeller.runtime.component.wit import (
     Tuple,
     Variant,
 )
+from tests.runtime.component.helpers import PRIMITIVES, TYPES, call, identity, is_same, loaded, values
 
 BOOL, U8, U32, S8, F32, F64 = map(Primitive, "bool u8 u32 s8 f32 f64".split())
 CHAR, STRING = Primitive("char"), Primitive("string")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-DIRECTORY = Path(__file__).parent.parent.parent / ".spec"
+DIRECTORY = Path(__file__).parents[3] / ".spec"
 
 _TOKEN = re.compile(r';;[^\n]*|\(;.*?;\)|"(?:[^"\\]|\\.)*"|[()]|[^\s()";]+', re.DOTALL)
 

@@ -1,15 +1,12 @@
 """Guests that a real ``wasmtime`` command runs."""
 
-import socket
-
 import httpx
-import psutil
-import pytest
-from external_kit import play
-from runtime_kit import ADD, ARGUMENTS, FLOOD, LOOP, program
 
 from propeller.runtime.external.runtime import find_program
 from propeller.runtime.guest_run import Limits
+from tests.parts.ports import free_port
+from tests.runtime.external.helpers import SERVER, play
+from tests.runtime.helpers import ADD, ARGUMENTS, FLOOD, LOOP, program
 
 ADD_COMPONENT = """(component
   (core module $m (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))
@@ -17,27 +14,6 @@ ADD_COMPONENT = """(component
   (func (export "add") (param "x" s32) (param "y" s32) (result s32) (canon lift (core func $i "add"))))"""
 
 #: Takes requests and forgets to answer them.
-SERVER = """(component
-  (import "wasi:http/types@0.2.0" (instance $types
-    (export "incoming-request" (type (sub resource)))
-    (export "response-outparam" (type (sub resource)))))
-  (alias export $types "incoming-request" (type $request))
-  (alias export $types "response-outparam" (type $answer))
-  (core module $m (func (export "handle") (param i32 i32)))
-  (core instance $i (instantiate $m))
-  (func $handle (param "request" (own $request)) (param "response-out" (own $answer))
-    (canon lift (core func $i "handle")))
-  (instance $handler (export "handle" (func $handle)))
-  (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))"""
-
-
-@pytest.fixture(autouse=True)
-def no_process_left():
-    # Other tests may have programs of their own that go on.
-    before = set(psutil.Process().children(recursive=True))
-    yield
-    after = [child for child in psutil.Process().children(recursive=True) if child.is_running()]
-    assert [child for child in after if child not in before] == []
 
 
 def test_a_function_of_a_module(tmp_path, wasmtime_program):
@@ -142,18 +118,12 @@ def test_a_guest_that_floods_fails(tmp_path, wasmtime_program):
     play(part, tmp_path, wasmtime_program, limits=Limits(output_bytes=1_000_000))
 
 
-def first_free_port():
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return probe.getsockname()[1]
-
-
 def status_at(port):
     return httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code
 
 
 def test_a_server_serves_until_it_is_stopped(tmp_path, wasmtime_program):
-    port, asked = first_free_port(), first_free_port()
+    port, asked = free_port(), free_port()
 
     async def part(outside):
         serves = {"port": port, "is_resident": True}
