@@ -12,7 +12,7 @@ from tests.parts.ports import answers, free_port
 
 from bench.broker import broker
 from bench.http import Http
-from propeller.wire.gotime import parse_time
+from propeller.wire.rfc3339 import parse_time
 
 _SECONDS_MAX = 120
 _PROPELLER = [sys.executable, "-m", "propeller"]

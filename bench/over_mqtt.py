@@ -12,7 +12,7 @@ from bench.figures import Figure
 from bench.fleet import Fleet, until
 from bench.simulated import fan_out, heartbeats
 from bench.system import FILE, Took, percentiles
-from propeller.wire.gotime import parse_time
+from propeller.wire.rfc3339 import parse_time
 
 _PROPLETS = 4
 _ROUNDS = 3

@@ -16,8 +16,11 @@ from bench.figures import Figure
 from bench.fleet import Fleet
 from bench.system import FILE, percentiles, run_loop
 from propeller.mqtt.link import Link
-from propeller.wire.gotime import parse_time
-from propeller.wire.messages import Alive, Create, Message, Results, Start, decode, encode, topic_of
+from propeller.wire.fleet.codec import decode, encode
+from propeller.wire.fleet.from_manager import Start
+from propeller.wire.fleet.from_proplet import Alive, Create, Results
+from propeller.wire.fleet.messages import Message, topic_of
+from propeller.wire.rfc3339 import parse_time
 
 _BEAT_S = 5.0
 #: They beat when they like, not several at once.

@@ -10,7 +10,7 @@ from api_kit import play as play_pages
 
 from propeller.api import logs
 from propeller.core.states import RUNNING
-from propeller.wire.messages import from_line, to_line
+from propeller.wire.fleet.codec import from_line, to_line
 
 
 def play(part, directory):

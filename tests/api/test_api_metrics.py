@@ -5,7 +5,7 @@ import json
 import pytest
 from api_kit import play
 
-from propeller.wire.messages import from_line
+from propeller.wire.fleet.codec import from_line
 
 #: ``mqtt``, sections 4.5 and 4.6, as existing proplets send it.
 TASK_LINE = (

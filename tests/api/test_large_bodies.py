@@ -16,7 +16,7 @@ from propeller.api import bodies, lifting
 from propeller.api.app import create_app
 from propeller.api.bodies import JSON_BYTES_MAX, VALUES_MAX, values_in
 from propeller.api.lifting import from_base64, lift
-from propeller.wire.rest import INPUTS_MAX, TASKS_MAX
+from propeller.wire.http.tasks import INPUTS_MAX, TASKS_MAX
 
 JSON = {"content-type": "application/json"}
 LARGE = b"\0asm" + random.Random(1).randbytes(300_000)

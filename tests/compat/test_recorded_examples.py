@@ -8,19 +8,12 @@ import pytest
 from propeller.core.effects import SendStart, SendStop
 from propeller.core.events import PropletOffline, PropletSeen, RunEnded
 from propeller.core.model import Module, Spec
-from propeller.wire.facts import fact_of
-from propeller.wire.messages import (
-    Alive,
-    Create,
-    ModuleChunk,
-    ModuleRequest,
-    Results,
-    decode,
-    encode,
-    start_message,
-    stop_message,
-)
-from propeller.wire.metrics import time_of
+from propeller.wire.fleet.codec import decode, encode
+from propeller.wire.fleet.facts import fact_of
+from propeller.wire.fleet.from_proplet import Alive, Create, Results
+from propeller.wire.fleet.metrics import time_of
+from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
+from propeller.wire.fleet.outgoing import start_message, stop_message
 from tests.compat.examples import BARE_START, FROM_MANAGER, FROM_PROPLETS, FROM_REGISTRY, SHORTER, body_of
 from tests.compat.foreign_manager import complaints
 

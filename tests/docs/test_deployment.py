@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from propeller.wire.messages import TOPICS
+from propeller.wire.fleet.messages import TOPICS
 
 ROOT = Path(__file__).parent.parent.parent
 FLEET = ROOT / "examples" / "fleet"

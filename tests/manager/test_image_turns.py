@@ -6,7 +6,7 @@ import pytest
 
 from propeller.manager import image_turns
 from propeller.manager.image_turns import ImageTurns
-from propeller.wire.messages import Start
+from propeller.wire.fleet.from_manager import Start
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.manager.manager_kit import at_site, until
 from propeller.core.model import Proplet, Task
 from propeller.core.states import RUNNING
 from propeller.manager.invocations import Invocations
-from propeller.wire.messages import InvokeResults
+from propeller.wire.fleet.from_proplet import InvokeResults
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ from propeller.manager.standing import Standing
 from propeller.mqtt.link import Link
 from propeller.mqtt.settings import MqttSettings
 from propeller.store.port import LogFilter
-from propeller.wire.messages import Create, Logs, encode, to_line, topic_of
+from propeller.wire.fleet.codec import encode, to_line
+from propeller.wire.fleet.from_proplet import Create, Logs
+from propeller.wire.fleet.messages import topic_of
 
 
 def create(*task_ids):

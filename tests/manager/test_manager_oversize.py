@@ -9,7 +9,10 @@ from propeller.core.events import RunEnded
 from propeller.core.failures import ErrorKind, Failure
 from propeller.manager.oversize import Oversize
 from propeller.mqtt.link import TooLarge
-from propeller.wire.messages import Ack, Invoke, ModuleChunk, ModuleRequest, Start, encode, topic_of
+from propeller.wire.fleet.codec import encode
+from propeller.wire.fleet.from_manager import Ack, Invoke, Start
+from propeller.wire.fleet.messages import topic_of
+from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
 WHY = "has 200,000 bytes, and the broker takes 131,072 at most; raise its limit"
 

@@ -8,7 +8,7 @@ from tests.manager.manager_kit import MODULE, at_site, until
 from propeller.core.events import CreateTasks
 from propeller.manager import samples
 from propeller.store.port import SampleOf
-from propeller.wire.metrics import Metrics, TaskMetrics, TaskUsage
+from propeller.wire.fleet.metrics import Metrics, TaskMetrics, TaskUsage
 
 
 def create(*task_ids):

@@ -6,7 +6,7 @@ import pytest
 
 from propeller.core.times import Moment
 from propeller.manager.standing import Standing, Times
-from propeller.wire.messages import Announcement
+from propeller.wire.fleet.from_manager import Announcement
 
 S = 1_000_000_000
 HERE_EVERY_S, QUIET_S, RIVAL_S, DEAF_S = Times().here_every, Times().quiet, Times().rival, Times().deaf

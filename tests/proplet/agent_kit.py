@@ -16,20 +16,11 @@ import wasmtime
 from tests.builders import module_of
 from tests.processes import gone
 
-from propeller.wire.messages import (
-    Ack,
-    Create,
-    HandBack,
-    LineSplitter,
-    Message,
-    ModuleRequest,
-    Results,
-    Start,
-    Stop,
-    from_line,
-    module_chunks,
-    to_line,
-)
+from propeller.wire.fleet.codec import LineSplitter, from_line, to_line
+from propeller.wire.fleet.from_manager import Ack, Start, Stop
+from propeller.wire.fleet.from_proplet import Create, HandBack, Results
+from propeller.wire.fleet.messages import Message
+from propeller.wire.fleet.modules import ModuleRequest, module_chunks
 
 DEADLINE_S = 40
 

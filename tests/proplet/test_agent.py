@@ -8,18 +8,10 @@ from tests.builders import ADDITION, module_of, padded
 from tests.processes import gone
 from tests.proplet.agent_kit import LOOP, a_proplet
 
-from propeller.wire.messages import (
-    CHUNK_BYTES,
-    Ack,
-    Alive,
-    HandBack,
-    ModuleChunk,
-    ModuleRequest,
-    Results,
-    Start,
-    module_chunks,
-    to_line,
-)
+from propeller.wire.fleet.codec import to_line
+from propeller.wire.fleet.from_manager import Ack, Start
+from propeller.wire.fleet.from_proplet import Alive, HandBack, Results
+from propeller.wire.fleet.modules import CHUNK_BYTES, ModuleChunk, ModuleRequest, module_chunks
 
 DIGEST = module_of(ADDITION).digest
 NAME = f"sha256:{DIGEST}"

@@ -4,7 +4,7 @@ import base64
 import hashlib
 
 from propeller.proplet.downloads import PIECES, Arrived, Downloads, Known, Missing
-from propeller.wire.messages import ModuleChunk
+from propeller.wire.fleet.modules import ModuleChunk
 
 S = 1_000_000_000
 DATA = bytes(range(256)) * 10

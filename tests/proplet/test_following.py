@@ -3,7 +3,7 @@
 import pytest
 
 from propeller.proplet.following import PATIENCE_NS, Following
-from propeller.wire.messages import Announcement, Stop
+from propeller.wire.fleet.from_manager import Announcement, Stop
 
 
 def word(manager_id, epoch=1, status="here"):

@@ -7,7 +7,8 @@ from propeller.proplet import machine as machine_module
 from propeller.proplet.actions import Fetch, Forget, Keep, Kill, Outcome, SendUp, StartRun
 from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.machine import Machine
-from propeller.wire.messages import Ack, HandBack, Results, Start, Stop
+from propeller.wire.fleet.from_manager import Ack, Start, Stop
+from propeller.wire.fleet.from_proplet import HandBack, Results
 
 S = 1_000_000_000
 

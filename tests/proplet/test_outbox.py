@@ -6,7 +6,7 @@ import pytest
 
 from propeller.errors import StoreUnusable
 from propeller.proplet.outbox import Outbox
-from propeller.wire.messages import HandBack, Results
+from propeller.wire.fleet.from_proplet import HandBack, Results
 
 
 def a_result(task_id: str, attempt: int = 1) -> Results:

@@ -1,7 +1,8 @@
 """Messages of a proplet that are larger than the broker takes."""
 
 from propeller.proplet.oversize import cut_down, halves_of, small_enough
-from propeller.wire.messages import Logs, Results, encode
+from propeller.wire.fleet.codec import encode
+from propeller.wire.fleet.from_proplet import Logs, Results
 
 WHY = "has 200,000 bytes, and the broker takes 131,072 at most; raise its limit"
 

@@ -6,7 +6,8 @@ from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.log_messages import log_messages
 from propeller.proplet.machine import RESTARTS, Machine
 from propeller.runtime.guest_run import Piece
-from propeller.wire.messages import Invoke, InvokeResults, Results, Start, Stop, Up
+from propeller.wire.fleet.from_manager import Invoke, Start, Stop
+from propeller.wire.fleet.from_proplet import InvokeResults, Results, Up
 
 S = 1_000_000_000
 

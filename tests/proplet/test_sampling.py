@@ -13,8 +13,8 @@ from propeller.proplet.metrics import Sampler
 from propeller.proplet.profile import Monitoring, monitoring_of, profile_of
 from propeller.proplet.run_sampler import aggregate
 from propeller.runtime.guest_run import Ended, Usage
-from propeller.wire.messages import Start
-from propeller.wire.metrics import Metrics, TaskMetrics, TaskUsage
+from propeller.wire.fleet.from_manager import Start
+from propeller.wire.fleet.metrics import Metrics, TaskMetrics, TaskUsage
 
 PAGE = 65536
 BURN = '(module (memory (export "memory") 3) (func (export "main") (loop (br 0))))'

@@ -6,7 +6,9 @@ a client says while it has no connection waits with the client, and is lost with
 
 from collections.abc import Callable
 
-from propeller.wire.messages import Announcement, Message, from_line, to_line
+from propeller.wire.fleet.codec import from_line, to_line
+from propeller.wire.fleet.from_manager import Announcement
+from propeller.wire.fleet.messages import Message
 
 from . import transport
 from .transport import about, told

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from msgspec import UNSET
 
 from propeller.core.names import attempt_of
-from propeller.wire.messages import Alive, Create, Message, Results, Start, Stop
+from propeller.wire.fleet.from_manager import Start, Stop
+from propeller.wire.fleet.from_proplet import Alive, Create, Results
+from propeller.wire.fleet.messages import Message
 
 from .broker import MANAGER, Broker
 from .laws import Laws

@@ -8,7 +8,7 @@ from propeller.core.effects import Changes, SendStart, Transition
 from propeller.core.events import PropletSeen
 from propeller.core.states import FAILED, RUNNING, SCHEDULED
 from propeller.manager.engine import Input
-from propeller.wire.messages import Start
+from propeller.wire.fleet.from_manager import Start
 
 from .world import LawBroken
 

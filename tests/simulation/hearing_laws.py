@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from propeller.core.effects import Changes
 from propeller.core.states import FAILED, RUNNING, SCHEDULED
-from propeller.wire.messages import Alive, Create, Message
+from propeller.wire.fleet.from_proplet import Alive, Create
+from propeller.wire.fleet.messages import Message
 
 from .world import LawBroken, S, World
 

@@ -26,7 +26,7 @@ from propeller.core.states import TRANSITIONS, TaskState
 from propeller.errors import PropellerError
 from propeller.manager.engine import Ask, Input
 from propeller.store import rows
-from propeller.wire.messages import Start
+from propeller.wire.fleet.from_manager import Start
 
 from .fleet_laws import FleetLaws, holders
 from .foreign_laws import ForeignLaws

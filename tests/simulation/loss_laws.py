@@ -1,6 +1,6 @@
 """The law of losses: an attempt that was lost through no fault of its own is not the end of its task."""
 
-from propeller.wire.messages import Start
+from propeller.wire.fleet.from_manager import Start
 
 from .world import LawBroken
 

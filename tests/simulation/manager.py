@@ -24,18 +24,11 @@ from propeller.manager import engine
 from propeller.manager.clock import Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Load, Send, Step
 from propeller.manager.standing import Standing, Times
-from propeller.wire.facts import fact_of
-from propeller.wire.messages import (
-    Announcement,
-    FromManager,
-    Hello,
-    Message,
-    ModuleChunk,
-    ModuleRequest,
-    messages_to_ours,
-    start_message,
-    stop_message,
-)
+from propeller.wire.fleet.facts import fact_of
+from propeller.wire.fleet.from_manager import Announcement, FromManager, Hello
+from propeller.wire.fleet.messages import Message
+from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
+from propeller.wire.fleet.outgoing import messages_to_ours, start_message, stop_message
 
 from .broker import MANAGER, Broker
 from .laws import Laws

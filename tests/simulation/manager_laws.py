@@ -1,6 +1,6 @@
 """The law of one manager: no other ends what the first has given a proplet to run, while the first lives."""
 
-from propeller.wire.messages import Announcement, FromManager
+from propeller.wire.fleet.from_manager import Announcement, FromManager
 
 from .world import LawBroken, S, World
 

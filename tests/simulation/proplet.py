@@ -10,17 +10,10 @@ from propeller.core.sandbox import Offer
 from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, SendUp, StartRun
 from propeller.proplet.following import Following
 from propeller.proplet.machine import NO_OFFER, Machine
-from propeller.wire.messages import (
-    Announcement,
-    FromManager,
-    Hello,
-    Message,
-    ModuleChunk,
-    ModuleRequest,
-    Results,
-    Start,
-    Up,
-)
+from propeller.wire.fleet.from_manager import Announcement, FromManager, Hello, Start
+from propeller.wire.fleet.from_proplet import Results, Up
+from propeller.wire.fleet.messages import Message
+from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
 from .broker import MANAGER, Broker
 from .laws import Laws

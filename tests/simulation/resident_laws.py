@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from propeller.core.effects import Transition
 from propeller.core.model import Spec, Task
 from propeller.core.states import RUNNING
-from propeller.wire.messages import Start
+from propeller.wire.fleet.from_manager import Start
 
 from .fleet_laws import holders
 from .world import LawBroken

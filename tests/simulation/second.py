@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from propeller.core.times import Moment
 from propeller.manager.standing import Standing
-from propeller.wire.messages import Alive, Announcement, Create, Message, Stop
+from propeller.wire.fleet.from_manager import Announcement, Stop
+from propeller.wire.fleet.from_proplet import Alive, Create
+from propeller.wire.fleet.messages import Message
 
 from .broker import SECOND, Broker
 from .manager import TIMES, SimulatedManager

@@ -11,8 +11,8 @@ from propeller.core.silence import Silence
 from propeller.core.state import ClusterState
 from propeller.proplet.actions import SendUp
 from propeller.proplet.machine import Machine
-from propeller.wire import messages
-from propeller.wire.messages import HandBack
+from propeller.wire.fleet import outgoing
+from propeller.wire.fleet.from_proplet import HandBack
 
 from . import foreign as simulated_foreign
 from . import proplet as simulated_proplet
@@ -159,7 +159,7 @@ def test_what_is_to_be_everywhere_does_not_reach_who_comes_back(monkeypatch):
 
 
 def test_a_foreign_result_of_another_attempt_counts(monkeypatch):
-    monkeypatch.setattr(messages, "foreign_id", lambda task_id, _: task_id)
+    monkeypatch.setattr(outgoing, "foreign_id", lambda task_id, _: task_id)
 
     class Trusting(ClusterState):
         def current(self, proplet_id, task_id, attempt, placed_at=0):

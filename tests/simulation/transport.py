@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from propeller.wire.messages import Ack, Message, from_line, to_line
+from propeller.wire.fleet.codec import from_line, to_line
+from propeller.wire.fleet.from_manager import Ack
+from propeller.wire.fleet.messages import Message
 
 from .world import World
 

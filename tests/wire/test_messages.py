@@ -13,34 +13,14 @@ from propeller.core.effects import AskHello, SendAck, SendInvoke, SendStart, Sen
 from propeller.core.events import PropletOffline, PropletSeen, RunEnded, RunHandedBack
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Module, Spec
-from propeller.wire import messages
-from propeller.wire.facts import fact_of
-from propeller.wire.messages import (
-    CHUNK_BYTES,
-    TOPICS,
-    Ack,
-    Alive,
-    Announcement,
-    Create,
-    HandBack,
-    Hello,
-    InvokeResults,
-    LineSplitter,
-    Logs,
-    ModuleChunk,
-    ModuleRequest,
-    Results,
-    Start,
-    Stop,
-    Up,
-    decode,
-    from_line,
-    messages_to_ours,
-    module_chunks,
-    to_line,
-    wire_inputs,
-)
-from propeller.wire.metrics import Metrics, TaskMetrics
+from propeller.wire.fleet.codec import LineSplitter, decode, from_line, to_line
+from propeller.wire.fleet.facts import fact_of
+from propeller.wire.fleet.from_manager import Ack, Announcement, Hello, Start, Stop
+from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, InvokeResults, Logs, Results, Up
+from propeller.wire.fleet.messages import TOPICS, Message
+from propeller.wire.fleet.metrics import Metrics, TaskMetrics
+from propeller.wire.fleet.modules import CHUNK_BYTES, ModuleChunk, ModuleRequest, module_chunks
+from propeller.wire.fleet.outgoing import messages_to_ours, wire_inputs
 
 
 def told(effect):
@@ -487,12 +467,12 @@ def test_a_module_in_chunks_is_whole(size_bytes):
 
 
 def test_every_message_has_one_topic():
-    assert set(TOPICS.values()) == set(messages.Message.__args__)
-    assert len(TOPICS) == len(messages.Message.__args__)
+    assert set(TOPICS.values()) == set(Message.__args__)
+    assert len(TOPICS) == len(Message.__args__)
 
 
 def test_a_message_that_is_nested_too_deeply_is_refused_like_any_other():
-    for topic in messages.TOPICS:
+    for topic in TOPICS:
         for payload in (b"[" * 100_000, b'{"more":' + b"[" * 100_000):
             with pytest.raises(ValueError, match=r"nested too deeply|Expected"):
-                messages.decode(topic, payload)
+                decode(topic, payload)

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from propeller.wire.gotime import format_time, parse_time
-from propeller.wire.messages import from_line, to_line
-from propeller.wire.metrics import (
+from propeller.wire.fleet.codec import from_line, to_line
+from propeller.wire.fleet.metrics import (
     Aggregated,
     CpuMetrics,
     MemoryMetrics,
@@ -16,8 +15,9 @@ from propeller.wire.metrics import (
     TaskUsage,
     time_of,
 )
-from propeller.wire.samples import proplet_sample, task_sample
-from propeller.wire.schema import encode
+from propeller.wire.http.samples import proplet_sample, task_sample
+from propeller.wire.http.schema import encode
+from propeller.wire.rfc3339 import format_time, parse_time
 
 #: ``mqtt``, section 4.5, with the time as ours have it.
 PROPLET = (

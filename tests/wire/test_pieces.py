@@ -4,7 +4,8 @@ import base64
 
 from tests.builders import module_of, padded
 
-from propeller.wire.messages import CHUNK_BYTES, encode, module_chunks, piece_bytes
+from propeller.wire.fleet.codec import encode
+from propeller.wire.fleet.modules import CHUNK_BYTES, module_chunks, piece_bytes
 
 
 def test_pieces_are_as_small_as_there_is_room():

@@ -11,18 +11,11 @@ from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Group, GroupKind, JobMode, Module, Spec, Task
 from propeller.core.reasons import Stopped
 from propeller.core.states import COMPLETED, TaskState
-from propeller.wire.gotime import format_time
-from propeller.wire.rest import (
-    NewTask,
-    TaskChanges,
-    TaskView,
-    edges_of,
-    event_view,
-    job_summary,
-    task_view,
-    workflow_view,
-)
-from propeller.wire.schema import encode
+from propeller.wire.http.events import event_view
+from propeller.wire.http.groups import edges_of, job_summary, workflow_view
+from propeller.wire.http.schema import encode
+from propeller.wire.http.tasks import NewTask, TaskChanges, TaskView, task_view
+from propeller.wire.rfc3339 import format_time
 
 DIGEST = "ab" * 32
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from propeller.wire.messages import speaker
+from propeller.wire.fleet.messages import speaker
 
 
 @pytest.mark.parametrize(

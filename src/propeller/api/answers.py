@@ -8,7 +8,6 @@ from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 
 from propeller.api.context import HttpRequest
-from propeller.api.openapi import ErrorView
 from propeller.errors import (
     Conflict,
     Forbidden,
@@ -21,7 +20,8 @@ from propeller.errors import (
     TooLarge,
     Unavailable,
 )
-from propeller.wire.schema import encode
+from propeller.wire.http.errors import ErrorView
+from propeller.wire.http.schema import encode
 
 _log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from propeller.api.context import Context
 from propeller.api.openapi import document
 from propeller.errors import PropellerError
 from propeller.manager.service import Manager
-from propeller.wire.logs import LogEnd
-from propeller.wire.rest import EventView
+from propeller.wire.http.events import EventView
+from propeller.wire.http.logs import LogEnd
 
 
 def create_app(manager: Manager, *, instance_id: str) -> Litestar:

@@ -14,7 +14,7 @@ from propeller.core.model import Module, Task
 from propeller.errors import NotFound
 from propeller.manager.service import Manager
 from propeller.store.port import Store
-from propeller.wire.rest import INLINE_FILE_BYTES_MAX
+from propeller.wire.http.tasks import INLINE_FILE_BYTES_MAX
 
 HttpRequest = Request[Any, Any, Any]
 

@@ -2,8 +2,8 @@
 
 from propeller.api.sse import event_text
 from propeller.core.effects import Transition
-from propeller.wire.rest import event_view
-from propeller.wire.schema import encode
+from propeller.wire.http.events import event_view
+from propeller.wire.http.schema import encode
 
 _BYTES_KEPT = 4 * 2**20
 

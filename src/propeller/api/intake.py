@@ -14,8 +14,8 @@ from propeller.api.lifting import Lifted, from_base64, sum_of
 from propeller.api.sandbox import sandbox_of
 from propeller.core.model import Module, Spec
 from propeller.errors import Invalid
-from propeller.wire.rest import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
-from propeller.wire.schema import encode
+from propeller.wire.http.schema import encode
+from propeller.wire.http.tasks import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
 
 METADATA_BYTES_MAX = 1024 * 1024
 #: SQLite reads JSON of no more than 1000 levels, and the decoder has a limit of its own.

@@ -13,8 +13,8 @@ from propeller.api.lifting import Lifted
 from propeller.api.openapi import doc
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
-from propeller.wire.invocations import InvocationPage, InvocationView, Invoke, Invoked
-from propeller.wire.messages import wire_inputs
+from propeller.wire.fleet.outgoing import wire_inputs
+from propeller.wire.http.invocations import InvocationPage, InvocationView, Invoke, Invoked
 
 _TIMEOUT_S = 30.0
 _TIMEOUT_S_MAX = 3600.0

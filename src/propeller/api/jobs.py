@@ -18,7 +18,8 @@ from propeller.api.rendering import by_group, shown_group, task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
 from propeller.errors import Invalid, NotFound
-from propeller.wire.rest import JobMessage, JobPage, JobSummary, JobView, NewJob, TaskView, job_summary
+from propeller.wire.http.groups import JobMessage, JobPage, JobSummary, JobView, NewJob, job_summary
+from propeller.wire.http.tasks import TaskView
 
 _JOB = GroupKind.JOB
 

@@ -18,9 +18,9 @@ from propeller.errors import NotFound
 from propeller.manager.feed import KEEP_ALIVE_S
 from propeller.manager.service import Manager
 from propeller.store.port import LogFilter, LogPiece, LogTail
-from propeller.wire.gotime import format_time
-from propeller.wire.logs import LogEnd, LogPage, LogView
-from propeller.wire.schema import encode
+from propeller.wire.http.logs import LogEnd, LogPage, LogView
+from propeller.wire.http.schema import encode
+from propeller.wire.rfc3339 import format_time
 
 #: How long the last pieces may take longer than the result that they travel beside.
 _GRACE_S = 1.0

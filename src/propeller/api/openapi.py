@@ -1,4 +1,4 @@
-"""The OpenAPI document, from what each handler declares with ``doc`` and from the shapes in ``wire.rest``."""
+"""The OpenAPI document, from what each handler declares with ``doc`` and from the shapes in ``wire.http``."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,8 @@ from litestar.handlers import HTTPRouteHandler
 
 from propeller import __version__
 from propeller.api.queries import Query
-from propeller.wire.rest import Id
+from propeller.wire.http.errors import ErrorView
+from propeller.wire.http.tasks import Id
 
 _REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+):str\}")
@@ -28,12 +29,6 @@ _PROBLEMS = {
     "connections, large requests or invocations at once; try again later.",
     504: "It took too long.",
 }
-
-
-class ErrorView(msgspec.Struct):
-    """What was wrong, and what to do."""
-
-    error: str
 
 
 class Binary:

@@ -13,7 +13,7 @@ from propeller.api.context import HttpRequest
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, TaskState
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
-from propeller.wire.schema import encode
+from propeller.wire.http.schema import encode
 
 INT64_MAX = 2**63 - 1
 GROUPS_MAX = 1000

@@ -12,8 +12,9 @@ from propeller.core.model import Group, Task
 from propeller.core.reasons import Waiting, WaitsForSlot
 from propeller.core.states import SCHEDULED
 from propeller.store.port import Records
-from propeller.wire.rest import Edge, TaskView, edges_of, task_view
-from propeller.wire.schema import encode
+from propeller.wire.http.groups import Edge, edges_of
+from propeller.wire.http.schema import encode
+from propeller.wire.http.tasks import TaskView, task_view
 
 _AT_A_TIME = 500
 

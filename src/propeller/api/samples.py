@@ -5,7 +5,7 @@ import msgspec
 from propeller.api.context import Context
 from propeller.api.queries import Paging
 from propeller.store.port import SampleOf
-from propeller.wire.samples import PropletSample, PropletSamplePage, TaskSample, TaskSamplePage
+from propeller.wire.http.samples import PropletSample, PropletSamplePage, TaskSample, TaskSamplePage
 
 _to_task_sample = msgspec.json.Decoder(TaskSample).decode
 _to_proplet_sample = msgspec.json.Decoder(PropletSample).decode

@@ -3,8 +3,8 @@
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox, is_host_rule
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
-from propeller.wire.rest import TaskFields
-from propeller.wire.sandbox import GrantsField, LimitsField
+from propeller.wire.http.sandbox import GrantsField, LimitsField
+from propeller.wire.http.tasks import TaskFields
 from propeller.wire.sizes import parse_size
 
 _COUNT_MAX = 2**53

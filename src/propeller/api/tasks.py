@@ -23,7 +23,8 @@ from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, 
 from propeller.core.model import Execution, Task
 from propeller.errors import Invalid, NotFound
 from propeller.store.port import TaskFilter
-from propeller.wire.rest import (
+from propeller.wire.http.samples import TaskSamplePage
+from propeller.wire.http.tasks import (
     ExecutionsView,
     NewTask,
     Results,
@@ -34,7 +35,6 @@ from propeller.wire.rest import (
     TaskView,
     execution_view,
 )
-from propeller.wire.samples import TaskSamplePage
 
 
 @post(

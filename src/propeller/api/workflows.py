@@ -15,14 +15,8 @@ from propeller.api.rendering import shown_group, task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
 from propeller.errors import Invalid, NotFound
-from propeller.wire.rest import (
-    NewWorkflow,
-    TasksView,
-    WorkflowMessage,
-    WorkflowPage,
-    WorkflowView,
-    workflow_view,
-)
+from propeller.wire.http.groups import NewWorkflow, WorkflowMessage, WorkflowPage, WorkflowView, workflow_view
+from propeller.wire.http.tasks import TasksView
 
 _WORKFLOW = GroupKind.WORKFLOW
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from propeller.wire.gotime import format_time
+from propeller.wire.rfc3339 import format_time
 
 _encode = msgspec.json.Encoder().encode
 

@@ -21,7 +21,7 @@ from propeller.cli.modules import default_export, read_module
 from propeller.core.graph import resolve_dependencies
 from propeller.core.model import Spec
 from propeller.errors import Invalid
-from propeller.wire.rest import NewTask
+from propeller.wire.http.tasks import NewTask
 
 #: Modules travel inside the request that creates the tasks up to this much in all, one by one above it.
 INLINE_CHARS_MAX = 32 * 1024 * 1024

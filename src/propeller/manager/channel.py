@@ -14,7 +14,9 @@ from propeller.errors import AnotherManager
 from propeller.manager.standing import Standing
 from propeller.mqtt.link import Link, TooLarge, Will
 from propeller.mqtt.settings import MqttSettings
-from propeller.wire.messages import ANNOUNCEMENT_TOPIC, Announcement, decode, encode
+from propeller.wire.fleet.codec import decode, encode
+from propeller.wire.fleet.from_manager import Announcement
+from propeller.wire.fleet.messages import ANNOUNCEMENT_TOPIC
 
 _log = logging.getLogger(__name__)
 

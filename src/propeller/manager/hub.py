@@ -11,21 +11,13 @@ from propeller.core.events import PropletLost
 from propeller.errors import StoreUnusable
 from propeller.manager.modules import pieces
 from propeller.manager.service import Fleet, Manager
-from propeller.wire.facts import fact_of
-from propeller.wire.messages import (
-    CHUNK_BYTES,
-    Alive,
-    Create,
-    InvokeResults,
-    LineSplitter,
-    Logs,
-    Message,
-    ModuleRequest,
-    from_line,
-    messages_to_ours,
-    to_line,
-)
-from propeller.wire.metrics import Metrics, TaskMetrics
+from propeller.wire.fleet.codec import LineSplitter, from_line, to_line
+from propeller.wire.fleet.facts import fact_of
+from propeller.wire.fleet.from_proplet import Alive, Create, InvokeResults, Logs
+from propeller.wire.fleet.messages import Message
+from propeller.wire.fleet.metrics import Metrics, TaskMetrics
+from propeller.wire.fleet.modules import CHUNK_BYTES, ModuleRequest
+from propeller.wire.fleet.outgoing import messages_to_ours
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from propeller.wire.messages import Start
+from propeller.wire.fleet.from_manager import Start
 
 #: So long a foreign proplet waits for the pieces of an image, and somewhat more (``mqtt``, section 5).
 _FETCH_S_MAX = 65.0

@@ -23,10 +23,10 @@ from propeller.core.states import RUNNING
 from propeller.errors import Conflict, GuestFailed, PropellerError, TimedOut, TooLarge, Unavailable
 from propeller.manager.batches import Batches
 from propeller.store.port import Invocation, InvocationPage, Store
-from propeller.wire.gotime import format_time
-from propeller.wire.invocations import InvocationView
-from propeller.wire.messages import Alive, InvokeResults
-from propeller.wire.schema import encode
+from propeller.wire.fleet.from_proplet import Alive, InvokeResults
+from propeller.wire.http.invocations import InvocationView
+from propeller.wire.http.schema import encode
+from propeller.wire.rfc3339 import format_time
 
 #: How long the result of a guest that was ended in time may be on its way.
 _WAY_S = 1.0

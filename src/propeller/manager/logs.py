@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from propeller.manager.batches import WRITE_AFTER_S, Batches
 from propeller.store.port import LogPiece, Store
-from propeller.wire.messages import Logs
+from propeller.wire.fleet.from_proplet import Logs
 
 #: Sizes, in characters of text and what a piece costs beside.
 _BATCH = 1024 * 1024

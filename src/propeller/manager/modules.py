@@ -7,7 +7,7 @@ what got lost is asked for again.
 import base64
 
 from propeller.store.port import Store
-from propeller.wire.messages import NO_PIECE_FITS, ModuleChunk, ModuleRequest, no_module
+from propeller.wire.fleet.modules import NO_PIECE_FITS, ModuleChunk, ModuleRequest, no_module
 
 #: So many pieces are given at once.
 _PIECES_MAX = 16

@@ -13,15 +13,10 @@ from propeller.core.failures import ErrorKind, Failure
 from propeller.core.names import attempt_of
 from propeller.manager.service import Manager
 from propeller.mqtt.link import TooLarge
-from propeller.wire.messages import (
-    Ack,
-    Invoke,
-    Message,
-    ModuleChunk,
-    ModuleRequest,
-    Start,
-    decode,
-)
+from propeller.wire.fleet.codec import decode
+from propeller.wire.fleet.from_manager import Ack, Invoke, Start
+from propeller.wire.fleet.messages import Message
+from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
 #: Modules of the store as a foreign proplet may ask the registry for them.
 REPOSITORY = "propeller.local/modules@sha256:"

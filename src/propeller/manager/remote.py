@@ -27,34 +27,22 @@ from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
 from propeller.mqtt.limits import AROUND_BYTES
 from propeller.mqtt.settings import MqttSettings
-from propeller.wire.facts import fact_of, sender_of
-from propeller.wire.messages import (
+from propeller.wire.fleet.codec import decode, encode
+from propeller.wire.fleet.facts import fact_of, sender_of
+from propeller.wire.fleet.from_manager import FromManager, Hello, Start
+from propeller.wire.fleet.from_proplet import Alive, Create, InvokeResults, Logs, Results
+from propeller.wire.fleet.messages import (
     MODULE_TOPIC,
     TOPICS,
-    Alive,
-    Create,
-    FromManager,
-    Hello,
-    InvokeResults,
-    Logs,
     Message,
-    ModuleRequest,
     PropletMessage,
-    Results,
-    Start,
-    decode,
-    encode,
-    invoke_message,
-    messages_to_ours,
-    module_chunks,
     own_topic,
-    piece_bytes,
     speaker,
-    start_message,
-    stop_message,
     topic_of,
 )
-from propeller.wire.metrics import Metrics, TaskMetrics
+from propeller.wire.fleet.metrics import Metrics, TaskMetrics
+from propeller.wire.fleet.modules import ModuleRequest, module_chunks, piece_bytes
+from propeller.wire.fleet.outgoing import invoke_message, messages_to_ours, start_message, stop_message
 
 _log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from propeller.manager.batches import Batches
 from propeller.store.port import Sample, SampleOf, Store
-from propeller.wire.metrics import Metrics, TaskMetrics
-from propeller.wire.samples import proplet_sample, task_sample
-from propeller.wire.schema import encode
+from propeller.wire.fleet.metrics import Metrics, TaskMetrics
+from propeller.wire.http.samples import proplet_sample, task_sample
+from propeller.wire.http.schema import encode
 
 _BATCH = 500
 #: More than this many are not kept waiting while the store is slow.

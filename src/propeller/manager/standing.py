@@ -16,7 +16,7 @@ sees, each time that it comes back, that the other one has been there meanwhile.
 import msgspec
 
 from propeller.core.times import Moment
-from propeller.wire.messages import Announcement
+from propeller.wire.fleet.from_manager import Announcement
 
 _RIVALS_MAX = 100
 

@@ -2,7 +2,9 @@
 
 import msgspec
 
-from propeller.wire.messages import HandBack, Message, Results, Start
+from propeller.wire.fleet.from_manager import Start
+from propeller.wire.fleet.from_proplet import HandBack, Results
+from propeller.wire.fleet.messages import Message
 
 Report = Results | HandBack
 

@@ -29,17 +29,10 @@ from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.registry.fetcher import Fetcher
 from propeller.runtime.guest_run import Ended, GuestRun, Piece
 from propeller.runtime.guest_run import Up as GuestUp
-from propeller.wire.messages import (
-    Alive,
-    Create,
-    Hello,
-    InvokeResults,
-    Logs,
-    Message,
-    ModuleChunk,
-    Results,
-    Start,
-)
+from propeller.wire.fleet.from_manager import Hello, Start
+from propeller.wire.fleet.from_proplet import Alive, Create, InvokeResults, Logs, Results
+from propeller.wire.fleet.messages import Message
+from propeller.wire.fleet.modules import ModuleChunk
 
 _log = logging.getLogger(__name__)
 

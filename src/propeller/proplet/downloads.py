@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from propeller.wire.messages import ModuleChunk, ModuleRequest
+from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
 #: So many pieces are asked for at once.
 PIECES = 8

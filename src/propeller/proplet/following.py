@@ -5,7 +5,7 @@ once the first is known to be gone, or has been silent for a good while. What co
 A manager that only knows the contract announces nothing: it is heard where nobody else is followed.
 """
 
-from propeller.wire.messages import Announcement, FromManager
+from propeller.wire.fleet.from_manager import Announcement, FromManager
 
 #: So long is the silence of a manager, or after its end, in which no other is heard that does not announce
 #: itself: the manager says that it is here three times as often.

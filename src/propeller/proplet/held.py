@@ -3,7 +3,7 @@
 import msgspec
 
 from propeller.proplet.actions import Report
-from propeller.wire.messages import Invoke, Start
+from propeller.wire.fleet.from_manager import Invoke, Start
 
 
 class Held(msgspec.Struct, kw_only=True):

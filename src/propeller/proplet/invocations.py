@@ -7,7 +7,8 @@ from msgspec import UNSET
 
 from propeller.core.sandbox import Sandbox
 from propeller.proplet.actions import Action, Kill, Outcome, SendUp, StartRun
-from propeller.wire.messages import Invoke, InvokeResults, Start
+from propeller.wire.fleet.from_manager import Invoke, Start
+from propeller.wire.fleet.from_proplet import InvokeResults
 
 #: So long an invocation may wait for a free slot; somebody waits for it.
 WAIT_S_MAX = 300.0

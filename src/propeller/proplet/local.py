@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from propeller.proplet.agent import Agent
-from propeller.wire.messages import LineSplitter, Message, from_line, to_line
+from propeller.wire.fleet.codec import LineSplitter, from_line, to_line
+from propeller.wire.fleet.messages import Message
 
 _log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from propeller.proplet.machine import Machine
 from propeller.runtime.guest_run import Piece
-from propeller.wire.messages import Logs
+from propeller.wire.fleet.from_proplet import Logs
 
 
 def log_messages(pieces: Iterable[Piece], machine: Machine) -> list[Logs]:

@@ -38,19 +38,9 @@ from propeller.proplet.actions import (
 from propeller.proplet.held import Held, Owed
 from propeller.proplet.invocations import LOSSES_MAX, Invocations
 from propeller.proplet.starts import obstacle, source_of
-from propeller.wire.messages import (
-    Ack,
-    Alive,
-    Create,
-    HandBack,
-    Invoke,
-    InvokeResults,
-    Message,
-    Results,
-    Start,
-    Stop,
-    Up,
-)
+from propeller.wire.fleet.from_manager import Ack, Invoke, Start, Stop
+from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, InvokeResults, Results, Up
+from propeller.wire.fleet.messages import Message
 
 #: Of this many tasks the newest attempt is remembered after it ended.
 ATTEMPTS_REMEMBERED = 50_000

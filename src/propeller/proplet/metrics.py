@@ -17,9 +17,10 @@ from propeller.proplet.container import container_memory
 from propeller.proplet.profile import Monitoring
 from propeller.proplet.run_sampler import RunSampler
 from propeller.runtime.guest_run import Ended
-from propeller.wire.gotime import format_time
-from propeller.wire.messages import Message, Start
-from propeller.wire.metrics import CpuMetrics, MemoryMetrics, Metrics, TaskMetrics, TaskUsage
+from propeller.wire.fleet.from_manager import Start
+from propeller.wire.fleet.messages import Message
+from propeller.wire.fleet.metrics import CpuMetrics, MemoryMetrics, Metrics, TaskMetrics, TaskUsage
+from propeller.wire.rfc3339 import format_time
 
 
 class Processes(Protocol):

@@ -16,7 +16,8 @@ from pathlib import Path
 from propeller import private
 from propeller.errors import StoreUnusable
 from propeller.proplet.actions import Report
-from propeller.wire.messages import HandBack, Results, from_line, to_line
+from propeller.wire.fleet.codec import from_line, to_line
+from propeller.wire.fleet.from_proplet import HandBack, Results
 
 _log = logging.getLogger(__name__)
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from propeller.wire.messages import InvokeResults, Logs, Results, encode
+from propeller.wire.fleet.codec import encode
+from propeller.wire.fleet.from_proplet import InvokeResults, Logs, Results
 
 #: Of an error, so many characters are left.
 _ERROR_LENGTH = 1000

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from propeller.wire.messages import Start
+from propeller.wire.fleet.from_manager import Start
 
 _log = logging.getLogger(__name__)
 

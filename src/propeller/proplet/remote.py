@@ -16,25 +16,19 @@ from propeller.mqtt.link import Link, TooLarge, Will
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.agent import Agent
 from propeller.proplet.following import Following
-from propeller.wire.messages import (
+from propeller.wire.fleet.codec import decode, encode
+from propeller.wire.fleet.from_manager import Announcement, FromManager, Invoke, Start, Stop
+from propeller.wire.fleet.from_proplet import Alive
+from propeller.wire.fleet.messages import (
     ANNOUNCEMENT_TOPIC,
     MODULE_TOPIC,
-    Alive,
-    Announcement,
-    FromManager,
-    Invoke,
     Message,
-    ModuleChunk,
-    ModuleRequest,
-    Start,
-    Stop,
-    decode,
-    encode,
     own_topic,
     said_topic,
     speaker,
     topic_of,
 )
+from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
 _log = logging.getLogger(__name__)
 

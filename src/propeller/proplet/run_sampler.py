@@ -10,8 +10,8 @@ from msgspec import UNSET
 
 from propeller.proplet.profile import Profile, profile_of
 from propeller.runtime.guest_run import Ended, Usage
-from propeller.wire.messages import Start
-from propeller.wire.metrics import Aggregated, TaskUsage
+from propeller.wire.fleet.from_manager import Start
+from propeller.wire.fleet.metrics import Aggregated, TaskUsage
 
 
 class _Counters(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from msgspec import UNSET
 
 from propeller.core.sandbox import Grants, Offer, Sandbox
 from propeller.runtime.guest_run import Limits
-from propeller.wire.messages import Start
+from propeller.wire.fleet.from_manager import Start
 
 
 class SandboxPolicy(msgspec.Struct, frozen=True, kw_only=True):

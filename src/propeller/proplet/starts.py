@@ -3,7 +3,7 @@
 from msgspec import UNSET
 
 from propeller.core.sandbox import Offer, refusal
-from propeller.wire.messages import Start
+from propeller.wire.fleet.from_manager import Start
 
 
 def source_of(start: Start) -> str:

@@ -21,14 +21,8 @@ from msgspec import UNSET
 from propeller.errors import ModuleUnavailable
 from propeller.registry.cache import Blob
 from propeller.registry.fetcher import Fetcher
-from propeller.wire.messages import (
-    CHUNK_BYTES,
-    NO_PIECE_FITS,
-    ModuleChunk,
-    ModuleRequest,
-    piece_bytes,
-    speaker,
-)
+from propeller.wire.fleet.messages import speaker
+from propeller.wire.fleet.modules import CHUNK_BYTES, NO_PIECE_FITS, ModuleChunk, ModuleRequest, piece_bytes
 
 _log = logging.getLogger(__name__)
 

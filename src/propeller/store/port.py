@@ -89,7 +89,7 @@ class InvocationPage(NamedTuple):
 
 
 class LogPiece(NamedTuple):
-    """A piece of what a guest wrote; see ``wire.messages.Logs``."""
+    """A piece of what a guest wrote; see ``wire.fleet.from_proplet.Logs``."""
 
     task_id: str
     proplet_id: str

@@ -6,8 +6,7 @@ A sample is kept in the store as it is shown.
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.wire.gotime import format_time
-from propeller.wire.metrics import (
+from propeller.wire.fleet.metrics import (
     Aggregated,
     CpuMetrics,
     MemoryMetrics,
@@ -16,7 +15,8 @@ from propeller.wire.metrics import (
     TaskUsage,
     time_of,
 )
-from propeller.wire.schema import Time
+from propeller.wire.http.schema import Time
+from propeller.wire.rfc3339 import format_time
 
 
 class TaskSample(msgspec.Struct, kw_only=True):

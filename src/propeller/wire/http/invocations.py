@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.wire.schema import Env, Time, like
+from propeller.wire.http.schema import Env, Time, like
 
 
 class Invoke(msgspec.Struct, kw_only=True):

@@ -2,7 +2,8 @@
 
 from propeller.core.events import Fact, PropletOffline, PropletSeen, RunEnded, RunHandedBack, RunUp
 from propeller.core.failures import ErrorKind, Failure
-from propeller.wire.messages import Alive, Create, HandBack, Message, PropletMessage, Results, Up
+from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, Results, Up
+from propeller.wire.fleet.messages import Message, PropletMessage
 
 
 def fact_of(message: Message, *, is_local: bool) -> Fact | None:

@@ -7,7 +7,7 @@ the others have habits of their own, see ``Timestamp``.
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.wire.gotime import parse_time
+from propeller.wire.rfc3339 import parse_time
 
 
 class SystemTime(msgspec.Struct):

@@ -1,41 +1,33 @@
-"""The JSON of the HTTP API: what requests may say, and what answers look like.
+"""Tasks in the JSON of the HTTP API: what requests may say of them, and how answers show them.
 
 The order of fields is the order in which answers are written; ``UNSET`` fields are left out of them.
 
-Source: ``http-api`` in the contract, section 1.3 for the task. Ours are ``file_digest`` and ``file_size``
-(in place of ``file`` for large modules), ``required_tags``, ``reason`` and ``attempt``, all shapes of
-workflows but the answer to their creation, executions, and events.
+Source: ``http-api`` in the contract, section 1.3. Ours are ``file_digest`` and ``file_size`` (in place of
+``file`` for large modules), ``required_tags`` and what stands after it, and executions.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind
-from propeller.core.groups import group_state
-from propeller.core.model import Execution, FromParent, Group, Task
+from propeller.core.model import Execution, FromParent, Task
 from propeller.core.sandbox import Grants, Sandbox
-from propeller.core.states import TaskState
 from propeller.wire.durations import format_duration
-from propeller.wire.gotime import ZERO, format_time
-from propeller.wire.sandbox import GrantsField, LimitsField
-from propeller.wire.schema import Env, State, Time, encode, like
+from propeller.wire.http.sandbox import GrantsField, LimitsField
+from propeller.wire.http.schema import Env, State, Time, like
+from propeller.wire.rfc3339 import ZERO, format_time
 
 #: A module up to this size is shown as base64 in ``file``, a larger one by its digest and size.
 INLINE_FILE_BYTES_MAX = 64 * 1024
-#: Events leave out results that are larger than this as JSON.
-EVENT_RESULTS_BYTES_MAX = 64 * 1024
 ID_CHARS_MAX = 255
 NAME_CHARS_MAX = 1024
 #: In one request.
 TASKS_MAX = 10_000
 #: Of one task, and of its variables and arguments likewise.
 INPUTS_MAX = 10_000
-
-
 _ID = r"^[^/\x00-\x1f\x7f-\x9f]+$"
 Id = Annotated[str, like(minLength=1, maxLength=ID_CHARS_MAX, pattern=_ID)]
 IdOrNone = Annotated[str, like(maxLength=ID_CHARS_MAX, pattern=rf"^$|{_ID}")]
@@ -44,8 +36,6 @@ Name = Annotated[str, like("Exported function to run.", minLength=1, maxLength=N
 File = Annotated[
     str, like("The Wasm module, base64; empty for none.", contentEncoding="base64", pattern="^$|^AGFzb")
 ]
-
-
 Inputs = Annotated[
     list[int | float | str | FromParent | None],
     like(
@@ -59,8 +49,6 @@ Tags = Annotated[
     list[str], like("Only a proplet that has all of these gets the task; proplet_id stands above them.")
 ]
 RunIf = Annotated[str, like(enum=["", "success", "failure"])]
-
-# -- requests ----------------------------------------------------------------------------------------------
 
 
 class TaskFields(msgspec.Struct, kw_only=True):
@@ -111,29 +99,6 @@ class NewTask(TaskFields, kw_only=True):
 
 
 Tasks = Annotated[list[NewTask], like(minItems=1, maxItems=TASKS_MAX)]
-
-
-class NewWorkflow(msgspec.Struct, kw_only=True):
-    tasks: Tasks = []
-    name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
-
-
-class NewJob(msgspec.Struct, kw_only=True):
-    tasks: Tasks = []
-    name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
-    execution_mode: (
-        Annotated[
-            str,
-            like("Left out: the manager's default.", enum=["", "parallel", "sequential", "configurable"]),
-        ]
-        | None
-    ) = None
-    fail_fast: Annotated[bool, like("The first task that fails stops the others.", default=True)] | None = (
-        None
-    )
-
-
-# -- answers -----------------------------------------------------------------------------------------------
 
 
 class TaskView(msgspec.Struct, kw_only=True):
@@ -226,101 +191,10 @@ class Stopped(msgspec.Struct):
     stopped: bool = True
 
 
-class JobView(msgspec.Struct):
-    job_id: str
-    tasks: list[TaskView]
-
-
-class Counts(msgspec.Struct):
-    """How many of the tasks are in each state."""
-
-    pending: int
-    scheduled: int
-    running: int
-    completed: int
-    failed: int
-    skipped: int
-    interrupted: int
-
-
-class JobSummary(msgspec.Struct, kw_only=True):
-    job_id: str
-    name: str | UnsetType = UNSET
-    state: State
-    tasks: list[TaskView] | UnsetType = UNSET
-    start_time: Time
-    finish_time: Time
-    created_at: Time
-    execution_mode: str | UnsetType = UNSET
-    fail_fast: bool
-    counts: Counts
-
-
-class JobPage(msgspec.Struct, kw_only=True):
-    offset: int
-    limit: int
-    total: int
-    jobs: list[JobSummary]
-
-
-class JobMessage(msgspec.Struct):
-    job_id: str
-    message: str
-
-
-class Edge(msgspec.Struct, rename={"parent": "from", "child": "to"}):
-    parent: str
-    child: str
-
-
-class WorkflowView(msgspec.Struct, kw_only=True):
-    workflow_id: str
-    name: str | UnsetType = UNSET
-    state: State
-    counts: Counts
-    start_time: Time
-    finish_time: Time
-    created_at: Time
-    tasks: list[TaskView] | UnsetType = UNSET
-    edges: list[Edge] | UnsetType = UNSET
-
-
-class WorkflowPage(msgspec.Struct, kw_only=True):
-    offset: int
-    limit: int
-    total: int
-    workflows: list[WorkflowView]
-
-
-class WorkflowMessage(msgspec.Struct):
-    workflow_id: str
-    message: str
-
-
-class EventView(msgspec.Struct, kw_only=True):
-    """A change of state of a task."""
-
-    task_id: str
-    name: str
-    state: State
-    time: Time
-    workflow_id: str | UnsetType = UNSET
-    job_id: str | UnsetType = UNSET
-    attempt: int | UnsetType = UNSET
-    proplet_id: str | UnsetType = UNSET
-    results: Annotated[Any, like("Left out above 64 KiB.")] | UnsetType = UNSET
-    error: str | UnsetType = UNSET
-    error_kind: ErrorKind | UnsetType = UNSET
-    reason: str | UnsetType = UNSET
-    up: Annotated[bool, like("It serves, and goes on until it is stopped.")] | UnsetType = UNSET
-
-
 _OMITTED_WHEN_EMPTY = (
     "kind image_url inputs env latent kbs_resource_path depends_on run_if workflow_id job_id mode schedule "
     "is_recurring timezone broadcast priority metadata required_tags"
 ).split()
-
-# -- from records ------------------------------------------------------------------------------------------
 
 
 def execution_view(execution: Execution) -> ExecutionView:
@@ -391,68 +265,3 @@ def _show_sandbox(view: TaskView, sandbox: Sandbox) -> None:
         view.limits = limits
     if sandbox.grants is not None:
         view.grants = sandbox.grants
-
-
-def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
-    return JobSummary(
-        job_id=group.id,
-        name=group.name or UNSET,
-        execution_mode=group.mode or UNSET,
-        fail_fast=group.fail_fast,
-        state=group_state(group.counts),
-        tasks=views,
-        start_time=format_time(group.started_at),
-        finish_time=format_time(group.finished_at),
-        created_at=format_time(group.created_at),
-        counts=_counts(group),
-    )
-
-
-def _counts(group: Group) -> Counts:
-    return Counts(*group.counts[: len(TaskState)])
-
-
-def edges_of(tasks: Iterable[Task]) -> list[Edge]:
-    return [Edge(parent, task.id) for task in tasks for parent in task.spec.depends_on]
-
-
-def workflow_view(
-    group: Group, views: list[TaskView] | UnsetType = UNSET, edges: list[Edge] | UnsetType = UNSET
-) -> WorkflowView:
-    """Render a workflow, with its tasks and the edges between them where these are given."""
-    return WorkflowView(
-        workflow_id=group.id,
-        name=group.name or UNSET,
-        state=group_state(group.counts),
-        counts=_counts(group),
-        start_time=format_time(group.started_at),
-        finish_time=format_time(group.finished_at),
-        created_at=format_time(group.created_at),
-        tasks=views,
-        edges=edges,
-    )
-
-
-def event_view(transition: Transition) -> EventView:
-    return EventView(
-        task_id=transition.task_id,
-        name=transition.name,
-        state=transition.state,
-        time=format_time(transition.at),
-        workflow_id=transition.workflow_id or UNSET,
-        job_id=transition.job_id or UNSET,
-        attempt=transition.attempt or UNSET,
-        proplet_id=transition.proplet_id or UNSET,
-        results=_small(transition.results),
-        error=transition.error or UNSET,
-        error_kind=transition.error_kind or UNSET,
-        reason=transition.reason or UNSET,
-        up=transition.is_up or UNSET,
-    )
-
-
-def _small(results: Any) -> Any:
-    if results is None:
-        return UNSET
-    encoded = encode(results)
-    return msgspec.Raw(encoded) if len(encoded) <= EVENT_RESULTS_BYTES_MAX else UNSET

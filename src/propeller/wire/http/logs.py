@@ -3,8 +3,8 @@
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.wire.messages import LogStream
-from propeller.wire.schema import Time
+from propeller.wire.fleet.fields import LogStream
+from propeller.wire.http.schema import Time
 
 
 class LogView(msgspec.Struct, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from propeller.wire.schema import like
+from propeller.wire.http.schema import like
 
 Size = int | Annotated[str, like("Such as 64MiB.")]
 

@@ -1,0 +1,127 @@
+"""What a proplet says to its manager. What it measures stands in ``metrics``."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from propeller.wire.fleet.fields import Count, LogStream, PropletId, Slots
+
+LOG_PIECE_BYTES = 64 * 1024
+
+
+class Create(msgspec.Struct, kw_only=True):
+    """Proplet to manager: hello."""
+
+    proplet_id: PropletId
+    namespace: str = "default"
+    metadata: dict[str, Any] | None = None
+    #: Ours: larger with each start of the proplet's program.
+    boot: Count | UnsetType = UNSET
+    #: Ours: how many guests it runs at once.
+    slots: Slots | UnsetType = UNSET
+    #: Ours: as in ``Alive``.
+    running: list[tuple[str, Count]] | UnsetType = UNSET
+
+
+class Alive(msgspec.Struct, kw_only=True):
+    """Proplet to manager: a sign of life, or with ``status`` ``offline`` the last one."""
+
+    proplet_id: PropletId
+    status: str = "alive"
+    namespace: str = "default"
+    #: Ours, like ``slots``: as in ``Create``.
+    boot: Count | UnsetType = UNSET
+    slots: Slots | UnsetType = UNSET
+    #: Ours: task and attempt of everything whose end has not been acknowledged.
+    running: list[tuple[str, Count]] | UnsetType = UNSET
+    #: Ours: the invocations that have not ended here.
+    invocations: list[str] | UnsetType = UNSET
+
+
+class Results(msgspec.Struct, kw_only=True):
+    """Proplet to manager: an attempt is over."""
+
+    task_id: str
+    #: Embedded devices leave it out.
+    proplet_id: str = ""
+    results: Any = None
+    error: str | None = None
+    #: Ours, like the rest: as the start had them.
+    attempt: Count | UnsetType = UNSET
+    placed_at: Count | UnsetType = UNSET
+    #: When the guest began and ended, ns since the Unix epoch by the proplet's clock.
+    started_at: Count | UnsetType = UNSET
+    finished_at: Count | UnsetType = UNSET
+    #: Of the error: a ``core.failures.ErrorKind``.
+    error_kind: str | UnsetType = UNSET
+
+
+class Up(msgspec.Struct, kw_only=True):
+    """Ours. Proplet to manager: a task that stays here serves, or crashed and will be started anew.
+
+    Repeated with each sign of life, because nobody acknowledges it.
+    """
+
+    task_id: str
+    proplet_id: PropletId
+    attempt: Count
+    is_up: bool
+    #: Where it serves, if it says.
+    results: str | UnsetType = UNSET
+    restarts: Count = 0
+    #: Of the last crash.
+    error: str = ""
+    #: As the start had it.
+    placed_at: Count | UnsetType = UNSET
+
+
+class InvokeResults(msgspec.Struct, kw_only=True):
+    """Proplet to manager: an invocation is over."""
+
+    task_id: str
+    invocation_id: str
+    proplet_id: str = ""
+    results: str | None = None
+    error: str | None = None
+    #: Ours: when the guest began and ended, as in ``Results``.
+    started_at: Count | UnsetType = UNSET
+    finished_at: Count | UnsetType = UNSET
+    #: Ours: no guest was begun, because none could be for too long.
+    is_busy: bool | UnsetType = UNSET
+
+
+class HandBack(msgspec.Struct, kw_only=True):
+    """Ours. Proplet to manager: an attempt is not run, or not to its end, through no fault of the task."""
+
+    task_id: str
+    proplet_id: PropletId
+    attempt: Count
+    reason: str
+    #: As the start had it.
+    placed_at: Count | UnsetType = UNSET
+    #: The proplet is past this attempt: the newest that it knows of. Only a later one will be run.
+    newest: Count | UnsetType = UNSET
+    #: It had begun, and was lost with its process.
+    is_lost: bool | UnsetType = UNSET
+
+
+class Logs(msgspec.Struct, kw_only=True):
+    """Ours. Proplet to manager: a piece of what a guest wrote.
+
+    Pieces may be lost, repeated and reordered; task, attempt, proplet, stream and offset tell one from the
+    other. A piece has up to ``LOG_PIECE_BYTES`` and ends between characters.
+    """
+
+    task_id: str
+    proplet_id: PropletId
+    attempt: Count | UnsetType = UNSET
+    stream: LogStream
+    #: How many bytes of this stream the guest had written before it.
+    offset: Count
+    #: What is no UTF-8 is replaced.
+    text: str
+    #: Whether the stream has reached its limit: what the guest writes after this piece is dropped.
+    is_cut: bool = False
+    #: When it was written, ns since the Unix epoch by the proplet's clock.
+    at: Count

@@ -1,0 +1,70 @@
+"""How a module gets to a proplet: in pieces, asked for by the proplet."""
+
+import base64
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from propeller.core.model import Module
+from propeller.wire.fleet.fields import Count, PropletId
+
+CHUNK_BYTES = 512_000
+#: Of a message with a piece of a module, what is not the piece, at most.
+AROUND_PIECE_BYTES = 1024
+NO_PIECE_FITS = (
+    "the broker takes so small messages only that no piece of a module fits in one; raise its limit"
+)
+
+
+class ModuleRequest(msgspec.Struct, kw_only=True):
+    """Proplet to registry: send this module. The rest is ours: to whom, and which of its pieces."""
+
+    #: An image reference, or ours: ``sha256:<hex>``.
+    app_name: str
+    #: Who asks; the answer then goes to this proplet alone.
+    proplet_id: PropletId | UnsetType = UNSET
+    #: The first piece that is wanted, and how many from there; without ``count`` all. With a ``count`` of 0
+    #: the answer is one message with ``digest`` and ``total_chunks`` and no data.
+    first: Count | UnsetType = UNSET
+    count: Count | UnsetType = UNSET
+
+
+class ModuleChunk(msgspec.Struct, kw_only=True):
+    """Registry to proplet: one piece of a module."""
+
+    app_name: str
+    chunk_idx: Count
+    #: 0 means that there is no such module; ``error`` then says why.
+    total_chunks: Count
+    data: str
+    #: Ours: ``sha256:<hex>`` of the whole module.
+    digest: str | UnsetType = UNSET
+    #: Ours: why there are no chunks.
+    error: str | UnsetType = UNSET
+
+
+def piece_bytes(room_bytes: int, most: int = CHUNK_BYTES) -> int:
+    """Say how large the pieces of a module are where messages have so much room; 0 if none would fit."""
+    return max(0, min(most, (room_bytes - AROUND_PIECE_BYTES) * 3 // 4))
+
+
+def module_chunks(module: Module, data: bytes, size_bytes: int = CHUNK_BYTES) -> Iterator[ModuleChunk]:
+    """Cut a module into the registry's chunks; where no piece fits, one says so."""
+    if not size_bytes:
+        yield no_module(f"sha256:{module.digest}", NO_PIECE_FITS)
+        return
+    total = -(-len(data) // size_bytes)
+    for index in range(total):
+        piece = data[index * size_bytes : (index + 1) * size_bytes]
+        yield ModuleChunk(
+            app_name=f"sha256:{module.digest}",
+            chunk_idx=index,
+            total_chunks=total,
+            data=base64.b64encode(piece).decode(),
+            digest=f"sha256:{module.digest}",
+        )
+
+
+def no_module(app_name: str, why: str) -> ModuleChunk:
+    return ModuleChunk(app_name=app_name, chunk_idx=0, total_chunks=0, data="", error=why)

@@ -1,0 +1,91 @@
+"""What the rules send to proplets, as messages."""
+
+import base64
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from propeller.core.effects import AskHello, Outgoing, SendAck, SendInvoke, SendStart, SendStop
+from propeller.core.names import foreign_id
+from propeller.wire.fleet.from_manager import Ack, Hello, Invoke, Start, Stop
+from propeller.wire.fleet.messages import Message
+
+
+def start_message(effect: SendStart, file: bytes | None = None) -> Start:
+    """Write a start as its proplet understands it; ``file`` is the module, for a foreign one."""
+    spec = effect.spec
+    is_ours = effect.is_ours
+    return Start(
+        id=spec.id if is_ours else foreign_id(spec.id, effect.attempt),
+        name=spec.name,
+        image_url=spec.image_url or UNSET,
+        file=UNSET if file is None else base64.b64encode(file).decode(),
+        module=f"sha256:{spec.module.digest}" if spec.module and is_ours else UNSET,
+        inputs=wire_inputs(effect.inputs) or UNSET,
+        cli_args=spec.cli_args,
+        # A foreign proplet would act on each of the messages that go to one proplet each.
+        broadcast=spec.broadcast and is_ours,
+        daemon=spec.daemon,
+        latent=spec.latent,
+        env=spec.env or UNSET,
+        encrypted=spec.encrypted,
+        kbs_resource_path=spec.kbs_resource_path or UNSET,
+        monitoring_profile=spec.monitoring_profile or UNSET,
+        proplet_id=effect.proplet_id,
+        hal_storage_path=UNSET if spec.hal_storage_path is None else spec.hal_storage_path,
+        parent_results=effect.parent_results or UNSET,
+        sandbox=spec.sandbox if spec.sandbox is not None and is_ours else UNSET,
+        attempt=effect.attempt if is_ours else UNSET,
+        placed_at=effect.placed_at if is_ours else UNSET,
+    )
+
+
+def wire_inputs(inputs: Iterable[int | float | str]) -> list[str]:
+    """On the wire inputs are strings; a whole number is written as one, however the client wrote it."""
+    return [
+        value
+        if isinstance(value, str)
+        else str(int(value))
+        if isinstance(value, float) and value.is_integer()
+        else repr(value)
+        for value in inputs
+    ]
+
+
+def stop_message(effect: SendStop) -> Stop:
+    if effect.is_ours:
+        return Stop(id=effect.task_id, proplet_id=effect.proplet_id, attempt=effect.attempt)
+    return Stop(id=foreign_id(effect.task_id, effect.attempt), proplet_id=effect.proplet_id)
+
+
+def invoke_message(effect: SendInvoke) -> Invoke:
+    return Invoke(
+        id=effect.task_id if effect.is_ours else foreign_id(effect.task_id, effect.attempt),
+        inputs=effect.inputs or None,
+        invocation_id=effect.invocation_id,
+        proplet_id=effect.proplet_id,
+        env=effect.env or UNSET,
+        timeout_ns=effect.timeout_ns if effect.is_ours else UNSET,
+    )
+
+
+def messages_to_ours(effects: Iterable[Outgoing]) -> dict[str, list[Message]]:
+    """Write effects as messages to proplets of ours, by proplet and in order, the acks of each in one."""
+    messages: dict[str, list[Message]] = {}
+    acks: dict[str, Ack] = {}
+    for effect in effects:
+        batch = messages.setdefault(effect.proplet_id, [])
+        match effect:
+            case SendStart():
+                batch.append(start_message(effect))
+            case SendStop():
+                batch.append(stop_message(effect))
+            case SendInvoke():
+                batch.append(invoke_message(effect))
+            case AskHello():
+                batch.append(Hello())
+            case SendAck():
+                if effect.proplet_id not in acks:
+                    batch.append(acks.setdefault(effect.proplet_id, Ack(ended=[])))
+                acks[effect.proplet_id].ended.append((effect.task_id, effect.attempt))
+    return messages

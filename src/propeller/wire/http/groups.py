@@ -1,0 +1,148 @@
+"""Workflows and jobs in the JSON of the HTTP API.
+
+All shapes of workflows but the answer to their creation are ours.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from propeller.core.groups import group_state
+from propeller.core.model import Group, Task
+from propeller.core.states import TaskState
+from propeller.wire.http.schema import State, Time, like
+from propeller.wire.http.tasks import NAME_CHARS_MAX, Tasks, TaskView
+from propeller.wire.rfc3339 import format_time
+
+
+class NewWorkflow(msgspec.Struct, kw_only=True):
+    tasks: Tasks = []
+    name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
+
+
+class NewJob(msgspec.Struct, kw_only=True):
+    tasks: Tasks = []
+    name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
+    execution_mode: (
+        Annotated[
+            str,
+            like("Left out: the manager's default.", enum=["", "parallel", "sequential", "configurable"]),
+        ]
+        | None
+    ) = None
+    fail_fast: Annotated[bool, like("The first task that fails stops the others.", default=True)] | None = (
+        None
+    )
+
+
+class JobView(msgspec.Struct):
+    job_id: str
+    tasks: list[TaskView]
+
+
+class Counts(msgspec.Struct):
+    """How many of the tasks are in each state."""
+
+    pending: int
+    scheduled: int
+    running: int
+    completed: int
+    failed: int
+    skipped: int
+    interrupted: int
+
+
+class JobSummary(msgspec.Struct, kw_only=True):
+    job_id: str
+    name: str | UnsetType = UNSET
+    state: State
+    tasks: list[TaskView] | UnsetType = UNSET
+    start_time: Time
+    finish_time: Time
+    created_at: Time
+    execution_mode: str | UnsetType = UNSET
+    fail_fast: bool
+    counts: Counts
+
+
+class JobPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    jobs: list[JobSummary]
+
+
+class JobMessage(msgspec.Struct):
+    job_id: str
+    message: str
+
+
+class Edge(msgspec.Struct, rename={"parent": "from", "child": "to"}):
+    parent: str
+    child: str
+
+
+class WorkflowView(msgspec.Struct, kw_only=True):
+    workflow_id: str
+    name: str | UnsetType = UNSET
+    state: State
+    counts: Counts
+    start_time: Time
+    finish_time: Time
+    created_at: Time
+    tasks: list[TaskView] | UnsetType = UNSET
+    edges: list[Edge] | UnsetType = UNSET
+
+
+class WorkflowPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    workflows: list[WorkflowView]
+
+
+class WorkflowMessage(msgspec.Struct):
+    workflow_id: str
+    message: str
+
+
+def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
+    return JobSummary(
+        job_id=group.id,
+        name=group.name or UNSET,
+        execution_mode=group.mode or UNSET,
+        fail_fast=group.fail_fast,
+        state=group_state(group.counts),
+        tasks=views,
+        start_time=format_time(group.started_at),
+        finish_time=format_time(group.finished_at),
+        created_at=format_time(group.created_at),
+        counts=_counts(group),
+    )
+
+
+def _counts(group: Group) -> Counts:
+    return Counts(*group.counts[: len(TaskState)])
+
+
+def edges_of(tasks: Iterable[Task]) -> list[Edge]:
+    return [Edge(parent, task.id) for task in tasks for parent in task.spec.depends_on]
+
+
+def workflow_view(
+    group: Group, views: list[TaskView] | UnsetType = UNSET, edges: list[Edge] | UnsetType = UNSET
+) -> WorkflowView:
+    """Render a workflow, with its tasks and the edges between them where these are given."""
+    return WorkflowView(
+        workflow_id=group.id,
+        name=group.name or UNSET,
+        state=group_state(group.counts),
+        counts=_counts(group),
+        start_time=format_time(group.started_at),
+        finish_time=format_time(group.finished_at),
+        created_at=format_time(group.created_at),
+        tasks=views,
+        edges=edges,
+    )

@@ -1,0 +1,83 @@
+"""Proplets in the JSON of the HTTP API."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from propeller.core.model import Proplet
+from propeller.wire.http.schema import Time
+from propeller.wire.rfc3339 import format_time
+
+
+class PropletMetadata(msgspec.Struct):
+    """What a proplet says about itself; what it does not say is left out."""
+
+    description: str | UnsetType = UNSET
+    tags: list[str] | UnsetType = UNSET
+    location: str | UnsetType = UNSET
+    ip: str | UnsetType = UNSET
+    environment: str | UnsetType = UNSET
+    os: str | UnsetType = UNSET
+    hostname: str | UnsetType = UNSET
+    cpu_arch: str | UnsetType = UNSET
+    total_memory_bytes: int | UnsetType = UNSET
+    proplet_version: str | UnsetType = UNSET
+    wasm_runtime: str | UnsetType = UNSET
+
+
+class PropletView(msgspec.Struct, kw_only=True):
+    id: str
+    name: str
+    task_count: int
+    alive: bool
+    last_alive_at: Time | UnsetType = UNSET
+    metadata: PropletMetadata
+    #: Ours, like the next two: how many guests it runs at once.
+    slots: int
+    cordoned: bool | UnsetType = UNSET
+    #: When what still runs there is moved elsewhere.
+    drain_by: Time | UnsetType = UNSET
+
+
+class PropletPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    proplets: list[PropletView]
+
+
+class HistoryPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    history: list[Time]
+
+
+def proplet_view(proplet: Proplet) -> PropletView:
+    return PropletView(
+        id=proplet.id,
+        name=proplet.name,
+        task_count=len(proplet.placed),
+        alive=proplet.is_alive,
+        last_alive_at=format_time(proplet.seen[-1]) if proplet.seen else UNSET,
+        metadata=_metadata(proplet.metadata),
+        slots=proplet.slots,
+        cordoned=proplet.is_cordoned or UNSET,
+        drain_by=format_time(proplet.drain_by) if proplet.drain_by else UNSET,
+    )
+
+
+def _metadata(said: Mapping[str, Any]) -> PropletMetadata:
+    """Take over what has the right type; a proplet may say anything."""
+    known: dict[str, Any] = {}
+    for name in PropletMetadata.__struct_fields__:
+        value = said.get(name)
+        if value:
+            kind = {"tags": list[str], "total_memory_bytes": int}.get(name, str)
+            try:
+                known[name] = msgspec.convert(value, kind)
+            except msgspec.ValidationError:
+                continue
+    return PropletMetadata(**known)
