@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from propeller.errors import Invalid
+from propeller.runtime.core_module.binary import Reader
 
 _MAGIC = b"\0asm"
 _CORE, _COMPONENTS = b"\x01\0\0\0", (b"\x0a\0\x01\0", b"\x0d\0\x01\0")
@@ -78,8 +79,8 @@ def _exports(file: BinaryIO, wanted: int) -> list[str]:
             if left_bytes < 0:
                 break
             reader = Reader(file.read(size))
-            read = reader.core_export if wanted == _CORE_EXPORTS else reader.component_export
-            names += [name for _ in range(reader.number()) if (name := read()) is not None]
+            read = _core_export if wanted == _CORE_EXPORTS else _component_export
+            names += [name for _ in range(reader.number()) if (name := read(reader)) is not None]
         else:
             file.seek(size, 1)
     raise IndexError
@@ -94,59 +95,26 @@ def _number_from(file: BinaryIO) -> int:
     return Reader(digits).number()
 
 
-class Reader:
-    """Reads from the front; ``IndexError`` where nothing is left."""
+def _core_export(reader: Reader) -> str | None:
+    name, kind = reader.name(), reader.byte()
+    reader.number()
+    return name if kind == 0 else None
 
-    def __init__(self, data: bytes | bytearray, at: int = 0) -> None:
-        self._data = data
-        self.at = at
 
-    def byte(self) -> int:
-        self.at += 1
-        return self._data[self.at - 1]
+def _component_export(reader: Reader) -> str:
+    name = reader.component_name()
+    if reader.byte() == 0:  # an export of the core: which sort
+        reader.byte()
+    reader.number()
+    if reader.byte():
+        _skip_description(reader)
+    return name
 
-    def number(self) -> int:
-        """Read LEB128, unsigned; of a signed one the right number of bytes."""
-        value = shift = 0
-        while True:
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80 or shift > 63:
-                return value
 
-    def text(self) -> str:
-        size = self.number()
-        self.at += size
-        if self.at > len(self._data):
-            raise IndexError
-        return self._data[self.at - size : self.at].decode()
-
-    def component_name(self) -> str:
-        """Name an import or export of a component."""
-        form, name = self.byte(), self.text()
-        if form == 2:  # a version's suffix has a place of its own
-            self.text()
-        return name
-
-    def core_export(self) -> str | None:
-        name, kind = self.text(), self.byte()
-        self.number()
-        return name if kind == 0 else None
-
-    def component_export(self) -> str:
-        name = self.component_name()
-        if self.byte() == 0:  # an export of the core: which sort
-            self.byte()
-        self.number()
-        if self.byte():
-            self._description()
-        return name
-
-    def _description(self) -> None:
-        """Skip the type that an export was given."""
-        kind = self.byte()
-        if kind == 0:
-            self.byte()
-        if kind not in (2, 3) or self.byte() == 0 or kind == 2:
-            self.number()
+def _skip_description(reader: Reader) -> None:
+    """Skip the type that an export was given."""
+    kind = reader.byte()
+    if kind == 0:
+        reader.byte()
+    if kind not in (2, 3) or reader.byte() == 0 or kind == 2:
+        reader.number()

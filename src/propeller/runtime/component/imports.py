@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from propeller.runtime.component.interface import Items
-from propeller.runtime.outline import Reader
+from propeller.runtime.core_module.binary import Reader
 
 #: What proplets offer of WASI 0.2.
 _WASI = re.compile(r"wasi:(?:cli|clocks|filesystem|http|io|random|sockets)/[a-z-]+@0\.2\.\d+")
@@ -105,7 +105,7 @@ def _alias(reader: Reader) -> int:
     target = reader.byte()
     reader.number()
     if target in (0, 1):
-        reader.text()
+        reader.name()
     elif target == 2:
         reader.number()
     else:
@@ -169,7 +169,7 @@ def _component(reader: Reader) -> None:
 
 
 def _labelled(reader: Reader) -> None:
-    reader.text()
+    reader.name()
     reader.number()
 
 
@@ -179,7 +179,7 @@ def _optional(reader: Reader) -> None:
 
 
 def _case(reader: Reader) -> None:
-    reader.text()
+    reader.name()
     _optional(reader)
     reader.byte()
 
@@ -216,8 +216,8 @@ _FORMS: dict[int, Callable[[Reader], object]] = {
     0x71: _several(_case),
     0x70: Reader.number,
     0x6F: _several(Reader.number),
-    0x6E: _several(Reader.text),
-    0x6D: _several(Reader.text),
+    0x6E: _several(Reader.name),
+    0x6D: _several(Reader.name),
     0x6B: Reader.number,
     0x6A: _result,
     0x69: Reader.number,

@@ -8,10 +8,12 @@ Only modules that wasmtime has validated are read here, so their form is not che
 Source: WebAssembly core specification 3.0, section 5 (binary format).
 """
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
+
+from propeller.runtime.core_module.binary import Reader
 
 _TYPE, _IMPORT, _FUNCTION, _EXPORT = 1, 2, 3, 7
 _KINDS = ("function", "table", "memory", "global", "tag")
@@ -28,9 +30,6 @@ _TYPES = {
 }
 _REF, _REF_NULL = 0x64, 0x63
 _REC, _SUB, _SUB_FINAL, _FUNC, _STRUCT, _ARRAY = 0x4E, 0x50, 0x4F, 0x60, 0x5F, 0x5E
-
-
-_T = TypeVar("_T")
 
 
 class Signature(NamedTuple):
@@ -116,30 +115,8 @@ def _sections(wasm: bytes) -> Iterator[tuple[int, "_Reader"]]:
         reader.at = end
 
 
-class _Reader:
-    def __init__(self, data: bytes, at: int) -> None:
-        self._data = data
-        self.at = at
-
-    def byte(self) -> int:
-        self.at += 1
-        return self._data[self.at - 1]
-
-    def number(self) -> int:
-        """LEB128, unsigned; a signed one is skipped correctly, only its value is not that."""
-        value = shift = 0
-        while (byte := self.byte()) & 0x80:
-            value |= (byte & 0x7F) << shift
-            shift += 7
-        return value | byte << shift
-
-    def name(self) -> str:
-        size = self.number()
-        self.at += size
-        return self._data[self.at - size : self.at].decode()
-
-    def several(self, read: Callable[[], _T]) -> list[_T]:
-        return [read() for _ in range(self.number())]
+class _Reader(Reader):
+    """Reads what sections of a core module have in them."""
 
     def type(self) -> str:
         byte = self.byte()

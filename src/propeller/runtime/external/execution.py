@@ -2,18 +2,17 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 import time
 from collections.abc import Callable
 
 from propeller.runtime import failures
 from propeller.runtime.external.address import Address, answering
 from propeller.runtime.external.command import Command
-from propeller.runtime.external.process import Process, Stream, status_in_words
+from propeller.runtime.external.process import Process, Stream
 from propeller.runtime.guest_output import GuestOutput
 from propeller.runtime.guest_run import Ended, Limits, Piece, Up
 from propeller.runtime.pool.queued_run import QueuedRun
+from propeller.runtime.system.death import death_of, status_text
 
 
 class Execution:
@@ -111,19 +110,18 @@ class Execution:
         for stream in self._streams:
             stream.finish()
         self._tell_pieces(is_last=True)
-        self._on_ended(self._ended(process.status))
+        self._on_ended(self._ended(process.exit_code))
 
-    def _ended(self, status: int) -> Ended:
+    def _ended(self, exit_code: int) -> Ended:
         if self._is_stopped:
             return self._entry.stopped()
         error = self._why
-        # Nobody here killed it, and no process sends itself this: the kernel did, or somebody by hand.
-        is_lost = not error and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        is_lost = not error and death_of(exit_code).is_from_outside
         if not error and self._has_flooded:
             error = failures.of_output(self._limits)
-        if not error and status:
+        if not error and exit_code:
             said = self._errors.tail.decode(errors="replace").strip()
-            error = f"Process exited with status: {status_in_words(status)}, stderr: {said}"
+            error = f"Process exited with status: {status_text(exit_code)}, stderr: {said}"
         is_result = self._output.is_result and not error
         results = self._output.kept.decode(errors="replace") if is_result else ""
         handed_ns = self._entry.handed_ns

@@ -77,7 +77,7 @@ class Process:
         command: What to start.
         output: Its standard output.
         errors: Its standard error.
-        on_end: Called once, from the loop, when it has ended and ``status`` is known.
+        on_end: Called once, from the loop, when it has ended and ``exit_code`` is known.
 
     Raises:
         OSError: It can't be started.
@@ -88,8 +88,8 @@ class Process:
         self, command: Command, output: Stream, errors: Stream, on_end: Callable[["Process"], None]
     ) -> None:
         self._on_end = on_end
-        #: As from ``waitpid``, once it has ended.
-        self.status = 0
+        #: Once it has ended; the negative number of a signal that killed it.
+        self.exit_code = 0
         # Isolated, so that no variable of a task means anything to the launcher.
         self._popen = subprocess.Popen(
             [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), *command.argv],
@@ -123,17 +123,5 @@ class Process:
         asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         self._pidfd = -1
-        _, self.status = os.waitpid(self.pid, 0)
-        self._popen.returncode = os.waitstatus_to_exitcode(self.status)
+        self._popen.returncode = self.exit_code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         self._on_end(self)
-
-
-def status_in_words(status: int) -> str:
-    """Say how a process ended, in the words that the existing system has for it."""
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"exit status: {code}"
-    try:
-        return f"signal: {-code} ({signal.Signals(-code).name})"
-    except ValueError:
-        return f"signal: {-code}"

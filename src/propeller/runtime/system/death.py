@@ -24,11 +24,19 @@ def death_of(exit_code: int) -> Death:
     """Tell it by the exit code; a negative one is a signal."""
     if exit_code >= 0:
         return Death(f"ended with exit code {exit_code}", is_from_outside=False)
-    try:
-        name = f" ({signal.Signals(-exit_code).name})"
-    except ValueError:
-        name = ""
     # No process sends itself this: the kernel does where memory runs out, or somebody by hand.
     is_from_outside = -exit_code == signal.SIGKILL
     hint = ", perhaps for want of memory" if is_from_outside else ""
-    return Death(f"died with signal {-exit_code}{name}{hint}", is_from_outside)
+    return Death(f"died with signal {_signal(-exit_code)}{hint}", is_from_outside)
+
+
+def status_text(exit_code: int) -> str:
+    """Word an exit code as the existing system does."""
+    return f"exit status: {exit_code}" if exit_code >= 0 else f"signal: {_signal(-exit_code)}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return f"{number} ({signal.Signals(number).name})"
+    except ValueError:
+        return str(number)

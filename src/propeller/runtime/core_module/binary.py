@@ -1,0 +1,51 @@
+"""A reader of Wasm binaries: the encoding that core modules and components share.
+
+Source: WebAssembly core specification 3.0, section 5.2; component model, ``Binary.md``.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+_T = TypeVar("_T")
+#: Digits of LEB128 bear 7 bits each; no number in a binary has more than 64.
+_SHIFT_MAX = 63
+
+
+class Reader:
+    """Reads from the front; ``IndexError`` where nothing is left."""
+
+    def __init__(self, data: bytes | bytearray, at: int = 0) -> None:
+        self._data = data
+        self.at = at
+
+    def byte(self) -> int:
+        self.at += 1
+        return self._data[self.at - 1]
+
+    def number(self) -> int:
+        """Read LEB128, unsigned; of a signed one the right number of bytes."""
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80 or shift > _SHIFT_MAX:
+                return value
+
+    def name(self) -> str:
+        size = self.number()
+        self.at += size
+        if self.at > len(self._data):
+            raise IndexError
+        return self._data[self.at - size : self.at].decode()
+
+    def component_name(self) -> str:
+        """Name an import or export of a component."""
+        form, name = self.byte(), self.name()
+        if form == 2:  # a version's suffix has a place of its own
+            self.name()
+        return name
+
+    def several(self, read: Callable[[], _T]) -> list[_T]:
+        """Read a vector: its length, then its elements."""
+        return [read() for _ in range(self.number())]
