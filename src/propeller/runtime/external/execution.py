@@ -34,7 +34,7 @@ class Execution:
 
     def __init__(
         self,
-        entry: QueuedRun,
+        queued: QueuedRun,
         command: Command,
         limits: Limits,
         address: Address | None,
@@ -44,14 +44,14 @@ class Execution:
         on_ended: Callable[[Ended], None],
     ) -> None:
         self.address = address
-        self._entry = entry
-        self._key = entry.run.key
+        self._queued = queued
+        self._key = queued.run.key
         self._limits = limits
         self._on_printed, self._on_up, self._on_ended = on_printed, on_up, on_ended
         #: Why it was halted.
         self._why = ""
         self._is_stopped = False
-        is_result = not entry.run.is_resident
+        is_result = not queued.run.is_resident
         self._output = GuestOutput(
             "stdout", is_result=is_result, limit_bytes=limits.output_bytes if is_result else limits.log_bytes
         )
@@ -67,7 +67,7 @@ class Execution:
         timeout_ns = limits.timeout_ns
         late = failures.of_time(limits)
         self._timer = loop.call_later(timeout_ns / 1e9, self._halt, late) if timeout_ns else None
-        self._rising = loop.create_task(self._rise()) if entry.run.is_resident else None
+        self._rising = loop.create_task(self._rise()) if queued.run.is_resident else None
 
     def stop(self) -> None:
         self._is_stopped = True
@@ -114,7 +114,7 @@ class Execution:
 
     def _ended(self, exit_code: int) -> Ended:
         if self._is_stopped:
-            return self._entry.stopped()
+            return self._queued.stopped()
         error = self._why
         is_lost = not error and death_of(exit_code).is_from_outside
         if not error and self._has_flooded:
@@ -124,5 +124,5 @@ class Execution:
             error = f"Process exited with status: {status_text(exit_code)}, stderr: {said}"
         is_result = self._output.is_result and not error
         results = self._output.kept.decode(errors="replace") if is_result else ""
-        handed_ns = self._entry.handed_ns
+        handed_ns = self._queued.handed_ns
         return Ended(self._key, results, error, handed_ns, time.time_ns(), is_lost=is_lost)

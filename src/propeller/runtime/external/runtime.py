@@ -158,16 +158,16 @@ class ExternalRuntime:
 
     def stop(self, key: int) -> None:
         """End a run, begun or not; ``on_ended`` tells when it is over. An unknown key means nothing."""
-        entry = self._waiting.pop(key, None)
-        if entry is not None:
-            self._loop.call_soon(self._tell, entry.stopped())
+        queued = self._waiting.pop(key, None)
+        if queued is not None:
+            self._loop.call_soon(self._tell, queued.stopped())
         elif (execution := self._all().get(key)) is not None:
             execution.stop()
 
     def withdraw(self, older_than_s: float) -> list[int]:
         """Forget runs that have waited longer than this, and give their keys."""
         limit = self._loop.time() - older_than_s
-        keys = [key for key, entry in self._waiting.items() if entry.since < limit]
+        keys = [key for key, queued in self._waiting.items() if queued.since < limit]
         return [key for key in keys if self._waiting.pop(key)]
 
     def _feed_soon(self) -> None:
@@ -180,21 +180,21 @@ class ExternalRuntime:
         self._is_feeding = False
         if self._is_closed:
             return
-        for key in [key for key, entry in self._waiting.items() if _needs_no_slot(entry.run)]:
-            if (entry := self._waiting.pop(key, None)) is not None:
-                self._begin(entry)
+        for key in [key for key, queued in self._waiting.items() if _needs_no_slot(queued.run)]:
+            if (queued := self._waiting.pop(key, None)) is not None:
+                self._begin(queued)
         while self._waiting and len(self._active) < self._size:
             self._begin(self._waiting.popitem(last=False)[1])
 
-    def _begin(self, entry: QueuedRun) -> None:
-        run = entry.run
+    def _begin(self, queued: QueuedRun) -> None:
+        run = queued.run
         ended = None
         try:
             if run.is_preparation:
                 self._outline_for(run)
                 ended = Ended(run.key, "", "", 0, 0)
             else:
-                self._execute(entry)
+                self._execute(queued)
         except Invalid as invalid:
             ended = Ended(run.key, "", str(invalid), 0, 0, is_refused=True)
         except (OSError, UnicodeEncodeError) as error:
@@ -205,25 +205,25 @@ class ExternalRuntime:
         if ended is not None:
             self._tell(ended)
 
-    def _execute(self, entry: QueuedRun) -> None:
+    def _execute(self, queued: QueuedRun) -> None:
         opened: list[int] = []
         try:
-            self._execute_with(entry, opened)
+            self._execute_with(queued, opened)
         finally:
             for descriptor in opened:
                 os.close(descriptor)
 
-    def _execute_with(self, entry: QueuedRun, opened: list[int]) -> None:
+    def _execute_with(self, queued: QueuedRun, opened: list[int]) -> None:
         """Begin a run; what is opened for its program is put into the list."""
-        command, address = self._command(entry.run, opened)
-        if entry.run.is_resident and len(self._residents) >= _RESIDENTS_MAX:
+        command, address = self._command(queued.run, opened)
+        if queued.run.is_resident and len(self._residents) >= _RESIDENTS_MAX:
             raise OSError(0, f"this proplet runs {_RESIDENTS_MAX} of its kind already")
-        entry.handed_ns = time.time_ns()
-        executions = self._residents if entry.run.is_resident else self._active
-        executions[entry.run.key] = Execution(
-            entry,
+        queued.handed_ns = time.time_ns()
+        executions = self._residents if queued.run.is_resident else self._active
+        executions[queued.run.key] = Execution(
+            queued,
             command,
-            entry.run.limits or self._limits,
+            queued.run.limits or self._limits,
             address,
             on_printed=self._tell_printed,
             on_up=self._tell_up,

@@ -7,11 +7,11 @@ Rules:
   * A run is executed again only if its process died before the result was sent and it was not the run
     executing when the process died. The latter fails: it may be what killed the process. Where the process
     was killed from outside, or died with the fork server, it is lost instead, and its owner decides.
-  * A runner that the pool kills itself, to stop one run, costs the others in it nothing but time.
+  * Where the pool itself kills a runner, to stop one run, the other runs in it lose nothing but time.
   * A resident run, which may go on for ever, has a process for itself alone, beside those of the pool.
   * Nothing ticks in an idle pool.
 
-All belongs to the event loop's thread; ``on_ended`` is called there, with each run's end once.
+Everything happens in the event loop's thread; ``on_ended`` gets each run's end there, once.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from propeller.runtime.system.death import Death
 _LIMITS = Limits()
 _TICK_S = 0.005
 _STUCK_S = 0.02
-#: As many runs behind one another, however quick, are worth a process more.
+#: With more runs than this in one runner, however quick, another process is worth its start.
 _DEEP = 16
 _STOP_S_MAX = 0.1
 _FAILED_STARTS_MAX = 5
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 class Pool:
-    """Runs guests in up to ``size`` processes; see the module's text for what can be relied on.
+    """Runs guests in up to ``size`` processes, by the rules in the module's text.
 
     Args:
         directory: Holds ``modules/<digest>``; the pool keeps compiled code beside it.
@@ -75,7 +75,7 @@ class Pool:
             directory, limits, places=size + _RESIDENTS_MAX, on_death=self._on_death
         )
         self._runners: dict[int, RunnerHandle] = {}
-        #: Those of residents, by place.
+        #: Runners of resident runs, by place.
         self._residents: dict[int, RunnerHandle] = {}
         self._waiting: OrderedDict[int, QueuedRun] = OrderedDict()
         self._runner_of: dict[int, RunnerHandle] = {}
@@ -98,12 +98,12 @@ class Pool:
         return len(self._runner_of)
 
     def executing(self) -> dict[int, int]:
-        """Runs that are executed in this moment, by key: the process of each, which executes no other."""
+        """Give the process of each run that is executed at this moment, by key; it executes no other."""
         found = ((runner.status.key, runner) for runner in self._all_runners())
-        return {key: runner.pid for key, runner in found if key is not None and key in runner.entries}
+        return {key: runner.pid for key, runner in found if key is not None and key in runner.runs}
 
     def served(self) -> dict[int, tuple[int, int]]:
-        """HTTP requests that runs which serve have answered, and how many of them badly, by key."""
+        """Count the HTTP requests that served runs have answered, and those of them that failed, by key."""
         found = ((runner.status.key, runner.status.counted) for runner in self._residents.values())
         return {key: counted for key, counted in found if key is not None and counted != (0, 0)}
 
@@ -155,23 +155,25 @@ class Pool:
         A guest is interrupted; if that does not end it soon, because it sleeps in a host call or is being
         compiled, its process is killed.
         """
-        entry = self._waiting.pop(key, None)
-        if entry is not None:
-            self._loop.call_soon(self._tell, [entry.stopped()])
+        queued = self._waiting.pop(key, None)
+        if queued is not None:
+            self._loop.call_soon(self._tell, [queued.stopped()])
         elif key in self._runner_of and key not in self._stopping:
             runner = self._runner_of[key]
             self._stopping.add(key)
-            if not runner.entries:  # a resident whose process is not up yet
+            if not runner.runs:  # a resident whose process is not up yet
                 self._forkserver.kill(runner.place)
                 return
             runner.stop(key)
             serves = runner.resident is not None and runner.resident.run.port
-            self._loop.call_later(SERVER_GRACE_S if serves else _STOP_S_MAX, self._insist, runner, key)
+            self._loop.call_later(
+                SERVER_GRACE_S if serves else _STOP_S_MAX, self._kill_if_executing, runner, key
+            )
 
     def withdraw(self, older_than_s: float) -> list[int]:
-        """Forget runs that have waited longer than this in the pool's own queue, and give their keys."""
+        """Forget the runs that have waited longer than this in the pool's own queue; give their keys."""
         limit = self._loop.time() - older_than_s
-        keys = [key for key, entry in self._waiting.items() if entry.since < limit]
+        keys = [key for key, queued in self._waiting.items() if queued.since < limit]
         return [key for key in keys if self._waiting.pop(key)]
 
     # Handing over
@@ -181,12 +183,12 @@ class Pool:
             open_ = [runner for runner in self._runners.values() if runner.room > 0]
             if not open_:
                 break
-            runner = min(open_, key=lambda runner: len(runner.entries))
+            runner = min(open_, key=lambda runner: len(runner.runs))
             share = -(-len(self._waiting) // len(open_))
-            entries = [self._waiting.popitem(last=False)[1] for _ in range(min(runner.room, share))]
-            for entry in entries:
-                self._runner_of[entry.run.key] = runner
-            runner.hand(entries)
+            runs = [self._waiting.popitem(last=False)[1] for _ in range(min(runner.room, share))]
+            for queued in runs:
+                self._runner_of[queued.run.key] = runner
+            runner.hand(runs)
         if self._waiting and not self._runners:
             self._spawn()
         self._watch()
@@ -194,7 +196,7 @@ class Pool:
     def _watch(self) -> None:
         """Tick only while time can change something: runs wait behind others, or for one more process."""
         may_spawn = self._waiting and self._may_spawn()
-        if self._ticking is None and (may_spawn or any(len(s.entries) > 1 for s in self._runners.values())):
+        if self._ticking is None and (may_spawn or any(len(one.runs) > 1 for one in self._runners.values())):
             self._ticking = self._loop.call_later(_TICK_S, self._tick)
 
     def _tick(self) -> None:
@@ -205,9 +207,9 @@ class Pool:
         is_behind = bool(self._waiting)
         for runner in runners:
             stuck_s = runner.stuck_s(now)
-            if len(runner.entries) > 1:
-                is_behind |= stuck_s > _TICK_S or len(runner.entries) > _DEEP
-                is_crowded = has_idle and not self._waiting and len(runner.entries) > 2 * runner.bound
+            if len(runner.runs) > 1:
+                is_behind |= stuck_s > _TICK_S or len(runner.runs) > _DEEP
+                is_crowded = has_idle and not self._waiting and len(runner.runs) > 2 * runner.bound
                 if (stuck_s > _STUCK_S or is_crowded) and not runner.is_taking_back:
                     runner.take_back()
         if is_behind and not has_idle and self._may_spawn():
@@ -216,10 +218,10 @@ class Pool:
 
     def on_report(self, runner: RunnerHandle, report: Report) -> None:
         if report.pieces:
-            self._on_printed([piece for piece in report.pieces if piece.key in runner.entries])
+            self._on_printed([piece for piece in report.pieces if piece.key in runner.runs])
         if report.up:
-            self._on_up([up for up in report.up if up.key in runner.entries])
-        ended = [one for one in report.ended if runner.entries.pop(one.key, None) is not None]
+            self._on_up([up for up in report.up if up.key in runner.runs])
+        ended = [one for one in report.ended if runner.runs.pop(one.key, None) is not None]
         for one in ended:
             del self._runner_of[one.key]
             self._stopping.discard(one.key)
@@ -231,20 +233,20 @@ class Pool:
         self._tell(ended)
 
     def on_returned(self, runner: RunnerHandle, keys: list[int]) -> None:
-        self._tell(self._put_back(runner.entries.pop(key) for key in keys if key in runner.entries))
+        self._tell(self._put_back(runner.runs.pop(key) for key in keys if key in runner.runs))
         self._feed()
 
-    def _put_back(self, entries: Iterable[QueuedRun]) -> list[Ended]:
-        """Let runs that were not begun wait again, before all others; give those that were to be stopped."""
+    def _put_back(self, runs: Iterable[QueuedRun]) -> list[Ended]:
+        """Queue runs that were not begun again, before all others; give the ends of those to be stopped."""
         stopped = []
-        for entry in reversed(list(entries)):
-            key = entry.run.key
+        for queued in reversed(list(runs)):
+            key = queued.run.key
             del self._runner_of[key]
             if key in self._stopping:
                 self._stopping.remove(key)
-                stopped.append(entry.stopped())
+                stopped.append(queued.stopped())
             else:
-                self._waiting[key] = entry
+                self._waiting[key] = queued
                 self._waiting.move_to_end(key, last=False)
         return stopped
 
@@ -257,9 +259,9 @@ class Pool:
 
     # Residents
 
-    def _place_resident(self, entry: QueuedRun) -> None:
+    def _place_resident(self, queued: QueuedRun) -> None:
         """Start a process for a run that has it to itself."""
-        key = entry.run.key
+        key = queued.run.key
         places = range(self._size, self._size + _RESIDENTS_MAX)
         place = next((place for place in places if place not in self._residents), None)
         try:
@@ -271,23 +273,25 @@ class Pool:
             ended = Ended(key, "", f"no process to run it: {error.strerror or error}", 0, 0, is_lost=is_lost)
             self._loop.call_soon(self._tell, [ended])
             return
-        runner = self._residents[place] = RunnerHandle(self, place, status, self._loop.time(), resident=entry)
+        runner = self._residents[place] = RunnerHandle(
+            self, place, status, self._loop.time(), resident=queued
+        )
         self._runner_of[key] = runner
         self._open_soon(runner, end)
 
-    def _bury_resident(self, runner: RunnerHandle) -> None:
+    def _remove_resident(self, runner: RunnerHandle) -> None:
         del self._residents[runner.place]
-        entry = runner.resident
-        assert entry is not None
-        key = entry.run.key
+        queued = runner.resident
+        assert queued is not None
+        key = queued.run.key
         if self._runner_of.pop(key, None) is None:
             return  # its run has ended before it
         assert runner.death is not None
         is_stopped = key in self._stopping
         self._stopping.discard(key)
-        self._tell([entry.stopped() if is_stopped else entry.killed(runner.death, stopped=False)])
+        self._tell([queued.stopped() if is_stopped else queued.killed(runner.death, stopped=False)])
 
-    # Birth and death of runners
+    # Starts and deaths of runners
 
     def _may_spawn(self) -> bool:
         return (
@@ -332,32 +336,32 @@ class Pool:
     def on_disconnected(self, runner: RunnerHandle) -> None:
         runner.is_disconnected = True
         if runner.death is None:
-            self._forkserver.kill(runner.place)  # it talks no more, so it is of no more use
+            self._forkserver.kill(runner.place)  # nothing can reach it any more
         else:
-            self._bury(runner)
+            self._remove(runner)
 
     def _on_death(self, place: int, death: Death) -> None:
         runner = self._runners[place] if place < self._size else self._residents[place]
         runner.death = death
-        # What it sent before it died is still in the socket; the end of the stream comes after that.
+        # Its last messages may still be in the socket; the end of the stream comes after them.
         if runner.is_disconnected:
-            self._bury(runner)
+            self._remove(runner)
 
-    def _bury(self, runner: RunnerHandle) -> None:
+    def _remove(self, runner: RunnerHandle) -> None:
         if self._is_closed:
             return
         assert runner.death is not None
         if runner.resident is not None:
-            self._bury_resident(runner)
+            self._remove_resident(runner)
             return
         del self._runners[runner.place]
         ended = []
         key = runner.status.key
-        if key is not None and key in runner.entries and not runner.is_killed:
-            ended = [runner.entries.pop(key).killed(runner.death, stopped=key in self._stopping)]
+        if key is not None and key in runner.runs and not runner.is_killed:
+            ended = [runner.runs.pop(key).killed(runner.death, stopped=key in self._stopping)]
             del self._runner_of[key]
             self._stopping.discard(key)
-        ended += self._put_back(runner.entries.values())
+        ended += self._put_back(runner.runs.values())
         if not runner.is_ready:
             self._on_failed_start(runner.death.how)
         elif not self._runners:
@@ -366,7 +370,7 @@ class Pool:
         self._tell(ended)
 
     def _on_failed_start(self, how: str) -> None:
-        """Try again later and later; with nobody else to run them, runs are lost, and wait no more."""
+        """Try again, later each time; after several failures in a row runs are lost."""
         delay_s = _BACKOFF.delay_s(self._failed_starts)
         self._failed_starts += 1
         _log.error("a process for guests %s (%d in a row)", how, self._failed_starts)
@@ -384,12 +388,12 @@ class Pool:
             self._spawn()
         self._feed()
 
-    def _insist(self, runner: RunnerHandle, key: int) -> None:
-        """Kill the process of a guest that an interruption has not ended."""
-        if self._is_closed or key not in runner.entries or runner.death is not None:
+    def _kill_if_executing(self, runner: RunnerHandle, key: int) -> None:
+        """Kill the process of a guest that its interruption has not ended."""
+        if self._is_closed or key not in runner.runs or runner.death is not None:
             return
         if runner.status.key == key:
             runner.is_killed = True
             self._forkserver.kill(runner.place)
         else:
-            self._loop.call_later(_STOP_S_MAX, self._insist, runner, key)
+            self._loop.call_later(_STOP_S_MAX, self._kill_if_executing, runner, key)

@@ -1,4 +1,4 @@
-"""A run that its pool or external runtime has not seen the end of."""
+"""A run that waits, or is executed, in a pool or an external runtime."""
 
 import time
 
@@ -7,7 +7,7 @@ from propeller.runtime.system.death import Death
 
 
 class QueuedRun:
-    """A run, since when it waits (the loop's clock, s) and since when a runner has it (epoch, ns)."""
+    """A run, when it was submitted (the loop's clock, s) and when it was handed over (Unix epoch, ns)."""
 
     __slots__ = ("handed_ns", "run", "since")
 

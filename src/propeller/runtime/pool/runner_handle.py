@@ -1,4 +1,4 @@
-"""One runner process as the pool sees it: what it has, how much it may have, and whether it gets on."""
+"""One runner process as the pool sees it: its runs, how many it may have, and whether it makes progress."""
 
 import asyncio
 import time
@@ -22,12 +22,12 @@ from propeller.runtime.system.death import Death
 
 _HANDED_MAX = 256
 _QUICK_NS = 10_000_000
-#: A runner is given work for about this long at once.
+#: A runner is handed work for about this long at once.
 _AHEAD_NS = 20_000_000
 
 
 class RunnerListener(Protocol):
-    """Who hears what a runner says."""
+    """Gets the messages of a runner."""
 
     def on_ready(self, runner: "RunnerHandle") -> None: ...
     def on_report(self, runner: "RunnerHandle", report: Report) -> None: ...
@@ -49,15 +49,15 @@ class RunnerHandle(asyncio.Protocol):
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self.place = place
-        #: The one run that it is there for, where it is there for one.
+        #: The run that has this process to itself; None in a runner of the pool's size.
         self.resident = resident
         self.status = status
-        #: Handed over and not ended, in the order of execution.
-        self.entries: dict[int, QueuedRun] = {}
-        #: How many it may have at once. Doubles while runs are quick.
+        #: Runs that were handed over and have not ended, in the order of execution.
+        self.runs: dict[int, QueuedRun] = {}
+        #: How many runs it may have at once; doubles while runs are quick.
         self.bound = 2
         self.is_ready = False
-        #: Of its process, once it is ready.
+        #: Process id, once it is ready.
         self.pid = 0
         self.is_taking_back = False
         self.is_killed = False
@@ -69,27 +69,27 @@ class RunnerHandle(asyncio.Protocol):
 
     @property
     def room(self) -> int:
-        """How many runs it may be given now."""
+        """How many more runs it may be handed now."""
         if not self.is_ready or self.is_taking_back or self.is_killed or self.is_disconnected or self.death:
             return 0
         if self.resident is not None:
             return 0
-        return self.bound - len(self.entries)
+        return self.bound - len(self.runs)
 
     @property
     def is_idle(self) -> bool:
-        return not self.entries and self.room > 0
+        return not self.runs and self.room > 0
 
     @property
     def is_connected(self) -> bool:
         return self._transport is not None
 
-    def hand(self, entries: list[QueuedRun]) -> None:
+    def hand(self, runs: list[QueuedRun]) -> None:
         now_ns = time.time_ns()
-        for entry in entries:
-            entry.handed_ns = now_ns
-            self.entries[entry.run.key] = entry
-        self._send(Hand([entry.run for entry in entries]))
+        for queued in runs:
+            queued.handed_ns = now_ns
+            self.runs[queued.run.key] = queued
+        self._send(Hand([queued.run for queued in runs]))
 
     def take_back(self) -> None:
         self.is_taking_back = True
@@ -100,7 +100,7 @@ class RunnerHandle(asyncio.Protocol):
         self._send(Stop(key))
 
     def adapt(self, ended: list[Ended]) -> None:
-        """Allow more runs at once while they are quick, one when they are not: those behind would wait."""
+        """Allow more runs at once while they are quick, and one where they are not: the others would wait."""
         durations = [e.finished_ns - e.started_ns for e in ended]
         if max(durations) > _QUICK_NS:
             self.bound = 1
@@ -109,7 +109,7 @@ class RunnerHandle(asyncio.Protocol):
             self.bound = max(2, min(2 * self.bound, _HANDED_MAX, _AHEAD_NS // mean_ns))
 
     def stuck_s(self, now: float) -> float:
-        """For how long it has been seen to execute the same run; 0 when it executes none."""
+        """Seconds for which it has been seen to execute the same run; 0 when it executes none."""
         number = self.status.number
         if number != self._number:
             self._number = number
