@@ -199,25 +199,27 @@ class RemoteUplink:
 
 
 class _WayToProxy:
-    """Finds out whether the proxy hears us on a topic of our own, as one of ours does."""
+    """Finds out whether the proxy hears us on a topic of our own, as one of ours does.
+
+    Another proxy may take its place at any time. So whoever does not answer is asked again on both topics.
+    """
 
     def __init__(self) -> None:
-        #: Images that were asked for and have not been answered.
-        self._asked: set[str] = set()
+        #: Images that were asked for and have not been answered; whether that was on both topics.
+        self._asked: dict[str, bool] = {}
         #: On which the answers come; "" while that is not known.
         self._way = ""
 
     def topics(self, image: str, own: str, shared: str) -> list[str]:
-        if self._way:
-            return [shared if self._way == _SHARED_ANSWER else own]
-        is_again = image in self._asked
-        self._asked.add(image)
-        return [own, shared] if is_again else [own]
+        is_again = self._asked[image] = image in self._asked
+        if is_again:
+            return [own, shared]
+        return [shared if self._way == _SHARED_ANSWER else own]
 
     def answered(self, image: str, topic: str) -> None:
         """Take in where an answer came; what comes to all may be for others, so ours counts for more."""
         if image.startswith("sha256:"):
             return  # that was the manager
-        if topic != _SHARED_ANSWER or (image in self._asked and not self._way):
+        was_on_both = self._asked.pop(image, False)
+        if topic != _SHARED_ANSWER or was_on_both:
             self._way = topic
-        self._asked.discard(image)
