@@ -286,7 +286,7 @@ def test_a_report_is_dropped_before_it_is_acknowledged():
     class Careless(Machine):
         def _owe(self, held, message, now):
             sent = super()._owe(held, message, now)
-            del self._outbox[message.task_id]
+            self._owed.drop(message.task_id)
             return sent
 
     assert_caught("ends", "kept-results", machine_class=Careless)
@@ -295,7 +295,7 @@ def test_a_report_is_dropped_before_it_is_acknowledged():
 def test_a_repeated_start_runs_twice():
     class Obedient(Machine):
         def _start(self, start, now):
-            if self._newest.get(start.id, (0, 0))[0] == start.attempt and start.id not in self._outbox:
+            if self._newest.get(start.id, (0, 0))[0] == start.attempt and start.id not in self._owed:
                 self._newest[start.id] = start.attempt - 1, 0
             return super()._start(start, now)
 

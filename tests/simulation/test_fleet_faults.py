@@ -200,7 +200,7 @@ def test_a_sandbox_is_ignored(monkeypatch):
 def test_a_daemon_that_crashed_is_not_started_anew():
     class Lazy(Machine):
         def time_passed(self, now):
-            self._restarting.clear()
+            self._crashed.clear()
             return super().time_passed(now)
 
     assert_caught("ends", machine_class=Lazy)
@@ -208,7 +208,7 @@ def test_a_daemon_that_crashed_is_not_started_anew():
 
 def test_a_daemon_that_crashed_has_failed():
     class Strict(Machine):
-        def _crashed(self, held, outcome, now):
+        def _crash(self, held, outcome, now):
             return [self._report(held, now, outcome=outcome)]
 
     assert_caught("stale-attempt", machine_class=Strict)

@@ -1,43 +1,90 @@
-"""What a proplet holds, and what it owes."""
+"""The tasks that a proplet holds, and the states they go through there. Pure.
+
+::
+
+    FETCHING ──► STARTED ──► SERVING        a daemon or a server, which stays
+                  │  ▲          │
+                  │  └─ CRASHED ◄┘          a daemon, which is started anew after a while
+                  └──► READY                a latent task, which invocations run
+
+A task leaves any state when it ends, is stopped or is handed back: the proplet then holds it no more.
+"""
+
+from enum import Enum
 
 import msgspec
 
-from propeller.proplet.actions import Report
 from propeller.wire.fleet.from_manager import Invoke, Start
 
 
+class HeldState(Enum):
+    #: Waits for its module.
+    FETCHING = "fetching"
+    #: Its run was begun: a latent task is compiled, any other waits for a slot or is executed.
+    STARTED = "started"
+    #: Its run goes on, and the guest has said that it serves.
+    SERVING = "serving"
+    #: Compiled, and without a run of its own: each invocation has one.
+    READY = "ready"
+    #: Its run has crashed; the next one begins at ``restart_at``.
+    CRASHED = "crashed"
+
+
+FETCHING, STARTED, SERVING, READY, CRASHED = HeldState
+
+#: The states that may follow each one.
+MOVES = {
+    FETCHING: {STARTED},
+    #: Again STARTED: the run was lost, or taken back before it began.
+    STARTED: {STARTED, SERVING, READY, CRASHED},
+    #: Again SERVING: the guest says it twice, or a foreign manager's run was lost.
+    SERVING: {SERVING, CRASHED},
+    READY: set[HeldState](),
+    CRASHED: {STARTED},
+}
+
+
 class Held(msgspec.Struct, kw_only=True):
+    """One attempt of a task, from its start until its end is reported."""
+
     start: Start
-    #: 0 until the module is here and the run was begun.
+    state: HeldState = FETCHING
+    #: Of its run, while it has one.
     key: int = 0
-    #: Of the module, from then on.
+    #: Of its module, once that is here.
     digest: str = ""
-    #: It serves, or can be invoked.
-    is_up: bool = False
     #: Where it serves.
     results: str = ""
     restarts: int = 0
     #: Of the last crash.
     error: str = ""
-    #: When it is started anew; 0 while it runs.
+    #: When the next run begins, if it has crashed; monotonic clock, ns.
     restart_at: int = 0
     #: How often it was lost, under a foreign manager.
     losses: int = 0
-    #: Invocations that came before it was up.
+    #: Invocations that came before it was ready.
     early: list[Invoke] = []
     #: How much its runs have printed, by stream: a daemon starts anew, and invocations run side by side.
     printed_bytes: dict[str, int] = {}
+
+    def move(self, state: HeldState) -> None:
+        assert state in MOVES[self.state], f"{self.start.id}: from {self.state.value} to {state.value}"
+        self.state = state
 
     @property
     def attempt(self) -> int:
         return self.start.attempt or 0
 
     @property
+    def has_run(self) -> bool:
+        return self.state in (STARTED, SERVING)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it serves, or can be invoked."""
+        return self.state in (SERVING, READY)
+
+    @property
     def speaks(self) -> bool:
         """Whether there is more to say of it than that it is here."""
         return self.is_up or self.restarts > 0
-
-
-class Owed(msgspec.Struct, kw_only=True):
-    report: Report
-    sent_at: int

@@ -27,16 +27,15 @@ from propeller.core.sandbox import Offer
 from propeller.proplet.actions import (
     Action,
     Fetch,
-    Forget,
-    Keep,
     Kill,
     Outcome,
     Report,
     SendUp,
     StartRun,
 )
-from propeller.proplet.held import Held, Owed
+from propeller.proplet.held import CRASHED, FETCHING, READY, SERVING, STARTED, Held, HeldState
 from propeller.proplet.invocations import LOSSES_MAX, Invocations
+from propeller.proplet.owed import OwedReports
 from propeller.proplet.starts import obstacle, source_of
 from propeller.wire.fleet.from_manager import Ack, Invoke, Start, Stop
 from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, InvokeResults, Results, Up
@@ -83,22 +82,21 @@ class Machine:
         self.id = proplet_id
         self.boot = boot
         self.slots = slots
-        self._resend_ns = int(resend_s * 1e9)
         self._refusal_of_encrypted = refusal_of_encrypted
         self._offer = offer
         self._held: dict[str, Held] = {}
         self._by_key: dict[int, Held] = {}
-        self._outbox: dict[str, Owed] = {}
         #: The newest attempt of each task, and when that was placed.
         self._newest: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._modules: set[str] = set()
         self._waiting: dict[str, list[Held]] = {}
-        self._restarting: dict[str, Held] = {}
+        self._crashed: dict[str, Held] = {}
         self._invocations = Invocations(proplet_id)
         self._last_key = 0
         self._is_leaving = False
+        kept = list(kept)
+        self._owed = OwedReports(kept, resend_s=resend_s)
         for report in kept:
-            self._outbox[report.task_id] = Owed(report=report, sent_at=0)
             self._remember(report.task_id, report.attempt or 0, report.placed_at or 0)
 
     # -- what the manager says -----------------------------------------------------------------------------
@@ -112,21 +110,12 @@ class Machine:
             case Invoke():
                 return self._invoke(message, now) if self._is_for_me(message) else []
             case Ack():
-                return self._acknowledged(message)
+                return self._owed.acknowledge(message)
         return []
 
     def _is_for_me(self, message: Start | Stop | Invoke) -> bool:
         """Apply the contract's rule for shared topics (``mqtt``, section 3.4), to stops as well."""
         return bool(message.broadcast or not message.proplet_id or message.proplet_id == self.id)
-
-    def _acknowledged(self, ack: Ack) -> list[Action]:
-        actions: list[Action] = []
-        for task_id, attempt in ack.ended:
-            owed = self._outbox.get(task_id)
-            if owed is not None and owed.report.attempt == attempt:
-                del self._outbox[task_id]
-                actions.append(Forget(task_id))
-        return actions
 
     def _start(self, start: Start, now: int) -> list[Action]:
         again = self._seen_before(start, now)
@@ -158,10 +147,8 @@ class Machine:
             return None
         if this == newest and held is not None:
             return []  # each sign of life says that it is here
-        owed = self._outbox.get(start.id)
-        if this == newest and owed is not None:
-            owed.sent_at = now
-            return [SendUp(owed.report)]
+        if this == newest and start.id in self._owed:
+            return self._owed.repeat(start.id, now)
         return [SendUp(self._past(start, newest[0]))]
 
     def _past(self, start: Start, newest: int) -> HandBack:
@@ -183,10 +170,7 @@ class Machine:
         if attempt < self._newest.get(stop.id, _NEVER)[0]:
             return []
         self._remember(stop.id, attempt, _ALL)
-        actions = self._drop(stop.id)
-        if self._outbox.pop(stop.id, None) is not None:
-            actions.append(Forget(stop.id))
-        return actions
+        return [*self._drop(stop.id), *self._owed.drop(stop.id)]
 
     def _stop_for_foreigner(self, task_id: str, now: int) -> list[Action]:
         """End a task and report that: its manager takes it for running until it hears of an end."""
@@ -204,21 +188,21 @@ class Machine:
         self._newest.move_to_end(task_id)
         if len(self._newest) > ATTEMPTS_REMEMBERED:
             oldest = next(iter(self._newest))
-            if oldest not in self._held and oldest not in self._outbox:
+            if oldest not in self._held and oldest not in self._owed:
                 del self._newest[oldest]
 
     def _drop(self, task_id: str) -> list[Action]:
         held = self._held.pop(task_id, None)
         if held is None:
             return []
-        self._restarting.pop(task_id, None)
         actions = self._invocations.drop(task_id) if held.start.latent else []
-        if held.key:
+        if held.has_run:
             del self._by_key[held.key]
             return [*actions, Kill(held.key)]
-        waiting = self._waiting.get(source_of(held.start), [])
-        if held in waiting:
-            waiting.remove(held)
+        if held.state is FETCHING:
+            self._waiting[source_of(held.start)].remove(held)
+        if held.state is CRASHED:
+            self._crashed.pop(task_id, None)
         return actions
 
     def _next_key(self) -> int:
@@ -239,6 +223,9 @@ class Machine:
         return self._invocations.begin(self._next_key(), held.start, held.digest, invoke, now)
 
     def _run(self, held: Held, digest: str) -> StartRun:
+        """Begin a run; what a foreign manager knows to serve goes on serving, whatever becomes of its run."""
+        if held.state is not SERVING:
+            held.move(STARTED)
         held.key, held.digest = self._next_key(), digest
         self._by_key[held.key] = held
         return StartRun(held.key, held.start, digest, is_preparation=held.start.latent)
@@ -278,10 +265,11 @@ class Machine:
     def up(self, key: int, results: str) -> list[Action]:
         """The guest of this run has begun, and serves there."""
         held = self._by_key.get(key)
-        return [] if held is None else self._is_up(held, results)
+        return [] if held is None else self._came_up(held, SERVING, results)
 
-    def _is_up(self, held: Held, results: str) -> list[Action]:
-        held.is_up, held.results = True, results
+    def _came_up(self, held: Held, state: HeldState, results: str = "") -> list[Action]:
+        held.move(state)
+        held.results = results
         if held.attempt:
             return [SendUp(self._up_of(held))]
         if held.start.latent:
@@ -309,12 +297,11 @@ class Machine:
         if held is None:  # stopped, or overtaken by a newer attempt
             return []
         if held.start.latent and not outcome.error:
-            del self._by_key[held.key]
-            held.key = 0
+            self._forget_run(held)
             early, held.early = held.early, []
-            return self._is_up(held, "") + [self._begin_invocation(held, one, now) for one in early]
+            return self._came_up(held, READY) + [self._begin_invocation(held, one, now) for one in early]
         if held.start.daemon and outcome.error and not outcome.is_refused:
-            return self._crashed(held, outcome, now)
+            return self._crash(held, outcome, now)
         action = (
             self._lost(held, outcome, now) if outcome.is_lost else self._report(held, now, outcome=outcome)
         )
@@ -333,19 +320,23 @@ class Machine:
         held.losses += 1
         if held.losses > LOSSES_MAX:
             return self._report(held, now, outcome=outcome)
-        del self._by_key[held.key]
+        self._forget_run(held)
         return self._run(held, held.digest)
 
-    def _crashed(self, held: Held, outcome: Outcome, now: int) -> list[Action]:
-        """Start a daemon anew after a while, which grows unless it had run for long."""
+    def _forget_run(self, held: Held) -> None:
         del self._by_key[held.key]
         held.key = 0
+
+    def _crash(self, held: Held, outcome: Outcome, now: int) -> list[Action]:
+        """Start a daemon anew after a while, which grows unless it had run for long."""
+        self._forget_run(held)
+        held.move(CRASHED)
         ran_ns = outcome.finished_at - outcome.started_at
         in_a_row = 0 if ran_ns > RESTARTS.longest_s * 1e9 else held.restarts
         wait_s = RESTARTS.delay_s(in_a_row)
-        held.is_up, held.restarts, held.error = False, held.restarts + 1, outcome.error
+        held.restarts, held.error = held.restarts + 1, outcome.error
         held.restart_at = now + int(wait_s * 1e9)
-        self._restarting[held.start.id] = held
+        self._crashed[held.start.id] = held
         return [SendUp(self._up_of(held))] if held.attempt else []
 
     def _report(self, held: Held, now: int, *, error: str = "", outcome: Outcome | None = None) -> Action:
@@ -366,13 +357,7 @@ class Machine:
         """Say this in place of what was too large to be sent; nobody is told any more of what is settled."""
         if isinstance(report, InvokeResults) or not report.attempt:
             return [SendUp(report)]
-        owed = self._outbox.get(report.task_id)
-        if owed is None:
-            return []
-        if (owed.report.attempt, owed.report.placed_at) != (report.attempt, report.placed_at):
-            return []
-        owed.report = report
-        return [Keep(report)]
+        return self._owed.replace(report)
 
     def _hand_back(self, start: Start, reason: str, now: int, *, is_lost: bool = False) -> Action:
         held = self._held.get(start.id) or Held(start=start)
@@ -393,8 +378,7 @@ class Machine:
         self._by_key.pop(held.key, None)
         if not held.attempt:
             return SendUp(report)
-        self._outbox[report.task_id] = Owed(report=report, sent_at=now)
-        return Keep(report)
+        return self._owed.add(report, now)
 
     def withdrawn(self, keys: list[int], reason: str, now: int) -> list[Action]:
         """Give back runs that did not begin: another proplet may have room for them.
@@ -406,7 +390,7 @@ class Machine:
             if held.attempt and not held.start.broadcast and not held.start.is_resident:
                 actions.append(self._hand_back(held.start, reason, now))
             else:
-                del self._by_key[held.key]
+                self._forget_run(held)
                 actions.append(self._run(held, held.digest))
         return actions + self._invocations.waits_on(keys, now)
 
@@ -416,10 +400,10 @@ class Machine:
         actions: list[Action] = []
         for held in list(self._held.values()):
             actions += self._invocations.drop(held.start.id) if held.start.latent else []
-            actions += [Kill(held.key)] if held.key else []
+            actions += [Kill(held.key)] if held.has_run else []
             actions.append(self._hand_back(held.start, "the proplet is stopping", now))
         self._waiting.clear()
-        self._restarting.clear()
+        self._crashed.clear()
         return actions
 
     def ups(self) -> list[Up]:
@@ -434,7 +418,7 @@ class Machine:
 
     @property
     def owes_nothing(self) -> bool:
-        return not self._outbox
+        return not self._owed
 
     # -- signs of life -------------------------------------------------------------------------------------
 
@@ -464,24 +448,17 @@ class Machine:
 
     def _running(self) -> list[tuple[str, int]]:
         held = [(task_id, held.attempt) for task_id, held in self._held.items()]
-        owed = [(task_id, owed.report.attempt or 0) for task_id, owed in self._outbox.items()]
-        return [*held, *owed]
+        return [*held, *self._owed.attempts()]
 
     def connected(self, now: int) -> list[Action]:
         """Send all that is owed: whoever is there now may have heard nothing of it."""
-        for owed in self._outbox.values():
-            owed.sent_at = now
-        return [SendUp(owed.report) for owed in self._outbox.values()]
+        return self._owed.repeat_all(now)
 
     def time_passed(self, now: int) -> list[Action]:
         """Send again what was not acknowledged in time; ask again for modules that did not come."""
         actions: list[Action] = [Fetch(source) for source, waiting in self._waiting.items() if waiting]
-        for owed in self._outbox.values():
-            if now - owed.sent_at >= self._resend_ns:
-                owed.sent_at = now
-                actions.append(SendUp(owed.report))
-        for held in [held for held in self._restarting.values() if now >= held.restart_at]:
-            del self._restarting[held.start.id]
-            held.restart_at = 0
+        actions += self._owed.repeat_overdue(now)
+        for held in [held for held in self._crashed.values() if now >= held.restart_at]:
+            del self._crashed[held.start.id]
             actions.append(self._run(held, held.digest))
         return actions
