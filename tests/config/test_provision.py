@@ -441,6 +441,20 @@ def test_files_of_an_earlier_version_are_renewed_before_they_are_extended(tmp_pa
     add_proplets(config, 1)
 
 
+def test_rules_of_ones_own_for_everybody_stay_wherever_they_stand(tmp_path):
+    config = tmp_path / "config.toml"
+    provision(config, proplets=1)
+    acl = tmp_path / "acl"
+    fresh = acl.read_text()
+    patterns = "# each his own\npattern readwrite own/%u/#\n", "  pattern read news/%c\n"
+    first, second = fresh.split("\n\n", 1)
+    acl.write_text(f"{first}\n{patterns[0]}\n{second}{patterns[1]}")
+    for _ in range(2):
+        renew(config)
+        assert all(acl.read_text().count(pattern.strip()) == 1 for pattern in patterns)
+        assert acl.read_text().endswith(fresh)
+
+
 @pytest.mark.parametrize("value", ['"*"', '"gate , barn"', '["gate", "barn"]'])
 def test_whom_somebody_allowed_stays_allowed(tmp_path, value):
     config = tmp_path / "config.toml"

@@ -97,7 +97,10 @@ def acl(identities: Sequence[Identity], before: str = "") -> str:
 
 
 def renewed_acl(identities: Sequence[Identity], before: str) -> str:
-    """Write an ACL file anew; rules for others, and for everybody, stay as they are."""
+    """Write an ACL file anew; rules for others, and for everybody, stay as they are.
+
+    A ``pattern`` is for everybody wherever it stands, and none is of ours.
+    """
     ours = {one.entity_id for one in identities}
     kept: list[str] = []
     comments: list[str] = []
@@ -108,7 +111,7 @@ def renewed_acl(identities: Sequence[Identity], before: str) -> str:
             continue
         found = re.fullmatch(r"\s*user\s+(\S+)\s*", line)
         user = found[1] if found else user
-        if user not in ours:
+        if user not in ours or re.match(r"\s*pattern\s", line):
             kept += [*comments, line]
         comments.clear()
     others = "\n".join(kept).strip()
