@@ -10,9 +10,9 @@ from pathlib import Path
 import uvloop
 
 from propeller.proplet.agent import Agent, Settings
-from propeller.proplet.local import LocalUplink
 from propeller.proplet.machine import Machine
 from propeller.proplet.module_store import ModuleStore
+from propeller.proplet.socket_uplink import SocketUplink
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
 from propeller.runtime.guest_run import Ended, GuestRun
@@ -54,7 +54,7 @@ async def serve(descriptor: int, proplet_id: str) -> None:
             fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
         )
         agent.guests = InstantGuests(agent)
-        uplink = LocalUplink(agent)
+        uplink = SocketUplink(agent)
         end = socket.socket(fileno=descriptor)
         end.setblocking(False)
         await agent.run(lambda: uplink.connect(end))

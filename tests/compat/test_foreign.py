@@ -15,7 +15,7 @@ from tests.fleet.big_workflow import events
 from tests.fleet.harness import PROPELLER, wait
 from tests.fleet.mischief import Listener
 from tests.parts.mosquitto import open_to_all, running
-from tests.registry.registry_kit import WASM
+from tests.registry.registry_helpers import WASM
 
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED = range(6)
 

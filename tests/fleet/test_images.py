@@ -2,7 +2,7 @@
 
 from tests.builders import ADDITION, padded
 from tests.fleet.harness import PROPELLER
-from tests.registry.registry_kit import PASSWORD, USER, WASM, Server
+from tests.registry.registry_helpers import PASSWORD, USER, WASM, Server
 
 
 def run_image(fleet, image_url, **fields):

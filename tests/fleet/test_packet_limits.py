@@ -10,7 +10,7 @@ import wasmtime
 from tests.builders import padded
 from tests.compat import foreign_proplet
 from tests.fleet.harness import PROPELLER
-from tests.registry.registry_kit import WASM
+from tests.registry.registry_helpers import WASM
 
 COMPLETED, FAILED = 3, 4
 LIMIT = 131_072

@@ -5,15 +5,15 @@ import socket
 
 import msgspec
 from tests.builders import a_spec
-from tests.manager.manager_kit import MODULE, at_site, until
+from tests.manager.manager_helpers import MODULE, at_site, until
 from tests.parts.mosquitto import open_to_all
 from tests.parts.mosquitto import running as running_broker
 
 from propeller.core.events import CreateTasks, StartTask
 from propeller.core.states import RUNNING
 from propeller.manager import logs
-from propeller.manager.hub import LocalFleet
-from propeller.manager.remote import RemoteFleet
+from propeller.manager.local_fleet import LocalFleet
+from propeller.manager.mqtt_fleet import MqttFleet
 from propeller.manager.standing import Standing
 from propeller.mqtt.link import Link
 from propeller.mqtt.settings import MqttSettings
@@ -163,7 +163,7 @@ def test_a_proplet_behind_a_broker_sends_them(tmp_path):
         far = MqttSettings(
             address=f"tcp://{broker.address}", tenant_id="t", channel_id="c", entity_id="manager"
         )
-        fleet = RemoteFleet(site.manager, far, Standing("m", 1, "here"))
+        fleet = MqttFleet(site.manager, far, Standing("m", 1, "here"))
         await fleet.start()
         await fleet._channel._link.up()
         link = Link(

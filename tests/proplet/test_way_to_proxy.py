@@ -2,7 +2,7 @@
 
 import pytest
 
-from propeller.proplet.remote import _WayToProxy
+from propeller.proplet.mqtt_uplink import _WayToProxy
 
 OWN, SHARED = "from/p/registry/proplet", "registry/proplet"
 TO_US, TO_ALL = "proplet/p/registry/server", "registry/server"

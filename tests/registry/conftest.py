@@ -1,6 +1,6 @@
 import pytest
 
-from tests.registry.registry_kit import Registry
+from tests.registry.registry_helpers import Registry
 
 
 @pytest.fixture(scope="session")

@@ -234,7 +234,7 @@ class SimulatedManager:
         self._wake()
 
     def arrive(self, peer: Peer, message: Message, incarnation: int) -> None:
-        """Take in a proplet's message, as the hub does."""
+        """Take in a proplet's message, as a fleet does."""
         self._laws.hearing.came(message)
         self._when_awake(lambda: self._take(peer, message, incarnation))
 

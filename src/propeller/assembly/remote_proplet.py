@@ -13,9 +13,9 @@ from propeller.proplet.keys import refusal_of_encrypted
 from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
 from propeller.proplet.module_store import ModuleStore
+from propeller.proplet.mqtt_uplink import MqttUplink
 from propeller.proplet.outbox import Outbox
 from propeller.proplet.profile import Monitoring
-from propeller.proplet.remote import RemoteUplink
 from propeller.proplet.tee import found_tee
 from propeller.registry.fetcher import Fetcher
 from propeller.runtime.external.runtime import find_program
@@ -62,14 +62,14 @@ async def serve_proplet(settings: PropletSettings) -> None:
             namespace=settings.k8s_namespace,
         )
         agent.sampler = Sampler(proplet_id, pool, agent.start_of, monitoring)
-        uplink = RemoteUplink(agent, settings.mqtt, boot=outbox.boot, namespace=settings.k8s_namespace)
+        uplink = MqttUplink(agent, settings.mqtt, boot=outbox.boot, namespace=settings.k8s_namespace)
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, agent.leave)
         await _serve_until_over(agent, uplink)
     finally:
         outbox.close()
 
 
-async def _serve_until_over(agent: Agent, uplink: RemoteUplink) -> None:
+async def _serve_until_over(agent: Agent, uplink: MqttUplink) -> None:
     vital: list[asyncio.Task[None]] = []
 
     async def connect() -> None:

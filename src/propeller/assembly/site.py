@@ -15,8 +15,8 @@ import msgspec
 from propeller.config.settings import HttpSettings
 from propeller.core.policy import Policy
 from propeller.manager import identity
-from propeller.manager.hub import LocalFleet
-from propeller.manager.remote import ANY, RemoteFleet
+from propeller.manager.local_fleet import LocalFleet
+from propeller.manager.mqtt_fleet import ANY, MqttFleet
 from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
 from propeller.manager.supervisor import CommandLine, Supervisor
@@ -77,10 +77,10 @@ async def running_manager(site: Site) -> AsyncIterator[Running]:
         yield Running(manager, vital)
 
 
-def _remote_fleet(manager: Manager, site: Site, mqtt: MqttSettings) -> RemoteFleet:
+def _remote_fleet(manager: Manager, site: Site, mqtt: MqttSettings) -> MqttFleet:
     who = identity.begin(site.data_dir)
     where = f"{socket.gethostname()}, process {os.getpid()}"
-    return RemoteFleet(
+    return MqttFleet(
         manager,
         _watchful(mqtt, site.policy),
         Standing(who.id, who.epoch, where),

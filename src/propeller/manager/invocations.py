@@ -21,7 +21,7 @@ from propeller.core.effects import Outgoing, SendInvoke, Transition
 from propeller.core.model import Proplet, Task
 from propeller.core.states import RUNNING
 from propeller.errors import Conflict, GuestFailed, PropellerError, TimedOut, TooLarge, Unavailable
-from propeller.manager.batches import Batches
+from propeller.manager.batch_writer import BatchWriter
 from propeller.store.port import Invocation, InvocationPage, Store
 from propeller.wire.fleet.from_proplet import Alive, InvokeResults
 from propeller.wire.http.invocations import InvocationView
@@ -62,7 +62,7 @@ class Invocations:
         #: The same by task.
         self._of: defaultdict[str, dict[str, _Pending]] = defaultdict(dict)
         self._turns = itertools.count()
-        self._batches: Batches[Invocation] = Batches(
+        self._batches: BatchWriter[Invocation] = BatchWriter(
             "invocations", store.write_invocations, batch_max=_BATCH, waiting_max=_WAITING_MAX
         )
         self.flush = self._batches.flush

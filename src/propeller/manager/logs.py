@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 
-from propeller.manager.batches import WRITE_AFTER_S, Batches
+from propeller.manager.batch_writer import WRITE_AFTER_S, BatchWriter
 from propeller.store.port import LogPiece, Store
 from propeller.wire.fleet.from_proplet import Logs
 
@@ -24,7 +24,7 @@ class TaskLogs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._batches = Batches("pieces of logs", self._write, batch_max=_BATCH, waiting_max=_WAITING_MAX)
+        self._batches = BatchWriter("pieces of logs", self._write, batch_max=_BATCH, waiting_max=_WAITING_MAX)
         self._followers: dict[str, list[asyncio.Event]] = {}
 
     def take(self, message: Logs) -> None:

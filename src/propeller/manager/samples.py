@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from propeller.manager.batches import Batches
+from propeller.manager.batch_writer import BatchWriter
 from propeller.store.port import Sample, SampleOf, Store
 from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.http.samples import proplet_sample, task_sample
@@ -20,7 +20,7 @@ class Samples:
     def __init__(self, store: Store, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._store = store
         self._clock = clock
-        self._batches = Batches("metrics", self._write, batch_max=_BATCH, waiting_max=_WAITING_MAX)
+        self._batches = BatchWriter("metrics", self._write, batch_max=_BATCH, waiting_max=_WAITING_MAX)
 
     def take(self, message: Metrics | TaskMetrics) -> None:
         """Take in a message; it is in the store soon, unless nothing is known of its task or proplet."""

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from propeller.backoff import Backoff
-from propeller.manager.hub import LocalFleet
+from propeller.manager.local_fleet import LocalFleet
 
 _log = logging.getLogger(__name__)
 

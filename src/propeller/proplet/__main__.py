@@ -15,12 +15,12 @@ from propeller.proplet.agent import Agent, Settings
 from propeller.proplet.guests import guests_of, offer_of
 from propeller.proplet.host import describe
 from propeller.proplet.keys import refusal_of_encrypted
-from propeller.proplet.local import LocalUplink
 from propeller.proplet.machine import Machine
 from propeller.proplet.metrics import Sampler
 from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.profile import monitoring_of
 from propeller.proplet.sandbox_policy import SandboxPolicy
+from propeller.proplet.socket_uplink import SocketUplink
 from propeller.proplet.tee import found_tee
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
@@ -49,7 +49,7 @@ async def serve(descriptor: int, proplet_id: str, slots: int, directory: Path, p
     )
     pool = guests_of(program, directory, size=slots, policy=policy, agent=agent)
     agent.sampler = Sampler(proplet_id, pool, agent.start_of, monitoring_of(os.environ))
-    uplink = LocalUplink(agent)
+    uplink = SocketUplink(agent)
     end = socket.socket(fileno=descriptor)
     end.setblocking(False)
     await agent.run(lambda: uplink.connect(end))

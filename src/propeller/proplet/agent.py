@@ -1,7 +1,7 @@
 """The program around the machine: a way to the manager, a pool of guests, modules on disk.
 
-The ways are ``local`` (a socket to the manager beside it) and ``remote`` (a broker); both hand over messages
-and take some. Reports go into the outbox first, where there is one.
+The ways are ``socket_uplink`` (to the manager beside it) and ``mqtt_uplink`` (through a broker). Reports
+go into the outbox first, where there is one.
 """
 
 import asyncio

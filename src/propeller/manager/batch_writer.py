@@ -1,6 +1,6 @@
-"""What comes in small pieces on its way to the store: collected, and written in batches beside the engine.
+"""Writing small items to the store in batches, beside the engine.
 
-A piece is never waited for; when it can't be written, that is logged and no more.
+Nobody waits for an item; when one can't be written, that is logged and no more.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ T = TypeVar("T")
 WRITE_AFTER_S = 1.0
 
 
-class Batches(Generic[T]):
+class BatchWriter(Generic[T]):
     """Takes in items from the loop's thread; with none there is nothing to do.
 
     Items have sizes, which limit a batch and all that waits.

@@ -48,7 +48,7 @@ _ANNOUNCEMENT_S_MAX = 0.2
 _ODDITIES_MAX = 50
 
 
-class RemoteUplink:
+class MqttUplink:
     """Hands over in one batch what the broker sent in one piece."""
 
     def __init__(self, agent: Agent, settings: MqttSettings, *, boot: int, namespace: str) -> None:

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 _ROOM_BYTES = 2**40
 
 
-class LocalUplink(asyncio.Protocol):
+class SocketUplink(asyncio.Protocol):
     """The proplet ends with the connection: its manager started it."""
 
     def __init__(self, agent: Agent) -> None:

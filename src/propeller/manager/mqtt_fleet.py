@@ -53,7 +53,7 @@ _REGISTRY_REQUESTS = "registry/proplet"
 _NAMED_MAX = 50
 
 
-class RemoteFleet:
+class MqttFleet:
     """Carries effects to the broker, and what comes from it to the manager as facts."""
 
     def __init__(
