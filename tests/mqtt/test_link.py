@@ -73,6 +73,21 @@ def test_a_broker_that_offers_less_gets_less(tmp_path, max_qos, will):
         play(part(broker))
 
 
+@pytest.mark.parametrize("will", [None, WILL._replace(is_kept=True)], ids=["without a will", "with a will"])
+def test_a_broker_that_keeps_nothing_is_not_asked_to(tmp_path, will):
+    """Otherwise it would refuse the connection for the will, and end it at the first such message."""
+
+    async def part(broker):
+        async with linked(settings_for(broker), "news", will=will) as (link, ear):
+            link.say_now("news", b"now", is_kept=True)
+            numbered(link, range(10))
+            await ear.has_heard("now", "9")
+            assert ear.ups == 1
+
+    with running(open_to_all(tmp_path / "broker", more=["retain_available false"])) as broker:
+        play(part(broker))
+
+
 def test_a_broker_that_knows_only_the_older_mqtt_is_spoken_to_in_it(tmp_path):
     async def part(node):
         with said() as log:

@@ -76,6 +76,15 @@ def lower_will(client: Any) -> bool:
     return True
 
 
+def let_will_go(client: Any) -> bool:
+    """Ask no longer for the will to be kept; False where that was not asked."""
+    will = client._will_message
+    if will is None or not will.retain:
+        return False
+    will.retain = False
+    return True
+
+
 def bequeath(client: Any, payload: bytes) -> None:
     """Change what the will says, from the next connection on."""
     client._will_message.payload = payload

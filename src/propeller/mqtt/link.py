@@ -105,6 +105,8 @@ class Link:
         #: As in the settings, or what the broker offers at most.
         self._qos = settings.qos
         self._inflight = settings.inflight
+        #: Whether the broker keeps messages, as far as it says.
+        self._can_keep = True
         self._version = MQTTv50
         self._waiting: deque[Outgoing] = deque()
         self._unacknowledged = Unacknowledged(self._acknowledged)
@@ -164,10 +166,11 @@ class Link:
     def say_now(self, topic: str, payload: bytes, *, is_kept: bool = False) -> None:
         """Send before all that waits, once at most and with QoS 0; while the link is down, drop it.
 
-        What is kept the broker gives to whoever subscribes later, until another takes its place.
+        What is kept the broker gives to whoever subscribes later, until another takes its place;
+        a broker that keeps nothing gives it to those who are there.
         """
         if self._up.is_set():
-            self._client.publish(self._prefix + topic, payload, qos=0, retain=is_kept)
+            self._client.publish(self._prefix + topic, payload, qos=0, retain=is_kept and self._can_keep)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Send when there is room; while the broker is away messages wait, up to a bound."""
@@ -313,6 +316,8 @@ class Link:
             self._version = MQTTv311
         elif code == reasons.QOS_NOT_SUPPORTED and gm.lower_will(self._client):
             pass  # and it is tried again with that
+        elif code == reasons.RETAIN_NOT_SUPPORTED and gm.let_will_go(self._client):
+            pass  # as well
         elif not self._has_been_up and code not in reasons.PASSING:
             raise BrokerRefused(
                 f"broker {self._settings.address} refused {self._settings.entity_id}: {error}; "
@@ -349,6 +354,7 @@ class Link:
         self._accept_qos(*properties.get("max_qos", [self._qos]))
         (at_once,) = properties.get("receive_maximum", [self._settings.inflight])
         self._inflight = min(self._settings.inflight, at_once)
+        self._can_keep = bool(*properties.get("retain_available", [1]))
         self._limits.announced(*properties.get("maximum_packet_size", [0]))
         gm.allow_all_ids(self._client)
 

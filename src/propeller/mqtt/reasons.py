@@ -8,6 +8,8 @@ PACKET_TOO_LARGE = 0x95
 PASSING = frozenset({3, 0x80, 0x83, 0x88, 0x89, 0x97, 0x9F})
 #: Of a refused connection: the broker knows an older MQTT only.
 OTHER_VERSION = frozenset({1, 0x84})
+#: Of a refused connection: it keeps no message for later, as the will asks.
+RETAIN_NOT_SUPPORTED = 0x9A
 #: Of a refused connection: it offers a lower quality of service than the will asks for.
 QOS_NOT_SUPPORTED = 0x9B
 
@@ -25,6 +27,7 @@ _WORDS = {
     0x96: "it had more messages from us than it takes in that time",
     0x97: "we have used up what it allows us",
     0x98: "somebody ended the connection there",
+    0x9A: "it keeps no messages for who comes later (Mosquitto: retain_available)",
     0x9B: "it offers a lower quality of service",
     0x9F: "it takes no more connections in this time",
     0xA0: "it keeps no connection for longer",
