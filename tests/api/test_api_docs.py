@@ -1,11 +1,11 @@
 import re
 
 import pytest
-from api_kit import play
 
 from propeller import errors
 from propeller.api.answers import STATUSES
 from propeller.api.app import create_app
+from tests.api.helpers import play
 
 #: Errors that end the program, fail a task, or are defects: they are nobody's request.
 NO_ANSWERS = {

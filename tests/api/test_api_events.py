@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import json
 
-from api_kit import ADDITION_TEXT, DEADLINE_S, Errors, Site, a_manager, serving
-
 from propeller.core.effects import Transition
 from propeller.core.states import COMPLETED, RUNNING
+from tests.api.helpers import ADDITION_TEXT, DEADLINE_S, Errors, Site, a_manager, serving
 
 JOB = {
     "tasks": [

@@ -1,8 +1,7 @@
 """Proplets out of service, tasks that ask for tags or for all proplets, and how they fared."""
 
-from api_kit import ADDITION_TEXT, play
-
 from propeller.core.states import TaskState
+from tests.api.helpers import ADDITION_TEXT, play
 
 
 async def a_proplet(site, name="p"):

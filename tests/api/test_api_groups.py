@@ -1,9 +1,8 @@
 """Jobs and workflows."""
 
-from api_kit import ADDITION_TEXT, ids, play
-
 from propeller.api import queries
 from propeller.core.states import COMPLETED, SKIPPED
+from tests.api.helpers import ADDITION_TEXT, ids, play
 
 NO_COUNTS = dict.fromkeys("pending scheduled running completed failed skipped interrupted".split(), 0)
 

@@ -5,12 +5,12 @@ import contextlib
 import json
 
 import pytest
-from api_kit import ADDITION_TEXT, DEADLINE_S, Errors, Site, a_manager, serving
-from api_kit import play as play_pages
 
 from propeller.api import logs
 from propeller.core.states import RUNNING
 from propeller.wire.fleet.codec import from_line, to_line
+from tests.api.helpers import ADDITION_TEXT, DEADLINE_S, Errors, Site, a_manager, serving
+from tests.api.helpers import play as play_pages
 
 
 def play(part, directory):

@@ -4,9 +4,8 @@ import asyncio
 import time
 from itertools import pairwise
 
-from api_kit import ids, play
-
 from propeller.api.looks import PORTION, Looks
+from tests.api.helpers import ids, play
 
 
 def test_a_group_of_several_portions_is_shown_whole(tmp_path):

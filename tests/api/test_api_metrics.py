@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from api_kit import play
 
 from propeller.wire.fleet.codec import from_line
+from tests.api.helpers import play
 
 #: ``mqtt``, sections 4.5 and 4.6, as existing proplets send it.
 TASK_LINE = (

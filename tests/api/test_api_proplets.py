@@ -1,9 +1,8 @@
 import json
 
-from api_kit import ADDITION_TEXT, ids, play
-
 from propeller.core.events import PropletLost
 from propeller.core.states import RUNNING
+from tests.api.helpers import ADDITION_TEXT, ids, play
 
 
 async def seen(site, *names):

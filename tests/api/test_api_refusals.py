@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from api_kit import ADDITION, ADDITION_TEXT, play
+
+from tests.api.helpers import ADDITION, ADDITION_TEXT, play
 
 JSON = {"content-type": "application/json"}
 TASKS = [{"name": "f"}, {"name": "f"}]

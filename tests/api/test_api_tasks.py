@@ -3,10 +3,9 @@ import json
 from hashlib import sha256
 from urllib.parse import quote
 
-from api_kit import ADDITION, ADDITION_TEXT, ids, play
-
 from propeller.core.failures import ErrorKind
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, RUNNING
+from tests.api.helpers import ADDITION, ADDITION_TEXT, ids, play
 
 ALL_FIELDS = {
     "id": "t-1",

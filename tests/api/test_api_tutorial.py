@@ -3,9 +3,8 @@
 import json
 import re
 
-from api_kit import ADDITION_TEXT, play
-
 from propeller.core.states import COMPLETED
+from tests.api.helpers import ADDITION_TEXT, play
 
 _TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

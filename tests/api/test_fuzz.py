@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 
-from api_kit import Errors, Site, a_manager, ids, serving
+from tests.api.helpers import Errors, Site, a_manager, ids, serving
 
 #: Not everything that the API refuses can be said in a schema: an unknown dependency, a file name.
 BEYOND_SCHEMAS = "positive_data_acceptance"

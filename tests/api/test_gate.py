@@ -4,11 +4,11 @@ import asyncio
 import socket
 
 import pytest
-from api_kit import a_manager
 
 from propeller.api.app import create_app
 from propeller.assembly.serving import guarded, listen, server_of
 from propeller.config.settings import HttpSettings
+from tests.api.helpers import a_manager
 
 START = "POST /tasks/none/start"
 #: Ports stand for that of the manager where they are {port}.

@@ -8,7 +8,6 @@ import threading
 
 import httpx
 import pytest
-from api_kit import ADDITION, ADDITION_TEXT, DEADLINE_S, Site, a_manager, play
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from propeller.api.app import create_app
 from propeller.api.bodies import JSON_BYTES_MAX, VALUES_MAX, values_in
 from propeller.api.lifting import from_base64, lift
 from propeller.wire.http.tasks import INPUTS_MAX, TASKS_MAX
+from tests.api.helpers import ADDITION, ADDITION_TEXT, DEADLINE_S, Site, a_manager, play
 
 JSON = {"content-type": "application/json"}
 LARGE = b"\0asm" + random.Random(1).randbytes(300_000)

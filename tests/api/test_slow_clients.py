@@ -7,13 +7,13 @@ import time
 
 import httpx
 import pytest
-from api_kit import DEADLINE_S, a_manager
 
 from propeller.api.app import create_app
 from propeller.assembly import connections
 from propeller.assembly.connections import HEAD_BYTES_MAX, Watch
 from propeller.assembly.serving import guarded, listen, server_of
 from propeller.config.settings import HttpSettings
+from tests.api.helpers import DEADLINE_S, a_manager
 
 HALF = b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
 BIG = HALF.replace(b"1000", b"90000000") + b'"name":"' + b"f" * 1_000_000

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.e2e.harness import System
+from tests.e2e.local.harness import System
 
 ADDITION = '(module (func (export "main") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))'
 ENDLESS = '(module (func (export "main") (loop br 0)))'

@@ -8,7 +8,7 @@ import sys
 import pytest
 import wasmtime
 
-from tests.registry.registry_helpers import WASM, Registry, Server
+from tests.registry.helpers import WASM, Registry, Server
 
 ADD = '(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))'
 SHOUT = """(component

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from propeller.cli import words
-from tests.e2e.harness import System, until
+from tests.e2e.local.harness import System
 from tests.parts.machine import need_terminals
+from tests.waiting import until
 
 
 def states(shell):

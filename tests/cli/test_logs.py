@@ -13,7 +13,7 @@ from propeller.client.api import Client
 from propeller.client.errors import ApiError, Unreachable
 from propeller.core.states import RUNNING
 from propeller.wire.fleet.from_proplet import Logs
-from tests.api.api_kit import ADDITION_TEXT, DEADLINE_S, Site, a_manager, serving
+from tests.api.helpers import ADDITION_TEXT, DEADLINE_S, Site, a_manager, serving
 from tests.cli.test_following import Broken, Manager
 
 MIB = 1024 * 1024

@@ -5,7 +5,7 @@ import json
 
 import wasmtime
 
-from tests.e2e.harness import until
+from tests.waiting import until
 
 GROW = (
     '(module (memory (export "memory") 1) (func (export "main") (result i32) (memory.grow (i32.const 15))))'

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.e2e.harness import until
+from tests.waiting import until
 
 ZERO = "0001-01-01T00:00:00Z"
 

@@ -11,11 +11,12 @@ from tests.compat import foreign_proplet
 from tests.compat.foreign_manager import ForeignManager, complaints
 from tests.compat.foreign_proplet import ForeignProplet
 from tests.compat.modules import ADDITION, DIVISION, ENDLESS, large
-from tests.fleet.big_workflow import events
-from tests.fleet.harness import PROPELLER, wait
-from tests.fleet.mischief import Listener
+from tests.e2e.fleet.big_workflow import events
+from tests.e2e.fleet.harness import PROPELLER
+from tests.e2e.fleet.mischief import Listener
 from tests.parts.mosquitto import open_to_all, running
-from tests.registry.registry_helpers import WASM
+from tests.registry.helpers import WASM
+from tests.waiting import until
 
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED = range(6)
 
@@ -190,7 +191,7 @@ def test_small_devices_that_all_run_what_is_meant_for_one_end_each_task_once(mak
     workflow_id = fleet.post("/workflows", {"tasks": steps})["tasks"][0]["workflow_id"]
     fleet.post(f"/workflows/{workflow_id}/start")
     fleet.wait_for_workflow(workflow_id)
-    wait(lambda: len(listener.heard) == 2 * len(steps))
+    until(lambda: len(listener.heard) == 2 * len(steps))
     listener.close()
     found = {task["id"]: task for task in fleet.get(f"/workflows/{workflow_id}")["tasks"]}
     assert [found[step["id"]]["results"] for step in steps] == [f"{n + 1}" for n in range(20)]
@@ -332,7 +333,7 @@ def test_our_proplet_gets_an_image_through_our_proxy(master, registry):
     command = [*PROPELLER, "proxy", "--config", str(fleet.config), "--http-host", "127.0.0.1"]
     command += ["--http-port", "0", "--registry-plain-http", registry.host, "--allow-private-addresses"]
     proxy = fleet.start_other("proxy", [*command, "--cache-dir", str(fleet.directory / "cache")])
-    wait(lambda: "connected as" in proxy.said)
+    until(lambda: "connected as" in proxy.said)
     master.start("image", master.proplet, image_url=f"{registry.host}/acme/sum:v1", inputs=["20", "22"])
     assert master.wait_for_results("image")[0]["results"] == "42\n"
 

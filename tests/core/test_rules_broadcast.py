@@ -1,7 +1,6 @@
 """One task on every proplet: each execution ends once, and the task's state follows from all."""
 
 import pytest
-from core_kit import Rules, a_task
 
 from propeller.core.events import (
     CordonProplet,
@@ -17,6 +16,7 @@ from propeller.core.events import (
 )
 from propeller.core.failures import Failure
 from propeller.core.policy import Policy
+from tests.core.helpers import Rules, a_task
 
 
 def a_broadcast(*proplets: str, **fields) -> Rules:

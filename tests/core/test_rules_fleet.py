@@ -1,7 +1,6 @@
 """Proplets elsewhere: foreign ones, tags, cordons, drains, load, and being forgotten."""
 
 import pytest
-from core_kit import Rules, a_task
 
 from propeller.core.effects import Refused
 from propeller.core.events import (
@@ -20,6 +19,7 @@ from propeller.core.names import attempt_of, foreign_id
 from propeller.core.placement import Order
 from propeller.core.policy import Policy
 from propeller.errors import NotFound
+from tests.core.helpers import Rules, a_task
 
 
 def foreign(proplet_id: str = "f", **fields) -> PropletSeen:

@@ -3,12 +3,12 @@
 from itertools import pairwise
 
 import pytest
-from core_kit import a_task
 from hypothesis import given
 from hypothesis import strategies as st
 
 from propeller.core.graph import resolve_dependencies
 from propeller.errors import Invalid
+from tests.core.helpers import a_task
 
 
 def refused(*specs, existing=()) -> str:

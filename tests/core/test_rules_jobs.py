@@ -1,7 +1,6 @@
 """Jobs: all at once, one at a time, or as their tasks depend on each other."""
 
 import pytest
-from core_kit import Rules, a_task, job
 from msgspec.structs import replace
 
 from propeller.core.events import CreateTasks, RunUp, StartGroup, StopGroup, StopTask
@@ -9,6 +8,7 @@ from propeller.core.model import FromParent, GroupKind, JobMode
 from propeller.core.policy import Policy
 from propeller.core.states import FAILED, RUNNING
 from propeller.errors import Conflict, Invalid
+from tests.core.helpers import Rules, a_task, job
 
 
 def a_job(mode: JobMode | None, *specs, policy: Policy | None = None) -> Rules:

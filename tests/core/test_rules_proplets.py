@@ -1,7 +1,6 @@
 """Proplets come and go: where tasks are placed, and what becomes of them when a proplet is lost."""
 
 import pytest
-from core_kit import Rules, a_task
 
 from propeller.core.events import (
     CreateTasks,
@@ -18,6 +17,7 @@ from propeller.core.events import (
 from propeller.core.placement import WINDOW_MAX
 from propeller.core.policy import Policy
 from propeller.errors import Conflict, NotFound
+from tests.core.helpers import Rules, a_task
 
 
 def started(*specs, policy: Policy | None = None, **proplet) -> Rules:

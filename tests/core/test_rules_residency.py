@@ -1,7 +1,6 @@
 """What is in memory: what lives, and what a command names; nothing else."""
 
 import pytest
-from core_kit import Rules, a_task, workflow
 
 from propeller.core.events import (
     CreateTasks,
@@ -14,6 +13,7 @@ from propeller.core.events import (
 )
 from propeller.core.model import GroupKind
 from propeller.errors import NotFound
+from tests.core.helpers import Rules, a_task, workflow
 
 
 def test_an_ended_task_is_let_go():

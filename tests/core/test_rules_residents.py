@@ -1,7 +1,6 @@
 """Daemons, servers and latent tasks: they stay on their proplet, and hold up nobody."""
 
 import pytest
-from core_kit import Rules, a_task, job
 
 from propeller.core.events import (
     CreateTasks,
@@ -22,6 +21,7 @@ from propeller.core.policy import Policy
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox, way_to
 from propeller.core.states import COMPLETED, FAILED, RUNNING
 from propeller.errors import Invalid
+from tests.core.helpers import Rules, a_task, job
 
 
 def up(task_id="a", proplet="p", attempt=1, **more):

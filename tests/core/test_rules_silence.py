@@ -1,7 +1,6 @@
 """Silence: what counts as such, and what does not."""
 
 import pytest
-from core_kit import Rules, Turn, a_task
 
 from propeller.core.events import (
     ConnectionLost,
@@ -12,6 +11,7 @@ from propeller.core.events import (
     TimePassed,
 )
 from propeller.core.policy import Policy
+from tests.core.helpers import Rules, Turn, a_task
 
 LIVENESS = Policy(liveness_s=10, offline_s=3)
 

@@ -1,7 +1,6 @@
 """The table of moves, and the state of a group."""
 
 import pytest
-from core_kit import Rules, a_task
 
 from propeller.core.groups import group_state
 from propeller.core.states import (
@@ -16,6 +15,7 @@ from propeller.core.states import (
     check_transition,
 )
 from propeller.errors import InvalidTransition
+from tests.core.helpers import Rules, a_task
 
 ALLOWED = {
     (PENDING, SCHEDULED),

@@ -2,12 +2,12 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders import a_group
-from tests.builders import a_task as a_record
-from tests.core.core_kit import Rules, a_task
 
 from propeller.core import invariants, spans
 from propeller.core.events import DeleteTask, PropletLost, StartTask
+from tests.builders import a_group
+from tests.builders import a_task as a_record
+from tests.core.helpers import Rules, a_task
 
 
 def _times(rules, group_id="w"):

@@ -1,7 +1,6 @@
 """Tasks and workflows: start, run, end, and what an end means to those that depend on it."""
 
 import pytest
-from core_kit import Rules, a_task, in_workflow, workflow
 
 from propeller.core.events import (
     CreateTasks,
@@ -16,6 +15,7 @@ from propeller.core.events import (
 from propeller.core.model import GroupKind
 from propeller.core.reasons import Stopped
 from propeller.errors import Conflict, Invalid, NotFound
+from tests.core.helpers import Rules, a_task, in_workflow, workflow
 
 
 def a_workflow(*specs) -> Rules:

@@ -4,7 +4,7 @@ import pytest
 
 from propeller.runtime.core_module.interface import Signature, interface_of
 from propeller.runtime.outline import Kind, outline_of
-from tests.guests.kit import guest, guest_path
+from tests.guests.helpers import guest, guest_path
 
 COMMANDS = ["hello", "crasher", "files"]
 HTTP = {"http_server": "wasi:http/incoming-handler@", "http_client": "fetch-text"}

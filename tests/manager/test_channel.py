@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.mqtt.link_kit import play, settings_for
+from tests.mqtt.helpers import play, settings_for
 from tests.parts.mosquitto import open_to_all, running
 
 from propeller.errors import AnotherManager

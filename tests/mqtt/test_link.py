@@ -9,7 +9,7 @@ import pytest
 from propeller.errors import BrokerRefused
 from propeller.mqtt.link import Link, Will
 from propeller.mqtt.settings import TlsSettings
-from tests.mqtt.link_kit import Ear, Gate, Witness, linked, numbered, play, said, settings_for, texts
+from tests.mqtt.helpers import Ear, Gate, Witness, linked, numbered, play, said, settings_for, texts
 from tests.parts.certificates import Certificates
 from tests.parts.mosquitto import Mosquitto, open_to_all, running
 from tests.parts.nats import Cluster

@@ -5,7 +5,7 @@ import re
 import pytest
 from gmqtt.mqtt.constants import MQTTv311
 
-from tests.mqtt.link_kit import linked, numbered, play, said, settings_for, texts
+from tests.mqtt.helpers import linked, numbered, play, said, settings_for, texts
 from tests.parts.mosquitto import open_to_all, running
 
 

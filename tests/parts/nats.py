@@ -10,9 +10,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-from tests.e2e.harness import until
 from tests.parts.ports import free_port, wait_for_port
 from tests.parts.programs import path_of
+from tests.waiting import until
 
 
 class Node:

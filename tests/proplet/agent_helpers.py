@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import wasmtime
 from tests.builders import module_of
-from tests.processes import gone
+from tests.waiting import gone
 
 from propeller.wire.fleet.codec import LineSplitter, from_line, to_line
 from propeller.wire.fleet.from_manager import Ack, Start, Stop

@@ -5,8 +5,8 @@ import json
 import pytest
 import wasmtime
 from tests.builders import ADDITION, module_of, padded
-from tests.processes import gone
 from tests.proplet.agent_helpers import LOOP, a_proplet
+from tests.waiting import gone
 
 from propeller.wire.fleet.codec import to_line
 from propeller.wire.fleet.from_manager import Ack, Start

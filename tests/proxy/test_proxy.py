@@ -13,8 +13,8 @@ import pytest
 from propeller.assembly.proxying import serving_health
 from propeller.config.settings import HttpSettings
 from propeller.proxy.service import Proxy
-from tests.e2e.harness import until
-from tests.registry.registry_helpers import WASM, Server, digest_of, module, play, settings
+from tests.registry.helpers import WASM, Server, digest_of, module, play, settings
+from tests.waiting import until
 
 
 class Link:

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.registry.registry_helpers import Registry
+from tests.registry.helpers import Registry
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from propeller.errors import ModuleUnavailable
 from propeller.registry.addresses import is_public
 from propeller.registry.settings import Credentials
-from tests.registry.registry_helpers import Server, digest_of, get, module, play, settings
+from tests.registry.helpers import Server, digest_of, get, module, play, settings
 
 DATA = module("on the web", 100_000)
 OPEN = {"plain_http": frozenset(), "allow_private_addresses": True}

@@ -7,7 +7,7 @@ import pytest
 from propeller.errors import ModuleUnavailable
 from propeller.registry.challenge import Challenge, parse_challenges
 from propeller.registry.settings import Credentials
-from tests.registry.registry_helpers import (
+from tests.registry.helpers import (
     PASSWORD,
     USER,
     WASM,

@@ -7,7 +7,7 @@ import pytest
 
 from propeller.errors import ModuleUnavailable
 from propeller.registry.settings import Credentials
-from tests.registry.registry_helpers import (
+from tests.registry.helpers import (
     IMAGE,
     PASSWORD,
     USER,

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.store.store_kit import OPENING, Data
+from tests.store.helpers import OPENING, Data
 
 
 @pytest.fixture(params=OPENING)

@@ -9,7 +9,7 @@ from propeller.core.states import COMPLETED
 from propeller.store import queries
 from propeller.store.port import TaskFilter
 from tests.builders import a_group, a_task
-from tests.store.store_kit import Data
+from tests.store.helpers import Data
 
 LOOKS = {
     "workflows": lambda db: queries.read_group_page(db, GroupKind.WORKFLOW, 0, 5, state=None, tasks_max=0),

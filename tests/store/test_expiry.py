@@ -15,7 +15,7 @@ from propeller.store import expiry, history
 from propeller.store.port import Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
 from propeller.store.sqlite import SqliteStore
 from tests.builders import a_group, a_move, a_task, module_of
-from tests.store.store_kit import EVERYTHING, ids
+from tests.store.helpers import EVERYTHING, ids
 
 THEN = 1000
 LONG_AGO = {"state": COMPLETED, "attempt": 2, "started_at": 5, "finished_at": 10, "updated_at": 10}

@@ -9,7 +9,7 @@ from propeller.core.model import GroupKind
 from propeller.core.reasons import Note
 from propeller.core.states import COMPLETED, FAILED, PENDING, SKIPPED
 from propeller.store.port import TaskFilter
-from tests.store.store_kit import EVERYTHING
+from tests.store.helpers import EVERYTHING
 
 FILTERS = (EVERYTHING, TaskFilter(workflow_id="w"), TaskFilter(metadata={"team": "ops"}))
 

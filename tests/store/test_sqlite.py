@@ -18,7 +18,7 @@ from propeller.store import opening
 from propeller.store.port import TaskFilter
 from propeller.store.sqlite import SqliteStore
 from tests.builders import a_task, filled_task, module_of, stored
-from tests.store.store_kit import Data
+from tests.store.helpers import Data
 
 
 @pytest.fixture

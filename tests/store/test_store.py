@@ -27,7 +27,7 @@ from tests.builders import (
     module_of,
     stored,
 )
-from tests.store.store_kit import EVERYTHING, ids
+from tests.store.helpers import EVERYTHING, ids
 
 # -- records survive -----------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from propeller.core.states import (
 )
 from propeller.store.port import TaskFilter
 from tests.builders import a_group, a_task
-from tests.store.store_kit import EVERYTHING, ids
+from tests.store.helpers import EVERYTHING, ids
 
 
 def test_pages_of_tasks_are_in_the_order_of_creation(data):

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import psutil
 
-from tests.e2e.harness import System
-from tests.fleet.harness import Fleet
+from tests.e2e.fleet.harness import Fleet
+from tests.e2e.local.harness import System
 
 #: Losses are what a storm is made of: none must end a task.
 LOSSES_MAX = "100000"

@@ -9,7 +9,7 @@ import pytest
 from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
 from propeller.runtime.external.options import held
-from tests.guests.kit import guest
+from tests.guests.helpers import guest
 from tests.runtime.external.helpers import play
 from tests.runtime.helpers import ADD, swapping
 

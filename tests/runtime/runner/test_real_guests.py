@@ -8,7 +8,7 @@ from propeller.core.sandbox import Dir, Grants
 from propeller.errors import Invalid
 from propeller.runtime.guest_run import GuestRun, Limits
 from tests.guests import hostile
-from tests.guests.kit import guest
+from tests.guests.helpers import guest
 from tests.runtime.helpers import ADD, Here, a_pool, granted, in_a_loop, put
 
 MIB = 1024 * 1024

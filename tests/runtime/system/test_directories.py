@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from propeller.runtime.guest_run import GuestRun
-from tests.guests.kit import guest
+from tests.guests.helpers import guest
 from tests.runtime.directories_helpers import act, here, owner, top
 from tests.runtime.helpers import put, swapping
 

@@ -8,7 +8,7 @@ import pytest
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.component.interface import ComponentInterface
 from propeller.runtime.guest_run import GuestRun
-from tests.guests.kit import guest
+from tests.guests.helpers import guest
 from tests.runtime.helpers import Here, granted, put
 
 LINKS = {

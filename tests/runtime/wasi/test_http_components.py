@@ -11,7 +11,7 @@ import pytest
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.pool.pool import Pool
-from tests.guests.kit import guest
+from tests.guests.helpers import guest
 from tests.parts.ports import free_port
 from tests.runtime.helpers import put, until
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import psutil
 
 from tests.builders import ADDITION, padded
-from tests.e2e.harness import ENDED, until
+from tests.e2e.local.harness import ENDED
+from tests.waiting import until
 
 MIB = 2**20
 

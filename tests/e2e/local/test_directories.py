@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import System, until
-from tests.e2e.test_residents import ADD, look, start, text
-from tests.guests.kit import guest
+from tests.e2e.local.harness import System
+from tests.e2e.local.test_residents import ADD, look, start, text
+from tests.guests.helpers import guest
+from tests.waiting import until
 
 BOTH = pytest.mark.parametrize("form", ["", "_component"], ids=["module", "component"])
 

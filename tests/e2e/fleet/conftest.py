@@ -1,4 +1,4 @@
-from tests.fleet.harness import make_fleet
+from tests.e2e.fleet.harness import make_fleet
 from tests.parts.wasm import wasmtime_program
 from tests.registry.conftest import closed_registry, registry
 

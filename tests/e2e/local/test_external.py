@@ -5,11 +5,12 @@ import os
 import httpx
 import pytest
 
-from tests.e2e.harness import System, until
-from tests.e2e.test_residents import ADD, LOOP, TRAP, invoke, is_up, look, start, text
-from tests.guests.kit import guest
+from tests.e2e.local.harness import System
+from tests.e2e.local.test_residents import ADD, LOOP, TRAP, invoke, is_up, look, start, text
+from tests.guests.helpers import guest
 from tests.parts.ports import free_port
 from tests.parts.wasm import wasmtime_program
+from tests.waiting import until
 
 __all__ = ["wasmtime_program"]
 

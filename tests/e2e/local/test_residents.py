@@ -10,9 +10,10 @@ import pytest
 import wasmtime
 
 from tests.builders import SLEEP
-from tests.e2e.harness import System, until
-from tests.guests.kit import guest
+from tests.e2e.local.harness import System
+from tests.guests.helpers import guest
 from tests.parts.ports import free_port
+from tests.waiting import until
 
 
 def text(module):

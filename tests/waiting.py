@@ -1,8 +1,19 @@
-"""Waiting for processes to be over."""
+"""Waiting for what a test needs to be so, with an end to the waiting."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import psutil
+
+
+def until(look: Callable[[], Any], *, seconds: float = 60) -> Any:
+    """Wait for something to be true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"still {found!r}"
+        time.sleep(0.01)
+    return found
 
 
 def gone(processes: list[psutil.Process], *, seconds: float = 40) -> bool:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.e2e.harness import until
 from tests.parts.mosquitto import Mosquitto
 from tests.parts.netns import Island
 from tests.parts.ports import free_port
-from tests.processes import gone
+from tests.waiting import gone, until
 
 ADDITION = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL"
 PROPELLER = [sys.executable, "-m", "propeller"]
@@ -229,10 +228,6 @@ class Fleet:
         listed = self.get("/workflows?limit=10")["workflows"]
         (found,) = (one for one in listed if one["workflow_id"] == workflow_id)
         return dict(found)
-
-
-def wait(look: Callable[[], Any], *, seconds: float = 60) -> Any:
-    return until(look, seconds=seconds)
 
 
 @pytest.fixture

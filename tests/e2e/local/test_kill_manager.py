@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from tests.e2e.harness import ADDITION, ENDED, until
+from tests.e2e.local.harness import ADDITION, ENDED
+from tests.waiting import until
 
 TASKS = 500
 KILLS = 50

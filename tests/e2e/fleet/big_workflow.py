@@ -7,7 +7,7 @@ from typing import Any
 
 import wasmtime
 
-from tests.fleet.harness import Fleet
+from tests.e2e.fleet.harness import Fleet
 
 COMPLETED, FAILED, SKIPPED = 3, 4, 5
 #: ``main(a, b)`` adds after some 100 ms, or traps if b is 0.

@@ -5,10 +5,11 @@ import base64
 import wasmtime
 
 from tests.builders import padded
-from tests.fleet.big_workflow import BigWorkflow
-from tests.fleet.harness import PROPELLER, wait
-from tests.fleet.mischief import Listener
+from tests.e2e.fleet.big_workflow import BigWorkflow
+from tests.e2e.fleet.harness import PROPELLER
+from tests.e2e.fleet.mischief import Listener
 from tests.parts.ports import free_port
+from tests.waiting import until
 
 #: A program that writes 900,000 zero bytes, each of which takes six characters in JSON.
 SHOUTER = """
@@ -114,20 +115,20 @@ def test_what_stays_everywhere_is_there_again_after_a_restart(make_fleet):
         return {one["proplet_id"] for one in fleet.get(f"/tasks/{task_id}/invocations")["invocations"][:4]}
 
     fleet.post(f"/tasks/{task_id}/start")
-    wait(lambda: fleet.get(f"/tasks/{task_id}").get("up"))
+    until(lambda: fleet.get(f"/tasks/{task_id}").get("up"))
     stays, goes = fleet.ids["proplet1"], fleet.ids["proplet2"]
     fleet.proplets["proplet2"].kill()
-    wait(lambda: states()[goes][0] == 1)
+    until(lambda: states()[goes][0] == 1)
     assert asked() == {stays}
     fleet.proplets["proplet2"].start()
-    wait(lambda: states() == {stays: (2, 1), goes: (2, 2)})
-    wait(lambda: asked() == {stays, goes})
+    until(lambda: states() == {stays: (2, 1), goes: (2, 2)})
+    until(lambda: asked() == {stays, goes})
 
 
 def test_what_proplets_measure_arrives(make_fleet):
     fleet = make_fleet()
     fleet.begin(proplet_env={"PROPLET_METRICS_INTERVAL": "1"})
-    page = wait(lambda: (found := fleet.get(f"/proplets/{fleet.ids['proplet']}/metrics"))["total"] and found)
+    page = until(lambda: (found := fleet.get(f"/proplets/{fleet.ids['proplet']}/metrics"))["total"] and found)
     assert page["metrics"][0]["memory_metrics"]["rss_bytes"] > 1_000_000
 
 
@@ -168,7 +169,7 @@ def test_up_with_a_broker_has_proplets_elsewhere_too(make_fleet):
     command += ["--data-dir", str(fleet.directory / "up"), "--mqtt", f"tcp://127.0.0.1:{fleet.port}"]
     fleet.start_other("up", command)
     fleet.ask_at(port)
-    wait(fleet.is_answered)
+    until(fleet.is_answered)
     fleet.start_proplet("proplet")
     fleet.wait_for_proplets(2)
     for proplet in fleet.get("/proplets")["proplets"]:

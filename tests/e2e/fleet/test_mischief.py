@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.fleet.big_workflow import BigWorkflow
-from tests.fleet.harness import wait
-from tests.fleet.mischief import Parrot, Stranger
+from tests.e2e.fleet.big_workflow import BigWorkflow
+from tests.e2e.fleet.mischief import Parrot, Stranger
+from tests.waiting import until
 
 #: Runs until it is stopped.
 LOOP = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoLAQkAA0AMAAtBAAs="
@@ -75,7 +75,7 @@ def test_a_result_of_somebody_who_does_not_hold_the_task_is_refused(fleet):
         stranger.publish("control/proplet/results", json.dumps(message).encode())
     stranger.close()
     # One word for each that they are said to come from.
-    wait(lambda: fleet.manager.said.count(f"about task {task_id}") == 4)
+    until(lambda: fleet.manager.said.count(f"about task {task_id}") == 4)
     assert fleet.get(f"/tasks/{task_id}")["state"] == 2
     assert "results" not in fleet.get(f"/tasks/{task_id}")
     fleet.post(f"/tasks/{task_id}/stop")

@@ -6,8 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.processes import gone
+from tests.waiting import gone
 
 ADDITION = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL"
 ENDED = 3
@@ -90,15 +88,6 @@ class System:
                 self.kill()
         if hasattr(self, "http"):
             self.reap()
-
-
-def until(look: Callable[[], Any], *, seconds: float = 60) -> Any:
-    """Wait for something to be true, and return it."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"still {found!r}"
-        time.sleep(0.01)
-    return found
 
 
 @pytest.fixture

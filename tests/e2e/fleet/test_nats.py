@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.fleet.big_workflow import BigWorkflow
-from tests.fleet.harness import wait
+from tests.e2e.fleet.big_workflow import BigWorkflow
 from tests.parts.nats import Cluster
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_workflow_survives_the_end_of_a_broker(make_fleet, cluster):
     begin(fleet, cluster)
     big = BigWorkflow(size=200)
     workflow_id = big.start(fleet)
-    wait(lambda: fleet.ended_tasks(workflow_id) >= 20)
+    until(lambda: fleet.ended_tasks(workflow_id) >= 20)
     cluster.nodes[1].kill()
     fleet.wait_for_workflow(workflow_id)
     big.check(fleet, workflow_id)
@@ -52,7 +52,7 @@ def test_programs_at_a_broker_that_comes_back_go_on(make_fleet, cluster):
     begin(fleet, cluster)
     big = BigWorkflow(size=200, seed=4)
     workflow_id = big.start(fleet)
-    wait(lambda: fleet.ended_tasks(workflow_id) >= 20)
+    until(lambda: fleet.ended_tasks(workflow_id) >= 20)
     cluster.nodes[0].kill()
     cluster.nodes[0].start()
     fleet.wait_for_workflow(workflow_id)

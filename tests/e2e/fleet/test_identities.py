@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from tests.fleet.harness import wait
-from tests.fleet.mischief import Listener, Stranger
+from tests.e2e.fleet.mischief import Listener, Stranger
+from tests.waiting import until
 
 INVENTED = 20_000
 SECRET = "only for the proplet that runs it"
@@ -88,7 +88,7 @@ def test_with_a_key_one_says_nothing_for_others(fleet):
     bare = json.dumps({"proplet_id": mine, "namespace": "default"}).encode()
     for kind in ("create", "alive"):
         thief.publish(f"from/{mine}/control/proplet/{kind}", bare)
-    wait(lambda: f"refused a message of {mine} about task {task_id}" in fleet.manager.said)
+    until(lambda: f"refused a message of {mine} about task {task_id}" in fleet.manager.said)
     assert fleet.get(f"/tasks/{task_id}")["state"] == RUNNING
     check(fleet, thief)
     thief.close()
@@ -112,7 +112,7 @@ def test_with_the_key_of_a_foreign_one_one_reports_for_none_of_ours(make_fleet):
             word = {"task_id": task_id, "error": "forged", **forged, **attempt}
             thief.publish("control/proplet/results", json.dumps(word).encode())
     thief.close()
-    wait(lambda: f"refused a message of a proplet that does not say which about task {task_id}" in
+    until(lambda: f"refused a message of a proplet that does not say which about task {task_id}" in
          fleet.manager.said)  # fmt: skip
     assert f"proplet {victim} gets no work and is not heard" in fleet.manager.said
     task = fleet.get(f"/tasks/{task_id}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.harness import ADDITION, System
+from tests.e2e.local.harness import ADDITION, System
 from tests.parts import browser
 
 TASK = {"id": "a", "name": "main", "inputs": [1, 2], "file": ADDITION, "env": {"KEY": "known-to-few"}}

@@ -9,8 +9,8 @@ import wasmtime
 
 from tests.builders import padded
 from tests.compat import foreign_proplet
-from tests.fleet.harness import PROPELLER
-from tests.registry.registry_helpers import WASM
+from tests.e2e.fleet.harness import PROPELLER
+from tests.registry.helpers import WASM
 
 COMPLETED, FAILED = 3, 4
 LIMIT = 131_072

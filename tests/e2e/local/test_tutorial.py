@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-CHECK = Path(__file__).parents[2].parent / "shared" / "acceptance" / "tutorial"
+CHECK = Path(__file__).parents[3].parent / "shared" / "acceptance" / "tutorial"
 
 
 @pytest.mark.skipif(not CHECK.exists(), reason=f"{CHECK} is not on this machine")

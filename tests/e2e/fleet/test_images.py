@@ -1,8 +1,8 @@
 """Modules that are fetched from a registry or from the web, by the proxy or by the proplet itself."""
 
 from tests.builders import ADDITION, padded
-from tests.fleet.harness import PROPELLER
-from tests.registry.registry_helpers import PASSWORD, USER, WASM, Server
+from tests.e2e.fleet.harness import PROPELLER
+from tests.registry.helpers import PASSWORD, USER, WASM, Server
 
 
 def run_image(fleet, image_url, **fields):

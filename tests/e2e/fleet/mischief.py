@@ -6,7 +6,8 @@ from collections import Counter
 
 import paho.mqtt.client as mqtt
 
-from tests.fleet.harness import Fleet, wait
+from tests.e2e.fleet.harness import Fleet
+from tests.waiting import until
 
 
 class Stranger:
@@ -19,7 +20,7 @@ class Stranger:
         self._client.username_pw_set(section["entity_id"], section["api_key"])
         self._client.connect("127.0.0.1", fleet.port)
         self._client.loop_start()
-        wait(self._client.is_connected)
+        until(self._client.is_connected)
 
     def publish(self, topic: str, payload: bytes) -> None:
         self._client.publish(f"{self._base}/{topic}", payload, qos=1).wait_for_publish(20)
@@ -44,7 +45,7 @@ class Listener(Stranger):
 
     def heard_of(self, text: str) -> bool:
         """Wait until somebody mentions it."""
-        return bool(wait(lambda: any(text.encode() in payload for payload in self.heard)))
+        return bool(until(lambda: any(text.encode() in payload for payload in self.heard)))
 
 
 class Parrot(Stranger):

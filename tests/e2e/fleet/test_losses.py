@@ -5,16 +5,16 @@ Each time every task ends once, in order, with the right result.
 
 import pytest
 
-from tests.fleet.big_workflow import MODULE, BigWorkflow, events
-from tests.fleet.harness import wait
-from tests.fleet.mischief import Listener
+from tests.e2e.fleet.big_workflow import MODULE, BigWorkflow, events
+from tests.e2e.fleet.mischief import Listener
 from tests.parts.netns import Island
+from tests.waiting import until
 
 LIVENESS = ("--liveness", "3s")
 
 
 def half_way(fleet, workflow_id):
-    wait(lambda: fleet.ended_tasks(workflow_id) >= 80)
+    until(lambda: fleet.ended_tasks(workflow_id) >= 80)
     assert fleet.ended_tasks(workflow_id) < 290, "it is too late for anything to go wrong"
 
 
@@ -77,9 +77,9 @@ def test_a_proplet_is_cut_off_for_longer_than_its_lease(fleet):
         half_way(fleet, workflow_id)
         far_id = fleet.ids["proplet3"]
         with island.cut():
-            wait(lambda: not fleet.get(f"/proplets/{far_id}")["alive"])
+            until(lambda: not fleet.get(f"/proplets/{far_id}")["alive"])
             assert fleet.get(f"/proplets/{far_id}")["task_count"] == 0
-        wait(lambda: fleet.get(f"/proplets/{far_id}")["alive"])
+        until(lambda: fleet.get(f"/proplets/{far_id}")["alive"])
         fleet.wait_for_workflow(workflow_id)
         big.check(fleet, workflow_id)
         far.kill()
@@ -125,7 +125,7 @@ def test_results_wait_on_the_proplet_for_a_manager_and_survive_the_proplet(make_
     made = fleet.post("/jobs", job)
     task_ids = [task["id"] for task in made["tasks"]]
     fleet.post(f"/jobs/{made['job_id']}/start")
-    wait(lambda: fleet.get(f"/tasks/{task_ids[0]}")["state"] == 3)
+    until(lambda: fleet.get(f"/tasks/{task_ids[0]}")["state"] == 3)
     held = [task["id"] for task in fleet.get(f"/jobs/{made['job_id']}")["tasks"] if task["state"] == 2]
     fleet.manager.kill()
     assert held

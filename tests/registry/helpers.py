@@ -14,8 +14,8 @@ import httpx
 
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
-from tests.e2e.harness import until
 from tests.parts.programs import path_of
+from tests.waiting import until
 
 WASM = "application/wasm"
 IMAGE = "application/vnd.oci.image.manifest.v1+json"

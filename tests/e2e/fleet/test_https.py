@@ -7,10 +7,10 @@ import pytest
 
 from propeller.client.api import Client
 from propeller.client.errors import Untrusted
-from tests.e2e.harness import until
-from tests.fleet.harness import PROPELLER, Program
+from tests.e2e.fleet.harness import PROPELLER, Program
 from tests.parts.certificates import Certificates
 from tests.parts.ports import answers, free_port
+from tests.waiting import until
 
 
 class Manager:

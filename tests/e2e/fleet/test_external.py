@@ -1,6 +1,6 @@
 """A proplet behind a broker whose guests another program runs."""
 
-from tests.fleet.harness import ADDITION
+from tests.e2e.fleet.harness import ADDITION
 
 
 def test_a_task_runs_in_the_program_and_the_manager_knows_which(make_fleet, wasmtime_program):

@@ -11,7 +11,7 @@ import pytest
 import wasmtime
 
 from tests.builders import SLEEP
-from tests.fleet.harness import wait
+from tests.waiting import until
 
 LIVENESS_S = 3
 FLAGS = ("--liveness", f"{LIVENESS_S}s")
@@ -41,24 +41,24 @@ def alive(fleet):
 
 def still_run(fleet, tasks):
     """See the first attempts go on, past the time at which a lease could have ended."""
-    wait(lambda: alive(fleet))
-    until = time.monotonic() + 1.5 * LIVENESS_S
+    until(lambda: alive(fleet))
+    lease_over = time.monotonic() + 1.5 * LIVENESS_S
 
     def is_over():
         for task in tasks:
             found = fleet.get(f"/tasks/{task}")
             assert (found["state"], found.get("attempt", 1)) == (2, 1), found
-        return time.monotonic() > until
+        return time.monotonic() > lease_over
 
-    wait(is_over)
+    until(is_over)
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_a_broker_that_is_away_for_longer_than_a_lease_ends_none(fleet, tasks, how):
     getattr(fleet.broker, how)()
-    wait(lambda: not alive(fleet) or how == "kill")
+    until(lambda: not alive(fleet) or how == "kill")
     away_until = time.monotonic() + 3 * LIVENESS_S
-    wait(lambda: time.monotonic() > away_until)
+    until(lambda: time.monotonic() > away_until)
     fleet.broker.start()
     still_run(fleet, tasks)
 
@@ -67,7 +67,7 @@ def test_a_manager_that_stands_still_for_longer_than_a_lease_ends_none(fleet, ta
     process = fleet.manager.process
     process.send_signal(signal.SIGSTOP)
     stopped_until = time.monotonic() + 3 * LIVENESS_S
-    wait(lambda: time.monotonic() > stopped_until)
+    until(lambda: time.monotonic() > stopped_until)
     process.send_signal(signal.SIGCONT)
     still_run(fleet, tasks)
 
@@ -76,9 +76,9 @@ def test_a_proplet_that_dies_while_the_manager_stands_still_is_missed_afterwards
     fleet.manager.process.send_signal(signal.SIGSTOP)
     fleet.proplets["proplet1"].kill()
     stopped_until = time.monotonic() + 2 * LIVENESS_S
-    wait(lambda: time.monotonic() > stopped_until)
+    until(lambda: time.monotonic() > stopped_until)
     fleet.manager.process.send_signal(signal.SIGCONT)
-    wait(lambda: {fleet.get(f"/tasks/{task}").get("attempt", 1) for task in tasks} == {1, 2})
+    until(lambda: {fleet.get(f"/tasks/{task}").get("attempt", 1) for task in tasks} == {1, 2})
 
 
 def test_a_manager_that_went_back_to_a_backup_settles_what_its_proplets_are_past(fleet):

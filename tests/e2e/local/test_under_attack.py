@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from tests.e2e.harness import System, until
+from tests.e2e.local.harness import System
+from tests.waiting import until
 
 HALF = b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{"
 #: Asks on and on, in a process of its own; ends with its input and prints the longest that an answer took, ms, how

@@ -10,7 +10,8 @@ import sys
 import psutil
 import wasmtime
 
-from tests.e2e.harness import ADDITION, ENDED, System, until
+from tests.e2e.local.harness import ADDITION, ENDED, System
+from tests.waiting import until
 
 #: Runs until it is stopped.
 LOOP = base64.b64encode(wasmtime.wat2wasm('(module (func (export "main") (loop (br 0))))')).decode()

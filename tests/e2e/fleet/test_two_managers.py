@@ -7,9 +7,10 @@ import subprocess
 
 import pytest
 
-from tests.fleet.harness import PROPELLER, Program, wait
-from tests.fleet.mischief import Stranger
-from tests.fleet.test_identities import LOOP
+from tests.e2e.fleet.harness import PROPELLER, Program
+from tests.e2e.fleet.mischief import Stranger
+from tests.e2e.fleet.test_identities import LOOP
+from tests.waiting import until
 
 RUNNING, INTERRUPTED = 2, 6
 
@@ -78,7 +79,7 @@ def test_what_somebody_else_says_to_proplets_is_ignored_while_the_manager_lives(
     stranger.publish("control/manager/start", json.dumps({"id": "x", "name": "main", "file": LOOP}).encode())
     stranger.close()
     said = fleet.proplets["proplet1"]
-    wait(lambda: "from manager somebody is ignored" in said.said)
+    until(lambda: "from manager somebody is ignored" in said.said)
     assert "from a manager that gives no name is ignored" in said.said
     check_untouched(fleet)
 
@@ -96,7 +97,7 @@ def test_a_manager_that_stood_still_gives_way_to_the_one_that_took_its_place(fle
     first.process.send_signal(signal.SIGSTOP)
     second = Program(second_manager(fleet), fleet.directory / "second.log", identity(fleet, "proxy"))
     fleet._others.append(second)
-    wait(lambda: fleet.proplets["proplet1"].said.count("follows manager") == 2)
+    until(lambda: fleet.proplets["proplet1"].said.count("follows manager") == 2)
     first.process.send_signal(signal.SIGCONT)
     assert first.process.wait(30) == 1
     assert "another manager" in first.said

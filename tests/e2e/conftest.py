@@ -1,3 +1,0 @@
-from tests.e2e.harness import system
-
-__all__ = ["system"]

@@ -1,0 +1,3 @@
+from tests.e2e.local.harness import system
+
+__all__ = ["system"]
