@@ -31,6 +31,14 @@ def no_process_left():
     assert set(alive()) <= before
 
 
+#: Computes for a while: ``n`` rounds.
+SPIN = """(module (func (export "spin") (param $n i64) (result i64)
+  (loop $l
+    (local.set $n (i64.sub (local.get $n) (i64.const 1)))
+    (br_if $l (i64.gt_s (local.get $n) (i64.const 0))))
+  (local.get $n)))"""
+
+
 def play(part, tmp_path, **settings):
     """Run one coroutine against a pool."""
 
@@ -271,6 +279,17 @@ def test_endless_output_costs_that_run_alone(tmp_path):
         )
         assert not end.stopped
         assert {one.results for one in await running.ended(*range(2, 20))} == {"3\n"}
+
+    play(part, tmp_path, size=1, limits=Limits(output_bytes=100_000))
+
+
+def test_a_long_run_after_endless_output_is_not_taken_for_it(tmp_path):
+    async def part(running: Running):
+        running.submit(FLOOD, "flood", keys=[1])
+        running.submit(SPIN, "spin", "300000000", keys=[2])
+        (flood, spin) = await running.ended(1, 2)
+        assert "wrote more than the limit" in flood.error
+        assert (spin.error, spin.results) == ("", "0\n")
 
     play(part, tmp_path, size=1, limits=Limits(output_bytes=100_000))
 

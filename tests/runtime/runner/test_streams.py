@@ -45,3 +45,11 @@ def test_what_just_fits_is_whole(streams, pieces, parts):
 def test_a_character_is_never_in_two_pieces(streams, pieces):
     read_part_by_part(streams, [bytes([byte]) for byte in "äöüß".encode()])
     assert "".join(piece.data.decode() for piece in pieces) == "äöüß"
+
+
+def test_what_one_guest_printed_is_not_held_against_the_next(streams):
+    streams.begin(1, Limits(output_bytes=10), is_result=True)
+    streams.print_out(b"0123456789ab")
+    assert streams.drain(), "more than the limit"
+    assert streams.end() == (b"0123456789", True, b"")
+    assert not streams.drain(), "the next guest may be a function, which prints nothing and begins no stream"
