@@ -16,7 +16,7 @@ from bench.figures import Figure
 from propeller.runtime.guest_run import Ended, GuestRun, Limits
 from propeller.runtime.pool.pool import Pool
 from propeller.runtime.runner.cache import Cache
-from propeller.runtime.runner.guest import Room, execute
+from propeller.runtime.runner.guest import Workspace, execute
 from propeller.runtime.runner.streams import Streams
 
 #: How many are held against one: a core each, and four at most.
@@ -45,13 +45,13 @@ def put(directory: Path, wasm: bytes) -> str:
 def run_guests(directory: Path, scale: float) -> list[Figure]:
     rounds = max(50, int(5000 * scale))
     cache = Cache(directory, stack_bytes=Limits().stack_bytes)
-    room = Room(Streams(), directory / "room")
+    workspace = Workspace(Streams(), directory / "workspace")
     add = put(directory, wasmtime.wat2wasm(ADD))
     hello = put(directory, wasmtime.wat2wasm(HELLO))
     bare_add = _bare(cache.engine, ADD, lambda exports, store: exports["add"](store, 1, 2))
-    ours_add = _ours(cache, GuestRun(1, add, "add", ["1", "2"]), room)
+    ours_add = _ours(cache, GuestRun(1, add, "add", ["1", "2"]), workspace)
     uncaught = _bare(cache.engine, HELLO, lambda exports, store: exports["_start"](store))
-    caught = _ours(cache, GuestRun(1, hello, "_start"), room)
+    caught = _ours(cache, GuestRun(1, hello, "_start"), workspace)
     bare_us, ours_us, uncaught_us, caught_us = _together(rounds, bare_add, ours_add, uncaught, caught)
     started_ms = _warm_start(directory, put(directory, _large_component(scale)))
     started_12_ms = _warm_start(directory, put(directory, (_BUILT / "greeter.wasm").read_bytes()))
@@ -103,11 +103,11 @@ def _bare(
     return once
 
 
-def _ours(cache: Cache, run: GuestRun, room: Room) -> Callable[[], None]:
+def _ours(cache: Cache, run: GuestRun, workspace: Workspace) -> Callable[[], None]:
     program, limits = cache.load(run.digest), Limits()
 
     def once() -> None:
-        assert not execute(cache, program, run, limits, room).error
+        assert not execute(cache, program, run, limits, workspace).error
 
     return once
 

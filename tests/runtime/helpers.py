@@ -20,7 +20,7 @@ from propeller.core.sandbox import Dir
 from propeller.runtime.guest_run import Ended, GuestRun, Limits, Piece
 from propeller.runtime.pool.pool import Pool
 from propeller.runtime.runner.cache import Cache
-from propeller.runtime.runner.guest import Room, execute
+from propeller.runtime.runner.guest import Workspace, execute
 from propeller.runtime.runner.streams import Streams
 
 DEADLINE_S = 120
@@ -86,7 +86,7 @@ class Here:
         self.cache = Cache(directory, stack_bytes=self.limits.stack_bytes, is_metered=self.limits.fuel > 0)
         #: What guests printed that was not their result.
         self.pieces: list[Piece] = []
-        self.room = Room(Streams(self.pieces.extend), directory / "room")
+        self.workspace = Workspace(Streams(self.pieces.extend), directory / "workspace")
 
     def run(
         self,
@@ -102,7 +102,7 @@ class Here:
     def execute(self, run: GuestRun) -> Ended:
         program_ = self.cache.load(run.digest)
         with self._drained():
-            ended = execute(self.cache, program_, run, self.limits, self.room)
+            ended = execute(self.cache, program_, run, self.limits, self.workspace)
         assert ended.key == 1
         assert 0 < ended.started_ns <= ended.finished_ns
         assert not (ended.results and ended.error)
@@ -115,8 +115,8 @@ class Here:
 
         def drain() -> None:
             while not is_over.is_set():
-                select.select(self.room.streams.sources, [], [], 0.01)
-                self.room.streams.drain()
+                select.select(self.workspace.streams.sources, [], [], 0.01)
+                self.workspace.streams.drain()
 
         draining = threading.Thread(target=drain)
         draining.start()

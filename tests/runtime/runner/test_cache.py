@@ -178,7 +178,7 @@ async def test_a_compiler_ends_with_the_run_that_it_is_for(tmp_path):
 
 
 @in_a_loop
-async def test_what_can_not_be_compiled_next_door_is_said_as_here(tmp_path):
+async def test_what_another_process_can_not_compile_is_said_as_here(tmp_path):
     broken = bytes(wasmtime.wat2wasm(large_module(400)))[:-1]
     async with a_pool(tmp_path, size=1) as running:
         running.submit(broken, "f", keys=[1])

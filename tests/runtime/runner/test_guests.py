@@ -284,7 +284,7 @@ def test_stopped_before_it_begins(here):
 
     run = GuestRun(5, put(here.directory, ADD), "add", ["1", "2"], [], {})
     program_ = here.cache.load(run.digest)
-    ended = execute(here.cache, program_, run, here.limits, here.room, halted=lambda: Halt.STOP)
+    ended = execute(here.cache, program_, run, here.limits, here.workspace, halted=lambda: Halt.STOP)
     assert ended.stopped
     assert ended.error == "the task was stopped"
 

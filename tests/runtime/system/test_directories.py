@@ -114,7 +114,7 @@ def test_nothing_is_left_open(act, top):
 
 def test_without_proc_it_is_said_what_is_missing(here, top, monkeypatch):
     """As in a chroot; the engine takes streams and directories by their paths there."""
-    monkeypatch.setattr(here.room.streams, "stdout_path", str(top / "nothing" / "1"))
+    monkeypatch.setattr(here.workspace.streams, "stdout_path", str(top / "nothing" / "1"))
     ended = here.execute(GuestRun(1, put(here.directory, guest("hello")), "_start"))
     assert ended.error == "failed to set stdout file: /proc has to be mounted where this proplet runs"
     assert ended.is_refused

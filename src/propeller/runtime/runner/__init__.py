@@ -5,6 +5,7 @@ runner.py             one runner: executes runs one after another
 watchdog.py           how long a run goes on, and how it is interrupted
 guest.py              one guest, from its instantiation to its result
 serving.py            a component that serves HTTP
+traps.py              errors of the engine as sentences
 streams.py            what guests print
 core_program.py, component_program.py
                       something compiled and linked, and how it is called

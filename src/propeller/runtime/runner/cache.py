@@ -1,13 +1,13 @@
-"""Compiled code, in memory and on disk.
+"""A cache of compiled code, in memory and on disk.
 
 ``<directory>/modules/<digest>`` holds a module, put there by the pool's owner.
-``<directory>/compiled/<engine>/<digest>`` holds the machine code that was made of it, as the engine maps it
-into memory, and ``<digest>.head`` beside it a magic word, a SHA-256 of both, and what it imports and
-exports. Loading damaged machine code would be unsafe, so the sum is checked each time; what does not fit is
-compiled anew and replaced.
+``<directory>/compiled/<engine>/<digest>`` holds its machine code, as the engine maps it into memory, and
+``<digest>.head`` beside it a magic word, a SHA-256 of both, and the module's imports and exports. Loading
+damaged machine code would be unsafe, so the sum is checked each time; where it is wrong, the module is
+compiled again.
 
-Of several processes only one compiles a module: it holds a lock on the module's own file, so nothing is
-left over when it is killed.
+Of several processes only one compiles a module: it locks the module's own file, so no lock stays behind when
+it is killed.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from propeller.errors import Invalid
 from propeller.runtime.component.imports import foreign_imports, in_words
 from propeller.runtime.component.interface import ComponentInterface, component_interface
 from propeller.runtime.core_module.interface import Interface, imports_of, interface_of
-from propeller.runtime.runner.compiler import compile_next_door
+from propeller.runtime.runner.compiler import compile_apart
 from propeller.runtime.runner.component_program import ComponentProgram, ComponentWorld
 from propeller.runtime.runner.core_program import CoreProgram, CoreWorld, check_imports
 
@@ -41,14 +41,14 @@ _HEADER_BYTES = len(_MAGIC) + 32
 _CORE, _COMPONENT = b"\x01", b"\x0d"
 
 _MIB = 1024 * 1024
-#: What is larger is compiled in a process that ends, whose start then takes less than the compilation.
-_NEXT_DOOR_BYTES = 128 * 1024
+#: A larger module is compiled in a process that ends, whose start takes less than the compilation then.
+_COMPILED_APART_BYTES = 128 * 1024
 
 Program = CoreProgram | ComponentProgram
 
 
 class Compiled(msgspec.Struct, array_like=True):
-    """What a module offers, as it lies beside its machine code; one of the two is there."""
+    """The interface of a module, as it is stored beside its machine code; one of the two is there."""
 
     core: Interface | None
     component: ComponentInterface | None
@@ -70,26 +70,26 @@ def new_engine(*, stack_bytes: int, is_metered: bool = False) -> wasmtime.Engine
     # Shared memories do not count against a store's limits.
     config.shared_memory = False
     # Guests have no tasks of the component model. With these, wasmtime 50.0 ends a guest that hands two
-    # borrowed resources to a host function of ours, as each does that polls for two things at once.
+    # borrowed resources to a host function, as each guest does that polls for two things at once.
     ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
     return wasmtime.Engine(config)
 
 
 def _fingerprint(*, is_metered: bool) -> str:
-    """Tell engines apart whose code is not exchangeable; wasmtime itself checks processor and settings."""
+    """Name the engine, so that none loads another's code; wasmtime itself checks processor and settings."""
     version = importlib.metadata.version("wasmtime")
     return f"wasmtime-{version}-{platform.machine()}{'-metered' if is_metered else ''}"
 
 
 class Cache:
-    """Programs by the digest of their module; those used last stay in memory.
+    """Programs by the digest of their module; the last that were used stay in memory.
 
     Args:
         directory: Holds ``modules`` and ``compiled``.
-        stack_bytes: Of a guest.
+        stack_bytes: The stack of a guest.
         is_metered: Whether its engine counts fuel.
-        size: How many programs stay at most …
-        code_bytes: … and how much code they may have together, where there is more than one.
+        size: How many programs stay at most.
+        code_bytes: How much code they may have together, where more than one stays.
 
     """
 
@@ -119,10 +119,10 @@ class Cache:
     def load(self, digest: str, *, on_compile: Callable[[], None] = lambda: None) -> Program:
         """Give the program, from memory, from disk, or compiled now.
 
-        ``on_compile`` is told before it may take long: the module is compiled, here or next door.
+        ``on_compile`` is called before the module is compiled, here or in another process.
 
         Raises:
-            Invalid: The module is not there, is damaged, is not Wasm or imports what there is not.
+            Invalid: The module is not there, is damaged, is not Wasm, or has imports that are not offered.
             Died: The compiler died.
 
         """
@@ -162,15 +162,13 @@ class Cache:
             raise Invalid(f"module {digest} can't be read: {error.strerror}") from error
 
     def _compiled_now(self, digest: str, source: BinaryIO, entry: Path) -> Program:
-        if os.fstat(source.fileno()).st_size > _NEXT_DOOR_BYTES:
+        if os.fstat(source.fileno()).st_size > _COMPILED_APART_BYTES:
             self.compilations += 1
-            compile_next_door(
-                self._directory, digest, stack_bytes=self._stack_bytes, is_metered=self.is_metered
-            )
+            compile_apart(self._directory, digest, stack_bytes=self._stack_bytes, is_metered=self.is_metered)
             if (program := self._deserialized(entry)) is not None:
                 return program
         made = self._compile(digest, source.read(), entry)
-        # As it comes from the disk it takes less memory; without room there it stays what it is.
+        # Loaded from the disk it takes less memory; where that has no room, it is used as it was compiled.
         return self._deserialized(entry) or made
 
     def _deserialized(self, entry: Path) -> Program | None:
@@ -227,25 +225,25 @@ class Cache:
 
 
 def _check_imports(wasm: bytes) -> None:
-    """Raise ``Invalid`` where it imports what nobody offers, as far as can be seen before compiling it."""
+    """Raise ``Invalid`` where it has imports that are not offered, as far as can be seen before compiling."""
     if wasm[4:5] == _COMPONENT:
         if foreign := foreign_imports(wasm):
             raise Invalid("; ".join(in_words(foreign)))
         return
-    # Nobody has validated it yet; what can't be read, the engine says better.
+    # It is not validated yet; of one that can't be read the engine says more.
     with contextlib.suppress(IndexError, UnicodeDecodeError, RecursionError):
         check_imports([(one.module, one.field) for one in imports_of(wasm)])
 
 
 class Caches:
-    """The caches of one process: one for each kind of engine that its runs ask for."""
+    """The caches of one process: one for each kind of engine that its runs need."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._caches: dict[tuple[int, bool], Cache] = {}
 
     def of(self, *, stack_bytes: int, is_metered: bool) -> Cache:
-        """Give the one whose guests have this stack, or the next smaller power of two, and count fuel."""
+        """Give the cache for guests with this stack, rounded down to a power of two, with fuel or without."""
         stack_bytes = 1 << min(max(stack_bytes, _STACK_BYTES_MIN), _STACK_BYTES_MAX).bit_length() - 1
         key = (stack_bytes, is_metered)
         if key not in self._caches:
@@ -261,7 +259,7 @@ def _head_of(entry: Path) -> Path:
 
 
 def _replace(path: Path, content: bytes | bytearray) -> None:
-    """Write a file whole or not at all; the caller holds a lock, so the name of the draft is free."""
+    """Write a file whole or not at all; the caller holds a lock, so the draft's name is free."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".draft")
     draft.write_bytes(content)

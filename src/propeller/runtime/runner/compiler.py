@@ -1,8 +1,8 @@
-"""Has one module compiled in a process of its own, which leaves nothing behind but files.
+"""The compilation of a large module in a process of its own, which leaves nothing behind but files.
 
-A compiler takes many times the size of a module, and most of that stays with a process that goes on. So a
-runner has it done next door where the module is large, and loads what came of it from the disk, page by page
-as it is used.
+The compiler takes many times the size of a module in memory, and most of that stays with a process that goes
+on. So a runner lets another process compile a large module, and loads the code from the disk, page by page as
+it is used.
 """
 
 import subprocess
@@ -13,12 +13,12 @@ from pathlib import Path
 from propeller.errors import Invalid
 from propeller.runtime.system.death import Died, death_of
 
-#: How the process ends where the module can't be compiled; it has then printed why.
+#: The exit code of the process where the module can't be compiled; it has printed why.
 REFUSED = 3
 
 
-def compile_next_door(directory: Path, digest: str, *, stack_bytes: int, is_metered: bool) -> None:
-    """Compile a module; its code is then in the cache's directory, if there is room.
+def compile_apart(directory: Path, digest: str, *, stack_bytes: int, is_metered: bool) -> None:
+    """Compile a module; its code is then in the cache's directory, if the disk has room for it.
 
     Raises:
         Invalid: It can't be compiled.

@@ -1,4 +1,4 @@
-"""The process that compiles one module and ends: see ``compiler``, which starts it."""
+"""The process that compiles one module and ends; ``compiler`` starts it."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from propeller.runtime.system import launch
 
 
 def main() -> None:
-    """Compile; arguments: the parent's process, then those of ``compile_next_door``."""
+    """Compile; arguments: the parent's process, then those of ``compile_apart``."""
     parent, directory, digest, stack_bytes, is_metered = sys.argv[1:]
     launch.die_with_parent(int(parent))
     launch.die_first()

@@ -1,4 +1,4 @@
-"""A component that is compiled and linked, what a task's name means in it, and how it is called."""
+"""Programs that are components: their linking, the functions that tasks name, and their calls."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -21,7 +21,7 @@ from propeller.runtime.wasi.session import Exited, Session
 
 
 class ComponentWorld:
-    """What components may import in one engine: WASI 0.2."""
+    """The imports that components are offered in one engine: WASI 0.2."""
 
     def __init__(self, engine: wasmtime.Engine) -> None:
         self.engine = engine
@@ -30,17 +30,17 @@ class ComponentWorld:
 
 
 class ComponentCall:
-    """One call, checked as far as it can be before there is an instance."""
+    """One call; all is checked that can be before there is an instance."""
 
     wants_wasi = True
-    #: To be set before the call, where it is wanted.
+    #: Set before the call where the native WASI needs it.
     session: Session | None = None
 
     def __init__(self, program: "ComponentProgram", run: GuestRun) -> None:
         self._program = program
         interface = program.interface
         self._path = interface.choose(run.export)
-        #: Its result is what it prints.
+        #: Whether its result is what it prints.
         self.is_command = self._path == interface.command
         self.name = run.export
         self._function = interface.function(self._path)
@@ -51,7 +51,7 @@ class ComponentCall:
         self.set_limits = program.set_limits
 
     def __call__(self, store: wasmtime.Store) -> str:
-        """Instantiate and call; give the value as text. What the guest does wrong is raised."""
+        """Instantiate and call; give the value as text. Raises what the guest did wrong."""
         self._memory_before = writable_bytes()
         if self.session is None:
             return self._result(store)
@@ -82,19 +82,19 @@ class ComponentCall:
         return "" if result is None else wave.render(value, result) + "\n"
 
     def memory_bytes(self) -> int:
-        """Give the size of the component's memories, and a little more, before its store is closed."""
+        """Give the size of the component's memories and a little more; asked before its store is closed."""
         return max(0, writable_bytes() - self._memory_before)
 
 
 class ExitedWithError(Exception):
-    """A program ended and said that it failed."""
+    """A program ended by itself, with an error."""
 
 
 class ComponentProgram:
     """A component that is ready to be instantiated, any number of times.
 
     Raises:
-        Invalid: It imports what this proplet does not offer.
+        Invalid: It has imports that this proplet does not offer.
 
     """
 
@@ -118,7 +118,7 @@ class ComponentProgram:
         )
 
     def wants_session(self, grants: Grants | None) -> bool:
-        """Whether the WASI of a guest with these grants is ours. The engine's lets links lead anywhere."""
+        """Whether a guest with these grants needs the native WASI: for HTTP, or to make links."""
         makes_links = grants is not None and grants.has_changeable_dirs and self.interface.imports_links
         return self.interface.imports_http or makes_links
 
@@ -126,27 +126,27 @@ class ComponentProgram:
         """Make an instance for a guest with these grants.
 
         Raises:
-            NeverBegins: There can't be one, here and with these limits.
+            NeverBegins: There can't be one with these limits.
 
         """
-        linker = self.own_linker if self.wants_session(grants) else self.linker(grants)
+        linker = self.native_linker if self.wants_session(grants) else self.linker(grants)
         with traps.of_instantiation():
             return linker.instantiate(store, self.component)
 
     @cached_property
-    def own_linker(self) -> component.Linker:
-        """What a component is to be instantiated by whose WASI is ours."""
-        # Loaded where it is needed: it takes longer than to start a runner.
+    def native_linker(self) -> component.Linker:
+        """The linker with the native WASI."""
+        # Loaded where it is needed: that takes longer than the start of a runner.
         from propeller.runtime.wasi.linking import linker_for  # noqa: PLC0415
 
         return linker_for(self._world.engine, self.component, self.interface)
 
     def handler(self, new_store: Callable[[], wasmtime.Store]) -> Handler:
-        """Make what answers HTTP requests; raise ``Invalid`` if it does not."""
-        return Handler(self.component, self.interface, self.own_linker, new_store)
+        """Make the handler of HTTP requests; raise ``Invalid`` if the component does not answer them."""
+        return Handler(self.component, self.interface, self.native_linker, new_store)
 
     def choose(self, export: str) -> Path:
-        """Tell which function a task of this name means; raise ``Invalid`` if there is none to be called."""
+        """Find the function that a task of this name means; raise ``Invalid`` if none can be called."""
         path = self.interface.choose(export)
         if path != self.interface.command:
             wave.check(self.interface.function(path), export)
@@ -157,7 +157,7 @@ class ComponentProgram:
         return ComponentCall(self, run)
 
     def linker(self, grants: Grants | None) -> component.Linker:
-        """Give what a guest with these grants is to be instantiated by."""
+        """Give the engine's linker for a guest with these grants."""
         if grants is None or (grants.clock and grants.random is True):
             return self._world.linker
         if self._restricted is None:
@@ -172,7 +172,7 @@ class ComponentProgram:
         return linker
 
     def index(self, path: Path) -> component.ExportIndex:
-        """Find an export: the names of instances on the way, then the function's."""
+        """Find an export by the name of its instance, if it is in one, and its own."""
         if path not in self._indexes:
             found: component.ExportIndex | None = None
             for name in path:

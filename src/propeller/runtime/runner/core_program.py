@@ -1,4 +1,4 @@
-"""A core module that is compiled and linked, what a task's name means in it, and how it is called."""
+"""Programs that are core modules: their linking, the functions that tasks name, and their calls."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -26,22 +26,22 @@ _ALLOCATOR, _ALLOCATOR_TYPE = "cabi_realloc", Signature(("i32",) * 4, ("i32",))
 
 
 class CoreWorld:
-    """What core modules may import in one engine: WASI preview 1."""
+    """The imports that core modules are offered in one engine: WASI preview 1."""
 
     def __init__(self, engine: wasmtime.Engine) -> None:
         self.linker = wasmtime.Linker(engine)
         self.linker.define_wasi()
         self.links = CoreLinks(self.linker)
-        #: For runs that are not given the machine's own clock or randomness.
-        self.restricted = self._with_our_links()
+        #: For runs without the machine's own clock or randomness.
+        self.restricted = self._with_native_links()
         self.sources = CoreSources(self.restricted)
 
     @cached_property
     def linking(self) -> wasmtime.Linker:
-        """For runs that may make links, and are given all else of the machine's own."""
-        return self._with_our_links()
+        """The linker for runs that may make links and have the machine's own clock and randomness."""
+        return self._with_native_links()
 
-    def _with_our_links(self) -> wasmtime.Linker:
+    def _with_native_links(self) -> wasmtime.Linker:
         linker = wasmtime.Linker(self.linker.engine)
         linker.allow_shadowing = True
         linker.define_wasi()
@@ -50,22 +50,22 @@ class CoreWorld:
 
 
 class _Buffer(msgspec.Struct, frozen=True):
-    """Bytes for a guest, which stand for two parameters: address and size."""
+    """Bytes for a guest, which are two parameters: address and size."""
 
     data: bytes
 
 
 class CoreCall:
-    """One call, checked as far as it can be before there is an instance."""
+    """One call; all is checked that can be before there is an instance."""
 
-    #: Whether its WASI is ours, and so wants a session.
+    #: Whether it runs on the native WASI (``propeller.runtime.wasi``), and so needs a session.
     wants_session = False
     session: Session | None = None
 
     def __init__(self, program: "CoreProgram", run: GuestRun) -> None:
         self._program = program
         self.name = program.choose(run.export)
-        #: Its result is what it prints.
+        #: Whether its result is what it prints.
         self.is_command = program.is_command(self.name)
         self.wants_wasi = program.wants_wasi
         self._arguments = [] if self.is_command else program.arguments(self.name, run.inputs)
@@ -75,7 +75,7 @@ class CoreCall:
         self._program.set_limits(store, limits, self._grants)
 
     def __call__(self, store: wasmtime.Store) -> str:
-        """Instantiate and call; give the values as text. What the guest does wrong is raised."""
+        """Instantiate and call; give the values as text. Raises what the guest did wrong."""
         self._store = store
         self._memories: list[wasmtime.Memory] = []
         exports = self._program.instantiate(store, self._grants).exports(store)
@@ -95,7 +95,7 @@ class CoreCall:
         return "".join(to_text(v, t) + "\n" for v, t in zip(values, types, strict=True))
 
     def _placed(self, exports: Mapping[str, Any]) -> list[int | float]:
-        """Put buffers into the guest's memory, where it allocates room for them."""
+        """Copy buffers into the guest's memory, where the guest allocates room for them."""
         placed: list[int | float] = []
         for argument in self._arguments:
             if isinstance(argument, _Buffer):
@@ -108,8 +108,8 @@ class CoreCall:
         return placed
 
     def memory_bytes(self) -> int:
-        """Tell how much memory the guest has now; to be asked before its store is closed."""
-        # Several are one under several names: a guest may have no more.
+        """Give the size of the guest's memory; asked before its store is closed."""
+        # A guest has one memory, perhaps exported by several names.
         return max((memory.data_len(self._store) for memory in self._memories), default=0)
 
 
@@ -117,7 +117,7 @@ class CoreProgram:
     """A module that is ready to be instantiated, any number of times.
 
     Raises:
-        Invalid: It imports what this proplet does not offer.
+        Invalid: It has imports that this proplet does not offer.
 
     """
 
@@ -126,9 +126,9 @@ class CoreProgram:
         self.others = interface.others
         #: Names of the memories that it exports.
         self.memories = [name for name, kind in interface.others.items() if kind == "memory"]
-        #: It imports from WASI, so its store must carry a WASI context.
+        #: Whether it imports from WASI, so that its store must carry a WASI context.
         self.wants_wasi = any(module == _WASI for module, _ in interface.imports)
-        #: It can be handed directories, and so finds files in them.
+        #: Whether it can open files, and so is handed directories.
         self.wants_files = any(field == "path_open" for _, field in interface.imports)
         self._imports_links = any(field == "path_symlink" for _, field in interface.imports)
         check_imports(interface.imports)
@@ -145,7 +145,7 @@ class CoreProgram:
             raise Invalid(f"the module's imports can't be met: {error}") from error
 
     def set_limits(self, store: wasmtime.Store, limits: Limits, grants: Grants | None) -> None:
-        """Bound what a guest with these grants may have."""
+        """Set the limits of a guest with these grants."""
         count = 2 if self.makes_links(grants) else 1
         store.set_limits(limits.memory_bytes, limits.table_elements, count, limits.tables, count)
 
@@ -153,7 +153,7 @@ class CoreProgram:
         """Make an instance for a guest with these grants.
 
         Raises:
-            NeverBegins: There can't be one, here and with these limits.
+            NeverBegins: There can't be one with these limits.
 
         """
         with traps.of_instantiation():
@@ -162,7 +162,7 @@ class CoreProgram:
             return self.instance(grants).instantiate(store)
 
     def instance(self, grants: Grants | None) -> wasmtime.InstancePre:
-        """Give what is to be instantiated for a guest with these grants."""
+        """Give the linked module for a guest with these grants."""
         linker = self._linker(grants)
         if grants is not None and linker is self.world.restricted:
             self.world.sources.begin(grants)
@@ -171,7 +171,7 @@ class CoreProgram:
         return self._ready[linker]
 
     def makes_links(self, grants: Grants | None) -> bool:
-        """Whether the links of a guest with these grants are made by us."""
+        """Whether a guest with these grants makes links by the native ``path_symlink``."""
         return self._imports_links and self._linker(grants) is not self.world.linker
 
     def _linker(self, grants: Grants | None) -> wasmtime.Linker:
@@ -188,14 +188,14 @@ class CoreProgram:
         return CoreCall(self, run)
 
     def choose(self, export: str) -> str:
-        """Tell which function a task of this name means.
+        """Find the function that a task of this name means.
 
         Differs: The reference falls back to ``main``, ``run`` or ``_start`` for any unknown name, so that a
-        typing error runs something else. Here only a program, in which nothing else can be meant, runs
-        under any name.
+        typing error runs another function. Here only a program that exports no other function runs under
+        any name.
 
         Raises:
-            Invalid: There is no such function; the message lists those there are.
+            Invalid: There is no such function; the message lists the exported ones.
 
         """
         if export in self.functions:
@@ -216,14 +216,14 @@ class CoreProgram:
         return name == "_start" and self.is_plain(name)
 
     def is_plain(self, name: str) -> bool:
-        """Whether this function is there, and takes and gives nothing."""
+        """Whether this function exists, takes nothing and gives nothing."""
         return self.functions.get(name) == Signature((), ())
 
     def arguments(self, name: str, inputs: list[str]) -> list[int | float | _Buffer]:
-        """Convert inputs to what the function takes.
+        """Convert inputs to the function's parameters.
 
         Where the module exports the component model's allocator, a text in double quotes or a list of bytes
-        (``[104, 105]``) is put into its memory, and stands for two parameters: address and size.
+        (``[104, 105]``) is copied into its memory, and is two parameters: address and size.
         """
         params, results = self.functions[name]
         if strange := [t for t in (*params, *results) if t not in type_names]:
@@ -259,7 +259,7 @@ class CoreProgram:
 
 
 def check_imports(imports: Iterable[tuple[str, str]]) -> None:
-    """Raise ``Invalid`` where a module imports what nobody offers, given as module and field."""
+    """Raise ``Invalid`` where an import, given as module and field, is not offered."""
     foreign = [f"{module}.{field}" for module, field in imports if module != _WASI]
     if foreign:
         raise Invalid(

@@ -1,8 +1,8 @@
-"""Run one guest in this process, from instantiation to its result text.
+"""One guest in this process, from its instantiation to its result.
 
-A guest gets nothing of the machine but what it is granted: of WASI arguments, its environment, clocks, random
-numbers and output, an empty standard input, and the directories of its grants. Whatever it does comes back as
-an ``Ended``, save what ends the process; that is why guests run in processes of their own.
+A guest gets nothing of the machine but arguments, its environment, clocks, random numbers, an empty standard
+input, standard output and error, and the directories of its grants. Whatever it does becomes an ``Ended``,
+unless it ends the process; that is why guests run in processes of their own.
 """
 
 import time
@@ -24,14 +24,14 @@ from propeller.runtime.runner.streams import Streams
 from propeller.runtime.system.directories import Given, close, given_to
 from propeller.runtime.wasi.session import Session
 
-#: Where a program finds what its parents gave, besides the variable of its environment.
+#: The file in which a program finds its parents' results; they are in its environment too.
 PARENTS_FILE = "parents.json"
 
 STOPPED = "the task was stopped"
 
 
 class Halt(StrEnum):
-    """Why somebody outside interrupted a guest."""
+    """The reason why a guest was interrupted."""
 
     NONE = ""
     STOP = "stop"
@@ -39,16 +39,16 @@ class Halt(StrEnum):
     OUTPUT = "output"
 
 
-class Room:
-    """What a process has to run guests with, one after the other."""
+class Workspace:
+    """The streams and the directory with which a process runs its guests, one after the other."""
 
     def __init__(self, streams: Streams, directory: Path) -> None:
-        """Take the streams, and a directory of this process alone for what guests are given to read."""
+        """Take the streams, and a directory of this process alone for files that guests may read."""
         self.streams = streams
         self._directory = directory
 
     def with_parents(self, parents: str) -> Path:
-        """Write the results of a guest's parents where it can read them; give the directory."""
+        """Write the results of a guest's parents to a file that it can read; give the file's directory."""
         self._directory.mkdir(parents=True, exist_ok=True)
         (self._directory / PARENTS_FILE).write_text(parents, encoding="utf-8")
         return self._directory
@@ -59,7 +59,7 @@ def execute(
     program: Program,
     run: GuestRun,
     limits: Limits,
-    room: Room,
+    workspace: Workspace,
     *,
     halted: Callable[[], Halt] = lambda: Halt.NONE,
     on_wait: Callable[[Callable[[], None]], None] = lambda _: None,
@@ -67,14 +67,15 @@ def execute(
     """Run one guest to its end.
 
     Args:
-        cache: Where the program is from; the next epoch of its engine ends the guest.
+        cache: The cache of the program; the next epoch of its engine ends the guest.
         program: The run's module.
-        run: What to call, and with what.
-        limits: What the guest may use.
-        room: What this process runs guests with.
-        halted: Asked once the epoch's deadline is set, and when the guest has ended. Whoever interrupts a
-            guest says so here first and then advances the epoch, so that no interruption is lost.
-        on_wait: Given what ends the guest where it waits in a call of ours, which no epoch does.
+        run: The function, its inputs and grants.
+        limits: The limits of the guest.
+        workspace: The streams and the directory of this process.
+        halted: Asked once the epoch's deadline is set, and when the guest has ended. An interruption sets
+            the answer first and advances the epoch then, so that none is lost.
+        on_wait: Given a function that ends the guest while it waits in the native WASI, where no epoch
+            ends it.
 
     """
     started_ns, began_cpu_ns = time.time_ns(), time.thread_time_ns()
@@ -90,14 +91,14 @@ def execute(
         if cache.is_metered:
             store.set_fuel(limits.fuel)
         if call.wants_wasi:
-            room.streams.begin(run.key, limits, is_result=call.is_command)
-            dirs = directories(run, program, room)
+            workspace.streams.begin(run.key, limits, is_result=call.is_command)
+            dirs = directories(run, program, workspace)
             if call.wants_session:
-                session = _session(run, dirs, room)
+                session = _session(run, dirs, workspace)
                 on_wait(session.cancel)
                 call.session = session
             else:
-                store.set_wasi(_wasi(run, dirs, room))
+                store.set_wasi(_wasi(run, dirs, workspace))
         halt = halted()
         if not halt:
             results, error = _outcome(call, store, limits)
@@ -106,7 +107,7 @@ def execute(
             fuel = limits.fuel - store.get_fuel()
         store.close()
         if call.wants_wasi:
-            results, error = _with_streams(call, room.streams, limits, results, error)
+            results, error = _with_streams(call, workspace.streams, limits, results, error)
         if error:
             error += failures.growth_hint(error, memory_bytes, limits)
     except Invalid as invalid:
@@ -123,15 +124,15 @@ def execute(
 
 
 def check(cache: Cache, program: Program, run: GuestRun, limits: Limits) -> None:
-    """See whether a guest could begin, and stop it before its first instruction.
+    """Check whether a guest could begin, and stop it before its first instruction.
 
     Raises:
-        Invalid: It could not, and could not the next time.
+        Invalid: It could not, now or later.
 
     """
     store = wasmtime.Store(cache.engine)
     program.set_limits(store, limits, run.grants)
-    # It is over already, so that the code of the guest, of its start function for one, is not entered.
+    # The deadline has passed already, so that no code of the guest is entered, as its start function.
     store.set_epoch_deadline(0)
     if cache.is_metered:
         store.set_fuel(limits.fuel)
@@ -140,7 +141,7 @@ def check(cache: Cache, program: Program, run: GuestRun, limits: Limits) -> None
     except traps.NeverBegins as never:
         raise Invalid(traps.explained(never.error, limits)) from never
     except (wasmtime.Trap, wasmtime.WasmtimeError):
-        pass  # it was about to begin, or what hinders it may have passed the next time
+        pass  # it was about to begin, or may be able to the next time
     finally:
         store.close()
 
@@ -157,7 +158,7 @@ def _of_halt(halt: Halt, limits: Limits) -> str:
 
 
 def _outcome(call: CoreCall | ComponentCall, store: wasmtime.Store, limits: Limits) -> tuple[str, str]:
-    """Call; give the results and the error."""
+    """Call the guest; give its results and its error."""
     who = "the program" if call.is_command else call.name
     try:
         return call(store), ""
@@ -176,7 +177,7 @@ def _outcome(call: CoreCall | ComponentCall, store: wasmtime.Store, limits: Limi
 def _with_streams(
     call: CoreCall | ComponentCall, streams: Streams, limits: Limits, results: str, error: str
 ) -> tuple[str, str]:
-    """Take in what was printed: it is the result of a program, and the end of it explains a failure."""
+    """Read what the guest printed: it is a program's result, and the end of it explains a failure."""
     printed, is_over, tail = streams.end()
     if is_over:
         return "", failures.of_output(limits)
@@ -185,23 +186,23 @@ def _with_streams(
     return (printed.decode(errors="replace") if call.is_command else results), error
 
 
-def directories(run: GuestRun, program: Program, room: Room) -> list[Given]:
-    """Open what a guest finds of files; to be closed. Raises ``Invalid`` as ``given_to`` does."""
-    return given_to(run, room.with_parents(run.parents) if run.parents and program.wants_files else None)
+def directories(run: GuestRun, program: Program, workspace: Workspace) -> list[Given]:
+    """Open the directories of a guest; the caller closes them. Raises ``Invalid`` as ``given_to`` does."""
+    return given_to(run, workspace.with_parents(run.parents) if run.parents and program.wants_files else None)
 
 
-def _session(run: GuestRun, dirs: Sequence[Given], room: Room) -> Session:
+def _session(run: GuestRun, dirs: Sequence[Given], workspace: Workspace) -> Session:
     return Session(
         args=[run.export, *run.cli_args, *run.inputs],
         env=environment(run),
         grants=run.grants,
         dirs=dirs,
-        on_stdout=room.streams.print_out,
-        on_stderr=room.streams.print_err,
+        on_stdout=workspace.streams.print_out,
+        on_stderr=workspace.streams.print_err,
     )
 
 
-def _wasi(run: GuestRun, dirs: Sequence[Given], room: Room) -> wasmtime.WasiConfig:
+def _wasi(run: GuestRun, dirs: Sequence[Given], workspace: Workspace) -> wasmtime.WasiConfig:
     argv = [run.export, *run.cli_args, *run.inputs]
     env = environment(run)
     for text in (*argv, *env, *env.values()):
@@ -211,10 +212,10 @@ def _wasi(run: GuestRun, dirs: Sequence[Given], room: Room) -> wasmtime.WasiConf
     config.argv = argv
     config.env = env.items()
     try:
-        config.stdout_file = room.streams.stdout_path
-        config.stderr_file = room.streams.stderr_path
+        config.stdout_file = workspace.streams.stdout_path
+        config.stderr_file = workspace.streams.stderr_path
         for one in dirs:
-            # The engine opens this at once, and so gets the very directory that is open here.
+            # The engine opens this path at once, and so gets the very directory that is open here.
             config.preopen_dir(f"/proc/self/fd/{one.descriptor}", one.guest, fs_mutable=one.may_change)
     except wasmtime.WasmtimeError as error:
         raise Invalid(f"{error}: /proc has to be mounted where this proplet runs") from error

@@ -1,18 +1,18 @@
-"""How much memory of this process can be written to; what that grows by while a component runs, it has.
+"""The writable memory of this process; it grows by what a component takes while it runs.
 
-Nobody outside can see a component's linear memories, but the kernel counts them. What the engine and Python
-take meanwhile comes on top: a megabyte or so.
+The engine does not tell the size of a component's linear memories, but the kernel counts them. The engine and
+Python take a megabyte or so meanwhile, which is counted too.
 """
 
 import os
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-#: Of the numbers in the file, the one of pages that are data or stack.
+#: The place in the file of the number of pages that are data or stack.
 _DATA = 5
 
 
 def writable_bytes() -> int:
-    """Ask the kernel; 0 where it is not Linux."""
+    """Give the bytes, as the kernel counts them; 0 where it is not Linux."""
     try:
         file = os.open("/proc/self/statm", os.O_RDONLY)
     except FileNotFoundError:

@@ -1,9 +1,9 @@
 """A runner: a process that executes runs one after another.
 
-The main thread executes guests; it has the large stack. A second thread reads what the pool says, so that a
-run can be stopped while it executes, and watches it (``watchdog``). Results leave in batches: when nothing is
-left to do, or 64 are there, or the first has waited 2 ms. What was not sent when the process dies is run
-again elsewhere, unless it was the run that was executed.
+The main thread executes guests; it has the large stack. A second thread reads the pool's messages, so that a
+run can be stopped while it is executed, and has the watchdog look at it. Results leave in batches: when
+nothing is left to do, when there are 64, or when the first has waited 2 ms. Runs whose results were not sent
+when the process dies are executed again in another, except for the one that was being executed.
 
 IMPORTANT: ``_lock`` guards the queue together with which run is current. An epoch is advanced only under it
 and only for the current run, so that no stop ever hits the run after it.
@@ -35,7 +35,7 @@ from propeller.runtime.pool.protocol import (
     to_runner,
 )
 from propeller.runtime.runner.cache import Caches
-from propeller.runtime.runner.guest import STOPPED, Halt, Room, check, execute
+from propeller.runtime.runner.guest import STOPPED, Halt, Workspace, check, execute
 from propeller.runtime.runner.streams import Streams
 from propeller.runtime.runner.watchdog import Watchdog
 from propeller.runtime.system.death import Died
@@ -44,8 +44,8 @@ _BATCH = 64
 _BATCH_NS = 2_000_000
 
 
-def check_leave(run: GuestRun) -> None:
-    """Raise ``Invalid`` where a run that serves has no leave to."""
+def check_may_listen(run: GuestRun) -> None:
+    """Raise ``Invalid`` where a run that serves HTTP may not listen."""
     if run.grants is None or not run.grants.listen:
         raise Invalid(
             "HTTP proxy is disabled. Enable it by setting http_enabled=true in configuration "
@@ -62,7 +62,7 @@ class Runner:
         self._limits = limits
         self._caches = Caches(directory)
         self._streams = Streams(self._keep_pieces)
-        self._room = Room(self._streams, directory / "runs" / str(place))
+        self._workspace = Workspace(self._streams, directory / "runs" / str(place))
         self._queue: deque[GuestRun] = deque()
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
@@ -82,10 +82,10 @@ class Runner:
         gc.freeze()
         number = 0
         while True:
-            watch = self._next()
+            watchdog = self._next()
             number += 1
-            self._status.begin(watch.run.key, number)
-            ended = self._executed(watch)
+            self._status.begin(watchdog.run.key, number)
+            ended = self._executed(watchdog)
             with self._lock:
                 self._current = None
             self._keep(ended)
@@ -100,21 +100,21 @@ class Runner:
             self._current = Watchdog(run, run.limits or self._limits)
             return self._current
 
-    def _executed(self, watch: Watchdog) -> Ended:
-        run, limits, is_refused, is_lost = watch.run, watch.limits, False, False
+    def _executed(self, watchdog: Watchdog) -> Ended:
+        run, limits, is_refused, is_lost = watchdog.run, watchdog.limits, False, False
         try:
             if run.limits is not None:
                 self._bound_memory(limits)
-            if run.port:  # compiling takes long, and would be in vain
-                check_leave(run)
+            if run.port:  # before it is compiled in vain
+                check_may_listen(run)
             cache = self._caches.of(stack_bytes=limits.stack_bytes, is_metered=limits.fuel > 0)
-            program = cache.load(run.digest, on_compile=watch.compiles)
+            program = cache.load(run.digest, on_compile=watchdog.begin_compiling)
             if run.is_preparation:
                 program.choose(run.export)
                 check(cache, program, run, limits)
                 return Ended(run.key, "", "", 0, 0)
             with self._lock:
-                watch.runs(cache.engine)
+                watchdog.begin_running(cache.engine)
             if run.port:
                 from propeller.runtime.runner.serving import serve  # noqa: PLC0415  loaded where it is needed
 
@@ -123,15 +123,21 @@ class Runner:
                     program,
                     run,
                     limits,
-                    self._room,
+                    self._workspace,
                     on_up=lambda where: self._tell_up(run, where),
-                    on_stop=watch.also_by,
+                    on_stop=watchdog.on_interrupt,
                     on_traffic=self._status.count,
                 )
             if run.is_resident:
                 self._tell_up(run, "")
             return execute(
-                cache, program, run, limits, self._room, halted=lambda: watch.halt, on_wait=watch.also_by
+                cache,
+                program,
+                run,
+                limits,
+                self._workspace,
+                halted=lambda: watchdog.halt,
+                on_wait=watchdog.on_interrupt,
             )
         except Invalid as invalid:
             error, is_refused = str(invalid), True
@@ -142,7 +148,7 @@ class Runner:
         finally:
             if run.limits is not None:
                 self._bound_memory(self._limits)
-        is_stopped = watch.halt is Halt.STOP
+        is_stopped = watchdog.halt is Halt.STOP
         error = STOPPED if is_stopped else error
         return Ended(run.key, "", error, 0, 0, is_stopped, is_refused=is_refused, is_lost=is_lost)
 
@@ -150,7 +156,7 @@ class Runner:
         self._send(framed(Report([], [], [Up(run.key, where)])))
 
     def _bound_memory(self, limits: Limits) -> None:
-        """Let this process take what its guest may have, and some for the compiler, but no more."""
+        """Bound the memory of this process to what its guest may have, and some for the compiler."""
         most = self._data_bytes + limits.memory_bytes + limits.host_bytes
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if hard == resource.RLIM_INFINITY or most < hard:
@@ -188,7 +194,7 @@ class Runner:
         try:
             self._socket.sendall(data)
         except OSError:
-            os._exit(0)  # nobody is left to report to
+            os._exit(0)  # the pool is gone
 
     # The thread that listens and watches
 
@@ -199,7 +205,7 @@ class Runner:
         watched: Watchdog | None = None
         try:
             while True:
-                ready = poll.poll(self._patience_ms(watched))
+                ready = poll.poll(self._poll_timeout_ms(watched))
                 current = self._current
                 if watched is not None and watched is not current:
                     for source in self._streams.sources:
@@ -212,34 +218,34 @@ class Runner:
                 if any(fd == self._socket.fileno() for fd, _ in ready):
                     self._on_data(frames)
                 if watched is not None:
-                    self._look_after(watched)
+                    self._check_on(watched)
                 self._flush()
         finally:
             os._exit(1)
 
-    def _patience_ms(self, watched: Watchdog | None) -> float | None:
-        """Say how long there is nothing to do but listen."""
+    def _poll_timeout_ms(self, watched: Watchdog | None) -> float | None:
+        """Give for how long there is nothing to do but listen; None for ever."""
         if self._queue or self._ended or self._pieces:
-            return 2  # while runs wait behind one that may be long, results must not wait with them
+            return 2  # results must not wait with the runs that are behind a long one
         current = self._current
         if current is None:
             return None
-        return current.patience_ms() if current is watched else Watchdog.LONG_MS
+        return current.next_due_ms() if current is watched else Watchdog.LONG_MS
 
-    def _look_after(self, watch: Watchdog) -> None:
-        is_over = self._streams.drain() if watch.is_running else False
+    def _check_on(self, watchdog: Watchdog) -> None:
+        is_over = self._streams.drain() if watchdog.is_running else False
         with self._lock:
-            if self._current is not watch:
+            if self._current is not watchdog:
                 return
             if is_over:
-                watch.interrupt(Halt.OUTPUT)
-            if watch.look() is not None:
-                self._give_up(watch)
+                watchdog.interrupt(Halt.OUTPUT)
+            if watchdog.check() is not None:
+                self._end_process(watchdog)
 
-    def _give_up(self, watch: Watchdog) -> NoReturn:
-        """End this process, because its guest is where nothing else ends it; others are run elsewhere."""
+    def _end_process(self, watchdog: Watchdog) -> NoReturn:
+        """End this process, because nothing else ends its guest; the other runs go to other processes."""
         with self._send_lock:
-            ended = [*self._ended, watch.given_up()]
+            ended = [*self._ended, watchdog.ended_with_process()]
             self._send_held(framed(Report(ended, self._pieces)))
             self._send_held(framed(Returned([run.key for run in self._queue])))
             os._exit(0)
@@ -276,7 +282,7 @@ class Runner:
 
 
 def _bound_files(limits: Limits) -> None:
-    """Bound what guests write to directories; one that writes more gets an error from the system."""
+    """Bound the size of files that guests write; a guest that writes more gets an error from the system."""
     for kind, most in ((resource.RLIMIT_FSIZE, limits.file_bytes), (resource.RLIMIT_CORE, 0)):
         _, hard = resource.getrlimit(kind)
         if hard == resource.RLIM_INFINITY or most < hard:
@@ -284,7 +290,7 @@ def _bound_files(limits: Limits) -> None:
 
 
 def _data_bytes() -> int:
-    """Tell how much private memory this process has by itself; 0 where the system does not say."""
+    """Measure the private memory of this process without a guest; 0 where the system does not say."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmData:"):

@@ -1,4 +1,4 @@
-"""Run a component that serves HTTP in this process, until it is stopped."""
+"""A component that serves HTTP in this process, until it is stopped."""
 
 import time
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from propeller.errors import Invalid
 from propeller.runtime.guest_run import Ended, GuestRun, Limits, environment
 from propeller.runtime.runner.cache import Cache, Program
 from propeller.runtime.runner.component_program import ComponentProgram
-from propeller.runtime.runner.guest import STOPPED, Room, check, directories
+from propeller.runtime.runner.guest import STOPPED, Workspace, check, directories
 from propeller.runtime.wasi.server import HttpServer, Ticker, listening
 
-#: So many ports after the first are tried, where the task names none.
+#: How many ports after the first are tried, where the task names none.
 _OTHER_PORTS = 99
 
 
@@ -21,7 +21,7 @@ def serve(
     program: Program,
     run: GuestRun,
     limits: Limits,
-    room: Room,
+    workspace: Workspace,
     *,
     on_up: Callable[[str], None],
     on_stop: Callable[[Callable[[], None]], None],
@@ -30,14 +30,14 @@ def serve(
     """Serve until stopped.
 
     Args:
-        cache: Where the program is from.
+        cache: The cache of the program.
         program: The run's module.
-        run: With the port.
-        limits: What the guest may use for each request.
-        room: What this process runs guests with.
-        on_up: Told where it serves, in words, once it does.
-        on_stop: Given what ends it; to be called from any thread.
-        on_traffic: Told how many requests there were, and how many of them went wrong.
+        run: The run, with its port.
+        limits: The limits of the guest for each request.
+        workspace: The streams and the directory of this process.
+        on_up: Told once it serves, and at which port.
+        on_stop: Given a function that ends it, from any thread.
+        on_traffic: Told the number of requests, and of those that failed.
 
     Raises:
         Invalid: It can't be served here.
@@ -62,20 +62,20 @@ def serve(
             store.set_fuel(limits.fuel)
         return store
 
-    room.streams.begin(run.key, limits, is_result=False)
+    workspace.streams.begin(run.key, limits, is_result=False)
     server = HttpServer(
         program.handler(new_store),
         cache.engine,
         env=environment(run),
         grants=run.grants,
         # They stay open: this process serves until it ends.
-        dirs=directories(run, program, room),
-        on_stdout=room.streams.print_out,
-        on_stderr=room.streams.print_err,
+        dirs=directories(run, program, workspace),
+        on_stdout=workspace.streams.print_out,
+        on_stderr=workspace.streams.print_err,
         request_s=limits.request_ns / 1e9,
         on_traffic=lambda traffic: on_traffic(traffic.requests, traffic.errors),
     )
     on_stop(server.stop)
     server.run(end, lambda: on_up(f"started at port {end.getsockname()[1]}"))
-    room.streams.end()
+    workspace.streams.end()
     return Ended(run.key, "", STOPPED, started_ns, time.time_ns(), stopped=True)

@@ -1,11 +1,8 @@
-"""What a guest prints: standard output and standard error, each through a pipe.
+"""The standard output and standard error of guests, each through a pipe.
 
-A pipe costs less than a file and a third of a callback from the guest into Python. What fits into it is read
-when the guest has ended; a second thread (``drain``) empties it meanwhile, so that a guest that prints much
-is never held up for long, and a follower sees what it prints.
-
-One stream may be the result: it is kept up to a limit and the guest that prints more has failed. The others
-are logs: kept up to a limit, and what comes after that is dropped.
+A pipe costs less than a file, and a third of a callback from the guest into Python. It is read when the guest
+has ended; while a guest runs for long, a second thread empties it (``drain``), so that a guest that prints
+much is never held up, and its output can be followed.
 """
 
 import contextlib
@@ -22,18 +19,18 @@ _F_SETPIPE_SZ = 1031
 
 
 class _Pipe(GuestOutput):
-    """One stream of the process; used by one guest after the other."""
+    """One stream of this process, for one guest after the other."""
 
     def __init__(self, name: Stream) -> None:
         super().__init__(name)
         self.source, self._sink = os.pipe()
         os.set_blocking(self.source, False)
-        with contextlib.suppress(OSError):  # a system with a lower limit: it is drained more often
+        with contextlib.suppress(OSError):  # the system allows less: it is drained more often
             fcntl.fcntl(self._sink, _F_SETPIPE_SZ, _PIPE_BYTES)
         self.path = f"/proc/self/fd/{self._sink}"
 
     def read(self) -> None:
-        """Take in what is there."""
+        """Take in the bytes in the pipe."""
         while True:
             try:
                 data = os.read(self.source, _PIPE_BYTES)
@@ -42,7 +39,7 @@ class _Pipe(GuestOutput):
             self.take(data)
 
     def write(self, data: bytes) -> None:
-        """Print in a guest's place: for one whose streams are not the engine's."""
+        """Write in a guest's place, for one on the native WASI."""
         while data:
             data = data[os.write(self._sink, data) :]
 
@@ -52,7 +49,7 @@ class _Pipe(GuestOutput):
 
 
 class Streams:
-    """Both streams of a process that runs one guest after the other."""
+    """Both streams of this process, for one guest after the other."""
 
     def __init__(self, on_pieces: Callable[[list[Piece]], None] = lambda _: None) -> None:
         """Open the pipes; ``on_pieces`` gets logs, in the thread that reads them."""
@@ -62,11 +59,11 @@ class Streams:
         self._key = 0
         self.print_out, self.print_err = self._out.write, self._err.write
         self.stdout_path, self.stderr_path = self._out.path, self._err.path
-        #: Descriptors on which there is something to read when there is something to drain.
+        #: Descriptors that can be read when there is something to drain.
         self.sources = (self._out.source, self._err.source)
 
     def begin(self, key: int, limits: Limits, *, is_result: bool) -> None:
-        """Be there for the next guest; ``is_result`` says that its standard output is its result."""
+        """Begin with the next guest; ``is_result`` says that its standard output is its result."""
         with self._lock:
             self._key = key
             self._out.begin(
@@ -75,7 +72,7 @@ class Streams:
             self._err.begin(is_result=False, limit_bytes=limits.log_bytes)
 
     def drain(self) -> bool:
-        """Take in what has been printed; say whether the result has become larger than it may be."""
+        """Take in what was printed; say whether the result has exceeded its limit."""
         with self._lock:
             return self._drain()
 
@@ -90,7 +87,7 @@ class Streams:
         return self._out.is_result and self._out.is_over
 
     def end(self) -> tuple[bytes, bool, bytes]:
-        """Take in the rest; give the result, whether it is larger than it may be, and the end of stderr."""
+        """Take in the rest; give the result, whether it exceeds its limit, and the end of standard error."""
         with self._lock:
             is_over = self._drain(is_last=True)
             result = bytes(self._out.kept) if self._out.is_result else b""

@@ -1,4 +1,4 @@
-"""Traps and other errors of the engine in words, and those that keep a guest from beginning at all."""
+"""Traps and other errors of the engine as sentences, and those after which a guest can never begin."""
 
 import contextlib
 import re
@@ -12,7 +12,7 @@ from propeller.runtime.guest_run import Limits
 _BACKTRACE_LINES = 12
 _MESSAGE_MAX = 4096
 
-_WORDS = {
+_TRAPS = {
     wasmtime.TrapCode.MEMORY_OUT_OF_BOUNDS: "memory access out of bounds",
     wasmtime.TrapCode.TABLE_OUT_OF_BOUNDS: "table access out of bounds",
     wasmtime.TrapCode.INDIRECT_CALL_TO_NULL: "indirect call of a null function",
@@ -23,7 +23,7 @@ _WORDS = {
     wasmtime.TrapCode.UNREACHABLE: "unreachable code was reached (a panic or an abort)",
     wasmtime.TrapCode.INTERRUPT: "it was interrupted",
 }
-#: What the engine says where it gives no code: a trap inside a component.
+#: The engine's words where it gives no code: for a trap inside a component.
 _CAUSES = {
     "call stack exhausted": wasmtime.TrapCode.STACK_OVERFLOW,
     "all fuel consumed": wasmtime.TrapCode.OUT_OF_FUEL,
@@ -38,17 +38,17 @@ _NOT_OFFERED = re.compile(r"component imports [a-z ]+ `([^`]+)`, but a matching 
 
 
 class NeverBegins(Exception):
-    """There can't be an instance of it, here and with these limits."""
+    """There can't be an instance of it with these limits."""
 
     def __init__(self, error: wasmtime.WasmtimeError) -> None:
         super().__init__(str(error))
-        #: As the engine has it.
+        #: The engine's own.
         self.error = error
 
 
 @contextlib.contextmanager
 def of_instantiation() -> Iterator[None]:
-    """Tell the errors of an instantiation that come each time from those that a guest's own code makes."""
+    """Raise ``NeverBegins`` for errors that every instantiation meets, not for those of the guest's code."""
     try:
         yield
     except wasmtime.WasmtimeError as error:
@@ -58,18 +58,18 @@ def of_instantiation() -> Iterator[None]:
 
 
 def explained(error: wasmtime.Trap | wasmtime.WasmtimeError, limits: Limits) -> str:
-    """Say what happened in words, then wasmtime's own words with the first lines of the backtrace."""
+    """Word an error: a sentence, then wasmtime's own message with the first lines of the backtrace."""
     text = str(error).strip()
-    words = _words(error, text, limits)
+    sentence = _sentence(error, text, limits)
     lines = text.splitlines()
     if len(lines) > _BACKTRACE_LINES:
         lines = [*lines[:_BACKTRACE_LINES], f"  … {len(lines) - _BACKTRACE_LINES} more lines"]
     text = "\n".join(lines)
     text = text if len(text) <= _MESSAGE_MAX else text[:_MESSAGE_MAX] + "…"
-    return f"{words}\n{text}" if words else text
+    return f"{sentence}\n{text}" if sentence else text
 
 
-def _words(error: wasmtime.Trap | wasmtime.WasmtimeError, text: str, limits: Limits) -> str:
+def _sentence(error: wasmtime.Trap | wasmtime.WasmtimeError, text: str, limits: Limits) -> str:
     code = error.trap_code if isinstance(error, wasmtime.Trap) else None
     if code is None:
         code = next((code for cause, code in _CAUSES.items() if cause in text), None)
@@ -81,7 +81,7 @@ def _words(error: wasmtime.Trap | wasmtime.WasmtimeError, text: str, limits: Lim
     if code is wasmtime.TrapCode.OUT_OF_FUEL:
         return f"it used up its {limits.fuel:,} units of fuel; limits.fuel raises that"
     if code is not None:
-        return _WORDS.get(code, code.name.lower().replace("_", " "))
+        return _TRAPS.get(code, code.name.lower().replace("_", " "))
     if found := _TOO_LARGE.search(text):
         kind = found[1]
         most = size(limits.memory_bytes) if kind == "memory" else f"{limits.table_elements:,} elements"

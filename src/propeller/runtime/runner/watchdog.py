@@ -1,7 +1,7 @@
-"""Watches the run that a process executes: how long it takes, and whether an interruption ends it.
+"""A watchdog for the run that a process executes: its deadline, and what happens when it is interrupted.
 
-An interruption first advances the engine's epoch, which ends a guest that computes. One that blocks in a call
-of the host, or a compilation, is not ended by that; a little later the process itself has to go.
+An interruption first advances the engine's epoch, which ends a guest that computes. It does not end a guest
+that blocks in a call of the host, nor a compilation: a little later the process itself has to end.
 """
 
 import time
@@ -14,14 +14,14 @@ from propeller.runtime.guest_run import SERVER_GRACE_S, Ended, GuestRun, Limits
 from propeller.runtime.runner.guest import STOPPED, Halt
 
 _NEVER = float("inf")
-#: For how long a guest may survive its interruption.
+#: How long a guest may go on after its interruption.
 _GRACE_S = 0.05
 
 
 class Watchdog:
-    """One run; all methods that change it are called under the runner's lock."""
+    """Watches one run; all methods that change it are called under the runner's lock."""
 
-    #: A run that takes longer is watched: quick ones must not pay for it.
+    #: Runs that take longer than this are watched; quick ones must not pay for it.
     LONG_MS = 20.0
 
     def __init__(self, run: GuestRun, limits: Limits) -> None:
@@ -31,19 +31,19 @@ class Watchdog:
         self.is_running = False
         self._began = time.monotonic()
         self._deadline = _NEVER
-        #: When the process has to go.
+        #: When the process has to end.
         self._end = _NEVER
         self._is_compiling = False
         self._started_ns = 0
         self._engine: wasmtime.Engine | None = None
-        self._also: Callable[[], None] = lambda: None
+        self._on_interrupt: Callable[[], None] = lambda: None
 
-    def compiles(self) -> None:
+    def begin_compiling(self) -> None:
         self._is_compiling = True
         self._deadline = self._end = time.monotonic() + self.limits.compile_ns / 1e9
 
-    def runs(self, engine: wasmtime.Engine) -> None:
-        """Begin to run; an interruption from now on advances this engine's epoch."""
+    def begin_running(self, engine: wasmtime.Engine) -> None:
+        """Start the run's own time; an interruption from now on advances this engine's epoch."""
         self._is_compiling = False
         self._engine = engine
         self._started_ns = time.time_ns()
@@ -57,31 +57,31 @@ class Watchdog:
     def is_long(self) -> bool:
         return time.monotonic() - self._began >= 0.9 * self.LONG_MS / 1e3
 
-    def patience_ms(self) -> float | None:
-        """Say until when nothing is due."""
+    def next_due_ms(self) -> float | None:
+        """Give the time until the next deadline; None where there is none."""
         if not self.is_running:
             return self.LONG_MS  # it may be compiled any moment, and has another deadline then
         due = self._end if self.halt else min(self._deadline, self._end)
         return None if due == _NEVER else max((due - time.monotonic()) * 1e3, 0.0) + 1
 
     def interrupt(self, halt: Halt) -> None:
-        """End the guest, for this reason."""
+        """Interrupt the guest, for this reason; later interruptions mean nothing."""
         if not self.halt:
-            # IMPORTANT: first the word, then the epoch; execute() asks for it after its deadline is set.
+            # IMPORTANT: first the reason, then the epoch; execute() sets its deadline before it asks.
             self.halt = halt
             self._end = time.monotonic() + (SERVER_GRACE_S if self.run.port else _GRACE_S)
-            self._also()
+            self._on_interrupt()
             if self._engine is not None:
                 self._engine.increment_epoch()
 
-    def also_by(self, end: Callable[[], None]) -> None:
-        """Have an interruption call this as well, from whichever thread it comes."""
-        self._also = end
+    def on_interrupt(self, end: Callable[[], None]) -> None:
+        """Have an interruption call this too, from whichever thread it comes."""
+        self._on_interrupt = end
         if self.halt:
             end()
 
-    def look(self) -> Halt | None:
-        """Interrupt what has run too long; say why the process has to go, None if it has not."""
+    def check(self) -> Halt | None:
+        """Interrupt a run beyond its deadline; give the reason why the process has to end, or None."""
         now = time.monotonic()
         if now >= self._deadline and not self.halt:
             self.interrupt(Halt.TIMEOUT)
@@ -89,8 +89,8 @@ class Watchdog:
                 self._end = now
         return self.halt if self.halt and now >= self._end else None
 
-    def given_up(self) -> Ended:
-        """Say how the run ended that is ended together with its process."""
+    def ended_with_process(self) -> Ended:
+        """Give the end of the run that ends with its process."""
         match self.halt:
             case Halt.STOP:
                 error = STOPPED
