@@ -2,9 +2,11 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 PYTHON = "Python 3.11 or newer with venv and pip"
@@ -84,3 +86,14 @@ def test_the_tools_for_tests_are_not_installed_for_the_tutorial(bare):
     assert installed() == ["--upgrade pip>=25.1", "--group dev"]
     assert installed() == installed("product") == []
     assert "script/setup product\n" in (ROOT / "script" / "demo").read_text()
+
+
+def test_commits_and_ci_are_held_to_the_same_check():
+    """What fails in CI without a test being run fails before the commit, for whoever has installed the hook."""
+    config = ROOT / ".pre-commit-config.yaml"
+    pre_commit = Path(sys.executable).with_name("pre-commit")
+    subprocess.run([pre_commit, "validate-config", config], check=True)
+    (hook,) = [hook for repo in yaml.safe_load(config.read_text())["repos"] for hook in repo["hooks"]]
+    assert hook["entry"] == "script/check"
+    assert f"\n{hook['entry']}\n" in (ROOT / "script" / "test").read_text()
+    assert (ROOT / hook["entry"]).stat().st_mode & 0o100
