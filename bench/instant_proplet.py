@@ -34,7 +34,7 @@ class InstantGuests:
 
     def submit(self, runs: list[GuestRun]) -> None:
         now = time.time_ns()
-        ended = [Ended(run.key, "0\n", "", now, now) for run in runs]
+        ended = [Ended(run.key, "0\n", None, now, now) for run in runs]
         asyncio.get_running_loop().call_soon(self._agent.guests_ended, ended)
 
     def stop(self, key: int) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.proplet import machine as machine_module
 from propeller.proplet.actions import Fetch, Forget, Keep, Kill, Outcome, SendUp, StartRun
 from propeller.proplet.invocations import LOSSES_MAX
@@ -31,8 +32,9 @@ class Proplet:
     def ack(self, task_id: str = "a", attempt: int = 1):
         return self.machine.receive(Ack(ended=[(task_id, attempt)]), self.now)
 
-    def ends(self, key: int, **fields):
-        return self.machine.ended(Outcome(key=key, **fields), self.now)
+    def ends(self, key: int, *, error: str = "", **fields):
+        failure = Failure(error, ErrorKind.TRAP) if error else None
+        return self.machine.ended(Outcome(key=key, failure=failure, **fields), self.now)
 
     @property
     def holds(self):
@@ -78,7 +80,9 @@ def test_a_run_from_its_start_to_its_acknowledgement():
 def test_an_error_comes_without_results():
     proplet = Proplet()
     proplet.start()
-    assert proplet.ends(1, results="half", error="it trapped") == [result(error="it trapped")]
+    assert proplet.ends(1, results="half", error="it trapped") == [
+        result(error="it trapped", error_kind="trap")
+    ]
 
 
 def test_a_start_that_comes_twice_runs_once():
@@ -178,14 +182,18 @@ def test_a_module_that_did_not_come_is_asked_for_again():
 def test_a_module_that_does_not_exist_is_an_error():
     proplet = Proplet()
     proplet.start(module="sha256:new")
-    assert proplet.machine.module_missing("sha256:new", "there is none", 0) == [result(error="there is none")]
+    assert proplet.machine.module_missing("sha256:new", "there is none", 0) == [
+        result(error="there is none", error_kind="module")
+    ]
     assert proplet.machine.time_passed(1) == []
 
 
 def test_a_start_without_a_module_is_an_error():
     proplet = Proplet()
     actions = proplet.machine.receive(Start(id="a", name="main", attempt=1, placed_at=10), 0)
-    assert actions == [result(error="task a came without a module that this proplet can get")]
+    assert actions == [
+        result(error="task a came without a module that this proplet can get", error_kind="module")
+    ]
 
 
 # -- the outbox ----------------------------------------------------------------------------------------------
@@ -268,7 +276,11 @@ def test_for_a_foreign_manager_what_was_lost_runs_again_here_but_not_for_ever():
     for _ in range(LOSSES_MAX):
         (run,) = proplet.ends(run.key, error="its process was killed", is_lost=True)
     assert proplet.ends(run.key, error="its process was killed", is_lost=True) == [
-        SendUp(Results(task_id="a", proplet_id="p", results="", error="its process was killed"))
+        SendUp(
+            Results(
+                task_id="a", proplet_id="p", results="", error="its process was killed", error_kind="trap"
+            )
+        )
     ]
     assert proplet.holds == []
 
@@ -301,9 +313,11 @@ def test_encrypted_work_fails_and_says_why():
     proplet = Proplet()
     url = "registry.example/x"
     start = Start(id="a", name="main", image_url=url, encrypted=True, attempt=1, placed_at=10)
-    assert proplet.machine.receive(start, 0) == [result(error="TEE runtime not available")]
+    assert proplet.machine.receive(start, 0) == [
+        result(error="TEE runtime not available", error_kind="refused")
+    ]
     told = Machine("p", boot=1, slots=2, refusal_of_encrypted="no key broker")
-    assert told.receive(start, 0) == [result(error="no key broker")]
+    assert told.receive(start, 0) == [result(error="no key broker", error_kind="refused")]
 
 
 # -- signs of life -------------------------------------------------------------------------------------------

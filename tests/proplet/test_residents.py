@@ -1,5 +1,6 @@
 """What a proplet does with tasks that stay: daemons, servers, latent tasks."""
 
+from propeller.core.failures import Failure
 from propeller.core.sandbox import Limits, Offer, Sandbox
 from propeller.proplet.actions import Keep, Kill, Outcome, SendUp, StartRun
 from propeller.proplet.invocations import LOSSES_MAX
@@ -23,8 +24,9 @@ class Proplet:
             start.attempt = attempt
         self.began = self.machine.receive(start, 0)
 
-    def ends(self, key, now=0, **fields):
-        return self.machine.ended(Outcome(key=key, **fields), now)
+    def ends(self, key, now=0, *, error="", **fields):
+        failure = Failure(error) if error else None
+        return self.machine.ended(Outcome(key=key, failure=failure, **fields), now)
 
     def invoke(self, invocation_id="i", **fields):
         return self.machine.receive(Invoke(id="a", invocation_id=invocation_id, **fields), 0)

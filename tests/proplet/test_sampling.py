@@ -214,7 +214,7 @@ def test_a_run_that_nobody_waits_for_is_not_measured():
             return []
 
     sampler = Sampler("p", Nothing(), {}.get, Monitoring(interval_s=0), clock=lambda: 0.0)
-    sampler.ended([Ended(1, "", "", 1, 2, usage=Usage(1, 1))], NOW)
+    sampler.ended([Ended(1, "", None, 1, 2, usage=Usage(1, 1))], NOW)
     assert sampler.tick(NOW) == []
 
 

@@ -6,6 +6,7 @@ from zlib import crc32
 
 import msgspec
 
+from propeller.core.failures import Failure
 from propeller.core.sandbox import Offer
 from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, SendUp, StartRun
 from propeller.proplet.following import Following
@@ -184,7 +185,9 @@ class SimulatedProplet:
             self._laws.losses.guest_lost(self.id, start)
         if self.machine is not None:
             error = "its process was killed"
-            self._carry_out(self.machine.ended(Outcome(key=key, error=error, is_lost=True), self._world.now))
+            self._carry_out(
+                self.machine.ended(Outcome(key=key, failure=Failure(error), is_lost=True), self._world.now)
+            )
             self._go_if_done()
 
     def leave(self) -> None:
@@ -380,9 +383,9 @@ class SimulatedProplet:
         else:
             self._laws.guest_will_say(start, results, error)
         began = world.now + self._clock_is_wrong_by + world.between(-50, 50)
-        outcome = Outcome(
-            key=key, results=results, error=error, started_at=began, finished_at=began + duration
-        )
+        failure = Failure(error) if error else None
+        end = began + duration
+        outcome = Outcome(key=key, results=results, failure=failure, started_at=began, finished_at=end)
         if start.latent and not error:
             self._laws.residents.guest_is_up(uid, start.attempt, "")
         if "ENDLESS" not in start.env:
@@ -416,7 +419,7 @@ class SimulatedProplet:
         """End by itself, or not be possible here at all."""
         error = f"guest {start.env['UID']} can't be run" if is_refused else ""
         self._laws.guest_will_say(start, "", error)
-        self._left(Outcome(key=key, error=error, is_refused=is_refused))
+        self._left(Outcome(key=key, failure=Failure(error), is_refused=is_refused))
 
     def _crashed(self, key: int, start: Start) -> None:
         error = f"guest {start.env['UID']} crashed in attempt {start.attempt}"
@@ -424,7 +427,7 @@ class SimulatedProplet:
             self._laws.guest_crashed(self.id, self._boot, start)
         else:
             self._laws.guest_will_say(start, "", error)
-        self._left(Outcome(key=key, error=error))
+        self._left(Outcome(key=key, failure=Failure(error)))
 
     def _left(self, outcome: Outcome) -> None:
         start = self.residents.pop(outcome.key, None)

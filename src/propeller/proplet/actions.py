@@ -2,6 +2,7 @@
 
 import msgspec
 
+from propeller.core.failures import Failure
 from propeller.wire.fleet.from_manager import Start
 from propeller.wire.fleet.from_proplet import HandBack, Results
 from propeller.wire.fleet.messages import Message
@@ -55,11 +56,15 @@ Action = StartRun | Kill | Fetch | SendUp | Keep | Forget
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     key: int
     results: str = ""
-    #: ``""`` where it succeeded.
-    error: str = ""
+    #: None where it succeeded.
+    failure: Failure | None = None
     #: It did not even begin, and will not the next time.
     is_refused: bool = False
     #: Its process was killed, or there was none to be had: no fault of the task.
     is_lost: bool = False
     started_at: int = 0
     finished_at: int = 0
+
+    @property
+    def error(self) -> str:
+        return self.failure.error if self.failure else ""

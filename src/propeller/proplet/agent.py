@@ -259,7 +259,7 @@ class Agent:
             outcome = Outcome(
                 key=ended.key,
                 results=ended.results,
-                error=ended.error,
+                failure=ended.failure,
                 is_refused=ended.is_refused,
                 is_lost=ended.is_lost,
                 started_at=ended.started_ns,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET
 
+from propeller.core.failures import Failure
 from propeller.core.sandbox import Sandbox
 from propeller.proplet.actions import Action, Kill, Outcome, SendUp, StartRun
 from propeller.wire.fleet.from_manager import Invoke, Start
@@ -48,7 +49,7 @@ class Invocations:
         return [SendUp(self._results(one.invoke, outcome))]
 
     def refuse(self, invoke: Invoke, why: str) -> list[Action]:
-        return [SendUp(self._results(invoke, Outcome(key=0, error=why)))]
+        return [SendUp(self._results(invoke, Outcome(key=0, failure=Failure(why))))]
 
     def waits_on(self, keys: Iterable[int], now: int) -> list[Action]:
         """Let those among these that did not begin wait on, but not for ever."""
@@ -60,7 +61,7 @@ class Invocations:
             return StartRun(key, one.start, one.digest)
         del self._waiting[key]
         error = f"it has waited {WAIT_S_MAX:g} s for a free slot of the proplet"
-        results = self._results(one.invoke, Outcome(key=key, error=error))
+        results = self._results(one.invoke, Outcome(key=key, failure=Failure(error)))
         return SendUp(msgspec.structs.replace(results, is_busy=True))
 
     def drop(self, task_id: str) -> list[Action]:

@@ -23,6 +23,7 @@ import msgspec
 from msgspec import UNSET
 
 from propeller.backoff import Backoff
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.sandbox import Offer
 from propeller.proplet.actions import (
     Action,
@@ -82,7 +83,7 @@ class Machine:
         self.id = proplet_id
         self.boot = boot
         self.slots = slots
-        self._refusal_of_encrypted = refusal_of_encrypted
+        self._refusal_of_encrypted = Failure(refusal_of_encrypted, ErrorKind.REFUSED)
         self._offer = offer
         self._held: dict[str, Held] = {}
         self._by_key: dict[int, Held] = {}
@@ -127,9 +128,9 @@ class Machine:
         if self._is_leaving:
             return [*actions, self._hand_back(start, "the proplet is stopping", now)]
         held = self._held[start.id] = Held(start=start)
-        error = self._refusal_of_encrypted if start.encrypted else obstacle(start, self._offer)
-        if error:
-            return [*actions, self._report(held, now, error=error)]
+        failure = self._refusal_of_encrypted if start.encrypted else obstacle(start, self._offer)
+        if failure:
+            return [*actions, self._fail(held, failure, now)]
         source = source_of(start)
         if source in self._modules:
             return [*actions, self._run(held, source.removeprefix("sha256:"))]
@@ -181,7 +182,12 @@ class Machine:
         actions = self._drop(task_id)
         if was_up:  # for its manager it has ended long since
             return actions
-        return [*actions, self._report(held, now, error=f"task {task_id} was stopped before it was over")]
+        return [
+            *actions,
+            self._fail(
+                held, Failure(f"task {task_id} was stopped before it was over", ErrorKind.CANCELLED), now
+            ),
+        ]
 
     def _remember(self, task_id: str, attempt: int, placed_at: int) -> None:
         self._newest[task_id] = attempt, placed_at
@@ -244,7 +250,7 @@ class Machine:
     def module_missing(self, source: str, why: str, now: int) -> list[Action]:
         actions: list[Action] = []
         for held in self._waiting.pop(source, ()):
-            actions += [self._report(held, now, error=why), *self._refuse_early(held, why)]
+            actions += [self._fail(held, Failure(why, ErrorKind.MODULE), now), *self._refuse_early(held, why)]
         return actions
 
     def start_of(self, key: int) -> Start | None:
@@ -302,9 +308,7 @@ class Machine:
             return self._came_up(held, READY) + [self._begin_invocation(held, one, now) for one in early]
         if held.start.daemon and outcome.error and not outcome.is_refused:
             return self._crash(held, outcome, now)
-        action = (
-            self._lost(held, outcome, now) if outcome.is_lost else self._report(held, now, outcome=outcome)
-        )
+        action = self._lost(held, outcome, now) if outcome.is_lost else self._report(held, outcome, now)
         return [action, *self._refuse_early(held, outcome.error)]
 
     def _refuse_early(self, held: Held, why: str) -> list[Action]:
@@ -319,7 +323,7 @@ class Machine:
             return self._hand_back(held.start, outcome.error, now, is_lost=True)
         held.losses += 1
         if held.losses > LOSSES_MAX:
-            return self._report(held, now, outcome=outcome)
+            return self._report(held, outcome, now)
         self._forget_run(held)
         return self._run(held, held.digest)
 
@@ -339,13 +343,17 @@ class Machine:
         self._crashed[held.start.id] = held
         return [SendUp(self._up_of(held))] if held.attempt else []
 
-    def _report(self, held: Held, now: int, *, error: str = "", outcome: Outcome | None = None) -> Action:
-        outcome = outcome or Outcome(key=0, error=error)
+    def _fail(self, held: Held, failure: Failure, now: int) -> Action:
+        """Report a failure of what never ran."""
+        return self._report(held, Outcome(key=0, failure=failure), now)
+
+    def _report(self, held: Held, outcome: Outcome, now: int) -> Action:
         report = Results(
             task_id=held.start.id,
             proplet_id=self.id,
             results="" if outcome.error else outcome.results,
             error=outcome.error or None,
+            error_kind=str(outcome.failure.kind) if outcome.failure else UNSET,
             attempt=held.start.attempt,
             placed_at=held.start.placed_at,
             started_at=outcome.started_at or UNSET,
@@ -362,7 +370,7 @@ class Machine:
     def _hand_back(self, start: Start, reason: str, now: int, *, is_lost: bool = False) -> Action:
         held = self._held.get(start.id) or Held(start=start)
         if not start.attempt:  # a foreign manager would not understand
-            return self._report(held, now, error=reason)
+            return self._fail(held, Failure(reason, ErrorKind.LOST), now)
         report = HandBack(
             task_id=start.id,
             proplet_id=self.id,

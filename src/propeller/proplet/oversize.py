@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from propeller.core.failures import ErrorKind
 from propeller.wire.fleet.codec import encode
 from propeller.wire.fleet.from_proplet import InvokeResults, Logs, Results
 
@@ -20,6 +21,8 @@ def cut_down(report: Results | InvokeResults, why: str) -> bool:
     if report.results:
         report.results = ""
         report.error = f"the result's message {why}, or write less"
+        if isinstance(report, Results):
+            report.error_kind = ErrorKind.OUTPUT
         return True
     error = report.error or ""
     shorter = f"{error[:_ERROR_LENGTH]} … (cut, because the message {why})"

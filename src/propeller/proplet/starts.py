@@ -2,6 +2,7 @@
 
 from msgspec import UNSET
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.sandbox import Offer, refusal
 from propeller.wire.fleet.from_manager import Start
 
@@ -11,12 +12,13 @@ def source_of(start: Start) -> str:
     return start.module or start.image_url or ""
 
 
-def obstacle(start: Start, offer: Offer) -> str:
+def obstacle(start: Start, offer: Offer) -> Failure | None:
     """Say why a start can't be followed; the contract's validation, but reported (``mqtt``, section 3.1)."""
     if not start.id or not start.name:
-        return "the start has no id or no name"
+        return Failure("the start has no id or no name", ErrorKind.REFUSED)
     if start.sandbox is not UNSET and (why := refusal(offer, start.sandbox)):
-        return f"this proplet refuses it: {why}"
+        return Failure(f"this proplet refuses it: {why}", ErrorKind.REFUSED)
     if not source_of(start):
-        return f"task {start.id} came without a module that this proplet can get"
-    return ""
+        error = f"task {start.id} came without a module that this proplet can get"
+        return Failure(error, ErrorKind.MODULE)
+    return None

@@ -1,33 +1,73 @@
-"""Sentences for the limits that a guest met: each names the limit, its value and the field that raises it."""
+"""Failures that the runtime itself words: a limit is named with its value and the field that raises it."""
 
+import contextlib
+from collections.abc import Iterator
+
+import msgspec
+
+from propeller.core.failures import ErrorKind, Failure
+from propeller.errors import Invalid
 from propeller.runtime.guest_run import Limits
 
+STOPPED = Failure("the task was stopped", ErrorKind.CANCELLED)
+_LIMITS = {ErrorKind.MEMORY, ErrorKind.FUEL, ErrorKind.STACK, ErrorKind.OUTPUT, ErrorKind.LIMIT}
 
-def of_output(limits: Limits) -> str:
-    return (
+
+class CanNotBegin(Invalid):
+    """A guest can't begin, and could not the next time."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.error)
+        self.failure = failure
+
+
+@contextlib.contextmanager
+def refused_as(kind: ErrorKind) -> Iterator[None]:
+    """Give what is refused in the block this kind."""
+    try:
+        yield
+    except Invalid as invalid:
+        raise CanNotBegin(Failure(str(invalid), kind)) from invalid
+
+
+def of_refusal(invalid: Invalid) -> Failure:
+    """Give the failure of a guest that was refused: mostly it is its module that can't be run."""
+    return invalid.failure if isinstance(invalid, CanNotBegin) else Failure(str(invalid), ErrorKind.MODULE)
+
+
+def of_output(limits: Limits) -> Failure:
+    return Failure(
         f"the program wrote more than the limit of {size(limits.output_bytes)} to standard output; "
-        "limits.output raises it"
+        "limits.output raises it",
+        ErrorKind.OUTPUT,
     )
 
 
-def of_time(limits: Limits) -> str:
-    return f"it ran longer than the limit of {limits.timeout_ns / 1e9:g} s; timeout raises it"
+def of_time(limits: Limits) -> Failure:
+    error = f"it ran longer than the limit of {limits.timeout_ns / 1e9:g} s; timeout raises it"
+    return Failure(error, ErrorKind.TIMEOUT)
 
 
-def of_compilation(limits: Limits) -> str:
-    return (
+def of_compilation(limits: Limits) -> Failure:
+    return Failure(
         f"compiling its module took longer than the limit of {limits.compile_ns / 1e9:g} s; "
-        "the proplet's compile_timeout raises it"
+        "the proplet's compile_timeout raises it",
+        ErrorKind.TIMEOUT,
     )
 
 
-def growth_hint(error: str, memory_bytes: int, limits: Limits) -> str:
-    """Say what a guest that failed may have been refused: only it knows whether it asked for more.
+def with_hint(failure: Failure, memory_bytes: int, limits: Limits) -> Failure:
+    """Add what a guest that failed may have been refused: only it knows whether it asked for more.
 
     Named are the memory where most of it was in use, and what its task itself keeps small.
     """
-    if "limits." in error:  # the wall that it ran into is named already
-        return ""
+    if failure.kind in _LIMITS:
+        return failure
+    hint = _growth_hint(memory_bytes, limits)
+    return msgspec.structs.replace(failure, error=failure.error + hint)
+
+
+def _growth_hint(memory_bytes: int, limits: Limits) -> str:
     if 2 * memory_bytes > limits.memory_bytes:
         return (
             f"; it had {size(memory_bytes)} of memory, and its limit is {size(limits.memory_bytes)}: "

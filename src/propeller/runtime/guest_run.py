@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from propeller.core.failures import Failure
 from propeller.core.sandbox import Dir, Grants
 
 _MIB = 1024 * 1024
@@ -123,8 +124,8 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
     key: int
     #: A function's values, one a line; a program's standard output, unchanged. Empty after a failure.
     results: str
-    #: Empty after a success, else sentences for the user.
-    error: str
+    #: None after a success.
+    failure: Failure | None
     #: Unix epoch, ns: the guest's own execution, with instantiation, not compilation; 0 if it never began.
     started_ns: int
     finished_ns: int
@@ -136,3 +137,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
     is_refused: bool = False
     #: It was lost with its process, or for want of one, through no fault of its own that anybody can see.
     is_lost: bool = False
+
+    @property
+    def error(self) -> str:
+        return self.failure.error if self.failure else ""

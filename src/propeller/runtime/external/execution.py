@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.runtime import failures
 from propeller.runtime.external.address import Address, answering
 from propeller.runtime.external.command import Command
@@ -49,7 +50,7 @@ class Execution:
         self._limits = limits
         self._on_printed, self._on_up, self._on_ended = on_printed, on_up, on_ended
         #: Why it was halted.
-        self._why = ""
+        self._why: Failure | None = None
         self._is_stopped = False
         is_result = not queued.run.is_resident
         self._output = GuestOutput(
@@ -76,7 +77,7 @@ class Execution:
     def kill(self) -> None:
         self._process.kill()
 
-    def _halt(self, why: str) -> None:
+    def _halt(self, why: Failure) -> None:
         self._why = self._why or why
         self.kill()
 
@@ -115,14 +116,15 @@ class Execution:
     def _ended(self, exit_code: int) -> Ended:
         if self._is_stopped:
             return self._queued.stopped()
-        error = self._why
-        is_lost = not error and death_of(exit_code).is_from_outside
-        if not error and self._has_flooded:
-            error = failures.of_output(self._limits)
-        if not error and exit_code:
+        failure = self._why
+        is_lost = not failure and death_of(exit_code).is_from_outside
+        if not failure and self._has_flooded:
+            failure = failures.of_output(self._limits)
+        if not failure and exit_code:
             said = self._errors.tail.decode(errors="replace").strip()
             error = f"Process exited with status: {status_text(exit_code)}, stderr: {said}"
-        is_result = self._output.is_result and not error
+            failure = Failure(error, ErrorKind.LOST if is_lost else ErrorKind.EXIT_CODE)
+        is_result = self._output.is_result and not failure
         results = self._output.kept.decode(errors="replace") if is_result else ""
         handed_ns = self._queued.handed_ns
-        return Ended(self._key, results, error, handed_ns, time.time_ns(), is_lost=is_lost)
+        return Ended(self._key, results, failure, handed_ns, time.time_ns(), is_lost=is_lost)

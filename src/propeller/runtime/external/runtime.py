@@ -19,8 +19,10 @@ from pathlib import Path
 
 import msgspec
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
+from propeller.runtime import failures
 from propeller.runtime.external.address import Address, address_asked_for, free_address, obstacle_at
 from propeller.runtime.external.command import Command, command_of
 from propeller.runtime.external.execution import Execution
@@ -192,16 +194,17 @@ class ExternalRuntime:
         try:
             if run.is_preparation:
                 self._outline_for(run)
-                ended = Ended(run.key, "", "", 0, 0)
+                ended = Ended(run.key, "", None, 0, 0)
             else:
                 self._execute(queued)
         except Invalid as invalid:
-            ended = Ended(run.key, "", str(invalid), 0, 0, is_refused=True)
+            ended = Ended(run.key, "", failures.of_refusal(invalid), 0, 0, is_refused=True)
         except (OSError, UnicodeEncodeError) as error:
             reason = (error.strerror if isinstance(error, OSError) else error.reason) or error
             is_lost = isinstance(error, OSError) and error.errno in _WANTS
-            error_text = f"no process to run it could be started: {reason}"
-            ended = Ended(run.key, "", error_text, 0, 0, is_lost=is_lost)
+            kind = ErrorKind.LOST if is_lost else ErrorKind.OTHER
+            failure = Failure(f"no process to run it could be started: {reason}", kind)
+            ended = Ended(run.key, "", failure, 0, 0, is_lost=is_lost)
         if ended is not None:
             self._tell(ended)
 

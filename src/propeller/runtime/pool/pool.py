@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from propeller.backoff import Backoff
+from propeller.core.failures import ErrorKind, Failure
 from propeller.runtime.guest_run import SERVER_GRACE_S, Ended, GuestRun, Limits, Piece, Up
 from propeller.runtime.pool.forkserver_client import ForkserverClient
 from propeller.runtime.pool.protocol import Report
@@ -270,7 +271,9 @@ class Pool:
             end, status = self._forkserver.spawn(place)
         except OSError as error:
             is_lost = place is not None
-            ended = Ended(key, "", f"no process to run it: {error.strerror or error}", 0, 0, is_lost=is_lost)
+            kind = ErrorKind.LOST if is_lost else ErrorKind.OTHER
+            failure = Failure(f"no process to run it: {error.strerror or error}", kind)
+            ended = Ended(key, "", failure, 0, 0, is_lost=is_lost)
             self._loop.call_soon(self._tell, [ended])
             return
         runner = self._residents[place] = RunnerHandle(
@@ -378,7 +381,9 @@ class Pool:
         if self._failed_starts >= _FAILED_STARTS_MAX and not self._runners:
             self._is_up.set()
             error = f"no process to run it: the last one {how}, {self._failed_starts} in a row"
-            ended = [Ended(key, "", error, 0, 0, is_lost=True) for key in self._waiting]
+            ended = [
+                Ended(key, "", Failure(error, ErrorKind.LOST), 0, 0, is_lost=True) for key in self._waiting
+            ]
             self._waiting.clear()
             self._tell(ended)
 

@@ -2,6 +2,8 @@
 
 import time
 
+from propeller.core.failures import ErrorKind, Failure
+from propeller.runtime import failures
 from propeller.runtime.guest_run import Ended, GuestRun
 from propeller.runtime.system.death import Death
 
@@ -18,9 +20,10 @@ class QueuedRun:
 
     def stopped(self) -> Ended:
         finished_ns = time.time_ns() if self.handed_ns else 0
-        return Ended(self.run.key, "", "the task was stopped", self.handed_ns, finished_ns, stopped=True)
+        return Ended(self.run.key, "", failures.STOPPED, self.handed_ns, finished_ns, stopped=True)
 
     def killed(self, death: Death, *, stopped: bool) -> Ended:
         error = f"the process that ran it {death.how}"
         is_lost = death.is_from_outside and not stopped
-        return Ended(self.run.key, "", error, self.handed_ns, time.time_ns(), stopped, is_lost=is_lost)
+        failure = Failure(error, ErrorKind.LOST if death.is_from_outside else ErrorKind.TRAP)
+        return Ended(self.run.key, "", failure, self.handed_ns, time.time_ns(), stopped, is_lost=is_lost)

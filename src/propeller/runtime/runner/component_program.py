@@ -6,12 +6,14 @@ from functools import cached_property
 import wasmtime
 from wasmtime import component
 
+from propeller.core.failures import ErrorKind
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
 from propeller.runtime.component import wave
 from propeller.runtime.component.imports import foreign_in, in_words
 from propeller.runtime.component.interface import ComponentInterface, Path
 from propeller.runtime.component.values import Err, call
+from propeller.runtime.failures import refused_as
 from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.runner import traps
 from propeller.runtime.runner.own_memory import writable_bytes
@@ -45,7 +47,8 @@ class ComponentCall:
         self.name = run.export
         self._function = interface.function(self._path)
         inputs = [] if self.is_command else run.inputs
-        self._arguments = wave.arguments(self._function, self.name, inputs)
+        with refused_as(ErrorKind.INPUTS):
+            self._arguments = wave.arguments(self._function, self.name, inputs)
         self._grants = run.grants
         self.wants_session = program.wants_session(run.grants)
         self.set_limits = program.set_limits

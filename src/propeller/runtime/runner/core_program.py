@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import wasmtime
 
+from propeller.core.failures import ErrorKind
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
 from propeller.runtime.core_module.interface import Interface, Signature
 from propeller.runtime.core_module.values import to_text, to_wasm, type_names
+from propeller.runtime.failures import refused_as
 from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.quoting import shown
 from propeller.runtime.runner import traps
@@ -68,7 +70,8 @@ class CoreCall:
         #: Whether its result is what it prints.
         self.is_command = program.is_command(self.name)
         self.wants_wasi = program.wants_wasi
-        self._arguments = [] if self.is_command else program.arguments(self.name, run.inputs)
+        with refused_as(ErrorKind.INPUTS):
+            self._arguments = [] if self.is_command else program.arguments(self.name, run.inputs)
         self._grants = run.grants
 
     def set_limits(self, store: wasmtime.Store, limits: Limits) -> None:

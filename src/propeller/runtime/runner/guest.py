@@ -12,8 +12,10 @@ from pathlib import Path
 
 import wasmtime
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.errors import Invalid
 from propeller.runtime import failures
+from propeller.runtime.failures import CanNotBegin, refused_as
 from propeller.runtime.guest_run import Ended, GuestRun, Limits, Usage, environment
 from propeller.runtime.quoting import shown
 from propeller.runtime.runner import traps
@@ -26,8 +28,6 @@ from propeller.runtime.wasi.session import Session
 
 #: The file in which a program finds its parents' results; they are in its environment too.
 PARENTS_FILE = "parents.json"
-
-STOPPED = "the task was stopped"
 
 
 class Halt(StrEnum):
@@ -79,7 +79,7 @@ def execute(
 
     """
     started_ns, began_cpu_ns = time.time_ns(), time.thread_time_ns()
-    results = error = ""
+    results, failure = "", None
     memory_bytes = fuel = 0
     halt, is_refused = Halt.NONE, False
     dirs: Sequence[Given] = ()
@@ -101,26 +101,26 @@ def execute(
                 store.set_wasi(_wasi(run, dirs, workspace))
         halt = halted()
         if not halt:
-            results, error = _outcome(call, store, limits)
+            results, failure = _outcome(call, store, limits)
             memory_bytes = call.memory_bytes()
         if cache.is_metered:
             fuel = limits.fuel - store.get_fuel()
         store.close()
         if call.wants_wasi:
-            results, error = _with_streams(call, workspace.streams, limits, results, error)
-        if error:
-            error += failures.growth_hint(error, memory_bytes, limits)
+            results, failure = _with_streams(call, workspace.streams, limits, results, failure)
+        if failure:
+            failure = failures.with_hint(failure, memory_bytes, limits)
     except Invalid as invalid:
-        error, is_refused = str(invalid), True
+        failure, is_refused = failures.of_refusal(invalid), True
     finally:
         close(dirs)
-    if halt or error:
+    if halt or failure:
         halt = halt or halted()
-        error = _of_halt(halt, limits) or error
+        failure = _of_halt(halt, limits) or failure
     usage = Usage(time.thread_time_ns() - began_cpu_ns, memory_bytes, fuel)
     is_stopped = halt is Halt.STOP
-    results = "" if error else results
-    return Ended(run.key, results, error, started_ns, time.time_ns(), is_stopped, usage, is_refused)
+    results = "" if failure else results
+    return Ended(run.key, results, failure, started_ns, time.time_ns(), is_stopped, usage, is_refused)
 
 
 def check(cache: Cache, program: Program, run: GuestRun, limits: Limits) -> None:
@@ -139,56 +139,66 @@ def check(cache: Cache, program: Program, run: GuestRun, limits: Limits) -> None
     try:
         program.instantiate(store, run.grants)
     except traps.NeverBegins as never:
-        raise Invalid(traps.explained(never.error, limits)) from never
+        raise CanNotBegin(traps.explained(never.error, limits)) from never
     except (wasmtime.Trap, wasmtime.WasmtimeError):
         pass  # it was about to begin, or may be able to the next time
     finally:
         store.close()
 
 
-def _of_halt(halt: Halt, limits: Limits) -> str:
+def _of_halt(halt: Halt, limits: Limits) -> Failure | None:
     match halt:
         case Halt.STOP:
-            return STOPPED
+            return failures.STOPPED
         case Halt.TIMEOUT:
             return failures.of_time(limits)
         case Halt.OUTPUT:
             return failures.of_output(limits)
-    return ""
+    return None
 
 
-def _outcome(call: CoreCall | ComponentCall, store: wasmtime.Store, limits: Limits) -> tuple[str, str]:
-    """Call the guest; give its results and its error."""
+def _outcome(
+    call: CoreCall | ComponentCall, store: wasmtime.Store, limits: Limits
+) -> tuple[str, Failure | None]:
+    """Call the guest; give its results, or how it failed."""
     who = "the program" if call.is_command else call.name
     try:
-        return call(store), ""
+        return call(store), None
     except wasmtime.ExitTrap as exit_:
-        return "", "" if exit_.code == 0 else f"{who} exited with code {exit_.code}"
+        error = f"{who} exited with code {exit_.code}"
+        return "", Failure(error, ErrorKind.EXIT_CODE) if exit_.code else None
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-        return "", f"{who} failed: {traps.explained(error, limits)}"
+        return "", _of(who, traps.explained(error, limits))
     except traps.NeverBegins as never:
-        raise Invalid(f"{who} failed: {traps.explained(never.error, limits)}") from never
+        raise CanNotBegin(_of(who, traps.explained(never.error, limits))) from never
     except ExitedWithError:
-        return "", f"{who} exited with an error"
+        return "", Failure(f"{who} exited with an error", ErrorKind.EXIT_CODE)
     except (PermissionError, ValueError) as refusal:
-        return "", f"{who} failed: {refusal}"
+        return "", Failure(f"{who} failed: {refusal}", ErrorKind.TRAP)
+
+
+def _of(who: str, failure: Failure) -> Failure:
+    return Failure(f"{who} failed: {failure.error}", failure.kind)
 
 
 def _with_streams(
-    call: CoreCall | ComponentCall, streams: Streams, limits: Limits, results: str, error: str
-) -> tuple[str, str]:
+    call: CoreCall | ComponentCall, streams: Streams, limits: Limits, results: str, failure: Failure | None
+) -> tuple[str, Failure | None]:
     """Read what the guest printed: it is a program's result, and the end of it explains a failure."""
     printed, is_over, tail = streams.end()
     if is_over:
         return "", failures.of_output(limits)
-    if error and (said := tail.decode(errors="replace").strip()):
-        error = f"{error}; standard error: {said}"
-    return (printed.decode(errors="replace") if call.is_command else results), error
+    if failure and (said := tail.decode(errors="replace").strip()):
+        failure = Failure(f"{failure.error}; standard error: {said}", failure.kind)
+    return (printed.decode(errors="replace") if call.is_command else results), failure
 
 
 def directories(run: GuestRun, program: Program, workspace: Workspace) -> list[Given]:
     """Open the directories of a guest; the caller closes them. Raises ``Invalid`` as ``given_to`` does."""
-    return given_to(run, workspace.with_parents(run.parents) if run.parents and program.wants_files else None)
+    with refused_as(ErrorKind.REFUSED):
+        return given_to(
+            run, workspace.with_parents(run.parents) if run.parents and program.wants_files else None
+        )
 
 
 def _session(run: GuestRun, dirs: Sequence[Given], workspace: Workspace) -> Session:
@@ -207,7 +217,8 @@ def _wasi(run: GuestRun, dirs: Sequence[Given], workspace: Workspace) -> wasmtim
     env = environment(run)
     for text in (*argv, *env, *env.values()):
         if "\0" in text:
-            raise Invalid(f"an argument or a variable has a NUL character in it: {shown(text)}")
+            error = f"an argument or a variable has a NUL character in it: {shown(text)}"
+            raise CanNotBegin(Failure(error, ErrorKind.INPUTS))
     config = wasmtime.WasiConfig()
     config.argv = argv
     config.env = env.items()

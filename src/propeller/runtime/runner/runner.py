@@ -21,7 +21,9 @@ from collections import deque
 from pathlib import Path
 from typing import NoReturn
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.errors import Invalid
+from propeller.runtime import failures
 from propeller.runtime.guest_run import Ended, GuestRun, Limits, Piece, Up
 from propeller.runtime.pool.protocol import (
     Frames,
@@ -35,7 +37,7 @@ from propeller.runtime.pool.protocol import (
     to_runner,
 )
 from propeller.runtime.runner.cache import Caches
-from propeller.runtime.runner.guest import STOPPED, Halt, Workspace, check, execute
+from propeller.runtime.runner.guest import Halt, Workspace, check, execute
 from propeller.runtime.runner.streams import Streams
 from propeller.runtime.runner.watchdog import Watchdog
 from propeller.runtime.system.death import Died
@@ -47,10 +49,11 @@ _BATCH_NS = 2_000_000
 def check_may_listen(run: GuestRun) -> None:
     """Raise ``Invalid`` where a run that serves HTTP may not listen."""
     if run.grants is None or not run.grants.listen:
-        raise Invalid(
+        error = (
             "HTTP proxy is disabled. Enable it by setting http_enabled=true in configuration "
             "(PROPLET_HTTP_ENABLED), and grants.listen in the task if it has grants"
         )
+        raise failures.CanNotBegin(Failure(error, ErrorKind.REFUSED))
 
 
 class Runner:
@@ -112,7 +115,7 @@ class Runner:
             if run.is_preparation:
                 program.choose(run.export)
                 check(cache, program, run, limits)
-                return Ended(run.key, "", "", 0, 0)
+                return Ended(run.key, "", None, 0, 0)
             with self._lock:
                 watchdog.begin_running(cache.engine)
             if run.port:
@@ -140,17 +143,17 @@ class Runner:
                 on_wait=watchdog.on_interrupt,
             )
         except Invalid as invalid:
-            error, is_refused = str(invalid), True
+            failure, is_refused = failures.of_refusal(invalid), True
         except Died as died:
-            error, is_lost = str(died), died.is_from_outside
+            failure, is_lost = Failure(str(died), ErrorKind.LOST), died.is_from_outside
         except Exception as defect:
-            error = f"the proplet could not run the task: {type(defect).__name__}: {defect}"
+            failure = Failure(f"the proplet could not run the task: {type(defect).__name__}: {defect}")
         finally:
             if run.limits is not None:
                 self._bound_memory(self._limits)
         is_stopped = watchdog.halt is Halt.STOP
-        error = STOPPED if is_stopped else error
-        return Ended(run.key, "", error, 0, 0, is_stopped, is_refused=is_refused, is_lost=is_lost)
+        failure = failures.STOPPED if is_stopped else failure
+        return Ended(run.key, "", failure, 0, 0, is_stopped, is_refused=is_refused, is_lost=is_lost)
 
     def _tell_up(self, run: GuestRun, where: str) -> None:
         self._send(framed(Report([], [], [Up(run.key, where)])))
@@ -278,7 +281,7 @@ class Runner:
             for run in waiting:
                 self._queue.remove(run)
         if waiting:
-            self._keep(Ended(key, "", STOPPED, 0, 0, stopped=True))
+            self._keep(Ended(key, "", failures.STOPPED, 0, 0, stopped=True))
 
 
 def _bound_files(limits: Limits) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 import wasmtime
 
 from propeller.errors import Invalid
+from propeller.runtime import failures
 from propeller.runtime.guest_run import Ended, GuestRun, Limits, environment
 from propeller.runtime.runner.cache import Cache, Program
 from propeller.runtime.runner.component_program import ComponentProgram
-from propeller.runtime.runner.guest import STOPPED, Workspace, check, directories
+from propeller.runtime.runner.guest import Workspace, check, directories
 from propeller.runtime.wasi.server import HttpServer, Ticker, listening
 
 #: How many ports after the first are tried, where the task names none.
@@ -78,4 +79,4 @@ def serve(
     on_stop(server.stop)
     server.run(end, lambda: on_up(f"started at port {end.getsockname()[1]}"))
     workspace.streams.end()
-    return Ended(run.key, "", STOPPED, started_ns, time.time_ns(), stopped=True)
+    return Ended(run.key, "", failures.STOPPED, started_ns, time.time_ns(), stopped=True)

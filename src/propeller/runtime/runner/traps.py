@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import wasmtime
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.runtime.failures import size
 from propeller.runtime.guest_run import Limits
 
@@ -57,41 +58,46 @@ def of_instantiation() -> Iterator[None]:
         raise
 
 
-def explained(error: wasmtime.Trap | wasmtime.WasmtimeError, limits: Limits) -> str:
+def explained(error: wasmtime.Trap | wasmtime.WasmtimeError, limits: Limits) -> Failure:
     """Word an error: a sentence, then wasmtime's own message with the first lines of the backtrace."""
     text = str(error).strip()
-    sentence = _sentence(error, text, limits)
+    sentence, kind = _sentence(error, text, limits)
     lines = text.splitlines()
     if len(lines) > _BACKTRACE_LINES:
         lines = [*lines[:_BACKTRACE_LINES], f"  … {len(lines) - _BACKTRACE_LINES} more lines"]
     text = "\n".join(lines)
     text = text if len(text) <= _MESSAGE_MAX else text[:_MESSAGE_MAX] + "…"
-    return f"{sentence}\n{text}" if sentence else text
+    return Failure(f"{sentence}\n{text}" if sentence else text, kind)
 
 
-def _sentence(error: wasmtime.Trap | wasmtime.WasmtimeError, text: str, limits: Limits) -> str:
+def _sentence(
+    error: wasmtime.Trap | wasmtime.WasmtimeError, text: str, limits: Limits
+) -> tuple[str, ErrorKind]:
     code = error.trap_code if isinstance(error, wasmtime.Trap) else None
     if code is None:
         code = next((code for cause, code in _CAUSES.items() if cause in text), None)
     if code is wasmtime.TrapCode.STACK_OVERFLOW:
-        return (
+        words = (
             f"the stack overflowed its limit of {size(limits.stack_bytes)} (endless recursion?); "
             "limits.stack raises it"
         )
+        return words, ErrorKind.STACK
     if code is wasmtime.TrapCode.OUT_OF_FUEL:
-        return f"it used up its {limits.fuel:,} units of fuel; limits.fuel raises that"
+        return f"it used up its {limits.fuel:,} units of fuel; limits.fuel raises that", ErrorKind.FUEL
     if code is not None:
-        return _TRAPS.get(code, code.name.lower().replace("_", " "))
+        return _TRAPS.get(code, code.name.lower().replace("_", " ")), ErrorKind.TRAP
     if found := _TOO_LARGE.search(text):
         kind = found[1]
         most = size(limits.memory_bytes) if kind == "memory" else f"{limits.table_elements:,} elements"
-        return f"its {kind} is larger than the limit of {most} from the beginning; limits.{kind} raises it"
+        words = f"its {kind} is larger than the limit of {most} from the beginning; limits.{kind} raises it"
+        return words, ErrorKind.MEMORY if kind == "memory" else ErrorKind.LIMIT
     if found := _NOT_OFFERED.search(text):
-        return f"it imports {found[1]}, which is not offered, or not all of it"
+        return f"it imports {found[1]}, which is not offered, or not all of it", ErrorKind.MODULE
     found = _TOO_MANY.search(text)
     if found and found[1] == "instance":
-        return f"it has more than the limit of {limits.instances} core instances; limits.instances raises it"
+        words = f"it has more than the limit of {limits.instances} core instances; limits.instances raises it"
+        return words, ErrorKind.LIMIT
     if found and found[2]:
         kinds = {"table": "tables", "memory": "memories"}[found[1]]
-        return f"it has more {kinds} than it may have, which is {int(found[2]) - 1}"
-    return ""
+        return f"it has more {kinds} than it may have, which is {int(found[2]) - 1}", ErrorKind.LIMIT
+    return "", ErrorKind.TRAP

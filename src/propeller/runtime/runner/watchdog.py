@@ -11,7 +11,7 @@ import wasmtime
 
 from propeller.runtime import failures
 from propeller.runtime.guest_run import SERVER_GRACE_S, Ended, GuestRun, Limits
-from propeller.runtime.runner.guest import STOPPED, Halt
+from propeller.runtime.runner.guest import Halt
 
 _NEVER = float("inf")
 #: How long a guest may go on after its interruption.
@@ -93,13 +93,13 @@ class Watchdog:
         """Give the end of the run that ends with its process."""
         match self.halt:
             case Halt.STOP:
-                error = STOPPED
+                failure = failures.STOPPED
             case Halt.OUTPUT:
-                error = failures.of_output(self.limits)
+                failure = failures.of_output(self.limits)
             case _ if self._is_compiling:
-                error = failures.of_compilation(self.limits)
+                failure = failures.of_compilation(self.limits)
             case _:
-                error = failures.of_time(self.limits)
+                failure = failures.of_time(self.limits)
         finished_ns = time.time_ns() if self._started_ns else 0
         is_stopped = self.halt is Halt.STOP
-        return Ended(self.run.key, "", error, self._started_ns, finished_ns, is_stopped)
+        return Ended(self.run.key, "", failure, self._started_ns, finished_ns, is_stopped)
