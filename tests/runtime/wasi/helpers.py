@@ -17,7 +17,7 @@ from propeller.core.sandbox import Grants
 from propeller.runtime.component.interface import ComponentInterface, component_interface
 from propeller.runtime.runner.cache import new_engine
 from propeller.runtime.wasi.incoming import Handler
-from propeller.runtime.wasi.io import Inflow
+from propeller.runtime.wasi.io import InputStream
 from propeller.runtime.wasi.linking import linker_for
 from propeller.runtime.wasi.messages import IncomingRequest
 from propeller.runtime.wasi.server import HttpServer, Ticker, listening
@@ -107,12 +107,12 @@ def request(
     headers: tuple[tuple[str, bytes], ...] = (),
 ) -> IncomingRequest:
     """Make a request; one whose body is None is still to get it."""
-    inflow = Inflow(session)
+    stream = InputStream(session)
     if body is not None:
-        inflow.put(body)
-        inflow.close()
+        stream.put(body)
+        stream.close()
     return IncomingRequest(
-        method=method, target=target, scheme="http", authority="x.test", headers=list(headers), inflow=inflow
+        method=method, target=target, scheme="http", authority="x.test", headers=list(headers), stream=stream
     )
 
 

@@ -67,8 +67,8 @@ def test_the_answer_begins_before_the_request_has_ended():
 
     def more(chunk: bytes) -> None:
         if chunk == b"ready\n":  # only now does the client say something
-            coming.inflow.put(b"the rest")
-            coming.inflow.close()
+            coming.stream.put(b"the rest")
+            coming.stream.close()
 
     answer.on_write = more
     handler().handle(session, coming, answer)

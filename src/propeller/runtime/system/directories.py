@@ -1,8 +1,8 @@
 """The directories that a guest is given, opened below those that the owner of its proplet allows.
 
-A path does not say where it leads: whoever writes to a directory of the owner may have put a link there. So a
-directory that is asked for is opened step by step from the one by whose leave it is given, and never out of
-that. A guest gets what was opened, whatever becomes of the path meanwhile.
+A path does not say where it leads: anybody who writes to a directory of the owner may have put a link there.
+So a directory is opened step by step from the one that allows it, and never outside of that. The guest gets
+the directory that was opened, whatever becomes of its path.
 """
 
 import os
@@ -15,24 +15,24 @@ from propeller.errors import Invalid
 from propeller.runtime.guest_run import GuestRun
 from propeller.runtime.system.paths import LeadsOut, open_below
 
-#: Where a program finds what its parents gave.
+#: The directory in which a program finds its parents' results.
 PARENTS_DIR = "/propeller"
 
 
 class Given(NamedTuple):
     """A directory of a guest."""
 
-    #: Open as long as the guest may come back to it.
+    #: Open until the guest has ended.
     descriptor: int
-    #: Its path there.
+    #: Its path in the guest.
     guest: str
     may_change: bool
 
 
 def given_to(run: GuestRun, parents: Path | None) -> list[Given]:
-    """Open what a guest finds of files: the results of its parents, and what it was granted.
+    """Open the directories of a guest: that of its parents' results, and those of its grants.
 
-    To be closed (``close``).
+    The caller closes them (``close``).
 
     Raises:
         Invalid: One of the grants can't be opened, or leads elsewhere.
@@ -58,12 +58,12 @@ def close(dirs: Iterable[Given]) -> None:
 
 
 def open_allowed(wanted: Dir, allowed: tuple[Dir, ...], field: str) -> int:
-    """Open a directory below the one by whose leave it is given.
+    """Open a directory below the one that allows it.
 
     Args:
-        wanted: What is asked for.
+        wanted: The directory that the task names.
         allowed: The directories that the owner of the proplet allows.
-        field: Where it was asked for, to be named where it is refused.
+        field: The task's field that names it, for messages.
 
     Raises:
         Invalid: It is not allowed, can't be opened, or leads elsewhere.
@@ -77,6 +77,6 @@ def open_allowed(wanted: Dir, allowed: tuple[Dir, ...], field: str) -> int:
         return open_below(*way)
     except LeadsOut:
         raise Invalid(f"{field}: {wanted.host} leads out of {way[0]}") from None
-    except (OSError, ValueError) as error:  # a path may have a NUL character in it, or be no text
+    except (OSError, ValueError) as error:  # a path may have a NUL character in it, or not be UTF-8
         why = error.strerror if isinstance(error, OSError) else error
         raise Invalid(f"{field}: {wanted.host} can't be opened on this proplet: {why}") from error

@@ -1,7 +1,7 @@
-"""Becomes another program that dies with the proplet, or before: ``launch.py PARENT PROGRAM ARGUMENT…``.
+"""Becomes another program that dies with the proplet, or before it: ``launch.py PARENT PROGRAM ARGUMENT…``.
 
-A process that is forked with code of ours in between could hang in a program with threads, as a proplet is
-one; so a small one is started that has none.
+Code that runs between fork and exec can hang in a program with threads, such as a proplet; so this small
+program is started, which has none.
 """
 
 import contextlib
@@ -12,28 +12,28 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _SCORE_FILE = "/proc/self/oom_score_adj"
-#: By how much a guest's process is ahead of the proplet when the kernel looks for one to kill, and the most.
+#: By how much the score of a guest's process exceeds the proplet's, and the highest that there is.
 _AHEAD, _SCORE_MAX = 500, 1000
 
 
 def die_first() -> None:
-    """When memory runs out, the kernel shall take this process with its guest, and not the proplet."""
+    """Have the kernel kill this process before the proplet where memory runs out."""
     with contextlib.suppress(OSError):
         _write_score(min(_score() + _AHEAD, _SCORE_MAX))
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies; only Linux can."""
+    """Have the kernel kill this process when its parent dies; only on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before that
+    if os.getppid() != parent:  # the parent is dead already
         os._exit(1)
 
 
 def leave_room() -> None:
-    """Stay behind what calls ``die_first``, where this process inherited too high a score for that.
+    """Lower an inherited score that leaves no room for that of ``die_first``.
 
-    Only some may lower theirs; others stay what they are.
+    A process without the right to lower its score keeps it.
     """
     with contextlib.suppress(OSError):
         if _score() > _SCORE_MAX - _AHEAD:

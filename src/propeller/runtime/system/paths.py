@@ -1,9 +1,8 @@
-"""Paths of a guest, which never lead out of the directory that they begin in.
+"""Paths of guests, which never lead out of the directory in which they begin.
 
-A path is walked name by name from an open directory; each step opens a directory and never follows a link
-by itself. Links are read and walked here, so that one which leads out, whoever made it and whenever it was
-put there, is refused like a path that does so itself. What only looks like a link, as in ``/proc``, is read
-as its text.
+A path is walked name by name from an open directory; each step opens a directory and never follows a link.
+Links are read and walked here, so that a link that leads out is refused like a path that does so itself,
+whenever it was put there. A link of ``/proc`` that is none is read as its text.
 """
 
 import contextlib
@@ -12,24 +11,24 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-#: As Linux has them.
+#: The limits of Linux.
 _LINKS_MAX = 40
 _PATH_BYTES_MAX = 4096
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-#: To go on from, which takes no right to read it where the system knows that.
+#: Opens a directory to step on from, without the right to read it where the system can do that.
 _STEP = _DIRECTORY | getattr(os, "O_PATH", 0)
 
 
 class Place(NamedTuple):
-    """Where a path has led to: a name in an open directory, ``.`` for that directory itself."""
+    """The end of a path: a name in an open directory, ``.`` for that directory itself."""
 
     directory: int
     name: str
 
 
 class LeadsOut(PermissionError):
-    """A path, or a link on its way, does not stay below the directory that it began in."""
+    """A path, or a link on it, leads out of the directory in which it begins."""
 
     def __init__(self) -> None:
         super().__init__(errno.EPERM, os.strerror(errno.EPERM))
@@ -60,13 +59,13 @@ def open_below(top: str, path: str) -> int:
 
 @contextlib.contextmanager
 def place_of(base: int, path: str, *, follow: bool) -> Iterator[Place]:
-    """Walk a path; what it names need not exist.
+    """Walk a path, whose end need not exist.
 
     Args:
         base: Descriptor of the directory that it begins in.
-        path: Relative; ``..`` is understood where it stays inside.
-        follow: Whether a link at its end is walked as well. Where it is not, or became one meanwhile, the
-            name is that of the link: open it with ``O_NOFOLLOW``.
+        path: Relative; it may have ``..`` in it that stays inside.
+        follow: Whether a link at its end is walked too. The name may still be that of a link, which took
+            its place meanwhile: open it with ``O_NOFOLLOW``.
 
     Raises:
         OSError: ``LeadsOut``, or as the system has it.
@@ -84,7 +83,7 @@ def place_of(base: int, path: str, *, follow: bool) -> Iterator[Place]:
 class _Walk:
     def __init__(self, base: int, opened: contextlib.ExitStack) -> None:
         self._opened = opened
-        #: From the base down to where it stands: what ``..`` goes back along.
+        #: The open directories from the base to the present one; ``..`` goes back by one.
         self._way = [base]
         self._links = 0
 
@@ -109,7 +108,7 @@ class _Walk:
 
     @staticmethod
     def _names(path: str) -> list[str]:
-        """Split a path, the first name last; one with a slash at its end has an empty name there."""
+        """Split a path, first name last; a slash at its end gives an empty name."""
         if path.startswith("/"):
             raise LeadsOut
         return path.split("/")[::-1]
@@ -120,7 +119,7 @@ class _Walk:
         self._way.pop()
 
     def _enter(self, name: str) -> str | None:
-        """Step into a directory; where it is a link, give what that says instead."""
+        """Step into a directory; where it is a link, give its target instead."""
         try:
             directory = os.open(name, _STEP | os.O_NOFOLLOW, dir_fd=self._way[-1])
         except OSError as error:

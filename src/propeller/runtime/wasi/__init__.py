@@ -1,18 +1,18 @@
-"""WASI 0.2 with HTTP for components, written in Python.
+"""The native WASI, written in Python, where the engine's is not enough.
 
-Wasmtime's package has a host for HTTP requests that go out, but none with an allow-list, and none for
-requests that come in; and it lets guests make symbolic links that lead anywhere. Resources of its own WASI
-can't be mixed with ours, so a component that has to do with ``wasi:http``, or that can make links in some
-directory that it may write to, gets everything from here.
+Wasmtime's package sends HTTP requests to any host, serves none, and lets guests make symbolic links that lead
+anywhere. Resources of its WASI 0.2 can't be mixed with others. So a component that imports ``wasi:http``, or
+that can make links in a directory that it may write to, gets all of its WASI from here.
 
-session.py   what one call of a guest has of the host: its things, its waits, its end
-binding.py   a function here as an import of a component
+clocks.py    clocks and randomness by a task's grants, also in the engine's own WASI
+symlinks.py  symbolic links of core modules
+session.py   one call of a guest: its resources, its waits, its end
+binding.py   a Python function as an import of a component
 linking.py   a linker for a component, from the tables of functions
-io.py        streams and what can be waited for (wasi:io)
+io.py        streams and pollables (wasi:io)
 basics.py    clocks, randomness, environment, standard streams (wasi:clocks, random, cli)
 files.py     files and directories (wasi:filesystem)
-descriptors.py  what a guest has open of them
-paths.py     where a path leads, and that it does not lead out
+descriptors.py  files and directories that a guest has open
 fields.py    headers (wasi:http/types)
 messages.py  requests, responses and their bodies (wasi:http/types)
 outgoing.py  requests that go out (wasi:http/outgoing-handler)

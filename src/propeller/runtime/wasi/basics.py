@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from propeller.runtime.component.values import Err, Ok
-from propeller.runtime.wasi.io import Inflow, OutputStream, subscribe_at
+from propeller.runtime.wasi.io import InputStream, OutputStream, subscribe_at
 from propeller.runtime.wasi.session import Exited, Session
 
 
@@ -26,7 +26,7 @@ def _exit_with_code(session: Session, code: int) -> None:
 
 
 def _nothing(session: Session) -> int:
-    stream = Inflow(session)
+    stream = InputStream(session)
     stream.close()
     return session.add(stream)
 

@@ -1,4 +1,4 @@
-"""A Python function as something that a component imports.
+"""Python functions as imports of components.
 
 The package's own way keeps the last exception in a variable of the process, from where it may come out in
 another thread's guest. Here it stays in the session.
@@ -19,7 +19,7 @@ from propeller.runtime.wasi.session import current
 
 
 class _Import:
-    """One function, and how its values are converted; found out when it is first called."""
+    """One function and the converters of its values, which are made when it is first called."""
 
     def __init__(self, function: Callable[..., Any], type_: wit.Function) -> None:
         self.function = function
@@ -34,7 +34,7 @@ class _Import:
         return self._converters
 
 
-#: By the number that the engine knows them by.
+#: The functions by the numbers under which the engine knows them.
 _imports: dict[int, _Import] = {}
 _numbers = itertools.count(1)
 
@@ -42,7 +42,7 @@ _numbers = itertools.count(1)
 def _called(
     number: int, context: Any, _type: Any, given: Any, _count: int, results: Any, _result_count: int
 ) -> int:
-    # The engine drops what it gives us when we return; of what we give it becomes the owner.
+    # The engine drops its values after this call, and owns those that it is given.
     session = current()
     try:
         import_ = _imports[number]
@@ -69,7 +69,7 @@ _on_end = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_forget)
 def add_function(
     instance: LinkerInstance, name: str, function: Callable[..., Any], type_: wit.Function
 ) -> None:
-    """Offer a function under a name; it is called with the session first."""
+    """Offer a function under a name; its first argument is the session."""
     number = next(_numbers)
     _imports[number] = _Import(function, type_)
     encoded = name.encode()

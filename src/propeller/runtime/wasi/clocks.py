@@ -1,8 +1,8 @@
-"""Clocks and randomness for guests that are not given the machine's own.
+"""Clocks and randomness for guests whose grants exclude the machine's own.
 
-A seed makes a run the same each time: randomness then is a stream that depends on the seed alone. A guest
-without randomness is refused it; one without a clock finds it standing at 0. Sleeping works for all, which is
-why a component keeps its monotonic clock.
+With a seed each run is the same: its randomness depends on the seed alone. A guest without randomness is
+refused it; for one without a clock the time is 0. All guests can sleep, so a component keeps its monotonic
+clock.
 """
 
 import random
@@ -17,22 +17,22 @@ from wasmtime import component
 from propeller.core.sandbox import Grants
 
 _WASI = "wasi_snapshot_preview1"
-#: Numbers of errors in WASI preview 1.
+#: Error numbers of WASI preview 1.
 _SUCCESS, _FAULT, _INVALID, _NOT_SUPPORTED = 0, 21, 28, 58
 #: WASI's clocks by their number.
 _CLOCKS = (time.time_ns, time.monotonic_ns, time.process_time_ns, time.thread_time_ns)
-#: Nobody needs more at once.
+#: No guest needs more at once.
 _RANDOM_BYTES_MAX = 1 << 20
 
 
 class Sources:
-    """Randomness and time for the run that goes on, by its grants."""
+    """Randomness and time for the current run, by its grants."""
 
     def __init__(self, grants: Grants | None = None) -> None:
         self.begin(grants or Grants())
 
     def begin(self, grants: Grants) -> None:
-        """Be those of a run with these grants."""
+        """Begin with a run that has these grants."""
         self._grants = grants
         is_seeded = not isinstance(grants.random, bool)
         self._random = (
@@ -51,7 +51,7 @@ class Sources:
 
 
 class CoreSources(Sources):
-    """Takes the place of functions of WASI preview 1 in a linker that allows that."""
+    """Replaces functions of WASI preview 1 in a linker that allows shadowing."""
 
     def __init__(self, linker: wasmtime.Linker) -> None:
         super().__init__()
@@ -88,10 +88,10 @@ def _write(caller: wasmtime.Caller, data: bytes, address: int) -> int:
 
 
 class ComponentSources(Sources):
-    """Takes the place of interfaces of WASI 0.2 in a linker that allows that."""
+    """Replaces interfaces of WASI 0.2 in a linker that allows shadowing."""
 
     def define(self, linker: component.Linker, interfaces: Iterable[str]) -> None:
-        """Define those of these interfaces that are about randomness or time; named as they are imported."""
+        """Define the interfaces about randomness and time among these, under the names of the imports."""
         functions: dict[str, dict[str, Callable[..., Any]]] = {
             "wasi:random/random": {
                 "get-random-bytes": lambda _, size: self.take(size),
@@ -111,10 +111,10 @@ class ComponentSources(Sources):
         }
         with linker.root() as root:
             for interface in interfaces:
-                ours = functions.get(interface.partition("@")[0])
-                if ours is not None:
+                replaced = functions.get(interface.partition("@")[0])
+                if replaced is not None:
                     with root.add_instance(interface) as instance:
-                        for name, function in ours.items():
+                        for name, function in replaced.items():
                             instance.add_func(name, function)
 
 

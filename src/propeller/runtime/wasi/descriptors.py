@@ -1,7 +1,7 @@
-"""What guests have open of the file system, and how they open it.
+"""Files and directories that guests have open, and their opening.
 
-Only directories and plain files are opened. What one may do with a descriptor was settled when it was
-opened: nothing below a directory that was granted to be read can be changed in any way.
+Only directories and plain files are opened. The rights of a descriptor are settled when it is opened: nothing
+below a directory that was granted for reading can be changed in any way.
 """
 
 import errno
@@ -12,10 +12,10 @@ from typing import Any
 from propeller.runtime.component.values import Case, Err, Ok
 from propeller.runtime.system.directories import Given
 from propeller.runtime.system.paths import failed, place_of
-from propeller.runtime.wasi.io import Inflow, OutputStream, Problem
+from propeller.runtime.wasi.io import InputStream, OutputStream, Problem
 from propeller.runtime.wasi.session import Session
 
-#: So many descriptors one call may have open at once.
+#: How many descriptors one call may have open at once.
 OPEN_MAX = 128
 
 _CODES = {
@@ -48,15 +48,15 @@ KINDS = {
 def code_of(error: OSError | ValueError) -> str:
     if isinstance(error, OSError):
         return _CODES.get(error.errno or 0, "io")
-    # A path with a NUL character, or a name that is no text.
+    # A path with a NUL character, or a name that is not UTF-8.
     return "illegal-byte-sequence" if isinstance(error, UnicodeError) else "invalid"
 
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-class _Open:
-    """A descriptor of the system that a guest has; given back when it is dropped, or the call is over."""
+class _OpenFile:
+    """A descriptor of the system; closed when the guest drops it, or at the end of the call."""
 
     def __init__(self, session: Session, number: int) -> None:
         self.number = number
@@ -71,7 +71,7 @@ class _Open:
         self.release()
 
 
-class Descriptor(_Open):
+class Descriptor(_OpenFile):
     """A file or a directory."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Descriptor(_Open):
         super().__init__(session, number)
         self.is_directory = is_directory
         self.may_read = may_read
-        #: Of a file: write to it. Of a directory: change what is in it, at any depth.
+        #: Of a file: whether it may be written. Of a directory: whether its content may change, at any depth.
         self.may_change = may_change
 
     def reading(self) -> int:
@@ -90,7 +90,7 @@ class Descriptor(_Open):
         return self._allowed(self.may_change and not self.is_directory)
 
     def directory(self, *, change: bool = False) -> int:
-        """Give its number where it is a directory, in which one may make changes if ``change``."""
+        """Give its number where it is a directory, whose content may be changed if ``change``."""
         if not self.is_directory:
             raise failed(errno.ENOTDIR)
         if change and not self.may_change:
@@ -104,19 +104,19 @@ class Descriptor(_Open):
 
 
 class FileProblem(Problem):
-    """An error of a stream of a file."""
+    """An error of a file's stream."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or str(error))
         self.file_code = code_of(error)
 
 
-class Source(Inflow, _Open):
-    """A file on its way to a guest."""
+class FileInputStream(InputStream, _OpenFile):
+    """A stream from which a guest reads a file."""
 
     def __init__(self, session: Session, number: int, offset: int) -> None:
-        Inflow.__init__(self, session)
-        _Open.__init__(self, session, number)
+        InputStream.__init__(self, session)
+        _OpenFile.__init__(self, session, number)
         self._offset = offset
 
     @property
@@ -134,16 +134,16 @@ class Source(Inflow, _Open):
         return data
 
     def dropped(self) -> None:
-        _Open.dropped(self)
+        _OpenFile.dropped(self)
 
 
-class Sink(OutputStream, _Open):
-    """A guest's words on their way to a file."""
+class FileOutputStream(OutputStream, _OpenFile):
+    """A stream by which a guest writes a file."""
 
     def __init__(self, session: Session, number: int, offset: int | None) -> None:
-        """Write from an offset on, or where it is None at the end of a file that was opened for that."""
+        """Write from an offset on; where it is None, at the end of a file that was opened for appending."""
         OutputStream.__init__(self, self._put)
-        _Open.__init__(self, session, number)
+        _OpenFile.__init__(self, session, number)
         self._offset = offset
 
     def _put(self, data: bytes) -> None:
@@ -163,11 +163,11 @@ class Sink(OutputStream, _Open):
         return Ok()
 
 
-class Entries(_Open):
-    """What is in a directory, name by name."""
+class DirectoryEntries(_OpenFile):
+    """The entries of a directory, one by one."""
 
     def __init__(self, session: Session, directory: int) -> None:
-        # Opened anew: a copy would share with its original how far it has been read.
+        # Opened again, because a duplicate would share the position of its original.
         super().__init__(session, os.open(".", _DIRECTORY, dir_fd=directory))
         self._entries = os.scandir(self.number)
 
@@ -179,7 +179,7 @@ class Entries(_Open):
         entry = next(self._entries, None)
         if entry is None:
             return None
-        entry.name.encode()  # raises where it is no text
+        entry.name.encode()  # raises where it is not UTF-8
         kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
         return {"type": KINDS.get(kind, "unknown"), "name": entry.name}
 
@@ -207,7 +207,7 @@ def open_at(  # noqa: PLR0917  these are the interface's
 ) -> Ok:
     ensure_room(session)
     changes = bool(how & {"create", "truncate"} or flags & {"write", "mutate-directory"})
-    # What must be new is not looked for behind a link.
+    # A file that must be new is not looked for behind a link.
     follow = "symlink-follow" in path_flags and "exclusive" not in how
     with place_of(base.directory(change=changes), path, follow=follow) as place:
         _refuse_devices(place.directory, place.name)
@@ -231,7 +231,7 @@ def open_at(  # noqa: PLR0917  these are the interface's
 
 
 def _refuse_devices(directory: int, name: str) -> None:
-    """Look before opening: with some devices that alone does something, and a pipe makes one wait."""
+    """Look before opening: the opening of some devices has an effect, and that of a pipe blocks."""
     try:
         mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
     except FileNotFoundError:

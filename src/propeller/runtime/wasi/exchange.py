@@ -1,4 +1,4 @@
-"""One request to another server and its response, carried out in a thread of its own."""
+"""One request to another server and its response, in a thread of their own."""
 
 import contextlib
 import socket
@@ -12,16 +12,16 @@ import httpx
 
 from propeller.runtime.component.values import Case, Err, Ok
 from propeller.runtime.wasi.fields import without_forbidden
-from propeller.runtime.wasi.io import CHUNK_BYTES, Inflow
+from propeller.runtime.wasi.io import CHUNK_BYTES, InputStream
 from propeller.runtime.wasi.messages import IncomingResponse
 from propeller.runtime.wasi.session import Cancelled, Session
 
-#: Where the guest does not say how long it waits.
+#: Used where the guest sets no time limit.
 _TIMEOUT_S = 30.0
 
 
 class Upload:
-    """A body on its way from the guest's thread to the request's."""
+    """A request's body between the guest's thread, which writes it, and the request's, which reads it."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -34,7 +34,7 @@ class Upload:
     def write(self, chunk: bytes) -> None:
         self._session.wait(lambda: self._size < CHUNK_BYTES or self._is_abandoned)
         if self._is_abandoned:
-            raise OSError("nobody takes the body any more")
+            raise OSError("the request does not take its body any more")
         with self._session.condition:
             self._chunks.append(chunk)
             self._size += len(chunk)
@@ -45,14 +45,14 @@ class Upload:
         self._session.wake()
 
     def abort(self) -> None:
-        """The rest will never come."""
+        """End the body before it is complete."""
         self._is_aborted = True
         self._session.wake()
 
     # The request's thread.
 
     def abandon(self) -> None:
-        """Nobody takes the rest."""
+        """Read no more of the body."""
         self._is_abandoned = True
         self._session.wake()
 
@@ -71,13 +71,13 @@ class Upload:
 
 
 class Exchange:
-    """A response that is to come, begun at once.
+    """A request that begins at once, and its response when that has come.
 
     Args:
-        session: Whose request it is; with it the exchange ends.
-        transport: By which it goes.
-        request: To a server that the guest may talk to.
-        upload: Its body.
+        session: The guest's call; the exchange ends with it.
+        transport: Sends the request.
+        request: The request, to a server that the guest may reach.
+        upload: The request's body.
         times: The guest's time limits by name, ns.
 
     """
@@ -90,7 +90,7 @@ class Exchange:
         upload: Upload | None,
         times: Mapping[str, int | None],
     ) -> None:
-        #: The response, or what went wrong; None until it is known.
+        #: The response or an error; None until one of them is known.
         self.outcome: Ok | Err | None = None
         self.is_taken = False
         self._session = session
@@ -100,7 +100,7 @@ class Exchange:
         self._between_s = self._seconds(times, "between-bytes-timeout")
         connect_s, first_s = (self._seconds(times, f"{name}-timeout") for name in ("connect", "first-byte"))
         self._timeout = {"connect": connect_s, "read": first_s, "write": _TIMEOUT_S, "pool": connect_s}
-        self._inflow = Inflow(session, self._look)
+        self._body = InputStream(session, self._on_room)
         self._socket: socket.socket | None = None
         self._is_over = False
         with session.condition:
@@ -113,28 +113,28 @@ class Exchange:
         return min(_TIMEOUT_S if ns is None else ns / 1e9, self._session.remaining_s)
 
     def end(self) -> None:
-        """Break it off, from any thread: whatever waits for the other server is woken."""
+        """Break it off, from any thread; a wait for the other server ends."""
         self._is_over = True
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def dropped(self) -> None:
-        """The guest does not want the response."""
+        """End the exchange where the guest drops it before its response."""
         if not self.is_taken:
             self.end()
 
-    def _look(self) -> None:
-        if self._inflow.is_abandoned:
+    def _on_room(self) -> None:
+        if self._body.is_abandoned:
             self.end()
 
     def _run(self) -> None:
         try:
             self._carry_out()
-            self._inflow.close()
+            self._body.close()
         except Cancelled as error:
             self._fail(Case("internal-error", str(error)), str(error))
-        except Exception as error:  # whatever it is, a guest waits for it
+        except Exception as error:  # a guest waits for the outcome, whatever it is
             self._fail(error_code(error), str(error) or type(error).__name__)
         finally:
             if self._upload is not None:
@@ -148,14 +148,14 @@ class Exchange:
         response = self._transport.handle_request(self._request)
         try:
             headers = [(name.decode("latin-1"), value) for name, value in response.headers.raw]
-            incoming = IncomingResponse(response.status_code, without_forbidden(headers), self._inflow)
+            incoming = IncomingResponse(response.status_code, without_forbidden(headers), self._body)
             self.outcome = Ok(incoming)
             self._session.wake()
             self._timeout["read"] = self._between_s
             for chunk in self._stream(response):
-                self._inflow.put(chunk)
-                self._session.wait(lambda: self._inflow.has_room)
-                if self._inflow.is_abandoned or self._is_over:
+                self._body.put(chunk)
+                self._session.wait(lambda: self._body.has_room)
+                if self._body.is_abandoned or self._is_over:
                     return
         finally:
             response.close()
@@ -166,7 +166,7 @@ class Exchange:
         yield from response.stream
 
     def _trace(self, event: str, details: Mapping[str, Any]) -> None:
-        """Learn the connection's socket as soon as there is one."""
+        """Note the connection's socket as soon as there is one."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._socket = details["return_value"].get_extra_info("socket")
             if self._is_over:
@@ -175,12 +175,12 @@ class Exchange:
     def _fail(self, code: Case, text: str) -> None:
         if self.outcome is None:
             self.outcome = Err(code)
-        self._inflow.close(text, code)
+        self._body.close(text, code)
         self._session.wake()
 
 
 def error_code(error: BaseException) -> Case:
-    """Say what went wrong as ``wasi:http`` does."""
+    """Translate an error to ``wasi:http``."""
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and len(causes) < 10:
         causes.append(cause)
@@ -200,7 +200,7 @@ def error_code(error: BaseException) -> Case:
     return Case("internal-error", f"{type(error).__name__}: {error}")
 
 
-#: The first that fits.
+#: The first kind that matches counts.
 _CODES: dict[type[Exception], str] = {
     httpx.ConnectTimeout: "connection-timeout",
     httpx.ReadTimeout: "connection-read-timeout",

@@ -9,17 +9,17 @@ from propeller.runtime.wasi.session import Session
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _NOT_IN_VALUE = re.compile(rb"[\x00\r\n]")
-#: Those about one connection are the host's business.
+#: Headers about one connection, which the host sets.
 _FORBIDDEN = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection transfer-encoding upgrade "
     "host http2-settings".split()
 )
-#: Bytes of names and values.
+#: Bytes of all names and values together.
 _BYTES_MAX = 256 * 1024
 
 
 class Fields:
-    """Names as they were given, compared without case."""
+    """Headers; their names keep their case and are compared without it."""
 
     def __init__(self, entries: Iterable[tuple[str, bytes]] = (), *, is_immutable: bool = False) -> None:
         self.entries = list(entries)
@@ -32,7 +32,7 @@ class Fields:
         self.entries = [entry for entry in self.entries if entry[0].lower() != name.lower()]
 
     def refusal(self, name: str, values: Iterable[bytes] = ()) -> Err | None:
-        """Say why a header can't be set."""
+        """Give the error where a header can't be set; None where it can."""
         if self.is_immutable:
             return Err(Case("immutable"))
         if not TOKEN.fullmatch(name) or any(_NOT_IN_VALUE.search(value) for value in values):

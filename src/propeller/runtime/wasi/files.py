@@ -12,10 +12,10 @@ from propeller.runtime.system.paths import failed, place_of
 from propeller.runtime.wasi.descriptors import (
     KINDS,
     Descriptor,
-    Entries,
+    DirectoryEntries,
+    FileInputStream,
+    FileOutputStream,
     FileProblem,
-    Sink,
-    Source,
     code_of,
     ensure_room,
     open_at,
@@ -30,19 +30,19 @@ from propeller.runtime.wasi.symlinks import leads_down
 
 def _read_via_stream(session: Session, it: Descriptor, offset: int) -> Ok:
     ensure_room(session)
-    return Ok(session.add(Source(session, os.dup(it.reading()), offset)))
+    return Ok(session.add(FileInputStream(session, os.dup(it.reading()), offset)))
 
 
 def _write_via_stream(session: Session, it: Descriptor, offset: int) -> Ok:
     ensure_room(session)
-    return Ok(session.add(Sink(session, os.dup(it.writing()), offset)))
+    return Ok(session.add(FileOutputStream(session, os.dup(it.writing()), offset)))
 
 
 def _append_via_stream(session: Session, it: Descriptor) -> Ok:
     ensure_room(session)
-    # Opened anew: a copy would share its way of writing with the one that it is of.
+    # Opened again, because a duplicate would share the flags of its original.
     number = os.open(f"/proc/self/fd/{it.writing()}", os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-    return Ok(session.add(Sink(session, number, None)))
+    return Ok(session.add(FileOutputStream(session, number, None)))
 
 
 def _read(session: Session, it: Descriptor, length: int, offset: int) -> Ok:
@@ -71,10 +71,10 @@ def _set_size(session: Session, it: Descriptor, size: int) -> Ok:
 
 def _read_directory(session: Session, it: Descriptor) -> Ok:
     ensure_room(session)
-    return Ok(session.add(Entries(session, it.directory())))
+    return Ok(session.add(DirectoryEntries(session, it.directory())))
 
 
-# -- what is known of files --------------------------------------------------------------------------------
+# -- attributes of files --------------------------------------------------------------------------------
 
 
 def _datetime(ns: int) -> dict[str, int] | None:
@@ -161,7 +161,7 @@ def _readlink(session: Session, it: Descriptor, path: str) -> Ok:
         target = os.readlink(name, dir_fd=directory)
     if target.startswith("/"):
         raise failed(errno.EPERM)
-    target.encode()  # raises where it is no text
+    target.encode()  # raises where it is not UTF-8
     return Ok(target)
 
 
@@ -186,7 +186,7 @@ def _rename(session: Session, it: Descriptor, old: str, other: int, new: str) ->
 def _link(  # noqa: PLR0917  these are the interface's
     session: Session, it: Descriptor, path_flags: set[str], old: str, other: int, new: str
 ) -> Ok:
-    """Give a file another name; from a directory that may only be read this would be a way to write to it."""
+    """Make a hard link; from a directory that may only be read it would be a way to write to the file."""
     if "symlink-follow" in path_flags:
         raise failed(errno.EINVAL)
     there = session.get(other, Descriptor).directory(change=True)
@@ -208,7 +208,7 @@ def _link(  # noqa: PLR0917  these are the interface's
 
 
 def _of_descriptor(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give the function its descriptor, and the guest an error code where it fails."""
+    """Call the function with its descriptor, and give the guest an error code where it fails."""
 
     def called(session: Session, number: int, *given: Any) -> Any:
         try:
@@ -221,7 +221,7 @@ def _of_descriptor(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _next_entry(session: Session, number: int) -> Any:
     try:
-        return Ok(session.get(number, Entries).next())
+        return Ok(session.get(number, DirectoryEntries).next())
     except (OSError, ValueError) as error:
         return Err(code_of(error))
 

@@ -28,11 +28,11 @@ def _types(function: Function) -> list[Type | None]:
 
 
 class GuestFault(Exception):
-    """The guest did not answer as it should."""
+    """The guest failed, or gave no complete response."""
 
 
 class Handler:
-    """A component that answers requests; any number of threads may have it answer at once.
+    """A component that answers requests, in any number of threads at once.
 
     Raises:
         Invalid: It does not answer requests.
@@ -61,7 +61,7 @@ class Handler:
         self._new_store = new_store
 
     def handle(self, session: Session, request: IncomingRequest, responder: Responder) -> None:
-        """Have a request answered, in this thread.
+        """Answer a request, in this thread.
 
         Raises:
             GuestFault: The guest failed, or did not answer.

@@ -1,4 +1,4 @@
-"""Streams, and what can be waited for: ``wasi:io``."""
+"""Streams and pollables: ``wasi:io``."""
 
 import time
 from collections import deque
@@ -8,7 +8,7 @@ from typing import Any
 from propeller.runtime.component.values import Case, Err, Ok
 from propeller.runtime.wasi.session import Session
 
-#: How much a guest may write at once, and how much of a body waits for it.
+#: How much a guest may write at once, and how much of a body waits until it reads.
 CHUNK_BYTES = 64 * 1024
 _SLEEP_NS_MAX = 2**62
 
@@ -18,12 +18,12 @@ class Problem:
 
     def __init__(self, text: str, code: Case | None = None) -> None:
         self.text = text
-        #: As ``wasi:http`` has it, if it is about that.
+        #: The code of ``wasi:http``, where the error is about HTTP.
         self.code = code
 
 
 class Pollable:
-    """Is ready when something is so, or a time of the monotonic clock has come."""
+    """Ready when a condition holds, or at a time of the monotonic clock, s."""
 
     def __init__(self, is_ready: Callable[[], bool] = lambda: False, at: float | None = None) -> None:
         self._is_ready = is_ready
@@ -33,8 +33,8 @@ class Pollable:
         return self._is_ready() or (self.at is not None and time.monotonic() >= self.at)
 
 
-class Inflow:
-    """Bytes on their way to a guest, from any thread; whoever brings them is told when there is room."""
+class InputStream:
+    """Bytes for a guest, from any thread; ``on_room`` tells that thread when the guest has read some."""
 
     def __init__(self, session: Session, on_room: Callable[[], None] = lambda: None) -> None:
         self._session = session
@@ -42,7 +42,7 @@ class Inflow:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._is_closed = False
-        #: Nobody will read the rest.
+        #: The guest will not read the rest.
         self.is_abandoned = False
         self.problem: Problem | None = None
 
@@ -66,7 +66,7 @@ class Inflow:
             self._session.condition.notify_all()
 
     def close(self, problem: str = "", code: Case | None = None) -> None:
-        """End it; with a problem the guest is told."""
+        """End the stream; with a problem the guest gets an error."""
         with self._session.condition:
             self._is_closed = True
             if problem and self.problem is None:
@@ -74,7 +74,7 @@ class Inflow:
             self._session.condition.notify_all()
 
     def dropped(self) -> None:
-        """The guest does not want the rest."""
+        """Discard the rest."""
         with self._session.condition:
             self._is_closed = self.is_abandoned = True
             self._chunks.clear()
@@ -83,7 +83,7 @@ class Inflow:
         self._on_room()
 
     def read(self, most: int) -> bytes:
-        """Give what is there, nothing if nothing is."""
+        """Give up to so many bytes of what has arrived, perhaps none."""
         with self._session.condition:
             if not self._chunks or most <= 0:
                 return b""
@@ -98,7 +98,7 @@ class Inflow:
 
 
 class OutputStream:
-    """Where a guest writes; ``write`` may block until there is room."""
+    """A stream that a guest writes; ``write`` may block until there is room."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
@@ -111,20 +111,20 @@ class OutputStream:
         return Ok()
 
 
-def _end(session: Session, stream: Inflow) -> Any:
+def _end(session: Session, stream: InputStream) -> Any:
     if stream.problem is not None:
         return Err(Case("last-operation-failed", session.add(stream.problem)))
     return Err(Case("closed"))
 
 
 def _read(session: Session, number: int, most: int) -> Any:
-    stream = session.get(number, Inflow)
+    stream = session.get(number, InputStream)
     data = stream.read(min(most, CHUNK_BYTES))
     return _end(session, stream) if not data and stream.is_at_end and most else Ok(data)
 
 
 def _blocking_read(session: Session, number: int, most: int) -> Any:
-    stream = session.get(number, Inflow)
+    stream = session.get(number, InputStream)
     session.wait(lambda: stream.is_ready)
     return _read(session, number, most)
 
@@ -155,12 +155,12 @@ def _poll(session: Session, numbers: list[int]) -> list[int]:
 
 
 def subscribe_at(session: Session, at_ns: int) -> int:
-    """Make what is ready at a time of the monotonic clock, ns."""
+    """Make a pollable that is ready at a time of the monotonic clock, ns."""
     return session.add(Pollable(at=min(at_ns, _SLEEP_NS_MAX) / 1e9))
 
 
 def _subscribe_to_input(session: Session, number: int) -> int:
-    stream = session.get(number, Inflow)
+    stream = session.get(number, InputStream)
     return session.add(Pollable(lambda: stream.is_ready))
 
 

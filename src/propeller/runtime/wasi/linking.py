@@ -1,4 +1,4 @@
-"""A linker for a component whose WASI is ours: each function that it imports, from our tables."""
+"""A linker with the native WASI: it has each function that a component imports, from the tables."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +12,13 @@ from propeller.runtime.wasi import basics, fields, files, io, messages, outgoing
 from propeller.runtime.wasi.binding import add_function
 from propeller.runtime.wasi.session import current
 
-#: By interface without version, then by function. The first argument is the session.
+#: By interface, without its version, then by function. The first argument is the session.
 FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {}
-for _room in (io, basics, files, fields, messages, outgoing):
-    for _interface, _functions in _room.FUNCTIONS.items():
+for _module in (io, basics, files, fields, messages, outgoing):
+    for _interface, _functions in _module.FUNCTIONS.items():
         FUNCTIONS.setdefault(_interface, {}).update(_functions)
 
-#: Which resources an interface defines.
+#: The resources that an interface defines.
 _RESOURCES = {
     "wasi:io/error": ("error",),
     "wasi:io/poll": ("pollable",),
@@ -33,22 +33,22 @@ _RESOURCES = {
 def linker_for(
     engine: wasmtime.Engine, loaded: component.Component, interface: ComponentInterface
 ) -> component.Linker:
-    """Make the linker; what it imports and nobody here knows ends a guest that calls it."""
+    """Make the linker; an imported function that is in no table ends a guest that calls it."""
     linker = component.Linker(engine)
     with linker.root() as root:
         for name, group in interface.imports.instances.items():
             plain = name.partition("@")[0]
-            ours = FUNCTIONS.get(plain, {})
+            native = FUNCTIONS.get(plain, {})
             resources = _RESOURCES.get(plain, ())
-            if not ours and not resources:
+            if not native and not resources:
                 continue
             with root.add_instance(name) as instance:
                 for resource in resources:
                     kind = component.ResourceType.host(RESOURCES[resource])
                     instance.add_resource(resource, kind, lambda _, number: current().drop(number))
                 for function, type_ in group.items():
-                    if function in ours:
-                        add_function(instance, function, ours[function], type_)
+                    if function in native:
+                        add_function(instance, function, native[function], type_)
     linker.allow_shadowing = True
     linker.define_unknown_imports_as_traps(loaded)
     return linker

@@ -6,48 +6,48 @@ from typing import Any, Protocol
 
 from propeller.runtime.component.values import Case, Err, Ok
 from propeller.runtime.wasi.fields import TOKEN, Fields
-from propeller.runtime.wasi.io import CHUNK_BYTES, Inflow, OutputStream, Pollable, Problem
+from propeller.runtime.wasi.io import CHUNK_BYTES, InputStream, OutputStream, Pollable, Problem
 from propeller.runtime.wasi.session import Session
 
 
 class Sink(Protocol):
-    """Where the body of a message goes; ``write`` may block until there is room."""
+    """The destination of a message's body; ``write`` may block until there is room."""
 
     def write(self, chunk: bytes) -> None: ...
 
     def close(self) -> None: ...
 
     def abort(self) -> None:
-        """Nothing follows, and what came is not the whole."""
+        """End the body before it is complete."""
 
 
 class Responder(Protocol):
-    """Who gets the answer to a request that came in."""
+    """Gets the answer to an incoming request."""
 
     def start(self, status: int, headers: list[tuple[str, bytes]]) -> Sink:
-        """Take status and headers, which go out at once, and say where the body goes."""
+        """Send status and headers at once; give the destination of the body."""
 
 
 class IncomingBody:
-    def __init__(self, inflow: Inflow) -> None:
-        self.inflow = inflow
+    def __init__(self, stream: InputStream) -> None:
+        self.stream = stream
         self.is_read = False
 
     def dropped(self) -> None:
-        self.inflow.dropped()
+        self.stream.dropped()
 
 
 class Incoming:
-    """A message that came in: its headers, and its body, which can be taken once."""
+    """An incoming message: its headers, and its body, which can be taken once."""
 
-    def __init__(self, headers: list[tuple[str, bytes]], inflow: Inflow) -> None:
+    def __init__(self, headers: list[tuple[str, bytes]], stream: InputStream) -> None:
         self.headers = headers
-        self.inflow = inflow
+        self.stream = stream
         self.is_consumed = False
 
     def dropped(self) -> None:
         if not self.is_consumed:
-            self.inflow.dropped()
+            self.stream.dropped()
 
 
 class IncomingRequest(Incoming):
@@ -59,9 +59,9 @@ class IncomingRequest(Incoming):
         scheme: str,
         authority: str,
         headers: list[tuple[str, bytes]],
-        inflow: Inflow,
+        stream: InputStream,
     ) -> None:
-        super().__init__(headers, inflow)
+        super().__init__(headers, stream)
         self.method = method
         self.target = target
         self.scheme = scheme
@@ -69,13 +69,13 @@ class IncomingRequest(Incoming):
 
 
 class IncomingResponse(Incoming):
-    def __init__(self, status: int, headers: list[tuple[str, bytes]], inflow: Inflow) -> None:
-        super().__init__(headers, inflow)
+    def __init__(self, status: int, headers: list[tuple[str, bytes]], stream: InputStream) -> None:
+        super().__init__(headers, stream)
         self.status = status
 
 
 class OutgoingBody:
-    """What a guest writes, kept until it is known where it goes."""
+    """A body that a guest writes; it is kept until its destination is known."""
 
     def __init__(self) -> None:
         self._sink: Sink | None = None
@@ -110,14 +110,14 @@ class OutgoingBody:
             self._sink.close()
 
     def dropped(self) -> None:
-        """The guest will not finish it."""
+        """Abort the body, which the guest will not finish."""
         self._is_dropped = True
         if self._sink is not None:
             self._sink.abort()
 
 
 class Outgoing:
-    """A message that a guest makes."""
+    """An outgoing message, which a guest makes."""
 
     def __init__(self, headers: Fields) -> None:
         self.headers = headers
@@ -137,14 +137,14 @@ class OutgoingRequest(Outgoing):
 
 
 class RequestOptions:
-    """Times in ns; None where the guest does not say."""
+    """Time limits, ns; None where the guest sets none."""
 
     def __init__(self) -> None:
         self.times: dict[str, int | None] = {}
 
 
 class Outparam:
-    """Where a guest says its response, once."""
+    """The place where a guest sets its response, once."""
 
     def __init__(self, responder: Responder) -> None:
         self.responder = responder
@@ -156,7 +156,7 @@ class Outparam:
         if self.response is None:
             return False
         body = self.response.body
-        # A guest's language runtime that gives up says so by a status alone.
+        # A language runtime that fails in the guest sends a status and no body.
         return body is None or body.is_finished or (self.response.status >= 500 and body.is_empty)
 
 
@@ -188,7 +188,7 @@ def _consume(session: Session, number: int) -> Any:
     if message.is_consumed:
         return Err()
     message.is_consumed = True
-    return Ok(session.add(IncomingBody(message.inflow)))
+    return Ok(session.add(IncomingBody(message.stream)))
 
 
 def _stream(session: Session, number: int) -> Any:
@@ -196,7 +196,7 @@ def _stream(session: Session, number: int) -> Any:
     if body.is_read:
         return Err()
     body.is_read = True
-    return Ok(session.add(body.inflow))
+    return Ok(session.add(body.stream))
 
 
 def _finish_incoming(session: Session, number: int) -> int:
@@ -221,7 +221,7 @@ def _write(session: Session, number: int) -> Any:
 
 
 def _finish_outgoing(session: Session, number: int, trailers: int | None) -> Any:
-    """Trailers are not sent: next to nobody reads them."""
+    """Finish a body; its trailers are dropped, because hardly any client reads them."""
     session.take(number, OutgoingBody).finish()
     if trailers is not None:
         session.drop(trailers)
@@ -252,7 +252,7 @@ def _respond(session: Session, number: int, response: Ok | Err) -> None:
 
 
 def _setter(name: str, is_sound: Callable[[str], object]) -> Callable[..., Any]:
-    """Make what sets a part of a request; what the guest wrote itself is looked at."""
+    """Make a setter of a part of a request, which checks text that the guest wrote itself."""
 
     def set_(session: Session, number: int, value: Any) -> Any:
         text = value.payload if isinstance(value, Case) else value

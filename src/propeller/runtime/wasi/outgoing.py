@@ -1,4 +1,4 @@
-"""Requests that go out: ``wasi:http/outgoing-handler``, to the hosts of the task's grants alone.
+"""Outgoing requests: ``wasi:http/outgoing-handler``, to the hosts of the task's grants alone.
 
 A guest goes on while its request is on the way, so each has a thread, which ends with the guest's call at the
 latest. Redirects are the guest's business, and proxies of this machine are not used.
@@ -18,14 +18,14 @@ from propeller.runtime.wasi.io import Pollable
 from propeller.runtime.wasi.messages import OutgoingRequest, RequestOptions, method_text
 from propeller.runtime.wasi.session import Session
 
-#: Under way at the same time, of one call.
+#: How many requests of one call may be under way at once.
 _EXCHANGES_MAX = 64
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @functools.cache
 def _transport() -> httpx.HTTPTransport:
-    """Make what is shared by all guests of this process: to read the certificates takes longest.
+    """Make the transport that all guests of this process share: reading certificates takes long.
 
     Connections are not kept: one that the server closes meanwhile would fail a request for no reason that
     the guest could see.
@@ -71,7 +71,7 @@ def _headers(fields: Fields) -> list[tuple[bytes, bytes]]:
 
 
 def _is_allowed(session: Session, url: httpx.URL) -> bool:
-    """Compare what will be connected to; a rule without a port stands for 80 and 443."""
+    """Compare the host and port of the connection with the rules; one without a port means 80 and 443."""
     host = url.raw_host.decode()
     host = f"[{host}]" if ":" in host else host
     port = url.port or _DEFAULT_PORTS[url.scheme]

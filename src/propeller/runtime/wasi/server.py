@@ -1,7 +1,7 @@
-"""A component as an HTTP server, in this process, until it is told to stop.
+"""A component as an HTTP server, in this process, until it is stopped.
 
-The event loop takes requests in and gives answers out; guests run in threads, one request each. Bodies are
-streamed both ways, and nobody keeps more of them than a little: who reads slowly slows the other side down.
+The event loop receives requests and sends answers; guests run in threads, one for each request. Bodies are
+streamed both ways with little of them in memory, so that a slow reader slows the writer down.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from propeller.core.sandbox import Grants
 from propeller.runtime.system.directories import Given
 from propeller.runtime.wasi.fields import without_forbidden
 from propeller.runtime.wasi.incoming import GuestFault, Handler
-from propeller.runtime.wasi.io import Inflow
+from propeller.runtime.wasi.io import InputStream
 from propeller.runtime.wasi.messages import IncomingRequest, Sink
 from propeller.runtime.wasi.session import Session
 
-#: Guests that answer at once, and requests that wait for one of them to be over; beyond that 503 is answered.
+#: How many guests answer at once, and how many requests wait for them; the next one is answered with 503.
 THREADS, WAITING_MAX = 32, 1024
 #: How long requests in flight may take when the server is stopped.
 GRACE_S = 5
@@ -33,7 +33,7 @@ _TICK_S = 0.01
 
 
 class Traffic(msgspec.Struct):
-    """What a server has had to do."""
+    """Counts of a server's requests."""
 
     requests: int = 0
     errors: int = 0
@@ -41,7 +41,7 @@ class Traffic(msgspec.Struct):
 
 
 class Ticker:
-    """Advances an engine's epoch every 10 ms while somebody computes against the clock."""
+    """Advances an engine's epoch every 10 ms while a guest has a deadline."""
 
     def __init__(self, engine: wasmtime.Engine) -> None:
         self._engine = engine
@@ -65,7 +65,7 @@ class Ticker:
             self._changed.notify()
 
     def run_out(self, seconds: float) -> None:
-        """Let all deadlines of up to so many seconds be over now."""
+        """End all deadlines of up to so many seconds now."""
         for _ in range(self.ticks(seconds)):
             self._engine.increment_epoch()
 
@@ -94,7 +94,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: others decide when this process ends."""
+        """Leave signals alone: the pool decides when this process ends."""
         yield
 
 
@@ -120,16 +120,16 @@ class HttpServer:
         """Take a component.
 
         Args:
-            handler: Its side that answers.
-            engine: Where its guests run; it is this server's alone.
-            env: Their environment.
-            grants: What they may use.
-            dirs: The directories that they find.
-            on_stdout: Gets what they print, in their threads.
-            on_stderr: Likewise.
+            handler: The handler of the component.
+            engine: The engine of its guests, used by this server alone.
+            env: The guests' environment.
+            grants: The guests' grants.
+            dirs: The guests' directories.
+            on_stdout: Gets their standard output, in their threads.
+            on_stderr: Gets their standard error, in their threads.
             request_s: How long each request may take; their stores' deadline is as many ``Ticker.ticks``.
-            threads: Guests that answer at the same time.
-            waiting_max: Requests that wait for them to be over; beyond that 503 is answered.
+            threads: How many guests answer at the same time.
+            waiting_max: How many requests wait for them; the next one is answered with 503.
             grace_s: How long requests in flight may take after a stop.
             on_traffic: Told after each request.
 
@@ -161,7 +161,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             ws="none",
-            log_level="critical",  # of what goes wrong the guest's standard error tells
+            log_level="critical",  # failures are on the guest's standard error
             timeout_graceful_shutdown=self._grace_s,
         )
         self._server = _Server(config, on_up)
@@ -173,14 +173,14 @@ class HttpServer:
             self._end_guests()
 
     def _end_guests(self) -> None:
-        """End those that are left: they wait or compute."""
+        """End the guests that are left, which wait or compute."""
         for session in list(self._sessions):
             session.cancel()
         self._ticker.run_out(self._request_s)
         self._threads.shutdown(cancel_futures=True)
 
     def stop(self) -> None:
-        """Take no more requests, let those in flight end for a while, and return from ``run``."""
+        """Take no more requests, give those in flight time to end, and return from ``run``."""
         self._is_stopped = True
         if self._server is not None:
             self._server.should_exit = True
@@ -201,7 +201,7 @@ class HttpServer:
             self._on_traffic(self.traffic)
 
     def call(self, session: Session, request: IncomingRequest, responder: "_Exchange") -> None:
-        """Have the guest answer, in a thread of the pool."""
+        """Answer with a guest, in a thread of the pool."""
         with self._ticker:
             try:
                 self._handler.handle(session, request, responder)
@@ -242,7 +242,7 @@ class _Exchange(Sink):
         self._loop = asyncio.get_running_loop()
         self._session = server.session()
         self._has_room = asyncio.Event()
-        self._inflow = Inflow(self._session, self._tell_of_room)
+        self._body = InputStream(self._session, self._tell_of_room)
         self._is_started = self._is_closed = self.is_gone = False
 
     async def carry_out(self) -> None:
@@ -263,7 +263,7 @@ class _Exchange(Sink):
 
     async def _fail(self, fault: GuestFault) -> None:
         if self._is_started:
-            raise fault  # the connection is broken off, so that nobody takes a part for the whole
+            raise fault  # the connection breaks off, so that no client takes a part for the whole
         is_late = self._session.is_late
         status, text = (504, "the guest took too long") if is_late else (500, "the guest failed")
         await _say(self._send, status, text)
@@ -281,30 +281,30 @@ class _Exchange(Sink):
             scheme=scope["scheme"],
             authority=host,
             headers=without_forbidden(headers),
-            inflow=self._inflow,
+            stream=self._body,
         )
 
     async def _take_body(self) -> None:
-        """Hand the body on as it comes, as fast as the guest reads it; then see whether the client goes."""
+        """Hand the body on as fast as the guest reads it; then wait for the client to go away."""
         is_more = True
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 self.is_gone = True
-                if self._is_closed:  # told so as well when all has been said
+                if self._is_closed:  # the message comes after a complete answer too
                     return
-                self._inflow.close("the client went away")
+                self._body.close("the client went away")
                 self._session.cancel()
                 return
             if not is_more:
                 continue
-            self._inflow.put(message.get("body", b""))
+            self._body.put(message.get("body", b""))
             is_more = message.get("more_body", False)
             if not is_more:
-                self._inflow.close()
-            while is_more and not self._inflow.has_room:
+                self._body.close()
+            while is_more and not self._body.has_room:
                 self._has_room.clear()
-                if not self._inflow.has_room:
+                if not self._body.has_room:
                     await self._has_room.wait()
 
     # The guest's thread
@@ -328,14 +328,14 @@ class _Exchange(Sink):
             self._say({"type": "http.response.body", "body": b"", "more_body": False})
 
     def abort(self) -> None:
-        """The guest's end of the call tells the client."""
+        """Do nothing: the client learns of it at the end of the guest's call."""
 
     async def _end(self) -> None:
         self._is_closed = True
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _say(self, message: dict[str, Any]) -> None:
-        """Send, and wait until that is out."""
+        """Send a message, and wait until it is sent."""
         sending = asyncio.run_coroutine_threadsafe(self._send(message), self._loop)
         done = sending.add_done_callback
         done(lambda _: self._session.wake())
@@ -362,7 +362,7 @@ def listening(port: int, *, others: int = 0) -> socket.socket:
     """
     for number in range(port, port + others + 1):
         end = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        # With the protocol named, asyncio sees that it is TCP, and sends small answers at once.
+        # asyncio sends small answers at once where the protocol says TCP.
         end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             end.bind(("0.0.0.0", number))  # noqa: S104  the contract's address

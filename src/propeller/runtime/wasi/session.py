@@ -1,6 +1,6 @@
-"""What one call of a guest has of the host.
+"""One call of a guest on the native WASI: its resources, its waits and its end.
 
-A call runs in one thread, and the host's functions find its session there. Other threads may feed it (bodies
+A call runs in one thread, in which the host's functions find its session. Other threads may feed it (bodies
 that arrive) and cancel it: all waits of a session are on one condition, and none outlasts its deadline.
 """
 
@@ -15,25 +15,25 @@ from propeller.core.sandbox import Grants
 from propeller.runtime.system.directories import Given
 from propeller.runtime.wasi.clocks import Sources
 
-#: More of them at once are refused: the host's memory is not the guest's.
-_THINGS_MAX = 10_000
+#: How many resources a guest may hold: they are in the host's memory.
+_RESOURCES_MAX = 10_000
 
 T = TypeVar("T")
 _local = threading.local()
 
 
 class Opened(Protocol):
-    """Something of the system that has to be given back."""
+    """A descriptor of the system that has to be closed."""
 
     def release(self) -> None: ...
 
 
 class Cancelled(Exception):
-    """Somebody wants the call to end, or its time is up."""
+    """The call was cancelled, or its time is up."""
 
 
 class Exited(Exception):
-    """The guest has asked to end."""
+    """The guest ended itself."""
 
     def __init__(self, *, is_ok: bool) -> None:
         super().__init__("the guest has ended itself")
@@ -41,7 +41,7 @@ class Exited(Exception):
 
 
 class Session:
-    """One call; see the module's text for who may do what."""
+    """One call; the module's text says which thread may do what."""
 
     def __init__(
         self,
@@ -59,65 +59,65 @@ class Session:
         Args:
             args: Arguments of a program.
             env: Its environment.
-            grants: None for nothing.
-            dirs: The directories that it finds; open until its end.
-            on_stdout: Gets what it prints.
-            on_stderr: Likewise.
-            deadline: When it has to be over, by the monotonic clock, s; None for never.
+            grants: Its grants; None for none.
+            dirs: Its directories, open until its end.
+            on_stdout: Gets its standard output.
+            on_stderr: Gets its standard error.
+            deadline: The latest time of its end, by the monotonic clock, s; None for none.
 
         """
         self.args = args
         self.env = env or {}
         self.grants = grants or Grants()
         self.dirs = dirs
-        #: What of the system the guest has open. Closed by the call's own thread alone: such numbers are used
-        #: anew, and another's file might have it by the time that this thread reads.
+        #: Descriptors that the guest has open. Only the call's own thread closes them: numbers of descriptors
+        #: are used again, and this thread might read another's file.
         self.files: set[Opened] = set()
         self.on_stdout = on_stdout
         self.on_stderr = on_stderr
         self.sources = Sources(self.grants)
         self.condition = threading.Condition()
-        #: What a function of the host raised; the guest was ended by it.
+        #: The error of a function of the host that ended the guest.
         self.failure: BaseException | None = None
         #: Requests to other servers that are under way.
         self.exchanges = 0
         self._deadline = deadline
         self._is_cancelled = False
-        self._things: dict[int, Any] = {}
+        self._resources: dict[int, Any] = {}
         self._last = 0
         self._enders: list[Callable[[], None]] = []
 
-    # -- things that the guest holds -----------------------------------------------------------------------
+    # -- resources of the guest ----------------------------------------------------------------------------
 
-    def add(self, thing: object) -> int:
-        """Take in a thing; return the number that the guest will know it by."""
-        if len(self._things) >= _THINGS_MAX:
-            raise Cancelled(f"the guest holds more than {_THINGS_MAX} resources at once")
+    def add(self, resource: object) -> int:
+        """Add a resource; return the number under which the guest knows it."""
+        if len(self._resources) >= _RESOURCES_MAX:
+            raise Cancelled(f"the guest holds more than {_RESOURCES_MAX} resources at once")
         self._last += 1
-        self._things[self._last] = thing
+        self._resources[self._last] = resource
         return self._last
 
     def get(self, number: int, kind: type[T]) -> T:
-        thing = self._things[number]
-        assert isinstance(thing, kind)
-        return thing
+        resource = self._resources[number]
+        assert isinstance(resource, kind)
+        return resource
 
     def take(self, number: int, kind: type[T]) -> T:
-        """Give a thing that the guest has given away."""
-        thing = self._things.pop(number)
-        assert isinstance(thing, kind)
-        return thing
+        """Remove a resource that the guest gave away, and return it."""
+        resource = self._resources.pop(number)
+        assert isinstance(resource, kind)
+        return resource
 
     def drop(self, number: int) -> None:
-        """Forget a thing that the guest does not want any more; one that has a ``dropped`` is told."""
-        dropped = getattr(self._things.pop(number, None), "dropped", None)
+        """Remove a resource that the guest dropped; calls its ``dropped``, if it has one."""
+        dropped = getattr(self._resources.pop(number, None), "dropped", None)
         if dropped is not None:
             dropped()
 
     # -- waiting -------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """End all waits, from any thread; the guest is ended by the first that it waits for."""
+        """End all waits, from any thread; the guest ends at its first wait after that."""
         with self.condition:
             self._is_cancelled = True
             enders, self._enders = self._enders, []
@@ -126,7 +126,7 @@ class Session:
             end()
 
     def at_end(self, end: Callable[[], None]) -> None:
-        """Have something done when the call is cancelled or over; at once, if it is."""
+        """Call a function when the call is cancelled or over; at once, if it is."""
         with self.condition:
             if not self._is_cancelled:
                 self._enders.append(end)
@@ -143,19 +143,19 @@ class Session:
 
     @property
     def remaining_s(self) -> float:
-        """Seconds until it has to be over."""
+        """Seconds until the deadline."""
         return math.inf if self._deadline is None else max(self._deadline - time.monotonic(), 0.001)
 
     def wake(self) -> None:
-        """Let those who wait look again, from any thread."""
+        """Let all waits check their condition again, from any thread."""
         with self.condition:
             self.condition.notify_all()
 
     def wait(self, is_over: Callable[[], bool], until: float | None = None) -> None:
-        """Wait until something is so, or a time of the monotonic clock has come.
+        """Wait until a condition holds, or for a time of the monotonic clock, s.
 
         Raises:
-            Cancelled: The call was cancelled, or its own time is up.
+            Cancelled: The call was cancelled, or its deadline has passed.
 
         """
         times = [at for at in (until, self._deadline) if at is not None]
@@ -170,7 +170,7 @@ class Session:
 
     @contextlib.contextmanager
     def in_this_thread(self) -> Iterator[None]:
-        """Let functions of the host find this session; with it ends all that the guest has begun."""
+        """Make this the session of functions of the host; all that the guest has begun ends with it."""
         _local.session = self
         try:
             yield

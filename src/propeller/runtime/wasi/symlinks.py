@@ -1,8 +1,8 @@
 """Symbolic links that guests make.
 
-A link that a guest makes leads down from where it lies: it is relative, and there is no ``..`` in it. So it
-stays inside of what the guest was granted, also when it is moved, or a directory around it is. The engine
-would follow no link that leads out, but make it; and others on the machine may follow it.
+A link that a guest makes leads down from its place: it is relative, without ``..``. So it stays inside the
+guest's directory, also when the link or a directory around it is moved. The engine follows no link that leads
+out, but makes it; and other programs of the machine may follow it.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from functools import cached_property
 import wasmtime
 
 _WASI, _FUNCTION = "wasi_snapshot_preview1", "path_symlink"
-#: Numbers of errors in WASI preview 1.
+#: Error numbers of WASI preview 1.
 _FAULT, _NAME_TOO_LONG, _NOT_PERMITTED = 21, 37, 63
 _PATH_BYTES_MAX = 4096
 _32_BITS = 0xFFFFFFFF
 
-#: The engine takes paths from the memory of whoever calls it, and its caller here is this.
+#: Calls the engine's function, which reads paths from the memory of its caller.
 _MAKER = f"""(module
   (import "{_WASI}" "{_FUNCTION}" (func $make (param i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1 1)
@@ -25,19 +25,19 @@ _MAKER = f"""(module
 
 
 def leads_down(target: str) -> bool:
-    """Say whether a link with this target stays inside wherever it lies."""
+    """Say whether a link with this target stays inside, wherever the link is."""
     return not target.startswith("/") and ".." not in target.split("/")
 
 
 class CoreLinks:
-    """Takes the place of WASI preview 1's ``path_symlink``."""
+    """Replaces ``path_symlink`` of WASI preview 1."""
 
     def __init__(self, plain: wasmtime.Linker) -> None:
         """Take a linker with the engine's own function."""
         self._plain = plain
 
     def define(self, linker: wasmtime.Linker) -> None:
-        """Take its place in a linker that allows that."""
+        """Replace the function in a linker that allows shadowing."""
         i32 = wasmtime.ValType.i32()
         type_ = wasmtime.FuncType([i32] * 5, [i32])
         linker.define_func(_WASI, _FUNCTION, type_, self._path_symlink, access_caller=True)
@@ -47,7 +47,7 @@ class CoreLinks:
         return self._plain.instantiate_pre(wasmtime.Module(self._plain.engine, _MAKER))
 
     def begin(self, store: wasmtime.Store) -> None:
-        """Be those of the guest of this store; takes one of its instances, and one of its memories."""
+        """Begin with the guest of this store; takes one of its instances and one of its memories."""
         exports = self._maker.instantiate(store).exports(store)
         memory, make = exports["memory"], exports["make"]
         assert isinstance(memory, wasmtime.Memory)
