@@ -1,6 +1,7 @@
 """A proplet that answers at once without Wasm, to see the manager alone: its command line is FD ID."""
 
 import asyncio
+import signal
 import socket
 import sys
 import tempfile
@@ -10,8 +11,10 @@ from pathlib import Path
 import uvloop
 
 from propeller.proplet.agent import Agent, Settings
+from propeller.proplet.guests import GuestListener
 from propeller.proplet.machine import Machine
 from propeller.proplet.module_store import ModuleStore
+from propeller.proplet.profile import Monitoring
 from propeller.proplet.socket_uplink import SocketUplink
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
@@ -23,8 +26,8 @@ class InstantGuests:
 
     waiting = 0
 
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
+    def __init__(self, listener: GuestListener) -> None:
+        self._listener = listener
 
     async def start(self) -> None:
         pass
@@ -35,7 +38,7 @@ class InstantGuests:
     def submit(self, runs: list[GuestRun]) -> None:
         now = time.time_ns()
         ended = [Ended(run.key, "0\n", None, now, now) for run in runs]
-        asyncio.get_running_loop().call_soon(self._agent.guests_ended, ended)
+        asyncio.get_running_loop().call_soon(self._listener.guests_ended, ended)
 
     def stop(self, key: int) -> None:
         pass
@@ -43,21 +46,30 @@ class InstantGuests:
     def withdraw(self, older_than_s: float) -> list[int]:
         return []
 
+    def served(self) -> dict[int, tuple[int, int]]:
+        return {}
+
+    def executing(self) -> dict[int, int]:
+        return {}
+
+    def processes(self) -> list[int]:
+        return []
+
 
 async def serve(descriptor: int, proplet_id: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        agent = Agent(
-            Machine(proplet_id, boot=time.time_ns(), slots=4),
-            settings=Settings(),
-            modules=ModuleStore(directory, bytes_max=2**30),
-            fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
-        )
-        agent.guests = InstantGuests(agent)
-        uplink = SocketUplink(agent)
         end = socket.socket(fileno=descriptor)
         end.setblocking(False)
-        await agent.run(lambda: uplink.connect(end))
+        agent = Agent(
+            Machine(proplet_id, boot=time.time_ns(), slots=4),
+            settings=Settings(monitoring=Monitoring(enabled=False)),
+            modules=ModuleStore(directory, bytes_max=2**30),
+            fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
+            make_guests=InstantGuests,
+            make_uplink=lambda listener: SocketUplink(listener, end),
+        )
+        await agent.run(leave_on=[signal.SIGTERM])
 
 
 if __name__ == "__main__":

@@ -1,35 +1,75 @@
-"""Which runtime a proplet's guests run in: the embedded one, or a program that its owner has named."""
+"""The runtime of a proplet's guests: the embedded one, or a program that its owner has named."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from propeller.core.sandbox import Limits, Offer
-from propeller.proplet.agent import Agent
+from propeller.proplet.metrics import Processes
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.runtime.external.runtime import ExternalRuntime
+from propeller.runtime.guest_run import Ended, GuestRun, Piece, Up
 from propeller.runtime.pool.pool import Pool
 
 
-def guests_of(
-    program: str | None, directory: Path, *, size: int, policy: SandboxPolicy, agent: Agent
-) -> Pool | ExternalRuntime:
-    """Make what runs guests for an agent; ``program`` as ``find_program`` gives it."""
-    runtime: Callable[..., Pool | ExternalRuntime]
+class GuestListener(Protocol):
+    """What guests are reported to, in batches, from the event loop's thread."""
+
+    def guests_ended(self, batch: list[Ended]) -> None: ...
+
+    def guests_up(self, batch: list[Up]) -> None: ...
+
+    def guests_printed(self, pieces: list[Piece]) -> None: ...
+
+
+class Guests(Processes, Protocol):
+    """What runs guests."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def submit(self, runs: list[GuestRun]) -> None: ...
+
+    def stop(self, key: int) -> None: ...
+
+    def withdraw(self, older_than_s: float) -> list[int]: ...
+
+    @property
+    def waiting(self) -> int: ...
+
+
+MakeGuests = Callable[[GuestListener], Guests]
+
+
+def make_guests(
+    listener: GuestListener, *, program: str | None, directory: Path, size: int, policy: SandboxPolicy
+) -> Guests:
+    """Make what runs guests.
+
+    Args:
+        listener: Is told what becomes of them.
+        program: The external runtime, as ``find_program`` gives it; None for the embedded one.
+        directory: Holds ``modules`` and what is compiled from them.
+        size: How many run at once.
+        policy: The limits of a guest whose task asks for none.
+
+    """
+    runtime: Callable[..., Guests]
     runtime = Pool
     if program is not None:
         runtime = partial(ExternalRuntime, program, allowed_dirs=policy.offer.dirs)
-    agent.guests = guests = runtime(
+    return runtime(
         directory,
         size=size,
         limits=policy.limits,
-        on_ended=agent.guests_ended,
-        on_printed=agent.guests_printed,
-        on_up=agent.guests_up,
+        on_ended=listener.guests_ended,
+        on_printed=listener.guests_printed,
+        on_up=listener.guests_up,
     )
-    return guests
 
 
 def offer_of(program: str | None, policy: SandboxPolicy) -> Offer:

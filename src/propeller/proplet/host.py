@@ -1,4 +1,4 @@
-"""What a proplet says of itself and its machine when it says hello (``mqtt``, section 4.1)."""
+"""The description of a proplet and its machine that a hello has (``mqtt``, section 4.1)."""
 
 import os
 import platform
@@ -7,24 +7,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import propeller
 
 
-def describe(
-    *,
-    description: str = "",
-    tags: Sequence[str] = (),
-    location: str = "",
-    collect_system_info: bool = True,
-    wasm_runtime: str = "",
-) -> dict[str, Any]:
+class SelfDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """What the owner of a proplet has it say."""
+
+    description: str = ""
+    tags: Sequence[str] = ()
+    location: str = ""
+    #: Whether to tell of the machine: its system, processor and memory.
+    collect_system_info: bool = True
+
+
+def describe(given: SelfDescription, *, wasm_runtime: str = "") -> dict[str, Any]:
     """Describe this machine; what was not given or found out is left out, as the contract does.
 
     ``wasm_runtime`` is the external one, as its owner has named it; empty for the embedded one.
     """
-    said = {"description": description, "tags": list(tags), "location": location}
+    said = {"description": given.description, "tags": list(given.tags), "location": given.location}
     metadata: dict[str, Any] = {key: value for key, value in said.items() if value}
-    if collect_system_info:
+    if given.collect_system_info:
         metadata |= {
             "ip": _address(),
             "environment": "docker" if Path("/.dockerenv").exists() else "binary",

@@ -1,7 +1,7 @@
-"""A remote proplet's way to its manager: a broker, the contract's topics, and topics of its own.
+"""The uplink of a remote proplet: a broker, the contract's topics, and topics of its own.
 
-To a manager of ours it speaks on topics of its own, which the broker lets nobody else use. Where none has
-announced itself it speaks on the contract's, which all share.
+It speaks to a manager of ours on topics of its own, which the broker lets nobody else use. Where none has
+announced itself, it speaks on the contract's topics, which all share.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from msgspec import UNSET
 
 from propeller.mqtt.link import Link, TooLarge, Will
 from propeller.mqtt.settings import MqttSettings
-from propeller.proplet.agent import Agent
 from propeller.proplet.following import Following
+from propeller.proplet.uplink import UplinkListener
 from propeller.wire.fleet.codec import decode, encode
 from propeller.wire.fleet.from_manager import Announcement, FromManager, Invoke, Start, Stop
 from propeller.wire.fleet.from_proplet import Alive
@@ -51,18 +51,19 @@ _ODDITIES_MAX = 50
 class MqttUplink:
     """Hands over in one batch what the broker sent in one piece."""
 
-    def __init__(self, agent: Agent, settings: MqttSettings, *, boot: int, namespace: str) -> None:
-        """Prepare the way; ``start`` opens it.
+    def __init__(
+        self, listener: UplinkListener, settings: MqttSettings, *, boot: int, namespace: str
+    ) -> None:
+        """Prepare it; ``start`` connects.
 
         Args:
-            agent: Whose way it is.
+            listener: Is told what comes.
             settings: The broker and the proplet's identity.
             boot: Of this start of the program; its will is not that of another.
             namespace: As in the heartbeats.
 
         """
-        self._agent = agent
-        agent.uplink = self
+        self._listener = listener
         self._id = settings.entity_id
         self._own = own_topic(settings.entity_id, "")
         self._following = Following()
@@ -81,9 +82,23 @@ class MqttUplink:
             will=Will(said_topic(self._id, topic_of(will)), encode(will)),
         )
 
-    def start(self) -> asyncio.Task[None]:
-        """Begin to connect; what this returns ends with ``BrokerRefused`` if the broker won't have us."""
-        return self._link.start()
+    async def start(self) -> None:
+        """Begin to connect; the listener is told ``BrokerRefused`` if the broker won't have this proplet."""
+        self._link.start().add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        try:
+            async with asyncio.timeout(_FAREWELL_S_MAX):
+                if self._link.is_up:
+                    await self._link.drained()
+        except TimeoutError:
+            _log.warning(
+                "the broker did not take everything; what was not acknowledged is sent at the next start"
+            )
+        await self._link.close()
+
+    def _ended(self, linked: "asyncio.Task[None]") -> None:
+        self._listener.over(None if linked.cancelled() else linked.exception())
 
     @property
     def is_up(self) -> bool:
@@ -115,28 +130,17 @@ class MqttUplink:
     def room_bytes(self) -> int:
         return self._link.room_bytes
 
-    async def farewell(self) -> None:
-        try:
-            async with asyncio.timeout(_FAREWELL_S_MAX):
-                if self._link.is_up:
-                    await self._link.drained()
-        except TimeoutError:
-            _log.warning(
-                "the broker did not take everything; what was not acknowledged is sent at the next start"
-            )
-        await self._link.close()
-
     def _connected(self) -> None:
         self._following.connected(time.monotonic_ns())
         if self._following.manager is not None:
-            self._agent.connected()
+            self._listener.connected()
             return
         # What the broker has kept of a manager comes in a moment, and says on which topics to speak.
         asyncio.get_running_loop().call_later(_ANNOUNCEMENT_S_MAX, self._say_hello_to_anybody)
 
     def _say_hello_to_anybody(self) -> None:
         if self._link.is_up and self._following.manager is None:
-            self._agent.connected()
+            self._listener.connected()
 
     def _received(self, topic: str, payload: bytes) -> None:
         try:
@@ -158,7 +162,7 @@ class MqttUplink:
     def _announced(self, said: Announcement) -> None:
         if self._following.announced(said, time.monotonic_ns()):
             _log.info("follows manager %s on %s", said.manager_id, said.where or "a machine it does not name")
-            self._agent.connected()
+            self._listener.connected()
         elif (
             self._following.manager
             and said.status == "here"
@@ -191,11 +195,11 @@ class MqttUplink:
 
     def _refused(self, refused: TooLarge) -> None:
         _, topic = speaker(refused.topic)
-        self._agent.refused(decode(topic, refused.payload), refused.why)
+        self._listener.refused(decode(topic, refused.payload), refused.why)
 
     def _hand_over(self) -> None:
         messages, self._inbox = self._inbox, []
-        self._agent.receive(messages)
+        self._listener.receive(messages)
 
 
 class _WayToProxy:

@@ -1,4 +1,4 @@
-"""A local proplet's way to its manager: one end of a socket pair, lines of JSON."""
+"""The uplink of a local proplet: one end of a socket pair, and lines of JSON."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import socket
 from collections.abc import Sequence
 from typing import cast
 
-from propeller.proplet.agent import Agent
+from propeller.proplet.uplink import UplinkListener
 from propeller.wire.fleet.codec import LineSplitter, from_line, to_line
 from propeller.wire.fleet.messages import Message
 
@@ -19,18 +19,23 @@ _ROOM_BYTES = 2**40
 class SocketUplink(asyncio.Protocol):
     """The proplet ends with the connection: its manager started it."""
 
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
+    def __init__(self, listener: UplinkListener, end: socket.socket) -> None:
+        self._listener = listener
+        self._end = end
         self._lines = LineSplitter()
         self._transport: asyncio.WriteTransport | None = None
-        agent.uplink = self
 
-    async def connect(self, end: socket.socket) -> None:
-        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=end)
+    async def start(self) -> None:
+        if self._transport is None:
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=self._end)
+
+    async def stop(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's own does not inherit from it
-        self._agent.connected()
+        self._listener.connected()
 
     def data_received(self, data: bytes) -> None:
         messages: list[Message] = []
@@ -39,10 +44,10 @@ class SocketUplink(asyncio.Protocol):
                 messages.append(from_line(line))
             except ValueError as error:
                 _log.warning("the manager sent what can't be read: %s", error)
-        self._agent.receive(messages)
+        self._listener.receive(messages)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._agent.ended()
+        self._listener.over()
 
     @property
     def is_up(self) -> bool:
@@ -58,7 +63,3 @@ class SocketUplink(asyncio.Protocol):
     @property
     def room_bytes(self) -> int:
         return _ROOM_BYTES
-
-    async def farewell(self) -> None:
-        if self._transport is not None:
-            self._transport.close()

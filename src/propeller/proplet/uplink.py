@@ -1,0 +1,47 @@
+"""The way from a proplet to its manager, whatever carries the messages."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from propeller.wire.fleet.messages import Message
+
+
+class UplinkListener(Protocol):
+    """What an uplink tells; all from the event loop's thread."""
+
+    def connected(self) -> None:
+        """There is a connection, for the first time or anew: nobody may know this proplet yet."""
+
+    def receive(self, messages: Sequence[Message]) -> None:
+        """Take in messages of the manager, in their order."""
+
+    def refused(self, message: Message, why: str) -> None:
+        """Take back a message that turned out too large on its way: it "has … bytes, and …"."""
+
+    def over(self, failure: BaseException | None = None) -> None:
+        """End: the manager is gone for good, or can't be reached because of this failure."""
+
+
+class Uplink(Protocol):
+    """Carries messages to the manager. It may lose what it is given."""
+
+    async def start(self) -> None:
+        """Begin to connect."""
+
+    async def stop(self) -> None:
+        """Wait a moment for what was sent to get out, then hang up."""
+
+    @property
+    def is_up(self) -> bool: ...
+
+    def send(self, messages: Sequence[Message]) -> None: ...
+
+    def obstacle(self, message: Message) -> str:
+        """Say why a message of this size would not be carried: "has … bytes, and …"; ``""`` if it would."""
+
+    @property
+    def room_bytes(self) -> int:
+        """The largest message that is likely to get through, for what can be cut."""
+
+
+MakeUplink = Callable[[UplinkListener], Uplink]
