@@ -130,7 +130,7 @@ def test_a_start_for_a_foreign_proplet_is_the_contract_s():
         attempt=1,
         placed_at=4,
         parent_results={"task-000": "30\n"},
-        is_ours=False,
+        is_native=False,
     )
     written = json.loads(encode(start_message(effect, file)))
     assert written == example
@@ -146,7 +146,7 @@ def test_a_start_leaves_out_what_the_contract_leaves_out():
         attempt=1,
         placed_at=4,
         parent_results={},
-        is_ours=False,
+        is_native=False,
     )
     assert json.loads(encode(start_message(effect))) == BARE_START
 
@@ -160,13 +160,13 @@ def test_a_broadcast_goes_to_one_foreign_proplet_at_a_time():
         attempt=1,
         placed_at=4,
         parent_results={},
-        is_ours=False,
+        is_native=False,
     )
     assert json.loads(encode(start_message(effect))) == BARE_START
 
 
 def test_a_stop_for_a_foreign_proplet_is_the_contract_s():
-    stop = stop_message(SendStop("P1", "task-001", 1, is_ours=False))
+    stop = stop_message(SendStop("P1", "task-001", 1, is_native=False))
     assert encode(stop).decode() == FROM_MANAGER["control/manager/stop"]
 
 

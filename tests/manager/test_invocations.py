@@ -13,7 +13,7 @@ from propeller.wire.fleet.from_proplet import InvokeResults
 
 
 @pytest.mark.parametrize(
-    ("is_ours", "sender", "is_taken"),
+    ("is_native", "sender", "is_taken"),
     [
         (True, "p", True),
         (True, "", False),
@@ -23,12 +23,12 @@ from propeller.wire.fleet.from_proplet import InvokeResults
         (False, "q", False),
     ],
 )
-def test_only_a_foreign_proplet_may_answer_without_its_name(tmp_path, is_ours, sender, is_taken):
+def test_only_a_foreign_proplet_may_answer_without_its_name(tmp_path, is_native, sender, is_taken):
     async def work(site):
         sent = []
         invocations = Invocations(site.store, sent.extend)
         task = Task(seq=1, spec=a_spec("t", latent=True), created_at=1, updated_at=1, state=RUNNING)
-        proplet = Proplet(id="p", name="p", boot=int(is_ours), is_alive=True)
+        proplet = Proplet(id="p", name="p", boot=int(is_native), is_alive=True)
         holders = [(proplet, 1)]
         answer = asyncio.create_task(invocations.invoke(task, holders, inputs=[], env={}, timeout_s=60))
         await until(lambda: sent)

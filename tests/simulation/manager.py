@@ -28,7 +28,7 @@ from propeller.wire.fleet.facts import fact_of
 from propeller.wire.fleet.from_manager import Announcement, FromManager, Hello
 from propeller.wire.fleet.messages import Message
 from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
-from propeller.wire.fleet.outgoing import messages_to_ours, start_message, stop_message
+from propeller.wire.fleet.outgoing import messages_to_native, start_message, stop_message
 
 from .broker import MANAGER, Broker
 from .laws import Laws
@@ -395,15 +395,15 @@ class SimulatedManager:
         ours = []
         for effect in effects:
             self._laws.sent(effect)
-            if isinstance(effect, SendStart) and not effect.is_ours:
+            if isinstance(effect, SendStart) and not effect.is_native:
                 start = start_message(effect, b"")
                 self._laws.foreign.sent(effect, start)
                 self._to_peer(effect.proplet_id, start)
-            elif isinstance(effect, SendStop) and not effect.is_ours:
+            elif isinstance(effect, SendStop) and not effect.is_native:
                 self._to_peer(effect.proplet_id, stop_message(effect))
             else:
                 ours.append(effect)
-        for proplet_id, messages in messages_to_ours(ours).items():
+        for proplet_id, messages in messages_to_native(ours).items():
             for message in messages:
                 self._to_peer(proplet_id, message)
 

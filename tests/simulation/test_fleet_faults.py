@@ -164,7 +164,7 @@ def test_a_foreign_result_of_another_attempt_counts(monkeypatch):
     class Trusting(ClusterState):
         def current(self, proplet_id, task_id, attempt, placed_at=0):
             proplet = self.proplets.get(proplet_id)
-            if proplet is not None and not proplet.is_ours and task_id in proplet.placed:
+            if proplet is not None and not proplet.is_native and task_id in proplet.placed:
                 return self.tasks[task_id]
             return super().current(proplet_id, task_id, attempt, placed_at)
 
@@ -209,7 +209,7 @@ def test_a_daemon_that_crashed_is_not_started_anew():
 def test_a_daemon_that_crashed_has_failed():
     class Strict(Machine):
         def _crash(self, held, outcome, now):
-            return [self._report(held, now, outcome=outcome)]
+            return [self._report(held, outcome, now)]
 
     assert_caught("stale-attempt", machine_class=Strict)
 
@@ -217,7 +217,7 @@ def test_a_daemon_that_crashed_has_failed():
 def test_what_was_lost_with_its_process_has_failed():
     class Unjust(Machine):
         def _lost(self, held, outcome, now):
-            return self._report(held, now, outcome=outcome)
+            return self._report(held, outcome, now)
 
     assert_caught("no-fault", machine_class=Unjust)
 

@@ -20,11 +20,11 @@ from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, InvokeRes
 from propeller.wire.fleet.messages import TOPICS, Message
 from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.fleet.modules import CHUNK_BYTES, ModuleChunk, ModuleRequest, module_chunks
-from propeller.wire.fleet.outgoing import messages_to_ours, wire_inputs
+from propeller.wire.fleet.outgoing import messages_to_native, wire_inputs
 
 
 def told(effect):
-    (message,) = messages_to_ours([effect])["P1"]
+    (message,) = messages_to_native([effect])["P1"]
     return message
 
 

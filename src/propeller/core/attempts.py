@@ -82,8 +82,8 @@ def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) ->
 
 def send_start(state: ClusterState, task: Task, proplet: Proplet) -> None:
     """Tell a proplet to run the attempt that it has of a task."""
-    is_ours = proplet.is_ours
-    if not is_ours:
+    is_native = proplet.is_native
+    if not is_native:
         state.lease(proplet, task)
     state.turn.effects.append(
         SendStart(
@@ -97,7 +97,7 @@ def send_start(state: ClusterState, task: Task, proplet: Proplet) -> None:
                 for parent in task.parents
                 if parent.has_succeeded and parent.results is not None
             },
-            is_ours=is_ours,
+            is_native=is_native,
         )
     )
 
@@ -105,8 +105,8 @@ def send_start(state: ClusterState, task: Task, proplet: Proplet) -> None:
 def send_stop(state: ClusterState, task: Task, proplet_id: str) -> None:
     """Tell a proplet to end the attempt that it has of a task."""
     proplet = state.proplets.get(proplet_id)
-    is_ours = proplet is None or proplet.is_ours
-    state.turn.effects.append(SendStop(proplet_id, task.id, task.attempt_on(proplet_id), is_ours=is_ours))
+    is_native = proplet is None or proplet.is_native
+    state.turn.effects.append(SendStop(proplet_id, task.id, task.attempt_on(proplet_id), is_native=is_native))
 
 
 def send_stops(state: ClusterState, task: Task) -> None:

@@ -25,7 +25,7 @@ class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     #: Results of the parents that completed with one.
     parent_results: dict[str, Any]
     #: Whether it knows our additions to the wire.
-    is_ours: bool = True
+    is_native: bool = True
 
 
 class SendStop(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class SendStop(msgspec.Struct, frozen=True):
     proplet_id: str
     task_id: str
     attempt: int
-    is_ours: bool = True
+    is_native: bool = True
 
 
 class SendInvoke(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class SendInvoke(msgspec.Struct, frozen=True, kw_only=True):
     inputs: list[str]
     env: dict[str, str]
     timeout_ns: int
-    is_ours: bool = True
+    is_native: bool = True
 
 
 class SendAck(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class SendAck(msgspec.Struct, frozen=True):
 
 
 class AskHello(msgspec.Struct, frozen=True):
-    """Ask a proplet of ours to say who it is."""
+    """Ask a native proplet to say who it is."""
 
     proplet_id: str
 

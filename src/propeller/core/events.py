@@ -108,7 +108,8 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     #: ``""`` where it did not say: embedded devices don't.
     proplet_id: str
     task_id: str
-    #: 0 where it did not say: only ours do. For foreign proplets it stands in the id (``names.foreign_id``).
+    #: 0 where it did not say: only native proplets do. For foreign ones it stands in the id
+    #: (``names.foreign_id``).
     attempt: int
     #: As the start had it; 0 where it did not say.
     placed_at: int = 0

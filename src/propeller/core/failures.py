@@ -34,7 +34,7 @@ class ErrorKind(StrEnum):
     LOST = "lost"
     #: Somebody stopped it.
     CANCELLED = "cancelled"
-    #: The proplet does not say: only ours do.
+    #: The proplet does not say: only native ones do.
     OTHER = "other"
 
     @classmethod

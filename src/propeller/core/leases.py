@@ -17,7 +17,7 @@ REPEATS_MAX = 3
 def manager_started(state: ClusterState, now: int) -> None:
     """Go on with the leases of what foreign proplets were given before."""
     for proplet in state.proplets.values():
-        if not proplet.is_ours:
+        if not proplet.is_native:
             for task in state.tasks_on(proplet):
                 state.lease(proplet, task, gone_ns=max(now - task.placed_on(proplet.id), 0))
 

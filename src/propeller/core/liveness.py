@@ -97,7 +97,7 @@ def _is_one_too_many(state: ClusterState, event: PropletSeen) -> bool:
     known, most = state.proplets, state.policy.foreign_max
     if event.boot or len(known) < most:
         return False
-    return sum(not proplet.is_ours for proplet in known.values()) >= most
+    return sum(not proplet.is_native for proplet in known.values()) >= most
 
 
 def _welcome(state: ClusterState, event: PropletSeen, now: int) -> Proplet:

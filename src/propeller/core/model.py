@@ -258,7 +258,7 @@ class Proplet(msgspec.Struct, kw_only=True, eq=False):
     is_alive: bool = False
 
     @property
-    def is_ours(self) -> bool:
+    def is_native(self) -> bool:
         """Whether it knows our additions: attempts, acknowledgements, digests, a topic of its own."""
         return self.boot > 0
 

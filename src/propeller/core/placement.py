@@ -337,7 +337,7 @@ class Placement:
         Not a foreign one's: it does not give back what it has no time for.
         """
         proplet = self.proplets.get(proplet_id)
-        if proplet is None or not proplet.is_ours:
+        if proplet is None or not proplet.is_native:
             return
         ahead = proplet.slots * AHEAD_NS // max(run_ns, 1)
         proplet.window = min(proplet.window + 1, proplet.slots + ahead, WINDOW_MAX)

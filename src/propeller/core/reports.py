@@ -24,7 +24,7 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
     if task is None:
         _refuse(state, event)
         return
-    if task.spec.is_resident and not event.failure and not state.proplets[proplet_id].is_ours:
+    if task.spec.is_resident and not event.failure and not state.proplets[proplet_id].is_native:
         # It says so when it has begun, and of the end it says nothing.
         residents.run_up(state, RunUp(proplet_id, task.id, event.attempt, event.results), now)
         return
@@ -59,7 +59,7 @@ def _by_its_attempt(state: ClusterState, event: RunEnded) -> RunEnded:
     task = state.tasks.get(task_id)
     proplet_id = event.proplet_id or (task.proplet_id if task is not None else "")
     proplet = state.proplets.get(proplet_id)
-    if proplet is None or proplet.is_ours:
+    if proplet is None or proplet.is_native:
         return event
     return msgspec.structs.replace(event, proplet_id=proplet_id, task_id=task_id, attempt=attempt)
 

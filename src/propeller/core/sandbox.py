@@ -102,7 +102,7 @@ def refusal(offer: Offer, asked: Sandbox) -> str:
 
 
 def _unheld(asked: Sandbox) -> str:
-    """Name a field that needs a runtime of ours; ``""`` if none does."""
+    """Name a field that needs the native runtime; ``""`` if none does."""
     if asked.grants is not None:
         return "grants"
     own = msgspec.structs.replace(asked.limits, output=0)

@@ -3,7 +3,7 @@
 Nothing of a task's state changes by one, so the engine is not asked. That one begins is written before it is
 sent, and what came of it afterwards, both in batches beside the engine.
 
-A proplet of ours ends the guest in time, and names with each sign of life the invocations that it has: so one
+A native proplet ends the guest in time, and names with each sign of life the invocations that it has: so one
 that waits for a free slot is waited for, and one that got lost is not. A foreign one says nothing before the
 result.
 """
@@ -34,7 +34,7 @@ _WAY_S = 1.0
 _LOOK_EVERY_S = 5.0
 #: A sign of life that does not name an invocation says that it is not there, if that was sent so long before.
 _ARRIVED_AFTER_S = 10.0
-#: No invocation is waited for longer than its timeout and this: a proplet of ours gives up sooner.
+#: No invocation is waited for longer than its timeout and this: a native proplet gives up sooner.
 _WAIT_S_MAX = 360.0
 ENDED_WITH_MANAGER = "the manager was ended while it waited for the result"
 _BATCH, _WAITING_MAX = 500, 10_000
@@ -102,7 +102,7 @@ class Invocations:
             inputs=inputs,
             env=dict(env),
             timeout_ns=int(timeout_s * 1e9),
-            is_ours=proplet.is_ours,
+            is_native=proplet.is_native,
         )
         pending = _Pending(
             invoke=invoke,
@@ -134,7 +134,7 @@ class Invocations:
         invoke, answer = pending.invoke, pending.answer
         now = asyncio.get_running_loop().time
         pending.sent_at = now()
-        give_up_at = pending.sent_at + invoke.timeout_ns / 1e9 + (_WAIT_S_MAX if invoke.is_ours else _WAY_S)
+        give_up_at = pending.sent_at + invoke.timeout_ns / 1e9 + (_WAIT_S_MAX if invoke.is_native else _WAY_S)
         if not answer.done():  # else the task went away meanwhile
             self._send([invoke])
         while not answer.done() and now() < give_up_at:
@@ -169,12 +169,12 @@ class Invocations:
     def took(self, message: InvokeResults) -> None:
         """Take in a result; one that nobody waits for, or not of this proplet, is dropped.
 
-        Ours all say who they are; of others, small devices do not.
+        Native proplets all say who they are; of others, small devices do not.
         """
         pending = self._pending.get(message.invocation_id)
         if pending is None:
             return
-        if message.proplet_id != pending.proplet.id and (message.proplet_id or pending.proplet.is_ours):
+        if message.proplet_id != pending.proplet.id and (message.proplet_id or pending.proplet.is_native):
             return
         if not pending.answer.done():
             pending.answer.set_result(message)

@@ -17,7 +17,7 @@ from propeller.wire.fleet.from_proplet import Alive, Create, InvokeResults, Logs
 from propeller.wire.fleet.messages import Message
 from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.fleet.modules import CHUNK_BYTES, ModuleRequest
-from propeller.wire.fleet.outgoing import messages_to_ours
+from propeller.wire.fleet.outgoing import messages_to_native
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class LocalFleet:
     def send(self, effects: Sequence[Outgoing]) -> None:
         """Send all that goes to the same proplet in one write; what has no way is repeated later."""
         here = [effect for effect in effects if effect.proplet_id in self._connections]
-        for proplet_id, batch in messages_to_ours(here).items():
+        for proplet_id, batch in messages_to_native(here).items():
             self._connections[proplet_id].write(b"".join(map(to_line, batch)))
         if self._beyond is not None and len(here) < len(effects):
             self._beyond.send([effect for effect in effects if effect.proplet_id not in self._connections])

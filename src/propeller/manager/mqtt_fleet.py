@@ -1,6 +1,6 @@
-"""The remote fleet: proplets behind a broker, ours and those that only know the contract.
+"""The remote fleet: proplets behind a broker, native ones and foreign ones.
 
-Ours get their messages on topics of their own, modules by digest, and repeat what is not acknowledged.
+Native ones get their messages on topics of their own, modules by digest, and repeat what is not acknowledged.
 Foreign ones get the shared topics and the module itself: inline, or in the registry's chunks where it is too
 large for one message.
 
@@ -42,7 +42,7 @@ from propeller.wire.fleet.messages import (
 )
 from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.fleet.modules import ModuleRequest, module_chunks, piece_bytes
-from propeller.wire.fleet.outgoing import invoke_message, messages_to_ours, start_message, stop_message
+from propeller.wire.fleet.outgoing import invoke_message, messages_to_native, start_message, stop_message
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class MqttFleet:
         self._settings = settings
         oversize = Oversize(
             manager,
-            send_again=self._send_to_ours,
+            send_again=self._send_to_native,
             send_foreign=self._turns.start,
             give_up_foreign=self._turns.over,
             answer=self._answer_soon,
@@ -113,20 +113,20 @@ class MqttFleet:
     # -- to proplets ---------------------------------------------------------------------------------------
 
     def send(self, effects: Sequence[Outgoing]) -> None:
-        ours: list[Outgoing] = []
+        native: list[Outgoing] = []
         for effect in effects:
-            if isinstance(effect, SendStart | SendStop | SendInvoke) and not effect.is_ours:
+            if isinstance(effect, SendStart | SendStop | SendInvoke) and not effect.is_native:
                 if self._may_be_foreign(effect.proplet_id):
                     self._foreign.put_nowait(effect)
             else:
-                ours.append(effect)
-        for proplet_id, messages in messages_to_ours(ours).items():
+                native.append(effect)
+        for proplet_id, messages in messages_to_native(native).items():
             for message in messages:
                 if isinstance(message, FromManager):
                     message.by = self._standing.by
-                self._send_to_ours(proplet_id, message)
+                self._send_to_native(proplet_id, message)
 
-    def _send_to_ours(self, proplet_id: str, message: Message) -> None:
+    def _send_to_native(self, proplet_id: str, message: Message) -> None:
         self._channel.publish(own_topic(proplet_id, topic_of(message)), encode(message))
 
     def _connected(self) -> None:
@@ -178,7 +178,7 @@ class MqttFleet:
         try:
             message = decode(topic, payload)
         except ValueError as error:
-            kind = topic if topic in TOPICS or topic == MODULE_TOPIC else "a topic that is none of ours"
+            kind = topic if topic in TOPICS or topic == MODULE_TOPIC else "no topic of the protocol"
             self._ignore(f"{kind}: can't be read", str(error))
             return
         if not isinstance(message, PropletMessage) or not self._is_heard(message, sender):
@@ -255,7 +255,7 @@ class MqttFleet:
 
     def _is_foreign(self, proplet_id: str) -> bool:
         proplet = self._manager.proplet(proplet_id)
-        return proplet is not None and not proplet.is_ours
+        return proplet is not None and not proplet.is_native
 
     def _ignore(self, kind: str, detail: str) -> None:
         self.oddities[kind] += 1

@@ -40,7 +40,7 @@ class Oversize:
 
         Args:
             manager: Is told of tasks that fail.
-            send_again: Sends a message to a proplet of ours.
+            send_again: Sends a message to a native proplet.
             send_foreign: Sends a start to a foreign one, in its turn.
             give_up_foreign: Ends the turn of a task, which has the id that foreign ones know.
             answer: Sends pieces of a module; they are smaller by now.

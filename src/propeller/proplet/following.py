@@ -1,6 +1,6 @@
 """Which manager a proplet keeps to: another one's stops would end what the first has given it to run.
 
-A manager of ours announces itself, and the proplet follows it for as long as it lives. Another is followed
+A native manager announces itself, and the proplet follows it for as long as it lives. Another is followed
 once the first is known to be gone, or has been silent for a good while. What comes from neither is ignored.
 A manager that only knows the contract announces nothing: it is heard where nobody else is followed.
 """

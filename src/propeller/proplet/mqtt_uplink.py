@@ -1,6 +1,6 @@
 """The uplink of a remote proplet: a broker, the contract's topics, and topics of its own.
 
-It speaks to a manager of ours on topics of its own, which the broker lets nobody else use. Where none has
+It speaks to a native manager on topics of its own, which the broker lets nobody else use. Where none has
 announced itself, it speaks on the contract's topics, which all share.
 """
 
@@ -203,7 +203,7 @@ class MqttUplink:
 
 
 class _WayToProxy:
-    """Finds out whether the proxy hears us on a topic of our own, as one of ours does.
+    """Finds out whether the proxy hears us on a topic of our own, as a native one does.
 
     Another proxy may take its place at any time. So whoever does not answer is asked again on both topics.
     """

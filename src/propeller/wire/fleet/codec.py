@@ -21,7 +21,7 @@ def decode(topic: str, payload: bytes) -> Message:
     """Read a message; raise ``ValueError`` that says what is wrong with it."""
     read = _DECODERS.get(topic)
     if read is None:
-        raise ValueError(f"no message of ours: {topic[:80]!r}")
+        raise ValueError(f"no message of the protocol: {topic[:80]!r}")
     try:
         return read(payload)
     except RecursionError:
@@ -36,7 +36,7 @@ def from_line(line: bytes) -> Message:
     """Read one line without its line end; raise ``ValueError`` that says what is wrong with it."""
     head, comma, rest = line.partition(b",")
     if not comma or head[:2] != b'["' or head[-1:] != b'"' or rest[-1:] != b"]":
-        raise ValueError(f"no message of ours: {line[:80]!r}")
+        raise ValueError(f"no message of the protocol: {line[:80]!r}")
     return decode(head[2:-1].decode(), rest[:-1])
 
 

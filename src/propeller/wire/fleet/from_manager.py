@@ -12,12 +12,12 @@ from propeller.wire.fleet.fields import Count
 class FromManager(msgspec.Struct, kw_only=True):
     """What a manager says to its proplets."""
 
-    #: Ours: which manager says it, by its id and its epoch.
+    #: Extension: which manager says it, by its id and its epoch.
     by: tuple[str, Count] | UnsetType = UNSET
 
 
 class Announcement(msgspec.Struct, kw_only=True, frozen=True):
-    """Ours. Manager to everybody on its channel, kept by the broker: who serves here."""
+    """Extension. Manager to everybody on its channel, kept by the broker: who serves here."""
 
     manager_id: str
     #: Larger with each start of this manager's program.
@@ -58,9 +58,9 @@ class Start(FromManager, kw_only=True):
     proplet_id: str | UnsetType | None = UNSET
     hal_storage_path: str | UnsetType | None = UNSET
     parent_results: dict[str, Any] | UnsetType | None = UNSET
-    #: Ours: what it asks of the machine.
+    #: Extension: what it asks of the machine.
     sandbox: Sandbox | UnsetType = UNSET
-    #: Ours: which placement of the task this is, from 1, and when it was placed, ns since the Unix epoch.
+    #: Extension: which placement of the task this is, from 1, and when it was placed (Unix epoch, ns).
     #: Every report brings both back: a manager restored from a backup may come to the same number again.
     attempt: Count | UnsetType = UNSET
     placed_at: Count | UnsetType = UNSET
@@ -77,16 +77,16 @@ class Stop(FromManager, kw_only=True):
     broadcast: bool = False
     id: str
     proplet_id: str | UnsetType | None = UNSET
-    #: Ours.
+    #: Extension.
     attempt: Count | UnsetType = UNSET
 
 
 class Hello(FromManager, kw_only=True):
-    """Ours. Manager to one proplet or all: say who you are and what you hold (``Create``)."""
+    """Extension. Manager to one proplet or all: say who you are and what you hold (``Create``)."""
 
 
 class Ack(FromManager, kw_only=True):
-    """Ours. Manager to proplet: the ends of these attempts need no more reporting."""
+    """Extension. Manager to proplet: the ends of these attempts need no more reporting."""
 
     #: Task and attempt.
     ended: list[tuple[str, Count]]
@@ -102,5 +102,5 @@ class Invoke(FromManager, kw_only=True):
     invocation_id: str
     proplet_id: str | UnsetType | None = UNSET
     env: dict[str, str] | UnsetType | None = UNSET
-    #: Ours: how long its guest may take, ns.
+    #: Extension: how long its guest may take, ns.
     timeout_ns: Count | UnsetType = UNSET

@@ -16,11 +16,11 @@ class Create(msgspec.Struct, kw_only=True):
     proplet_id: PropletId
     namespace: str = "default"
     metadata: dict[str, Any] | None = None
-    #: Ours: larger with each start of the proplet's program.
+    #: Extension: larger with each start of the proplet's program.
     boot: Count | UnsetType = UNSET
-    #: Ours: how many guests it runs at once.
+    #: Extension: how many guests it runs at once.
     slots: Slots | UnsetType = UNSET
-    #: Ours: as in ``Alive``.
+    #: Extension: as in ``Alive``.
     running: list[tuple[str, Count]] | UnsetType = UNSET
 
 
@@ -30,12 +30,12 @@ class Alive(msgspec.Struct, kw_only=True):
     proplet_id: PropletId
     status: str = "alive"
     namespace: str = "default"
-    #: Ours, like ``slots``: as in ``Create``.
+    #: Extension, like ``slots``: as in ``Create``.
     boot: Count | UnsetType = UNSET
     slots: Slots | UnsetType = UNSET
-    #: Ours: task and attempt of everything whose end has not been acknowledged.
+    #: Extension: task and attempt of everything whose end has not been acknowledged.
     running: list[tuple[str, Count]] | UnsetType = UNSET
-    #: Ours: the invocations that have not ended here.
+    #: Extension: the invocations that have not ended here.
     invocations: list[str] | UnsetType = UNSET
 
 
@@ -47,7 +47,7 @@ class Results(msgspec.Struct, kw_only=True):
     proplet_id: str = ""
     results: Any = None
     error: str | None = None
-    #: Ours, like the rest: as the start had them.
+    #: Extension, like the rest: as the start had them.
     attempt: Count | UnsetType = UNSET
     placed_at: Count | UnsetType = UNSET
     #: When the guest began and ended, ns since the Unix epoch by the proplet's clock.
@@ -58,7 +58,7 @@ class Results(msgspec.Struct, kw_only=True):
 
 
 class Up(msgspec.Struct, kw_only=True):
-    """Ours. Proplet to manager: a task that stays here serves, or crashed and will be started anew.
+    """Extension. Proplet to manager: a task that stays here serves, or crashed and will be started anew.
 
     Repeated with each sign of life, because nobody acknowledges it.
     """
@@ -84,15 +84,15 @@ class InvokeResults(msgspec.Struct, kw_only=True):
     proplet_id: str = ""
     results: str | None = None
     error: str | None = None
-    #: Ours: when the guest began and ended, as in ``Results``.
+    #: Extension: when the guest began and ended, as in ``Results``.
     started_at: Count | UnsetType = UNSET
     finished_at: Count | UnsetType = UNSET
-    #: Ours: no guest was begun, because none could be for too long.
+    #: Extension: no guest was begun, because none could be for too long.
     is_busy: bool | UnsetType = UNSET
 
 
 class HandBack(msgspec.Struct, kw_only=True):
-    """Ours. Proplet to manager: an attempt is not run, or not to its end, through no fault of the task."""
+    """Extension. Proplet to manager: an attempt is not run, or not to its end; the task is not to blame."""
 
     task_id: str
     proplet_id: PropletId
@@ -107,7 +107,7 @@ class HandBack(msgspec.Struct, kw_only=True):
 
 
 class Logs(msgspec.Struct, kw_only=True):
-    """Ours. Proplet to manager: a piece of what a guest wrote.
+    """Extension. Proplet to manager: a piece of what a guest wrote.
 
     Pieces may be lost, repeated and reordered; task, attempt, proplet, stream and offset tell one from the
     other. A piece has up to ``LOG_PIECE_BYTES`` and ends between characters.

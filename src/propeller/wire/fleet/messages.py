@@ -1,9 +1,9 @@
 """The messages between manager and proplets, as ``mqtt`` in the contract has them, and their topics.
 
 Whatever carries them, a message is a topic and a JSON object. Fields and topics that the contract lacks are
-additions which other implementations ignore; they are marked *ours*. A proplet that shows a ``boot`` knows
-them, and listens on the topics below ``proplet/<its id>/`` besides the shared ones. To a manager of ours it
-speaks on those below ``from/<its id>/``: who it is stands in the topic, which the broker holds it to.
+marked *extension*; others ignore them. A proplet that shows a ``boot`` is native: it knows them, and listens
+on the topics below ``proplet/<its id>/`` besides the shared ones. To a native manager it speaks on those
+below ``from/<its id>/``: who it is stands in the topic, which the broker holds it to.
 """
 
 from propeller.wire.fleet.fields import PROPLET_ID_MAX
@@ -55,7 +55,7 @@ TOPICS: dict[str, type[Message]] = {
     "registry/server": ModuleChunk,
 }
 ANNOUNCEMENT_TOPIC = "control/manager/announcement"
-#: Ours: where a proplet asks the manager for a module; the contract's topic is the proxy's.
+#: Extension: where a proplet asks the manager for a module; the contract's topic is the proxy's.
 MODULE_TOPIC = "control/proplet/module"
 _TOPIC_OF: dict[type[Message], str] = {kind: topic for topic, kind in TOPICS.items()}
 
@@ -65,12 +65,12 @@ def topic_of(message: Message) -> str:
 
 
 def own_topic(proplet_id: str, topic: str) -> str:
-    """Name the topic on which a proplet of ours alone gets such messages."""
+    """Name the topic on which a native proplet alone gets such messages."""
     return f"proplet/{proplet_id}/{topic}"
 
 
 def said_topic(proplet_id: str, topic: str) -> str:
-    """Name the topic on which a proplet of ours alone says such messages."""
+    """Name the topic on which a native proplet alone says such messages."""
     return f"from/{proplet_id}/{topic}"
 
 

@@ -1,7 +1,7 @@
 """What proplets measure, as messages: ``mqtt`` in the contract, sections 4.5 and 4.6.
 
-Fields that the contract lacks are marked *ours*. A proplet of ours says when it measured as RFC 3339 in UTC;
-the others have habits of their own, see ``Timestamp``.
+Fields that the contract lacks are marked *extension*. A native proplet says when it measured as RFC 3339 in
+UTC; others have habits of their own, see ``Timestamp``.
 """
 
 import msgspec
@@ -73,15 +73,15 @@ class TaskUsage(msgspec.Struct, kw_only=True):
     thread_count: int = 0
     #: Left out for 0.
     file_descriptor_count: int | UnsetType = UNSET
-    #: Ours: processor time of the run so far.
+    #: Extension: processor time of the run so far.
     cpu_seconds: float | UnsetType = UNSET
-    #: Ours: how long it has run so far.
+    #: Extension: how long it has run so far.
     wall_seconds: float | UnsetType = UNSET
-    #: Ours: the largest size of its linear memory; known at the end.
+    #: Extension: the largest size of its linear memory; known at the end.
     peak_memory_bytes: int | UnsetType = UNSET
-    #: Ours: the fuel that it burned, where the task has a limit for it.
+    #: Extension: the fuel that it burned, where the task has a limit for it.
     fuel: int | UnsetType = UNSET
-    #: Ours: HTTP requests that it has answered so far, and how many of them went wrong.
+    #: Extension: HTTP requests that it has answered so far, and how many of them went wrong.
     requests: int | UnsetType = UNSET
     request_errors: int | UnsetType = UNSET
 

@@ -18,9 +18,9 @@ NO_PIECE_FITS = (
 
 
 class ModuleRequest(msgspec.Struct, kw_only=True):
-    """Proplet to registry: send this module. The rest is ours: to whom, and which of its pieces."""
+    """Proplet to registry: send this module. Extensions: to whom, and which of its pieces."""
 
-    #: An image reference, or ours: ``sha256:<hex>``.
+    #: An image reference, or, as an extension, ``sha256:<hex>``.
     app_name: str
     #: Who asks; the answer then goes to this proplet alone.
     proplet_id: PropletId | UnsetType = UNSET
@@ -40,7 +40,7 @@ class ModuleChunk(msgspec.Struct, kw_only=True):
     data: str
     #: Ours: ``sha256:<hex>`` of the whole module.
     digest: str | UnsetType = UNSET
-    #: Ours: why there are no chunks.
+    #: Extension: why there are no chunks.
     error: str | UnsetType = UNSET
 
 

@@ -14,17 +14,17 @@ from propeller.wire.fleet.messages import Message
 def start_message(effect: SendStart, file: bytes | None = None) -> Start:
     """Write a start as its proplet understands it; ``file`` is the module, for a foreign one."""
     spec = effect.spec
-    is_ours = effect.is_ours
+    is_native = effect.is_native
     return Start(
-        id=spec.id if is_ours else foreign_id(spec.id, effect.attempt),
+        id=spec.id if is_native else foreign_id(spec.id, effect.attempt),
         name=spec.name,
         image_url=spec.image_url or UNSET,
         file=UNSET if file is None else base64.b64encode(file).decode(),
-        module=f"sha256:{spec.module.digest}" if spec.module and is_ours else UNSET,
+        module=f"sha256:{spec.module.digest}" if spec.module and is_native else UNSET,
         inputs=wire_inputs(effect.inputs) or UNSET,
         cli_args=spec.cli_args,
         # A foreign proplet would act on each of the messages that go to one proplet each.
-        broadcast=spec.broadcast and is_ours,
+        broadcast=spec.broadcast and is_native,
         daemon=spec.daemon,
         latent=spec.latent,
         env=spec.env or UNSET,
@@ -34,9 +34,9 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
         proplet_id=effect.proplet_id,
         hal_storage_path=UNSET if spec.hal_storage_path is None else spec.hal_storage_path,
         parent_results=effect.parent_results or UNSET,
-        sandbox=spec.sandbox if spec.sandbox is not None and is_ours else UNSET,
-        attempt=effect.attempt if is_ours else UNSET,
-        placed_at=effect.placed_at if is_ours else UNSET,
+        sandbox=spec.sandbox if spec.sandbox is not None and is_native else UNSET,
+        attempt=effect.attempt if is_native else UNSET,
+        placed_at=effect.placed_at if is_native else UNSET,
     )
 
 
@@ -53,24 +53,24 @@ def wire_inputs(inputs: Iterable[int | float | str]) -> list[str]:
 
 
 def stop_message(effect: SendStop) -> Stop:
-    if effect.is_ours:
+    if effect.is_native:
         return Stop(id=effect.task_id, proplet_id=effect.proplet_id, attempt=effect.attempt)
     return Stop(id=foreign_id(effect.task_id, effect.attempt), proplet_id=effect.proplet_id)
 
 
 def invoke_message(effect: SendInvoke) -> Invoke:
     return Invoke(
-        id=effect.task_id if effect.is_ours else foreign_id(effect.task_id, effect.attempt),
+        id=effect.task_id if effect.is_native else foreign_id(effect.task_id, effect.attempt),
         inputs=effect.inputs or None,
         invocation_id=effect.invocation_id,
         proplet_id=effect.proplet_id,
         env=effect.env or UNSET,
-        timeout_ns=effect.timeout_ns if effect.is_ours else UNSET,
+        timeout_ns=effect.timeout_ns if effect.is_native else UNSET,
     )
 
 
-def messages_to_ours(effects: Iterable[Outgoing]) -> dict[str, list[Message]]:
-    """Write effects as messages to proplets of ours, by proplet and in order, the acks of each in one."""
+def messages_to_native(effects: Iterable[Outgoing]) -> dict[str, list[Message]]:
+    """Write effects as messages to native proplets, by proplet and in order, the acks of each in one."""
     messages: dict[str, list[Message]] = {}
     acks: dict[str, Ack] = {}
     for effect in effects:

@@ -1,4 +1,4 @@
-"""Changes of state in the JSON of the HTTP API; all of it is ours."""
+"""Changes of state in the JSON of the HTTP API; all of it is an extension of the contract."""
 
 from typing import Annotated, Any
 

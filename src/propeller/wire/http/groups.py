@@ -1,6 +1,6 @@
 """Workflows and jobs in the JSON of the HTTP API.
 
-All shapes of workflows but the answer to their creation are ours.
+All shapes of workflows but the answer to their creation are extensions.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The JSON of the HTTP API for what guests write; all of it is ours."""
+"""The JSON of the HTTP API for what guests write; all of it is an extension of the contract."""
 
 import msgspec
 from msgspec import UNSET, UnsetType

@@ -34,7 +34,7 @@ class PropletView(msgspec.Struct, kw_only=True):
     alive: bool
     last_alive_at: Time | UnsetType = UNSET
     metadata: PropletMetadata
-    #: Ours, like the next two: how many guests it runs at once.
+    #: Extension, like the next two: how many guests it runs at once.
     slots: int
     cordoned: bool | UnsetType = UNSET
     #: When what still runs there is moved elsewhere.

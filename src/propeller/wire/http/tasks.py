@@ -2,8 +2,8 @@
 
 The order of fields is the order in which answers are written; ``UNSET`` fields are left out of them.
 
-Source: ``http-api`` in the contract, section 1.3. Ours are ``file_digest`` and ``file_size`` (in place of
-``file`` for large modules), ``required_tags`` and what stands after it, and executions.
+Source: ``http-api`` in the contract, section 1.3. Extensions are ``file_digest`` and ``file_size`` (in place
+of ``file`` for large modules), ``required_tags`` and what stands after it, and executions.
 """
 
 from collections.abc import Mapping, Sequence
