@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import uvloop
 
-from propeller.assembly import Site, running_manager
+from propeller.assembly import ManagerParts, running_manager
 from propeller.core.events import CreateTasks, NewGroup, StartGroup
 from propeller.core.model import GroupKind, JobMode, Module, Spec, Task
 from propeller.core.states import COMPLETED
@@ -26,7 +26,7 @@ FILE = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL"
 WASM = base64.b64decode(FILE)
 MODULE = Module(hashlib.sha256(WASM).hexdigest(), len(WASM))
 #: How many guests a proplet runs at once if nobody says otherwise.
-CONCURRENCY = Site(data_dir=Path()).concurrency
+CONCURRENCY = ManagerParts(data_dir=Path()).concurrency
 #: Each run of a workflow or job is over sooner, or has hung.
 _SECONDS_MAX = 120
 
@@ -55,7 +55,7 @@ def run_loop(work: Coroutine[object, object, T]) -> T:
 async def manager(directory: Path, *, is_instant: bool = False) -> AsyncIterator[Manager]:
     """Run a manager in this process; its proplet has run a task when it is handed over."""
     command = _instant_proplet if is_instant else None
-    async with running_manager(Site(data_dir=directory, proplet_command=command)) as (running, _):
+    async with running_manager(ManagerParts(data_dir=directory, proplet_command=command)) as (running, _):
         await run_group(running, "warm-up", [job_task("warm-up", 0)])
         gc.freeze()
         yield running

@@ -44,7 +44,7 @@ class Site:
         #: While set, starts are kept and not answered.
         self.is_slow = False
         self.started: list[SendStart] = []
-        manager.fleet = self
+        manager.connect(self)
 
     def send(self, effects: list[Effect]) -> None:
         for effect in effects:

@@ -73,7 +73,7 @@ class PlayedFleet:
         self._manager = manager
         self.sent: list[Effect] = []
         self.is_quick = True
-        manager.fleet = self
+        manager.connect(self)
 
     def send(self, effects: list[Effect]) -> None:
         self.sent += effects

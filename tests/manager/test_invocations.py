@@ -35,7 +35,7 @@ def test_only_a_foreign_proplet_may_answer_without_its_name(tmp_path, is_native,
         invocation_id = sent[0].invocation_id
         for name, results in ((sender, "first"), ("p", "second")):
             said = InvokeResults(task_id="t", invocation_id=invocation_id, proplet_id=name, results=results)
-            invocations.took(said)
+            invocations.take(said)
         assert await answer == ("first" if is_taken else "second")
 
     at_site(tmp_path, work)

@@ -15,10 +15,10 @@ from propeller import __version__
 from propeller.api.app import create_app
 from propeller.assembly.lifetime import raise_failure, raise_file_limit, stop_asked, until_over
 from propeller.assembly.logs import log_as_json, log_as_text
+from propeller.assembly.manager_parts import ManagerParts, running_manager
+from propeller.assembly.proplet_parts import serve_proplet
 from propeller.assembly.proxying import serve_proxy
-from propeller.assembly.remote_proplet import serve_proplet
 from propeller.assembly.serving import guarded, listen, server_of, url_of
-from propeller.assembly.site import Site, running_manager
 from propeller.config.settings import ManagerSettings, PropletSettings, ProxySettings
 from propeller.core.placement import Order
 from propeller.core.policy import Policy
@@ -28,17 +28,17 @@ from propeller.runtime.heap import give_large_blocks_back
 _log = logging.getLogger(__name__)
 
 
-def up(site: Site) -> int:
+def up(parts: ManagerParts) -> int:
     """Run a manager and its local proplets."""
     log_as_text()
-    return _run(_serve_site(site, lambda url: print(_banner(site, url), flush=True)))  # noqa: T201
+    return _run(_serve_manager(parts, lambda url: print(_banner(parts, url), flush=True)))  # noqa: T201
 
 
 def manager(settings: ManagerSettings) -> int:
     """Run a manager for a fleet behind a broker."""
     log_as_json(settings.log_level)
     os.umask(0o077)
-    site = Site(
+    parts = ManagerParts(
         http=settings.http,
         data_dir=settings.data_dir,
         durability=settings.durability,
@@ -55,7 +55,7 @@ def manager(settings: ManagerSettings) -> int:
             job_mode=settings.job_mode,
         ),
     )
-    return _run(_serve_site(site, lambda url: _log.info("manager at %s, its API at %s/docs", url, url)))
+    return _run(_serve_manager(parts, lambda url: _log.info("manager at %s, its API at %s/docs", url, url)))
 
 
 def proplet(settings: PropletSettings) -> int:
@@ -85,14 +85,14 @@ def _run(program: Coroutine[Any, Any, None]) -> int:
     return 0
 
 
-async def _serve_site(site: Site, announce: Callable[[str], None]) -> None:
-    listeners = listen(site.http.host, site.http.port)
+async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -> None:
+    listeners = listen(parts.http.host, parts.http.port)
     stop = stop_asked()
-    async with running_manager(site) as (running, vital):
-        app = create_app(running, instance_id=_instance_id(site))
-        server = server_of(guarded(app, site.http, listeners), site.http)
+    async with running_manager(parts) as (running, vital):
+        app = create_app(running, instance_id=_instance_id(parts))
+        server = server_of(guarded(app, parts.http, listeners), parts.http)
         serving = asyncio.create_task(server.serve(sockets=listeners))
-        announce(url_of(site.http, listeners))
+        announce(url_of(parts.http, listeners))
         gc.freeze()
         await until_over(stop, [*vital, serving])
         running.feed.close()
@@ -101,15 +101,15 @@ async def _serve_site(site: Site, announce: Callable[[str], None]) -> None:
         raise_failure(vital)
 
 
-def _instance_id(site: Site) -> str:
-    return site.mqtt.entity_id if site.mqtt else uuid.uuid4().hex
+def _instance_id(parts: ManagerParts) -> str:
+    return parts.mqtt.entity_id if parts.mqtt else uuid.uuid4().hex
 
 
-def _banner(site: Site, url: str) -> str:
-    beyond = f", and those behind {site.mqtt.address}" if site.mqtt else ""
+def _banner(parts: ManagerParts, url: str) -> str:
+    beyond = f", and those behind {parts.mqtt.address}" if parts.mqtt else ""
     return (
         f"Propeller {__version__}: manager at {url}, its API at {url}/docs\n"
-        f"  data in {site.data_dir}\n"
-        f"  {site.proplets} local proplet(s), {site.concurrency} guests each{beyond}\n"
+        f"  data in {parts.data_dir}\n"
+        f"  {parts.proplets} local proplet(s), {parts.concurrency} guests each{beyond}\n"
         "  stop with Ctrl-C"
     )

@@ -122,7 +122,7 @@ def up(
     config_file: ConfigFlag = None,
 ) -> None:
     """Start a manager and proplets here; Ctrl-C stops them, and running work goes on at the next start."""
-    from propeller.assembly import Site  # noqa: PLC0415  the server is loaded by this command only
+    from propeller.assembly import ManagerParts  # noqa: PLC0415  the server is loaded by this command only
     from propeller.assembly import up as run_until_stopped  # noqa: PLC0415
 
     if durability not in ("full", "normal"):
@@ -135,7 +135,7 @@ def up(
     if mqtt is not None:
         far = resolved(MANAGER, {"mqtt_address": mqtt}, config_file)
         beyond = {"mqtt": mqtt_settings(far), "allow_foreign": far.values["allow_foreign"]}
-    site = Site(
+    parts = ManagerParts(
         http=HttpSettings(host=host, port=port, names=_names(http_names)),
         data_dir=place,
         proplets=proplets,
@@ -148,4 +148,4 @@ def up(
         policy=Policy(losses_max=max_losses, job_mode=mode),
         **beyond,
     )
-    raise typer.Exit(run_until_stopped(site))
+    raise typer.Exit(run_until_stopped(parts))

@@ -166,7 +166,7 @@ class Invocations:
             raise Unavailable(f"task {task.id} is on no proplet that is alive; try again soon")
         return holders[next(self._turns) % len(holders)]
 
-    def took(self, message: InvokeResults) -> None:
+    def take(self, message: InvokeResults) -> None:
         """Take in a result; one that nobody waits for, or not of this proplet, is dropped.
 
         Native proplets all say who they are; of others, small devices do not.

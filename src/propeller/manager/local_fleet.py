@@ -9,13 +9,12 @@ from typing import cast
 from propeller.core.effects import Outgoing
 from propeller.core.events import PropletLost
 from propeller.errors import StoreUnusable
+from propeller.manager.dispatch import dispatch
 from propeller.manager.modules import pieces
 from propeller.manager.service import Fleet, Manager
 from propeller.wire.fleet.codec import LineSplitter, from_line, to_line
-from propeller.wire.fleet.facts import fact_of
-from propeller.wire.fleet.from_proplet import Alive, Create, InvokeResults, Logs
+from propeller.wire.fleet.from_proplet import Create
 from propeller.wire.fleet.messages import Message
-from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.fleet.modules import CHUNK_BYTES, ModuleRequest
 from propeller.wire.fleet.outgoing import messages_to_native
 
@@ -32,7 +31,6 @@ class LocalFleet:
         self._manager = manager
         self._beyond = beyond
         self._connections: dict[str, _Connection] = {}
-        manager.fleet = self
 
     async def attach(self, end: socket.socket) -> None:
         """Take over this end of a socket pair; the proplet at the other end says who it is."""
@@ -52,21 +50,8 @@ class LocalFleet:
             self._connections[message.proplet_id] = connection
         if isinstance(message, ModuleRequest):
             connection.send_module(self._manager, message)
-            return
-        if isinstance(message, Metrics | TaskMetrics):
-            self._manager.samples.take(message)
-            return
-        if isinstance(message, InvokeResults):
-            self._manager.invocations.took(message)
-            return
-        if isinstance(message, Logs):
-            self._manager.logs.take(message)
-            return
-        if isinstance(message, Alive):
-            self._manager.invocations.heard(message)
-        fact = fact_of(message, is_local=True)
-        if fact is not None:
-            self._manager.tell(fact)
+        else:
+            dispatch(self._manager, message, is_local=True)
 
     def lost(self, connection: "_Connection") -> None:
         if self._connections.get(connection.proplet_id) is connection:

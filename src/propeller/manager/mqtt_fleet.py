@@ -20,6 +20,7 @@ from propeller.core.model import Module
 from propeller.core.names import attempt_of
 from propeller.errors import StoreUnusable
 from propeller.manager.channel import Channel
+from propeller.manager.dispatch import dispatch
 from propeller.manager.image_turns import ImageTurns
 from propeller.manager.modules import pieces
 from propeller.manager.oversize import REPOSITORY, Oversize
@@ -28,9 +29,9 @@ from propeller.manager.standing import Standing
 from propeller.mqtt.limits import AROUND_BYTES
 from propeller.mqtt.settings import MqttSettings
 from propeller.wire.fleet.codec import decode, encode
-from propeller.wire.fleet.facts import fact_of, sender_of
+from propeller.wire.fleet.facts import sender_of
 from propeller.wire.fleet.from_manager import FromManager, Hello, Start
-from propeller.wire.fleet.from_proplet import Alive, Create, InvokeResults, Logs, Results
+from propeller.wire.fleet.from_proplet import Alive, Create, Logs, Results
 from propeller.wire.fleet.messages import (
     MODULE_TOPIC,
     TOPICS,
@@ -40,7 +41,7 @@ from propeller.wire.fleet.messages import (
     speaker,
     topic_of,
 )
-from propeller.wire.fleet.metrics import Metrics, TaskMetrics
+from propeller.wire.fleet.metrics import TaskMetrics
 from propeller.wire.fleet.modules import ModuleRequest, module_chunks, piece_bytes
 from propeller.wire.fleet.outgoing import invoke_message, messages_to_native, start_message, stop_message
 
@@ -91,7 +92,6 @@ class MqttFleet:
             on_down=self._disconnected,
             on_too_large=oversize.take,
         )
-        manager.fleet = self
 
     async def start(self) -> asyncio.Task[None]:
         """Begin to connect; while there is no broker, proplets are silent and their work waits.
@@ -205,20 +205,7 @@ class MqttFleet:
         if self._is_of_anothers_task(message):
             self._ignore(f"{topic}: of a task that runs elsewhere", message.proplet_id)
             return
-        if isinstance(message, Metrics | TaskMetrics):
-            self._manager.samples.take(message)
-            return
-        if isinstance(message, InvokeResults):
-            self._manager.invocations.took(message)
-            return
-        if isinstance(message, Logs):
-            self._manager.logs.take(message)
-            return
-        if isinstance(message, Alive):
-            self._manager.invocations.heard(message)
-        fact = fact_of(message, is_local=False)
-        if fact is not None:
-            self._manager.tell(fact)
+        dispatch(self._manager, message, is_local=False)
 
     def _is_heard(self, message: PropletMessage, sender: str) -> bool:
         """Say whether a message counts; one that came on a topic of its sender's own is its sender's."""

@@ -57,7 +57,7 @@ class Manager:
         self.samples = Samples(store)
         self.invocations = Invocations(store, self._send)
         self.logs = TaskLogs(store)
-        self.fleet: Fleet | None = None
+        self._fleet: Fleet | None = None
         self._state = ClusterState(policy)
         self._cluster = Cluster(self._state)
         self._clock = clock or Clock()
@@ -132,6 +132,10 @@ class Manager:
         """Say what a scheduled task waits for at present, where that is more than its turn."""
         return self._state.placement.why_waits(task)
 
+    def connect(self, fleet: Fleet) -> None:
+        """Send what proplets are told through this fleet from now on."""
+        self._fleet = fleet
+
     def start(self) -> None:
         """Begin to take turns."""
         self.running = asyncio.create_task(self._run())
@@ -203,8 +207,8 @@ class Manager:
         for effect in effects:
             if isinstance(effect, Refused):
                 self._refusals.tell(effect)
-        if self.fleet is not None:
-            self.fleet.send([effect for effect in effects if not isinstance(effect, Refused)])
+        if self._fleet is not None:
+            self._fleet.send([effect for effect in effects if not isinstance(effect, Refused)])
 
     def _refuse(self, asks: list[Ask]) -> None:
         for ask in asks:

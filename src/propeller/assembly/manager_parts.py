@@ -1,4 +1,4 @@
-"""A manager with all that belongs to it: store, writer, local proplets, the way to remote ones."""
+"""Putting a manager together with its store, its local proplets and its way to remote ones."""
 
 import asyncio
 import contextlib
@@ -26,14 +26,14 @@ from propeller.store.mark import Durability
 from propeller.store.sqlite import SqliteStore
 
 
-class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """What one manager is made of."""
+class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a manager is made of."""
 
     http: HttpSettings = HttpSettings(port=7070)
     data_dir: Path
     durability: Durability = "full"
     policy: Policy = Policy()
-    #: How long is kept what has ended; None for ever.
+    #: How long tasks, workflows and jobs are kept after their end; None for ever.
     keep_ended_s: float | None = None
     #: How many local proplets to start.
     proplets: int = 1
@@ -56,35 +56,36 @@ class Running(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def running_manager(site: Site) -> AsyncIterator[Running]:
+async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
     """Open the store, start the writer and the proplets, and stop all of it in order."""
-    store = SqliteStore(site.data_dir, durability=site.durability)
+    store = SqliteStore(parts.data_dir, durability=parts.durability)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
-        manager = Manager(store, policy=site.policy, keep_ended_s=site.keep_ended_s)
+        manager = Manager(store, policy=parts.policy, keep_ended_s=parts.keep_ended_s)
         await manager.load()
-        remote = _remote_fleet(manager, site, site.mqtt) if site.mqtt else None
+        remote = _mqtt_fleet(manager, parts, parts.mqtt) if parts.mqtt else None
         local = LocalFleet(manager, remote)
+        manager.connect(local)
         manager.start()
         stack.push_async_callback(manager.stop)
         vital = [manager.running]
         if remote is not None:
             vital.append(await remote.start())
             stack.push_async_callback(remote.stop)
-        supervisor = Supervisor(local, _local_ids(manager, site.proplets), _command_line(site))
+        supervisor = Supervisor(local, _local_ids(manager, parts.proplets), _command_line(parts))
         stack.push_async_callback(supervisor.stop)
         await supervisor.start()
         yield Running(manager, vital)
 
 
-def _remote_fleet(manager: Manager, site: Site, mqtt: MqttSettings) -> MqttFleet:
-    who = identity.begin(site.data_dir)
+def _mqtt_fleet(manager: Manager, parts: ManagerParts, mqtt: MqttSettings) -> MqttFleet:
+    who = identity.begin(parts.data_dir)
     where = f"{socket.gethostname()}, process {os.getpid()}"
     return MqttFleet(
         manager,
-        _watchful(mqtt, site.policy),
+        _watchful(mqtt, parts.policy),
         Standing(who.id, who.epoch, where),
-        allow_foreign=site.allow_foreign,
+        allow_foreign=parts.allow_foreign,
     )
 
 
@@ -101,12 +102,12 @@ def _local_ids(manager: Manager, count: int) -> list[str]:
     return [*known, *(str(uuid.uuid4()) for _ in range(count - len(known)))][:count]
 
 
-def _command_line(site: Site) -> CommandLine:
+def _command_line(parts: ManagerParts) -> CommandLine:
     def real(proplet_id: str, descriptor: int) -> Sequence[str]:
-        directory = site.data_dir / "proplets"
+        directory = parts.data_dir / "proplets"
         # -P: of modules in the working directory, where guests may write, none is loaded.
         program = [sys.executable, "-P", "-m", "propeller.proplet"]
-        policy = msgspec.json.encode(site.sandbox_policy).decode()
-        return [*program, str(descriptor), proplet_id, str(site.concurrency), str(directory), policy]
+        policy = msgspec.json.encode(parts.sandbox_policy).decode()
+        return [*program, str(descriptor), proplet_id, str(parts.concurrency), str(directory), policy]
 
-    return site.proplet_command or real
+    return parts.proplet_command or real
