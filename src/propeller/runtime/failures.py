@@ -1,4 +1,4 @@
-"""Failures that the runtime itself words: a limit is named with its value and the field that raises it."""
+"""Failures that the runtime words: those of a limit name its value and the field that raises it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _LIMITS = {ErrorKind.MEMORY, ErrorKind.FUEL, ErrorKind.STACK, ErrorKind.OUTPUT, 
 
 
 class CanNotBegin(Invalid):
-    """A guest can't begin, and could not the next time."""
+    """A guest can't begin, now or later."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.error)
@@ -23,7 +23,7 @@ class CanNotBegin(Invalid):
 
 @contextlib.contextmanager
 def refused_as(kind: ErrorKind) -> Iterator[None]:
-    """Give what is refused in the block this kind."""
+    """Give refusals in the block this kind."""
     try:
         yield
     except Invalid as invalid:
@@ -31,7 +31,7 @@ def refused_as(kind: ErrorKind) -> Iterator[None]:
 
 
 def of_refusal(invalid: Invalid) -> Failure:
-    """Give the failure of a guest that was refused: mostly it is its module that can't be run."""
+    """Give the failure of a refused guest; without a kind of its own it is that of its module."""
     return invalid.failure if isinstance(invalid, CanNotBegin) else Failure(str(invalid), ErrorKind.MODULE)
 
 
@@ -57,9 +57,9 @@ def of_compilation(limits: Limits) -> Failure:
 
 
 def with_hint(failure: Failure, memory_bytes: int, limits: Limits) -> Failure:
-    """Add what a guest that failed may have been refused: only it knows whether it asked for more.
+    """Add the limits that may have made a guest fail: only the guest knows whether it asked for more.
 
-    Named are the memory where most of it was in use, and what its task itself keeps small.
+    The hint names the memory where most of it was in use, and the limits that its task set itself.
     """
     if failure.kind in _LIMITS:
         return failure
@@ -82,7 +82,7 @@ def _growth_hint(memory_bytes: int, limits: Limits) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """Write a number of bytes as people do."""
+    """Write a number of bytes with its unit."""
     for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size_bytes >= factor and size_bytes % factor == 0:
             return f"{size_bytes // factor} {unit}"

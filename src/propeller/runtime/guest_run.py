@@ -1,4 +1,4 @@
-"""The values of this room: a run, how it ended, what it printed, and what a guest may use at most."""
+"""The values that the runtime takes and gives: a guest's run, its limits, its output, its end."""
 
 from typing import Literal
 
@@ -8,18 +8,18 @@ from propeller.core.failures import Failure
 from propeller.core.sandbox import Dir, Grants
 
 _MIB = 1024 * 1024
-#: A guest that serves may finish for so long what it is at when it is stopped.
+#: How long a server may go on with its requests after it was stopped.
 SERVER_GRACE_S = 6.0
-#: Of a program's environment: what its parents gave.
+#: The variable of a program's environment with its parents' results.
 PARENTS_VARIABLE = "PROPELLER_PARENT_RESULTS"
 
 
 class Limits(msgspec.Struct, frozen=True, array_like=True):
-    """What one guest may use at most. A run without limits of its own has those of its pool."""
+    """The limits of one guest. A run without its own has those of its pool."""
 
     #: Size of the linear memory; ``memory.grow`` beyond it gives -1.
     memory_bytes: int = 512 * _MIB
-    #: Elements of each table, 8 bytes each.
+    #: Elements of each table; 8 bytes each.
     table_elements: int = 1_000_000
     tables: int = 100
     #: Linear memories, each of at most ``memory_bytes``; a component has one for each module in it.
@@ -28,13 +28,13 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     instances: int = 100
     #: Standard output that is kept as the result; a program that writes more fails.
     output_bytes: int = _MIB
-    #: What is kept of each stream that is not the result; what comes after that is dropped.
+    #: Bytes that are kept of each stream that is not the result; the rest is dropped.
     log_bytes: int = _MIB
     #: Stack of the guest; more than 2 MiB is refused by wasmtime.
     stack_bytes: int = 512 * 1024
-    #: How long it may run, ns; 0 for ever.
+    #: How long it may run, ns; 0 for no limit.
     timeout_ns: int = 0
-    #: Units of computing, about one an instruction; 0 means that nobody counts.
+    #: Units of fuel, about one for each instruction; 0 for no limit, and then they are not counted.
     fuel: int = 0
     #: How long a component may take for one HTTP request that it serves, ns.
     request_ns: int = 30_000_000_000
@@ -42,56 +42,55 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     file_bytes: int = 1024 * _MIB
     #: How long compiling a module may take, ns.
     compile_ns: int = 60_000_000_000
-    #: What a runner may have besides the guest's own memory: for the compiler above all.
+    #: Memory of a runner besides the guest's, mostly for the compiler.
     host_bytes: int = 2048 * _MIB
-    #: Which of ``memory`` and ``table`` the task itself set.
+    #: The limits that the task itself set, of ``memory`` and ``table``.
     asked: tuple[str, ...] = ()
 
 
 class GuestRun(msgspec.Struct, frozen=True, array_like=True):
-    """One guest to be run once."""
+    """One run of a guest."""
 
-    #: Chosen by the pool's owner, 64 bits signed, unique among the runs that have not ended.
+    #: Chosen by the caller: 64 bits, signed, unique among the runs that have not ended.
     key: int
     #: SHA-256 of the module, 64 hex digits; the bytes lie in ``<directory>/modules/<digest>``.
     digest: str
     #: The task's name: the function to call, or the name of the program (its ``argv[0]``).
     export: str
-    #: One text a parameter for a function, arguments after ``cli_args`` for a program.
+    #: For a function one text for each parameter, for a program arguments after ``cli_args``.
     inputs: list[str] = []
     cli_args: list[str] = []
     env: dict[str, str] = {}
-    #: None for the pool's.
+    #: None for those of the pool.
     limits: Limits | None = None
     grants: Grants | None = None
-    #: Results of the parents by task, as JSON; a program finds it in a file as well.
+    #: The parents' results by task, as JSON; a program finds them in a file too.
     parents: str = ""
-    #: It may go on for ever, and gets a process of its own beside those of the pool.
+    #: Whether it may go on for ever, in a process of its own beside those of the pool.
     is_resident: bool = False
-    #: Only compile it.
+    #: Whether it is only compiled.
     is_preparation: bool = False
-    #: The port on which it serves HTTP, or the first that is tried where ``finds_port``; 0 where it does not.
+    #: The port on which it serves HTTP, or with ``finds_port`` the first that is tried; 0 for no server.
     port: int = 0
     finds_port: bool = False
-    #: Where the directories of its grants have to lie: those that the owner of the proplet allows.
+    #: The directories that the owner of the proplet allows; those of its grants have to be below them.
     allowed_dirs: tuple[Dir, ...] = ()
 
 
 def environment(run: GuestRun) -> dict[str, str]:
-    """Give the variables of a program: those of the task, and what its parents returned."""
+    """Give the variables of a program: those of the task, and its parents' results."""
     return {**run.env, PARENTS_VARIABLE: run.parents} if run.parents else run.env
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):
-    """What the guest of one run used, and nothing else of its process."""
+    """The resources that the guest of one run used, without those of its process."""
 
     #: Processor time, instantiation included.
     cpu_ns: int
-    #: Size of the linear memory at the end, which is the most that it had: it never shrinks. A component's
-    #: is told within a megabyte or so; of a core module only a memory that it exports can be seen, as WASI
-    #: asks for.
+    #: Bytes of linear memory at the end, which is its maximum: memory never shrinks. A component's is known
+    #: to a megabyte or so; a core module's only if it exports its memory, as WASI demands.
     memory_bytes: int
-    #: Units of computing, where somebody counted.
+    #: Units of fuel, where they were counted.
     fuel: int = 0
 
 
@@ -99,43 +98,43 @@ Stream = Literal["stdout", "stderr"]
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
-    """Something that a guest printed and that is not its result; they come in the order of printing."""
+    """A piece of a guest's logs; pieces come in the order in which they were printed."""
 
     key: int
     stream: Stream
     data: bytes
     #: Unix epoch, ns.
     at: int
-    #: With this the stream has reached its limit, and the rest is dropped.
+    #: Whether the stream reaches its limit with this piece, and its rest is dropped.
     is_cut: bool = False
 
 
 class Up(msgspec.Struct, frozen=True, array_like=True):
-    """A guest that serves is ready to."""
+    """A resident run that has begun, or a server that is ready."""
 
     key: int
-    #: Where, such as ``started at port 8222``.
+    #: The address, such as ``started at port 8222``; empty where it serves none.
     results: str
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True):
-    """How a run ended."""
+    """The end of a run."""
 
     key: int
     #: A function's values, one a line; a program's standard output, unchanged. Empty after a failure.
     results: str
     #: None after a success.
     failure: Failure | None
-    #: Unix epoch, ns: the guest's own execution, with instantiation, not compilation; 0 if it never began.
+    #: Unix epoch, ns: the guest's execution with its instantiation, without compilation; 0 if it never began.
     started_ns: int
     finished_ns: int
-    #: Somebody asked for it to be stopped, and that is why it ended.
+    #: Whether it ended because it was stopped.
     stopped: bool = False
     #: None where it never began, its process died, or an external runtime ran it.
     usage: Usage | None = None
-    #: It could not be begun, and could not be the next time either.
+    #: Whether it can't begin, now or later.
     is_refused: bool = False
-    #: It was lost with its process, or for want of one, through no fault of its own that anybody can see.
+    #: Whether it was lost with its process, or for want of one, through no visible fault of its own.
     is_lost: bool = False
 
     @property

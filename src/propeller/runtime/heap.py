@@ -1,4 +1,4 @@
-"""What a program's allocator keeps of memory that was freed."""
+"""The heap of this process: how much memory its allocator keeps after it was freed."""
 
 import contextlib
 import ctypes
@@ -8,9 +8,9 @@ _LARGE_BYTES = 1024 * 1024
 
 
 def give_large_blocks_back() -> None:
-    """Have what is large go back to the system when it is freed: bodies with modules in them, for one.
+    """Have large blocks go back to the system when they are freed, such as bodies of uploads.
 
     Left to itself glibc learns from the first such block to keep the next ones, of up to 32 MiB each.
     """
-    with contextlib.suppress(OSError, AttributeError):  # another C library does as it does
+    with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)

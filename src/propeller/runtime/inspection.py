@@ -1,4 +1,4 @@
-"""What a Wasm file is, what it would need to run here, and how it could be called."""
+"""The inspection of a Wasm file: its kind, its needs on a proplet, and an example of its call."""
 
 from hashlib import sha256
 from typing import Literal
@@ -24,16 +24,16 @@ class Item(msgspec.Struct, frozen=True):
     """One import or export."""
 
     name: str
-    #: ``function``, ``memory``, ``instance`` and so on.
+    #: Such as ``function``, ``memory`` or ``instance``.
     kind: str
-    #: As text; a function's has its parameters and results. Empty where there is none.
+    #: The type as text, with a function's parameters and results; empty where there is none.
     type: str = ""
 
 
 class Need(msgspec.Struct, frozen=True):
-    """What it imports, or does, that has to be granted, or that there is not."""
+    """An import or an ability that has to be granted, or that is not offered."""
 
-    #: The field of a task, as ``grants.dirs``; empty for what is not offered.
+    #: The field of a task, such as ``grants.dirs``; empty where it is not offered.
     grant: str
     text: str
 
@@ -41,7 +41,7 @@ class Need(msgspec.Struct, frozen=True):
 class Example(msgspec.Struct, frozen=True):
     """One way to call it."""
 
-    #: The task's name; empty where the usual entry is meant.
+    #: The task's name; empty for the usual entry.
     name: str
     inputs: list[str]
 
@@ -55,14 +55,14 @@ class Inspection(msgspec.Struct, frozen=True):
     imports: list[Item]
     exports: list[Item]
     needs: list[Need]
-    #: Why it can't run here; empty if it can.
+    #: The reasons why it can't run here; empty if it can.
     obstacles: list[str]
     #: None if it can't be called: there is nothing to call, or it answers HTTP.
     example: Example | None
 
 
 def inspect(wasm: bytes) -> Inspection:
-    """Look at a module or component; a component is compiled for that.
+    """Inspect a module or component; a component is compiled for that.
 
     Raises:
         Invalid: It is no WebAssembly, or is not valid for this proplet's engine.
@@ -118,7 +118,7 @@ def _module_example(interface: Interface) -> Example | None:
 
 
 def is_plumbing(name: str) -> bool:
-    """Say whether an exported function is there for its host, by the conventions of toolchains."""
+    """Say whether an exported function is meant for the host, by the conventions of toolchains."""
     return name.startswith(("_", "cabi_"))
 
 
@@ -181,7 +181,7 @@ def _component_example(interface: ComponentInterface) -> Example | None:
 
 
 def _shortest(interface: ComponentInterface, path: tuple[str] | tuple[str, str]) -> str:
-    """Give the function's name alone where that means no other."""
+    """Give the function's name alone where that is unambiguous."""
     try:
         return path[-1] if interface.choose(path[-1]) == path else spelling(path)
     except Invalid:

@@ -1,7 +1,7 @@
-"""What kind of Wasm a file holds and what it exports, from its sections and without compiling it.
+"""The outline of a Wasm file: its kind and its exports, read from its sections without the engine.
 
-Nobody has validated the file, so everything is checked, and nothing that it may say takes long or much
-memory; of what is no export only the size is read.
+The file is not validated, so everything is checked, and no content of it takes long or much memory; of other
+sections only the size is read.
 
 Source: WebAssembly core specification 3.0, section 5; component model, ``Binary.md``.
 """
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from propeller.errors import Invalid
-from propeller.runtime.core_module.binary import Reader
+from propeller.runtime.core_module.binary import BinaryReader
 
 _MAGIC = b"\0asm"
 _CORE, _COMPONENTS = b"\x01\0\0\0", (b"\x0a\0\x01\0", b"\x0d\0\x01\0")
 _CORE_EXPORTS, _COMPONENT_EXPORTS = 7, 11
-#: More than compilers make; what is beyond is not worth a proplet's time.
+#: More sections than compilers make.
 _SECTIONS_MAX = 50_000
 _EXPORTS_BYTES_MAX = 4 * 1024 * 1024
 _HTTP = "wasi:http/incoming-handler"
@@ -31,12 +31,12 @@ class Kind(enum.Enum):
 
 class Outline(NamedTuple):
     kind: Kind
-    #: Exported functions; of a component all that it exports.
+    #: Exported functions; all exports of a component.
     exports: frozenset[str]
 
     @property
     def is_program(self) -> bool:
-        """Whether nothing but a program's entry can be meant, as with the embedded runtime."""
+        """Whether every name means the program's entry, as in the embedded runtime."""
         return "_start" in self.exports and all(name.startswith("_") for name in self.exports)
 
 
@@ -61,7 +61,7 @@ def outline_of(path: Path) -> Outline:
         raise Invalid(f"module {path.name} can't be read: {error.strerror}") from error
     except (IndexError, UnicodeDecodeError) as error:
         raise Invalid(f"module {path.name} is damaged: its exports can't be read, or are too many") from error
-    # Who only imports the interface asks others for it: no server.
+    # A component that only imports the handler is no server.
     serves = any(name.partition("@")[0] == _HTTP for name in names)
     return Outline(Kind.SERVER if serves else Kind.COMPONENT, names)
 
@@ -78,7 +78,7 @@ def _exports(file: BinaryIO, wanted: int) -> list[str]:
             left_bytes -= size
             if left_bytes < 0:
                 break
-            reader = Reader(file.read(size))
+            reader = BinaryReader(file.read(size))
             read = _core_export if wanted == _CORE_EXPORTS else _component_export
             names += [name for _ in range(reader.number()) if (name := read(reader)) is not None]
         else:
@@ -92,16 +92,16 @@ def _number_from(file: BinaryIO) -> int:
         digits += digit
         if digit[0] < 0x80:
             break
-    return Reader(digits).number()
+    return BinaryReader(digits).number()
 
 
-def _core_export(reader: Reader) -> str | None:
+def _core_export(reader: BinaryReader) -> str | None:
     name, kind = reader.name(), reader.byte()
     reader.number()
     return name if kind == 0 else None
 
 
-def _component_export(reader: Reader) -> str:
+def _component_export(reader: BinaryReader) -> str:
     name = reader.component_name()
     if reader.byte() == 0:  # an export of the core: which sort
         reader.byte()
@@ -111,7 +111,7 @@ def _component_export(reader: Reader) -> str:
     return name
 
 
-def _skip_description(reader: Reader) -> None:
+def _skip_description(reader: BinaryReader) -> None:
     """Skip the type that an export was given."""
     kind = reader.byte()
     if kind == 0:

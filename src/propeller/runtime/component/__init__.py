@@ -2,7 +2,7 @@
 
 wit.py        types of values and functions, and how WIT writes them
 types.py      from wasmtime's types to these
-interface.py  what a component exports and imports, and which function a task's name means
+interface.py  exports and imports of a component, and the function that a task's name means
 imports.py    imports that no proplet offers, found before the component is compiled
 values.py     converts values between Python and the engine
 wave.py       values from text (WAVE) and back; its parts are in wave_*.py

@@ -1,7 +1,7 @@
-"""What a component imports that nobody offers here, read from its bytes and before it is compiled.
+"""Imports of a component that proplets do not offer, read from its bytes before it is compiled.
 
-Compiling a large one takes long, and is in vain where it can't begin. What is read here is not validated, and
-may have more in it than is known here: then nothing is said, and the engine has the last word.
+Compiling a large component takes long, and is in vain where it can't begin. The bytes are not validated, and
+may have parts in them that are unknown here: then no import is reported, and the engine decides.
 
 Source: component model, ``Binary.md``.
 """
@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterable
 
 from propeller.runtime.component.interface import Items
-from propeller.runtime.core_module.binary import Reader
+from propeller.runtime.core_module.binary import BinaryReader
 
-#: What proplets offer of WASI 0.2.
+#: The interfaces of WASI 0.2 that proplets offer.
 _WASI = re.compile(r"wasi:(?:cli|clocks|filesystem|http|io|random|sockets)/[a-z-]+@0\.2\.\d+")
 _ALIASES, _TYPES, _IMPORTS, _EXPORTS = 6, 7, 10, 11
 _CORE_MODULE, _FUNCTION, _VALUE, _TYPE, _COMPONENT, _INSTANCE = range(6)
@@ -25,7 +25,7 @@ def is_offered(instance: str) -> bool:
 
 
 def foreign_in(imports: Items) -> list[str]:
-    """Name what nobody offers; an instance without functions has nothing but types, which need nobody."""
+    """Name the imports that are not offered; an instance of types alone needs nothing."""
     foreign = [name for name, group in imports.instances.items() if group and not is_offered(name)]
     foreign += imports.functions
     return foreign + [name for name, kind in imports.others.items() if kind != "type"]
@@ -36,26 +36,26 @@ def in_words(foreign: Iterable[str]) -> list[str]:
 
 
 def foreign_imports(wasm: bytes) -> list[str]:
-    """Name what a component imports that nobody offers, as far as can be seen without compiling it."""
+    """Name a component's imports that are not offered, as far as can be seen without compiling it."""
     found = _Imports()
     with contextlib.suppress(IndexError, UnicodeDecodeError, RecursionError, _Unknown):
-        found.read(Reader(wasm, 8), len(wasm))
+        found.read(BinaryReader(wasm, 8), len(wasm))
     return found.foreign
 
 
 class _Unknown(Exception):
-    """There is something in it that is not known here."""
+    """The component has a part that is unknown here."""
 
 
 class _Imports:
-    """Walks through the sections as far as it must to know the types of instances that are imported."""
+    """Reads the sections that tell the types of imported instances."""
 
     def __init__(self) -> None:
         self.foreign: list[str] = []
         #: For each type, whether it is one of an instance that has functions.
         self._types: list[bool] = []
 
-    def read(self, reader: Reader, size: int) -> None:
+    def read(self, reader: BinaryReader, size: int) -> None:
         while reader.at < size:
             section, length = reader.byte(), reader.number()
             end = reader.at + length
@@ -67,25 +67,25 @@ class _Imports:
                     one(reader)
             reader.at = end
 
-    def _alias(self, reader: Reader) -> None:
+    def _alias(self, reader: BinaryReader) -> None:
         if _alias(reader) == _TYPE:
             self._types.append(False)
 
-    def _type(self, reader: Reader) -> None:
+    def _type(self, reader: BinaryReader) -> None:
         self._types.append(_type(reader))
 
-    def _import(self, reader: Reader) -> None:
+    def _import(self, reader: BinaryReader) -> None:
         name = reader.component_name()
         kind, of = _described(reader)
         if kind == _TYPE:
             self._types.append(False)
-            if of >= 0:  # equal to a type: nobody has to bring that
+            if of >= 0:  # equal to another type, so that nothing has to be offered
                 return
         elif kind == _INSTANCE and (is_offered(name) or not self._types[of]):
             return
         self.foreign.append(name)
 
-    def _export(self, reader: Reader) -> None:
+    def _export(self, reader: BinaryReader) -> None:
         reader.component_name()
         kind = reader.byte()
         if kind == 0:
@@ -97,8 +97,8 @@ class _Imports:
             self._types.append(False)
 
 
-def _alias(reader: Reader) -> int:
-    """Read an alias; give the sort of what it names."""
+def _alias(reader: BinaryReader) -> int:
+    """Read an alias; give its sort."""
     sort = reader.byte()
     if sort == 0:
         reader.byte()
@@ -113,8 +113,8 @@ def _alias(reader: Reader) -> int:
     return sort
 
 
-def _described(reader: Reader) -> tuple[int, int]:
-    """Read what something is: its sort, and the index of its type; -1 where that is a new resource."""
+def _described(reader: BinaryReader) -> tuple[int, int]:
+    """Read a description: a sort, and the index of a type; -1 for a new resource."""
     kind = reader.byte()
     if kind == _CORE_MODULE:
         reader.byte()
@@ -127,7 +127,7 @@ def _described(reader: Reader) -> tuple[int, int]:
     return kind, reader.number()
 
 
-def _type(reader: Reader) -> bool:
+def _type(reader: BinaryReader) -> bool:
     """Read a type; say whether it is one of an instance that has functions."""
     form = reader.byte()
     if form == 0x42:
@@ -140,12 +140,12 @@ def _type(reader: Reader) -> bool:
     return False
 
 
-def _instance(reader: Reader) -> bool:
+def _instance(reader: BinaryReader) -> bool:
     found = [_declares_function(reader, reader.byte()) for _ in range(reader.number())]
     return any(found)
 
 
-def _declares_function(reader: Reader, form: int) -> bool:
+def _declares_function(reader: BinaryReader, form: int) -> bool:
     if form == 1:
         _type(reader)
     elif form == 2:
@@ -158,7 +158,7 @@ def _declares_function(reader: Reader, form: int) -> bool:
     return False
 
 
-def _component(reader: Reader) -> None:
+def _component(reader: BinaryReader) -> None:
     for _ in range(reader.number()):
         form = reader.byte()
         if form == 3:
@@ -168,28 +168,28 @@ def _component(reader: Reader) -> None:
             _declares_function(reader, form)
 
 
-def _labelled(reader: Reader) -> None:
+def _labelled(reader: BinaryReader) -> None:
     reader.name()
     reader.number()
 
 
-def _optional(reader: Reader) -> None:
+def _optional(reader: BinaryReader) -> None:
     if reader.byte():
         reader.number()
 
 
-def _case(reader: Reader) -> None:
+def _case(reader: BinaryReader) -> None:
     reader.name()
     _optional(reader)
     reader.byte()
 
 
-def _result(reader: Reader) -> None:
+def _result(reader: BinaryReader) -> None:
     _optional(reader)
     _optional(reader)
 
 
-def _function(reader: Reader) -> None:
+def _function(reader: BinaryReader) -> None:
     _several(_labelled)(reader)
     if reader.byte():
         reader.byte()
@@ -197,31 +197,31 @@ def _function(reader: Reader) -> None:
         reader.number()
 
 
-def _resource(reader: Reader) -> None:
+def _resource(reader: BinaryReader) -> None:
     reader.byte()
     _optional(reader)
 
 
-def _several(read: Callable[[Reader], object]) -> Callable[[Reader], None]:
-    def read_all(reader: Reader) -> None:
+def _several(read: Callable[[BinaryReader], object]) -> Callable[[BinaryReader], None]:
+    def read_all(reader: BinaryReader) -> None:
         for _ in range(reader.number()):
             read(reader)
 
     return read_all
 
 
-#: How types are read, by their first byte.
-_FORMS: dict[int, Callable[[Reader], object]] = {
+#: Readers of types, by their first byte.
+_FORMS: dict[int, Callable[[BinaryReader], object]] = {
     0x72: _several(_labelled),
     0x71: _several(_case),
-    0x70: Reader.number,
-    0x6F: _several(Reader.number),
-    0x6E: _several(Reader.name),
-    0x6D: _several(Reader.name),
-    0x6B: Reader.number,
+    0x70: BinaryReader.number,
+    0x6F: _several(BinaryReader.number),
+    0x6E: _several(BinaryReader.name),
+    0x6D: _several(BinaryReader.name),
+    0x6B: BinaryReader.number,
     0x6A: _result,
-    0x69: Reader.number,
-    0x68: Reader.number,
+    0x69: BinaryReader.number,
+    0x68: BinaryReader.number,
     0x66: _optional,
     0x65: _optional,
     0x43: _function,

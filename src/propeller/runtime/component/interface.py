@@ -1,4 +1,4 @@
-"""What a component exports and imports, and which function a task's name means in it."""
+"""The exports and imports of a component, and the function that a task's name means in it."""
 
 import re
 
@@ -12,7 +12,7 @@ from propeller.runtime.component.types import Translator
 from propeller.runtime.component.wit import Function, function_text
 from propeller.runtime.quoting import shown
 
-#: Where a function is: its name at the top level, or an exported instance and its name in there.
+#: The path of a function: its name at the top level, or an exported instance and its name in there.
 Path = tuple[str] | tuple[str, str]
 
 _LISTED_MAX = 20
@@ -27,7 +27,7 @@ class Items(msgspec.Struct, frozen=True):
     functions: dict[str, Function]
     #: Instances, by their full names, with their functions.
     instances: dict[str, dict[str, Function]]
-    #: The others, at the top level: name → ``component``, ``core module``, ``resource`` or ``type``.
+    #: Other items at the top level: name → ``component``, ``core module``, ``resource`` or ``type``.
     others: dict[str, str]
 
 
@@ -46,24 +46,24 @@ class ComponentInterface(msgspec.Struct, frozen=True):
 
     @property
     def is_http_handler(self) -> bool:
-        """Whether it answers HTTP requests. One that only imports the handler does not: it hands them on."""
+        """Whether it answers HTTP requests. A component that only imports the handler hands them on."""
         return any(_HTTP_HANDLER.fullmatch(name) for name in self.exports.instances)
 
     @property
     def imports_http(self) -> bool:
-        """Whether anything of ``wasi:http`` has to be offered to it."""
+        """Whether it imports an interface of ``wasi:http``."""
         return any(name.startswith("wasi:http/") for name in self.imports.instances)
 
     @property
     def imports_links(self) -> bool:
-        """Whether it can make symbolic links, in a directory that it may write to."""
+        """Whether it can make symbolic links, given a directory that it may write to."""
         return any(
             _without_version(name) == "wasi:filesystem/types" and "[method]descriptor.symlink-at" in group
             for name, group in self.imports.instances.items()
         )
 
     def function(self, path: Path) -> Function:
-        """Give the function that ``choose`` has found."""
+        """Give the type of a function that ``choose`` has found."""
         return self.exports.functions[path[0]] if len(path) == 1 else self.exports.instances[path[0]][path[1]]
 
     def paths(self) -> list[Path]:
@@ -74,7 +74,7 @@ class ComponentInterface(msgspec.Struct, frozen=True):
         return [*((name,) for name in self.exports.functions), *inner]
 
     def choose(self, name: str) -> Path:
-        """Tell which function a task of this name means.
+        """Find the function that a task of this name means.
 
         A name is ``instance#function``, or a function's name, which is sought at the top level and then in
         all exported instances. A command runs as ``_start`` too, and under any name where it exports nothing
@@ -135,7 +135,7 @@ class ComponentInterface(msgspec.Struct, frozen=True):
 
 
 def component_interface(component: host.Component, engine: wasmtime.Engine) -> ComponentInterface:
-    """Read what a component exports and imports."""
+    """Read the exports and imports of a component."""
     translator = Translator()
     # Imports come first, because exports use their resources.
     imports = _items(component.type.imports(engine), engine, translator)
@@ -148,7 +148,7 @@ def spelling(path: Path) -> str:
 
 
 def _items(externs: dict[str, ComponentExtern], engine: wasmtime.Engine, translator: Translator) -> Items:
-    """Sort them by kind. The types inside of core modules are not asked for: see core_module/interface.py."""
+    """Sort items by kind. Types inside of core modules are not asked for: see core_module/interface.py."""
     functions: dict[str, Function] = {}
     instances: dict[str, dict[str, Function]] = {}
     others: dict[str, str] = {}
@@ -176,7 +176,7 @@ def _items(externs: dict[str, ComponentExtern], engine: wasmtime.Engine, transla
 def _type_of(extern: ComponentExtern) -> host.ComponentItem | None:
     try:
         item: host.ComponentItem = extern.ty
-    except TypeError:  # a type for which wasmtime's interface has no word
+    except TypeError:  # a type that wasmtime's interface can't express
         return None
     return item
 

@@ -1,8 +1,8 @@
-"""From wasmtime's types of components to ours.
+"""Translates wasmtime's types of components to those of ``wit``.
 
-Wasmtime's C interface has no word for some types (maps, lists of fixed length); the Python package raises
-``TypeError`` for those it does not know, and what has such a part becomes opaque. The payload of a stream or
-a future without one is asked for through the C interface, because the package makes it ``bool``.
+Wasmtime's C interface can't express some types (maps, lists of fixed length); the Python package raises
+``TypeError`` for those that it does not know, and a type with such a part becomes opaque. The payload of a
+stream or a future is asked for through the C interface, because the package takes none for ``bool``.
 """
 
 import ctypes
@@ -15,7 +15,8 @@ from wasmtime.component._types import valtype_from_ptr
 
 from propeller.runtime.component import wit
 
-#: Types are trees here, and graphs in a component: a small component can name a huge tree.
+#: Bounds the size of a type, which is a graph in a component and a tree here: a small component can name a
+#: huge tree.
 _NODES_MAX = 100_000
 
 _PRIMITIVES: dict[type[host.ValType], str] = {
@@ -36,10 +37,10 @@ _PRIMITIVES: dict[type[host.ValType], str] = {
 
 
 class Translator:
-    """Makes descriptors of the types of one component."""
+    """Translates the types of one component."""
 
     def __init__(self) -> None:
-        #: Names of the resources that have been met.
+        #: The resources that were met, with their names.
         self.resources: list[tuple[str, host.ResourceType]] = []
         self._nodes = 0
 
@@ -47,7 +48,7 @@ class Translator:
         try:
             params = tuple((name, self.type(param)) for name, param in function.params)
         except TypeError:
-            # Which one it is can't be told, so neither can the others.
+            # It does not say which one, so all of them are unknown.
             params = (("…", wit.Opaque("unknown")),)
         try:
             result = function.result
@@ -99,7 +100,7 @@ class Translator:
                 return wit.Channel("future", maybe(_payload(_ffi.wasmtime_component_future_type_ty, type_)))
             case host.ErrorContext():
                 return wit.Opaque("error-context")
-        raise TypeError(f"{type(type_)} is new to us")
+        raise TypeError(f"{type(type_)} is unknown")
 
     def _name_of(self, resource: host.ResourceType) -> str:
         return next((name for name, one in self.resources if one == resource), "resource")

@@ -1,8 +1,8 @@
-"""Values of the component model as Python has them here, and as the engine has them.
+"""Converts values of the component model between Python and the engine.
 
 The package's own conversion asks for all types again at each call, takes a microsecond for each byte of a
 list, and tells the cases of a variant apart by the Python type of the payload: it takes true for a number
-where a case before has one. Here a type becomes a pair of functions, once.
+where an earlier case has one. Here a type becomes a pair of functions, once.
 
 =============== =================================================================
 type            in Python
@@ -35,7 +35,7 @@ from wasmtime.component._enter import enter_wasm
 
 from propeller.runtime.component import wit
 
-#: Numbers that tell the types of the host's resources apart.
+#: Numbers of the types of the host's resources.
 RESOURCES = {
     name: number
     for number, name in enumerate(
@@ -64,14 +64,14 @@ class Case(NamedTuple):
 
 
 class Some(NamedTuple):
-    """What is in an option whose payload is an option, and so may be None itself."""
+    """The payload of an option of options, which may be None itself."""
 
     value: Any
 
 
-#: From the engine's value to Python's; the second argument is the store's context.
+#: Converts the engine's value to Python's; the second argument is the store's context.
 Lift = Callable[[Any, Any], Any]
-#: From Python's value, the first, into the engine's.
+#: Writes Python's value, the first argument, into the engine's, the second.
 Lower = Callable[[Any, Any, Any], None]
 
 _VALUE_BYTES = ctypes.sizeof(ffi.wasmtime_component_val_t)
@@ -92,7 +92,7 @@ _PLAIN: dict[str, tuple[str, int]] = {
 def call(
     function: component.Func, store: wasmtime.Store, type_: wit.Function, arguments: Sequence[Any]
 ) -> Any:
-    """Call what a component exports; give its result, or None.
+    """Call an exported function; give its result, or None.
 
     Raises:
         wasmtime.Trap, wasmtime.WasmtimeError: The guest failed.
@@ -118,7 +118,7 @@ def call(
         )
         return None if type_.result is None else converters(type_.result)[0](result, context)
     finally:
-        # One that was not set is a bool, which has nothing to be given back.
+        # A value that was not set is a bool, which has nothing to be freed.
         for value in (*given, result):
             ffi.wasmtime_component_val_delete(ctypes.byref(value))
 

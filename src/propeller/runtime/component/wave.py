@@ -1,10 +1,10 @@
 """Values of components as text (WAVE) and back; pure.
 
 A type guides the reading, so a value is nested no deeper than its type is (``wit.DEPTH_MAX``). The table in
-values.py says what values are in Python.
+values.py shows them in Python.
 
 Source: README.md and wave_ebnf.md of the crate wasm-wave, whose version 0.252 the reference prints with
-(contract: runtime.md 4.2). What it does not take and we do: names like keywords without ``%`` where nothing
+(contract: runtime.md 4.2). It refuses, and this takes: names like keywords without ``%`` where nothing
 else can be meant, and ``{}`` for a record whose fields may all be left out.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from propeller.errors import Invalid
 from propeller.runtime.component import wit
 from propeller.runtime.component.wave_readers import reader_of
-from propeller.runtime.component.wave_text import Fault, Reader
+from propeller.runtime.component.wave_tokens import Fault, TokenReader
 from propeller.runtime.component.wave_writers import writer_of
 
 
@@ -25,7 +25,7 @@ def parse(text: str, type_: wit.Type) -> Any:
 
     """
     try:
-        reader = Reader(text)
+        reader = TokenReader(text)
         value = reader_of(type_)(reader)
         reader.end()
     except Fault as fault:
@@ -44,9 +44,9 @@ def render(value: Any, type_: wit.Type) -> str:
 
 
 def check(function: wit.Function, name: str) -> None:
-    """Raise ``Invalid`` where a value that a function takes or gives has no text form.
+    """Raise ``Invalid`` where a parameter or the result of a function has no text form.
 
-    Of the result too, so that no guest runs in vain.
+    The result is checked too, so that no guest runs in vain.
     """
     results = () if function.result is None else (function.result,)
     for type_ in (*(type_ for _, type_ in function.params), *results):
@@ -58,15 +58,15 @@ def check(function: wit.Function, name: str) -> None:
 
 
 def arguments(function: wit.Function, name: str, inputs: list[str]) -> list[Any]:
-    """Read what a function is to be called with.
+    """Read the arguments of a function.
 
     Args:
         function: Its type.
         name: As the user calls it, for messages.
-        inputs: One text a parameter.
+        inputs: One text for each parameter.
 
     Raises:
-        Invalid: An input does not fit, there are too many or too few, or ``check`` has something against it.
+        Invalid: An input does not fit, there are too many or too few, or ``check`` raises it.
 
     """
     if len(inputs) != len(function.params):

@@ -1,4 +1,4 @@
-"""A value of each type as WAVE text, to show how one is written."""
+"""Examples in WAVE text: a value of each type, to show how it is written."""
 
 from propeller.runtime.component import wit
 from propeller.runtime.component.wave_writers import case_name
@@ -7,7 +7,7 @@ _PRIMITIVES = {"bool": "true", "f32": "1.5", "f64": "1.5", "char": "'a'", "strin
 
 
 def example_of(type_: wit.Type) -> str:
-    """Write some value of a type that has a text form."""
+    """Write a value of a type that has a text form."""
     match type_:
         case wit.Primitive(name=name):
             return _PRIMITIVES.get(name, "1")

@@ -1,4 +1,4 @@
-"""Readers of WAVE text, one for each type; ``wave.py`` says what it is.
+"""Readers of WAVE text (``wave.py``), one for each type.
 
 A reader of a type is made once and then reads any number of values, as those of a list.
 """
@@ -11,17 +11,17 @@ from typing import Any
 from propeller.errors import Invalid
 from propeller.runtime.component import wit
 from propeller.runtime.component.values import Case, Err, Ok, Some
-from propeller.runtime.component.wave_text import Reader
+from propeller.runtime.component.wave_tokens import TokenReader
 from propeller.runtime.core_module.values import to_float
 
-_Read = Callable[[Reader], Any]
+_Read = Callable[[TokenReader], Any]
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})", re.ASCII)
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?|nan|-?inf", re.ASCII)
 _NAMES_SHOWN_MAX = 12
 
 
-def reader_of(type_: wit.Type) -> Callable[[Reader], Any]:
+def reader_of(type_: wit.Type) -> Callable[[TokenReader], Any]:
     """Make the reader of a type's values; it raises ``Fault``.
 
     Raises:
@@ -53,15 +53,15 @@ def _primitive_reader(name: str) -> _Read:
         case "bool":
             return _read_bool
         case "char":
-            return Reader.char
+            return TokenReader.char
         case "string":
-            return Reader.string
+            return TokenReader.string
         case "f32" | "f64":
             return lambda reader: _read_float(reader, name)
     sign, bits = wit.INTEGERS[name]
     low, high = (0, 2**bits - 1) if sign == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
-    def read(reader: Reader) -> int:
+    def read(reader: TokenReader) -> int:
         at = reader.start()
         word = reader.word()
         value = int(word) if _INTEGER.fullmatch(word) else high + 1
@@ -72,7 +72,7 @@ def _primitive_reader(name: str) -> _Read:
     return read
 
 
-def _read_bool(reader: Reader) -> bool:
+def _read_bool(reader: TokenReader) -> bool:
     at = reader.start()
     word = reader.keyword()
     if word not in {"true", "false"}:
@@ -80,7 +80,7 @@ def _read_bool(reader: Reader) -> bool:
     return word == "true"
 
 
-def _read_float(reader: Reader, name: str) -> float:
+def _read_float(reader: TokenReader, name: str) -> float:
     at = reader.start()
     word = reader.word()
     value = to_float(word, name) if _FLOAT.fullmatch(word) else None
@@ -93,7 +93,7 @@ def _list_reader(type_: wit.List) -> _Read:
     element = reader_of(type_.element)
     make = bytes if type_.element == wit.Primitive("u8") else list
 
-    def read(reader: Reader) -> Any:
+    def read(reader: TokenReader) -> Any:
         reader.expect("[", "a list in square brackets")
         return make([element(reader) for _ in reader.items("]")])
 
@@ -104,7 +104,7 @@ def _tuple_reader(type_: wit.Tuple) -> _Read:
     elements = [reader_of(element) for element in type_.elements]
     wanted = f"a tuple of {len(elements)} in parentheses"
 
-    def read(reader: Reader) -> Any:
+    def read(reader: TokenReader) -> Any:
         reader.expect("(", wanted)
         values = []
         for number, element in enumerate(elements, 1):
@@ -122,7 +122,7 @@ def _record_reader(type_: wit.Record) -> _Read:
     optional = {name for name, field in type_.fields if isinstance(field, wit.Option)}
     names = _listed(fields)
 
-    def read(reader: Reader) -> dict[str, Any]:
+    def read(reader: TokenReader) -> dict[str, Any]:
         reader.expect("{", f"a record in braces, with the fields {names}")
         given: dict[str, Any] = {}
         if reader.take(":"):
@@ -149,7 +149,7 @@ def _record_reader(type_: wit.Record) -> _Read:
 def _enum_reader(type_: wit.Enum) -> _Read:
     names, wanted = frozenset(type_.names), _listed(type_.names)
 
-    def read(reader: Reader) -> str:
+    def read(reader: TokenReader) -> str:
         at = reader.start()
         name = reader.label(f"one of {wanted}")
         if name not in names:
@@ -162,7 +162,7 @@ def _enum_reader(type_: wit.Enum) -> _Read:
 def _flags_reader(type_: wit.Flags) -> _Read:
     name_of, wanted = _enum_reader(wit.Enum(type_.names)), _listed(type_.names)
 
-    def read(reader: Reader) -> set[str]:
+    def read(reader: TokenReader) -> set[str]:
         reader.expect("{", f"flags in braces, of {wanted}")
         flags = set[str]()
         for _ in reader.items("}"):
@@ -180,7 +180,7 @@ def _variant_reader(type_: wit.Variant) -> _Read:
     payloads = _payload_readers(type_.cases)
     wanted = _listed([name if of is None else f"{name}(…)" for name, of in type_.cases])
 
-    def read(reader: Reader) -> Case:
+    def read(reader: TokenReader) -> Case:
         at = reader.start()
         name = reader.label(f"one of {wanted}")
         if name not in payloads:
@@ -191,7 +191,7 @@ def _variant_reader(type_: wit.Variant) -> _Read:
 
 
 def _choice_reader(type_: wit.Option | wit.Result) -> _Read:
-    """Read an option or a result; what is in ``some`` or ``ok`` may stand alone unless it is one, too."""
+    """Read an option or a result; the payload of ``some`` or ``ok`` may stand alone unless it is one too."""
     make: dict[str, Callable[[Any], Any]]
     inner: wit.Type | None
     if isinstance(type_, wit.Option):
@@ -204,7 +204,7 @@ def _choice_reader(type_: wit.Option | wit.Result) -> _Read:
         make = {"ok": Ok, "err": Err}
     flat = None if inner is None or isinstance(inner, wit.Option | wit.Result) else payloads[usual]
 
-    def read(reader: Reader) -> Any:
+    def read(reader: TokenReader) -> Any:
         at = reader.start()
         name = reader.keyword()
         if name is not None and name in payloads:
@@ -225,8 +225,8 @@ def _payload_readers(cases: Iterable[tuple[str, wit.Type | None]]) -> dict[str, 
     return {name: None if of is None else reader_of(of) for name, of in cases}
 
 
-def _payload(reader: Reader, name: str, payload: _Read | None) -> Any:
-    """Read what follows the name of a case."""
+def _payload(reader: TokenReader, name: str, payload: _Read | None) -> Any:
+    """Read the payload behind the name of a case."""
     if payload is None:
         return None
     reader.expect("(", f"a parenthesis and the value of {name}")

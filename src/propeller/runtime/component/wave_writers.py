@@ -1,4 +1,4 @@
-"""Writers of WAVE text, one for each type; ``wave.py`` says what it is."""
+"""Writers of WAVE text (``wave.py``), one for each type."""
 
 import unicodedata
 from collections.abc import Callable

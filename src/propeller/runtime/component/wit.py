@@ -1,6 +1,6 @@
-"""Types of components' values and functions, as plain data, and how they are written in WIT.
+"""Types of components' values and functions as data, and their text in WIT.
 
-They are stored beside compiled code, so nothing of wasmtime is in them. Wasmtime does not give the names
+They are stored beside compiled code, so they hold no object of wasmtime. Wasmtime does not give the names
 that records, variants, enums and flags have in their interface, so these are written in full:
 ``record{x: u32, y: u32}``.
 
@@ -14,7 +14,7 @@ import msgspec
 INTEGERS = {f"{sign}{bits}": (sign, bits) for sign in "su" for bits in (8, 16, 32, 64)}
 PRIMITIVES = frozenset({*INTEGERS, "bool", "f32", "f64", "char", "string"})
 
-#: Types are cut below this depth. It bounds the recursion of all that walks a type or reads a value.
+#: Types are cut below this depth, which bounds all recursion over a type or a value.
 DEPTH_MAX = 50
 
 _SHOWN_MAX = 400
@@ -66,7 +66,7 @@ class Flags(_Type, frozen=True, tag="flags"):
 class Handle(_Type, frozen=True, tag="handle"):
     """A resource; values of it have no text form."""
 
-    #: Of the resource, where it could be found; else ``resource``.
+    #: The resource's name, where it could be found; else ``resource``.
     name: str
     is_borrowed: bool
 
@@ -80,7 +80,7 @@ class Channel(_Type, frozen=True, tag="channel"):
 
 
 class Opaque(_Type, frozen=True, tag="opaque"):
-    """A type of which only a name is known; values of it have no text form."""
+    """A type that is known by name only; values of it have no text form."""
 
     name: str
 
@@ -121,7 +121,7 @@ def without_text(type_: Type) -> Type | None:
 
 
 def parts(type_: Type) -> Iterator[Type]:
-    """Give the types that a type is directly made of."""
+    """Give the direct parts of a type."""
     if isinstance(type_, List):
         yield type_.element
     elif isinstance(type_, Tuple):

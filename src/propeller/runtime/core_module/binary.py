@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 _T = TypeVar("_T")
-#: Digits of LEB128 bear 7 bits each; no number in a binary has more than 64.
+#: A byte of LEB128 has 7 bits of the number; no number in a binary has more than 64.
 _SHIFT_MAX = 63
 
 
-class Reader:
-    """Reads from the front; ``IndexError`` where nothing is left."""
+class BinaryReader:
+    """Reads from the front; raises ``IndexError`` at the end."""
 
     def __init__(self, data: bytes | bytearray, at: int = 0) -> None:
         self._data = data
@@ -23,7 +23,7 @@ class Reader:
         return self._data[self.at - 1]
 
     def number(self) -> int:
-        """Read LEB128, unsigned; of a signed one the right number of bytes."""
+        """Read an unsigned LEB128; a signed one is skipped correctly, but its value is wrong."""
         value = shift = 0
         while True:
             byte = self.byte()
@@ -40,7 +40,7 @@ class Reader:
         return self._data[self.at - size : self.at].decode()
 
     def component_name(self) -> str:
-        """Name an import or export of a component."""
+        """Read the name of an import or export of a component."""
         form, name = self.byte(), self.name()
         if form == 2:  # a version's suffix has a place of its own
             self.name()

@@ -1,9 +1,10 @@
-"""What a module imports and exports, read from its bytes.
+"""The imports and exports of a core module, read from its bytes.
 
-Wasmtime's Python package could tell too, but its C interface ends the process (``abort``) when it meets a
-type that it has no name for, such as v128 or a reference to a struct, even if nobody calls that function.
+Wasmtime's Python package could tell them too, but its C interface ends the process (``abort``) at a type that
+it can't express, such as v128 or a reference to a struct, even if that function is never called.
 
-Only modules that wasmtime has validated are read here, so their form is not checked again.
+The form of the module is not checked: interfaces are read after wasmtime has validated it, and imports before
+that, where an ``IndexError`` or ``UnicodeDecodeError`` means that it is damaged.
 
 Source: WebAssembly core specification 3.0, section 5 (binary format).
 """
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from propeller.runtime.core_module.binary import Reader
+from propeller.runtime.core_module.binary import BinaryReader
 
 _TYPE, _IMPORT, _FUNCTION, _EXPORT = 1, 2, 3, 7
 _KINDS = ("function", "table", "memory", "global", "tag")
@@ -33,7 +34,7 @@ _REC, _SUB, _SUB_FINAL, _FUNC, _STRUCT, _ARRAY = 0x4E, 0x50, 0x4F, 0x60, 0x5F, 0
 
 
 class Signature(NamedTuple):
-    """Types of a function, by their names in the text format."""
+    """The types of a function, as the text format names them."""
 
     params: tuple[str, ...]
     results: tuple[str, ...]
@@ -46,9 +47,9 @@ class Signature(NamedTuple):
 class Interface(msgspec.Struct, frozen=True):
     #: Exported functions, in the module's order.
     functions: dict[str, Signature]
-    #: Exports that are no functions: name → ``memory``, ``global``, ``table`` or ``tag``.
+    #: Other exports: name → ``memory``, ``global``, ``table`` or ``tag``.
     others: dict[str, str]
-    #: Module and field of each import.
+    #: The imports, by module and field.
     imports: list[tuple[str, str]]
 
 
@@ -57,7 +58,7 @@ class Import(NamedTuple):
     field: str
     #: ``function``, ``table``, ``memory``, ``global`` or ``tag``.
     kind: str
-    #: As in the text format, as far as there are words for it.
+    #: As in the text format, where that has a name for it.
     type: str
 
 
@@ -105,9 +106,9 @@ def interface_of(wasm: bytes) -> Interface:
     return Interface(functions, others, imports)
 
 
-def _sections(wasm: bytes) -> Iterator[tuple[int, "_Reader"]]:
-    """Stop at the beginning of each section; it need not be read to its end."""
-    reader = _Reader(wasm, 8)
+def _sections(wasm: bytes) -> Iterator[tuple[int, "_SectionReader"]]:
+    """Give each section's id, and a reader at its begin; it need not be read to its end."""
+    reader = _SectionReader(wasm, 8)
     while reader.at < len(wasm):
         section, size = reader.byte(), reader.number()
         end = reader.at + size
@@ -115,8 +116,8 @@ def _sections(wasm: bytes) -> Iterator[tuple[int, "_Reader"]]:
         reader.at = end
 
 
-class _Reader(Reader):
-    """Reads what sections of a core module have in them."""
+class _SectionReader(BinaryReader):
+    """Reads the content of a core module's sections."""
 
     def type(self) -> str:
         byte = self.byte()
@@ -130,7 +131,7 @@ class _Reader(Reader):
         return f"(mut {name})" if self.byte() else name
 
     def types(self) -> list[Signature | None]:
-        """One entry of the type section: one type, or a group; None for each that is not a function's."""
+        """Read an entry of the type section, one type or a group; None for each that is no function's."""
         form = self.byte()
         if form == _REC:
             return [one for group in self.several(self.types) for one in group]
@@ -146,7 +147,7 @@ class _Reader(Reader):
         return [None]
 
     def imported(self) -> tuple[str, str, str, int | str]:
-        """One import: module, field, kind, and its type; for a function the index of that."""
+        """Read an import: module, field, kind, and its type; for a function the index of its type."""
         module, field, kind = self.name(), self.name(), _KINDS[self.byte()]
         if kind == "function":
             return module, field, kind, self.number()

@@ -1,4 +1,4 @@
-"""Text to Wasm values and back; pure.
+"""Converts text to values of core Wasm and back; pure.
 
 Inputs are what users type: decimal or ``0x``, signed or unsigned, floats with ``nan`` and ``inf``. Results
 are what Rust's ``{}`` prints, because that is what the reference's runtimes print (contract: runtime.md 4.1
@@ -30,10 +30,10 @@ def to_wasm(text: str, type_name: str, *, export: str, number: int) -> int | flo
     """Convert one input.
 
     Args:
-        text: As given by the user; spaces around it do not matter.
+        text: The user's; spaces around it do not matter.
         type_name: ``i32``, ``i64``, ``f32`` or ``f64``.
         export: The function's name, for the message.
-        number: Which parameter, from 1, for the message.
+        number: The number of the parameter, from 1, for the message.
 
     Raises:
         Invalid: The text is no such number, or does not fit the type.
@@ -51,7 +51,7 @@ def to_wasm(text: str, type_name: str, *, export: str, number: int) -> int | flo
 
 
 def to_text(value: float, type_name: str) -> str:
-    """Print one result as Rust's ``{}`` does: no exponent, floats in the fewest digits that name them."""
+    """Write one result as Rust's ``{}`` does: no exponent, floats in the fewest digits that name them."""
     if type_name[0] == "i":
         return str(value)
     if math.isnan(value):
@@ -82,7 +82,7 @@ def _integer(text: str, bits: int) -> int | None:
 
 
 def to_float(text: str, type_name: str) -> float | None:
-    """Read an ``f32`` or ``f64``; None for what is no number or is too large for the type."""
+    """Read an ``f32`` or ``f64``; None for other text, or a number too large for the type."""
     text = text.strip()
     if _NOT_FINITE.fullmatch(text):
         return float(text)
@@ -111,7 +111,7 @@ def _exact(text: str) -> Fraction:
 
 
 def _nearest_f32(text: str) -> float:
-    """Round the text itself to an f32; rounding it to an f64 first would sometimes end one step off.
+    """Round the text itself to an f32; rounded to an f64 first, it would sometimes end one step off.
 
     The f64 that the f32 is made from is chosen by "round to odd", which makes a second rounding harmless.
     """
@@ -139,7 +139,7 @@ def _as_f32(value: float) -> float:
 def _shortest_f32(value: float) -> str:
     if abs(value) >= _SMALLEST_NORMAL_F32 and abs(math.frexp(value)[0]) != 0.5:
         # Numbers that are as close to their neighbour below as to the one above are named best by their
-        # nearest decimal, if any of that length does; six digits always come back as they were.
+        # nearest decimal, if one of that length does; six digits always come back as they were.
         for digits in (6, 7, 8, 9):
             text = f"{value:.{digits}g}"
             if _nearest_f32(text) == value:

@@ -1,4 +1,4 @@
-"""Where a server listens that a program of this machine runs: which port, and whether it does yet."""
+"""The address of a server in a program of this machine, and whether it listens there yet."""
 
 import asyncio
 import socket
@@ -8,14 +8,14 @@ from typing import NamedTuple
 from propeller.errors import Invalid
 from propeller.runtime.quoting import shown
 
-#: So many ports after the first are tried, where the task names none.
+#: How many ports after the first are tried, where the task names none.
 _OTHER_PORTS = 99
 _ALL = "0.0.0.0"  # noqa: S104  the contract's address
 _LOOK_AGAIN_S = 0.02
 
 
 class Address(NamedTuple):
-    #: As a command line has it: of IPv6 in brackets.
+    #: As on a command line: IPv6 in brackets.
     host: str
     port: int
 
@@ -24,7 +24,7 @@ class Address(NamedTuple):
 
 
 def address_asked_for(cli_args: list[str]) -> tuple[Address | None, list[str]]:
-    """Find ``--port N`` or ``--addr HOST:N``, and give the other arguments; None where neither is there.
+    """Find ``--port N`` or ``--addr HOST:N``; give the address, or None, and the other arguments.
 
     Raises:
         Invalid: It names no port.
@@ -44,10 +44,10 @@ def address_asked_for(cli_args: list[str]) -> tuple[Address | None, list[str]]:
 
 
 def free_address(first_port: int, taken: Container[int]) -> Address:
-    """Find a port that is free, from this one on, besides those that are ``taken`` and not yet used.
+    """Find a free port from this one on, except those that are ``taken`` and may not be used yet.
 
     Raises:
-        Invalid: There is none.
+        Invalid: There is no free port.
 
     """
     last = min(first_port + _OTHER_PORTS, 65535)
@@ -59,7 +59,7 @@ def free_address(first_port: int, taken: Container[int]) -> Address:
 
 
 def obstacle_at(address: Address) -> str:
-    """Say why nobody can listen there; ``""`` where one can."""
+    """Say why the address can't be listened on; ``""`` where it can."""
     family = socket.AF_INET6 if address.host.startswith("[") else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -71,7 +71,7 @@ def obstacle_at(address: Address) -> str:
 
 
 async def answering(address: Address) -> None:
-    """Wait until somebody listens there, for however long that takes."""
+    """Wait until a server listens there, however long that takes."""
     while True:
         try:
             _, writer = await asyncio.open_connection(address.host.strip("[]"), address.port)

@@ -1,8 +1,8 @@
-"""The command line that has a program run a guest, in the manner of the ``wasmtime`` command.
+"""The command line by which a program runs a guest, as that of the ``wasmtime`` command.
 
-Values of a task's variables may be secrets, and everybody on a machine may read command lines. So a variable
-is named there, and its value is taken from the program's own environment; save where the program or its
-loader would take the value for themselves.
+Values of a task's variables may be secrets, and every user of a machine can read command lines. So a command
+line only names a variable, and the program takes its value from its own environment; except for variables
+that mean something to the program or its loader.
 """
 
 import os
@@ -15,9 +15,9 @@ from propeller.runtime.guest_run import GuestRun, environment
 from propeller.runtime.outline import Kind, Outline
 from propeller.runtime.quoting import shown
 
-#: What the program needs of the proplet's environment.
+#: Variables of the proplet's environment that the program needs.
 _NEEDED = ("PATH", "HOME")
-#: Beginnings of names that mean something to a program's loader, its libraries or itself.
+#: Prefixes of names that mean something to a program's loader, its libraries or itself.
 _OF_THE_PROGRAM = tuple(
     "LD_ DYLD_ GLIBC_ GCONV_PATH LOCPATH LANG LC_ MALLOC_ RUST WASMTIME XDG_ TMPDIR PYTHON".split()
 )
@@ -27,7 +27,7 @@ _PARENTS_BYTES_MAX = 127 * 1024
 class Command(NamedTuple):
     argv: list[str]
     env: dict[str, str]
-    #: What it inherits besides its streams.
+    #: The descriptors that it inherits besides its streams.
     descriptors: Sequence[int] = ()
 
 
@@ -36,19 +36,19 @@ def command_of(program: str, run: GuestRun, outline: Outline, file: Path, addres
 
     Args:
         program: Path of the runtime.
-        run: What to run.
-        outline: Of its module.
-        file: The module.
-        address: Where it serves, and then ``run`` has no other in its ``cli_args``; ``""`` where it does not.
+        run: The run.
+        outline: The outline of its module.
+        file: The file of its module.
+        address: The address on which it serves, where its ``cli_args`` have no other; ``""`` for no server.
 
     Raises:
-        Invalid: There is a NUL character in it.
+        Invalid: An argument or a variable has a NUL character in it.
 
     """
     for text in (run.export, *run.cli_args, *run.inputs, *run.env, *run.env.values()):
         if "\0" in text:
             raise Invalid(f"an argument or a variable has a NUL character in it: {shown(text)}")
-    # One variable may have no more on Linux; a program that needs no results should run without.
+    # Linux allows no larger variable; the program may not need the results, and runs without them.
     has_room = len(run.parents.encode()) <= _PARENTS_BYTES_MAX
     outside, options = _environment(environment(run) if has_room else run.env)
     if address:
@@ -60,7 +60,7 @@ def command_of(program: str, run: GuestRun, outline: Outline, file: Path, addres
 
 
 def _invocation(run: GuestRun, outline: Outline) -> tuple[list[str], list[str]]:
-    """Give the options that name a function, and what follows the file."""
+    """Give the options that name a function, and the arguments behind the file."""
     is_program = run.export in ("", "_start") or run.export.startswith("fl-round-")
     if outline.kind is Kind.MODULE and run.export not in outline.exports:
         is_program |= outline.is_program
@@ -72,7 +72,7 @@ def _invocation(run: GuestRun, outline: Outline) -> tuple[list[str], list[str]]:
 
 
 def _environment(env: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Give the program's environment, and the options that hand variables on to the guest."""
+    """Give the program's environment, and the options that pass variables on to the guest."""
     outside = {name: os.environ[name] for name in _NEEDED if name in os.environ}
     options: list[str] = []
     for name, value in env.items():

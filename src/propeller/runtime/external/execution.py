@@ -1,4 +1,4 @@
-"""One run in a process of a program of this machine: what it prints, when it is up, and how it ended."""
+"""One run in a process of a program of this machine: its output, its start and its end."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from propeller.core.failures import ErrorKind, Failure
 from propeller.runtime import failures
 from propeller.runtime.external.address import Address, answering
 from propeller.runtime.external.command import Command
-from propeller.runtime.external.process import Process, Stream
+from propeller.runtime.external.process import OutputPipe, Process
 from propeller.runtime.guest_output import GuestOutput
 from propeller.runtime.guest_run import Ended, Limits, Piece, Up
 from propeller.runtime.pool.queued_run import QueuedRun
@@ -17,15 +17,15 @@ from propeller.runtime.system.death import death_of, status_text
 
 
 class Execution:
-    """Runs until the program ends or is halted.
+    """Executes one run until its program ends or is killed.
 
     Args:
-        entry: The run. What it prints is its result, unless it is one that stays.
-        command: What runs it.
-        limits: Of these its time, and the bytes of output and logs that are kept.
-        address: Where it serves; None where it does not.
-        on_printed: Gets what is no result, as it comes.
-        on_up: Told where one that stays serves, once it does, or that it has begun.
+        queued: The run. Its output is its result, unless it is resident.
+        command: The command line.
+        limits: The limits; those of time, output and logs count.
+        address: The address on which it serves; None where it does not.
+        on_printed: Gets output that is no result, as it comes.
+        on_up: Told that a resident run has begun, or serves.
         on_ended: Gets its end, from the loop.
 
     Raises:
@@ -49,7 +49,7 @@ class Execution:
         self._key = queued.run.key
         self._limits = limits
         self._on_printed, self._on_up, self._on_ended = on_printed, on_up, on_ended
-        #: Why it was halted.
+        #: The reason why it was killed.
         self._why: Failure | None = None
         self._is_stopped = False
         is_result = not queued.run.is_resident
@@ -58,7 +58,7 @@ class Execution:
         )
         self._errors = GuestOutput("stderr", limit_bytes=limits.log_bytes)
         with contextlib.ExitStack() as undoing:
-            self._streams = (Stream(self._output, self._on_read), Stream(self._errors, self._on_read))
+            self._streams = (OutputPipe(self._output, self._on_read), OutputPipe(self._errors, self._on_read))
             for stream in self._streams:
                 undoing.callback(stream.finish)
             self._process = Process(command, *self._streams, self._on_process_ended)
@@ -82,7 +82,7 @@ class Execution:
         self.kill()
 
     async def _rise(self) -> None:
-        """Say that it is up, once it is."""
+        """Tell that the run is up, once it is."""
         where = ""
         if self.address is not None:
             await answering(self.address)

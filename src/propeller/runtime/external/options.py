@@ -1,7 +1,7 @@
-"""Which options of a ``wasmtime`` command a task may give in its ``cli_args``.
+"""The options of a ``wasmtime`` command that a task may give in its ``cli_args``.
 
-Others would read or write files of the machine, run machine code that a task brings along, or stand where the
-module stands. Directories are held to those that the owner of the proplet allows.
+The others read or write files of the machine, run machine code of a task, or take the place of the module.
+Directories have to be below those that the owner of the proplet allows.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from propeller.runtime.system.directories import open_allowed
 
 _DIR = "--dir"
 _LONG = {"-C": "--codegen", "-D": "--debug", "-O": "--optimize", "-S": "--wasi", "-W": "--wasm"}
-#: What may be set with these; with others of one letter anything.
+#: The settings that these options may have; the other options of one letter may have any.
 _KEYS = {
     "--codegen": frozenset(
         "compiler collector cranelift-debug-verifier parallel-compilation native-unwind-info inlining".split()
@@ -34,23 +34,23 @@ _NAMES = (_DIR, "--invoke", "--argv0", "--env", *_LONG.values())
 
 
 class _Option(NamedTuple):
-    #: The long one.
+    #: The long name.
     name: str
     value: str
-    #: As they were given.
+    #: The words as the task gave them.
     words: list[str]
 
 
 def held(cli_args: list[str], allowed: tuple[Dir, ...], opened: list[int]) -> list[str]:
-    """Give these options as the program is to have them.
+    """Check a task's options; give them as the program gets them.
 
     Args:
-        cli_args: Of the task.
+        cli_args: The task's.
         allowed: The directories that the owner of the proplet allows.
-        opened: Gets the descriptors that the program is to inherit; the caller closes them, whatever happens.
+        opened: Gets the descriptors that the program inherits; the caller closes them, whatever happens.
 
     Raises:
-        Invalid: A task may not give one of them.
+        Invalid: A task may not give one of the options.
 
     """
     given: list[str] = []
@@ -69,7 +69,7 @@ def held(cli_args: list[str], allowed: tuple[Dir, ...], opened: list[int]) -> li
 
 
 def _options(cli_args: list[str]) -> Iterator[_Option]:
-    """Read them as the program does."""
+    """Read the options as the program does."""
     words = iter(cli_args)
     for word in words:
         name, equals, value = word.partition("=")
@@ -83,14 +83,14 @@ def _options(cli_args: list[str]) -> Iterator[_Option]:
             yield _Option(name, value, [word])
             continue
         following = next(words, "")
-        # What begins so would be the next option.
+        # A word that begins with a hyphen is the next option.
         if not following or following.startswith("-"):
             raise Invalid(f"cli_args: {name} has no value")
         yield _Option(name, following, [word, following])
 
 
 def _directory(host: str, allowed: tuple[Dir, ...]) -> int:
-    """Open what a guest is given by the program, which lets it write there."""
+    """Open a directory for the guest; the program lets it write there."""
     wanted = Dir(host=host, guest=host, mode="rw")
     if not host.startswith("/"):
         raise Invalid(f"cli_args: {_DIR} {shown(host)} is no absolute path; begin it with /")

@@ -1,8 +1,8 @@
-"""One process of a foreign program: its output, its end, and that nothing of it stays behind.
+"""One process of an external program: its output and its end, after which nothing of it stays behind.
 
-It leads a process group of its own, which is killed as a whole: when somebody wants it ended, and when the
-program itself ends. The group is signalled only while its leader is not reaped, so that no signal hits a
-stranger who was given the same number.
+It leads a process group of its own, which is killed as a whole when the run is stopped, and when the program
+itself ends. The group is signalled only until its leader is reaped, so that no signal hits another process
+with the same id.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ _LAUNCH = launch.__file__
 _PART_BYTES = 65536
 
 
-class Stream:
-    """Reads what a process writes to one of its descriptors, for as long as it writes.
+class OutputPipe:
+    """The pipe of one output stream of a process, read as long as the process writes.
 
     Args:
-        printed: Takes it in.
-        on_read: Called after each part, and may kill the process.
+        output: Takes the bytes.
+        on_read: Called after each part; it may kill the process.
 
     """
 
-    def __init__(self, printed: GuestOutput, on_read: Callable[[], None]) -> None:
-        self._printed = printed
+    def __init__(self, output: GuestOutput, on_read: Callable[[], None]) -> None:
+        self._output = output
         self._on_read = on_read
-        self._fd, self.theirs = os.pipe()
+        self._fd, self.child_end = os.pipe()
         os.set_blocking(self._fd, False)
         asyncio.get_running_loop().add_reader(self._fd, self._read)
 
@@ -42,7 +42,7 @@ class Stream:
             self._on_read()
 
     def _take_part(self) -> bool:
-        """Read a part; False when there is none now, or none will come any more."""
+        """Read a part; False when there is none now, or at the end."""
         try:
             part = os.read(self._fd, _PART_BYTES)
         except BlockingIOError:
@@ -50,19 +50,19 @@ class Stream:
         if not part:
             asyncio.get_running_loop().remove_reader(self._fd)
             return False
-        self._printed.take(part)
+        self._output.take(part)
         return True
 
     def handed_over(self) -> None:
-        """Close the process's end here, which has its own copy now."""
-        if self.theirs >= 0:
-            os.close(self.theirs)
-            self.theirs = -1
+        """Close the process's end, of which the process has its own copy now."""
+        if self.child_end >= 0:
+            os.close(self.child_end)
+            self.child_end = -1
 
     def finish(self) -> None:
-        """Take what is still in the pipe, whoever may hold its other end, and close."""
+        """Take what is left in the pipe, even where another process holds its other end, and close it."""
         self.handed_over()
-        # No more than a pipe holds: a process that got away may write on and on.
+        # No more than a pipe holds: a process that left the group may write on and on.
         for _ in range(16):
             if not self._take_part():
                 break
@@ -74,7 +74,7 @@ class Process:
     """A program that runs until it ends or is killed.
 
     Args:
-        command: What to start.
+        command: The command line.
         output: Its standard output.
         errors: Its standard error.
         on_end: Called once, from the loop, when it has ended and ``exit_code`` is known.
@@ -85,19 +85,19 @@ class Process:
     """
 
     def __init__(
-        self, command: Command, output: Stream, errors: Stream, on_end: Callable[["Process"], None]
+        self, command: Command, output: OutputPipe, errors: OutputPipe, on_end: Callable[["Process"], None]
     ) -> None:
         self._on_end = on_end
-        #: Once it has ended; the negative number of a signal that killed it.
+        #: Known once it has ended; the negative number of a signal that killed it.
         self.exit_code = 0
-        # Isolated, so that no variable of a task means anything to the launcher.
+        # -I, so that no variable of a task means anything to the launcher.
         self._popen = subprocess.Popen(
             [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), *command.argv],
             env=command.env,
             cwd="/",
             stdin=subprocess.DEVNULL,
-            stdout=output.theirs,
-            stderr=errors.theirs,
+            stdout=output.child_end,
+            stderr=errors.child_end,
             start_new_session=True,
             pass_fds=command.descriptors,
         )
@@ -113,13 +113,13 @@ class Process:
         asyncio.get_running_loop().add_reader(self._pidfd, self._ended)
 
     def kill(self) -> None:
-        """Kill the program and all that it started in its group; nothing happens if it has ended."""
+        """Kill the program and its process group; nothing happens if it has ended."""
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
     def _ended(self) -> None:
-        self.kill()  # what it left behind
+        self.kill()  # other processes of the group
         asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         self._pidfd = -1

@@ -1,9 +1,9 @@
-"""Guests in a program of somebody else's: each run is one process of a ``wasmtime`` command, or of its like.
+"""Guests in an external program: each run is one process of a ``wasmtime`` command, or of one like it.
 
-It has the face of the pool (``pool.py``) and keeps the same promises, save those that only a runner of ours
-can keep: of the limits only those of time, output and logs hold, of grants only the directories that a task
-names among the program's options (``options.py``), each run pays for a start of the program, and nobody says
-at the end what the guest used. Who wants to know is told while it runs.
+It has the interface of the pool (``pool/pool.py``) and follows the same rules, save those that take a runner:
+of the limits those of time, output and logs hold, of the grants the directories that a task names among the
+program's options (``options.py``). Each run pays for a start of the program. What a guest uses can be seen
+while it runs, but not at its end.
 """
 
 import asyncio
@@ -34,20 +34,20 @@ from propeller.runtime.pool.queued_run import QueuedRun
 _LIMITS = Limits()
 _OUTLINES_MAX = 256
 _CLOSE_S_MAX = 5.0
-#: What the machine is short of when no process can be had: that is no fault of a task.
+#: Errors where the machine is short of something, through no fault of a task.
 _WANTS = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-#: More residents than this are refused, as by the pool.
+#: More resident runs than this are refused, as by the pool.
 _RESIDENTS_MAX = 256
 
 _log = logging.getLogger(__name__)
 
 
 def find_program(name: str) -> str | None:
-    """Find the program to run guests with; None, and a warning in the log, where there is none.
+    """Find the program that runs guests; where there is none, log a warning and give None.
 
     Args:
-        name: A path if there is a slash in it, else looked up in the directories of ``PATH``; ``""`` for
-            the embedded runtime, without a warning.
+        name: A path if there is a slash in it, else a name to be found on ``PATH``; ``""`` for the embedded
+            runtime, without a warning.
 
     """
     if not name:
@@ -66,17 +66,17 @@ def find_program(name: str) -> str | None:
 class ExternalRuntime:
     """Runs guests with a program of this machine, up to ``size`` at once, in the order of submission.
 
-    Runs that stay are begun at once, beside those.
+    Resident runs begin at once, beside those.
 
     Args:
         program: Path of the program.
         directory: Holds ``modules/<digest>``.
         size: How many guests run at once, at most.
-        limits: What holds for a run without limits of its own: time, and the bytes of output and logs kept.
-        allowed_dirs: Where directories have to lie that a task names among the program's options.
+        limits: The limits of a run without its own; those of time, output and logs count.
+        allowed_dirs: The directories below which those in a task's options have to be.
         on_ended: Gets the runs that ended, from the loop's thread; what it raises is logged.
-        on_printed: Gets what guests print that is not their result, before their end.
-        on_up: Gets the runs that stay, once they have begun, or serve.
+        on_printed: Gets output that is no result, before the run's end.
+        on_up: Gets the resident runs that have begun, or serve.
 
     """
 
@@ -102,9 +102,9 @@ class ExternalRuntime:
         self._on_printed = on_printed
         self._on_up = on_up
         self._waiting: OrderedDict[int, QueuedRun] = OrderedDict()
-        #: Those that have a process: of the pool's size …
+        #: The runs with a process, up to ``size``.
         self._active: dict[int, Execution] = {}
-        #: … and those that stay.
+        #: The resident runs, each with a process.
         self._residents: dict[int, Execution] = {}
         self._outlines: OrderedDict[str, Outline] = OrderedDict()
         self._is_feeding = False
@@ -112,7 +112,7 @@ class ExternalRuntime:
 
     @property
     def waiting(self) -> int:
-        """Runs that have no process yet."""
+        """The number of runs that have no process yet."""
         return len(self._waiting)
 
     @property
@@ -120,11 +120,11 @@ class ExternalRuntime:
         return len(self._all())
 
     def executing(self) -> dict[int, int]:
-        """Runs that are executed in this moment, by key: the process of each, which executes no other."""
+        """Give the process of each run that is executed at this moment, by key; it executes no other."""
         return {key: execution.pid for key, execution in self._all().items()}
 
     def served(self) -> dict[int, tuple[int, int]]:
-        """Nobody outside can count the requests of another program."""
+        """Give no counts: requests inside another program can't be seen."""
         return {}
 
     def processes(self) -> list[int]:
@@ -134,11 +134,11 @@ class ExternalRuntime:
         return self._active | self._residents
 
     async def start(self) -> None:
-        """Nothing is started before the first run."""
+        """Start nothing yet: each run starts a program."""
         self._loop = asyncio.get_running_loop()
 
     async def close(self) -> None:
-        """Kill all and forget all runs; nobody is told anything any more."""
+        """Kill all processes and forget all runs; nothing is told any more."""
         self._is_closed = True
         self._waiting.clear()
         self._all_ended = asyncio.Event()
@@ -146,7 +146,7 @@ class ExternalRuntime:
         for execution in executions:
             execution.kill()
         if executions:
-            # What hangs in the kernel can't be waited for; it dies when it comes back from there.
+            # A process that hangs in the kernel can't be waited for; it dies when it comes back.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._all_ended.wait(), _CLOSE_S_MAX)
 
@@ -167,13 +167,13 @@ class ExternalRuntime:
             execution.stop()
 
     def withdraw(self, older_than_s: float) -> list[int]:
-        """Forget runs that have waited longer than this, and give their keys."""
+        """Forget the runs that have waited longer than this; give their keys."""
         limit = self._loop.time() - older_than_s
         keys = [key for key, queued in self._waiting.items() if queued.since < limit]
         return [key for key in keys if self._waiting.pop(key)]
 
     def _feed_soon(self) -> None:
-        """Begin runs from the loop, so that no end is told while somebody submits."""
+        """Begin runs from the loop, so that no end is told during ``submit``."""
         if not self._is_feeding:
             self._is_feeding = True
             self._loop.call_soon(self._feed)
@@ -217,7 +217,7 @@ class ExternalRuntime:
                 os.close(descriptor)
 
     def _execute_with(self, queued: QueuedRun, opened: list[int]) -> None:
-        """Begin a run; what is opened for its program is put into the list."""
+        """Begin a run; ``opened`` gets the descriptors that are opened for its program."""
         command, address = self._command(queued.run, opened)
         if queued.run.is_resident and len(self._residents) >= _RESIDENTS_MAX:
             raise OSError(0, f"this proplet runs {_RESIDENTS_MAX} of its kind already")
@@ -234,14 +234,14 @@ class ExternalRuntime:
         )
 
     def _command(self, run: GuestRun, opened: list[int]) -> tuple[Command, Address | None]:
-        """Put a command line together, and say where it serves if it does."""
+        """Put a command line together; give it, and the address where the run serves."""
         outline = self._outline_for(run)
         address = None
         if run.port:
             address, others = address_asked_for(run.cli_args)
             run = msgspec.structs.replace(run, cli_args=others)
             if address is None:
-                # What was just begun may not listen yet.
+                # A server that was just begun may not listen yet.
                 taken = {one.address.port for one in self._residents.values() if one.address is not None}
                 address = free_address(run.port, taken)
             elif why := obstacle_at(address):
@@ -252,7 +252,7 @@ class ExternalRuntime:
         return command._replace(descriptors=opened), address
 
     def _outline_for(self, run: GuestRun) -> Outline:
-        """Read what a run's module is; raise ``Invalid`` where it can't be run."""
+        """Read the outline of a run's module; raise ``Invalid`` where it can't be run."""
         if len(run.digest) != 64 or not run.digest.isalnum():
             raise Invalid(f"{run.digest[:80]!r} is not a SHA-256 digest")
         outline = self._outline(run.digest)
@@ -298,5 +298,5 @@ class ExternalRuntime:
 
 
 def _needs_no_slot(run: GuestRun) -> bool:
-    """Whether a run is begun at once: it stays, or there is nothing to execute."""
+    """Whether a run begins at once: it is resident, or there is nothing to execute."""
     return run.is_resident or run.is_preparation

@@ -56,16 +56,16 @@ class ForkserverClient:
         assert self._page is not None
         status = RunnerStatus(self._page, place)
         status.end()
-        ours, theirs = socket.socketpair()
-        ours.settimeout(0)
-        with theirs:
+        own_end, child_end = socket.socketpair()
+        own_end.settimeout(0)
+        with child_end:
             try:
-                socket.send_fds(self._control, [order.pack(SPAWN, place)], [theirs.fileno()])
+                socket.send_fds(self._control, [order.pack(SPAWN, place)], [child_end.fileno()])
             except OSError:
-                ours.close()
+                own_end.close()
                 raise
         self._living.add(place)
-        return ours, status
+        return own_end, status
 
     def kill(self, place: int) -> None:
         """Kill a runner; its death is reported like any other."""
@@ -88,10 +88,10 @@ class ForkserverClient:
         with contextlib.ExitStack() as stack:
             page = stack.enter_context(_shared_file(page_bytes(self._places)))
             self._page = mmap.mmap(page.fileno(), 0)
-            ours, theirs = socket.socketpair()
-            stack.enter_context(theirs)
-            ours.settimeout(0)
-            descriptors = (theirs.fileno(), page.fileno())
+            own_end, child_end = socket.socketpair()
+            stack.enter_context(child_end)
+            own_end.settimeout(0)
+            descriptors = (child_end.fileno(), page.fileno())
             limits = msgspec.json.encode(self._limits).decode()
             arguments = [*map(str, descriptors), str(self._directory), limits]
             try:
@@ -103,11 +103,11 @@ class ForkserverClient:
                     pass_fds=descriptors,
                 )
             except OSError:
-                ours.close()
+                own_end.close()
                 raise
-        self._control = ours
+        self._control = own_end
         self._partial = b""
-        asyncio.get_running_loop().add_reader(ours, self._on_readable)
+        asyncio.get_running_loop().add_reader(own_end, self._on_readable)
 
     def _on_readable(self) -> None:
         assert self._control is not None

@@ -1,6 +1,6 @@
-"""Reads the tokens of WAVE text, one after another, and knows the place of each.
+"""The tokens of WAVE text and their places, read one after another.
 
-Each character is looked at a fixed number of times, so that time grows with the text only.
+Each character is read a fixed number of times, so that the time is linear in the text.
 
 Source: wave_ebnf.md of the crate wasm-wave.
 """
@@ -19,12 +19,12 @@ _ESCAPE = re.compile(r"""\\(?:([tnr'"\\])|u\{([0-9a-fA-F]{1,6})\})""")
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "'": "'", '"': '"', "\\": "\\"}
 _QUOTES = '"""'
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-#: Characters of the text that a message shows before and after the place.
+#: How many characters a message shows before and after the place.
 _BEFORE, _AFTER = 40, 30
 
 
 class Fault(Exception):
-    """Something is wrong at a place of the text."""
+    """An error at a place of the text."""
 
     def __init__(self, at: int, problem: str) -> None:
         super().__init__(problem)
@@ -32,7 +32,7 @@ class Fault(Exception):
         self.problem = problem
 
     def invalid(self, text: str) -> Invalid:
-        """Say it to the user, and point at the character."""
+        """Make the user's error, which points at the character."""
         begin = text.rfind("\n", 0, self.at) + 1
         end = text.find("\n", self.at)
         before = text[max(begin, self.at - _BEFORE) : self.at]
@@ -43,10 +43,10 @@ class Fault(Exception):
         return Invalid(f"{self.problem} at {place}:\n  {excerpt}\n  {' ' * len(before)}^")
 
 
-class Reader:
+class TokenReader:
     def __init__(self, text: str) -> None:
         self._text = text
-        #: Of the next character to be read.
+        #: The place of the next character.
         self.at = 0
         if not text.isascii():
             try:
@@ -58,14 +58,14 @@ class Reader:
         raise Fault(self.at if at is None else at, problem)
 
     def start(self) -> int:
-        """Pass over space and comments, and tell where the next token begins."""
+        """Skip space and comments; give the place of the next token."""
         match = _SPACE.match(self._text, self.at)
         assert match is not None, "it may be empty"
         self.at = match.end()
         return self.at
 
     def take(self, symbol: str) -> bool:
-        """Pass over this symbol if it is the next."""
+        """Take this symbol if it is next; say whether it was."""
         found = self._text.startswith(symbol, self.start())
         if found:
             self.at += len(symbol)
@@ -80,7 +80,7 @@ class Reader:
             self.fail("expected the end of the value")
 
     def items(self, close: str) -> Iterator[None]:
-        """Stop before each item of a sequence whose opening bracket has been read, until it is closed."""
+        """Stop before each item of a sequence, from behind its opening bracket to its closing one."""
         while not self.take(close):
             yield
             if not self.take(","):
@@ -88,14 +88,14 @@ class Reader:
                 return
 
     def word(self) -> str:
-        """Read all that could belong to a number."""
+        """Read the characters that can belong to a number."""
         match = _WORD.match(self._text, self.start())
         assert match is not None, "it may be empty"
         self.at = match.end()
         return match[0]
 
     def label(self, wanted: str) -> str:
-        """Read a name of the type; without the ``%`` that names like keywords have."""
+        """Read a name of the type, without the ``%`` of names like keywords."""
         name = self.maybe_label(is_keyword=False)
         if name is None:
             self.fail(f"expected {wanted}")
