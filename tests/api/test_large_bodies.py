@@ -94,7 +94,7 @@ def test_a_small_upload_does_not_wait_for_large_bodies(tmp_path):
                 for name in "ab":
                     await site.post("/tasks", {"id": name, "name": "f"})
                 is_done = threading.Event()
-                app.state["context"].aside.submit(is_done.wait)
+                app.context.aside.submit(is_done.wait)
                 try:
                     large = asyncio.create_task(site.upload("a", LARGE))
                     async with asyncio.timeout(DEADLINE_S / 4):

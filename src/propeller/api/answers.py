@@ -1,11 +1,10 @@
 """Answers: JSON with a line end, and errors as ``{"error": "…"}`` with the status of their kind."""
 
 import logging
+from collections.abc import Iterable
 
 import msgspec
-from litestar import Response
-from litestar.exceptions import HTTPException
-from litestar.response.base import ASGIResponse
+from starlette.responses import Response
 
 from propeller.api.context import HttpRequest
 from propeller.errors import (
@@ -40,53 +39,48 @@ STATUSES: dict[type[PropellerError], int] = {
 }
 
 
-def answer(body: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> ASGIResponse:
-    return ASGIResponse(
-        body=encode(body) + b"\n", status_code=status, media_type="application/json", headers=headers
-    )
+def answer(body: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(encode(body) + b"\n", status, headers, media_type="application/json")
 
 
-def nothing() -> ASGIResponse:
-    return ASGIResponse(status_code=204)
+def nothing() -> Response:
+    return Response(status_code=204)
 
 
-def refusal(error: PropellerError) -> ASGIResponse:
-    """Answer before the application, with what is raised on purpose."""
-    return ASGIResponse(
-        body=error_body(str(error)), status_code=STATUSES[type(error)], media_type="application/json"
-    )
+def refusal(error: PropellerError) -> Response:
+    """Answer an error that is raised on purpose."""
+    return _error(str(error), STATUSES[type(error)])
 
 
-def on_refusal(request: HttpRequest, error: PropellerError) -> Response[bytes]:
-    """Answer what was raised on purpose."""
-    status = STATUSES.get(type(error))
-    return on_defect(request, error) if status is None else _error(str(error), status)
+def no_such_path() -> Response:
+    return Response(b"404 page not found\n", 404, media_type="text/plain")
 
 
-def on_http_error(request: HttpRequest, error: HTTPException) -> Response[bytes]:
-    """Answer what the framework refuses by itself: unknown routes and methods, mostly."""
-    if error.status_code == 404:
-        return Response(b"404 page not found\n", status_code=404, media_type="text/plain")
-    if error.status_code == 405:
-        return Response(b"", status_code=405, media_type="text/plain", headers=error.headers)
-    if error.status_code >= 500:
-        return on_defect(request, error)
-    return _error(error.detail, error.status_code)
+def no_such_method(allowed: Iterable[str]) -> Response:
+    return Response(b"", 405, {"allow": ", ".join(allowed)}, media_type="text/plain")
 
 
-def on_defect(request: HttpRequest, error: Exception) -> Response[bytes]:
+def methods(allowed: Iterable[str]) -> Response:
+    """Answer ``OPTIONS`` with the methods that a path has."""
+    return Response(status_code=204, headers={"allow": ", ".join(allowed)})
+
+
+def error_answer(request: HttpRequest, error: Exception) -> Response:
+    """Answer what a handler raised: on purpose, or as a defect, which is logged and not shown."""
+    if isinstance(error, PropellerError) and type(error) in STATUSES:
+        return refusal(error)
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return _error("internal error", 500)
 
 
 def _presentable(message: str) -> str:
-    """What quotes from a request may quote anything, at any length."""
+    """Make a message fit to be sent: it may quote anything from a request, at any length."""
     text = message.encode(errors="replace").decode()
     return text if len(text) <= _MESSAGE_CHARS_MAX else f"{text[:_MESSAGE_CHARS_MAX]}…"
 
 
-def _error(message: str, status: int) -> Response[bytes]:
-    return Response(error_body(message), status_code=status, media_type="application/json")
+def _error(message: str, status: int) -> Response:
+    return Response(error_body(message), status, media_type="application/json")
 
 
 def error_body(message: str) -> bytes:

@@ -1,62 +1,63 @@
-"""The application: all handlers, what they share, and what happens to errors."""
+"""The application: all endpoints, what they share, and what happens to errors."""
 
 from collections.abc import Iterable
 
-from litestar import Litestar, route
-from litestar.datastructures import State
-from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
-from litestar.types import ASGIApp
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from propeller.api import docs, events, health, invocations, jobs, logs, proplets, tasks, workflows
-from propeller.api.answers import on_defect, on_http_error, on_refusal
-from propeller.api.bodies import BODY_BYTES_MAX
-from propeller.api.context import Context
+from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
+from propeller.api.context import CONTEXT, Context, HttpRequest
+from propeller.api.endpoints import Endpoint, Handler
 from propeller.api.openapi import document
-from propeller.errors import PropellerError
 from propeller.manager.service import Manager
 from propeller.wire.http.events import EventView
 from propeller.wire.http.logs import LogEnd
 
-
-def create_app(manager: Manager, *, instance_id: str) -> Litestar:
-    """Build the HTTP API of a manager; it needs no lifespan events."""
-    handlers = [
-        handler
-        for resource in (tasks, logs, invocations, workflows, jobs, proplets, events, health)
-        for handler in resource.HANDLERS
-    ]
-    described = document(handlers, also=[EventView, LogEnd])
-    return Litestar(
-        [*_options(handlers), *handlers, *docs.handlers(described)],
-        state=State({"context": Context(manager, instance_id=instance_id)}),
-        exception_handlers={
-            PropellerError: on_refusal,
-            HTTPException: on_http_error,
-            Exception: on_defect,
-        },
-        logging_config=None,
-        openapi_config=None,
-        request_max_body_size=BODY_BYTES_MAX,
-    )
+_RESOURCES = (tasks, logs, invocations, workflows, jobs, proplets, events, health)
 
 
-def _options(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
-    """Make handlers that name the methods of each path; the framework's own forget some of them.
+class Resource:
+    """One path, with a handler for each of its methods."""
 
-    They have to be registered before the others: a path gets the framework's where it has none yet.
-    """
-    methods: dict[str, set[str]] = {}
-    for handler in handlers:
-        for path in handler.paths:
-            methods.setdefault(path, {"OPTIONS"}).update(handler.http_methods)
+    def __init__(self) -> None:
+        self.handlers: dict[str, Handler] = {}
 
-    def answering(path: str, allowed: str) -> HTTPRouteHandler:
-        @route(path, http_method="OPTIONS", status_code=200)
-        async def name_methods() -> ASGIApp:
-            return ASGIResponse(status_code=204, headers={"allow": allowed})
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._response(HttpRequest(scope, receive))
+        await response(scope, receive, send)
 
-        return name_methods
+    async def _response(self, request: HttpRequest) -> ASGIApp:
+        handler = self.handlers.get(request.method)
+        if handler is None:
+            allowed = sorted([*self.handlers, "OPTIONS"])
+            return methods(allowed) if request.method == "OPTIONS" else no_such_method(allowed)
+        try:
+            return await handler(request)
+        except Exception as error:
+            return error_answer(request, error)
 
-    return [answering(path, ", ".join(sorted(names))) for path, names in methods.items()]
+
+class Application:
+    """The HTTP API of a manager; it needs no lifespan events."""
+
+    def __init__(self, context: Context, endpoints: Iterable[Endpoint]) -> None:
+        self.context = context
+        self.resources: dict[str, Resource] = {}
+        for endpoint in endpoints:
+            resource = self.resources.setdefault(endpoint.path, Resource())
+            resource.handlers[endpoint.method] = endpoint.handler
+        routes = [Route(path, resource) for path, resource in self.resources.items()]
+        self._router = Router(routes, redirect_slashes=False, default=no_such_path())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = "/" + "/".join(filter(None, scope["path"].split("/")))  # slashes too many do no harm
+        await self._router({**scope, "path": path, CONTEXT: self.context}, receive, send)
+
+
+def create_app(manager: Manager, *, instance_id: str) -> Application:
+    """Build the HTTP API of a manager."""
+    endpoints = [endpoint for resource in _RESOURCES for endpoint in resource.ENDPOINTS]
+    described = document(endpoints, also=[EventView, LogEnd])
+    context = Context(manager, instance_id=instance_id)
+    return Application(context, [*endpoints, *docs.endpoints(described)])

@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 import msgspec
-from litestar.exceptions import InternalServerException
-from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from multipart import (  # type: ignore[import-untyped]
     MultipartError,
     MultipartSegment,
     PushMultipartParser,
     parse_options_header,
 )
+from starlette.requests import ClientDisconnect
 
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.lifting import Lifted, lift
@@ -189,10 +188,17 @@ def check_module(data: bytes, where: str) -> None:
 
 
 async def _chunks(request: HttpRequest) -> AsyncIterator[bytes]:
+    _check_size(int(request.headers.get("content-length", 0)))
+    size = 0
     try:
         async for chunk in request.stream():
+            size += len(chunk)
+            _check_size(size)
             yield chunk
-    except RequestEntityTooLarge as error:
-        raise TooLarge(f"body: http: request body too large; the limit is {BODY_BYTES_MAX} bytes") from error
-    except InternalServerException as error:  # the framework's word for a client that went away
+    except ClientDisconnect as error:
         raise Invalid("body: the connection was closed before all of it had arrived") from error
+
+
+def _check_size(count: int) -> None:
+    if count > BODY_BYTES_MAX:
+        raise TooLarge(f"body: http: request body too large; the limit is {BODY_BYTES_MAX} bytes")

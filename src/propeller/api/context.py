@@ -1,12 +1,11 @@
-"""What every handler works with."""
+"""The context that every handler works with: the manager, and the caches of the API."""
 
 import base64
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from litestar import Request
+from starlette.requests import Request
 
 from propeller.api.event_texts import EventTexts
 from propeller.api.looks import Looks
@@ -16,7 +15,9 @@ from propeller.manager.service import Manager
 from propeller.store.port import Store
 from propeller.wire.http.tasks import INLINE_FILE_BYTES_MAX
 
-HttpRequest = Request[Any, Any, Any]
+HttpRequest = Request
+#: Under which each request has the context.
+CONTEXT = "propeller.context"
 
 _FILES_KEPT = 256
 
@@ -78,7 +79,7 @@ class Context:
 
 
 def context_of(request: HttpRequest) -> Context:
-    context = request.app.state["context"]
+    context = request.scope[CONTEXT]
     assert isinstance(context, Context)
     return context
 

@@ -5,10 +5,11 @@ from html import escape
 from typing import Any
 
 import msgspec
-from litestar import get
-from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
-from litestar.types import ASGIApp
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from propeller.api.context import HttpRequest
+from propeller.api.endpoints import Endpoint, get
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
@@ -23,18 +24,18 @@ details,h2,td,th{border-color:#30363d}.q{color:#9198a1}}
 """
 
 
-def handlers(document: Mapping[str, Any]) -> list[HTTPRouteHandler]:
-    """Make the handlers that show a document."""
+def endpoints(document: Mapping[str, Any]) -> list[Endpoint]:
+    """Make the endpoints that show a document."""
     as_json = msgspec.json.format(msgspec.json.encode(document), indent=1)
     as_page = page(document).encode()
 
     @get("/openapi.json")
-    async def get_openapi() -> ASGIApp:
-        return ASGIResponse(body=as_json, media_type="application/json")
+    async def get_openapi(_request: HttpRequest) -> ASGIApp:
+        return Response(as_json, media_type="application/json")
 
     @get("/docs")
-    async def get_docs() -> ASGIApp:
-        return ASGIResponse(body=as_page, media_type="text/html")
+    async def get_docs(_request: HttpRequest) -> ASGIApp:
+        return Response(as_page, media_type="text/html")
 
     return [get_openapi, get_docs]
 

@@ -3,13 +3,12 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 
-from litestar import get
-from litestar.types import ASGIApp
+from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.context import Context, HttpRequest, context_of
+from propeller.api.endpoints import EventText, get
 from propeller.api.looks import PORTION
-from propeller.api.openapi import EventText, doc
 from propeller.api.sse import STILL_HERE, EventStream, Write
 from propeller.core.effects import Transition
 
@@ -19,16 +18,14 @@ _PIECE_BYTES = 64 * 1024
 
 @get(
     "/events",
-    opt=doc(
-        gives=EventText,
-        query=[
-            queries.AFTER,
-            queries.LAST_EVENT_ID,
-            queries.OF_TASK,
-            queries.OF_WORKFLOW,
-            queries.OF_JOB,
-        ],
-    ),
+    gives=EventText,
+    query=[
+        queries.AFTER,
+        queries.LAST_EVENT_ID,
+        queries.OF_TASK,
+        queries.OF_WORKFLOW,
+        queries.OF_JOB,
+    ],
 )
 async def follow_events(request: HttpRequest) -> ASGIApp:
     """Follow what happens to tasks, from now on or from an earlier event on."""
@@ -88,4 +85,4 @@ def _pieces(texts: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(ready)
 
 
-HANDLERS = [follow_events]
+ENDPOINTS = [follow_events]

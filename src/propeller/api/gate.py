@@ -9,10 +9,9 @@ Source: Fetch standard, 3.2; Fetch Metadata, 2.3; what Go's ``net/http.CrossOrig
 import ipaddress
 import re
 from collections.abc import Collection
-from typing import cast
 from urllib.parse import urlsplit
 
-from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPRequestEvent, HTTPScope, Receive, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from propeller.api.answers import refusal
 from propeller.api.bodies import BODY_BYTES_MAX
@@ -46,7 +45,7 @@ class Gate:
         self._names = names
         self._sites = sites
 
-    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._check(scope)
         except Forbidden as error:
@@ -59,7 +58,7 @@ class Gate:
             receive = _after(begun, receive)
         await self._app(scope, receive, send)
 
-    def _check(self, scope: HTTPScope) -> None:
+    def _check(self, scope: Scope) -> None:
         hosts = _headers(scope, b"host")
         if self._names is not None:
             self._check_host(hosts)
@@ -78,7 +77,7 @@ class Gate:
                     f"start it with --http-names {name[:200]}"
                 )
 
-    def _check_origin(self, hosts: list[str], scope: HTTPScope) -> None:
+    def _check_origin(self, hosts: list[str], scope: Scope) -> None:
         """Refuse what a page of another origin wants to change; no browser, no origin."""
         sites, origins = _headers(scope, b"sec-fetch-site"), _headers(scope, b"origin")
         if sites:
@@ -112,7 +111,7 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def _has_body(scope: HTTPScope) -> bool:
+def _has_body(scope: Scope) -> bool:
     """Whether a body is to come that can be taken in; one that is announced as too large need not be sent."""
     if _headers(scope, b"transfer-encoding"):
         return True
@@ -120,11 +119,11 @@ def _has_body(scope: HTTPScope) -> bool:
     return any(length.isdecimal() and 0 < int(length) <= BODY_BYTES_MAX for length in announced)
 
 
-async def _begin(receive: Receive) -> HTTPRequestEvent | None:
+async def _begin(receive: Receive) -> Message | None:
     """Take in a body to its end, or so much of it that there is no doubt; None where its client went away."""
     body = b""
     while True:
-        message = cast("HTTPReceiveMessage", await receive())
+        message = await receive()
         if message["type"] == "http.disconnect":
             return None
         body += message["body"]
@@ -132,12 +131,12 @@ async def _begin(receive: Receive) -> HTTPRequestEvent | None:
             return {"type": "http.request", "body": body, "more_body": message["more_body"]}
 
 
-def _after(begun: HTTPRequestEvent, receive: Receive) -> Receive:
+def _after(begun: Message, receive: Receive) -> Receive:
     """Give what has been received once more, and then what follows it."""
-    waiting: list[HTTPReceiveMessage] = [begun]
+    waiting: list[Message] = [begun]
 
-    async def next_one() -> HTTPReceiveMessage:
-        return waiting.pop() if waiting else cast("HTTPReceiveMessage", await receive())
+    async def next_one() -> Message:
+        return waiting.pop() if waiting else await receive()
 
     return next_one
 
@@ -149,5 +148,5 @@ def _netloc(origin: str) -> str:
         return ""
 
 
-def _headers(scope: HTTPScope, name: bytes) -> list[str]:
+def _headers(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]

@@ -1,19 +1,18 @@
 """``/health``."""
 
-from litestar import get
-from litestar.types import ASGIApp
+from starlette.types import ASGIApp
 
 from propeller.api.answers import answer
 from propeller.api.context import HttpRequest, context_of
-from propeller.api.openapi import doc
+from propeller.api.endpoints import get
 from propeller.wire.http.health import HealthView
 
 
-@get("/health", opt=doc(gives=HealthView))
+@get("/health", gives=HealthView)
 async def get_health(request: HttpRequest) -> ASGIApp:
     """Say that the manager answers, and which version it is."""
     context = context_of(request)
     return answer(HealthView(instance_id=context.instance_id))
 
 
-HANDLERS = [get_health]
+ENDPOINTS = [get_health]

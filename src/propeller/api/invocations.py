@@ -1,16 +1,15 @@
 """Invocations of latent tasks."""
 
 import msgspec
-from litestar import get, post
-from litestar.types import ASGIApp
+from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer
 from propeller.api.bodies import read_json_or_nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path, stored_task
+from propeller.api.endpoints import get, post
 from propeller.api.intake import check_count, check_env
 from propeller.api.lifting import Lifted
-from propeller.api.openapi import doc
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
 from propeller.wire.fleet.outgoing import wire_inputs
@@ -23,9 +22,11 @@ _to_view = msgspec.json.Decoder(InvocationView).decode
 
 
 @post(
-    "/tasks/{id:str}/invoke",
-    status_code=200,
-    opt=doc(gives=Invoked, takes=Invoke, needs_body=False, refuses=[404, 409, 502, 503, 504]),
+    "/tasks/{id}/invoke",
+    gives=Invoked,
+    takes=Invoke,
+    needs_body=False,
+    refuses=[404, 409, 502, 503, 504],
 )
 async def invoke_task(request: HttpRequest) -> ASGIApp:
     """Run a deployed latent task once, and wait for what it returns."""
@@ -44,8 +45,10 @@ async def invoke_task(request: HttpRequest) -> ASGIApp:
 
 
 @get(
-    "/tasks/{id:str}/invocations",
-    opt=doc(gives=InvocationPage, query=[queries.OFFSET, queries.MANY], refuses=[404]),
+    "/tasks/{id}/invocations",
+    gives=InvocationPage,
+    query=[queries.OFFSET, queries.MANY],
+    refuses=[404],
 )
 async def list_invocations(request: HttpRequest) -> ASGIApp:
     """Show what came of the invocations of a task, the newest first."""
@@ -80,4 +83,4 @@ def _timeout_s(given: str | float | None) -> float:
     return timeout_s
 
 
-HANDLERS = [invoke_task, list_invocations]
+ENDPOINTS = [invoke_task, list_invocations]

@@ -2,18 +2,17 @@
 
 from urllib.parse import quote
 
-from litestar import delete, get, post
-from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
+from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
+from propeller.api.endpoints import delete, get, post
 from propeller.api.intake import Intake, Modules, check_group_name, new_ids
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
-from propeller.api.openapi import doc
 from propeller.api.rendering import by_group, shown_group, task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
@@ -26,9 +25,12 @@ _JOB = GroupKind.JOB
 
 @post(
     "/jobs",
-    opt=doc(
-        gives=JobView, status=201, takes=NewJob, query=[queries.SHOW_FILE], refuses=[409], has_location=True
-    ),
+    gives=JobView,
+    status=201,
+    takes=NewJob,
+    query=[queries.SHOW_FILE],
+    refuses=[409],
+    has_location=True,
 )
 async def create_job(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a job, or none."""
@@ -63,16 +65,14 @@ def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, Modules]:
 
 @get(
     "/jobs",
-    opt=doc(
-        gives=JobPage,
-        query=[
-            queries.OFFSET,
-            queries.MANY,
-            queries.GROUP_STATUS,
-            queries.SHOW_TASKS_OF_LISTED,
-            queries.SHOW_FILE,
-        ],
-    ),
+    gives=JobPage,
+    query=[
+        queries.OFFSET,
+        queries.MANY,
+        queries.GROUP_STATUS,
+        queries.SHOW_TASKS_OF_LISTED,
+        queries.SHOW_FILE,
+    ],
 )
 async def list_jobs(request: HttpRequest) -> ASGIApp:
     """List jobs, the newest first."""
@@ -100,8 +100,10 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
 
 
 @get(
-    "/jobs/{id:str}",
-    opt=doc(gives=JobView | JobSummary, query=[queries.SHOW_TASKS, queries.SHOW_FILE], refuses=[404]),
+    "/jobs/{id}",
+    gives=JobView | JobSummary,
+    query=[queries.SHOW_TASKS, queries.SHOW_FILE],
+    refuses=[404],
 )
 async def get_job(request: HttpRequest) -> ASGIApp:
     """Show the tasks of a job in the order given, or how far it is as a whole."""
@@ -119,7 +121,7 @@ async def get_job(request: HttpRequest) -> ASGIApp:
     return answer(JobView(job_id, shown.views))
 
 
-@post("/jobs/{id:str}/start", status_code=200, opt=doc(gives=JobMessage, refuses=[404, 409]))
+@post("/jobs/{id}/start", gives=JobMessage, refuses=[404, 409])
 async def start_job(request: HttpRequest) -> ASGIApp:
     """Start a job, for the first time or once more."""
     context, job_id = context_of(request), id_in_path(request)
@@ -127,7 +129,7 @@ async def start_job(request: HttpRequest) -> ASGIApp:
     return answer(JobMessage(job_id, "job started"))
 
 
-@post("/jobs/{id:str}/stop", status_code=200, opt=doc(gives=JobMessage, refuses=[404, 409]))
+@post("/jobs/{id}/stop", gives=JobMessage, refuses=[404, 409])
 async def stop_job(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a job that have not ended."""
     context, job_id = context_of(request), id_in_path(request)
@@ -135,7 +137,7 @@ async def stop_job(request: HttpRequest) -> ASGIApp:
     return answer(JobMessage(job_id, "job stopped"))
 
 
-@delete("/jobs/{id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+@delete("/jobs/{id}", status=204, refuses=[404, 409])
 async def delete_job(request: HttpRequest) -> ASGIApp:
     """Delete a job with its tasks, and stop those that run."""
     context, job_id = context_of(request), id_in_path(request)
@@ -153,4 +155,4 @@ def _mode(word: str) -> JobMode | None:
         raise Invalid(f'execution_mode: invalid JOB_EXECUTION_MODE: "{word}" (allowed: {allowed})') from None
 
 
-HANDLERS = [create_job, list_jobs, get_job, start_job, stop_job, delete_job]
+ENDPOINTS = [create_job, list_jobs, get_job, start_job, stop_job, delete_job]

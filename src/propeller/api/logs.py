@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 import time
 
-from litestar import get
-from litestar.types import ASGIApp
+from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path
-from propeller.api.openapi import doc
+from propeller.api.endpoints import get
 from propeller.api.sse import STILL_HERE, EventStream, Write, event_text
 from propeller.core.model import Task
 from propeller.core.states import TaskState
@@ -29,21 +28,19 @@ _BATCH = 100
 
 
 @get(
-    "/tasks/{id:str}/logs",
-    opt=doc(
-        gives=LogPage,
-        query=[
-            queries.LOG_STREAM,
-            queries.LOG_ATTEMPT,
-            queries.TAIL,
-            queries.PIECES_AFTER,
-            queries.PIECES,
-            queries.FOLLOW,
-            queries.LAST_EVENT_ID,
-        ],
-        refuses=[404],
-        may_stream=True,
-    ),
+    "/tasks/{id}/logs",
+    gives=LogPage,
+    query=[
+        queries.LOG_STREAM,
+        queries.LOG_ATTEMPT,
+        queries.TAIL,
+        queries.PIECES_AFTER,
+        queries.PIECES,
+        queries.FOLLOW,
+        queries.LAST_EVENT_ID,
+    ],
+    refuses=[404],
+    may_stream=True,
 )
 async def get_task_logs(request: HttpRequest) -> ASGIApp:
     """Show what the guests of a task wrote, or follow it until the task has ended."""
@@ -189,4 +186,4 @@ class _Following:
                 return
 
 
-HANDLERS = [get_task_logs]
+ENDPOINTS = [get_task_logs]

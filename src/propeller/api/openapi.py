@@ -1,21 +1,19 @@
-"""The OpenAPI document, from what each handler declares with ``doc`` and from the shapes in ``wire.http``."""
+"""The OpenAPI document, from what each endpoint declares and from the shapes in ``wire.http``."""
 
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 import msgspec
-from litestar.handlers import HTTPRouteHandler
 
 from propeller import __version__
+from propeller.api.endpoints import Binary, Endpoint, EventText
 from propeller.api.queries import Query
 from propeller.wire.http.errors import ErrorView
 from propeller.wire.http.tasks import Id
 
 _REF = "#/components/schemas/{name}"
-_PATH_PARAMETER = re.compile(r"\{(\w+):str\}")
-#: What may become of any request, whoever handles it.
-_ALWAYS = (403, 408, 431, 503)
+_PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _PROBLEMS = {
     400: "The request is wrong in itself.",
     403: "A page of another site sent it, or it asks by a name that this manager does not answer to.",
@@ -31,88 +29,23 @@ _PROBLEMS = {
 }
 
 
-class Binary:
-    """A Wasm module as bytes: the part ``file`` of a form in a request, the body itself in an answer."""
-
-
-class EventText:
-    """Server-sent events; the data of each is an ``EventView``."""
-
-
-class Doc(msgspec.Struct, frozen=True, kw_only=True):
-    """What a handler takes and gives."""
-
-    takes: type | None
-    gives: Any
-    status: int
-    query: tuple[Query, ...]
-    refuses: tuple[int, ...]
-    has_location: bool
-    needs_body: bool
-    may_stream: bool
-
-
-def doc(
-    *,
-    gives: Any = None,
-    takes: type | None = None,
-    status: int = 200,
-    query: Sequence[Query] = (),
-    refuses: Sequence[int] = (),
-    has_location: bool = False,
-    needs_body: bool = True,
-    may_stream: bool = False,
-) -> dict[str, Any]:
-    """Declare, as ``opt`` of a handler, what it takes and gives; its docstring says what it does.
-
-    Args:
-        gives: Shape of the answer, or several; None for an answer without a body.
-        takes: Shape of the body of the request.
-        status: Status of the answer.
-        query: Query parameters.
-        refuses: Statuses of errors, besides those that follow from the rest.
-        needs_body: Whether a request without a body is wrong, where it may have one.
-        has_location: Whether the answer says with ``Location`` where to find what it created.
-        may_stream: Whether the answer is a stream of events where that is asked for.
-
-    """
-    wrong = {400} if takes or query else set()
-    return {
-        "doc": Doc(
-            takes=takes,
-            gives=gives,
-            status=status,
-            query=tuple(query),
-            refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), *_ALWAYS})),
-            has_location=has_location,
-            needs_body=needs_body,
-            may_stream=may_stream,
-        )
-    }
-
-
-def document(handlers: Iterable[HTTPRouteHandler], also: Sequence[type]) -> dict[str, Any]:
+def document(endpoints: Iterable[Endpoint], also: Sequence[type]) -> dict[str, Any]:
     """Build the document.
 
     Args:
-        handlers: Each has a ``doc``.
-        also: Shapes to describe that no handler names.
+        endpoints: All that are described.
+        also: Shapes to describe that no endpoint names.
 
     """
-    described = [(handler, handler.opt["doc"]) for handler in handlers]
-    named = {
-        shape for _, each in described for one in (each.takes, each.gives) for shape in _alternatives(one)
-    }
+    endpoints = list(endpoints)
+    named = {shape for each in endpoints for one in (each.takes, each.gives) for shape in _alternatives(one)}
     shapes = [ErrorView, *also, *(shape for shape in named if _is_json(shape))]
     _, components = msgspec.json.schema_components(shapes, ref_template=_REF)
     components["NewTask"]["required"] = ["name"]
     components["NewWorkflow"]["required"] = components["NewJob"]["required"] = ["tasks"]
     paths: dict[str, dict[str, Any]] = {}
-    for handler, each in described:
-        (path,) = handler.paths
-        operations = paths.setdefault(_PATH_PARAMETER.sub(r"{\1}", path), {})
-        (method,) = handler.http_methods
-        operations[method.lower()] = _operation(handler, each, path)
+    for each in endpoints:
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -130,13 +63,12 @@ def _is_json(shape: Any) -> bool:
     return shape not in (None, Binary, EventText)
 
 
-def _operation(handler: HTTPRouteHandler, each: Doc, path: str) -> dict[str, Any]:
-    name = handler.fn.__name__
+def _operation(each: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": name,
-        "tags": [path.split("/")[1]],
-        "summary": (handler.fn.__doc__ or "").replace("``", ""),
-        "parameters": [_path_parameter(found) for found in _PATH_PARAMETER.findall(path)]
+        "operationId": each.name,
+        "tags": [each.path.split("/")[1]],
+        "summary": each.summary,
+        "parameters": [_path_parameter(found) for found in _PATH_PARAMETER.findall(each.path)]
         + [_query_parameter(query) for query in each.query],
     }
     if each.takes is not None:
@@ -172,7 +104,7 @@ def _request_content(shape: type) -> dict[str, Any]:
     return {"application/json": {"schema": _ref(shape)}}
 
 
-def _answer(each: Doc) -> dict[str, Any]:
+def _answer(each: Endpoint) -> dict[str, Any]:
     response: dict[str, Any] = {"description": "Done."}
     if each.gives is Binary:
         response["content"] = {"application/wasm": {}}

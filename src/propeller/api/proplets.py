@@ -1,12 +1,11 @@
 """``/proplets``."""
 
-from litestar import delete, get, post
-from litestar.types import ASGIApp
+from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path
-from propeller.api.openapi import doc
+from propeller.api.endpoints import delete, get, post
 from propeller.api.samples import proplet_sample_page
 from propeller.core.events import CordonProplet, DeleteProplet, DrainProplet
 from propeller.core.model import Proplet
@@ -17,7 +16,7 @@ from propeller.wire.http.sdf import SdfView, sdf_document
 from propeller.wire.rfc3339 import format_time
 
 
-@get("/proplets", opt=doc(gives=PropletPage, query=[queries.OFFSET, queries.MANY, queries.PROPLET_STATUS]))
+@get("/proplets", gives=PropletPage, query=[queries.OFFSET, queries.MANY, queries.PROPLET_STATUS])
 async def list_proplets(request: HttpRequest) -> ASGIApp:
     """List proplets in the order in which they were first seen."""
     context = context_of(request)
@@ -39,14 +38,14 @@ async def list_proplets(request: HttpRequest) -> ASGIApp:
     )
 
 
-@get("/proplets/{id:str}", opt=doc(gives=PropletView, refuses=[404]))
+@get("/proplets/{id}", gives=PropletView, refuses=[404])
 async def get_proplet(request: HttpRequest) -> ASGIApp:
     """Show a proplet."""
     context, proplet_id = context_of(request), id_in_path(request)
     return answer(proplet_view(_known(context, proplet_id)))
 
 
-@delete("/proplets/{id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+@delete("/proplets/{id}", status=204, refuses=[404, 409])
 async def delete_proplet(request: HttpRequest) -> ASGIApp:
     """Forget a proplet that is gone."""
     context, proplet_id = context_of(request), id_in_path(request)
@@ -54,7 +53,7 @@ async def delete_proplet(request: HttpRequest) -> ASGIApp:
     return nothing()
 
 
-@post("/proplets/{id:str}/cordon", status_code=200, opt=doc(gives=PropletView, refuses=[404]))
+@post("/proplets/{id}/cordon", gives=PropletView, refuses=[404])
 async def cordon_proplet(request: HttpRequest) -> ASGIApp:
     """Give a proplet no new tasks; what it has goes on."""
     context, proplet_id = context_of(request), id_in_path(request)
@@ -62,7 +61,7 @@ async def cordon_proplet(request: HttpRequest) -> ASGIApp:
     return answer(proplet_view(_known(context, proplet_id)))
 
 
-@post("/proplets/{id:str}/uncordon", status_code=200, opt=doc(gives=PropletView, refuses=[404]))
+@post("/proplets/{id}/uncordon", gives=PropletView, refuses=[404])
 async def uncordon_proplet(request: HttpRequest) -> ASGIApp:
     """Give a proplet tasks again."""
     context, proplet_id = context_of(request), id_in_path(request)
@@ -71,9 +70,10 @@ async def uncordon_proplet(request: HttpRequest) -> ASGIApp:
 
 
 @post(
-    "/proplets/{id:str}/drain",
-    status_code=200,
-    opt=doc(gives=PropletView, query=[queries.DRAIN_TIMEOUT], refuses=[404]),
+    "/proplets/{id}/drain",
+    gives=PropletView,
+    query=[queries.DRAIN_TIMEOUT],
+    refuses=[404],
 )
 async def drain_proplet(request: HttpRequest) -> ASGIApp:
     """Cordon a proplet; what it has not finished after ``timeout`` is run elsewhere, without it never."""
@@ -84,8 +84,10 @@ async def drain_proplet(request: HttpRequest) -> ASGIApp:
 
 
 @get(
-    "/proplets/{id:str}/alive-history",
-    opt=doc(gives=HistoryPage, query=[queries.OFFSET, queries.MANY], refuses=[404]),
+    "/proplets/{id}/alive-history",
+    gives=HistoryPage,
+    query=[queries.OFFSET, queries.MANY],
+    refuses=[404],
 )
 async def get_alive_history(request: HttpRequest) -> ASGIApp:
     """Show the last signs of life of a proplet, the oldest first."""
@@ -101,8 +103,10 @@ async def get_alive_history(request: HttpRequest) -> ASGIApp:
 
 
 @get(
-    "/proplets/{id:str}/metrics",
-    opt=doc(gives=PropletSamplePage, query=[queries.OFFSET, queries.MANY], refuses=[404]),
+    "/proplets/{id}/metrics",
+    gives=PropletSamplePage,
+    query=[queries.OFFSET, queries.MANY],
+    refuses=[404],
 )
 async def get_proplet_metrics(request: HttpRequest) -> ASGIApp:
     """Show what a proplet used with its guests, the newest sample first."""
@@ -112,7 +116,7 @@ async def get_proplet_metrics(request: HttpRequest) -> ASGIApp:
     return answer(await proplet_sample_page(context, proplet_id, page))
 
 
-@get("/proplets/{id:str}/sdf", opt=doc(gives=SdfView, refuses=[404]))
+@get("/proplets/{id}/sdf", gives=SdfView, refuses=[404])
 async def get_sdf(request: HttpRequest) -> ASGIApp:
     """Describe a proplet in the Semantic Definition Format."""
     context, proplet_id = context_of(request), id_in_path(request)
@@ -127,7 +131,7 @@ def _known(context: Context, proplet_id: str) -> Proplet:
     return proplet
 
 
-HANDLERS = [
+ENDPOINTS = [
     list_proplets,
     get_proplet,
     delete_proplet,

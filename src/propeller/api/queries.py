@@ -134,8 +134,13 @@ def within(request: HttpRequest, limit: Query) -> int:
     return count
 
 
+def _given(request: HttpRequest, query: Query) -> str | None:
+    values = request.query_params.getlist(query.name)
+    return values[0] if values else None
+
+
 def whole(request: HttpRequest, query: Query) -> int | None:
-    value = request.query_params.get(query.name)
+    value = _given(request, query)
     return None if value is None else to_whole(value, query.name)
 
 
@@ -153,7 +158,7 @@ def last_event_id(request: HttpRequest) -> int | None:
 
 def log_attempt(request: HttpRequest) -> int | None:
     """Return the number of an attempt, 0 for all, None where there is no choice."""
-    value = request.query_params.get(LOG_ATTEMPT.name)
+    value = _given(request, LOG_ATTEMPT)
     if value is None:
         return None
     number = 0 if value == "all" else to_whole(value, LOG_ATTEMPT.name)
@@ -163,14 +168,16 @@ def log_attempt(request: HttpRequest) -> int | None:
 
 
 def flag(request: HttpRequest, query: Query) -> bool:
-    value = request.query_params.get(query.name, "true" if query.schema["default"] else "false")
+    value = _given(request, query)
+    if value is None:
+        return bool(query.schema["default"])
     if value not in ("true", "false", "1", "0"):
         raise Invalid(f'{query.name}: "{value}" is neither true nor false')
     return value in ("true", "1")
 
 
 def text(request: HttpRequest, query: Query) -> str:
-    return str(request.query_params.get(query.name, ""))
+    return _given(request, query) or ""
 
 
 def word(request: HttpRequest, query: Query) -> str:
@@ -200,7 +207,7 @@ def metadata(request: HttpRequest) -> Mapping[str, str]:
         bracketed = _METADATA_KEY.fullmatch(key)
         if bracketed:
             wanted.setdefault(bracketed[1], value)
-    given = request.query_params.getall("metadata", [])
+    given = request.query_params.getlist(METADATA.name)
     if len(given) > 1:
         raise Invalid("metadata: multiple values not supported for metadata; put all pairs into one object")
     if given:

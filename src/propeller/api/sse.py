@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from litestar.types import Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 _log = logging.getLogger(__name__)
 

@@ -5,17 +5,16 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from litestar import delete, get, post, put
-from litestar.response.base import ASGIResponse
-from litestar.types import ASGIApp
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
+from propeller.api.endpoints import Binary, delete, get, post, put
 from propeller.api.intake import Intake, Modules, check_encrypted
 from propeller.api.lifting import Lifted
-from propeller.api.openapi import Binary, doc
 from propeller.api.rendering import task_views
 from propeller.api.samples import task_sample_page
 from propeller.api.sandbox import sandbox_of
@@ -39,14 +38,12 @@ from propeller.wire.http.tasks import (
 
 @post(
     "/tasks",
-    opt=doc(
-        gives=TaskView,
-        status=201,
-        takes=NewTask,
-        query=[queries.SHOW_FILE],
-        refuses=[404, 409],
-        has_location=True,
-    ),
+    gives=TaskView,
+    status=201,
+    takes=NewTask,
+    query=[queries.SHOW_FILE],
+    refuses=[404, 409],
+    has_location=True,
 )
 async def create_task(request: HttpRequest) -> ASGIApp:
     """Create a task; ``workflow_id`` or ``job_id`` adds it to that workflow or job."""
@@ -72,17 +69,15 @@ def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, Modules]:
 
 @get(
     "/tasks",
-    opt=doc(
-        gives=TaskPage,
-        query=[
-            queries.OFFSET,
-            queries.LIMIT,
-            queries.OF_WORKFLOW,
-            queries.OF_JOB,
-            queries.METADATA,
-            queries.SHOW_FILE,
-        ],
-    ),
+    gives=TaskPage,
+    query=[
+        queries.OFFSET,
+        queries.LIMIT,
+        queries.OF_WORKFLOW,
+        queries.OF_JOB,
+        queries.METADATA,
+        queries.SHOW_FILE,
+    ],
 )
 async def list_tasks(request: HttpRequest) -> ASGIApp:
     """List tasks in the order of their creation."""
@@ -99,7 +94,7 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
     return answer(TaskPage(offset=page.offset, limit=page.limit, total=found.total, tasks=views))
 
 
-@get("/tasks/{id:str}", opt=doc(gives=TaskView, query=[queries.SHOW_FILE], refuses=[404]))
+@get("/tasks/{id}", gives=TaskView, query=[queries.SHOW_FILE], refuses=[404])
 async def get_task(request: HttpRequest) -> ASGIApp:
     """Show a task."""
     context, task_id = context_of(request), id_in_path(request)
@@ -108,8 +103,11 @@ async def get_task(request: HttpRequest) -> ASGIApp:
 
 
 @put(
-    "/tasks/{id:str}",
-    opt=doc(gives=TaskView, takes=TaskChanges, query=[queries.SHOW_FILE], refuses=[404, 409]),
+    "/tasks/{id}",
+    gives=TaskView,
+    takes=TaskChanges,
+    query=[queries.SHOW_FILE],
+    refuses=[404, 409],
 )
 async def update_task(request: HttpRequest) -> ASGIApp:
     """Change the fields that are given; the others stay as they are."""
@@ -131,8 +129,11 @@ def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str,
 
 
 @put(
-    "/tasks/{id:str}/upload",
-    opt=doc(gives=TaskView, takes=Binary, query=[queries.SHOW_FILE], refuses=[404, 409]),
+    "/tasks/{id}/upload",
+    gives=TaskView,
+    takes=Binary,
+    query=[queries.SHOW_FILE],
+    refuses=[404, 409],
 )
 async def upload_module(request: HttpRequest) -> ASGIApp:
     """Give a task its module; the name of the uploaded file ends in ``.wasm``."""
@@ -148,7 +149,7 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     return await _shown(context, changed[0], show_file=show_file)
 
 
-@get("/tasks/{id:str}/file", opt=doc(gives=Binary, refuses=[404]))
+@get("/tasks/{id}/file", gives=Binary, refuses=[404])
 async def get_module(request: HttpRequest) -> ASGIApp:
     """Download the module of a task."""
     context, task_id = context_of(request), id_in_path(request)
@@ -160,10 +161,10 @@ async def get_module(request: HttpRequest) -> ASGIApp:
     data = (await context.manager.store.modules([module.digest])).get(module.digest)
     if data is None:
         raise NotFound(f"not found: the module of task {task_id} was replaced just now; ask again")
-    return ASGIResponse(body=data, media_type="application/wasm")
+    return Response(data, media_type="application/wasm")
 
 
-@delete("/tasks/{id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+@delete("/tasks/{id}", status=204, refuses=[404, 409])
 async def delete_task(request: HttpRequest) -> ASGIApp:
     """Delete a task, and stop it if it runs; tasks that depend on it have to be deleted first."""
     context, task_id = context_of(request), id_in_path(request)
@@ -171,7 +172,7 @@ async def delete_task(request: HttpRequest) -> ASGIApp:
     return nothing()
 
 
-@post("/tasks/{id:str}/start", status_code=200, opt=doc(gives=Started, refuses=[404, 409]))
+@post("/tasks/{id}/start", gives=Started, refuses=[404, 409])
 async def start_task(request: HttpRequest) -> ASGIApp:
     """Start a task, for the first time or once more."""
     context, task_id = context_of(request), id_in_path(request)
@@ -179,7 +180,7 @@ async def start_task(request: HttpRequest) -> ASGIApp:
     return answer(Started())
 
 
-@post("/tasks/{id:str}/stop", status_code=200, opt=doc(gives=Stopped, refuses=[404, 409]))
+@post("/tasks/{id}/stop", gives=Stopped, refuses=[404, 409])
 async def stop_task(request: HttpRequest) -> ASGIApp:
     """Stop a task that has not ended."""
     context, task_id = context_of(request), id_in_path(request)
@@ -187,14 +188,14 @@ async def stop_task(request: HttpRequest) -> ASGIApp:
     return answer(Stopped())
 
 
-@get("/tasks/{id:str}/results", opt=doc(gives=Results, refuses=[404]))
+@get("/tasks/{id}/results", gives=Results, refuses=[404])
 async def get_results(request: HttpRequest) -> ASGIApp:
     """Show what the last run of a task returned; null where there is nothing."""
     context, task_id = context_of(request), id_in_path(request)
     return answer(Results((await stored_task(context, task_id)).results))
 
 
-@get("/tasks/{id:str}/executions", opt=doc(gives=ExecutionsView, refuses=[404]))
+@get("/tasks/{id}/executions", gives=ExecutionsView, refuses=[404])
 async def get_executions(request: HttpRequest) -> ASGIApp:
     """Show how the last run of a task fares on each proplet; with ``broadcast`` there are several."""
     context, task_id = context_of(request), id_in_path(request)
@@ -219,8 +220,10 @@ def _its_execution(task: Task) -> Execution:
 
 
 @get(
-    "/tasks/{id:str}/metrics",
-    opt=doc(gives=TaskSamplePage, query=[queries.OFFSET, queries.MANY], refuses=[404]),
+    "/tasks/{id}/metrics",
+    gives=TaskSamplePage,
+    query=[queries.OFFSET, queries.MANY],
+    refuses=[404],
 )
 async def get_task_metrics(request: HttpRequest) -> ASGIApp:
     """Show what the runs of a task used, the newest sample first."""
@@ -235,7 +238,7 @@ async def _shown(context: Context, task: Task, *, show_file: bool) -> ASGIApp:
     return answer(views[0])
 
 
-HANDLERS = [
+ENDPOINTS = [
     create_task,
     list_tasks,
     get_task,

@@ -1,16 +1,15 @@
 """``/workflows``: tasks that depend on each other."""
 
-from litestar import delete, get, post
-from litestar.types import ASGIApp
+from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
+from propeller.api.endpoints import delete, get, post
 from propeller.api.intake import Intake, Modules, check_group_name, new_ids
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
-from propeller.api.openapi import doc
 from propeller.api.rendering import shown_group, task_views
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
@@ -23,7 +22,11 @@ _WORKFLOW = GroupKind.WORKFLOW
 
 @post(
     "/workflows",
-    opt=doc(gives=TasksView, status=201, takes=NewWorkflow, query=[queries.SHOW_FILE], refuses=[409]),
+    gives=TasksView,
+    status=201,
+    takes=NewWorkflow,
+    query=[queries.SHOW_FILE],
+    refuses=[409],
 )
 async def create_workflow(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a workflow, or none."""
@@ -46,7 +49,7 @@ def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, Modules]:
     return CreateTasks(specs=specs, group=group, chosen_ids=chosen), intake.modules
 
 
-@get("/workflows", opt=doc(gives=WorkflowPage, query=[queries.OFFSET, queries.MANY, queries.GROUP_STATUS]))
+@get("/workflows", gives=WorkflowPage, query=[queries.OFFSET, queries.MANY, queries.GROUP_STATUS])
 async def list_workflows(request: HttpRequest) -> ASGIApp:
     """List workflows, the newest first."""
     context = context_of(request)
@@ -59,7 +62,7 @@ async def list_workflows(request: HttpRequest) -> ASGIApp:
     return answer(WorkflowPage(offset=page.offset, limit=page.limit, total=found.total, workflows=views))
 
 
-@get("/workflows/{id:str}", opt=doc(gives=WorkflowView, query=[queries.SHOW_FILE], refuses=[404]))
+@get("/workflows/{id}", gives=WorkflowView, query=[queries.SHOW_FILE], refuses=[404])
 async def get_workflow(request: HttpRequest) -> ASGIApp:
     """Show a workflow with its tasks, in the order given, and the edges between them."""
     context, workflow_id = context_of(request), id_in_path(request)
@@ -78,9 +81,9 @@ async def get_workflow(request: HttpRequest) -> ASGIApp:
 
 
 @post(
-    "/workflows/{id:str}/start",
-    status_code=200,
-    opt=doc(gives=WorkflowMessage, refuses=[404, 409]),
+    "/workflows/{id}/start",
+    gives=WorkflowMessage,
+    refuses=[404, 409],
 )
 async def start_workflow(request: HttpRequest) -> ASGIApp:
     """Start the tasks that depend on nothing; the others follow."""
@@ -90,9 +93,9 @@ async def start_workflow(request: HttpRequest) -> ASGIApp:
 
 
 @post(
-    "/workflows/{id:str}/stop",
-    status_code=200,
-    opt=doc(gives=WorkflowMessage, refuses=[404, 409]),
+    "/workflows/{id}/stop",
+    gives=WorkflowMessage,
+    refuses=[404, 409],
 )
 async def stop_workflow(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a workflow that have not ended."""
@@ -101,7 +104,7 @@ async def stop_workflow(request: HttpRequest) -> ASGIApp:
     return answer(WorkflowMessage(workflow_id, "workflow stopped"))
 
 
-@delete("/workflows/{id:str}", status_code=200, opt=doc(status=204, refuses=[404, 409]))
+@delete("/workflows/{id}", status=204, refuses=[404, 409])
 async def delete_workflow(request: HttpRequest) -> ASGIApp:
     """Delete a workflow with its tasks, and stop those that run."""
     context, workflow_id = context_of(request), id_in_path(request)
@@ -109,4 +112,4 @@ async def delete_workflow(request: HttpRequest) -> ASGIApp:
     return nothing()
 
 
-HANDLERS = [create_workflow, list_workflows, get_workflow, start_workflow, stop_workflow, delete_workflow]
+ENDPOINTS = [create_workflow, list_workflows, get_workflow, start_workflow, stop_workflow, delete_workflow]

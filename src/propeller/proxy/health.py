@@ -1,12 +1,12 @@
 """``GET /health``: the proxy's one page, for whoever watches over its process."""
 
 import msgspec
-from litestar.types import HTTPScope, Receive, Send
+from starlette.types import Receive, Scope, Send
 
 _ALIVE = msgspec.json.encode({"status": "ok", "service": "proxy"})
 
 
-async def health(scope: HTTPScope, _receive: Receive, send: Send) -> None:
+async def health(scope: Scope, _receive: Receive, send: Send) -> None:
     """Say that the proxy runs; know nothing else."""
     status, body = 404, b'{"error":"there is only GET /health"}'
     if scope["path"] == "/health":

@@ -1,0 +1,103 @@
+"""Endpoints: a handler with its path, and what the OpenAPI document says of it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+from starlette.types import ASGIApp
+
+from propeller.api.context import HttpRequest
+from propeller.api.queries import Query
+
+Handler = Callable[[HttpRequest], Awaitable[ASGIApp]]
+
+#: What may become of any request, whoever handles it.
+_ALWAYS = (403, 408, 431, 503)
+
+
+class Binary:
+    """A Wasm module as bytes: the part ``file`` of a form in a request, the body itself in an answer."""
+
+
+class EventText:
+    """Server-sent events; the data of each is an ``EventView``."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path; the docstring of the handler says what it does."""
+
+    method: str
+    #: Such as ``/tasks/{id}``.
+    path: str
+    handler: Handler
+    #: Shape of the body of the request.
+    takes: type | None
+    #: Shape of the answer, or several; None for an answer without a body.
+    gives: Any
+    #: Status of the answer.
+    status: int
+    query: tuple[Query, ...]
+    #: Statuses of errors.
+    refuses: tuple[int, ...]
+    has_location: bool
+    needs_body: bool
+    may_stream: bool
+
+    @property
+    def name(self) -> str:
+        return self.handler.__name__
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").replace("``", "")
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    gives: Any = None,
+    takes: type | None = None,
+    status: int = 200,
+    query: Sequence[Query] = (),
+    refuses: Sequence[int] = (),
+    has_location: bool = False,
+    needs_body: bool = True,
+    may_stream: bool = False,
+) -> Callable[[Handler], Endpoint]:
+    """Make an endpoint of a handler, with what the document says of it.
+
+    Args:
+        method: Such as ``GET``.
+        path: With ``{id}`` where an id stands.
+        gives: Shape of the answer, or several; None for an answer without a body.
+        takes: Shape of the body of the request.
+        status: Status of the answer.
+        query: Query parameters.
+        refuses: Statuses of errors, besides those that follow from the rest.
+        has_location: Whether the answer says with ``Location`` where to find what it created.
+        needs_body: Whether a request without a body is wrong, where it may have one.
+        may_stream: Whether the answer is a stream of events where that is asked for.
+
+    """
+    wrong = {400} if takes or query else set()
+    return lambda handler: Endpoint(
+        method=method,
+        path=path,
+        handler=handler,
+        takes=takes,
+        gives=gives,
+        status=status,
+        query=tuple(query),
+        refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), *_ALWAYS})),
+        has_location=has_location,
+        needs_body=needs_body,
+        may_stream=may_stream,
+    )
+
+
+get = partial(endpoint, "GET")
+post = partial(endpoint, "POST")
+put = partial(endpoint, "PUT")
+delete = partial(endpoint, "DELETE")
