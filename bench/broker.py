@@ -34,7 +34,7 @@ async def linked(
 ) -> Link:
     """Connect, and return when the subscriptions stand."""
     link = Link(mqtt_settings(broker, name), topics=topics, on_message=on_message)
-    link.start()
+    await link.start()
     async with asyncio.timeout(_SECONDS_MAX):
         await link.up()
     return link
@@ -62,7 +62,7 @@ async def _floors(broker: Mosquitto, count: int) -> dict[str, float]:
         for _ in range(count * 10):
             await arrived.acquire()
         seconds = time.perf_counter() - began
-    await link.close()
+    await link.stop()
     found = percentiles(times)
     return {
         "mqtt p50 ms": found["p50"],

@@ -170,7 +170,7 @@ async def _seconds(directory: Path, size: int, runs: list[GuestRun]) -> float:
             await over.wait()
             seconds = time.perf_counter() - began
     finally:
-        await pool.close()
+        await pool.stop()
     return seconds
 
 

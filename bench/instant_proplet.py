@@ -32,7 +32,7 @@ class InstantGuests:
     async def start(self) -> None:
         pass
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         pass
 
     def submit(self, runs: list[GuestRun]) -> None:
@@ -40,7 +40,7 @@ class InstantGuests:
         ended = [Ended(run.key, "0\n", None, now, now) for run in runs]
         asyncio.get_running_loop().call_soon(self._listener.guests_ended, ended)
 
-    def stop(self, key: int) -> None:
+    def stop_run(self, key: int) -> None:
         pass
 
     def withdraw(self, older_than_s: float) -> list[int]:

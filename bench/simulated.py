@@ -74,7 +74,7 @@ async def _heartbeats(fleet: Fleet, sizes: Sequence[int], seconds: float) -> lis
     for proplet_id in (known[0], known[-1]):
         silence_s = time.time() - await asyncio.to_thread(fleet.last_alive_at, proplet_id)
         assert silence_s < 2 * _BEAT_S, f"{proplet_id} was last heard of {silence_s:.1f} s ago"
-    await link.close()
+    await link.stop()
     return figures
 
 
@@ -154,7 +154,7 @@ async def _fan_outs(fleet: Fleet, width: int) -> list[tuple[float, float, float]
     beating = asyncio.create_task(_beat_fast(mouth))
     rounds = [await _fan_out(fleet, mouth, arrived, f"round{number}", width) for number in range(3)]
     beating.cancel()
-    await asyncio.gather(ear.close(), mouth.close())
+    await asyncio.gather(ear.stop(), mouth.stop())
     return rounds
 
 

@@ -126,7 +126,7 @@ async def a_manager(directory: Path) -> AsyncIterator[Manager]:
     try:
         manager = Manager(store, policy=Policy())
         await manager.load()
-        manager.start()
+        await manager.start()
         yield manager
         manager.feed.close()
         await manager.stop()

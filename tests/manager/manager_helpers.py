@@ -133,7 +133,7 @@ async def a_site(
     manager = Manager(store, policy=policy or Policy(), keep_ended_s=keep_ended_s)
     try:
         await manager.load()
-        manager.start()
+        await manager.start()
         site = Site(store, manager)
         try:
             yield site

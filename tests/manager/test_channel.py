@@ -11,7 +11,7 @@ from propeller.manager.channel import Channel
 from propeller.manager.standing import Standing, Times
 
 
-def channel(broker, name, epoch):
+async def channel(broker, name, epoch):
     standing = Standing(name, epoch, "", Times(quiet=0.1))
     up = asyncio.Event()
     made = Channel(
@@ -23,21 +23,22 @@ def channel(broker, name, epoch):
         on_down=lambda _: None,
         on_too_large=lambda _: None,
     )
-    return made, made.start(), up
+    await made.start()
+    return made, up
 
 
 def test_who_refuses_to_start_has_taken_leave_before_it_says_so(tmp_path):
     """Otherwise the broker keeps, in place of the other one's word, that somebody is gone who never served."""
 
     async def part(broker):
-        first, _, is_up = channel(broker, "first", 1)
+        first, is_up = await channel(broker, "first", 1)
         await is_up.wait()
-        second, staying, _ = channel(broker, "second", 2)
+        second, _ = await channel(broker, "second", 2)
         with pytest.raises(AnotherManager, match="first, is alive"):
-            await staying
+            await second.running
         is_connected = second._link._client.is_connected
-        await second.close()
-        await first.close()
+        await second.stop()
+        await first.stop()
         assert not is_connected
 
     with running(open_to_all(tmp_path / "broker")) as broker:

@@ -169,7 +169,7 @@ def test_a_proplet_behind_a_broker_sends_them(tmp_path):
         link = Link(
             msgspec.structs.replace(far, entity_id="p"), topics=[], on_message=print, on_up=lambda: None
         )
-        link.start()
+        await link.start()
         await link.up()
         message = wrote("a", 0, "one\n")
         with site.manager.logs.following("a") as news:
@@ -180,7 +180,7 @@ def test_a_proplet_behind_a_broker_sends_them(tmp_path):
             link.publish(topic_of(message), encode(wrote("a", 4, "two\n")))
             await news.wait()
         assert await texts(site, "a") == ["one\n", "two\n"]
-        await link.close()
+        await link.stop()
         await fleet.stop()
 
     with running_broker(open_to_all(tmp_path)) as broker:

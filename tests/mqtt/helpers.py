@@ -72,12 +72,12 @@ async def linked(settings, *topics, **more):
         on_too_large=ear.take_too_large,
         **more,
     )
-    link.start()
+    await link.start()
     try:
         await link.up()
         yield link, ear
     finally:
-        await link.close()
+        await link.stop()
 
 
 def numbered(link, numbers):

@@ -122,13 +122,13 @@ def test_what_is_published_before_there_is_a_broker_arrives(tmp_path):
         async with asyncio.TaskGroup() as group:
             ear = Ear()
             link = Link(settings_for(broker), topics=["news"], on_message=ear.take, on_up=ear.came_up)
-            link.start()
+            await link.start()
             numbered(link, range(10))
             assert not link.is_up
             group.create_task(asyncio.to_thread(broker.start))
             await ear.has_heard("9")
             assert [text for _, text in ear.heard] == texts(range(10))
-            await link.close()
+            await link.stop()
 
     try:
         play(part())
@@ -149,7 +149,7 @@ def test_what_is_said_now_goes_before_what_waits_and_never_waits_itself(broker):
             )
             numbered(link, range(100))
             link.say_now("question", b"too early")
-            link.start()
+            await link.start()
             await link.up()
             numbered(link, range(100, 200))
             link.say_now("question", b"still there?")
@@ -160,7 +160,7 @@ def test_what_is_said_now_goes_before_what_waits_and_never_waits_itself(broker):
             assert heard.index("still there?") < 100
             assert [text for text in heard if text.isdigit()] == texts(range(200))
             assert "too early" not in heard
-            await link.close()
+            await link.stop()
 
     play(part())
 
@@ -299,7 +299,7 @@ def test_a_broker_that_does_not_answer_is_tried_again(tmp_path):
             settings_for(broker, timeout_s=0.1), topics=["news"], on_message=ear.take, on_up=ear.came_up
         )
         with said() as log:
-            link.start()
+            await link.start()
             link.publish("news", b"late")
             assert "no answer in 0.1 s" in await log.wait("tried again")
         silent.close()
@@ -308,7 +308,7 @@ def test_a_broker_that_does_not_answer_is_tried_again(tmp_path):
         await silent.wait_closed()
         await asyncio.to_thread(broker.start)
         await ear.has_heard("late")
-        await link.close()
+        await link.stop()
 
     try:
         play(part())
@@ -376,12 +376,12 @@ def closed_broker(tmp_path):
 def test_who_is_refused_is_told_what_to_check(closed_broker):
     async def part():
         link = Link(settings_for(closed_broker, api_key="wrong"), topics=[], on_message=Ear().take)
-        staying = link.start()
+        await link.start()
         with pytest.raises(BrokerRefused, match=r"refused one: .*check entity_id and api_key"):
             await link.up()
         with pytest.raises(BrokerRefused):
-            await staying
-        await link.close()
+            await link.running
+        await link.stop()
 
     play(part())
 
@@ -404,10 +404,10 @@ async def why_not(settings):
     link = Link(settings, topics=[], on_message=Ear().take)
     try:
         with said() as log:
-            link.start()
+            await link.start()
             return await log.wait("tried again")
     finally:
-        await link.close()
+        await link.stop()
 
 
 def test_tls_with_a_certificate_authority_of_ones_own(tmp_path, certificates):
@@ -444,7 +444,7 @@ from propeller.mqtt.settings import MqttSettings
 async def main():
     settings = MqttSettings(address=sys.argv[1], tenant_id="t", channel_id="c", entity_id="dying")
     link = Link(settings, topics=[], on_message=print, will=Will("control/proplet/alive", b"gone"))
-    link.start()
+    await link.start()
     await link.up()
     link.publish("news", b"here")
     await link.drained()

@@ -115,7 +115,7 @@ def test_samples_follow_the_interval_and_add_up(tmp_path):
         assert second.aggregated == aggregate([first.metrics, second.metrics])
         (third,) = bench.tick(5)
         assert third.aggregated == aggregate([second.metrics, third.metrics]), "two are retained"
-        bench.running.pool.stop(1)
+        bench.running.pool.stop_run(1)
         (last,) = await bench.end(1)
         assert last.metrics.peak_memory_bytes == 3 * PAGE
         assert last.metrics.memory_bytes == third.metrics.memory_bytes, "as its process was last seen"
@@ -131,7 +131,7 @@ def test_a_long_run_without_a_profile_has_an_end_too(tmp_path):
         await bench.begin(1, BURN)
         assert bench.tick(9) == [], "ten seconds, where nothing is said"
         assert len(bench.tick(1)) == 1
-        bench.running.pool.stop(1)
+        bench.running.pool.stop_run(1)
         (last,) = await bench.end(1)
         assert last.aggregated.sample_count == 2
 
@@ -181,7 +181,7 @@ def test_what_is_not_wanted_is_not_sent(tmp_path, profile):
         assert await bench.end(1) == []
         await bench.begin(2, BURN, monitoring_profile=profile)
         assert bench.tick(200) == []
-        bench.running.pool.stop(2)
+        bench.running.pool.stop_run(2)
         assert await bench.end(2) == []
 
     at_bench(part, tmp_path)
@@ -192,7 +192,7 @@ def test_what_is_not_collected_is_left_out(tmp_path):
         profile = {"enabled": True, "interval": 1, "retain_history": False, **ALL_OFF}
         await bench.begin(1, BURN, monitoring_profile=profile)
         (sample,) = bench.tick(3)
-        bench.running.pool.stop(1)
+        bench.running.pool.stop_run(1)
         (last,) = await bench.end(1)
         assert sample.aggregated is None
         assert sample.metrics == TaskUsage(uptime_seconds=3, wall_seconds=3.0)
@@ -233,7 +233,7 @@ def test_the_proplet_with_its_guests(tmp_path):
         assert first.cpu_metrics.system_seconds > 0
         assert 0 < first.cpu_metrics.percent <= 100
         assert first.memory_metrics.rss_bytes > psutil.Process().memory_info().rss
-        bench.running.pool.stop(1)
+        bench.running.pool.stop_run(1)
         await bench.end(1)
         bench.running.kill()
         before = first.cpu_metrics

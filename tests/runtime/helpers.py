@@ -216,7 +216,7 @@ async def a_pool(directory: Path, *, size: int = 2, limits: Limits | None = None
     try:
         yield running
     finally:
-        await running.pool.close()
+        await running.pool.stop()
 
 
 async def until(is_so: Callable[[], bool], what: str) -> None:

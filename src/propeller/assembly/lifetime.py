@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterable
 from typing import Any
 
+from propeller.lifecycle import Lifecycle
+
 #: More than this has no use, and some systems take no more.
 _FILES_MAX = 1 << 20
 
@@ -26,6 +28,12 @@ def stop_asked() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+async def start_within(stack: contextlib.AsyncExitStack, part: Lifecycle) -> None:
+    """Start a part that stops when the stack is left, whatever happens meanwhile."""
+    stack.push_async_callback(part.stop)
+    await part.start()
 
 
 async def until_over(stop: asyncio.Event, vital: Iterable["asyncio.Task[Any]"]) -> None:

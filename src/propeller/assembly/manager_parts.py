@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from propeller.assembly.lifetime import start_within
 from propeller.config.settings import HttpSettings
 from propeller.core.policy import Policy
 from propeller.manager import identity
@@ -66,15 +67,13 @@ async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
         remote = _mqtt_fleet(manager, parts, parts.mqtt) if parts.mqtt else None
         local = LocalFleet(manager, remote)
         manager.connect(local)
-        manager.start()
-        stack.push_async_callback(manager.stop)
+        await start_within(stack, manager)
         vital = [manager.running]
         if remote is not None:
-            vital.append(await remote.start())
-            stack.push_async_callback(remote.stop)
+            await start_within(stack, remote)
+            vital.append(remote.running)
         supervisor = Supervisor(local, _local_ids(manager, parts.proplets), _command_line(parts))
-        stack.push_async_callback(supervisor.stop)
-        await supervisor.start()
+        await start_within(stack, supervisor)
         yield Running(manager, vital)
 
 

@@ -30,7 +30,8 @@ async def serve_proxy(settings: ProxySettings) -> None:
     proxy = Proxy(
         fetcher, link.publish, link.drained, chunk_bytes=settings.chunk_size, room=lambda: link.room_bytes
     )
-    vital = [link.start()]
+    await link.start()
+    vital = [link.running]
     try:
         async with serving_health(settings.http, listeners):
             _log.info(
@@ -40,7 +41,7 @@ async def serve_proxy(settings: ProxySettings) -> None:
     finally:
         await proxy.close()
         await fetcher.close()
-        await link.close()
+        await link.stop()
     raise_failure(vital)
 
 

@@ -50,6 +50,7 @@ class Channel:
         self._is_served = False
         self._arrived: list[tuple[str, bytes]] = []
         self._arrived_bytes = 0
+        self._running: asyncio.Task[None] | None = None
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=_WAITING_MAX)
         will = encode(standing.will(time.time_ns()))
         self._link = Link(
@@ -62,11 +63,22 @@ class Channel:
             will=Will(ANNOUNCEMENT_TOPIC, will, is_kept=True),
         )
 
-    def start(self) -> "asyncio.Task[None]":
-        """Begin to connect; what this returns ends with why that is over for good."""
-        return asyncio.create_task(self._stay(self._link.start()))
+    async def start(self) -> None:
+        """Begin to connect."""
+        if self._running is None:
+            await self._link.start()
+            self._running = asyncio.create_task(self._stay())
 
-    async def close(self) -> None:
+    @property
+    def running(self) -> "asyncio.Task[None]":
+        """The work, from ``start`` on; ends with ``BrokerRefused`` or ``AnotherManager``."""
+        assert self._running is not None
+        return self._running
+
+    async def stop(self) -> None:
+        """Say good-bye, once what was sent is out; all that did not get out is repeated at the next start."""
+        if self._running is None:
+            return
         farewell = self._standing.left(time.time_ns())
         self._is_served = False
         try:
@@ -74,9 +86,9 @@ class Channel:
                 if self._link.is_up:
                     await self._link.drained()
         except TimeoutError:
-            pass  # all of it is repeated at the next start
+            pass
         self._announce(farewell)
-        await self._link.close()
+        await self._link.stop()
 
     def publish(self, topic: str, payload: bytes) -> None:
         if self._is_served:
@@ -96,7 +108,8 @@ class Channel:
 
     # -- who serves ------------------------------------------------------------------------------------------
 
-    async def _stay(self, linked: "asyncio.Task[None]") -> None:
+    async def _stay(self) -> None:
+        linked = self._link.running
         try:
             while self._standing.other is None:
                 await asyncio.wait({linked}, timeout=_LOOK_EVERY_S)
@@ -106,7 +119,7 @@ class Channel:
         finally:
             linked.cancel()
         # With a good-bye: else the broker keeps our will in place of the other's word.
-        await self._link.close()
+        await self._link.stop()
         raise AnotherManager(_refusal(self._settings, self._standing.other))
 
     def _connected(self) -> None:

@@ -75,6 +75,7 @@ class MqttFleet:
         self._foreign: asyncio.Queue[SendStart | SendStop | SendInvoke] = asyncio.Queue()
         self._turns = ImageTurns(self._send_start)
         self._answering: set[asyncio.Task[None]] = set()
+        self._serving: asyncio.Task[None] | None = None
         self._settings = settings
         oversize = Oversize(
             manager,
@@ -93,22 +94,25 @@ class MqttFleet:
             on_too_large=oversize.take,
         )
 
-    async def start(self) -> asyncio.Task[None]:
-        """Begin to connect; while there is no broker, proplets are silent and their work waits.
+    async def start(self) -> None:
+        """Begin to connect; while there is no broker, proplets are silent and their work waits."""
+        if self._serving is None:
+            self._manager.tell(ConnectionLost())
+            self._serving = asyncio.create_task(self._serve_foreign())
+            await self._channel.start()
 
-        Returns what ends with ``BrokerRefused`` if the broker won't have us, with ``AnotherManager`` if
-        one is alive on the channel, and else never.
-        """
-        self._manager.tell(ConnectionLost())
-        self._serving = asyncio.create_task(self._serve_foreign())
-        return self._channel.start()
+    @property
+    def running(self) -> "asyncio.Task[None]":
+        """The work, from ``start`` on; ends with ``BrokerRefused``, or ``AnotherManager`` if one is alive."""
+        return self._channel.running
 
     async def stop(self) -> None:
-        self._serving.cancel()
+        if self._serving is not None:
+            self._serving.cancel()
         for answering in self._answering:
             answering.cancel()
         self._turns.close()
-        await self._channel.close()
+        await self._channel.stop()
 
     # -- to proplets ---------------------------------------------------------------------------------------
 

@@ -46,8 +46,6 @@ class Manager:
     invocations: Invocations
     #: Where what guests write goes; nor does it know of that.
     logs: TaskLogs
-    #: The writer at work, from ``start`` on; it ends with ``StoreUnusable`` when a commit fails.
-    running: asyncio.Task[None]
 
     def __init__(
         self, store: Store, *, policy: Policy, clock: Clock | None = None, keep_ended_s: float | None = None
@@ -65,6 +63,7 @@ class Manager:
         self._inbox: list[Input] = []
         self._arrival = asyncio.Event()
         self._expiry = Expiry(store, keep_ended_s, self._arrival.set) if keep_ended_s else None
+        self._running: asyncio.Task[None] | None = None
         self._is_stopping = False
         #: Whether a turn is being taken.
         self.is_at_work = False
@@ -136,15 +135,24 @@ class Manager:
         """Send what proplets are told through this fleet from now on."""
         self._fleet = fleet
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to take turns."""
-        self.running = asyncio.create_task(self._run())
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+
+    @property
+    def running(self) -> "asyncio.Task[None]":
+        """The writer at work, from ``start`` on; it ends with ``StoreUnusable`` when a commit fails."""
+        assert self._running is not None
+        return self._running
 
     async def stop(self) -> None:
         """Finish what has arrived, then end; a failure of ``running`` was its owner's to notice."""
+        if self._running is None:
+            return
         self._is_stopping = True
         self._arrival.set()
-        await asyncio.wait({self.running})
+        await asyncio.wait({self._running})
         for beside in (self.samples, self.logs, self.invocations):
             await beside.flush()
 

@@ -31,6 +31,8 @@ class Supervisor:
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        if self._watching:
+            return
         for proplet_id in self._ids:
             await self._spawn(proplet_id)
             self._watching.append(asyncio.create_task(self._watch(proplet_id)))

@@ -129,35 +129,37 @@ class Link:
         self._told: set[str] = set()
         self._back_off = BackOff()
         self._dropped = 0
-        self._staying: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
 
     @property
     def is_up(self) -> bool:
         """Whether the broker is connected and has taken the subscriptions."""
         return self._up.is_set()
 
-    def start(self) -> "asyncio.Task[None]":
-        """Begin to connect, and go on doing so until ``close``.
+    async def start(self) -> None:
+        """Begin to connect, and go on doing so until ``stop``."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._stay_connected())
 
-        Returns what does that: it ends with ``BrokerRefused`` if the broker does not let us in at first.
-        """
-        self._staying = asyncio.create_task(self._stay_connected())
-        return self._staying
+    @property
+    def running(self) -> "asyncio.Task[None]":
+        """The work, from ``start`` on; ends with ``BrokerRefused`` if the broker won't have us at first."""
+        assert self._running is not None
+        return self._running
 
     async def up(self) -> None:
         """Wait until the link is up; raise ``BrokerRefused`` if the broker won't have us."""
-        assert self._staying is not None
         waiting = asyncio.create_task(self._up.wait())
-        await asyncio.wait({waiting, self._staying}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, self.running}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        if self._staying.done():
-            self._staying.result()
+        if self.running.done():
+            self.running.result()
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Say good-bye to the broker, which then does not publish the will."""
-        if self._staying is not None:
-            self._staying.cancel()
-        await self._hang_up()
+        if self._running is not None:
+            self._running.cancel()
+            await self._hang_up()
 
     def bequeath(self, payload: bytes) -> None:
         """Change what the will says, from the next connection on."""

@@ -112,7 +112,7 @@ class Agent:
             beating.cancel()
             await self._modules.stop()
             await self._uplink.stop()
-            await self._guests.close()
+            await self._guests.stop()
 
     # -- what the uplink tells -----------------------------------------------------------------------------
 
@@ -195,7 +195,7 @@ class Agent:
                         forgotten.append(task_id)
                     case Kill(key):
                         runs = [run for run in runs if run.key != key]
-                        self._guests.stop(key)
+                        self._guests.stop_run(key)
                     case Fetch(source):
                         now = time.monotonic_ns()
                         pending += self._module_settled(self._modules.fetch(source, now), now)

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from propeller.core.sandbox import Limits, Offer
+from propeller.lifecycle import Lifecycle
 from propeller.proplet.metrics import Processes
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.runtime.external.runtime import ExternalRuntime
@@ -25,16 +26,12 @@ class GuestListener(Protocol):
     def guests_printed(self, pieces: list[Piece]) -> None: ...
 
 
-class Guests(Processes, Protocol):
+class Guests(Lifecycle, Processes, Protocol):
     """What runs guests."""
-
-    async def start(self) -> None: ...
-
-    async def close(self) -> None: ...
 
     def submit(self, runs: list[GuestRun]) -> None: ...
 
-    def stop(self, key: int) -> None: ...
+    def stop_run(self, key: int) -> None: ...
 
     def withdraw(self, older_than_s: float) -> list[int]: ...
 

@@ -69,6 +69,7 @@ class MqttUplink:
         self._following = Following()
         self._proxy = _WayToProxy()
         self._inbox: list[Message] = []
+        self._is_started = False
         #: What was ignored, by kind.
         self.oddities: Counter[str] = Counter()
         will = Alive(proplet_id=settings.entity_id, status="offline", namespace=namespace, boot=boot)
@@ -84,7 +85,10 @@ class MqttUplink:
 
     async def start(self) -> None:
         """Begin to connect; the listener is told ``BrokerRefused`` if the broker won't have this proplet."""
-        self._link.start().add_done_callback(self._ended)
+        if not self._is_started:
+            self._is_started = True
+            await self._link.start()
+            self._link.running.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         try:
@@ -95,7 +99,7 @@ class MqttUplink:
             _log.warning(
                 "the broker did not take everything; what was not acknowledged is sent at the next start"
             )
-        await self._link.close()
+        await self._link.stop()
 
     def _ended(self, linked: "asyncio.Task[None]") -> None:
         self._listener.over(None if linked.cancelled() else linked.exception())

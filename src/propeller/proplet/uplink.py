@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from propeller.lifecycle import Lifecycle
 from propeller.wire.fleet.messages import Message
 
 
@@ -22,14 +23,11 @@ class UplinkListener(Protocol):
         """End: the manager is gone for good, or can't be reached because of this failure."""
 
 
-class Uplink(Protocol):
-    """Carries messages to the manager. It may lose what it is given."""
+class Uplink(Lifecycle, Protocol):
+    """Carries messages to the manager. It may lose what it is given.
 
-    async def start(self) -> None:
-        """Begin to connect."""
-
-    async def stop(self) -> None:
-        """Wait a moment for what was sent to get out, then hang up."""
+    It begins to connect when it starts, and lets what was sent get out before it stops.
+    """
 
     @property
     def is_up(self) -> bool: ...

@@ -79,7 +79,7 @@ def play(part, directory, program, *, size=2, limits=None, allowed_dirs=()):
         try:
             await part(outside)
         finally:
-            await outside.pool.close()
+            await outside.pool.stop()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scene())

@@ -81,8 +81,8 @@ def test_stop_takes_all_that_the_program_started(tmp_path):
     async def part(outside):
         outside.run(1, ADD, "add")
         pid = int(await text_of(tmp_path / "child"))
-        outside.pool.stop(1)
-        outside.pool.stop(1)
+        outside.pool.stop_run(1)
+        outside.pool.stop_run(1)
         (end,) = await outside.ended(1)
         assert (end.stopped, end.error) == (True, "the task was stopped")
         await until(lambda: is_gone(pid), "the program's child to be gone")
@@ -149,20 +149,20 @@ def test_runs_beyond_the_size_wait_in_order(tmp_path):
         await outside.executing(2)
         assert (outside.pool.waiting, outside.pool.running) == (3, 2)
         assert sorted(outside.pool.processes()) == sorted(outside.pool.executing().values())
-        outside.pool.stop(4)
+        outside.pool.stop_run(4)
         (end,) = await outside.ended(4)
         assert (end.stopped, end.started_ns) == (True, 0)
         assert outside.pool.withdraw(3600) == []
         assert outside.pool.withdraw(-1) == [3, 5]
         for key in (1, 2):
-            outside.pool.stop(key)
+            outside.pool.stop_run(key)
         await outside.ended(1, 2)
         for key in (6, 7, 8):
             outside.run(key, ADD, "add", str(key))
         with pytest.raises(ValueError, match="key 8 belongs to a run"):
             outside.run(8, ADD, "add")
         await outside.executing(7)
-        outside.pool.stop(6)
+        outside.pool.stop_run(6)
         await outside.executing(8)
 
     play(part, tmp_path, held)

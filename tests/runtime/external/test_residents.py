@@ -106,7 +106,7 @@ def test_a_daemon_is_up_and_speaks_until_it_is_stopped(tmp_path, wasmtime_progra
         assert outside.up[1] == ""
         await outside.printed(1, b"out")
         await outside.printed(1, b"err\n")
-        outside.pool.stop(1)
+        outside.pool.stop_run(1)
         (end,) = await outside.ended(1)
         assert (end.stopped, end.results, end.error) == (True, "", "the task was stopped")
         assert (printed(outside, 1, "stdout"), printed(outside, 1, "stderr")) == (b"out", b"err\n")
@@ -127,7 +127,7 @@ def test_daemons_take_no_slots(tmp_path, wasmtime_program):
         assert (await outside.ended(5))[0].error == ""
         assert outside.pool.waiting == 1
         for key in (1, 2, 3):
-            outside.pool.stop(key)
+            outside.pool.stop_run(key)
         await outside.executing(4)
 
     play(part, tmp_path, wasmtime_program, size=1)

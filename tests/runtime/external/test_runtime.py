@@ -99,7 +99,7 @@ def test_an_endless_guest_is_stopped(tmp_path, wasmtime_program):
     async def part(outside):
         outside.run(1, LOOP, "loop")
         await outside.executing(1)
-        outside.pool.stop(1)
+        outside.pool.stop_run(1)
         (end,) = await outside.ended(1)
         assert end.stopped
         assert end.error == "the task was stopped"
@@ -138,7 +138,7 @@ def test_a_server_serves_until_it_is_stopped(tmp_path, wasmtime_program):
         assert taken.error == f"port {asked} can't be listened on: Address already in use"
         assert taken.is_refused
         for key in (1, 2):
-            outside.pool.stop(key)
+            outside.pool.stop_run(key)
         for end in await outside.ended(1, 2):
             assert (end.stopped, end.results) == (True, "")
         bad = await outside.end(SERVER, "web", cli_args=["--port=x"], **serves)

@@ -83,7 +83,7 @@ def test_on_uvloop(tmp_path):
             running.submit(LOOP, "loop", keys=[1000])
             await running.executing(1000)
             running.kill()
-            running.pool.stop(1000)
+            running.pool.stop_run(1000)
             await running.ended(*range(200), 1000)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -113,8 +113,8 @@ def test_an_endless_loop_is_stopped(tmp_path):
         running.submit(LOOP, "loop", keys=[1])
         await running.executing(1)
         pid = running.pid_of(0)
-        running.pool.stop(1)
-        running.pool.stop(1)
+        running.pool.stop_run(1)
+        running.pool.stop_run(1)
         (end,) = await running.ended(1)
         assert end.stopped
         assert end.error == "the task was stopped"
@@ -132,7 +132,7 @@ def test_a_blocked_host_call_is_stopped_and_its_neighbours_are_unharmed(tmp_path
         running.submit(SLEEP, "sleep", HOUR_NS, keys=[1])
         await running.executing(1)
         running.submit(ADD, "add", "1", "2", keys=range(2, 50))
-        running.pool.stop(1)
+        running.pool.stop_run(1)
         (end,) = await running.ended(1)
         assert end.stopped
         ends = await running.ended(*range(2, 50))
@@ -147,16 +147,16 @@ def test_stop_of_runs_that_were_not_begun(tmp_path):
         await running.executing(1)
         running.submit(LOOP, "loop", keys=[3, 4])
         for key in (2, 3, 99):
-            running.pool.stop(key)
+            running.pool.stop_run(key)
         for end in await running.ended(2, 3):
             assert end.stopped
             assert end.results == ""
-        running.pool.stop(1)
+        running.pool.stop_run(1)
         await running.ended(1)
         await running.executing(4)
-        running.pool.stop(4)
+        running.pool.stop_run(4)
         assert (await running.ended(4))[0].stopped
-        running.pool.stop(4)
+        running.pool.stop_run(4)
         assert len(running.ends) == 4
 
     play(part, tmp_path, size=1)
@@ -169,7 +169,7 @@ def test_a_long_run_does_not_delay_those_behind_it(tmp_path):
         ends = await running.ended(*range(1, 100))
         assert {end.results for end in ends} == {"3\n"}
         assert 0 not in running.ends
-        running.pool.stop(0)
+        running.pool.stop_run(0)
         await running.ended(0)
 
     play(part, tmp_path, size=2)
@@ -196,7 +196,7 @@ def test_withdraw(tmp_path):
         assert running.pool.withdraw(3600) == []
         assert sorted(running.pool.withdraw(0)) == list(range(2, 10))
         assert running.pool.waiting == 0
-        running.pool.stop(1)
+        running.pool.stop_run(1)
         running.submit(ADD, "add", "1", "2", keys=[2])
         assert (await running.ended(2))[0].results == "3\n"
         assert set(running.ends) == {1, 2}
@@ -320,7 +320,7 @@ def test_a_handler_that_fails_is_logged(tmp_path, caplog):
         for key in (1, 2):
             pool.submit([GuestRun(key, digest, "add", ["1", "2"], [], {})])
             await until(lambda: len(ends) == key, "the run to end")  # noqa: B023
-        await pool.close()
+        await pool.stop()
 
     asyncio.run(scene())
     assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.ERROR]
@@ -359,7 +359,7 @@ def test_runs_fail_when_no_process_can_be_started(tmp_path, monkeypatch, caplog)
         for end in await running.ended(1, 2):
             assert end.is_lost
             assert end.error.startswith("no process to run it: the last one could not be started: Resource")
-        await running.pool.close()
+        await running.pool.stop()
 
     asyncio.run(scene())
     assert len(caplog.records) >= 5
@@ -372,7 +372,7 @@ def test_runs_fail_when_each_process_dies_at_once(tmp_path, monkeypatch):
         await running.pool.start()
         running.submit(ADD, "add", "1", "2", keys=[1])
         assert (await running.ended(1))[0].error.startswith("no process to run it")
-        await running.pool.close()
+        await running.pool.stop()
 
     asyncio.run(scene())
 
@@ -444,9 +444,9 @@ def test_each_run_ends_once_whatever_happens(tmp_path, seed):
                 with contextlib.suppress(IndexError, ProcessLookupError, psutil.NoSuchProcess):  # none lives
                     running.kill()
             if chance.random() < 0.1:
-                running.pool.stop(chance.randrange(200))
+                running.pool.stop_run(chance.randrange(200))
         for key in endless:
-            running.pool.stop(key)
+            running.pool.stop_run(key)
         await running.ended(*range(200))
         odd = [running.ends[key] for key in endless if not running.ends[key].stopped]
         assert [end for end in odd if "died with signal 9" not in end.error] == []
@@ -469,7 +469,7 @@ def test_it_tells_which_process_executes_which_run(tmp_path):
             family = {process.pid for process in psutil.Process().children(recursive=True)}
             assert family.issuperset(running.pool.processes())
             assert len(running.pool.processes()) == 3, "a fork server and two runners"
-            running.pool.stop(1)
+            running.pool.stop_run(1)
             (ended,) = await running.ended(1)
             assert ended.usage.cpu_ns > 0
             assert list(running.pool.executing()) == [2]

@@ -171,7 +171,7 @@ async def test_a_compiler_ends_with_the_run_that_it_is_for(tmp_path):
         children = psutil.Process(running.pid_of(0)).children
         await until(children, "the compiler to be there")
         (compiler,) = children()
-        running.pool.stop(1)
+        running.pool.stop_run(1)
         (end,) = await running.ended(1)
         assert end.stopped
         await until(lambda: not compiler.is_running(), "the compiler to be gone")

@@ -172,7 +172,7 @@ async def test_logs_come_while_the_guest_runs(tmp_path):
     async with a_pool(tmp_path, size=1) as running:
         running.submit(program(body, data="hello\\n"), "_start", keys=[1])
         await running.printed(1, b"hello\n")
-        running.pool.stop(1)
+        running.pool.stop_run(1)
         (ended,) = await running.ended(1)
     assert ended.stopped
     (piece,) = running.pieces
@@ -231,7 +231,7 @@ async def test_a_resident_has_a_process_for_itself(tmp_path):
         running.submit(ADD, "add", "1", "2", keys=[3])
         (added,) = await running.ended(3)
         assert added.results == "3\n"
-        running.pool.stop(1)
+        running.pool.stop_run(1)
         (stopped,) = await running.ended(1)
         assert stopped.stopped
         assert 2 in running.pool.executing()

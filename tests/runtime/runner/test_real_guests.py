@@ -207,7 +207,7 @@ async def test_lines_come_as_they_are_written(tmp_path):
         digest = put(tmp_path, guest("crasher"))
         running.pool.submit([GuestRun(1, digest, "_start", ["logs", "100000"])])
         await running.printed(1, b"line 3\n")
-        running.pool.stop(1)
+        running.pool.stop_run(1)
         (end,) = await running.ended(1)
     assert end.stopped
 
@@ -220,7 +220,7 @@ async def test_stop_ends_a_guest_wherever_it_is(tmp_path, form):
             digest = put(tmp_path, guest(f"crasher{form}"))
             running.pool.submit([GuestRun(key, digest, "_start", args)])
             await running.executing(key)
-            running.pool.stop(key)
+            running.pool.stop_run(key)
             (end,) = await running.ended(key)
             assert (end.stopped, end.error) == (True, "the task was stopped")
 
@@ -285,7 +285,7 @@ async def test_one_that_is_slow_to_compile_can_be_stopped_meanwhile(tmp_path):
         digest = put(tmp_path, hostile.slow_to_compile())
         running.pool.submit([GuestRun(1, digest, "f")])
         await running.executing(1)
-        running.pool.stop(1)
+        running.pool.stop_run(1)
         (end,) = await running.ended(1)
         assert (end.stopped, end.error) == (True, "the task was stopped")
         running.submit(ADD, "add", "1", "2", keys=[2])

@@ -58,7 +58,7 @@ async def serving(
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             yield client, told, pool
     finally:
-        await pool.close()
+        await pool.stop()
 
 
 def play(part, tmp_path, **settings):
@@ -151,7 +151,7 @@ def test_a_stopped_server_finishes_what_it_is_at(tmp_path):
         slow = asyncio.create_task(client.get("/slow?ms=300"))
         await until(pool.executing, "the server to run")
         await client.get("/")
-        pool.stop(1)
+        pool.stop_run(1)
         assert (await slow).text == "slow\n"
         await until(lambda: told["ended"], "the end")
         assert told["ended"][0].stopped
@@ -225,7 +225,7 @@ def fetched(directory, url, *hosts):
             await until(lambda: ended, "the answer")
             return ended[0].results or ended[0].error
         finally:
-            await pool.close()
+            await pool.stop()
 
     return asyncio.run(scene())
 

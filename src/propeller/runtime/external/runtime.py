@@ -33,7 +33,7 @@ from propeller.runtime.pool.queued_run import QueuedRun
 
 _LIMITS = Limits()
 _OUTLINES_MAX = 256
-_CLOSE_S_MAX = 5.0
+_STOP_S_MAX = 5.0
 #: Errors where the machine is short of something, through no fault of a task.
 _WANTS = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 #: More resident runs than this are refused, as by the pool.
@@ -108,7 +108,7 @@ class ExternalRuntime:
         self._residents: dict[int, Execution] = {}
         self._outlines: OrderedDict[str, Outline] = OrderedDict()
         self._is_feeding = False
-        self._is_closed = False
+        self._is_stopped = False
 
     @property
     def waiting(self) -> int:
@@ -137,9 +137,9 @@ class ExternalRuntime:
         """Start nothing yet: each run starts a program."""
         self._loop = asyncio.get_running_loop()
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Kill all processes and forget all runs; nothing is told any more."""
-        self._is_closed = True
+        self._is_stopped = True
         self._waiting.clear()
         self._all_ended = asyncio.Event()
         executions = self._all().values()
@@ -148,7 +148,7 @@ class ExternalRuntime:
         if executions:
             # A process that hangs in the kernel can't be waited for; it dies when it comes back.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._all_ended.wait(), _CLOSE_S_MAX)
+                await asyncio.wait_for(self._all_ended.wait(), _STOP_S_MAX)
 
     def submit(self, runs: list[GuestRun]) -> None:
         for run in runs:
@@ -158,7 +158,7 @@ class ExternalRuntime:
         self._waiting.update((run.key, QueuedRun(run, now)) for run in runs)
         self._feed_soon()
 
-    def stop(self, key: int) -> None:
+    def stop_run(self, key: int) -> None:
         """End a run, begun or not; ``on_ended`` tells when it is over. An unknown key means nothing."""
         queued = self._waiting.pop(key, None)
         if queued is not None:
@@ -180,7 +180,7 @@ class ExternalRuntime:
 
     def _feed(self) -> None:
         self._is_feeding = False
-        if self._is_closed:
+        if self._is_stopped:
             return
         for key in [key for key, queued in self._waiting.items() if _needs_no_slot(queued.run)]:
             if (queued := self._waiting.pop(key, None)) is not None:
@@ -274,7 +274,7 @@ class ExternalRuntime:
     def _on_execution_ended(self, ended: Ended) -> None:
         for executions in (self._active, self._residents):
             executions.pop(ended.key, None)
-        if self._is_closed:
+        if self._is_stopped:
             if not self._all():
                 self._all_ended.set()
             return
@@ -282,18 +282,18 @@ class ExternalRuntime:
         self._feed()
 
     def _tell(self, ended: Ended) -> None:
-        if not self._is_closed:
+        if not self._is_stopped:
             try:
                 self._on_ended([ended])
             except Exception:
                 _log.exception("the handler of ended runs failed")
 
     def _tell_printed(self, pieces: list[Piece]) -> None:
-        if not self._is_closed:
+        if not self._is_stopped:
             self._on_printed(pieces)
 
     def _tell_up(self, up: list[Up]) -> None:
-        if not self._is_closed:
+        if not self._is_stopped:
             self._on_up(up)
 
 

@@ -86,7 +86,7 @@ class Pool:
         self._retrying: asyncio.TimerHandle | None = None
         self._failed_starts = 0
         self._is_up = asyncio.Event()
-        self._is_closed = False
+        self._is_started = self._is_stopped = False
 
     @property
     def waiting(self) -> int:
@@ -118,13 +118,15 @@ class Pool:
 
     async def start(self) -> None:
         """Start the first runner, and wait until it is up or it is clear that it can't be started."""
-        self._loop = asyncio.get_running_loop()
-        self._spawn()
+        if not self._is_started:
+            self._is_started = True
+            self._loop = asyncio.get_running_loop()
+            self._spawn()
         await self._is_up.wait()
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Kill all runners and forget all runs; ``on_ended`` is not called any more."""
-        self._is_closed = True
+        self._is_stopped = True
         for timer in filter(None, (self._ticking, self._retrying)):
             timer.cancel()
         for opening in self._opening:
@@ -150,7 +152,7 @@ class Pool:
                 self._waiting[run.key] = QueuedRun(run, now)
         self._feed()
 
-    def stop(self, key: int) -> None:
+    def stop_run(self, key: int) -> None:
         """End a run, begun or not; ``on_ended`` tells when it is over. An unknown key means nothing.
 
         A guest is interrupted; if that does not end it soon, because it sleeps in a host call or is being
@@ -252,7 +254,7 @@ class Pool:
         return stopped
 
     def _tell(self, ended: list[Ended]) -> None:
-        if ended and not self._is_closed:
+        if ended and not self._is_stopped:
             try:
                 self._on_ended(ended)
             except Exception:
@@ -304,7 +306,7 @@ class Pool:
         )
 
     def _spawn(self) -> None:
-        if self._is_closed or not self._may_spawn():
+        if self._is_stopped or not self._may_spawn():
             return
         place = next(place for place in range(self._size) if place not in self._runners)
         try:
@@ -351,7 +353,7 @@ class Pool:
             self._remove(runner)
 
     def _remove(self, runner: RunnerHandle) -> None:
-        if self._is_closed:
+        if self._is_stopped:
             return
         assert runner.death is not None
         if runner.resident is not None:
@@ -395,7 +397,7 @@ class Pool:
 
     def _kill_if_executing(self, runner: RunnerHandle, key: int) -> None:
         """Kill the process of a guest that its interruption has not ended."""
-        if self._is_closed or key not in runner.runs or runner.death is not None:
+        if self._is_stopped or key not in runner.runs or runner.death is not None:
             return
         if runner.status.key == key:
             runner.is_killed = True
