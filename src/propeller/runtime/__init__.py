@@ -3,7 +3,7 @@
 pool/         in the proplet: queues runs, and feeds them to runner processes
 runner/       the processes that guests run in, and the fork server that starts them
 external/     in the pool's place: guests in a program of this machine
-wasi/         the native WASI, where the engine's is not enough
+wasi/         Propeller's own WASI, where the engine's is not enough
 component/    components as data: types, interface, values
 core_module/  core modules as data: interface, values
 system/       processes and directories of the operating system

@@ -1,4 +1,4 @@
-"""Guests that run into the walls of their process: time, computing, memory, stack, output."""
+"""Guests that meet the limits of their process: time, computing, memory, stack, output."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Programs in C and components in JavaScript, at every wall; and binaries made to do harm."""
+"""Programs in C and components in JavaScript, at every limit; and binaries made to do harm."""
 
 import json
 
@@ -117,7 +117,7 @@ def test_a_component_in_javascript(tmp_path):
     )
 
 
-# -- walls ---------------------------------------------------------------------------------------------------
+# -- limits --------------------------------------------------------------------------------------------------
 
 
 @BOTH
@@ -141,7 +141,7 @@ def test_a_component_in_javascript(tmp_path):
     ],
 )
 @in_a_loop
-async def test_each_wall_costs_the_guest_that_climbs_it_and_nobody_else(tmp_path, form, args, limits, words):
+async def test_each_limit_costs_the_guest_that_meets_it_and_nobody_else(tmp_path, form, args, limits, words):
     async with a_pool(tmp_path, size=1) as running:
         end = await ended(running, f"crasher{form}", *args, limits=limits)
         running.submit(ADD, "add", "1", "2", keys=[9])

@@ -35,7 +35,7 @@ class ComponentCall:
     """One call; all is checked that can be before there is an instance."""
 
     wants_wasi = True
-    #: Set before the call where the native WASI needs it.
+    #: Set before the call where Propeller's own WASI needs it.
     session: Session | None = None
 
     def __init__(self, program: "ComponentProgram", run: GuestRun) -> None:
@@ -121,7 +121,7 @@ class ComponentProgram:
         )
 
     def wants_session(self, grants: Grants | None) -> bool:
-        """Whether a guest with these grants needs the native WASI: for HTTP, or to make links."""
+        """Whether a guest with these grants needs Propeller's own WASI: for HTTP, or to make links."""
         makes_links = grants is not None and grants.has_changeable_dirs and self.interface.imports_links
         return self.interface.imports_http or makes_links
 
@@ -132,13 +132,13 @@ class ComponentProgram:
             NeverBegins: There can't be one with these limits.
 
         """
-        linker = self.native_linker if self.wants_session(grants) else self.linker(grants)
+        linker = self.own_linker if self.wants_session(grants) else self.linker(grants)
         with traps.of_instantiation():
             return linker.instantiate(store, self.component)
 
     @cached_property
-    def native_linker(self) -> component.Linker:
-        """The linker with the native WASI."""
+    def own_linker(self) -> component.Linker:
+        """The linker with Propeller's own WASI."""
         # Loaded where it is needed: that takes longer than the start of a runner.
         from propeller.runtime.wasi.linking import linker_for  # noqa: PLC0415
 
@@ -146,7 +146,7 @@ class ComponentProgram:
 
     def handler(self, new_store: Callable[[], wasmtime.Store]) -> Handler:
         """Make the handler of HTTP requests; raise ``Invalid`` if the component does not answer them."""
-        return Handler(self.component, self.interface, self.native_linker, new_store)
+        return Handler(self.component, self.interface, self.own_linker, new_store)
 
     def choose(self, export: str) -> Path:
         """Find the function that a task of this name means; raise ``Invalid`` if none can be called."""

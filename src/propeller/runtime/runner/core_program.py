@@ -35,15 +35,15 @@ class CoreWorld:
         self.linker.define_wasi()
         self.links = CoreLinks(self.linker)
         #: For runs without the machine's own clock or randomness.
-        self.restricted = self._with_native_links()
+        self.restricted = self._with_own_links()
         self.sources = CoreSources(self.restricted)
 
     @cached_property
     def linking(self) -> wasmtime.Linker:
         """The linker for runs that may make links and have the machine's own clock and randomness."""
-        return self._with_native_links()
+        return self._with_own_links()
 
-    def _with_native_links(self) -> wasmtime.Linker:
+    def _with_own_links(self) -> wasmtime.Linker:
         linker = wasmtime.Linker(self.linker.engine)
         linker.allow_shadowing = True
         linker.define_wasi()
@@ -60,7 +60,7 @@ class _Buffer(msgspec.Struct, frozen=True):
 class CoreCall:
     """One call; all is checked that can be before there is an instance."""
 
-    #: Whether it runs on the native WASI (``propeller.runtime.wasi``), and so needs a session.
+    #: Whether it runs on Propeller's own WASI (``propeller.runtime.wasi``), and so needs a session.
     wants_session = False
     session: Session | None = None
 
@@ -174,7 +174,7 @@ class CoreProgram:
         return self._ready[linker]
 
     def makes_links(self, grants: Grants | None) -> bool:
-        """Whether a guest with these grants makes links by the native ``path_symlink``."""
+        """Whether a guest with these grants makes links by Propeller's own ``path_symlink``."""
         return self._imports_links and self._linker(grants) is not self.world.linker
 
     def _linker(self, grants: Grants | None) -> wasmtime.Linker:

@@ -74,7 +74,7 @@ def execute(
         workspace: The streams and the directory of this process.
         halted: Asked once the epoch's deadline is set, and when the guest has ended. An interruption sets
             the answer first and advances the epoch then, so that none is lost.
-        on_wait: Given a function that ends the guest while it waits in the native WASI, where no epoch
+        on_wait: Given a function that ends the guest while it waits in Propeller's own WASI, where no epoch
             ends it.
 
     """

@@ -39,7 +39,7 @@ class _Pipe(GuestOutput):
             self.take(data)
 
     def write(self, data: bytes) -> None:
-        """Write in a guest's place, for one on the native WASI."""
+        """Write in a guest's place, for one on Propeller's own WASI."""
         while data:
             data = data[os.write(self._sink, data) :]
 

@@ -1,10 +1,10 @@
-"""The native WASI, written in Python, where the engine's is not enough.
+"""Propeller's own WASI, in Python, where the engine's is not enough.
 
 Wasmtime's package sends HTTP requests to any host, serves none, and lets guests make symbolic links that lead
 anywhere. Resources of its WASI 0.2 can't be mixed with others. So a component that imports ``wasi:http``, or
 that can make links in a directory that it may write to, gets all of its WASI from here.
 
-clocks.py    clocks and randomness by a task's grants, also in the engine's own WASI
+clocks.py    clocks and randomness by a task's grants, also in the engine's WASI
 symlinks.py  symbolic links of core modules
 session.py   one call of a guest: its resources, its waits, its end
 binding.py   a Python function as an import of a component

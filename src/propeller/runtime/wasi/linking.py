@@ -1,4 +1,4 @@
-"""A linker with the native WASI: it has each function that a component imports, from the tables."""
+"""A linker with Propeller's own WASI: it has each function that a component imports, from the tables."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,17 +38,17 @@ def linker_for(
     with linker.root() as root:
         for name, group in interface.imports.instances.items():
             plain = name.partition("@")[0]
-            native = FUNCTIONS.get(plain, {})
+            offered = FUNCTIONS.get(plain, {})
             resources = _RESOURCES.get(plain, ())
-            if not native and not resources:
+            if not offered and not resources:
                 continue
             with root.add_instance(name) as instance:
                 for resource in resources:
                     kind = component.ResourceType.host(RESOURCES[resource])
                     instance.add_resource(resource, kind, lambda _, number: current().drop(number))
                 for function, type_ in group.items():
-                    if function in native:
-                        add_function(instance, function, native[function], type_)
+                    if function in offered:
+                        add_function(instance, function, offered[function], type_)
     linker.allow_shadowing = True
     linker.define_unknown_imports_as_traps(loaded)
     return linker

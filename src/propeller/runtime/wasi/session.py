@@ -1,4 +1,4 @@
-"""One call of a guest on the native WASI: its resources, its waits and its end.
+"""One call of a guest on Propeller's own WASI: its resources, its waits and its end.
 
 A call runs in one thread, in which the host's functions find its session. Other threads may feed it (bodies
 that arrive) and cancel it: all waits of a session are on one condition, and none outlasts its deadline.
