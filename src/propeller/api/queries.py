@@ -39,7 +39,7 @@ class Query(msgspec.Struct, frozen=True):
 
 
 OFFSET = Query(
-    "offset", "How many to pass over.", {"type": "integer", "minimum": 0, "maximum": INT64_MAX, "default": 0}
+    "offset", "How many to skip.", {"type": "integer", "minimum": 0, "maximum": INT64_MAX, "default": 0}
 )
 LIMIT = Query("limit", "How many to show.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 100})
 MANY = Query(
@@ -101,7 +101,7 @@ LOG_ATTEMPT = Query(
     {"anyOf": [{"type": "integer", "minimum": 1, "maximum": INT64_MAX}, {"const": "all"}]},
 )
 TAIL = Query(
-    "tail", "Only so many lines at the end.", {"type": "integer", "minimum": 0, "maximum": INT64_MAX}
+    "tail", "Only this many lines from the end.", {"type": "integer", "minimum": 0, "maximum": INT64_MAX}
 )
 PIECES_AFTER = Query("after", "Only what came after the piece with this id.", AFTER.schema)
 PIECES = Query(

@@ -51,7 +51,7 @@ ANYWHERE: _Flags = {
     ],
 }
 _PAGE: _Flags = {
-    "offset": Annotated[int | None, typer.Option("--offset", "-o", min=0, help="How many to pass over.")],
+    "offset": Annotated[int | None, typer.Option("--offset", "-o", min=0, help="How many to skip.")],
     "limit": Annotated[int | None, typer.Option("--limit", "-l", min=1, help="How many to show.")],
 }
 

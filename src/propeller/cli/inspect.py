@@ -35,7 +35,7 @@ def inspect(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="A .wasm or .wat file, an image's reference or a URL.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Say what a module is, what it imports and exports, what it would need, and how to call it."""
     from propeller.runtime.inspection import inspect as look_at  # noqa: PLC0415  it loads wasmtime

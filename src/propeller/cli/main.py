@@ -69,7 +69,7 @@ app.add_typer(proplets.app, name="proplets")
 
 @command(app)
 def health(session: Session) -> None:
-    """Ask the manager how it is."""
+    """Ask the manager for its health."""
     answer = session.client.health()
     session.show(answer, lambda shown: views.plain_lines(session, shown))
     if answer.get("status") != "pass":

@@ -23,11 +23,13 @@ from propeller.config.values import Raw
 
 ConfigFlag = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Where settings are read from [default: ./config.toml]."),
+    typer.Option("--config", metavar="FILE", help="The file with the settings [default: ./config.toml]."),
 ]
-SectionFlag = Annotated[str, typer.Option(metavar="NAME", help="Its section there [default: the command].")]
+SectionFlag = Annotated[
+    str, typer.Option(metavar="NAME", help="The section of that file [default: the name of the command].")
+]
 ShowFlag = Annotated[
-    bool, typer.Option("--show-config", help="Print the settings and where each is from, and end.")
+    bool, typer.Option("--show-config", help="Print the settings and where each comes from, and end.")
 ]
 
 _SETTINGS: dict[Program, Callable[[Effective, Mapping[str, str]], object]] = {
@@ -72,7 +74,7 @@ def _flags_of(program: Program) -> dict[str, Any]:
 def _help(program: Program, setting: Setting) -> str:
     default = setting.computed.replace("`", "") or setting.default
     shown_default = "" if default in ("", None) else f"; default: {str(default).lower()}"
-    text = setting.text.replace("*Ours.* ", "").replace("`", "")
+    text = setting.text.replace("*Extension.* ", "").replace("`", "")
     return f"{text} [env: {program.variables(setting)[0]}{shown_default}]"
 
 

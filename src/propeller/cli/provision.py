@@ -26,7 +26,7 @@ FileFlag = Annotated[
     Path | None,
     typer.Option("--file-name", "-f", metavar="FILE", help="The file of identities [default: config.toml]."),
 ]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print what was made as JSON, without the keys.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON, without the keys.")]
 
 
 def _address(text: str | None) -> str:
@@ -61,7 +61,7 @@ def provision(
         typer.Option(
             metavar="ADDRESS",
             callback=_address,
-            help="What programs connect to [default: tcp://localhost:1883].",
+            help="The address that programs connect to [default: tcp://localhost:1883].",
         ),
     ] = None,
     force: Annotated[
@@ -69,7 +69,7 @@ def provision(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write identities for a manager, proplets and a proxy, and a Mosquitto configuration that knows them."""
+    """Write identities for a manager, proplets and a proxy, and files for a Mosquitto that lets them in."""
     if context.invoked_subcommand is None:
         made = provision_new(
             file_name or _DEFAULT,
@@ -116,7 +116,7 @@ def more_foreign(
 def renew_files(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
     """Bring the broker's files to what this version writes; identities and keys stay.
 
-    Of the foreign proplets the manager then hears those that the file of identities names.
+    The manager then hears the foreign proplets that the file of identities names.
     """
     made = renew(_file(context, file_name))
     _show(context, made, as_json=as_json, next_step="restart Mosquitto, then the manager and the proplets")

@@ -20,7 +20,9 @@ def run(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .wasm or .wat file.")],
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(help="Parameters, or arguments of a program; behind -- also what looks like a flag."),
+        typer.Argument(
+            help="Parameters, or arguments of a program; after -- also those that look like flags."
+        ),
     ] = None,
     name: Annotated[
         str, typer.Option(help="The exported function [default: _start, main or the only one].")

@@ -15,10 +15,10 @@ LimitFlag = Annotated[
 ]
 DirFlag = Annotated[
     list[str] | None,
-    typer.Option("--dir", metavar="HOST[:GUEST][:rw]", help="A directory it is given; may be repeated."),
+    typer.Option("--dir", metavar="HOST[:GUEST][:rw]", help="A directory it may use; may be repeated."),
 ]
 HttpFlag = Annotated[
-    list[str] | None, typer.Option(metavar="HOST", help="Where it may send requests to; may be repeated.")
+    list[str] | None, typer.Option(metavar="HOST", help="A host it may send requests to; may be repeated.")
 ]
 ListenFlag = Annotated[bool, typer.Option("--listen", help="Let it serve HTTP, and go on until Ctrl-C.")]
 SeedFlag = Annotated[int | None, typer.Option(help="Make its randomness the same each time.")]

@@ -28,18 +28,18 @@ def _switch(help_text: str) -> Any:
 
 
 FIELDS: dict[str, Any] = {
-    "image_url": _text("Where the module is found, in place of an upload."),
+    "image_url": _text("The image with the module, in place of an upload."),
     "cli_args": _text("Arguments before the inputs, separated by commas as in CSV."),
     "inputs": _text("Separated by commas as in CSV; what is a JSON number is sent as one."),
     "env": PairsFlag,
-    "daemon": _switch("It has no natural end."),
-    "latent": _switch("It stays resident and is invoked later."),
+    "daemon": _switch("Keep it running until it is stopped; start it anew when it crashes."),
+    "latent": _switch("Keep it deployed, to be run by propeller tasks invoke."),
     "encrypted": _switch("Its image is encrypted."),
     "kbs_resource_path": _text("Where the key of an encrypted image is."),
     "proplet_id": _text("Run it on this proplet only."),
     "required_tags": _text("Tags that its proplet must have, separated by commas."),
     "broadcast": _switch("Run it on every proplet."),
-    "priority": Annotated[int | None, typer.Option(help="0 to 100; 50 where it is not given.")],
+    "priority": Annotated[int | None, typer.Option(help="0 to 100 [default: 50].")],
     "mode": _text("infer or train."),
     "kind": _text("standard or federated."),
     "schedule": _text("A cron expression of five fields."),
@@ -49,7 +49,7 @@ FIELDS: dict[str, Any] = {
     "timeout": sandbox.TimeoutFlag,
     "limits": sandbox.LimitsFlag,
     "grants": sandbox.GrantsFlag,
-    "file": Annotated[Path | None, typer.Option(help="Its module, a .wasm or .wat file.")],
+    "file": Annotated[Path | None, typer.Option(help="The module, a .wasm or .wat file.")],
 }
 
 
@@ -119,7 +119,7 @@ def start(session: Session, task_id: TaskId) -> None:
 
 @command(app)
 def stop(session: Session, task_id: TaskId) -> None:
-    """Stop a task; it is Interrupted then."""
+    """Stop a task, which becomes Interrupted."""
     session.show_done(session.client.stop_task(task_id))
 
 
@@ -176,11 +176,12 @@ def logs(
     session: Session,
     task_id: TaskId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until the task has ended.")] = False,
-    stream: Annotated[str, typer.Option(metavar="stdout|stderr", help="Only this one.")] = "",
+    stream: Annotated[str, typer.Option(metavar="stdout|stderr", help="Only this stream.")] = "",
     attempt: Annotated[
-        str, typer.Option(metavar="N|all", help="In place of the last attempt that wrote something.")
+        str,
+        typer.Option(metavar="N|all", help="This attempt, in place of the last one that wrote something."),
     ] = "",
-    tail: Annotated[int | None, typer.Option(min=0, help="Only so many lines at the end.")] = None,
+    tail: Annotated[int | None, typer.Option(min=0, help="Only this many lines from the end.")] = None,
 ) -> None:
     """Print what a task wrote, as it is: its stdout to stdout, its stderr to stderr."""
     show = log_lines.follow if follow else log_lines.show

@@ -90,12 +90,14 @@ def up(
     ] = 7070,
     http_names: HttpNames = "",
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where everything is kept [default: ~/.local/share/propeller].")
+        Path | None, typer.Option(help="The directory for all data [default: ~/.local/share/propeller].")
     ] = None,
     proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="Guests each runs at once [default: cores, at least 4]."),
+        typer.Option(
+            min=1, max=1024, help="Guests that each proplet runs at once [default: cores, at least 4]."
+        ),
     ] = None,
     durability: Annotated[
         str,
@@ -113,7 +115,7 @@ def up(
         typer.Option(
             metavar="ADDRESS",
             callback=_broker,
-            help="Work with proplets elsewhere too, through this broker, as in tcp://localhost:1883.",
+            help="Also work with proplets elsewhere, through this broker, as in tcp://localhost:1883.",
         ),
     ] = None,
     allow_dirs: AllowDirs = None,

@@ -55,7 +55,7 @@ def view(session: Session, workflow_id: WorkflowId) -> None:
 
 @command(app)
 def start(session: Session, workflow_id: WorkflowId) -> None:
-    """Start all tasks that wait for nothing."""
+    """Start all tasks without parents."""
     session.show_done(session.client.start_workflow(workflow_id))
 
 

@@ -190,7 +190,7 @@ class Client:
             task_id: The task's.
             stream: ``stdout`` or ``stderr``, ``""`` for both.
             attempt: Its number, ``all``, or ``""`` for the last that wrote something.
-            tail: Only so many lines at the end.
+            tail: Only this many lines from the end.
             after: Only pieces behind the one with this id.
             limit: How many pieces.
 

@@ -69,7 +69,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_ended_s: float | None
     #: How often a task is run again after its proplet was lost.
     losses_max: int
-    #: How long a task may run on a proplet that acknowledges nothing.
+    #: How long a task may run on a foreign proplet, which acknowledges nothing.
     foreign_lease_s: float
     #: Ids of proplets that only know the contract and get work all the same; ``*`` for all.
     allow_foreign: tuple[str, ...]

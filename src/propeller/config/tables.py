@@ -2,7 +2,7 @@
 
 A setting called ``http_port`` of the manager is ``--http-port``, ``MANAGER_HTTP_PORT`` and ``http_port`` in
 ``[manager]``. Names and defaults are the contract's (``cli-config``, sections 2 to 5); where a text begins
-with *Ours*, the existing system has no such setting.
+with *Extension*, the existing system has no such setting.
 """
 
 from typing import Literal
@@ -80,6 +80,30 @@ def _log_level(*words: str) -> Setting:
     )
 
 
+_CREDENTIALS = (
+    Setting(
+        key="tenant_id",
+        aliases=("domain_id",),
+        read=values.topic_level,
+        text="The tenant that the system belongs to. Required.",
+    ),
+    Setting(key="channel_id", read=values.topic_level, text="The channel of all messages. Required."),
+    Setting(
+        key="entity_id",
+        aliases=("client_id",),
+        read=values.topic_level,
+        text="This program's identity: client id and user name. Required.",
+    ),
+    Setting(
+        key="api_key",
+        aliases=("client_key",),
+        read=values.text,
+        is_secret=True,
+        text="Its password. Required.",
+    ),
+)
+
+
 def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
     return (
         Setting(
@@ -96,7 +120,7 @@ def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
             key="mqtt_keep_alive",
             read=values.whole_seconds(65535),
             default="30s",
-            text="After how long a silence the link is tried.",
+            text="Silence after which the connection is checked.",
         ),
         Setting(
             key="mqtt_max_packet_size",
@@ -116,35 +140,22 @@ def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
             text="PEM file of the CA that signed the broker's certificate; without it, the system's CAs.",
         ),
         Setting(
-            key="mqtt_tls_client_cert", read=values.pem_file, text="Our own certificate, for mutual TLS."
+            key="mqtt_tls_client_cert",
+            read=values.pem_file,
+            text="This program's certificate, for mutual TLS.",
         ),
-        Setting(key="mqtt_tls_client_key", read=values.pem_file, text="Its key; both or neither."),
+        Setting(
+            key="mqtt_tls_client_key",
+            read=values.pem_file,
+            text="The key of that certificate; give both or neither.",
+        ),
         Setting(
             key="mqtt_tls_insecure_skip_verify",
             read=values.boolean,
             default=False,
             text="Accept any certificate of the broker: for tests only.",
         ),
-        Setting(
-            key="tenant_id",
-            aliases=("domain_id",),
-            read=values.topic_level,
-            text="Whom the system belongs to. Required.",
-        ),
-        Setting(key="channel_id", read=values.topic_level, text="The channel of all messages. Required."),
-        Setting(
-            key="entity_id",
-            aliases=("client_id",),
-            read=values.topic_level,
-            text="Who this program is: client id and user name. Required.",
-        ),
-        Setting(
-            key="api_key",
-            aliases=("client_key",),
-            read=values.text,
-            is_secret=True,
-            text="Its password. Required.",
-        ),
+        *_CREDENTIALS,
     )
 
 
@@ -173,7 +184,9 @@ def _images(cache: str) -> tuple[Setting, ...]:
             read=values.host,
             text="The one registry that gets the credentials; required with them.",
         ),
-        Setting(key="registry_username", read=values.text, text="User name there, with a password."),
+        Setting(
+            key="registry_username", read=values.text, text="User name at that registry, with a password."
+        ),
         Setting(key="registry_password", read=values.text, is_secret=True, text="The password."),
         Setting(
             key="registry_token", read=values.text, is_secret=True, text="In place of user name and password."
@@ -181,18 +194,18 @@ def _images(cache: str) -> tuple[Setting, ...]:
         Setting(
             key="registries_file",
             read=values.path,
-            text="*Ours.* Credentials for several registries, in TOML or as `docker login` writes them.",
+            text="*Extension.* Credentials for several registries, in TOML or as `docker login` writes them.",
         ),
         Setting(
             key="registry_plain_http",
             read=values.hosts,
-            text="*Ours.* Registries without TLS, separated by commas.",
+            text="*Extension.* Registries without TLS, separated by commas.",
         ),
         Setting(
             key="allow_private_addresses",
             read=values.boolean,
             default=False,
-            text="*Ours.* Fetch images also from addresses of this machine and of private networks.",
+            text="*Extension.* Fetch images also from addresses of this machine and of private networks.",
         ),
         Setting(
             key="http_tls_ca_cert",
@@ -209,7 +222,7 @@ def _images(cache: str) -> tuple[Setting, ...]:
             key="cache_bytes",
             read=values.size,
             default=cache,
-            text="*Ours.* How much the image cache may hold.",
+            text="*Extension.* How much the image cache may hold.",
         ),
     )
 
@@ -225,12 +238,12 @@ def _sandbox() -> tuple[Setting, ...]:
         Setting(
             key="allow_dirs",
             read=values.directories,
-            text="*Ours.* Directories that tasks may ask for, with all below them: `/data:rw,/models`.",
+            text="*Extension.* Directories that tasks may ask for, with all below them: `/data:rw,/models`.",
         ),
         Setting(
             key="allow_http",
             read=values.host_rules,
-            text="*Ours.* Hosts that tasks may ask to send requests to: `*.example.com`, or `*` for all.",
+            text="*Extension.* Hosts that tasks may ask to send requests to: `*.example.com`; `*` for all.",
         ),
         Setting(
             key="http_enabled",
@@ -242,43 +255,43 @@ def _sandbox() -> tuple[Setting, ...]:
             key="http_proxy_port",
             read=values.whole(1, 65436),
             default=8222,
-            text="The first port for them, where a task names none; 99 more are tried.",
+            text="The first port for such components, if a task names none; 99 more are tried.",
         ),
         Setting(
             key="task_timeout",
             read=values.duration(may_be_zero=True),
             default="24h",
-            text="*Ours.* How long a task may run that does not say; 0 for ever.",
+            text="*Extension.* How long a task may run that names no timeout; 0 for ever.",
         ),
         Setting(
             key="task_timeout_max",
             read=values.duration(may_be_zero=True),
             default="0s",
-            text="*Ours.* How long a task may ask to run; 0 for any time.",
+            text="*Extension.* How long a task may ask to run; 0 for any time.",
         ),
         Setting(
             key="task_memory",
             read=values.size,
             default="512MiB",
-            text="*Ours.* Memory of a task that does not say.",
+            text="*Extension.* Memory of a task that names no limit.",
         ),
         Setting(
             key="task_memory_max",
             read=values.size,
             default="4GiB",
-            text="*Ours.* Memory that a task may ask for.",
+            text="*Extension.* Memory that a task may ask for.",
         ),
         Setting(
             key="task_output",
             read=values.size,
             default="1MiB",
-            text="*Ours.* Standard output that is kept as the result of a task that does not say.",
+            text="*Extension.* Standard output that is kept as the result of a task that names no limit.",
         ),
         Setting(
             key="compile_timeout",
             read=values.duration(),
             default="60s",
-            text="*Ours.* How long compiling a module may take.",
+            text="*Extension.* How long compiling a module may take.",
         ),
     )
 
@@ -293,18 +306,24 @@ MANAGER = Program(
         Setting(
             key="http_names",
             read=values.host_names,
-            text="*Ours.* Names to answer to besides `localhost` and `http_host`, separated by commas. "
-            "Without it a manager on loopback answers to no others, and elsewhere to any.",
+            text="*Extension.* Names to answer to besides `localhost` and `http_host`, separated by commas. "
+            "Without any, a manager on loopback answers to no other name, and any other one to all names.",
         ),
         Setting(
-            key="http_server_cert", read=values.pem_file, text="Certificate of the API, which is HTTPS then."
+            key="http_server_cert",
+            read=values.pem_file,
+            text="Certificate of the API; with it the API is HTTPS.",
         ),
-        Setting(key="http_server_key", read=values.pem_file, text="Its key; both or neither."),
+        Setting(
+            key="http_server_key",
+            read=values.pem_file,
+            text="The key of that certificate; give both or neither.",
+        ),
         Setting(
             key="data_dir",
             read=values.path,
             computed="`~/.local/share/propeller`",
-            text="*Ours.* Where everything is kept; the same as of `propeller up`.",
+            text="*Extension.* The directory for all data; the same as that of `propeller up`.",
         ),
         Setting(
             key="storage_type",
@@ -321,7 +340,8 @@ MANAGER = Program(
             key="durability",
             read=values.choice("full", "normal"),
             default="full",
-            text="*Ours.* full: a power cut loses nothing; normal: faster, it may lose the last commits.",
+            text="*Extension.* full: a power cut loses nothing; normal: faster, it may lose the "
+            "last commits.",
         ),
         Setting(
             key="job_execution_mode",
@@ -334,45 +354,45 @@ MANAGER = Program(
             key="liveness",
             read=values.duration(),
             default="30s",
-            text="*Ours.* After how long a silence a proplet is inactive.",
+            text="*Extension.* A proplet that is silent for longer is inactive.",
         ),
         Setting(
             key="forget_after",
             read=values.duration(),
             default="24h",
-            text="*Ours.* After how long a silence a proplet is forgotten.",
+            text="*Extension.* A proplet that is silent for longer is forgotten.",
         ),
         Setting(
             key="keep_ended",
             read=values.duration(),
-            text="*Ours.* Delete what ended longer ago than this, with all that belongs to it; without it, "
-            "keep all.",
+            text="*Extension.* Delete what ended longer ago than this, with all that belongs to it; "
+            "without it, keep all.",
         ),
         Setting(
             key="losses_max",
             read=values.whole(0, 1_000_000),
             default=3,
-            text="*Ours.* How often a task is run again after its proplet was lost.",
+            text="*Extension.* How often a task is run again after its proplet was lost.",
         ),
         Setting(
             key="foreign_lease",
             read=values.duration(),
             default="1h",
-            text="*Ours.* How long a task may run on a proplet that acknowledges nothing.",
+            text="*Extension.* How long a task may run on a foreign proplet, which acknowledges nothing.",
         ),
         Setting(
             key="allow_foreign",
             read=values.names,
             default="*",
             takes_empty=True,
-            text="*Ours.* Ids of the foreign proplets (programs of somebody else) that get work, separated "
-            "by commas; empty: none, `*`: all.",
+            text="*Extension.* Ids of the foreign proplets (programs of somebody else) that get work, "
+            "separated by commas; empty: none, `*`: all.",
         ),
         Setting(
             key="placement",
             read=values.choice("round-robin", "least-loaded"),
             default="round-robin",
-            text="*Ours.* Which proplet is next: round-robin or least-loaded.",
+            text="*Extension.* Which proplet is next: round-robin or least-loaded.",
         ),
     ),
 )
@@ -387,27 +407,29 @@ PROPLET = Program(
             key="data_dir",
             read=values.path,
             computed="`~/.local/share/propeller/proplet-<entity_id>`",
-            text="*Ours.* Modules, and results that the manager has not acknowledged.",
+            text="*Extension.* Modules, and results that the manager has not acknowledged.",
         ),
-        Setting(key="slots", read=values.whole(1, 1024), default=4, text="*Ours.* Guests that run at once."),
+        Setting(
+            key="slots", read=values.whole(1, 1024), default=4, text="*Extension.* Guests that run at once."
+        ),
         Setting(
             key="fetch",
             read=values.choice("proxy", "direct"),
             default="proxy",
-            text="*Ours.* proxy: images come from the proxy; direct: this program fetches them itself.",
+            text="*Extension.* proxy: images come from the proxy; direct: this program fetches them itself.",
         ),
         *_images("1GiB"),
         Setting(
             key="liveliness_interval",
             read=values.duration(),
             default="10s",
-            text="Between two signs of life.",
+            text="Time between two signs of life.",
         ),
         Setting(
             key="metrics_interval",
             read=values.duration(may_be_zero=True),
             default="10s",
-            text="Between two reports of what is used; 0 for none.",
+            text="Time between two reports of what is used; 0 for none.",
         ),
         Setting(
             key="enable_monitoring",
@@ -415,7 +437,7 @@ PROPLET = Program(
             default=True,
             text="Watch what tasks use.",
         ),
-        Setting(key="description", read=values.text, default="", text="What it is, for people."),
+        Setting(key="description", read=values.text, default="", text="What the proplet is, for people."),
         Setting(key="tags", read=values.names, text="What tasks may require, separated by commas."),
         Setting(key="location", read=values.text, default="", text="Where it is, for people."),
         Setting(
@@ -470,7 +492,7 @@ PROXY = Program(
             key="cache_dir",
             read=values.path,
             computed="`~/.cache/propeller/proxy`",
-            text="*Ours.* Where images are kept that were fetched.",
+            text="*Extension.* The directory for fetched images.",
         ),
     ),
 )

@@ -44,7 +44,7 @@ class Start(FromManager, kw_only=True):
     image_url: str | UnsetType | None = UNSET
     #: The module itself, base64.
     file: str | UnsetType | None = UNSET
-    #: Ours: ``sha256:<hex>`` in place of ``file``; a proplet that does not have it asks for it.
+    #: Extension: ``sha256:<hex>`` in place of ``file``; a proplet that does not have it asks for it.
     module: str | UnsetType = UNSET
     inputs: list[str] | UnsetType | None = UNSET
     cli_args: tuple[str, ...] | None = None

@@ -38,7 +38,7 @@ class ModuleChunk(msgspec.Struct, kw_only=True):
     #: 0 means that there is no such module; ``error`` then says why.
     total_chunks: Count
     data: str
-    #: Ours: ``sha256:<hex>`` of the whole module.
+    #: Extension: ``sha256:<hex>`` of the whole module.
     digest: str | UnsetType = UNSET
     #: Extension: why there are no chunks.
     error: str | UnsetType = UNSET
