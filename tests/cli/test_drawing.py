@@ -5,15 +5,16 @@ import io
 import pytest
 from rich.console import Console
 
-from propeller.cli import words
+from propeller.cli import formatting
 from propeller.cli.board import Board
 from propeller.cli.session import Session
 from propeller.cli.tree import tree
+from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SCHEDULED, SKIPPED
 
 ZERO = "0001-01-01T00:00:00Z"
 
 
-def a_task(task_id, state=words.PENDING, *after, **fields):
+def a_task(task_id, state=PENDING, *after, **fields):
     times = dict.fromkeys(("start_time", "finish_time", "created_at", "updated_at"), ZERO)
     return {"id": task_id, "name": "main", "state": state, "depends_on": list(after), **times, **fields}
 
@@ -33,11 +34,11 @@ def drawn(tasks, *, width=200, encoding="utf-8", **options):
 
 def test_tasks_stand_below_their_parents():
     tasks = [
-        a_task("e", words.SKIPPED, "b", "c", reason="its parent b failed"),
-        a_task("a", words.COMPLETED, results="3\n"),
-        a_task("b", words.FAILED, "a", error="no such function"),
-        a_task("c", words.COMPLETED, "a", results="two\nlines"),
-        a_task("lonely", words.RUNNING),
+        a_task("e", SKIPPED, "b", "c", reason="its parent b failed"),
+        a_task("a", COMPLETED, results="3\n"),
+        a_task("b", FAILED, "a", error="no such function"),
+        a_task("c", COMPLETED, "a", results="two\nlines"),
+        a_task("lonely", RUNNING),
     ]
     assert drawn(tasks, names={"a": "first"}) == [
         "workflow w",
@@ -50,7 +51,7 @@ def test_tasks_stand_below_their_parents():
 
 
 def test_elsewhere_than_in_unicode():
-    lines = drawn([a_task("a", words.COMPLETED, results="3")], encoding="ascii")
+    lines = drawn([a_task("a", COMPLETED, results="3")], encoding="ascii")
     assert lines == ["workflow w", "`-- + a  Completed  3"]
 
 
@@ -62,9 +63,9 @@ def test_a_chain_too_deep_for_the_screen_becomes_a_list():
 
 
 def test_a_long_list_shows_what_goes_on_and_counts_the_rest():
-    tasks = [a_task(f"t{number}", words.COMPLETED) for number in range(1000)]
-    tasks[500]["state"] = words.FAILED
-    tasks[700]["state"] = words.RUNNING
+    tasks = [a_task(f"t{number}", COMPLETED) for number in range(1000)]
+    tasks[500]["state"] = FAILED
+    tasks[700]["state"] = RUNNING
     lines = drawn(Board(tasks, {}).busiest(3), left_out=997)
     assert len(lines) == 5
     assert [line.split()[2] for line in lines[2:4]] == ["t500", "t700"]
@@ -72,14 +73,14 @@ def test_a_long_list_shows_what_goes_on_and_counts_the_rest():
 
 
 def test_what_people_see_of_many_tasks_follows_the_events():
-    board = Board([a_task(f"t{number}", words.PENDING, "t0") for number in range(1000)], {})
-    for number, state in ((7, words.RUNNING), (5, words.RUNNING), (9, words.COMPLETED), (5, words.FAILED)):
+    board = Board([a_task(f"t{number}", PENDING, "t0") for number in range(1000)], {})
+    for number, state in ((7, RUNNING), (5, RUNNING), (9, COMPLETED), (5, FAILED)):
         board.take_event(an_event(f"t{number}", state, "01"))
     assert [task["id"] for task in board.busiest(4)] == ["t0", "t1", "t5", "t7"]
     lines = drawn(board.busiest(1), left_out=999)
     assert [line.split()[2:4] for line in lines[1:2]] == [["t5", "Failed"]]
     assert lines[1].endswith("(after t0)"), "though that one is not shown"
-    board.take_answer([a_task("t1"), a_task("t2", words.COMPLETED)])
+    board.take_answer([a_task("t1"), a_task("t2", COMPLETED)])
     assert [task["id"] for task in board.busiest(9)] == ["t1", "t2"]
 
 
@@ -98,7 +99,7 @@ def test_an_event_costs_its_task_and_a_drawing_its_lines():
         board.tasks = {task_id: Watched(task) for task_id, task in board.tasks.items()}
         looked_at.clear()
         for number in range(50):
-            board.take_event(an_event(f"t{number}", words.RUNNING, "01"))
+            board.take_event(an_event(f"t{number}", RUNNING, "01"))
             assert not board.has_ended
             board.summary()
             drawn(board.busiest(10), left_out=size - 10)
@@ -107,10 +108,10 @@ def test_an_event_costs_its_task_and_a_drawing_its_lines():
 
 
 def test_counts_tell_whether_something_was_left_out():
-    board = Board([a_task("a"), a_task("b", words.RUNNING)], {})
+    board = Board([a_task("a"), a_task("b", RUNNING)], {})
     assert board.agrees_with({"pending": 1, "running": 1, "failed": 0})
     assert not board.agrees_with({"pending": 0, "running": 2, "failed": 0})
-    board.take_event(an_event("a", words.RUNNING, "01"))
+    board.take_event(an_event("a", RUNNING, "01"))
     assert board.agrees_with({"pending": 0, "running": 2, "failed": 0})
 
 
@@ -120,21 +121,21 @@ def test_a_parent_that_is_gone_holds_up_nothing():
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "\x9b2J", "\u202e", "\x07"])
 def test_texts_of_guests_do_not_reach_the_terminal_as_they_are(hostile):
-    (line,) = drawn([a_task("a", words.FAILED, error=f"x{hostile}y [bold]z")])[1:]
+    (line,) = drawn([a_task("a", FAILED, error=f"x{hostile}y [bold]z")])[1:]
     assert hostile not in line
     assert "[bold]z" in line
 
 
 def test_events_change_the_board_once_and_in_order():
-    board = Board([a_task("a"), a_task("b", words.PENDING, "a")], {"a": "first"})
-    assert board.take_event(an_event("a", words.RUNNING, "01", attempt=1)) == ["a"]
-    assert board.take_event(an_event("a", words.RUNNING, "01", attempt=1)) == [], "the same again"
-    assert board.take_event(an_event("a", words.COMPLETED, "02.5", results="3\n")) == ["a"]
+    board = Board([a_task("a"), a_task("b", PENDING, "a")], {"a": "first"})
+    assert board.take_event(an_event("a", RUNNING, "01", attempt=1)) == ["a"]
+    assert board.take_event(an_event("a", RUNNING, "01", attempt=1)) == [], "the same again"
+    assert board.take_event(an_event("a", COMPLETED, "02.5", results="3\n")) == ["a"]
     assert board.line("a") == "first: Completed: 3"
-    assert board.take_event(an_event("a", words.RUNNING, "02.123456789")) == [], "older than what is known"
-    assert board.take_event(an_event("stranger", words.RUNNING, "09")) == []
+    assert board.take_event(an_event("a", RUNNING, "02.123456789")) == [], "older than what is known"
+    assert board.take_event(an_event("stranger", RUNNING, "09")) == []
     assert not board.has_ended
-    board.take_event(an_event("b", words.SKIPPED, "03", reason="its parent failed"))
+    board.take_event(an_event("b", SKIPPED, "03", reason="its parent failed"))
     assert board.has_ended
     assert board.has_succeeded
     assert board.summary() == "1 completed, 1 skipped in 1.5 s"
@@ -142,19 +143,19 @@ def test_events_change_the_board_once_and_in_order():
 
 def test_a_task_that_is_run_again_forgets_its_last_end():
     board = Board([a_task("a")], {})
-    board.take_event(an_event("a", words.FAILED, "01", error="it broke"))
+    board.take_event(an_event("a", FAILED, "01", error="it broke"))
     assert board.line("a") == "a: Failed: it broke"
     assert not board.has_succeeded
-    board.take_event(an_event("a", words.SCHEDULED, "02", reason="run again"))
+    board.take_event(an_event("a", SCHEDULED, "02", reason="run again"))
     assert board.line("a") == "a: Scheduled: run again"
 
 
 def test_an_answer_tells_what_events_have_not():
     board = Board([a_task("a"), a_task("b")], {})
-    news = [a_task("a", words.COMPLETED, updated_at="2026-01-01T00:00:05Z"), a_task("b")]
+    news = [a_task("a", COMPLETED, updated_at="2026-01-01T00:00:05Z"), a_task("b")]
     assert board.take_answer(news) == ["a"]
-    assert board.take_event(an_event("a", words.RUNNING, "04")) == [], "it was on its way meanwhile"
-    assert board.tasks["a"]["state"] == words.COMPLETED
+    assert board.take_event(an_event("a", RUNNING, "04")) == [], "it was on its way meanwhile"
+    assert board.tasks["a"]["state"] == COMPLETED
 
 
 @pytest.mark.parametrize(
@@ -171,11 +172,11 @@ def test_an_answer_tells_what_events_have_not():
     ],
 )
 def test_durations(seconds, text):
-    assert words.duration(seconds) == text
+    assert formatting.duration(seconds) == text
 
 
 def test_sizes():
-    assert [words.size(count) for count in (0, 1023, 1536, 3 << 20, 24 << 30, 5 << 40)] == [
+    assert [formatting.size(count) for count in (0, 1023, 1536, 3 << 20, 24 << 30, 5 << 40)] == [
         "0 B",
         "1023 B",
         "1.5 KiB",

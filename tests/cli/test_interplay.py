@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from propeller.cli import words
+from propeller.core.states import INTERRUPTED, RUNNING
 from tests.e2e.local.harness import System
 from tests.parts.machine import need_terminals
 from tests.waiting import until
@@ -26,7 +26,7 @@ def started(shell, before):
     """Wait for a task that was not there before to run, and return its id."""
     return until(
         lambda: next(
-            (id_ for id_, state in states(shell).items() if id_ not in before and state == words.RUNNING),
+            (id_ for id_, state in states(shell).items() if id_ not in before and state == RUNNING),
             None,
         )
     )
@@ -40,7 +40,7 @@ def test_ctrl_c_stops_the_task(shell):
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
     assert f"task {task_id} was stopped" in err
-    assert shell.system.call("GET", f"/tasks/{task_id}")["state"] == words.INTERRUPTED
+    assert shell.system.call("GET", f"/tasks/{task_id}")["state"] == INTERRUPTED
 
 
 def test_ctrl_c_stops_the_workflow_and_shows_where_it_was(shell):
@@ -57,7 +57,7 @@ def test_ctrl_c_stops_the_workflow_and_shows_where_it_was(shell):
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "2 interrupted" in out
-    assert {states(shell)[id_] for id_ in states(shell).keys() - before.keys()} == {words.INTERRUPTED}
+    assert {states(shell)[id_] for id_ in states(shell).keys() - before.keys()} == {INTERRUPTED}
 
 
 def test_stopped_by_somebody_else(shell):
@@ -167,11 +167,11 @@ def test_a_run_outlasts_a_crash_of_the_manager(shell, restartable):
     process = shell.begin(
         "run", "endless.wat", "--json", "-m", url, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    until(lambda: [t for t in restartable.call("GET", "/tasks")["tasks"] if t["state"] == words.RUNNING])
+    until(lambda: [t for t in restartable.call("GET", "/tasks")["tasks"] if t["state"] == RUNNING])
     restartable.kill()
     restartable.up()
     (task,) = restartable.call("GET", "/tasks")["tasks"]
     restartable.call("POST", f"/tasks/{task['id']}/stop")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert json.loads(out)["state"] == words.INTERRUPTED
+    assert json.loads(out)["state"] == INTERRUPTED

@@ -1,8 +1,9 @@
 """Who follows a workflow or a job looks at all of its tasks only where the stream may have left something out."""
 
-from propeller.cli import words
+from propeller.cli import formatting
 from propeller.cli.board import Board
 from propeller.cli.live import Target, follow
+from propeller.core.states import COMPLETED
 
 from .test_drawing import a_task, an_event
 
@@ -34,9 +35,9 @@ class Manager:
         if not self._knows_brief_answers:
             return self._look(group_id)
         self.asked.append("brief look")
-        counts = {name.lower(): 0 for name in words.STATES}
+        counts = {name.lower(): 0 for name in formatting.STATES}
         for task in self._tasks:
-            counts[words.state_name(task["state"]).lower()] += 1
+            counts[formatting.state_name(task["state"]).lower()] += 1
         return {"counts": counts}
 
 
@@ -46,21 +47,21 @@ def follow_all(manager):
     return changed, manager.asked[1:]
 
 
-END_OF_A, END_OF_B = (an_event(name, words.COMPLETED, "01") for name in "ab")
+END_OF_A, END_OF_B = (an_event(name, COMPLETED, "01") for name in "ab")
 
 
 def test_a_quiet_stream_costs_a_brief_look():
-    manager = Manager([None, END_OF_A, None, END_OF_B], [a_task("a", words.COMPLETED), a_task("b")])
+    manager = Manager([None, END_OF_A, None, END_OF_B], [a_task("a", COMPLETED), a_task("b")])
     assert follow_all(manager) == (["a", "b"], ["start", "brief look"])
 
 
 def test_what_the_stream_left_out_is_looked_up():
-    ended = [a_task("a", words.COMPLETED), a_task("b", words.COMPLETED)]
+    ended = [a_task("a", COMPLETED), a_task("b", COMPLETED)]
     manager = Manager([None, END_OF_A, None], ended)
     assert follow_all(manager) == (["a", "b"], ["start", "brief look", "look"])
 
 
 def test_a_manager_that_knows_no_brief_answers_is_asked_once():
-    ended = [a_task("a", words.COMPLETED), a_task("b", words.COMPLETED)]
+    ended = [a_task("a", COMPLETED), a_task("b", COMPLETED)]
     manager = Manager([None, None], ended, knows_brief_answers=False)
     assert follow_all(manager) == (["a", "b"], ["start", "look"])

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from propeller.config.definitions import PROPLET
 from propeller.config.errors import BadSettings
 from propeller.config.programs import data_places
 from propeller.config.sandbox_policy import sandbox_policy_of
 from propeller.config.sources import resolve
-from propeller.config.tables import PROPLET
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 from tests.parts.programs import path_of
 
+from propeller.config.definitions import MANAGER, PROPLET, PROXY
 from propeller.config.errors import BadFiles
 from propeller.config.programs import manager_settings, proplet_settings, proxy_settings
 from propeller.config.provision import add_foreign, add_proplets, add_proxy, provision, renew
 from propeller.config.sources import resolve
-from propeller.config.tables import MANAGER, PROPLET, PROXY
 
 SECONDS_MAX = 30
 REFUSED = ReasonCode(PacketTypes.PUBACK, "Not authorized")

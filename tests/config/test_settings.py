@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from propeller.config.definitions import MANAGER, PROGRAMS, PROPLET, PROXY
 from propeller.config.errors import BadSettings
 from propeller.config.programs import manager_settings, proplet_settings, proxy_settings
 from propeller.config.settings import Login, ManagerSettings, PropletSettings, ProxySettings
 from propeller.config.shown import shown
 from propeller.config.sources import resolve
-from propeller.config.tables import MANAGER, PROGRAMS, PROPLET, PROXY
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings
 

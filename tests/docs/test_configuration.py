@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from propeller.config.tables import IDENTITY, PROGRAMS
+from propeller.config.definitions import IDENTITY, PROGRAMS
 
 DOCUMENT = (Path(__file__).parent.parent.parent / "docs" / "configuration.md").read_text()
 

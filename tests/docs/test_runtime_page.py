@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from propeller.config.tables import PROPLET
+from propeller.config.definitions import PROPLET
 from propeller.core.sandbox import Grants, Limits
 
 ROOT = Path(__file__).parent.parent.parent

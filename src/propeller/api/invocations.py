@@ -8,8 +8,8 @@ from propeller.api.answers import answer
 from propeller.api.bodies import read_json_or_nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.endpoints import get, post
-from propeller.api.intake import check_count, check_env
 from propeller.api.lifting import Lifted
+from propeller.api.spec_builder import check_count, check_env
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
 from propeller.wire.fleet.outgoing import wire_inputs

@@ -10,10 +10,10 @@ from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
-from propeller.api.intake import Intake, Modules, check_group_name, new_ids
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import by_group, shown_group, task_views
+from propeller.api.spec_builder import Modules, SpecBuilder, check_group_name, new_ids
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
 from propeller.errors import Invalid, NotFound
@@ -57,10 +57,10 @@ def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, Modules]:
         mode=mode,
         fail_fast=new.fail_fast,
     )
-    intake = Intake(lifted)
-    specs, chosen = intake.specs(new.tasks, "tasks", job_id=group.id)
+    builder = SpecBuilder(lifted)
+    specs, chosen = builder.specs(new.tasks, "tasks", job_id=group.id)
     chosen = (*chosen, job_id) if job_id else chosen
-    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), intake.modules
+    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder.modules
 
 
 @get(

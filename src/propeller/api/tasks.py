@@ -13,11 +13,11 @@ from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.endpoints import Binary, delete, get, post, put
-from propeller.api.intake import Intake, Modules, check_encrypted
 from propeller.api.lifting import Lifted
 from propeller.api.rendering import task_views
 from propeller.api.samples import task_sample_page
 from propeller.api.sandbox import sandbox_of
+from propeller.api.spec_builder import Modules, SpecBuilder, check_encrypted
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.model import Execution, Task
 from propeller.errors import Invalid, NotFound
@@ -62,9 +62,9 @@ def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, Modules]:
         raise Invalid("job_id: a task is in a workflow or in a job, not in both; leave one of them out")
     new.kind = new.kind or "standard"
     new.priority = new.priority or 50
-    intake = Intake(lifted)
-    specs, chosen = intake.specs([new], workflow_id=workflow_id, job_id=job_id)
-    return CreateTasks(specs=specs, chosen_ids=chosen), intake.modules
+    builder = SpecBuilder(lifted)
+    specs, chosen = builder.specs([new], workflow_id=workflow_id, job_id=job_id)
+    return CreateTasks(specs=specs, chosen_ids=chosen), builder.modules
 
 
 @get(
@@ -124,8 +124,8 @@ async def update_task(request: HttpRequest) -> ASGIApp:
 
 
 def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str, Any], Modules]:
-    intake = Intake(lifted)
-    return given, intake.fields(given), intake.modules
+    builder = SpecBuilder(lifted)
+    return given, builder.fields(given), builder.modules
 
 
 @put(
@@ -140,12 +140,12 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     context, task_id = context_of(request), id_in_path(request)
     show_file = queries.flag(request, queries.SHOW_FILE)
     data = await read_upload(request)
-    intake = Intake()
-    module = await asyncio.to_thread(intake.module, data)  # a large one takes its time to hash
+    builder = SpecBuilder()
+    module = await asyncio.to_thread(builder.module, data)  # a large one takes its time to hash
     spec = (await stored_task(context, task_id)).spec
     check_encrypted(msgspec.structs.replace(spec, module=module))
-    changed = await context.manager.ask(UpdateTask(task_id, {"module": module}), intake.modules)
-    context.files.remember(intake.modules)
+    changed = await context.manager.ask(UpdateTask(task_id, {"module": module}), builder.modules)
+    context.files.remember(builder.modules)
     return await _shown(context, changed[0], show_file=show_file)
 
 

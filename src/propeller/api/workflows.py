@@ -7,10 +7,10 @@ from propeller.api.answers import answer, nothing
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
-from propeller.api.intake import Intake, Modules, check_group_name, new_ids
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import shown_group, task_views
+from propeller.api.spec_builder import Modules, SpecBuilder, check_group_name, new_ids
 from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
 from propeller.errors import Invalid, NotFound
@@ -43,10 +43,10 @@ def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, Modules]:
         raise Invalid("tasks: a workflow needs at least one task")
     workflow_id = next((task.workflow_id for task in new.tasks if task.workflow_id), "")
     group = NewGroup(id=workflow_id or next(new_ids(1)), kind=_WORKFLOW, name=check_group_name(new.name))
-    intake = Intake(lifted)
-    specs, chosen = intake.specs(new.tasks, "tasks", workflow_id=group.id)
+    builder = SpecBuilder(lifted)
+    specs, chosen = builder.specs(new.tasks, "tasks", workflow_id=group.id)
     chosen = (*chosen, workflow_id) if workflow_id else chosen
-    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), intake.modules
+    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder.modules
 
 
 @get("/workflows", gives=WorkflowPage, query=[queries.OFFSET, queries.MANY, queries.GROUP_STATUS])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
+from propeller.config.definitions import PROXY
 from propeller.config.programs import registry_settings
 from propeller.config.settings import RegistrySettings as Configured
 from propeller.config.sources import resolve
-from propeller.config.tables import PROXY
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import Credentials, RegistrySettings
 

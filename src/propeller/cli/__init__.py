@@ -4,7 +4,7 @@ main.py       the program: its commands, and how failures end it
 commands.py   what all commands have in common: flags that may stand anywhere
 options.py    flags of several commands, and what their texts mean
 session.py    which manager a command talks to, and how it prints
-words.py      states, times and texts for people
+formatting.py states, times and texts for people
 views.py      tables and lists for people
 tasks.py, workflows.py, jobs.py, proplets.py    one file per resource
 logs.py       prints what guests wrote

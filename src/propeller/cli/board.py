@@ -11,13 +11,20 @@ from itertools import islice
 from threading import Lock
 from typing import Any
 
-from propeller.cli import words
+from propeller.cli import formatting
 from propeller.cli.views import outcome
+from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
 
 #: What an event leaves out where it has none.
 _FRESH = ("results", "error", "reason", "attempt", "up")
 #: What people want to see first: what failed, what runs, what waits, what comes next.
-_FIRST = (words.FAILED, words.INTERRUPTED, words.RUNNING, words.SCHEDULED, words.PENDING)
+_FIRST = (
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    SCHEDULED,
+    PENDING,
+)
 
 
 class Board:
@@ -43,17 +50,17 @@ class Board:
             self._began = self._first_start()
 
     def _note(self, task: Mapping[str, Any]) -> None:
-        if words.has_ended(task["state"]) or task.get("up"):
+        if formatting.has_ended(task["state"]) or task.get("up"):
             self._open.discard(task["id"])
         else:
             self._open.add(task["id"])
 
     def _first_start(self) -> str:
-        starts = [task["start_time"] for task in self.tasks.values() if words.when(task["start_time"])]
+        starts = [task["start_time"] for task in self.tasks.values() if formatting.when(task["start_time"])]
         return min(starts, key=_order, default="")
 
     def name_of(self, task_id: str) -> str:
-        return words.one_line(self.names.get(task_id, task_id))
+        return formatting.one_line(self.names.get(task_id, task_id))
 
     @property
     def has_ended(self) -> bool:
@@ -62,10 +69,7 @@ class Board:
 
     @property
     def has_succeeded(self) -> bool:
-        return all(
-            task["state"] in (words.COMPLETED, words.SKIPPED) or task.get("up")
-            for task in self.tasks.values()
-        )
+        return all(task["state"] in (COMPLETED, SKIPPED) or task.get("up") for task in self.tasks.values())
 
     def take_answer(self, tasks: Iterable[Mapping[str, Any]]) -> list[str]:
         """Take in a whole answer, and return the ids of the tasks that changed their state."""
@@ -80,7 +84,7 @@ class Board:
 
     def agrees_with(self, counts: Mapping[str, int]) -> bool:
         """Say whether so many tasks are in each state, by its name in small letters."""
-        known = {words.state_name(state).lower(): len(ids) for state, ids in self._by_state.items()}
+        known = {formatting.state_name(state).lower(): len(ids) for state, ids in self._by_state.items()}
         return all(known.get(name, 0) == count for name, count in counts.items())
 
     def take_event(self, event: Mapping[str, Any]) -> list[str]:
@@ -94,12 +98,12 @@ class Board:
             task.pop(name, None)
         task |= {name: event[name] for name in (*_FRESH, "state", "proplet_id") if name in event}
         task["updated_at"] = event["time"]
-        if event["state"] == words.RUNNING:
+        if event["state"] == RUNNING:
             task |= {"start_time": event["time"], "finish_time": ""}
             self._began = min(self._began or event["time"], event["time"], key=_order)
-        elif not words.has_ended(event["state"]):
+        elif not formatting.has_ended(event["state"]):
             task |= {"start_time": "", "finish_time": ""}
-        elif words.when(task["start_time"]):
+        elif formatting.when(task["start_time"]):
             task["finish_time"] = event["time"]
         self._note(task)
         if is_new:
@@ -120,18 +124,20 @@ class Board:
         """Say on one line what a task has come to."""
         task = self.tasks[task_id]
         said = outcome(task, 500)
-        return f"{self.name_of(task_id)}: {words.state_name(task['state'])}" + (f": {said}" if said else "")
+        return f"{self.name_of(task_id)}: {formatting.state_name(task['state'])}" + (
+            f": {said}" if said else ""
+        )
 
     def summary(self) -> str:
         """How many tasks are in which state, and how long they have taken together."""
-        counts = [len(self._by_state.get(state, ())) for state in range(len(words.STATES))]
-        named = zip(counts, words.STATES, strict=True)
+        counts = [len(self._by_state.get(state, ())) for state in range(len(formatting.STATES))]
+        named = zip(counts, formatting.STATES, strict=True)
         shown = ", ".join(f"{count} {name.lower()}" for count, name in named if count)
         if not self.has_ended:
-            return f"{shown} in {words.took(self._began, None)}" if self._began else shown
+            return f"{shown} in {formatting.took(self._began, None)}" if self._began else shown
         began = self._first_start()
-        ends = [task["finish_time"] for task in self.tasks.values() if words.when(task["finish_time"])]
-        return f"{shown} in {words.took(began, max(ends, key=_order, default=None))}" if began else shown
+        ends = [task["finish_time"] for task in self.tasks.values() if formatting.when(task["finish_time"])]
+        return f"{shown} in {formatting.took(began, max(ends, key=_order, default=None))}" if began else shown
 
 
 def _order(time: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from propeller.cli import words
+from propeller.cli import formatting
 from propeller.cli.commands import command
 from propeller.cli.session import Session
 from propeller.config.programs import data_home
@@ -30,7 +30,7 @@ def _place(data_dir: Path | None) -> Path:
 def _holds(held: backups.Held) -> str:
     return (
         f"{held.path}: {held.tasks} tasks, {held.groups} workflows and jobs, {held.last_event_id} changes of "
-        f"tasks; {words.size(held.bytes)}"
+        f"tasks; {formatting.size(held.bytes)}"
     )
 
 

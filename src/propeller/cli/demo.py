@@ -17,7 +17,7 @@ from rich.highlighter import JSONHighlighter
 from rich.table import Table
 from rich.text import Text
 
-from propeller.cli import live, words
+from propeller.cli import formatting, live
 from propeller.cli.board import Board
 from propeller.cli.views import outcome
 from propeller.errors import PropellerError
@@ -162,9 +162,9 @@ class _Player:
 
     def _line(self, task: dict[str, Any]) -> Text:
         line = Text()
-        line.append_text(words.icon(task["state"], is_unicode=self.console.encoding.startswith("utf")))
+        line.append_text(formatting.icon(task["state"], is_unicode=self.console.encoding.startswith("utf")))
         line.append(f" {task['updated_at'][11:23]}  {task['id']}  ")
-        line.append_text(words.state(task["state"]))
+        line.append_text(formatting.state(task["state"]))
         said = outcome(task, 200)
         return line.append(f"  {said}" if said else "")
 
@@ -173,7 +173,7 @@ class _Player:
             wanted = f"{sum(task['inputs'])}\n"
             sign = "right" if task.get("results") == wanted else f"wrong, not {wanted!r}"
             inputs = " + ".join(map(str, task["inputs"]))
-            self._rows.append((task["id"], inputs, words.result(task.get("results", "")), sign))
+            self._rows.append((task["id"], inputs, formatting.result(task.get("results", "")), sign))
 
     def summary(self) -> bool:
         self.console.rule("What came of it")

@@ -11,7 +11,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from propeller.cli import words
+from propeller.cli import formatting
 from propeller.cli.modules import read_module
 from propeller.cli.session import Session
 from propeller.errors import Invalid
@@ -76,20 +76,20 @@ def _is_elsewhere(name: str) -> bool:
 def _view(session: Session, file: str, found: "Inspection") -> RenderableType:
     needs = [f"{need.grant}: {need.text}" if need.grant else need.text for need in found.needs]
     lines: list[tuple[str, str | Text]] = [
-        ("file", words.plain(file)),
+        ("file", formatting.plain(file)),
         ("kind", _KINDS[found.kind]),
-        ("size", words.size(found.size)),
+        ("size", formatting.size(found.size)),
         ("digest", found.digest),
         ("needs", "\n".join(needs)),
-        ("can't run", Text("\n".join(map(words.plain, found.obstacles)), style="red")),
-        ("call it", words.plain(_command(file, found))),
+        ("can't run", Text("\n".join(map(formatting.plain, found.obstacles)), style="red")),
+        ("call it", formatting.plain(_command(file, found))),
     ]
     parts: list[RenderableType] = [session.lines(lines)]
     for heading, items in (("EXPORT", found.exports), ("IMPORT", found.imports)):
         if items:
             table = session.table(heading, "KIND", "TYPE")
             for item in items:
-                table.add_row(words.plain(item.name), item.kind, words.plain(item.type))
+                table.add_row(formatting.plain(item.name), item.kind, formatting.plain(item.type))
             parts += ["", table]
     return Group(*parts)
 

@@ -4,7 +4,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
-from propeller.cli import words
+from propeller.cli import formatting
 from propeller.cli.session import Session
 
 if TYPE_CHECKING:
@@ -49,5 +49,5 @@ def print_piece(session: Session, piece: "Log") -> None:
     out.flush()
     if piece.get("cut"):
         line_end = "" if not text or text.endswith("\n") else "\n"
-        limit = words.size(piece["offset"] + len(text.encode(errors="replace")))
+        limit = formatting.size(piece["offset"] + len(text.encode(errors="replace")))
         session.remark(f"{line_end}… {stream} cut at {limit}")

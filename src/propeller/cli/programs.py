@@ -14,11 +14,11 @@ import typer
 
 from propeller.cli.commands import command
 from propeller.cli.session import Session
+from propeller.config.definitions import MANAGER, PROGRAMS, PROPLET, PROXY, Program, Setting
 from propeller.config.errors import BadSettings
 from propeller.config.programs import manager_settings, proplet_settings, proxy_settings
 from propeller.config.shown import shown
 from propeller.config.sources import Effective, read, resolve
-from propeller.config.tables import MANAGER, PROGRAMS, PROPLET, PROXY, Program, Setting
 from propeller.config.values import Raw
 
 ConfigFlag = Annotated[

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import options, sandbox, words
+from propeller.cli import formatting, options, sandbox
 from propeller.cli.logs import print_piece
 from propeller.cli.modules import default_export, read_module
 from propeller.cli.session import Session, show_error
 from propeller.client.errors import Unreachable
+from propeller.core.states import COMPLETED
 
 
 def run(
@@ -65,12 +66,12 @@ def run(
     _show_logs(session, task_id)
     if session.as_json:
         session.show_json(task)
-    elif task["state"] == words.COMPLETED:
+    elif task["state"] == COMPLETED:
         session.show_result(task.get("results"))
     else:
         why = task.get("error") or task.get("reason") or ""
-        show_error(f"task {task_id}: {words.state_name(task['state'])}: {words.plain(why)}")
-    if task["state"] != words.COMPLETED:
+        show_error(f"task {task_id}: {formatting.state_name(task['state'])}: {formatting.plain(why)}")
+    if task["state"] != COMPLETED:
         raise typer.Exit(1)
 
 
@@ -81,15 +82,15 @@ def _start_and_wait(session: Session, task_id: str) -> Any:
         if event is None and not is_started:
             client.start_task(task_id)
             is_started = True
-        elif event is None or words.has_ended(event["state"]):
+        elif event is None or formatting.has_ended(event["state"]):
             with contextlib.suppress(Unreachable):  # the stream breaks too then, and comes back or gives up
                 task = client.task(task_id)
-                if words.has_ended(task["state"]):
+                if formatting.has_ended(task["state"]):
                     return task
         elif event.get("up"):
-            session.remark(f"{words.plain(str(event.get('results') or 'it is up'))}; Ctrl-C stops it")
+            session.remark(f"{formatting.plain(str(event.get('results') or 'it is up'))}; Ctrl-C stops it")
         elif event.get("reason"):
-            session.remark(words.plain(event["reason"]))
+            session.remark(formatting.plain(event["reason"]))
     raise AssertionError("the stream of events never ends")
 
 

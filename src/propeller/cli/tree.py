@@ -10,9 +10,10 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from propeller.cli import words
+from propeller.cli import formatting
 from propeller.cli.session import Session
 from propeller.cli.views import outcome
+from propeller.core.states import RUNNING
 
 _INDENT = 4
 #: Room that a line needs beside its indentation.
@@ -37,7 +38,7 @@ def tree(
         left_out: How many there are beside these; with some that are not shown it is a list.
 
     """
-    root = Tree(Text(words.one_line(title, 200), style="bold"))
+    root = Tree(Text(formatting.one_line(title, 200), style="bold"))
     by_id = {task["id"]: task for task in tasks}
     above = {task["id"]: task.get("depends_on") or [] for task in tasks}
     parents = {task_id: [id_ for id_ in ids if id_ in by_id] for task_id, ids in above.items()}
@@ -78,15 +79,17 @@ def _arranged(parents: Mapping[str, Sequence[str]]) -> tuple[list[str], dict[str
 
 def _label(session: Session, task: Any, names: Mapping[str, str], after: Sequence[str]) -> Text:
     label = Text()
-    label.append_text(words.icon(task["state"], is_unicode=session.out.encoding.startswith("utf")))
-    label.append(f" {words.one_line(names.get(task['id'], task['id']))}  ", style="bold")
-    label.append_text(words.state(task["state"]))
-    if words.has_ended(task["state"]) or task["state"] == words.RUNNING:
-        is_running = task["state"] == words.RUNNING
-        taken = words.took(task["start_time"], None if is_running else task["finish_time"])
+    label.append_text(formatting.icon(task["state"], is_unicode=session.out.encoding.startswith("utf")))
+    label.append(f" {formatting.one_line(names.get(task['id'], task['id']))}  ", style="bold")
+    label.append_text(formatting.state(task["state"]))
+    if formatting.has_ended(task["state"]) or task["state"] == RUNNING:
+        is_running = task["state"] == RUNNING
+        taken = formatting.took(task["start_time"], None if is_running else task["finish_time"])
         label.append(f"  {taken}" if taken else "", style="dim")
     said = outcome(task, 200)
     label.append(f"  {said}" if said else "")
     if after:
-        label.append(f"  (after {words.one_line(', '.join(names.get(p, p) for p in after))})", style="dim")
+        label.append(
+            f"  (after {formatting.one_line(', '.join(names.get(p, p) for p in after))})", style="dim"
+        )
     return label

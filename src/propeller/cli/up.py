@@ -8,10 +8,10 @@ import typer
 
 from propeller.cli.programs import ConfigFlag, resolved
 from propeller.config import values
+from propeller.config.definitions import MANAGER, PROPLET
 from propeller.config.programs import data_home, data_places, mqtt_settings
 from propeller.config.sandbox_policy import sandbox_policy_of
 from propeller.config.settings import HttpSettings
-from propeller.config.tables import MANAGER, PROPLET
 from propeller.core.model import JobMode
 from propeller.core.policy import Policy
 from propeller.errors import Invalid

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from propeller.cli import words
+from propeller.cli import formatting
 from propeller.cli.session import Session
 
 
@@ -13,12 +13,14 @@ def tasks_table(session: Session, tasks: list[Any]) -> RenderableType:
     table = session.table("ID", "NAME", "STATE", "RESULT", "TOOK", "CREATED")
     for task in tasks:
         table.add_row(
-            words.one_line(task["id"]),
-            words.one_line(task["name"], 30),
-            words.state(task["state"]),
+            formatting.one_line(task["id"]),
+            formatting.one_line(task["name"], 30),
+            formatting.state(task["state"]),
             outcome(task),
-            words.took(task["start_time"], task["finish_time"]) if words.has_ended(task["state"]) else "",
-            words.ago(task["created_at"]),
+            formatting.took(task["start_time"], task["finish_time"])
+            if formatting.has_ended(task["state"])
+            else "",
+            formatting.ago(task["created_at"]),
         )
     return table
 
@@ -26,36 +28,36 @@ def tasks_table(session: Session, tasks: list[Any]) -> RenderableType:
 def outcome(task: Any, chars_max: int = 60) -> str:
     """Result, error or reason, whichever says most, on one line."""
     if task.get("error"):
-        return words.one_line(task["error"], chars_max)
+        return formatting.one_line(task["error"], chars_max)
     if task.get("results") is not None:
-        return words.result(task["results"], chars_max)
-    return words.one_line(task.get("reason", ""), chars_max)
+        return formatting.result(task["results"], chars_max)
+    return formatting.one_line(task.get("reason", ""), chars_max)
 
 
 def task_lines(session: Session, task: Any) -> RenderableType:
     pairs = [
-        ("id", words.plain(task["id"])),
-        ("name", words.plain(task["name"])),
-        ("state", words.state(task["state"])),
-        ("result", words.plain(task["results"]) if task.get("results") is not None else ""),
-        ("error", words.plain(task.get("error", ""))),
-        ("reason", words.plain(task.get("reason", ""))),
-        ("inputs", ", ".join(words.plain(value) for value in task.get("inputs", []))),
-        ("arguments", " ".join(words.plain(value) for value in task["cli_args"] or [])),
-        ("environment", ", ".join(f"{key}={words.plain(v)}" for key, v in task.get("env", {}).items())),
-        ("depends on", ", ".join(map(words.plain, task.get("depends_on", [])))),
+        ("id", formatting.plain(task["id"])),
+        ("name", formatting.plain(task["name"])),
+        ("state", formatting.state(task["state"])),
+        ("result", formatting.plain(task["results"]) if task.get("results") is not None else ""),
+        ("error", formatting.plain(task.get("error", ""))),
+        ("reason", formatting.plain(task.get("reason", ""))),
+        ("inputs", ", ".join(formatting.plain(value) for value in task.get("inputs", []))),
+        ("arguments", " ".join(formatting.plain(value) for value in task["cli_args"] or [])),
+        ("environment", ", ".join(f"{key}={formatting.plain(v)}" for key, v in task.get("env", {}).items())),
+        ("depends on", ", ".join(map(formatting.plain, task.get("depends_on", [])))),
         ("run if", task.get("run_if", "")),
-        ("workflow", words.plain(task.get("workflow_id", ""))),
-        ("job", words.plain(task.get("job_id", ""))),
-        ("proplet", words.plain(task.get("proplet_id", ""))),
+        ("workflow", formatting.plain(task.get("workflow_id", ""))),
+        ("job", formatting.plain(task.get("job_id", ""))),
+        ("proplet", formatting.plain(task.get("proplet_id", ""))),
         ("attempt", str(task.get("attempt", ""))),
         ("restarts", str(task.get("restarts", ""))),
         ("timeout", task.get("timeout", "")),
         ("limits", ", ".join(f"{key}={value}" for key, value in task.get("limits", {}).items())),
-        ("grants", words.plain(task["grants"]) if "grants" in task else ""),
-        ("created", words.clock(task["created_at"])),
-        ("started", words.clock(task["start_time"])),
-        ("took", words.took(task["start_time"], task["finish_time"])),
+        ("grants", formatting.plain(task["grants"]) if "grants" in task else ""),
+        ("created", formatting.clock(task["created_at"])),
+        ("started", formatting.clock(task["start_time"])),
+        ("took", formatting.took(task["start_time"], task["finish_time"])),
     ]
     return session.lines(pairs)
 
@@ -65,10 +67,10 @@ def invocations_table(session: Session, invocations: list[Any]) -> RenderableTyp
     for one in invocations:
         said = one["error"] if "error" in one else one.get("results", "")
         table.add_row(
-            words.clock(one["start_time"]),
+            formatting.clock(one["start_time"]),
             f"{one['duration_ms']:g} ms",
-            words.one_line(" ".join(one["inputs"])),
-            words.one_line(said),
+            formatting.one_line(" ".join(one["inputs"])),
+            formatting.one_line(said),
         )
     return table
 
@@ -76,14 +78,14 @@ def invocations_table(session: Session, invocations: list[Any]) -> RenderableTyp
 def executions_table(session: Session, executions: list[Any]) -> RenderableType:
     table = session.table("ATTEMPT", "PROPLET", "STATE", "RESULT", "TOOK", "STARTED")
     for execution in executions:
-        ended = words.has_ended(execution["state"])
+        ended = formatting.has_ended(execution["state"])
         table.add_row(
             str(execution["attempt"]),
-            words.one_line(execution["proplet_id"]),
-            words.state(execution["state"]),
+            formatting.one_line(execution["proplet_id"]),
+            formatting.state(execution["state"]),
             outcome(execution),
-            words.took(execution["start_time"], execution["finish_time"]) if ended else "",
-            words.clock(execution["start_time"]),
+            formatting.took(execution["start_time"], execution["finish_time"]) if ended else "",
+            formatting.clock(execution["start_time"]),
         )
     return table
 
@@ -91,14 +93,14 @@ def executions_table(session: Session, executions: list[Any]) -> RenderableType:
 def groups_table(session: Session, kind: str, groups: list[Any]) -> RenderableType:
     table = session.table("ID", "NAME", "STATE", "TASKS", "TOOK", "CREATED")
     for group in groups:
-        ended = words.has_ended(group["state"])
+        ended = formatting.has_ended(group["state"])
         table.add_row(
-            words.one_line(group[f"{kind}_id"]),
-            words.one_line(group.get("name", ""), 30),
-            words.state(group["state"]),
+            formatting.one_line(group[f"{kind}_id"]),
+            formatting.one_line(group.get("name", ""), 30),
+            formatting.state(group["state"]),
             counted(group),
-            words.took(group["start_time"], group["finish_time"]) if ended else "",
-            words.ago(group["created_at"]),
+            formatting.took(group["start_time"], group["finish_time"]) if ended else "",
+            formatting.ago(group["created_at"]),
         )
     return table
 
@@ -107,9 +109,9 @@ def counted(group: Any) -> str:
     """How many tasks are in which state."""
     counts = group.get("counts")
     if counts is None:
-        counts = dict.fromkeys((name.lower() for name in words.STATES), 0)
+        counts = dict.fromkeys((name.lower() for name in formatting.STATES), 0)
         for task in group.get("tasks", []):
-            counts[words.state_name(task["state"]).lower()] += 1
+            counts[formatting.state_name(task["state"]).lower()] += 1
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
@@ -117,31 +119,35 @@ def proplets_table(session: Session, proplets: list[Any]) -> RenderableType:
     table = session.table("ID", "NAME", "ALIVE", "TASKS", "LAST SEEN", "HOST")
     for proplet in proplets:
         table.add_row(
-            words.one_line(proplet["id"]),
-            words.one_line(proplet["name"]),
+            formatting.one_line(proplet["id"]),
+            formatting.one_line(proplet["name"]),
             _alive(proplet),
             str(proplet["task_count"]),
-            words.ago(proplet.get("last_alive_at")),
-            words.one_line(proplet.get("metadata", {}).get("hostname", "")),
+            formatting.ago(proplet.get("last_alive_at")),
+            formatting.one_line(proplet.get("metadata", {}).get("hostname", "")),
         )
     return table
 
 
 def proplet_lines(session: Session, proplet: Any) -> RenderableType:
     pairs: list[tuple[str, str | Text]] = [
-        ("id", words.plain(proplet["id"])),
-        ("name", words.plain(proplet["name"])),
+        ("id", formatting.plain(proplet["id"])),
+        ("name", formatting.plain(proplet["name"])),
         ("alive", _alive(proplet)),
         ("tasks", str(proplet["task_count"])),
         ("slots", str(proplet.get("slots", ""))),
-        ("last seen", words.ago(proplet.get("last_alive_at"))),
+        ("last seen", formatting.ago(proplet.get("last_alive_at"))),
     ]
     for name, value in proplet.get("metadata", {}).items():
         if name == "total_memory_bytes":
-            pairs.append(("memory", words.size(value)))
+            pairs.append(("memory", formatting.size(value)))
         else:
-            shown = ", ".join(map(words.plain, value)) if isinstance(value, list) else words.plain(value)
-            pairs.append((words.plain(name.replace("_", " ")), shown))
+            shown = (
+                ", ".join(map(formatting.plain, value))
+                if isinstance(value, list)
+                else formatting.plain(value)
+            )
+            pairs.append((formatting.plain(name.replace("_", " ")), shown))
     return session.lines(pairs)
 
 
@@ -152,16 +158,16 @@ def task_metrics_table(session: Session, rows: list[Any]) -> RenderableType:
     for row in rows:
         used = row.get("metrics", {})
         table.add_row(
-            words.clock(row.get("timestamp")),
-            words.duration(used.get("wall_seconds", used.get("uptime_seconds", 0))),
+            formatting.clock(row.get("timestamp")),
+            formatting.duration(used.get("wall_seconds", used.get("uptime_seconds", 0))),
             _percent(used.get("cpu_percent", 0)),
-            words.duration(used["cpu_seconds"]) if "cpu_seconds" in used else "",
-            f"{words.size(used.get('memory_bytes', 0))} ({_percent(used.get('memory_percent', 0))})",
-            words.size(used["peak_memory_bytes"]) if "peak_memory_bytes" in used else "",
-            words.size(used.get("disk_read_bytes", 0)),
-            words.size(used.get("disk_write_bytes", 0)),
+            formatting.duration(used["cpu_seconds"]) if "cpu_seconds" in used else "",
+            f"{formatting.size(used.get('memory_bytes', 0))} ({_percent(used.get('memory_percent', 0))})",
+            formatting.size(used["peak_memory_bytes"]) if "peak_memory_bytes" in used else "",
+            formatting.size(used.get("disk_read_bytes", 0)),
+            formatting.size(used.get("disk_write_bytes", 0)),
             str(used.get("thread_count", "")),
-            words.one_line(row.get("proplet_id", "")),
+            formatting.one_line(row.get("proplet_id", "")),
         )
     return table
 
@@ -172,12 +178,14 @@ def proplet_metrics_table(session: Session, rows: list[Any]) -> RenderableType:
         cpu, memory = row.get("cpu_metrics", {}), row.get("memory_metrics", {})
         heap, limit = memory.get("heap_alloc_bytes"), memory.get("container_limit_bytes")
         table.add_row(
-            words.clock(row.get("timestamp")),
+            formatting.clock(row.get("timestamp")),
             _percent(cpu.get("percent", 0)),
-            words.duration(cpu.get("user_seconds", 0) + cpu.get("system_seconds", 0)),
-            words.size(memory.get("rss_bytes", 0)),
-            words.size(heap) if heap else "",
-            f"{words.size(memory.get('container_usage_bytes', 0))} of {words.size(limit)}" if limit else "",
+            formatting.duration(cpu.get("user_seconds", 0) + cpu.get("system_seconds", 0)),
+            formatting.size(memory.get("rss_bytes", 0)),
+            formatting.size(heap) if heap else "",
+            f"{formatting.size(memory.get('container_usage_bytes', 0))} of {formatting.size(limit)}"
+            if limit
+            else "",
         )
     return table
 
@@ -189,13 +197,15 @@ def _percent(number: float) -> str:
 def times_table(session: Session, times: list[str]) -> RenderableType:
     table = session.table("TIME", "")
     for time in times:
-        table.add_row(words.clock(time), words.ago(time))
+        table.add_row(formatting.clock(time), formatting.ago(time))
     return table
 
 
 def plain_lines(session: Session, answer: Any) -> RenderableType:
     """Names and values of an object, as they are."""
-    return session.lines([(name.replace("_", " "), words.plain(value)) for name, value in answer.items()])
+    return session.lines(
+        [(name.replace("_", " "), formatting.plain(value)) for name, value in answer.items()]
+    )
 
 
 def _alive(proplet: Any) -> Text:

@@ -2,7 +2,7 @@
 
 values.py      what the text of a setting means, and what is wrong with it
 settings.py    the settings themselves, as the programs get them
-tables.py      every setting: its name, its variables, its default
+definitions.py every setting: its name, its variables, its default
 sources.py     where each value comes from: flag, variable, file or default, in this order
 programs.py    from values to the settings of each program
 registries.py  credentials for registries of images

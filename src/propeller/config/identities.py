@@ -16,10 +16,10 @@ from typing import Any
 
 import msgspec
 
+from propeller.config.definitions import IDENTITY
 from propeller.config.errors import BadFiles
 from propeller.config.shown import toml_value
 from propeller.config.sources import sections_of
-from propeller.config.tables import IDENTITY
 
 _ALIASES = {"tenant_id": "domain_id", "entity_id": "client_id", "api_key": "client_key"}
 _ROLES = ("manager", "proplet", "foreign", "proxy")

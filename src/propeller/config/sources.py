@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from propeller.config.definitions import IDENTITY, Program, Setting
 from propeller.config.errors import BadSettings
-from propeller.config.tables import IDENTITY, Program, Setting
 from propeller.config.values import Raw
 
 DEFAULT_FILE = Path("config.toml")

@@ -11,7 +11,7 @@ encode = msgspec.json.Encoder().encode
 
 
 def like(description: str = "", **schema: Any) -> Meta:
-    """Constraints that the schema shows and that ``api.intake`` checks, in its own words."""
+    """Constraints that the schema shows and that ``api.spec_builder`` checks, in its own words."""
     return Meta(description=description or None, extra_json_schema=schema or None)
 
 

@@ -1,4 +1,4 @@
-"""Checks what a request says about tasks, and makes ``Spec`` of it.
+"""Checks what a request says about tasks, and builds a ``Spec`` of each.
 
 Every message names the field, with the index of the task where the request has a list of them.
 """
@@ -39,8 +39,8 @@ def new_ids(count: int) -> Iterator[str]:
 Modules = dict[Module, bytes]
 
 
-class Intake:
-    """Takes in the tasks of one request."""
+class SpecBuilder:
+    """Builds the specs of the tasks of one request, and collects their modules."""
 
     def __init__(self, lifted: Lifted | None = None) -> None:
         """Begin with none; ``lifted`` is what was taken out of the body before it was decoded."""

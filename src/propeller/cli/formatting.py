@@ -1,7 +1,6 @@
-"""States, times and other values in words, for people.
+"""Formats states, times and other values for people.
 
-Text that comes from elsewhere passes ``plain`` before a terminal shows it: results and errors of guests
-may hold anything.
+Results and errors of guests may hold anything: such text passes ``plain`` before a terminal shows it.
 """
 
 import json
@@ -12,9 +11,9 @@ from typing import Any
 from rich.text import Text
 
 from propeller.client.shapes import ZERO_TIME
+from propeller.core.states import COMPLETED, TaskState
 
-PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = range(7)
-STATES = ("Pending", "Scheduled", "Running", "Completed", "Failed", "Skipped", "Interrupted")
+STATES = tuple(state.name.capitalize() for state in TaskState)
 STYLES = ("dim", "cyan", "yellow", "green", "bold red", "dim", "magenta")
 _ICONS = ("○", "◌", "▶", "✔", "✘", "↷", "■")
 _ASCII_ICONS = (".", ":", ">", "+", "x", "-", "#")
@@ -72,13 +71,13 @@ def when(time: str | None) -> datetime | None:
 
 
 def clock(time: str | None) -> str:
-    """Date and time here, to the second."""
+    """Write date and time, to the second, in the time zone of this machine."""
     at = when(time)
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S}" if at else ""
 
 
 def ago(time: str | None) -> str:
-    """How long ago it was, roughly."""
+    """Say roughly how long ago it was."""
     at = when(time)
     if not at:
         return ""
@@ -94,7 +93,7 @@ def ago(time: str | None) -> str:
 
 
 def took(start: str | None, finish: str | None) -> str:
-    """How long it took, or has taken so far; empty where it has not begun."""
+    """Say how long it took, or has taken so far; empty where it has not begun."""
     begun, ended = when(start), when(finish)
     if not begun:
         return ""
@@ -125,5 +124,5 @@ def size(count: float) -> str:
 
 
 def _short(number: float) -> str:
-    """Three digits, or all that stand before the point."""
+    """Write three digits, or all that stand before the point."""
     return f"{number:.3g}" if number < 999.5 else f"{number:.0f}"
