@@ -5,7 +5,7 @@ import time
 
 import pytest
 from tests.builders import a_spec
-from tests.manager.manager_helpers import MODULE, at_site
+from tests.manager.helpers import MODULE, at_site
 
 from propeller.core.events import CreateTasks, NewGroup, StartGroup, StartTask
 from propeller.core.model import GroupKind

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from tests.builders import a_spec
-from tests.manager.manager_helpers import at_site, until
+from tests.manager.helpers import at_site, until
 
 from propeller.core.model import Proplet, Task
 from propeller.core.states import RUNNING

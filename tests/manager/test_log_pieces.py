@@ -5,7 +5,7 @@ import socket
 
 import msgspec
 from tests.builders import a_spec
-from tests.manager.manager_helpers import MODULE, at_site, until
+from tests.manager.helpers import MODULE, at_site, until
 from tests.parts.mosquitto import open_to_all
 from tests.parts.mosquitto import running as running_broker
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from tests.builders import a_spec
-from tests.manager.manager_helpers import MODULE, at_site, until
+from tests.manager.helpers import MODULE, at_site, until
 
 from propeller.core.effects import SendAck
 from propeller.core.events import (

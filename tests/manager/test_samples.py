@@ -3,7 +3,7 @@
 import json
 
 from tests.builders import a_spec
-from tests.manager.manager_helpers import MODULE, at_site, until
+from tests.manager.helpers import MODULE, at_site, until
 
 from propeller.core.events import CreateTasks
 from propeller.manager import samples

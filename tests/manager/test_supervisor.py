@@ -5,7 +5,7 @@ import signal
 import sys
 
 import pytest
-from tests.manager.manager_helpers import DEADLINE_S, until
+from tests.manager.helpers import DEADLINE_S, until
 
 from propeller.backoff import Backoff
 from propeller.manager import supervisor as supervisor_module

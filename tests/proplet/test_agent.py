@@ -5,7 +5,7 @@ import json
 import pytest
 import wasmtime
 from tests.builders import ADDITION, module_of, padded
-from tests.proplet.agent_helpers import LOOP, a_proplet
+from tests.proplet.helpers import LOOP, a_proplet
 from tests.waiting import gone
 
 from propeller.wire.fleet.codec import to_line

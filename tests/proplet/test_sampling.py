@@ -5,7 +5,7 @@ import asyncio
 import psutil
 import pytest
 from tests.builders import SLEEP
-from tests.proplet.agent_helpers import LOOP, a_proplet
+from tests.proplet.helpers import LOOP, a_proplet
 from tests.runtime.helpers import a_pool, until
 
 from propeller.proplet.container import ContainerMemory, container_memory

@@ -24,9 +24,9 @@ from propeller.errors import BrokerRefused
 from propeller.mqtt import client as gm
 from propeller.mqtt import reasons
 from propeller.mqtt.address import parse_address, tls_context
-from propeller.mqtt.backoff import BackOff
 from propeller.mqtt.corked import cork
 from propeller.mqtt.limits import AROUND_BYTES, Limits
+from propeller.mqtt.reconnect import ReconnectDelay
 from propeller.mqtt.settings import MqttSettings
 from propeller.mqtt.unacknowledged import Outgoing, Unacknowledged
 
@@ -127,7 +127,7 @@ class Link:
         self._has_refused = False
         #: Of messages that it refused for other reasons, and that were too large: what was told already.
         self._told: set[str] = set()
-        self._back_off = BackOff()
+        self._reconnect_delay = ReconnectDelay()
         self._dropped = 0
         self._running: asyncio.Task[None] | None = None
 
@@ -230,7 +230,7 @@ class Link:
             if version != self._version:
                 continue
             lasted_s = time.monotonic() - self._up_since if self._up_since else 0.0
-            delay_s = self._back_off.after(
+            delay_s = self._reconnect_delay.after(
                 lasted_s,
                 is_taken_over=self._reason == reasons.SESSION_TAKEN_OVER,
                 is_explained=bool(self._reason) or self._has_refused,
@@ -253,10 +253,11 @@ class Link:
         if self._has_refused:
             return "it ended the connection over a message that is too large for it"
         lost = reasons.words_of(self._reason) if self._reason else "the connection was lost"
-        if self._back_off.short_ones < _SHORT_ONES:
+        times = self._reconnect_delay.short_ones - 1
+        if times < _SHORT_ONES - 1:
             return lost
         return (
-            f"{lost} after {lasted_s:.1f} s, as {self._back_off.short_ones - 1} times before; if another "
+            f"{lost} after {lasted_s:.1f} s, as {times} times before; if another "
             f"program is connected as {self._settings.entity_id}, {ways_out}: a broker keeps only one of them"
         )
 

@@ -1,4 +1,4 @@
-"""When to try a broker again."""
+"""How long to wait before a broker is tried again."""
 
 import random
 
@@ -7,16 +7,16 @@ from propeller.backoff import Backoff
 _BACKOFF = Backoff(0.1, 30.0)
 #: A connection that has lasted this long was a good one.
 _LASTED_S = 10.0
-#: As long it must last where another program has taken our place: that program comes back as well.
+#: It must last this long where another program took our place: that program comes back as well.
 _KEPT_S = 300.0
 
 
-class BackOff:
-    """Waits twice as long after each connection that failed or did not last: two may fight for one place."""
+class ReconnectDelay:
+    """Doubles with each connection that failed or did not last: two programs may fight for one place."""
 
     def __init__(self) -> None:
         self._failures = 0
-        #: Connections that stood and did not last, in a row, and nobody knows why.
+        #: Connections in a row that stood, did not last and ended without a known reason.
         self.short_ones = 0
 
     def after(self, lasted_s: float, *, is_taken_over: bool = False, is_explained: bool = False) -> float:
