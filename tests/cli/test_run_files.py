@@ -93,40 +93,84 @@ def test_an_image_needs_no_module(folder):
     ("content", "said"),
     [
         ("", "flow.yaml: it has to be object, not null"),
-        ("[]", "flow.yaml: it has to be object, not list"),
+        ("[]", "flow.yaml:1:1: it has to be object, not list"),
         ("a: [", "flow.yaml: neither YAML nor JSON"),
-        ("tasks: 5", "flow.yaml: tasks: it has to be list, not number"),
-        ("tasks: [5]", "flow.yaml: tasks[0]: it has to be object, not number"),
-        ("tasks: []", "flow.yaml: tasks: a list with at least one task is needed"),
-        ("task: []", "flow.yaml: task: there is no such field"),
-        ("tasks: [{id: 1}]", "flow.yaml: tasks[0].id: it has to be text, not number: put it in quotes"),
-        ("tasks: [{id: a/b}]", "flow.yaml: tasks[0].id: it has to be 1 to 200 characters, without /"),
-        ("tasks: [{inputs: 5}]", "flow.yaml: tasks[0].inputs: it has to be list, not number"),
+        ("tasks: 5", "flow.yaml:1:1: tasks: it has to be list, not number"),
+        ("tasks: [5]", "flow.yaml:1:9: tasks[0]: it has to be object, not number"),
+        ("tasks: []", "flow.yaml:1:1: tasks: a list with at least one task is needed"),
+        ("name: n\ntask: []", "flow.yaml:2:1: task: there is no such field"),
+        ("tasks: [{id: 1}]", "flow.yaml:1:10: tasks[0].id: it has to be text, not number: put it in quotes"),
+        ("tasks: [{id: a/b}]", "flow.yaml:1:10: tasks[0].id: it has to be 1 to 200 characters, without /"),
+        ("tasks: [{inputs: 5}]", "flow.yaml:1:10: tasks[0].inputs: it has to be list, not number"),
         (
             "tasks: [{}, {inputs: [1, yes]}]",
-            "flow.yaml: tasks[1].inputs[1]: it has to be number or text or object, not true or false: put it in quotes",
+            "flow.yaml:1:26: tasks[1].inputs[1]: it has to be number or text or object, not true or false: put it in quotes",
         ),
         (
             "tasks: [{env: {A: 1}}]",
-            "flow.yaml: tasks[0].env: it has to be text, not number: put it in quotes",
+            "flow.yaml:1:10: tasks[0].env: it has to be text, not number: put it in quotes",
         ),
-        ("tasks: [{modul: x}]", "flow.yaml: tasks[0]: modul: there is no such field"),
-        ("tasks: [{module: gone.wasm}]", "flow.yaml: tasks[0].module: "),
-        ("tasks: [{name: main}]", "flow.yaml: tasks[0].module: name a .wasm or .wat file here"),
-        ("tasks: [{id: a}, {id: a}]", "flow.yaml: tasks[1].id: a is the id of an earlier task too"),
-        ("tasks: [{depends_on: [x]}]", "flow.yaml: tasks[0].depends_on: there is no task x in this file"),
+        ("tasks: [{modul: x}]", "flow.yaml:1:10: tasks[0].modul: there is no such field"),
+        ("tasks: [{module: gone.wasm}]", "flow.yaml:1:10: tasks[0].module: "),
+        ("tasks: [{name: main}]", "flow.yaml:1:9: tasks[0].module: name a .wasm or .wat file here"),
+        ("tasks: [{id: a}, {id: a}]", "flow.yaml:1:19: tasks[1].id: a is the id of an earlier task too"),
+        (
+            "tasks: [{depends_on: [x]}]",
+            "flow.yaml:1:10: tasks[0].depends_on: there is no task x in this file",
+        ),
         ("tasks: [{id: a, depends_on: [a]}]", "task a depends on itself"),
         (
             "tasks: [{id: a, depends_on: [b]}, {id: b, depends_on: [a]}]",
             "cycle detected involving tasks a and b",
         ),
-        ("tasks: [{job_id: x}]", "flow.yaml: tasks[0]: workflow_id and job_id are made by the manager"),
-        ("module: nop.wasm\ntasks: [{inputs: [.inf]}]", "flow.yaml: tasks[0]: a value of it can't be sent"),
+        ("tasks: [{job_id: x}]", "flow.yaml:1:9: tasks[0]: workflow_id and job_id are made by the manager"),
+        (
+            "module: nop.wasm\ntasks: [{inputs: [.inf]}]",
+            "flow.yaml:2:9: tasks[0]: a value of it can't be sent",
+        ),
         ("module: nop.wasm\ntasks: [{metadata: {a: !!binary aGk=}}]", "a value of it can't be sent"),
     ],
 )
 def test_complaints_name_file_task_and_field(folder, content, said):
     assert said in complaint(folder, content)
+
+
+DEEP = """\
+# a comment
+module: nop.wasm
+tasks:
+  - id: a
+    limits: &small
+      memory: 1MiB
+      fuel: true
+  - id: b
+    limits: *small
+"""
+
+
+def test_complaints_name_line_and_column(folder):
+    assert complaint(folder, DEEP).startswith("flow.yaml:7:7: tasks[0].limits.fuel: it has to be number, not")
+    assert complaint(folder, DEEP.replace("true", "5\n    run_iff: x")).startswith(
+        "flow.yaml:8:5: tasks[0].run_iff: there is no such field"
+    )
+    assert complaint(folder, DEEP.replace("true", "5") + "  - depends_on: [a, c]\n").startswith(
+        "flow.yaml:10:5: tasks[2].depends_on: there is no task c"
+    )
+
+
+def test_complaints_name_line_and_column_in_json_too(folder):
+    path = folder / "flow.json"
+    for content, said in (
+        (
+            '{\n\t"tasks": [\n\t\t{"name": "\\ud83d\\ude00", "id": 5}]}',
+            ":3:28: tasks[0].id: it has to be text",
+        ),
+        ("[" * 700 + "]" * 700, ": it has to be object, not list"),
+    ):
+        path.write_text(content)
+        with pytest.raises(Invalid) as refused:
+            read_run_file(path)
+        assert str(refused.value).startswith(f"{path}{said}")
 
 
 def test_a_file_that_can_not_be_read(folder):

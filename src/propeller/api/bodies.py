@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.lifting import Lifted, lift
 from propeller.errors import Invalid, TooLarge
+from propeller.wire.validation import problem_of
 
 BODY_BYTES_MAX = 100 * 1024 * 1024
 #: Besides modules, which are decoded in pieces; and how many commas, lists and objects it may have.
@@ -31,10 +32,8 @@ WASM_MAGIC = b"\x00asm"
 T = TypeVar("T")
 R = TypeVar("R")
 
-_AT = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<where>.*)`$", re.DOTALL)
 _HALF_OF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _NAMED_TYPE = re.compile(r"`([^`]*)`")
 
 
@@ -120,7 +119,7 @@ def _decoded(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
-        raise Invalid(_explain(str(error))) from error
+        raise Invalid(_explain(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         hint = "; \\ud800 to \\udfff come in pairs only" if _HALF_OF_PAIR.search(body) else ""
         raise Invalid(f"body: not valid JSON: {error}{hint}") from error
@@ -134,16 +133,15 @@ def _check_is_json(request: HttpRequest) -> None:
         raise Invalid("unsupported content type; send JSON with the header Content-Type: application/json")
 
 
-def _explain(message: str) -> str:
+def _explain(error: msgspec.ValidationError) -> str:
     """Say in the API's words what the decoder says in Python's."""
-    found = _AT.match(message)
-    what, where = (found["what"], found["where"]) if found else (message, "")
+    where, message, is_unknown = problem_of(error)
+    if is_unknown:
+        return f"{where}: {message}"
     if "inputs[" in where:
         return f"{where}: expected string or number"
-    if unknown := _UNKNOWN.fullmatch(what):
-        return f"{where + '.' if where else ''}{unknown[1]}: there is no such field"
-    what = _NAMED_TYPE.sub(lambda name: " or ".join(map(_word, name[1].split(" | "))), what)
-    return f"{where or 'body'}: {what[:1].lower()}{what[1:]}"
+    message = _NAMED_TYPE.sub(lambda name: " or ".join(map(_word, name[1].split(" | "))), message)
+    return f"{where or 'body'}: {message[:1].lower()}{message[1:]}"
 
 
 def _word(name: str) -> str:

@@ -1,1 +1,1 @@
-"""The shapes of the outside: HTTP's JSON (``rest``) and the fleet's messages (``messages``)."""
+"""The shapes of the outside: HTTP (``http``), messages of the fleet (``fleet``), and the texts of values."""
