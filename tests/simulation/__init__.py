@@ -2,5 +2,5 @@
 
 The rules, the engine's turns, the messages and the proplet's machine are the real ones. Around them
 managers and proplets crash, and messages get lost, repeated, delayed and reordered. After each step the
-laws (``laws``) are checked; a failure prints its seed and the story of the task, and replays exactly.
+laws (``checker``) are checked; a failure prints its seed and the story of the task, and replays exactly.
 """

@@ -10,7 +10,7 @@ from propeller.wire.fleet.from_proplet import Alive, Create, Results
 from propeller.wire.fleet.messages import Message
 
 from .broker import MANAGER, Broker
-from .laws import Laws
+from .checker import Checker
 from .manager import SimulatedManager
 from .world import S, World
 
@@ -29,7 +29,7 @@ class ForeignProplet:
         world: World,
         broker: Broker,
         manager: SimulatedManager,
-        laws: Laws,
+        checker: Checker,
         proplet_id: str,
         *,
         tags: Sequence[str] = (),
@@ -41,7 +41,7 @@ class ForeignProplet:
         self._world = world
         self._broker = broker
         self._manager = manager
-        self._laws = laws
+        self._checker = checker
         self._tags = list(tags)
         #: Embedded devices leave their id out of results.
         self._says_who = says_who
@@ -120,9 +120,9 @@ class ForeignProplet:
         results = "" if error or start.daemon else f"{uid}:{self.id}\n"
         if start.latent:  # it says nothing of it
             return
-        self._laws.foreign_guest_began(self.id, start, results, error or "")
+        self._checker.foreign_guest_began(self.id, start, results, error or "")
         if start.daemon and not error:
-            self._laws.residents.guest_is_up(uid, attempt_of(start.id)[1], "")
+            self._checker.residents.guest_is_up(uid, attempt_of(start.id)[1], "")
             self._send(Results(task_id=start.id, proplet_id=self.id, results=""))
             return
 

@@ -31,8 +31,8 @@ from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 from propeller.wire.fleet.outgoing import messages_to_native, start_message, stop_message
 
 from .broker import MANAGER, Broker
-from .laws import Laws
-from .manager_laws import ManagerLaws
+from .checker import Checker
+from .manager_checker import ManagerChecker
 from .store import SimulatedStore
 from .transport import Network, about, told
 from .world import MS, LawBroken, S, World
@@ -81,7 +81,7 @@ class SimulatedManager:
         world: World,
         store: SimulatedStore,
         carriers: tuple[Network, Broker],
-        laws: Laws,
+        checker: Checker,
         cluster_class: Callable[[ClusterState], Cluster] = Cluster,
         state_class: Callable[[Policy], ClusterState] = ClusterState,
     ):
@@ -96,8 +96,8 @@ class SimulatedManager:
         self._broker.join(
             MANAGER, self._arrive_from_broker, self._connected_to_broker, self._disconnected_from_broker
         )
-        self._laws = laws
-        self.rivalry = ManagerLaws(world)
+        self._checker = checker
+        self.rivalry = ManagerChecker(world)
         self._make_cluster, self._make_state = cluster_class, state_class
         #: How wrong the machine's clock is.
         self._clock_is_wrong_by = 0
@@ -136,7 +136,7 @@ class SimulatedManager:
         self._epoch = max(self._epoch + 1, self._moment().now)
         self._reset()
         self.cluster = self._make_cluster(load(self._store, self._make_state(self._policy)))
-        self._laws.manager_started()
+        self._checker.manager_started()
         self._world.note("manager", f"starts, with {len(self.cluster.state.tasks)} tasks from the store")
         self.tell(ManagerStarted())
         self.tell(ConnectionLost())
@@ -162,7 +162,7 @@ class SimulatedManager:
         self.incarnation += 1
         self._reset()
         self._stands_still_until = 0
-        self._laws.hearing.manager_ended()
+        self._checker.hearing.manager_ended()
         for ask in lost:
             ask.ticket.lost()
         for peer in self.peers.values():
@@ -175,7 +175,7 @@ class SimulatedManager:
         if self.is_up and not self._stands_still:
             self._world.note("manager", f"stands still for {duration_ns / S:.1f} s")
             self._stands_still_until = self._world.now + duration_ns
-            self._laws.hearing.stands_still(self._stands_still_until)
+            self._checker.hearing.stands_still(self._stands_still_until)
 
     def move_clock(self, by_ns: int) -> None:
         self._world.note("manager", f"has its clock moved by {by_ns / S:.0f} s")
@@ -235,11 +235,11 @@ class SimulatedManager:
 
     def arrive(self, peer: Peer, message: Message, incarnation: int) -> None:
         """Take in a proplet's message, as a fleet does."""
-        self._laws.hearing.came(message)
+        self._checker.hearing.came(message)
         self._when_awake(lambda: self._take(peer, message, incarnation))
 
     def _take(self, peer: Peer, message: Message, incarnation: int) -> None:
-        self._laws.hearing.was_read(message)
+        self._checker.hearing.was_read(message)
         if not self.is_up or (peer.is_local and incarnation != self.incarnation):
             return
         if isinstance(message, ModuleRequest):
@@ -251,7 +251,7 @@ class SimulatedManager:
 
     def _arrive_from_broker(self, message: Message) -> None:
         """Take in what a remote proplet said, as the remote fleet does."""
-        self._laws.hearing.came(message)
+        self._checker.hearing.came(message)
         self._when_awake(lambda: self._take_from_broker(message))
 
     def _take_from_broker(self, message: Message) -> None:
@@ -262,7 +262,7 @@ class SimulatedManager:
         if self.is_up and not self._served_since:
             self._came_early.append(message)
             return
-        self._laws.hearing.was_read(message)
+        self._checker.hearing.was_read(message)
         if isinstance(message, ModuleRequest):
             self._send_module(self.peers[str(message.proplet_id)], message.app_name)
             return
@@ -290,7 +290,7 @@ class SimulatedManager:
     def _serve(self) -> None:
         """Ask all who is there."""
         self._served_since = self._world.now
-        self._laws.hearing.is_connected(yes=True)
+        self._checker.hearing.is_connected(yes=True)
         self.tell(ConnectionRestored())
         for peer in self.peers.values():
             if not peer.is_local:
@@ -303,7 +303,7 @@ class SimulatedManager:
             self._to_peer(proplet_id, message)
 
     def _disconnected_from_broker(self, unheard_ns: int) -> None:
-        self._laws.hearing.is_connected(yes=False, since=self._world.now - unheard_ns)
+        self._checker.hearing.is_connected(yes=False, since=self._world.now - unheard_ns)
         if self.is_up:
             self._served_since = 0
             self._standing.disconnected()
@@ -328,7 +328,7 @@ class SimulatedManager:
         if self._steps is not None or not self._inbox or self.cluster is None:
             return
         self._inputs, self._inbox = self._inbox, []
-        self._laws.turn_began(self._inputs)
+        self._checker.turn_began(self._inputs)
         self._steps = engine.turn(self.cluster, self._inputs, self._clock.moment())
         self._advance(None)
 
@@ -340,7 +340,7 @@ class SimulatedManager:
             step = self._steps.send(reply)
         except StopIteration:
             self._steps, self._inputs = None, ()
-            self._laws.turn_ended(self.cluster.state)
+            self._checker.turn_ended(self.cluster.state)
             if self._inbox:
                 self._later(self._world.between(0.01, 0.2), self._begin_turn)
             return
@@ -371,14 +371,14 @@ class SimulatedManager:
             case Send(effects):
                 self._send([effect for effect in effects if not isinstance(effect, Refused)])
             case Answer(ask, outcome):
-                self._laws.answered(ask, outcome)
+                self._checker.answered(ask, outcome)
                 refused = (
                     f"{ask.command} is refused: {outcome}" if isinstance(outcome, PropellerError) else ""
                 )
                 self._world.note("manager", refused or f"answers {type(ask.command).__name__}")
                 ask.ticket.answered(outcome)
             case Announce(first_event_id, transitions):
-                self._laws.announced(first_event_id, transitions)
+                self._checker.announced(first_event_id, transitions)
         return None
 
     def _write(self, commit: Commit) -> None:
@@ -387,17 +387,17 @@ class SimulatedManager:
             why = move.reason or move.error
             told = f"commits {move.state.name}, attempt {move.attempt} on {move.proplet_id or 'no proplet'}"
             self._world.note("manager", f"{told}{why and f' ({why})'}", move.task_id)
-        self._laws.committed(commit.changes, self._inputs)
+        self._checker.committed(commit.changes, self._inputs)
 
     # -- what goes out -------------------------------------------------------------------------------------
 
     def _send(self, effects: list[Outgoing]) -> None:
         ours = []
         for effect in effects:
-            self._laws.sent(effect)
+            self._checker.sent(effect)
             if isinstance(effect, SendStart) and not effect.is_native:
                 start = start_message(effect, b"")
-                self._laws.foreign.sent(effect, start)
+                self._checker.foreign.sent(effect, start)
                 self._to_peer(effect.proplet_id, start)
             elif isinstance(effect, SendStop) and not effect.is_native:
                 self._to_peer(effect.proplet_id, stop_message(effect))

@@ -17,9 +17,9 @@ from propeller.wire.fleet.messages import Message
 from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
 from .broker import MANAGER, Broker
-from .laws import Laws
+from .checker import Checker
 from .manager import SimulatedManager
-from .resident_laws import is_server, stays
+from .resident_checker import is_server, stays
 from .transport import Network, about, told
 from .world import MS, LawBroken, S, World
 
@@ -55,7 +55,7 @@ class SimulatedProplet:
         world: World,
         carriers: tuple[Network, Broker],
         manager: SimulatedManager,
-        laws: Laws,
+        checker: Checker,
         proplet_id: str,
         *,
         is_local: bool,
@@ -80,7 +80,7 @@ class SimulatedProplet:
         self._world = world
         self._network, self._broker = carriers
         self._manager = manager
-        self._laws = laws
+        self._checker = checker
         self._slots = slots
         self._make_machine = machine_class
         self._make_following = following_class
@@ -180,9 +180,9 @@ class SimulatedProplet:
         self.running.pop(key, None)
         self.residents.pop(key, None)
         if start.daemon:
-            self._laws.guest_crashed(self.id, self._boot, start)
+            self._checker.guest_crashed(self.id, self._boot, start)
         else:
-            self._laws.losses.guest_lost(self.id, start)
+            self._checker.losses.guest_lost(self.id, start)
         if self.machine is not None:
             error = "its process was killed"
             self._carry_out(
@@ -370,7 +370,7 @@ class SimulatedProplet:
     def _begin(self, key: int, start: Start) -> None:
         world = self._world
         world.note(self.id, f"runs attempt {start.attempt}", start.id)
-        self._laws.guest_began(self.id, self._boot, start)
+        self._checker.guest_began(self.id, self._boot, start)
         kind = world.random.random()
         duration = world.between(1, 40) if kind < 0.65 else world.between(40, 1500)
         if kind > 0.96:
@@ -379,15 +379,15 @@ class SimulatedProplet:
         error = f"guest {uid} trapped in attempt {start.attempt}" if world.chance(0.2) else ""
         results = "" if error else f"{uid}:{start.attempt}\n"
         if is_large(results) and not self.is_local:
-            self._laws.guest_will_say(start, "", TOO_LARGE)
+            self._checker.guest_will_say(start, "", TOO_LARGE)
         else:
-            self._laws.guest_will_say(start, results, error)
+            self._checker.guest_will_say(start, results, error)
         began = world.now + self._clock_is_wrong_by + world.between(-50, 50)
         failure = Failure(error) if error else None
         end = began + duration
         outcome = Outcome(key=key, results=results, failure=failure, started_at=began, finished_at=end)
         if start.latent and not error:
-            self._laws.residents.guest_is_up(uid, start.attempt, "")
+            self._checker.residents.guest_is_up(uid, start.attempt, "")
         if "ENDLESS" not in start.env:
             self._later(duration, lambda: self._ended(outcome))
 
@@ -395,7 +395,7 @@ class SimulatedProplet:
         """Begin what ends only where it crashes, is refused, or has nothing more to do."""
         world, uid = self._world, start.env["UID"]
         world.note(self.id, f"runs attempt {start.attempt}, which stays", start.id)
-        self._laws.guest_began(self.id, self._boot, start)
+        self._checker.guest_began(self.id, self._boot, start)
         self.residents[key] = start
         where = f"http://{self.id}/{uid}" if is_server(start.env) else ""
         world_ends = world.random.random()
@@ -412,21 +412,21 @@ class SimulatedProplet:
         if self.machine is None or key not in self.residents:
             return
         self._world.note(self.id, f"has attempt {start.attempt} up", start.id)
-        self._laws.residents.guest_is_up(start.env["UID"], start.attempt, where)
+        self._checker.residents.guest_is_up(start.env["UID"], start.attempt, where)
         self._carry_out(self.machine.up(key, where))
 
     def _stayed(self, key: int, start: Start, *, is_refused: bool) -> None:
         """End by itself, or not be possible here at all."""
         error = f"guest {start.env['UID']} can't be run" if is_refused else ""
-        self._laws.guest_will_say(start, "", error)
+        self._checker.guest_will_say(start, "", error)
         self._left(Outcome(key=key, failure=Failure(error), is_refused=is_refused))
 
     def _crashed(self, key: int, start: Start) -> None:
         error = f"guest {start.env['UID']} crashed in attempt {start.attempt}"
         if start.daemon:
-            self._laws.guest_crashed(self.id, self._boot, start)
+            self._checker.guest_crashed(self.id, self._boot, start)
         else:
-            self._laws.guest_will_say(start, "", error)
+            self._checker.guest_will_say(start, "", error)
         self._left(Outcome(key=key, failure=Failure(error)))
 
     def _left(self, outcome: Outcome) -> None:

@@ -15,9 +15,9 @@ from propeller.proplet.following import Following
 from propeller.proplet.machine import Machine
 
 from .broker import MANAGER, Broker
-from .fleet_laws import holders
+from .checker import Checker
+from .fleet_checker import holders
 from .foreign import ForeignProplet
-from .laws import Laws
 from .manager import SimulatedManager
 from .proplet import SimulatedProplet
 from .second import SecondManager
@@ -65,8 +65,8 @@ class Simulation:
         network = Network(world)
         self.broker = Broker(world)
         carriers = (network, self.broker)
-        self.laws = Laws(world, self.store)
-        self.manager = SimulatedManager(world, self.store, carriers, self.laws, cluster_class, state_class)
+        self.checker = Checker(world, self.store)
+        self.manager = SimulatedManager(world, self.store, carriers, self.checker, cluster_class, state_class)
         self._second = SecondManager(world, self.broker, self.manager, standing_class)
         shapes = [(f"local-{number}", True) for number in range(random.randint(0, 2))]
         shapes += [(f"remote-{number}", False) for number in range(random.randint(not shapes, 2))]
@@ -75,7 +75,7 @@ class Simulation:
                 world,
                 carriers,
                 self.manager,
-                self.laws,
+                self.checker,
                 proplet_id,
                 is_local=is_local,
                 slots=random.randint(1, 3),
@@ -91,7 +91,7 @@ class Simulation:
                 world,
                 self.broker,
                 self.manager,
-                self.laws,
+                self.checker,
                 f"foreign-{number}",
                 tags=random.choice(([], ["edge"])),
                 says_who=random.random() < 0.7,
@@ -175,7 +175,7 @@ class Simulation:
             self.manager.crash()
             self.world.note("user", "restores the backup")
             self.store.restore(self._backup)
-            self.laws.restored()
+            self.checker.restored()
             self.users.restored(self.store)
 
     # -- the end -------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Simulation:
             and not self.users.waiting
             and self.broker.is_whole
             and all(proplet.is_quiet for proplet in self.proplets)
-            and not any(self._must_end(task) for task in self.laws.tasks.values())
+            and not any(self._must_end(task) for task in self.checker.tasks.values())
             and not any(self._unrest())
         )
 
@@ -195,8 +195,8 @@ class Simulation:
         for proplet in self.proplets:
             if isinstance(proplet, SimulatedProplet) and not proplet.is_gone:
                 broken = (
-                    self.laws.residents.unrest(proplet.id, proplet.held(), proplet.up()),
-                    self.laws.fleet.unreached(proplet.id),
+                    self.checker.residents.unrest(proplet.id, proplet.held(), proplet.up()),
+                    self.checker.fleet.unreached(proplet.id),
                 )
                 yield from filter(None, broken)
 
@@ -218,7 +218,7 @@ class Simulation:
 
     def _complain(self) -> None:
         """Say what did not come to an end."""
-        for task in self.laws.tasks.values():
+        for task in self.checker.tasks.values():
             if self._must_end(task):
                 raise LawBroken(
                     "ends", f"task {task.id} was started and is {task.state.name} for ever", task.id
@@ -251,5 +251,5 @@ def simulate(seed: int, **parts: Any) -> Outcome:
         law, text = broken.law, str(broken)
         told = story(simulation.world, broken.task_id)
     world = simulation.world
-    tasks_run = sum(task.attempt > 0 for task in simulation.laws.tasks.values())
+    tasks_run = sum(task.attempt > 0 for task in simulation.checker.tasks.values())
     return Outcome(seed, law, text, told, world.transcript(), world.steps, tasks_run)

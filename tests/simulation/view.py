@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from propeller.core.model import JobMode, Spec, Task
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
 
-from .resident_laws import stays
+from .resident_checker import stays
 from .world import LawBroken
 
 if TYPE_CHECKING:
-    from .laws import Laws
+    from .checker import Checker
 
 LIVE_AND_STARTED = (SCHEDULED, RUNNING)
 
@@ -26,15 +26,15 @@ def is_for_itself(task: Task, members: Sequence[Task]) -> bool:
 class View:
     """The shadow in the middle of a commit, move by move."""
 
-    def __init__(self, laws: "Laws"):
-        self._laws = laws
+    def __init__(self, checker: "Checker"):
+        self._checker = checker
         #: Tasks that the commit deletes: they may have stood in the way before that.
         self.gone: set[str] = set()
-        self.tasks = dict(laws.tasks)
-        self.states = {task_id: task.state for task_id, task in laws.tasks.items()}
-        self.attempts = {task_id: task.attempt for task_id, task in laws.tasks.items()}
+        self.tasks = dict(checker.tasks)
+        self.states = {task_id: task.state for task_id, task in checker.tasks.items()}
+        self.attempts = {task_id: task.attempt for task_id, task in checker.tasks.items()}
         #: Whether each was up since it was started: who waits for it need not wait for its end.
-        self.was_up = {task_id: task.was_up for task_id, task in laws.tasks.items()}
+        self.was_up = {task_id: task.was_up for task_id, task in checker.tasks.items()}
 
     def add(self, task: Task, attempts: int) -> None:
         self.tasks[task.id] = task
@@ -52,7 +52,7 @@ class View:
             raise LawBroken(
                 "parents-first", f"{task.id} was started before its parents ended as asked", task.id
             )
-        group = self._laws.groups.get(task.spec.group_id)
+        group = self._checker.groups.get(task.spec.group_id)
         if group is None or group.mode is not JobMode.SEQUENTIAL:
             return
         members = self._members(task)
@@ -60,15 +60,15 @@ class View:
             is_in_the_way = self.states[other.id] in LIVE_AND_STARTED and not self.was_up[other.id]
             if other.id != task.id and is_in_the_way:
                 raise LawBroken("sequential", f"{task.id} was started while {other.id} runs", task.id)
-        before = self._laws.before(task, members)
+        before = self._checker.before(task, members)
         if before is not None and not self._has_succeeded(before.id):
             raise LawBroken("sequential", f"{task.id} was started before {before.id} completed", task.id)
 
     def check_may_skip(self, task: Task, specs: Iterable[Spec]) -> None:
         members = self._members(task)
-        before = self._laws.before(task, members)
+        before = self._checker.before(task, members)
         is_stopped = before is not None and self.states[before.id] in (FAILED, SKIPPED, INTERRUPTED)
-        group = self._laws.groups.get(task.spec.group_id)
+        group = self._checker.groups.get(task.spec.group_id)
         if group is not None and group.fail_fast and is_for_itself(task, members):
             is_stopped |= any(
                 self.states[other.id] is FAILED for other in members if is_for_itself(other, members)
@@ -91,6 +91,6 @@ class View:
 
     def keeps_its_condition(self, task: Task) -> bool:
         """Say whether what let it begin can't change any more: what is up may be so no longer."""
-        before = self._laws.before(task, self._members(task))
+        before = self._checker.before(task, self._members(task))
         waits_for = [self.tasks[parent] for parent in task.spec.depends_on if parent in self.tasks]
         return not any(stays(other.spec) for other in (*waits_for, *([before] if before else [])))

@@ -1,4 +1,4 @@
-"""The law of one manager: no other ends what the first has given a proplet to run, while the first lives."""
+"""Checks the law of one manager: no other ends what the first has given a proplet to run, while the first lives."""
 
 from propeller.wire.fleet.from_manager import Announcement, FromManager
 
@@ -8,7 +8,7 @@ from .world import LawBroken, S, World
 FRESH_NS = 4 * S
 
 
-class ManagerLaws:
+class ManagerChecker:
     def __init__(self, world: World):
         self._world = world
         #: When each proplet heard the first manager last, unless it heard since that it is gone.

@@ -1,4 +1,4 @@
-"""The laws of foreign proplets: they are told only once they listen, and more than once where they stay silent."""
+"""Checks the laws of foreign proplets: they are told only once they listen, and more than once where they stay silent."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from propeller.wire.fleet.from_manager import Start
 from .world import LawBroken
 
 if TYPE_CHECKING:
-    from .laws import Laws
+    from .checker import Checker
 
 
-class ForeignLaws:
-    def __init__(self, laws: "Laws"):
-        self._laws = laws
+class ForeignChecker:
+    def __init__(self, checker: "Checker"):
+        self._checker = checker
         #: Proplets that said hello, and nothing since.
         self._deaf: set[str] = set()
         #: How often each start was sent, and which of them were heard: task and attempt, in the foreign form.

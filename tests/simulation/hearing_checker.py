@@ -1,4 +1,4 @@
-"""The laws of silence: nobody is taken for dead who could not have been heard, or whose words lie unread."""
+"""Checks the laws of silence: nobody is taken for dead who could not have been heard, or whose words lie unread."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -11,17 +11,17 @@ from propeller.wire.fleet.messages import Message
 from .world import LawBroken, S, World
 
 if TYPE_CHECKING:
-    from .laws import Laws
+    from .checker import Checker
 
 #: As in the manager's policy.
 LIVENESS_NS, OFFLINE_NS = 6 * S, 1 * S
 
 
-class HearingLaws:
+class HearingChecker:
     """Knows when the manager was awake and connected, and what it has read of whom."""
 
-    def __init__(self, laws: "Laws", world: World):
-        self._laws = laws
+    def __init__(self, checker: "Checker", world: World):
+        self._checker = checker
         self._world = world
         #: When it could hear nothing: from, until, and whether of remote proplets only.
         self._deaf: list[tuple[int, int, bool]] = []
@@ -101,7 +101,7 @@ class HearingLaws:
 
     def _listened(self, proplet_id: str) -> int:
         """Add up the time since its last word in which it could have been heard."""
-        now, boot = self._world.now, self._laws.fleet.boot_of(proplet_id)
+        now, boot = self._world.now, self._checker.fleet.boot_of(proplet_id)
         since = at = max(self._read_at.get((proplet_id, boot), 0), self._started_at)
         is_remote = not proplet_id.startswith("local")
         goes_on = [(self._disconnected_since, now, True)] if self._disconnected_since is not None else []

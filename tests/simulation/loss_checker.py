@@ -1,11 +1,11 @@
-"""The law of losses: an attempt that was lost through no fault of its own is not the end of its task."""
+"""Checks the law of losses: an attempt that was lost through no fault of its own is not the end of its task."""
 
 from propeller.wire.fleet.from_manager import Start
 
 from .world import LawBroken
 
 
-class LossLaws:
+class LossChecker:
     def __init__(self) -> None:
         #: Attempts that were lost with their process, and where.
         self._lost: set[tuple[str, int, str]] = set()

@@ -1,6 +1,6 @@
-"""The laws of the system, in words of their own: nothing here asks the code that it judges.
+"""Checks the laws of the system, in words of its own: nothing here asks the code that it judges.
 
-``Laws`` is told of every commit, of everything that leaves the manager, and of every guest that begins.
+``Checker`` is told of every commit, of everything that leaves the manager, and of every guest that begins.
 It keeps a shadow of what was committed, read back from the store's rows, and compares.
 """
 
@@ -28,12 +28,12 @@ from propeller.manager.engine import Ask, Input
 from propeller.store import rows
 from propeller.wire.fleet.from_manager import Start
 
-from .fleet_laws import FleetLaws, holders
-from .foreign_laws import ForeignLaws
-from .hearing_laws import HearingLaws
-from .loss_laws import LossLaws
+from .fleet_checker import FleetChecker, holders
+from .foreign_checker import ForeignChecker
+from .hearing_checker import HearingChecker
+from .loss_checker import LossChecker
 from .replay import check_replay
-from .resident_laws import ResidentLaws, stays
+from .resident_checker import ResidentChecker, stays
 from .store import SimulatedStore
 from .view import View, is_for_itself
 from .world import LawBroken, S, World
@@ -48,7 +48,7 @@ def uid_of(spec: Spec) -> str:
     return (spec.env or {})["UID"]
 
 
-class Laws:
+class Checker:
     def __init__(self, world: World, store: SimulatedStore):
         self._world = world
         self._store = store
@@ -66,11 +66,11 @@ class Laws:
         self._began: set[tuple[str, str, int, int]] = set()
         #: What guests said, by task and attempt, and when that was placed; 0 where they don't know.
         self._said: dict[tuple[str, int], set[tuple[int, str, str]]] = {}
-        self.losses = LossLaws()
-        self.fleet = FleetLaws(self, store)
-        self.residents = ResidentLaws(self)
-        self.hearing = HearingLaws(self, world)
-        self.foreign = ForeignLaws(self)
+        self.losses = LossChecker()
+        self.fleet = FleetChecker(self, store)
+        self.residents = ResidentChecker(self)
+        self.hearing = HearingChecker(self, world)
+        self.foreign = ForeignChecker(self)
         #: In the present commit: the moves that placed a task, the last one of each …
         self._placements: dict[tuple[str, int], Transition] = {}
         #: … and the tasks for which nobody has to wait any longer.

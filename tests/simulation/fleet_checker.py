@@ -1,4 +1,4 @@
-"""The laws of a fleet: where tasks may go, and how a broadcast follows from its executions."""
+"""Checks the laws of a fleet: where tasks may go, and how a broadcast follows from its executions."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from .store import SimulatedStore
 from .world import LawBroken
 
 if TYPE_CHECKING:
-    from .laws import Laws
+    from .checker import Checker
 
 
 def holders(task: Task) -> list[str]:
@@ -22,9 +22,9 @@ def holders(task: Task) -> list[str]:
     return [task.proplet_id]
 
 
-class FleetLaws:
-    def __init__(self, laws: "Laws", store: SimulatedStore):
-        self._laws = laws
+class FleetChecker:
+    def __init__(self, checker: "Checker", store: SimulatedStore):
+        self._checker = checker
         self._store = store
         #: Executions that have ended: they change no more.
         self._ended: dict[tuple[str, int, str], rows.Row] = {}
@@ -45,12 +45,12 @@ class FleetLaws:
 
     def committed(self, changes: Changes, placements: Iterable[Transition]) -> None:
         for move in placements:
-            task = self._laws.tasks.get(move.task_id)
+            task = self._checker.tasks.get(move.task_id)
             if task is not None and task.state is RUNNING:
                 for proplet_id in self.places(move, changes):
                     self._check_place(task, proplet_id)
         for task, _ in changes.executions:
-            stored = self._laws.tasks.get(task.id)
+            stored = self._checker.tasks.get(task.id)
             for one in stored.executions.values() if stored is not None else ():
                 row = rows.execution_row(task, one)
                 key = (str(task.seq), one.attempt, one.proplet_id)
@@ -83,7 +83,7 @@ class FleetLaws:
         if proplet_id not in self._store.proplets:
             return LawBroken("known", f"{proplet_id} is there, and nobody has heard of it")
         proplet = self._proplet(proplet_id)
-        for task in self._laws.tasks.values():
+        for task in self._checker.tasks.values():
             if task.state is RUNNING and task.spec.broadcast and task.spec.is_resident:
                 one = task.executions.get(proplet_id)
                 is_missing = one is None or one.state is SCHEDULED
@@ -116,7 +116,7 @@ class FleetLaws:
         for one in executions:
             said = (one.results or "", one.error)
             if one.state is FAILED:
-                self._laws.losses.check(uid, one.attempt, one.proplet_id, one.error)
+                self._checker.losses.check(uid, one.attempt, one.proplet_id, one.error)
             is_from_guest = one.state is COMPLETED or one.error.startswith("guest")
-            if is_from_guest and not self._laws.has_said(uid, one.attempt, one.proplet_id, said):
+            if is_from_guest and not self._checker.has_said(uid, one.attempt, one.proplet_id, said):
                 raise LawBroken("stale-attempt", f"{task.id} never said {said} on {one.proplet_id}", task.id)

@@ -1,4 +1,4 @@
-"""The laws of what stays: daemons, servers and latent tasks, which are up and do not end by themselves."""
+"""Checks the laws of what stays: daemons, servers and latent tasks, which are up and do not end by themselves."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -8,11 +8,11 @@ from propeller.core.model import Spec, Task
 from propeller.core.states import RUNNING
 from propeller.wire.fleet.from_manager import Start
 
-from .fleet_laws import holders
+from .fleet_checker import holders
 from .world import LawBroken
 
 if TYPE_CHECKING:
-    from .laws import Laws
+    from .checker import Checker
     from .view import View
 
 
@@ -25,9 +25,9 @@ def stays(spec: Spec | Start) -> bool:
     return spec.daemon or spec.latent or is_server(spec.env)
 
 
-class ResidentLaws:
-    def __init__(self, laws: "Laws"):
-        self._laws = laws
+class ResidentChecker:
+    def __init__(self, checker: "Checker"):
+        self._checker = checker
         #: Where attempts were up, by task and attempt: what they said of it.
         self._said: dict[tuple[str, int], set[str]] = {}
 
@@ -38,7 +38,7 @@ class ResidentLaws:
         """Check a word about a task that goes on running: that it is up, or has crashed and will be again."""
         if task.spec.broadcast and move.attempt > view.attempts[task.id]:
             view.attempts[task.id] = move.attempt  # one more proplet got it, or the same one once more
-            self._laws.placed_also(task, move)
+            self._checker.placed_also(task, move)
             if not stays(task.spec):
                 return
         elif move.attempt != view.attempts[task.id]:
@@ -56,7 +56,7 @@ class ResidentLaws:
         """Say in what a proplet does not hold what is up there for all the world, and nothing else."""
         wanted = {
             (task.id, task.attempt_on(proplet_id))
-            for task in self._laws.tasks.values()
+            for task in self._checker.tasks.values()
             if task.state is RUNNING and task.is_up and proplet_id in holders(task)
         }
         for task_id, attempt in sorted(held):
