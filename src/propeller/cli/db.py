@@ -13,9 +13,7 @@ from propeller.cli.session import Session
 from propeller.config.programs import data_home
 from propeller.store import backups
 
-app = typer.Typer(
-    help="Check the store of a manager, copy it, or replace it with a copy.", no_args_is_help=True
-)
+app = typer.Typer(help="Check, copy or replace the store of a manager.", no_args_is_help=True)
 
 DataDir = Annotated[
     Path | None, typer.Option(help="The manager's data directory [default: ~/.local/share/propeller].")
@@ -36,7 +34,10 @@ def _holds(held: backups.Held) -> str:
 
 @command(app, is_client=False)
 def check(session: Session, data_dir: DataDir = None, as_json: JsonFlag = False) -> None:
-    """Look at everything that a store holds, also while its manager runs; exit code 1 if it is damaged."""
+    """Check everything that a store holds.
+
+    Its manager may run meanwhile. The exit code is 1 if the store is damaged.
+    """
     found = backups.check(_place(data_dir))
     if as_json or session.as_json:
         session.show_json(msgspec.to_builtins(found))
@@ -57,7 +58,10 @@ def backup(
     data_dir: DataDir = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Copy a store into one file, as it is at one moment; its manager may run meanwhile."""
+    """Copy a store, as it is at one moment, into one file.
+
+    Its manager may run meanwhile.
+    """
     held = backups.back_up(_place(data_dir), file.absolute())
     if as_json or session.as_json:
         session.show_json(msgspec.to_builtins(held))
@@ -72,10 +76,10 @@ def restore(
     data_dir: DataDir = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Replace the store of a stopped manager with a copy, and keep the old one beside it.
+    """Replace the store of a stopped manager with a copy.
 
-    Proplets may go on: the manager accepts what they did since where the copy knows of it, and repeats the
-    rest.
+    The old store is kept beside it. Proplets may go on: the manager accepts results of attempts that the copy
+    knows, and repeats the rest.
     """
     done = backups.restore(_place(data_dir), file.absolute())
     if as_json or session.as_json:

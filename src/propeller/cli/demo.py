@@ -36,7 +36,10 @@ _STOP_S_MAX = 20
 def demo(
     whole: Annotated[bool, typer.Option("--whole", help="Show every answer whole.")] = False,
 ) -> None:
-    """Play the tutorial: a workflow and two jobs, each step as the command a reader would type."""
+    """Play the tutorial on a temporary system.
+
+    It runs a workflow and two jobs, and shows each step as the command that a reader would type.
+    """
     with tempfile.TemporaryDirectory(prefix="propeller-demo-") as work, _system(Path(work)) as base:
         player = _Player(base, Path(work), whole=whole)
         player.console.rule("[bold]Propeller: the tutorial")

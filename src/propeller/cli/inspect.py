@@ -37,7 +37,7 @@ def inspect(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Say what a module is, what it imports and exports, what it would need, and how to call it."""
+    """Say what a module is, what it needs, and how to call it."""
     from propeller.runtime.inspection import inspect as look_at  # noqa: PLC0415  it loads wasmtime
 
     data = _module(file)

@@ -40,7 +40,7 @@ def create(
 
 @command(app)
 def run(session: Session, file: RunFile, module: ModuleFlag = None, detach: DetachFlag = False) -> None:
-    """Create a job from a file, start it, and show how it goes until it ends."""
+    """Run a job from a file, and show it until it ends."""
     plan = read_run_file(file, module)
     live.run(session, live.create_job(session, plan), plan, detach=detach)
 

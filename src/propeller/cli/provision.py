@@ -69,7 +69,11 @@ def provision(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write identities for a manager, proplets and a proxy, and files for a Mosquitto that lets them in."""
+    """Write identities for a fleet, and files for its broker.
+
+    The identities are those of a manager, proplets and a proxy. The broker is a Mosquitto that lets in these
+    and no others.
+    """
     if context.invoked_subcommand is None:
         made = provision_new(
             file_name or _DEFAULT,
@@ -88,14 +92,17 @@ def more_proplets(
     file_name: FileFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add proplets to a file of identities and to the broker's files; all that is there stays."""
+    """Add proplets to the identities and to the broker's files.
+
+    Everything that is there stays.
+    """
     made = add_proplets(_file(context, file_name), count)
     _show(context, made, as_json=as_json, next_step=_RELOAD)
 
 
 @app.command("add-proxy")
 def one_proxy(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
-    """Add a proxy to a file of identities that has none, and to the broker's files."""
+    """Add a proxy to the identities and to the broker's files."""
     made = add_proxy(_file(context, file_name))
     _show(context, made, as_json=as_json, next_step=_RELOAD)
 
@@ -107,16 +114,19 @@ def more_foreign(
     file_name: FileFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add foreign proplets (programs of somebody else) by their ids, and let the manager hear them."""
+    """Add foreign proplets, and let the manager hear them.
+
+    They are programs of somebody else, and known by their ids.
+    """
     made = add_foreign(_file(context, file_name), ids)
     _show(context, made, as_json=as_json, next_step=f"{_RELOAD}; restart the manager")
 
 
 @app.command("renew")
 def renew_files(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
-    """Bring the broker's files to what this version writes; identities and keys stay.
+    """Bring the broker's files to what this version writes.
 
-    The manager then hears the foreign proplets that the file of identities names.
+    Identities and keys stay. The manager then hears the foreign proplets that the file of identities names.
     """
     made = renew(_file(context, file_name))
     _show(context, made, as_json=as_json, next_step="restart Mosquitto, then the manager and the proplets")

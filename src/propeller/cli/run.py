@@ -41,7 +41,10 @@ def run(
     listen: sandbox.ListenFlag = False,
     seed: sandbox.SeedFlag = None,
 ) -> None:
-    """Run a module and print its result; the exit code tells how it ended. Ctrl-C and SIGTERM stop it."""
+    """Run a module and print its result.
+
+    The exit code tells how it ended. Ctrl-C and SIGTERM stop it.
+    """
     data = read_module(file)
     fields: dict[str, Any] = {
         "name": name or default_export(data, str(file)),

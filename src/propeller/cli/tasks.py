@@ -84,7 +84,10 @@ def create(
 
 @command(app, fields={"name": _text("The exported function to run."), **FIELDS})
 def update(session: Session, task_id: TaskId, fields: dict[str, Any]) -> None:
-    """Change the fields that are given, also to false or to nothing, and no others."""
+    """Change the fields that are given, and no others.
+
+    A field can also be set to false or to nothing.
+    """
     task = session.client.update_task(task_id, _ready(fields))
     session.show(task, lambda answer: views.task_lines(session, answer))
 
@@ -159,7 +162,7 @@ def invoke(
 
 @command(app, pages=True)
 def invocations(session: Session, task_id: TaskId) -> None:
-    """Show what came of the invocations of a task, the newest first."""
+    """Show the invocations of a task, the newest first."""
     page = session.client.task_invocations(task_id, offset=session.offset, limit=session.limit)
     session.show_page(page, "invocations", lambda rows: views.invocations_table(session, rows))
 
@@ -183,13 +186,16 @@ def logs(
     ] = "",
     tail: Annotated[int | None, typer.Option(min=0, help="Only this many lines from the end.")] = None,
 ) -> None:
-    """Print what a task wrote, as it is: its stdout to stdout, its stderr to stderr."""
+    """Print what a task wrote.
+
+    Its standard output goes to standard output, and its standard error to standard error.
+    """
     show = log_lines.follow if follow else log_lines.show
     show(session, task_id, stream=stream, attempt=attempt, tail=tail)
 
 
 @command(app)
 def executions(session: Session, task_id: TaskId) -> None:
-    """Show what became of each attempt: where it ran, and how it ended."""
+    """Show where a task ran, and how that ended."""
     answer = session.client.task_executions(task_id)
     session.show(answer, lambda shown: views.executions_table(session, shown["executions"]))

@@ -95,9 +95,7 @@ def up(
     proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
     concurrency: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=1024, help="Guests that each proplet runs at once [default: cores, at least 4]."
-        ),
+        typer.Option(min=1, max=1024, help="Guests of each proplet at once [default: cores, at least 4]."),
     ] = None,
     durability: Annotated[
         str,
@@ -123,7 +121,7 @@ def up(
     http_enabled: HttpEnabled = None,
     config_file: ConfigFlag = None,
 ) -> None:
-    """Start a manager and proplets here; Ctrl-C stops them, and running work goes on at the next start."""
+    """Start a manager and proplets here. Ctrl-C stops them; running work goes on at the next start."""
     from propeller.assembly import ManagerParts  # noqa: PLC0415  the server is loaded by this command only
     from propeller.assembly import up as run_until_stopped  # noqa: PLC0415
 

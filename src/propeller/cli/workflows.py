@@ -32,7 +32,7 @@ def create(
 
 @command(app)
 def run(session: Session, file: RunFile, module: ModuleFlag = None, detach: DetachFlag = False) -> None:
-    """Create a workflow from a file, start it, and show how it goes until it ends."""
+    """Run a workflow from a file, and show it until it ends."""
     plan = read_run_file(file, module)
     live.run(session, live.create_workflow(session, plan), plan, detach=detach)
 

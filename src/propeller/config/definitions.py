@@ -470,7 +470,7 @@ PROPLET = Program(
 
 PROXY = Program(
     name="proxy",
-    text="Run a proxy that fetches images for the proplets at a broker, until it is stopped.",
+    text="Run a proxy for proplets at a broker, until it is stopped.",
     settings=(
         _log_level("debug", "info", "warn", "error"),
         *_mqtt(_MIB),
