@@ -50,7 +50,7 @@ def test_what_ended_goes_and_what_runs_stays(tmp_path):
         await site.manager.ask(StartTask("runs"))
         await until_gone(site, "old")
         page = await site.store.tasks(0, 10, TaskFilter())
-        assert (page.total, page.tasks[0].id, page.tasks[0].state) == (1, "runs", RUNNING)
+        assert (page.total, page.items[0].id, page.items[0].state) == (1, "runs", RUNNING)
         with pytest.raises(NotFound):
             await site.manager.ask(StartGroup(JOB, "old"))
         assert await site.store.modules([MODULE.digest]), "a task has it"

@@ -33,7 +33,7 @@ def wrote(task_id, offset, text, **fields):
 
 
 async def texts(site, task_id):
-    return [one.text for _, one in (await site.store.logs(LogFilter(task_id), 0, 100_000)).pieces]
+    return [one.text for _, one in (await site.store.logs(LogFilter(task_id), 0, 100_000)).items]
 
 
 async def running(site, *task_ids):

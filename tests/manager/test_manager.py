@@ -126,7 +126,7 @@ def test_a_refusal_among_others_is_for_its_sender_alone(tmp_path):
         kinds = [type(answer) for answer in answers]
         assert kinds == [list, NotFound, list, list, list, list]
         page = await site.store.tasks(0, 10, TaskFilter())
-        assert [task.id for task in page.tasks] == ["b", "c"]
+        assert [task.id for task in page.items] == ["b", "c"]
 
     at_site(tmp_path, work)
 
@@ -234,7 +234,7 @@ def test_restart_goes_on_where_the_last_manager_stopped(tmp_path):
         site.manager.tell(run_ended("j1", attempt=1))
         await site.reached(COMPLETED, "j0", "j1", "j2")
         page = await site.store.tasks(0, 9, TaskFilter(job_id="j"))
-        return [(task.results, task.attempt) for task in page.tasks]
+        return [(task.results, task.attempt) for task in page.items]
 
     at_site(tmp_path, first)
     assert at_site(tmp_path, second) == [("0", 1), ("late", 1), ("2", 1)]

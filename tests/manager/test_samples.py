@@ -21,7 +21,7 @@ def used(task_id, percent=1.0):
 
 async def shown(site, of, owner_id):
     page = await site.store.samples(of, owner_id, 0, 10_000)
-    return [json.loads(text) for text in page.samples]
+    return [json.loads(text) for text in page.items]
 
 
 async def known(site):

@@ -49,7 +49,7 @@ async def fill(store):
 
 async def answered(store):
     """All that was ever said of it: less than that it must not hold."""
-    tasks = (await store.tasks(0, 1000, TaskFilter())).tasks
+    tasks = (await store.tasks(0, 1000, TaskFilter())).items
     by_id = [await store.task(task.id) for task in tasks]
     events = await store.events(0, 1000)
     return (

@@ -81,7 +81,7 @@ def test_all_that_belongs_to_it_goes(tmp_path, play):
         return page, again
 
     page, again = play(work)
-    assert (page.total, page.tasks) == (0, [])
+    assert (page.total, page.items) == (0, [])
     assert (again.groups, again.tasks) == ([], [])
     assert again.past_attempts == {"t1": 2, "t3": 2}, "a task of the same id goes on from there"
     assert rows_left(tmp_path) == {}
@@ -121,7 +121,7 @@ def test_what_is_young_or_runs_or_was_started_again_stays(play):
         while await store.forget(ended, THEN):
             pass
         groups = await store.groups(GroupKind.JOB, 0, 10, None, tasks_max=0)
-        return ids((await store.tasks(0, 20, EVERYTHING)).tasks), sorted(ids(groups.records.groups))
+        return ids((await store.tasks(0, 20, EVERYTHING)).items), sorted(ids(groups.records.groups))
 
     tasks, groups = play(work)
     assert tasks == ["t2", "t3", "t4", "t6", "t7", "t8", "t9", "t11"]
@@ -143,7 +143,7 @@ def test_a_large_job_is_gone_at_once_and_deleted_in_small_pieces(tmp_path, play,
         assert await store.task("t500") is None
         page = await store.tasks(0, 10, EVERYTHING)
         of_group = await store.tasks(0, 10, TaskFilter(job_id="g"))
-        assert (page.total, ids(page.tasks), of_group.total, of_group.tasks) == (1, ["t1001"], 0, [])
+        assert (page.total, ids(page.items), of_group.total, of_group.items) == (1, ["t1001"], 0, [])
         return took
 
     took = play(work)
@@ -172,7 +172,7 @@ def test_a_name_that_is_going_can_be_used_again(play, monkeypatch):
         return await store.tasks(0, 10, EVERYTHING)
 
     page = play(work)
-    assert (page.total, ids(page.tasks)) == (1, ["t900"])
+    assert (page.total, ids(page.items)) == (1, ["t900"])
 
 
 def cut_off(play, monkeypatch):

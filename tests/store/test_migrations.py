@@ -43,7 +43,7 @@ def test_reasons_and_errors_keep_their_words(tmp_path, data):
     )
 
     async def work(store):
-        return (await store.tasks(0, 9, EVERYTHING)).tasks, await store.executions("t2")
+        return (await store.tasks(0, 9, EVERYTHING)).items, await store.executions("t2")
 
     tasks, executions = data.with_store(work)
     assert [(task.failure, task.reason) for task in tasks] == [

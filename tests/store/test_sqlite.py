@@ -280,7 +280,7 @@ def test_a_full_disk_is_said_clearly_and_costs_nothing_that_was_answered(tmp_pat
         assert "free space" in message
     assert ask(tmp_path, "PRAGMA integrity_check") == [("ok",)]
     page = data.with_store(lambda store: store.tasks(0, 1000, TaskFilter()))
-    assert [task.seq for task in page.tasks] == [*range(1, int(first_failed)), 500]
+    assert [task.seq for task in page.items] == [*range(1, int(first_failed)), 500]
 
 
 def test_a_disk_that_is_full_from_the_start_is_refused(tmp_path, data):
@@ -333,7 +333,7 @@ def test_killed_while_it_writes_nothing_is_damaged(tmp_path, data):
         writer.kill()
         said = int(([str(said), *writer.stdout.read().split("\n")[:-1]])[-1])
     page = data.with_store(lambda store: store.tasks(0, 100_000, TaskFilter()))
-    assert len(page.tasks) in (said, said + 1)
+    assert len(page.items) in (said, said + 1)
     assert ask(tmp_path, "PRAGMA integrity_check") == [("ok",)]
 
 

@@ -66,7 +66,7 @@ def test_every_field_is_in_every_answer(data):
             await store.group(GroupKind.WORKFLOW, "g", tasks_max=9),
             (await store.groups(GroupKind.WORKFLOW, 0, 9, None, tasks_max=9)).records,
             ([group], [await store.task(task.id)]),
-            ([group], (await store.tasks(0, 9, EVERYTHING)).tasks),
+            ([group], (await store.tasks(0, 9, EVERYTHING)).items),
         ]
 
     for groups, tasks, *_ in data.with_store(work):
@@ -290,7 +290,7 @@ def test_a_commit_is_all_or_nothing(data):
         )
         with pytest.raises(StoreUnusable):
             await store.commit(bad)
-        assert ids((await store.tasks(0, 10, EVERYTHING)).tasks) == ["t1"]
+        assert ids((await store.tasks(0, 10, EVERYTHING)).items) == ["t1"]
         assert (await store.task("t1")).state is PENDING
         assert await store.find([], ["g"]) == ([], [], {})
         assert await store.modules([module_of(b"m").digest]) == {}

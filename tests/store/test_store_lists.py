@@ -28,7 +28,7 @@ def test_pages_of_tasks_are_in_the_order_of_creation(data):
 
     pages = data.with_store(work)
     assert [page.total for page in pages] == [5] * 4
-    assert [ids(page.tasks) for page in pages] == [["t1", "t2"], ["t3", "t4"], ["t5"], []]
+    assert [ids(page.items) for page in pages] == [["t1", "t2"], ["t3", "t4"], ["t5"], []]
 
 
 def test_tasks_of_a_workflow_or_a_job(data):
@@ -40,7 +40,7 @@ def test_tasks_of_a_workflow_or_a_job(data):
             await store.tasks(0, 9, only)
             for only in (TaskFilter(workflow_id="g"), TaskFilter(job_id="j"), TaskFilter(job_id="g"))
         ]
-        return [(page.total, ids(page.tasks)) for page in pages]
+        return [(page.total, ids(page.items)) for page in pages]
 
     assert data.with_store(work) == [(2, ["t1", "t4"]), (1, ["t2"]), (0, [])]
 
@@ -89,15 +89,15 @@ def test_metadata_filter(data, metadata, wanted):
         return await store.tasks(0, 100, TaskFilter(metadata=metadata))
 
     page = data.with_store(work)
-    assert (page.total, [task.seq for task in page.tasks]) == (len(wanted), wanted)
+    assert (page.total, [task.seq for task in page.items]) == (len(wanted), wanted)
 
 
 def test_the_filter_follows_changes_and_deletes(data):
     async def work(store):
         async def found(value):
             page = await store.tasks(0, 9, TaskFilter(metadata={"team": value}))
-            assert page.total == len(page.tasks)
-            return [task.seq for task in page.tasks]
+            assert page.total == len(page.items)
+            return [task.seq for task in page.items]
 
         tasks = [a_task(seq, metadata={"team": "ops"}) for seq in (1, 2)]
         await store.commit(Changes(created=tasks))
@@ -117,7 +117,7 @@ def test_filters_go_together_and_are_counted(data):
         return await store.tasks(1, 2, TaskFilter(workflow_id="g", metadata={"k": "1"}))
 
     page = data.with_store(work)
-    assert (page.total, [task.seq for task in page.tasks]) == (5, [7, 13])
+    assert (page.total, [task.seq for task in page.items]) == (5, [7, 13])
 
 
 #: The states of a group's tasks.

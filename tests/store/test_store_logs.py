@@ -20,7 +20,7 @@ def tasks(*seqs, attempt=1):
 
 async def texts(store, task_id, after=0, limit=1000, **only):
     page = await store.logs(LogFilter(task_id, **only), after, limit)
-    return [one.text for _, one in page.pieces]
+    return [one.text for _, one in page.items]
 
 
 async def size(store, task_id, **only):
@@ -44,10 +44,10 @@ def test_pieces_come_back_as_they_were_in_order_of_arrival(data):
     async def read(store):
         page = await store.logs(LogFilter("t1"), 0, 100)
         assert page.total == 4
-        assert [one for _, one in page.pieces] == [*written[:2], *written[3:]]
-        ids = [number for number, _ in page.pieces]
+        assert [one for _, one in page.items] == [*written[:2], *written[3:]]
+        ids = [number for number, _ in page.items]
         assert ids == sorted(set(ids))
-        assert [number for number, _ in (await store.logs(LogFilter("t1"), ids[1], 1)).pieces] == [ids[2]]
+        assert [number for number, _ in (await store.logs(LogFilter("t1"), ids[1], 1)).items] == [ids[2]]
         assert (await store.logs(LogFilter("t1"), ids[-1], 100)) == (4, [])
         assert await texts(store, "t1", stream="stdout") == [written[1].text]
         assert await texts(store, "t1", first_attempt=2) == ["far", ""]
@@ -89,7 +89,7 @@ def test_what_belongs_to_no_attempt_is_dropped_alone(data):
             ]
         )
         page = await store.logs(LogFilter("t1"), 0, 100)
-        assert [(one.text, one.attempt) for _, one in page.pieces] == [
+        assert [(one.text, one.attempt) for _, one in page.items] == [
             ("present", 2),
             ("half of a pair: ?", 2),
         ]
@@ -102,7 +102,7 @@ def test_logs_go_with_their_task_and_another_of_its_id_has_its_own(data):
     async def work(store):
         await store.commit(tasks(1, 2))
         await store.write_logs([piece("t1", 0, "one"), piece("t2", 0, "two")])
-        (last, _), *_ = (await store.logs(LogFilter("t2"), 0, 1)).pieces
+        (last, _), *_ = (await store.logs(LogFilter("t2"), 0, 1)).items
         await store.commit(Changes(deleted=[a_task(1), a_task(2)], past_attempts={"t1": 1, "t2": 1}))
         await store.commit(Changes(created=[a_task(9, task_id="t1", attempt=2)]))
         assert await texts(store, "t1") == []
@@ -119,7 +119,7 @@ def test_a_stream_is_cut_at_its_bound(data):
         part = "€" * 20_000
         await store.write_logs([piece("t1", n * 60_000, part) for n in range(30)])
         assert MIB - 3 < await size(store, "t1") <= MIB
-        *whole, last = (await store.logs(LogFilter("t1"), 0, 100)).pieces
+        *whole, last = (await store.logs(LogFilter("t1"), 0, 100)).items
         assert {one.is_cut for _, one in whole} == {False}
         assert last[1].is_cut
         assert set(last[1].text) == {"€"}, "it ends between characters"
@@ -136,7 +136,7 @@ def test_many_small_pieces_are_bounded_too(data):
         await store.write_logs([piece("t1", n, "x") for n in range(20_000)])
         page = await store.logs(LogFilter("t1"), 0, 100_000)
         assert page.total == MIB // 64 + 1
-        assert page.pieces[-1][1].is_cut
+        assert page.items[-1][1].is_cut
 
     data.with_store(work)
 

@@ -23,7 +23,7 @@ def of_proplet(proplet_id, *numbers):
 
 async def page(store, of, owner_id, offset=0, limit=100):
     found = await store.samples(of, owner_id, offset, limit)
-    return found.total, [int(text[5:-1]) for text in found.samples]
+    return found.total, [int(text[5:-1]) for text in found.items]
 
 
 def tasks_and_proplets(*seqs):

@@ -61,7 +61,7 @@ async def list_invocations(request: HttpRequest) -> ASGIApp:
             offset=page.offset,
             limit=page.limit,
             total=found.total,
-            invocations=[_to_view(text) for text in found.invocations],
+            invocations=[_to_view(text) for text in found.items],
         )
     )
 

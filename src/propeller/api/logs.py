@@ -16,7 +16,7 @@ from propeller.core.states import TaskState
 from propeller.errors import NotFound
 from propeller.manager.feed import KEEP_ALIVE_S
 from propeller.manager.service import Manager
-from propeller.store.port import LogFilter, LogPiece, LogTail
+from propeller.store.port import LogFilter, LogTail, StoredPiece
 from propeller.wire.http.logs import LogEnd, LogPage, LogView
 from propeller.wire.http.schema import encode
 from propeller.wire.rfc3339 import format_time
@@ -66,7 +66,7 @@ async def get_task_logs(request: HttpRequest) -> ASGIApp:
     if is_followed:
         return EventStream(_Following(context.manager, task, only, start, last_event_id).send_events)
     found = await context.manager.store.logs(only, start.after, limit)
-    return answer(LogPage(total=found.total, logs=_views(found.pieces, start.chars)))
+    return answer(LogPage(total=found.total, logs=_views(found.items, start.chars)))
 
 
 async def _chosen(context: Context, task_id: str, stream: str, attempt: int | None) -> LogFilter:
@@ -82,7 +82,7 @@ async def _chosen(context: Context, task_id: str, stream: str, attempt: int | No
     return LogFilter(task_id, stream, min([first, *of_executions]))
 
 
-def _views(pieces: list[tuple[int, LogPiece]], chars: int) -> list[LogView]:
+def _views(pieces: list[StoredPiece], chars: int) -> list[LogView]:
     """Render pieces; of the first so many characters are left out."""
     views = [
         LogView(
@@ -177,7 +177,7 @@ class _Following:
     async def _send_new(self, write: Write) -> None:
         """Send all that is in the store and was not sent."""
         while True:
-            found = (await self._manager.store.logs(self._only, self._start.after, _BATCH)).pieces
+            found = (await self._manager.store.logs(self._only, self._start.after, _BATCH)).items
             for view in _views(found, self._start.chars):
                 await write(event_text(view.id, "log", encode(view)))
             if found:

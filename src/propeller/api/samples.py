@@ -17,7 +17,7 @@ async def task_sample_page(context: Context, task_id: str, page: Paging) -> Task
         offset=page.offset,
         limit=page.limit,
         total=found.total,
-        metrics=[_to_task_sample(text) for text in found.samples],
+        metrics=[_to_task_sample(text) for text in found.items],
     )
 
 
@@ -27,5 +27,5 @@ async def proplet_sample_page(context: Context, proplet_id: str, page: Paging) -
         offset=page.offset,
         limit=page.limit,
         total=found.total,
-        metrics=[_to_proplet_sample(text) for text in found.samples],
+        metrics=[_to_proplet_sample(text) for text in found.items],
     )

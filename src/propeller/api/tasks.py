@@ -90,7 +90,7 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
         metadata=queries.metadata(request),
     )
     found = await context.manager.store.tasks(page.offset, page.limit, only)
-    views = await task_views(context, found.tasks, show_file=show_file)
+    views = await task_views(context, found.items, show_file=show_file)
     return answer(TaskPage(offset=page.offset, limit=page.limit, total=found.total, tasks=views))
 
 

@@ -22,7 +22,7 @@ from propeller.core.model import Proplet, Task
 from propeller.core.states import RUNNING
 from propeller.errors import Conflict, GuestFailed, PropellerError, TimedOut, TooLarge, Unavailable
 from propeller.manager.batch_writer import BatchWriter
-from propeller.store.port import Invocation, InvocationPage, Store
+from propeller.store.port import Invocation, Page, Store
 from propeller.wire.fleet.from_proplet import Alive, InvokeResults
 from propeller.wire.http.invocations import InvocationView
 from propeller.wire.http.schema import encode
@@ -202,7 +202,7 @@ class Invocations:
                 why = transition.reason or transition.error or f"it is {transition.state.name.lower()}"
                 _fail(pending, f"task {transition.task_id} went away while it was invoked: {why}")
 
-    async def page(self, task_id: str, offset: int, limit: int) -> InvocationPage:
+    async def page(self, task_id: str, offset: int, limit: int) -> Page[str]:
         """Read what came of invocations, the newest first."""
         await self._batches.flush()
         return await self._store.invocations(task_id, offset, limit)

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable
 
-from propeller.store.port import Invocation, InvocationPage
+from propeller.store.port import Invocation, Page
 
 #: Of one task.
 KEPT_OF_ONE = 1_000
@@ -49,9 +49,9 @@ def close_invocations(db: sqlite3.Connection, error: str) -> None:
     db.execute(sql, (error,))
 
 
-def read_invocations(db: sqlite3.Connection, task_id: str, offset: int, limit: int) -> InvocationPage:
+def read_invocations(db: sqlite3.Connection, task_id: str, offset: int, limit: int) -> Page[str]:
     """Read a page of the invocations of a task, the newest first."""
     mine = f"FROM invocations WHERE owner = ({_OWNER})"
     total = db.execute(f"SELECT COUNT(*) {mine}", (task_id,)).fetchone()[0]
     page = f"SELECT invocation {mine} ORDER BY number DESC LIMIT ? OFFSET ?"
-    return InvocationPage(total, [row[0] for row in db.execute(page, (task_id, limit, offset))])
+    return Page(total, [row[0] for row in db.execute(page, (task_id, limit, offset))])

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from propeller.store.port import LogFilter, LogPage, LogPiece, LogTail
+from propeller.store.port import LogFilter, LogPiece, LogTail, Page, StoredPiece
 
 #: Of one stream of one attempt.
 STREAM_BYTES_KEPT = 1024 * 1024
@@ -125,7 +125,7 @@ def last_log_attempt(db: sqlite3.Connection, task_id: str, stream: str) -> int:
     return db.execute(sql, {"task": task_id, "stream": stream}).fetchone()[0] or 0
 
 
-def read_logs(db: sqlite3.Connection, only: LogFilter, after: int, limit: int) -> LogPage:
+def read_logs(db: sqlite3.Connection, only: LogFilter, after: int, limit: int) -> Page[StoredPiece]:
     """Read the pieces behind one, in order of arrival."""
     values = _values(only) | {"after": after, "limit": limit}
     total = db.execute(f"SELECT COUNT(*) {_CHOSEN}", values).fetchone()[0]
@@ -138,7 +138,7 @@ def read_logs(db: sqlite3.Connection, only: LogFilter, after: int, limit: int) -
         (row[0], LogPiece(only.task_id, row[2], row[1], row[3], row[4], row[5], bool(row[6]), row[7]))
         for row in db.execute(page, values)
     ]
-    return LogPage(total, found)
+    return Page(total, found)
 
 
 def tail_of_logs(db: sqlite3.Connection, only: LogFilter, lines: int) -> LogTail:

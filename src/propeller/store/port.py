@@ -8,11 +8,21 @@ An operation that can't be carried out because the data can't be read or written
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from propeller.core.effects import Changes, Transition
 from propeller.core.model import Execution, Group, GroupKind, Proplet, Task
 from propeller.core.states import TaskState
+
+Item = TypeVar("Item")
+
+
+class Page(NamedTuple, Generic[Item]):
+    """A part of a list."""
+
+    #: How many the whole list has.
+    total: int
+    items: list[Item]
 
 
 class Records(NamedTuple):
@@ -41,11 +51,6 @@ class TaskFilter(NamedTuple):
     metadata: Mapping[str, str] = {}
 
 
-class TaskPage(NamedTuple):
-    total: int
-    tasks: list[Task]
-
-
 class GroupPage(NamedTuple):
     total: int
     records: Records
@@ -67,12 +72,6 @@ class Sample(NamedTuple):
     text: str
 
 
-class SamplePage(NamedTuple):
-    total: int
-    #: JSON each.
-    samples: list[str]
-
-
 class Invocation(NamedTuple):
     task_id: str
     id: str
@@ -80,12 +79,6 @@ class Invocation(NamedTuple):
     text: str
     #: It is under way.
     is_open: bool = False
-
-
-class InvocationPage(NamedTuple):
-    total: int
-    #: JSON each.
-    invocations: list[str]
 
 
 class LogPiece(NamedTuple):
@@ -111,10 +104,8 @@ class LogFilter(NamedTuple):
     last_attempt: int = 2**63 - 1
 
 
-class LogPage(NamedTuple):
-    total: int
-    #: With their ids, which grow with the order of arrival and are never used again.
-    pieces: list[tuple[int, LogPiece]]
+#: With its id; ids grow with the order of arrival and are never used again.
+StoredPiece = tuple[int, LogPiece]
 
 
 class LogTail(NamedTuple):
@@ -151,7 +142,7 @@ class Store(Protocol):
 
     async def task(self, task_id: str) -> Task | None: ...
 
-    async def tasks(self, offset: int, limit: int, only: TaskFilter) -> TaskPage:
+    async def tasks(self, offset: int, limit: int, only: TaskFilter) -> Page[Task]:
         """Read a page of tasks in the order of their creation."""
 
     async def executions(self, task_id: str) -> list[Execution]:
@@ -183,7 +174,7 @@ class Store(Protocol):
     async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
         """Write samples, a power cut may take the last; those of unknown owners are dropped, old ones too."""
 
-    async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
+    async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> Page[str]:
         """Read a page of the samples of one owner, the newest first; they are deleted with it."""
 
     async def write_invocations(self, invocations: Sequence[Invocation]) -> None:
@@ -192,7 +183,7 @@ class Store(Protocol):
     async def close_invocations(self, error: str) -> None:
         """Let those that are open have ended with this error."""
 
-    async def invocations(self, task_id: str, offset: int, limit: int) -> InvocationPage:
+    async def invocations(self, task_id: str, offset: int, limit: int) -> Page[str]:
         """Read a page of the invocations of a task, the newest first."""
 
     async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
@@ -202,7 +193,7 @@ class Store(Protocol):
         Of a stream that has been cut short the last piece is marked as such.
         """
 
-    async def logs(self, only: LogFilter, after: int, limit: int) -> LogPage:
+    async def logs(self, only: LogFilter, after: int, limit: int) -> Page[StoredPiece]:
         """Read the pieces behind an id in order of arrival; they are deleted with their task."""
 
     async def last_log_attempt(self, task_id: str, stream: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.core.states import TaskState
 from propeller.store import rows
-from propeller.store.port import GroupPage, Loaded, Records, TaskFilter, TaskPage
+from propeller.store.port import GroupPage, Loaded, Page, Records, TaskFilter
 
 _IDS_PER_QUERY = 500
 #: Longer values of metadata are in no index; see the migration that made it.
@@ -92,7 +92,7 @@ def _read_all_tasks(db: sqlite3.Connection, groups: Iterable[Group]) -> list[Tas
     return [task for group in groups for task in read_tasks_of_group(db, group, 0, -1)]
 
 
-def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter) -> TaskPage:
+def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter) -> Page[Task]:
     where, values = conditions(only)
     # What is passed over is looked for in one table, and by an index where there is one.
     page = f"SELECT t.seq FROM {_tasks(db)} t {where} ORDER BY t.seq LIMIT ? OFFSET ?"  # noqa: S608
@@ -100,7 +100,7 @@ def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFi
         total = _count_tasks(db, only)
         if total is None:
             total = db.execute(f"SELECT COUNT(*) FROM tasks t {where}", values).fetchone()[0]  # noqa: S608
-        return TaskPage(
+        return Page(
             total, read_tasks(db, f"WHERE t.seq IN ({page}) ORDER BY t.seq", (*values, limit, offset))
         )
 

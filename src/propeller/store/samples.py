@@ -7,7 +7,7 @@ of its numbers; those that are too old are the first of the table.
 import sqlite3
 from collections.abc import Iterable
 
-from propeller.store.port import Sample, SampleOf, SamplePage
+from propeller.store.port import Page, Sample, SampleOf
 
 #: Of one task, or of one proplet.
 KEPT_OF_ONE = 1_000
@@ -59,10 +59,10 @@ def _expire(db: sqlite3.Connection, table: str, now: int) -> None:
     db.execute(f"DELETE FROM {table} WHERE id <= ?", (until,))  # noqa: S608
 
 
-def read_samples(db: sqlite3.Connection, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
+def read_samples(db: sqlite3.Connection, of: SampleOf, owner_id: str, offset: int, limit: int) -> Page[str]:
     """Read a page of the samples of one owner, the newest first."""
     table = _TABLES[of]
     mine = f"FROM {table} WHERE owner = ({_OWNERS[of]})"
     total = db.execute(f"SELECT COUNT(*) {mine}", (owner_id,)).fetchone()[0]
     page = f"SELECT sample {mine} ORDER BY number DESC LIMIT ? OFFSET ?"
-    return SamplePage(total, [row[0] for row in db.execute(page, (owner_id, limit, offset))])
+    return Page(total, [row[0] for row in db.execute(page, (owner_id, limit, offset))])

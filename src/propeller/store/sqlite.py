@@ -36,18 +36,16 @@ from propeller.store.port import (
     Ended,
     GroupPage,
     Invocation,
-    InvocationPage,
     Loaded,
     LogFilter,
-    LogPage,
     LogPiece,
     LogTail,
+    Page,
     Records,
     Sample,
     SampleOf,
-    SamplePage,
+    StoredPiece,
     TaskFilter,
-    TaskPage,
 )
 from propeller.store.samples import read_samples, write_samples
 from propeller.store.soundness import progress
@@ -349,7 +347,7 @@ class SqliteStore:
         found = await self._read(lambda db: queries.read_tasks(db, "WHERE t.id = ?", (task_id,)))
         return found[0] if found else None
 
-    async def tasks(self, offset: int, limit: int, only: TaskFilter) -> TaskPage:
+    async def tasks(self, offset: int, limit: int, only: TaskFilter) -> Page[Task]:
         return await self._read(lambda db: queries.read_task_page(db, offset, limit, only))
 
     async def executions(self, task_id: str) -> list[Execution]:
@@ -395,13 +393,13 @@ class SqliteStore:
 
         return await self._read(query)
 
-    async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> SamplePage:
+    async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> Page[str]:
         return await self._read(lambda db: read_samples(db, of, owner_id, offset, limit))
 
-    async def invocations(self, task_id: str, offset: int, limit: int) -> InvocationPage:
+    async def invocations(self, task_id: str, offset: int, limit: int) -> Page[str]:
         return await self._read(lambda db: read_invocations(db, task_id, offset, limit))
 
-    async def logs(self, only: LogFilter, after: int, limit: int) -> LogPage:
+    async def logs(self, only: LogFilter, after: int, limit: int) -> Page[StoredPiece]:
         return await self._read(lambda db: read_logs(db, only, after, limit))
 
     async def last_log_attempt(self, task_id: str, stream: str) -> int:

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from propeller.core.groups import group_state
 from propeller.core.model import Group, Task
 from propeller.core.states import TaskState
-from propeller.wire.http.schema import State, Time, like
+from propeller.wire.http.schema import Page, State, Time, like
 from propeller.wire.http.tasks import NAME_CHARS_MAX, Tasks, TaskView
 from propeller.wire.rfc3339 import format_time
 
@@ -67,10 +67,7 @@ class JobSummary(msgspec.Struct, kw_only=True):
     counts: Counts
 
 
-class JobPage(msgspec.Struct, kw_only=True):
-    offset: int
-    limit: int
-    total: int
+class JobPage(Page, kw_only=True):
     jobs: list[JobSummary]
 
 
@@ -96,10 +93,7 @@ class WorkflowView(msgspec.Struct, kw_only=True):
     edges: list[Edge] | UnsetType = UNSET
 
 
-class WorkflowPage(msgspec.Struct, kw_only=True):
-    offset: int
-    limit: int
-    total: int
+class WorkflowPage(Page, kw_only=True):
     workflows: list[WorkflowView]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.wire.http.schema import Env, Time, like
+from propeller.wire.http.schema import Env, Page, Time, like
 
 
 class Invoke(msgspec.Struct, kw_only=True):
@@ -40,8 +40,5 @@ class InvocationView(msgspec.Struct, kw_only=True):
     error: str | UnsetType = UNSET
 
 
-class InvocationPage(msgspec.Struct, kw_only=True):
-    offset: int
-    limit: int
-    total: int
+class InvocationPage(Page, kw_only=True):
     invocations: list[InvocationView]

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from propeller.core.model import Proplet
-from propeller.wire.http.schema import Time
+from propeller.wire.http.schema import Page, Time
 from propeller.wire.rfc3339 import format_time
 
 
@@ -41,17 +41,11 @@ class PropletView(msgspec.Struct, kw_only=True):
     drain_by: Time | UnsetType = UNSET
 
 
-class PropletPage(msgspec.Struct, kw_only=True):
-    offset: int
-    limit: int
-    total: int
+class PropletPage(Page, kw_only=True):
     proplets: list[PropletView]
 
 
-class HistoryPage(msgspec.Struct, kw_only=True):
-    offset: int
-    limit: int
-    total: int
+class HistoryPage(Page, kw_only=True):
     history: list[Time]
 
 

@@ -15,7 +15,7 @@ from propeller.wire.fleet.metrics import (
     TaskUsage,
     time_of,
 )
-from propeller.wire.http.schema import Time
+from propeller.wire.http.schema import Page, Time
 from propeller.wire.rfc3339 import format_time
 
 
@@ -35,21 +35,15 @@ class PropletSample(msgspec.Struct, kw_only=True):
     memory_metrics: MemoryMetrics
 
 
-class TaskSamplePage(msgspec.Struct, kw_only=True):
+class TaskSamplePage(Page, kw_only=True):
     """The newest sample first."""
 
-    offset: int
-    limit: int
-    total: int
     metrics: list[TaskSample]
 
 
-class PropletSamplePage(msgspec.Struct, kw_only=True):
+class PropletSamplePage(Page, kw_only=True):
     """The newest sample first."""
 
-    offset: int
-    limit: int
-    total: int
     metrics: list[PropletSample]
 
 

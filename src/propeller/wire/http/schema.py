@@ -15,6 +15,14 @@ def like(description: str = "", **schema: Any) -> Meta:
     return Meta(description=description or None, extra_json_schema=schema or None)
 
 
+class Page(msgspec.Struct, kw_only=True):
+    """A part of a list; what it shows stands in a field of its own."""
+
+    offset: int
+    limit: int
+    total: int
+
+
 Time = Annotated[str, like(format="date-time")]
 State = Annotated[
     int,

@@ -17,7 +17,7 @@ from propeller.core.model import Execution, FromParent, Task
 from propeller.core.sandbox import Grants, Sandbox
 from propeller.wire.durations import format_duration
 from propeller.wire.http.sandbox import GrantsField, LimitsField
-from propeller.wire.http.schema import Env, State, Time, like
+from propeller.wire.http.schema import Env, Page, State, Time, like
 from propeller.wire.rfc3339 import ZERO, format_time
 
 #: A module up to this size is shown as base64 in ``file``, a larger one by its digest and size.
@@ -150,10 +150,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     restarts: Annotated[int, like("How often it crashed and was started anew.")] | UnsetType = UNSET
 
 
-class TaskPage(msgspec.Struct, kw_only=True):
-    offset: int
-    limit: int
-    total: int
+class TaskPage(Page, kw_only=True):
     tasks: list[TaskView]
 
 
