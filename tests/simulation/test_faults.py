@@ -112,7 +112,7 @@ def test_a_message_of_an_old_boot_counts(monkeypatch):
         real(state, event, now)
 
     spoil(monkeypatch, liveness, "seen", credulous)
-    assert_caught("stale-boot", first=200)
+    assert_caught("stale-boot", first=300)
 
 
 def test_a_deleted_task_is_forgotten_with_its_attempts():
