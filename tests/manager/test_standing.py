@@ -248,6 +248,20 @@ def test_nobody_goes_for_an_old_word_that_is_said_again(channel, is_back):
     assert (first.is_serving, first.other) == (True, None)
 
 
+def test_one_that_asks_again_waits_for_the_answer(channel):
+    """Its first question was lost, and its time was nearly over when it heard of the other."""
+    second = manager("b")
+    channel.join(second)
+    channel.wait(QUIET_S - 0.1)
+    (question,) = second.heard(old_word("here"), channel.moment)
+    assert question.status == "asks"
+    channel.now += S // 5
+    assert second.time_passed(channel.moment) == []
+    assert not second.is_serving
+    channel.wait(RIVAL_S + 1)
+    assert second.is_serving
+
+
 def test_after_a_broker_was_in_two_parts_the_older_one_stays(channel):
     other = Channel()
     older = serving(channel, "b")

@@ -189,7 +189,7 @@ class Standing:
         if said.status == "here" and said.answers != self._asked_at:
             # It may have said so long ago, and be gone since: see whether it answers.
             question = self._say("asks", moment.now)
-            self._asked_at = question.at
+            self._asked_at, self._asked_ticks = question.at, moment.ticks
             return [question]
         self.is_serving, self.other = False, said
         return []
