@@ -1,4 +1,4 @@
-"""Where the parts are put together: from settings to running programs, each until SIGINT or SIGTERM."""
+"""Putting the parts together: from settings to running programs, each until SIGINT or SIGTERM."""
 
 from propeller.assembly.fetching import fetch_once
 from propeller.assembly.manager_parts import ManagerParts, running_manager

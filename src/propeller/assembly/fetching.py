@@ -1,4 +1,4 @@
-"""From the settings of a program to those of what fetches modules for it; and how to fetch one."""
+"""Settings of the fetcher, made from those of a program; and fetching one module."""
 
 import tempfile
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How long a program runs: until somebody says stop, or something that it can't do without has failed."""
+"""The lifetime of a program: it runs until it is told to stop, or one of its vital parts has failed."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the programs of a fleet write: one JSON object a line, on standard output."""
+"""Log formats: one JSON object a line for the programs of a fleet, text for a person."""
 
 import logging
 import sys
@@ -31,7 +31,7 @@ def log_as_json(level: str) -> None:
     handler.setFormatter(JsonLines())
     name = {"trace": "DEBUG", "warn": "WARNING"}.get(level, level.upper())
     logging.basicConfig(level=name, handlers=[handler], force=True)
-    # What libraries say of their own work is nobody's news.
+    # Libraries tell of their own work only from warnings on.
     for library in ("asyncio", "httpx", "httpcore", "uvicorn", "gmqtt"):
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelName(name)))
 

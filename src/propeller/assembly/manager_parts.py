@@ -44,7 +44,7 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     sandbox_policy: SandboxPolicy = SandboxPolicy()
     #: The broker behind which there are more proplets; None for none.
     mqtt: MqttSettings | None = None
-    #: The proplets there that only know the contract and get work all the same; ``ANY`` for all.
+    #: The foreign proplets there that get work; ``ANY`` for all.
     allow_foreign: tuple[str, ...] = (ANY,)
     #: How a local proplet's process is started; None for the real one.
     proplet_command: CommandLine | None = None
@@ -52,7 +52,7 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
 
 class Running(NamedTuple):
     manager: Manager
-    #: Each goes on until something has failed for good, and then raises what.
+    #: Each ends when something has failed for good, with that failure.
     vital: list["asyncio.Task[None]"]
 
 
@@ -89,7 +89,7 @@ def _mqtt_fleet(manager: Manager, parts: ManagerParts, mqtt: MqttSettings) -> Mq
 
 
 def _watchful(mqtt: MqttSettings, policy: Policy) -> MqttSettings:
-    """Have a dead connection noticed before the silence on it could end the lease of a proplet."""
+    """Set keep-alive so that a dead connection is noticed before its silence could end a lease."""
     return msgspec.structs.replace(
         mqtt, keep_alive_s=max(min(mqtt.keep_alive_s, int(policy.liveness_s / 5)), 1)
     )

@@ -1,4 +1,4 @@
-"""From the settings of ``propeller proplet`` to a proplet that has its manager behind a broker."""
+"""Putting a remote proplet together, from the settings of ``propeller proplet``."""
 
 import signal
 

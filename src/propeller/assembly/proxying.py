@@ -1,4 +1,4 @@
-"""The proxy with its broker, its registries and its page for the watchman."""
+"""Running the proxy with its broker, its registries and its health page."""
 
 import asyncio
 import contextlib

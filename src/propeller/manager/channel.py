@@ -1,6 +1,6 @@
-"""The manager's place at its broker: what it says and hears counts only while it serves the channel.
+"""The manager's channel at its broker, through which nothing passes unless this manager serves it.
 
-Until ``Standing`` has seen that no other manager does, what comes is kept, and what goes out waits.
+Until ``Standing`` has seen that no other manager serves, incoming messages are kept, and outgoing ones wait.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.1
 _FAREWELL_S_MAX = 1.0
-#: What waits until the channel is served; beyond this the oldest are dropped, and repeated later.
+#: Messages that wait until the channel is served; beyond this the oldest are dropped, and repeated later.
 _WAITING_MAX = 100_000
 _KEPT_BYTES_MAX = 64 * 2**20
 

@@ -1,20 +1,20 @@
-"""The clocks of a manager, and whether it stood still between two looks at them."""
+"""The clocks of a manager, which also tell whether its program stood still for a while."""
 
 import time
 from collections.abc import Callable
 
 from propeller.core.times import Moment
 
-#: Somebody looks at least this often while the program runs.
+#: The clock is looked at least this often while the program runs.
 LOOK_EVERY_S = 1.0
-#: Who looks again only after this long could not before: the program was stopped, or held up by something.
+#: If nobody looked for this long, the program was stopped or held up.
 _PAUSE_NS = 2_000_000_000
 
 
 class Clock:
     """Wall time that never runs backwards and never stands still, beside the monotonic clock.
 
-    Where the machine's time is set back, ours goes on from where it was.
+    When the machine's time is set back, this clock goes on from where it was.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Clock:
             self._paused_ns += gone_ns
 
     def moment(self) -> Moment:
-        """Tell the time, and for how long the program stood still since this was asked for last."""
+        """Tell the time, and for how long the program stood still since the last call."""
         self.look()
         paused_ns, self._paused_ns = self._paused_ns, 0
         return Moment(self._now, self._ticks, paused_ns)

@@ -1,8 +1,8 @@
-"""The order of things: load, decide, commit, and only then answer, send and announce.
+"""The order of a turn: load, decide, commit, and only then answer, send and announce.
 
-A turn takes everything that has arrived. It is a generator of steps without IO: who runs it carries each
-step out and comes back for the next. The service does so with a real store and real sockets
-(``service``), the simulation with simulated ones, and may stop between any two.
+A turn takes everything that has arrived. It is a generator of steps without IO; its runner carries out each
+step and asks for the next. ``service`` does so with a real store and real sockets, the simulation with
+simulated ones, and the simulation may stop between any two steps.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -35,7 +35,7 @@ class Ask(msgspec.Struct, eq=False):
     command: Command
     #: Bytes of the modules that came with it.
     modules: dict[Module, bytes] = {}
-    #: Belongs to the sender, who finds in it whom to answer.
+    #: The sender's own: says where the answer goes.
     ticket: Any = None
 
 
@@ -74,7 +74,7 @@ Found = tuple[Sequence[Group], Sequence[Task], Mapping[str, int]]
 
 
 def turn(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Generator[Step, Found | None, None]:
-    """Take in everything that has arrived, in order, and then that time has passed."""
+    """Take in everything that has arrived, in order, and last that time has passed."""
     wanted = _named_but_absent(cluster, inputs)
     if wanted.task_ids or wanted.group_ids:
         found = yield wanted
@@ -115,7 +115,7 @@ def _carry_out(cluster: Cluster, ask: Ask, now: int) -> Answer:
 
 
 def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
-    """Collect what the commands name and the cluster does not hold: it has ended, or never was."""
+    """Collect tasks and groups that commands name and the cluster lacks: they ended, or never were."""
     tasks: dict[str, None] = {}
     groups: dict[str, None] = {}
     for item in inputs:

@@ -1,4 +1,4 @@
-"""Has the store forget what ended long ago: looked for beside the engine, and deleted between its turns."""
+"""Deleting what ended long ago: found beside the engine, and deleted between its turns."""
 
 import asyncio
 import logging
@@ -10,22 +10,22 @@ from propeller.store.port import Ended, Store
 
 _log = logging.getLogger(__name__)
 
-#: How often is looked, unless what ended is kept for less.
+#: Time between two looks, unless ended work is kept for less.
 _LOOK_EVERY_S = 60.0
-#: Between two pieces, so that others get their turn at the disk.
+#: Between two pieces, so that others can use the disk.
 _BREATH_S = 0.01
 
 
 class Expiry:
-    """Where nothing is to be kept for ever; ``piece`` must be awaited between two turns of the engine."""
+    """Deletes piece by piece; the engine awaits ``piece`` between two of its turns."""
 
     def __init__(self, store: Store, keep_s: float, wake: Callable[[], None]) -> None:
-        """Make one that has nothing to do.
+        """Prepare it; ``run`` looks for work.
 
         Args:
             store: Where to delete.
-            keep_s: How long what has ended is kept.
-            wake: Lets the engine's loop come by.
+            keep_s: How long ended work is kept.
+            wake: Wakes the engine, which then calls ``piece``.
 
         """
         self._store = store
@@ -41,7 +41,7 @@ class Expiry:
         return time.monotonic() >= self._due_at
 
     async def run(self) -> None:
-        """Look again and again, until it is cancelled."""
+        """Look for work and have it deleted, again and again, until this is cancelled."""
         while True:
             try:
                 while await self._round():
@@ -52,7 +52,7 @@ class Expiry:
             await asyncio.sleep(min(_LOOK_EVERY_S, self._keep_s / 2))
 
     async def _round(self) -> bool:
-        """Have all be deleted that is found at once; say whether there may be more."""
+        """Have one portion deleted; say whether there may be more."""
         self._before = time.time_ns() - int(self._keep_s * 1e9)
         self._ended = await self._store.find_ended(self._before)
         count = len(self._ended.groups) + len(self._ended.tasks)

@@ -1,4 +1,4 @@
-"""Every change of state, in order, for whoever follows: live from memory, older ones from the store."""
+"""The feed of state changes, in order: the latest from memory, older ones from the store."""
 
 import asyncio
 from collections import deque
@@ -14,7 +14,7 @@ KEEP_ALIVE_S = 15.0
 
 
 class Feed:
-    """A log with many readers, each at its own place; a slow one holds up nobody."""
+    """A log with many readers, each at its own place; a slow reader holds up no other."""
 
     def __init__(self, store: Store, last_id: int) -> None:
         self._store = store
@@ -54,7 +54,7 @@ class Feed:
     async def follow_in_batches(
         self, after: int | None = None
     ) -> AsyncIterator[list[tuple[int, Transition]]]:
-        """Yield the same in batches: those that are there already, at most so many; an empty one for None."""
+        """Yield the events that are there already in one batch, up to a bound; an empty batch for None."""
         position = self.last_id if after is None else min(after, self.last_id)
         while not self._is_closed:
             batch = await self._batch(position)
@@ -73,7 +73,7 @@ class Feed:
         return await self._store.events(after, _PAGE)
 
     async def _wait(self) -> bool:
-        """Wait for news; False where there was none for a while."""
+        """Wait for news; False if there was none for a while."""
         if self._is_closed:
             return True
         if self._news is None:

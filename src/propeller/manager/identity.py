@@ -1,4 +1,4 @@
-"""Who a manager is, in a file beside its database: a backup that is restored does not take that back."""
+"""The identity of a manager, in a file beside its database, so that restoring a backup keeps it."""
 
 import os
 import time
@@ -13,7 +13,7 @@ _FILE = "manager.json"
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """The same for as long as there is the data directory."""
+    """Stays the same for as long as the data directory exists."""
 
     id: str
     #: Larger with each start: at least the time, ns since the Unix epoch.
@@ -21,7 +21,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def begin(data_dir: Path) -> Identity:
-    """Read who we are, or become somebody new, and begin another epoch.
+    """Read the identity, or make a new one, and begin another epoch.
 
     Raises:
         StoreUnusable: The file can't be read or written.
@@ -42,7 +42,7 @@ def begin(data_dir: Path) -> Identity:
 
 
 def _keep(file: Path, identity: Identity) -> None:
-    """Write it down, whole or not at all."""
+    """Write the file, whole or not at all."""
     draft = file.with_suffix(".new")
     try:
         draft.touch(mode=0o600)

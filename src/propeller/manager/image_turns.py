@@ -1,8 +1,8 @@
-"""Lets a foreign proplet fetch an image for one task at a time.
+"""Letting a foreign proplet fetch an image for one task at a time.
 
-It has one place for the pieces of an image: the first of several tasks takes what is there, and the others
-wait for pieces that nobody sends again, and fail. So the next start goes out once the first task runs, as far
-as that shows.
+A foreign proplet has one place for the pieces of an image. The first of several tasks takes them; the others
+would wait for pieces that nobody sends again, and fail. So the next start goes out once the first task seems
+to run.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import msgspec
 
 from propeller.wire.fleet.from_manager import Start
 
-#: So long a foreign proplet waits for the pieces of an image, and somewhat more (``mqtt``, section 5).
+#: Somewhat longer than a foreign proplet waits for the pieces of an image (``mqtt``, section 5).
 _FETCH_S_MAX = 65.0
 
 
@@ -24,7 +24,7 @@ class _Turn(msgspec.Struct, kw_only=True):
 
 
 class ImageTurns:
-    """Takes in starts, and sends each in its turn; what has no image goes at once."""
+    """Sends each start in its turn; a start without an image goes at once."""
 
     def __init__(self, send: Callable[[Start], None]) -> None:
         self._send = send
@@ -32,7 +32,7 @@ class ImageTurns:
         self._turns: dict[tuple[str, str], _Turn] = {}
 
     def start(self, start: Start) -> None:
-        """Send a start, now or when it is its turn; one that is repeated does not wait twice."""
+        """Send a start, now or in its turn; a repeated start does not wait twice."""
         image = start.image_url or ""
         key = str(start.proplet_id or ""), image
         turn = self._turns.get(key)
@@ -44,7 +44,7 @@ class ImageTurns:
             turn.waiting.append(start)
 
     def over(self, task_id: str) -> None:
-        """Go on: a task runs, has ended, or is not wanted any more (its id in the foreign form)."""
+        """Give the turn to the next: this task (its id in the foreign form) runs, ended or is not wanted."""
         for key, turn in list(self._turns.items()):
             turn.waiting = deque(start for start in turn.waiting if start.id != task_id)
             if turn.task_id == task_id:

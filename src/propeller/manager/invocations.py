@@ -1,11 +1,11 @@
-"""Invocations of latent tasks: sent to a proplet that has the task, and waited for.
+"""Invocations of latent tasks: each is sent to a proplet that has the task, and its result waited for.
 
-Nothing of a task's state changes by one, so the engine is not asked. That one begins is written before it is
-sent, and what came of it afterwards, both in batches beside the engine.
+An invocation changes nothing of a task's state, so the engine is not asked. A record is written before it is
+sent, and another with its result, both in batches beside the engine.
 
-A native proplet ends the guest in time, and names with each sign of life the invocations that it has: so one
-that waits for a free slot is waited for, and one that got lost is not. A foreign one says nothing before the
-result.
+A native proplet ends the guest in time, and names with each sign of life the invocations that it has. So the
+manager goes on waiting while an invocation waits for a free slot, and stops when it got lost. A foreign
+proplet says nothing before the result.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ from propeller.wire.http.invocations import InvocationView
 from propeller.wire.http.schema import encode
 from propeller.wire.rfc3339 import format_time
 
-#: How long the result of a guest that was ended in time may be on its way.
+#: How long a result may be on its way.
 _WAY_S = 1.0
-#: So often a long invocation is looked at.
+#: Time between two looks at a long invocation.
 _LOOK_EVERY_S = 5.0
-#: A sign of life that does not name an invocation says that it is not there, if that was sent so long before.
+#: A sign of life that does not name an invocation that was sent so long before says that it got lost.
 _ARRIVED_AFTER_S = 10.0
 #: No invocation is waited for longer than its timeout and this: a native proplet gives up sooner.
 _WAIT_S_MAX = 360.0
@@ -53,7 +53,7 @@ class _Pending(msgspec.Struct, eq=False):
 
 
 class Invocations:
-    """Sends invocations and hands their results to those who wait."""
+    """Sends invocations, and hands their results to the callers."""
 
     def __init__(self, store: Store, send: Callable[[Sequence[Outgoing]], None]) -> None:
         self._store = store
@@ -130,7 +130,7 @@ class Invocations:
         return results.results or ""
 
     async def _results(self, pending: _Pending) -> InvokeResults:
-        """Send an invocation and wait for what comes of it, as long as that can still come."""
+        """Send an invocation and wait for its result, as long as one can still come."""
         invoke, answer = pending.invoke, pending.answer
         now = asyncio.get_running_loop().time
         pending.sent_at = now()
@@ -167,7 +167,7 @@ class Invocations:
         return holders[next(self._turns) % len(holders)]
 
     def take(self, message: InvokeResults) -> None:
-        """Take in a result; one that nobody waits for, or not of this proplet, is dropped.
+        """Take in a result; drop one that nobody waits for, or that another proplet sent.
 
         Native proplets all say who they are; of others, small devices do not.
         """
@@ -180,13 +180,13 @@ class Invocations:
             pending.answer.set_result(message)
 
     def refused(self, invocation_id: str, why: str) -> None:
-        """End one that can't be sent to its proplet."""
+        """Fail an invocation that can't be sent to its proplet."""
         pending = self._pending.get(invocation_id)
         if pending is not None and not pending.answer.done():
             pending.answer.set_exception(TooLarge(why))
 
     def heard(self, message: Alive) -> None:
-        """End what a proplet should have by now and does not name: it got lost on the way."""
+        """Fail invocations that a proplet should have by now and does not name: they got lost."""
         if not self._pending or not isinstance(message.invocations, list):
             return
         there, now = set(message.invocations), asyncio.get_running_loop().time()
@@ -196,7 +196,7 @@ class Invocations:
                 _fail(pending, f"task {pending.invoke.task_id} could not be invoked: the message was lost")
 
     def moved(self, transition: Transition) -> None:
-        """End what waits for a task that is not where it was any more."""
+        """Fail invocations of a task that is not where it was any more."""
         for pending in self._of.get(transition.task_id, {}).values():
             if not _is_there(pending, transition):
                 why = transition.reason or transition.error or f"it is {transition.state.name.lower()}"
@@ -237,7 +237,7 @@ def _refusal(invoke: SendInvoke, results: InvokeResults, error: str) -> Propelle
 def _record(
     pending: _Pending, results: InvokeResults | None = None, error: str = "", *, is_open: bool = False
 ) -> Invocation:
-    """Write down an invocation: what came of it, unless it is open."""
+    """Make the record of an invocation, with its result unless it is open."""
     invoke = pending.invoke
     view = InvocationView(
         invocation_id=invoke.invocation_id,

@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 
 
 class LocalFleet:
-    """Carries effects to the local proplets, and their messages to the manager as facts.
+    """Carries effects to the local proplets, and their messages to the manager.
 
-    What is for any other proplet goes to the fleet ``beyond`` this machine, if there is one.
+    Effects for any other proplet go to the fleet ``beyond`` this machine, if there is one.
     """
 
     def __init__(self, manager: Manager, beyond: Fleet | None = None) -> None:
@@ -37,7 +37,7 @@ class LocalFleet:
         await asyncio.get_running_loop().create_unix_connection(lambda: _Connection(self), sock=end)
 
     def send(self, effects: Sequence[Outgoing]) -> None:
-        """Send all that goes to the same proplet in one write; what has no way is repeated later."""
+        """Send all that goes to the same proplet in one write; effects for absent ones are repeated."""
         here = [effect for effect in effects if effect.proplet_id in self._connections]
         for proplet_id, batch in messages_to_native(here).items():
             self._connections[proplet_id].write(b"".join(map(to_line, batch)))

@@ -1,6 +1,6 @@
-"""What guests write, on its way to the store, and to those who follow a task.
+"""Collecting pieces of task logs for the store, and telling followers of a task when to read it.
 
-Followers read the store too, so that its bounds and its order hold for all; here they learn when to look.
+Followers read the store too, so its bounds and its order hold for all of them.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from propeller.manager.batch_writer import WRITE_AFTER_S, BatchWriter
 from propeller.store.port import LogPiece, Store
 from propeller.wire.fleet.from_proplet import Logs
 
-#: Sizes, in characters of text and what a piece costs beside.
+#: Sizes in characters of text, with an overhead for each piece.
 _BATCH = 1024 * 1024
 _WAITING_MAX = 32 * 1024 * 1024
 _PIECE_COSTS = 2048
-#: How soon those who follow a task see what it wrote.
+#: How soon followers of a task see what it wrote.
 _FOLLOWED_AFTER_S = 0.05
 
 

@@ -1,7 +1,7 @@
-"""Gives out modules by digest, a few pieces at a time, to proplets that ask.
+"""Giving modules by digest to proplets that ask, a few pieces at a time.
 
-A proplet asks for what it lacks and for more when that has come: so nothing piles up on the way to it, and
-what got lost is asked for again.
+A proplet asks for the next pieces when the last ones have come. So nothing piles up on the way to it, and it
+asks again for what got lost.
 """
 
 import base64
@@ -9,7 +9,7 @@ import base64
 from propeller.store.port import Store
 from propeller.wire.fleet.modules import NO_PIECE_FITS, ModuleChunk, ModuleRequest, no_module
 
-#: So many pieces are given at once.
+#: How many pieces one answer has at most.
 _PIECES_MAX = 16
 
 

@@ -1,11 +1,12 @@
-"""The remote fleet: proplets behind a broker, native ones and foreign ones.
+"""The MQTT fleet: proplets behind a broker, native and foreign ones.
 
-Native ones get their messages on topics of their own, modules by digest, and repeat what is not acknowledged.
-Foreign ones get the shared topics and the module itself: inline, or in the registry's chunks where it is too
-large for one message.
+A native proplet gets its messages on topics of its own and modules by digest, and repeats what is not
+acknowledged. A foreign one gets messages on the shared topics, and the module itself: inline, or in the
+registry's chunks if it is too large for one message.
 
-Who speaks is known by the topic where it has one of its own, which the broker holds it to. On the contract's
-shared topics anybody can say to be anybody: there only those are heard that ``allow_foreign`` names.
+The broker holds a native proplet to its own topics, so the topic says which proplet speaks. On the shared
+topics of the contract any program can claim any name: there the manager hears only the proplets that
+``allow_foreign`` names.
 """
 
 import asyncio
@@ -47,10 +48,10 @@ from propeller.wire.fleet.outgoing import invoke_message, messages_to_native, st
 
 _log = logging.getLogger(__name__)
 
-#: In place of ids: every proplet that only knows the contract is heard.
+#: In place of ids: the manager hears every foreign proplet.
 ANY = "*"
 _REGISTRY_REQUESTS = "registry/proplet"
-#: So many that are not heard are named in the log.
+#: How many unheard proplets the log names.
 _NAMED_MAX = 50
 
 
@@ -70,7 +71,7 @@ class MqttFleet:
         self._standing = standing
         self._allowed = frozenset(allow_foreign)
         self._named: set[str] = set()
-        #: What was ignored, by kind.
+        #: How many messages were ignored, by kind.
         self.oddities: Counter[str] = Counter()
         self._foreign: asyncio.Queue[SendStart | SendStop | SendInvoke] = asyncio.Queue()
         self._turns = ImageTurns(self._send_start)
@@ -134,7 +135,7 @@ class MqttFleet:
         self._channel.publish(own_topic(proplet_id, topic_of(message)), encode(message))
 
     def _connected(self) -> None:
-        """Find out at once who is there and what was missed."""
+        """Ask all proplets at once for what they hold."""
         self._manager.tell(ConnectionRestored())
         self._channel.publish("control/manager/hello", encode(Hello(by=self._standing.by)))
 
@@ -150,7 +151,7 @@ class MqttFleet:
                 _log.error("task %s can't be sent: %s", effect, error)
 
     async def _send_foreign(self, effect: SendStart | SendStop | SendInvoke) -> None:
-        """Send on the shared topic; a module goes inline, or where it does not fit by a registry name."""
+        """Send on the shared topic, with the module inline, or by a registry name if it does not fit."""
         if isinstance(effect, SendStop):
             stop = stop_message(effect)
             self._turns.over(stop.id)
@@ -191,7 +192,7 @@ class MqttFleet:
             self._ignore(f"{topic}: too large", f"{len(payload):,} bytes")
             if not isinstance(message, Results):
                 return
-            # Ignored altogether, it would be sent for ever, and the task never end.
+            # If it were ignored altogether, it would be repeated for ever and the task would never end.
             message.results = None
             message.error = (
                 f"the result's message has {len(payload):,} bytes, and the manager takes in "
@@ -212,18 +213,18 @@ class MqttFleet:
         dispatch(self._manager, message, is_local=False)
 
     def _is_heard(self, message: PropletMessage, sender: str) -> bool:
-        """Say whether a message counts; one that came on a topic of its sender's own is its sender's."""
+        """Say whether a message counts; on a topic of its own, the topic names the sender."""
         if not sender:
             return self._may_be_foreign(sender_of(message))
         if isinstance(message, Create | Alive) and not message.boot:
-            # It would be taken for a foreign one, whose tasks are told to everybody.
+            # Without a boot it would count as foreign, and its tasks would be sent to the shared topics.
             self._ignore("a proplet on a topic of its own has no boot", sender)
             return False
         message.proplet_id = sender
         return True
 
     def _may_be_foreign(self, proplet_id: str) -> bool:
-        """Say whether we deal with a proplet on the shared topics."""
+        """Say whether the manager deals with a proplet on the shared topics."""
         if ANY in self._allowed or proplet_id in self._allowed or (self._allowed and not proplet_id):
             return True
         if proplet_id not in self._named and len(self._named) < _NAMED_MAX:
@@ -237,7 +238,7 @@ class MqttFleet:
         return False
 
     def _is_of_anothers_task(self, message: PropletMessage) -> bool:
-        """Say whether it is something that nobody looks at again, of a task that its sender does not run."""
+        """Say whether a log or sample is of a task that its sender does not run."""
         if isinstance(message, Logs):
             return self._manager.is_elsewhere(message.task_id, message.proplet_id, message.attempt or 0)
         if isinstance(message, TaskMetrics):
@@ -291,7 +292,7 @@ class MqttFleet:
             pass  # a piece was too large, so all of them are cut anew
 
     async def _is_sent(self, name: str, module: Module, data: bytes) -> bool:
-        """Send all chunks, one after the other; stop where one is too large, which the first would be."""
+        """Send all chunks, one after the other; stop if they turn out too large, as the first one shows."""
         size_bytes = piece_bytes(self._channel.room_bytes)
         for chunk in module_chunks(module, data, size_bytes):
             chunk.app_name = name

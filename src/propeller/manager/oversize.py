@@ -1,4 +1,4 @@
-"""What becomes of messages that are larger than the broker takes: nothing waits for them for ever."""
+"""Handling messages that are larger than the broker takes, so that nothing waits for them for ever."""
 
 import base64
 import hashlib
@@ -18,14 +18,14 @@ from propeller.wire.fleet.from_manager import Ack, Invoke, Start
 from propeller.wire.fleet.messages import Message
 from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
-#: Modules of the store as a foreign proplet may ask the registry for them.
+#: The name under which a foreign proplet asks the registry for a module of the store.
 REPOSITORY = "propeller.local/modules@sha256:"
 
 _OWN_TOPIC = re.compile(r"proplet/([^/]+)/(.+)")
 
 
 class Oversize:
-    """Takes in what could not be sent, and sends it in another way, or fails what it was for."""
+    """Sends a message that was too large in another way, or fails the task or invocation it was for."""
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class Oversize:
                 for part in (ack.ended[:half], ack.ended[half:]):
                     self._send_again(proplet_id, msgspec.structs.replace(ack, ended=part))
             case ModuleChunk() as chunk if proplet_id:
-                # The proplet sees that the pieces are others now, and asks for them.
+                # The proplet sees that the pieces have another size now, and asks for them.
                 self._answer(ModuleRequest(app_name=chunk.app_name, proplet_id=proplet_id, first=0, count=1))
             case _:
-                pass  # what is left is repeated by itself, or may get lost; pieces for all are cut anew
+                pass  # the rest is repeated anyway, or may get lost; pieces for all are cut anew
 
     def _start(self, start: Start, why: str) -> None:
         if start.file:

@@ -1,4 +1,4 @@
-"""A word in the log about reports that are not believed: one now and then, however many there are."""
+"""Logging of refused reports: one line in a while for each proplet, however many reports there are."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from propeller.core.effects import Refused
 
 _log = logging.getLogger(__name__)
 
-#: So often one is told of each proplet, with the number of those that were not.
+#: How often a refusal of each proplet is logged, with the number of those that were not.
 _EVERY_S = 60.0
 _PROPLETS_MAX = 1000
 
@@ -16,7 +16,7 @@ _PROPLETS_MAX = 1000
 class Refusals:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        #: When the last was told of a proplet, and how many were not since then.
+        #: By proplet: when a refusal was logged last, and how many were not since then.
         self._told: dict[str, tuple[float, int]] = {}
 
     def tell(self, refused: Refused) -> None:

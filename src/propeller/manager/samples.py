@@ -1,4 +1,4 @@
-"""What proplets measure, on its way to the store: a sample is worth little, so it goes there in batches."""
+"""Collecting samples for the store: one sample is worth little, so they are written in batches."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from propeller.wire.http.samples import proplet_sample, task_sample
 from propeller.wire.http.schema import encode
 
 _BATCH = 500
-#: More than this many are not kept waiting while the store is slow.
+#: How many samples wait at most while the store is slow; more are dropped.
 _WAITING_MAX = 10_000
 
 

@@ -1,4 +1,4 @@
-"""The one writer at work: collects what arrives, runs a turn, carries its steps out."""
+"""The manager's one writer: collects what arrives, takes a turn, carries out its steps."""
 
 import asyncio
 import logging
@@ -33,24 +33,23 @@ class Fleet(Protocol):
 
 
 class Manager:
-    """The front door for everything that changes or reads the state.
+    """The entrance for everything that changes or reads the state.
 
     Reads go to ``store``, which shows only what is committed.
     """
 
     store: Store
     feed: Feed
-    #: Where what proplets measure goes, and what is invoked; the engine knows nothing of
-    #: these.
+    #: What proplets measured, and invocations: the engine knows nothing of these.
     samples: Samples
     invocations: Invocations
-    #: Where what guests write goes; nor does it know of that.
+    #: What guests wrote; the engine does not know of that either.
     logs: TaskLogs
 
     def __init__(
         self, store: Store, *, policy: Policy, clock: Clock | None = None, keep_ended_s: float | None = None
     ) -> None:
-        """Make one that has yet to be loaded and started; ``keep_ended_s`` None keeps what ended for ever."""
+        """Prepare it; call ``load`` and ``start`` next. ``keep_ended_s`` None keeps ended work for ever."""
         self.store = store
         self.samples = Samples(store)
         self.invocations = Invocations(store, self._send)
@@ -71,7 +70,7 @@ class Manager:
         self._failure: BaseException | None = None
 
     async def load(self) -> None:
-        """Take up where the last manager stopped; call it once, before anything else."""
+        """Take up the work of the last manager; call this once, before anything else."""
         loaded = await self.store.load()
         state = self._state
         state.last_task_seq = loaded.last_task_seq
@@ -112,7 +111,7 @@ class Manager:
         return self._state.proplets.get(proplet_id)
 
     def holders(self, task: Task) -> list[tuple[Proplet, int]]:
-        """Return the proplets that run a task and are alive, and which attempt each has."""
+        """Return the live proplets that run a task, each with the attempt that it has."""
         live = self._state.tasks.get(task.id)
         if live is None:
             return []
@@ -128,7 +127,7 @@ class Manager:
         return bool(holders) and proplet_id not in holders
 
     def why_waits(self, task: Task) -> Waiting | None:
-        """Say what a scheduled task waits for at present, where that is more than its turn."""
+        """Say what a scheduled task waits for at present, if that is more than its turn."""
         return self._state.placement.why_waits(task)
 
     def connect(self, fleet: Fleet) -> None:
@@ -147,7 +146,7 @@ class Manager:
         return self._running
 
     async def stop(self) -> None:
-        """Finish what has arrived, then end; a failure of ``running`` was its owner's to notice."""
+        """Finish what has arrived, then end; a failure of ``running`` is for its owner to notice."""
         if self._running is None:
             return
         self._is_stopping = True

@@ -1,4 +1,4 @@
-"""Whether this manager may serve its channel: two that do would stop each other's work.
+"""The decision whether this manager may serve its channel: two that do would stop each other's work.
 
 A manager that connects asks who is there, and serves when nobody has shown itself for a while. One that
 finds another alive refuses to start. Who is on the channel stays, and who comes, or comes back, goes: so a
@@ -22,7 +22,7 @@ _RIVALS_MAX = 100
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
-    """How long what takes, s."""
+    """Durations, s."""
 
     #: So often a manager says that it is here, so that nobody who lost that takes it for gone.
     here_every: float = 10.0
@@ -44,7 +44,7 @@ class Rival(msgspec.Struct):
 
 
 class Standing:
-    """See the module's docstring. Each method returns what is to be announced to all."""
+    """Decides by what is announced; each method returns what to announce to all."""
 
     def __init__(self, manager_id: str, epoch: int, where: str, times: Times | None = None) -> None:
         """Begin; ``epoch`` has to be larger than at any start of this manager before."""
@@ -77,7 +77,7 @@ class Standing:
         return self.id, self.epoch
 
     def will(self, now: int) -> Announcement:
-        """What the broker is to say when the connection breaks that begins now."""
+        """Give the message that the broker publishes if the connection that begins now breaks."""
         return self._say("gone", now)
 
     def connected(self, moment: Moment) -> list[Announcement]:
@@ -101,7 +101,7 @@ class Standing:
         return [self._say("left", now)] if was_serving else []
 
     def heard(self, said: Announcement, moment: Moment) -> list[Announcement]:
-        """Take in what somebody, maybe we, has announced."""
+        """Take in an announcement, which may be our own."""
         if not self._asked_at or self.other is not None:
             return []
         if (said.manager_id, said.epoch) == self.by:
@@ -133,7 +133,7 @@ class Standing:
     # -- others ----------------------------------------------------------------------------------------------
 
     def _heard_ourselves(self, said: Announcement, moment: Moment) -> list[Announcement]:
-        """What we asked comes back after all that the broker had kept."""
+        """Take in our own announcement: all that the broker had kept has come before it."""
         if self.is_heard:
             return []
         if (said.status, said.at) != ("asks", self._asked_at):

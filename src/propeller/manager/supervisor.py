@@ -1,4 +1,4 @@
-"""Keeps the local proplets running: starts them, starts them anew when they die, stops them in peace."""
+"""Keeping the local proplets running: starting them, starting them anew when they die, stopping them."""
 
 import asyncio
 import logging
@@ -75,7 +75,7 @@ class Supervisor:
             began = loop.time()
             code = await self._processes[proplet_id].wait()
             failures = 0 if loop.time() - began > _HEALTHY_AFTER_S else failures
-            # Code 0: somebody asked it to stop, and is about to ask us too if the whole group was meant.
+            # Code 0: it was asked to stop, and so will this program be, if the whole process group was meant.
             delay_s = 1.0 if code == 0 else _back_off_s(failures)
             failures += 1
             _log.log(

@@ -1,6 +1,6 @@
-"""The client of gmqtt, and what it has no way of its own to be asked or told.
+"""The client of gmqtt, and access to its inside where it has no interface.
 
-It lives in one place, because all of it may change with another version of gmqtt.
+All of that is in one place, because it may change with another version of gmqtt.
 """
 
 from collections.abc import Callable, Iterable

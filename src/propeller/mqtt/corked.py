@@ -1,4 +1,4 @@
-"""One write where the client makes many: a system call for each message costs more than the message."""
+"""Joining many writes of the client into one: a system call for each message costs more than the message."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""How large a packet may be: what is known of that, and how it is said.
+"""The size that a packet may have, as far as it is known, and the words for it.
 
 MQTT 5 lets a broker announce its limit. One that does not refuses a packet, or ends the connection when it
 sees one that is larger. The largest packet on its way is to blame then: if it was a smaller one that

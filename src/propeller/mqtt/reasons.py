@@ -1,4 +1,4 @@
-"""What a broker says by MQTT 5's reason codes, as far as something follows from it."""
+"""The reason codes of MQTT 5 that the link acts upon, and words for all."""
 
 SESSION_TAKEN_OVER = 0x8E
 #: Of a message, or of the end of a connection.

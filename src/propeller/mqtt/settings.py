@@ -1,4 +1,4 @@
-"""What a program must know to reach its broker, and its place there."""
+"""Settings of a connection to a broker."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What was sent, and not yet acknowledged by the broker."""
+"""Messages that were sent and not yet acknowledged by the broker."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What the machine wants done, and what it is told came of it."""
+"""The actions that the machine asks for, and the outcomes that it is told."""
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Kill(msgspec.Struct, frozen=True):
 
 
 class Fetch(msgspec.Struct, frozen=True):
-    """Get this module, and say ``module_arrived`` or ``module_missing``; it may be asked for twice."""
+    """Get this module, then call ``module_arrived`` or ``module_missing``; may be asked for twice."""
 
     #: ``sha256:<hex>``, or an image reference or URL as the task has it.
     source: str
@@ -45,7 +45,7 @@ class Keep(msgspec.Struct, frozen=True):
 
 
 class Forget(msgspec.Struct, frozen=True):
-    """The report that is kept of this task is not needed any more."""
+    """Drop the durable report on this task."""
 
     task_id: str
 
@@ -58,7 +58,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     results: str = ""
     #: None where it succeeded.
     failure: Failure | None = None
-    #: It did not even begin, and will not the next time.
+    #: The guest did not even begin, and would not the next time.
     is_refused: bool = False
     #: Its process was killed, or there was none to be had: no fault of the task.
     is_lost: bool = False

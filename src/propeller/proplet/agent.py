@@ -1,7 +1,7 @@
-"""The program around the machine: a way to the manager, a pool of guests, modules on disk.
+"""The program around the machine: an uplink to the manager, guests, and modules on disk.
 
-The ways are ``socket_uplink`` (to the manager beside it) and ``mqtt_uplink`` (through a broker). Reports
-go into the outbox first, where there is one.
+The uplink is a socket to the manager beside it (``socket_uplink``) or a broker (``mqtt_uplink``). Reports go
+into the outbox first, where there is one.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from propeller.wire.fleet.modules import ModuleChunk
 _log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
-#: Runs that have waited this long, while none ended, are given back.
+#: Runs that have waited this long, while none ended, are handed back.
 _WAIT_S_MAX = 0.25
 _LEAVE_S_MAX = 3.0
 
@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agent:
-    """Carries messages to the machine and its actions out, until the manager's end is closed."""
+    """Hands messages to the machine and carries out its actions, until the manager is gone."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Agent:
             BrokerRefused, OSError: The manager can't be reached.
 
         """
-        # Before the first word: whoever has heard it may ask this process to leave.
+        # Before the first message: a manager that has read it may ask this process to leave.
         for number in leave_on:
             asyncio.get_running_loop().add_signal_handler(number, self.leave)
         await self._guests.start()
@@ -160,7 +160,7 @@ class Agent:
         self._make_room()
 
     def refused(self, message: Message, why: str) -> None:
-        """Send otherwise what is too large."""
+        """Send a message that is too large in another way."""
         match message:
             case Results() | InvokeResults() if cut_down(message, why):
                 self._carry_out(self._machine.cut_down(message))
@@ -199,7 +199,7 @@ class Agent:
                     case Fetch(source):
                         now = time.monotonic_ns()
                         pending += self._module_settled(self._modules.fetch(source, now), now)
-        if self._outbox is None or self._is_leaving:  # what is given back needs no memory
+        if self._outbox is None or self._is_leaving:  # work that is handed back needs no report on disk
             messages = [*reports, *messages]
         else:
             self._keep(self._outbox, reports, forgotten)
@@ -220,7 +220,7 @@ class Agent:
             self._uplink.send(reports)
 
     def _cut_to_fit(self, message: Any) -> Any:
-        """Make a failure of a result that no broker on the way would carry."""
+        """Turn a result that no broker on the way would carry into a failure."""
         if isinstance(message, Results | InvokeResults) and (why := self._uplink.obstacle(message)):
             cut_down(message, why)
         return message
@@ -262,7 +262,7 @@ class Agent:
         self._carry_out(self._module_settled(outcome, time.monotonic_ns()))
 
     def _module_settled(self, outcome: ModuleOutcome | None, now: int) -> list[Action]:
-        """Let the runs begin that wait for a module, or fail; None means that it is still on its way."""
+        """Begin or fail the runs that wait for a module; None means that it is still on its way."""
         match outcome:
             case Stored(source, digest):
                 actions = self._machine.module_arrived(source, digest)
@@ -305,7 +305,7 @@ class Agent:
         self._uplink.send([hello])
 
     def _watch_queue(self) -> None:
-        """While runs wait and none ends, give back those that have waited long."""
+        """While runs wait and none ends, hand back those that have waited long."""
         if not self._is_watching and self._guests.waiting:
             self._is_watching = True
             asyncio.get_running_loop().call_later(_WAIT_S_MAX, self._check_queue)
@@ -319,7 +319,7 @@ class Agent:
         self._watch_queue()
 
     def leave(self) -> None:
-        """Give back all work, say good-bye, and go once the manager has taken it in."""
+        """Hand back all work, say good-bye, and end once the manager has acknowledged it."""
         if self._is_leaving:
             return
         self._is_leaving = True

@@ -1,4 +1,4 @@
-"""How much memory the container around this process may use, and uses: control groups, versions 1 and 2."""
+"""Memory limit and use of the container around this process, by control groups of versions 1 and 2."""
 
 from pathlib import Path
 from typing import NamedTuple

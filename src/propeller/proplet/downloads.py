@@ -1,7 +1,7 @@
-"""Modules on their way here, piece by piece, and what to ask for next.
+"""Downloads of modules in pieces, through the uplink. Pure.
 
-A few pieces are asked for at a time, the next when those have come, and again what did not come in time. A
-proxy that only knows the contract sends all pieces at once, to everybody: that works as well.
+The proplet asks for a few pieces at a time, for the next ones when those have come, and again for pieces that
+did not come in time. A foreign proxy sends all pieces at once to every proplet, which works as well.
 """
 
 import base64
@@ -13,14 +13,14 @@ from msgspec import UNSET
 
 from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
-#: So many pieces are asked for at once.
+#: How many pieces are asked for at once.
 PIECES = 8
-#: What did not come in this time is asked for again …
+#: A piece that did not come in this time is asked for again …
 _PATIENCE_NS = 5_000_000_000
-#: … and an image that did not come in this time never will, as far as the task is concerned.
+#: … and an image that did not come in this time fails the task.
 _IMAGE_NS_MAX = 60_000_000_000
 _PIECES_MAX = 16_384
-#: Pieces become smaller where the broker takes no large messages; not more often than this.
+#: How often pieces may become smaller, because the broker takes no large messages.
 _CUTS_MAX = 32
 
 
@@ -30,7 +30,7 @@ class Arrived(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What an image reference stands for now; the module may be here already."""
+    """The digest that an image reference stands for now; its module may be here already."""
 
     source: str
     digest: str
@@ -58,7 +58,7 @@ class _Download(msgspec.Struct, kw_only=True):
 
 
 class Downloads:
-    """Each method takes in one thing and returns what to ask for; nothing here waits."""
+    """Each method takes in one thing and returns the requests to send."""
 
     def __init__(self, proplet_id: str) -> None:
         self._proplet_id = proplet_id
@@ -75,7 +75,7 @@ class Downloads:
         return [self._request(source, 0, 0)]
 
     def take(self, chunk: ModuleChunk, now: int) -> tuple[list[ModuleRequest], News | None]:
-        """Take in a piece, or the word that there is none; pieces nobody asked for are passed over."""
+        """Take in a piece, or the answer that there is none; ignore pieces that were not asked for."""
         source = chunk.app_name
         download = self._running.get(source)
         if download is None:
@@ -106,12 +106,12 @@ class Downloads:
         return requests, news
 
     def fetch(self, source: str) -> list[ModuleRequest]:
-        """Go on with a module of which only the digest is here."""
+        """Ask for the pieces of a module of which only the digest is known."""
         download = self._running.get(source)
         return [self._ask(source, download)] if download else []
 
     def end(self, source: str) -> None:
-        """Forget about a module that is here."""
+        """End the download of a module that is here."""
         self._running.pop(source, None)
 
     def time_passed(self, now: int) -> tuple[list[ModuleRequest], list[News]]:

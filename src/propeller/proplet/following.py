@@ -1,14 +1,14 @@
-"""Which manager a proplet keeps to: another one's stops would end what the first has given it to run.
+"""The manager that a proplet follows: another one's stops would end the work that the first gave it. Pure.
 
-A native manager announces itself, and the proplet follows it for as long as it lives. Another is followed
-once the first is known to be gone, or has been silent for a good while. What comes from neither is ignored.
-A manager that only knows the contract announces nothing: it is heard where nobody else is followed.
+A native manager announces itself, and the proplet follows it for as long as it lives. The proplet follows
+another one once the first is known to be gone, or has been silent for a good while, and ignores all others.
+A manager that only knows the contract announces nothing: it is heard while no other is followed.
 """
 
 from propeller.wire.fleet.from_manager import Announcement, FromManager
 
-#: So long is the silence of a manager, or after its end, in which no other is heard that does not announce
-#: itself: the manager says that it is here three times as often.
+#: How long after the last word of a manager, or its end, no other is heard that does not announce itself.
+#: A manager says three times as often that it is here.
 PATIENCE_NS = 30_000_000_000
 
 
@@ -17,17 +17,17 @@ class Following:
 
     def __init__(self, patience_ns: int = PATIENCE_NS) -> None:
         self._patience_ns = patience_ns
-        #: Whom the proplet follows: id and epoch; None while nobody has announced himself.
+        #: The manager that is followed: id and epoch; None while none has announced itself.
         self.manager: tuple[str, int] | None = None
         self._heard_at = 0
         self._is_gone = False
 
     def connected(self, now: int) -> None:
-        """Note that there is a connection again: before, nothing could be heard."""
+        """Note that there is a connection again: nothing could be heard before."""
         self._heard_at = now
 
     def announced(self, said: Announcement, now: int) -> bool:
-        """Take in what a manager has announced; tell whether the proplet follows another one from now on."""
+        """Take in an announcement; tell whether the proplet follows another manager from now on."""
         who = said.manager_id, said.epoch
         if said.status in ("gone", "left"):
             if who == self.manager and not self._is_gone:
@@ -45,11 +45,11 @@ class Following:
         return who[0] == self.manager[0] and who[1] >= self.manager[1]
 
     def is_alone(self, now: int) -> bool:
-        """Say whether whom the proplet follows has not been there for a good while."""
+        """Say whether the manager that is followed has been silent for a good while."""
         return self.manager is not None and now - self._heard_at >= self._patience_ns
 
     def heeds(self, message: FromManager, now: int) -> bool:
-        """Say whether a message is of the manager that the proplet keeps to."""
+        """Say whether a message is from the manager that the proplet follows."""
         if self.manager is None:
             return True
         if not isinstance(message.by, tuple):

@@ -1,4 +1,4 @@
-"""From a start to what is run: environment, limits, grants, port."""
+"""Making guest runs from starts: environment, limits, grants, port."""
 
 import contextlib
 import json
@@ -48,7 +48,7 @@ class GuestRuns:
         )
 
     def _kind(self, digest: str) -> Kind | None:
-        """Tell what a module is; None where it can't be read, which its runner will say better."""
+        """Tell the kind of a module; None if it can't be read, which its runner will say better."""
         if digest not in self._kinds:
             with contextlib.suppress(Invalid):
                 self._kinds[digest] = outline_of(self._modules.path(digest)).kind

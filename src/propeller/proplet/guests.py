@@ -17,7 +17,7 @@ from propeller.runtime.pool.pool import Pool
 
 
 class GuestListener(Protocol):
-    """What guests are reported to, in batches, from the event loop's thread."""
+    """Is told what becomes of guests, in batches, from the event loop's thread."""
 
     def guests_ended(self, batch: list[Ended]) -> None: ...
 
@@ -27,7 +27,7 @@ class GuestListener(Protocol):
 
 
 class Guests(Lifecycle, Processes, Protocol):
-    """What runs guests."""
+    """Runs guests: the pool, or an external runtime."""
 
     def submit(self, runs: list[GuestRun]) -> None: ...
 
@@ -70,7 +70,7 @@ def make_guests(
 
 
 def offer_of(program: str | None, policy: SandboxPolicy) -> Offer:
-    """Say what tasks may ask for at most: of a program only what needs nothing of it can be held."""
+    """Say what tasks may ask for at most: an external program is held to nothing that needs its help."""
     if program is None:
         return policy.offer
     return msgspec.structs.replace(

@@ -13,7 +13,7 @@ import propeller
 
 
 class SelfDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """What the owner of a proplet has it say."""
+    """What the owner of a proplet lets it say of itself."""
 
     description: str = ""
     tags: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Invocations of the latent tasks that a proplet has: each is a run of its own, answered once. Pure."""
+"""Invocations of the latent tasks that a proplet holds: each is a run of its own, answered once. Pure."""
 
 from collections.abc import Iterable
 
@@ -11,9 +11,9 @@ from propeller.proplet.actions import Action, Kill, Outcome, SendUp, StartRun
 from propeller.wire.fleet.from_manager import Invoke, Start
 from propeller.wire.fleet.from_proplet import InvokeResults
 
-#: So long an invocation may wait for a free slot; somebody waits for it.
+#: How long an invocation may wait for a free slot.
 WAIT_S_MAX = 300.0
-#: What was lost with its process is run again so often, where nobody else sees to that.
+#: How often a run that was lost with its process begins again, if no manager sees to that.
 LOSSES_MAX = 3
 
 
@@ -27,7 +27,7 @@ class _Invocation(msgspec.Struct, frozen=True):
 
 
 class Invocations:
-    """Those that have not ended, by the key of their run."""
+    """Invocations that have not ended, by the key of their run."""
 
     def __init__(self, proplet_id: str) -> None:
         self._proplet_id = proplet_id
@@ -39,7 +39,7 @@ class Invocations:
         return StartRun(key, changed, digest)
 
     def ended(self, outcome: Outcome) -> list[Action] | None:
-        """Answer an invocation, or run a lost one again; None where this is the end of something else."""
+        """Answer an invocation, or run a lost one again; None if the outcome is of another run."""
         one = self._waiting.pop(outcome.key, None)
         if one is None:
             return None
@@ -52,7 +52,7 @@ class Invocations:
         return [SendUp(self._results(invoke, Outcome(key=0, failure=Failure(why))))]
 
     def waits_on(self, keys: Iterable[int], now: int) -> list[Action]:
-        """Let those among these that did not begin wait on, but not for ever."""
+        """Let invocations among these runs wait on, but not for ever."""
         return [self._waits_on(key, now) for key in keys if key in self._waiting]
 
     def _waits_on(self, key: int, now: int) -> Action:
@@ -65,7 +65,7 @@ class Invocations:
         return SendUp(msgspec.structs.replace(results, is_busy=True))
 
     def drop(self, task_id: str) -> list[Action]:
-        """End those of a task that is not here any more; nobody is answered."""
+        """End the invocations of a task that the proplet drops; none is answered."""
         keys = [key for key, one in self._waiting.items() if one.invoke.id == task_id]
         for key in keys:
             del self._waiting[key]

@@ -1,4 +1,4 @@
-"""Key brokers: who gives the keys of encrypted images to a proplet inside a TEE.
+"""Key brokers, which give the keys of encrypted images to a proplet inside a TEE.
 
 There are many kinds, so a broker is what an installed package offers under the entry points named
 ``propeller.key_brokers``: the name is the scheme of ``PROPLET_KBS_URI``, the object is a ``Connect``.

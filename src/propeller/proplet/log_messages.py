@@ -1,4 +1,4 @@
-"""What guests print, as messages to the manager."""
+"""Log messages to the manager, made of what guests print."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from propeller.wire.fleet.from_proplet import Logs
 
 
 def log_messages(pieces: Iterable[Piece], machine: Machine) -> list[Logs]:
-    """Write pieces as messages; not those of runs that are over, or of a foreign manager."""
+    """Make messages of pieces; leave out pieces of ended runs, and those for a foreign manager."""
     messages = []
     for piece in pieces:
         found = machine.printed(piece.key, piece.stream, len(piece.data))

@@ -1,8 +1,8 @@
-"""What this proplet measures: itself with its guests, and each task that somebody wants to know about.
+"""Measuring this proplet with its guests, and the tasks that somebody wants to know about.
 
-A task is looked at while it runs where its user asked for that or where it runs for longer than its
-interval; it is then the only one in its process. At the end the runner says what the guest itself used. So
-a thousand tiny tasks of which nobody wants to know cost nothing.
+A task is measured while it runs if its user asked for that, or if it runs for longer than its interval; it
+is then the only one in its process. At its end the runner says what the guest used. So a thousand tiny tasks
+that nobody asked about cost nothing.
 """
 
 import os
@@ -24,16 +24,16 @@ from propeller.wire.rfc3339 import format_time
 
 
 class Processes(Protocol):
-    """What runs guests, as far as it can be looked at; ``guests.guests_of`` makes it in real proplets."""
+    """The processes of what runs guests."""
 
     def served(self) -> dict[int, tuple[int, int]]:
-        """HTTP requests that runs have answered, and how many of them badly, by key."""
+        """Count the HTTP requests that runs have answered, and those that failed, by key."""
 
     def executing(self) -> dict[int, int]:
-        """Runs that are executed in this moment, by key: the process of each, which executes no other."""
+        """Give the process of each run that is executed at this moment, by key; it executes no other."""
 
     def processes(self) -> list[int]:
-        """Ids of all processes that run guests, or belong to those."""
+        """List the ids of all processes that run guests, or belong to those."""
 
 
 class Sampler:
@@ -68,7 +68,7 @@ class Sampler:
         self._own = _Own(clock())
 
     def tick(self, now: int) -> list[Message]:
-        """Measure all whose time has come, and give what is to be sent; to be called about once a second."""
+        """Measure all that is due, and return what to send; to be called about once a second."""
         if not self._settings.enabled:
             return []
         self._look(now)
@@ -82,7 +82,7 @@ class Sampler:
         return messages
 
     def ended(self, batch: Iterable[Ended], now: int) -> None:
-        """Take in the ends of runs, before the machine does; what is to be sent comes with the next tick."""
+        """Take in the ends of runs, before the machine does; the next tick returns what to send."""
         if not self._settings.enabled:
             return
         for one in batch:

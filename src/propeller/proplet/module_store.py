@@ -1,7 +1,7 @@
-"""The modules that a proplet keeps on disk: by digest, verified, and not more than fits.
+"""The modules that a proplet keeps on disk: by digest, verified, and of a bounded size together.
 
-``<directory>/modules/<digest>``; what the runtime made of a module lies in ``compiled/<engine>/<digest>`` and
-goes with it.
+A module is in ``<directory>/modules/<digest>``. The code that the runtime compiled from it is in
+``compiled/<engine>/<digest>``, and is deleted with it.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class ModuleStore:
-    """Modules in the order of their last use; those used longest ago make room for new ones."""
+    """Modules in the order of their last use; the least recently used make room for new ones."""
 
     def __init__(self, directory: Path, *, bytes_max: int = BYTES_MAX) -> None:
-        """Take stock of what is there.
+        """Read which modules there are.
 
         Args:
             directory: Holds ``modules`` and ``compiled``; made if need be.
@@ -42,10 +42,10 @@ class ModuleStore:
         self._sound: set[str] = set()
 
     def has(self, digest: str) -> bool:
-        """Look for a module, and at its bytes the first time: a power cut may have left a part of it.
+        """Look for a module, and verify its bytes the first time: a power cut may have left a part of it.
 
-        Several proplets may share the directory, so it may also have come since. What is no digest, as a task
-        may name it all the same, is not looked for: as a path it could be that of any file.
+        Several proplets may share the directory, so a module may have come since the start. A task may name
+        something that is no digest: that is not looked for, as it could be the path of any file.
         """
         if not _DIGEST.fullmatch(digest):
             return False

@@ -44,7 +44,7 @@ _SHARED_ANSWER = "registry/server"
 _OWN = ("control/manager/+", "registry/server")
 _FAREWELL_S_MAX = 3.0
 _ANNOUNCEMENT_S_MAX = 0.2
-#: So many kinds of ignored messages are told of, and the rest as one.
+#: How many kinds of ignored messages are told apart.
 _ODDITIES_MAX = 50
 
 
@@ -70,7 +70,7 @@ class MqttUplink:
         self._proxy = _WayToProxy()
         self._inbox: list[Message] = []
         self._is_started = False
-        #: What was ignored, by kind.
+        #: How many messages were ignored, by kind.
         self.oddities: Counter[str] = Counter()
         will = Alive(proplet_id=settings.entity_id, status="offline", namespace=namespace, boot=boot)
         self._link = Link(
@@ -124,7 +124,7 @@ class MqttUplink:
             return [shared]
         if shared == topic_of(message) and isinstance(message, ModuleRequest):
             return self._proxy.topics(message.app_name, own, shared)
-        # While nobody is there, one that only knows the contract may look for proplets.
+        # While no manager is there, one that only knows the contract may look for proplets.
         return [own, shared] if is_alone and isinstance(message, Alive) else [own]
 
     def obstacle(self, message: Message) -> str:
@@ -139,7 +139,7 @@ class MqttUplink:
         if self._following.manager is not None:
             self._listener.connected()
             return
-        # What the broker has kept of a manager comes in a moment, and says on which topics to speak.
+        # An announcement that the broker has kept comes in a moment, and says on which topics to speak.
         asyncio.get_running_loop().call_later(_ANNOUNCEMENT_S_MAX, self._say_hello_to_anybody)
 
     def _say_hello_to_anybody(self) -> None:
@@ -181,7 +181,7 @@ class MqttUplink:
         if self._following.heeds(message, time.monotonic_ns()):
             return True
         if isinstance(message, Start | Stop | Invoke) and message.proplet_id not in (None, UNSET, self._id):
-            return False  # it is another's, and was told to all
+            return False  # it is for another proplet, and was sent to all
         whom = self._following.manager
         assert whom is not None
         teller = (
@@ -207,15 +207,15 @@ class MqttUplink:
 
 
 class _WayToProxy:
-    """Finds out whether the proxy hears us on a topic of our own, as a native one does.
+    """Finds out whether the proxy listens to the proplet's own topic, as a native one does.
 
-    Another proxy may take its place at any time. So whoever does not answer is asked again on both topics.
+    Another proxy may take its place at any time. So a request without an answer is repeated on both topics.
     """
 
     def __init__(self) -> None:
-        #: Images that were asked for and have not been answered; whether that was on both topics.
+        #: By image that was asked for without an answer yet: whether that was on both topics.
         self._asked: dict[str, bool] = {}
-        #: On which the answers come; "" while that is not known.
+        #: The topic on which answers come; "" while that is not known.
         self._way = ""
 
     def topics(self, image: str, own: str, shared: str) -> list[str]:
@@ -225,7 +225,7 @@ class _WayToProxy:
         return [shared if self._way == _SHARED_ANSWER else own]
 
     def answered(self, image: str, topic: str) -> None:
-        """Take in where an answer came; what comes to all may be for others, so ours counts for more."""
+        """Take in the topic of an answer; one on the shared topic may be for another proplet."""
         if image.startswith("sha256:"):
             return  # that was the manager
         was_on_both = self._asked.pop(image, False)

@@ -1,6 +1,6 @@
-"""Reports that a proplet owes its manager, on disk, so that the end of a task outlives the program.
+"""The outbox: reports that a proplet owes its manager, on disk, so that they outlive the program.
 
-One thread of its own writes; what comes in while it writes goes into the next transaction together. A report
+A thread of its own writes; reports that come in meanwhile go into the next transaction together. A report
 that is dropped here too late is only sent once too often.
 """
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 class _Batch:
     def __init__(self) -> None:
-        #: By task, the last word: the report to keep, or None to drop it.
+        #: By task: the report to keep, or None to drop it.
         self.words: dict[str, Report | None] = {}
         self.then: list[Callable[[], None]] = []
 
@@ -54,7 +54,7 @@ class Outbox:
             self._db.execute("CREATE TABLE IF NOT EXISTS boots (boot INTEGER NOT NULL) STRICT")
             #: Larger with each start of the program.
             self.boot = self._next_boot()
-            #: What the programs before could not get rid of.
+            #: Reports of the programs before that were not acknowledged.
             self.kept = self._read()
         except (OSError, sqlite3.Error) as error:
             raise StoreUnusable(

@@ -1,4 +1,4 @@
-"""Messages to the manager that are larger than the broker takes, made smaller."""
+"""Making messages smaller that are larger than the broker takes."""
 
 from collections.abc import Iterable
 
@@ -8,16 +8,16 @@ from propeller.core.failures import ErrorKind
 from propeller.wire.fleet.codec import encode
 from propeller.wire.fleet.from_proplet import InvokeResults, Logs, Results
 
-#: Of an error, so many characters are left.
+#: How many characters of an error are left.
 _ERROR_LENGTH = 1000
-#: Of a piece of a log, what is not the text.
+#: The size of a log message without its text.
 _AROUND_TEXT_BYTES = 1024
-#: So many bytes a character has at most, as JSON writes it.
+#: The most bytes that JSON writes a character with.
 _CHARACTER_BYTES = 6
 
 
 def cut_down(report: Results | InvokeResults, why: str) -> bool:
-    """Make a failure of a result, or leave the beginning of an error; False where there is nothing to cut."""
+    """Turn a result into a failure, or shorten an error; False if there is nothing to cut."""
     if report.results:
         report.results = ""
         report.error = f"the result's message {why}, or write less"

@@ -1,4 +1,4 @@
-"""What is wanted to be measured: by the user of a task, and by the owner of the proplet."""
+"""Settings of what is measured: by the owner of the proplet, and by the user of a task."""
 
 import logging
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def monitoring_of(env: Mapping[str, str]) -> Monitoring:
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What is measured of a task."""
+    """Settings of what is measured of a task."""
 
     enabled: bool
     #: The user asked for it; without that, only tasks that run for long are measured.

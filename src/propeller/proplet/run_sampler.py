@@ -1,4 +1,4 @@
-"""One run of a task, as it is measured: its process now and then, and the guest itself at the end."""
+"""Measuring one run of a task: its process from time to time, and the guest at its end."""
 
 import functools
 from collections import deque
@@ -15,7 +15,7 @@ from propeller.wire.fleet.metrics import Aggregated, TaskUsage
 
 
 class _Counters(msgspec.Struct, frozen=True):
-    """Of one process; what it has used since its birth, and what it has now."""
+    """What a process has used since its birth, and what it has now."""
 
     cpu_s: float
     read_bytes: int
@@ -46,7 +46,7 @@ def _counters_of(pid: int) -> _Counters | None:
 
 
 class RunSampler:
-    """One run of a task, from when it was first seen."""
+    """Measures one run of a task, from when it was first seen."""
 
     def __init__(self, start: Start, pid: int, at_s: float) -> None:
         self.task_id = start.id
@@ -62,7 +62,7 @@ class RunSampler:
         return self._latest is not None
 
     def sample(self, at_s: float) -> TaskUsage | None:
-        """Look at its process, when it is time for that."""
+        """Measure its process, if that is due."""
         first, last, passed_s = self._first, self._last, at_s - self._last_s
         if first is None or last is None or passed_s < self.profile.interval:
             return None
@@ -86,7 +86,7 @@ class RunSampler:
         )
 
     def last_sample(self, ended: Ended, usage: Usage) -> TaskUsage:
-        """Tell what the whole run used; of its process what was last seen, which is nothing if it was short.
+        """Tell what the whole run used, with what was last seen of its process, if anything was.
 
         A guest by itself has one thread, no files, and no disk to read or write.
         """
@@ -107,7 +107,7 @@ class RunSampler:
         )
 
     def keep(self, sample: TaskUsage) -> Aggregated | None:
-        """Remember a sample, and give the aggregate of those retained."""
+        """Retain a sample, and return the aggregate of those retained."""
         self._latest = sample
         if not self.profile.retain_history:
             return None

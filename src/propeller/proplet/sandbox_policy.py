@@ -11,9 +11,9 @@ from propeller.wire.fleet.from_manager import Start
 class SandboxPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of a proplet."""
 
-    #: What holds for a task that says nothing of its limits.
+    #: Limits of a task that asks for none.
     limits: Limits = Limits()
-    #: What a task gets that says nothing of its grants.
+    #: Grants of a task that asks for none.
     grants: Grants = Grants()
     #: The most that a task may ask for.
     offer: Offer = Offer()
@@ -24,7 +24,7 @@ class SandboxPolicy(msgspec.Struct, frozen=True, kw_only=True):
 def limits_of(policy: SandboxPolicy, start: Start, *, is_resident: bool) -> Limits | None:
     """Give the limits of a run; None where they are those of everybody.
 
-    What stays until it is stopped has a timeout only where it asks for one.
+    A resident has a timeout only if it asks for one.
     """
     limits, asked = policy.limits, _sandbox(start) or Sandbox()
     if is_resident and not asked.timeout_ns:

@@ -1,4 +1,4 @@
-"""What a start asks for: where its module comes from, and why it can't be followed."""
+"""Reading a start: where its module comes from, and why it can't be followed."""
 
 from msgspec import UNSET
 

@@ -1,9 +1,9 @@
-"""Whether this proplet is inside a trusted execution environment (TEE).
+"""Finding out whether this proplet is inside a trusted execution environment (TEE).
 
-What counts is a file that only exists inside one, and that this program can open, because whoever asks for
-keys needs evidence from there. Not what the processor or the kernel can do: ``/proc/cpuinfo`` names these
-abilities on ordinary machines too, ``/dev/sev`` belongs to a host of such guests, and ``/dev/sgx_enclave`` to
-any machine that could make an enclave.
+It is if a file that exists only there can be opened: a program that asks for keys needs evidence from
+there. What the processor or the kernel can do says nothing: ``/proc/cpuinfo`` names these abilities on
+ordinary machines too, ``/dev/sev`` belongs to a host of such guests, and ``/dev/sgx_enclave`` to any machine
+that could make an enclave.
 """
 
 import os

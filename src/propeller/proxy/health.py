@@ -1,4 +1,4 @@
-"""``GET /health``: the proxy's one page, for whoever watches over its process."""
+"""``GET /health``: the proxy's one page, for programs that watch over it."""
 
 import msgspec
 from starlette.types import Receive, Scope, Send

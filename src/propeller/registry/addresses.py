@@ -1,8 +1,8 @@
-"""Connections only to addresses that may be connected to.
+"""Connecting only to allowed addresses.
 
-Who chooses a host name must not reach the machines next to the proxy. The name is resolved here, all its
-addresses are checked, and the connection goes to one of those: resolved a second time, the name could lead
-elsewhere. TLS still asks for the name.
+A user who chooses a host name must not reach the machines next to the proxy. The name is resolved here, all
+its addresses are checked, and the connection goes to one of those: resolved a second time, the name could
+lead elsewhere. TLS still asks for the name.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Showing a registry who asks: Basic, or a token that another service gives.
+"""Authorization at a registry: Basic, or a token that another service gives.
 
 Credentials go to the registry they are for, and to the token service if that is the same host or one that
 the settings allow: a registry must not be able to send a password wherever it likes.

@@ -1,7 +1,7 @@
-"""What was fetched, on disk by digest: ``<directory>/<hex>``.
+"""The cache of fetched modules, on disk by digest: ``<directory>/<hex>``.
 
-A file appears whole or not at all and never changes; its sum is checked each time it is opened, and what is
-damaged is thrown away. The file's time is that of its last use.
+A file appears whole or not at all and never changes. Its digest is checked each time it is opened, and a
+damaged file is deleted. The file's time is that of its last use.
 """
 
 import contextlib
@@ -111,7 +111,7 @@ class Cache:
         return None
 
     def open(self, digest: str) -> Blob | None:
-        """Open what has this digest, or give None if it is not there; takes as long as to read it."""
+        """Open the file of this digest, or return None if there is none; reads all of it."""
         path = self._path(digest)
         try:
             descriptor = os.open(path, os.O_RDONLY)
@@ -132,7 +132,7 @@ class Cache:
         return Blob(descriptor, digest, os.fstat(descriptor).st_size)
 
     def make_room(self, kept: str) -> None:
-        """Remove what was not used for longest, but not the file ``kept``, until the rest fits."""
+        """Remove the least recently used files, but not ``kept``, until the rest fits."""
         files: list[tuple[float, int, Path]] = []
         for path in self.directory.glob("[0-9a-f]*"):
             with contextlib.suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""``WWW-Authenticate``: how a registry wants to be shown who asks."""
+"""Reading ``WWW-Authenticate``: which authorization a registry wants."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The front door: from what a task names to a module on disk."""
+"""Fetching modules: from an image reference or URL to a file on disk."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ _OPENINGS_MAX = 3
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """Which module a reference names now."""
+    """The module that a reference names now."""
 
     #: ``sha256:<hex>`` of its bytes.
     digest: str
@@ -46,8 +46,8 @@ class Resolved(msgspec.Struct, frozen=True):
 class Fetcher:
     """Fetches modules by image reference or ``http(s)`` address.
 
-    What is wanted several times at once is fetched once. Tags and addresses are asked for anew each time, as
-    what they name may have changed; what has a digest comes from the cache if it is there.
+    Several callers that want the same at once share one fetch. Tags and addresses are asked for anew each
+    time, as what they name may have changed; a module with a digest comes from the cache if it is there.
     """
 
     def __init__(self, settings: RegistrySettings) -> None:

@@ -21,7 +21,7 @@ _AUTHORIZATIONS_MAX = 1000
 
 
 class Images:
-    """Makes single requests to registries; what was shown to one last time is shown again."""
+    """Makes single requests to registries, and reuses the authorization that worked last."""
 
     def __init__(self, settings: RegistrySettings, tls: ssl.SSLContext) -> None:
         self._settings = settings
@@ -72,7 +72,7 @@ class Images:
 
     @asynccontextmanager
     async def _get(self, reference: Reference, path: str, accept: str) -> AsyncIterator[httpx.Response]:
-        """Give the answer 200; when the registry asks who this is, show it and ask again."""
+        """Get the answer 200; when the registry wants authorization, ask again with it."""
         key = (reference.api_host, reference.repository)
         base = base_url(reference, self._settings)
         url = base.copy_with(raw_path=f"/v2/{reference.repository}/{path}".encode())
@@ -98,7 +98,7 @@ class Images:
 
 
 def base_url(reference: Reference, settings: RegistrySettings) -> httpx.URL:
-    """Where a registry answers."""
+    """Give the address at which a registry answers."""
     try:
         url = httpx.URL(f"https://{reference.api_host}")
     except httpx.InvalidURL as error:

@@ -1,4 +1,4 @@
-"""Manifests: which layer of an image is the Wasm module."""
+"""Manifests, and finding the layer of an image that is the Wasm module."""
 
 import re
 

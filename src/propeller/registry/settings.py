@@ -1,4 +1,4 @@
-"""What a program must know to fetch modules: whom to trust, with which credentials, and how much to take."""
+"""Settings for fetching modules: trust, credentials and bounds."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     not, as whoever may start a task chooses it.
     """
 
-    #: What was fetched is kept here by digest; what was not used for longest goes when the bound is reached.
+    #: Fetched modules are kept here by digest; the least recently used go when the bound is reached.
     cache_dir: Path
     cache_bytes_max: int = 1 << 30
     #: By registry as references name it, with the port if that is not the usual one.
