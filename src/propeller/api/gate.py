@@ -1,4 +1,4 @@
-"""Who may ask at all: not a web page of somebody else, through the browser of who uses this machine.
+"""The gate before all routes: it refuses web pages of others, which ask through the browser of a user here.
 
 A browser carries the requests of any page to any address that it reaches, loopback's too. What a page sends
 that way is known by ``Origin`` and ``Sec-Fetch-Site``, which no page can set. A page whose own name was made

@@ -1,4 +1,4 @@
-"""What is known of the tasks of a workflow or a job while it is followed.
+"""The board of a live view: what is known of the tasks of a workflow or job while it is followed.
 
 Two sources tell of them: whole answers, and events. An event may be older than the answer that was read
 before it, so what is older than what is known changes nothing.

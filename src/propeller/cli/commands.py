@@ -1,4 +1,4 @@
-"""What all commands have in common: flags that may stand anywhere, and how words become parameters.
+"""The frame of all commands: flags that may stand anywhere, and parameters made of words.
 
 The flags before a command, after it and after its group count alike; the last one wins. A command is a
 function that gets a ``Session`` made of them, and its own parameters.

@@ -1,4 +1,4 @@
-"""What one run of the program works with: the manager it talks to, and how it prints.
+"""The session of one run of the program: the manager it talks to, and how it prints.
 
 Standard output is for what was asked; errors and remarks go to standard error. With ``--json`` standard
 output has nothing but what the manager answered.

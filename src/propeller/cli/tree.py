@@ -1,4 +1,4 @@
-"""How tasks that depend on each other are drawn: below their parents, with state, time and result.
+"""Draws tasks below the tasks that they depend on, with state, time and result.
 
 A task with several parents stands once, below the last of them, and says so. Trees that are too deep for the
 screen become lists, and so do those of which a part is shown; the rest is counted.

@@ -1,4 +1,4 @@
-"""How answers look to people."""
+"""Tables and texts that show answers to people."""
 
 from typing import Any
 

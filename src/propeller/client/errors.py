@@ -1,4 +1,4 @@
-"""What can go wrong between client and manager."""
+"""Errors between client and manager."""
 
 from typing import TYPE_CHECKING
 

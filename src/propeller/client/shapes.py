@@ -1,9 +1,9 @@
-"""What the API answers, as types.
+"""Types of the answers of the API.
 
 Answers stay plain JSON objects, so that what a newer manager adds is passed on untouched.
 
 Source: ``http-api`` in the contract, sections 1.3, 3 to 6 and 8; workflows, events, logs,
-``reason`` and ``attempt`` are ours.
+``reason``, ``error_kind`` and ``attempt`` are extensions.
 """
 
 from typing import Any, NotRequired, TypedDict

@@ -1,4 +1,4 @@
-"""Whose certificates a client believes."""
+"""The certificates that a client trusts."""
 
 import ssl
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What can be wrong with a configuration."""
+"""Errors of a configuration."""
 
 from propeller.errors import PropellerError
 

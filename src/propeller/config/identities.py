@@ -1,4 +1,4 @@
-"""Who is in a ``config.toml``: one manager, proplets, a proxy, all on one channel.
+"""Identities in a ``config.toml``: one manager, proplets and a proxy, all on one channel.
 
 ``[foreign1]`` and so on are proplets that only know the contract, under the ids that they have; the manager
 hears of them by its ``allow_foreign``.

@@ -1,4 +1,4 @@
-"""Where the value of each setting comes from: flag, variable, file or default, in this order."""
+"""Sources of each setting, in this order: flag, variable, file, default."""
 
 import difflib
 import re

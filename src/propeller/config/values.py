@@ -1,4 +1,4 @@
-"""What the text of a setting means. A reader takes what a flag, a variable or a TOML file holds.
+"""Readers of settings: each turns what a flag, a variable or a TOML file holds into a value.
 
 A reader raises ``ValueError`` with what is wrong and what to write; the caller puts the name before it.
 """

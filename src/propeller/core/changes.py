@@ -1,4 +1,4 @@
-"""What one turn has touched so far; when the turn is over it becomes ``effects.Changes``."""
+"""Records that the present turn has touched; at its end they become ``effects.Changes``."""
 
 import msgspec
 

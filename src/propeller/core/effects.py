@@ -1,4 +1,4 @@
-"""What goes out: messages to proplets, records for the store, and the story of what changed.
+"""Effects of a turn: messages to proplets, records for the store, and the changes of state in order.
 
 An effect is carried out only after the ``Changes`` of the same turn are committed.
 """

@@ -1,4 +1,4 @@
-"""What comes in: commands of users, which may be refused, and facts from the fleet, which may not.
+"""Events: commands of users, which may be refused, and facts from the fleet, which may not.
 
 A command that breaks a rule raises ``Invalid``, ``NotFound`` or ``Conflict`` and changes nothing. A fact
 about an unknown task, or from an attempt that is no longer current, changes nothing and raises nothing:

@@ -1,4 +1,4 @@
-"""How a broadcast task fares on each of its proplets, and what its own outcome is after all of them."""
+"""Executions of a broadcast task, one on each proplet, and the outcome that the task has of all of them."""
 
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, Proplet, Task

@@ -1,4 +1,4 @@
-"""Why a task failed, as a value: a kind that programs go by, and words for people."""
+"""Failures: why a task failed, as a value with a kind for programs and words for people."""
 
 from enum import StrEnum
 

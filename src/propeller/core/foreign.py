@@ -1,8 +1,8 @@
-"""What foreign proplets were told to run: a lease for each start that has no result yet.
+"""Leases of tasks that foreign proplets run, in the order in which something is due about them.
 
-Such a proplet acknowledges nothing, and says nothing of what it holds. Here stands by when something is to be
-done about a lease; what that is, the rules say (``leases``). Times are those of the clock that runs while the
-proplet could be heard (``silence.Silence.clock``), ns.
+A foreign proplet acknowledges nothing, and says nothing of what it holds. This file keeps when a lease is
+due; ``leases`` has the rules for what is done then. Times are those of the clock that runs while the proplet
+could be heard (``silence.Silence.clock``), ns.
 """
 
 from heapq import heappop, heappush

@@ -1,4 +1,4 @@
-"""What ``depends_on`` may say: known tasks of the same group, and no way back to where one came from.
+"""Checks of ``depends_on``: it names tasks of the same group, and makes no cycle.
 
 Messages are those of the contract (``http-api``, section 4), for cycles of any length.
 """

@@ -1,7 +1,7 @@
-"""What always holds between two turns, each sentence checked the slow way.
+"""Invariants that hold between two turns, each checked the slow way.
 
-The rules keep counts, queues and relations by small steps; here they are made anew from what is stored
-and compared. Meant for tests and the simulation: it looks at everything.
+The rules keep counts, queues and relations by small steps. ``check`` makes them anew from the records and
+compares. It looks at everything, and is meant for tests and the simulation.
 """
 
 from propeller.core.groups import UP

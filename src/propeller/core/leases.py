@@ -1,8 +1,8 @@
-"""When a start is repeated to a foreign proplet, and when its lease of a task ends.
+"""Leases of foreign proplets: repeat a start that may have been lost, and end a lease without a result.
 
-A start is repeated a few times while nothing shows that it was heard; such a proplet ignores the repetition
-of what it runs. What it gives no result of within a lease is taken for lost. All here goes by the time in
-which it could have been heard.
+A start is repeated a few times while nothing shows that the proplet heard it; a foreign proplet ignores the
+repetition of what it runs. A task without a result at the end of its lease counts as lost. Only the time in
+which the proplet could have been heard counts.
 """
 
 from propeller.core import attempts, losses

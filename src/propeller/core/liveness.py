@@ -1,7 +1,7 @@
-"""Who is alive: signs of life and their absence, boots, and what is then done with the work of a proplet.
+"""Liveness of proplets: signs of life, silence, new boots, and what happens to the work of a lost proplet.
 
-Nothing here looks at all proplets. Those that were heard of stand in the order of their last sign of life,
-so that silence is found at the front. Times here are those of the monotonic clock (``ClusterState.ticks``).
+No rule here looks at all proplets: they stand in the order of their last sign of life, so the silent ones are
+at the front. Times are those of the monotonic clock (``ClusterState.ticks``).
 """
 
 from propeller.core import attempts, losses

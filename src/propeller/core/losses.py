@@ -1,6 +1,6 @@
-"""What becomes of a task when the proplet that has it can't go on with it.
+"""Losses: take a task off a proplet that can't go on with it.
 
-What ran there is run again elsewhere; of a broadcast only the execution on that proplet is over.
+The task runs again elsewhere. Of a broadcast, only the execution on that proplet ends.
 """
 
 from propeller.core import attempts, broadcast

@@ -1,4 +1,4 @@
-"""What a user may set about the rules."""
+"""Policy: the numbers of the rules that a user may set."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Why a task is in its present state, where that is not plain: a value of a kind, and the words for it.
+"""Reasons: why a task is in its present state, where that is not plain. Each kind is a value with its words.
 
 Rules ask for the kind and its fields; the words are for people, and nothing goes by them. The store has the
 value as JSON, with its kind in ``kind``; so names here can't be changed without a migration.

@@ -1,4 +1,4 @@
-"""How the tasks of one group bear on each other: who waits for whom, and who must not run any more."""
+"""Relations between the tasks of a group: which waits for which, and which must be skipped."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What proplets report of runs: that one ended, or was handed back."""
+"""Reports of proplets: a run ended, or was handed back."""
 
 import msgspec
 

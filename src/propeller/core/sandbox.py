@@ -1,4 +1,4 @@
-"""What a guest may use of the machine that it runs on; pure.
+"""Sandbox: what a guest may use of the machine that it runs on. Pure.
 
 A task asks (``Sandbox``), the owner of a proplet allows (``Offer``), and ``refusal`` compares the two. The
 manager does so before it places a task, and the proplet once more before it runs it. Paths are only compared

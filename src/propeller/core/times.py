@@ -1,4 +1,4 @@
-"""When something happened, by whose clock."""
+"""Moments and the times of runs, and whose clock they go by."""
 
 import msgspec
 

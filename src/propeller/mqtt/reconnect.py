@@ -1,4 +1,4 @@
-"""How long to wait before a broker is tried again."""
+"""Waits before a broker is tried again."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""What a proplet holds and owes, as a pure machine: messages and outcomes in, actions out.
+"""The state machine of a proplet: messages and outcomes in, actions out. Pure.
 
 The manager may repeat, delay and reorder what it sends, and so may the transport with what is sent here:
 

@@ -1,1 +1,1 @@
-"""Where records are kept: the interface (``port``) and the stores behind it."""
+"""Stores: the interface (``port``) and SQLite behind it."""

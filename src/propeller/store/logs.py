@@ -1,4 +1,4 @@
-"""What guests wrote, in SQLite: written in batches, bounded for each stream, in attempts and in all.
+"""Logs of guests in SQLite: written in batches; bounded for each stream, in attempts and in all.
 
 All costs follow what is written or read: each stream has its pieces by offset and by arrival, and what was
 counted is kept (``0004_logs.sql``).

@@ -1,4 +1,4 @@
-"""What a store has committed, known outside its database: a line of text in ``propeller.db-mark``.
+"""The mark: a line of text in ``propeller.db-mark`` that says what the store has committed.
 
 A database alone can't know what it has lost: without its log, with an older one in its place or emptied, it
 is a sound database that holds less. The mark counts the commits, and says how far the log was then. It is

@@ -1,4 +1,4 @@
-"""What the manager asks of a store.
+"""The interface of a store, as the manager uses it.
 
 There is one writer, the engine. ``commit`` is all or nothing and durable when it returns; all reads show
 only what was committed, so that no answer can be wrong after a crash.

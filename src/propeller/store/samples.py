@@ -1,4 +1,4 @@
-"""What was measured, in SQLite: written in batches, bounded for each owner, in age and in all.
+"""Samples of tasks and proplets in SQLite: written in batches; bounded for each owner, in age and in all.
 
 All costs follow what is written: an owner's samples are numbered, so those that are too many are the first
 of its numbers; those that are too old are the first of the table.

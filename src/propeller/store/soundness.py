@@ -1,4 +1,4 @@
-"""Whether a database is what its store had committed: looked at before anything is written to it.
+"""Checks whether a database still holds all that its store has committed, before anything is written to it.
 
 Each function says what is wrong, in words that go on from the name of the file; ``""`` where nothing is.
 """

@@ -1,1 +1,1 @@
-"""What users may ask for: each command is checked in full before it changes anything."""
+"""Commands of users. Each is checked in full before it changes anything."""

@@ -1,4 +1,4 @@
-"""What several commands ask before they change anything."""
+"""Checks that several commands share."""
 
 from propeller.core.attempts import obstacle
 from propeller.core.groups import UP

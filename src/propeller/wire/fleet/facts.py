@@ -1,4 +1,4 @@
-"""What a proplet's message means to the rules."""
+"""Translates messages of proplets into facts for the rules."""
 
 from propeller.core.events import Fact, PropletOffline, PropletSeen, RunEnded, RunHandedBack, RunUp
 from propeller.core.failures import ErrorKind, Failure

@@ -1,4 +1,4 @@
-"""What a manager says to its proplets, and to other managers."""
+"""Messages of a manager to its proplets, and to other managers."""
 
 from typing import Any, Literal
 

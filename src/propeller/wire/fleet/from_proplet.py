@@ -1,4 +1,4 @@
-"""What a proplet says to its manager. What it measures stands in ``metrics``."""
+"""Messages of a proplet to its manager. Its measurements stand in ``metrics``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What proplets measure, as messages: ``mqtt`` in the contract, sections 4.5 and 4.6.
+"""Measurements of proplets, as messages: ``mqtt`` in the contract, sections 4.5 and 4.6.
 
 Fields that the contract lacks are marked *extension*. A native proplet says when it measured as RFC 3339 in
 UTC; others have habits of their own, see ``Timestamp``.

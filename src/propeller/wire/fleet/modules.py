@@ -1,4 +1,4 @@
-"""How a module gets to a proplet: in pieces, asked for by the proplet."""
+"""Messages by which a proplet asks for a module and gets it in pieces."""
 
 import base64
 from collections.abc import Iterator

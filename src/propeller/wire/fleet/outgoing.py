@@ -1,4 +1,4 @@
-"""What the rules send to proplets, as messages."""
+"""Translates effects of the rules into messages to proplets."""
 
 import base64
 from collections.abc import Iterable
