@@ -14,7 +14,7 @@ def test_a_task_makes_no_move_that_the_table_has_not(before, after):
         held.move(after)
         assert held.state is after
     else:
-        with pytest.raises(AssertionError, match=f"a: from {before.value} to {after.value}"):
+        with pytest.raises(AssertionError, match=f"a: from {before.name} to {after.name}"):
             held.move(after)
 
 

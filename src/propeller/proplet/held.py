@@ -10,24 +10,24 @@
 A task leaves any state when it ends, is stopped or is handed back: the proplet then holds it no more.
 """
 
-from enum import Enum
+from enum import IntEnum, auto
 
 import msgspec
 
 from propeller.wire.fleet.from_manager import Invoke, Start
 
 
-class HeldState(Enum):
+class HeldState(IntEnum):
     #: Waits for its module.
-    FETCHING = "fetching"
+    FETCHING = auto()
     #: Its run was begun: a latent task is compiled, any other waits for a slot or is executed.
-    STARTED = "started"
+    STARTED = auto()
     #: Its run goes on, and the guest has said that it serves.
-    SERVING = "serving"
+    SERVING = auto()
     #: Compiled, and without a run of its own: each invocation has one.
-    READY = "ready"
+    READY = auto()
     #: Its run has crashed; the next one begins at ``restart_at``.
-    CRASHED = "crashed"
+    CRASHED = auto()
 
 
 FETCHING, STARTED, SERVING, READY, CRASHED = HeldState
@@ -68,7 +68,7 @@ class Held(msgspec.Struct, kw_only=True):
     printed_bytes: dict[str, int] = {}
 
     def move(self, state: HeldState) -> None:
-        assert state in MOVES[self.state], f"{self.start.id}: from {self.state.value} to {state.value}"
+        assert state in MOVES[self.state], f"{self.start.id}: from {self.state.name} to {state.name}"
         self.state = state
 
     @property
@@ -77,12 +77,12 @@ class Held(msgspec.Struct, kw_only=True):
 
     @property
     def has_run(self) -> bool:
-        return self.state in (STARTED, SERVING)
+        return self.state is STARTED or self.state is SERVING
 
     @property
     def is_up(self) -> bool:
         """Whether it serves, or can be invoked."""
-        return self.state in (SERVING, READY)
+        return self.state is SERVING or self.state is READY
 
     @property
     def speaks(self) -> bool:
