@@ -1,4 +1,4 @@
-"""Answers: JSON with a line end, and errors as ``{"error": "…"}`` with the status of their kind."""
+"""Answers: JSON with a line end; an error is ``{"error": "…"}`` with the status of its kind."""
 
 import logging
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The application: all endpoints, what they share, and what happens to errors."""
+"""The application: routes requests to all endpoints, and answers for them where they raise."""
 
 from collections.abc import Iterable
 

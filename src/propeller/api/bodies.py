@@ -23,9 +23,9 @@ BODY_BYTES_MAX = 100 * 1024 * 1024
 #: Besides modules, which are decoded in pieces; and how many commas, lists and objects it may have.
 JSON_BYTES_MAX = 16 * 1024 * 1024
 VALUES_MAX = 300_000
-#: So much is looked at without a break.
+#: Bytes that are scanned in one step, between which other threads get their turn.
 _STEP = 1 << 20
-#: What is read where it is.
+#: A body up to this size is decoded on the event loop, a larger one beside it.
 _SMALL_BYTES = 64 * 1024
 WASM_MAGIC = b"\x00asm"
 

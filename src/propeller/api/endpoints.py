@@ -12,7 +12,7 @@ from propeller.api.queries import Query
 
 Handler = Callable[[HttpRequest], Awaitable[ASGIApp]]
 
-#: What may become of any request, whoever handles it.
+#: Statuses that any request may get, also before a handler sees it.
 _ALWAYS = (403, 408, 431, 503)
 
 

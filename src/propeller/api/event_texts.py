@@ -1,4 +1,4 @@
-"""Events as they are sent, rendered once for all who follow."""
+"""Texts of events, rendered once for all followers."""
 
 from propeller.api.sse import event_text
 from propeller.core.effects import Transition

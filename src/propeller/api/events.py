@@ -12,7 +12,7 @@ from propeller.api.looks import PORTION
 from propeller.api.sse import STILL_HERE, EventStream, Write
 from propeller.core.effects import Transition
 
-#: What is sent at once while a follower catches up.
+#: Bytes that are sent at once while a follower catches up.
 _PIECE_BYTES = 64 * 1024
 
 

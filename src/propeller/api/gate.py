@@ -102,7 +102,7 @@ def host_name(host: str) -> str:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name or an address can't be of another machine, whoever is asked for it (RFC 6761, 6.3)."""
+    """Whether a name or an address is always this machine's own (RFC 6761, 6.3)."""
     if name == "localhost":
         return True
     try:
@@ -112,7 +112,7 @@ def is_loopback(name: str) -> bool:
 
 
 def _has_body(scope: Scope) -> bool:
-    """Whether a body is to come that can be taken in; one that is announced as too large need not be sent."""
+    """Whether a body follows that is not too large by its announced length."""
     if _headers(scope, b"transfer-encoding"):
         return True
     announced = _headers(scope, b"content-length")

@@ -2,7 +2,7 @@
 
 A decoder that has begun with a body goes through all of it, and nothing else of the program runs meanwhile.
 Most of a large body is modules in base64, which need no decoder of JSON: here each of them gives its place to
-a short text that nobody else can have written, and is decoded piece by piece.
+a short random text, which can't be in the body by chance, and is decoded piece by piece.
 """
 
 import binascii
@@ -13,14 +13,14 @@ from hashlib import sha256
 
 #: A shorter text stays where it is.
 _LONG = 4096
-#: So much is looked at without a break.
+#: Bytes that are scanned in one step, between which other threads get their turn.
 _STEP = 1 << 20
 _KEY = b'"file"'
 _VALUE = re.compile(rb'\s{0,64}:\s{0,64}"')
 
 
 class Lifted:
-    """What was taken out of a body, by the text that stands in its place."""
+    """The modules that were taken out of a body, by the text that stands in the place of each."""
 
     def __init__(self, files: Mapping[str, memoryview] | None = None) -> None:
         self._files = files or {}
@@ -35,7 +35,7 @@ class Lifted:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether each was asked for; otherwise one was no module, and what was decoded not what was sent."""
+        """Whether each was asked for. If not, one was no module, and the decoded body is not the sent one."""
         return len(self._asked) == len(self._files)
 
 

@@ -21,7 +21,7 @@ from propeller.wire.http.logs import LogEnd, LogPage, LogView
 from propeller.wire.http.schema import encode
 from propeller.wire.rfc3339 import format_time
 
-#: How long the last pieces may take longer than the result that they travel beside.
+#: How much later than the result the last pieces may come, which travel beside it.
 _GRACE_S = 1.0
 #: How many pieces a follower is sent at once.
 _BATCH = 100
@@ -118,7 +118,7 @@ class _Following:
         self._last_event_id = last_event_id
         self._state = task.state
         self._is_closed = False
-        #: When the last pieces must have come, ns since the epoch; 0 while it may write more.
+        #: By when the last pieces must have come, ns since the epoch; 0 while the task may write more.
         self._over_at = 0
         self._moved(task.state, task.updated_at)
 

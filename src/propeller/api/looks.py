@@ -1,7 +1,7 @@
-"""Looks at many tasks take turns, in portions, and leave the work the greater part of the time.
+"""Limits how much time long reads take from the manager's work: they take turns, in portions, with pauses.
 
 The manager's work and its answers share one thread, and one interpreter with what reads from the store. A
-look at 5,000 tasks would hold up the work for as long as it takes; somebody who looks again and again, for
+look at 5,000 tasks would hold up the work for as long as it takes; a client that looks again and again, for
 good.
 """
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-#: What a look reads and renders in one go; smaller ones are let through.
+#: How many tasks a look reads and renders in one go; smaller looks pass without a turn.
 PORTION = 100
 #: After each portion the next waits for so many times as long as this one took, while there is work.
 _PAUSES = 3
@@ -25,7 +25,7 @@ class Looks:
 
     @asynccontextmanager
     async def portion(self) -> AsyncIterator[None]:
-        """Wait for the turn of a portion; whoever looks waits afterwards, for the next one."""
+        """Wait for the turn of a portion; the pause follows it, before the next one."""
         await self._turn.acquire()
         began = time.perf_counter()
         try:

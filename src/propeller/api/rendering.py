@@ -1,4 +1,4 @@
-"""Tasks to answers, in pieces, so that a long list holds up nobody else."""
+"""Renders tasks for answers, in pieces, so that a long list delays no other request."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ async def shown_group(context: Context, group: Group, tasks: Sequence[Task], *, 
 
 
 def _reason_at_present(context: Context, task: Task) -> str:
-    """What it waits for may have changed since it was stored; why it has to run again has not."""
+    """Say why a task waits now, after why it has to run again: only the latter is as it was stored."""
     past = None if isinstance(task.reason, Waiting) else task.reason
     present = context.manager.why_waits(task) or WaitsForSlot()
     return f"{past}; {present}" if past else str(present)

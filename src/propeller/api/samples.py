@@ -1,4 +1,4 @@
-"""Pages of what was measured of one task or one proplet."""
+"""Pages of the samples that were measured of one task or one proplet."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Reading the sandbox that a request asks for: ``timeout``, ``limits`` and ``grants``."""
+"""Reads the sandbox that a request asks for: ``timeout``, ``limits`` and ``grants``."""
 
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox, is_host_rule
 from propeller.errors import Invalid

@@ -152,7 +152,7 @@ class SpecBuilder:
         return module
 
 
-#: Taken as they are.
+#: Fields that are taken as they are.
 _PLAIN = (
     "kind",
     "image_url",

@@ -1,4 +1,4 @@
-"""Connections of HTTP clients that take their time, or send more than anybody needs.
+"""Connections of HTTP clients, with limits for slow ones and for those that send too much.
 
 Uvicorn waits for a request for ever and takes in whatever comes. Here a client has to get on with it, and
 what all of them may hold at once is bounded: when there are too many connections, the one that is silent for
@@ -20,18 +20,18 @@ from propeller.api.answers import error_body
 HEAD_BYTES_MAX = 64 * 1024
 #: From the connection, or the first byte of a further request, to the end of the headers.
 HEAD_S_MAX = 10.0
-#: So long a body may keep silent, and so much it has to bring in each second on average after that.
+#: How long a body may pause, s, and how much it has to bring in each second on average after that.
 BODY_SILENCE_S_MAX = 15.0
 BODY_BYTES_PER_S_MIN = 1024
-#: Of all requests that are not answered yet.
+#: Bytes of the bodies of all requests that are not answered yet.
 BODIES_BYTES_MAX = 256 * 1024 * 1024
 #: Bodies of this size are taken however many large ones there are.
 _SMALL_BODY_BYTES = 64 * 1024
-#: Nobody is sent away for others before that.
+#: A body gets at least this long, s, before it has to give way to others.
 _BODY_S_MIN = 5.0
-#: What counts of the time between two looks.
+#: The most that counts of the time between two looks, s.
 _LOOK_S_MAX = 2.0
-#: So long, and for so many bytes more, a client that was refused may go on sending until it reads that.
+#: How long, s, and how many bytes more a refused client may go on sending until it reads the refusal.
 _LINGER_S = 2.0
 _LINGER_BYTES_MAX = 1024 * 1024
 _CONNECTIONS_MAX = 8192
@@ -40,10 +40,10 @@ _OTHER_FILES = 512
 
 
 class Watch:
-    """What the connections of one server have in common."""
+    """The state that the connections of one server share, and their limits."""
 
     def __init__(self, connections_max: int | None = None, bodies_bytes_max: int = BODIES_BYTES_MAX) -> None:
-        """Begin with nobody.
+        """Begin with no connections.
 
         Args:
             connections_max: How many may be open; None for what the system's limit of files leaves.
@@ -56,16 +56,16 @@ class Watch:
             _CONNECTIONS_MAX if free < 0 else min(free, _CONNECTIONS_MAX)
         )
         self.bodies_bytes_max = bodies_bytes_max
-        #: Those that we wait for, the one that has been silent for longest first.
+        #: Connections whose client we wait for, the one that has been silent for longest first.
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
-        #: Those whose body is arriving and is not small.
+        #: Connections whose body is arriving and is not small.
         self.arriving: set[Connection] = set()
         #: Bytes of bodies whose requests are not answered yet.
         self.held = 0
         self._looked_at = 0.0
 
     def protocol(self) -> Callable[..., Any]:
-        """What Uvicorn makes connections with."""
+        """The factory of connections for Uvicorn."""
         return functools.partial(Connection, self)
 
     def look(self, now: float) -> None:
@@ -89,7 +89,7 @@ class Watch:
         if holder.held > _SMALL_BODY_BYTES:
             self.arriving.add(holder)
         if self.held > self.bodies_bytes_max:
-            # Not often: each time somebody goes, with more than what is small.
+            # Not often: each time one goes, with more than a small body.
             known = [one for one in self.arriving if now - one.body_since >= _BODY_S_MIN]
             one = min(known, key=lambda one: one.pace(now), default=holder)
             if one in self.arriving:
@@ -112,14 +112,14 @@ class Connection(HttpToolsProtocol):
     def __init__(self, watch: Watch, **given: Any) -> None:
         super().__init__(**given)
         self._watch = watch
-        #: Of the body that is arriving, or whose request is not answered yet.
+        #: Bytes of the body that is arriving, or whose request is not answered yet.
         self.held = 0
         self.body_since = 0.0
         self._is_in_head = self._is_in_body = False
         self._is_refused = False
         self._thrown_away = 0
         self._heads_begun = 0
-        #: Of the head that is arriving: what the parser has found, and what it has been given.
+        #: Bytes of the head that is arriving: those that the parser has found, and those that it was given.
         self._head_bytes = self._raw_head_bytes = 0
         #: How long we still wait for the headers, and for more of the body; None while none are under way.
         self._head_s_left: float | None = HEAD_S_MAX
@@ -217,10 +217,10 @@ class Connection(HttpToolsProtocol):
             raise _HeadTooLarge
 
     def pace(self, now: float) -> float:
-        """How many bytes of the body have come in each second."""
+        """Bytes of the body that have come in each second."""
         return self.held / max(now - self.body_since, 0.001)
 
-    # -- who takes too long --------------------------------------------------------------------------------
+    # -- clients that are too slow ---------------------------------------------------------------------------
 
     def look(self, passed_s: float) -> None:
         """Send the client away if it lets us wait for too long; between two requests Uvicorn sees to that."""

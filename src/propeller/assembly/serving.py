@@ -1,4 +1,4 @@
-"""Listening and answering HTTP until somebody says stop."""
+"""Listens and answers HTTP until it is stopped."""
 
 import asyncio
 import contextlib
@@ -21,13 +21,13 @@ _STOP_S_MAX = 5
 def server_of(
     app: Callable[..., Any], http: HttpSettings, *, stop_s_max: int = _STOP_S_MAX, watch: Watch | None = None
 ) -> "Server":
-    """Make what answers with an application.
+    """Make a server of an application.
 
     Args:
         app: Gets HTTP requests only.
         http: Where, and whether by HTTPS.
         stop_s_max: How long requests under way may take when it is stopped.
-        watch: What clients are held to, where it is not the usual.
+        watch: The limits of clients, where they are not the usual ones.
 
     """
     watch = watch or Watch()
@@ -57,7 +57,7 @@ def url_of(http: HttpSettings, listeners: list[socket.socket]) -> str:
 
 
 def _names(http: HttpSettings, listeners: list[socket.socket]) -> frozenset[str] | None:
-    """By what names the API may be asked for; None for any, as others name the machine."""
+    """The names by which the API may be asked for; None for any, as others name the machine."""
     is_ours_alone = all(is_loopback(listener.getsockname()[0]) for listener in listeners)
     return frozenset({http.host.lower(), *http.names}) if is_ours_alone or http.names else None
 

@@ -1,8 +1,8 @@
 """The command line: ``propeller``, also called ``propeller-cli``.
 
 main.py         the program: its commands, and how failures end it
-commands.py     what all commands have in common: flags that may stand anywhere
-options.py      flags of several commands, and what their texts mean
+commands.py     the frame of all commands: flags that may stand anywhere
+options.py      flags of several commands, and how their texts are read
 session.py      which manager a command talks to, and how it prints
 formatting.py   states, times and texts for people
 views.py        tables and lists for people
@@ -11,13 +11,13 @@ logs.py         prints what guests wrote
 modules.py      .wasm and .wat files, and which of their functions to run
 runfile.py      files with a workflow or a job in them
 source_file.py  files in YAML or JSON, with line and column in messages about them
-board.py        what is known of tasks that are followed
-tree.py         how they are drawn
+board.py        the latest that is known of tasks that are followed
+tree.py         draws them
 live.py         runs a workflow or a job, and shows how it goes
 run.py          runs one module
-inspect.py      says what a module is, and what it would need
+inspect.py      shows what a module is and needs
 up.py           starts a manager
 programs.py     starts a manager, a proplet or a proxy of its own
-provision.py    writes who is who, for these and for the broker
+provision.py    writes the identities of a fleet
 demo.py         plays the tutorial
 """

@@ -15,9 +15,9 @@ from propeller.cli import formatting
 from propeller.cli.views import outcome
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
 
-#: What an event leaves out where it has none.
+#: Fields that an event leaves out where they are empty.
 _FRESH = ("results", "error", "reason", "attempt", "up")
-#: What people want to see first: what failed, what runs, what waits, what comes next.
+#: States in the order in which people want to see them.
 _FIRST = (
     FAILED,
     INTERRUPTED,
@@ -42,7 +42,7 @@ class Board:
             self._places = {task_id: number for number, task_id in enumerate(self.tasks)}
             #: The ids of the tasks in each state, those that came into it first before the others.
             self._by_state: dict[int, dict[str, None]] = {}
-            #: Those of which more is to come.
+            #: Tasks that have not ended.
             self._open: set[str] = set()
             for task_id, task in self.tasks.items():
                 self._by_state.setdefault(task["state"], {})[task_id] = None
@@ -64,7 +64,7 @@ class Board:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing is to come but the ends of what serves until it is stopped."""
+        """Whether each task has ended, or serves until it is stopped."""
         return not self._open
 
     @property
@@ -129,7 +129,7 @@ class Board:
         )
 
     def summary(self) -> str:
-        """How many tasks are in which state, and how long they have taken together."""
+        """Say how many tasks are in each state, and how long they have taken together."""
         counts = [len(self._by_state.get(state, ())) for state in range(len(formatting.STATES))]
         named = zip(counts, formatting.STATES, strict=True)
         shown = ", ".join(f"{count} {name.lower()}" for count, name in named if count)

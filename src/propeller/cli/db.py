@@ -1,4 +1,4 @@
-"""``propeller db``: is the store sound, a copy of it, and a copy in its place."""
+"""``propeller db``: checks the store, backs it up, and restores a backup."""
 
 import os
 from pathlib import Path

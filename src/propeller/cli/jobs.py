@@ -51,7 +51,7 @@ def list_(
     status: Annotated[str, typer.Option(help="pending, running, completed or failed.")] = "",
 ) -> None:
     """List jobs, the newest first."""
-    # People see how many tasks there are of each state; who reads JSON gets what the manager shows.
+    # For people, counts are enough; JSON has all that the manager shows.
     page = session.client.jobs(
         offset=session.offset, limit=session.limit, status=status, with_tasks=session.as_json
     )

@@ -1,4 +1,4 @@
-"""Prints what guests wrote: each stream to the same one here, or with ``--json`` as the manager has it."""
+"""Prints the logs of tasks: each stream to the same one here, or with ``--json`` as the manager has it."""
 
 import json
 import sys

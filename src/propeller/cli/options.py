@@ -1,4 +1,4 @@
-"""Flags of several commands, and what their texts mean."""
+"""Flags of several commands, and how their texts are read."""
 
 import json
 import math

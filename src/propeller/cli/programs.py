@@ -102,7 +102,7 @@ def resolved(
 def _run(program: Program, effective: Effective, *, show_config: bool) -> None:
     if show_config:
         print(shown(effective), end="")
-    # Also when they are only shown: who asks wants to know whether the program would start.
+    # Also when they are only shown: that says whether the program would start.
     settings = _SETTINGS[program](effective, os.environ)
     if not show_config:
         # Only here: the servers take long to load, and --help is to be fast.

@@ -1,4 +1,4 @@
-"""``propeller provision``: who is who, for the programs and for the broker."""
+"""``propeller provision``: writes the identities of a fleet, for its programs and for the broker."""
 
 import json
 from pathlib import Path

@@ -49,7 +49,7 @@ class _FileTask(NewTask, forbid_unknown_fields=True, kw_only=True):
 
 @dataclass
 class Plan:
-    """What a file asks for, as the API takes it."""
+    """The content of a file, as the API takes it."""
 
     name: str
     execution_mode: str
@@ -176,7 +176,7 @@ def _check_json(source: SourceFile, task: dict[str, Any], where: str) -> None:
 
 
 class _Modules:
-    """Which task has which module; reads each file once, however many have it."""
+    """The modules of the tasks; reads each file once, however many tasks have it."""
 
     def __init__(self, source: SourceFile) -> None:
         self._source = source

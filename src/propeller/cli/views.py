@@ -106,7 +106,7 @@ def groups_table(session: Session, kind: str, groups: list[Any]) -> RenderableTy
 
 
 def counted(group: Any) -> str:
-    """How many tasks are in which state."""
+    """Say how many tasks are in each state."""
     counts = group.get("counts")
     if counts is None:
         counts = dict.fromkeys((name.lower() for name in formatting.STATES), 0)

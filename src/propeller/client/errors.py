@@ -28,7 +28,7 @@ class Unreachable(PropellerError):
 
 
 class Untrusted(PropellerError):
-    """Somebody answers, but nobody whom we trust says that it is the manager."""
+    """Something answers, but no certificate authority that the client trusts says that it is the manager."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(

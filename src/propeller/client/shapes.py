@@ -38,7 +38,7 @@ class Task(TypedDict):
     results: NotRequired[Any]
     #: Why it failed.
     error: NotRequired[str]
-    #: Of ``error``, such as ``trap`` or ``timeout``: what programs may go by.
+    #: The kind of ``error`` for programs, such as ``trap`` or ``timeout``.
     error_kind: NotRequired[str]
     #: RFC 3339, UTC, up to nine digits of fraction; ``ZERO_TIME`` for "not yet".
     start_time: str

@@ -10,7 +10,7 @@ def tls_context(*, is_tls: bool, verification: bool, ca_cert: Path | None) -> ss
     """Make what the connections of a client share.
 
     Args:
-        is_tls: Whether the manager's address is ``https``; otherwise nobody's certificates need to be read.
+        is_tls: Whether the manager's address is ``https``; otherwise no certificates need to be read.
         verification: Whether the manager has to show a certificate for its name.
         ca_cert: Who may have signed it, in PEM form, in place of those whom the system trusts.
 

@@ -22,7 +22,7 @@ _ITERATIONS = 101
 #: Mosquitto 2.0 reads no other length.
 _SALT_BYTES = 12
 _HASH_BYTES = 64
-#: Otherwise whoever has a key could take over the connection of another, and what waits for it.
+#: Otherwise a holder of one key could take over the connection of another, and the messages that wait for it.
 _BY_NAME = "use_username_as_clientid true"
 
 #: Nobody says anything in another's name. On topics that several may write to, who only knows the contract is
@@ -84,13 +84,13 @@ def acl_block(identity: Identity) -> str:
 
 
 def passwords(identities: Sequence[Identity], before: str = "") -> str:
-    """Write a password file; who is in an earlier one stays as he is."""
+    """Write a password file; entries of an earlier one stay as they are."""
     known = {line.partition(":")[0] for line in before.splitlines()}
     return _ended(before) + "".join(password_line(one) for one in identities if one.entity_id not in known)
 
 
 def acl(identities: Sequence[Identity], before: str = "") -> str:
-    """Write an ACL file; who is in an earlier one stays as he is."""
+    """Write an ACL file; entries of an earlier one stay as they are."""
     known = re.findall(r"(?m)^\s*user\s+(\S+)\s*$", before)
     blocks = [acl_block(one) for one in identities if one.entity_id not in known]
     return "\n".join([_ended(before), *blocks] if before else blocks)
@@ -174,6 +174,6 @@ def _user() -> str:
     """Name who may read the files; Mosquitto would otherwise become somebody who may not."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run as nobody who has a name
+    except KeyError:  # a container may run as a user without a name
         return ""
     return f"# Counts only when root starts it: somebody who may read these files.\nuser {name}\n"

@@ -1,4 +1,4 @@
-"""Every setting of every program. Flags, variables, keys of the file and the documentation follow from here.
+"""Defines every setting of every program; flags, variables, keys of the file and the page follow from it.
 
 A setting called ``http_port`` of the manager is ``--http-port``, ``MANAGER_HTTP_PORT`` and ``http_port`` in
 ``[manager]``. Names and defaults are the contract's (``cli-config``, sections 2 to 5); where a text begins
@@ -21,9 +21,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     #: Other names for it: those of older files and variables.
     aliases: tuple[str, ...] = ()
     read: Reader
-    #: As somebody would write it; None where there is none.
+    #: As a user would write it; None where there is none.
     default: Raw | None = None
-    #: What a computed default is, for people.
+    #: Describes a computed default, for people.
     computed: str = ""
     text: str
     #: A secret has no flag, because everybody on a machine may see flags, and is never shown.
@@ -62,7 +62,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def file_variables(self) -> tuple[str, str]:
-        """What names the file, and what names its section."""
+        """The variables that name the file and its section."""
         return f"{self.prefix}CONFIG_FILE", f"{self.prefix}CONFIG_SECTION"
 
 
@@ -228,7 +228,7 @@ def _images(cache: str) -> tuple[Setting, ...]:
 
 
 def _sandbox() -> tuple[Setting, ...]:
-    """What guests may use of a proplet's machine."""
+    """Settings of the resources of a proplet's machine that guests may use."""
     return (
         Setting(
             key="dirs",

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, for their owner's eyes only."""
+"""Writes files that appear whole or not at all, and that only their owner may read."""
 
 import contextlib
 import os

@@ -3,8 +3,8 @@
 ``[foreign1]`` and so on are proplets that only know the contract, under the ids that they have; the manager
 hears of them by its ``allow_foreign``.
 
-A file is extended as text, so that what somebody wrote into it stays, comments included; what comes out is
-read again and compared before it counts.
+A file is extended as text, so that all that was written by hand stays, comments included. The result is read
+again and compared before it takes the place of the file.
 """
 
 import re
@@ -44,7 +44,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """What all identities of a file have in common."""
+    """The part that all identities of a file have in common."""
 
     tenant_id: str
     channel_id: str
@@ -80,7 +80,7 @@ def write_identities(channel: Channel, identities: Sequence[Identity]) -> str:
 
 
 def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
-    """Read who is in a file; other sections and other keys are none of this.
+    """Read the identities in a file; other sections and other keys are left alone.
 
     Raises:
         BadFiles: It is no TOML, its identities are not complete, or not all on the manager's channel.

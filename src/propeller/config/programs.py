@@ -1,4 +1,4 @@
-"""From the values of settings to the settings of each program, and what has to hold between several."""
+"""Makes the settings of each program of the values, and checks what has to hold between several."""
 
 import contextlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from propeller.config.values import broker_parts
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings, TlsSettings
 
-#: What a message has besides the part of a module that it carries: topic, names, numbers.
+#: Bytes of a message besides the part of a module that it carries: topic, names, numbers.
 _AROUND_CHUNK_BYTES = 4096
 
 
@@ -58,7 +58,7 @@ def manager_settings(effective: Effective, environ: Mapping[str, str]) -> Manage
 
 
 def _data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
-    """Who names a file for the database wants the data beside it: on the volume that is mounted there."""
+    """Choose the directory of a database file for the data: a volume is mounted there."""
     if given["data_dir"]:
         return _absolute(given["data_dir"])
     if given["sqlite_path"]:
@@ -164,7 +164,7 @@ def mqtt_settings(effective: Effective) -> MqttSettings:
 
 
 def data_home(environ: Mapping[str, str]) -> Path:
-    """Where data is kept unless somebody says otherwise."""
+    """The directory in which data is kept by default."""
     return _home(environ, "XDG_DATA_HOME", ".local/share") / "propeller"
 
 

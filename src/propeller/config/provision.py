@@ -28,7 +28,7 @@ PROPLETS_MAX = 10_000
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
-    """What was made."""
+    """The files that were made."""
 
     channel: Channel
     #: The new ones; of a renewal all.
@@ -102,7 +102,7 @@ def add_foreign(config: Path, ids: Sequence[str]) -> Provisioned:
 
 
 def renew(config: Path) -> Provisioned:
-    """Write the broker's files anew for who is in a ``config.toml``, as this version writes them.
+    """Write the broker's files anew for the identities in a ``config.toml``, as this version writes them.
 
     Raises:
         BadFiles: There is no such file, or one of the files can't be read or written.

@@ -80,7 +80,7 @@ def read_logins(file: Path) -> tuple[Login, ...]:
     return tuple(_entry(file, name, entry) for name, entry in entries.items() if name not in _NO_HOSTS)
 
 
-#: What else ``docker login`` keeps at the top of its file.
+#: Other keys that ``docker login`` keeps at the top of its file.
 _NO_HOSTS = ("credsStore", "credHelpers", "HttpHeaders")
 
 

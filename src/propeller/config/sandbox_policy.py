@@ -9,7 +9,7 @@ from propeller.core.sandbox import Dir, Grants, Limits, Offer
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.runtime.guest_run import Limits as GuestLimits
 
-#: What a guest may ask for at most, where no setting says it.
+#: The most that a guest may ask for, where no setting says it.
 _OUTPUT_BYTES_MAX = 64 * 2**20
 _TABLE_ELEMENTS_MAX = 10_000_000
 _STACK_BYTES_MAX = 2 * 2**20

@@ -11,7 +11,7 @@ from propeller.proplet.sandbox_policy import SandboxPolicy
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a program listens."""
+    """The address on which a program listens."""
 
     #: ``""`` means all addresses.
     host: str = "localhost"
@@ -28,7 +28,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Login(msgspec.Struct, frozen=True, kw_only=True):
     """Credentials for one registry: a user name with a password, or a token."""
 
-    #: ``host[:port]``, as the names of images begin; nobody else gets to see the credentials.
+    #: ``host[:port]``, as the names of images begin; no other registry gets the credentials.
     host: str
     username: str = ""
     password: str = ""
@@ -36,7 +36,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How images are fetched."""
+    """Settings for fetching images."""
 
     #: At most one per host.
     logins: tuple[Login, ...] = ()
@@ -103,7 +103,7 @@ class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: Where the keys of encrypted images are; ``""`` for nowhere.
     kbs_uri: str
     k8s_namespace: str
-    #: What guests may use.
+    #: The resources that guests may use.
     sandbox_policy: SandboxPolicy
 
 

@@ -1,4 +1,4 @@
-"""The effective settings of a program as TOML, each with where it is from."""
+"""Shows the effective settings of a program as TOML, each with its source."""
 
 import json
 from pathlib import Path

@@ -15,12 +15,12 @@ from propeller.config.values import Raw
 
 DEFAULT_FILE = Path("config.toml")
 
-#: What Kubernetes sets for a service that is called like the program.
+#: Variables that Kubernetes sets for a service that is called like the program.
 _SERVICE_LINK = re.compile(r"[A-Z]+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
 
 
 class Effective(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for one program, before it is put together."""
+    """The values of one program's settings, before these are put together."""
 
     program: Program
     #: By key; None where a setting has no value.
@@ -32,7 +32,7 @@ class Effective(msgspec.Struct, frozen=True, kw_only=True):
     section: str
     #: Other sections of the file for programs of this kind.
     others: tuple[str, ...]
-    #: What is not wrong, and yet worth knowing.
+    #: Warnings: not wrong, and yet worth knowing.
     remarks: tuple[str, ...]
 
 
@@ -143,7 +143,7 @@ def _refuse_unknown(program: Program, table: Mapping[str, Any], label: str) -> N
 
 
 class _Given(msgspec.Struct, frozen=True, kw_only=True):
-    """Where values may come from."""
+    """The sources of values."""
 
     flags: Mapping[str, Raw]
     environ: Mapping[str, str]
@@ -196,7 +196,7 @@ def _open_file(file: Path, document: Mapping[str, Any]) -> list[str]:
 
 
 def _unchecked(found: Mapping[str, tuple[Any, str]]) -> list[str]:
-    """Say aloud what is meant for tests: whoever stands between can then read and answer everything."""
+    """Warn of a setting for tests: with it, any machine in between can read and answer everything."""
     return [
         f"{source}: certificates are not checked, anybody may answer in place of the other side"
         for key, (value, source) in found.items()

@@ -13,7 +13,7 @@ from propeller.core.sandbox import Dir, is_host_rule
 from propeller.wire.durations import parse_duration
 from propeller.wire.sizes import parse_size
 
-#: What TOML has; flags and variables are always text.
+#: A value of TOML; flags and variables are always text.
 Raw = str | int | float | bool | list[object]
 Reader = Callable[[Raw], object]
 
