@@ -28,7 +28,7 @@ from propeller.store.sqlite import SqliteStore
 
 
 class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a manager is made of."""
+    """All that a manager is built from."""
 
     http: HttpSettings = HttpSettings(port=7070)
     data_dir: Path

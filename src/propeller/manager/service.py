@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Fleet(Protocol):
-    """What carries effects to proplets. It may lose, repeat and reorder them."""
+    """Carries effects to proplets. It may lose, repeat and reorder them."""
 
     def send(self, effects: Sequence[Outgoing]) -> None: ...
 

@@ -24,13 +24,13 @@ _RIVALS_MAX = 100
 class Times(msgspec.Struct, frozen=True, kw_only=True):
     """Durations, s."""
 
-    #: So often a manager says that it is here, so that nobody who lost that takes it for gone.
+    #: How often a manager says that it is here: a program that lost one announcement hears the next.
     here_every: float = 10.0
-    #: So long one waits that finds nobody, or itself as it was before: another may be connecting just now.
+    #: How long to wait if no other was found: another may be connecting just now.
     quiet: float = 1.0
-    #: So long where another has been here and did not say that it leaves: it may be starting again.
+    #: How long to wait if another was here and did not say that it left: it may be starting again.
     rival: float = 10.0
-    #: So long where the broker does not even give us what we said ourselves.
+    #: How long to wait if the broker does not even return our own announcement.
     deaf: float = 5.0
 
 
@@ -49,12 +49,12 @@ class Standing:
     def __init__(self, manager_id: str, epoch: int, where: str, times: Times | None = None) -> None:
         """Begin; ``epoch`` has to be larger than at any start of this manager before."""
         self.id = manager_id
-        #: When we begin to serve it is above all that the channel has heard of: clocks may be set back.
+        #: Raised above all epochs on the channel when we begin to serve: clocks may be set back.
         self.epoch = epoch
         self.is_serving = False
-        #: Why not, for good: another that is alive.
+        #: The live manager because of which this one never serves.
         self.other: Announcement | None = None
-        #: Whether the broker gave us what we asked: otherwise we would not hear others either.
+        #: Whether the broker returned our question: otherwise we would not hear others either.
         self.is_heard = False
         self._where = where
         self._times = times or Times()
@@ -63,12 +63,12 @@ class Standing:
         self._said_at = 0
         #: When the last question was asked, by our clock and by the monotonic one; 0 while not connected.
         self._asked_at = self._asked_ticks = 0
-        #: What the broker had kept.
+        #: The announcement that the broker had kept.
         self._kept: Announcement | None = None
-        #: The id of whom it was of.
+        #: The id of its manager.
         self._served_last = ""
         self._rivals: dict[str, Rival] = {}
-        #: What signs there were when we first looked.
+        #: The signs of others when we first looked.
         self._baseline: dict[str, tuple[int, int]] | None = None
         self._here_ticks = 0
 

@@ -15,7 +15,7 @@ from propeller.mqtt.unacknowledged import Unacknowledged
 
 #: A number that switches the client's own reconnecting off: it has no back-off.
 _NEVER = -2
-#: So long a broker keeps our session, with what came for us, when we are gone.
+#: How long a broker keeps our session after we are gone, with the messages for us.
 _SESSION_S = 86_400
 #: More than there are.
 _IDS_MAX = 65_536

@@ -5,11 +5,11 @@ sees one that is larger. The largest packet on its way is to blame then: if it w
 ended the connection, the largest would have done so as well.
 """
 
-#: Of a payload on its way with a topic and a header around it: so much is allowed for them.
+#: What topic and header of a message have at most beside its payload.
 AROUND_BYTES = 512
 #: No broker ends a connection because of a packet that is smaller.
 _SUSPICIOUS_BYTES = 16_384
-#: So many connections in a row that end without a reason while a large packet is on its way are no accident.
+#: After how many unexplained losses in a row, with a large packet on its way, that packet is to blame.
 _LOSSES = 4
 
 

@@ -6,7 +6,7 @@ on its way, what was on its way when a broker lost the session, and what is too 
 
 MQTT 5 is spoken, in which a broker gives its limits and reasons, and 3.1.1 with one that knows no other.
 
-A broker's acknowledgement is not durability. Whoever publishes through this must be able to repeat it.
+A broker's acknowledgement is not durability: a program that publishes must be able to repeat the message.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
 
 #: Messages that wait for a broker; beyond this the oldest are dropped.
 _WAITING_MAX = 100_000
-#: So many connections in a row that did not last let one think of another program with our identity.
+#: After how many short connections in a row another program probably has our identity.
 _SHORT_ONES = 3
-#: Of a topic below the prefix, with a proplet's id in it, and the header.
+#: Room for the header and a topic below the prefix, with a proplet's id in it.
 _TOPIC_BYTES_MAX = 1200
 #: A broker ends the connection within this time of a message that it does not like.
 _JUST_NOW_S = 2.0
@@ -55,11 +55,11 @@ class TooLarge(NamedTuple):
 
 
 class Will(NamedTuple):
-    """What the broker publishes for us when we vanish."""
+    """The message that the broker publishes for us if our connection breaks."""
 
     topic: str
     payload: bytes
-    #: As of what is said now.
+    #: As for ``say_now``.
     is_kept: bool = False
 
 
@@ -102,7 +102,7 @@ class Link:
         self._on_down = on_down
         self._on_too_large = on_too_large
         self._will = will
-        #: As in the settings, or what the broker offers at most.
+        #: As in the settings, or lower if the broker offers less.
         self._qos = settings.qos
         self._inflight = settings.inflight
         #: Whether the broker keeps messages, as far as it says.
@@ -121,11 +121,11 @@ class Link:
         self._has_been_up = False
         #: When the link came up last, on the monotonic clock, s; 0 while it is down.
         self._up_since = 0.0
-        #: By which the broker ended the connection, where it says so.
+        #: The reason by which the broker ended the connection, if it gave one.
         self._reason = 0
-        #: It refused a message for its size, after which some end the connection.
+        #: Whether it refused a message for its size: some brokers then end the connection.
         self._has_refused = False
-        #: Of messages that it refused for other reasons, and that were too large: what was told already.
+        #: What was logged already of refused and too large messages.
         self._told: set[str] = set()
         self._reconnect_delay = ReconnectDelay()
         self._dropped = 0
@@ -168,8 +168,8 @@ class Link:
     def say_now(self, topic: str, payload: bytes, *, is_kept: bool = False) -> None:
         """Send before all that waits, once at most and with QoS 0; while the link is down, drop it.
 
-        What is kept the broker gives to whoever subscribes later, until another takes its place;
-        a broker that keeps nothing gives it to those who are there.
+        The broker gives a kept message to programs that subscribe later, until another takes its place. A
+        broker that keeps nothing gives it to those that are subscribed now.
         """
         if self._up.is_set():
             self._client.publish(self._prefix + topic, payload, qos=0, retain=is_kept and self._can_keep)
@@ -482,7 +482,7 @@ class Link:
         return just_now
 
     def _give_back(self, message: Outgoing) -> None:
-        """Tell whoever published it; soon, for that may publish something else."""
+        """Tell the publisher; in the next turn of the loop, as it may publish something else."""
         why = self._limits.why_not(self._packet_bytes(message))
         self._tell_once(message, f"is not sent: it {why}")
         too_large = TooLarge(message.topic, message.payload, why)

@@ -1,16 +1,16 @@
 """The reason codes of MQTT 5 that the link acts upon, and words for all."""
 
 SESSION_TAKEN_OVER = 0x8E
-#: Of a message, or of the end of a connection.
+#: For a message, or for the end of a connection.
 PACKET_TOO_LARGE = 0x95
 
-#: Of a refused connection: it may be taken later. With MQTT 3.1.1, 3 says so, with MQTT 5 the others.
+#: For a refused connection that may be taken later. With MQTT 3.1.1, 3 says so, with MQTT 5 the others.
 PASSING = frozenset({3, 0x80, 0x83, 0x88, 0x89, 0x97, 0x9F})
-#: Of a refused connection: the broker knows an older MQTT only.
+#: For a refused connection: the broker knows an older MQTT only.
 OTHER_VERSION = frozenset({1, 0x84})
-#: Of a refused connection: it keeps no message for later, as the will asks.
+#: For a refused connection: the broker keeps no message for later, as the will asks.
 RETAIN_NOT_SUPPORTED = 0x9A
-#: Of a refused connection: it offers a lower quality of service than the will asks for.
+#: For a refused connection: the broker offers a lower quality of service than the will asks for.
 QOS_NOT_SUPPORTED = 0x9B
 
 _WORDS = {

@@ -26,7 +26,7 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True):
     entity_id: str
     #: The password.
     api_key: str = ""
-    #: Of everything that is published and subscribed to: 0, 1 or 2.
+    #: The quality of service of all messages: 0, 1 or 2.
     qos: int = 2
     #: To connect.
     timeout_s: float = 30.0

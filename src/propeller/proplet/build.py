@@ -23,7 +23,7 @@ from propeller.runtime.external.runtime import find_program
 
 
 class PropletParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a proplet is made of, apart from its uplink and its outbox."""
+    """All that a proplet is built from, apart from its uplink and its outbox."""
 
     id: str
     #: How many guests run at once.

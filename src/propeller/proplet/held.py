@@ -49,14 +49,14 @@ class Held(msgspec.Struct, kw_only=True):
 
     start: Start
     state: HeldState = FETCHING
-    #: Of its run, while it has one.
+    #: The key of its run, while it has one.
     key: int = 0
-    #: Of its module, once that is here.
+    #: The digest of its module, once that is here.
     digest: str = ""
-    #: Where it serves.
+    #: The address at which it serves.
     results: str = ""
     restarts: int = 0
-    #: Of the last crash.
+    #: What the last crash was.
     error: str = ""
     #: When the next run begins, if it has crashed; monotonic clock, ns.
     restart_at: int = 0

@@ -6,11 +6,11 @@ The manager may repeat, delay and reorder what it sends, and so may the transpor
 - An attempt is run once, however often its start arrives.
 - A start is always answered: with what it holds, with the end that it owes, or that it is past that attempt.
   The last happens to a manager whose store was restored from a backup.
-- What was reported stays in the outbox, and is sent again, until the manager acknowledges it.
+- A report stays owed, and is sent again, until the manager acknowledges it (``owed``).
 
-A task that stays (a daemon, a server, a latent task) says when it is up, and says it again with each sign of
-life. A daemon that crashes is started anew, later and later. A latent task is compiled, and then run by
-invocations, each on its own and any number at once.
+A resident (a daemon, a server, a latent task) is reported when it is up, and again with each sign of life.
+A daemon that crashes is started anew, after longer and longer waits. A latent task is compiled; invocations
+then run it, each on its own and any number at once.
 
 A foreign manager knows neither attempts nor acknowledgements. Its starts count as attempt 0: one that comes
 while the task runs changes nothing, one that comes later runs the task again, and ends are reported once.
@@ -42,7 +42,7 @@ from propeller.wire.fleet.from_manager import Ack, Invoke, Start, Stop
 from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, InvokeResults, Results, Up
 from propeller.wire.fleet.messages import Message
 
-#: Of this many tasks the newest attempt is remembered after it ended.
+#: How many tasks have their newest attempt remembered after its end.
 ATTEMPTS_REMEMBERED = 50_000
 
 #: How long a daemon that crashed waits until it is started anew.
@@ -362,7 +362,7 @@ class Machine:
         return self._owe(held, report, now)
 
     def cut_down(self, report: Results | InvokeResults) -> list[Action]:
-        """Say this in place of what was too large to be sent; nobody is told any more of what is settled."""
+        """Send this in place of a report that was too large, unless that is settled."""
         if isinstance(report, InvokeResults) or not report.attempt:
             return [SendUp(report)]
         return self._owed.replace(report)
@@ -415,7 +415,7 @@ class Machine:
         return actions
 
     def ups(self) -> list[Up]:
-        """Say again what stays here: goes out with each sign of life, because nobody acknowledges it."""
+        """Report the residents again: this goes out with each sign of life, as it is never acknowledged."""
         return [self._up_of(held) for held in self._held.values() if held.attempt and held.speaks]
 
     @property
@@ -459,7 +459,7 @@ class Machine:
         return [*held, *self._owed.attempts()]
 
     def connected(self, now: int) -> list[Action]:
-        """Send all that is owed: whoever is there now may have heard nothing of it."""
+        """Send all that is owed: the manager that is there now may have heard nothing of it."""
         return self._owed.repeat_all(now)
 
     def time_passed(self, now: int) -> list[Action]:

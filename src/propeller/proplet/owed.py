@@ -51,7 +51,7 @@ class OwedReports:
         return [Keep(report)]
 
     def drop(self, task_id: str) -> list[Action]:
-        """Forget a report that nobody waits for any more."""
+        """Owe a report no longer."""
         return [] if self._reports.pop(task_id, None) is None else [Forget(task_id)]
 
     def acknowledge(self, ack: Ack) -> list[Action]:

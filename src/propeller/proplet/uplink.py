@@ -8,10 +8,10 @@ from propeller.wire.fleet.messages import Message
 
 
 class UplinkListener(Protocol):
-    """What an uplink tells; all from the event loop's thread."""
+    """Is told what happens to an uplink, from the event loop's thread."""
 
     def connected(self) -> None:
-        """There is a connection, for the first time or anew: nobody may know this proplet yet."""
+        """Take note of a connection, the first or a new one: the manager may not know this proplet yet."""
 
     def receive(self, messages: Sequence[Message]) -> None:
         """Take in messages of the manager, in their order."""

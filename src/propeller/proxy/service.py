@@ -27,7 +27,7 @@ from propeller.wire.fleet.modules import CHUNK_BYTES, NO_PIECE_FITS, ModuleChunk
 _log = logging.getLogger(__name__)
 
 REQUEST_TOPIC = "registry/proplet"
-#: What the link of a proxy subscribes to.
+#: The topics that the link of a proxy subscribes to.
 REQUEST_TOPICS = (REQUEST_TOPIC, f"from/+/{REQUEST_TOPIC}")
 ANSWER_TOPIC = "registry/server"
 
@@ -207,7 +207,7 @@ class Proxy:
         """Give the module that this request goes on with, or None if it begins anew.
 
         What a name means may change while a proplet collects pieces: all of them are of the module that it
-        was told of at the beginning. Whoever begins again gets what the name means then.
+        was told of at the beginning. A proplet that begins again gets what the name means then.
         """
         begun = self._begun.get(_key(request))
         if begun is None or not (begun.is_announced or _first(request) > 0):

@@ -12,7 +12,7 @@ _LISTED_MAX = 16
 _KIND_CHARS_MAX = 100
 _WASM_ARCHITECTURES = {"wasm", "wasm32", "wasm64"}
 
-#: What is asked for; others answer with a manifest of another kind, or none.
+#: The media types that are asked for; some registries answer with another one, or with none.
 ACCEPT = (
     "application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.oci.image.index.v1+json, "

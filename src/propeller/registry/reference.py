@@ -38,12 +38,12 @@ class Reference(msgspec.Struct, frozen=True):
 
     @property
     def api_host(self) -> str:
-        """Where the registry answers."""
+        """The host at which the registry answers."""
         return api_host(self.registry)
 
     @property
     def version(self) -> str:
-        """What to ask the registry for."""
+        """The tag or digest to ask the registry for."""
         return self.digest or self.tag
 
     def __str__(self) -> str:

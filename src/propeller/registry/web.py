@@ -19,7 +19,7 @@ _TRANSIENT_STATUSES = {408, 429, 500, 502, 503, 504}
 _RETRY_AFTER_S_MAX = 10
 _CONNECT_S_MAX = 10.0
 
-#: What to send with a request, by its address: credentials must not go wherever a redirect leads.
+#: Gives the headers of a request by its address: credentials must not follow a redirect anywhere.
 HeadersFor = Callable[[httpx.URL], dict[str, str]]
 
 
