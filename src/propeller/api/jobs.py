@@ -7,16 +7,16 @@ from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
-from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
+from propeller.api.groups import create_group, group_creation, read_group
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
-from propeller.api.rendering import by_group, shown_group, task_views
-from propeller.api.spec_builder import Modules, SpecBuilder, check_group_name, new_ids
-from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
+from propeller.api.rendering import by_group, shown_group
+from propeller.api.spec_builder import Modules
+from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
-from propeller.errors import Invalid, NotFound
+from propeller.errors import Invalid
 from propeller.wire.http.groups import JobMessage, JobPage, JobSummary, JobView, NewJob, job_summary
 from propeller.wire.http.tasks import TaskView
 
@@ -34,33 +34,12 @@ _JOB = GroupKind.JOB
 )
 async def create_job(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a job, or none."""
-    context = context_of(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
-    creation, modules = await read_json(request, NewJob, _creation)
-    created = await context.manager.ask(creation, modules)
-    context.files.remember(modules)
-    assert creation.group is not None
-    job_id = creation.group.id
-    views = await task_views(context, created, show_file=show_file)
+    job_id, views = await create_group(request, NewJob, _creation)
     return answer(JobView(job_id, views), 201, {"location": f"/jobs/{quote(job_id, safe='')}"})
 
 
 def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, Modules]:
-    if not new.tasks:
-        raise Invalid("tasks: a job needs at least one task")
-    mode = _mode(new.execution_mode or "")
-    job_id = next((task.job_id for task in new.tasks if task.job_id), "")
-    group = NewGroup(
-        id=job_id or next(new_ids(1)),
-        kind=_JOB,
-        name=check_group_name(new.name),
-        mode=mode,
-        fail_fast=new.fail_fast,
-    )
-    builder = SpecBuilder(lifted)
-    specs, chosen = builder.specs(new.tasks, "tasks", job_id=group.id)
-    chosen = (*chosen, job_id) if job_id else chosen
-    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder.modules
+    return group_creation(new, lifted, _JOB, mode=_mode(new.execution_mode or ""), fail_fast=new.fail_fast)
 
 
 @get(
@@ -107,18 +86,8 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
 )
 async def get_job(request: HttpRequest) -> ASGIApp:
     """Show the tasks of a job in the order given, or how far it is as a whole."""
-    context, job_id = context_of(request), id_in_path(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
-    show_tasks = queries.flag(request, queries.SHOW_TASKS)
-    tasks_max = PORTION if show_tasks else 0
-    records = await context.manager.store.group(_JOB, job_id, tasks_max=tasks_max)
-    if records is None:
-        raise NotFound("not found")
-    (group,) = records.groups
-    if not show_tasks:
-        return answer(job_summary(group, UNSET))
-    shown = await shown_group(context, group, records.tasks, show_file=show_file)
-    return answer(JobView(job_id, shown.views))
+    group, shown = await read_group(request, _JOB)
+    return answer(JobView(group.id, shown.views) if shown else job_summary(group, UNSET))
 
 
 @post("/jobs/{id}/start", gives=JobMessage, refuses=[404, 409])

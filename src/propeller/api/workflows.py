@@ -4,16 +4,13 @@ from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
-from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
+from propeller.api.groups import create_group, group_creation, read_group
 from propeller.api.lifting import Lifted
-from propeller.api.looks import PORTION
-from propeller.api.rendering import shown_group, task_views
-from propeller.api.spec_builder import Modules, SpecBuilder, check_group_name, new_ids
-from propeller.core.events import CreateTasks, DeleteGroup, NewGroup, StartGroup, StopGroup
+from propeller.api.spec_builder import Modules
+from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
-from propeller.errors import Invalid, NotFound
 from propeller.wire.http.groups import NewWorkflow, WorkflowMessage, WorkflowPage, WorkflowView, workflow_view
 from propeller.wire.http.tasks import TasksView
 
@@ -30,23 +27,12 @@ _WORKFLOW = GroupKind.WORKFLOW
 )
 async def create_workflow(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a workflow, or none."""
-    context = context_of(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
-    creation, modules = await read_json(request, NewWorkflow, _creation)
-    created = await context.manager.ask(creation, modules)
-    context.files.remember(modules)
-    return answer(TasksView(await task_views(context, created, show_file=show_file)), 201)
+    _, views = await create_group(request, NewWorkflow, _creation)
+    return answer(TasksView(views), 201)
 
 
 def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, Modules]:
-    if not new.tasks:
-        raise Invalid("tasks: a workflow needs at least one task")
-    workflow_id = next((task.workflow_id for task in new.tasks if task.workflow_id), "")
-    group = NewGroup(id=workflow_id or next(new_ids(1)), kind=_WORKFLOW, name=check_group_name(new.name))
-    builder = SpecBuilder(lifted)
-    specs, chosen = builder.specs(new.tasks, "tasks", workflow_id=group.id)
-    chosen = (*chosen, workflow_id) if workflow_id else chosen
-    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder.modules
+    return group_creation(new, lifted, _WORKFLOW)
 
 
 @get("/workflows", gives=WorkflowPage, query=[queries.OFFSET, queries.MANY, queries.GROUP_STATUS])
@@ -62,29 +48,14 @@ async def list_workflows(request: HttpRequest) -> ASGIApp:
     return answer(WorkflowPage(offset=page.offset, limit=page.limit, total=found.total, workflows=views))
 
 
-@get("/workflows/{id}", gives=WorkflowView, query=[queries.SHOW_FILE], refuses=[404])
+@get("/workflows/{id}", gives=WorkflowView, query=[queries.SHOW_TASKS, queries.SHOW_FILE], refuses=[404])
 async def get_workflow(request: HttpRequest) -> ASGIApp:
     """Show a workflow with its tasks, in the order given, and the edges between them."""
-    context, workflow_id = context_of(request), id_in_path(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
-    show_tasks = queries.flag(request, queries.SHOW_TASKS)
-    tasks_max = PORTION if show_tasks else 0
-    records = await context.manager.store.group(_WORKFLOW, workflow_id, tasks_max=tasks_max)
-    if records is None:
-        raise NotFound("not found")
-    (group,) = records.groups
-    if not show_tasks:
-        return answer(workflow_view(group))
-    return answer(
-        workflow_view(group, *await shown_group(context, group, records.tasks, show_file=show_file))
-    )
+    group, shown = await read_group(request, _WORKFLOW)
+    return answer(workflow_view(group, *shown) if shown else workflow_view(group))
 
 
-@post(
-    "/workflows/{id}/start",
-    gives=WorkflowMessage,
-    refuses=[404, 409],
-)
+@post("/workflows/{id}/start", gives=WorkflowMessage, refuses=[404, 409])
 async def start_workflow(request: HttpRequest) -> ASGIApp:
     """Start the tasks that depend on nothing; the others follow."""
     context, workflow_id = context_of(request), id_in_path(request)
@@ -92,11 +63,7 @@ async def start_workflow(request: HttpRequest) -> ASGIApp:
     return answer(WorkflowMessage(workflow_id, "workflow started"))
 
 
-@post(
-    "/workflows/{id}/stop",
-    gives=WorkflowMessage,
-    refuses=[404, 409],
-)
+@post("/workflows/{id}/stop", gives=WorkflowMessage, refuses=[404, 409])
 async def stop_workflow(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a workflow that have not ended."""
     context, workflow_id = context_of(request), id_in_path(request)

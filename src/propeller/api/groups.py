@@ -1,0 +1,74 @@
+"""The part that the handlers of workflows and jobs share."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from propeller.api import queries
+from propeller.api.bodies import read_json
+from propeller.api.context import HttpRequest, context_of, id_in_path
+from propeller.api.lifting import Lifted
+from propeller.api.looks import PORTION
+from propeller.api.rendering import Shown, shown_group, task_views
+from propeller.api.spec_builder import Modules, SpecBuilder, check_group_name, new_ids
+from propeller.core.events import CreateTasks, NewGroup
+from propeller.core.model import Group, GroupKind, JobMode
+from propeller.errors import Invalid, NotFound
+from propeller.wire.http.groups import NewJob, NewWorkflow
+from propeller.wire.http.tasks import TaskView
+
+New = TypeVar("New", NewWorkflow, NewJob)
+
+
+async def create_group(
+    request: HttpRequest, shape: type[New], creation: Callable[[New, Lifted], tuple[CreateTasks, Modules]]
+) -> tuple[str, list[TaskView]]:
+    """Create a workflow or a job with all of its tasks; return its id, and them as answers have them."""
+    context = context_of(request)
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    command, modules = await read_json(request, shape, creation)
+    created = await context.manager.ask(command, modules)
+    context.files.remember(modules)
+    assert command.group is not None
+    return command.group.id, await task_views(context, created, show_file=show_file)
+
+
+def group_creation(
+    new: NewWorkflow | NewJob,
+    lifted: Lifted,
+    kind: GroupKind,
+    *,
+    mode: JobMode | None = None,
+    fail_fast: bool | None = None,
+) -> tuple[CreateTasks, Modules]:
+    """Make a command of a request; the group has the id that a task names, or a new one."""
+    if not new.tasks:
+        raise Invalid(f"tasks: a {kind.value} needs at least one task")
+    field = f"{kind.value}_id"
+    chosen_id: str = next(filter(None, (getattr(task, field) for task in new.tasks)), "")
+    group = NewGroup(
+        id=chosen_id or next(new_ids(1)),
+        kind=kind,
+        name=check_group_name(new.name),
+        mode=mode,
+        fail_fast=fail_fast,
+    )
+    builder = SpecBuilder(lifted)
+    specs, chosen = builder.specs(new.tasks, "tasks", **{field: group.id})
+    chosen = (*chosen, chosen_id) if chosen_id else chosen
+    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder.modules
+
+
+async def read_group(request: HttpRequest, kind: GroupKind) -> tuple[Group, Shown | None]:
+    """Read the workflow or the job that the path names, and its tasks unless the request leaves them out."""
+    context = context_of(request)
+    show_file = queries.flag(request, queries.SHOW_FILE)
+    show_tasks = queries.flag(request, queries.SHOW_TASKS)
+    records = await context.manager.store.group(
+        kind, id_in_path(request), tasks_max=PORTION if show_tasks else 0
+    )
+    if records is None:
+        raise NotFound("not found")
+    (group,) = records.groups
+    if not show_tasks:
+        return group, None
+    return group, await shown_group(context, group, records.tasks, show_file=show_file)
