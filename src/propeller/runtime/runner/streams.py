@@ -91,11 +91,10 @@ class Streams:
         with self._lock:
             is_over = self._drain(is_last=True)
             result = bytes(self._out.kept) if self._out.is_result else b""
-            tail = self._err.tail
-            # A guest without WASI begins no stream, and must not be held to what another has printed.
-            self._out.begin(is_result=False, limit_bytes=0)
-            self._err.begin(is_result=False, limit_bytes=0)
-            return result, is_over, tail
+            if is_over:
+                # A guest without WASI begins no stream, and must not be held to what another has printed.
+                self._out.begin(is_result=False, limit_bytes=0)
+            return result, is_over, self._err.tail
 
     def close(self) -> None:
         self._out.close()
