@@ -1,4 +1,4 @@
-"""What a Wasm file is, what it would need here, and how to call it."""
+"""The inspection of Wasm files: kind, needs, and an example of a call."""
 
 import pytest
 import wasmtime

@@ -1,4 +1,4 @@
-"""What a file says of itself before anybody has validated it."""
+"""The outline of Wasm files, whole or damaged."""
 
 import contextlib
 

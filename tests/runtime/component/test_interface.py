@@ -1,4 +1,4 @@
-"""What components export and import, and what a task's name means in them."""
+"""Exports and imports of components, and the functions that tasks name."""
 
 import msgspec
 import pytest

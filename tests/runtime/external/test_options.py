@@ -1,4 +1,4 @@
-"""What a task may ask of a program that runs guests, and that it leads to no file but those it may have."""
+"""Options that a task gives to an external runtime: none leads to a file that it may not have."""
 
 import os
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What can't begin is refused, in the same words whether it runs once, stays, or is deployed; and before it costs."""
+"""Guests that can't begin: refused early, and in the same words as tasks, residents and deployments."""
 
 import pytest
 import wasmtime

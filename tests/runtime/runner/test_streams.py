@@ -1,4 +1,4 @@
-"""What a guest prints is kept up to a limit, and what is cut says so, however it is read."""
+"""Streams of guests: they are kept up to a limit, and their last piece says where they are cut."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a guest is told when its request goes wrong, in the words of ``wasi:http``."""
+"""Error codes of ``wasi:http`` that a guest gets when its request fails."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""What a component finds of WASI, and how values pass between it and the functions of the host."""
+"""Functions of WASI as a component calls them, and the values that pass between the two."""
 
 import gc
 import time

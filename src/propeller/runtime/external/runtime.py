@@ -1,6 +1,6 @@
 """Guests in an external program: each run is one process of a ``wasmtime`` command, or of one like it.
 
-It has the interface of the pool (``pool/pool.py``) and follows the same rules, save those that take a runner:
+It has the interface of the pool (``pool/pool.py``) and follows the rules that need no runner:
 of the limits those of time, output and logs hold, of the grants the directories that a task names among the
 program's options (``options.py``). Each run pays for a start of the program. What a guest uses can be seen
 while it runs, but not at its end.

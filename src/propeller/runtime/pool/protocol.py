@@ -3,8 +3,8 @@
 The pool and a runner speak MessagePack behind a length, over a socket pair.
 
 Pool → runner: ``Hand``, ``TakeBack``, ``Stop``. Runner → pool: ``Ready`` first, then ``Report`` and
-``Returned``. Frames arrive in the order sent, so after ``TakeBack`` and ``Returned`` both sides agree on
-who has which run.
+``Returned``. Frames arrive in the order sent, so after ``TakeBack`` and ``Returned`` both sides agree
+on the runs that it has.
 
 Beside the socket all runners share one page of memory with the pool, in which each has its status: the key
 of the run that it executes, a number that is 0 between runs and new for each run, and how many HTTP requests

@@ -142,7 +142,7 @@ class Cache:
             held -= self._code_bytes.get(digest, 0)
 
     def compile(self, digest: str) -> None:
-        """Compile a module for others, who hold the lock."""
+        """Compile a module for another process, which holds the lock."""
         self._compile(digest, (self._modules / digest).read_bytes(), self._compiled / digest)
 
     def _load(self, digest: str, on_compile: Callable[[], None]) -> Program:

@@ -161,24 +161,24 @@ def _outcome(
     call: CoreCall | ComponentCall, store: wasmtime.Store, limits: Limits
 ) -> tuple[str, Failure | None]:
     """Call the guest; give its results, or how it failed."""
-    who = "the program" if call.is_command else call.name
+    subject = "the program" if call.is_command else call.name
     try:
         return call(store), None
     except wasmtime.ExitTrap as exit_:
-        error = f"{who} exited with code {exit_.code}"
+        error = f"{subject} exited with code {exit_.code}"
         return "", Failure(error, ErrorKind.EXIT_CODE) if exit_.code else None
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-        return "", _of(who, traps.explained(error, limits))
+        return "", _of(subject, traps.explained(error, limits))
     except traps.NeverBegins as never:
-        raise CanNotBegin(_of(who, traps.explained(never.error, limits))) from never
+        raise CanNotBegin(_of(subject, traps.explained(never.error, limits))) from never
     except ExitedWithError:
-        return "", Failure(f"{who} exited with an error", ErrorKind.EXIT_CODE)
+        return "", Failure(f"{subject} exited with an error", ErrorKind.EXIT_CODE)
     except (PermissionError, ValueError) as refusal:
-        return "", Failure(f"{who} failed: {refusal}", ErrorKind.TRAP)
+        return "", Failure(f"{subject} failed: {refusal}", ErrorKind.TRAP)
 
 
-def _of(who: str, failure: Failure) -> Failure:
-    return Failure(f"{who} failed: {failure.error}", failure.kind)
+def _of(subject: str, failure: Failure) -> Failure:
+    return Failure(f"{subject} failed: {failure.error}", failure.kind)
 
 
 def _with_streams(

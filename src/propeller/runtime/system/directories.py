@@ -1,6 +1,6 @@
 """The directories that a guest is given, opened below those that the owner of its proplet allows.
 
-A path does not say where it leads: anybody who writes to a directory of the owner may have put a link there.
+A path does not say where it leads: whatever writes to a directory of the owner may have put a link there.
 So a directory is opened step by step from the one that allows it, and never outside of that. The guest gets
 the directory that was opened, whatever becomes of its path.
 """

@@ -50,7 +50,7 @@ def _handle(session: Session, number: int, options: int | None) -> Any:
     )
     exchange = Exchange(session, _transport(), request, upload, times)
     if outgoing.body is not None and upload is not None:
-        # Once it is known who takes it: what was written before may be more than there is room for.
+        # Only now, when there is a reader: what was written before may be more than there is room for.
         outgoing.body.go_to(upload)
     return Ok(session.add(exchange))
 
