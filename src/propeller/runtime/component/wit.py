@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import msgspec
 
 INTEGERS = {f"{sign}{bits}": (sign, bits) for sign in "su" for bits in (8, 16, 32, 64)}
-PRIMITIVES = frozenset({*INTEGERS, "bool", "f32", "f64", "char", "string"})
 
 #: Types are cut below this depth, which bounds all recursion over a type or a value.
 DEPTH_MAX = 50
@@ -25,7 +24,7 @@ class _Type(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Primitive(_Type, frozen=True, tag="primitive"):
-    #: One of ``PRIMITIVES``.
+    #: ``bool``, ``char``, ``string``, ``f32``, ``f64``, or one of ``INTEGERS``.
     name: str
 
 

@@ -7,8 +7,6 @@ from msgspec import UNSET, UnsetType
 
 from propeller.wire.fleet.fields import Count, LogStream, PropletId, Slots
 
-LOG_PIECE_BYTES = 64 * 1024
-
 
 class Create(msgspec.Struct, kw_only=True):
     """Proplet to manager: hello."""
@@ -110,7 +108,7 @@ class Logs(msgspec.Struct, kw_only=True):
     """Extension. Proplet to manager: a piece of what a guest wrote.
 
     Pieces may be lost, repeated and reordered; task, attempt, proplet, stream and offset tell one from the
-    other. A piece has up to ``LOG_PIECE_BYTES`` and ends between characters.
+    other. A piece has up to 64 KiB and ends between characters.
     """
 
     task_id: str
