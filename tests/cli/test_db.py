@@ -60,7 +60,7 @@ def with_store(directory, work):
 
 def ids(directory):
     async def look(store):
-        return [task.id for task in (await store.tasks(0, 100, TaskFilter())).tasks]
+        return [task.id for task in (await store.tasks(0, 100, TaskFilter())).items]
 
     return with_store(directory, look)
 
