@@ -2,12 +2,13 @@
 
 import pytest
 
-from propeller.core import attempts, failfast, invariants, liveness, relations, spans
+from propeller.core import attempts, failfast, invariants, liveness, relations, skips, spans
 from propeller.core import state as state_module
 from propeller.core.cluster import Cluster
 from propeller.core.commands import tasks as task_commands
 from propeller.core.effects import SendStart, SendStop
 from propeller.core.events import RunEnded
+from propeller.core.reasons import Note
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING, RUNNING, SCHEDULED, SKIPPED
 from propeller.manager import engine
@@ -168,7 +169,7 @@ def test_two_starts_when_two_parents_end_together(monkeypatch):
                     task.children if task is not None and (move.state.has_ended or move.is_up) else ()
                 ):
                     if not child.unmet and child.state in (PENDING, SCHEDULED):
-                        attempts.decide(self.state, child, now)
+                        attempts.start_or_skip(self.state, child, now)
                 self._follow_up(now)
             super().settle(now)
 
@@ -177,7 +178,7 @@ def test_two_starts_when_two_parents_end_together(monkeypatch):
 
 
 def test_a_sequential_job_does_not_wait(monkeypatch):
-    real = relations.skip_reason
+    real = skips.skip_reason
 
     def without_the_one_before(task):
         before, task.before = task.before, None
@@ -202,14 +203,16 @@ def test_a_failure_stops_also_what_is_there_for_it(monkeypatch):
 
 
 def test_run_if_is_ignored(monkeypatch):
-    monkeypatch.setattr(attempts, "skip_reason", lambda _: "")
-    monkeypatch.setattr(task_commands, "skip_reason", lambda _: "")
+    monkeypatch.setattr(attempts, "skip_reason", lambda _: None)
+    monkeypatch.setattr(task_commands, "skip_reason", lambda _: None)
     assert_caught("parents-first", "sequential")
 
 
 def test_all_is_skipped_that_has_run_if(monkeypatch):
-    real = relations.skip_reason
-    monkeypatch.setattr(attempts, "skip_reason", lambda task: real(task) or task.spec.run_if)
+    real = skips.skip_reason
+    monkeypatch.setattr(
+        attempts, "skip_reason", lambda task: real(task) or (Note("run_if") if task.spec.run_if else None)
+    )
     assert_caught("skips")
 
 

@@ -104,7 +104,7 @@ def test_an_attempt_is_known_by_its_number_alone(monkeypatch):
 
 
 def test_a_foreign_proplet_that_says_nothing_is_waited_for_for_ever(monkeypatch):
-    monkeypatch.setattr(leases, "end", lambda state, lease, _: state.leases.end(lease))
+    monkeypatch.setattr(leases, "end", lambda state, lease, _: state.leases.drop(lease))
     assert_caught("ends")
 
 
@@ -256,7 +256,7 @@ def test_a_foreign_proplet_is_waited_for_where_a_task_stays(monkeypatch):
 
     def patient(real, state, lease, now):
         if lease.task.spec.is_resident:
-            state.leases.end(lease)
+            state.leases.drop(lease)
         else:
             real(state, lease, now)
 

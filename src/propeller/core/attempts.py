@@ -10,7 +10,7 @@ from propeller.core.effects import SendStart, SendStop
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Proplet, Spec, Task
 from propeller.core.reasons import AttemptLost, Reason
-from propeller.core.relations import skip_reason
+from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED, TaskState
 
@@ -33,10 +33,10 @@ def tell_children(state: ClusterState, task: Task, now: int) -> None:
     for child in task.children:
         child.unmet -= 1
         if child.unmet == 0 and child.state is PENDING:
-            decide(state, child, now)
+            start_or_skip(state, child, now)
 
 
-def decide(state: ClusterState, task: Task, now: int) -> None:
+def start_or_skip(state: ClusterState, task: Task, now: int) -> None:
     """Start or skip a pending task whose parents have all ended."""
     reason = skip_reason(task)
     if reason:

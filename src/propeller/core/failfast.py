@@ -26,7 +26,7 @@ def stop_others(state: ClusterState, failed: Task, now: int) -> None:
         if task.state.has_ended or task.id in spared:
             continue
         if task.state is PENDING and group.mode is JobMode.SEQUENTIAL:
-            continue  # its turn does not come: see relations.skip_reason
+            continue  # its turn does not come: see skips.skip_reason
         if task.state is PENDING:
             task.reason = reason
             attempts.end(state, task, SKIPPED, now)

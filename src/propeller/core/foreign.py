@@ -53,7 +53,7 @@ class Leases:
         lease.due = min(due, lease.ends)
         heappush(self._due, (lease.due, self._pushes, lease))
 
-    def end(self, lease: Lease) -> None:
+    def drop(self, lease: Lease) -> None:
         del self._by_task[lease.proplet.id, lease.task.id]
 
     def pop_due(self, clock: int) -> Lease | None:

@@ -40,7 +40,7 @@ def time_passed(state: ClusterState, now: int) -> None:
     too_early = []
     while (lease := state.leases.pop_due(state.remote.clock(state.ticks))) is not None:
         if state.current(lease.proplet.id, lease.task.id, lease.attempt) is not lease.task:
-            state.leases.end(lease)
+            state.leases.drop(lease)
         elif not lease.is_over:
             _repeat(state, lease)
         elif state.remote.may_judge(state.ticks):
@@ -66,7 +66,7 @@ def end(state: ClusterState, lease: Lease, now: int) -> None:
 
     Of a latent task it never says anything, and of one that is up only when it ends.
     """
-    state.leases.end(lease)
+    state.leases.drop(lease)
     proplet, task = lease.proplet, lease.task
     if task.is_up or task.spec.latent:
         return

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 
 from propeller.core.model import Group, JobMode, Task
-from propeller.core.reasons import NoParentFailed, ParentEnded, Reason, TaskBeforeEnded
-from propeller.core.states import FAILED, SKIPPED
 
 
 def link(group: Group) -> None:
@@ -40,24 +38,3 @@ def predecessors(task: Task) -> tuple[Task, ...]:
     if task.before is None or task.before.id in task.spec.depends_on:
         return task.parents
     return (*task.parents, task.before)
-
-
-def skip_reason(task: Task) -> Reason | None:
-    """Say why a task whose predecessors have all ended must not run; None if it may.
-
-    Source: ``semantics``, section 4 (``run_if``) and the tutorial (a sequential job stops at its first
-    failure).
-    """
-    before = task.before
-    if before is not None and not before.has_succeeded:
-        if before.state is SKIPPED:
-            return before.reason
-        return TaskBeforeEnded(before.id, before.state)
-    if task.spec.run_if == "failure":
-        if not task.parents or any(parent.state is FAILED for parent in task.parents):
-            return None
-        return NoParentFailed()
-    for parent in task.parents:
-        if not parent.has_succeeded:
-            return ParentEnded(parent.id, parent.state)
-    return None

@@ -25,7 +25,7 @@ def start(state: ClusterState, command: StartGroup, now: int) -> None:
             attempts.clear(state, task)
             state.move(task, PENDING, now)
     for task in _ready(tasks):
-        attempts.decide(state, task, now)
+        attempts.start_or_skip(state, task, now)
 
 
 def _ready(tasks: list[Task]) -> list[Task]:

@@ -9,7 +9,8 @@ from propeller.core.events import DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.groups import UP
 from propeller.core.model import Task
 from propeller.core.reasons import Stopped
-from propeller.core.relations import link, predecessors, skip_reason
+from propeller.core.relations import link, predecessors
+from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import RUNNING, SCHEDULED
 from propeller.errors import Conflict, Invalid
