@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import socket
 import sqlite3
 import subprocess
@@ -93,7 +94,8 @@ def test_stopped_while_work_runs_it_is_scheduled_in_the_store(system):
     found = db.execute("SELECT state, losses, error, reason FROM runs ORDER BY seq").fetchall()
     db.close()
     assert [row[:3] for row in found] == [(1, 0, "")] * 6
-    assert "handed back: the proplet is stopping" in found[0][3]
+    reason = json.loads(found[0][3])
+    assert (reason["kind"], reason["how"]) == ("handed_back", "the proplet is stopping")
     system.up()
     again = until(lambda: is_state(system, tasks[0], 2))
     assert again["attempt"] >= 2

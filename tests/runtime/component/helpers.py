@@ -110,7 +110,7 @@ NAMES = st.lists(
     max_size=4,
     unique=True,
 )
-PRIMITIVES = st.sampled_from(sorted(wit.PRIMITIVES)).map(Primitive)
+PRIMITIVES = st.sampled_from(sorted({*wit.INTEGERS, "bool", "f32", "f64", "char", "string"})).map(Primitive)
 
 
 def composed(inner):
