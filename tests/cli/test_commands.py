@@ -81,7 +81,7 @@ def test_workflow_file_says_what_became_of_each_task(shell):
         ("tasks: []", "tasks: a list with at least one task"),
         ("tasks: [{id: a, depends_on: [b]}]", "tasks[0].depends_on: there is no task b"),
         ("tasks: [{id: a, module: addition.wat}, {id: a, module: addition.wat}]", "tasks[1].id: a is the id"),
-        ("tasks: [{id: a, modul: x}]", "tasks[0]: modul: there is no such field"),
+        ("tasks: [{id: a, modul: x}]", "tasks[0].modul: there is no such field"),
         ("tasks: [{id: a}]", "tasks[0].module: name a .wasm or .wat file"),
         ("a: [", "neither YAML nor JSON"),
     ],
