@@ -16,8 +16,6 @@ from tests.parts.ports import free_port
 from tests.runtime.helpers import put, until
 
 LISTEN = Grants(listen=True)
-#: These components take 10 to 30 s of processor time to compile, which a busy machine may not give in 60 s.
-PATIENT = Limits(compile_ns=300_000_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,6 @@ async def serving(
     pool = Pool(
         directory,
         size=1,
-        limits=PATIENT,
         on_ended=told["ended"].extend,
         on_up=told["up"].extend,
         on_printed=told["pieces"].extend,
@@ -220,7 +217,7 @@ def web():
 def fetched(directory, url, *hosts):
     async def scene():
         ended = []
-        pool = Pool(directory, size=1, limits=PATIENT, on_ended=ended.extend)
+        pool = Pool(directory, size=1, on_ended=ended.extend)
         await pool.start()
         try:
             digest = put(directory, guest("http_client"))
