@@ -156,16 +156,16 @@ async def read_upload(request: HttpRequest) -> bytes:
             "request Content-Type isn't multipart/form-data; send a form with the module in the part file"
         )
     parts: list[tuple[MultipartSegment, list[bytes]]] = []
-    is_native = False
+    is_the_file = False
     try:
         with PushMultipartParser(options.get("boundary", ""), max_segment_count=1000) as parser:
             async for chunk in _chunks(request):
                 for event in parser.parse(chunk):
                     if isinstance(event, MultipartSegment):
-                        is_native = event.name == "file" and not parts
-                        if is_native:
+                        is_the_file = event.name == "file" and not parts
+                        if is_the_file:
                             parts.append((event, []))
-                    elif event and is_native:
+                    elif event and is_the_file:
                         parts[0][1].append(bytes(event))
     except MultipartError as error:
         raise Invalid(f"body: not a valid multipart form: {error}") from error
