@@ -7,7 +7,7 @@ from importlib import resources
 from propeller.core.failures import Failure
 from propeller.core.model import GroupKind
 from propeller.core.reasons import Note
-from propeller.core.states import COMPLETED, FAILED, PENDING, SKIPPED
+from propeller.core.states import COMPLETED, FAILED, PENDING, SCHEDULED, SKIPPED
 from propeller.store.port import TaskFilter
 from tests.store.helpers import EVERYTHING
 
@@ -28,16 +28,20 @@ def _write_as_of(version, path, statements):
 
 def test_reasons_and_errors_keep_their_words(tmp_path, data):
     reason, error = 'its parent "a" failed', "it trapped"
+    lost = "attempt 1 was lost: proplet p went offline; run again (1 of 5)"
     task = "INSERT INTO tasks VALUES (?,?,NULL,NULL,0,?)"
     run = "INSERT INTO runs VALUES (?,?,1,0,'p',0,1,2,0,NULL,?,?,0,0,0)"
     _write_as_of(
         13,
         tmp_path / "propeller.db",
         [
-            *((task, (seq, f"t{seq}", f'{{"id":"t{seq}","name":"f"}}')) for seq in (1, 2, 3)),
+            *((task, (seq, f"t{seq}", f'{{"id":"t{seq}","name":"f"}}')) for seq in (1, 2, 3, 4, 5)),
             (run, (1, SKIPPED, "", reason)),
             (run, (2, FAILED, error, "")),
             (run, (3, COMPLETED, "", "")),
+            # What it waits for is said anew at each look; why it runs again is not.
+            (run, (4, SCHEDULED, "", "waits for a proplet: none is alive")),
+            (run, (5, SCHEDULED, "", lost)),
             ("INSERT INTO executions VALUES (2,'p',1,4,NULL,?,1,2)", (error,)),
         ],
     )
@@ -50,6 +54,8 @@ def test_reasons_and_errors_keep_their_words(tmp_path, data):
         (None, Note(reason)),
         (Failure(error), None),
         (None, None),
+        (None, None),
+        (None, Note(lost)),
     ]
     assert [execution.failure for execution in executions] == [Failure(error)]
 
