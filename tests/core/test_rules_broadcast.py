@@ -14,7 +14,7 @@ from propeller.core.events import (
     StopTask,
     TimePassed,
 )
-from propeller.core.failures import Failure
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.policy import Policy
 from tests.core.helpers import Rules, a_task
 
@@ -74,6 +74,20 @@ def test_one_failure_fails_the_task_and_is_named():
     name = rules.state.proplets["p"].name
     assert task.error == f"failed on 1 of 2 proplets: {name}: it trapped"
     assert task.results == {"q": "2\n"}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "found"),
+    [
+        ([ErrorKind.TRAP, ErrorKind.TRAP], ErrorKind.TRAP),
+        ([ErrorKind.TRAP, ErrorKind.FUEL], ErrorKind.OTHER),
+    ],
+)
+def test_failures_of_one_kind_give_the_task_that_kind(kinds, found):
+    rules = a_broadcast("p", "q")
+    for proplet, kind in zip("pq", kinds, strict=True):
+        ends(rules, proplet, failure=Failure("it failed", kind))
+    assert rules.task("a").failure.kind is found
 
 
 def test_with_no_proplet_it_waits_and_runs_when_there_is_one():

@@ -14,6 +14,7 @@ from propeller.core.events import (
     StopTask,
     TimePassed,
 )
+from propeller.core.failures import ErrorKind
 from propeller.core.placement import WINDOW_MAX
 from propeller.core.policy import Policy
 from propeller.errors import Conflict, NotFound
@@ -212,6 +213,7 @@ def test_a_lost_task_is_run_again_but_not_for_ever():
     assert rules.proplet(boot=4).moves == ["a FAILED"]
     assert task.error.startswith("attempt 3 was lost: ")
     assert task.error.endswith("; not run again after 3 losses")
+    assert task.failure.kind is ErrorKind.LOST
     assert task.reason is None
 
 

@@ -14,7 +14,7 @@ from propeller.core.events import (
     TimePassed,
     UpdateTask,
 )
-from propeller.core.failures import Failure
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.groups import group_state
 from propeller.core.model import FromParent, GroupKind, JobMode
 from propeller.core.policy import Policy
@@ -357,3 +357,4 @@ def test_a_task_whose_parent_returned_nothing_fails_with_a_reason():
         FAILED,
         "inputs: an input is the result of task a, which has none: it is completed",
     )
+    assert task.failure.kind is ErrorKind.INPUTS

@@ -12,6 +12,7 @@ from propeller.core.events import (
     StopTask,
     UpdateTask,
 )
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import GroupKind
 from propeller.core.reasons import Stopped
 from propeller.errors import Conflict, Invalid, NotFound
@@ -117,7 +118,8 @@ def test_a_task_that_can_not_be_run_fails_where_it_becomes_ready():
     rules.start("a")
     rules.turn(UpdateTask("b", {"module": None}))
     assert rules.completes("a").moves == ["a COMPLETED", "b SCHEDULED", "b FAILED"]
-    assert rules.task("b").error == "task b has no module; upload one with PUT /tasks/b/upload"
+    error = "task b has no module; upload one with PUT /tasks/b/upload"
+    assert rules.task("b").failure == Failure(error, ErrorKind.MODULE)
 
 
 def test_unknown_names():

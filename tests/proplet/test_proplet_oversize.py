@@ -1,5 +1,6 @@
 """Messages of a proplet that are larger than the broker takes."""
 
+from propeller.core.failures import ErrorKind
 from propeller.proplet.oversize import cut_down, halves_of, small_enough
 from propeller.wire.fleet.codec import encode
 from propeller.wire.fleet.from_proplet import Logs, Results
@@ -17,6 +18,7 @@ def test_a_result_becomes_a_failure_that_says_why():
     report = Results(task_id="t", proplet_id="p", results="x" * 200_000, attempt=1)
     assert cut_down(report, WHY)
     assert (report.results, report.error) == ("", f"the result's message {WHY}, or write less")
+    assert report.error_kind == ErrorKind.OUTPUT
     assert not cut_down(report, WHY), "it does not become smaller"
 
 
