@@ -21,6 +21,8 @@ def resolve_dependencies(specs: Sequence[Spec], existing: Iterable[Spec] = ()) -
         existing: The tasks that the group has already; they can't depend on new ones.
 
     """
+    if not any(spec.depends_on for spec in specs):
+        return tuple(specs)
     known = [*existing, *specs]
     ids = {spec.id for spec in known}
     by_name: dict[str, list[str]] = {}

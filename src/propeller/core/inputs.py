@@ -21,6 +21,13 @@ from propeller.errors import Invalid
 _REFERENCE = re.compile(r"\$(\$\{|\{([^{}]*)\})")
 
 
+def has_references(spec: Spec) -> bool:
+    for value in spec.inputs or ():
+        if isinstance(value, FromParent) or (isinstance(value, str) and "${" in value):
+            return True
+    return False
+
+
 def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Spec:
     """Check that every reference means one parent, and write its id in place of a name.
 
@@ -30,7 +37,7 @@ def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Sp
         at: What messages call the task.
 
     """
-    if not spec.inputs or not any(_refers(value) for value in spec.inputs):
+    if not has_references(spec):
         return spec
 
     def id_of(reference: str) -> str:
@@ -45,7 +52,7 @@ def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Sp
         )
 
     inputs: list[Input] = []
-    for value in spec.inputs:
+    for value in spec.inputs or ():
         if isinstance(value, FromParent):
             inputs.append(FromParent(id_of(value.task)))
         elif isinstance(value, str):
@@ -87,10 +94,6 @@ def resolved(task: Task) -> tuple[int | float | str, ...]:
 def _text(results: Any) -> str:
     text = results if isinstance(results, str) else json.dumps(results, ensure_ascii=False)
     return text.removesuffix("\n")
-
-
-def _refers(value: Input) -> bool:
-    return isinstance(value, FromParent) or (isinstance(value, str) and "${" in value)
 
 
 def _references(spec: Spec) -> list[str]:

@@ -18,8 +18,11 @@ def link(group: Group) -> None:
 def attach(task: Task, group: Group, before: Task | None) -> None:
     """Derive the relations of one task, the tasks of the group being there already."""
     tasks: Mapping[str, Task] = group.tasks
-    task.parents = tuple(tasks[task_id] for task_id in task.spec.depends_on)
     task.before = before if group.mode is JobMode.SEQUENTIAL else None
+    if task.before is None and not task.spec.depends_on:
+        task.parents, task.unmet = (), 0
+        return
+    task.parents = tuple(tasks[task_id] for task_id in task.spec.depends_on)
     waits_for = predecessors(task)
     task.unmet = sum(not other.is_settled for other in waits_for)
     for other in waits_for:

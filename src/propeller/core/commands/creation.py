@@ -53,6 +53,8 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
 
 
 def with_references(specs: Sequence[Spec], existing: Iterable[Spec]) -> tuple[Spec, ...]:
+    if not any(map(inputs.has_references, specs)):
+        return tuple(specs)
     names: dict[str, list[str]] = {}
     for spec in (*existing, *specs):
         names.setdefault(spec.name, []).append(spec.id)
