@@ -108,21 +108,42 @@ def test_a_body_that_does_not_come(tmp_path, hurried):
 
 def test_a_body_that_ends_after_its_answer(tmp_path, hurried):
     async def part(scene):
-        head, _, begun = HALF.partition(b"\r\n\r\n")
-        reader, writer = await scene.begin(head + b"\r\nOrigin: http://evil.test\r\n\r\n" + begun)
+        # So much of it has come that the answer need not wait for the rest.
+        head, _, _ = HALF.replace(b"1000", b"2000000").partition(b"\r\n\r\n")
+        begun = head + b"\r\nOrigin: http://evil.test\r\n\r\n" + b" " * 1_500_000
+        reader, writer = await scene.begin(begun)
         async with asyncio.timeout(DEADLINE_S / 4):
             assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 403")
             (connection,) = scene.watch.waiting
-            writer.write(b" " * 999)
+            writer.write(b" " * 500_000)
             # It may ask for more, and if it does not, it is closed.
             await scene.until(lambda: not connection._is_in_body)
             writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 200")
-        reader, writer = await scene.begin(head + b"\r\nOrigin: http://evil.test\r\n\r\n" + begun)
+        reader, writer = await scene.begin(begun)
         async with asyncio.timeout(DEADLINE_S / 4):
             assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 403")
-            writer.write(b" " * 999)
+            writer.write(b" " * 500_000)
             assert await reader.read() == b""
+
+    play(tmp_path, part)
+
+
+def test_an_answer_that_does_not_wait_for_the_body(tmp_path):
+    async def part(scene):
+        async with asyncio.timeout(DEADLINE_S / 4):
+            # A client that asks whether it may go on, as curl does with large bodies.
+            asks = HALF[:-1].replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+            reader, writer = await scene.begin(asks)
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b" " * 1000)
+            assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 400")
+            reader, _ = await scene.begin(HALF.replace(b"1000", b"900000000"))
+            assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 413")
+            # What another protocol is offered for is answered in this one.
+            offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\n\r\n"
+            reader, _ = await scene.begin(b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + offer)
+            assert (await reader.readuntil(b"}\n")).startswith(b"HTTP/1.1 200")
 
     play(tmp_path, part)
 

@@ -11,24 +11,18 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from propeller.api.answers import refusal
-from propeller.api.bodies import BODY_BYTES_MAX
 from propeller.errors import Forbidden
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
-#: The application begins with a body that has not all come yet when this much of it is there.
-_BEGUN_BYTES = 64 * 1024
 _FROM_US = ("same-origin", "none")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\\\s]+)(?::\d*)?", re.ASCII)
 
 
 class Gate:
-    """Refuses what a foreign page asks, and holds back what has yet to come, before the application sees it.
-
-    A request whose body does not come costs little as long as the application has not begun with it.
-    """
+    """Refuses what a foreign page asks, before the application sees it."""
 
     def __init__(self, app: ASGIApp, *, names: Collection[str] | None, sites: Collection[str] = ()) -> None:
         """Stand before an application.
@@ -51,11 +45,6 @@ class Gate:
         except Forbidden as error:
             await refusal(error)(scope, receive, send)
             return
-        if _has_body(scope):
-            begun = await _begin(receive)
-            if begun is None:
-                return
-            receive = _after(begun, receive)
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
@@ -109,36 +98,6 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _has_body(scope: Scope) -> bool:
-    """Whether a body follows that is not too large by its announced length."""
-    if _headers(scope, b"transfer-encoding"):
-        return True
-    announced = _headers(scope, b"content-length")
-    return any(length.isdecimal() and 0 < int(length) <= BODY_BYTES_MAX for length in announced)
-
-
-async def _begin(receive: Receive) -> Message | None:
-    """Take in a body to its end, or so much of it that there is no doubt; None where its client went away."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message["body"]
-        if not message["more_body"] or len(body) >= _BEGUN_BYTES:
-            return {"type": "http.request", "body": body, "more_body": message["more_body"]}
-
-
-def _after(begun: Message, receive: Receive) -> Receive:
-    """Give what has been received once more, and then what follows it."""
-    waiting: list[Message] = [begun]
-
-    async def next_one() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return next_one
 
 
 def _netloc(origin: str) -> str:

@@ -12,9 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import is_ssl
 
 from propeller.api.answers import error_body
+from propeller.api.bodies import BODY_BYTES_MAX
 
 #: Line and headers of a request; a little more may pass, as much as one read brings.
 HEAD_BYTES_MAX = 64 * 1024
@@ -25,6 +28,8 @@ BODY_SILENCE_S_MAX = 15.0
 BODY_BYTES_PER_S_MIN = 1024
 #: Bytes of the bodies of all requests that are not answered yet.
 BODIES_BYTES_MAX = 256 * 1024 * 1024
+#: The application begins with a request whose body has not all come yet when this much of it is there.
+_BEGUN_BYTES = 1024 * 1024
 #: Bodies of this size are taken however many large ones there are.
 _SMALL_BODY_BYTES = 64 * 1024
 #: A body gets at least this long, s, before it has to give way to others.
@@ -124,11 +129,17 @@ class Connection(HttpToolsProtocol):
         #: How long we still wait for the headers, and for more of the body; None while none are under way.
         self._head_s_left: float | None = HEAD_S_MAX
         self._body_s_left = 0.0
+        #: A request whose body we wait for, and the application that is to answer it.
+        self._unbegun: tuple[RequestResponseCycle, Any] | None = None
 
     # -- what comes in -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        # As Uvicorn does, but for the addresses: it asks the system seven times for them, and we need none.
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
         self._watch.waiting[self] = None
         self._watch.make_room(self)
 
@@ -188,14 +199,34 @@ class Connection(HttpToolsProtocol):
         self.body_since = self.loop.time()
         self._body_s_left = BODY_SILENCE_S_MAX
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Begin with a request, as soon as its body is there, or so much of it that there is no doubt.
+
+        A request whose body does not come costs little that way.
+        """
+        if _is_there(cycle) or not _comes_unasked(cycle):
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._unbegun = (cycle, app)
+
+    def _begin_unbegun(self) -> None:
+        if self._unbegun is not None and _is_there(self._unbegun[0]):
+            (cycle, app), self._unbegun = self._unbegun, None
+            super()._start_asgi_task(cycle, app)
+
     def on_body(self, body: bytes) -> None:
-        super().on_body(body)
+        if self._unbegun is None:
+            super().on_body(body)
+        else:
+            self.cycle.body += body  # Uvicorn would stop reading until the application takes it
         self._body_s_left = min(self._body_s_left + len(body) / BODY_BYTES_PER_S_MIN, BODY_SILENCE_S_MAX)
         if not (self.cycle.response_complete or self._is_refused):
             self._watch.hold(self, len(body), self.loop.time())
+        self._begin_unbegun()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._begin_unbegun()
         self._is_in_body = False
         self._watch.arriving.discard(self)
         if self.cycle.response_complete:
@@ -265,3 +296,17 @@ class Connection(HttpToolsProtocol):
             self.loop.call_later(_LINGER_S, self.transport.close)
         else:
             self.transport.close()
+
+
+def _is_there(cycle: RequestResponseCycle) -> bool:
+    return not cycle.more_body or len(cycle.body) >= _BEGUN_BYTES
+
+
+def _comes_unasked(cycle: RequestResponseCycle) -> bool:
+    """Whether the client sends the body before it is asked to, and no more than is taken."""
+    if cycle.waiting_for_100_continue:
+        return False
+    for name, value in cycle.scope["headers"]:
+        if name == b"content-length" and int(value) > BODY_BYTES_MAX:
+            return False
+    return True
