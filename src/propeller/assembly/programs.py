@@ -72,8 +72,11 @@ def proxy(settings: ProxySettings) -> int:
 
 
 def _run(program: Coroutine[Any, Any, None]) -> int:
-    # Millions of live records make full collections long and pointless: ours hold no garbage cycles.
-    gc.set_threshold(50_000, 20, 100)
+    # Millions of live records make full collections long and pointless: ours hold no garbage cycles. Small
+    # ones come often, as each of 50,000 new objects would hold up everybody for 27 ms.
+    gc.set_threshold(10_000, 100, 100)
+    # What works beside the loop holds it up for no longer than this at a time.
+    sys.setswitchinterval(0.001)
     raise_file_limit()
     give_large_blocks_back()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -3,11 +3,14 @@
 import base64
 import contextlib
 import json
+import os
 import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -35,8 +38,8 @@ while not ended.is_set():
     wall += time.perf_counter() - began
 print(round(worst * 1000), round(wall / count / 0.002), count)
 """
-#: Several times what it takes on a machine that does nothing else; to be multiplied by how slow this one is now.
-ANSWER_MS_MAX = 500
+#: Twice what it takes on a machine that does nothing else; to be multiplied by how slow this one is now.
+ANSWER_MS_MAX = 200
 
 
 @pytest.fixture
@@ -95,16 +98,27 @@ def asking(port):
     found.append([int(word) for word in out.split()])
 
 
-def test_others_are_answered_all_the_while(up):
+def as_if_elsewhere():
+    """Take no processor from the manager in this thread, as a client on a machine of its own does not."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+
+
+def attack(up):
     port = up.http.base_url.port
     half, large_half = HALF % 1000, HALF % 90_000_000 + b" " * 100_000
     tasks = [{"name": "main", "inputs": [1, 2]} for _ in range(10_000)]
-    with asking(port) as found, connections(port, 1100, half), connections(port, 300, large_half):
+    with connections(port, 1100, half), connections(port, 300, large_half):
         assert answer_to(port, b"", header_flood()) in (431, None)
         assert large(port, b'{"name":"f","inputs":[' + b"1," * 45_000_000 + b"1]}") == 413
         assert up.call("POST", "/jobs?file=false", {"tasks": tasks}, 201)["job_id"]
         module = base64.b64encode(b"\0asm" + bytes(70_000_000))
         assert large(port, b'{"name":"f","file":"' + module + b'"}') == 201
+
+
+def test_others_are_answered_all_the_while(up):
+    port = up.http.base_url.port
+    with asking(port) as found, ThreadPoolExecutor(1, initializer=as_if_elsewhere) as attacker:
+        attacker.submit(attack, up).result()
     ((worst_ms, slow, count),) = found
     print(
         f"{count} answers, the longest after {worst_ms} ms, on a machine that is {slow} times slower than it can be"
