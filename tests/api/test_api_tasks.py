@@ -3,8 +3,12 @@ import json
 from hashlib import sha256
 from urllib.parse import quote
 
+from msgspec import Raw
+
 from propeller.core.failures import ErrorKind
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, RUNNING
+from propeller.wire.http.events import event_view
+from propeller.wire.http.schema import encode
 from tests.api.helpers import ADDITION, ADDITION_TEXT, ids, play
 
 ALL_FIELDS = {
@@ -271,3 +275,43 @@ def test_any_answer_can_leave_modules_out(tmp_path):
         assert (await site.get("/tasks/a"))["file"] == ADDITION_TEXT
 
     play(part, tmp_path)
+
+
+def test_results_that_are_no_text_come_whole(tmp_path):
+    png = b"\x89PNG\r\n\x1a\n\0\xff"
+    wanted = {"results": base64.b64encode(png).decode(), "results_encoding": "base64"}
+    raw = {"accept": "application/octet-stream"}
+
+    async def part(site):
+        site.bring_proplet()
+        site.is_slow = True
+        for task_id in ("a", "b"):
+            await site.post("/tasks", {"id": task_id, "name": "main", "file": ADDITION_TEXT})
+            await site.post(f"/tasks/{task_id}/start", status=200)
+            await site.reached(RUNNING, task_id)
+        assert await site.refused("GET", "/tasks/a/results", 404, headers=raw)
+        site.end(site.started[0], results=png)
+        site.end(site.started[1], results="3\n")
+        await site.reached(COMPLETED, "a", "b")
+
+    play(part, tmp_path)
+
+    async def after_a_restart(site):
+        assert await site.get("/tasks/a/results") == wanted
+        assert (await site.get("/tasks/a")).items() >= wanted.items()
+        assert (await site.get("/tasks/a/executions"))["executions"][0].items() >= wanted.items()
+        (event,) = [
+            event_view(found)
+            for _, found in await site.manager.store.events(0, 100)
+            if (found.task_id, found.state) == ("a", COMPLETED)
+        ]
+        assert (event.results, event.results_encoding) == (Raw(encode(wanted["results"])), "base64")
+        got = await site.http.get("/tasks/a/results", headers=raw)
+        assert (got.content, got.headers["content-type"]) == (png, "application/octet-stream")
+        text = await site.http.get(
+            "/tasks/b/results", headers={"accept": "text/html, application/octet-stream;q=1"}
+        )
+        assert text.content == b"3\n"
+        assert await site.get("/tasks/b/results") == {"results": "3\n"}
+
+    play(after_a_restart, tmp_path)

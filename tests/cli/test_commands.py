@@ -2,10 +2,12 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
 from propeller.cli.sandbox import grants_of
+from tests.runtime.helpers import program
 
 
 def failed(done, code, text):
@@ -318,3 +320,16 @@ def test_demo_plays_the_tutorial(shell):
         assert f" {result} " in done.stdout
     assert done.stdout.count("right") == 9
     assert "curl -X POST" in done.stdout
+
+
+def test_results_that_are_no_text_come_whole(shell):
+    prints = "(drop (call $write (i32.const 1) (i32.const 1024) (i32.const 4)))"
+    (shell.work / "bytes.wat").write_text(program(prints, data=r"\89P\0a\ff"))
+    with shell.begin("run", "bytes.wat", stdout=subprocess.PIPE) as running:
+        assert running.stdout.read() == b"\x89P\n\xff"
+    task = json.loads(shell("run", "bytes.wat", "--json").stdout)
+    assert (task["results"], task["results_encoding"]) == ("iVAK/w==", "base64")
+    assert "4 B that are no text" in shell("tasks", "view", task["id"]).stdout
+    assert shell("tasks", "results", task["id"], "-o", "a.bin").returncode == 0
+    assert (shell.work / "a.bin").read_bytes() == b"\x89P\n\xff"
+    assert failed(shell("tasks", "results", task["id"], "-o", "no/a.bin"), 1, "no/a.bin: can't be written")

@@ -8,8 +8,8 @@ from propeller.proplet import machine as machine_module
 from propeller.proplet.actions import Fetch, Forget, Keep, Kill, Outcome, SendUp, StartRun
 from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.machine import Machine
-from propeller.wire.fleet.from_manager import Ack, Start, Stop
-from propeller.wire.fleet.from_proplet import HandBack, Results
+from propeller.wire.fleet.from_manager import Ack, Invoke, Start, Stop
+from propeller.wire.fleet.from_proplet import HandBack, InvokeResults, Results
 
 S = 1_000_000_000
 
@@ -340,3 +340,24 @@ def test_hello_and_signs_of_life():
         "alive",
         [],
     )
+
+
+def test_bytes_are_said_as_base64_and_a_foreign_manager_gets_text():
+    proplet = Proplet()
+    (key,) = keys(proplet.start())
+    assert proplet.ends(key, results=b"\x89P") == [result(results="iVA=", results_encoding="base64")]
+    (key,) = keys(proplet.machine.receive(Start(id="b", name="main", module="sha256:m"), 0))
+    said = Results(task_id="b", proplet_id="p", results="\ufffdP")
+    assert proplet.ends(key, results=b"\x89P") == [SendUp(said)]
+
+
+def test_bytes_of_an_invocation_are_said_as_base64():
+    proplet = Proplet()
+    start = Start(id="a", name="main", module="sha256:m", latent=True, attempt=1, placed_at=10)
+    (key,) = keys(proplet.machine.receive(start, 0))
+    proplet.ends(key)
+    (key,) = keys(proplet.machine.receive(Invoke(id="a", invocation_id="i"), 0))
+    said = InvokeResults(
+        task_id="a", invocation_id="i", proplet_id="p", results="iVA=", results_encoding="base64"
+    )
+    assert proplet.ends(key, results=b"\x89P") == [SendUp(said)]

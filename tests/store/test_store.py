@@ -55,6 +55,19 @@ def test_every_field_survives_to_the_next_start(data):
     assert (loaded.last_task_seq, loaded.last_group_seq, loaded.last_event_id) == (task.seq, group.seq, 41)
 
 
+def test_results_that_are_no_text_survive(data):
+    task, execution = filled_task(results=b"\x89P"), filled_execution(results=b"\xff")
+    data.with_store(lambda store: store.commit(Changes(created=[task], executions=[(task, execution)])))
+
+    async def read(store):
+        found = await store.task(task.id)
+        await store.commit(Changes(updated=[found]))
+        return await store.task(task.id), await store.executions(task.id)
+
+    found, executions = data.with_store(read)
+    assert (found.results, [one.results for one in executions]) == (b"\x89P", [b"\xff"])
+
+
 def test_every_field_is_in_every_answer(data):
     task, group = filled_task(), filled_group(kind=GroupKind.WORKFLOW)
 

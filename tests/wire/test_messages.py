@@ -476,3 +476,12 @@ def test_a_message_that_is_nested_too_deeply_is_refused_like_any_other():
         for payload in (b"[" * 100_000, b'{"more":' + b"[" * 100_000):
             with pytest.raises(ValueError, match=r"nested too deeply|Expected"):
                 decode(topic, payload)
+
+
+def test_results_that_are_base64_are_bytes_to_the_rules():
+    said = Results(task_id="a", proplet_id="p", results="iVA=", results_encoding="base64")
+    assert fact_of(said, is_local=True).results == b"\x89P"
+    wrong = Results(task_id="a", proplet_id="p", results="iVA", results_encoding="base64")
+    assert fact_of(wrong, is_local=True).results == "iVA"
+    plain = Results(task_id="a", proplet_id="p", results="iVA=")
+    assert fact_of(plain, is_local=True).results == "iVA="

@@ -25,6 +25,7 @@ from propeller.wire.http.schema import encode
 _log = logging.getLogger(__name__)
 
 _MESSAGE_CHARS_MAX = 2000
+_BYTES = "application/octet-stream"
 
 STATUSES: dict[type[PropellerError], int] = {
     Invalid: 400,
@@ -41,6 +42,17 @@ STATUSES: dict[type[PropellerError], int] = {
 
 def answer(body: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(encode(body) + b"\n", status, headers, media_type="application/json")
+
+
+def wants_bytes(request: HttpRequest) -> bool:
+    """Whether a request accepts bytes, by that name, in place of JSON."""
+    kinds = request.headers.get("accept", "").lower().split(",")
+    return any(kind.partition(";")[0].strip() == _BYTES for kind in kinds)
+
+
+def as_file(data: bytes) -> Response:
+    """Answer bytes that are no page, whatever a browser sees in them."""
+    return Response(data, headers={"x-content-type-options": "nosniff"}, media_type=_BYTES)
 
 
 def nothing() -> Response:

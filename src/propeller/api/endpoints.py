@@ -43,6 +43,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     has_location: bool
     needs_body: bool
     may_stream: bool
+    may_be_bytes: bool
 
     @property
     def name(self) -> str:
@@ -65,6 +66,7 @@ def endpoint(
     has_location: bool = False,
     needs_body: bool = True,
     may_stream: bool = False,
+    may_be_bytes: bool = False,
 ) -> Callable[[Handler], Endpoint]:
     """Make an endpoint of a handler, with what the document says of it.
 
@@ -79,6 +81,7 @@ def endpoint(
         has_location: Whether the answer says with ``Location`` where to find what it created.
         needs_body: Whether a request without a body is wrong, where it may have one.
         may_stream: Whether the answer is a stream of events where that is asked for.
+        may_be_bytes: Whether it is bytes where ``Accept`` asks for that (``answers.wants_bytes``).
 
     """
     wrong = {400} if takes or query else set()
@@ -94,6 +97,7 @@ def endpoint(
         has_location=has_location,
         needs_body=needs_body,
         may_stream=may_stream,
+        may_be_bytes=may_be_bytes,
     )
 
 

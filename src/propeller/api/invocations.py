@@ -41,7 +41,7 @@ async def invoke_task(request: HttpRequest) -> ASGIApp:
         env=given.env or {},
         timeout_s=timeout_s,
     )
-    return answer(Invoked(results=results))
+    return answer(Invoked(results=results.results or "", results_encoding=results.results_encoding))
 
 
 @get(

@@ -114,6 +114,8 @@ def _answer(each: Endpoint) -> dict[str, Any]:
         response["content"] = {"application/json": {"schema": _ref(each.gives)}}
     if each.may_stream:
         response["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    if each.may_be_bytes:
+        response["content"]["application/octet-stream"] = {}
     if each.has_location:
         response["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
     return response

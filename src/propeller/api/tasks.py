@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from propeller.api import queries
-from propeller.api.answers import answer, nothing
+from propeller.api.answers import answer, as_file, nothing, wants_bytes
 from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.endpoints import Binary, delete, get, post, put
@@ -20,9 +20,11 @@ from propeller.api.sandbox import sandbox_of
 from propeller.api.spec_builder import Modules, SpecBuilder, check_encrypted
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.model import Execution, Task
+from propeller.core.results import as_bytes, to_json
 from propeller.errors import Invalid, NotFound
 from propeller.store.port import TaskFilter
 from propeller.wire.http.samples import TaskSamplePage
+from propeller.wire.http.schema import encode
 from propeller.wire.http.tasks import (
     ExecutionsView,
     NewTask,
@@ -33,6 +35,7 @@ from propeller.wire.http.tasks import (
     TaskPage,
     TaskView,
     execution_view,
+    results_view,
 )
 
 
@@ -188,11 +191,20 @@ async def stop_task(request: HttpRequest) -> ASGIApp:
     return answer(Stopped())
 
 
-@get("/tasks/{id}/results", gives=Results, refuses=[404])
+@get("/tasks/{id}/results", gives=Results, refuses=[404], may_be_bytes=True)
 async def get_results(request: HttpRequest) -> ASGIApp:
-    """Show what the last run of a task returned; null where there is nothing."""
+    """Show what the last run of a task returned; as it is, with ``Accept: application/octet-stream``.
+
+    Null where there is nothing.
+    """
     context, task_id = context_of(request), id_in_path(request)
-    return answer(Results((await stored_task(context, task_id)).results))
+    results = (await stored_task(context, task_id)).results
+    if not wants_bytes(request):
+        return answer(results_view(results))
+    if results is None:
+        raise NotFound(f"not found: task {task_id} has no results")
+    data = as_bytes(results)
+    return as_file(data if isinstance(data, bytes) else encode(to_json(data)[0]))
 
 
 @get("/tasks/{id}/executions", gives=ExecutionsView, refuses=[404])

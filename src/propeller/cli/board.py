@@ -16,7 +16,7 @@ from propeller.cli.views import outcome
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
 
 #: Fields that an event leaves out where they are empty.
-_FRESH = ("results", "error", "reason", "attempt", "up")
+_FRESH = ("results", "results_encoding", "error", "reason", "attempt", "up")
 #: States in the order in which people want to see them.
 _FIRST = (
     FAILED,

@@ -11,6 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from propeller.client.shapes import ZERO_TIME
+from propeller.core.results import from_json
 from propeller.core.states import COMPLETED, TaskState
 
 STATES = tuple(state.name.capitalize() for state in TaskState)
@@ -58,6 +59,19 @@ def result(value: Any, chars_max: int = 60) -> str:
     """Return a task's results on one line; the line end that a function's result has is left out."""
     text = value.removesuffix("\n").replace("\n", " ⏎ ") if isinstance(value, str) else value
     return one_line(text, chars_max)
+
+
+def content(answer: Any) -> Any:
+    """Give the results in an answer, bytes where they are no text."""
+    return from_json(answer.get("results"), answer.get("results_encoding", ""))
+
+
+def results(answer: Any) -> str:
+    """Return the results in an answer as text for a terminal."""
+    found = content(answer)
+    if isinstance(found, bytes):
+        return f"{size(len(found))} that are no text"
+    return "" if found is None else plain(answer["results"])
 
 
 def when(time: str | None) -> datetime | None:

@@ -70,7 +70,7 @@ def run(
     if session.as_json:
         session.show_json(task)
     elif task["state"] == COMPLETED:
-        session.show_result(task.get("results"))
+        session.show_result(task)
     else:
         why = task.get("error") or task.get("reason") or ""
         show_error(f"task {task_id}: {formatting.state_name(task['state'])}: {formatting.plain(why)}")

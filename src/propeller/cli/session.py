@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from propeller.cli import formatting
 from propeller.config import values
 from propeller.errors import Invalid
 
@@ -86,13 +87,19 @@ class Session:
         else:
             print(text)
 
-    def show_result(self, results: Any) -> None:
-        """Print what a task returned, exactly; what is no text as JSON."""
-        if isinstance(results, str):
-            sys.stdout.write(results)
+    def show_result(self, answer: Any) -> None:
+        """Print the results in an answer, exactly; what is neither text nor bytes as JSON."""
+        found = formatting.content(answer)
+        if isinstance(found, str):
+            sys.stdout.write(found)
             sys.stdout.flush()
-        elif results is not None:
-            self.show_json(results)
+        elif isinstance(found, bytes) and self.out.is_terminal:
+            self.remark(f"{formatting.results(answer)}; write them into a file, by > FILE")
+        elif isinstance(found, bytes):
+            sys.stdout.buffer.write(found)
+            sys.stdout.buffer.flush()
+        elif found is not None:
+            self.show_json(answer["results"])
 
     def show_done(self, answer: Any = None) -> None:
         """Print that an action succeeded."""

@@ -1,18 +1,21 @@
 """``propeller tasks``: single tasks."""
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from propeller.cli import formatting, options, sandbox, views
 from propeller.cli import logs as log_lines
-from propeller.cli import options, sandbox, views
 from propeller.cli.commands import command, group
 from propeller.cli.modules import read_module
 from propeller.cli.options import PairsFlag
 from propeller.cli.session import Session
+from propeller.core.results import as_bytes, to_json
+from propeller.errors import Invalid
 
 app = group("Create, start, stop and look at tasks.")
 
@@ -134,16 +137,34 @@ def delete(session: Session, task_id: TaskId) -> None:
 
 
 @command(app)
-def results(session: Session, task_id: TaskId) -> None:
+def results(
+    session: Session,
+    task_id: TaskId,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it into this file.")
+    ] = None,
+) -> None:
     """Print a task's result, as it is."""
     answer = session.client.task_results(task_id)
-    if session.as_json:
+    if session.as_json and output is None:
         session.show_json(answer)
     elif answer["results"] is None:
         session.remark(f"task {task_id} has no result; look with: propeller tasks view {task_id}")
         raise typer.Exit(1)
+    elif output is not None:
+        _write(output, formatting.content(answer))
     else:
-        session.show_result(answer["results"])
+        session.show_result(answer)
+
+
+def _write(path: Path, results: Any) -> None:
+    data = as_bytes(results)
+    if not isinstance(data, bytes):
+        data = json.dumps(to_json(data)[0], ensure_ascii=False).encode()
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise Invalid(f"{path}: can't be written: {error.strerror}") from error
 
 
 @command(app)
@@ -157,7 +178,10 @@ def invoke(
     """Run a latent task once and print its result."""
     given = [options.number_or_text(text) for text in inputs or []]
     answer = session.client.invoke_task(task_id, given, options.pairs(env, "--env"), timeout=timeout)
-    session.show_json(answer if session.as_json else answer["results"])
+    if answer.get("results_encoding") and not session.as_json:
+        session.show_result(answer)
+    else:
+        session.show_json(answer if session.as_json else answer["results"])
 
 
 @command(app, pages=True)

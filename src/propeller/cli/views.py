@@ -30,6 +30,8 @@ def outcome(task: Any, chars_max: int = 60) -> str:
     if task.get("error"):
         return formatting.one_line(task["error"], chars_max)
     if task.get("results") is not None:
+        if task.get("results_encoding"):
+            return formatting.one_line(formatting.results(task), chars_max)
         return formatting.result(task["results"], chars_max)
     return formatting.one_line(task.get("reason", ""), chars_max)
 
@@ -39,7 +41,7 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("id", formatting.plain(task["id"])),
         ("name", formatting.plain(task["name"])),
         ("state", formatting.state(task["state"])),
-        ("result", formatting.plain(task["results"]) if task.get("results") is not None else ""),
+        ("result", formatting.results(task)),
         ("error", formatting.plain(task.get("error", ""))),
         ("reason", formatting.plain(task.get("reason", ""))),
         ("inputs", ", ".join(formatting.plain(value) for value in task.get("inputs", []))),
@@ -65,7 +67,7 @@ def task_lines(session: Session, task: Any) -> RenderableType:
 def invocations_table(session: Session, invocations: list[Any]) -> RenderableType:
     table = session.table("WHEN", "TOOK", "INPUTS", "OUTCOME")
     for one in invocations:
-        said = one["error"] if "error" in one else one.get("results", "")
+        said = one["error"] if "error" in one else formatting.results(one)
         table.add_row(
             formatting.clock(one["start_time"]),
             f"{one['duration_ms']:g} ms",

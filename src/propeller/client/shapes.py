@@ -36,6 +36,8 @@ class Task(TypedDict):
     workflow_id: NotRequired[str]
     job_id: NotRequired[str]
     results: NotRequired[Any]
+    #: ``base64`` where the texts of the results are that, because they are no text.
+    results_encoding: NotRequired[str]
     #: Why it failed.
     error: NotRequired[str]
     #: The kind of ``error`` for programs, such as ``trap`` or ``timeout``.
@@ -68,6 +70,8 @@ class Execution(TypedDict):
     attempt: int
     state: int
     results: NotRequired[Any]
+    #: ``base64`` where the texts of the results are that, because they are no text.
+    results_encoding: NotRequired[str]
     error: NotRequired[str]
     error_kind: NotRequired[str]
     start_time: str
@@ -166,6 +170,8 @@ class Event(TypedDict):
     attempt: NotRequired[int]
     proplet_id: NotRequired[str]
     results: NotRequired[Any]
+    #: ``base64`` where the texts of the results are that, because they are no text.
+    results_encoding: NotRequired[str]
     error: NotRequired[str]
     error_kind: NotRequired[str]
     reason: NotRequired[str]

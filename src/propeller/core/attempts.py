@@ -10,6 +10,7 @@ from propeller.core.effects import SendStart, SendStop
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Proplet, Spec, Task
 from propeller.core.reasons import AttemptLost, Reason
+from propeller.core.results import to_guest
 from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED, TaskState
@@ -93,7 +94,7 @@ def send_start(state: ClusterState, task: Task, proplet: Proplet) -> None:
             placed_at=task.placed_on(proplet.id),
             inputs=inputs.resolved(task),
             parent_results={
-                parent.id: parent.results
+                parent.id: to_guest(parent.results)
                 for parent in task.parents
                 if parent.has_succeeded and parent.results is not None
             },

@@ -22,7 +22,7 @@ class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     placed_at: int
     #: Those of the spec, with the results of parents in them.
     inputs: tuple[int | float | str, ...]
-    #: Results of the parents that completed with one.
+    #: Results of the parents that completed with one; of bytes, ``{"base64": …}``.
     parent_results: dict[str, Any]
     #: Whether it knows our additions to the wire.
     is_native: bool = True
@@ -91,7 +91,10 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     job_id: str = ""
     attempt: int = 0
     proplet_id: str = ""
+    #: As JSON has them.
     results: Any = None
+    #: ``base64`` where they are that.
+    results_encoding: str = ""
     error: str = ""
     error_kind: ErrorKind | None = None
     reason: str = ""

@@ -2,6 +2,7 @@
 
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, Proplet, Task
+from propeller.core.results import all_alike
 from propeller.core.state import ClusterState
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, TaskState
 
@@ -58,9 +59,7 @@ def _results(task: Task) -> object:
     executions = list(task.executions.values())
     if len(executions) == 1:
         return executions[0].results
-    return {
-        execution.proplet_id: execution.results for execution in executions if execution.state is COMPLETED
-    }
+    return all_alike((one.proplet_id, one.results) for one in executions if one.state is COMPLETED)
 
 
 def _failure(state: ClusterState, task: Task, failed: list[Execution]) -> Failure | None:

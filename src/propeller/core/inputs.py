@@ -15,6 +15,7 @@ import msgspec
 
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import FromParent, Input, Spec, Task
+from propeller.core.results import has_bytes
 from propeller.core.states import COMPLETED
 from propeller.errors import Invalid
 
@@ -63,12 +64,18 @@ def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Sp
 
 
 def missing(task: Task) -> Failure | None:
-    """Say which result an input needs and no parent has; None where none is missing."""
+    """Say which result an input needs and no parent has, or not as text; None where none is missing."""
     for wanted in _references(task.spec):
         parent = next((parent for parent in task.parents if parent.id == wanted), None)
         if parent is None or parent.results is None:
             state = "" if parent is None else f": it is {parent.state.name.lower()}"
             error = f"inputs: an input is the result of task {wanted}, which has none{state}"
+            return Failure(error, ErrorKind.INPUTS)
+        if has_bytes(parent.results):
+            error = (
+                f"inputs: an input is the result of task {wanted}, which is no text; a program finds it as "
+                "base64 in PROPELLER_PARENT_RESULTS and /propeller/parents.json"
+            )
             return Failure(error, ErrorKind.INPUTS)
     return None
 
@@ -78,7 +85,9 @@ def resolved(task: Task) -> tuple[int | float | str, ...]:
     texts = {
         parent.id: _text(parent.results)
         for parent in task.parents
-        if parent.results is not None and (parent.state is COMPLETED or parent.was_up)
+        if parent.results is not None
+        and not has_bytes(parent.results)
+        and (parent.state is COMPLETED or parent.was_up)
     }
     inputs: list[int | float | str] = []
     for value in task.spec.inputs or ():

@@ -122,7 +122,7 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     proplet_id: str = ""
     #: When the present attempt was placed; its own times are held inside what the manager saw. Stored.
     placed_at: int = 0
-    #: Result of the last attempt, any JSON value; None where there is none. Stored.
+    #: Result of the last attempt: any JSON value, or bytes that are no text; None for none. Stored.
     results: Any = None
     #: How it failed; None where it did not. Stored.
     failure: Failure | None = None

@@ -22,6 +22,7 @@ from propeller.core.model import Group, Proplet, Task
 from propeller.core.placement import Placement
 from propeller.core.policy import Policy
 from propeller.core.relations import link, unlink
+from propeller.core.results import to_json
 from propeller.core.silence import Silence
 from propeller.core.states import RUNNING, SCHEDULED, TaskState, check_transition
 
@@ -127,6 +128,7 @@ class ClusterState:
         spec, turn = task.spec, self.turn
         task.updated_at = now
         turn.touched[spec.id] = task
+        results, encoding = to_json(task.results)
         turn.transitions.append(
             Transition(
                 task_id=spec.id,
@@ -137,7 +139,8 @@ class ClusterState:
                 job_id=spec.job_id,
                 attempt=task.attempt,
                 proplet_id=task.proplet_id,
-                results=task.results,
+                results=results,
+                results_encoding=encoding,
                 error=task.error,
                 error_kind=task.failure.kind if task.failure else None,
                 reason=str(task.reason) if task.reason else "",

@@ -16,9 +16,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from propeller.core.effects import Outgoing, SendInvoke, Transition
 from propeller.core.model import Proplet, Task
+from propeller.core.results import BASE64
 from propeller.core.states import RUNNING
 from propeller.errors import Conflict, GuestFailed, PropellerError, TimedOut, TooLarge, Unavailable
 from propeller.manager.batch_writer import BatchWriter
@@ -75,8 +77,8 @@ class Invocations:
         inputs: list[str],
         env: Mapping[str, str],
         timeout_s: float,
-    ) -> str:
-        """Run a deployed task once; return what it returned.
+    ) -> InvokeResults:
+        """Run a deployed task once; return its results, without an error.
 
         Args:
             task: As it is now.
@@ -127,7 +129,7 @@ class Invocations:
             self._batches.take(_record(pending, results, error))
         if error:
             raise _refusal(invoke, results, error)
-        return results.results or ""
+        return results
 
     async def _results(self, pending: _Pending) -> InvokeResults:
         """Send an invocation and wait for its result, as long as one can still come."""
@@ -176,6 +178,8 @@ class Invocations:
             return
         if message.proplet_id != pending.proplet.id and (message.proplet_id or pending.proplet.is_native):
             return
+        if message.results_encoding != BASE64:
+            message.results_encoding = UNSET
         if not pending.answer.done():
             pending.answer.set_result(message)
 
@@ -250,6 +254,7 @@ def _record(
         view.error = error
     elif results is not None:
         view.results = results.results or ""
+        view.results_encoding = results.results_encoding
     if results is not None and (guest_ns := _guest_ns(results)):
         view.guest_ms = round(guest_ns / 1e6, 3)
     return Invocation(invoke.task_id, invoke.invocation_id, encode(view).decode(), is_open)

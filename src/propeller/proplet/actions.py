@@ -55,7 +55,8 @@ Action = StartRun | Kill | Fetch | SendUp | Keep | Forget
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     key: int
-    results: str = ""
+    #: Text, or bytes where it is none.
+    results: str | bytes = ""
     #: None where it succeeded.
     failure: Failure | None = None
     #: The guest did not even begin, and would not the next time.

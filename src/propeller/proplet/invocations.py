@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET
 
-from propeller.core.failures import Failure
 from propeller.core.sandbox import Sandbox
 from propeller.proplet.actions import Action, Kill, Outcome, SendUp, StartRun
+from propeller.proplet.starts import reported
 from propeller.wire.fleet.from_manager import Invoke, Start
 from propeller.wire.fleet.from_proplet import InvokeResults
 
@@ -46,10 +46,10 @@ class Invocations:
         if outcome.is_lost and one.losses < LOSSES_MAX:
             self._waiting[outcome.key] = msgspec.structs.replace(one, losses=one.losses + 1)
             return [StartRun(outcome.key, one.start, one.digest)]
-        return [SendUp(self._results(one.invoke, outcome))]
+        return [SendUp(self._results(one.invoke, outcome, one.start))]
 
     def refuse(self, invoke: Invoke, why: str) -> list[Action]:
-        return [SendUp(self._results(invoke, Outcome(key=0, failure=Failure(why))))]
+        return [SendUp(self._failure(invoke, why))]
 
     def waits_on(self, keys: Iterable[int], now: int) -> list[Action]:
         """Let invocations among these runs wait on, but not for ever."""
@@ -61,8 +61,7 @@ class Invocations:
             return StartRun(key, one.start, one.digest)
         del self._waiting[key]
         error = f"it has waited {WAIT_S_MAX:g} s for a free slot of the proplet"
-        results = self._results(one.invoke, Outcome(key=key, failure=Failure(error)))
-        return SendUp(msgspec.structs.replace(results, is_busy=True))
+        return SendUp(msgspec.structs.replace(self._failure(one.invoke, error), is_busy=True))
 
     def drop(self, task_id: str) -> list[Action]:
         """End the invocations of a task that the proplet drops; none is answered."""
@@ -78,12 +77,23 @@ class Invocations:
     def ids(self) -> list[str]:
         return [one.invoke.invocation_id for one in self._waiting.values()]
 
-    def _results(self, invoke: Invoke, outcome: Outcome) -> InvokeResults:
+    def _failure(self, invoke: Invoke, why: str) -> InvokeResults:
         return InvokeResults(
             task_id=invoke.id,
             invocation_id=invoke.invocation_id,
             proplet_id=self._proplet_id,
-            results="" if outcome.error else outcome.results,
+            results="",
+            error=why,
+        )
+
+    def _results(self, invoke: Invoke, outcome: Outcome, start: Start) -> InvokeResults:
+        results, encoding = reported(start, outcome)
+        return InvokeResults(
+            task_id=invoke.id,
+            invocation_id=invoke.invocation_id,
+            proplet_id=self._proplet_id,
+            results=results,
+            results_encoding=encoding,
             error=outcome.error or None,
             started_at=outcome.started_at or UNSET,
             finished_at=outcome.finished_at or UNSET,

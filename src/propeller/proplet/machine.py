@@ -37,7 +37,7 @@ from propeller.proplet.actions import (
 from propeller.proplet.held import CRASHED, FETCHING, READY, SERVING, STARTED, Held, HeldState
 from propeller.proplet.invocations import LOSSES_MAX, Invocations
 from propeller.proplet.owed import OwedReports
-from propeller.proplet.starts import obstacle, source_of
+from propeller.proplet.starts import obstacle, reported, source_of
 from propeller.wire.fleet.from_manager import Ack, Invoke, Start, Stop
 from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, InvokeResults, Results, Up
 from propeller.wire.fleet.messages import Message
@@ -348,10 +348,12 @@ class Machine:
         return self._report(held, Outcome(key=0, failure=failure), now)
 
     def _report(self, held: Held, outcome: Outcome, now: int) -> Action:
+        results, encoding = reported(held.start, outcome)
         report = Results(
             task_id=held.start.id,
             proplet_id=self.id,
-            results="" if outcome.error else outcome.results,
+            results=results,
+            results_encoding=encoding,
             error=outcome.error or None,
             error_kind=str(outcome.failure.kind) if outcome.failure else UNSET,
             attempt=held.start.attempt,

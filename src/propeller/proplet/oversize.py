@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import msgspec
+from msgspec import UNSET
 
 from propeller.core.failures import ErrorKind
 from propeller.wire.fleet.codec import encode
@@ -19,7 +20,7 @@ _CHARACTER_BYTES = 6
 def cut_down(report: Results | InvokeResults, why: str) -> bool:
     """Turn a result into a failure, or shorten an error; False if there is nothing to cut."""
     if report.results:
-        report.results = ""
+        report.results, report.results_encoding = "", UNSET
         report.error = f"the result's message {why}, or write less"
         if isinstance(report, Results):
             report.error_kind = ErrorKind.OUTPUT

@@ -1,15 +1,28 @@
-"""Reading a start: where its module comes from, and why it can't be followed."""
+"""Reading a start: where its module comes from, why it can't be followed, how its results are said."""
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from propeller.core.failures import ErrorKind, Failure
+from propeller.core.results import as_text, to_json
 from propeller.core.sandbox import Offer, refusal
+from propeller.proplet.actions import Outcome
 from propeller.wire.fleet.from_manager import Start
 
 
 def source_of(start: Start) -> str:
     """Name where the module comes from: its digest, or an image reference or URL; ``""`` if it has none."""
     return start.module or start.image_url or ""
+
+
+def reported(start: Start, outcome: Outcome) -> tuple[str, str | UnsetType]:
+    """Give the results of a run as its manager understands them, and their encoding where they have one.
+
+    A foreign manager knows only text, and gets bytes that are none replaced.
+    """
+    if outcome.error:
+        return "", UNSET
+    results, encoding = to_json(outcome.results if start.attempt else as_text(outcome.results))
+    return results, encoding or UNSET
 
 
 def obstacle(start: Start, offer: Offer) -> Failure | None:

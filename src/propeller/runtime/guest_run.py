@@ -1,6 +1,6 @@
 """The values that the runtime takes and gives: a guest's run, its limits, its output, its end."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -121,8 +121,9 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
     """The end of a run."""
 
     key: int
-    #: A function's values, one a line; a program's standard output, unchanged. Empty after a failure.
-    results: str
+    #: A function's values, one a line; a program's standard output, unchanged: text, or bytes where it is no
+    #: UTF-8. Empty after a failure.
+    results: Any
     #: None after a success.
     failure: Failure | None
     #: Unix epoch, ns: the guest's execution with its instantiation, without compilation; 0 if it never began.

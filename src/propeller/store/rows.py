@@ -10,19 +10,23 @@ from propeller.core.failures import ErrorKind, Failure
 from propeller.core.groups import UP, group_state
 from propeller.core.model import Execution, Group, GroupKind, JobMode, Proplet, Spec, Task
 from propeller.core.reasons import AnyReason
+from propeller.core.results import from_json, to_json
 from propeller.core.states import TaskState
 
 Row = tuple[Any, ...]
 
 TASK_COLUMNS = (
     "t.seq, t.created_at, t.spec, r.state, r.attempt, r.losses, r.proplet_id, r.placed_at, r.started_at, "
-    "r.finished_at, r.updated_at, r.results, r.error, r.error_kind, r.reason, r.was_up, r.restarts, r.is_up"
+    "r.finished_at, r.updated_at, r.results, r.results_encoding, r.error, r.error_kind, "
+    "r.reason, r.was_up, r.restarts, r.is_up"
 )
 GROUP_COLUMNS = (
     "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts, g.fail_fast, g.started_at, g.finished_at"
 )
 PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
-EXECUTION_COLUMNS = "proplet_id, attempt, state, results, error, error_kind, started_at, finished_at"
+EXECUTION_COLUMNS = (
+    "proplet_id, attempt, state, results, results_encoding, error, error_kind, started_at, finished_at"
+)
 
 _STATES = tuple(TaskState)
 _encode = msgspec.json.Encoder().encode
@@ -64,7 +68,7 @@ def run_row(task: Task) -> Row:
         task.started_at,
         task.finished_at,
         task.updated_at,
-        None if task.results is None else _text(task.results),
+        *_results_row(task.results),
         task.error,
         _kind_of(task.failure),
         _text(task.reason) if task.reason else "",
@@ -76,7 +80,6 @@ def run_row(task: Task) -> Row:
 
 
 def to_task(row: Row) -> Task:
-    results = row[11]
     return Task(
         seq=row[0],
         created_at=row[1],
@@ -89,13 +92,22 @@ def to_task(row: Row) -> Task:
         started_at=row[8],
         finished_at=row[9],
         updated_at=row[10],
-        results=None if results is None else _decode_any(results),
-        failure=_to_failure(row[12], row[13]),
-        reason=_decode_reason(row[14]) if row[14] else None,
-        was_up=bool(row[15]),
-        restarts=row[16],
-        is_up=bool(row[17]),
+        results=_to_results(row[11], row[12]),
+        failure=_to_failure(row[13], row[14]),
+        reason=_decode_reason(row[15]) if row[15] else None,
+        was_up=bool(row[16]),
+        restarts=row[17],
+        is_up=bool(row[18]),
     )
+
+
+def _results_row(results: Any) -> tuple[str | None, str]:
+    value, encoding = to_json(results)
+    return (None if value is None else _text(value)), encoding
+
+
+def _to_results(text: str | None, encoding: str) -> Any:
+    return None if text is None else from_json(_decode_any(text), encoding)
 
 
 def _kind_of(failure: Failure | None) -> str:
@@ -175,7 +187,7 @@ def execution_row(task: Task, execution: Execution) -> Row:
         execution.proplet_id,
         execution.attempt,
         int(execution.state),
-        None if execution.results is None else _text(execution.results),
+        *_results_row(execution.results),
         execution.error,
         _kind_of(execution.failure),
         execution.started_at,
@@ -188,10 +200,10 @@ def to_execution(row: Row) -> Execution:
         proplet_id=row[0],
         attempt=row[1],
         state=_STATES[row[2]],
-        results=None if row[3] is None else _decode_any(row[3]),
-        failure=_to_failure(row[4], row[5]),
-        started_at=row[6],
-        finished_at=row[7],
+        results=_to_results(row[3], row[4]),
+        failure=_to_failure(row[5], row[6]),
+        started_at=row[7],
+        finished_at=row[8],
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from propeller.core.failures import ErrorKind, Failure
+from propeller.core.results import of_output
 from propeller.runtime import failures
 from propeller.runtime.external.address import Address, answering
 from propeller.runtime.external.command import Command
@@ -125,6 +126,6 @@ class Execution:
             error = f"Process exited with status: {status_text(exit_code)}, stderr: {said}"
             failure = Failure(error, ErrorKind.LOST if is_lost else ErrorKind.EXIT_CODE)
         is_result = self._output.is_result and not failure
-        results = self._output.kept.decode(errors="replace") if is_result else ""
+        results = of_output(bytes(self._output.kept)) if is_result else ""
         handed_ns = self._queued.handed_ns
         return Ended(self._key, results, failure, handed_ns, time.time_ns(), is_lost=is_lost)

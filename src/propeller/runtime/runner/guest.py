@@ -13,6 +13,7 @@ from pathlib import Path
 import wasmtime
 
 from propeller.core.failures import ErrorKind, Failure
+from propeller.core.results import of_output
 from propeller.errors import Invalid
 from propeller.runtime import failures
 from propeller.runtime.failures import CanNotBegin, refused_as
@@ -79,7 +80,8 @@ def execute(
 
     """
     started_ns, began_cpu_ns = time.time_ns(), time.thread_time_ns()
-    results, failure = "", None
+    results: str | bytes = ""
+    failure: Failure | None = None
     memory_bytes = fuel = 0
     halt, is_refused = Halt.NONE, False
     dirs: Sequence[Given] = ()
@@ -182,15 +184,19 @@ def _of(subject: str, failure: Failure) -> Failure:
 
 
 def _with_streams(
-    call: CoreCall | ComponentCall, streams: Streams, limits: Limits, results: str, failure: Failure | None
-) -> tuple[str, Failure | None]:
+    call: CoreCall | ComponentCall,
+    streams: Streams,
+    limits: Limits,
+    results: str | bytes,
+    failure: Failure | None,
+) -> tuple[str | bytes, Failure | None]:
     """Read what the guest printed: it is a program's result, and the end of it explains a failure."""
     printed, is_over, tail = streams.end()
     if is_over:
         return "", failures.of_output(limits)
     if failure and (said := tail.decode(errors="replace").strip()):
         failure = Failure(f"{failure.error}; standard error: {said}", failure.kind)
-    return (printed.decode(errors="replace") if call.is_command else results), failure
+    return (of_output(printed) if call.is_command else results), failure
 
 
 def directories(run: GuestRun, program: Program, workspace: Workspace) -> list[Given]:

@@ -1,7 +1,10 @@
 """Translates messages of proplets into facts for the rules."""
 
+from typing import Any
+
 from propeller.core.events import Fact, PropletOffline, PropletSeen, RunEnded, RunHandedBack, RunUp
 from propeller.core.failures import ErrorKind, Failure
+from propeller.core.results import from_json
 from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, Results, Up
 from propeller.wire.fleet.messages import Message, PropletMessage
 
@@ -15,8 +18,7 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 task_id=message.task_id,
                 attempt=message.attempt or 0,
                 placed_at=message.placed_at or 0,
-                # With an error the contract sends "" where there is nothing.
-                results=None if message.error and message.results == "" else message.results,
+                results=_results(message),
                 failure=_failure(message),
                 started_at=message.started_at or 0,
                 finished_at=message.finished_at or 0,
@@ -63,6 +65,12 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 is_lost=message.is_lost or False,
             )
     return None
+
+
+def _results(message: Results) -> Any:
+    if message.error and message.results == "":  # so the contract writes that there is nothing
+        return None
+    return from_json(message.results, message.results_encoding or "")
 
 
 def _failure(message: Results) -> Failure | None:

@@ -53,6 +53,8 @@ class Results(msgspec.Struct, kw_only=True):
     finished_at: Count | UnsetType = UNSET
     #: Of the error: a ``core.failures.ErrorKind``.
     error_kind: str | UnsetType = UNSET
+    #: ``base64`` where the results are no text.
+    results_encoding: str | UnsetType = UNSET
 
 
 class Up(msgspec.Struct, kw_only=True):
@@ -87,6 +89,8 @@ class InvokeResults(msgspec.Struct, kw_only=True):
     finished_at: Count | UnsetType = UNSET
     #: Extension: no guest was begun, because none could be for too long.
     is_busy: bool | UnsetType = UNSET
+    #: Extension: as in ``Results``.
+    results_encoding: str | UnsetType = UNSET
 
 
 class HandBack(msgspec.Struct, kw_only=True):

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind
-from propeller.wire.http.schema import State, Time, encode, like
+from propeller.wire.http.schema import ResultsEncoding, State, Time, encode, like
 from propeller.wire.rfc3339 import format_time
 
 #: Events leave out results that are larger than this as JSON.
@@ -30,9 +30,11 @@ class EventView(msgspec.Struct, kw_only=True):
     error_kind: ErrorKind | UnsetType = UNSET
     reason: str | UnsetType = UNSET
     up: Annotated[bool, like("It serves, and goes on until it is stopped.")] | UnsetType = UNSET
+    results_encoding: ResultsEncoding | UnsetType = UNSET
 
 
 def event_view(transition: Transition) -> EventView:
+    results = _small(transition.results)
     return EventView(
         task_id=transition.task_id,
         name=transition.name,
@@ -42,11 +44,12 @@ def event_view(transition: Transition) -> EventView:
         job_id=transition.job_id or UNSET,
         attempt=transition.attempt or UNSET,
         proplet_id=transition.proplet_id or UNSET,
-        results=_small(transition.results),
+        results=results,
         error=transition.error or UNSET,
         error_kind=transition.error_kind or UNSET,
         reason=transition.reason or UNSET,
         up=transition.is_up or UNSET,
+        results_encoding=UNSET if results is UNSET else transition.results_encoding or UNSET,
     )
 
 

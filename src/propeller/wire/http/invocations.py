@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.wire.http.schema import Env, Page, Time, like
+from propeller.wire.http.schema import Env, Page, ResultsEncoding, Time, like
 
 
 class Invoke(msgspec.Struct, kw_only=True):
@@ -25,6 +25,7 @@ class Invoke(msgspec.Struct, kw_only=True):
 class Invoked(msgspec.Struct, kw_only=True):
     invoked: bool = True
     results: str
+    results_encoding: ResultsEncoding | UnsetType = UNSET
 
 
 class InvocationView(msgspec.Struct, kw_only=True):
@@ -38,6 +39,7 @@ class InvocationView(msgspec.Struct, kw_only=True):
     inputs: list[str]
     results: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
+    results_encoding: ResultsEncoding | UnsetType = UNSET
 
 
 class InvocationPage(Page, kw_only=True):

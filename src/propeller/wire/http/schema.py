@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from propeller.core.results import BASE64
 from propeller.core.states import TaskState
 
 encode = msgspec.json.Encoder().encode
@@ -30,5 +31,8 @@ State = Annotated[
         "0 pending, 1 scheduled, 2 running, 3 completed, 4 failed, 5 skipped, 6 interrupted",
         enum=[int(state) for state in TaskState],
     ),
+]
+ResultsEncoding = Annotated[
+    str, like("``base64`` where the texts of ``results`` are that, because they are no text.", enum=[BASE64])
 ]
 Env = Annotated[dict[str, str], like(propertyNames={"minLength": 1, "pattern": r"^[^=\x00]+$"})]

@@ -14,10 +14,11 @@ from msgspec import UNSET, UnsetType
 
 from propeller.core.failures import ErrorKind
 from propeller.core.model import Execution, FromParent, Task
+from propeller.core.results import to_json
 from propeller.core.sandbox import Grants, Sandbox
 from propeller.wire.durations import format_duration
 from propeller.wire.http.sandbox import GrantsField, LimitsField
-from propeller.wire.http.schema import Env, Page, State, Time, like
+from propeller.wire.http.schema import Env, Page, ResultsEncoding, State, Time, like
 from propeller.wire.rfc3339 import ZERO, format_time
 
 #: A module up to this size is shown as base64 in ``file``, a larger one by its digest and size.
@@ -148,6 +149,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     grants: Grants | UnsetType = UNSET
     up: Annotated[bool, like("It serves, and goes on until it is stopped.")] | UnsetType = UNSET
     restarts: Annotated[int, like("How often it crashed and was started anew.")] | UnsetType = UNSET
+    results_encoding: ResultsEncoding | UnsetType = UNSET
 
 
 class TaskPage(Page, kw_only=True):
@@ -160,6 +162,7 @@ class TasksView(msgspec.Struct):
 
 class Results(msgspec.Struct):
     results: Any
+    results_encoding: ResultsEncoding | UnsetType = UNSET
 
 
 class ExecutionView(msgspec.Struct, kw_only=True):
@@ -173,6 +176,7 @@ class ExecutionView(msgspec.Struct, kw_only=True):
     error_kind: ErrorKind | UnsetType = UNSET
     start_time: Time
     finish_time: Time
+    results_encoding: ResultsEncoding | UnsetType = UNSET
 
 
 class ExecutionsView(msgspec.Struct, kw_only=True):
@@ -195,21 +199,29 @@ _OMITTED_WHEN_EMPTY = (
 
 
 def execution_view(execution: Execution) -> ExecutionView:
+    results, encoding = to_json(execution.results)
     return ExecutionView(
         proplet_id=execution.proplet_id,
         attempt=execution.attempt,
         state=execution.state,
-        results=UNSET if execution.results is None else execution.results,
+        results=UNSET if results is None else results,
         error=execution.error or UNSET,
         error_kind=execution.failure.kind if execution.failure else UNSET,
         start_time=format_time(execution.started_at),
         finish_time=format_time(execution.finished_at),
+        results_encoding=encoding or UNSET,
     )
+
+
+def results_view(results: Any) -> Results:
+    value, encoding = to_json(results)
+    return Results(value, encoding or UNSET)
 
 
 def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
     """Render a task; ``files`` has modules in base64 by digest, None leaves them out of the answer."""
     spec = task.spec
+    results, encoding = to_json(task.results)
     view = TaskView(
         id=spec.id,
         name=spec.name,
@@ -217,7 +229,8 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
         cli_args=spec.cli_args,
         daemon=spec.daemon,
         encrypted=spec.encrypted,
-        results=UNSET if task.results is None else task.results,
+        results=UNSET if results is None else results,
+        results_encoding=encoding or UNSET,
         created_at=format_time(task.created_at),
         updated_at=format_time(task.updated_at),
     )

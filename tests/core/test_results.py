@@ -1,0 +1,53 @@
+"""Results that are no text: what is stored and told, and what children get."""
+
+import pytest
+
+from propeller.core import results
+from propeller.core.effects import SendStart
+from propeller.core.events import RunEnded
+from propeller.core.failures import ErrorKind
+from propeller.core.model import FromParent
+from tests.core.helpers import Rules, a_task
+
+BYTES = b"\x89P"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "encoding"),
+    [
+        ("iVA=", "iVA=", ""),
+        (BYTES, "iVA=", "base64"),
+        ({"base64": "iVA="}, {"base64": "iVA="}, ""),
+        ({"p": BYTES, "q": b"a"}, {"p": "iVA=", "q": "YQ=="}, "base64"),
+        (None, None, ""),
+    ],
+)
+def test_as_json_and_back(value, shown, encoding):
+    assert results.to_json(value) == (shown, encoding)
+    assert results.from_json(shown, encoding) == value
+
+
+def test_a_child_gets_bytes_marked_as_such_and_none_as_an_input():
+    rules = Rules()
+    rules.proplet()
+    given = (FromParent("a"),)
+    rules.workflow(a_task("a"), a_task("b", "a"), a_task("c", "a", inputs=given), a_task("t"))
+    rules.start_workflow()
+    turn = rules.completes("a", BYTES)
+    (start,) = (effect for effect in turn.effects if isinstance(effect, SendStart))
+    assert (start.spec.id, start.parent_results) == ("b", {"a": {"base64": "iVA="}})
+    assert rules.task("c").failure.kind is ErrorKind.INPUTS
+    assert "the result of task a, which is no text" in rules.task("c").error
+    move = turn.changes.transitions[0]
+    assert (move.task_id, move.results, move.results_encoding) == ("a", "iVA=", "base64")
+
+
+def test_a_broadcast_has_bytes_everywhere_or_nowhere():
+    rules = Rules()
+    rules.proplet("p")
+    rules.proplet("q")
+    rules.create(a_task("a", broadcast=True))
+    rules.start("a")
+    for proplet_id, found in (("p", BYTES), ("q", "text")):
+        rules.turn(RunEnded(proplet_id=proplet_id, task_id="a", attempt=1, results=found))
+    assert rules.task("a").results == {"p": BYTES, "q": b"text"}
