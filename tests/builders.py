@@ -105,6 +105,7 @@ def filled_spec(**fixed: Any) -> Spec:
     given = {
         "module": Module("ab", 3),
         "cli_args": ("-x", "ü", ""),
+        "stdin": TEXT,
         "inputs": (1, 2.5, "text", 2**63 - 1, -(2**63), FromParent("p")),
         "env": {"A": "b", "": ""},
         "depends_on": ("p",),

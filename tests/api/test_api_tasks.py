@@ -315,3 +315,29 @@ def test_results_that_are_no_text_come_whole(tmp_path):
         assert await site.get("/tasks/b/results") == {"results": "3\n"}
 
     play(after_a_restart, tmp_path)
+
+
+def test_standard_input_is_checked_and_shown(tmp_path):
+    async def part(site):
+        site.bring_proplet()
+        for given, shown in [
+            ({"stdin": "ü\n"}, {"stdin": "ü\n"}),
+            ({"stdin": "iVA=", "stdin_encoding": "base64"}, {"stdin": "iVA=", "stdin_encoding": "base64"}),
+            ({"stdin": ""}, {}),
+        ]:
+            made = await site.post("/tasks", {"name": "main", "file": ADDITION_TEXT, **given})
+            assert {name: made[name] for name in ("stdin", "stdin_encoding") if name in made} == shown
+        changed = await site.put(f"/tasks/{made['id']}", {"stdin": "new"})
+        assert changed["stdin"] == "new"
+        assert "stdin" not in await site.put(f"/tasks/{made['id']}", {"stdin": ""})
+        for wrong, why in [
+            ({"stdin": "iVA", "stdin_encoding": "base64"}, "stdin: not valid base64"),
+            ({"stdin": "x", "stdin_encoding": "hex"}, 'stdin_encoding: "hex" is unknown'),
+            ({"stdin_encoding": "base64"}, "stdin_encoding: stdin is no text of the request"),
+            ({"stdin": "x" * (2**20 + 1)}, "stdin: 1,048,577 bytes are too many"),
+            ({"stdin": {"from": "a"}}, "stdin: 'a' is not one task"),
+        ]:
+            said = await site.refused("POST", "/tasks", 400, json={"name": "main", **wrong})
+            assert said.startswith(why)
+
+    play(part, tmp_path)

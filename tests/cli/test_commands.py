@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from propeller.cli.sandbox import grants_of
+from tests.guests.helpers import guest
 from tests.runtime.helpers import program
 
 
@@ -333,3 +334,26 @@ def test_results_that_are_no_text_come_whole(shell):
     assert shell("tasks", "results", task["id"], "-o", "a.bin").returncode == 0
     assert (shell.work / "a.bin").read_bytes() == b"\x89P\n\xff"
     assert failed(shell("tasks", "results", task["id"], "-o", "no/a.bin"), 1, "no/a.bin: can't be written")
+
+
+def test_standard_input_from_a_file_a_pipe_and_a_parent(shell):
+    (shell.work / "cat.wasm").write_bytes(guest("cat"))
+    (shell.work / "bytes").write_bytes(b"\xff\n")
+    with shell.begin("run", "cat.wasm", "--stdin", "bytes", stdout=subprocess.PIPE) as running:
+        assert running.stdout.read() == b"\xff\n"
+    assert shell("run", "cat.wasm", "--stdin", "-", stdin="from a pipe").stdout == "from a pipe"
+    assert failed(shell("run", "cat.wasm", "--stdin", "missing"), 1, "missing can't be read")
+    (shell.work / "pipe.yaml").write_text(
+        "module: cat.wasm\n"
+        "tasks:\n"
+        "  - {id: a, stdin_file: bytes}\n"
+        "  - {id: b, depends_on: [a], stdin: {from: a}}\n"
+        "  - {id: c, stdin: as text}\n"
+    )
+    done = json.loads(shell("workflows", "run", "pipe.yaml", "--json").stdout)
+    assert [task["results"] for task in done["tasks"]] == ["/wo=", "/wo=", "as text"]
+    task = done["tasks"][1]
+    assert f'{{"from": "{done["tasks"][0]["id"]}"}}' in shell("tasks", "view", task["id"]).stdout
+    (shell.work / "pipe.yaml").write_text("module: cat.wasm\ntasks:\n  - {id: a, stdin_file: none}\n")
+    said = shell("workflows", "run", "pipe.yaml")
+    assert failed(said, 1, "pipe.yaml:3:13: tasks[0].stdin_file: none can't be read")

@@ -7,6 +7,7 @@ from propeller.core.effects import SendStart
 from propeller.core.events import RunEnded
 from propeller.core.failures import ErrorKind
 from propeller.core.model import FromParent
+from propeller.errors import Invalid
 from tests.core.helpers import Rules, a_task
 
 BYTES = b"\x89P"
@@ -51,3 +52,38 @@ def test_a_broadcast_has_bytes_everywhere_or_nowhere():
     for proplet_id, found in (("p", BYTES), ("q", "text")):
         rules.turn(RunEnded(proplet_id=proplet_id, task_id="a", attempt=1, results=found))
     assert rules.task("a").results == {"p": BYTES, "q": b"text"}
+
+
+def test_standard_input_is_a_parents_result_as_it_is():
+    rules = Rules()
+    rules.proplet(metadata={"offers": {}})
+    rules.workflow(
+        a_task("a"), a_task("b", "a", stdin=FromParent("a")), a_task("c", "b", stdin=FromParent("b"))
+    )
+    rules.start_workflow()
+    for task_id, found, given in (("a", BYTES, ("iVA=", "base64")), ("b", "30\n", ("30\n", ""))):
+        (start,) = (
+            effect for effect in rules.completes(task_id, found).effects if isinstance(effect, SendStart)
+        )
+        assert (start.stdin, start.stdin_encoding) == given
+
+
+def test_standard_input_of_a_parent_without_a_result():
+    rules = Rules()
+    rules.proplet()
+    rules.workflow(a_task("a"), a_task("b", "a", stdin=FromParent("a")))
+    rules.start_workflow()
+    rules.completes("a", None)
+    assert rules.task("b").error == "stdin: it is the result of task a, which has none: it is completed"
+    with pytest.raises(Invalid, match=r"^stdin: 'x' is not one task that b depends on"):
+        Rules().workflow(a_task("a"), a_task("b", "a", stdin=FromParent("x")))
+
+
+def test_a_proplet_that_knows_nothing_of_standard_input_does_not_get_the_task():
+    rules = Rules()
+    rules.proplet("foreign", boot=0)
+    rules.create(a_task("a", stdin="text"), a_task("b"))
+    assert rules.start("a").sent == []
+    assert "waits for a proplet that allows what it asks for" in str(rules.task("a").reason)
+    assert rules.start("b").sent == ["start b 1 on foreign"]
+    assert rules.proplet("native", metadata={"offers": {}}).sent == ["start a 1 on native"]

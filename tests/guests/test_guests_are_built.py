@@ -6,7 +6,7 @@ from propeller.runtime.core_module.interface import Signature, interface_of
 from propeller.runtime.outline import Kind, outline_of
 from tests.guests.helpers import guest, guest_path
 
-COMMANDS = ["hello", "crasher", "files"]
+COMMANDS = ["hello", "crasher", "files", "cat"]
 HTTP = {"http_server": "wasi:http/incoming-handler@", "http_client": "fetch-text"}
 
 

@@ -73,6 +73,8 @@ class FleetChecker:
         grants = task.spec.sandbox.grants if task.spec.sandbox is not None else None
         if grants is not None and grants.listen and not proplet.metadata.get("offers", {}).get("listen"):
             return LawBroken("sandbox", f"{where} forbids to listen", task.id)
+        if task.spec.stdin and not proplet.is_native:
+            return LawBroken("stdin", f"{where} knows nothing of its standard input", task.id)
         tags = set(proplet.metadata.get("tags", ()))
         if not task.spec.pin and not tags.issuperset(task.spec.required_tags):
             return LawBroken("tags", f"{where} has the tags {tags}", task.id)

@@ -212,8 +212,10 @@ class Simulation:
         """Say whether the only proplet that a task may go to is gone, or does not allow what it asks for."""
         for proplet in self.proplets:
             if proplet.id == task.spec.pin:
-                listens = isinstance(proplet, SimulatedProplet) and proplet.offer.listen
-                return proplet.is_gone or (task.spec.sandbox is not None and not listens)
+                is_native = isinstance(proplet, SimulatedProplet)
+                listens = is_native and proplet.offer.listen
+                is_refused = (task.spec.sandbox and not listens) or (task.spec.stdin and not is_native)
+                return proplet.is_gone or bool(is_refused)
         return False
 
     def _complain(self) -> None:

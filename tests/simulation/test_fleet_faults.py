@@ -197,6 +197,11 @@ def test_a_sandbox_is_ignored(monkeypatch):
     assert_caught("sandbox")
 
 
+def test_standard_input_goes_where_nobody_knows_of_it(monkeypatch):
+    monkeypatch.setattr(placement, "_sandbox_of", lambda spec: spec.sandbox)
+    assert_caught("stdin")
+
+
 def test_a_daemon_that_crashed_is_not_started_anew():
     class Lazy(Machine):
         def time_passed(self, now):

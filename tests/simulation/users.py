@@ -153,6 +153,7 @@ class Users:
             name=task_id.partition("-")[2] or "main",
             module=module,
             env=env,
+            stdin="" if self._uids % 16 else "in",
             priority=self.world.random.choice((0, 0, 0, 10, 90)),
             pin=self.world.random.choice(self._proplet_ids) if chance(0.1) and not is_broadcast else "",
             broadcast=is_broadcast,

@@ -5,6 +5,7 @@ Every message names the field, with the index of the task where the request has 
 
 import os
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Sequence, Sized
 from hashlib import sha256
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 from propeller.api.bodies import check_module
 from propeller.api.lifting import Lifted, from_base64, sum_of
 from propeller.api.sandbox import sandbox_of
-from propeller.core.model import Module, Spec
+from propeller.core.model import FromParent, Module, Spec
+from propeller.core.results import BASE64
 from propeller.errors import Invalid
 from propeller.wire.http.schema import encode
 from propeller.wire.http.tasks import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
 
 METADATA_BYTES_MAX = 1024 * 1024
+STDIN_BYTES_MAX = 1024 * 1024
 #: SQLite reads JSON of no more than 1000 levels, and the decoder has a limit of its own.
 TAGS_MAX = 32
 DEPTH_MAX = 100
@@ -111,6 +114,8 @@ class SpecBuilder:
         if given.inputs is not None:
             check_count(given.inputs, f"{at}inputs")
             fields["inputs"] = tuple("" if value is None else value for value in given.inputs)
+        if given.stdin is not None or given.stdin_encoding:
+            fields["stdin"], fields["stdin_encoding"] = _stdin(given, at)
         if given.env is not None:
             check_env(given.env, at)
             fields["env"] = given.env
@@ -223,6 +228,27 @@ def _check_words(given: TaskFields, at: str) -> None:
             f"{at}broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
             "leave one of them out"
         )
+
+
+def _stdin(given: TaskFields, at: str) -> tuple[str | FromParent, str]:
+    """Check the standard input; give it, and ``base64`` where it is that."""
+    stdin, encoding = given.stdin, given.stdin_encoding or ""
+    if encoding not in ("", BASE64):
+        raise Invalid(f'{at}stdin_encoding: "{encoding}" is unknown; use base64, or leave it out for text')
+    if not isinstance(stdin, str):
+        if encoding:
+            raise Invalid(f"{at}stdin_encoding: stdin is no text of the request; leave it out")
+        return stdin or "", ""
+    try:
+        data = from_base64(stdin.encode("ascii")) if encoding else stdin.encode()
+    except ValueError as error:
+        raise Invalid(f"{at}stdin: not valid base64: {error}") from error
+    if len(data) > STDIN_BYTES_MAX:
+        raise Invalid(
+            f"{at}stdin: {len(data):,} bytes are too many; give at most {STDIN_BYTES_MAX:,}, or a file in a "
+            "directory (grants.dirs)"
+        )
+    return (b64encode(data).decode(), BASE64) if encoding else (stdin, "")
 
 
 def _tags(tags: list[str], at: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Flags of several commands, and how their texts are read."""
 
+import base64
 import json
 import math
 import re
@@ -9,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from propeller.errors import Invalid
+
 PairsFlag = Annotated[list[str] | None, typer.Option(metavar="K=V,…", help="Pairs; may be repeated.")]
 TasksFlag = Annotated[str | None, typer.Option("--tasks", help="A JSON array of tasks.")]
 TasksFileFlag = Annotated[
@@ -17,6 +20,11 @@ TasksFileFlag = Annotated[
 RunFile = Annotated[Path, typer.Argument(help="YAML or JSON; ids in it are local to it.")]
 ModuleFlag = Annotated[Path | None, typer.Option(help="The module of tasks that name none.")]
 DetachFlag = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
+
+StdinFlag = Annotated[
+    Path | None,
+    typer.Option("--stdin", metavar="FILE", help="Its standard input; - is that of this command."),
+]
 
 #: One part of a list: in double quotes, with each quote inside doubled, or up to the next comma.
 _PART = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|\Z)|([^,]*)')
@@ -106,6 +114,18 @@ def task_list(tasks: str | None, tasks_file: Path | None) -> list[Any]:
     if not found:
         raise typer.BadParameter("at least one task is required")
     return found
+
+
+def stdin_of(path: Path) -> dict[str, str]:
+    """Read what is to be a task's standard input, as the API's fields have it; ``-`` is this program's."""
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"{path} can't be read: {error.strerror}") from error
+    try:
+        return {"stdin": data.decode()}
+    except UnicodeDecodeError:
+        return {"stdin": base64.b64encode(data).decode(), "stdin_encoding": "base64"}
 
 
 def _text_of(path: Path) -> str:

@@ -34,6 +34,7 @@ def run(
     arg: Annotated[
         list[str] | None, typer.Option(help="One argument before the inputs; may be repeated.")
     ] = None,
+    stdin: options.StdinFlag = None,
     timeout: sandbox.TimeoutFlag = None,
     limit: sandbox.LimitFlag = None,
     directory: sandbox.DirFlag = None,
@@ -56,6 +57,8 @@ def run(
         "limits": sandbox.limits_of(limit or []),
         "grants": sandbox.grants_of(directory, http, listen=listen, seed=seed),
     }
+    if stdin is not None:
+        fields |= options.stdin_of(stdin)
     task_id = session.client.create_task({key: value for key, value in fields.items() if value})["id"]
     # Whoever ends this program, by Ctrl-C or as a service manager does, ends the task as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

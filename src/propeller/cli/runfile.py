@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from propeller.cli.modules import default_export, read_module
+from propeller.cli.options import stdin_of
 from propeller.cli.source_file import SourceFile
 from propeller.core.graph import resolve_dependencies
 from propeller.core.model import Spec
@@ -32,6 +33,8 @@ _LOCAL_ID = re.compile(r"[^/\x00-\x1f\x7f-\x9f]{1,200}")
 _TYPES = {"str": "text", "int": "number", "float": "number", "bool": "true or false", "array": "list"}
 #: ``${id}``, but not ``$${id}``.
 _REFERENCE = re.compile(r"(?<!\$)\$\{([^{}]*)\}")
+#: Fields that the file has and the API has not.
+_LOCAL = ("module", "stdin_file")
 _QUOTED = ("int", "float", "bool")
 
 
@@ -45,6 +48,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 class _FileTask(NewTask, forbid_unknown_fields=True, kw_only=True):
     module: str | None = None
+    stdin_file: str | None = None
 
 
 @dataclass
@@ -79,9 +83,13 @@ def read_run_file(path: Path, module: Path | None = None) -> Plan:
     ready: list[dict[str, Any]] = []
     for number, (given, task, fresh) in enumerate(zip(content.tasks, shaped, ids.values(), strict=True)):
         where = f"tasks[{number}]"
-        ready.append({name: value for name, value in given.items() if name != "module"} | {"id": fresh})
+        ready.append({name: value for name, value in given.items() if name not in _LOCAL} | {"id": fresh})
         if task.depends_on:
             ready[-1]["depends_on"] = [ids[parent] for parent in task.depends_on]
+        if task.stdin_file:
+            ready[-1] |= _stdin(source, path, task, where)
+        elif task.stdin is not None:
+            ready[-1]["stdin"] = _with_fresh_id(ready[-1]["stdin"], ids)
         if task.inputs:
             ready[-1]["inputs"] = [_with_fresh_ids(value, ids) for value in ready[-1]["inputs"]]
         own = path.parent / task.module if task.module else module
@@ -145,11 +153,26 @@ def _fresh_ids(source: SourceFile, tasks: list[_FileTask]) -> dict[str, str]:
 
 def _with_fresh_ids(value: Any, ids: Mapping[str, str]) -> Any:
     """Let an input that is a parent's result name the parent by its id of this run."""
-    if isinstance(value, dict):
-        return value | {"from": ids.get(value.get("from", ""), value.get("from"))}
     if isinstance(value, str):
         return _REFERENCE.sub(lambda found: f"${{{ids.get(found[1], found[1])}}}", value)
+    return _with_fresh_id(value, ids)
+
+
+def _with_fresh_id(value: Any, ids: Mapping[str, str]) -> Any:
+    """Let what is a parent's result as a whole name the parent by its id of this run."""
+    if isinstance(value, dict):
+        return value | {"from": ids.get(value.get("from", ""), value.get("from"))}
     return value
+
+
+def _stdin(source: SourceFile, path: Path, task: _FileTask, where: str) -> dict[str, str]:
+    """Read the file beside this one that is a task's standard input."""
+    if task.stdin is not None:
+        raise source.wrong(f"{where}.stdin_file", "stdin is given too; leave one of them out")
+    try:
+        return stdin_of(path.parent / str(task.stdin_file))
+    except Invalid as error:
+        raise source.wrong(f"{where}.stdin_file", str(error)) from error
 
 
 def _check_dependencies(source: SourceFile, tasks: list[_FileTask], ids: list[str]) -> None:

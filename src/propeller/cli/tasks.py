@@ -34,6 +34,7 @@ FIELDS: dict[str, Any] = {
     "image_url": _text("The image with the module, in place of an upload."),
     "cli_args": _text("Arguments before the inputs, separated by commas as in CSV."),
     "inputs": _text("Separated by commas as in CSV; what is a JSON number is sent as one."),
+    "stdin": options.StdinFlag,
     "env": PairsFlag,
     "daemon": _switch("Keep it running until it is stopped; start it anew when it crashes."),
     "latent": _switch("Keep it deployed, to be run by propeller tasks invoke."),
@@ -68,9 +69,11 @@ def _ready(fields: dict[str, Any]) -> dict[str, Any]:
         "grants": options.json_object,
         "file": lambda path, _: base64.b64encode(read_module(path)).decode(),
     }
-    return {
+    stdin = options.stdin_of(fields["stdin"]) if "stdin" in fields else {}
+    return stdin | {
         name: reads[name](value, f"--{name.replace('_', '-')}") if name in reads else value
         for name, value in fields.items()
+        if name != "stdin"
     }
 
 

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from propeller.cli import formatting
 from propeller.cli.session import Session
+from propeller.core.results import as_bytes, from_json
 
 
 def tasks_table(session: Session, tasks: list[Any]) -> RenderableType:
@@ -46,6 +47,7 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("reason", formatting.plain(task.get("reason", ""))),
         ("inputs", ", ".join(formatting.plain(value) for value in task.get("inputs", []))),
         ("arguments", " ".join(formatting.plain(value) for value in task["cli_args"] or [])),
+        ("stdin", _stdin(task)),
         ("environment", ", ".join(f"{key}={formatting.plain(v)}" for key, v in task.get("env", {}).items())),
         ("depends on", ", ".join(map(formatting.plain, task.get("depends_on", [])))),
         ("run if", task.get("run_if", "")),
@@ -62,6 +64,13 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("took", formatting.took(task["start_time"], task["finish_time"])),
     ]
     return session.lines(pairs)
+
+
+def _stdin(task: Any) -> str:
+    given = task.get("stdin", "")
+    if isinstance(given, dict):
+        return formatting.plain(given)
+    return formatting.size(len(as_bytes(from_json(given, task.get("stdin_encoding", ""))))) if given else ""
 
 
 def invocations_table(session: Session, invocations: list[Any]) -> RenderableType:

@@ -26,6 +26,10 @@ class Task(TypedDict):
     cli_args: list[str] | None
     inputs: NotRequired[list[int | float | str | dict[str, str]]]
     env: NotRequired[dict[str, str]]
+    #: Standard input, or the parent whose result it is.
+    stdin: NotRequired[str | dict[str, str]]
+    #: ``base64`` where it is that.
+    stdin_encoding: NotRequired[str]
     daemon: bool
     latent: NotRequired[bool]
     encrypted: bool

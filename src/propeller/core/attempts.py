@@ -86,6 +86,7 @@ def send_start(state: ClusterState, task: Task, proplet: Proplet) -> None:
     is_native = proplet.is_native
     if not is_native:
         state.lease(proplet, task)
+    stdin, stdin_encoding = inputs.stdin(task)
     state.turn.effects.append(
         SendStart(
             proplet_id=proplet.id,
@@ -93,6 +94,8 @@ def send_start(state: ClusterState, task: Task, proplet: Proplet) -> None:
             attempt=task.attempt_on(proplet.id),
             placed_at=task.placed_on(proplet.id),
             inputs=inputs.resolved(task),
+            stdin=stdin,
+            stdin_encoding=stdin_encoding,
             parent_results={
                 parent.id: to_guest(parent.results)
                 for parent in task.parents

@@ -22,6 +22,10 @@ class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     placed_at: int
     #: Those of the spec, with the results of parents in them.
     inputs: tuple[int | float | str, ...]
+    #: That of the spec, or the result of a parent; "" for none.
+    stdin: str = ""
+    #: ``base64`` where it is that.
+    stdin_encoding: str = ""
     #: Results of the parents that completed with one; of bytes, ``{"base64": …}``.
     parent_results: dict[str, Any]
     #: Whether it knows our additions to the wire.

@@ -1,7 +1,8 @@
 """Inputs that are taken from what the parents of a task returned; pure.
 
 ``{"from": "task-001"}`` stands for the result of a parent, and ``"${task-001}"`` for the same inside of a
-text. A parent is named by its id, or by its name where only one has it. ``$${`` is a plain ``${``.
+text. A parent is named by its id, or by its name where only one has it. ``$${`` is a plain ``${``. Standard
+input can be a parent's result as a whole.
 
 The newline at the end of a result is left out: a function's value stands on a line of its own.
 """
@@ -15,7 +16,7 @@ import msgspec
 
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import FromParent, Input, Spec, Task
-from propeller.core.results import has_bytes
+from propeller.core.results import has_bytes, to_json
 from propeller.core.states import COMPLETED
 from propeller.errors import Invalid
 
@@ -23,6 +24,8 @@ _REFERENCE = re.compile(r"\$(\$\{|\{([^{}]*)\})")
 
 
 def has_references(spec: Spec) -> bool:
+    if isinstance(spec.stdin, FromParent):
+        return True
     for value in spec.inputs or ():
         if isinstance(value, FromParent) or (isinstance(value, str) and "${" in value):
             return True
@@ -41,14 +44,14 @@ def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Sp
     if not has_references(spec):
         return spec
 
-    def id_of(reference: str) -> str:
+    def id_of(reference: str, field: str = "inputs") -> str:
         if reference in spec.depends_on:
             return reference
         meant = [task_id for task_id in names.get(reference, ()) if task_id in spec.depends_on]
         if len(meant) == 1:
             return meant[0]
         raise Invalid(
-            f"{at}inputs: {reference!r} is not one task that {spec.id} depends on; add it to depends_on, "
+            f"{at}{field}: {reference!r} is not one task that {spec.id} depends on; add it to depends_on, "
             "or write $${ where a plain ${ is meant"
         )
 
@@ -60,24 +63,48 @@ def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Sp
             inputs.append(_replaced(value, lambda found: f"${{{id_of(found)}}}", keeps_escapes=True))
         else:
             inputs.append(value)
-    return msgspec.structs.replace(spec, inputs=tuple(inputs))
+    if isinstance(spec.stdin, FromParent):
+        spec = msgspec.structs.replace(spec, stdin=FromParent(id_of(spec.stdin.task, "stdin")))
+    return msgspec.structs.replace(spec, inputs=None if spec.inputs is None else tuple(inputs))
 
 
 def missing(task: Task) -> Failure | None:
     """Say which result an input needs and no parent has, or not as text; None where none is missing."""
+    stdin = task.spec.stdin
+    if isinstance(stdin, FromParent) and _result_of(task, stdin.task) is None:
+        return _without_result(task, "stdin: it", stdin.task)
     for wanted in _references(task.spec):
-        parent = next((parent for parent in task.parents if parent.id == wanted), None)
-        if parent is None or parent.results is None:
-            state = "" if parent is None else f": it is {parent.state.name.lower()}"
-            error = f"inputs: an input is the result of task {wanted}, which has none{state}"
-            return Failure(error, ErrorKind.INPUTS)
-        if has_bytes(parent.results):
+        results = _result_of(task, wanted)
+        if results is None:
+            return _without_result(task, "inputs: an input", wanted)
+        if has_bytes(results):
             error = (
-                f"inputs: an input is the result of task {wanted}, which is no text; a program finds it as "
-                "base64 in PROPELLER_PARENT_RESULTS and /propeller/parents.json"
+                f"inputs: an input is the result of task {wanted}, which is no text; as stdin the task would "
+                "get it as it is, and a program finds it as base64 in PROPELLER_PARENT_RESULTS"
             )
             return Failure(error, ErrorKind.INPUTS)
     return None
+
+
+def _result_of(task: Task, wanted: str) -> Any:
+    return next((parent.results for parent in task.parents if parent.id == wanted), None)
+
+
+def _without_result(task: Task, what: str, wanted: str) -> Failure:
+    parent = next((parent for parent in task.parents if parent.id == wanted), None)
+    state = "" if parent is None else f": it is {parent.state.name.lower()}"
+    return Failure(f"{what} is the result of task {wanted}, which has none{state}", ErrorKind.INPUTS)
+
+
+def stdin(task: Task) -> tuple[str, str]:
+    """Give the standard input, and ``base64`` where it is that; a parent's result is given unchanged."""
+    spec = task.spec
+    if not isinstance(spec.stdin, FromParent):
+        return spec.stdin, spec.stdin_encoding
+    results, encoding = to_json(_result_of(task, spec.stdin.task))
+    if isinstance(results, str):
+        return results, encoding
+    return json.dumps(results, ensure_ascii=False), ""
 
 
 def resolved(task: Task) -> tuple[int | float | str, ...]:

@@ -6,7 +6,7 @@ compares. It looks at everything, and is meant for tests and the simulation.
 
 from propeller.core.groups import UP
 from propeller.core.model import Group, JobMode, Proplet, Task
-from propeller.core.placement import Needs, has_room, needs_of, refused_by, takes_work
+from propeller.core.placement import has_room, needs_of, needs_of_pinned, refused_by, takes_work
 from propeller.core.relations import predecessors
 from propeller.core.state import ClusterState
 from propeller.core.states import FAILED, INTERRUPTED, RUNNING, SCHEDULED, SKIPPED
@@ -150,5 +150,5 @@ def _check_room(state: ClusterState) -> None:
 
 def _may_go_to(task: Task, proplet: Proplet) -> bool:
     if task.spec.pin:
-        return task.spec.pin == proplet.id and not refused_by(proplet, Needs(frozenset(), task.spec.sandbox))
+        return task.spec.pin == proplet.id and not refused_by(proplet, needs_of_pinned(task.spec))
     return not refused_by(proplet, needs_of(task.spec))

@@ -48,6 +48,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cli_args: tuple[str, ...] | None = None
     #: Numbers stay numbers, as the client sent them.
     inputs: tuple[Input, ...] | None = None
+    #: Standard input of a program: text, or what a parent returned.
+    stdin: str | FromParent = ""
+    #: ``base64`` where that text is it.
+    stdin_encoding: str = ""
     env: dict[str, str] | None = None
     daemon: bool = False
     latent: bool = False

@@ -45,7 +45,12 @@ class Needs(NamedTuple):
 
 
 def needs_of(spec: Spec) -> Needs:
-    return Needs(frozenset(spec.required_tags), spec.sandbox)
+    return Needs(frozenset(spec.required_tags), _sandbox_of(spec))
+
+
+def _sandbox_of(spec: Spec) -> Sandbox | None:
+    """Give what a proplet must allow; standard input is given by those that say what they allow."""
+    return Sandbox() if spec.sandbox is None and spec.stdin else spec.sandbox
 
 
 def refused_by(proplet: Proplet, needs: Needs) -> str:
@@ -165,9 +170,9 @@ class Placement:
             self._broadcast[task.seq] = task
         elif spec.pin:
             queues = self._pinned.setdefault(spec.pin, {})
-            queues.setdefault(_needs_of_pinned(spec), Queue()).add(task)
+            queues.setdefault(needs_of_pinned(spec), Queue()).add(task)
             self.offer_room(spec.pin)
-        elif spec.required_tags or spec.sandbox is not None:
+        elif spec.required_tags or _sandbox_of(spec) is not None:
             needs = needs_of(spec)
             queue = self._choosy.setdefault(needs, Queue())
             if not queue:  # else those that could take it are in turn already, or have no room
@@ -183,7 +188,7 @@ class Placement:
         self._broadcast.pop(task.seq, None)
         self._anywhere.drop(task)
         if spec.pin:
-            queue = self._pinned.get(spec.pin, {}).get(_needs_of_pinned(spec))
+            queue = self._pinned.get(spec.pin, {}).get(needs_of_pinned(spec))
         else:
             queue = self._choosy.get(needs_of(spec))
         if queue is not None:
@@ -193,7 +198,7 @@ class Placement:
         """Say what a task waits for, where that is more than its turn."""
         pin = task.spec.pin
         if pin:
-            return self._why_waits_for(pin, _needs_of_pinned(task.spec))
+            return self._why_waits_for(pin, needs_of_pinned(task.spec))
         needs = needs_of(task.spec)
         if any(takes_work(proplet) for proplet in self.fit(needs).values()):
             return None
@@ -351,9 +356,9 @@ def has_room(proplet: Proplet) -> bool:
     return takes_work(proplet) and len(proplet.placed) - len(proplet.residents) < proplet.window
 
 
-def _needs_of_pinned(spec: Spec) -> Needs:
+def needs_of_pinned(spec: Spec) -> Needs:
     """A pin stands above tags."""
-    return Needs(frozenset(), spec.sandbox)
+    return Needs(frozenset(), _sandbox_of(spec))
 
 
 def _load(proplet: Proplet) -> float:

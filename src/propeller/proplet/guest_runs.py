@@ -8,6 +8,7 @@ from propeller.errors import Invalid
 from propeller.proplet.actions import StartRun
 from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.sandbox_policy import SandboxPolicy, grants_of, limits_of
+from propeller.proplet.starts import stdin_of
 from propeller.runtime.guest_run import GuestRun
 from propeller.runtime.outline import Kind, outline_of
 
@@ -44,6 +45,7 @@ class GuestRuns:
             is_preparation=action.is_preparation,
             port=0 if start.latent or not is_server else port or self._policy.http_port,
             finds_port=not port,
+            stdin=stdin_of(start),
             allowed_dirs=self._policy.offer.dirs if grants is not None and grants.dirs else (),
         )
 

@@ -3,7 +3,7 @@
 from msgspec import UNSET, UnsetType
 
 from propeller.core.failures import ErrorKind, Failure
-from propeller.core.results import as_text, to_json
+from propeller.core.results import as_bytes, as_text, from_json, to_json
 from propeller.core.sandbox import Offer, refusal
 from propeller.proplet.actions import Outcome
 from propeller.wire.fleet.from_manager import Start
@@ -23,6 +23,11 @@ def reported(start: Start, outcome: Outcome) -> tuple[str, str | UnsetType]:
         return "", UNSET
     results, encoding = to_json(outcome.results if start.attempt else as_text(outcome.results))
     return results, encoding or UNSET
+
+
+def stdin_of(start: Start) -> bytes | None:
+    """Give the standard input of a run; None for an empty one."""
+    return as_bytes(from_json(start.stdin, start.stdin_encoding or "")) if start.stdin else None
 
 
 def obstacle(start: Start, offer: Offer) -> Failure | None:

@@ -75,6 +75,8 @@ class GuestRun(msgspec.Struct, frozen=True, array_like=True):
     finds_port: bool = False
     #: The directories that the owner of the proplet allows; those of its grants have to be below them.
     allowed_dirs: tuple[Dir, ...] = ()
+    #: Standard input; None for an empty one.
+    stdin: bytes | None = None
 
 
 def environment(run: GuestRun) -> dict[str, str]:

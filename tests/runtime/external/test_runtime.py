@@ -4,6 +4,7 @@ import httpx
 
 from propeller.runtime.external.runtime import find_program
 from propeller.runtime.guest_run import Limits
+from tests.guests.helpers import guest
 from tests.parts.ports import free_port
 from tests.runtime.external.helpers import SERVER, play
 from tests.runtime.helpers import ADD, ARGUMENTS, FLOOD, LOOP, program
@@ -45,6 +46,14 @@ def test_a_program_gets_its_arguments_and_variables_and_nothing_else(tmp_path, w
             variables = end.results.split("\0")[3:-1]
             assert arguments == ["--in", "x y"]
             assert sorted(variables) == sorted(f"{key}={value}" for key, value in env.items())
+
+    play(part, tmp_path, wasmtime_program)
+
+
+def test_a_program_reads_its_standard_input(tmp_path, wasmtime_program):
+    async def part(outside):
+        for stdin, results in ((b"\xff\n" * 100_000, b"\xff\n" * 100_000), (b"text", "text"), (None, "")):
+            assert (await outside.end(guest("cat"), "_start", stdin=stdin)).results == results
 
     play(part, tmp_path, wasmtime_program)
 

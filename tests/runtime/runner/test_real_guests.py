@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
+from propeller.core.failures import ErrorKind
 from propeller.core.sandbox import Dir, Grants
 from propeller.errors import Invalid
 from propeller.runtime.guest_run import GuestRun, Limits
@@ -359,3 +361,31 @@ async def test_a_binary_without_its_last_sections_fails_alone_if_it_fails(tmp_pa
         *hostile.cut_between_sections(guest("hello_component")),
     ]
     assert any(end.is_refused for end in await ends_in_one_process(tmp_path, halves))
+
+
+# -- standard input ------------------------------------------------------------------------------------------
+
+STDIN = b"\x89 and text\n" * 80_000
+
+
+@pytest.mark.parametrize("wasi", ["", "_component", "own"])
+def test_a_program_reads_its_standard_input(tmp_path, wasi):
+    here = Here(tmp_path)
+    (tmp_path / "box").mkdir()
+    digest = put(tmp_path, guest("cat" if not wasi else "cat_component"))
+    run = GuestRun(1, digest, "_start")
+    if wasi == "own":
+        run = granted(
+            replace(run, grants=Grants(dirs=(Dir(host=str(tmp_path / "box"), guest="/b", mode="rw"),)))
+        )
+    for stdin, results in ((STDIN, STDIN), (b"short", "short"), (None, "")):
+        assert here.execute(replace(run, stdin=stdin)).results == results
+
+
+@in_a_loop
+async def test_standard_input_that_nothing_reads_is_refused(tmp_path):
+    async with a_pool(tmp_path, size=1) as running:
+        running.pool.submit([GuestRun(1, put(tmp_path, ADD), "add", ["1", "2"], stdin=b"x")])
+        (end,) = await running.ended(1)
+    assert end.error.startswith("stdin: the module reads no standard input")
+    assert (end.failure.kind, end.is_refused) == (ErrorKind.INPUTS, True)

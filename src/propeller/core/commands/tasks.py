@@ -26,7 +26,7 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
             "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
             "change the other one too"
         )
-    if "inputs" in command.changes:
+    if "inputs" in command.changes or "stdin" in command.changes:
         group = state.groups.get(spec.group_id)
         others = [other.spec for other in group.tasks.values()] if group else []
         (spec,) = with_references([spec], [other for other in others if other.id != spec.id])

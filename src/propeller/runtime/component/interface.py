@@ -55,6 +55,11 @@ class ComponentInterface(msgspec.Struct, frozen=True):
         return any(name.startswith("wasi:http/") for name in self.imports.instances)
 
     @property
+    def imports_stdin(self) -> bool:
+        """Whether it can read standard input."""
+        return any(_without_version(name) == "wasi:cli/stdin" for name in self.imports.instances)
+
+    @property
     def imports_links(self) -> bool:
         """Whether it can make symbolic links, given a directory that it may write to."""
         return any(

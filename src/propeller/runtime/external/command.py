@@ -29,6 +29,7 @@ class Command(NamedTuple):
     env: dict[str, str]
     #: The descriptors that it inherits besides its streams.
     descriptors: Sequence[int] = ()
+    stdin: bytes | None = None
 
 
 def command_of(program: str, run: GuestRun, outline: Outline, file: Path, address: str = "") -> Command:
@@ -56,7 +57,7 @@ def command_of(program: str, run: GuestRun, outline: Outline, file: Path, addres
     else:
         export, inputs = _invocation(run, outline)
         argv = [program, "run", *export, *run.cli_args, *options, str(file), *inputs]
-    return Command(argv, outside)
+    return Command(argv, outside, stdin=run.stdin)
 
 
 def _invocation(run: GuestRun, outline: Outline) -> tuple[list[str], list[str]]:

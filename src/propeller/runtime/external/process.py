@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from propeller.runtime.external.command import Command
 from propeller.runtime.guest_output import GuestOutput
@@ -70,6 +70,21 @@ class OutputPipe:
         os.close(self._fd)
 
 
+@contextlib.contextmanager
+def _standard_input(data: bytes | None) -> Iterator[int]:
+    """Open what a process reads as its standard input."""
+    if data is None:
+        yield subprocess.DEVNULL
+        return
+    # A file in memory: nobody has to write while the program reads.
+    file = os.memfd_create("stdin")
+    try:
+        os.pwrite(file, data, 0)
+        yield file
+    finally:
+        os.close(file)
+
+
 class Process:
     """A program that runs until it ends or is killed.
 
@@ -91,16 +106,17 @@ class Process:
         #: Known once it has ended; the negative number of a signal that killed it.
         self.exit_code = 0
         # -I, so that no variable of a task means anything to the launcher.
-        self._popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), *command.argv],
-            env=command.env,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=output.child_end,
-            stderr=errors.child_end,
-            start_new_session=True,
-            pass_fds=command.descriptors,
-        )
+        with _standard_input(command.stdin) as stdin:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), *command.argv],
+                env=command.env,
+                cwd="/",
+                stdin=stdin,
+                stdout=output.child_end,
+                stderr=errors.child_end,
+                start_new_session=True,
+                pass_fds=command.descriptors,
+            )
         output.handed_over()
         errors.handed_over()
         self.pid = self._popen.pid

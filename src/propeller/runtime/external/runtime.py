@@ -256,6 +256,8 @@ class ExternalRuntime:
         if len(run.digest) != 64 or not run.digest.isalnum():
             raise Invalid(f"{run.digest[:80]!r} is not a SHA-256 digest")
         outline = self._outline(run.digest)
+        if run.port and run.stdin is not None:
+            raise Invalid("stdin: a module that serves HTTP reads no standard input; leave stdin out")
         if outline.kind is Kind.SERVER and not run.port and run.export not in outline.exports:
             raise Invalid(
                 "the module is a component that serves HTTP: it answers at its port and can't be invoked; "

@@ -120,6 +120,11 @@ class ComponentProgram:
             limits.memory_bytes, limits.table_elements, limits.instances, limits.tables, limits.memories
         )
 
+    @property
+    def reads_stdin(self) -> bool:
+        """Whether it can read standard input."""
+        return self.interface.imports_stdin
+
     def wants_session(self, grants: Grants | None) -> bool:
         """Whether a guest with these grants needs Propeller's own WASI: for HTTP, or to make links."""
         makes_links = grants is not None and grants.has_changeable_dirs and self.interface.imports_links

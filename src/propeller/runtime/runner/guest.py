@@ -1,10 +1,11 @@
 """One guest in this process, from its instantiation to its result.
 
-A guest gets nothing of the machine but arguments, its environment, clocks, random numbers, an empty standard
-input, standard output and error, and the directories of its grants. Whatever it does becomes an ``Ended``,
-unless it ends the process; that is why guests run in processes of their own.
+A guest gets nothing of the machine but arguments, its environment, clocks, random numbers, the task's
+standard input, standard output and error, and the directories of its grants. Whatever it does becomes an
+``Ended``, unless it ends the process; that is why guests run in processes of their own.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -31,6 +32,14 @@ from propeller.runtime.wasi.session import Session
 PARENTS_FILE = "parents.json"
 
 
+def check_stdin(program: Program, run: GuestRun) -> None:
+    """Raise ``Invalid`` where a run is given standard input that nothing reads."""
+    if run.stdin is not None and (run.port or not program.reads_stdin):
+        why = "it serves HTTP" if run.port else "it does not import what reads it"
+        error = f"stdin: the module reads no standard input ({why}); leave stdin out"
+        raise CanNotBegin(Failure(error, ErrorKind.INPUTS))
+
+
 class Halt(StrEnum):
     """The reason why a guest was interrupted."""
 
@@ -47,6 +56,15 @@ class Workspace:
         """Take the streams, and a directory of this process alone for files that guests may read."""
         self.streams = streams
         self._directory = directory
+        self._stdin = -1
+
+    def with_stdin(self, data: bytes) -> str:
+        """Put a guest's standard input in place of the last one's; give the path at which it is read."""
+        if self._stdin < 0:
+            self._stdin = os.memfd_create("stdin")
+        os.ftruncate(self._stdin, 0)
+        os.pwrite(self._stdin, data, 0)
+        return f"/proc/self/fd/{self._stdin}"
 
     def with_parents(self, parents: str) -> Path:
         """Write the results of a guest's parents to a file that it can read; give the file's directory."""
@@ -213,6 +231,7 @@ def _session(run: GuestRun, dirs: Sequence[Given], workspace: Workspace) -> Sess
         env=environment(run),
         grants=run.grants,
         dirs=dirs,
+        stdin=run.stdin or b"",
         on_stdout=workspace.streams.print_out,
         on_stderr=workspace.streams.print_err,
     )
@@ -229,6 +248,8 @@ def _wasi(run: GuestRun, dirs: Sequence[Given], workspace: Workspace) -> wasmtim
     config.argv = argv
     config.env = env.items()
     try:
+        if run.stdin:
+            config.stdin_file = workspace.with_stdin(run.stdin)
         config.stdout_file = workspace.streams.stdout_path
         config.stderr_file = workspace.streams.stderr_path
         for one in dirs:

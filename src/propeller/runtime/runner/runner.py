@@ -37,7 +37,7 @@ from propeller.runtime.pool.protocol import (
     to_runner,
 )
 from propeller.runtime.runner.cache import Caches
-from propeller.runtime.runner.guest import Halt, Workspace, check, execute
+from propeller.runtime.runner.guest import Halt, Workspace, check, check_stdin, execute
 from propeller.runtime.runner.streams import Streams
 from propeller.runtime.runner.watchdog import Watchdog
 from propeller.runtime.system.death import Died
@@ -112,6 +112,7 @@ class Runner:
                 check_may_listen(run)
             cache = self._caches.of(stack_bytes=limits.stack_bytes, is_metered=limits.fuel > 0)
             program = cache.load(run.digest, on_compile=watchdog.begin_compiling)
+            check_stdin(program, run)
             if run.is_preparation:
                 program.choose(run.export)
                 check(cache, program, run, limits)

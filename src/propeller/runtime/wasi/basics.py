@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from propeller.runtime.component.values import Err, Ok
-from propeller.runtime.wasi.io import InputStream, OutputStream, subscribe_at
+from propeller.runtime.wasi.io import OutputStream, StandardInput, subscribe_at
 from propeller.runtime.wasi.session import Exited, Session
 
 
@@ -23,12 +23,6 @@ def _exit(session: Session, status: Ok | Err) -> None:
 
 def _exit_with_code(session: Session, code: int) -> None:
     raise Exited(is_ok=code == 0)
-
-
-def _nothing(session: Session) -> int:
-    stream = InputStream(session)
-    stream.close()
-    return session.add(stream)
 
 
 FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
@@ -57,7 +51,7 @@ FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
         "initial-cwd": lambda session: None,
     },
     "wasi:cli/exit": {"exit": _exit, "exit-with-code": _exit_with_code},
-    "wasi:cli/stdin": {"get-stdin": _nothing},
+    "wasi:cli/stdin": {"get-stdin": lambda session: session.add(StandardInput(session))},
     "wasi:cli/stdout": {"get-stdout": lambda session: session.add(OutputStream(session.on_stdout))},
     "wasi:cli/stderr": {"get-stderr": lambda session: session.add(OutputStream(session.on_stderr))},
     "wasi:cli/terminal-stdin": {"get-terminal-stdin": lambda session: None},

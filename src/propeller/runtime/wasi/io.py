@@ -97,6 +97,22 @@ class InputStream:
         return chunk
 
 
+class StandardInput(InputStream):
+    """The standard input of a call: all handles of it read on from where the last one stopped."""
+
+    @property
+    def is_ready(self) -> bool:
+        return True
+
+    @property
+    def is_at_end(self) -> bool:
+        stdin = self._session.stdin
+        return stdin.tell() >= stdin.getbuffer().nbytes
+
+    def read(self, most: int) -> bytes:
+        return self._session.stdin.read(max(most, 0))
+
+
 class OutputStream:
     """A stream that a guest writes; ``write`` may block until there is room."""
 

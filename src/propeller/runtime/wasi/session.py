@@ -5,6 +5,7 @@ that arrive) and cancel it: all waits of a session are on one condition, and non
 """
 
 import contextlib
+import io
 import math
 import threading
 import time
@@ -50,6 +51,7 @@ class Session:
         env: Mapping[str, str] | None = None,
         grants: Grants | None = None,
         dirs: Sequence[Given] = (),
+        stdin: bytes = b"",
         on_stdout: Callable[[bytes], None] = lambda _: None,
         on_stderr: Callable[[bytes], None] = lambda _: None,
         deadline: float | None = None,
@@ -61,6 +63,7 @@ class Session:
             env: Its environment.
             grants: Its grants; None for none.
             dirs: Its directories, open until its end.
+            stdin: Its standard input.
             on_stdout: Gets its standard output.
             on_stderr: Gets its standard error.
             deadline: The latest time of its end, by the monotonic clock, s; None for none.
@@ -73,6 +76,7 @@ class Session:
         #: Descriptors that the guest has open. Only the call's own thread closes them: numbers of descriptors
         #: are used again, and this thread might read another's file.
         self.files: set[Opened] = set()
+        self.stdin = io.BytesIO(stdin)
         self.on_stdout = on_stdout
         self.on_stderr = on_stderr
         self.sources = Sources(self.grants)

@@ -58,6 +58,9 @@ class Start(FromManager, kw_only=True):
     proplet_id: str | UnsetType | None = UNSET
     hal_storage_path: str | UnsetType | None = UNSET
     parent_results: dict[str, Any] | UnsetType | None = UNSET
+    #: Extension: the standard input of a program, and ``base64`` where it is that.
+    stdin: str | UnsetType = UNSET
+    stdin_encoding: str | UnsetType = UNSET
     #: Extension: what it asks of the machine.
     sandbox: Sandbox | UnsetType = UNSET
     #: Extension: which placement of the task this is, from 1, and when it was placed (Unix epoch, ns).

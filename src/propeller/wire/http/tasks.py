@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from propeller.core.failures import ErrorKind
 from propeller.core.model import Execution, FromParent, Task
-from propeller.core.results import to_json
+from propeller.core.results import BASE64, to_json
 from propeller.core.sandbox import Grants, Sandbox
 from propeller.wire.durations import format_duration
 from propeller.wire.http.sandbox import GrantsField, LimitsField
@@ -61,6 +61,14 @@ class TaskFields(msgspec.Struct, kw_only=True):
     file: File | None = None
     cli_args: Annotated[list[str], like(maxItems=INPUTS_MAX)] | None = None
     inputs: Inputs | None = None
+    stdin: (
+        Annotated[
+            str | FromParent,
+            like('Standard input of a program, up to 1 MiB; {"from": "a"} is the result of parent a.'),
+        ]
+        | None
+    ) = None
+    stdin_encoding: Annotated[str, like("How stdin is text.", enum=["", BASE64])] | None = None
     env: Env | None = None
     daemon: bool | None = None
     latent: bool | None = None
@@ -150,6 +158,8 @@ class TaskView(msgspec.Struct, kw_only=True):
     up: Annotated[bool, like("It serves, and goes on until it is stopped.")] | UnsetType = UNSET
     restarts: Annotated[int, like("How often it crashed and was started anew.")] | UnsetType = UNSET
     results_encoding: ResultsEncoding | UnsetType = UNSET
+    stdin: str | FromParent | UnsetType = UNSET
+    stdin_encoding: str | UnsetType = UNSET
 
 
 class TaskPage(Page, kw_only=True):
@@ -194,7 +204,7 @@ class Stopped(msgspec.Struct):
 
 _OMITTED_WHEN_EMPTY = (
     "kind image_url inputs env latent kbs_resource_path depends_on run_if workflow_id job_id mode schedule "
-    "is_recurring timezone broadcast priority metadata required_tags"
+    "is_recurring timezone broadcast priority metadata required_tags stdin stdin_encoding"
 ).split()
 
 
