@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 import wasmtime
@@ -104,7 +105,15 @@ def test_an_image_needs_no_module(folder):
         ("tasks: [{inputs: 5}]", "flow.yaml:1:10: tasks[0].inputs: it has to be list, not number"),
         (
             "tasks: [{}, {inputs: [1, yes]}]",
-            "flow.yaml:1:26: tasks[1].inputs[1]: it has to be number or text or object, not true or false: put it in quotes",
+            "flow.yaml:1:26: tasks[1].inputs[1]: it has to be text or a number; write other values as the text",
+        ),
+        (
+            "tasks: [{inputs: [[1]]}]",
+            "flow.yaml:1:19: tasks[0].inputs[0]: it has to be text or a number; write",
+        ),
+        (
+            "tasks: [{inputs: [{a: 1}]}]",
+            "flow.yaml:1:19: tasks[0].inputs[0]: it has to be text or a number; write",
         ),
         (
             "tasks: [{env: {A: 1}}]",
@@ -133,6 +142,50 @@ def test_an_image_needs_no_module(folder):
 )
 def test_complaints_name_file_task_and_field(folder, content, said):
     assert said in complaint(folder, content)
+
+
+@pytest.mark.parametrize(
+    "text", ["22:22", "12:30:00", "010", "0x10", "1_000", "+5", "1:30.5", "0b11", "0o17", "5."]
+)
+def test_what_json_takes_for_no_number_is_text(folder, text):
+    plan = read(folder, f"tasks: [{{module: nop.wasm, inputs: [{text}], env: {{A: {text}}}}}]")
+    assert plan.tasks[0]["inputs"] == [text]
+    assert plan.tasks[0]["env"] == {"A": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("-7", -7), ("0", 0), ("2.5", 2.5), ("1e3", 1000.0), ("-0.5E-1", -0.05)]
+)
+def test_numbers_are_those_of_json(folder, text, number):
+    assert read(folder, f"tasks: [{{module: nop.wasm, inputs: [{text}]}}]").tasks[0]["inputs"] == [number]
+
+
+def test_aliases_do_not_stand_for_more_than_can_be_sent(folder):
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    assert "with its aliases it stands for more than 1,000,000 values" in complaint(
+        folder, bomb + "tasks: *i"
+    )
+    assert "1,000,000" in complaint(folder, "tasks: &a [*a]")
+    plan = read(folder, "module: nop.wasm\ntasks: [{inputs: &a [1, 2]}, {inputs: *a}]")
+    assert [task["inputs"] for task in plan.tasks] == [[1, 2], [1, 2]]
+
+
+def test_a_device_is_neither_a_module_nor_a_file_with_tasks(folder):
+    assert "/dev/zero: this is no WebAssembly" in complaint(folder, "tasks: [{module: /dev/zero}]")
+    with pytest.raises(Invalid, match=r"/dev/zero: it is larger than 128 MiB"):
+        read_run_file(Path("/dev/zero"))
+    (folder / "endless.wat").symlink_to("/dev/zero")
+    assert "endless.wat: it is larger than 256 MiB" in complaint(folder, "tasks: [{module: endless.wat}]")
+
+
+def test_an_error_in_a_text_module_names_its_file(folder):
+    (folder / "wrong.wat").write_text("(module\n  (fun))")
+    said = complaint(folder, "tasks: [{module: wrong.wat}]")
+    assert f"{folder}/wrong.wat:2:4" in said
+    assert "anon" not in said
 
 
 DEEP = """\
@@ -199,6 +252,10 @@ def test_the_function_to_run(exports, chosen):
     [
         ('(module (func (export "a")) (func (export "b")))', r"it: which of .* is to run \(a, b\)"),
         ('(module (memory (export "m") 1))', r"which of .* is to run \(none\)"),
+        (
+            '(module (import "gojs" "f" (func)) (func (export "a")) (func (export "b")))',
+            r"it: it can't run here: it imports from gojs, which is not offered",
+        ),
     ],
 )
 def test_no_function_stands_out(text, said):

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.lifting import Lifted, lift
 from propeller.errors import Invalid, TooLarge
-from propeller.wire.validation import problem_of
+from propeller.wire.validation import OTHER_INPUTS, problem_of
 
 BODY_BYTES_MAX = 100 * 1024 * 1024
 #: Besides modules, which are decoded in pieces; and how many commas, lists and objects it may have.
@@ -136,10 +136,10 @@ def _check_is_json(request: HttpRequest) -> None:
 def _explain(error: msgspec.ValidationError) -> str:
     """Say in the API's words what the decoder says in Python's."""
     where, message, is_unknown = problem_of(error)
+    if "inputs[" in where:
+        return f"{where}: expected string or number; {OTHER_INPUTS}"
     if is_unknown:
         return f"{where}: {message}"
-    if "inputs[" in where:
-        return f"{where}: expected string or number"
     message = _NAMED_TYPE.sub(lambda name: " or ".join(map(_word, name[1].split(" | "))), message)
     return f"{where or 'body'}: {message[:1].lower()}{message[1:]}"
 

@@ -2,25 +2,38 @@
 
 from pathlib import Path
 
+from propeller.cli.reading import read_bounded
 from propeller.errors import Invalid
+
+_MAGIC = b"\0asm"
+#: Larger than what a manager takes.
+_BYTES_MAX = 256 * 1024 * 1024
 
 
 def read_module(path: Path) -> bytes:
     """Return a file's Wasm bytes; raise ``Invalid`` that says what is wrong with it."""
+    is_text = path.suffix == ".wat"
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, _BYTES_MAX, begins_with=b"" if is_text else _MAGIC)
     except OSError as error:
         raise Invalid(f"{path}: can't be read: {error.strerror}") from error
-    if path.suffix == ".wat":
-        import wasmtime  # noqa: PLC0415  only for text
-
-        try:
-            return bytes(wasmtime.wat2wasm(data))
-        except (wasmtime.WasmtimeError, UnicodeDecodeError) as error:
-            raise Invalid(f"{path}: {error}") from error
-    if not data.startswith(b"\0asm"):
+    if is_text:
+        return _compiled(data, path)
+    if not data.startswith(_MAGIC):
         raise Invalid(f"{path}: this is no WebAssembly: it has to begin with the bytes 00 61 73 6d")
     return data
+
+
+def _compiled(text: bytes, path: Path) -> bytes:
+    import wasmtime  # noqa: PLC0415  only for text
+
+    try:
+        return bytes(wasmtime.wat2wasm(text))
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{path}: {error}") from error
+    except wasmtime.WasmtimeError as error:
+        # The engine has read text of no file.
+        raise Invalid(f"{path}: {str(error).replace('<anon>', str(path))}") from error
 
 
 def default_export(data: bytes, what: str) -> str:
@@ -44,5 +57,10 @@ def default_export(data: bytes, what: str) -> str:
         return "main"
     if len(functions) == 1:
         return functions[0]
+    if found.obstacles:
+        raise Invalid(
+            f"{what}: it can't run here: {'; '.join(found.obstacles)}; for an external runtime that offers "
+            "it, name the function with --name"
+        )
     listed = ", ".join(functions) or "none"
     raise Invalid(f"{what}: which of its exported functions is to run ({listed})? say it with --name")

@@ -23,7 +23,7 @@ from propeller.core.graph import resolve_dependencies
 from propeller.core.model import Spec
 from propeller.errors import Invalid
 from propeller.wire.http.tasks import NewTask
-from propeller.wire.validation import problem_of
+from propeller.wire.validation import OTHER_INPUTS, problem_of
 
 #: Modules travel inside the request that creates the tasks up to this much in all, one by one above it.
 INLINE_CHARS_MAX = 32 * 1024 * 1024
@@ -118,7 +118,12 @@ def _shaped(source: SourceFile, value: Any, shape: type[_T], where: str) -> _T:
     except msgspec.ValidationError as error:
         problem = problem_of(error)
         field = problem.where.replace("[...]", "")
-        raise source.wrong(".".join(filter(None, (where, field))), _worded(problem.message)) from error
+        said = (
+            f"it has to be text or a number; {OTHER_INPUTS}"
+            if "inputs[" in field
+            else _worded(problem.message)
+        )
+        raise source.wrong(".".join(filter(None, (where, field))), said) from error
 
 
 def _worded(message: str) -> str:

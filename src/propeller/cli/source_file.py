@@ -1,4 +1,8 @@
-"""A file in YAML or JSON, and messages about it that name line and column."""
+"""A file in YAML or JSON, and messages about it that name line and column.
+
+YAML 1.1 sees numbers also where nobody wrote one, as in ``22:22``, ``12:30:00`` and ``010``. Here a number is
+what JSON takes for one, and a date is the text that it is.
+"""
 
 import json
 import re
@@ -8,19 +12,38 @@ from typing import Any
 
 import yaml
 
+from propeller.cli.reading import read_bounded
 from propeller.errors import Invalid
 
 #: The steps of a path such as ``tasks[3].limits.memory``.
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+#: More than the API takes in one request, with all modules.
+_BYTES_MAX = 128 * 1024 * 1024
+#: How many values may come of a file, each alias counted with all that it stands for.
+_VALUES_MAX = 1_000_000
+
+_TAG = "tag:yaml.org,2002:"
+_INT = r"-?(?:0|[1-9][0-9]*)"
+_FLOAT = rf"{_INT}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+#: What JSON has no number for is one as well, and is refused by name.
+_NUMBERS = {"int": rf"{_INT}\Z", "float": rf"(?:{_FLOAT}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"}
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves dates as the text that they are."""
+    """Reads numbers and dates as the module's text says."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  declared by the base class
-        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+        first: [
+            (tag, pattern)
+            for tag, pattern in found
+            if tag.removeprefix(_TAG) not in {"timestamp", "int", "float"}
+        ]
         for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+
+for _kind, _form in _NUMBERS.items():
+    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(_form), list("-+.0123456789"))
 
 
 class SourceFile:
@@ -30,7 +53,7 @@ class SourceFile:
         """Read a file; raise ``Invalid`` where that can't be done."""
         self.path = path
         try:
-            self._text = path.read_text(encoding="utf-8")
+            self._text = read_bounded(path, _BYTES_MAX).decode()
             self.content = self._parsed()
         except OSError as error:
             raise Invalid(f"{path}: can't be read: {error.strerror}") from error
@@ -46,7 +69,16 @@ class SourceFile:
         # YAML reads JSON too, but not its pairs of surrogates.
         if self.path.suffix == ".json":
             return json.loads(self._text)
-        return yaml.load(self._text, _Loader)  # noqa: S506  it is safe
+        loader = _Loader(self._text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            if _extent(node, {}) > _VALUES_MAX:
+                raise ValueError(f"with its aliases it stands for more than {_VALUES_MAX:,} values")
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
 
     def _position(self, where: str) -> str:
         """Find the line and the column of a path, or of what the file has of it; empty where unknown."""
@@ -64,6 +96,19 @@ class SourceFile:
                 break
             mark, node = found
         return f":{mark.line + 1}:{mark.column + 1}"
+
+
+def _extent(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values of a node; one that aliases stand for counts each time."""
+    if id(node) not in known:
+        known[id(node)] = _VALUES_MAX  # what it has while it is counted: one that contains itself has no end
+        parts: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            parts = node.value
+        elif isinstance(node, yaml.MappingNode):
+            parts = [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_extent(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _steps(where: str) -> Iterator[int | str]:

@@ -5,6 +5,12 @@ from typing import NamedTuple
 
 import msgspec
 
+#: The way to write an input that is neither text nor a number.
+OTHER_INPUTS = (
+    'write other values as the text that a component takes (WAVE): "true", "[1, 2]", "{a: 1}"; '
+    'the result of a parent is {"from": "its id"}'
+)
+
 _AT = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$\.?(?P<where>.*)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 
