@@ -1,7 +1,10 @@
 """Images in a real registry."""
 
 import asyncio
+import io
 import json
+import re
+import tarfile
 
 import pytest
 
@@ -80,6 +83,67 @@ def test_takes_the_layer_that_says_it_is_wasm(registry, tmp_path, kind):
 def test_takes_the_only_layer_whatever_it_says(registry, tmp_path):
     registry.push("acme/only", "v1", (module("only"), "application/vnd.oci.image.layer.v1.tar"))
     assert get(settings(tmp_path), f"{registry.host}/acme/only:v1") == module("only")
+
+
+def archive(compression, **files):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=f"w:{compression}") as tar:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+        link = tarfile.TarInfo("link.wasm")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "compression"),
+    [
+        (TAR, "gz"),
+        ("application/vnd.docker.image.rootfs.diff.tar.gzip", "gz"),
+        (TAR.removesuffix("+gzip"), ""),
+    ],
+)
+def test_unpacks_a_layer_for_containers(registry, tmp_path, kind, compression):
+    data = module(f"packed as {kind}", 3_000_000)
+    name = "acme/packed"
+    registry.push(name, "v1", (archive(compression, README=b"x" * 9, **{"app/main.wasm": data}), kind))
+    told = settings(tmp_path)
+    assert get(told, f"{registry.host}/{name}:v1") == data
+    before = registry.requests()
+    assert get(told, f"oci://{registry.host}/{name}:v1") == data, "in the cache, with its layer"
+    new = registry.requests()[len(before) :]
+    assert not [path for path in new if "/blobs/" in path]
+
+
+def test_prefers_the_usual_name_in_a_layer_for_containers(registry, tmp_path):
+    files = {"a.wasm": module("first"), "bin/module.wasm": module("usual")}
+    registry.push("acme/usual", "v1", (archive("gz", **files), TAR))
+    assert get(settings(tmp_path), f"{registry.host}/acme/usual:v1") == module("usual")
+
+
+def test_says_what_is_wrong_with_a_layer_for_containers(registry, tmp_path):
+    for tag, data, words in (
+        ("none", archive("gz", **{"etc/hosts": b"1"}), "without a .wasm file; in it are: etc/hosts"),
+        ("large", archive("gz", **{"m.wasm": bytes(5000)}), "m.wasm in .* has 5000 bytes; 4000 are allowed"),
+        ("damaged", archive("gz", **{"m.wasm": module("m", 900)})[:300], "is no archive that can be read"),
+        ("other", b"something else", "is no archive that can be read"),
+    ):
+        registry.push("acme/odd", tag, (data, TAR))
+        assert re.search(
+            words, refusal(settings(tmp_path, module_bytes_max=4000), f"{registry.host}/acme/odd:{tag}")
+        )
+
+
+def test_a_missing_layer_is_not_a_missing_image(registry, tmp_path):
+    data = module("lost")
+    registry.push("acme/lost", "v1", (data, WASM))
+    registry.stored(data).unlink()
+    why = refusal(settings(tmp_path), f"{registry.host}/acme/lost:v1")
+    assert f"{registry.host} has the manifest of {registry.host}/acme/lost:v1, but not its module" in why
+    assert digest_of(data) in why
 
 
 @pytest.mark.parametrize("kinds", [(TAR, "text/markdown"), (WASM, WASM)])

@@ -18,6 +18,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
         (f"localhost:5000/x@{DIGEST}", "localhost:5000", "x", DIGEST),
         (f"registry.example/acme/a/b:v1@{DIGEST}", "registry.example", "acme/a/b", DIGEST),
         ("Registry.example:443/x.wasm:V1", "registry.example:443", "x.wasm", "V1"),
+        ("oci://localhost:5000/x:v1", "localhost:5000", "x", "v1"),
         ("[::1]:5000/a__b/c-d:latest", "[::1]:5000", "a__b/c-d", "latest"),
     ],
 )
@@ -38,7 +39,7 @@ def test_reads_references_as_other_tools_do(text, api_host, repository, version)
         ("localhost:5000/", "'' is not a repository"),
         ("host.example:port/x", "'host.example:port' is not a host"),
         ("user@host.example/x", "is not a digest"),
-        ("oci://host.example/x", "is not a host"),
+        ("ipfs://host.example/x", "is not a host"),
         ("a.b/../x", "is not a repository"),
         (DIGEST, "does not say where"),
     ],

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from propeller import private
 from propeller.errors import ModuleUnavailable
@@ -47,6 +47,12 @@ class Blob:
 
     def read(self) -> bytes:
         return self.piece(0, self.size)
+
+    def file(self) -> BinaryIO:
+        """Give it as a file from its begin, to be closed before this."""
+        file = os.fdopen(os.dup(self._descriptor), "rb")
+        file.seek(0)
+        return file
 
 
 class Draft:

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from propeller.errors import ModuleUnavailable
+from propeller.registry.archives import is_module, unpack
 from propeller.registry.cache import Blob, Cache
 from propeller.registry.download import download, is_url, parse_url
 from propeller.registry.images import Images
@@ -33,6 +34,7 @@ T = TypeVar("T")
 _INDEX_ENTRIES_MAX = 32
 #: Between fetching and opening, others may have filled the cache, or the disk may have lost it.
 _OPENINGS_MAX = 3
+_MODULES_KNOWN_MAX = 1000
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -58,13 +60,15 @@ class Fetcher:
         self._images = Images(settings, self._tls)
         self._under_way = SingleFlight()
         self._slots = RequestSlots()
+        #: The module in each layer that is an archive, by the layer's digest.
+        self._modules_in: dict[str, Resolved] = {}
 
     async def close(self) -> None:
         """Give up all fetches under way."""
         await self._under_way.close()
 
     async def resolve(self, reference: str) -> Resolved:
-        """Say which module this is; for an image without fetching it.
+        """Say which module this is; for an image without fetching it, unless it is in an archive.
 
         Raises:
             ModuleUnavailable: There is none, or it can't be had; the text says why.
@@ -72,8 +76,9 @@ class Fetcher:
         """
         if is_url(reference):
             return await self.fetch(reference)
-        layer = await self._layer(parse_reference(reference))
-        return Resolved(layer.digest, layer.size)
+        image = parse_reference(reference)
+        layer = await self._layer(image)
+        return await self._unpacked(image, layer) if layer.is_archive else Resolved(layer.digest, layer.size)
 
     async def fetch(self, reference: str) -> Resolved:
         """See to it that the module is in the cache; raises as ``resolve`` does."""
@@ -82,9 +87,9 @@ class Fetcher:
             return await self._under_way.join(("url", reference), lambda: self._download(url))
         image = parse_reference(reference)
         layer = await self._layer(image)
-        if self._cache.size(layer.digest) != layer.size:
-            key = ("blob", image.api_host, image.repository, layer)
-            await self._under_way.join(key, lambda: self._fetch_layer(image, layer))
+        if layer.is_archive:
+            return await self._unpacked(image, layer)
+        await self._have(image, layer)
         return Resolved(layer.digest, layer.size)
 
     async def held(self, digest: str) -> Blob | None:
@@ -149,6 +154,42 @@ class Fetcher:
                 draft.write(body)
                 draft.keep()
         return body
+
+    async def _have(self, image: Reference, layer: Descriptor) -> None:
+        """See to it that a layer is in the cache."""
+        if self._cache.size(layer.digest) != layer.size:
+            key = ("blob", image.api_host, image.repository, layer)
+            await self._under_way.join(key, lambda: self._fetch_layer(image, layer))
+
+    async def _unpacked(self, image: Reference, layer: Descriptor) -> Resolved:
+        """See to it that the module in a layer that is an archive is in the cache."""
+        known = self._modules_in.get(layer.digest)
+        if known is not None and self._cache.size(known.digest) == known.size:
+            return known
+        return await self._under_way.join(("archive", layer), lambda: self._unpack(image, layer))
+
+    async def _unpack(self, image: Reference, layer: Descriptor) -> Resolved:
+        for _ in range(_OPENINGS_MAX):
+            await self._have(image, layer)
+            blob = await self.held(layer.digest)
+            if blob is not None:
+                with blob:
+                    found = await asyncio.to_thread(self._module_in, blob, image)
+                if len(self._modules_in) >= _MODULES_KNOWN_MAX:
+                    self._modules_in.clear()
+                self._modules_in[layer.digest] = found
+                return found
+        raise ModuleUnavailable(
+            f"{image} was fetched, but {self._settings.cache_dir} does not keep it intact"
+        )
+
+    def _module_in(self, blob: Blob, image: Reference) -> Resolved:
+        if is_module(blob):
+            return Resolved(blob.digest, blob.size)
+        with self._cache.draft() as draft:
+            unpack(blob, draft, name=str(image), bytes_max=self._settings.module_bytes_max)
+            draft.keep()
+            return Resolved(draft.digest, draft.size)
 
     async def _fetch_layer(self, image: Reference, layer: Descriptor) -> None:
         async def once() -> None:

@@ -18,6 +18,7 @@ from propeller.registry.web import Web, pieces, read_whole, status_line
 
 _MANIFEST_BYTES_MAX = 4 << 20
 _AUTHORIZATIONS_MAX = 1000
+_BLOBS = "blobs/"
 
 
 class Images:
@@ -56,7 +57,7 @@ class Images:
 
     async def blob(self, reference: Reference, layer: Descriptor, draft: Draft) -> None:
         """Write a layer to the draft; raise ``ModuleUnavailable`` if it is not what the manifest says."""
-        async with self._get(reference, f"blobs/{layer.digest}", "*/*") as response:
+        async with self._get(reference, f"{_BLOBS}{layer.digest}", "*/*") as response:
             # One byte more than expected is enough to know.
             async for piece in pieces(response, bytes_max=layer.size):
                 draft.write(piece)
@@ -85,7 +86,7 @@ class Images:
         async with Web(self._settings, self._tls) as web:
             async with web.get(url, headers_for) as response:
                 if response.status_code != 401 or netloc(response.url) != netloc(base):
-                    yield _granted(response, reference)
+                    yield _granted(response, reference, path)
                     return
                 challenges = parse_challenges(response.headers.get_list("www-authenticate"))
             if len(self._authorizations) >= _AUTHORIZATIONS_MAX:
@@ -94,7 +95,7 @@ class Images:
             async with web.get(url, headers_for) as response:
                 if response.status_code == 401:
                     del self._authorizations[key]
-                yield _granted(response, reference)
+                yield _granted(response, reference, path)
 
 
 def base_url(reference: Reference, settings: RegistrySettings) -> httpx.URL:
@@ -107,7 +108,7 @@ def base_url(reference: Reference, settings: RegistrySettings) -> httpx.URL:
     return plain if settings.is_plain(plain) else url
 
 
-def _granted(response: httpx.Response, reference: Reference) -> httpx.Response:
+def _granted(response: httpx.Response, reference: Reference, path: str) -> httpx.Response:
     """Give the answer back if it is what was asked for; raise ``ModuleUnavailable`` in the user's terms."""
     host = netloc(response.url)
     match response.status_code:
@@ -115,6 +116,11 @@ def _granted(response: httpx.Response, reference: Reference) -> httpx.Response:
             return response
         case 401 | 403:
             why = f"{host} does not let this proxy read {reference} ({status_line(response.status_code)})"
+        case 404 if path.startswith(_BLOBS):
+            why = (
+                f"{host} has the manifest of {reference}, but not its module {path.removeprefix(_BLOBS)} "
+                "(HTTP 404 Not Found); push the image again"
+            )
         case 404:
             why = f"{host} has no {reference} (HTTP 404 Not Found)"
         case status:

@@ -14,6 +14,8 @@ _HUB = "docker.io"
 _HUB_NAMES = {_HUB, "index.docker.io", "registry-1.docker.io"}
 _HUB_API = "registry-1.docker.io"
 _DEFAULT_TAG = "latest"
+#: Some tools write it in front of a reference.
+_SCHEME = "oci://"
 
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?")
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -52,7 +54,13 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 def parse_reference(text: str) -> Reference:
-    """Read an image reference; raise ``ModuleUnavailable`` that says which part of it is wrong."""
+    """Read an image reference, also one that begins with ``oci://``.
+
+    Raises:
+        ModuleUnavailable: It is none; the text says which part of it is wrong.
+
+    """
+    text = text.removeprefix(_SCHEME)
     if not text or len(text) > _REFERENCE_CHARS_MAX:
         raise ModuleUnavailable(
             f"an image reference has 1 to {_REFERENCE_CHARS_MAX} characters, this one {len(text)}"
