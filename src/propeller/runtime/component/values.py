@@ -41,9 +41,10 @@ RESOURCES = {
     for number, name in enumerate(
         (
             "error pollable input-stream output-stream terminal-input terminal-output descriptor "
-            "directory-entry-stream fields incoming-request outgoing-request request-options "
-            "response-outparam incoming-response incoming-body future-trailers outgoing-response "
-            "outgoing-body future-incoming-response"
+            "directory-entry-stream network resolve-address-stream tcp-socket udp-socket "
+            "incoming-datagram-stream outgoing-datagram-stream fields incoming-request "
+            "outgoing-request request-options response-outparam incoming-response incoming-body "
+            "future-trailers outgoing-response outgoing-body future-incoming-response"
         ).split(),
         start=1,
     )

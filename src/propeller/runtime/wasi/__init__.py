@@ -13,6 +13,7 @@ io.py        streams and pollables (wasi:io)
 basics.py    clocks, randomness, environment, standard streams (wasi:clocks, random, cli)
 files.py     files and directories (wasi:filesystem)
 descriptors.py  files and directories that a guest has open
+sockets.py   the refusal of sockets (wasi:sockets)
 fields.py    headers (wasi:http/types)
 messages.py  requests, responses and their bodies (wasi:http/types)
 outgoing.py  requests that go out (wasi:http/outgoing-handler)
@@ -20,5 +21,6 @@ exchange.py  one of them, in a thread of its own
 incoming.py  requests that come in (wasi:http/incoming-handler)
 server.py    a component as an HTTP server
 
-Source: the WIT files of WASI 0.2 (wasi-io, wasi-clocks, wasi-random, wasi-cli, wasi-filesystem, wasi-http).
+Source: the WIT files of WASI 0.2 (wasi-io, wasi-clocks, wasi-random, wasi-cli, wasi-filesystem, wasi-sockets,
+wasi-http).
 """

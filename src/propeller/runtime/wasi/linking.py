@@ -8,13 +8,13 @@ from wasmtime import component
 
 from propeller.runtime.component.interface import ComponentInterface
 from propeller.runtime.component.values import RESOURCES
-from propeller.runtime.wasi import basics, fields, files, io, messages, outgoing
+from propeller.runtime.wasi import basics, fields, files, io, messages, outgoing, sockets
 from propeller.runtime.wasi.binding import add_function
 from propeller.runtime.wasi.session import current
 
 #: By interface, without its version, then by function. The first argument is the session.
 FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {}
-for _module in (io, basics, files, fields, messages, outgoing):
+for _module in (io, basics, files, fields, messages, outgoing, sockets):
     for _interface, _functions in _module.FUNCTIONS.items():
         FUNCTIONS.setdefault(_interface, {}).update(_functions)
 
@@ -26,6 +26,10 @@ _RESOURCES = {
     "wasi:cli/terminal-input": ("terminal-input",),
     "wasi:cli/terminal-output": ("terminal-output",),
     "wasi:filesystem/types": ("descriptor", "directory-entry-stream"),
+    "wasi:sockets/network": ("network",),
+    "wasi:sockets/ip-name-lookup": ("resolve-address-stream",),
+    "wasi:sockets/tcp": ("tcp-socket",),
+    "wasi:sockets/udp": ("udp-socket", "incoming-datagram-stream", "outgoing-datagram-stream"),
     "wasi:http/types": tuple(name for name in RESOURCES if RESOURCES[name] >= RESOURCES["fields"]),
 }
 
