@@ -177,7 +177,7 @@ def _http(host: str, port: int) -> tuple[Setting, ...]:
     )
 
 
-def _images(cache: str) -> tuple[Setting, ...]:
+def _images(cache: str, servers: str) -> tuple[Setting, ...]:
     return (
         Setting(
             key="registry_url",
@@ -210,13 +210,13 @@ def _images(cache: str) -> tuple[Setting, ...]:
         Setting(
             key="http_tls_ca_cert",
             read=values.pem_file,
-            text="PEM file of the CA that signed the registries' certificates; without it, the system's CAs.",
+            text=f"PEM file of a CA of {servers}; besides the system's CAs.",
         ),
         Setting(
             key="http_tls_insecure_skip_verify",
             read=values.boolean,
             default=False,
-            text="Accept any certificate of a registry: for tests only.",
+            text=f"Accept any certificate of {servers}: for tests only.",
         ),
         Setting(
             key="cache_bytes",
@@ -418,7 +418,7 @@ PROPLET = Program(
             default="proxy",
             text="*Extension.* proxy: images come from the proxy; direct: this program fetches them itself.",
         ),
-        *_images("1GiB"),
+        *_images("1GiB", "registries and of servers that guests ask"),
         Setting(
             key="liveliness_interval",
             read=values.duration(),
@@ -487,7 +487,7 @@ PROXY = Program(
             computed="true with credentials",
             text="Whether `registry_url` gets the credentials.",
         ),
-        *_images("4GiB"),
+        *_images("4GiB", "registries"),
         Setting(
             key="cache_dir",
             read=values.path,

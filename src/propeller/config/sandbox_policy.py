@@ -8,6 +8,7 @@ from propeller.config.sources import Effective
 from propeller.core.sandbox import Dir, Grants, Limits, Offer
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.runtime.guest_run import Limits as GuestLimits
+from propeller.runtime.guest_run import Trust
 
 #: The most that a guest may ask for, where no setting says it.
 _OUTPUT_BYTES_MAX = 64 * 2**20
@@ -53,4 +54,5 @@ def sandbox_policy_of(effective: Effective, data: Iterable[Path]) -> SandboxPoli
             timeout_ns=int(given["task_timeout_max"] * 1e9),
         ),
         http_port=given["http_proxy_port"],
+        trust=Trust(str(given["http_tls_ca_cert"] or ""), given["http_tls_insecure_skip_verify"]),
     )

@@ -46,6 +46,7 @@ class GuestRuns:
             port=0 if start.latent or not is_server else port or self._policy.http_port,
             finds_port=not port,
             stdin=stdin_of(start),
+            trust=self._policy.trust,
             allowed_dirs=self._policy.offer.dirs if grants is not None and grants.dirs else (),
         )
 

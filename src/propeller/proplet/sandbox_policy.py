@@ -4,7 +4,7 @@ import msgspec
 from msgspec import UNSET
 
 from propeller.core.sandbox import Grants, Offer, Sandbox
-from propeller.runtime.guest_run import Limits
+from propeller.runtime.guest_run import Limits, Trust
 from propeller.wire.fleet.from_manager import Start
 
 
@@ -19,6 +19,8 @@ class SandboxPolicy(msgspec.Struct, frozen=True, kw_only=True):
     offer: Offer = Offer()
     #: The first port that is tried for a component that serves HTTP and names none.
     http_port: int = 8222
+    #: Of guests that send requests.
+    trust: Trust = Trust()
 
 
 def limits_of(policy: SandboxPolicy, start: Start, *, is_resident: bool) -> Limits | None:

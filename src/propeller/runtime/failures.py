@@ -16,9 +16,11 @@ _LIMITS = {ErrorKind.MEMORY, ErrorKind.FUEL, ErrorKind.STACK, ErrorKind.OUTPUT, 
 class CanNotBegin(Invalid):
     """A guest can't begin, now or later."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, raised_by: str = "") -> None:
         super().__init__(failure.error)
         self.failure = failure
+        #: The field of its task that raises the limit which it meets; empty where there is none.
+        self.raised_by = raised_by
 
 
 @contextlib.contextmanager

@@ -48,6 +48,15 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     asked: tuple[str, ...] = ()
 
 
+class Trust(msgspec.Struct, frozen=True, array_like=True):
+    """The certificates of other servers that guests accept, besides those of the system."""
+
+    #: Path of a file in PEM form; empty for none.
+    ca_cert: str = ""
+    #: Whether any certificate will do.
+    is_blind: bool = False
+
+
 class GuestRun(msgspec.Struct, frozen=True, array_like=True):
     """One run of a guest."""
 
@@ -77,6 +86,15 @@ class GuestRun(msgspec.Struct, frozen=True, array_like=True):
     allowed_dirs: tuple[Dir, ...] = ()
     #: Standard input; None for an empty one.
     stdin: bytes | None = None
+    trust: Trust = Trust()
+
+
+def means_program(name: str) -> bool:
+    """Whether a task of this name runs a program's entry, where no export has the name.
+
+    Tasks of federated learning are named after their round (contract: runtime.md, 3).
+    """
+    return name in ("", "_start") or name.startswith("fl-round-")
 
 
 def environment(run: GuestRun) -> dict[str, str]:

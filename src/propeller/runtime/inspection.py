@@ -1,23 +1,38 @@
 """The inspection of a Wasm file: its kind, its needs on a proplet, and an example of its call."""
 
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import wasmtime
 from wasmtime.component import Component
 
 from propeller.errors import Invalid
+from propeller.runtime.component import imports as components
 from propeller.runtime.component import wit
-from propeller.runtime.component.imports import foreign_in, in_words, is_offered
 from propeller.runtime.component.interface import ComponentInterface, Items, component_interface, spelling
 from propeller.runtime.component.wave_examples import example_of
-from propeller.runtime.core_module.interface import Import, Interface, imports_of, interface_of
+from propeller.runtime.core_module.interface import (
+    Import,
+    Interface,
+    imports_of,
+    interface_of,
+    without_code,
+)
 from propeller.runtime.core_module.values import type_names
+from propeller.runtime.failures import CanNotBegin
+from propeller.runtime.guest_run import Limits
+from propeller.runtime.runner.beginning import check_beginning
+from propeller.runtime.runner.cache import new_engine
+from propeller.runtime.runner.component_program import ComponentProgram, ComponentWorld
+from propeller.runtime.runner.core_program import CoreProgram, CoreWorld, is_offered
 
 Kind = Literal["module", "command", "reactor", "component", "component-command", "component-http"]
 
 _WASI_1 = "wasi_snapshot_preview1"
+#: Those of a guest whose task and whose owner ask for none.
+_LIMITS = Limits()
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -31,9 +46,9 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Need(msgspec.Struct, frozen=True):
-    """An import or an ability that has to be granted, or that is not offered."""
+    """An import or an ability that has to be granted, or that is not offered; or a limit to be raised."""
 
-    #: The field of a task, such as ``grants.dirs``; empty where it is not offered.
+    #: The field of a task, such as ``grants.dirs`` or ``limits.memory``; empty where it is not offered.
     grant: str
     text: str
 
@@ -68,27 +83,51 @@ def inspect(wasm: bytes) -> Inspection:
         Invalid: It is no WebAssembly, or is not valid for this proplet's engine.
 
     """
-    config = wasmtime.Config()
-    config.shared_memory = False
-    config.cranelift_opt_level = "none"
-    engine = wasmtime.Engine(config)
+    engine = new_engine(stack_bytes=_LIMITS.stack_bytes, is_quick=True)
     try:
         if wasm[4:8] == b"\x0d\0\1\0":
-            return _component(wasm, component_interface(Component(engine, wasm), engine))
+            made = Component(engine, wasm)
+            return _component(wasm, made, component_interface(made, engine), engine)
         wasmtime.Module.validate(engine, wasm)
     except wasmtime.WasmtimeError as error:
         raise Invalid(f"not valid: {str(error).strip()[:2000]}") from error
-    return _module(wasm, interface_of(wasm), imports_of(wasm))
+    return _module(wasm, interface_of(wasm), imports_of(wasm), engine)
 
 
-def _module(wasm: bytes, interface: Interface, imports: list[Import]) -> Inspection:
+class _Beginning(NamedTuple):
+    """What a runner says of the beginning of a guest with the usual limits."""
+
+    needs: list[Need]
+    obstacles: list[str]
+
+
+def _beginning(engine: wasmtime.Engine, program: Callable[[], CoreProgram | ComponentProgram]) -> _Beginning:
+    """Have a runner's own code link a program and begin with it."""
+    try:
+        check_beginning(engine, program(), _LIMITS, None)
+    except CanNotBegin as refusal:
+        text = str(refusal).partition("\n")[0]
+        return (
+            _Beginning([Need(refusal.raised_by, text)], []) if refusal.raised_by else _Beginning([], [text])
+        )
+    except Invalid as refusal:
+        return _Beginning([], [str(refusal).partition("\n")[0]])
+    return _Beginning([], [])
+
+
+def _module(wasm: bytes, interface: Interface, imports: list[Import], engine: wasmtime.Engine) -> Inspection:
     wasi = [one.field for one in imports if one.module == _WASI_1]
     needs = []
     if any(field.startswith("path_") for field in wasi):
         needs.append(Need("grants.dirs", "may ask for files: directories have to be granted"))
     if any(field.startswith("sock_") for field in wasi):
         needs.append(Need("", "sockets are not offered: calls of them fail"))
-    foreign = list(dict.fromkeys(one.module for one in imports if one.module != _WASI_1))
+    foreign = list(dict.fromkeys(one.module for one in imports if not is_offered(one.module, one.field)))
+    obstacles = [f"it imports from {module}, which is not offered" for module in foreign]
+    if not obstacles:
+        beginning = _beginning(engine, lambda: _without_code(wasm, interface, engine))
+        needs += beginning.needs
+        obstacles = beginning.obstacles
     functions = {name: signature.of("func") for name, signature in interface.functions.items()}
     kind: Kind = "command" if "_start" in functions else "reactor" if "_initialize" in functions else "module"
     return Inspection(
@@ -101,9 +140,18 @@ def _module(wasm: bytes, interface: Interface, imports: list[Import]) -> Inspect
             *(Item(name, other) for name, other in interface.others.items()),
         ],
         needs=needs,
-        obstacles=[f"it imports from {module}, which is not offered" for module in foreign],
-        example=None if foreign else _module_example(interface),
+        obstacles=obstacles,
+        example=None if obstacles else _module_example(interface),
     )
+
+
+def _without_code(wasm: bytes, interface: Interface, engine: wasmtime.Engine) -> CoreProgram:
+    """Make a program that asks for what a module asks for, without compiling the module."""
+    try:
+        module = wasmtime.Module(engine, without_code(wasm))
+    except wasmtime.WasmtimeError:  # its tables are filled with its functions
+        module = wasmtime.Module(engine, without_code(wasm, tables=False))
+    return CoreProgram(CoreWorld(engine), module, interface)
 
 
 def _module_example(interface: Interface) -> Example | None:
@@ -122,8 +170,14 @@ def is_plumbing(name: str) -> bool:
     return name.startswith(("_", "cabi_"))
 
 
-def _component(wasm: bytes, interface: ComponentInterface) -> Inspection:
-    obstacles = in_words(foreign_in(interface.imports))
+def _component(
+    wasm: bytes, made: Component, interface: ComponentInterface, engine: wasmtime.Engine
+) -> Inspection:
+    needs, obstacles = _needs(interface), components.in_words(components.foreign_in(interface.imports))
+    if not obstacles:
+        beginning = _beginning(engine, lambda: ComponentProgram(ComponentWorld(engine), made, interface))
+        needs += beginning.needs
+        obstacles = beginning.obstacles
     kind: Kind = "component"
     if interface.is_http_handler:
         kind = "component-http"
@@ -135,7 +189,7 @@ def _component(wasm: bytes, interface: ComponentInterface) -> Inspection:
         digest=f"sha256:{sha256(wasm).hexdigest()}",
         imports=_items(interface.imports),
         exports=_items(interface.exports),
-        needs=_needs(interface),
+        needs=needs,
         obstacles=obstacles,
         example=None if obstacles or kind == "component-http" else _component_example(interface),
     )
@@ -145,7 +199,7 @@ def _needs(interface: ComponentInterface) -> list[Need]:
     names = interface.imports.instances
 
     def imports(prefix: str) -> bool:
-        return any(name.startswith(prefix) and is_offered(name) for name in names)
+        return any(name.startswith(prefix) and components.is_offered(name) for name in names)
 
     needs = []
     if interface.is_http_handler:

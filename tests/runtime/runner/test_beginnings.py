@@ -29,9 +29,14 @@ UNFIT = [
     (PARTLY, "it imports wasi:clocks/monotonic-clock@0.2.0, which is not offered, or not all of it"),
     (MANY, "it has more than the limit of 5 core instances; limits.instances raises it"),
     (
-        '(module (memory 1) (memory 1) (func (export "f")))',
-        "it has more memories than it may have, which is 1",
+        f'(module {"(memory 0)" * 17} (func (export "f")))',
+        "it has more memories than it may have, which is 16",
     ),
+    (
+        '(module (memory 1) (memory 9) (func (export "f")))',
+        "its 2 memories share the limit of 1 MiB, so that each may have 512 KiB, but one has 576 KiB",
+    ),
+    ('(module (memory 1 2 shared) (func (export "f")))', "it has a shared memory, which is not offered"),
     (
         '(module (memory 17) (func (export "f")))',
         "its memory is larger than the limit of 1 MiB from the beginning; limits.memory raises it",
@@ -120,3 +125,39 @@ def test_imports_are_read_as_the_engine_reads_them():
     assert set(inspect(wasm).obstacles) == wanted
     for end in range(8, len(wasm)):
         foreign_imports(wasm[:end])
+
+
+@pytest.mark.parametrize(
+    ("module", "obstacles", "needs"),
+    [
+        (
+            PARTLY,
+            ["it imports wasi:clocks/monotonic-clock@0.2.0, which is not offered, or not all of it"],
+            [],
+        ),
+        (f"(module {'(memory 0)' * 17})", ["it has more memories than it may have, which is 16"], []),
+        ("(module (memory 1) (memory 1))", [], []),
+        ("(module (memory 8193))", [], ["limits.memory"]),
+        ("(module (memory 1) (memory 4097))", [], ["limits.memory"]),
+        ("(module (table 2000000 funcref))", [], ["limits.table"]),
+        (f"(component {CALL} {CORES * 12})", [], ["limits.instances"]),
+        ("(module (func $f) (table 1 (ref func) (ref.func $f)))", [], []),
+    ],
+)
+def test_inspect_asks_what_the_runtime_asks(module, obstacles, needs):
+    found = inspect(bytes(wasmtime.wat2wasm(module)))
+    assert found.obstacles == obstacles
+    assert [need.grant for need in found.needs] == needs
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("(module (memory 1 2 shared))", "it has a shared memory, which is not offered"),
+        ('(module (import "wasi_snapshot_preview1" "magic" (func)))', "magic"),
+        ('(module (import "wasi_snapshot_preview1" "proc_exit" (func)))', "proc_exit"),
+    ],
+)
+def test_inspect_says_what_only_linking_tells(module, words):
+    (obstacle,) = inspect(bytes(wasmtime.wat2wasm(module))).obstacles
+    assert words in obstacle

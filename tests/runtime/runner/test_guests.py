@@ -1,8 +1,10 @@
 import re
+import time
 
 import pytest
 import wasmtime
 
+from propeller.core.failures import ErrorKind
 from propeller.errors import Invalid
 from propeller.runtime.core_module.interface import interface_of
 from propeller.runtime.guest_run import GuestRun, Limits
@@ -149,7 +151,37 @@ def test_memory_limit(tmp_path):
     assert here.run(grow, "grow", "15").results == "1\n"
     assert here.run(grow, "grow", "16").results == "-1\n"
     assert "memory" in here.run('(module (memory 17) (func (export "f")))', "f").error
-    assert "memory" in here.run('(module (memory 1) (memory 1) (func (export "f")))', "f").error
+
+
+TWO = """(module (memory $a (export "a") 1) (memory $b (export "b") (export "c") 1 {most})
+  (func (export "a-grow") (param i32) (result i32) (memory.grow $a (local.get 0)))
+  (func (export "b-grow") (param i32) (result i32) (memory.grow $b (local.get 0)))
+  (func (export "move") (result i32)
+    (i32.store $a (i32.const 0) (i32.const 42))
+    (memory.copy $b $a (i32.const 8) (i32.const 0) (i32.const 4))
+    (i32.load $b (i32.const 8))))"""
+
+
+@pytest.mark.parametrize(("most", "a", "b"), [("", 7, 7), ("2", 13, 1), ("100", 7, 7)])
+def test_several_memories_share_one_limit(tmp_path, most, a, b):
+    """What a memory can't grow to, because it says so itself, is for the other."""
+    here = Here(tmp_path, Limits(memory_bytes=1024 * 1024))
+    two = TWO.format(most=most)
+    assert here.run(two, "move").results == "42\n"
+    for memory, pages in (("a", a), ("b", b)):
+        ended = here.run(two, f"{memory}-grow", str(pages))
+        assert ended.results == "1\n"
+        assert ended.usage.memory_bytes == (2 + pages) * 65536
+        assert here.run(two, f"{memory}-grow", str(pages + 1)).results == "-1\n"
+
+
+def test_a_call_costs_no_more_with_many_exports(here):
+    functions = "".join(f'(func (export "f{n}") (result i32) (i32.const {n}))' for n in range(20_000))
+    many = put(here.directory, f"(module {functions})")
+    here.cache.load(many)
+    began = time.thread_time()
+    assert here.execute(GuestRun(1, many, "f19999")).results == "19999\n"
+    assert time.thread_time() - began < 1, "each export is looked up by its name"
 
 
 def test_other_limits(here):
@@ -247,6 +279,63 @@ def test_a_function_that_exits(here):
     more = """(func (export "f") (param i32) (call $exit (local.get 0)))"""
     assert here.run(program("", more=more), "f", "0").error == ""
     assert here.run(program("", more=more), "f", "2").error == "f exited with code 2"
+
+
+@pytest.mark.parametrize("code", [0, 42])
+def test_a_program_that_exports_no_memory_exits(here, code):
+    bare = f"""(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (func (export "_start") (call $exit (i32.const {code})) unreachable))"""
+    ended = here.run(bare, "_start")
+    assert ended.error == ("" if code == 0 else "the program exited with code 42")
+
+
+def test_a_round_of_federated_learning_runs_the_program(here):
+    """Also where other functions are exported, of which any other unknown name may mean one."""
+    both = program(
+        "(drop (call $write (i32.const 1) (i32.const 1024) (i32.const 2)))",
+        data="hi",
+        more=('(func (export "helper"))'),
+    )
+    assert here.run(both, "fl-round-7").results == "hi"
+    assert 'no function "other" is exported' in here.run(both, "other").error
+    named = '(module (func (export "_start") unreachable) (func (export "fl-round-1")))'
+    assert here.run(named, "fl-round-1").error == ""
+
+
+#: As AssemblyScript compiles ``export function add(a: i32, b: i32 = 10)`` and ``div(a: i32, b: i32)``, which
+#: aborts where b is 0.
+ASSEMBLYSCRIPT = r"""(module
+  (import "env" "abort" (func $abort (param i32 i32 i32 i32)))
+  (global $argumentsLength (mut i32) (i32.const 0))
+  (memory (export "memory") 1)
+  (data (i32.const 28) "\08\00\00\00n\00o\00!\00!\00")
+  (data (i32.const 60) "\08\00\00\00a\00.\00t\00s\00")
+  (func (export "__setArgumentsLength") (param i32) (global.set $argumentsLength (local.get 0)))
+  (func (export "add") (param i32 i32) (result i32)
+    (block $1of1 (block $0of1 (block $outOfRange
+      (br_table $0of1 $1of1 $outOfRange (i32.sub (global.get $argumentsLength) (i32.const 1))))
+      unreachable)
+      (local.set 1 (i32.const 10)))
+    (i32.add (local.get 0) (local.get 1)))
+  (func (export "div") (param i32 i32) (result i32)
+    (if (i32.eqz (local.get 1))
+      (then (call $abort (i32.const 32) (i32.const 64) (i32.const 3) (i32.const 5)) unreachable))
+    (i32.div_s (local.get 0) (local.get 1)))
+  (func (export "silent") (call $abort (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))"""
+
+
+def test_a_module_of_assemblyscript(here):
+    assert here.run(ASSEMBLYSCRIPT, "add", "1", "2").results == "3\n"
+    assert here.run(ASSEMBLYSCRIPT, "add", "1").results == "11\n"
+    assert here.run(ASSEMBLYSCRIPT, "div", "6", "2").results == "3\n"
+    assert here.run(ASSEMBLYSCRIPT, "div", "6", "0").error == "div failed: it aborted at a.ts:3:5: no!!"
+    assert here.run(ASSEMBLYSCRIPT, "silent").error == "silent failed: it aborted: it gave no message"
+
+
+def test_parameters_that_are_not_optional_have_to_be_given(here):
+    ended = here.run(ASSEMBLYSCRIPT, "div", "6")
+    assert "div takes 2 parameters (i32, i32), but 1 input was given" in ended.error
+    assert ended.failure.kind is ErrorKind.INPUTS
 
 
 def test_missing_imports_are_named(here):

@@ -15,6 +15,8 @@ import wasmtime
 from wasmtime.component import Variant
 
 from propeller.core.sandbox import Grants
+from propeller.runtime.guest_run import Trust
+from propeller.runtime.wasi.exchange import Exchange
 from propeller.runtime.wasi.outgoing import _is_allowed
 from propeller.runtime.wasi.session import Cancelled, Session
 from tests.parts.certificates import Certificates
@@ -222,8 +224,40 @@ def test_certificates_are_checked(tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.server, certificates.server_key)
     with _serving(context) as (handler, port):
-        tag, _ = call("fetch-text", f"https://localhost:{port}/", rules=("*",))
+        url, rules = f"https://localhost:{port}/", ("*",)
+        tag, _ = call("fetch-text", url, rules=rules)
         assert (tag, handler.seen) == ("err", [])
+        for trust in (Trust(ca_cert=str(certificates.ca)), Trust(is_blind=True)):
+            assert call("fetch-text", url, rules=rules, trust=trust) == ("ok", "200 hello")
+
+
+class _Watched(httpx.HTTPTransport):
+    """Notes the time limits of requests."""
+
+    limits: dict[str, float | None]
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.limits = dict(request.extensions["timeout"])
+        return httpx.Response(200)
+
+
+@pytest.mark.parametrize(
+    ("left_s", "times", "connect", "read"),
+    [
+        (None, {}, 30.0, None),
+        (None, {"connect-timeout": 60_000_000_000, "first-byte-timeout": 90_000_000_000}, 60.0, 90.0),
+        (None, {"first-byte-timeout": None}, 30.0, None),
+        (10, {"first-byte-timeout": 90_000_000_000}, 10, 10),
+    ],
+)
+def test_a_request_may_take_as_long_as_its_guest_unless_that_says_otherwise(left_s, times, connect, read):
+    session = Session(deadline=None if left_s is None else time.monotonic() + left_s)
+    transport = _Watched()
+    exchange = Exchange(session, transport, httpx.Request("GET", "http://x.test/"), None, times)
+    session.wait(lambda: exchange.outcome is not None)
+    assert transport.limits["connect"] == pytest.approx(connect, abs=1)
+    assert transport.limits["read"] == (None if read is None else pytest.approx(read, abs=1))
+    assert transport.limits["write"] is None
 
 
 def test_a_port_where_nobody_listens_is_an_error():

@@ -10,6 +10,7 @@ from wasmtime.component._types import ComponentExtern
 from propeller.errors import Invalid
 from propeller.runtime.component.types import Translator
 from propeller.runtime.component.wit import Function, function_text
+from propeller.runtime.guest_run import means_program
 from propeller.runtime.quoting import shown
 
 #: The path of a function: its name at the top level, or an exported instance and its name in there.
@@ -82,8 +83,8 @@ class ComponentInterface(msgspec.Struct, frozen=True):
         """Find the function that a task of this name means.
 
         A name is ``instance#function``, or a function's name, which is sought at the top level and then in
-        all exported instances. A command runs as ``_start`` too, and under any name where it exports nothing
-        else that could be meant.
+        all exported instances. A command runs as ``_start`` too and as a round of federated learning, and
+        under any name where it exports nothing else that could be meant.
 
         Differs: The reference seeks only in instances of the namespaces ``elastic`` and ``wasi``, and does
         not find a command under a name of its own.
@@ -105,7 +106,7 @@ class ComponentInterface(msgspec.Struct, frozen=True):
                 f"several exported instances have a function {shown(name)}; say which: "
                 + _listed([spelling(path) for path in found])
             )
-        if self.command is not None and (name in {"", "_start"} or self.paths() == [self.command]):
+        if self.command is not None and (means_program(name) or self.paths() == [self.command]):
             return self.command
         kind = "instance" if name in self.exports.instances else self.exports.others.get(name)
         if kind is not None:

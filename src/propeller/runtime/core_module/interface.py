@@ -16,7 +16,9 @@ import msgspec
 
 from propeller.runtime.core_module.binary import BinaryReader
 
-_TYPE, _IMPORT, _FUNCTION, _EXPORT = 1, 2, 3, 7
+_TYPE, _IMPORT, _FUNCTION, _TABLE, _MEMORY, _EXPORT, _CODE = 1, 2, 3, 4, 5, 7, 10
+_HEADER_BYTES = 8
+_PAGE_BITS = 16
 _KINDS = ("function", "table", "memory", "global", "tag")
 _TYPES = {
     0x7F: "i32",
@@ -29,6 +31,9 @@ _TYPES = {
     0x6E: "anyref",
     0x69: "exnref",
 }
+#: Code of a function without local variables that sets a global to its first parameter, and its end.
+_SETTER_BEGIN, _END = b"\x00\x20\x00\x24", b"\x0b"
+_GET_GLOBAL = b"\x23"
 _REF, _REF_NULL = 0x64, 0x63
 _REC, _SUB, _SUB_FINAL, _FUNC, _STRUCT, _ARRAY = 0x4E, 0x50, 0x4F, 0x60, 0x5F, 0x5E
 
@@ -44,6 +49,15 @@ class Signature(NamedTuple):
         return f"{name}({', '.join(self.params)}){results}"
 
 
+class Memory(msgspec.Struct, frozen=True, array_like=True):
+    """A linear memory that a module has of its own."""
+
+    #: At the beginning.
+    least_bytes: int
+    #: None where it may grow for ever.
+    most_bytes: int | None
+
+
 class Interface(msgspec.Struct, frozen=True):
     #: Exported functions, in the module's order.
     functions: dict[str, Signature]
@@ -51,6 +65,16 @@ class Interface(msgspec.Struct, frozen=True):
     others: dict[str, str]
     #: The imports, by module and field.
     imports: list[tuple[str, str]]
+    #: Its own memories, exported or not.
+    memories: list[Memory] = []
+    #: A name for each memory that is exported.
+    exported_memories: list[str] = []
+    #: Exported functions some of whose parameters may be left out, by the convention of AssemblyScript.
+    optional: list[str] = []
+
+
+#: By this function a module of AssemblyScript is told how many arguments the next call has.
+SET_COUNT, SET_COUNT_TYPE = "__setArgumentsLength", Signature(("i32",), ())
 
 
 class Import(NamedTuple):
@@ -85,6 +109,10 @@ def interface_of(wasm: bytes) -> Interface:
     type_of: list[int] = []
     functions: dict[str, Signature] = {}
     others: dict[str, str] = {}
+    memories: list[Memory] = []
+    exported_memories: dict[int, str] = {}
+    index_of: dict[str, int] = {}
+    optional: list[str] = []
     for section, reader in _sections(wasm):
         if section == _TYPE:
             for group in reader.several(reader.types):
@@ -96,6 +124,8 @@ def interface_of(wasm: bytes) -> Interface:
                     type_of.append(type_)
         elif section == _FUNCTION:
             type_of += reader.several(reader.number)
+        elif section == _MEMORY:
+            memories = reader.several(reader.memory)
         elif section == _EXPORT:
             for name, kind, index in reader.several(reader.exported):
                 signature = types[type_of[index]] if kind == 0 else None
@@ -103,12 +133,48 @@ def interface_of(wasm: bytes) -> Interface:
                     others[name] = _KINDS[kind]
                 else:
                     functions[name] = signature
-    return Interface(functions, others, imports)
+                if _KINDS[kind] == "memory":
+                    exported_memories.setdefault(index, name)
+                elif kind == 0:
+                    index_of[name] = index
+        elif section == _CODE and functions.get(SET_COUNT) == SET_COUNT_TYPE:
+            bodies = reader.several(reader.body)
+            imported = len(type_of) - len(bodies)
+            optional = _with_optional(
+                {name: bodies[at - imported] for name, at in index_of.items() if at >= imported}
+            )
+    return Interface(functions, others, imports, memories, list(exported_memories.values()), optional)
+
+
+def _with_optional(bodies: dict[str, bytes]) -> list[str]:
+    """Name the functions that read the number of arguments, from the global that ``SET_COUNT`` sets."""
+    setter = bodies.get(SET_COUNT, b"")
+    if not (setter.startswith(_SETTER_BEGIN) and setter.endswith(_END)):
+        return []
+    read = _GET_GLOBAL + setter[len(_SETTER_BEGIN) : -len(_END)]
+    return [name for name, body in bodies.items() if read in body]
+
+
+def without_code(wasm: bytes, *, tables: bool = True) -> bytes:
+    """Give a valid module's imports, tables and memories as a module of their own.
+
+    An instance of it asks for as much as one of the module, but there is nothing to compile. A table that is
+    filled with functions can't be in it.
+    """
+    kept = (_TYPE, _IMPORT, *((_TABLE,) if tables else ()), _MEMORY)
+    reader = BinaryReader(wasm, _HEADER_BYTES)
+    found = bytearray(wasm[:_HEADER_BYTES])
+    while (start := reader.at) < len(wasm):
+        section, size = reader.byte(), reader.number()
+        reader.at += size
+        if section in kept:
+            found += wasm[start : reader.at]
+    return bytes(found)
 
 
 def _sections(wasm: bytes) -> Iterator[tuple[int, "_SectionReader"]]:
     """Give each section's id, and a reader at its begin; it need not be read to its end."""
-    reader = _SectionReader(wasm, 8)
+    reader = _SectionReader(wasm, _HEADER_BYTES)
     while reader.at < len(wasm):
         section, size = reader.byte(), reader.number()
         end = reader.at + size
@@ -163,12 +229,25 @@ class _SectionReader(BinaryReader):
         return module, field, kind, ""
 
     def limits(self) -> str:
+        least, most, _ = self._limits()
+        return str(least) if most is None else f"{least} {most}"
+
+    def memory(self) -> Memory:
+        least, most, page_bits = self._limits()
+        return Memory(least << page_bits, None if most is None else most << page_bits)
+
+    def _limits(self) -> tuple[int, int | None, int]:
+        """Read the least number of pages or elements, the most, and the size of a page as a power of two."""
         flags = self.byte()
         least = self.number()
-        text = f"{least} {self.number()}" if flags & 1 else str(least)
-        if flags & 8:
-            self.number()  # page size
-        return text
+        most = self.number() if flags & 1 else None
+        return least, most, self.number() if flags & 8 else _PAGE_BITS
+
+    def body(self) -> bytes:
+        """Read the code of a function, which begins with its local variables."""
+        size = self.number()
+        self.at += size
+        return bytes(self._data[self.at - size : self.at])
 
     def exported(self) -> tuple[str, int, int]:
         return self.name(), self.byte(), self.number()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from propeller.errors import Invalid
-from propeller.runtime.guest_run import GuestRun, environment
+from propeller.runtime.guest_run import GuestRun, environment, means_program
 from propeller.runtime.outline import Kind, Outline
 from propeller.runtime.quoting import shown
 
@@ -62,7 +62,7 @@ def command_of(program: str, run: GuestRun, outline: Outline, file: Path, addres
 
 def _invocation(run: GuestRun, outline: Outline) -> tuple[list[str], list[str]]:
     """Give the options that name a function, and the arguments behind the file."""
-    is_program = run.export in ("", "_start") or run.export.startswith("fl-round-")
+    is_program = means_program(run.export)
     if outline.kind is Kind.MODULE and run.export not in outline.exports:
         is_program |= outline.is_program
     if is_program or any(word.partition("=")[0] == "--invoke" for word in run.cli_args):

@@ -35,7 +35,7 @@ from propeller.runtime.runner.compiler import compile_apart
 from propeller.runtime.runner.component_program import ComponentProgram, ComponentWorld
 from propeller.runtime.runner.core_program import CoreProgram, CoreWorld, check_imports
 
-_MAGIC = b"PROPCWA2"
+_MAGIC = b"PROPCWA3"
 _HEADER_BYTES = len(_MAGIC) + 32
 #: Byte 4 of a binary: a core module's version, or a component's.
 _CORE, _COMPONENT = b"\x01", b"\x0d"
@@ -58,12 +58,14 @@ _encode_head = msgspec.msgpack.Encoder().encode
 _decode_head = msgspec.msgpack.Decoder(Compiled).decode
 
 
-def new_engine(*, stack_bytes: int, is_metered: bool = False) -> wasmtime.Engine:
+def new_engine(*, stack_bytes: int, is_metered: bool = False, is_quick: bool = False) -> wasmtime.Engine:
     """Make an engine for the guests of a process; the next epoch interrupts the one that runs.
 
-    One that counts fuel makes code that computes half as fast.
+    One that counts fuel makes code that computes half as fast; a quick one compiles fast, code that is slow.
     """
     config = wasmtime.Config()
+    if is_quick:
+        config.cranelift_opt_level = "none"
     config.epoch_interruption = True
     config.consume_fuel = is_metered
     config.max_wasm_stack = stack_bytes

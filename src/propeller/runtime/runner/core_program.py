@@ -1,9 +1,8 @@
 """Programs that are core modules: their linking, the functions that tasks name, and their calls."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
 
 import msgspec
 import wasmtime
@@ -11,12 +10,15 @@ import wasmtime
 from propeller.core.failures import ErrorKind
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
-from propeller.runtime.core_module.interface import Interface, Signature
+from propeller.runtime.core_module.interface import SET_COUNT, SET_COUNT_TYPE, Interface, Signature
 from propeller.runtime.core_module.values import to_text, to_wasm, type_names
 from propeller.runtime.failures import refused_as
-from propeller.runtime.guest_run import GuestRun, Limits
+from propeller.runtime.guest_run import GuestRun, Limits, means_program
 from propeller.runtime.quoting import shown
 from propeller.runtime.runner import traps
+from propeller.runtime.runner.assemblyscript import ABORT, define_abort
+from propeller.runtime.runner.exports import Exports
+from propeller.runtime.runner.memories import memory_bytes_each
 from propeller.runtime.wasi.clocks import CoreSources
 from propeller.runtime.wasi.session import Session
 from propeller.runtime.wasi.symlinks import CoreLinks
@@ -33,6 +35,7 @@ class CoreWorld:
     def __init__(self, engine: wasmtime.Engine) -> None:
         self.linker = wasmtime.Linker(engine)
         self.linker.define_wasi()
+        define_abort(self.linker)
         self.links = CoreLinks(self.linker)
         #: For runs without the machine's own clock or randomness.
         self.restricted = self._with_own_links()
@@ -43,12 +46,38 @@ class CoreWorld:
         """The linker for runs that may make links and have the machine's own clock and randomness."""
         return self._with_own_links()
 
+    @cached_property
+    def without_memory(self) -> wasmtime.Linker:
+        """The linker for modules that export no memory, without which the engine's ``proc_exit`` fails."""
+        linker = self._open()
+        type_ = wasmtime.FuncType([wasmtime.ValType.i32()], [])
+        linker.define_func(_WASI, "proc_exit", type_, _exit)
+        return linker
+
     def _with_own_links(self) -> wasmtime.Linker:
+        linker = self._open()
+        self.links.define(linker)
+        return linker
+
+    def _open(self) -> wasmtime.Linker:
+        """Make a linker in which functions of WASI can be replaced."""
         linker = wasmtime.Linker(self.linker.engine)
         linker.allow_shadowing = True
         linker.define_wasi()
-        self.links.define(linker)
+        define_abort(linker)
         return linker
+
+
+class Exited(Exception):
+    """The guest has ended itself with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"exit code {code}")
+        self.code = code
+
+
+def _exit(code: int) -> None:
+    raise Exited(code & 0xFFFFFFFF)
 
 
 class _Buffer(msgspec.Struct, frozen=True):
@@ -67,6 +96,7 @@ class CoreCall:
     def __init__(self, program: "CoreProgram", run: GuestRun) -> None:
         self._program = program
         self.name = program.choose(run.export)
+        self._given = len(run.inputs)
         #: Whether its result is what it prints.
         self.is_command = program.is_command(self.name)
         self.wants_wasi = program.wants_wasi
@@ -81,39 +111,37 @@ class CoreCall:
         """Instantiate and call; give the values as text. Raises what the guest did wrong."""
         self._store = store
         self._memories: list[wasmtime.Memory] = []
-        exports = self._program.instantiate(store, self._grants).exports(store)
-        for name in self._program.memories:
-            memory = exports[name]
-            assert isinstance(memory, wasmtime.Memory)
-            self._memories.append(memory)
+        exports = Exports(store, self._program.instantiate(store, self._grants))
+        self._memories = [exports.memory(name) for name in self._program.memories]
         if self.is_command:
-            _function(exports, "_start")(store)
+            exports.function("_start")(store)
             return ""
         if self.name != "_initialize" and self._program.is_plain("_initialize"):
-            _function(exports, "_initialize")(store)
+            exports.function("_initialize")(store)
         arguments = self._placed(exports)
-        value = _function(exports, self.name)(store, *arguments)
+        if self._program.counts_arguments:
+            exports.function(SET_COUNT)(store, self._given)
+        value = exports.function(self.name)(store, *arguments)
         types = self._program.functions[self.name].results
         values = [] if not types else [value] if len(types) == 1 else value
         return "".join(to_text(v, t) + "\n" for v, t in zip(values, types, strict=True))
 
-    def _placed(self, exports: Mapping[str, Any]) -> list[int | float]:
+    def _placed(self, exports: Exports) -> list[int | float]:
         """Copy buffers into the guest's memory, where the guest allocates room for them."""
         placed: list[int | float] = []
         for argument in self._arguments:
             if isinstance(argument, _Buffer):
                 size = len(argument.data)
-                address = _function(exports, _ALLOCATOR)(self._store, 0, 0, 1, size)
-                exports["memory"].write(self._store, argument.data, address & 0xFFFFFFFF)
+                address = exports.function(_ALLOCATOR)(self._store, 0, 0, 1, size)
+                exports.memory("memory").write(self._store, argument.data, address & 0xFFFFFFFF)
                 placed += [address, size]
             else:
                 placed.append(argument)
         return placed
 
     def memory_bytes(self) -> int:
-        """Give the size of the guest's memory; asked before its store is closed."""
-        # A guest has one memory, perhaps exported by several names.
-        return max((memory.data_len(self._store) for memory in self._memories), default=0)
+        """Give the size of the guest's memories, as far as exported; asked before its store is closed."""
+        return sum(memory.data_len(self._store) for memory in self._memories)
 
 
 class CoreProgram:
@@ -126,9 +154,13 @@ class CoreProgram:
 
     def __init__(self, world: CoreWorld, module: wasmtime.Module, interface: Interface) -> None:
         self.functions = interface.functions
+        self._optional = frozenset(interface.optional)
+        #: Whether it has to be told the number of arguments of each call, as modules of AssemblyScript.
+        self.counts_arguments = self.functions.get(SET_COUNT) == SET_COUNT_TYPE
         self.others = interface.others
-        #: Names of the memories that it exports.
-        self.memories = [name for name, kind in interface.others.items() if kind == "memory"]
+        #: A name of each memory that it exports.
+        self.memories = interface.exported_memories
+        self._own_memories = interface.memories
         #: Whether it imports from WASI, so that its store must carry a WASI context.
         self.wants_wasi = any(module == _WASI for module, _ in interface.imports)
         #: Whether it can open files, and so is handed directories.
@@ -138,7 +170,8 @@ class CoreProgram:
         self._imports_links = any(field == "path_symlink" for _, field in interface.imports)
         check_imports(interface.imports)
         self.world, self._module = world, module
-        self._ready = {world.linker: self._linked(world.linker)}
+        plain = self._linker(None)
+        self._ready = {plain: self._linked(plain)}
         self._has_allocator = (
             self.functions.get(_ALLOCATOR) == _ALLOCATOR_TYPE and self.others.get("memory") == "memory"
         )
@@ -150,9 +183,20 @@ class CoreProgram:
             raise Invalid(f"the module's imports can't be met: {error}") from error
 
     def set_limits(self, store: wasmtime.Store, limits: Limits, grants: Grants | None) -> None:
-        """Set the limits of a guest with these grants."""
-        count = 2 if self.makes_links(grants) else 1
-        store.set_limits(limits.memory_bytes, limits.table_elements, count, limits.tables, count)
+        """Set the limits of a guest with these grants.
+
+        Raises:
+            CanNotBegin: Its memories do not fit into the limit that they share.
+
+        """
+        links = 1 if self.makes_links(grants) else 0
+        store.set_limits(
+            memory_bytes_each(self._own_memories, limits),
+            limits.table_elements,
+            1 + links,
+            limits.tables,
+            min(max(len(self._own_memories), 1), limits.memories) + links,
+        )
 
     def instantiate(self, store: wasmtime.Store, grants: Grants | None) -> wasmtime.Instance:
         """Make an instance for a guest with these grants.
@@ -177,9 +221,12 @@ class CoreProgram:
 
     def makes_links(self, grants: Grants | None) -> bool:
         """Whether a guest with these grants makes links by Propeller's own ``path_symlink``."""
-        return self._imports_links and self._linker(grants) is not self.world.linker
+        linkers = (self.world.linker, self.world.without_memory)
+        return self._imports_links and self._linker(grants) not in linkers
 
     def _linker(self, grants: Grants | None) -> wasmtime.Linker:
+        if self.others.get("memory") != "memory":
+            return self.world.without_memory
         if grants is None:
             return self.world.linker
         if not (grants.clock and grants.random is True):
@@ -197,7 +244,7 @@ class CoreProgram:
 
         Differs: The reference falls back to ``main``, ``run`` or ``_start`` for any unknown name, so that a
         typing error runs another function. Here only a program that exports no other function runs under
-        any name.
+        any name, and any program as a round of federated learning.
 
         Raises:
             Invalid: There is no such function; the message lists the exported ones.
@@ -209,7 +256,8 @@ class CoreProgram:
             raise Invalid(
                 f"{shown(export)} is exported, but as a {self.others[export]}, and not as a function"
             )
-        if "_start" in self.functions and all(name.startswith("_") for name in self.functions):
+        is_alone = all(name.startswith("_") for name in self.functions)
+        if "_start" in self.functions and (is_alone or means_program(export)):
             return "_start"
         if not self.functions:
             raise Invalid(f"no function {shown(export)} is exported, nor any other function")
@@ -228,7 +276,8 @@ class CoreProgram:
         """Convert inputs to the function's parameters.
 
         Where the module exports the component model's allocator, a text in double quotes or a list of bytes
-        (``[104, 105]``) is copied into its memory, and is two parameters: address and size.
+        (``[104, 105]``) is copied into its memory, and is two parameters: address and size. Parameters that
+        a module of AssemblyScript calls optional may be left out.
         """
         params, results = self.functions[name]
         if strange := [t for t in (*params, *results) if t not in type_names]:
@@ -236,7 +285,8 @@ class CoreProgram:
                 f"{self.functions[name].of(name)} has the type {strange[0]}, which has no text form here"
             )
         buffers = {n: data for n, text in enumerate(inputs) if (data := self._buffer(text)) is not None}
-        if len(inputs) + len(buffers) != len(params):
+        given = len(inputs) + len(buffers)
+        if given > len(params) or (given < len(params) and name not in self._optional):
             raise Invalid(_wrong_count(name, params, inputs))
         arguments: list[int | float | _Buffer] = []
         types = iter(params)
@@ -251,7 +301,7 @@ class CoreProgram:
                     f"i32 (address and size), but it takes ({', '.join(params)})"
                 )
             arguments.append(buffers[number])
-        return arguments
+        return arguments + [0] * (len(params) - given)
 
     def _buffer(self, text: str) -> _Buffer | None:
         if not self._has_allocator or text[:1] not in ('"', "["):
@@ -263,9 +313,14 @@ class CoreProgram:
             raise Invalid(f"the input {shown(text)} is neither JSON text nor a list of bytes") from error
 
 
+def is_offered(module: str, field: str) -> bool:
+    """Whether this module and field are, as far as their names tell, imports that proplets offer."""
+    return module == _WASI or (module, field) == ABORT
+
+
 def check_imports(imports: Iterable[tuple[str, str]]) -> None:
     """Raise ``Invalid`` where an import, given as module and field, is not offered."""
-    foreign = [f"{module}.{field}" for module, field in imports if module != _WASI]
+    foreign = [f"{module}.{field}" for module, field in imports if not is_offered(module, field)]
     if foreign:
         raise Invalid(
             f"the module imports {_listed(foreign)}, which this proplet does not offer (only {_WASI})"
@@ -278,12 +333,6 @@ def _wrong_count(name: str, params: tuple[str, ...], inputs: list[str]) -> str:
     shown_inputs = f": {shown(inputs)}" if inputs else ""
     plural = "" if len(params) == 1 else "s"
     return f"{name} takes {len(params)} parameter{plural}{types}, but {given} given{shown_inputs}"
-
-
-def _function(exports: Mapping[str, object], name: str) -> wasmtime.Func:
-    function = exports[name]
-    assert isinstance(function, wasmtime.Func)
-    return function
 
 
 def _listed(names: list[str]) -> str:

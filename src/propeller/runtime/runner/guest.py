@@ -21,9 +21,10 @@ from propeller.runtime.failures import CanNotBegin, refused_as
 from propeller.runtime.guest_run import Ended, GuestRun, Limits, Usage, environment
 from propeller.runtime.quoting import shown
 from propeller.runtime.runner import traps
+from propeller.runtime.runner.assemblyscript import Aborted
 from propeller.runtime.runner.cache import Cache, Program
 from propeller.runtime.runner.component_program import ComponentCall, ExitedWithError
-from propeller.runtime.runner.core_program import CoreCall
+from propeller.runtime.runner.core_program import CoreCall, Exited
 from propeller.runtime.runner.streams import Streams
 from propeller.runtime.system.directories import Given, close, given_to
 from propeller.runtime.wasi.session import Session
@@ -143,29 +144,6 @@ def execute(
     return Ended(run.key, results, failure, started_ns, time.time_ns(), is_stopped, usage, is_refused)
 
 
-def check(cache: Cache, program: Program, run: GuestRun, limits: Limits) -> None:
-    """Check whether a guest could begin, and stop it before its first instruction.
-
-    Raises:
-        Invalid: It could not, now or later.
-
-    """
-    store = wasmtime.Store(cache.engine)
-    program.set_limits(store, limits, run.grants)
-    # The deadline has passed already, so that no code of the guest is entered, as its start function.
-    store.set_epoch_deadline(0)
-    if cache.is_metered:
-        store.set_fuel(limits.fuel)
-    try:
-        program.instantiate(store, run.grants)
-    except traps.NeverBegins as never:
-        raise CanNotBegin(traps.explained(never.error, limits)) from never
-    except (wasmtime.Trap, wasmtime.WasmtimeError):
-        pass  # it was about to begin, or may be able to the next time
-    finally:
-        store.close()
-
-
 def _of_halt(halt: Halt, limits: Limits) -> Failure | None:
     match halt:
         case Halt.STOP:
@@ -187,6 +165,11 @@ def _outcome(
     except wasmtime.ExitTrap as exit_:
         error = f"{subject} exited with code {exit_.code}"
         return "", Failure(error, ErrorKind.EXIT_CODE) if exit_.code else None
+    except Exited as exited:
+        error = f"{subject} exited with code {exited.code}"
+        return "", Failure(error, ErrorKind.EXIT_CODE) if exited.code else None
+    except Aborted as aborted:
+        return "", _of(subject, Failure(str(aborted), ErrorKind.TRAP))
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
         return "", _of(subject, traps.explained(error, limits))
     except traps.NeverBegins as never:
@@ -230,6 +213,7 @@ def _session(run: GuestRun, dirs: Sequence[Given], workspace: Workspace) -> Sess
         args=[run.export, *run.cli_args, *run.inputs],
         env=environment(run),
         grants=run.grants,
+        trust=run.trust,
         dirs=dirs,
         stdin=run.stdin or b"",
         on_stdout=workspace.streams.print_out,

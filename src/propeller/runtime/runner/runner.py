@@ -36,8 +36,9 @@ from propeller.runtime.pool.protocol import (
     framed,
     to_runner,
 )
+from propeller.runtime.runner.beginning import check_beginning
 from propeller.runtime.runner.cache import Caches
-from propeller.runtime.runner.guest import Halt, Workspace, check, check_stdin, execute
+from propeller.runtime.runner.guest import Halt, Workspace, check_stdin, execute
 from propeller.runtime.runner.streams import Streams
 from propeller.runtime.runner.watchdog import Watchdog
 from propeller.runtime.system.death import Died
@@ -115,7 +116,7 @@ class Runner:
             check_stdin(program, run)
             if run.is_preparation:
                 program.choose(run.export)
-                check(cache, program, run, limits)
+                check_beginning(cache.engine, program, limits, run.grants)
                 return Ended(run.key, "", None, 0, 0)
             with self._lock:
                 watchdog.begin_running(cache.engine)

@@ -8,9 +8,10 @@ import wasmtime
 from propeller.errors import Invalid
 from propeller.runtime import failures
 from propeller.runtime.guest_run import Ended, GuestRun, Limits, environment
+from propeller.runtime.runner.beginning import check_beginning
 from propeller.runtime.runner.cache import Cache, Program
 from propeller.runtime.runner.component_program import ComponentProgram
-from propeller.runtime.runner.guest import Workspace, check, directories
+from propeller.runtime.runner.guest import Workspace, directories
 from propeller.runtime.wasi.server import HttpServer, Ticker, listening
 
 #: How many ports after the first are tried, where the task names none.
@@ -48,7 +49,7 @@ def serve(
         raise Invalid("only a component that exports wasi:http/incoming-handler can serve HTTP")
     assert run.grants is not None
     assert run.grants.listen
-    check(cache, program, run, limits)
+    check_beginning(cache.engine, program, limits, run.grants)
     try:
         end = listening(run.port, others=_OTHER_PORTS if run.finds_port else 0)
     except OSError as error:
@@ -69,6 +70,7 @@ def serve(
         cache.engine,
         env=environment(run),
         grants=run.grants,
+        trust=run.trust,
         # They stay open: this process serves until it ends.
         dirs=directories(run, program, workspace),
         on_stdout=workspace.streams.print_out,

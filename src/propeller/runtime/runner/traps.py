@@ -37,6 +37,8 @@ _TOO_LARGE = re.compile(r"(memory|table) minimum size of \d+ \w+ exceeds \w+ lim
 _TOO_MANY = re.compile(r"resource limit exceeded: (instance|table|memory) count too high(?: at (\d+))?")
 _NOT_OFFERED = re.compile(r"component imports [a-z ]+ `([^`]+)`, but a matching implementation was not found")
 
+_SHARED = re.compile(r"shared memory support is disabled")
+
 
 class NeverBegins(Exception):
     """There can't be an instance of it with these limits."""
@@ -46,6 +48,14 @@ class NeverBegins(Exception):
         #: The engine's own.
         self.error = error
 
+    @property
+    def raised_by(self) -> str:
+        """The field of a task that raises the limit which it meets; empty where there is none."""
+        if found := _TOO_LARGE.search(str(self)):
+            return f"limits.{found[1]}"
+        found = _TOO_MANY.search(str(self))
+        return "limits.instances" if found and found[1] == "instance" else ""
+
 
 @contextlib.contextmanager
 def of_instantiation() -> Iterator[None]:
@@ -53,7 +63,7 @@ def of_instantiation() -> Iterator[None]:
     try:
         yield
     except wasmtime.WasmtimeError as error:
-        if any(cause.search(str(error)) for cause in (_TOO_LARGE, _TOO_MANY, _NOT_OFFERED)):
+        if any(cause.search(str(error)) for cause in (_TOO_LARGE, _TOO_MANY, _NOT_OFFERED, _SHARED)):
             raise NeverBegins(error) from error
         raise
 
@@ -93,6 +103,8 @@ def _sentence(
         return words, ErrorKind.MEMORY if kind == "memory" else ErrorKind.LIMIT
     if found := _NOT_OFFERED.search(text):
         return f"it imports {found[1]}, which is not offered, or not all of it", ErrorKind.MODULE
+    if _SHARED.search(text):
+        return "it has a shared memory, which is not offered", ErrorKind.MODULE
     found = _TOO_MANY.search(text)
     if found and found[1] == "instance":
         words = f"it has more than the limit of {limits.instances} core instances; limits.instances raises it"

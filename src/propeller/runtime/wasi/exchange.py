@@ -1,6 +1,7 @@
 """One request to another server and its response, in a thread of their own."""
 
 import contextlib
+import math
 import socket
 import ssl
 import threading
@@ -16,8 +17,8 @@ from propeller.runtime.wasi.io import CHUNK_BYTES, InputStream
 from propeller.runtime.wasi.messages import IncomingResponse
 from propeller.runtime.wasi.session import Cancelled, Session
 
-#: Used where the guest sets no time limit.
-_TIMEOUT_S = 30.0
+#: The longest wait for a connection, where the guest sets no limit.
+_CONNECT_S = 30.0
 
 
 class Upload:
@@ -98,8 +99,9 @@ class Exchange:
         self._request = request
         self._upload = upload
         self._between_s = self._seconds(times, "between-bytes-timeout")
-        connect_s, first_s = (self._seconds(times, f"{name}-timeout") for name in ("connect", "first-byte"))
-        self._timeout = {"connect": connect_s, "read": first_s, "write": _TIMEOUT_S, "pool": connect_s}
+        connect_s = self._seconds(times, "connect-timeout", _CONNECT_S)
+        first_s = self._seconds(times, "first-byte-timeout")
+        self._timeout = {"connect": connect_s, "read": first_s, "write": None, "pool": None}
         self._body = InputStream(session, self._on_room)
         self._socket: socket.socket | None = None
         self._is_over = False
@@ -108,9 +110,13 @@ class Exchange:
         session.at_end(self.end)
         threading.Thread(target=self._run, daemon=True).start()
 
-    def _seconds(self, times: Mapping[str, int | None], name: str) -> float:
+    def _seconds(
+        self, times: Mapping[str, int | None], name: str, otherwise_s: float = math.inf
+    ) -> float | None:
+        """Give a limit; None for as long as the guest's call goes on, which ends the exchange."""
         ns = times.get(name)
-        return min(_TIMEOUT_S if ns is None else ns / 1e9, self._session.remaining_s)
+        seconds = min(otherwise_s if ns is None else ns / 1e9, self._session.remaining_s)
+        return None if math.isinf(seconds) else seconds
 
     def end(self) -> None:
         """Break it off, from any thread; a wait for the other server ends."""

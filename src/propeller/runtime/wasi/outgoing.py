@@ -12,6 +12,7 @@ import httpx
 
 from propeller.core.sandbox import covers
 from propeller.runtime.component.values import Case, Err, Ok
+from propeller.runtime.guest_run import Trust
 from propeller.runtime.wasi.exchange import Exchange, Upload
 from propeller.runtime.wasi.fields import Fields
 from propeller.runtime.wasi.io import Pollable
@@ -24,14 +25,23 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @functools.cache
-def _transport() -> httpx.HTTPTransport:
+def _transport(trust: Trust) -> httpx.HTTPTransport:
     """Make the transport that all guests of this process share: reading certificates takes long.
 
     Connections are not kept: one that the server closes meanwhile would fail a request for no reason that
     the guest could see.
+
+    Raises:
+        OSError: The file of a certificate can't be read.
+
     """
+    context = httpx.create_ssl_context(verify=not trust.is_blind, trust_env=False)
+    if not trust.is_blind:
+        context.load_default_certs()
+    if trust.ca_cert:
+        context.load_verify_locations(trust.ca_cert)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    return httpx.HTTPTransport(trust_env=False, limits=limits)
+    return httpx.HTTPTransport(verify=context, trust_env=False, limits=limits)
 
 
 def _handle(session: Session, number: int, options: int | None) -> Any:
@@ -44,11 +54,12 @@ def _handle(session: Session, number: int, options: int | None) -> Any:
         return Err(Case("HTTP-request-denied"))
     if session.exchanges >= _EXCHANGES_MAX:
         return Err(Case("connection-limit-reached"))
+    transport = _transport(session.trust)
     upload = None if outgoing.body is None else Upload(session)
     request = httpx.Request(
         method_text(outgoing.method), url, headers=_headers(outgoing.headers), content=upload
     )
-    exchange = Exchange(session, _transport(), request, upload, times)
+    exchange = Exchange(session, transport, request, upload, times)
     if outgoing.body is not None and upload is not None:
         # Only now, when there is a reader: what was written before may be more than there is room for.
         outgoing.body.go_to(upload)

@@ -18,6 +18,7 @@ import uvicorn
 import wasmtime
 
 from propeller.core.sandbox import Grants
+from propeller.runtime.guest_run import Trust
 from propeller.runtime.system.directories import Given
 from propeller.runtime.wasi.fields import without_forbidden
 from propeller.runtime.wasi.incoming import GuestFault, Handler
@@ -108,6 +109,7 @@ class HttpServer:
         *,
         env: Mapping[str, str],
         grants: Grants,
+        trust: Trust | None = None,
         dirs: Sequence[Given] = (),
         on_stdout: Callable[[bytes], None],
         on_stderr: Callable[[bytes], None],
@@ -124,6 +126,7 @@ class HttpServer:
             engine: The engine of its guests, used by this server alone.
             env: The guests' environment.
             grants: The guests' grants.
+            trust: The certificates that they accept; None for those of the system.
             dirs: The guests' directories.
             on_stdout: Gets their standard output, in their threads.
             on_stderr: Gets their standard error, in their threads.
@@ -139,6 +142,7 @@ class HttpServer:
         self._ticker = Ticker(engine)
         self._env = env
         self._grants = grants
+        self._trust = trust
         self._dirs = dirs
         self._outputs = (on_stdout, on_stderr)
         self._request_s = request_s
@@ -215,6 +219,7 @@ class HttpServer:
         session = Session(
             env=self._env,
             grants=self._grants,
+            trust=self._trust,
             dirs=self._dirs,
             on_stdout=self._outputs[0],
             on_stderr=self._outputs[1],

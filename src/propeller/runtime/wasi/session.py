@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from propeller.core.sandbox import Grants
+from propeller.runtime.guest_run import Trust
 from propeller.runtime.system.directories import Given
 from propeller.runtime.wasi.clocks import Sources
 
@@ -50,6 +51,7 @@ class Session:
         args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         grants: Grants | None = None,
+        trust: Trust | None = None,
         dirs: Sequence[Given] = (),
         stdin: bytes = b"",
         on_stdout: Callable[[bytes], None] = lambda _: None,
@@ -62,6 +64,7 @@ class Session:
             args: Arguments of a program.
             env: Its environment.
             grants: Its grants; None for none.
+            trust: The certificates that it accepts; None for those of the system.
             dirs: Its directories, open until its end.
             stdin: Its standard input.
             on_stdout: Gets its standard output.
@@ -72,6 +75,7 @@ class Session:
         self.args = args
         self.env = env or {}
         self.grants = grants or Grants()
+        self.trust = trust or Trust()
         self.dirs = dirs
         #: Descriptors that the guest has open. Only the call's own thread closes them: numbers of descriptors
         #: are used again, and this thread might read another's file.
