@@ -18,9 +18,9 @@ _TOPIC = "floor"
 _PAYLOAD = b"x" * 300
 
 
-def broker(directory: Path) -> Mosquitto:
+def broker(directory: Path, *, is_tuned: bool = True) -> Mosquitto:
     """Make a broker that lets everybody in; its data goes below the directory."""
-    return open_to_all(directory)
+    return open_to_all(directory, is_tuned=is_tuned)
 
 
 def mqtt_settings(broker: Mosquitto, entity_id: str, *, qos: int = 1) -> MqttSettings:

@@ -21,12 +21,12 @@ _PROPELLER = [sys.executable, "-m", "propeller"]
 class Fleet:
     """All of it, from the broker's start to its end; what the programs say goes to files."""
 
-    def __init__(self, directory: Path, *, proplets: int, qos: int = 1) -> None:
+    def __init__(self, directory: Path, *, proplets: int, qos: int = 1, is_tuned: bool = True) -> None:
         self._directory = directory
         self._qos = qos
         self._port = free_port()
         self._programs: list[subprocess.Popen[bytes]] = []
-        self.broker = broker(directory / "broker")
+        self.broker = broker(directory / "broker", is_tuned=is_tuned)
         self._proplets = proplets
 
     def __enter__(self) -> Self:

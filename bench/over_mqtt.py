@@ -79,6 +79,21 @@ def chain(directory: Path, scale: float) -> list[Figure]:
     ]
 
 
+def factory_fan(directory: Path, scale: float) -> list[Figure]:
+    """One task, and then 200 at once, through a Mosquitto as it comes, with QoS 2 and our own defaults."""
+    count = max(20, int(200 * scale))
+    took: list[float] = []
+    with Fleet(directory, proplets=_PROPLETS, qos=2, is_tuned=False) as fleet:
+        _run_workflow(fleet, [_task(number) for number in range(40)])
+        for name in "abc"[:_ROUNDS]:
+            leaves = [{**_task(n), "depends_on": [f"root-{name}"]} for n in range(count)]
+            took.append(_run_workflow(fleet, [{**_task(0), "id": f"root-{name}"}, *leaves])[1].run_s)
+    return [
+        Figure(name=f"1 to {count}, median", value=statistics.median(took), unit="s", at_most=1.0),
+        Figure(name=f"1 to {count}, slowest", value=max(took), unit="s"),
+    ]
+
+
 def _task(number: int) -> dict[str, Any]:
     return {"name": "main", "inputs": [number, 1], "file": FILE}
 
@@ -102,6 +117,7 @@ def _run_workflow(fleet: Fleet, specs: list[dict[str, Any]]) -> tuple[str, Took]
 MEASURES: dict[str, Callable[[Path, float], list[Figure]]] = {
     "mqtt_independent": partial(independent, qos=1, at_least=4_000),
     "mqtt_independent_qos2": partial(independent, qos=2),
+    "mqtt_factory_fan": factory_fan,
     "mqtt_chain": chain,
     "mqtt_heartbeats": heartbeats,
     "mqtt_fan_out": fan_out,

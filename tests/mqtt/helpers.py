@@ -108,11 +108,15 @@ class Said(logging.Handler):
             pass
         return line
 
+    def rest(self):
+        """Give what was said and nobody has waited for."""
+        return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
+
 
 @contextlib.contextmanager
 def said():
     handler = Said()
-    logger = logging.getLogger("propeller.mqtt.link")
+    logger = logging.getLogger("propeller.mqtt")
     logger.addHandler(handler)
     try:
         yield handler
@@ -174,6 +178,40 @@ class Gate:
                 if not (is_outward and self._is_deaf):
                     writer.write(data)
         writer.close()
+
+
+class Sessionless(Gate):
+    """Refuses who wants a session that outlives the connection, as FluxMQ does where it is a single node."""
+
+    def __init__(self, broker):
+        super().__init__(broker)
+        #: The protocol level and the flag "clean" of each who came.
+        self.asked = []
+
+    async def _carry(self, reader, writer):
+        head = await reader.readexactly(2)
+        size, place = head[1] & 0x7F, 7
+        while head[-1] & 0x80:
+            head += await reader.readexactly(1)
+            size |= (head[-1] & 0x7F) << place
+            place += 7
+        connect = await reader.readexactly(size)
+        level, is_clean = connect[6], bool(connect[7] & 2)
+        self.asked.append((level, is_clean))
+        if not is_clean:
+            writer.write(bytes.fromhex("2003008000" if level == 5 else "20020003"))
+            writer.close()
+            return
+        rest = asyncio.StreamReader()
+        rest.feed_data(head + connect)
+        self._carrying.add(asyncio.create_task(self._feed(reader, rest)))
+        await super()._carry(rest, writer)
+
+    async def _feed(self, reader, rest):
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                rest.feed_data(data)
+        rest.feed_eof()
 
 
 class Witness:

@@ -69,11 +69,13 @@ def open_to_all(
     certificates: Certificates | None = None,
     is_mutual: bool = False,
     max_qos: int = 2,
+    is_tuned: bool = True,
     more: Sequence[str] = (),
 ) -> Mosquitto:
     """Make a broker that asks nobody for a password; with certificates it speaks TLS.
 
-    ``more`` are lines of its configuration, and stand above ours.
+    One that is not tuned has Mosquitto's own settings for all that makes it fast and safe. ``more`` are lines of
+    its configuration, and stand above ours.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -82,13 +84,16 @@ def open_to_all(
         f"max_qos {max_qos}",
         "allow_anonymous true",
         "user root",
-        "persistence true",
-        f"persistence_location {directory}/",
-        "autosave_interval 1",
-        "set_tcp_nodelay true",
-        "max_inflight_messages 0",
-        "max_queued_messages 0",
     ]
+    if is_tuned:
+        lines += [
+            "persistence true",
+            f"persistence_location {directory}/",
+            "autosave_interval 1",
+            "set_tcp_nodelay true",
+            "max_inflight_messages 0",
+            "max_queued_messages 0",
+        ]
     if certificates:
         lines += [
             f"cafile {certificates.ca}",

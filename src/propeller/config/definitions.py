@@ -131,7 +131,7 @@ def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
         Setting(
             key="mqtt_inflight",
             read=values.whole(1, 65535),
-            default=100,
+            computed="100, or what the broker takes if that is less; 20 if it speaks MQTT 3.1.1",
             text="Messages on their way at once, without the broker's acknowledgement.",
         ),
         Setting(

@@ -67,6 +67,17 @@ def was_told_to_speak_older(client: Any) -> bool:
     return bool(client._connection_state.protocol_version < MQTTv50)
 
 
+def is_clean(client: Any) -> bool:
+    """Say whether the client asks the broker to keep nothing for it."""
+    return bool(client._clean_session)
+
+
+def ask_for_session(client: Any, *, is_kept: bool) -> None:
+    """Ask for a session that outlives the connection or for none, from the next connection on."""
+    client._clean_session = not is_kept
+    client._connect_properties["session_expiry_interval"] = _SESSION_S if is_kept else 0
+
+
 def lower_will(client: Any) -> bool:
     """Ask for the lowest quality of service for the will; False where there is nothing to lower."""
     will = client._will_message

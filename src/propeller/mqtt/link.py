@@ -28,6 +28,7 @@ from propeller.mqtt.corked import cork
 from propeller.mqtt.limits import AROUND_BYTES, Limits
 from propeller.mqtt.reconnect import ReconnectDelay
 from propeller.mqtt.settings import MqttSettings
+from propeller.mqtt.terms import Terms
 from propeller.mqtt.unacknowledged import Outgoing, Unacknowledged
 
 _log = logging.getLogger(__name__)
@@ -102,11 +103,7 @@ class Link:
         self._on_down = on_down
         self._on_too_large = on_too_large
         self._will = will
-        #: As in the settings, or lower if the broker offers less.
-        self._qos = settings.qos
-        self._inflight = settings.inflight
-        #: Whether the broker keeps messages, as far as it says.
-        self._can_keep = True
+        self._terms = Terms(settings)
         self._version = MQTTv50
         self._waiting: deque[Outgoing] = deque()
         self._unacknowledged = Unacknowledged(self._acknowledged)
@@ -172,7 +169,9 @@ class Link:
         broker that keeps nothing gives it to those that are subscribed now.
         """
         if self._up.is_set():
-            self._client.publish(self._prefix + topic, payload, qos=0, retain=is_kept and self._can_keep)
+            self._client.publish(
+                self._prefix + topic, payload, qos=0, retain=is_kept and self._terms.can_keep
+            )
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Send when there is room; while the broker is away messages wait, up to a bound."""
@@ -321,6 +320,8 @@ class Link:
             pass  # and it is tried again with that
         elif code == reasons.RETAIN_NOT_SUPPORTED and gm.let_will_go(self._client):
             pass  # as well
+        elif code in reasons.MAYBE_SESSIONS:
+            gm.ask_for_session(self._client, is_kept=gm.is_clean(self._client))  # in turn, until one is taken
         elif not self._has_been_up and code not in reasons.PASSING:
             raise BrokerRefused(
                 f"broker {self._settings.address} refused {self._settings.entity_id}: {error}; "
@@ -339,27 +340,24 @@ class Link:
     def _connected(self, _client: Any, session_present: int, _code: int, properties: Any) -> None:
         self._connacked.set()
         cork(self._client)
-        self._obey(properties)
+        self._terms.connected(self._version, properties)
+        self._limits.announced(*properties.get("maximum_packet_size", [0]))
+        gm.allow_all_ids(self._client)
+        if gm.is_clean(self._client):
+            self._terms.tell_once(
+                "refused a session that outlives the connection, and took one that does not; what gets lost "
+                "while there is no connection is sent again"
+            )
         if not session_present:
             # The broker forgot us: what was on its way is sent anew, before anything that waits.
             self._waiting.extendleft(reversed(self._take_back()))
         self._client.subscriptions.clear()
         if self._topics:
             self._client.subscribe(
-                [gmqtt.Subscription(self._prefix + topic, qos=self._qos) for topic in self._topics]
+                [gmqtt.Subscription(self._prefix + topic, qos=self._terms.qos) for topic in self._topics]
             )
         else:
             self._is_ready()
-
-    def _obey(self, properties: dict[str, Any]) -> None:
-        """Keep to what a broker of MQTT 5 says about itself."""
-        self._qos = self._settings.qos
-        self._accept_qos(*properties.get("max_qos", [self._qos]))
-        (at_once,) = properties.get("receive_maximum", [self._settings.inflight])
-        self._inflight = min(self._settings.inflight, at_once)
-        self._can_keep = bool(*properties.get("retain_available", [1]))
-        self._limits.announced(*properties.get("maximum_packet_size", [0]))
-        gm.allow_all_ids(self._client)
 
     def _take_back(self) -> list[Outgoing]:
         originals = self._unacknowledged.taken_back()
@@ -376,20 +374,8 @@ class Link:
                     self._prefix,
                     topic,
                 )
-        self._accept_qos(max((qos for qos in granted if qos < 128), default=self._qos))
+        self._terms.offered(qos for qos in granted if qos < 128)
         self._is_ready()
-
-    def _accept_qos(self, offered: int) -> None:
-        """Publish with no more than the broker offers: some end the connection of who does."""
-        if offered < self._qos:
-            self._qos = offered
-            if not self._has_been_up:
-                _log.warning(
-                    "broker %s offers quality of service %d at most, not %d; that is used",
-                    self._settings.address,
-                    offered,
-                    self._settings.qos,
-                )
 
     def _is_ready(self) -> None:
         self._has_been_up = True
@@ -417,17 +403,17 @@ class Link:
 
     def _flush(self) -> None:
         """Hand over what waits, as far as the bound on what is on its way allows."""
-        while self._waiting and self._up.is_set() and self._unacknowledged.count < self._inflight:
+        while self._waiting and self._up.is_set() and self._unacknowledged.count < self._terms.inflight:
             message = self._waiting.popleft()
             size_bytes = self._packet_bytes(message)
             if not self._limits.lets_through(size_bytes):
                 self._give_back(message)
                 continue
-            if not self._qos and self._limits.is_suspicious(size_bytes):
+            if not self._terms.qos and self._limits.is_suspicious(size_bytes):
                 self._unanswered.append((time.monotonic(), message))
             self._unacknowledged.next = message
             topic = self._prefix + message.topic
-            self._client.publish(topic, message.payload, qos=self._qos)
+            self._client.publish(topic, message.payload, qos=self._terms.qos)
         if not self._waiting and not self._unacknowledged.count:
             self._drained.set()
 

@@ -6,6 +6,8 @@ PACKET_TOO_LARGE = 0x95
 
 #: For a refused connection that may be taken later. With MQTT 3.1.1, 3 says so, with MQTT 5 the others.
 PASSING = frozenset({3, 0x80, 0x83, 0x88, 0x89, 0x97, 0x9F})
+#: Among these, those by which a broker may mean that it keeps no sessions (FluxMQ, one node: 3 and 0x80).
+MAYBE_SESSIONS = frozenset({3, 0x80, 0x83, 0x88})
 #: For a refused connection: the broker knows an older MQTT only.
 OTHER_VERSION = frozenset({1, 0x84})
 #: For a refused connection: the broker keeps no message for later, as the will asks.

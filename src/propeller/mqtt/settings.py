@@ -33,8 +33,9 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive_s: int = 30
     #: Larger messages are neither sent nor taken in.
     max_packet_bytes: int = 10_485_760
-    #: How many messages may be on their way without the broker's acknowledgement.
-    inflight: int = 100
+    #: How many messages may be on their way without the broker's acknowledgement, if it takes as many; None
+    #: for what the broker says of itself.
+    inflight: int | None = None
     tls: TlsSettings = TlsSettings()
 
     @property

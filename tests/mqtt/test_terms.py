@@ -1,0 +1,68 @@
+"""What a broker takes of a link: how much at once, and which sessions."""
+
+import pytest
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
+
+from tests.mqtt.helpers import Sessionless, linked, numbered, play, said, settings_for
+from tests.parts.mosquitto import open_to_all, running
+
+
+async def most_on_their_way(settings):
+    """Publish many messages; return how many were on their way at once."""
+    async with linked(settings, "news") as (link, ear):
+        most, handed = 0, link._client.publish
+
+        def publish(*args, **more):
+            nonlocal most
+            handed(*args, **more)
+            most = max(most, link._unacknowledged.count)
+
+        link._client.publish = publish
+        numbered(link, range(300))
+        await link.drained()
+        await ear.has_heard("299")
+        return most
+
+
+@pytest.mark.parametrize(
+    ("version", "takes", "inflight", "most"),
+    [
+        (MQTTv50, 20, None, 20),  # what Mosquitto takes if nothing else is set
+        (MQTTv50, 20, 50, 20),
+        (MQTTv50, 1000, None, 100),
+        (MQTTv50, 1000, 200, 200),
+        (MQTTv311, 20, None, 20),  # it can't say so
+        (MQTTv311, 1000, None, 20),
+        (MQTTv311, 1000, 200, 200),
+    ],
+)
+def test_no_more_is_on_its_way_than_a_broker_takes(tmp_path, monkeypatch, version, takes, inflight, most):
+    monkeypatch.setattr("propeller.mqtt.link.MQTTv50", version)
+    with running(open_to_all(tmp_path / "broker", more=[f"max_inflight_messages {takes}"])) as broker:
+        assert play(most_on_their_way(settings_for(broker, inflight=inflight))) == most
+
+
+@pytest.mark.parametrize(("version", "level"), [(MQTTv50, 5), (MQTTv311, 4)])
+def test_a_broker_that_keeps_no_sessions_is_asked_for_none(tmp_path, monkeypatch, version, level):
+    """Nobody is told to look at the password file, and it is said once."""
+    monkeypatch.setattr("propeller.mqtt.link.MQTTv50", version)
+
+    async def part(broker):
+        async with Sessionless(broker) as gate, linked(settings_for(broker), "news") as (_, other):
+            link_settings = settings_for(broker, "two", address=gate.address)
+            with said() as log:
+                async with linked(link_settings, "news") as (link, ear):
+                    assert "refused a session that outlives the connection" in await log.wait("a session")
+                    gate.shut()
+                    await log.wait("tried again")
+                    link.publish("news", b"late")
+                    gate.open()
+                    await other.has_heard("late")
+                    await ear.has_heard("late")
+                    lines = log.rest()
+            assert not [line for line in lines if "refused a session" in line]
+            assert gate.asked[:2] == [(level, False), (level, True)]
+            assert {is_clean for _, is_clean in gate.asked[1:]} == {True}
+
+    with running(open_to_all(tmp_path / "broker")) as broker:
+        play(part(broker))
