@@ -15,6 +15,10 @@ FROM_MANAGER: dict[str, str] = {
         '"parent_results":{"task-000":"30\\n"}}'
     ),
     "control/manager/stop": '{"broadcast":false,"id":"task-001","proplet_id":"P1"}',
+    "control/manager/invoke": (
+        '{"broadcast":false,"id":"task-9","inputs":["\\"world\\""],"invocation_id":"5f3c","proplet_id":"P1",'
+        '"env":{"GREETING":"hola"}}'
+    ),
 }
 #: From a manager: what a start has always, with the values of a task that says nothing more.
 BARE_START: dict[str, Any] = {
@@ -47,6 +51,13 @@ FROM_PROPLETS: dict[str, tuple[str, str]] = {
     "failure": (
         "control/proplet/results",
         '{"task_id":"task-001","proplet_id":"P1","results":"","error":"Failed to compile module"}',
+    ),
+    "result of an invocation": (
+        "control/proplet/invoke_results",
+        (
+            '{"task_id":"task-9","invocation_id":"5f3c","proplet_id":"P1","results":"\\"Hello\\"",'
+            '"error":null}'
+        ),
     ),
     "metrics": (
         "control/proplet/metrics",

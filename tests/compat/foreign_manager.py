@@ -63,6 +63,13 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "aggregated": (dict, type(None)),
         "timestamp": _Time,
     },
+    "control/proplet/invoke_results": {
+        "task_id": str,
+        "invocation_id": str,
+        "proplet_id": str,
+        "results": str,
+        "error": (str, type(None)),
+    },
     "registry/proplet": {"app_name": str},
 }
 
@@ -151,6 +158,19 @@ class ForeignManager:
         if file:
             body["file"] = base64.b64encode(file).decode()
         self.send("control/manager/start", body)
+
+    def invoke(self, task_id: str, proplet_id: str, invocation_id: str, **fields: Any) -> dict[str, Any]:
+        """Run a latent task once, in the form of section 3.3; return the answer."""
+        body = {"broadcast": False, "id": task_id, "inputs": None, "proplet_id": proplet_id, **fields}
+        self.send("control/manager/invoke", body | {"invocation_id": invocation_id})
+        found: dict[str, Any] = self.wait(
+            lambda: [
+                body
+                for topic, body in self.heard
+                if topic == "control/proplet/invoke_results" and body["invocation_id"] == invocation_id
+            ]
+        )[0]
+        return found
 
     def stop(self, task_id: str, proplet_id: str) -> None:
         self.send("control/manager/stop", {"broadcast": False, "id": task_id, "proplet_id": proplet_id})

@@ -3,11 +3,13 @@
 import base64
 import contextlib
 import sys
+import time
 import tomllib
 
 import pytest
 
 from tests.compat import foreign_proplet
+from tests.compat.examples import BARE_START
 from tests.compat.foreign_manager import ForeignManager, complaints
 from tests.compat.foreign_proplet import ForeignProplet
 from tests.compat.modules import ADDITION, DIVISION, ENDLESS, large
@@ -314,11 +316,38 @@ def test_our_proplet_acts_on_broadcasts_and_on_starts_to_nobody_in_particular(ma
     assert master.results("elsewhere") == []
 
 
-def test_our_proplet_says_so_when_there_is_no_module(master):
-    master.start("nothing", master.proplet)
+@pytest.mark.parametrize("more", [{}, {"file": "", "image_url": ""}, {"file": None, "image_url": None}])
+def test_our_proplet_says_so_when_there_is_no_module(master, more):
+    began = time.monotonic()
+    master.send(
+        "control/manager/start", {**BARE_START, "id": "nothing", "proplet_id": master.proplet, **more}
+    )
     (answer,) = master.wait_for_results("nothing")
     assert answer["results"] == ""
-    assert answer["error"]
+    assert "task nothing came without a module" in answer["error"]
+    assert time.monotonic() - began >= 0.1, "before that, its manager would lose it"
+
+
+def test_our_proplet_answers_no_faster_than_its_manager_can_bear(master):
+    master.start("first", master.proplet, file=ADDITION, inputs=["1", "2"])
+    master.wait_for_results("first")
+    began = time.monotonic()
+    for n in range(10):
+        master.start(f"child-{n}", master.proplet, file=ADDITION, inputs=["1", "2"])
+    for n in range(10):
+        assert master.wait_for_results(f"child-{n}")[0]["results"] == "3\n"
+    assert time.monotonic() - began >= 0.1
+
+
+def test_our_proplet_runs_the_invocations_of_a_foreign_manager(master):
+    master.start("stays", master.proplet, file=ADDITION, inputs=["1", "2"], latent=True)
+    answer = master.invoke("stays", master.proplet, "i-1", inputs=["20", "22"])
+    expected = {"task_id": "stays", "proplet_id": master.proplet, "results": "42\n", "error": None}
+    assert answer | expected == answer
+    assert master.invoke("stays", master.proplet, "i-2")["results"] == "3\n"
+    assert "takes 2 parameters" in master.invoke("stays", master.proplet, "i-3", inputs=["1"])["error"]
+    assert "precompiled" in master.invoke("none", master.proplet, "i-4")["error"]
+    assert master.results("stays") == []
 
 
 def test_our_proplet_runs_a_task_again_that_is_over(master):

@@ -5,15 +5,15 @@ import json
 
 import pytest
 
-from propeller.core.effects import SendStart, SendStop
+from propeller.core.effects import SendInvoke, SendStart, SendStop
 from propeller.core.events import PropletOffline, PropletSeen, RunEnded
 from propeller.core.model import Module, Spec
 from propeller.wire.fleet.codec import decode, encode
 from propeller.wire.fleet.facts import fact_of
-from propeller.wire.fleet.from_proplet import Alive, Create, Results
+from propeller.wire.fleet.from_proplet import Alive, Create, InvokeResults, Results
 from propeller.wire.fleet.metrics import time_of
 from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
-from propeller.wire.fleet.outgoing import start_message, stop_message
+from propeller.wire.fleet.outgoing import invoke_message, start_message, stop_message
 from tests.compat.examples import BARE_START, FROM_MANAGER, FROM_PROPLETS, FROM_REGISTRY, SHORTER, body_of
 from tests.compat.foreign_manager import complaints
 
@@ -170,12 +170,27 @@ def test_a_stop_for_a_foreign_proplet_is_the_contract_s():
     assert encode(stop).decode() == FROM_MANAGER["control/manager/stop"]
 
 
+def test_an_invocation_for_a_foreign_proplet_is_the_contract_s():
+    effect = SendInvoke(
+        proplet_id="P1",
+        task_id="task-9",
+        attempt=1,
+        invocation_id="5f3c",
+        inputs=['"world"'],
+        env={"GREETING": "hola"},
+        timeout_ns=30_000_000_000,
+        is_native=False,
+    )
+    assert encode(invoke_message(effect)).decode() == FROM_MANAGER["control/manager/invoke"]
+
+
 @pytest.mark.parametrize(
     ("message", "example"),
     [
         (Create(proplet_id="P1", metadata={}, boot=1, slots=2, running=[]), "create"),
         (Alive(proplet_id="P1", boot=1, slots=2, running=[("t", 1)]), "alive"),
         (Results(task_id="t", proplet_id="P1", results="30\n"), "result"),
+        (InvokeResults(task_id="t", invocation_id="i", results="30\n"), "result of an invocation"),
         (ModuleRequest(app_name="x", proplet_id="P1", first=0), "request for an image"),
     ],
 )

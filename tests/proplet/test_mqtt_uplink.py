@@ -1,8 +1,11 @@
-"""On which topics a proplet asks the proxy for an image."""
+"""On which topics a proplet asks the proxy for an image, and how soon a foreign manager gets results."""
 
 import pytest
 
+from propeller.proplet.foreign_pace import PAUSE_NS, ForeignPace
 from propeller.proplet.mqtt_uplink import _WayToProxy
+from propeller.wire.fleet.from_manager import Start
+from propeller.wire.fleet.from_proplet import Alive, InvokeResults, Results
 
 OWN, SHARED = "from/p/registry/proplet", "registry/proplet"
 TO_US, TO_ALL = "proplet/p/registry/server", "registry/server"
@@ -23,6 +26,15 @@ def test_one_that_only_knows_the_contract_is_asked_on_the_shared_topic():
     way.topics("acme/sum", OWN, SHARED)
     way.answered("acme/sum", TO_ALL)
     assert way.topics("acme/other", OWN, SHARED) == [SHARED]
+
+
+def test_while_no_manager_has_announced_itself_the_shared_topic_is_first():
+    """A native proxy says on the own topic alone why it has no module."""
+    way = _WayToProxy()
+    assert way.topics("acme/sum", OWN, SHARED, is_own_first=False) == [SHARED]
+    assert way.topics("acme/sum", OWN, SHARED, is_own_first=False) == [OWN, SHARED]
+    way.answered("acme/sum", TO_US)
+    assert way.topics("acme/sum", OWN, SHARED, is_own_first=False) == [OWN]
 
 
 def test_an_answer_to_us_counts_for_more_than_one_to_all():
@@ -61,3 +73,35 @@ def test_modules_of_the_manager_say_nothing_of_the_proxy():
     way.answered("sha256:0123", TO_US)
     assert way.topics("acme/sum", OWN, SHARED) == [OWN]
     assert way.topics("acme/sum", OWN, SHARED) == [OWN, SHARED]
+
+
+# -- how soon ----------------------------------------------------------------------------------------------
+
+
+def result(task_id, **more):
+    return Results(task_id=task_id, results="3\n", **more)
+
+
+def test_the_result_of_a_start_without_an_attempt_waits_until_its_manager_has_noted_the_start():
+    pace = ForeignPace()
+    pace.received(Start(id="t", name="main"), 1000)
+    pace.received(Start(id="other", name="main"), 1000 + PAUSE_NS // 2)
+    assert pace.wait_ns(result("t"), 1001) == PAUSE_NS - 1
+    assert pace.wait_ns(result("t"), 1000 + PAUSE_NS) == 0
+    assert pace.wait_ns(result("other"), 1000 + PAUSE_NS) == PAUSE_NS // 2
+    pace.received(Start(id="t", name="main"), 1000 + 2 * PAUSE_NS)
+    assert pace.wait_ns(result("t"), 1001 + 2 * PAUSE_NS) == PAUSE_NS - 1, "it was started again"
+    assert list(pace._started) == ["t"], "nothing is remembered for longer than it counts"
+
+
+def test_nothing_else_waits():
+    pace = ForeignPace()
+    pace.received(Start(id="native", name="main", attempt=1), 0)
+    pace.received(Start(id="foreign", name="main"), 0)
+    others = (
+        result("native", attempt=1),
+        result("unknown"),
+        Alive(proplet_id="p"),
+        InvokeResults(task_id="foreign", invocation_id="i"),
+    )
+    assert [pace.wait_ns(message, 1) for message in others] == [0, 0, 0, 0]

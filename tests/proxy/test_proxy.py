@@ -158,16 +158,33 @@ def test_all_pieces_are_of_the_module_that_was_begun(registry, tmp_path):
 def test_says_why_there_is_no_module(registry, tmp_path):
     async def part(proxy, link):
         ask(proxy, f"{registry.host}/proxy/none:v1", proplet_id="p")
-        ask(proxy, "Not An Image")
+        ask(proxy, "Not An Image", proplet_id="q")
         await link.have_sent(2)
         (missing,) = link.to("p")
         assert (missing["total_chunks"], missing["data"]) == (0, "")
         assert "has no" in missing["error"]
-        (wrong,) = link.to(None)
+        (wrong,) = link.to("q")
         assert "is not an image reference" in wrong["error"]
         assert proxy.counts == {"refused": 2}
 
     with_proxy(part, settings(tmp_path))
+
+
+def test_says_nothing_to_all_where_there_is_no_module(registry, tmp_path, caplog):
+    """A proplet that only knows the contract would refuse the real pieces, which another may send."""
+    registry.push("proxy/last", "v1", (module("last"), WASM))
+
+    async def part(proxy, link):
+        for name in (f"{registry.host}/proxy/none:v1", "Not An Image"):
+            ask(proxy, name)
+        await asyncio.to_thread(until, lambda: proxy.counts["refused"] == 2)
+        proxy._requests_max = 0
+        ask(proxy, f"{registry.host}/proxy/last:v1")
+        assert proxy.counts == {"refused": 3}
+        assert link.sent == []
+
+    with_proxy(part, settings(tmp_path))
+    assert "is not an image reference" in caplog.text
 
 
 def test_who_asks_for_pieces_behind_the_end_is_told_how_many_there_are(registry, tmp_path):
@@ -294,7 +311,10 @@ def test_counts_what_it_can_not_read_and_logs_each_kind_once(registry, tmp_path,
 def test_leaves_the_manager_its_own_modules(tmp_path):
     async def part(proxy, link):
         ask(proxy, digest_of(b"of the manager"), proplet_id="p")
-        assert proxy.counts == {"left": 1}
+        for proplet_id in ("", "p"):
+            ask(proxy, f"propeller.local/modules@{digest_of(b'of the manager')}", proplet_id=proplet_id)
+        assert proxy.counts == {"left": 3}
+        assert not proxy._serving
         assert link.sent == []
 
     with_proxy(part, settings(tmp_path))

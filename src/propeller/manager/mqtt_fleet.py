@@ -24,7 +24,7 @@ from propeller.manager.channel import Channel
 from propeller.manager.dispatch import dispatch
 from propeller.manager.image_turns import ImageTurns
 from propeller.manager.modules import pieces
-from propeller.manager.oversize import REPOSITORY, Oversize
+from propeller.manager.oversize import Oversize
 from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
 from propeller.mqtt.limits import AROUND_BYTES
@@ -43,7 +43,13 @@ from propeller.wire.fleet.messages import (
     topic_of,
 )
 from propeller.wire.fleet.metrics import TaskMetrics
-from propeller.wire.fleet.modules import ModuleRequest, module_chunks, piece_bytes
+from propeller.wire.fleet.modules import (
+    NO_PIECE_FITS,
+    REPOSITORY,
+    ModuleRequest,
+    module_chunks,
+    piece_bytes,
+)
 from propeller.wire.fleet.outgoing import invoke_message, messages_to_native, start_message, stop_message
 
 _log = logging.getLogger(__name__)
@@ -294,6 +300,10 @@ class MqttFleet:
     async def _is_sent(self, name: str, module: Module, data: bytes) -> bool:
         """Send all chunks, one after the other; stop if they turn out too large, as the first one shows."""
         size_bytes = piece_bytes(self._channel.room_bytes)
+        if not size_bytes:
+            # On the topic that all share, to say so would look like a piece of the module.
+            self._ignore(f"a request for {name}", NO_PIECE_FITS)
+            return True
         for chunk in module_chunks(module, data, size_bytes):
             chunk.app_name = name
             self._channel.publish("registry/server", encode(chunk))

@@ -16,10 +16,7 @@ from propeller.mqtt.link import TooLarge
 from propeller.wire.fleet.codec import decode
 from propeller.wire.fleet.from_manager import Ack, Invoke, Start
 from propeller.wire.fleet.messages import Message
-from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
-
-#: The name under which a foreign proplet asks the registry for a module of the store.
-REPOSITORY = "propeller.local/modules@sha256:"
+from propeller.wire.fleet.modules import REPOSITORY, ModuleChunk, ModuleRequest
 
 _OWN_TOPIC = re.compile(r"proplet/([^/]+)/(.+)")
 

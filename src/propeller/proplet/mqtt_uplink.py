@@ -15,6 +15,7 @@ from msgspec import UNSET
 from propeller.mqtt.link import Link, TooLarge, Will
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.following import Following
+from propeller.proplet.foreign_pace import ForeignPace
 from propeller.proplet.uplink import UplinkListener
 from propeller.wire.fleet.codec import decode, encode
 from propeller.wire.fleet.from_manager import Announcement, FromManager, Invoke, Start, Stop
@@ -68,6 +69,9 @@ class MqttUplink:
         self._own = own_topic(settings.entity_id, "")
         self._following = Following()
         self._proxy = _WayToProxy()
+        self._pace = ForeignPace()
+        #: Results that the manager would not bear yet, and what sends each.
+        self._held: list[tuple[Message, asyncio.TimerHandle]] = []
         self._inbox: list[Message] = []
         self._is_started = False
         #: How many messages were ignored, by kind.
@@ -91,6 +95,9 @@ class MqttUplink:
             self._link.running.add_done_callback(self._ended)
 
     async def stop(self) -> None:
+        for _, timer in self._held:
+            timer.cancel()
+        self._publish([message for message, _ in self._held])
         try:
             async with asyncio.timeout(_FAREWELL_S_MAX):
                 if self._link.is_up:
@@ -109,6 +116,21 @@ class MqttUplink:
         return self._link.is_up
 
     def send(self, messages: Sequence[Message]) -> None:
+        now = time.monotonic_ns()
+        ready: list[Message] = []
+        for message in messages:
+            if wait_ns := self._pace.wait_ns(message, now):
+                timer = asyncio.get_running_loop().call_later(wait_ns / 1e9, self._release, message)
+                self._held.append((message, timer))
+            else:
+                ready.append(message)
+        self._publish(ready)
+
+    def _release(self, message: Message) -> None:
+        self._held = [(held, timer) for held, timer in self._held if held is not message]
+        self._publish([message])
+
+    def _publish(self, messages: Sequence[Message]) -> None:
         is_alone = self._following.is_alone(time.monotonic_ns())
         for message in messages:
             payload = encode(message)
@@ -120,10 +142,11 @@ class MqttUplink:
         if isinstance(message, ModuleRequest) and message.app_name.startswith("sha256:"):
             shared = MODULE_TOPIC
         own = said_topic(self._id, shared)
-        if self._following.manager is None:
-            return [shared]
+        has_manager = self._following.manager is not None
         if shared == topic_of(message) and isinstance(message, ModuleRequest):
-            return self._proxy.topics(message.app_name, own, shared)
+            return self._proxy.topics(message.app_name, own, shared, is_own_first=has_manager)
+        if not has_manager:
+            return [shared]
         # While no manager is there, one that only knows the contract may look for proplets.
         return [own, shared] if is_alone and isinstance(message, Alive) else [own]
 
@@ -159,6 +182,7 @@ class MqttUplink:
             return
         if isinstance(message, ModuleChunk):
             self._proxy.answered(message.app_name, topic)
+        self._pace.received(message, time.monotonic_ns())
         if not self._inbox:
             asyncio.get_running_loop().call_soon(self._hand_over)
         self._inbox.append(message)
@@ -209,7 +233,8 @@ class MqttUplink:
 class _WayToProxy:
     """Finds out whether the proxy listens to the proplet's own topic, as a native one does.
 
-    Another proxy may take its place at any time. So a request without an answer is repeated on both topics.
+    Another proxy may take its place at any time. So a request without an answer is repeated on both topics;
+    also because a native one says on the own topic alone why there is no module.
     """
 
     def __init__(self) -> None:
@@ -218,11 +243,13 @@ class _WayToProxy:
         #: The topic on which answers come; "" while that is not known.
         self._way = ""
 
-    def topics(self, image: str, own: str, shared: str) -> list[str]:
+    def topics(self, image: str, own: str, shared: str, *, is_own_first: bool = True) -> list[str]:
+        """Name the topics to ask on; ``is_own_first`` counts while it is not known where answers come."""
         is_again = self._asked[image] = image in self._asked
         if is_again:
             return [own, shared]
-        return [shared if self._way == _SHARED_ANSWER else own]
+        asks_own = self._way != _SHARED_ANSWER if self._way else is_own_first
+        return [own if asks_own else shared]
 
     def answered(self, image: str, topic: str) -> None:
         """Take in the topic of an answer; one on the shared topic may be for another proplet."""

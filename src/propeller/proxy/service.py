@@ -1,8 +1,9 @@
 """Answers the proplets' requests for modules.
 
-Each request gets an answer: chunks, or one message without chunks that says why. A request on a topic of its
-proplet's own is answered to that proplet alone, with the pieces it wants; any other is answered to all, each
-time with all pieces, as proplets that share a topic take the pieces of one another's answers.
+A request on a topic of its proplet's own is answered to that proplet alone: with the pieces it wants, or with
+one message without pieces that says why. Any other is answered to all, each time with all pieces, as proplets
+that share a topic take the pieces of one another's answers. Where there is no module, nothing is said there:
+a proplet that only knows the contract would take it for the number of pieces, and refuse the real ones.
 
 Requests wait side by side, so that a slow registry holds up only those who want something from it. Pieces of
 all answers go out in turn, one after the other has left.
@@ -22,7 +23,15 @@ from propeller.errors import ModuleUnavailable
 from propeller.registry.cache import Blob
 from propeller.registry.fetcher import Fetcher
 from propeller.wire.fleet.messages import speaker
-from propeller.wire.fleet.modules import CHUNK_BYTES, NO_PIECE_FITS, ModuleChunk, ModuleRequest, piece_bytes
+from propeller.wire.fleet.modules import (
+    CHUNK_BYTES,
+    NO_PIECE_FITS,
+    REGISTRY,
+    ModuleChunk,
+    ModuleRequest,
+    no_module,
+    piece_bytes,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +46,7 @@ _BEGUN_MAX = 4096
 #: Between fetching and opening, other modules may have filled the cache.
 _OPENINGS_MAX = 3
 #: The manager has these, and answers for them.
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_OF_MANAGER = re.compile(rf"sha256:[0-9a-f]{{64}}|{re.escape(REGISTRY)}/.*", re.DOTALL)
 
 _decode = msgspec.json.Decoder(ModuleRequest).decode
 _encode = msgspec.json.Encoder().encode
@@ -102,11 +111,14 @@ class Proxy:
             return
         # On the shared topic anybody may give any name.
         request.proplet_id = sender or UNSET
-        if _DIGEST.fullmatch(request.app_name):
+        if _OF_MANAGER.fullmatch(request.app_name):
             self.counts["left"] += 1
         elif len(self._serving) >= self._requests_max:
             self.counts["refused"] += 1
-            self._publish(*_refusal(request, f"{self._requests_max} requests wait already; ask again later"))
+            if _is_private(request):
+                self._publish(
+                    *_refusal(request, f"{self._requests_max} requests wait already; ask again later")
+                )
         else:
             task = asyncio.create_task(self._serve(request))
             self._serving.add(task)
@@ -128,6 +140,8 @@ class Proxy:
             self.counts["answered"] += 1
             return
         self.counts["refused"] += 1
+        if not _is_private(request):
+            return
         try:
             await self._send(*_refusal(request, why))
         except Exception:
@@ -146,7 +160,7 @@ class Proxy:
         return None
 
     async def _answer(self, request: ModuleRequest) -> None:
-        if isinstance(request.proplet_id, str) and request.count == 0:
+        if _is_private(request) and request.count == 0:
             found = await self._fetcher.resolve(request.app_name)
             self._remember(request, _Begun(found.digest, is_announced=True))
             total = _chunks(found.size, self._piece_bytes(request))
@@ -168,7 +182,7 @@ class Proxy:
     async def _send_pieces(self, request: ModuleRequest, blob: Blob) -> None:
         """Send the pieces that are wanted; where one is too large, all of them are cut anew."""
         size_bytes = self._piece_bytes(request)
-        if not isinstance(request.proplet_id, str):
+        if not _is_private(request):
             while not await self._are_sent(request, blob, size_bytes, 0, _chunks(blob.size, size_bytes)):
                 size_bytes = self._piece_bytes(request)
             return
@@ -251,18 +265,20 @@ def _chunks(whole_bytes: int, size_bytes: int) -> int:
 
 
 def _refusal(request: ModuleRequest, why: str) -> tuple[str, bytes]:
-    chunk = ModuleChunk(app_name=request.app_name, chunk_idx=0, total_chunks=0, data="", error=why)
-    return _answer_topic(request), _encode(chunk)
+    return _answer_topic(request), _encode(no_module(request.app_name, why))
+
+
+def _is_private(request: ModuleRequest) -> bool:
+    """Say whether it came on a topic of its proplet's own, where the answer is heard by no other."""
+    return isinstance(request.proplet_id, str)
 
 
 def _answer_topic(request: ModuleRequest) -> str:
-    if isinstance(request.proplet_id, str):
-        return f"proplet/{request.proplet_id}/{ANSWER_TOPIC}"
-    return ANSWER_TOPIC
+    return f"proplet/{request.proplet_id}/{ANSWER_TOPIC}" if _is_private(request) else ANSWER_TOPIC
 
 
 def _receiver(request: ModuleRequest) -> str:
-    return f"proplet {request.proplet_id}" if isinstance(request.proplet_id, str) else "all proplets"
+    return f"proplet {request.proplet_id}" if _is_private(request) else "all proplets"
 
 
 def _key(request: ModuleRequest) -> tuple[str, str]:

@@ -12,6 +12,10 @@ from propeller.wire.fleet.fields import Count, PropletId
 CHUNK_BYTES = 512_000
 #: Of a message with a piece of a module, what is not the piece, at most.
 AROUND_PIECE_BYTES = 1024
+#: The manager answers for images of this registry: by such a name a foreign proplet asks for a module of the
+#: store, with its digest in hex at the end.
+REGISTRY = "propeller.local"
+REPOSITORY = f"{REGISTRY}/modules@sha256:"
 NO_PIECE_FITS = (
     "the broker takes so small messages only that no piece of a module fits in one; raise its limit"
 )
@@ -35,7 +39,7 @@ class ModuleChunk(msgspec.Struct, kw_only=True):
 
     app_name: str
     chunk_idx: Count
-    #: 0 means that there is no such module; ``error`` then says why.
+    #: Extension: 0 means that there is no such module; ``error`` then says why. Never on the shared topic.
     total_chunks: Count
     data: str
     #: Extension: ``sha256:<hex>`` of the whole module.
@@ -50,10 +54,7 @@ def piece_bytes(room_bytes: int, most: int = CHUNK_BYTES) -> int:
 
 
 def module_chunks(module: Module, data: bytes, size_bytes: int = CHUNK_BYTES) -> Iterator[ModuleChunk]:
-    """Cut a module into the registry's chunks; where no piece fits, one says so."""
-    if not size_bytes:
-        yield no_module(f"sha256:{module.digest}", NO_PIECE_FITS)
-        return
+    """Cut a module into the registry's chunks."""
     total = -(-len(data) // size_bytes)
     for index in range(total):
         piece = data[index * size_bytes : (index + 1) * size_bytes]
