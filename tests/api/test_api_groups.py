@@ -13,6 +13,8 @@ def test_jobs_are_listed_newest_first(tmp_path):
         for name in ("one", "two", "three"):
             tasks = [{"id": f"{name}-{n}", "name": "f", "job_id": name} for n in range(2)]
             response = await site.http.post("/jobs", json={"name": f"the {name}", "tasks": tasks})
+            assert list(response.json()) == ["job_id", "tasks", "name", "execution_mode"]
+            assert response.json()["execution_mode"] == "configurable", "the manager's default"
             assert response.headers["location"] == f"/jobs/{name}"
         page = await site.get("/jobs?offset=1&limit=1000")
         assert (page["total"], ids(page["jobs"], "job_id")) == (3, ["two", "one"])
@@ -27,7 +29,9 @@ def test_jobs_are_listed_newest_first(tmp_path):
         )
         assert await site.get("/jobs/three?tasks=false") == bare
         assert bare["counts"] == NO_COUNTS | {"pending": 2}
-        assert list(await site.get("/jobs/three")) == ["job_id", "tasks"]
+        shown = await site.get("/jobs/three")
+        assert list(shown) == ["job_id", "tasks", "name", "execution_mode"]
+        assert (shown["name"], shown["execution_mode"]) == ("the three", "configurable")
         await site.refused("GET", "/jobs/four?tasks=false", 404)
 
     play(part, tmp_path)
@@ -149,7 +153,9 @@ def test_a_workflow_shows_its_graph_and_counts(tmp_path):
         assert ended["tasks"][2]["reason"] == "run_if is failure, and none of its parents failed"
         assert "attempt" not in ended["tasks"][0]
 
-        await site.refused("POST", "/workflows/w/stop", 409)
+        stopped = await site.post("/workflows/w/stop", status=200)
+        assert stopped == {"workflow_id": "w", "message": "workflow stopped"}
+        assert await site.get("/workflows/w") == ended
         await site.post("/workflows/w/start", status=200)
         await site.delete("/workflows/w")
         await site.refused("GET", "/workflows/w", 404)

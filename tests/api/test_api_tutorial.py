@@ -1,4 +1,7 @@
-"""The bodies that the tutorial shows, byte for byte but for ids of its own and times."""
+"""The bodies that the tutorial shows, byte for byte but for ids of its own and times.
+
+A job's name and mode come behind all that it shows.
+"""
 
 import json
 import re
@@ -83,7 +86,8 @@ def test_job(tmp_path):
     async def part(site):
         site.bring_proplet()
         created = await site.post("/jobs", job)
-        expected = {"job_id": "UUID", "tasks": [task(t, inputs[t], "job_id") for t in inputs]}
+        ours = {"name": "addition-pipeline", "execution_mode": "parallel"}
+        expected = {"job_id": "UUID", "tasks": [task(t, inputs[t], "job_id") for t in inputs], **ours}
         assert masked(created) == masked(expected)
         assert len({shown["created_at"] for shown in created["tasks"]}) == 1, "a job's tasks share one time"
 

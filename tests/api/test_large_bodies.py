@@ -150,7 +150,7 @@ def test_what_is_called_file_elsewhere_stays_what_it_is(tmp_path):
         (LARGE_TEXT[:-1], "not valid base64"),
         (LARGE_TEXT + "=", "not valid base64"),
         ("=" + LARGE_TEXT, "not valid base64"),
-        (LARGE_TEXT[:5000] + "\n" + LARGE_TEXT[5000:], "not valid base64"),
+        (LARGE_TEXT[:5000] + "\v" + LARGE_TEXT[5000:], "not valid base64"),
         (LARGE_TEXT[:5000] + "é" + LARGE_TEXT[5000:], "not valid base64"),
         ("B" * 100_000, "missing magic bytes"),
     ],
@@ -188,11 +188,11 @@ def test_base64_in_pieces_is_base64(small_steps, data):
     assert from_base64(text) == from_base64(memoryview(text)) == data
 
 
-@given(st.text(alphabet="Aa+/=é\n", max_size=40))
+@given(st.text(alphabet="Aa+/=é\n \x0b", max_size=40))
 def test_what_is_no_base64_in_one_piece_is_none_in_several(small_steps, text):
-    """What the standard library takes is taken, and nothing else."""
+    """What the standard library takes is taken, with white space in it, and nothing else."""
     try:
-        expected = base64.b64decode(text.encode(), validate=True)
+        expected = base64.b64decode(text.replace("\n", "").replace(" ", "").encode(), validate=True)
     except ValueError:
         expected = None
     try:
@@ -200,6 +200,36 @@ def test_what_is_no_base64_in_one_piece_is_none_in_several(small_steps, text):
     except ValueError:
         found = None
     assert found == expected
+
+
+@pytest.mark.parametrize("module", [ADDITION, LARGE])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_lines_of_base64_may_have_ends(tmp_path, module, line_end):
+    """As ``base64 FILE`` and mail programs write them; some writers of JSON also escape each slash."""
+    text = base64.encodebytes(module).decode().replace("\n", line_end)
+    body = json.dumps({"name": "main", "file": text}).replace("/", r"\/").encode()
+
+    async def part(site):
+        response = await site.http.post("/tasks", content=body, headers=JSON)
+        assert response.status_code == 201, response.text
+        path = f"/tasks/{response.json()['id']}/file"
+        assert (await site.http.get(path)).content == module
+        assert (await site.put(path.removesuffix("/file"), {"file": text}))["id"]
+
+    play(part, tmp_path)
+
+
+def test_a_module_with_line_ends_is_no_more_than_one_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(bodies, "JSON_BYTES_MAX", 10_000)
+    text = base64.encodebytes(LARGE).decode()
+
+    async def part(site):
+        await site.post("/tasks", {"name": "main", "file": text})
+        raw = f'{{"name":"main","file":"{text}"}}'.encode()
+        message = await site.refused("POST", "/tasks", 413, content=raw, headers=JSON)
+        assert "bytes besides modules" in message, "JSON has no line ends in texts"
+
+    play(part, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +242,7 @@ def small_steps():
 
 
 TREES = st.recursive(
-    st.text(alphabet='fileA":\\,é', max_size=30) | st.integers(),
+    st.text(alphabet='fileA":\\,é\n\t/', max_size=30) | st.integers(),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(st.sampled_from(["file", "a", 'x"file":']), inner, max_size=3)
@@ -220,9 +250,11 @@ TREES = st.recursive(
 )
 
 
-@given(TREES, st.sampled_from([None, 1]))
-def test_what_is_taken_out_is_what_was_there(small_steps, tree, indent):
+@given(TREES, st.sampled_from([None, 1]), st.booleans())
+def test_what_is_taken_out_is_what_was_there(small_steps, tree, indent, escapes_slashes):
     body = json.dumps(tree, indent=indent, ensure_ascii=indent is None).encode()
+    if escapes_slashes:
+        body = body.replace(b"/", rb"\/")
     rest, lifted = lift(body)
 
     def restored(value):

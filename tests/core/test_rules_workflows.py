@@ -15,6 +15,7 @@ from propeller.core.events import (
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import GroupKind
 from propeller.core.reasons import Stopped
+from propeller.core.states import COMPLETED, FAILED, SKIPPED
 from propeller.errors import Conflict, Invalid, NotFound
 from tests.core.helpers import Rules, a_task, in_workflow, workflow
 
@@ -86,8 +87,26 @@ def test_a_pending_a_scheduled_and_a_running_task_can_be_stopped():
         assert turn.moves == [f"{task_id} INTERRUPTED"]
         assert turn.sent == sent
         assert rules.task(task_id).reason == Stopped()
-        with pytest.raises(Conflict, match=f"task {task_id} has ended already: it is interrupted"):
-            rules.turn(StopTask(task_id))
+        again = rules.turn(StopTask(task_id))
+        assert (again.moves, again.sent) == ([], [])
+
+
+@pytest.mark.parametrize("state", [COMPLETED, FAILED, SKIPPED])
+def test_a_stop_changes_nothing_of_what_has_ended(state):
+    rules = Rules()
+    rules.proplet()
+    rules.workflow(a_task("a"), a_task("skipped", "a", run_if="failure"))
+    rules.start("a")
+    if state is FAILED:
+        rules.fails("a")
+    else:
+        rules.completes("a")
+    task = rules.task("skipped" if state is SKIPPED else "a")
+    before = (task.state, task.results, task.failure, task.reason, task.finished_at)
+    assert before[0] is state
+    turn = rules.turn(StopTask(task.id))
+    assert (turn.moves, turn.sent) == ([], [])
+    assert (task.state, task.results, task.failure, task.reason, task.finished_at) == before
 
 
 def test_a_stop_makes_room_for_the_next():

@@ -35,10 +35,10 @@ from .loss_checker import LossChecker
 from .replay import check_replay
 from .resident_checker import ResidentChecker, stays
 from .store import SimulatedStore
-from .view import View, is_for_itself
+from .view import View, go_on, is_for_itself
 from .world import LawBroken, S, World
 
-PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, INTERRUPTED = TaskState
+PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, _INTERRUPTED = TaskState
 #: Well under the time after which a silent proplet is given up.
 BOOT_FRESH_NS = 4 * S
 
@@ -404,13 +404,13 @@ class Checker:
                     if not is_there and not is_gone:
                         raise LawBroken("commit-first", f"{task.id} was answered and not committed", task.id)
             case StartTask(task_id) if (task_id, SCHEDULED) not in moved:
-                raise LawBroken(
-                    "commit-first", f"the start of {task_id} was answered, not committed", task_id
-                )
-            case StopTask(task_id) if (task_id, INTERRUPTED) not in moved:
+                raise LawBroken("commit-first", f"{task_id} was answered to run, not committed", task_id)
+            case StopTask(task_id) if go_on([self.tasks.get(task_id)], self._turn):
                 raise LawBroken("commit-first", f"the stop of {task_id} was answered, not committed", task_id)
-            case StartGroup(group_id=name) | StopGroup(group_id=name) if not moved:
-                raise LawBroken("commit-first", f"start or stop of {name} was answered, not committed")
+            case StartGroup(group_id=name) if not moved:
+                raise LawBroken("commit-first", f"the start of {name} was answered, not committed")
+            case StopGroup(group_id=name) if go_on(self._members.get(name, ()), self._turn):
+                raise LawBroken("commit-first", f"the stop of {name} was answered, not committed")
 
     # -- guests --------------------------------------------------------------------------------------------
 

@@ -192,6 +192,27 @@ def test_a_sequential_job_does_not_wait(monkeypatch):
     assert_caught("sequential", "children-follow")
 
 
+def test_a_stop_changes_what_has_ended(monkeypatch):
+    def spoiled(real, state, command, now):
+        task = state.tasks.get(command.task_id)
+        if task is not None and task.state.has_ended:
+            task.failure, task.reason = None, Note("stopped")
+            state.turn.touched[task.id] = task
+        real(state, command, now)
+
+    spoil(monkeypatch, task_commands, "stop", spoiled)
+    assert_caught("ended-stays")
+
+
+def test_a_stop_of_a_group_leaves_those_that_wait(monkeypatch):
+    def spoiled(real, state, task, reason, now):
+        if task.state is not PENDING:
+            real(state, task, reason, now)
+
+    spoil(monkeypatch, attempts, "interrupt", spoiled)
+    assert_caught("commit-first", "fail-fast")
+
+
 def test_a_failure_stops_nobody(monkeypatch):
     monkeypatch.setattr(failfast, "stop_others", lambda *_: None)
     assert_caught("fail-fast")

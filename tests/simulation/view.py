@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from propeller.core.effects import Changes
 from propeller.core.model import JobMode, Spec, Task
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
 
@@ -21,6 +22,12 @@ def is_for_itself(task: Task, members: Sequence[Task]) -> bool:
         return False
     parents = (other for other in members if other.id in task.spec.depends_on)
     return all(is_for_itself(parent, members) for parent in parents)
+
+
+def go_on(tasks: Iterable[Task | None], turn: Changes | None) -> bool:
+    """Say whether one of these tasks has not ended, and nothing has happened to it in this turn either."""
+    ids = {move.task_id for move in turn.transitions} | {task.id for task in turn.created} if turn else set()
+    return any(task is not None and not task.state.has_ended and task.id not in ids for task in tasks)
 
 
 class View:

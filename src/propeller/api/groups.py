@@ -8,7 +8,7 @@ from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
-from propeller.api.rendering import Shown, shown_group, task_views
+from propeller.api.rendering import Shown, showing, shown_group, task_views
 from propeller.api.spec_builder import Modules, SpecBuilder, check_group_name, new_ids
 from propeller.core.events import CreateTasks, NewGroup
 from propeller.core.model import Group, GroupKind, JobMode
@@ -21,15 +21,15 @@ New = TypeVar("New", NewWorkflow, NewJob)
 
 async def create_group(
     request: HttpRequest, shape: type[New], creation: Callable[[New, Lifted], tuple[CreateTasks, Modules]]
-) -> tuple[str, list[TaskView]]:
-    """Create a workflow or a job with all of its tasks; return its id, and them as answers have them."""
+) -> tuple[NewGroup, list[TaskView]]:
+    """Create a workflow or a job with all of its tasks; return it, and them as answers have them."""
     context = context_of(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
+    show = showing(request)
     command, modules = await read_json(request, shape, creation)
     created = await context.manager.ask(command, modules)
     context.files.remember(modules)
     assert command.group is not None
-    return command.group.id, await task_views(context, created, show_file=show_file)
+    return command.group, await task_views(context, created, show)
 
 
 def group_creation(
@@ -61,7 +61,7 @@ def group_creation(
 async def read_group(request: HttpRequest, kind: GroupKind) -> tuple[Group, Shown | None]:
     """Read the workflow or the job that the path names, and its tasks unless the request leaves them out."""
     context = context_of(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
+    show = showing(request)
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
     records = await context.manager.store.group(
         kind, id_in_path(request), tasks_max=PORTION if show_tasks else 0
@@ -71,4 +71,4 @@ async def read_group(request: HttpRequest, kind: GroupKind) -> tuple[Group, Show
     (group,) = records.groups
     if not show_tasks:
         return group, None
-    return group, await shown_group(context, group, records.tasks, show_file=show_file)
+    return group, await shown_group(context, group, records.tasks, show)

@@ -12,12 +12,20 @@ from propeller.api.endpoints import delete, get, post
 from propeller.api.groups import create_group, group_creation, read_group
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
-from propeller.api.rendering import by_group, shown_group
+from propeller.api.rendering import by_group, showing, shown_group
 from propeller.api.spec_builder import Modules
 from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
 from propeller.errors import Invalid
-from propeller.wire.http.groups import JobMessage, JobPage, JobSummary, JobView, NewJob, job_summary
+from propeller.wire.http.groups import (
+    JobMessage,
+    JobPage,
+    JobSummary,
+    JobView,
+    NewJob,
+    job_summary,
+    job_view,
+)
 from propeller.wire.http.tasks import TaskView
 
 _JOB = GroupKind.JOB
@@ -34,8 +42,10 @@ _JOB = GroupKind.JOB
 )
 async def create_job(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a job, or none."""
-    job_id, views = await create_group(request, NewJob, _creation)
-    return answer(JobView(job_id, views), 201, {"location": f"/jobs/{quote(job_id, safe='')}"})
+    job, views = await create_group(request, NewJob, _creation)
+    mode = job.mode or context_of(request).manager.job_mode
+    location = f"/jobs/{quote(job.id, safe='')}"
+    return answer(job_view(job.id, views, job.name, mode), 201, {"location": location})
 
 
 def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, Modules]:
@@ -59,7 +69,7 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
     page = queries.paging(request, queries.MANY)
     status = queries.status(request, queries.GROUP_STATUS, "job")
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
-    show_file = queries.flag(request, queries.SHOW_FILE)
+    show = showing(request)
     found = await context.manager.store.groups(
         _JOB,
         page.offset,
@@ -72,7 +82,7 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
     for group in found.records.groups:
         views: list[TaskView] | UnsetType = UNSET
         if group.size <= room:
-            views = (await shown_group(context, group, tasks[group.id], show_file=show_file)).views
+            views = (await shown_group(context, group, tasks[group.id], show)).views
             room -= len(views)
         summaries.append(job_summary(group, views))
     return answer(JobPage(offset=page.offset, limit=page.limit, total=found.total, jobs=summaries))
@@ -87,7 +97,9 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
 async def get_job(request: HttpRequest) -> ASGIApp:
     """Show the tasks of a job in the order given, or how far it is as a whole."""
     group, shown = await read_group(request, _JOB)
-    return answer(JobView(group.id, shown.views) if shown else job_summary(group, UNSET))
+    if shown is None:
+        return answer(job_summary(group, UNSET))
+    return answer(job_view(group.id, shown.views, group.name, group.mode))
 
 
 @post("/jobs/{id}/start", gives=JobMessage, refuses=[404, 409])
@@ -98,9 +110,9 @@ async def start_job(request: HttpRequest) -> ASGIApp:
     return answer(JobMessage(job_id, "job started"))
 
 
-@post("/jobs/{id}/stop", gives=JobMessage, refuses=[404, 409])
+@post("/jobs/{id}/stop", gives=JobMessage, refuses=[404])
 async def stop_job(request: HttpRequest) -> ASGIApp:
-    """Stop all tasks of a job that have not ended."""
+    """Stop all tasks of a job that have not ended, if there are any."""
     context, job_id = context_of(request), id_in_path(request)
     await context.manager.ask(StopGroup(_JOB, job_id))
     return answer(JobMessage(job_id, "job stopped"))

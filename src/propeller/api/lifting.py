@@ -17,6 +17,10 @@ _LONG = 4096
 _STEP = 1 << 20
 _KEY = b'"file"'
 _VALUE = re.compile(rb'\s{0,64}:\s{0,64}"')
+#: Of base64 in JSON: its lines may have ends, and some writers escape each slash.
+_ESCAPES = {rb"\n": b"\n", rb"\r": b"\r", rb"\t": b"\t", rb"\/": b"/"}
+#: May stand in base64; all but the first only escaped.
+_SPACES = b" \n\r\t"
 
 
 class Lifted:
@@ -48,7 +52,7 @@ def lift(body: bytes) -> tuple[bytes, Lifted]:
     at = 0
     for start, end in _long_files(body):
         name = f"{mark}{len(files)}"
-        files[name] = view[start:end]
+        files[name] = _unescaped(view[start:end])
         rest += [view[at:start], name.encode()]
         at = end
     return b"".join([*rest, view[at:]]) if files else body, Lifted(files)
@@ -66,9 +70,39 @@ def _long_files(body: bytes) -> Iterator[tuple[int, int]]:
         end = _find(body, b'"', start)
         if end < 0:
             return
-        if end - start >= _LONG and _find(body, b"\\", start, end) < 0:
+        if end - start >= _LONG and _is_plain(body, start, end):
             yield start, end
         at = _find(body, _KEY, end + 1)
+
+
+def _is_plain(body: bytes, start: int, end: int) -> bool:
+    """Say whether a text has no escapes but those of base64, nor what JSON wants escaped."""
+    if any(_find(body, bytes([space]), start, end) >= 0 for space in _SPACES[1:]):
+        return False
+    if _find(body, b"\\", start, end) < 0:
+        return True
+    return _count(body, b"\\", start, end) == sum(_count(body, escape, start, end) for escape in _ESCAPES)
+
+
+def _count(body: bytes, wanted: bytes, start: int, end: int) -> int:
+    """Do what ``bytes.count`` does, with breaks; what is wanted does not overlap itself."""
+    reach = len(wanted) - 1
+    return sum(body.count(wanted, at, min(at + _STEP + reach, end)) for at in range(start, end, _STEP))
+
+
+def _unescaped(text: memoryview) -> memoryview:
+    """Put in place of each escape what it stands for, with breaks."""
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(text):
+        piece = bytes(text[at : at + _STEP])
+        if piece.endswith(b"\\"):  # the other half comes along
+            piece = bytes(text[at : at + _STEP + 1])
+        at += len(piece)
+        for escape, meant in _ESCAPES.items():
+            piece = piece.replace(escape, meant)
+        pieces.append(piece)
+    return memoryview(b"".join(pieces))
 
 
 def _find(body: bytes, wanted: bytes, start: int, end: int | None = None) -> int:
@@ -83,12 +117,16 @@ def _find(body: bytes, wanted: bytes, start: int, end: int | None = None) -> int
 
 
 def from_base64(text: bytes | memoryview) -> bytes:
-    """Decode strictly, with breaks; raise ``ValueError`` that says what is wrong."""
-    pieces = []
+    """Decode strictly but for white space, with breaks; raise ``ValueError`` that says what is wrong."""
+    pieces: list[bytes] = []
+    rest, is_padded = b"", False
     for start in range(0, len(text), _STEP):
-        piece = text[start : start + _STEP]
-        if len(piece) == _STEP and start + _STEP < len(text) and piece[-1] == ord("="):
+        rest += bytes(text[start : start + _STEP]).translate(None, _SPACES)
+        if is_padded and rest:
             raise binascii.Error("Excess data after padding")
+        whole = len(rest) if start + _STEP >= len(text) else len(rest) // 4 * 4
+        piece, rest = rest[:whole], rest[whole:]
+        is_padded = piece.endswith(b"=")
         pieces.append(binascii.a2b_base64(piece, strict_mode=True))
     return b"".join(pieces)
 

@@ -6,7 +6,8 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from propeller.api.context import Context
+from propeller.api import queries
+from propeller.api.context import Context, HttpRequest
 from propeller.api.looks import PORTION
 from propeller.core.model import Group, Task
 from propeller.core.reasons import Waiting, WaitsForSlot
@@ -14,9 +15,30 @@ from propeller.core.states import SCHEDULED
 from propeller.store.port import Records
 from propeller.wire.http.groups import Edge, edges_of
 from propeller.wire.http.schema import encode
-from propeller.wire.http.tasks import TaskView, task_view
+from propeller.wire.http.tasks import TaskView, inputs_as_texts, task_view
 
 _AT_A_TIME = 500
+#: How programs in Go introduce themselves; the contract's client and command line add nothing.
+_GO = "Go-http-client/"
+
+
+class Showing(NamedTuple):
+    """How the answer to a request has tasks."""
+
+    has_files: bool
+    #: Whether all inputs are texts, as they are on the wire.
+    has_texts_only: bool
+
+
+def showing(request: HttpRequest) -> Showing:
+    """Tell how the answer to a request has tasks.
+
+    The contract's client for Go reads inputs as texts, and no list that has a number (``http-api``, C2).
+    """
+    return Showing(
+        has_files=queries.flag(request, queries.SHOW_FILE),
+        has_texts_only=request.headers.get("user-agent", "").startswith(_GO),
+    )
 
 
 class Shown(NamedTuple):
@@ -26,29 +48,31 @@ class Shown(NamedTuple):
     edges: list[Edge]
 
 
-async def task_views(context: Context, tasks: Sequence[Task], *, show_file: bool) -> list[TaskView]:
-    files = await context.files.of(tasks) if show_file else None
+async def task_views(context: Context, tasks: Sequence[Task], show: Showing) -> list[TaskView]:
+    files = await context.files.of(tasks) if show.has_files else None
     views: list[TaskView] = []
     for start in range(0, len(tasks), _AT_A_TIME):
         for task in tasks[start : start + _AT_A_TIME]:
             view = task_view(task, files)
             if task.state is SCHEDULED:
                 view.reason = _reason_at_present(context, task)
+            if show.has_texts_only and task.spec.inputs:
+                view.inputs = inputs_as_texts(task.spec.inputs)
             views.append(view)
         if len(tasks) > _AT_A_TIME:
             await asyncio.sleep(0)
     return views
 
 
-async def shown_group(context: Context, group: Group, tasks: Sequence[Task], *, show_file: bool) -> Shown:
+async def shown_group(context: Context, group: Group, tasks: Sequence[Task], show: Showing) -> Shown:
     """Render all tasks of a group: ``tasks`` if they came with it, else in portions that are read now."""
     if len(tasks) == group.size:
-        return Shown(await task_views(context, tasks, show_file=show_file), edges_of(tasks))
+        return Shown(await task_views(context, tasks, show), edges_of(tasks))
     shown, after = Shown([], []), 0
     while True:
         async with context.looks.portion():
             tasks = await context.manager.store.tasks_of_group(group, after, PORTION)
-            views = await task_views(context, tasks, show_file=show_file)
+            views = await task_views(context, tasks, show)
             # Encoded at once: to encode all of them at the end would hold up everybody.
             shown.views.extend(cast("list[TaskView]", [msgspec.Raw(encode(view)) for view in views]))
             shown.edges.extend(edges_of(tasks))

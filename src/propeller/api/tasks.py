@@ -14,7 +14,7 @@ from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.endpoints import Binary, delete, get, post, put
 from propeller.api.lifting import Lifted
-from propeller.api.rendering import task_views
+from propeller.api.rendering import Showing, showing, task_views
 from propeller.api.samples import task_sample_page
 from propeller.api.sandbox import sandbox_of
 from propeller.api.spec_builder import Modules, SpecBuilder, check_encrypted
@@ -51,11 +51,11 @@ from propeller.wire.http.tasks import (
 async def create_task(request: HttpRequest) -> ASGIApp:
     """Create a task; ``workflow_id`` or ``job_id`` adds it to that workflow or job."""
     context = context_of(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
+    show = showing(request)
     creation, modules = await read_json(request, NewTask, _creation)
     created = await context.manager.ask(creation, modules)
     context.files.remember(modules)
-    (view,) = await task_views(context, created, show_file=show_file)
+    (view,) = await task_views(context, created, show)
     return answer(view, 201, {"location": f"/tasks/{quote(view.id, safe='')}"})
 
 
@@ -86,14 +86,14 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
     """List tasks in the order of their creation."""
     context = context_of(request)
     page = queries.paging(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
+    show = showing(request)
     only = TaskFilter(
         workflow_id=queries.text(request, queries.OF_WORKFLOW),
         job_id=queries.text(request, queries.OF_JOB),
         metadata=queries.metadata(request),
     )
     found = await context.manager.store.tasks(page.offset, page.limit, only)
-    views = await task_views(context, found.items, show_file=show_file)
+    views = await task_views(context, found.items, show)
     return answer(TaskPage(offset=page.offset, limit=page.limit, total=found.total, tasks=views))
 
 
@@ -101,8 +101,8 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
 async def get_task(request: HttpRequest) -> ASGIApp:
     """Show a task."""
     context, task_id = context_of(request), id_in_path(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
-    return await _shown(context, await stored_task(context, task_id), show_file=show_file)
+    show = showing(request)
+    return await _shown(context, await stored_task(context, task_id), show)
 
 
 @put(
@@ -115,7 +115,7 @@ async def get_task(request: HttpRequest) -> ASGIApp:
 async def update_task(request: HttpRequest) -> ASGIApp:
     """Change the fields that are given; the others stay as they are."""
     context, task_id = context_of(request), id_in_path(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
+    show = showing(request)
     given, changes, modules = await read_json(request, TaskChanges, _changes)
     spec = (await stored_task(context, task_id)).spec
     if given.timeout is not None or given.limits is not None or given.grants is not None:
@@ -123,7 +123,7 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     check_encrypted(msgspec.structs.replace(spec, **changes))
     changed = await context.manager.ask(UpdateTask(task_id, changes), modules)
     context.files.remember(modules)
-    return await _shown(context, changed[0], show_file=show_file)
+    return await _shown(context, changed[0], show)
 
 
 def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str, Any], Modules]:
@@ -141,7 +141,7 @@ def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str,
 async def upload_module(request: HttpRequest) -> ASGIApp:
     """Give a task its module; the name of the uploaded file ends in ``.wasm``."""
     context, task_id = context_of(request), id_in_path(request)
-    show_file = queries.flag(request, queries.SHOW_FILE)
+    show = showing(request)
     data = await read_upload(request)
     builder = SpecBuilder()
     module = await asyncio.to_thread(builder.module, data)  # a large one takes its time to hash
@@ -149,7 +149,7 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     check_encrypted(msgspec.structs.replace(spec, module=module))
     changed = await context.manager.ask(UpdateTask(task_id, {"module": module}), builder.modules)
     context.files.remember(builder.modules)
-    return await _shown(context, changed[0], show_file=show_file)
+    return await _shown(context, changed[0], show)
 
 
 @get("/tasks/{id}/file", gives=Binary, refuses=[404])
@@ -183,9 +183,9 @@ async def start_task(request: HttpRequest) -> ASGIApp:
     return answer(Started())
 
 
-@post("/tasks/{id}/stop", gives=Stopped, refuses=[404, 409])
+@post("/tasks/{id}/stop", gives=Stopped, refuses=[404])
 async def stop_task(request: HttpRequest) -> ASGIApp:
-    """Stop a task that has not ended."""
+    """Stop a task; one that has ended stays as it is."""
     context, task_id = context_of(request), id_in_path(request)
     await context.manager.ask(StopTask(task_id))
     return answer(Stopped())
@@ -245,8 +245,8 @@ async def get_task_metrics(request: HttpRequest) -> ASGIApp:
     return answer(await task_sample_page(context, task_id, page))
 
 
-async def _shown(context: Context, task: Task, *, show_file: bool) -> ASGIApp:
-    views = await task_views(context, [task], show_file=show_file)
+async def _shown(context: Context, task: Task, show: Showing) -> ASGIApp:
+    views = await task_views(context, [task], show)
     return answer(views[0])
 
 

@@ -63,9 +63,9 @@ async def start_workflow(request: HttpRequest) -> ASGIApp:
     return answer(WorkflowMessage(workflow_id, "workflow started"))
 
 
-@post("/workflows/{id}/stop", gives=WorkflowMessage, refuses=[404, 409])
+@post("/workflows/{id}/stop", gives=WorkflowMessage, refuses=[404])
 async def stop_workflow(request: HttpRequest) -> ASGIApp:
-    """Stop all tasks of a workflow that have not ended."""
+    """Stop all tasks of a workflow that have not ended, if there are any."""
     context, workflow_id = context_of(request), id_in_path(request)
     await context.manager.ask(StopGroup(_WORKFLOW, workflow_id))
     return answer(WorkflowMessage(workflow_id, "workflow stopped"))

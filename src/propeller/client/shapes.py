@@ -101,6 +101,8 @@ class Tasks(TypedDict):
 class Job(TypedDict):
     job_id: str
     tasks: list[Task]
+    name: NotRequired[str]
+    execution_mode: NotRequired[str]
 
 
 class JobSummary(TypedDict):

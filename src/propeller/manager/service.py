@@ -8,7 +8,7 @@ from typing import Protocol
 from propeller.core.cluster import Cluster
 from propeller.core.effects import Effect, Outgoing, Refused
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
-from propeller.core.model import Module, Proplet, Task
+from propeller.core.model import JobMode, Module, Proplet, Task
 from propeller.core.policy import Policy
 from propeller.core.reasons import Waiting
 from propeller.core.state import ClusterState
@@ -102,6 +102,11 @@ class Manager:
     def tell(self, fact: Fact) -> None:
         self._inbox.append(fact)
         self._arrival.set()
+
+    @property
+    def job_mode(self) -> JobMode:
+        """The mode of a job that names none."""
+        return self._state.policy.job_mode
 
     def proplets(self) -> list[Proplet]:
         """Return the live records, in the order in which they were first seen."""

@@ -33,9 +33,8 @@ def _ready(tasks: list[Task]) -> list[Task]:
 
 
 def stop(state: ClusterState, command: StopGroup, now: int) -> None:
+    """Stop all tasks that have not ended."""
     group = find_group(state, command.kind, command.group_id)
-    if not group.has_live_tasks:
-        raise Conflict(f"{group.kind} {group.id} has ended already")
     for task in reversed(group.tasks.values()):
         if not task.state.has_ended:
             attempts.interrupt(state, task, Stopped(group.kind), now)

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable
+from math import copysign
 
 from msgspec import UNSET
 
@@ -44,14 +45,13 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
 
 def wire_inputs(inputs: Iterable[int | float | str]) -> list[str]:
     """On the wire inputs are strings; a whole number is written as one, however the client wrote it."""
-    return [
-        value
-        if isinstance(value, str)
-        else str(int(value))
-        if isinstance(value, float) and value.is_integer()
-        else repr(value)
-        for value in inputs
-    ]
+    return [value if isinstance(value, str) else _number(value) for value in inputs]
+
+
+def _number(value: float) -> str:
+    if not isinstance(value, float) or not value.is_integer():
+        return repr(value)
+    return str(int(value)) if value or copysign(1, value) > 0 else "-0"
 
 
 def stop_message(effect: SendStop) -> Stop:

@@ -37,9 +37,12 @@ class NewJob(msgspec.Struct, kw_only=True):
     )
 
 
-class JobView(msgspec.Struct):
+class JobView(msgspec.Struct, kw_only=True):
     job_id: str
     tasks: list[TaskView]
+    #: Extensions, like the next one: behind what the tutorial prints.
+    name: str | UnsetType = UNSET
+    execution_mode: str | UnsetType = UNSET
 
 
 class Counts(msgspec.Struct):
@@ -100,6 +103,10 @@ class WorkflowPage(Page, kw_only=True):
 class WorkflowMessage(msgspec.Struct):
     workflow_id: str
     message: str
+
+
+def job_view(job_id: str, views: list[TaskView], name: str, mode: str | None) -> JobView:
+    return JobView(job_id=job_id, tasks=views, name=name or UNSET, execution_mode=mode or UNSET)
 
 
 def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:

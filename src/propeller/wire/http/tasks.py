@@ -6,17 +6,18 @@ Source: ``http-api`` in the contract, section 1.3. Extensions are ``file_digest`
 of ``file`` for large modules), ``required_tags`` and what stands after it, and executions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from propeller.core.failures import ErrorKind
-from propeller.core.model import Execution, FromParent, Task
+from propeller.core.model import Execution, FromParent, Input, Task
 from propeller.core.results import BASE64, to_json
 from propeller.core.sandbox import Grants, Sandbox
 from propeller.wire.durations import format_duration
+from propeller.wire.fleet.outgoing import wire_inputs
 from propeller.wire.http.sandbox import GrantsField, LimitsField
 from propeller.wire.http.schema import Env, Page, ResultsEncoding, State, Time, like
 from propeller.wire.rfc3339 import ZERO, format_time
@@ -120,7 +121,13 @@ class TaskView(msgspec.Struct, kw_only=True):
     file_digest: Annotated[str, like("Modules above 64 KiB: sha256:<hex>.")] | UnsetType = UNSET
     file_size: Annotated[int, like("Modules above 64 KiB: bytes.")] | UnsetType = UNSET
     cli_args: Sequence[str] | None = None
-    inputs: Sequence[int | float | str | FromParent] | UnsetType = UNSET
+    inputs: (
+        Annotated[
+            Sequence[int | float | str | FromParent],
+            like("All of them are text where User-Agent begins with Go-http-client/."),
+        ]
+        | UnsetType
+    ) = UNSET
     env: dict[str, str] | UnsetType = UNSET
     daemon: bool = False
     latent: bool | UnsetType = UNSET
@@ -275,6 +282,11 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
             view.file_digest = f"sha256:{spec.module.digest}"
             view.file_size = spec.module.size_bytes
     return view
+
+
+def inputs_as_texts(inputs: Iterable[Input]) -> list[str]:
+    """Write inputs as texts that would mean the same in a request."""
+    return wire_inputs(f"${{{one.task}}}" if isinstance(one, FromParent) else one for one in inputs)
 
 
 def _show_sandbox(view: TaskView, sandbox: Sandbox) -> None:
