@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from propeller.cli.board import Board
+from propeller.cli.heeding import check_all_heeded
 from propeller.cli.runfile import Plan
 from propeller.cli.session import Session
 from propeller.cli.tree import tree
@@ -50,6 +51,7 @@ def create_workflow(session: Session, plan: Plan) -> Target:
         session.remark("fail_fast is for jobs; in a workflow a failure concerns what depends on it")
     created = client.create_workflow(plan.tasks, name=plan.name)["tasks"]
     workflow_id = created[0]["workflow_id"]
+    check_all_heeded(plan.tasks, created, f"workflow {workflow_id} is not started")
     _upload(session, plan)
     return target(client, "workflow", workflow_id)
 
@@ -59,6 +61,7 @@ def create_job(session: Session, plan: Plan) -> Target:
     created = client.create_job(
         plan.tasks, name=plan.name, execution_mode=plan.execution_mode, fail_fast=plan.fail_fast
     )
+    check_all_heeded(plan.tasks, created["tasks"], f"job {created['job_id']} is not started")
     _upload(session, plan)
     return target(client, "job", created["job_id"])
 

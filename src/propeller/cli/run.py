@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from propeller.cli import formatting, options, sandbox
+from propeller.cli.heeding import check_heeded
 from propeller.cli.logs import print_piece
 from propeller.cli.modules import default_export, read_module
 from propeller.cli.session import Session, show_error
-from propeller.client.errors import Unreachable
+from propeller.client.errors import NoSuchRoute, Unreachable
 from propeller.core.states import COMPLETED
 
 
@@ -59,7 +60,10 @@ def run(
     }
     if stdin is not None:
         fields |= options.stdin_of(stdin)
-    task_id = session.client.create_task({key: value for key, value in fields.items() if value})["id"]
+    given = {key: value for key, value in fields.items() if value}
+    created = session.client.create_task(given)
+    task_id = created["id"]
+    check_heeded(given, created, "it is not started")
     # Whoever ends this program, by Ctrl-C or as a service manager does, ends the task as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -101,7 +105,9 @@ def _start_and_wait(session: Session, task_id: str) -> Any:
 
 
 def _show_logs(session: Session, task_id: str) -> None:
-    """Print what the guest printed beside its result."""
-    if not session.as_json:
+    """Print what the guest printed beside its result, where the manager has it."""
+    if session.as_json:
+        return
+    with contextlib.suppress(NoSuchRoute):
         for piece in session.client.task_logs(task_id, limit=1000)["logs"]:
             print_piece(session, piece)

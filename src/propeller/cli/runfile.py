@@ -66,8 +66,19 @@ class Plan:
     uploads: dict[str, bytes]
 
 
-def read_run_file(path: Path, module: Path | None = None) -> Plan:
-    """Read a file; ``module`` goes before the one that it names at its top."""
+def read_run_file(path: Path, module: Path | None = None, *, makes_uuids: bool = False) -> Plan:
+    """Read a file.
+
+    Args:
+        path: Of the file.
+        module: Goes before the one that the file names at its top.
+        makes_uuids: Whether tasks get ids of this form: a manager that only knows the contract may start no
+            others.
+
+    Raises:
+        Invalid: Something is wrong in it; the message says where.
+
+    """
     source = SourceFile(path)
     content = _shaped(source, source.content, _File, "")
     if not content.tasks:
@@ -77,7 +88,7 @@ def read_run_file(path: Path, module: Path | None = None) -> Plan:
     shaped = [
         _shaped(source, task, _FileTask, f"tasks[{number}]") for number, task in enumerate(content.tasks)
     ]
-    ids = _fresh_ids(source, shaped)
+    ids = _fresh_ids(source, shaped, makes_uuids=makes_uuids)
     _check_dependencies(source, shaped, list(ids))
     modules = _Modules(source)
     ready: list[dict[str, Any]] = []
@@ -137,7 +148,7 @@ def _worded(message: str) -> str:
     return f"it has to be {wanted}, not {_TYPES.get(expected[2], expected[2])}{hint}"
 
 
-def _fresh_ids(source: SourceFile, tasks: list[_FileTask]) -> dict[str, str]:
+def _fresh_ids(source: SourceFile, tasks: list[_FileTask], *, makes_uuids: bool) -> dict[str, str]:
     """Return the id for this run of each task, by its id in the file."""
     run = uuid.uuid4().hex[:8]
     ids: dict[str, str] = {}
@@ -152,7 +163,7 @@ def _fresh_ids(source: SourceFile, tasks: list[_FileTask]) -> dict[str, str]:
             )
         if local in ids:
             raise source.wrong(f"{where}.id", f"{local} is the id of an earlier task too")
-        ids[local] = f"{local}-{run}"
+        ids[local] = str(uuid.uuid4()) if makes_uuids else f"{local}-{run}"
     return ids
 
 

@@ -11,6 +11,7 @@ import typer
 from propeller.cli import formatting, options, sandbox, views
 from propeller.cli import logs as log_lines
 from propeller.cli.commands import command, group
+from propeller.cli.heeding import check_heeded
 from propeller.cli.modules import read_module
 from propeller.cli.options import PairsFlag
 from propeller.cli.session import Session
@@ -84,8 +85,10 @@ def create(
     fields: dict[str, Any],
 ) -> None:
     """Create a task."""
-    task = session.client.create_task({"name": name, **_ready(fields)})
+    given = {"name": name, **_ready(fields)}
+    task = session.client.create_task(given)
     session.show(task, lambda answer: views.task_lines(session, answer))
+    check_heeded(given, task, "it was created without")
 
 
 @command(app, fields={"name": _text("The exported function to run."), **FIELDS})
@@ -94,8 +97,10 @@ def update(session: Session, task_id: TaskId, fields: dict[str, Any]) -> None:
 
     A field can also be set to false or to nothing.
     """
-    task = session.client.update_task(task_id, _ready(fields))
+    given = _ready(fields)
+    task = session.client.update_task(task_id, given)
     session.show(task, lambda answer: views.task_lines(session, answer))
+    check_heeded(given, task, "create a task anew with it")
 
 
 @command(app, "list", pages=True)

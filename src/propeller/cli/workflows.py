@@ -33,7 +33,7 @@ def create(
 @command(app)
 def run(session: Session, file: RunFile, module: ModuleFlag = None, detach: DetachFlag = False) -> None:
     """Run a workflow from a file, and show it until it ends."""
-    plan = read_run_file(file, module)
+    plan = read_run_file(file, module, makes_uuids=not session.client.lists_workflows())
     live.run(session, live.create_workflow(session, plan), plan, detach=detach)
 
 

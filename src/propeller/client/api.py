@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import httpx
 
-from propeller.client import events, shapes
-from propeller.client.errors import ApiError, Unreachable, not_reached, refusal
+from propeller.client import contract, events, shapes
+from propeller.client.errors import ApiError, NoSuchRoute, Unreachable, not_reached, refusal
 from propeller.client.trust import tls_context
 from propeller.errors import Invalid
 
@@ -233,9 +233,20 @@ class Client:
         body = ({"name": name} if name else {}) | {"tasks": tasks}
         return cast("shapes.Tasks", self.request("POST", "/workflows", query=_NO_FILE, json=body))
 
+    def lists_workflows(self) -> bool:
+        """Say whether the manager knows workflows as such; one that only knows the contract does not."""
+        try:
+            self.workflows(limit=1)
+        except NoSuchRoute:
+            return False
+        return True
+
     def workflow(self, workflow_id: str, *, with_tasks: bool = True) -> shapes.Workflow:
         query = _NO_FILE if with_tasks else _NO_TASKS
-        answer = self.request("GET", _path("workflows", workflow_id), query=query)
+        try:
+            answer = self.request("GET", _path("workflows", workflow_id), query=query)
+        except NoSuchRoute:
+            answer = contract.workflow(self, workflow_id)
         return cast("shapes.Workflow", answer)
 
     def workflows(self, *, offset: int = 0, limit: int = 100, status: str = "") -> shapes.WorkflowPage:
@@ -243,10 +254,16 @@ class Client:
         return cast("shapes.WorkflowPage", self.request("GET", "/workflows", query=query))
 
     def start_workflow(self, workflow_id: str) -> Any:
-        return self.request("POST", _path("workflows", workflow_id, "start"))
+        try:
+            return self.request("POST", _path("workflows", workflow_id, "start"))
+        except NoSuchRoute:
+            return contract.start_workflow(self, workflow_id)
 
     def stop_workflow(self, workflow_id: str) -> Any:
-        return self.request("POST", _path("workflows", workflow_id, "stop"))
+        try:
+            return self.request("POST", _path("workflows", workflow_id, "stop"))
+        except NoSuchRoute:
+            return contract.stop_workflow(self, workflow_id)
 
     def delete_workflow(self, workflow_id: str) -> None:
         self.request("DELETE", _path("workflows", workflow_id))

@@ -19,6 +19,10 @@ class ApiError(PropellerError):
         self.message = message
 
 
+class NoSuchRoute(ApiError):
+    """The manager does not offer what was asked: it knows less than this client."""
+
+
 class Unreachable(PropellerError):
     """No answer came, or it broke off: nothing listens there, or the network failed."""
 
@@ -55,7 +59,6 @@ def refusal(response: "httpx.Response") -> ApiError:
     if not isinstance(said, str) or not said:
         request = f"{response.request.method} {response.request.url.path}"
         if response.status_code in (404, 405):
-            said = f"the manager does not offer {request}"
-        else:
-            said = f"{request} answered {response.status_code} {response.reason_phrase}".rstrip()
+            return NoSuchRoute(response.status_code, f"the manager does not offer {request}")
+        said = f"{request} answered {response.status_code} {response.reason_phrase}".rstrip()
     return ApiError(response.status_code, said)
