@@ -36,6 +36,6 @@ def test_only_a_foreign_proplet_may_answer_without_its_name(tmp_path, is_native,
         for name, results in ((sender, "first"), ("p", "second")):
             said = InvokeResults(task_id="t", invocation_id=invocation_id, proplet_id=name, results=results)
             invocations.take(said)
-        assert await answer == ("first" if is_taken else "second")
+        assert (await answer).results == ("first" if is_taken else "second")
 
     at_site(tmp_path, work)

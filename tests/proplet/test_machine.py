@@ -351,6 +351,16 @@ def test_bytes_are_said_as_base64_and_a_foreign_manager_gets_text():
     assert proplet.ends(key, results=b"\x89P") == [SendUp(said)]
 
 
+def test_the_failure_of_an_invocation_has_a_kind():
+    proplet = Proplet()
+    start = Start(id="a", name="main", module="sha256:m", latent=True, attempt=1, placed_at=10)
+    (key,) = keys(proplet.machine.receive(start, 0))
+    proplet.ends(key)
+    (key,) = keys(proplet.machine.receive(Invoke(id="a", invocation_id="i"), 0))
+    (said,) = proplet.ends(key, error="it trapped")
+    assert (said.message.error, said.message.error_kind) == ("it trapped", "trap")
+
+
 def test_bytes_of_an_invocation_are_said_as_base64():
     proplet = Proplet()
     start = Start(id="a", name="main", module="sha256:m", latent=True, attempt=1, placed_at=10)

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import UNSET
 
 from propeller.core.effects import Outgoing, SendInvoke, Transition
+from propeller.core.failures import ErrorKind
 from propeller.core.model import Proplet, Task
 from propeller.core.results import BASE64
 from propeller.core.states import RUNNING
@@ -252,6 +253,8 @@ def _record(
     )
     if error:
         view.error = error
+        if results is not None and results.error_kind:
+            view.error_kind = ErrorKind.of(results.error_kind)
     elif results is not None:
         view.results = results.results or ""
         view.results_encoding = results.results_encoding

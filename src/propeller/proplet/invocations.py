@@ -95,6 +95,7 @@ class Invocations:
             results=results,
             results_encoding=encoding,
             error=outcome.error or None,
+            error_kind=str(outcome.failure.kind) if outcome.failure else UNSET,
             started_at=outcome.started_at or UNSET,
             finished_at=outcome.finished_at or UNSET,
         )

@@ -1,6 +1,7 @@
 """Failures that the runtime words: those of a limit name its value and the field that raises it."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -10,6 +11,11 @@ from propeller.errors import Invalid
 from propeller.runtime.guest_run import Limits
 
 STOPPED = Failure("the task was stopped", ErrorKind.CANCELLED)
+#: What Rust, Go and C write when they give up.
+_PANIC = re.compile(r"panicked at |^panic: |^fatal error: |^Assertion failed: ")
+#: Rust's advice to its user, who is another one here.
+_NOTE = re.compile(r"note: run with `RUST_BACKTRACE=")
+_WORDS_MAX = 400
 _LIMITS = {ErrorKind.MEMORY, ErrorKind.FUEL, ErrorKind.STACK, ErrorKind.OUTPUT, ErrorKind.LIMIT}
 
 
@@ -65,8 +71,39 @@ def with_hint(failure: Failure, memory_bytes: int, limits: Limits) -> Failure:
     """
     if failure.kind in _LIMITS:
         return failure
+    sentence, line_end, rest = failure.error.partition("\n")
     hint = _growth_hint(memory_bytes, limits)
-    return msgspec.structs.replace(failure, error=failure.error + hint)
+    return msgspec.structs.replace(failure, error=f"{sentence}{hint}{line_end}{rest}")
+
+
+def with_last_words(failure: Failure, subject: str, tail: str) -> Failure:
+    """Add what a guest wrote last: before the failure where that says why, and else behind it.
+
+    Lists show the begin of an error. For a trap or an exit code only the guest knows more; of a limit the
+    sentence says it all.
+    """
+    tail = tail.strip()
+    if not tail:
+        return failure
+    error, words = failure.error, _last_words(tail)
+    if failure.kind in (ErrorKind.TRAP, ErrorKind.EXIT_CODE):
+        error = f"{subject} said: {words}\n{error}"
+        tail = "" if tail == words else tail
+    return msgspec.structs.replace(failure, error=f"{error}\nstandard error: {tail}" if tail else error)
+
+
+def _last_words(text: str) -> str:
+    """Choose what says most about the end, on one line: a panic with what follows it, else the last line.
+
+    Lines that are indented go with the one before them, as those of a backtrace do.
+    """
+    lines = [line.rstrip() for line in text.splitlines() if line.strip() and not _NOTE.match(line)]
+    begin = next((at for at in reversed(range(len(lines))) if _PANIC.search(lines[at])), None)
+    if begin is None:
+        begin = next((at for at in reversed(range(len(lines))) if not lines[at][0].isspace()), 0)
+        lines = lines[: begin + 1]
+    words = " ".join(" ".join(lines[begin:]).split())
+    return words if len(words) <= _WORDS_MAX else words[:_WORDS_MAX] + "…"
 
 
 def _growth_hint(memory_bytes: int, limits: Limits) -> str:

@@ -232,10 +232,12 @@ def test_exit_codes(here):
     said = "(drop (call $write (i32.const 2) (i32.const 1024) (i32.const 5)))"
     assert here.run(program(said + "(call $exit (i32.const 0))", data="oh no"), "_start").error == ""
     assert here.run(program(said + "(call $exit (i32.const 3))", data="oh no"), "_start").error == (
-        "the program exited with code 3; standard error: oh no"
+        "the program said: oh no\nthe program exited with code 3"
     )
     trapped = here.run(program(said + "unreachable", data="oh no"), "_start").error
-    assert re.match(r"(?s)the program failed: unreachable.*; standard error: oh no$", trapped)
+    assert re.match(
+        r"the program said: oh no\nthe program failed: unreachable[^\n]*\nerror while exec", trapped
+    )
 
 
 def test_output_before_proc_exit_0_is_the_result(here):

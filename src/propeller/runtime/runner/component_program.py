@@ -70,7 +70,7 @@ class ComponentCall:
     def _exit(exited: Exited) -> str:
         if exited.is_ok:
             return ""
-        raise ExitedWithError
+        raise ExitedWithError(exited.code)
 
     def _result(self, store: wasmtime.Store) -> str:
         instance = self._program.instantiate(store, self._grants)
@@ -90,7 +90,10 @@ class ComponentCall:
 
 
 class ExitedWithError(Exception):
-    """A program ended by itself, with an error."""
+    """A program ended by itself, with this code; None where it gave none."""
+
+    def __init__(self, code: int | None = None) -> None:
+        super().__init__("an error" if code is None else f"code {code}")
 
 
 class ComponentProgram:

@@ -102,7 +102,7 @@ def execute(
     results: str | bytes = ""
     failure: Failure | None = None
     memory_bytes = fuel = 0
-    halt, is_refused = Halt.NONE, False
+    halt, is_refused, tail = Halt.NONE, False, b""
     dirs: Sequence[Given] = ()
     try:
         call = program.call(run)
@@ -128,9 +128,10 @@ def execute(
             fuel = limits.fuel - store.get_fuel()
         store.close()
         if call.wants_wasi:
-            results, failure = _with_streams(call, workspace.streams, limits, results, failure)
-        if failure:
-            failure = failures.with_hint(failure, memory_bytes, limits)
+            printed, is_over, tail = workspace.streams.end()
+            results = of_output(printed) if call.is_command else results
+            failure = failures.of_output(limits) if is_over else failure
+        failure = failure and _explained(failure, call, tail, memory_bytes, limits)
     except Invalid as invalid:
         failure, is_refused = failures.of_refusal(invalid), True
     finally:
@@ -159,7 +160,7 @@ def _outcome(
     call: CoreCall | ComponentCall, store: wasmtime.Store, limits: Limits
 ) -> tuple[str, Failure | None]:
     """Call the guest; give its results, or how it failed."""
-    subject = "the program" if call.is_command else call.name
+    subject = _subject(call)
     try:
         return call(store), None
     except wasmtime.ExitTrap as exit_:
@@ -174,30 +175,26 @@ def _outcome(
         return "", _of(subject, traps.explained(error, limits))
     except traps.NeverBegins as never:
         raise CanNotBegin(_of(subject, traps.explained(never.error, limits))) from never
-    except ExitedWithError:
-        return "", Failure(f"{subject} exited with an error", ErrorKind.EXIT_CODE)
+    except ExitedWithError as error:
+        return "", Failure(f"{subject} exited with {error}", ErrorKind.EXIT_CODE)
     except (PermissionError, ValueError) as refusal:
         return "", Failure(f"{subject} failed: {refusal}", ErrorKind.TRAP)
 
 
+def _explained(
+    failure: Failure, call: CoreCall | ComponentCall, tail: bytes, memory_bytes: int, limits: Limits
+) -> Failure:
+    """Add the limits that may have made a guest fail, and what it wrote last."""
+    failure = failures.with_hint(failure, memory_bytes, limits)
+    return failures.with_last_words(failure, _subject(call), tail.decode(errors="replace"))
+
+
+def _subject(call: CoreCall | ComponentCall) -> str:
+    return "the program" if call.is_command else call.name
+
+
 def _of(subject: str, failure: Failure) -> Failure:
     return Failure(f"{subject} failed: {failure.error}", failure.kind)
-
-
-def _with_streams(
-    call: CoreCall | ComponentCall,
-    streams: Streams,
-    limits: Limits,
-    results: str | bytes,
-    failure: Failure | None,
-) -> tuple[str | bytes, Failure | None]:
-    """Read what the guest printed: it is a program's result, and the end of it explains a failure."""
-    printed, is_over, tail = streams.end()
-    if is_over:
-        return "", failures.of_output(limits)
-    if failure and (said := tail.decode(errors="replace").strip()):
-        failure = Failure(f"{failure.error}; standard error: {said}", failure.kind)
-    return (of_output(printed) if call.is_command else results), failure
 
 
 def directories(run: GuestRun, program: Program, workspace: Workspace) -> list[Given]:

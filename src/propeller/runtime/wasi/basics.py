@@ -18,11 +18,11 @@ def _number(session: Session) -> int:
 
 
 def _exit(session: Session, status: Ok | Err) -> None:
-    raise Exited(is_ok=isinstance(status, Ok))
+    raise Exited(0 if isinstance(status, Ok) else None)
 
 
 def _exit_with_code(session: Session, code: int) -> None:
-    raise Exited(is_ok=code == 0)
+    raise Exited(code)
 
 
 FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {

@@ -37,9 +37,14 @@ class Cancelled(Exception):
 class Exited(Exception):
     """The guest ended itself."""
 
-    def __init__(self, *, is_ok: bool) -> None:
+    def __init__(self, code: int | None) -> None:
         super().__init__("the guest has ended itself")
-        self.is_ok = is_ok
+        #: None for an error without a code.
+        self.code = code
+
+    @property
+    def is_ok(self) -> bool:
+        return self.code == 0
 
 
 class Session:

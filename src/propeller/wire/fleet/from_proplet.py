@@ -89,6 +89,8 @@ class InvokeResults(msgspec.Struct, kw_only=True):
     finished_at: Count | UnsetType = UNSET
     #: Extension: no guest was begun, because none could be for too long.
     is_busy: bool | UnsetType = UNSET
+    #: Extension: of the error, as in ``Results``.
+    error_kind: str | UnsetType = UNSET
     #: Extension: as in ``Results``.
     results_encoding: str | UnsetType = UNSET
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from propeller.core.failures import ErrorKind
 from propeller.wire.http.schema import Env, Page, ResultsEncoding, Time, like
 
 
@@ -40,6 +41,7 @@ class InvocationView(msgspec.Struct, kw_only=True):
     results: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
     results_encoding: ResultsEncoding | UnsetType = UNSET
+    error_kind: ErrorKind | UnsetType = UNSET
 
 
 class InvocationPage(Page, kw_only=True):
