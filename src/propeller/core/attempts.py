@@ -1,8 +1,8 @@
-"""The life of an attempt: a task is scheduled, begun, told to its proplet, ended, lost, run again.
+"""The life of an attempt: its task is scheduled, begun, sent to a proplet, ended, lost, run again.
 
 Every placement raises ``Task.attempt``; a report of any other attempt changes nothing. A task becomes ready
-by counting down its unmet parents (``tell_children``), so an end costs the work of the task's own children
-and nothing else.
+when its count of unmet parents reaches 0 (``tell_children``), so the end of a task costs work for its own
+children only.
 """
 
 from propeller.core import executions, inputs
@@ -19,7 +19,7 @@ from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDUL
 
 
 def obstacle(spec: Spec) -> Failure | None:
-    """Say why a task can't be run by any proplet of this version, with the way out; None if it can."""
+    """Give the failure of a task that no proplet of this version can run; None if one can."""
     if spec.encrypted:
         error = "encrypted: no proplet here can run encrypted workloads; set it to false"
         return Failure(error, ErrorKind.REFUSED)
@@ -30,7 +30,7 @@ def obstacle(spec: Spec) -> Failure | None:
 
 
 def tell_children(state: ClusterState, task: Task, now: int) -> None:
-    """Count down those that wait for a task; start or skip those that are ready."""
+    """Count down the unmet parents of a task's children; start or skip the children that are ready."""
     for child in task.children:
         child.unmet -= 1
         if child.unmet == 0 and child.state is PENDING:
@@ -48,7 +48,7 @@ def start_or_skip(state: ClusterState, task: Task, now: int) -> None:
 
 
 def schedule(state: ClusterState, task: Task, now: int) -> None:
-    """Queue a task that is wanted and ready, or fail it where it can't be run at all."""
+    """Queue a task that is ready, or fail it if it can't be run at all."""
     task.reason = state.placement.why_waits(task)
     state.move(task, SCHEDULED, now)
     failure = obstacle(task.spec) or inputs.missing(task)
@@ -63,7 +63,7 @@ def schedule(state: ClusterState, task: Task, now: int) -> None:
 
 
 def place_waiting(state: ClusterState, now: int) -> None:
-    """Start each waiting task for which there is room, the first in the queue first."""
+    """Start each waiting task for which there is room, in the order of the queue."""
     placement = state.placement
     while (choice := placement.next()) is not None:
         task, proplet = choice
@@ -73,7 +73,7 @@ def place_waiting(state: ClusterState, now: int) -> None:
 
 
 def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) -> None:
-    """Move a task on; ``proplet`` is None where it goes to several."""
+    """Begin the next attempt of a task; ``proplet`` is None if the task goes to several."""
     task.attempt += 1
     task.proplet_id = proplet.id if proplet else ""
     task.placed_at = task.started_at = now
@@ -114,7 +114,7 @@ def send_stop(state: ClusterState, task: Task, proplet_id: str) -> None:
 
 
 def send_stops(state: ClusterState, task: Task) -> None:
-    """Tell those that run a task to end it."""
+    """Tell all proplets that run a task to end it."""
     for proplet_id in state.holders(task):
         send_stop(state, task, proplet_id)
 
@@ -123,9 +123,9 @@ def send_stops(state: ClusterState, task: Task) -> None:
 
 
 def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
-    """Move a task to an end; whom it concerns is told before the event is over.
+    """Move a task to an end; its children, or the others of a fail-fast job, follow before the next event.
 
-    Those that wait for one that was up have been told before.
+    The children of a task that was up have been told before.
     """
     state.release(task)
     if task.executions:
@@ -147,7 +147,7 @@ def interrupt(state: ClusterState, task: Task, reason: Reason, now: int) -> None
 
 
 def delete(state: ClusterState, task: Task) -> None:
-    """Drop a task, wherever it is; those that run it are told to end it."""
+    """Delete a task, and tell all proplets that run it to end it."""
     send_stops(state, task)
     state.delete(task)
 
@@ -178,10 +178,10 @@ def run_again(state: ClusterState, task: Task, reason: Reason, now: int) -> None
 
 
 def lose(state: ClusterState, task: Task, how: str, now: int, *, proplet_lives: bool = False) -> None:
-    """An attempt was lost: run the task again, but not for ever.
+    """Run a task again whose attempt was lost, up to a limit; then fail it.
 
-    What has served has no end to come to, and so may lose any number of proplets. Where its proplet lives on,
-    it may be what kills its process: losses count from when it served last.
+    A task that was up is to run without end, and so may outlive any number of proplets. But if its proplet
+    lives on, the task may have killed its process: then losses since it last came up count.
     """
     lost = AttemptLost(task.attempt, how)
     if task.was_up and not proplet_lives:

@@ -1,7 +1,7 @@
-"""One task on every proplet: where it is started, and what follows when it ends on one of them.
+"""Broadcast tasks: on which proplets they are started, and what follows when one ends on one of them.
 
-What ends by itself runs once on each proplet that there is when it starts. What stays, a daemon or a latent
-task, is wanted everywhere: a proplet that comes later gets it too, and one that comes back gets it again.
+A task that ends by itself runs once on each proplet that is there when it starts. A resident task is wanted
+everywhere: a proplet that comes later gets it too, and one that comes back gets it again.
 """
 
 from propeller.core import attempts, executions
@@ -14,13 +14,13 @@ from propeller.core.states import FAILED, SCHEDULED
 
 
 def place_waiting(state: ClusterState, now: int) -> None:
-    """Start each waiting task for which there is a proplet now."""
+    """Start each waiting broadcast task for which there is a proplet now."""
     for task, proplets in state.placement.waiting_broadcasts():
         place(state, task, proplets, now)
 
 
 def place(state: ClusterState, task: Task, proplets: list[Proplet], now: int) -> None:
-    """Start a waiting task on all of these, whether they have room or not: each proplet queues for itself."""
+    """Start a waiting task on all of these proplets, with or without room: each has a queue of its own."""
     state.placement.wait_no_more(task)
     attempts.begin(state, task, proplets[0] if len(proplets) == 1 else None, now)
     executions.forget(state, task)
@@ -34,14 +34,14 @@ def place(state: ClusterState, task: Task, proplets: list[Proplet], now: int) ->
 
 
 def reach_returned(state: ClusterState, now: int) -> None:
-    """Reach every proplet that takes work again, or for the first time."""
+    """Start resident broadcast tasks on each proplet that takes work again, or for the first time."""
     back = state.consequences.back
     while back:
         reach(state, back.popitem()[1], now)
 
 
 def reach(state: ClusterState, proplet: Proplet, now: int) -> None:
-    """Start on a proplet what stays, runs on others, and is wanted everywhere."""
+    """Start on a proplet the resident broadcast tasks that run on others and are missing there."""
     for task in state.everywhere.values():
         before = task.executions.get(proplet.id)
         is_wanted = before is None or before.state is SCHEDULED
@@ -51,7 +51,7 @@ def reach(state: ClusterState, proplet: Proplet, now: int) -> None:
 
 
 def begin_anew(state: ClusterState, task: Task, proplet: Proplet, now: int) -> None:
-    """Start a task that runs on others on one proplet, with the next attempt."""
+    """Start a broadcast task that runs elsewhere on one more proplet, with the next attempt."""
     task.attempt += 1
     executions.begin(state, task, proplet, now)
     task.proplet_id = proplet.id if len(task.executions) == 1 else ""
@@ -65,7 +65,7 @@ def _send(state: ClusterState, task: Task, proplet: Proplet) -> None:
 
 
 def run_there_again(state: ClusterState, task: Task, proplet: Proplet, how: str, now: int) -> None:
-    """Start it anew where it was, unless that proplet gets nothing new."""
+    """Start an execution anew on its proplet, or give it up if the proplet is cordoned."""
     if proplet.is_cordoned:
         give_up(state, task, proplet.id, f"{how}; proplet {proplet.name} is cordoned", now)
     else:
@@ -73,7 +73,7 @@ def run_there_again(state: ClusterState, task: Task, proplet: Proplet, how: str,
 
 
 def lost_there(state: ClusterState, task: Task, proplet: Proplet, how: str, now: int) -> None:
-    """A proplet has lost its execution and lives on: it runs there again, but not for ever."""
+    """Start an execution anew that was lost on a living proplet, up to a limit; then give it up."""
     if task.was_up or task.losses < state.policy.losses_max:
         task.losses += 1
         run_there_again(state, task, proplet, f"lost: {how}", now)
@@ -82,7 +82,7 @@ def lost_there(state: ClusterState, task: Task, proplet: Proplet, how: str, now:
 
 
 def give_up(state: ClusterState, task: Task, proplet_id: str, how: str, now: int) -> None:
-    """The proplet is gone, and its execution with it: another proplet has its own."""
+    """End an execution that is lost with its proplet; it moves to no other, since each has its own."""
     before = task.executions[proplet_id]
     lost = Execution(
         proplet_id=proplet_id,
@@ -96,7 +96,7 @@ def give_up(state: ClusterState, task: Task, proplet_id: str, how: str, now: int
 
 
 def execution_ended(state: ClusterState, task: Task, outcome: Execution, now: int) -> None:
-    """Take in how the task ended on one proplet; with the last one the task ends, or waits for a proplet."""
+    """Take in the end of one execution; with the last one the task ends, or waits for a proplet."""
     executions.put(state, task, outcome)
     state.placement.freed(task, outcome.proplet_id)
     task.live_executions -= 1

@@ -1,4 +1,4 @@
-"""Records that the present turn has touched; at its end they become ``effects.Changes``."""
+"""The records that the present turn has changed; at its end they become ``effects.Changes``."""
 
 import msgspec
 
@@ -7,21 +7,21 @@ from propeller.core.model import Execution, Group, Proplet, Task
 
 
 class Turn(msgspec.Struct, eq=False):
-    """The records that one turn created, changed and deleted, each by its id, and what it has to send."""
+    """The records that one turn created, changed and deleted, each by its id, and the turn's effects."""
 
     created: dict[str, Task] = {}
-    #: Tasks of which the spec changed.
+    #: Tasks whose spec changed.
     respecified: dict[str, Task] = {}
-    #: Tasks of which anything else changed.
+    #: Tasks in which anything else changed.
     touched: dict[str, Task] = {}
     deleted: dict[str, Task] = {}
     #: By task and proplet.
     executions: dict[tuple[str, str], tuple[Task, Execution]] = {}
-    #: Broadcast tasks of which all executions are new.
+    #: Broadcast tasks whose executions are all new.
     replaced: dict[str, Task] = {}
-    #: Last attempts of deleted tasks, as the store has them or as this turn made them.
+    #: Last attempts of deleted tasks, from the store or from this turn.
     past_attempts: dict[str, int] = {}
-    #: Those of them that this turn made.
+    #: The part of ``past_attempts`` that is from this turn.
     forgotten_attempts: dict[str, int] = {}
     groups: dict[str, Group] = {}
     deleted_groups: dict[str, Group] = {}
@@ -34,12 +34,12 @@ class Turn(msgspec.Struct, eq=False):
         self.executions[task.id, execution.proplet_id] = (task, execution)
 
     def drop_executions(self, task: Task) -> None:
-        """Drop what the turn noted of a task's executions, which are there no more."""
+        """Forget the changes of a task's executions, which are gone."""
         for proplet_id in task.executions:
             self.executions.pop((task.id, proplet_id), None)
 
     def delete_task(self, task: Task) -> None:
-        """Note that a task is gone; nothing else of it is to be written."""
+        """Note that a task is deleted, and forget its other changes."""
         for changed in (self.touched, self.respecified, self.replaced):
             changed.pop(task.id, None)
         self.drop_executions(task)
@@ -55,7 +55,7 @@ class Turn(msgspec.Struct, eq=False):
         self.deleted_proplets[proplet.id] = proplet
 
     def changes(self, first_event_id: int) -> Changes:
-        """Give what is to be committed; the transitions count up from this event id."""
+        """Give the changes to commit; the first transition has this event id."""
         return Changes(
             created=list(self.created.values()),
             respecified=[task for key, task in self.respecified.items() if key not in self.created],

@@ -1,13 +1,13 @@
 """The state machine: events in, changed records and effects out.
 
-The records stand in ``state``, and each rule in a file of its own. Here stands which rule takes in which
-event, and in which order rules are asked:
+The records are in ``state``, and each rule is in a file of its own. This file says which rule takes in which
+event, and in which order the rules are asked:
 
-- One rule takes in an event. What follows from that, and is another rule's to do (``state.Consequences``), is
-  done before the next event.
-- ``settle`` places what waits, once for all events of a turn.
+- One rule takes in an event. If that means work for another rule (``state.Consequences``), the work is done
+  before the next event.
+- ``settle`` places the waiting tasks, once for all events of a turn.
 
-A new rule has a file, a place in one of the lists of ``Cluster``, and a field of the record that it is about.
+A new rule gets a file, a place in one of the lists of ``Cluster``, and a field in the record it is about.
 """
 
 import copy
@@ -47,9 +47,9 @@ from propeller.core.model import Task
 from propeller.core.state import ClusterState
 from propeller.core.times import Moment
 
-#: What is done at a time, ns since the epoch.
+#: A rule that is asked at a time, ns since the epoch.
 Rule = Callable[[ClusterState, int], None]
-#: What is done about one task.
+#: A rule that is asked about one task, at a time.
 TaskRule = Callable[[ClusterState, Task, int], None]
 
 
@@ -58,24 +58,24 @@ class Cluster:
 
     def __init__(self, state: ClusterState) -> None:
         self.state = state
-        #: What is done when a manager has started, before anything else.
+        #: Asked when a manager has started, before anything else.
         self._at_start: tuple[Rule, ...] = (
             liveness.manager_started,
             leases.manager_started,
             drains.manager_started,
         )
-        #: What is done as time passes.
+        #: Asked as time passes.
         self._as_time_passes: tuple[Rule, ...] = (
             liveness.time_passed,
             leases.time_passed,
             drains.time_passed,
         )
-        #: What follows from an event: while there is any of one kind, none of the kinds below is looked at.
+        #: Asked about tasks that an event concerns; a list is looked at only when those above it are empty.
         self._consequences: tuple[tuple[list[Task], TaskRule], ...] = (
             (state.consequences.failed, failfast.stop_others),
             (state.consequences.settled, attempts.tell_children),
         )
-        #: What is done once when all events of a turn are taken in.
+        #: Asked once, when all events of a turn are taken in.
         self._at_end: tuple[Rule, ...] = (
             broadcast.place_waiting,
             broadcast.reach_returned,
@@ -83,7 +83,7 @@ class Cluster:
         )
 
     def begin(self, moment: Moment) -> None:
-        """Say when the events come that are handled next."""
+        """Set the time of the events that are handled next."""
         self.state.ticks = moment.ticks
         if moment.paused_ns:
             liveness.paused(self.state, moment.paused_ns)
@@ -153,9 +153,9 @@ class Cluster:
         return []
 
     def _follow_up(self, now: int) -> None:
-        """Do what follows from an event, and from that, until nothing does.
+        """Do all work that follows from an event, until nothing is left.
 
-        A loop, not a recursion: a skip may run down a chain of any length.
+        This is a loop and no recursion: a skip may run down a chain of any length.
         """
         while self._does_next(now):
             pass

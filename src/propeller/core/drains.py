@@ -1,4 +1,4 @@
-"""Proplets out of service: cordoned ones get no new work, drained ones lose what they have after a time."""
+"""Proplets out of service: cordoned ones get no new work, drained ones lose their tasks after a time."""
 
 from propeller.core import attempts, losses
 from propeller.core.model import Proplet
@@ -7,7 +7,7 @@ from propeller.core.state import ClusterState
 
 
 def cordon(state: ClusterState, proplet: Proplet, *, is_cordoned: bool) -> None:
-    """Give a proplet no new work, or some again; a drain is over with either."""
+    """Give a proplet no new work, or give it work again; either ends a drain."""
     proplet.is_cordoned = is_cordoned
     proplet.drain_by = 0
     state.draining.pop(proplet.id, None)
@@ -18,7 +18,7 @@ def cordon(state: ClusterState, proplet: Proplet, *, is_cordoned: bool) -> None:
 
 
 def drain(state: ClusterState, proplet: Proplet, timeout_s: float | None, now: int) -> None:
-    """Cordon a proplet; what still runs there after the timeout is moved elsewhere."""
+    """Cordon a proplet; after the timeout its remaining tasks are moved to others."""
     cordon(state, proplet, is_cordoned=True)
     if timeout_s is not None:
         timeout_ns = int(timeout_s * 1e9)
@@ -27,14 +27,14 @@ def drain(state: ClusterState, proplet: Proplet, timeout_s: float | None, now: i
 
 
 def manager_started(state: ClusterState, now: int) -> None:
-    """Go on with the drains that the manager before has begun."""
+    """Go on with the drains of the previous manager."""
     for proplet in state.proplets.values():
         if proplet.drain_by:
             state.draining[proplet.id] = proplet, state.ticks + max(proplet.drain_by - now, 0)
 
 
 def time_passed(state: ClusterState, now: int) -> None:
-    """Move elsewhere what still runs on proplets whose time to finish is over."""
+    """Move the remaining tasks of drained proplets to others, once their time is over."""
     over = [proplet for proplet, until in state.draining.values() if state.ticks >= until]
     for proplet in over:
         cordon(state, proplet, is_cordoned=True)

@@ -13,27 +13,27 @@ from propeller.core.states import TaskState
 
 
 class SendStart(msgspec.Struct, frozen=True, kw_only=True):
-    """Tell a proplet to run an attempt; it may be told twice and runs it once."""
+    """Tell a proplet to run an attempt; a proplet that is told twice runs it once."""
 
     proplet_id: str
     spec: Spec
     attempt: int
-    #: When it was placed: a store that was restored from a backup may count to the same number again.
+    #: When it was placed. A store that was restored from a backup may give the same attempt number again.
     placed_at: int
-    #: Those of the spec, with the results of parents in them.
+    #: The inputs of the spec, with the results of parents filled in.
     inputs: tuple[int | float | str, ...]
-    #: That of the spec, or the result of a parent; "" for none.
+    #: The standard input of the spec, or the result of a parent; ``""`` for none.
     stdin: str = ""
-    #: ``base64`` where it is that.
+    #: ``base64`` if ``stdin`` is in base64.
     stdin_encoding: str = ""
-    #: Results of the parents that completed with one; of bytes, ``{"base64": …}``.
+    #: Results of the parents that succeeded and have one, by id; bytes as ``{"base64": …}``.
     parent_results: dict[str, Any]
-    #: Whether it knows our additions to the wire.
+    #: True if the proplet knows the extensions.
     is_native: bool = True
 
 
 class SendStop(msgspec.Struct, frozen=True):
-    """Tell a proplet to end this attempt, and any older one, of a task."""
+    """Tell a proplet to end this attempt of a task, and any older one."""
 
     proplet_id: str
     task_id: str
@@ -42,9 +42,9 @@ class SendStop(msgspec.Struct, frozen=True):
 
 
 class SendInvoke(msgspec.Struct, frozen=True, kw_only=True):
-    """Have a proplet run a task that is deployed there, once, with these inputs.
+    """Tell a proplet to run its latent task once, with these inputs.
 
-    Nothing of the state changes by that; whoever sends it waits for the answer.
+    This changes no record; the sender waits for the answer.
     """
 
     proplet_id: str
@@ -66,13 +66,13 @@ class SendAck(msgspec.Struct, frozen=True):
 
 
 class AskHello(msgspec.Struct, frozen=True):
-    """Ask a native proplet to say who it is."""
+    """Ask a native proplet for its hello."""
 
     proplet_id: str
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A report was not believed: for the log."""
+    """A report was refused; for the log."""
 
     proplet_id: str
     task_id: str
@@ -85,7 +85,7 @@ Effect = Outgoing | Refused
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A task moved; kept in the event log and told to whoever listens."""
+    """A task changed its state; goes to the event log and to its followers."""
 
     task_id: str
     name: str
@@ -102,27 +102,27 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""
     error_kind: ErrorKind | None = None
     reason: str = ""
-    #: It serves, and does not end by itself.
+    #: True for a resident task that is up.
     is_up: bool = False
 
 
 class Changes(msgspec.Struct, kw_only=True):
-    """What one turn changed; the store commits it whole or not at all.
+    """The changes of one turn; the store commits all or none.
 
     The records are the live ones, not copies: nothing may touch them until the commit is done.
     """
 
     created: list[Task] = []
-    #: Tasks of which ``spec`` changed.
+    #: Tasks whose ``spec`` changed.
     respecified: list[Task] = []
-    #: Tasks of which anything but ``spec`` changed, without those in ``created``.
+    #: Tasks in which anything but ``spec`` changed, without those in ``created``.
     updated: list[Task] = []
     deleted: list[Task] = []
-    #: Executions of broadcast tasks that changed. A task whose dictionary is new is in ``replaced``.
+    #: Executions that changed, each with its broadcast task.
     executions: list[tuple[Task, Execution]] = []
-    #: Broadcast tasks that were placed anew: their executions of before are gone.
+    #: Broadcast tasks that were placed anew: their earlier executions are gone.
     replaced: list[Task] = []
-    #: The last attempts of deleted tasks, by id: a task of the same id goes on from there.
+    #: The last attempts of deleted tasks, by id: a new task of the same id counts on from there.
     past_attempts: dict[str, int] = {}
     groups: list[Group] = []
     deleted_groups: list[Group] = []

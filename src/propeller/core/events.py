@@ -2,7 +2,7 @@
 
 A command that breaks a rule raises ``Invalid``, ``NotFound`` or ``Conflict`` and changes nothing. A fact
 about an unknown task, or from an attempt that is no longer current, changes nothing and raises nothing:
-on a transport that loses, repeats and reorders such facts are normal.
+the transport loses, repeats and reorders messages, so such facts are normal.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ class NewGroup(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: GroupKind
     name: str = ""
-    #: Both only for jobs; None leaves the choice to the manager.
+    #: Only for jobs, as is ``fail_fast``; None leaves the choice to the manager.
     mode: JobMode | None = None
     fail_fast: bool | None = None
 
 
 class CreateTasks(msgspec.Struct, frozen=True, kw_only=True):
-    """Create all these tasks or none; with ``group`` they are its first tasks."""
+    """Create all of these tasks or none; with ``group``, create the group too."""
 
     specs: tuple[Spec, ...]
     group: NewGroup | None = None
@@ -71,17 +71,17 @@ class DeleteProplet(msgspec.Struct, frozen=True):
 
 
 class CordonProplet(msgspec.Struct, frozen=True):
-    """Give the proplet no new work, or (``is_cordoned`` false) give it some again."""
+    """Give a proplet no new work; or give it work again, if ``is_cordoned`` is false."""
 
     proplet_id: str
     is_cordoned: bool = True
 
 
 class DrainProplet(msgspec.Struct, frozen=True):
-    """Cordon the proplet; what still runs there after a time is moved elsewhere."""
+    """Cordon a proplet, and after a time move its remaining tasks to others."""
 
     proplet_id: str
-    #: None leaves it to end by itself.
+    #: None moves nothing: the tasks end by themselves.
     timeout_s: float | None = None
 
 
@@ -103,55 +103,55 @@ Command = (
 
 
 class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt is over."""
+    """An attempt has ended."""
 
-    #: ``""`` where it did not say: embedded devices don't.
+    #: ``""`` in a report that names no proplet: those of embedded devices don't.
     proplet_id: str
     task_id: str
-    #: 0 where it did not say: only native proplets do. For foreign ones it stands in the id
-    #: (``names.foreign_id``).
+    #: 0 from a foreign proplet, whose ``task_id`` has the attempt in it (``names.foreign_id``).
     attempt: int
-    #: As the start had it; 0 where it did not say.
+    #: As in the start message; 0 in a report that does not say.
     placed_at: int = 0
     results: Any = None
     failure: Failure | None = None
-    #: By the proplet's clock, 0 where it did not say.
+    #: By the proplet's clock; 0 in a report that does not say.
     started_at: int = 0
     finished_at: int = 0
 
 
 class RunUp(msgspec.Struct, frozen=True):
-    """A task that stays on its proplet has begun to serve, or has crashed and will be started anew."""
+    """A resident task is up, or has crashed and will be started anew."""
 
     proplet_id: str
     task_id: str
     attempt: int
-    #: Where it serves, if it says.
+    #: The address at which it serves, if the proplet says.
     results: Any = None
     #: How often it was started anew since it was placed.
     restarts: int = 0
-    #: Of the last crash.
+    #: The error of the last crash.
     error: str = ""
     is_up: bool = True
-    #: As the start had it; 0 where it did not say.
+    #: As in the start message; 0 in a report that does not say.
     placed_at: int = 0
 
 
 class RunHandedBack(msgspec.Struct, frozen=True, kw_only=True):
-    """A proplet does not run an attempt that did nothing wrong: it is leaving, too busy, or past it.
+    """A proplet hands an attempt back, through no fault of the task.
 
-    Or it has lost the attempt, and lives on.
+    The proplet is leaving, is too busy, or knows a later attempt. Or it lost the attempt with its process,
+    and lives on itself (``is_lost``).
     """
 
     proplet_id: str
     task_id: str
     attempt: int
     reason: str
-    #: As the start had it; 0 where it did not say.
+    #: As in the start message; 0 in a report that does not say.
     placed_at: int = 0
-    #: The newest attempt of the task that it knows of; only a later one will be run. 0 where it did not say.
+    #: The newest attempt of the task that the proplet knows: it runs only later ones. 0 if it does not say.
     newest: int = 0
-    #: It had begun, and was lost with its process.
+    #: True if the attempt had begun and was lost with its process.
     is_lost: bool = False
 
 
@@ -159,21 +159,21 @@ class PropletSeen(msgspec.Struct, frozen=True, kw_only=True):
     """A proplet said hello or gave a sign of life."""
 
     proplet_id: str
-    #: 0 from a foreign proplet, which does not say.
+    #: 0 from a foreign proplet, which sends none.
     boot: int
     #: 0 in a message that does not say.
     slots: int = 0
-    #: Task and attempt of all it has not reported the end of; None in a message that does not say.
+    #: Task and attempt of all runs whose ends are not reported yet; None in a message that does not say.
     running: tuple[tuple[str, int], ...] | None = None
     #: None in a message that does not say.
     metadata: dict[str, Any] | None = None
     is_local: bool = False
-    #: It says hello, which a foreign proplet does only when its program starts.
+    #: True for a hello, which a foreign proplet sends only when its program starts.
     is_hello: bool = False
 
 
 class PropletLost(msgspec.Struct, frozen=True):
-    """The program of a proplet has ended for sure; 0 as the boot means whichever it was."""
+    """The program of a proplet has ended for certain; boot 0 stands for any boot."""
 
     proplet_id: str
     reason: str
@@ -188,7 +188,7 @@ class PropletOffline(msgspec.Struct, frozen=True):
 
 
 class RunSeen(msgspec.Struct, frozen=True):
-    """A foreign proplet said something of a task that it runs."""
+    """A foreign proplet sent a message about a task that it runs."""
 
     proplet_id: str
     task_id: str
@@ -197,22 +197,22 @@ class RunSeen(msgspec.Struct, frozen=True):
 class ConnectionLost(msgspec.Struct, frozen=True):
     """The manager has no connection to the broker: it can't hear remote proplets."""
 
-    #: For how long nothing had come when that was noticed.
+    #: For how long nothing had arrived when the loss was noticed, ns.
     unheard_ns: int = 0
 
 
 class ConnectionRestored(msgspec.Struct, frozen=True):
-    """It has one again."""
+    """The manager is connected to the broker again."""
 
 
 class ManagerStarted(msgspec.Struct, frozen=True):
-    """The first fact after the store was loaded: local proplets of the manager before are gone."""
+    """The first fact after the store is loaded: the previous manager and its local proplets are gone."""
 
 
 class TimePassed(msgspec.Struct, frozen=True):
-    """Told at least once a second, so that silence is noticed.
+    """Time has passed; sent at least once a second, so that silence is noticed.
 
-    It comes last of what comes with it: what has arrived is read before anybody is judged.
+    It is the last event of its turn: messages that have arrived are read before any proplet is judged.
     """
 
 

@@ -1,4 +1,4 @@
-"""Executions of a broadcast task, one on each proplet, and the outcome that the task has of all of them."""
+"""Executions of a broadcast task, one on each proplet, and the outcome of the task that follows from them."""
 
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, Proplet, Task
@@ -6,7 +6,7 @@ from propeller.core.results import all_alike
 from propeller.core.state import ClusterState
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, TaskState
 
-#: So many of the failed executions are named in the task's error.
+#: How many failed executions the error of the task names.
 _NAMED_MAX = 3
 
 
@@ -17,13 +17,13 @@ def begin(state: ClusterState, task: Task, proplet: Proplet, now: int) -> None:
 
 
 def put(state: ClusterState, task: Task, execution: Execution) -> None:
-    """Let this be how the task fares on the proplet that it names."""
+    """Set the execution of a task on the proplet that the execution names."""
     task.executions[execution.proplet_id] = execution
     state.turn.set_execution(task, execution)
 
 
 def forget(state: ClusterState, task: Task) -> None:
-    """Forget how the task fared, before it is started again."""
+    """Forget the executions of a task, before it is started again."""
     state.turn.drop_executions(task)
     if task.executions:
         task.executions = {}
@@ -31,7 +31,7 @@ def forget(state: ClusterState, task: Task) -> None:
 
 
 def close(state: ClusterState, task: Task, now: int) -> None:
-    """End what still runs or would run again, the task having been stopped."""
+    """Interrupt the executions that run or would run again, because the task ends."""
     for execution in task.executions.values():
         if not execution.state.has_ended:
             end(state, task, execution, INTERRUPTED, now)
@@ -55,7 +55,7 @@ def conclude(state: ClusterState, task: Task) -> TaskState:
 
 
 def _results(task: Task) -> object:
-    """Give the results as the contract has them where one proplet ran the task, else by proplet."""
+    """Give the results in the contract's form if one proplet ran the task, else by proplet id."""
     executions = list(task.executions.values())
     if len(executions) == 1:
         return executions[0].results

@@ -1,7 +1,7 @@
-"""A job that is fail-fast ends with the first failure of one of its tasks.
+"""Fail-fast jobs: the first task that fails ends the others.
 
-What runs is interrupted, what waits is skipped. Spared is what is there for that case: tasks with
-``run_if: failure``, and those that depend on one.
+Tasks that run or queue are interrupted, and pending ones are skipped. Tasks with ``run_if: failure``, and
+those that depend on one, are spared: they are there for that case.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from propeller.core.states import PENDING, SKIPPED
 
 
 def stop_others(state: ClusterState, failed: Task, now: int) -> None:
-    """Stop the other tasks of the job of a task that failed."""
+    """Stop the other tasks in the job of a failed task."""
     group = state.groups.get(failed.spec.group_id)
     if group is None or not group.has_live_tasks:
         return
@@ -35,7 +35,7 @@ def stop_others(state: ClusterState, failed: Task, now: int) -> None:
 
 
 def for_failures(tasks: Iterable[Task]) -> set[str]:
-    """Name the tasks that are there for the case of a failure, and those that depend on one."""
+    """Give the ids of the tasks with ``run_if: failure``, and of those that depend on one."""
     found: set[str] = set()
     waiting = [task for task in tasks if task.spec.run_if == "failure"]
     while waiting:

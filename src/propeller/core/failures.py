@@ -6,29 +6,29 @@ import msgspec
 
 
 class ErrorKind(StrEnum):
-    """The wire and the store have these names, as ``error_kind``."""
+    """The kind of a failure; the wire and the store have these names, as ``error_kind``."""
 
     #: The guest trapped: a panic, a division by zero, an access out of bounds.
     TRAP = "trap"
     #: The program ended with another exit code than 0.
     EXIT_CODE = "exit_code"
-    #: It ran, or its module was compiled, for longer than it may.
+    #: The run, or compiling its module, took longer than it may.
     TIMEOUT = "timeout"
-    #: It met ``limits.memory``, or what it had of that was nearly all.
+    #: It reached ``limits.memory``, or had nearly reached it.
     MEMORY = "memory"
     #: It used up ``limits.fuel``.
     FUEL = "fuel"
-    #: It met ``limits.stack``.
+    #: It reached ``limits.stack``.
     STACK = "stack"
-    #: Its result is larger than ``limits.output``, or than what a broker takes.
+    #: Its result is larger than ``limits.output``, or than a message that the broker takes.
     OUTPUT = "output"
-    #: It met another limit: tables, memories, core instances.
+    #: It reached another limit: tables, memories, core instances.
     LIMIT = "limit"
-    #: There is no module, it can't be fetched or read, or has nothing of the task's name.
+    #: There is no module, it can't be fetched or read, or it exports nothing of the task's name.
     MODULE = "module"
     #: The inputs don't fit the function, or an input is the result of a task that has none.
     INPUTS = "inputs"
-    #: The task asks for what its proplet does not offer or does not allow.
+    #: The task asks for something that its proplet does not offer or does not allow.
     REFUSED = "refused"
     #: Its proplet, or the process that ran it, was lost too often.
     LOST = "lost"
@@ -39,7 +39,7 @@ class ErrorKind(StrEnum):
 
     @classmethod
     def of(cls, name: str) -> "ErrorKind":
-        """Read one that a proplet sent; a later version may know more of them."""
+        """Read a kind that a proplet sent; give ``OTHER`` for one that only a later version knows."""
         try:
             return cls(name)
         except ValueError:
@@ -47,7 +47,7 @@ class ErrorKind(StrEnum):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """How a run failed."""
+    """The failure of a run or a task."""
 
     #: Sentences for the user; never empty.
     error: str

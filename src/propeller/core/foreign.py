@@ -1,8 +1,8 @@
-"""Leases of tasks that foreign proplets run, in the order in which something is due about them.
+"""Leases of tasks that foreign proplets run, in the order in which they are due.
 
-A foreign proplet acknowledges nothing, and says nothing of what it holds. This file keeps when a lease is
-due; ``leases`` has the rules for what is done then. Times are those of the clock that runs while the proplet
-could be heard (``silence.Silence.clock``), ns.
+A foreign proplet acknowledges nothing, and does not say which tasks it holds. A lease is due when its start
+is to be repeated, or when it ends; ``leases`` has the rules. Times are those of the clock that runs while the
+proplet could be heard (``silence.Silence.clock``), ns.
 """
 
 from heapq import heappop, heappush
@@ -13,7 +13,7 @@ from propeller.core.model import Proplet, Task
 
 
 class Lease(msgspec.Struct, kw_only=True, eq=False):
-    """How long a foreign proplet may have a task, and how often it was told to run it."""
+    """The lease of a foreign proplet on an attempt of a task."""
 
     proplet: Proplet
     task: Task
@@ -22,17 +22,17 @@ class Lease(msgspec.Struct, kw_only=True, eq=False):
     #: After how long the start is repeated next.
     repeat_after_ns: int
     repeats: int = 0
-    #: When something is next to be done about it.
+    #: When the start is to be repeated next, or the lease ends.
     due: int = 0
 
     @property
     def is_over(self) -> bool:
-        """Whether what is due is its end."""
+        """True if the end is what is due."""
         return self.due == self.ends
 
 
 class Leases:
-    """The leases that run, by when something is to be done about them."""
+    """The running leases, by when they are due."""
 
     def __init__(self) -> None:
         self._by_task: dict[tuple[str, str], Lease] = {}
@@ -48,7 +48,7 @@ class Leases:
         self.put_off(lease, due)
 
     def put_off(self, lease: Lease, due: int) -> None:
-        """Say when something is next to be done about a lease: at its end, if that is before."""
+        """Set when a lease is due next; at its end at the latest."""
         self._pushes += 1
         lease.due = min(due, lease.ends)
         heappush(self._due, (lease.due, self._pushes, lease))
@@ -57,7 +57,7 @@ class Leases:
         del self._by_task[lease.proplet.id, lease.task.id]
 
     def pop_due(self, clock: int) -> Lease | None:
-        """Take out the next lease about which something is to be done by now."""
+        """Take out the next lease that is due by now; None if there is none."""
         while self._due and self._due[0][0] <= clock:
             due, _, lease = heappop(self._due)
             if due == lease.due and self.get(lease.proplet.id, lease.task.id) is lease:

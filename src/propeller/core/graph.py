@@ -14,7 +14,7 @@ from propeller.errors import Invalid
 def resolve_dependencies(specs: Sequence[Spec], existing: Iterable[Spec] = ()) -> tuple[Spec, ...]:
     """Return ``specs`` with ``depends_on`` as distinct ids, or raise ``Invalid``.
 
-    A dependency is looked up by id and, failing that, by name where just one task has that name.
+    A dependency is looked up by id, and then by name if only one task has that name.
 
     Args:
         specs: The new tasks of one group.
@@ -58,7 +58,7 @@ def _find(spec: Spec, wanted: str, ids: set[str], by_name: Mapping[str, list[str
 
 
 def _refuse_cycles(parents: Mapping[str, Sequence[str]]) -> None:
-    """Walk depth first with a stack of our own: a chain may be longer than Python's."""
+    """Walk depth first with a stack of its own: a chain may be longer than Python's stack."""
     done: set[str] = set()
     for root in parents:
         path: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""The state of a workflow or job, derived from how many of its tasks are in which state."""
+"""The state of a workflow or job, derived from the number of its tasks in each state."""
 
 from collections.abc import Sequence
 
@@ -13,19 +13,19 @@ from propeller.core.states import (
     TaskState,
 )
 
-#: Where ``Group.counts`` has those that were up.
+#: Index in ``Group.counts`` of the number of tasks that were up.
 UP = len(TaskState)
 
 
 def group_state(counts: Sequence[int]) -> TaskState:
     """Derive the state from ``Group.counts``.
 
-    Source: ``semantics``, section 5. Differs: between two tasks of a group that has begun it is
-    ``RUNNING``, not ``PENDING`` again.
+    Source: ``semantics``, section 5, with one difference: a group that has begun stays ``RUNNING`` between
+    two of its tasks, and does not become ``PENDING`` again.
     """
     if counts[FAILED] or counts[INTERRUPTED]:
         return FAILED
-    # A daemon that is up does not hold up the end of its group.
+    # A group does not wait for the end of a daemon that is up.
     up = counts[UP]
     has_ended_tasks = counts[COMPLETED] or counts[SKIPPED] or up
     if counts[RUNNING] + counts[SCHEDULED] > up or (counts[PENDING] and has_ended_tasks):

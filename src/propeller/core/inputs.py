@@ -1,10 +1,10 @@
-"""Inputs that are taken from what the parents of a task returned; pure.
+"""Inputs that are the results of a task's parents; pure.
 
 ``{"from": "task-001"}`` stands for the result of a parent, and ``"${task-001}"`` for the same inside of a
-text. A parent is named by its id, or by its name where only one has it. ``$${`` is a plain ``${``. Standard
-input can be a parent's result as a whole.
+text. A parent is named by its id, or by its name if only one parent has it. ``$${`` is a plain ``${``.
+Standard input can be the whole result of a parent.
 
-The newline at the end of a result is left out: a function's value stands on a line of its own.
+The newline at the end of a result is left out: a function's value is printed as a line.
 """
 
 import json
@@ -33,12 +33,15 @@ def has_references(spec: Spec) -> bool:
 
 
 def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Spec:
-    """Check that every reference means one parent, and write its id in place of a name.
+    """Check that every reference means one parent, and replace names by ids.
 
     Args:
-        spec: With the ids of its parents.
-        names: The ids of the tasks that have a name, among those the task may refer to.
-        at: What messages call the task.
+        spec: The task, with ids in ``depends_on``.
+        names: By name, the ids of the tasks that it may refer to.
+        at: The prefix that error messages begin with.
+
+    Raises:
+        Invalid: A reference means no parent, or several.
 
     """
     if not has_references(spec):
@@ -69,7 +72,7 @@ def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Sp
 
 
 def missing(task: Task) -> Failure | None:
-    """Say which result an input needs and no parent has, or not as text; None where none is missing."""
+    """Give the failure of a task with an input whose parent has no result, or no text; None if all have."""
     stdin = task.spec.stdin
     if isinstance(stdin, FromParent) and _result_of(task, stdin.task) is None:
         return _without_result(task, "stdin: it", stdin.task)
@@ -97,7 +100,7 @@ def _without_result(task: Task, what: str, wanted: str) -> Failure:
 
 
 def stdin(task: Task) -> tuple[str, str]:
-    """Give the standard input, and ``base64`` where it is that; a parent's result is given unchanged."""
+    """Give the standard input and its encoding, ``base64`` or ``""``; a parent's result stays as it is."""
     spec = task.spec
     if not isinstance(spec.stdin, FromParent):
         return spec.stdin, spec.stdin_encoding
@@ -108,7 +111,7 @@ def stdin(task: Task) -> tuple[str, str]:
 
 
 def resolved(task: Task) -> tuple[int | float | str, ...]:
-    """Give the inputs with the results of the parents in them; ``missing`` has found none missing."""
+    """Give the inputs with the parents' results filled in; only for a task without ``missing`` ones."""
     texts = {
         parent.id: _text(parent.results)
         for parent in task.parents

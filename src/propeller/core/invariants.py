@@ -1,7 +1,7 @@
 """Invariants that hold between two turns, each checked the slow way.
 
-The rules keep counts, queues and relations by small steps. ``check`` makes them anew from the records and
-compares. It looks at everything, and is meant for tests and the simulation.
+The rules keep counts, queues and relations up to date in small steps. ``check`` computes them from the
+records and compares. It looks at everything, and is meant for tests and the simulation.
 """
 
 from propeller.core.groups import UP
@@ -13,7 +13,7 @@ from propeller.core.states import FAILED, INTERRUPTED, RUNNING, SCHEDULED, SKIPP
 
 
 def check(state: ClusterState) -> None:
-    """Raise ``AssertionError`` with a sentence if an invariant does not hold.
+    """Check all invariants; raise ``AssertionError`` with a sentence about one that does not hold.
 
     Call it between turns: after ``let_go``, before the next event.
     """
@@ -29,8 +29,8 @@ def check(state: ClusterState) -> None:
 
 def _check_turn_is_over(state: ClusterState) -> None:
     assert not state.consequences.settled, "children of an ended task wait to be told"
-    assert not state.consequences.failed, "the others of a job wait to be stopped"
-    assert not state.consequences.back, "what is wanted everywhere waits to reach a proplet"
+    assert not state.consequences.failed, "the other tasks of a failed job wait to be stopped"
+    assert not state.consequences.back, "resident broadcast tasks wait to be started on a proplet"
     assert not state.turn.effects, "an effect was left over from the turn before"
     assert not state.turn.transitions, "a transition was left over from the turn before"
 
@@ -40,10 +40,10 @@ def _check_group(state: ClusterState, group: Group) -> None:
     for task in group.tasks.values():
         counts[task.state] += 1
         counts[UP] += task.was_up and not task.state.has_ended
-        assert state.tasks.get(task.id) is task, f"task {task.id} of group {group.id} is not resident"
+        assert state.tasks.get(task.id) is task, f"task {task.id} of group {group.id} is not in memory"
     assert group.counts == counts, f"group {group.id} counts {group.counts}, and its tasks are {counts}"
     _check_times(group)
-    assert group.has_live_tasks, f"group {group.id} is resident, and all of its tasks have ended"
+    assert group.has_live_tasks, f"group {group.id} is in memory, and all of its tasks have ended"
     if group.mode is JobMode.SEQUENTIAL:
         running = counts[SCHEDULED] + counts[RUNNING] - counts[UP]
         assert running <= 1, f"sequential job {group.id} runs {running} tasks at once"
@@ -86,10 +86,10 @@ def _check_task(state: ClusterState, task: Task) -> None:
     group_id = task.spec.group_id
     if group_id:
         group = state.groups.get(group_id)
-        assert group is not None, f"task {task.id} is resident without its group {group_id}"
+        assert group is not None, f"task {task.id} is in memory without its group {group_id}"
         assert group.tasks.get(task.id) is task, f"group {group_id} does not know task {task.id}"
     else:
-        assert not task.state.has_ended, f"task {task.id} is resident, and has ended"
+        assert not task.state.has_ended, f"task {task.id} is in memory, and has ended"
     if task.state.has_ended:
         is_timed = task.finished_at > 0
         assert is_timed or task.state is SKIPPED, f"task {task.id} has ended at no time"

@@ -10,12 +10,12 @@ from propeller.core.events import RunSeen
 from propeller.core.foreign import Lease
 from propeller.core.state import ClusterState
 
-#: How often a start is repeated; each time after three times as long as before.
+#: How often a start is repeated; each wait is three times as long as the one before.
 REPEATS_MAX = 3
 
 
 def manager_started(state: ClusterState, now: int) -> None:
-    """Go on with the leases of what foreign proplets were given before."""
+    """Go on with the leases from before the manager's start."""
     for proplet in state.proplets.values():
         if not proplet.is_native:
             for task in state.tasks_on(proplet):
@@ -23,7 +23,7 @@ def manager_started(state: ClusterState, now: int) -> None:
 
 
 def heard_of(state: ClusterState, event: RunSeen) -> None:
-    """Note that a foreign proplet said something of what it runs: it was told, then."""
+    """Note that a foreign proplet sent something about a task: so it has the start, which is not repeated."""
     lease = state.leases.get(event.proplet_id, event.task_id)
     if lease is not None and lease.repeats < REPEATS_MAX:
         lease.repeats = REPEATS_MAX
@@ -33,7 +33,7 @@ def heard_of(state: ClusterState, event: RunSeen) -> None:
 def time_passed(state: ClusterState, now: int) -> None:
     """Repeat the starts, and end the leases, that are due.
 
-    A start may be repeated as soon as it can be heard; a lease ends only when silence means something again.
+    A start may be repeated as soon as the proplet can hear it; a lease ends once silence means something.
     """
     if state.remote.is_deaf:
         return
@@ -62,9 +62,9 @@ def _repeat(state: ClusterState, lease: Lease) -> None:
 
 
 def end(state: ClusterState, lease: Lease, now: int) -> None:
-    """Take a task for lost whose lease is over, unless its proplet would say nothing of it anyway.
+    """Count a task as lost whose lease is over, unless its proplet has nothing to say about it.
 
-    Of a latent task it never says anything, and of one that is up only when it ends.
+    A foreign proplet never says anything about a latent task, and about a task that is up only that it ended.
     """
     state.leases.drop(lease)
     proplet, task = lease.proplet, lease.task

@@ -1,7 +1,7 @@
 """Liveness of proplets: signs of life, silence, new boots, and what happens to the work of a lost proplet.
 
-No rule here looks at all proplets: they stand in the order of their last sign of life, so the silent ones are
-at the front. Times are those of the monotonic clock (``ClusterState.ticks``).
+No rule here looks at all proplets: they are kept in the order of their last sign of life, so the silent ones
+are at the front. Times are those of the monotonic clock (``ClusterState.ticks``).
 """
 
 from propeller.core import attempts, losses
@@ -14,14 +14,14 @@ from propeller.core.silence import Silence
 from propeller.core.state import ClusterState
 
 SIGNS_OF_LIFE_KEPT = 10
-#: A start that was repeated so often to no effect is taken for lost.
+#: How often a start is repeated without effect before the attempt counts as lost.
 REPEATS_MAX = 12
 
 
 def manager_started(state: ClusterState, now: int) -> None:
-    """Wait for proplets to show themselves; give back the work of local ones.
+    """Wait for signs of life, and take back the work of local proplets.
 
-    They ended with the manager before.
+    These ended with the previous manager.
     """
     for proplet in state.proplets.values():
         state.silence_of(proplet).heard(proplet, state.ticks)
@@ -35,13 +35,13 @@ def manager_started(state: ClusterState, now: int) -> None:
 
 
 def paused(state: ClusterState, paused_ns: int) -> None:
-    """Take in that the manager stood still: nobody's silence meanwhile says anything."""
+    """Take in that the manager stood still: the silence of proplets during that time means nothing."""
     for silence in (state.local, state.remote):
         silence.paused(paused_ns, state.ticks)
 
 
 def connection_lost(state: ClusterState, unheard_ns: int) -> None:
-    """Take in that nothing can be heard of remote proplets, and could not be for so long already."""
+    """Take in that remote proplets can't be heard, and could not for ``unheard_ns`` already."""
     state.remote.deafened(state.ticks - unheard_ns)
 
 
@@ -66,8 +66,8 @@ def seen(state: ClusterState, event: PropletSeen, now: int) -> None:
         return
     silence = state.silence_of(proplet)
     if proplet.id in silence and event.boot < proplet.boot:
-        return  # a message of a program that has been replaced since
-    # A foreign proplet says hello before it listens: only its next word shows that it does.
+        return  # a late message of an earlier boot
+    # A foreign proplet says hello before it listens: only its next message shows that it does.
     is_listening = bool(event.boot) or not event.is_hello
     if is_listening and (not proplet.is_alive or event.boot != proplet.boot):
         state.consequences.back[proplet.id] = proplet
@@ -113,7 +113,7 @@ def _welcome(state: ClusterState, event: PropletSeen, now: int) -> Proplet:
 def _restarted(
     state: ClusterState, proplet: Proplet, event: PropletSeen, running: dict[str, int], now: int
 ) -> None:
-    """Give back what the program before held, but for the ends that it kept and will report."""
+    """Take back the tasks of the previous boot, except those whose ends it kept and will report."""
     proplet.boot = event.boot
     proplet.window = 1
     state.turn.proplets[proplet.id] = proplet
@@ -123,7 +123,7 @@ def _restarted(
 
 
 def _reconcile(state: ClusterState, proplet: Proplet, running: dict[str, int], now: int) -> None:
-    """Compare what a proplet says it holds with what was placed there: repeat what got lost."""
+    """Compare the runs that a proplet names with the tasks placed there; repeat what got lost."""
     for task_id, attempt in running.items():
         if state.current(proplet.id, task_id, attempt) is None:
             state.turn.effects.append(SendStop(proplet.id, task_id, attempt))
@@ -137,7 +137,7 @@ def _reconcile(state: ClusterState, proplet: Proplet, running: dict[str, int], n
 
 
 def _send_again(state: ClusterState, proplet: Proplet, task: Task, now: int) -> None:
-    """Repeat a start that a proplet says nothing of; but not for ever, for it should answer."""
+    """Repeat the start of a task that a proplet does not name, up to a limit."""
     repeats = proplet.repeats[task.id] = proplet.repeats.get(task.id, 0) + 1
     if repeats > REPEATS_MAX:
         why = f"proplet {proplet.name} was told {repeats} times to run it, and says nothing of it"
@@ -152,17 +152,17 @@ def _send_again(state: ClusterState, proplet: Proplet, task: Task, now: int) -> 
 
 
 def lost(state: ClusterState, event: PropletLost, now: int) -> None:
-    """Take in that a proplet's program has ended for sure."""
+    """Take in that a proplet's program has ended for certain."""
     proplet = state.proplets.get(event.proplet_id)
     if proplet is not None and (not event.boot or event.boot == proplet.boot):
         _give_up(state, proplet, event.reason, now)
 
 
 def offline(state: ClusterState, event: PropletOffline) -> None:
-    """Give no work to a proplet that said good-bye, or of which the broker says so.
+    """Give no work to a proplet that said good-bye, or whose will the broker has sent.
 
-    The broker says it whenever a connection breaks, also when it is the broker that ends. So what the
-    proplet holds waits for a moment: it may be back with all of it.
+    The broker sends a will whenever a connection breaks, even when the broker itself ends. So the proplet
+    keeps its tasks for a moment: it may come back with all of them.
     """
     proplet = state.proplets.get(event.proplet_id)
     if proplet is None or (event.boot and event.boot != proplet.boot):
@@ -174,7 +174,7 @@ def offline(state: ClusterState, event: PropletOffline) -> None:
 
 
 def time_passed(state: ClusterState, now: int) -> None:
-    """Give up proplets that were silent for too long, and forget those that have been so for very long."""
+    """Give up proplets that were silent for too long, and forget those that were given up long ago."""
     for silence in (state.local, state.remote):
         _give_up_silent(state, silence, now)
     _forget_the_old(state)
@@ -195,16 +195,16 @@ def _forget_the_old(state: ClusterState) -> None:
         proplet, since = next(iter(state.asleep.values()))
         if state.ticks - since <= forget_ns:
             break
-        if proplet.is_cordoned:  # somebody services the machine, however long that takes
+        if proplet.is_cordoned:  # its machine is serviced, however long that takes
             del state.asleep[proplet.id]
         else:
             state.forget_proplet(proplet)
 
 
 def _give_up(state: ClusterState, proplet: Proplet, why: str, now: int) -> None:
-    """Take a proplet for dead; from now on any boot of it may be the one that runs.
+    """Count a proplet as dead; from now on a message of any boot shows that it is alive.
 
-    A message of an old boot that came late may have been taken for that of a new one.
+    Otherwise a late message of an old boot, once taken for that of a new one, would shut it out.
     """
     proplet.is_alive = False
     state.silence_of(proplet).forget(proplet.id)

@@ -10,7 +10,7 @@ from propeller.core.state import ClusterState
 
 
 def lose(state: ClusterState, proplet: Proplet, task: Task, how: str, now: int) -> None:
-    """Take in that a proplet has lost a task, which counts as a loss."""
+    """Take in that a proplet has lost a task; this counts as a loss."""
     if task.spec.broadcast:
         broadcast.give_up(state, task, proplet.id, f"lost: {how}", now)
     else:
@@ -20,7 +20,7 @@ def lose(state: ClusterState, proplet: Proplet, task: Task, how: str, now: int) 
 def take_back(
     state: ClusterState, proplet: Proplet, task: Task, reason: AttemptLost | Moved, now: int
 ) -> None:
-    """Take a task off a proplet, which counts as no loss."""
+    """Take a task off a proplet; this does not count as a loss."""
     if task.spec.broadcast:
         broadcast.give_up(state, task, proplet.id, reason.how, now)
     else:

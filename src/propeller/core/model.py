@@ -1,7 +1,7 @@
 """The records that the rules are about: tasks, groups of tasks (workflows and jobs) and proplets.
 
-A record has one owner, ``state.ClusterState``. What is marked *stored* goes to the store with each commit;
-the rest is derived from it, and ``invariants.check`` compares it with the slow truth.
+A record has one owner, ``state.ClusterState``. Fields marked *stored* go to the store with each commit.
+Fields marked *derived* follow from them; ``invariants.check`` computes them anew and compares.
 
 Times are nanoseconds since the Unix epoch, UTC; 0 means "not yet".
 """
@@ -28,7 +28,7 @@ class Module(msgspec.Struct, frozen=True):
 
 
 class FromParent(msgspec.Struct, frozen=True, rename={"task": "from"}):
-    """An input that is what a parent returned."""
+    """An input that is the result of a parent."""
 
     #: Id of the parent.
     task: str
@@ -38,7 +38,7 @@ Input = int | float | str | FromParent
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the user asked for; it changes only by an update, never by running. Stored."""
+    """The user's request. Only an update changes it; running the task does not. Stored."""
 
     id: str
     name: str
@@ -55,7 +55,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     env: dict[str, str] | None = None
     daemon: bool = False
     latent: bool = False
-    #: What it asks of the machine it runs on; None where it says nothing.
+    #: The sandbox that the task asks for; None where it asks for none.
     sandbox: Sandbox | None = None
     encrypted: bool = False
     kbs_resource_path: str = ""
@@ -65,7 +65,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     depends_on: tuple[str, ...] = ()
     #: ``""`` and ``success``: all parents completed; ``failure``: at least one failed.
     run_if: str = ""
-    #: At most one of the two is set.
+    #: At most one of ``workflow_id`` and ``job_id`` is set.
     workflow_id: str = ""
     job_id: str = ""
     monitoring_profile: dict[str, Any] | None = None
@@ -73,9 +73,9 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule: str = ""
     is_recurring: bool = False
     timezone: str = ""
-    #: Run on every proplet that is there when it starts.
+    #: True to run on every proplet.
     broadcast: bool = False
-    #: Tags that a proplet must have to be given the task; a pin stands above them.
+    #: Tags that the task's proplet must have. The tags of a pinned task do not count.
     required_tags: tuple[str, ...] = ()
     #: 0 means "not given", which counts as 50.
     priority: int = 0
@@ -88,16 +88,16 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def is_resident(self) -> bool:
-        """Whether it stays on its proplet until it is stopped."""
+        """True if the task stays on its proplet until it is stopped."""
         return self.daemon or self.latent
 
 
 class Execution(msgspec.Struct, kw_only=True, eq=False):
-    """How a broadcast task fares on one proplet. Stored."""
+    """One proplet's share of a broadcast task. Stored."""
 
     proplet_id: str
     attempt: int
-    #: ``RUNNING``, an end, or ``SCHEDULED``: what stays was lost with the proplet and waits for it.
+    #: ``RUNNING``, an end, or ``SCHEDULED``: a resident task was lost with this proplet and waits for it.
     state: TaskState = RUNNING
     results: Any = None
     failure: Failure | None = None
@@ -110,40 +110,40 @@ class Execution(msgspec.Struct, kw_only=True, eq=False):
 
 
 class Task(msgspec.Struct, kw_only=True, eq=False):
-    """One Wasm run that somebody asked for, and how far it is."""
+    """One piece of work that a user asked for, and its progress."""
 
     spec: Spec
     #: Order of creation over all tasks, from 1. Stored.
     seq: int
     created_at: int
     state: TaskState = PENDING
-    #: How often it was placed, a deleted task of the same id included; each start message carries it and each
-    #: report brings it back. Stored.
+    #: Number of the last attempt, 0 before the first; attempts of a deleted task of the same id count too.
+    #: Each start message carries the number, and each report brings it back. Stored.
     attempt: int = 0
-    #: How many of its attempts were lost with their proplet since it was last started. Stored.
+    #: How many attempts were lost since a user last started the task, or since it last came up. Stored.
     losses: int = 0
-    #: Where the last attempt was placed, ``""`` before the first. Stored.
+    #: The proplet of the last attempt; ``""`` before the first, and where several proplets have one. Stored.
     proplet_id: str = ""
-    #: When the present attempt was placed; its own times are held inside what the manager saw. Stored.
+    #: When the present attempt was placed; the times of its run are never earlier. Stored.
     placed_at: int = 0
     #: Result of the last attempt: any JSON value, or bytes that are no text; None for none. Stored.
     results: Any = None
-    #: How it failed; None where it did not. Stored.
+    #: How the task failed; None where it did not. Stored.
     failure: Failure | None = None
     #: Why it is in its present state, where that is not plain: waiting, lost, skipped, stopped. Stored.
     reason: Reason | None = None
     started_at: int = 0
     finished_at: int = 0
     updated_at: int = 0
-    #: It serves, or has done so since it was last started: its dependents need not wait for its end. Stored.
+    #: True if it was up since it was last started: its children need not wait for its end. Stored.
     was_up: bool = False
-    #: It serves at present, as far as its proplet has said. Stored.
+    #: True while it is up, as far as its proplet has said. Stored.
     is_up: bool = False
-    #: How often its proplet has started it anew after it crashed. Stored.
+    #: How often its proplet started it anew after a crash. Stored.
     restarts: int = 0
-    #: Of a broadcast task: how it fares, by proplet, since it was last placed everywhere. Stored.
+    #: The executions of a broadcast task since it was last placed everywhere, by proplet id. Stored.
     executions: dict[str, Execution] = {}
-    #: How many of them run. Derived.
+    #: How many executions run. Derived.
     live_executions: int = 0
     #: The task before it in a sequential job. Derived.
     before: Task | None = None
@@ -153,7 +153,7 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     children: list[Task] = []
     #: How many of ``parents`` and ``before`` have not ended. Derived.
     unmet: int = 0
-    #: Its times, as far as its group has taken them in. Derived.
+    #: Its start and end, as its group has last counted them. Derived.
     told_start: int = 0
     told_end: int = 0
 
@@ -166,16 +166,16 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
         return self.failure.error if self.failure else ""
 
     def attempt_on(self, proplet_id: str) -> int:
-        """Tell which attempt a proplet has that runs it: of a broadcast, each has its own."""
+        """Give the attempt that a proplet runs; in a broadcast, each proplet has its own."""
         return self.executions[proplet_id].attempt if self.spec.broadcast else self.attempt
 
     def placed_on(self, proplet_id: str) -> int:
-        """Tell when that attempt was placed there."""
+        """Give the time at which the attempt of a proplet was placed."""
         return self.executions[proplet_id].started_at if self.spec.broadcast else self.placed_at
 
     @property
     def is_settled(self) -> bool:
-        """Whether those that wait for it may go on."""
+        """True if the tasks that wait for it may go on."""
         return self.state.has_ended or self.was_up
 
     @property
@@ -207,13 +207,13 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
     mode: JobMode | None = None
     #: Only for jobs: the first task that fails stops the others. Stored.
     fail_fast: bool = False
-    #: How many of its tasks are in each state, by state number, and then how many of those that have not
-    #: ended were up. Stored, so that lists need not count.
+    #: Number of its tasks in each state, by the state's number; then, at ``groups.UP``, of those that were up
+    #: and have not ended. Stored, so that lists need not count.
     counts: list[int] = []
     #: The earliest start and the latest end of its tasks, 0 for none. Stored, for the same reason.
     started_at: int = 0
     finished_at: int = 0
-    #: How many of its tasks began then, and how many ended then. Derived.
+    #: How many of its tasks began at ``started_at``, and how many ended at ``finished_at``. Derived.
     first_count: int = 0
     last_count: int = 0
     #: Its tasks in the order given. Derived from their ``seq``.
@@ -221,7 +221,7 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def size(self) -> int:
-        """How many tasks it has."""
+        """The number of its tasks."""
         return sum(self.counts[: len(TaskState)])
 
     @property
@@ -230,32 +230,32 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
 
 
 class Proplet(msgspec.Struct, kw_only=True, eq=False):
-    """A process that runs Wasm. That it is alive is never stored: it has to show it."""
+    """A program that runs guests. The store never says that it is alive: it has to give a sign of life."""
 
     id: str
     name: str
-    #: Started by this manager as a child of its own, and gone with it. Stored.
+    #: True for a child process of the manager, which ends with it. Stored.
     is_local: bool = False
-    #: As its discovery message has it. Stored.
+    #: The metadata of its last hello. Stored.
     metadata: dict[str, Any] = {}
     created_at: int = 0
-    #: Tells one start of the proplet's program from the next, and which came later; 0 for a foreign program,
-    #: which does not say. Stored, so that a manager that was started anew knows the work of a proplet that
-    #: was not.
+    #: Number of this start of its program; a later start has a larger one. 0 for a foreign proplet, which
+    #: sends none. Stored, so that a manager that was started anew knows the work of a proplet that kept
+    #: running.
     boot: int = 0
-    #: Given no new work: somebody wants to service the machine. Stored.
+    #: True while it gets no new work, because its machine is serviced. Stored.
     is_cordoned: bool = False
-    #: When what still runs there is moved elsewhere, as people see it; 0 for never. Stored.
+    #: When its remaining tasks are moved to other proplets, by the wall clock; 0 for never. Stored.
     drain_by: int = 0
     #: How many guests it runs at once.
     slots: int = 1
-    #: How many tasks it is given at once: ``slots``, and more while its tasks are over in no time.
+    #: How many tasks it may have at once: ``slots``, and more while its tasks are short.
     window: int = 1
-    #: The tasks placed on it, by id, and when their starts were last sent by the monotonic clock.
+    #: When the start of each task that is placed on it was last sent, by task id; monotonic clock, ns.
     placed: dict[str, int] = {}
-    #: How often the starts were repeated of those that it says nothing of.
+    #: How often the start of a task was repeated that the proplet does not name, by task id.
     repeats: dict[str, int] = {}
-    #: Those of them that stay until they are stopped, and take no room from others.
+    #: The tasks placed on it that stay until they are stopped, and so take no room from others.
     residents: set[str] = set()
     #: Times of the last ten signs of life, oldest first.
     seen: list[int] = []
@@ -263,12 +263,12 @@ class Proplet(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def is_native(self) -> bool:
-        """Whether it knows our additions: attempts, acknowledgements, digests, a topic of its own."""
+        """True if it knows the extensions: attempts, acknowledgements, digests, a topic of its own."""
         return self.boot > 0
 
     @property
     def offer(self) -> Offer | None:
-        """What its owner allows tasks; None from a foreign proplet, which does not say."""
+        """The offer that its owner makes to tasks; None from a foreign proplet, which sends none."""
         try:
             return msgspec.convert(self.metadata["offers"], Offer) if "offers" in self.metadata else None
         except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Names: of proplets for people, and of attempts for proplets that know none.
+"""Names of proplets for people, and ids of attempts for foreign proplets.
 
 Proplets are named in the contract's style (``Ada-Lovelace``), the same for the same id.
 """
@@ -26,9 +26,10 @@ _WITH_ATTEMPT = re.compile(r"(.*)~([1-9][0-9]{0,17})", re.DOTALL)
 
 
 def foreign_id(task_id: str, attempt: int) -> str:
-    """Name an attempt for a foreign proplet: it brings the id back, which tells late results from others.
+    """Make the id of an attempt for a foreign proplet.
 
-    The first attempt has the task's own id, unless that looks like one of these.
+    The proplet sends the id back with the result, which shows that a result is late. The first attempt has
+    the task's own id, unless that looks like an id with an attempt.
     """
     if attempt == 1 and not _WITH_ATTEMPT.fullmatch(task_id):
         return task_id
@@ -36,6 +37,6 @@ def foreign_id(task_id: str, attempt: int) -> str:
 
 
 def attempt_of(given_id: str) -> tuple[str, int]:
-    """Tell task and attempt from an id that ``foreign_id`` made."""
+    """Read the task and the attempt from an id that ``foreign_id`` made."""
     found = _WITH_ATTEMPT.fullmatch(given_id)
     return (found[1], int(found[2])) if found else (given_id, 1)

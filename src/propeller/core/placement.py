@@ -1,12 +1,12 @@
-"""Which waiting task goes to which proplet.
+"""The placement of waiting tasks on proplets.
 
 Waiting tasks queue by priority, then age. Of the proplets with room, the one that waited longest is next
 (``ROUND_ROBIN``), or the one with the least to do (``LEAST_LOADED``). Nothing here looks at all tasks or,
-for a task that may go anywhere, at all proplets: placing one costs the logarithm of a queue.
+for a task that may go anywhere, at all proplets: placing a task costs the logarithm of a queue's length.
 
-A proplet has room while it holds fewer tasks than its *window*: the number of guests it runs at once and
-as many more as it works off in ``AHEAD_NS``, judged by how long its last task ran. So tiny tasks are handed
-over in large batches, while a long one never waits behind another long one.
+A proplet has room while it holds fewer tasks than its *window*: the number of guests that it runs at once,
+and as many more as it could finish in ``AHEAD_NS`` if each took as long as its last task. So short tasks are
+sent in large batches, while a long task never waits behind another one.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ Tags = frozenset[str]
 
 
 class Needs(NamedTuple):
-    """What a proplet must have for a task to be placed there."""
+    """The needs of a task: what a proplet must have and allow to be given it."""
 
     tags: Tags
     sandbox: Sandbox | None
@@ -54,7 +54,7 @@ def _sandbox_of(spec: Spec) -> Sandbox | None:
 
 
 def refused_by(proplet: Proplet, needs: Needs) -> str:
-    """Say why a proplet can't be given a task with these needs; ``""`` if it can."""
+    """Say why a proplet can't run a task with these needs; ``""`` if it can."""
     lacking = needs.tags - proplet.tags
     if lacking:
         return f"it does not have {names_of_tags(sorted(lacking))}"
@@ -65,7 +65,7 @@ def refused_by(proplet: Proplet, needs: Needs) -> str:
 
 
 class Order(StrEnum):
-    """Who is next among the proplets with room."""
+    """The order in which proplets with room are given tasks."""
 
     ROUND_ROBIN = "round-robin"
     LEAST_LOADED = "least-loaded"
@@ -76,11 +76,11 @@ Item = TypeVar("Item")
 
 
 class Ranked(Generic[Key, Item]):
-    """Things in the order of their rank, and of their coming among equals; each may leave at any time."""
+    """A priority queue: items of equal rank are in the order of arrival, and each may leave at any time."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[Any, int, Key, Item]] = []
-        #: The entry that counts, by key; others in the heap have left and are passed over.
+        #: The valid entry of each key; the other entries in the heap have left, and are passed over.
         self._valid: dict[Key, tuple[Any, int, Key, Item]] = {}
         self._pushes = 0
 
@@ -88,11 +88,11 @@ class Ranked(Generic[Key, Item]):
         return len(self._valid)
 
     def __iter__(self) -> Iterator[Item]:
-        """Name what is here, in the order of its coming."""
+        """Iterate over the items in the order of arrival."""
         return (entry[3] for entry in self._valid.values())
 
     def push(self, key: Key, rank: Any, item: Item) -> None:
-        """Take something in; it keeps its place if it is here with the same rank."""
+        """Add an item; one that is here with the same rank keeps its place."""
         entry = self._valid.get(key)
         if entry is not None and entry[0] == rank:
             return
@@ -107,7 +107,7 @@ class Ranked(Generic[Key, Item]):
         self._valid.pop(key, None)
 
     def head(self) -> tuple[Any, Item] | None:
-        """Return the first and its rank without taking it."""
+        """Return the rank of the first item and the item, which stays; None if there is none."""
         while self._heap:
             entry = self._heap[0]
             if self._valid.get(entry[2]) is entry:
@@ -152,12 +152,12 @@ class Placement:
         self._anywhere = Queue()
         self._pinned: dict[str, dict[Needs, Queue]] = {}
         self._choosy: dict[Needs, Queue] = {}
-        #: Tasks for every proplet, that wait for there being one, by ``seq``.
+        #: Broadcast tasks, which wait until there is any proplet for them, by ``seq``.
         self._broadcast: dict[int, Task] = {}
         load = _load if order is Order.LEAST_LOADED else _no_load
-        #: Proplets that may have room and of which nobody knows yet whether a task waits for them …
+        #: Proplets that may have room, and for which a task may wait: they are still to be looked at.
         self._turn = Line(load)
-        #: … and those for which none did when they were looked at.
+        #: Proplets with room for which no task waited when they were looked at.
         self._idle = Line(load)
         self._fit: dict[Needs, dict[str, Proplet]] = {}
 
@@ -175,7 +175,7 @@ class Placement:
         elif spec.required_tags or _sandbox_of(spec) is not None:
             needs = needs_of(spec)
             queue = self._choosy.setdefault(needs, Queue())
-            if not queue:  # else those that could take it are in turn already, or have no room
+            if not queue:  # else the proplets that could take it are in line already, or have no room
                 for proplet_id in self.fit(needs):
                     self.offer_room(proplet_id)
             queue.add(task)
@@ -195,7 +195,7 @@ class Placement:
             queue.drop(task)
 
     def why_waits(self, task: Task) -> Waiting | None:
-        """Say what a task waits for, where that is more than its turn."""
+        """Say what a task waits for; None if it waits only for its turn."""
         pin = task.spec.pin
         if pin:
             return self._why_waits_for(pin, needs_of_pinned(task.spec))
@@ -221,13 +221,13 @@ class Placement:
         return WaitsForCordonedProplet(proplet_id) if proplet.is_cordoned else None
 
     def waiting(self) -> list[Task]:
-        """Name all tasks that wait, in no order: this is for checks, not for placing."""
+        """List all waiting tasks, in no order; for checks, not for placing."""
         pinned = (queue for queues in self._pinned.values() for queue in queues.values())
         queues = (self._anywhere, *pinned, *self._choosy.values())
         return [*(task for queue in queues for task in queue), *self._broadcast.values()]
 
     def waiting_broadcasts(self) -> list[tuple[Task, list[Proplet]]]:
-        """Name the broadcast tasks for which there is a proplet now, each with all there are."""
+        """List the broadcast tasks for which there are proplets now, each with all of these."""
         found = []
         for task in self._broadcast.values():
             proplets = [p for p in self.fit(needs_of(task.spec)).values() if takes_work(p)]
@@ -238,14 +238,14 @@ class Placement:
     # -- proplets ------------------------------------------------------------------------------------------
 
     def changed(self, proplet: Proplet) -> None:
-        """Take note of a proplet that is new or gone, or has other tags."""
+        """Note that a proplet is new or gone, or has other tags or another offer."""
         self._fit.clear()
         if self.proplets.get(proplet.id) is not proplet:
             self._turn.leave(proplet.id)
             self._idle.leave(proplet.id)
 
     def fit(self, needs: Needs) -> dict[str, Proplet]:
-        """Name the proplets that have what is needed, alive or not, by id."""
+        """Give the proplets that meet these needs, alive or not, by id."""
         found = self._fit.get(needs)
         if found is None:
             found = {p.id: p for p in self.proplets.values() if not refused_by(p, needs)}
@@ -255,14 +255,14 @@ class Placement:
         return found
 
     def offer_room(self, proplet_id: str) -> None:
-        """Let a proplet take its turn if it has room."""
+        """Put a proplet in line for work, if it has room."""
         proplet = self.proplets.get(proplet_id)
         if proplet is not None and has_room(proplet):
             self._idle.leave(proplet_id)
             self._turn.add(proplet)
 
     def next(self) -> tuple[Task, Proplet] | None:
-        """Take the next task off its queue and name the proplet it goes to, or None if all must wait."""
+        """Take the next task off its queue, and return it with its proplet; None if all tasks must wait."""
         while (proplet := self._next_in_line()) is not None:
             if not has_room(proplet):
                 continue
@@ -275,7 +275,7 @@ class Placement:
         return None
 
     def _next_in_line(self) -> Proplet | None:
-        """Name the next proplet to look at; those that are idle only where a task may go anywhere."""
+        """Take the next proplet to look at; an idle one only if there is a task that may go anywhere."""
         if self._anywhere:
             idle, turn = self._idle.head(), self._turn.head()
             if idle is not None and (turn is None or idle[0] <= turn[0]):
@@ -283,7 +283,7 @@ class Placement:
         return self._turn.pop()
 
     def _first_claim(self, proplet: Proplet) -> Queue:
-        """Choose by rank between the queues that this proplet may be given tasks from."""
+        """Choose the queue whose first task this proplet should get, by the rank of that task."""
         best = self._anywhere
         best_head = best.head()
         for queue in self._own_queues(proplet):
@@ -322,7 +322,7 @@ class Placement:
         self.offer_room(proplet.id)
 
     def stays(self, task: Task, proplet_id: str) -> None:
-        """Note that a task stays until it is stopped: others need not wait for its room."""
+        """Note that a task stays until it is stopped, and so takes no room from others."""
         proplet = self.proplets.get(proplet_id)
         if proplet is not None and task.id in proplet.placed:
             proplet.residents.add(task.id)
@@ -337,9 +337,9 @@ class Placement:
             self.offer_room(proplet.id)
 
     def learn(self, proplet_id: str, run_ns: int) -> None:
-        """Set a proplet's window by how long its last task ran; it widens one by one and narrows at once.
+        """Set a proplet's window by how long its last task ran, ns; it widens one by one and narrows at once.
 
-        Not a foreign one's: it does not give back what it has no time for.
+        A foreign proplet keeps its window, because it hands back no task that it has no time for.
         """
         proplet = self.proplets.get(proplet_id)
         if proplet is None or not proplet.is_native:
@@ -357,7 +357,7 @@ def has_room(proplet: Proplet) -> bool:
 
 
 def needs_of_pinned(spec: Spec) -> Needs:
-    """A pin stands above tags."""
+    """Give the needs of a pinned task, whose tags do not count."""
     return Needs(frozenset(), _sandbox_of(spec))
 
 

@@ -1,4 +1,4 @@
-"""Policy: the numbers of the rules that a user may set."""
+"""The policy: what a user may set about the rules."""
 
 import msgspec
 
@@ -7,23 +7,23 @@ from propeller.core.placement import Order
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user may set about the rules."""
+    """The settings of the rules."""
 
     #: How often a task is run again after its proplet was lost while it ran.
     losses_max: int = 3
     #: A proplet that is silent for longer is lost.
     liveness_s: float = 30.0
-    #: One of which the broker says that it is gone has so long to show that it is not.
+    #: How long a proplet whose connection broke has to come back, before it is lost.
     offline_s: float = 3.0
-    #: A start that a proplet does not list this long after it was sent is sent again.
+    #: How long a proplet has to name a task after its start was sent; then the start is sent again.
     resend_s: float = 5.0
-    #: How long a task may be on a foreign proplet, which would not say that it never got it.
+    #: How long a task may be on a foreign proplet, which would not say if it never got the start.
     foreign_lease_s: float = 3600.0
     #: How many tasks a foreign proplet is given at once.
     foreign_slots: int = 10
-    #: How many foreign proplets are known at once: anybody can make some up where nothing names them.
+    #: How many foreign proplets are known at once. A limit, because any program at the broker can invent ids.
     foreign_max: int = 1000
-    #: A proplet that was not heard of for longer is forgotten.
+    #: How long after a proplet was lost it is forgotten.
     forget_s: float = 86_400.0
     placement: Order = Order.ROUND_ROBIN
     #: Mode of a job that names none.

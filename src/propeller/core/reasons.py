@@ -1,7 +1,7 @@
 """Reasons: why a task is in its present state, where that is not plain. Each kind is a value with its words.
 
-Rules ask for the kind and its fields; the words are for people, and nothing goes by them. The store has the
-value as JSON, with its kind in ``kind``; so names here can't be changed without a migration.
+Rules ask for the kind and its fields; the words are for people only. The store has the value as JSON, with
+its kind in ``kind``. So a change of a name here needs a migration.
 """
 
 import re
@@ -17,18 +17,18 @@ def _kind(name: str) -> str:
 
 
 class Reason(msgspec.Struct, frozen=True, tag_field="kind", tag=_kind):
-    """What all have in common; ``str()`` gives the words."""
+    """The base of all reasons; ``str()`` gives the words."""
 
 
 # -- it waits ----------------------------------------------------------------------------------------------
 
 
 class Waiting(Reason, frozen=True):
-    """It is scheduled, and this is what it waits for now."""
+    """The task is scheduled, and waits for this now."""
 
 
 class WaitsForSlot(Waiting, frozen=True):
-    """There are proplets that take it, and they are busy."""
+    """All proplets that could take the task are busy."""
 
     def __str__(self) -> str:
         return "waits for a free slot"
@@ -115,7 +115,7 @@ class AttemptLost(Reason, frozen=True):
     attempt: int
     #: What happened.
     how: str
-    #: How many were lost, and how many may be; 0 where nobody counts.
+    #: How many attempts were lost, and how many may be lost; 0 where losses are not counted.
     losses: int = 0
     losses_max: int = 0
 
@@ -145,7 +145,7 @@ class Moved(Reason, frozen=True):
 
 
 class LostEverywhere(Reason, frozen=True):
-    """A broadcast task that stays runs on none of its proplets any more."""
+    """A resident broadcast task runs on none of its proplets any more."""
 
     #: What happened on the first of them.
     how: str
@@ -155,10 +155,10 @@ class LostEverywhere(Reason, frozen=True):
 
 
 class Restarted(Reason, frozen=True):
-    """A task that stays has crashed, and its proplet has started it anew."""
+    """A resident task has crashed, and its proplet has started it anew."""
 
     restarts: int
-    #: Of the last crash.
+    #: The error of the last crash.
     error: str
 
     def __str__(self) -> str:
@@ -170,7 +170,7 @@ class Restarted(Reason, frozen=True):
 
 
 class ParentEnded(Reason, frozen=True):
-    """A parent ended otherwise than its ``run_if`` asks."""
+    """A parent did not end as ``run_if`` of the task asks."""
 
     parent: str
     state: TaskState
@@ -216,7 +216,7 @@ class Stopped(Reason, frozen=True):
 
 
 class Note(Reason, frozen=True):
-    """What a version before kinds has stored."""
+    """A text that a version without kinds of reasons has stored."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""Relations between the tasks of a group: which waits for which, and which must be skipped."""
+"""Relations between the tasks of a group: parents, children, and the task before in a sequential job."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ def link(group: Group) -> None:
 
 
 def attach(task: Task, group: Group, before: Task | None) -> None:
-    """Derive the relations of one task, the tasks of the group being there already."""
+    """Derive the relations of one task; the tasks that it waits for are in the group already."""
     tasks: Mapping[str, Task] = group.tasks
     task.before = before if group.mode is JobMode.SEQUENTIAL else None
     if task.before is None and not task.spec.depends_on:
@@ -30,14 +30,14 @@ def attach(task: Task, group: Group, before: Task | None) -> None:
 
 
 def unlink(task: Task) -> None:
-    """Cut the relations of a task that is let go, so that memory is freed at once."""
+    """Cut the relations of a task that leaves memory, so that its memory is freed at once."""
     task.before = None
     task.parents = ()
     task.children = []
 
 
 def predecessors(task: Task) -> tuple[Task, ...]:
-    """All tasks that must end before this one may start, each once."""
+    """Give all tasks that must end before this one may start, each once."""
     if task.before is None or task.before.id in task.spec.depends_on:
         return task.parents
     return (*task.parents, task.before)

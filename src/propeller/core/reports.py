@@ -25,7 +25,7 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
         _refuse(state, event)
         return
     if task.spec.is_resident and not event.failure and not state.proplets[proplet_id].is_native:
-        # It says so when it has begun, and of the end it says nothing.
+        # A foreign proplet reports that a resident task has begun, in this form, and never that it ended.
         residents.run_up(state, RunUp(proplet_id, task.id, event.attempt, event.results), now)
         return
     started_at, finished_at = own_times(task, event, now)
@@ -51,9 +51,10 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
 
 
 def _by_its_attempt(state: ClusterState, event: RunEnded) -> RunEnded:
-    """Complete the report of a foreign proplet, whose attempt stands in the id, if it is from one.
+    """Complete the report of a foreign proplet, which has the attempt in its task id.
 
-    Where it does not say who it is, it can only be the proplet that holds the task.
+    A report that names no proplet can only be from the proplet that holds the task. A report that is not from
+    a foreign proplet stays as it is.
     """
     task_id, attempt = attempt_of(event.task_id)
     task = state.tasks.get(task_id)
@@ -65,7 +66,7 @@ def _by_its_attempt(state: ClusterState, event: RunEnded) -> RunEnded:
 
 
 def _refuse(state: ClusterState, event: RunEnded) -> None:
-    """Leave a word about a report that can't be a late one: nobody was asked for it."""
+    """Note for the log a report that nobody asked for; a report that is only late is not worth it."""
     task = state.tasks.get(event.task_id)
     if event.attempt and (task is None or event.attempt < task.attempt or task.state.has_ended):
         return
@@ -75,7 +76,7 @@ def _refuse(state: ClusterState, event: RunEnded) -> None:
 
 
 def handed_back(state: ClusterState, event: RunHandedBack, now: int) -> None:
-    """Run a task again that its proplet does not run, or has lost, with a number that is new to it."""
+    """Run a task again that its proplet handed back or lost, with an attempt that is new to the proplet."""
     state.turn.effects.append(SendAck(event.proplet_id, event.task_id, event.attempt))
     task = state.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
     if task is None:

@@ -1,4 +1,4 @@
-"""Tasks that stay on their proplet until they are stopped: daemons, servers, latent tasks."""
+"""Resident tasks, which stay on their proplet until they are stopped: daemons, servers, latent tasks."""
 
 from propeller.core.events import RunUp
 from propeller.core.groups import UP
@@ -7,7 +7,7 @@ from propeller.core.state import ClusterState
 
 
 def run_up(state: ClusterState, event: RunUp, now: int) -> None:
-    """Take in that a task serves: it stays where it is, and those that wait for it may go on."""
+    """Take in that a resident task is up, or has crashed; once it was up, its children may go on."""
     task = state.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
     if task is None:
         return
@@ -15,10 +15,10 @@ def run_up(state: ClusterState, event: RunUp, now: int) -> None:
     is_new = event.is_up and not task.was_up
     is_first_up = event.is_up and not task.is_up
     if task.spec.broadcast and not is_first_up and event.restarts <= task.restarts:
-        return  # each of the places says its own words again and again
+        return  # each of its proplets reports by itself, again and again
     reason = Restarted(event.restarts, event.error) if event.restarts else None
     results = event.results if event.is_up and event.results is not None else task.results
-    # What runs in several places is up while it was so in one.
+    # A broadcast task counts as up once it was up on one proplet.
     is_up = event.is_up or (task.spec.broadcast and task.is_up)
     news = (is_up, event.restarts, results, reason)
     if news == (task.is_up, task.restarts, task.results, task.reason):

@@ -1,11 +1,11 @@
-"""Sandbox: what a guest may use of the machine that it runs on. Pure.
+"""The sandbox: all that a guest may use of the machine that it runs on. Pure.
 
 A task asks (``Sandbox``), the owner of a proplet allows (``Offer``), and ``refusal`` compares the two. The
-manager does so before it places a task, and the proplet once more before it runs it. Paths are only compared
-as text here; where one really leads is seen when the proplet opens it (``runtime/system/directories.py``).
+manager compares them before it places a task, and the proplet again before it runs the task. This file
+compares paths as text only. Where a path really leads, the proplet sees when it opens it
+(``runtime/system/directories.py``).
 
-A task that says nothing of ``grants`` gets what the owner gives to every task; one that does gets exactly
-what it names.
+A task without ``grants`` gets what the owner gives to every task. A task with ``grants`` gets exactly these.
 """
 
 import re
@@ -23,7 +23,7 @@ Mode = Literal["ro", "rw"]
 
 
 class Dir(msgspec.Struct, frozen=True, kw_only=True):
-    """A directory of the machine, and under which path the guest finds it."""
+    """A directory of the machine, and the path at which the guest finds it."""
 
     #: Absolute.
     host: str
@@ -33,17 +33,17 @@ class Dir(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a task asks to be given of the machine."""
+    """The parts of the machine that a task asks for."""
 
     dirs: tuple[Dir, ...] = ()
-    #: Hosts that it may send HTTP requests to; see ``covers`` for what can stand here.
+    #: Rules for the hosts that it may send HTTP requests to; ``covers`` describes them.
     http: tuple[str, ...] = ()
     #: Listen on a port: for components that serve HTTP.
     listen: bool = False
     #: Without it the guest's clocks stand at 0.
     clock: bool = True
-    #: True for the machine's randomness, False for none; a number is the seed of a stream that is always
-    #: the same.
+    #: True for the machine's randomness, False for none. A number is a seed: the guest gets the same stream
+    #: each time.
     random: bool | int = True
 
     @property
@@ -52,11 +52,11 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a task asks to be held to; 0 leaves it to the proplet."""
+    """The limits that a task asks for; 0 leaves a limit to the proplet."""
 
     #: Linear memory, bytes.
     memory: int = 0
-    #: Units of computing, about one an instruction.
+    #: Units of computing; one instruction takes about one.
     fuel: int = 0
     #: Standard output that is kept as the result, bytes.
     output: int = 0
@@ -71,7 +71,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The sandbox that a task asks for."""
 
-    #: None where it says nothing.
+    #: None where the task names none.
     grants: Grants | None = None
     limits: Limits = Limits()
     #: How long it may run, ns; 0 leaves it to the proplet.
@@ -79,30 +79,30 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the owner of a proplet allows at most."""
+    """The most that the owner of a proplet allows."""
 
-    #: What lies below them may be asked for too; of ``guest`` nothing is made.
+    #: A task may also ask for directories below these. ``guest`` is not used.
     dirs: tuple[Dir, ...] = ()
     http: tuple[str, ...] = ()
     listen: bool = False
-    #: The most that may be asked for.
+    #: The largest limits that a task may ask for; 0 for no bound.
     limits: Limits = Limits()
     timeout_ns: int = 0
-    #: What can run encrypted workloads there, such as ``tdx``.
+    #: The trusted execution environment that the proplet is in, such as ``tdx``; ``""`` for none.
     tee: str = ""
-    #: Guests run in a program of the owner's, which knows no grants, and of limits only these: time, output.
+    #: True if guests run in an external runtime. It has no grants, and no limits but time and output.
     is_external: bool = False
 
 
 def refusal(offer: Offer, asked: Sandbox) -> str:
-    """Say what a proplet with this offer does not allow of this, by its field; ``""`` if all."""
+    """Say what this offer does not allow of a request, beginning with the field; ``""`` if it allows all."""
     if offer.is_external and (field := _unheld(asked)):
         return f"{field}: its external runtime can hold a task to a timeout and limits.output, and to no more"
     return _refused_grant(offer, asked.grants or Grants()) or _refused_limit(offer, asked)
 
 
 def _unheld(asked: Sandbox) -> str:
-    """Name a field that needs the native runtime; ``""`` if none does."""
+    """Name a field that an external runtime can't obey; ``""`` if there is none."""
     if asked.grants is not None:
         return "grants"
     own = msgspec.structs.replace(asked.limits, output=0)
@@ -133,10 +133,9 @@ def _refused_limit(offer: Offer, asked: Sandbox) -> str:
 
 
 def way_to(wanted: Dir, allowed: Iterable[Dir]) -> tuple[str, str] | None:
-    """Find the directory of the owner by whose leave this one is given, and the path from there on.
+    """Find the allowed directory that contains the wanted one, and the path from there; None if none does.
 
-    Of several it is the outermost: one that lies in another which guests write to is what they made of it.
-    None where there is none.
+    Of several it is the outermost. Guests may write to that one, and so may have replaced those inside it.
     """
     tops = [one.host for one in allowed if _contains(one, wanted)]
     if not tops:
@@ -157,11 +156,11 @@ def _parts(path: str) -> list[str]:
 
 
 def covers(rule: str, wanted: str) -> bool:
-    """Say whether a rule for hosts lets through what another one asks for, or a host itself.
+    """Say whether a rule for hosts allows a host, or all that another rule allows.
 
     A rule is ``*`` for all, or a host: ``example.com`` for its ports 80 and 443, ``example.com:8080`` for
     that port, ``*.example.com`` for all hosts below it, with a port or without. Names are compared label by
-    label, and what is no name is covered by ``*`` alone: others may take it for another host than we do.
+    label. Only ``*`` covers text that is no name: another program may take it for another host.
     """
     if rule == "*":
         return True
@@ -179,5 +178,5 @@ def covers(rule: str, wanted: str) -> bool:
 
 
 def is_host_rule(text: str) -> bool:
-    """Whether this can be a rule for hosts, other names than ASCII as ``xn--…``; see ``covers``."""
+    """Say whether a text is a rule as ``covers`` describes; a name beyond ASCII is written as ``xn--…``."""
     return text == "*" or (len(text) <= _RULE_CHARS_MAX and _HOST_RULE.fullmatch(text) is not None)

@@ -1,25 +1,25 @@
-"""For how long proplets have been silent, as far as the manager could have heard them.
+"""The silence of proplets, as far as the manager could have heard them.
 
-All here goes by the monotonic clock, ns: the machine's own time may be set to anything at any moment.
+Times are those of the monotonic clock, ns: the machine's own time may be set to anything at any moment.
 """
 
 from collections import OrderedDict
 
 from propeller.core.model import Proplet
 
-#: After the manager could hear nothing it waits as long again, but no longer, before it judges anybody: a
-#: proplet that lost the broker so long ago tries to connect again within that time.
+#: After a time in which it could hear nothing, the manager waits as long again before it judges a proplet,
+#: but no longer than this: a proplet that lost the broker tries to connect again within that time.
 GRACE_NS_MAX = 30_000_000_000
 
 
 class Silence:
-    """Proplets that are heard in the same way, the one that was silent for longest first."""
+    """The local proplets or the remote ones, the one that was silent for longest first."""
 
     def __init__(self) -> None:
         self._heard: OrderedDict[str, tuple[Proplet, int]] = OrderedDict()
-        #: Those that left word that they are gone, and since when.
+        #: The proplets that are said to be gone, and since when.
         self._suspects: OrderedDict[str, tuple[Proplet, int]] = OrderedDict()
-        #: For how long in all the manager could not hear.
+        #: For how long the manager could not hear, in all.
         self._deaf_ns = 0
         self._deaf_since: int | None = None
         self._judged_from = 0
@@ -34,7 +34,7 @@ class Silence:
         self._heard.move_to_end(proplet.id)
 
     def suspect(self, proplet: Proplet, ticks: int) -> None:
-        """Note that a proplet is said to be gone, which may be its connection only."""
+        """Note that a proplet is said to be gone; it may be only its connection."""
         self._suspects.setdefault(proplet.id, (proplet, self.clock(ticks)))
 
     def forget(self, proplet_id: str) -> None:
@@ -42,12 +42,12 @@ class Silence:
         self._suspects.pop(proplet_id, None)
 
     def clock(self, ticks: int) -> int:
-        """Tell for how long the manager could hear, all in all."""
+        """Give the time of a clock that stands still while the manager can't hear, ns."""
         return (ticks if self._deaf_since is None else self._deaf_since) - self._deaf_ns
 
     @property
     def is_deaf(self) -> bool:
-        """Whether the manager can't hear them at present."""
+        """True while the manager can't hear them."""
         return self._deaf_since is not None
 
     def may_judge(self, ticks: int) -> bool:
@@ -55,17 +55,17 @@ class Silence:
         return not self.is_deaf and ticks >= self._judged_from
 
     def overdue(self, ticks: int, limit_ns: int) -> Proplet | None:
-        """Name a proplet that was silent for longer than the limit, if there is one."""
+        """Give a proplet that was silent for longer than the limit; None if there is none."""
         return self._first_since(self._heard, ticks, limit_ns)
 
     def overdue_suspect(self, ticks: int, limit_ns: int) -> Proplet | None:
-        """Name a proplet that has been said to be gone for longer than the limit, and not shown itself."""
+        """Give a proplet that was said to be gone longer ago than the limit, and is still silent, or None."""
         return self._first_since(self._suspects, ticks, limit_ns)
 
     # -- hearing -------------------------------------------------------------------------------------------
 
     def deafened(self, since: int) -> None:
-        """Note that the manager can't hear them, since then and until it hears again."""
+        """Note that the manager can't hear them since this time, until ``hears_again``."""
         if self._deaf_since is None:
             self._deaf_since = since
 
@@ -75,7 +75,7 @@ class Silence:
             self._was_deaf(deaf_ns, ticks)
 
     def paused(self, paused_ns: int, ticks: int) -> None:
-        """The manager itself stood still for so long, up to now."""
+        """Note that the manager stood still for this long, up to now."""
         if self._deaf_since is None:
             self._was_deaf(paused_ns, ticks)
 

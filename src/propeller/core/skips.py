@@ -1,4 +1,4 @@
-"""Skips: whether a task must not run because of how its predecessors ended."""
+"""Skips: tasks that must not run because of the way in which their predecessors ended."""
 
 from propeller.core.model import Task
 from propeller.core.reasons import NoParentFailed, ParentEnded, Reason, TaskBeforeEnded

@@ -1,7 +1,8 @@
-"""From the first start to the last end of a group's tasks, kept by small steps.
+"""Spans of groups: the first start and the last end of a group's tasks, kept up to date in small steps.
 
-A look at a group must not cost its tasks; nor must a turn, but for the few in which the task changes that was
-the first or the last. Of many that began at once another is looked for only when all of them have changed.
+Neither a look at a group nor a turn goes through all tasks of the group. The exception is a turn in which no
+task has the first start, or the last end, any more: then ``derive`` looks for another. Tasks that share such
+a time are counted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ from propeller.core.model import Group, Task
 
 
 def derive(group: Group) -> None:
-    """Look at all tasks of a group."""
+    """Compute the span of a group from all of its tasks."""
     starts = [task.started_at for task in group.tasks.values() if task.started_at]
     ends = [task.finished_at for task in group.tasks.values() if task.finished_at]
     group.started_at, group.finished_at = min(starts, default=0), max(ends, default=0)
@@ -21,14 +22,14 @@ def derive(group: Group) -> None:
 
 
 def follow(turn: Turn, groups: Mapping[str, Group]) -> None:
-    """Let groups know the times of the tasks that changed in this turn or are gone."""
+    """Update the spans of the groups whose tasks changed in this turn or are gone."""
     changed: dict[str, list[Task]] = {}
     gone: dict[str, list[Task]] = {}
     for task in turn.touched.values():
         if task.spec.group_id and (task.started_at, task.finished_at) != (task.told_start, task.told_end):
             changed.setdefault(task.spec.group_id, []).append(task)
     for task in turn.deleted.values():
-        # One that was deleted with its group has told nothing to another of the same id.
+        # A task that was deleted with its group is not in a new group of the same id.
         if task.spec.group_id in groups and task.spec.group_id not in turn.deleted_groups:
             gone.setdefault(task.spec.group_id, []).append(task)
     for group_id in changed | gone:
@@ -38,7 +39,7 @@ def follow(turn: Turn, groups: Mapping[str, Group]) -> None:
 
 
 def _take_in(group: Group, changed: Iterable[Task], gone: Iterable[Task]) -> bool:
-    """Take in the times of tasks that changed or left; say whether those of the group changed by that."""
+    """Take in the times of tasks that changed or are gone; say whether the span of the group changed."""
     before = group.started_at, group.finished_at
     for task in changed:
         _step(group, task, task.started_at, task.finished_at)

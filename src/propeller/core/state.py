@@ -2,10 +2,10 @@
 
 ``ClusterState`` owns every task, group and proplet that still matters. A group stays in memory while one of
 its tasks has not ended; then it is let go, and the engine hands it back (``adopt``) when a command names it
-again. So what is not here does not run, and a report about it is stale.
+again. So a task that is not here does not run, and a report about it is stale.
 
-No rule stands here. Who changes a record notes that in ``turn``. What follows from the change, and is another
-rule's to do, is noted in ``consequences``.
+This file has no rule. Code that changes a record notes the change in ``turn``. If another rule has to act on
+the change, the code notes that in ``consequences``.
 """
 
 from collections import OrderedDict
@@ -26,19 +26,19 @@ from propeller.core.results import to_json
 from propeller.core.silence import Silence
 from propeller.core.states import RUNNING, SCHEDULED, TaskState, check_transition
 
-#: When the start of a task was sent that a manager before has placed: long ago.
+#: When a previous manager sent the starts of its tasks, by the monotonic clock: long ago.
 NEVER = -(2**62)
 
 
 class Consequences(msgspec.Struct, eq=False):
-    """What follows from what has happened, and is not done yet; ``cluster`` has the order in which it is."""
+    """Work that follows from events and is not done yet; ``cluster`` has its order."""
 
-    #: Tasks that failed in a job that is fail-fast: the others are to be stopped.
+    #: Failed tasks of fail-fast jobs, whose other tasks are to be stopped.
     failed: list[Task] = []
-    #: Tasks that have ended or are up: those that wait for them are to be told.
+    #: Tasks that have ended or are up, whose children are to be told.
     settled: list[Task] = []
-    #: Proplets that may take work again, or for the first time, by id: what is wanted everywhere is to reach
-    #: them.
+    #: Proplets that take work again, or for the first time, by id. Resident broadcast tasks are to be started
+    #: on them.
     back: dict[str, Proplet] = {}
 
 
@@ -56,20 +56,20 @@ class ClusterState:
         self.last_task_seq = 0
         self.last_group_seq = 0
         self.last_event_id = 0
-        #: Broadcast tasks that run and stay: proplets that come later get them too.
+        #: Resident broadcast tasks that run: proplets that come later get them too.
         self.everywhere: dict[str, Task] = {}
-        #: Proplets beside the manager that are alive, or hold work of which we don't know yet …
+        #: The local proplets that are alive, or have not been given up yet.
         self.local = Silence()
-        #: … and those elsewhere.
+        #: The remote proplets that are alive, or have not been given up yet.
         self.remote = Silence()
-        #: The other proplets, and since when; the one that fell silent first at the front.
+        #: The proplets that were given up, and when (``ticks``); the first one at the front.
         self.asleep: OrderedDict[str, tuple[Proplet, int]] = OrderedDict()
-        #: Proplets that are drained, and when what still runs there is moved elsewhere.
+        #: Proplets that are drained, and when their remaining tasks are moved to others (``ticks``).
         self.draining: dict[str, tuple[Proplet, int]] = {}
-        #: What foreign proplets were told to run.
+        #: The leases of foreign proplets.
         self.leases = Leases()
         self.consequences = Consequences()
-        #: What was touched since the last commit.
+        #: The changes since the last commit.
         self.turn = Turn()
         self._adopted: list[Group | Task] = []
 
@@ -80,7 +80,7 @@ class ClusterState:
     # -- who has what --------------------------------------------------------------------------------------
 
     def holders(self, task: Task) -> list[str]:
-        """Name the proplets that run a task."""
+        """Give the ids of the proplets that run a task."""
         if task.state is not RUNNING:
             return []
         if not task.spec.broadcast:
@@ -92,10 +92,10 @@ class ClusterState:
         return [self.tasks[task_id] for task_id in proplet.placed]
 
     def current(self, proplet_id: str, task_id: str, attempt: int, placed_at: int = 0) -> Task | None:
-        """Give the task, if this proplet holds it with this attempt; a report of any other is stale.
+        """Give the task if this proplet holds it with this attempt; None if a report of that is stale.
 
-        So is one of the same number that was placed at another time: a store that was restored from a backup
-        does not know how far it had come.
+        A report of an attempt with the same number that was placed at another time is stale too: a store that
+        was restored from a backup gives numbers twice. ``placed_at`` is 0 where it is not known.
         """
         proplet = self.proplets.get(proplet_id)
         if proplet is None or task_id not in proplet.placed:
@@ -108,7 +108,7 @@ class ClusterState:
     # -- tasks ---------------------------------------------------------------------------------------------
 
     def move(self, task: Task, to: TaskState, now: int) -> None:
-        """Move a task from state to state: there is no other way."""
+        """Move a task to another state; nothing else does that."""
         check_transition(task.id, task.state, to)
         spec = task.spec
         group_id = spec.workflow_id or spec.job_id
@@ -124,7 +124,7 @@ class ClusterState:
         self.tell(task, now)
 
     def tell(self, task: Task, now: int) -> None:
-        """Let the story show what a task is now, and the store keep it."""
+        """Add a task, as it is now, to the story and to the records for the store."""
         spec, turn = task.spec, self.turn
         task.updated_at = now
         turn.touched[spec.id] = task
@@ -149,7 +149,7 @@ class ClusterState:
         )
 
     def settled(self, task: Task) -> None:
-        """Note that those that wait for a task may go on; they are told before the event is over."""
+        """Note that the children of a task may go on; they are told before the next event."""
         if task.children:
             self.consequences.settled.append(task)
 
@@ -163,16 +163,16 @@ class ClusterState:
                 self.placement.freed(task, proplet_id)
 
     def delete(self, task: Task) -> None:
-        """Drop a task that nobody runs and nobody waits for."""
+        """Delete a task that nobody waits for, and take it off its proplets or the queue."""
         self.release(task)
         self.remember_attempt(task)
         self.turn.delete_task(task)
         del self.tasks[task.id]
 
     def remember_attempt(self, task: Task) -> None:
-        """Keep in mind how far a task that is deleted came: a task with the same id goes on from there.
+        """Remember the last attempt of a deleted task: a new task with the same id counts on from there.
 
-        Otherwise proplets would take its attempts for those of the deleted one, and we their reports.
+        Otherwise proplets would take its attempts for those of the deleted task, and the manager its reports.
         """
         if task.attempt:
             self.turn.past_attempts[task.id] = self.turn.forgotten_attempts[task.id] = task.attempt
@@ -193,13 +193,13 @@ class ClusterState:
         self.turn.delete_proplet(proplet)
 
     def silence_of(self, proplet: Proplet) -> Silence:
-        """Give the silence of those that are heard in the same way as this proplet."""
+        """Give the silence of the local or of the remote proplets, as this proplet is one or the other."""
         return self.local if proplet.is_local else self.remote
 
     def lease(self, proplet: Proplet, task: Task, *, gone_ns: int = 0) -> None:
-        """Let a foreign proplet have an attempt for so long; ``gone_ns`` of that time has passed already.
+        """Begin a foreign proplet's lease on its attempt of a task; ``gone_ns`` of it have passed already.
 
-        A start that is repeated begins no new lease.
+        A repeated start begins no new lease.
         """
         before = self.leases.get(proplet.id, task.id)
         attempt = task.attempt_on(proplet.id)
@@ -219,14 +219,14 @@ class ClusterState:
     # -- what the store knows ------------------------------------------------------------------------------
 
     def adopt_proplets(self, proplets: Iterable[Proplet]) -> None:
-        """Take in what the store knows; whether they live, they must show once the manager has started."""
+        """Take in the proplets of the store; none counts as alive before it gives a sign of life."""
         for proplet in proplets:
             self.add_proplet(proplet)
 
     def adopt(self, groups: Iterable[Group], tasks: Iterable[Task], past_attempts: Mapping[str, int]) -> None:
-        """Take in records of the store: whole groups, and tasks of no group; those here already win.
+        """Take in records of the store: whole groups, and tasks of no group. Records that are here stay.
 
-        ``past_attempts`` has the last attempts of deleted tasks whose ids were looked for.
+        ``past_attempts`` has the last attempts of the deleted tasks that a command names, by id.
         """
         self.turn.past_attempts.update(past_attempts)
         fresh: dict[str, Group] = {}
@@ -264,7 +264,7 @@ class ClusterState:
                 self.placement.hold(task, proplet, NEVER)
 
     def let_go(self, changes: Changes) -> None:
-        """Forget what has ended, now that these changes are committed: nothing here refers to it."""
+        """Drop groups and tasks that have ended, now that these changes are committed."""
         for record in (*changes.groups, *changes.created, *changes.updated, *self._adopted):
             if isinstance(record, Group):
                 if not record.has_live_tasks and self.groups.get(record.id) is record:

@@ -5,7 +5,7 @@
 ``RUNNING``      placed on a proplet: the start of this attempt is committed and sent.
 ``COMPLETED``    the attempt reported a result.
 ``FAILED``       the attempt reported an error, or the task can't be run.
-``SKIPPED``      its parents ended otherwise than its ``run_if`` asks, or its job stopped before it.
+``SKIPPED``      its parents did not end as its ``run_if`` asks, or its job stopped before it.
 ``INTERRUPTED``  somebody stopped it.
 
 The last four are ends. An ended task leaves its end only by a new start, which is why they lead to
@@ -18,7 +18,7 @@ from propeller.errors import InvalidTransition
 
 
 class TaskState(IntEnum):
-    """The numbers are the wire's (``http-api``, section 1.2)."""
+    """The state of a task; the numbers are those of the wire (``http-api``, section 1.2)."""
 
     PENDING = 0
     SCHEDULED = 1

@@ -1,4 +1,4 @@
-"""Moments and the times of runs, and whose clock they go by."""
+"""Moments, and the times of runs by the manager's clock."""
 
 import msgspec
 
@@ -7,21 +7,21 @@ from propeller.core.model import Task
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """When a turn is taken."""
+    """The time at which a turn is taken."""
 
     #: The time that people see, ns since the Unix epoch; it never runs backwards.
     now: int
-    #: The monotonic clock, ns: what leases, drains and repetitions go by, whatever is done to the other one.
+    #: The monotonic clock, ns. Leases, drains and repetitions go by it, because the other one may be set.
     ticks: int
     #: For how long the manager stood still just before, ns: it could read nothing of what arrived.
     paused_ns: int = 0
 
 
 def own_times(task: Task, event: RunEnded, now: int) -> tuple[int, int]:
-    """When a run began and ended, by this manager's clock.
+    """Give the start and the end of a run by the manager's clock, ns.
 
-    The proplet's clock may be wrong. Where it says what can be, it is believed; else only how long the run
-    took, and that it ended when we heard of it.
+    The proplet's clock may be wrong. Its times are taken if they are possible. Otherwise only the duration is
+    taken, and the run ended when its report arrived.
     """
     if not event.finished_at:
         return task.placed_at, now

@@ -36,7 +36,7 @@ def refuse_obstacle(spec: Spec) -> None:
 
 
 def runs_its_one_task(group: Group) -> bool:
-    """Say whether a sequential job is busy: a task of it may have been started again out of its turn."""
+    """Say whether a sequential job runs a task; it may be one that was started again out of its turn."""
     return (
         group.mode is JobMode.SEQUENTIAL
         and group.counts[SCHEDULED] + group.counts[RUNNING] > group.counts[UP]

@@ -62,7 +62,7 @@ def with_references(specs: Sequence[Spec], existing: Iterable[Spec]) -> tuple[Sp
 
 
 def _target_group(state: ClusterState, command: CreateTasks, now: int) -> Group | None:
-    """The group that the new tasks go to, made but not yet registered if it does not exist."""
+    """Give the group of the new tasks; one that does not exist is made, and not yet registered."""
     first = command.specs[0]
     if command.group:
         return _new_group(state, command.group, now)

@@ -21,7 +21,7 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
     if task.state in (SCHEDULED, RUNNING):
         raise Conflict(f"task {task.id} is {task.state.name.lower()}; stop it before you change it")
     spec = msgspec.structs.replace(task.spec, **command.changes)
-    if spec.broadcast and spec.pin:  # asked here: two changes may each be right and contradict each other
+    if spec.broadcast and spec.pin:  # checked here: two updates may be right alone and wrong together
         raise Invalid(
             "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
             "change the other one too"
