@@ -1,14 +1,14 @@
-"""The configuration of the programs: from flags, variables and a file to settings that never change.
+"""The configuration of the programs, from flags, variables and a file to settings that never change.
 
 values.py      readers of the text of a setting
-settings.py    the settings themselves, as the programs get them
+settings.py    the settings as the programs get them
 definitions.py every setting: its name, its variables, its default
-sources.py     where each value comes from: flag, variable, file or default, in this order
-programs.py    from values to the settings of each program
+sources.py     the source of each value: flag, variable, file or default, in this order
+programs.py    the settings of each program, made from the values
 registries.py  credentials for registries of images
 shown.py       the effective settings as TOML
 identities.py  reads and adds the identities of a config.toml
-broker.py      the files of a Mosquitto that knows these and no others
-provision.py   new identities, written with all that belongs to them
-files.py       files that appear whole or not at all
+broker.py      the files of a Mosquitto that lets in these identities and no others
+provision.py   new identities, written to all files that need them
+files.py       files that are written whole or not at all
 """

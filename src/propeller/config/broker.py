@@ -1,7 +1,7 @@
-"""The files of a Mosquitto 2 that knows the identities of a ``config.toml``, and lets each do its part.
+"""The files of a Mosquitto 2 that knows the identities of a ``config.toml``, and the rights of each.
 
-Topics are below ``m/<tenant>/c/<channel>/`` (``mqtt``, section 2). Mosquitto grants any subscription and
-checks each message that it would deliver, so what one may not read never arrives.
+Topics are below ``m/<tenant>/c/<channel>/`` (``mqtt``, section 2). Mosquitto grants any subscription, and
+checks each message before it delivers it. So a message that an identity may not read never arrives.
 """
 
 import base64
@@ -17,7 +17,7 @@ from propeller.config.errors import BadFiles
 from propeller.config.identities import Channel, Identity
 from propeller.config.values import broker_parts
 
-#: Mosquitto's own number. More would slow down each connection and protect nothing: the keys are random.
+#: The default of Mosquitto. More would slow down each connection and protect nothing: the keys are random.
 _ITERATIONS = 101
 #: Mosquitto 2.0 reads no other length.
 _SALT_BYTES = 12
@@ -25,8 +25,8 @@ _HASH_BYTES = 64
 #: Otherwise a holder of one key could take over the connection of another, and the messages that wait for it.
 _BY_NAME = "use_username_as_clientid true"
 
-#: Nobody says anything in another's name. On topics that several may write to, who only knows the contract is
-#: with his like: these see each other's tasks and could report for each other, but for none of ours.
+#: No program can speak in the name of another, except for foreign proplets among each other. They share their
+#: topics, so they see each other's tasks and could report for each other, but not for a native proplet.
 _RULES = {
     "manager": (
         "write control/manager/#",
@@ -76,7 +76,7 @@ def password_line(identity: Identity, salt: bytes | None = None) -> str:
 
 
 def acl_block(identity: Identity) -> str:
-    """Write what one identity may do."""
+    """Write the rules for one identity."""
     base = f"m/{identity.tenant_id}/c/{identity.channel_id}"
     rules = [rule.format(entity_id=identity.entity_id).split(" ") for rule in _RULES[identity.role]]
     lines = [f"topic {access} {base}/{topic}\n" for access, topic in rules]
@@ -97,9 +97,9 @@ def acl(identities: Sequence[Identity], before: str = "") -> str:
 
 
 def renewed_acl(identities: Sequence[Identity], before: str) -> str:
-    """Write an ACL file anew; rules for others, and for everybody, stay as they are.
+    """Write an ACL file anew; rules for other users, and for all users, stay as they are.
 
-    A ``pattern`` is for everybody wherever it stands, and none is of ours.
+    A ``pattern`` is for all users wherever it stands, and none comes from this program.
     """
     ours = {one.entity_id for one in identities}
     kept: list[str] = []
@@ -119,13 +119,13 @@ def renewed_acl(identities: Sequence[Identity], before: str) -> str:
 
 
 def is_outdated(acl_text: str, identities: Sequence[Identity]) -> bool:
-    """Say whether an ACL file has a manager that could not hear proplets on topics of their own."""
+    """Say whether the manager of an ACL file could not hear proplets on topics of their own."""
     manager = next(one for one in identities if one.role == "manager")
     return f"user {manager.entity_id}\n" in acl_text and "/from/+/control/proplet/#" not in acl_text
 
 
 def renewed_conf(before: str) -> str:
-    """Add to a configuration of ours what it lacks since it was written."""
+    """Add to a configuration, as ``mosquitto_conf`` wrote it earlier, the line that it lacks."""
     if re.search(rf"(?m)^\s*{_BY_NAME.split(maxsplit=1)[0]}\s", before):
         return before
     return re.sub(r"(?m)^allow_anonymous false\n", rf"\g<0>{_BY_NAME}\n", before, count=1)
@@ -136,14 +136,14 @@ def _ended(text: str) -> str:
 
 
 def mosquitto_conf(channel: Channel, directory: Path) -> str:
-    """Write a configuration for files in a directory, as an absolute path: Mosquitto looks nowhere else.
+    """Write a configuration for files in a directory, given as an absolute path, which Mosquitto needs.
 
     Raises:
-        BadFiles: The path holds what Mosquitto's configuration has no way to say.
+        BadFiles: The path has characters that Mosquitto's configuration can't express.
 
     """
     if re.search(r"[\x00-\x1f\x7f]|\s\s|\s$", str(directory)):
-        raise BadFiles(f"{directory}: Mosquitto can't be told of a directory with such a name; use another")
+        raise BadFiles(f"{directory}: Mosquitto's configuration can't name such a directory; use another")
     _, port, is_tls = broker_parts(channel.mqtt_address or "localhost")
     tls = f"certfile {directory}/server.crt\nkeyfile {directory}/server.key\n" if is_tls else ""
     return f"""\
@@ -156,14 +156,14 @@ password_file {directory}/passwords
 acl_file {directory}/acl
 {_user()}\
 
-# What the broker has acknowledged outlives it: it is written down every second.
+# Messages that the broker has acknowledged outlive it: they are written to disk every second.
 persistence true
 persistence_location {directory}/mosquitto-data/
 autosave_interval 1
 # A proplet that never comes back does not leave a queue for ever.
 persistent_client_expiration 1d
 
-# Its own limits, 20 and 1000, slow a busy fleet down and drop what comes while a program restarts.
+# The default limits, 20 and 1000, slow a busy fleet down and drop messages while a program restarts.
 max_inflight_messages 1000
 max_queued_messages 100000
 set_tcp_nodelay true
@@ -171,9 +171,9 @@ set_tcp_nodelay true
 
 
 def _user() -> str:
-    """Name who may read the files; Mosquitto would otherwise become somebody who may not."""
+    """Name the user who may read the files; otherwise Mosquitto becomes a user who may not."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container may run as a user without a name
         return ""
-    return f"# Counts only when root starts it: somebody who may read these files.\nuser {name}\n"
+    return f"# Used only when root starts Mosquitto: a user who may read these files.\nuser {name}\n"

@@ -21,16 +21,16 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     #: Other names for it: those of older files and variables.
     aliases: tuple[str, ...] = ()
     read: Reader
-    #: As a user would write it; None where there is none.
+    #: As a user would write it; None for no default.
     default: Raw | None = None
     #: Describes a computed default, for people.
     computed: str = ""
     text: str
     #: A secret has no flag, because everybody on a machine may see flags, and is never shown.
     is_secret: bool = False
-    #: In place of the program's prefix and the key.
+    #: The variable, where it is not the program's prefix and the key.
     variable: str = ""
-    #: Whether an empty variable says something; elsewhere it counts as not set.
+    #: True if an empty variable is a value; otherwise it counts as not set.
     takes_empty: bool = False
 
     @property
@@ -43,7 +43,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
-    """One program, and all that can be set of it."""
+    """One program, and all of its settings."""
 
     #: Its command, and its section in the file.
     name: Literal["manager", "proplet", "proxy"]
@@ -55,7 +55,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name.upper()}_"
 
     def variables(self, setting: Setting) -> tuple[str, ...]:
-        """The variables that a setting is read from, the usual one first."""
+        """Name the variables that a setting is read from, the usual one first."""
         if setting.variable:
             return (setting.variable,)
         return tuple(f"{self.prefix}{key.upper()}" for key in (setting.key, *setting.aliases))
@@ -76,7 +76,7 @@ def _log_level(*words: str) -> Setting:
         key="log_level",
         read=values.choice(*words),
         default="info",
-        text=f"What is logged: {', '.join(words)}.",
+        text=f"Log level: {', '.join(words)}.",
     )
 
 
@@ -99,7 +99,7 @@ _CREDENTIALS = (
         aliases=("client_key",),
         read=values.text,
         is_secret=True,
-        text="Its password. Required.",
+        text="This program's password. Required.",
     ),
 )
 
@@ -126,13 +126,13 @@ def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
             key="mqtt_max_packet_size",
             read=values.whole(1024, 268_435_455),
             default=max_packet_bytes,
-            text="Bytes of the largest message, sent or taken in.",
+            text="Size of the largest message, sent or received, in bytes.",
         ),
         Setting(
             key="mqtt_inflight",
             read=values.whole(1, 65535),
             computed="100, or what the broker takes if that is less; 20 if it speaks MQTT 3.1.1",
-            text="Messages on their way at once, without the broker's acknowledgement.",
+            text="How many sent messages may wait for the broker's acknowledgement.",
         ),
         Setting(
             key="mqtt_tls_ca_cert",
@@ -153,7 +153,7 @@ def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
             key="mqtt_tls_insecure_skip_verify",
             read=values.boolean,
             default=False,
-            text="Accept any certificate of the broker: for tests only.",
+            text="Accept any certificate of the broker; for tests only.",
         ),
         *_CREDENTIALS,
     )
@@ -172,7 +172,7 @@ def _http(host: str, port: int) -> tuple[Setting, ...]:
             key="http_port",
             read=values.whole(0, 65535),
             default=port,
-            text="0 takes a free one, which is printed.",
+            text="Port to listen on; 0 takes a free one, which is printed.",
         ),
     )
 
@@ -187,9 +187,9 @@ def _images(cache: str, servers: str) -> tuple[Setting, ...]:
         Setting(
             key="registry_username", read=values.text, text="User name at that registry, with a password."
         ),
-        Setting(key="registry_password", read=values.text, is_secret=True, text="The password."),
+        Setting(key="registry_password", read=values.text, is_secret=True, text="Password of that user."),
         Setting(
-            key="registry_token", read=values.text, is_secret=True, text="In place of user name and password."
+            key="registry_token", read=values.text, is_secret=True, text="Token in place of name and password."
         ),
         Setting(
             key="registries_file",
@@ -216,13 +216,13 @@ def _images(cache: str, servers: str) -> tuple[Setting, ...]:
             key="http_tls_insecure_skip_verify",
             read=values.boolean,
             default=False,
-            text=f"Accept any certificate of {servers}: for tests only.",
+            text=f"Accept any certificate of {servers}; for tests only.",
         ),
         Setting(
             key="cache_bytes",
             read=values.size,
             default=cache,
-            text="*Extension.* How much the image cache may hold.",
+            text="*Extension.* Largest size of the image cache.",
         ),
     )
 
@@ -261,13 +261,13 @@ def _sandbox() -> tuple[Setting, ...]:
             key="task_timeout",
             read=values.duration(may_be_zero=True),
             default="24h",
-            text="*Extension.* How long a task may run that names no timeout; 0 for ever.",
+            text="*Extension.* Timeout of a task that names none; 0 for none.",
         ),
         Setting(
             key="task_timeout_max",
             read=values.duration(may_be_zero=True),
             default="0s",
-            text="*Extension.* How long a task may ask to run; 0 for any time.",
+            text="*Extension.* Longest timeout that a task may ask for; 0 for any.",
         ),
         Setting(
             key="task_memory",
@@ -279,7 +279,7 @@ def _sandbox() -> tuple[Setting, ...]:
             key="task_memory_max",
             read=values.size,
             default="4GiB",
-            text="*Extension.* Memory that a task may ask for.",
+            text="*Extension.* Most memory that a task may ask for.",
         ),
         Setting(
             key="task_output",
@@ -307,7 +307,7 @@ MANAGER = Program(
             key="http_names",
             read=values.host_names,
             text="*Extension.* Names to answer to besides `localhost` and `http_host`, separated by commas. "
-            "Without any, a manager on loopback answers to no other name, and any other one to all names.",
+            "Without any, a manager on loopback answers to no other name, and one elsewhere to all names.",
         ),
         Setting(
             key="http_server_cert",
@@ -340,8 +340,8 @@ MANAGER = Program(
             key="durability",
             read=values.choice("full", "normal"),
             default="full",
-            text="*Extension.* full: a power cut loses nothing; normal: faster, it may lose the "
-            "last commits.",
+            text="*Extension.* full: a power cut loses nothing; normal: faster, but it may "
+            "lose the last commits.",
         ),
         Setting(
             key="job_execution_mode",
@@ -365,7 +365,7 @@ MANAGER = Program(
         Setting(
             key="keep_ended",
             read=values.duration(),
-            text="*Extension.* Delete what ended longer ago than this, with all that belongs to it; "
+            text="*Extension.* Delete tasks, workflows and jobs that ended longer ago than this; "
             "without it, keep all.",
         ),
         Setting(
@@ -392,7 +392,7 @@ MANAGER = Program(
             key="placement",
             read=values.choice("round-robin", "least-loaded"),
             default="round-robin",
-            text="*Extension.* Which proplet is next: round-robin or least-loaded.",
+            text="*Extension.* Choice of the next proplet: round-robin or least-loaded.",
         ),
     ),
 )
@@ -407,7 +407,7 @@ PROPLET = Program(
             key="data_dir",
             read=values.path,
             computed="`~/.local/share/propeller/proplet-<entity_id>`",
-            text="*Extension.* Modules, and results that the manager has not acknowledged.",
+            text="*Extension.* The directory for modules, and for results that are not acknowledged yet.",
         ),
         Setting(
             key="slots", read=values.whole(1, 1024), default=4, text="*Extension.* Guests that run at once."
@@ -429,17 +429,17 @@ PROPLET = Program(
             key="metrics_interval",
             read=values.duration(may_be_zero=True),
             default="10s",
-            text="Time between two reports of what is used; 0 for none.",
+            text="Time between two samples of the resources in use; 0 for no samples.",
         ),
         Setting(
             key="enable_monitoring",
             read=values.boolean,
             default=True,
-            text="Watch what tasks use.",
+            text="Measure the resources that tasks use.",
         ),
-        Setting(key="description", read=values.text, default="", text="What the proplet is, for people."),
-        Setting(key="tags", read=values.names, text="What tasks may require, separated by commas."),
-        Setting(key="location", read=values.text, default="", text="Where it is, for people."),
+        Setting(key="description", read=values.text, default="", text="Its description, for people."),
+        Setting(key="tags", read=values.names, text="Tags that tasks may require, separated by commas."),
+        Setting(key="location", read=values.text, default="", text="Its location, for people."),
         Setting(
             key="collect_system_info",
             read=values.boolean,
@@ -485,7 +485,7 @@ PROXY = Program(
             key="authenticate",
             read=values.boolean,
             computed="true with credentials",
-            text="Whether `registry_url` gets the credentials.",
+            text="Send the credentials to the registry that `registry_url` names.",
         ),
         *_images("4GiB", "registries"),
         Setting(

@@ -1,7 +1,7 @@
-"""Directories that guests are given hold nothing that Propeller itself goes by.
+"""Checks that the directories of guests hold none of Propeller's own files.
 
-A guest that writes to machine code which a proplet has compiled, to a settings file or to a Python module
-would be out of any sandbox with the next start; one that reads the data knows what other tasks were given.
+If a guest could write to compiled machine code, to a settings file or to a Python module, it would leave its
+sandbox with the next start. If it could read the data, it would see the inputs of other tasks.
 """
 
 import os
@@ -18,20 +18,20 @@ from propeller.core.sandbox import Dir
 class _Place(NamedTuple):
     variable: str
     host: Path
-    #: Where that really is.
+    #: The same without symbolic links.
     real: Path
     may_change: bool
 
 
 def check_directories(effective: Effective, data: Iterable[Path]) -> None:
-    """Look where the directories lie that a proplet's owner gives to tasks, or allows.
+    """Check the directories that a proplet's owner gives to tasks, or lets them ask for.
 
     Args:
         effective: Settings of a proplet.
-        data: Where programs of ours on this machine keep their data.
+        data: The data directories of Propeller's programs on this machine.
 
     Raises:
-        BadSettings: One of them holds what it must not.
+        BadSettings: One of the directories holds files of Propeller itself.
 
     """
     places = list(_outermost(list(_places(effective))))
@@ -66,7 +66,7 @@ def _places(effective: Effective) -> Iterator[_Place]:
 
 
 def _outermost(places: list[_Place]) -> Iterator[_Place]:
-    """Leave out those inside of one that guests write to: whatever they are now, they lead not out of it."""
+    """Leave out directories inside one that guests may write to: they can't lead out of it."""
     for place in places:
         if not any(other.may_change and other.host in place.host.parents for other in places):
             yield place
@@ -86,7 +86,7 @@ def _refuse_data(place: _Place, data: Path) -> None:
 
 
 def _refuse_way_in(place: _Place, other: _Place) -> None:
-    """Guests of the other one could put a link in its place, and the path does not show that."""
+    """Raise ``BadSettings`` if a link leads into the other directory, where guests could replace it."""
     if other.may_change and other.real in place.real.parents:
         inside = other.host / place.real.relative_to(other.real)
         raise BadSettings(

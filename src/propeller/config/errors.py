@@ -4,7 +4,7 @@ from propeller.errors import PropellerError
 
 
 class BadSettings(PropellerError):
-    """A setting is missing, wrong, or does not go with another; the program does not start."""
+    """A setting is missing, is wrong, or contradicts another; the program does not start."""
 
 
 class BadFiles(PropellerError):

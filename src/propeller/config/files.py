@@ -1,4 +1,4 @@
-"""Writes files that appear whole or not at all, and that only their owner may read."""
+"""Writes files whole or not at all, readable only by their owner."""
 
 import contextlib
 import os
@@ -10,10 +10,10 @@ from propeller.config.errors import BadFiles
 
 
 def read_text(path: Path) -> str | None:
-    """Return what a file holds, or None where there is none.
+    """Return the text of a file; None if there is no file.
 
     Raises:
-        BadFiles: It is there and can't be read.
+        BadFiles: The file is there and can't be read.
 
     """
     try:
@@ -28,7 +28,7 @@ def create_text(path: Path, text: str, *, force: bool) -> None:
     """Write a new file, with the mode 0600.
 
     Raises:
-        BadFiles: It can't be written, or is there already and ``force`` is not given.
+        BadFiles: The file can't be written, or is there already and ``force`` is not given.
 
     """
     target = path.resolve()
@@ -40,10 +40,10 @@ def create_text(path: Path, text: str, *, force: bool) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file anew, with the mode and the owner that it has; a link to it stays a link.
+    """Write a file anew, and keep its mode and its owner; a link to it stays a link.
 
     Raises:
-        BadFiles: It can't be written.
+        BadFiles: The file can't be written.
 
     """
     target = path.resolve()
@@ -58,7 +58,7 @@ def replace_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def _written(path: Path, target: Path, text: str) -> Iterator[tuple[Path, int]]:
-    """Write a file of its own beside the target, to be put in its place."""
+    """Write a new file beside the target, which the caller puts in its place."""
     try:
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:

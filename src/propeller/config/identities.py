@@ -1,10 +1,10 @@
 """Identities in a ``config.toml``: one manager, proplets and a proxy, all on one channel.
 
-``[foreign1]`` and so on are proplets that only know the contract, under the ids that they have; the manager
-hears of them by its ``allow_foreign``.
+``[foreign1]`` and so on are foreign proplets, under their own ids; the ``allow_foreign`` of the manager names
+them.
 
-A file is extended as text, so that all that was written by hand stays, comments included. The result is read
-again and compared before it takes the place of the file.
+A file is extended as text, so that everything written by hand stays, comments included. The result is read
+again and compared before it replaces the file.
 """
 
 import re
@@ -24,7 +24,7 @@ from propeller.config.sources import sections_of
 _ALIASES = {"tenant_id": "domain_id", "entity_id": "client_id", "api_key": "client_key"}
 _ROLES = ("manager", "proplet", "foreign", "proxy")
 _HEADING = """\
-# Who is who at the broker. The keys are passwords: keep this file to yourself.
+# The identities of programs at the broker. Each api_key is a password: keep this file to yourself.
 """
 
 
@@ -44,7 +44,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """The part that all identities of a file have in common."""
+    """The tenant, the channel and the broker that all identities of a file share."""
 
     tenant_id: str
     channel_id: str
@@ -80,10 +80,10 @@ def write_identities(channel: Channel, identities: Sequence[Identity]) -> str:
 
 
 def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
-    """Read the identities in a file; other sections and other keys are left alone.
+    """Read the identities in a file; other sections and other keys are ignored.
 
     Raises:
-        BadFiles: It is no TOML, its identities are not complete, or not all on the manager's channel.
+        BadFiles: The file is no TOML, or its identities are incomplete or not all on the manager's channel.
 
     """
     document = _parsed(text, file)
@@ -91,7 +91,7 @@ def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
         name for kind in ("manager", "proplet", "foreign", "proxy") for name in sections_of(document, kind)
     ]
     if "manager" not in names:
-        raise BadFiles(f"{file}: there is no section [manager], and so no channel to add anybody to")
+        raise BadFiles(f"{file}: there is no section [manager], and so no channel to add programs to")
     identities = [_identity(name, document[name], file) for name in names]
     manager = identities[0]
     for identity in identities:
@@ -107,17 +107,17 @@ def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
 
 
 def next_sections(role: str, identities: Sequence[Identity], count: int) -> list[str]:
-    """Name more sections for a role, with numbers above those there are; one without a number counts as 1."""
+    """Name new sections for a role, with numbers above the present ones; one without a number counts as 1."""
     taken = [int(one.section.removeprefix(role) or 1) for one in identities if one.role == role]
     first = max(taken, default=0) + 1
     return [f"{role}{n}" for n in range(first, first + count)]
 
 
 def with_foreign(text: str, file: str, identities: Sequence[Identity]) -> str:
-    """Let a file's manager hear of the foreign proplets in it, besides those that it names itself.
+    """Add the foreign proplets in a file to the ``allow_foreign`` of its manager.
 
     Raises:
-        BadFiles: The file is written in a way that this would break.
+        BadFiles: The text can't be changed without breaking it.
 
     """
     before = _parsed(text, file)
@@ -138,7 +138,7 @@ def with_foreign(text: str, file: str, identities: Sequence[Identity]) -> str:
 
 
 def _lines_of(section: str, lines: Sequence[str]) -> range:
-    """Say which lines a section has, its header among them."""
+    """Give the range of a section's lines, with its header."""
     headers = [at for at, line in enumerate(lines) if line.startswith("[")]
     begin = next((at for at in headers if re.match(rf"\[{section}\]", lines[at])), 0)
     return range(begin, next((at for at in headers if at > begin), len(lines)))
@@ -148,7 +148,7 @@ def extended(text: str, file: str, channel: Channel, more: Sequence[Identity]) -
     """Add sections to a file's text: before ``[proxy]``, or at its end.
 
     Raises:
-        BadFiles: The file is written in a way that this would break.
+        BadFiles: The text can't be extended without breaking it.
 
     """
     added = "\n".join(_section(channel, identity) for identity in more)

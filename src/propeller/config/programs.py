@@ -1,4 +1,4 @@
-"""Makes the settings of each program of the values, and checks what has to hold between several."""
+"""Makes the settings of each program from the values, and checks those that depend on each other."""
 
 import contextlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from propeller.config.values import broker_parts
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings, TlsSettings
 
-#: Bytes of a message besides the part of a module that it carries: topic, names, numbers.
+#: Bytes of a message besides the chunk of a module in it: topic, names, numbers.
 _AROUND_CHUNK_BYTES = 4096
 
 
@@ -58,7 +58,7 @@ def manager_settings(effective: Effective, environ: Mapping[str, str]) -> Manage
 
 
 def _data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
-    """Choose the directory of a database file for the data: a volume is mounted there."""
+    """Choose the data directory: that of ``data_dir``, or of ``sqlite_path``, where a volume is mounted."""
     if given["data_dir"]:
         return _absolute(given["data_dir"])
     if given["sqlite_path"]:
@@ -75,7 +75,7 @@ def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> Prople
     """
     given = effective.values
     mqtt = mqtt_settings(effective)
-    # Several proplets of one machine have nothing in common that two may write.
+    # Proplets on one machine share no directory that two of them could write to.
     data_dir = _absolute(given["data_dir"] or data_home(environ) / f"proplet-{mqtt.entity_id}")
     return PropletSettings(
         mqtt=mqtt,
@@ -124,7 +124,7 @@ def proxy_settings(effective: Effective, environ: Mapping[str, str]) -> ProxySet
 
 
 def mqtt_settings(effective: Effective) -> MqttSettings:
-    """Put together what a program must know to reach its broker.
+    """Put together the settings for the connection to the broker.
 
     Raises:
         BadSettings: A credential is missing, or files for TLS do not go together.
@@ -164,12 +164,12 @@ def mqtt_settings(effective: Effective) -> MqttSettings:
 
 
 def data_home(environ: Mapping[str, str]) -> Path:
-    """The directory in which data is kept by default."""
+    """Give the default directory for data."""
     return _home(environ, "XDG_DATA_HOME", ".local/share") / "propeller"
 
 
 def data_places(data_dir: Path, environ: Mapping[str, str]) -> list[Path]:
-    """Say where programs of ours keep data on this machine: where this one does, and where others would."""
+    """List the data directories of Propeller's programs on this machine: this program's, and the default."""
     places = [data_dir]
     with contextlib.suppress(BadSettings):
         places += [place for place in [data_home(environ)] if place.exists()]
@@ -203,7 +203,7 @@ def _http(given: Mapping[str, Any], prefix: str) -> HttpSettings:
 
 
 def registry_settings(effective: Effective, cache_dir: Path) -> RegistrySettings:
-    """Put together what is needed to fetch modules.
+    """Put together the settings for fetching images.
 
     Raises:
         BadSettings: Credentials are incomplete, or their file can't be read.

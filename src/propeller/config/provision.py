@@ -1,6 +1,6 @@
-"""New identities, written with all that belongs to them; no identity service is needed.
+"""New identities, written to all files that need them; no identity service is needed.
 
-``config.toml`` is written last: until it is there, nothing uses what the other files say.
+``config.toml`` is written last: until it is there, nothing uses the other files.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     """The files that were made."""
 
     channel: Channel
-    #: The new ones; of a renewal all.
+    #: The new ones; after a renewal, all.
     identities: list[Identity]
     config: Path
-    #: Beside it: ``passwords``, ``acl`` and, where it was written, ``mosquitto.conf``.
+    #: Beside it: ``passwords``, ``acl`` and, if it was written, ``mosquitto.conf``.
     broker_files: list[Path]
 
 
@@ -44,11 +44,11 @@ def provision(
     """Write a new ``config.toml`` and the files of a broker beside it.
 
     Args:
-        config: Where; its directory has to be there.
+        config: The path of the new file; its directory has to be there.
         proplets: How many, from 0 to ``PROPLETS_MAX``.
-        foreign: Ids of others that only know the contract.
-        mqtt_address: What programs connect to; empty for their default, ``tcp://localhost:1883``.
-        force: Whether files that are there already are replaced, and their identities lost.
+        foreign: Ids of foreign proplets to add.
+        mqtt_address: The address that programs connect to; empty for ``tcp://localhost:1883``, the default.
+        force: Replace files that are there already; their identities are lost.
 
     Raises:
         BadFiles: One of the files is there already, or can't be written.
@@ -88,7 +88,7 @@ def add_proplets(config: Path, count: int) -> Provisioned:
 
 
 def add_foreign(config: Path, ids: Sequence[str]) -> Provisioned:
-    """Add proplets that only know the contract, under their ids, and let the manager hear them.
+    """Add foreign proplets under their ids, and let the manager hear them.
 
     Raises:
         BadFiles: There is no such file, one of the ids is in it already, or it can't be extended.
@@ -163,7 +163,7 @@ def _extend(
         )
     everybody = [*before, *more]
     new_text = extended(text, str(config), channel, more)
-    # Whoever is missing there comes too: so these files also suit identities from elsewhere.
+    # Identities that these files lack are added too, so that identities from elsewhere also work.
     texts = {
         directory / "passwords": broker.passwords(everybody, read_text(directory / "passwords") or ""),
         directory / "acl": broker.acl(everybody, acl),
@@ -182,7 +182,7 @@ def _directory(config: Path) -> Path:
 
 
 def _make_data_directory(directory: Path) -> None:
-    """Make the place for what Mosquitto writes down; it makes none itself."""
+    """Make the directory for the data of Mosquitto, which makes none itself."""
     try:
         (directory / "mosquitto-data").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

@@ -1,6 +1,6 @@
 """Credentials for registries of images.
 
-A file for several is TOML, a section for each host, or the JSON that ``docker login`` writes::
+A file for several registries is TOML with a section for each host, or the JSON that ``docker login`` writes::
 
     ["registry.example"]
     username = "ada"
@@ -26,7 +26,7 @@ _FIELDS = ("username", "password", "token")
 
 
 def logins_of(program_values: Mapping[str, Any], *, prefix: str) -> tuple[Login, ...]:
-    """Gather the credentials of the settings and of the file, the former first; one per host."""
+    """Gather the credentials, at most one per host; those of the settings count before those of the file."""
     single = _single(program_values, prefix)
     file = program_values["registries_file"]
     several = read_logins(file) if file else ()
@@ -45,7 +45,7 @@ def _single(given: Mapping[str, Any], prefix: str) -> tuple[Login, ...]:
                 f"set {prefix}REGISTRY_USERNAME and {prefix}REGISTRY_PASSWORD, or {prefix}REGISTRY_TOKEN"
             )
         return ()
-    # Without a host the credentials would have to go to whatever registry a task names: to a stranger's, too.
+    # Without a host, any registry that a task names would get the credentials, a stranger's too.
     if not given["registry_url"]:
         raise BadSettings(
             f"{prefix}REGISTRY_URL: there are credentials, but not for whom; set it to the registry's host"
@@ -65,7 +65,7 @@ def read_logins(file: Path) -> tuple[Login, ...]:
     """Read a file of credentials.
 
     Raises:
-        BadSettings: It can't be read, or is none.
+        BadSettings: The file can't be read, or has no valid credentials.
 
     """
     try:
@@ -101,13 +101,13 @@ def _entry(file: Path, name: str, entry: Any) -> Login:
         fields.pop("username", None), fields.pop("password", None)
     unknown = [field for field in fields if field not in _FIELDS]
     if unknown:
-        raise BadSettings(f"{where}: {unknown[0]} is not known; there are {', '.join(_FIELDS)}")
+        raise BadSettings(f"{where}: {unknown[0]} is no field of credentials; use {', '.join(_FIELDS)}")
     username, password, token = (fields.get(field, "") for field in _FIELDS)
     return _login(where, _host(name, where), username, password, token)
 
 
 def _host(name: str, where: str) -> str:
-    """Docker writes some hosts as URLs."""
+    """Read the host of an entry; Docker writes some as URLs."""
     bare = name.partition("://")[2] or name
     try:
         host = values.host(bare.partition("/")[0])

@@ -10,7 +10,7 @@ from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.runtime.guest_run import Limits as GuestLimits
 from propeller.runtime.guest_run import Trust
 
-#: The most that a guest may ask for, where no setting says it.
+#: The most that a guest may ask for, for limits that have no setting.
 _OUTPUT_BYTES_MAX = 64 * 2**20
 _TABLE_ELEMENTS_MAX = 10_000_000
 _STACK_BYTES_MAX = 2 * 2**20
@@ -21,11 +21,11 @@ def sandbox_policy_of(effective: Effective, data: Iterable[Path]) -> SandboxPoli
     """Make the sandbox policy from a proplet's settings.
 
     Args:
-        effective: What holds.
-        data: Where programs of ours on this machine keep their data.
+        effective: Settings of a proplet.
+        data: The data directories of Propeller's programs on this machine.
 
     Raises:
-        BadSettings: Guests would be given what Propeller itself goes by.
+        BadSettings: Guests would get files of Propeller itself.
 
     """
     check_directories(effective, data)

@@ -1,4 +1,4 @@
-"""The settings of the programs, as these get them: complete, checked, and never changed."""
+"""The settings of the programs, as the programs get them: complete, checked, and never changed."""
 
 from pathlib import Path
 from typing import Literal
@@ -15,12 +15,12 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     #: ``""`` means all addresses.
     host: str = "localhost"
-    #: 0 takes a free one.
+    #: 0 for any free port.
     port: int
-    #: By what names it may be asked for, in lower case, besides those of loopback and ``host``. Without any,
-    #: by every name, unless it listens on loopback only.
+    #: Names that it answers to, in lower case, besides those of loopback and ``host``. Without any, it
+    #: answers to every name, unless it listens on loopback only.
     names: tuple[str, ...] = ()
-    #: Both or neither, in PEM form: with them it is HTTPS.
+    #: With certificate and key, in PEM form, it serves HTTPS. Both or neither are set.
     server_cert: Path | None = None
     server_key: Path | None = None
 
@@ -40,15 +40,15 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     #: At most one per host.
     logins: tuple[Login, ...] = ()
-    #: Hosts that are spoken to without TLS.
+    #: Hosts that are asked without TLS.
     plain_http: tuple[str, ...] = ()
-    #: Whether an image may lie on an address of this machine or of a private network.
+    #: True if images may come from this machine or from a private network.
     allow_private_addresses: bool = False
-    #: In place of the certificates of the system, in PEM form.
+    #: Certificates in PEM form, in place of those of the system.
     ca_cert: Path | None = None
     insecure_skip_verify: bool = False
     cache_dir: Path
-    #: How much the cache may hold.
+    #: Largest size of the cache.
     cache_bytes: int
 
 
@@ -62,16 +62,16 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     durability: Literal["full", "normal"]
     #: Mode of a job that names none.
     job_mode: JobMode
-    #: After how long a silence a proplet is inactive, and after how long it is forgotten.
+    #: Silence after which a proplet is inactive, and after which it is forgotten.
     liveness_s: float
     forget_after_s: float
-    #: How long is kept what has ended; None for ever.
+    #: How long ended tasks and groups are kept; None for ever.
     keep_ended_s: float | None
     #: How often a task is run again after its proplet was lost.
     losses_max: int
     #: How long a task may run on a foreign proplet, which acknowledges nothing.
     foreign_lease_s: float
-    #: Ids of proplets that only know the contract and get work all the same; ``*`` for all.
+    #: Ids of the foreign proplets that get work; ``*`` for all.
     allow_foreign: tuple[str, ...]
     placement: Literal["round-robin", "least-loaded"]
 
@@ -84,23 +84,23 @@ class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     #: How many guests run at once.
     slots: int
-    #: Whether images come from the proxy, or this program fetches them itself.
+    #: ``proxy``: images come from the proxy; ``direct``: the proplet fetches them itself.
     fetch: Literal["proxy", "direct"]
     registry: RegistrySettings
-    #: Between two signs of life.
+    #: Time between two signs of life.
     liveliness_interval_s: float
-    #: Between two reports of what is used; 0 for none.
+    #: Time between two samples of the resources in use; 0 for no samples.
     metrics_interval_s: float
-    #: Whether tasks are watched for what they use.
+    #: True to measure the resources that tasks use.
     enable_monitoring: bool
     description: str
     tags: tuple[str, ...]
     location: str
-    #: Whether to tell the manager of the machine: its system, processor and memory.
+    #: True to tell the manager about the machine: its system, processor and memory.
     collect_system_info: bool
     #: A path, or a name on ``PATH``; ``""`` for the embedded runtime.
     external_wasm_runtime: str
-    #: Where the keys of encrypted images are; ``""`` for nowhere.
+    #: Address of the service with the keys of encrypted images; ``""`` for none.
     kbs_uri: str
     k8s_namespace: str
     #: The resources that guests may use.

@@ -10,7 +10,7 @@ _MASK = "********"
 
 
 def shown(effective: Effective) -> str:
-    """Write a section that could stand in the file, but for the secrets, which are masked."""
+    """Write the settings as a section of the file, with secrets masked."""
     lines = [f"[{effective.section}]"]
     for setting in effective.program.settings:
         value, source = effective.values[setting.key], effective.sources[setting.key]
@@ -24,7 +24,7 @@ def shown(effective: Effective) -> str:
 
 
 def toml_value(value: object) -> str:
-    """Write a value of a setting; seconds as a duration."""
+    """Write the value of a setting as TOML; seconds as a duration."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""Sources of each setting, in this order: flag, variable, file, default."""
+"""The sources of each setting, in this order: flag, variable, file, default."""
 
 import difflib
 import re
@@ -15,12 +15,12 @@ from propeller.config.values import Raw
 
 DEFAULT_FILE = Path("config.toml")
 
-#: Variables that Kubernetes sets for a service that is called like the program.
+#: Variables that Kubernetes sets for a service with the name of the program.
 _SERVICE_LINK = re.compile(r"[A-Z]+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
 
 
 class Effective(msgspec.Struct, frozen=True, kw_only=True):
-    """The values of one program's settings, before these are put together."""
+    """The values of one program's settings, with the source of each."""
 
     program: Program
     #: By key; None where a setting has no value.
@@ -32,7 +32,7 @@ class Effective(msgspec.Struct, frozen=True, kw_only=True):
     section: str
     #: Other sections of the file for programs of this kind.
     others: tuple[str, ...]
-    #: Warnings: not wrong, and yet worth knowing.
+    #: Warnings: they don't keep the program from starting.
     remarks: tuple[str, ...]
 
 
@@ -47,11 +47,11 @@ def resolve(
     """Find the value of each setting.
 
     Args:
-        program: Whose.
+        program: The program whose settings these are.
         environ: The variables.
-        flags: By key, those that were given.
-        file: What a flag says; otherwise a variable, and then ``config.toml`` if it is there.
-        section: Likewise; otherwise the program's name.
+        flags: The flags that were given, by key.
+        file: The file that a flag names; otherwise a variable counts, then ``config.toml`` if it is there.
+        section: The section that a flag names; otherwise a variable counts, then the program's name.
 
     Raises:
         BadSettings: A value is wrong, two spellings of one setting differ, or the file can't be read.
@@ -87,12 +87,12 @@ def resolve(
 
 
 def sections_of(document: Iterable[str], name: str) -> list[str]:
-    """The sections for programs of one kind: ``[proplet]``, ``[proplet1]`` and so on."""
+    """Name the sections for programs of one kind: ``[proplet]``, ``[proplet1]`` and so on."""
     return [section for section in document if re.fullmatch(rf"{name}\d*", section, re.ASCII)]
 
 
 def missing_identity(effective: Effective) -> str:
-    """Say which of the four credentials are missing, and where they would come from; empty for none."""
+    """Say which of the four credentials are missing, and how to set them; ``""`` if none is."""
     program = effective.program
     missing = [
         f"{setting.key} ({program.variables(setting)[0]})"
@@ -138,7 +138,7 @@ def _refuse_unknown(program: Program, table: Mapping[str, Any], label: str) -> N
     for key in table:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "docs/configuration.md names all there are"
+            hint = f"did you mean {near[0]}?" if near else "docs/configuration.md lists all settings"
             raise BadSettings(f"{label}: {key} is no setting of the {program.name}; {hint}")
 
 
@@ -147,13 +147,13 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
 
     flags: Mapping[str, Raw]
     environ: Mapping[str, str]
-    #: The section of the file, and how complaints name it.
+    #: The section of the file, and its name in error messages.
     table: Mapping[str, Any]
     label: str
 
 
 def _find(program: Program, setting: Setting, given: _Given) -> tuple[Any, str]:
-    """Return the value of a setting, and where it is from."""
+    """Return the value of a setting, and its source."""
     if setting.key in given.flags:
         return read(setting, given.flags[setting.key], setting.flag), setting.flag
     variables = {
@@ -174,10 +174,10 @@ def _find(program: Program, setting: Setting, given: _Given) -> tuple[Any, str]:
 
 
 def read(setting: Setting, raw: Any, name: str) -> Any:
-    """Read a value; a complaint names where it is from.
+    """Read a value; ``name`` is the flag, variable or key that an error names.
 
     Raises:
-        BadSettings: It is wrong.
+        BadSettings: The value is wrong.
 
     """
     try:
@@ -196,7 +196,7 @@ def _open_file(file: Path, document: Mapping[str, Any]) -> list[str]:
 
 
 def _unchecked(found: Mapping[str, tuple[Any, str]]) -> list[str]:
-    """Warn of a setting for tests: with it, any machine in between can read and answer everything."""
+    """Warn of settings for tests, with which any machine in between can read and answer everything."""
     return [
         f"{source}: certificates are not checked, anybody may answer in place of the other side"
         for key, (value, source) in found.items()
@@ -205,7 +205,7 @@ def _unchecked(found: Mapping[str, tuple[Any, str]]) -> list[str]:
 
 
 def _unknown_variables(program: Program, environ: Mapping[str, str]) -> list[str]:
-    """Tell of variables that look like ours and do nothing; an error would break what merely looks alike."""
+    """Warn of variables with the program's prefix that do nothing; they may belong to another program."""
     known = {name for setting in program.settings for name in program.variables(setting)}
     known |= {*program.file_variables}
     remarks = []

@@ -1,6 +1,6 @@
-"""Readers of settings: each turns what a flag, a variable or a TOML file holds into a value.
+"""Readers of settings: each turns the text of a flag or variable, or a value of a TOML file, into a setting.
 
-A reader raises ``ValueError`` with what is wrong and what to write; the caller puts the name before it.
+A reader raises ``ValueError`` with what is wrong and what to write; the caller puts the setting's name first.
 """
 
 import ipaddress
@@ -28,16 +28,16 @@ _NOT_IN_TEXT = re.compile(r"[\x00-\x1f\x7f]")
 
 def text(raw: Raw) -> str:
     if not isinstance(raw, str):
-        raise ValueError("has to be text, in quotes")  # noqa: TRY004  all of a reader's complaints are one kind
+        raise ValueError("has to be text, in quotes")  # noqa: TRY004  all errors of a reader are of one kind
     if _NOT_IN_TEXT.search(raw):
         raise ValueError("holds control characters; remove them")
     return raw
 
 
 def topic_level(raw: Raw) -> str:
-    """An id that stands in a topic, and so holds no character that a topic gives a meaning."""
+    """Read an id that is part of topics, and so has no character with a meaning in a topic."""
     if _NOT_IN_TOPIC.search(text(raw)):
-        raise ValueError("holds a space or one of / + #, which an id can't; write a UUID")
+        raise ValueError("holds a space or one of / + #, which an id can't have; write a UUID")
     return text(raw)
 
 
@@ -51,7 +51,7 @@ def boolean(raw: Raw) -> bool:
 
 
 def whole(least: int, most: int) -> Reader:
-    """A whole number within these bounds, which belong to it."""
+    """Make a reader of whole numbers from ``least`` to ``most``."""
 
     def read(raw: Raw) -> int:
         digits = str(raw).strip()
@@ -65,7 +65,7 @@ def whole(least: int, most: int) -> Reader:
 
 
 def duration(*, may_be_zero: bool = False) -> Reader:
-    """Seconds, as a number or as in Go: ``1m30s``."""
+    """Make a reader of durations, in seconds: a number, or as in Go: ``1m30s``."""
 
     def read(raw: Raw) -> float:
         seconds = parse_duration(str(raw))
@@ -77,7 +77,7 @@ def duration(*, may_be_zero: bool = False) -> Reader:
 
 
 def whole_seconds(most: int) -> Reader:
-    """A duration that the protocol wants in whole seconds, 1 or more."""
+    """Make a reader of durations that the protocol needs in whole seconds, 1 or more."""
 
     def read(raw: Raw) -> int:
         seconds = duration()(raw)
@@ -90,7 +90,7 @@ def whole_seconds(most: int) -> Reader:
 
 
 def size(raw: Raw) -> int:
-    """Bytes: a plain number, or one with KiB, MiB, GiB, kB, MB or GB."""
+    """Read a number of bytes: a plain number, or one with KiB, MiB, GiB, kB, MB or GB."""
     return parse_size("" if isinstance(raw, bool | float | list) else str(raw))
 
 
@@ -105,13 +105,13 @@ def choice(*words: str) -> Reader:
 
 
 def names(raw: Raw) -> tuple[str, ...]:
-    """A list: in TOML as an array, elsewhere separated by commas; empty parts count for nothing."""
+    """Read a list: an array in TOML, elsewhere text separated by commas; empty parts are left out."""
     parts = raw if isinstance(raw, list) else text(raw).split(",")
     return tuple(part for item in parts if (part := text(item).strip()))  # type: ignore[arg-type]
 
 
 def paths(raw: Raw) -> tuple[str, ...]:
-    """Directories: in TOML as an array, elsewhere separated by colons."""
+    """Read directories: an array in TOML, elsewhere text separated by colons."""
     parts = [text(item) for item in raw] if isinstance(raw, list) else text(raw).split(":")  # type: ignore[arg-type]
     found = tuple(part for part in parts if part)
     for part in found:
@@ -120,12 +120,12 @@ def paths(raw: Raw) -> tuple[str, ...]:
 
 
 def directories(raw: Raw) -> tuple[Dir, ...]:
-    """Directories with what may be done in them: ``/data:rw,/models`` is one to write to and one to read."""
+    """Read directories with modes: in ``/data:rw,/models``, guests may write to the first only."""
     found = []
     for item in names(raw):
         path, colon, mode = item.partition(":")
         if (colon and mode not in ("ro", "rw")) or not path:
-            raise ValueError("is no list of directories; write one as /data:rw,/models:ro")
+            raise ValueError("is not a list of directories; write it as /data:rw,/models:ro")
         _absolute(path)
         found.append(Dir(host=path, guest=path, mode="rw" if mode == "rw" else "ro"))
     return tuple(found)
@@ -137,7 +137,7 @@ def _absolute(path: str) -> None:
 
 
 def host_rules(raw: Raw) -> tuple[str, ...]:
-    """Hosts that guests may ask for: ``example.com``, with a port, ``*.example.com``, or ``*``."""
+    """Read rules for hosts: ``example.com``, with a port or without, ``*.example.com``, or ``*``."""
     found = names(raw)
     for rule in found:
         if not is_host_rule(rule):
@@ -148,7 +148,7 @@ def host_rules(raw: Raw) -> tuple[str, ...]:
 
 
 def host(raw: Raw) -> str:
-    """A registry as images name it: ``host[:port]``."""
+    """Read the name of a registry as images have it: ``host[:port]``."""
     name = text(raw).strip().lower()
     if not _HOST.fullmatch(name):
         raise ValueError(
@@ -162,7 +162,7 @@ def hosts(raw: Raw) -> tuple[str, ...]:
 
 
 def host_names(raw: Raw) -> tuple[str, ...]:
-    """Names or addresses of a machine, separated by commas; in lower case, IPv6 without brackets."""
+    """Read names and addresses of a machine; give them in lower case, IPv6 without brackets."""
     found = tuple(name.lower().strip("[]") for name in names(raw))
     for name in found:
         if not _HOST_NAME.fullmatch(name) and not _is_address(name):
@@ -183,27 +183,27 @@ def path(raw: Raw) -> Path:
 
 
 def pem_file(raw: Raw) -> Path:
-    """A file that exists, so that its absence is told by the setting's name and not in the middle of TLS."""
+    """Read the path of a file that exists, so that an error about it names the setting and not TLS."""
     file = path(raw)
     if not file.is_file():
-        raise ValueError("is no file; name one in PEM form")
+        raise ValueError("is not a file; name a file in PEM form")
     return file
 
 
 def broker(raw: Raw) -> str:
-    """An address as in ``mqtt``, section 1; it stays as it was written."""
+    """Check a broker's address (``mqtt``, section 1), and give it as it was written."""
     broker_parts(text(raw))
     return text(raw).strip()
 
 
 def broker_parts(address: str) -> tuple[str, int, bool]:
-    """Take apart a broker's address.
+    """Split a broker's address.
 
     Returns:
-        Host (IPv6 without brackets), port, and whether it is TLS.
+        The host (IPv6 without brackets), the port, and true for TLS.
 
     Raises:
-        ValueError: It is none of the forms that there are.
+        ValueError: The address has none of the known forms.
 
     """
     address = address.strip()
