@@ -1,9 +1,10 @@
-"""The board of a live view: what is known of the tasks of a workflow or job while it is followed.
+"""The board of a live view: the latest news of the tasks of a workflow or job while it is followed.
 
-Two sources tell of them: whole answers, and events. An event may be older than the answer that was read
-before it, so what is older than what is known changes nothing.
+The news has two sources: whole answers, and events. An event may be older than the answer that was read
+before it; then it changes nothing.
 
-There may be many tasks and many events: an event costs its own task, and a drawing what it shows.
+There may be many tasks and many events. So an event costs work for one task only, and a drawing costs work
+for the tasks that it shows.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,10 +29,10 @@ _FIRST = (
 
 
 class Board:
-    """Kept by one thread; another one may draw it."""
+    """The latest news of tasks; one thread updates it, and another may draw it."""
 
     def __init__(self, tasks: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> None:
-        #: From a task's id to what people call it.
+        #: Names for people, by task id.
         self.names = names
         self._lock = Lock()
         self._take(tasks)
@@ -40,7 +41,7 @@ class Board:
         with self._lock:
             self.tasks = {task["id"]: dict(task) for task in tasks}
             self._places = {task_id: number for number, task_id in enumerate(self.tasks)}
-            #: The ids of the tasks in each state, those that came into it first before the others.
+            #: The ids of the tasks in each state, in the order in which they came into it.
             self._by_state: dict[int, dict[str, None]] = {}
             #: Tasks that have not ended.
             self._open: set[str] = set()
@@ -64,7 +65,7 @@ class Board:
 
     @property
     def has_ended(self) -> bool:
-        """Whether each task has ended, or serves until it is stopped."""
+        """True if each task has ended, or is up until it is stopped."""
         return not self._open
 
     @property
@@ -83,7 +84,7 @@ class Board:
         return changed
 
     def agrees_with(self, counts: Mapping[str, int]) -> bool:
-        """Say whether so many tasks are in each state, by its name in small letters."""
+        """Say whether the board has this many tasks in each state, by its name in small letters."""
         known = {formatting.state_name(state).lower(): len(ids) for state, ids in self._by_state.items()}
         return all(known.get(name, 0) == count for name, count in counts.items())
 
@@ -113,7 +114,7 @@ class Board:
         return [event["task_id"]] if is_new else []
 
     def busiest(self, count: int) -> list[Mapping[str, Any]]:
-        """Choose so many tasks that people want to see; they keep their order."""
+        """Choose up to ``count`` tasks that people want to see first; they keep their order."""
         found: list[str] = []
         with self._lock:
             for state in (*_FIRST, *(self._by_state.keys() - set(_FIRST))):
@@ -121,7 +122,7 @@ class Board:
         return [self.tasks[task_id] for task_id in sorted(found, key=self._places.__getitem__)]
 
     def line(self, task_id: str) -> str:
-        """Say on one line what a task has come to."""
+        """Write the name, the state and the outcome of a task on one line."""
         task = self.tasks[task_id]
         said = outcome(task, 500)
         return f"{self.name_of(task_id)}: {formatting.state_name(task['state'])}" + (
@@ -129,7 +130,7 @@ class Board:
         )
 
     def summary(self) -> str:
-        """Say how many tasks are in each state, and how long they have taken together."""
+        """Say how many tasks are in each state, and how long all of them have taken."""
         counts = [len(self._by_state.get(state, ())) for state in range(len(formatting.STATES))]
         named = zip(counts, formatting.STATES, strict=True)
         shown = ", ".join(f"{count} {name.lower()}" for count, name in named if count)
@@ -141,6 +142,6 @@ class Board:
 
 
 def _order(time: str) -> str:
-    """Make times of the API comparable: they have as many digits as they need."""
+    """Make times of the API comparable as text: they come with different numbers of digits."""
     whole, _, fraction = time.rstrip("Z").partition(".")
     return f"{whole}.{fraction:<09}"

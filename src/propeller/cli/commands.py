@@ -1,7 +1,7 @@
-"""The frame of all commands: flags that may stand anywhere, and parameters made of words.
+"""The frame of all commands: flags that may stand anywhere, and parameters that may look like flags.
 
-The flags before a command, after it and after its group count alike; the last one wins. A command is a
-function that gets a ``Session`` made of them, and its own parameters.
+A flag may stand before a command, after it or after its group; the last one wins. A command is a function
+that takes a ``Session``, made from these flags, and its own parameters.
 """
 
 import functools
@@ -32,7 +32,7 @@ ANYWHERE: _Flags = {
         typer.Option(
             "-v/",
             "--tls-verification/--insecure",
-            help="Check the manager's certificate, as is the default; --insecure accepts any, for tests only "
+            help="Check the manager's certificate (the default); --insecure accepts any, for tests only "
             "[env: PROPELLER_INSECURE, true or false].",
         ),
     ],
@@ -47,12 +47,12 @@ ANYWHERE: _Flags = {
         str | None, typer.Option("--atom-url", "-a", help="The identity service's address; not used.")
     ],
     "as_json": Annotated[
-        bool | None, typer.Option("--json", help="Print what the manager answered, as JSON.")
+        bool | None, typer.Option("--json", help="Print the manager's answer as JSON.")
     ],
 }
 _PAGE: _Flags = {
-    "offset": Annotated[int | None, typer.Option("--offset", "-o", min=0, help="How many to skip.")],
-    "limit": Annotated[int | None, typer.Option("--limit", "-l", min=1, help="How many to show.")],
+    "offset": Annotated[int | None, typer.Option("--offset", "-o", min=0, help="How many entries to skip.")],
+    "limit": Annotated[int | None, typer.Option("--limit", "-l", min=1, help="How many entries to show.")],
 }
 
 _NUMBER = re.compile(r"-(?:[0-9.][\w.+-]*|inf|infinity|nan)", re.IGNORECASE)
@@ -60,13 +60,13 @@ _TRUTHS = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": 
 
 
 class _Command(TyperCommand):
-    """Takes ``-5`` for a number, not for a flag, and ``--flag=false`` for what it says."""
+    """Reads ``-5`` as a number, not as a flag, and ``--flag=false`` as a flag that is switched off."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self._sorted(args))
 
     def _sorted(self, args: list[str]) -> list[str]:
-        """Put flags first and all others behind ``--``, each in their order."""
+        """Put flags first and all other arguments behind ``--``; both keep their order."""
         with_value, switches = set[str](), dict[str, list[str]]()
         for param in self.params:
             if param.param_type_name == "option" and getattr(param, "is_flag", False):
@@ -102,11 +102,11 @@ def command(
     """Make a command of a function whose first parameter is the session.
 
     Args:
-        app: Its group.
-        name: In place of the function's.
-        pages: Whether it takes the flags of a list.
-        fields: More flags; those that are given come as a dictionary, the parameter ``fields``.
-        is_client: Whether it talks to a manager, and so takes the flags that say to which.
+        app: The group of the command.
+        name: The name of the command; the function's if it is not given.
+        pages: True if the command takes the flags of a list.
+        fields: More flags; the function gets those that are given as a dictionary, its parameter ``fields``.
+        is_client: True if the command talks to a manager, and so takes the flags about it.
 
     """
     common = ANYWHERE if is_client else {}
@@ -127,7 +127,7 @@ def group(text: str, *, pages: bool = True) -> typer.Typer:
 
 
 def _nothing(session: Session) -> None:
-    """The flags have been taken in; there is no more to do before the command itself."""
+    """Do no more than take in the flags."""
 
 
 def with_flags(

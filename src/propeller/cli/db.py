@@ -18,7 +18,7 @@ app = typer.Typer(help="Check, copy or replace the store of a manager.", no_args
 DataDir = Annotated[
     Path | None, typer.Option(help="The manager's data directory [default: ~/.local/share/propeller].")
 ]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def _place(data_dir: Path | None) -> Path:

@@ -34,7 +34,7 @@ _STOP_S_MAX = 20
 
 
 def demo(
-    whole: Annotated[bool, typer.Option("--whole", help="Show every answer whole.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Show every answer in full.")] = False,
 ) -> None:
     """Play the tutorial on a temporary system.
 
@@ -43,7 +43,7 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="propeller-demo-") as work, _system(Path(work)) as base:
         player = _Player(base, Path(work), whole=whole)
         player.console.rule("[bold]Propeller: the tutorial")
-        player.say(f"A manager and a proplet of their own run at {base}; both are gone when this ends.")
+        player.say(f"A manager and a proplet run at {base} for this tutorial; both stop when it ends.")
         player.module()
         player.workflow()
         player.job("parallel", "addition-pipeline", "job", [(100, 50), (25, 75), (200, 300)])
@@ -80,7 +80,7 @@ def _system(work: Path) -> Iterator[str]:
 
 
 class _Player:
-    """Types the commands of the tutorial, and checks what comes back."""
+    """Plays the commands of the tutorial, and checks the results."""
 
     def __init__(self, base: str, work: Path, *, whole: bool) -> None:
         from propeller.client.api import Client  # noqa: PLC0415
@@ -105,7 +105,7 @@ class _Player:
     def curl(
         self, method: str, path: str, *, body: Any = None, upload: bool = False, quiet: bool = False
     ) -> Any:
-        """Print the curl command, send the same request, print what came back."""
+        """Print the curl command, send the same request, print the answer."""
         shown = f'curl -X {method} "{self._base}{path}"' if method != "GET" else f'curl "{self._base}{path}"'
         if body is not None:
             text = _pretty(body)
@@ -154,7 +154,7 @@ class _Player:
             self.curl("PUT", f"/tasks/{task_id}/upload", upload=True, quiet=number > 0)
 
     def _play(self, start: str, kind: str, group_id: str) -> None:
-        """Start it and show each change of state until all tasks have ended."""
+        """Start a group, and show each change of state until all of its tasks have ended."""
         target = live.target(self._client, kind, group_id)
         target.start = lambda _: self.curl("POST", start)
         board = Board(target.look(group_id)["tasks"], {})
@@ -179,7 +179,7 @@ class _Player:
             self._rows.append((task["id"], inputs, formatting.result(task.get("results", "")), sign))
 
     def summary(self) -> bool:
-        self.console.rule("What came of it")
+        self.console.rule("The results")
         table = Table("task", "inputs", "result", "")
         for row in self._rows:
             table.add_row(*row)

@@ -44,7 +44,7 @@ def icon(number: int, *, is_unicode: bool) -> Text:
 
 
 def plain(value: Any) -> str:
-    """Return text of a JSON value in which control characters are shown, not obeyed."""
+    """Return a JSON value as text, with control characters shown and not obeyed."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
@@ -56,7 +56,7 @@ def one_line(value: Any, chars_max: int = 60) -> str:
 
 
 def result(value: Any, chars_max: int = 60) -> str:
-    """Return a task's results on one line; the line end that a function's result has is left out."""
+    """Return a task's result on one line, without the line end of a function's result."""
     text = value.removesuffix("\n").replace("\n", " ⏎ ") if isinstance(value, str) else value
     return one_line(text, chars_max)
 
@@ -75,7 +75,7 @@ def results(answer: Any) -> str:
 
 
 def when(time: str | None) -> datetime | None:
-    """Read a time of the API; None for one that has not come or can't be read."""
+    """Read a time of the API; None if it is not set or can't be read."""
     if not time or time == ZERO_TIME:
         return None
     try:
@@ -91,7 +91,7 @@ def clock(time: str | None) -> str:
 
 
 def ago(time: str | None) -> str:
-    """Say roughly how long ago it was."""
+    """Say roughly how long ago a time was."""
     at = when(time)
     if not at:
         return ""
@@ -107,7 +107,7 @@ def ago(time: str | None) -> str:
 
 
 def took(start: str | None, finish: str | None) -> str:
-    """Say how long it took, or has taken so far; empty where it has not begun."""
+    """Say how long a run took, or has taken so far; ``""`` before its start."""
     begun, ended = when(start), when(finish)
     if not begun:
         return ""
@@ -138,5 +138,5 @@ def size(count: float) -> str:
 
 
 def _short(number: float) -> str:
-    """Write three digits, or all that stand before the point."""
+    """Write three digits, or all digits before the point if there are more."""
     return f"{number:.3g}" if number < 999.5 else f"{number:.0f}"

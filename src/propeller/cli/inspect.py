@@ -1,4 +1,4 @@
-"""``propeller inspect``: what a Wasm file is, what it would need, and how it could be called."""
+"""``propeller inspect``: shows what a Wasm file is, what it needs, and how to call it."""
 
 import asyncio
 import os
@@ -52,7 +52,7 @@ def inspect(
 
 
 def _module(name: str) -> bytes:
-    """Read the file of this name, or fetch what it names elsewhere if there is none."""
+    """Read the file of this name; if there is none, fetch the image or the URL that it may name."""
     path = Path(name)
     if path.exists() or not _is_elsewhere(name):
         return read_module(path)
@@ -65,7 +65,7 @@ def _module(name: str) -> bytes:
 
 
 def _is_elsewhere(name: str) -> bool:
-    """Tell a reference from the name of a file that is not there."""
+    """Say whether a name is an image's reference or a URL, and not that of a file that is missing."""
     if name.startswith(("http://", "https://")):
         return True
     host, slash, _ = name.partition("/")
@@ -95,7 +95,7 @@ def _view(session: Session, file: str, found: "Inspection") -> RenderableType:
 
 
 def _command(file: str, found: "Inspection") -> str:
-    """Write a command that calls it; empty where there is none, as ``run`` takes files only."""
+    """Write a command that calls a module; ``""`` if there is none. ``run`` takes files only."""
     where = file if Path(file).exists() else "FILE"
     if found.kind == "component-http" and not found.obstacles:
         return shlex.join(["propeller", "run", where, "--listen"])

@@ -19,11 +19,11 @@ JobId = Annotated[str, typer.Argument(metavar="ID")]
 @command(app)
 def create(
     session: Session,
-    name: Annotated[str, typer.Option(help="Required.")] = "",
+    name: Annotated[str, typer.Option(help="The name of the job. Required.")] = "",
     execution_mode: Annotated[str, typer.Option(help="parallel, sequential or configurable.")] = "",
     fail_fast: Annotated[
         bool | None,
-        typer.Option("--fail-fast/--no-fail-fast", help="Stop the others when a task fails; the default."),
+        typer.Option("--fail-fast/--no-fail-fast", help="Stop the other tasks when one fails; the default."),
     ] = None,
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,

@@ -1,4 +1,4 @@
-"""Runs a workflow or a job and shows how it goes: a live tree on a terminal, a line a change elsewhere."""
+"""Runs a workflow or a job and shows its progress: a live tree on a terminal, elsewhere a line a change."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ _REFRESHES_PER_S = 12
 
 @dataclass
 class Target:
-    """A workflow or a job that has been created, and what can be done with it."""
+    """A workflow or a job that has been created, and the requests about it."""
 
     #: ``workflow`` or ``job``.
     kind: str
@@ -35,7 +35,7 @@ class Target:
     start: Callable[[str], Any]
     stop: Callable[[str], Any]
     look: Callable[[str], Any]
-    #: The same without its tasks, where the manager knows that.
+    #: The same without its tasks, if the manager can leave them out.
     look_briefly: Callable[[str], Any]
 
     @property
@@ -48,7 +48,7 @@ def create_workflow(session: Session, plan: Plan) -> Target:
     if plan.execution_mode:
         session.remark("execution_mode is for jobs; a workflow follows depends_on")
     if plan.fail_fast is not None:
-        session.remark("fail_fast is for jobs; in a workflow a failure concerns what depends on it")
+        session.remark("fail_fast is for jobs; in a workflow a failure concerns only tasks that depend on it")
     created = client.create_workflow(plan.tasks, name=plan.name)["tasks"]
     workflow_id = created[0]["workflow_id"]
     check_all_heeded(plan.tasks, created, f"workflow {workflow_id} is not started")
@@ -80,9 +80,9 @@ def _upload(session: Session, plan: Plan) -> None:
 
 
 def run(session: Session, target: Target, plan: Plan, *, detach: bool) -> None:
-    """Start it and stay until it has ended; the exit code is 1 where a task failed or was interrupted.
+    """Start a workflow or a job, and show it until it has ended. Ctrl-C stops it.
 
-    Ctrl-C stops it.
+    The exit code is 1 if a task failed or was interrupted, and 130 after Ctrl-C.
     """
     if detach:
         hint = f"{target.title} started; look with: propeller {target.kind}s view {target.id}"
@@ -113,7 +113,7 @@ def run(session: Session, target: Target, plan: Plan, *, detach: bool) -> None:
 
 
 def follow(client: "Client", target: Target, board: Board) -> Iterator[list[str]]:
-    """Start it and follow it to its end; yields the ids of tasks whose state has changed."""
+    """Start a workflow or a job and follow it to its end; yields the ids of tasks whose state has changed."""
     is_started = False
     only = {f"{target.kind}_id": target.id}
     for event in client.follow(**only):  # type: ignore[arg-type]
@@ -130,7 +130,7 @@ def follow(client: "Client", target: Target, board: Board) -> Iterator[list[str]
 
 
 def _catch_up(target: Target, board: Board) -> list[str]:
-    """See whether the stream has left something out; only then look at all tasks."""
+    """Look at all tasks if the stream has left something out; return the ids of tasks that changed."""
     answer = target.look_briefly(target.id)
     if "tasks" not in answer:
         if board.agrees_with(answer["counts"]):
@@ -141,7 +141,10 @@ def _catch_up(target: Target, board: Board) -> list[str]:
 
 @contextlib.contextmanager
 def _shown(session: Session, target: Target, board: Board) -> Iterator[Callable[[list[str]], None]]:
-    """Yield what shows changes: nothing with ``--json``, lines, or on a terminal a tree that is redrawn."""
+    """Yield a function that shows changes: as a live tree, or as lines where there is no terminal.
+
+    With ``--json`` it shows nothing.
+    """
 
     def show(changed: list[str]) -> None:
         if not session.as_json and not session.out.is_terminal:
@@ -160,7 +163,7 @@ def _shown(session: Session, target: Target, board: Board) -> Iterator[Callable[
             drawn = tree(session, tasks, title=target.title, names=board.names, left_out=left_out)
             return Group(drawn, Text(board.summary(), style="dim"))
 
-        # It is drawn at a pace of its own, whatever the number of changes, and makes room for the end.
+        # The tree is drawn at a pace of its own, however many changes there are, and vanishes at the end.
         with Live(
             console=session.out, get_renderable=draw, refresh_per_second=_REFRESHES_PER_S, transient=True
         ):

@@ -1,4 +1,4 @@
-"""Prints the logs of tasks: each stream to the same one here, or with ``--json`` as the manager has it."""
+"""Prints the logs of tasks: each stream to the stream of its name, or with ``--json`` as an answer."""
 
 import json
 import sys
@@ -14,12 +14,12 @@ _PAGE = 1000
 
 
 def show(session: Session, task_id: str, **chosen: Any) -> None:
-    """Print what is there."""
+    """Print the logs that there are."""
     page = session.client.task_logs(task_id, **chosen, limit=_PAGE)
     found = page["logs"]
     while len(page["logs"]) == _PAGE:
         last = page["logs"][-1]
-        # From here on the choice is made: neither a tail nor another attempt.
+        # The first page has made the choice of attempt and tail; the others go on from there.
         rest = chosen | {"attempt": chosen["attempt"] or str(last["attempt"]), "tail": None}
         page = session.client.task_logs(task_id, **rest, after=last["id"], limit=_PAGE)
         found += page["logs"]
@@ -33,7 +33,7 @@ def show(session: Session, task_id: str, **chosen: Any) -> None:
 
 
 def follow(session: Session, task_id: str, **chosen: Any) -> None:
-    """Print what is there and what comes, until the task has ended; with ``--json`` one object a line."""
+    """Print the logs, and go on until the task has ended; with ``--json`` one object a line."""
     for item in session.client.follow_task_logs(task_id, **chosen):
         if session.as_json:
             print(json.dumps(item, ensure_ascii=False), flush=True)
@@ -42,7 +42,7 @@ def follow(session: Session, task_id: str, **chosen: Any) -> None:
 
 
 def print_piece(session: Session, piece: "Log") -> None:
-    """Print a piece where its guest has printed it, with a remark where the rest was dropped."""
+    """Print a piece to the stream that its guest wrote it to, with a remark if the rest was dropped."""
     stream, text = piece["stream"], piece["text"]
     out = sys.stderr if stream == "stderr" else sys.stdout
     out.write(text)

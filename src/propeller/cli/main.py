@@ -1,4 +1,4 @@
-"""The program: its commands, put together, and how failures end it."""
+"""The program: all commands, and the exit codes of failures."""
 
 import io
 import os
@@ -50,7 +50,7 @@ def _before_all(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """The flags have been taken in; the commands do the rest."""
+    """Do no more than take in the flags."""
 
 
 app.callback()(with_flags(_before_all, ANYWHERE))
@@ -80,7 +80,7 @@ def main() -> None:
     """Run a command; the exit code is 1 for a failure, 2 for a wrong use and 130 after Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # results may hold what the locale has not
+            stream.reconfigure(errors="backslashreplace")  # results may have characters that the locale lacks
     try:
         app()
     except Unreachable as error:
@@ -95,12 +95,12 @@ def main() -> None:
 
 
 def _write_out() -> None:
-    """Write what is still held back, and end with 1 where that can't be written.
+    """Write out what is buffered; end with exit code 1 if that fails.
 
-    Where nobody reads any more, nothing is to be said about it, not even by the interpreter when it ends.
+    If nobody reads the output any more, there is no message about that, not even from the interpreter.
     """
     is_lost = False
-    # The streams of the start: where a reader has left, Typer puts its own in their place.
+    # The original streams: Typer replaces a stream whose reader has left.
     for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
         try:
             stream.flush()

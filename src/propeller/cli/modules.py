@@ -1,4 +1,4 @@
-"""Module files: ``.wasm`` as it is, ``.wat`` compiled on the way; and which of their functions to run."""
+"""Module files: ``.wasm`` as they are, ``.wat`` compiled first; and the choice of the function to run."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _BYTES_MAX = 256 * 1024 * 1024
 
 
 def read_module(path: Path) -> bytes:
-    """Return a file's Wasm bytes; raise ``Invalid`` that says what is wrong with it."""
+    """Return the Wasm bytes of a file; raise ``Invalid`` if it can't be read or compiled, or is no Wasm."""
     is_text = path.suffix == ".wat"
     try:
         data = read_bounded(path, _BYTES_MAX, begins_with=b"" if is_text else _MAGIC)
@@ -37,7 +37,7 @@ def _compiled(text: bytes, path: Path) -> bytes:
 
 
 def default_export(data: bytes, what: str) -> str:
-    """Choose the function to run: that of a program, else ``main``, else the only one there is.
+    """Choose the function to run: the entry of a program, else ``main``, else the only one there is.
 
     Raises:
         Invalid: There is no such function, or the bytes are no valid module; ``what`` names it.

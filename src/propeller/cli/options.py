@@ -1,4 +1,4 @@
-"""Flags of several commands, and how their texts are read."""
+"""Flags that several commands share, and readers of their texts."""
 
 import base64
 import json
@@ -17,8 +17,8 @@ TasksFlag = Annotated[str | None, typer.Option("--tasks", help="A JSON array of 
 TasksFileFlag = Annotated[
     Path | None, typer.Option("--tasks-file", help="A file with that array; - reads standard input.")
 ]
-RunFile = Annotated[Path, typer.Argument(help="YAML or JSON; ids in it are local to it.")]
-ModuleFlag = Annotated[Path | None, typer.Option(help="The module of tasks that name none.")]
+RunFile = Annotated[Path, typer.Argument(help="A YAML or JSON file; its ids are local to it.")]
+ModuleFlag = Annotated[Path | None, typer.Option(help="The module for tasks that name none.")]
 DetachFlag = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
 
 StdinFlag = Annotated[
@@ -32,7 +32,7 @@ _INT64_MAX = 2**63 - 1
 
 
 def split(text: str | None, flag: str) -> list[str] | None:
-    """Split at commas; a part with a comma in it stands in double quotes, as in CSV."""
+    """Split at commas; a part with a comma in it has to be in double quotes, as in CSV."""
     if text is None:
         return None
     parts: list[str] = []
@@ -48,13 +48,13 @@ def split(text: str | None, flag: str) -> list[str] | None:
 
 
 def inputs(text: str | None, flag: str) -> list[int | float | str] | None:
-    """Split at commas; what is a JSON number is sent as one."""
+    """Split at commas; a part that is a JSON number becomes a number."""
     parts = split(text, flag)
     return None if parts is None else [number_or_text(part) for part in parts]
 
 
 def number_or_text(text: str) -> int | float | str:
-    """Return a number where JSON has just this one, and otherwise the text, so that nothing of it is lost.
+    """Return a number if JSON writes it in the same way, else the text, so that nothing is lost.
 
     ``1.0`` and ``1e3`` stay text: a program that gets them as arguments is to see them as they were typed.
     """
@@ -70,7 +70,7 @@ def number_or_text(text: str) -> int | float | str:
 
 
 def pairs(texts: list[str] | None, flag: str) -> dict[str, str] | None:
-    """Read ``K=V`` pairs, several in one text where they are separated by commas."""
+    """Read ``K=V`` pairs; one text may have several, separated by commas."""
     if texts is None:
         return None
     return dict(pair(part, flag) for text in texts for part in split(text, flag) or [])

@@ -1,6 +1,6 @@
-"""``propeller manager``, ``propeller proplet`` and ``propeller proxy``: the programs one by one.
+"""``propeller manager``, ``propeller proplet`` and ``propeller proxy``: the programs, each by itself.
 
-Their flags follow from the tables of settings; each has a variable and a key in the file too.
+Their flags follow from the definitions of the settings; each setting also has a variable and a key.
 """
 
 import importlib
@@ -29,7 +29,7 @@ SectionFlag = Annotated[
     str, typer.Option(metavar="NAME", help="The section of that file [default: the name of the command].")
 ]
 ShowFlag = Annotated[
-    bool, typer.Option("--show-config", help="Print the settings and where each comes from, and end.")
+    bool, typer.Option("--show-config", help="Print the settings and where each comes from, and exit.")
 ]
 
 _SETTINGS: dict[Program, Callable[[Effective, Mapping[str, str]], object]] = {
@@ -40,7 +40,7 @@ _SETTINGS: dict[Program, Callable[[Effective, Mapping[str, str]], object]] = {
 
 
 def register(app: typer.Typer) -> None:
-    """Make a command of each program."""
+    """Make a command for each program."""
     for program in PROGRAMS:
         command(app, program.name, fields=_flags_of(program), is_client=False)(_command_of(program))
 
@@ -60,7 +60,7 @@ def _command_of(program: Program) -> Callable[..., None]:
 
 
 def _flags_of(program: Program) -> dict[str, Any]:
-    """Make a flag of each setting that is no secret."""
+    """Make a flag for each setting that is no secret."""
     return {
         setting.key: Annotated[
             bool | None if setting.is_switch else str | None,
@@ -81,10 +81,11 @@ def _help(program: Program, setting: Setting) -> str:
 def resolved(
     program: Program, flags: Mapping[str, Raw], config_file: Path | None, section: str = ""
 ) -> Effective:
-    """Find what holds for a program started here; a wrong flag is a wrong use of the command.
+    """Find the settings of a program that is started here, and print warnings about them.
 
     Raises:
-        BadSettings: Something else is wrong.
+        typer.BadParameter: A flag is wrong.
+        BadSettings: A value from elsewhere is wrong.
 
     """
     for setting in program.settings:
@@ -102,7 +103,7 @@ def resolved(
 def _run(program: Program, effective: Effective, *, show_config: bool) -> None:
     if show_config:
         print(shown(effective), end="")
-    # Also when they are only shown: that says whether the program would start.
+    # Made also if they are only shown: an error says that the program would not start.
     settings = _SETTINGS[program](effective, os.environ)
     if not show_config:
         # Only here: the servers take long to load, and --help is to be fast.

@@ -1,4 +1,4 @@
-"""``propeller proplets``: the processes that run Wasm."""
+"""``propeller proplets``: the programs that run guests."""
 
 import time
 from typing import Annotated, Any
@@ -64,11 +64,11 @@ def drain(
     session: Session,
     proplet_id: PropletId,
     timeout: Annotated[
-        str, typer.Option(callback=_duration, help="Run what has not ended by then elsewhere, as in 5m.")
+        str, typer.Option(callback=_duration, help="After this time, move its tasks to others, as in 5m.")
     ] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Stay until it has no more tasks.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has no more tasks.")] = False,
 ) -> None:
-    """Cordon a proplet, and let it end what it has."""
+    """Cordon a proplet, and let its tasks end."""
     answer = session.client.drain_proplet(proplet_id, timeout=timeout)
     if wait:
         answer = _until_empty(session, proplet_id)
@@ -76,7 +76,7 @@ def drain(
 
 
 def _until_empty(session: Session, proplet_id: str) -> Any:
-    """Look again and again until a proplet has no tasks, and return it as it is then."""
+    """Look at a proplet again and again until it has no tasks, and return it as it is then."""
     before = None
     try:
         while (proplet := session.client.proplet(proplet_id))["task_count"]:
@@ -98,7 +98,7 @@ def sdf(session: Session, proplet_id: PropletId) -> None:
 
 @command(app, pages=True)
 def metrics(session: Session, proplet_id: PropletId) -> None:
-    """Show what a proplet used."""
+    """Show the resources that a proplet used."""
     page = session.client.proplet_metrics(proplet_id, offset=session.offset, limit=session.limit)
     session.show_page(page, "metrics", lambda rows: views.proplet_metrics_table(session, rows))
 

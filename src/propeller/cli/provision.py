@@ -124,7 +124,7 @@ def more_foreign(
 
 @app.command("renew")
 def renew_files(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
-    """Bring the broker's files to what this version writes.
+    """Write the broker's files anew, as this version writes them.
 
     Identities and keys stay. The manager then hears the foreign proplets that the file of identities names.
     """
@@ -136,7 +136,7 @@ _RELOAD = "send Mosquitto a SIGHUP, and it reads them again"
 
 
 def _file(context: typer.Context, file_name: Path | None) -> Path:
-    """The flag may stand before the command, too."""
+    """Find the file of identities; its flag may also stand before the command."""
     assert context.parent is not None
     return file_name or context.parent.params["file_name"] or _DEFAULT
 

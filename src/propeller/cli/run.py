@@ -1,4 +1,4 @@
-"""``propeller run``: one module, now, and its result on standard output."""
+"""``propeller run``: runs one module and prints its result."""
 
 import base64
 import contextlib
@@ -23,7 +23,7 @@ def run(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Parameters, or arguments of a program; after -- also those that look like flags."
+            help="Parameters, or arguments of a program; put those that look like flags after --."
         ),
     ] = None,
     name: Annotated[
@@ -45,7 +45,7 @@ def run(
 ) -> None:
     """Run a module and print its result.
 
-    The exit code tells how it ended. Ctrl-C and SIGTERM stop it.
+    The exit code is 1 if it does not complete. Ctrl-C and SIGTERM stop it; then the exit code is 130.
     """
     data = read_module(file)
     fields: dict[str, Any] = {
@@ -64,7 +64,7 @@ def run(
     created = session.client.create_task(given)
     task_id = created["id"]
     check_heeded(given, created, "it is not started")
-    # Whoever ends this program, by Ctrl-C or as a service manager does, ends the task as well.
+    # Ctrl-C ends the task as well as this program, and so does the signal of a service manager.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         task = _start_and_wait(session, task_id)
@@ -105,7 +105,7 @@ def _start_and_wait(session: Session, task_id: str) -> Any:
 
 
 def _show_logs(session: Session, task_id: str) -> None:
-    """Print what the guest printed beside its result, where the manager has it."""
+    """Print what the guest of a task wrote besides its result, if the manager has logs."""
     if session.as_json:
         return
     with contextlib.suppress(NoSuchRoute):

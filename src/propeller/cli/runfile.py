@@ -1,4 +1,4 @@
-"""Files that say what to run: a workflow or a job in YAML or JSON.
+"""Files with a workflow or a job to run, in YAML or JSON.
 
 Ids in a file are local to it: each run gives its tasks ids of their own, so the same file can be run twice.
 A module is a path beside the file, given once for all tasks or for each. All other fields of a task are the
@@ -25,7 +25,7 @@ from propeller.errors import Invalid
 from propeller.wire.http.tasks import NewTask
 from propeller.wire.validation import OTHER_INPUTS, problem_of
 
-#: Modules travel inside the request that creates the tasks up to this much in all, one by one above it.
+#: Up to this size in all, modules are sent in the request that creates the tasks; above it, one by one.
 INLINE_CHARS_MAX = 32 * 1024 * 1024
 
 _T = TypeVar("_T")
@@ -58,11 +58,11 @@ class Plan:
     name: str
     execution_mode: str
     fail_fast: bool | None
-    #: With ids of this run, and modules inline unless they are too large for that.
+    #: The tasks, with ids of this run, and with their modules unless these are too large.
     tasks: list[dict[str, Any]]
-    #: From a task's id to the one that the file has for it.
+    #: The id that a task has in the file, by its id of this run.
     local_ids: dict[str, str]
-    #: Modules that are not inline, by the task's id.
+    #: Modules that are not in ``tasks``, by task id.
     uploads: dict[str, bytes]
 
 
@@ -70,13 +70,13 @@ def read_run_file(path: Path, module: Path | None = None, *, makes_uuids: bool =
     """Read a file.
 
     Args:
-        path: Of the file.
-        module: Goes before the one that the file names at its top.
-        makes_uuids: Whether tasks get ids of this form: a manager that only knows the contract may start no
-            others.
+        path: The path of the file.
+        module: Replaces the module that the file names at its top.
+        makes_uuids: True if task ids have to be UUIDs: a manager that only knows the contract may start no
+            other tasks.
 
     Raises:
-        Invalid: Something is wrong in it; the message says where.
+        Invalid: The file is wrong; the message says where.
 
     """
     source = SourceFile(path)
@@ -138,7 +138,7 @@ def _shaped(source: SourceFile, value: Any, shape: type[_T], where: str) -> _T:
 
 
 def _worded(message: str) -> str:
-    """Say in the words of a file's author what the check says in Python's."""
+    """Word a message of the type check for the author of a file."""
     expected = re.fullmatch(r"Expected `(.*?)`(?:, got `(.*)`)?", message)
     if not expected:
         return message[:1].lower() + message[1:]
@@ -149,7 +149,7 @@ def _worded(message: str) -> str:
 
 
 def _fresh_ids(source: SourceFile, tasks: list[_FileTask], *, makes_uuids: bool) -> dict[str, str]:
-    """Return the id for this run of each task, by its id in the file."""
+    """Make an id of this run for each task, by its id in the file."""
     run = uuid.uuid4().hex[:8]
     ids: dict[str, str] = {}
     for number, task in enumerate(tasks):
@@ -168,14 +168,14 @@ def _fresh_ids(source: SourceFile, tasks: list[_FileTask], *, makes_uuids: bool)
 
 
 def _with_fresh_ids(value: Any, ids: Mapping[str, str]) -> Any:
-    """Let an input that is a parent's result name the parent by its id of this run."""
+    """Name the parents in an input by their ids of this run."""
     if isinstance(value, str):
         return _REFERENCE.sub(lambda found: f"${{{ids.get(found[1], found[1])}}}", value)
     return _with_fresh_id(value, ids)
 
 
 def _with_fresh_id(value: Any, ids: Mapping[str, str]) -> Any:
-    """Let what is a parent's result as a whole name the parent by its id of this run."""
+    """Name the parent by its id of this run, in a value that is the whole result of a parent."""
     if isinstance(value, dict):
         return value | {"from": ids.get(value.get("from", ""), value.get("from"))}
     return value
@@ -215,7 +215,7 @@ def _check_json(source: SourceFile, task: dict[str, Any], where: str) -> None:
 
 
 class _Modules:
-    """The modules of the tasks; reads each file once, however many tasks have it."""
+    """The modules of the tasks; each file is read once, however many tasks use it."""
 
     def __init__(self, source: SourceFile) -> None:
         self._source = source
@@ -232,7 +232,7 @@ class _Modules:
                 raise self._source.wrong(f"{where}.module", str(error)) from error
 
     def export(self, path: Path, where: str) -> str:
-        """Choose the function that a task runs which names none."""
+        """Choose the function of a task that names none."""
         if path not in self._exports:
             try:
                 self._exports[path] = default_export(self._data[path], str(path))
@@ -241,7 +241,7 @@ class _Modules:
         return self._exports[path]
 
     def put_into(self, tasks: list[dict[str, Any]]) -> dict[str, bytes]:
-        """Write the modules into the tasks, or return them where they are too large for one request."""
+        """Write the modules into the tasks, or return them if they are too large for one request."""
         size = sum(len(self._data[path]) for path in self._of.values())
         if size * 4 // 3 > INLINE_CHARS_MAX:
             return {task_id: self._data[path] for task_id, path in self._of.items()}

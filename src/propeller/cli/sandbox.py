@@ -1,4 +1,4 @@
-"""Flags for the sandbox of a task: how long it may run, its limits, and what it is granted."""
+"""Flags for the sandbox of a task: its timeout, its limits and its grants."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-TimeoutFlag = Annotated[str | None, typer.Option(help="How long it may run: 30s, 1m30s.")]
+TimeoutFlag = Annotated[str | None, typer.Option(help="How long the task may run: 30s, 1m30s.")]
 LimitFlag = Annotated[
     list[str] | None,
     typer.Option(
@@ -15,20 +15,22 @@ LimitFlag = Annotated[
 ]
 DirFlag = Annotated[
     list[str] | None,
-    typer.Option("--dir", metavar="HOST[:GUEST][:rw]", help="A directory it may use; may be repeated."),
+    typer.Option("--dir", metavar="HOST[:GUEST][:rw]", help="A directory the task may use; may be repeated."),
 ]
 HttpFlag = Annotated[
-    list[str] | None, typer.Option(metavar="HOST", help="A host it may send requests to; may be repeated.")
+    list[str] | None,
+    typer.Option(metavar="HOST", help="A host the task may send requests to; may be repeated."),
 ]
-ListenFlag = Annotated[bool, typer.Option("--listen", help="Let it serve HTTP, and go on until Ctrl-C.")]
-SeedFlag = Annotated[int | None, typer.Option(help="Make its randomness the same each time.")]
+ListenFlag = Annotated[bool, typer.Option("--listen", help="Let the module serve HTTP, until Ctrl-C.")]
+SeedFlag = Annotated[int | None, typer.Option(help="A number that makes randomness the same each time.")]
 
 LimitsFlag = Annotated[
     str | None,
     typer.Option(metavar="K=V,…", help="Limits: memory, fuel, output, table, stack, instances."),
 ]
 GrantsFlag = Annotated[
-    str | None, typer.Option(metavar="JSON", help='What it may use: {"dirs": …, "http": …, "listen": …}.')
+    str | None,
+    typer.Option(metavar="JSON", help='What the task may use: {"dirs": …, "http": …, "listen": …}.'),
 ]
 
 _SIZES = ("memory", "output", "stack")

@@ -1,7 +1,7 @@
-"""The session of one run of the program: the manager it talks to, and how it prints.
+"""The session of one command: the manager that it talks to, and what it prints.
 
-Standard output is for what was asked; errors and remarks go to standard error. With ``--json`` standard
-output has nothing but what the manager answered.
+Results go to standard output, errors and remarks to standard error. With ``--json``, standard output has the
+answer of the manager and nothing else.
 """
 
 import json
@@ -32,7 +32,7 @@ class Session:
     manager_url: str = field(
         default_factory=lambda: os.environ.get("PROPELLER_MANAGER_URL") or "http://localhost:7070"
     )
-    #: None for what the variables say.
+    #: None leaves it to the variables.
     tls_verification: bool | None = None
     ca_cert: Path | None = None
     as_json: bool = False
@@ -76,7 +76,7 @@ class Session:
             self.out.print(view(answer))
 
     def show_json(self, answer: Any) -> None:
-        """Print an answer as it came; nothing where it had no body."""
+        """Print an answer as it came; nothing if it had no body."""
         if answer is None:
             return
         text = json.dumps(answer, indent=2, ensure_ascii=False)
@@ -88,7 +88,7 @@ class Session:
             print(text)
 
     def show_result(self, answer: Any) -> None:
-        """Print the results in an answer, exactly; what is neither text nor bytes as JSON."""
+        """Print the results in an answer: text and bytes exactly as they are, anything else as JSON."""
         found = formatting.content(answer)
         if isinstance(found, str):
             sys.stdout.write(found)
@@ -109,7 +109,7 @@ class Session:
             self.out.print("ok", style="blue")
 
     def show_page(self, page: Any, kind: str, view: "Callable[[list[Any]], RenderableType]") -> None:
-        """Print a page of a list, and how to see more where there is more."""
+        """Print a page of a list, and how to see more if there is more."""
         if self.as_json:
             self.show_json(page)
             return
@@ -122,7 +122,7 @@ class Session:
             self.remark(f"no {kind}" if not total else f"there are only {total} {kind}")
 
     def remark(self, text: str) -> None:
-        """Tell people something beside the result."""
+        """Print a remark for people, besides the result."""
         self.remarks.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
     def table(self, *headings: str) -> "Table":
@@ -150,12 +150,12 @@ class Session:
 
 
 def show_error(text: str) -> None:
-    """Print what went wrong."""
+    """Print an error."""
     _say_aloud(f"error: {text}", "red")
 
 
 def show_warning(text: str) -> None:
-    """Print what went right and yet may be wrong."""
+    """Print a warning."""
     _say_aloud(f"warning: {text}", "yellow")
 
 
@@ -178,6 +178,6 @@ def _console(*, to_stderr: bool) -> "Console":
     from rich.console import Console  # noqa: PLC0415
 
     stream = sys.stderr if to_stderr else sys.stdout
-    # Elsewhere than on a terminal nothing is cut to a width.
+    # Lines are cut to a width on a terminal only.
     width = None if stream.isatty() else _WIDE
     return Console(stderr=to_stderr, width=width, highlight=False, markup=False, emoji=False)

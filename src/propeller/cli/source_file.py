@@ -30,7 +30,7 @@ _NUMBERS = {"int": rf"{_INT}\Z", "float": rf"(?:{_FLOAT}|[-+]?\.(?:inf|Inf|INF)|
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads numbers and dates as the module's text says."""
+    """Reads numbers and dates as the docstring of this module says."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  declared by the base class
         first: [
@@ -47,10 +47,10 @@ for _kind, _form in _NUMBERS.items():
 
 
 class SourceFile:
-    """A file that somebody wrote by hand."""
+    """A file that is written by hand."""
 
     def __init__(self, path: Path) -> None:
-        """Read a file; raise ``Invalid`` where that can't be done."""
+        """Read a file; raise ``Invalid`` if it can't be read."""
         self.path = path
         try:
             self._text = read_bounded(path, _BYTES_MAX).decode()
@@ -61,7 +61,7 @@ class SourceFile:
             raise Invalid(f"{path}: neither YAML nor JSON: {error}") from error
 
     def wrong(self, where: str, message: str) -> Invalid:
-        """Make an error of what is wrong at a path such as ``tasks[3].id``; ``""`` is the whole file."""
+        """Make an error about a path such as ``tasks[3].id``; ``""`` is the whole file."""
         place = ": ".join(filter(None, (f"{self.path}{self._position(where)}", where)))
         return Invalid(f"{place}: {message}")
 
@@ -81,7 +81,7 @@ class SourceFile:
             loader.dispose()
 
     def _position(self, where: str) -> str:
-        """Find the line and the column of a path, or of what the file has of it; empty where unknown."""
+        """Find line and column of a path, or of its last step that the file has; ``""`` if unknown."""
         try:
             # In JSON, tabs may stand where YAML has none.
             node = yaml.compose(self._text.replace("\t", " "), _Loader)
@@ -117,7 +117,7 @@ def _steps(where: str) -> Iterator[int | str]:
 
 
 def _child(node: yaml.Node, step: int | str) -> tuple[yaml.Mark, yaml.Node] | None:
-    """Return where an item or a field begins, and its value; None where there is none."""
+    """Return the place where an item or a field begins, and its value; None if there is none."""
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step].start_mark, node.value[step]
     if isinstance(node, yaml.MappingNode):

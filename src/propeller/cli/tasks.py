@@ -34,13 +34,13 @@ def _switch(help_text: str) -> Any:
 FIELDS: dict[str, Any] = {
     "image_url": _text("The image with the module, in place of an upload."),
     "cli_args": _text("Arguments before the inputs, separated by commas as in CSV."),
-    "inputs": _text("Separated by commas as in CSV; what is a JSON number is sent as one."),
+    "inputs": _text("Inputs, separated by commas as in CSV; a JSON number is sent as a number."),
     "stdin": options.StdinFlag,
     "env": PairsFlag,
     "daemon": _switch("Keep it running until it is stopped; start it anew when it crashes."),
     "latent": _switch("Keep it deployed, to be run by propeller tasks invoke."),
     "encrypted": _switch("Its image is encrypted."),
-    "kbs_resource_path": _text("Where the key of an encrypted image is."),
+    "kbs_resource_path": _text("The path to the key of an encrypted image."),
     "proplet_id": _text("Run it on this proplet only."),
     "required_tags": _text("Tags that its proplet must have, separated by commas."),
     "broadcast": _switch("Run it on every proplet."),
@@ -48,7 +48,7 @@ FIELDS: dict[str, Any] = {
     "mode": _text("infer or train."),
     "kind": _text("standard or federated."),
     "schedule": _text("A cron expression of five fields."),
-    "timezone": _text("Of the schedule, as in Europe/Berlin."),
+    "timezone": _text("The time zone of the schedule, as in Europe/Berlin."),
     "is_recurring": _switch("Run it at each time of the schedule, not once."),
     "metadata": PairsFlag,
     "timeout": sandbox.TimeoutFlag,
@@ -93,7 +93,7 @@ def create(
 
 @command(app, fields={"name": _text("The exported function to run."), **FIELDS})
 def update(session: Session, task_id: TaskId, fields: dict[str, Any]) -> None:
-    """Change the fields that are given, and no others.
+    """Change a task: the fields that are given, and no others.
 
     A field can also be set to false or to nothing.
     """
@@ -201,7 +201,7 @@ def invocations(session: Session, task_id: TaskId) -> None:
 
 @command(app, pages=True)
 def metrics(session: Session, task_id: TaskId) -> None:
-    """Show what a task used."""
+    """Show the resources that a task used."""
     page = session.client.task_metrics(task_id, offset=session.offset, limit=session.limit)
     session.show_page(page, "metrics", lambda rows: views.task_metrics_table(session, rows))
 
@@ -210,7 +210,7 @@ def metrics(session: Session, task_id: TaskId) -> None:
 def logs(
     session: Session,
     task_id: TaskId,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until the task has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the task has ended.")] = False,
     stream: Annotated[str, typer.Option(metavar="stdout|stderr", help="Only this stream.")] = "",
     attempt: Annotated[
         str,
@@ -218,7 +218,7 @@ def logs(
     ] = "",
     tail: Annotated[int | None, typer.Option(min=0, help="Only this many lines from the end.")] = None,
 ) -> None:
-    """Print what a task wrote.
+    """Print the logs of a task.
 
     Its standard output goes to standard output, and its standard error to standard error.
     """
@@ -228,6 +228,6 @@ def logs(
 
 @command(app)
 def executions(session: Session, task_id: TaskId) -> None:
-    """Show where a task ran, and how that ended."""
+    """Show on which proplets a task ran, and how it ended there."""
     answer = session.client.task_executions(task_id)
     session.show(answer, lambda shown: views.executions_table(session, shown["executions"]))

@@ -1,7 +1,7 @@
 """Draws tasks below the tasks that they depend on, with state, time and result.
 
-A task with several parents stands once, below the last of them, and says so. Trees that are too deep for the
-screen become lists, and so do those of which a part is shown; the rest is counted.
+A task with several parents is drawn once, below the last of them, and names them all. A tree that is too deep
+for the screen becomes a list. So does a tree of which only a part is shown; the rest is counted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,11 +31,11 @@ def tree(
     """Draw tasks.
 
     Args:
-        session: Where they are printed.
-        tasks: As the API has them.
-        title: What stands at the root.
-        names: What people call a task, by its id, where that is not the id.
-        left_out: How many there are beside these; with some that are not shown it is a list.
+        session: The session that prints them.
+        tasks: The tasks, as the API has them.
+        title: The text at the root.
+        names: Names for people by task id, where they differ from the id.
+        left_out: How many more tasks there are; if there are any, the tree becomes a list.
 
     """
     root = Tree(Text(formatting.one_line(title, 200), style="bold"))
@@ -57,9 +57,9 @@ def tree(
 
 
 def _arranged(parents: Mapping[str, Sequence[str]]) -> tuple[list[str], dict[str, int]]:
-    """Return the tasks with each behind its parents, and how deep each stands below its last one.
+    """Return the tasks, each behind its parents, and how deep each is below its last parent.
 
-    A task keeps its place in the order given wherever that allows it.
+    Otherwise the tasks stay in the given order.
     """
     missing = {task_id: len(set(above)) for task_id, above in parents.items()}
     children: dict[str, list[str]] = {task_id: [] for task_id in parents}

@@ -36,7 +36,8 @@ KeepEnded = Annotated[
     typer.Option(
         envvar="MANAGER_KEEP_ENDED",
         metavar="DURATION",
-        help="Delete what ended longer ago than this, as in 168h for a week [default: keep it for ever].",
+        help="Delete tasks, workflows and jobs that ended longer ago than this, as in 168h for a week "
+        "[default: keep them for ever].",
     ),
 ]
 HttpNames = Annotated[
@@ -86,7 +87,10 @@ def up(
         str, typer.Option(envvar="MANAGER_HTTP_HOST", help="Address to listen on; empty means all.")
     ] = "localhost",
     port: Annotated[
-        int, typer.Option(envvar="MANAGER_HTTP_PORT", min=0, max=65535, help="0 takes a free one.")
+        int,
+        typer.Option(
+            envvar="MANAGER_HTTP_PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one."
+        ),
     ] = 7070,
     http_names: HttpNames = "",
     data_dir: Annotated[
@@ -95,11 +99,15 @@ def up(
     proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="Guests of each proplet at once [default: cores, at least 4]."),
+        typer.Option(
+            min=1, max=1024, help="How many guests each proplet runs at once [default: cores, at least 4]."
+        ),
     ] = None,
     durability: Annotated[
         str,
-        typer.Option(help="full: a power cut loses nothing; normal: faster, it may lose the last commits."),
+        typer.Option(
+            help="full: a power cut loses nothing; normal: faster, but it may lose the last commits."
+        ),
     ] = "full",
     max_losses: Annotated[
         int, typer.Option(min=0, help="How often a task is run again after its proplet was lost.")
@@ -113,7 +121,7 @@ def up(
         typer.Option(
             metavar="ADDRESS",
             callback=_broker,
-            help="Also work with proplets elsewhere, through this broker, as in tcp://localhost:1883.",
+            help="Also use proplets on other machines, through this broker, as in tcp://localhost:1883.",
         ),
     ] = None,
     allow_dirs: AllowDirs = None,
@@ -126,7 +134,7 @@ def up(
     from propeller.assembly import up as run_until_stopped  # noqa: PLC0415
 
     if durability not in ("full", "normal"):
-        raise typer.BadParameter(f"--durability: {durability!r} is none; use full or normal")
+        raise typer.BadParameter(f"--durability: {durability!r} is no durability; use full or normal")
     mode = _mode(job_mode)
     flags = {"allow_dirs": allow_dirs, "allow_http": allow_http, "http_enabled": http_enabled}
     given = {key: value for key, value in flags.items() if value is not None}

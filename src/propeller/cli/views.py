@@ -27,7 +27,7 @@ def tasks_table(session: Session, tasks: list[Any]) -> RenderableType:
 
 
 def outcome(task: Any, chars_max: int = 60) -> str:
-    """Result, error or reason, whichever says most, on one line."""
+    """Give the error of a task on one line; if it has none, its result, or else its reason."""
     if task.get("error"):
         return formatting.one_line(task["error"], chars_max)
     if task.get("results") is not None:
@@ -213,7 +213,7 @@ def times_table(session: Session, times: list[str]) -> RenderableType:
 
 
 def plain_lines(session: Session, answer: Any) -> RenderableType:
-    """Names and values of an object, as they are."""
+    """Draw the names and values of an object, as they are."""
     return session.lines(
         [(name.replace("_", " "), formatting.plain(value)) for name, value in answer.items()]
     )

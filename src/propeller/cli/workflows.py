@@ -21,7 +21,7 @@ def create(
     session: Session,
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,
-    name: Annotated[str, typer.Option(help="A name for people.")] = "",
+    name: Annotated[str, typer.Option(help="The name of the workflow, for people.")] = "",
 ) -> None:
     """Create a workflow."""
     answer = session.client.create_workflow(options.task_list(tasks, tasks_file), name=name)

@@ -189,7 +189,7 @@ def _images(cache: str, servers: str) -> tuple[Setting, ...]:
         ),
         Setting(key="registry_password", read=values.text, is_secret=True, text="Password of that user."),
         Setting(
-            key="registry_token", read=values.text, is_secret=True, text="Token in place of name and password."
+            key="registry_token", read=values.text, is_secret=True, text="Token instead of name and password."
         ),
         Setting(
             key="registries_file",
