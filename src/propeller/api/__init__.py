@@ -1,1 +1,1 @@
-"""The HTTP API: requests become commands and queries, records become answers; no rule about tasks is here."""
+"""The HTTP API: turns requests into commands and queries, and records into answers. It has no rules."""

@@ -45,7 +45,7 @@ def answer(body: msgspec.Struct, status: int = 200, headers: dict[str, str] | No
 
 
 def wants_bytes(request: HttpRequest) -> bool:
-    """Whether a request accepts bytes, by that name, in place of JSON."""
+    """Say whether a request accepts ``application/octet-stream``, in place of JSON."""
     kinds = request.headers.get("accept", "").lower().split(",")
     return any(kind.partition(";")[0].strip() == _BYTES for kind in kinds)
 
@@ -60,7 +60,7 @@ def nothing() -> Response:
 
 
 def refusal(error: PropellerError) -> Response:
-    """Answer an error that is raised on purpose."""
+    """Make the answer for an error that is raised on purpose."""
     return _error(str(error), STATUSES[type(error)])
 
 
@@ -78,7 +78,7 @@ def methods(allowed: Iterable[str]) -> Response:
 
 
 def error_answer(request: HttpRequest, error: Exception) -> Response:
-    """Answer what a handler raised: on purpose, or as a defect, which is logged and not shown."""
+    """Make the answer for an error that a handler raised; a defect is logged and not shown."""
     if isinstance(error, PropellerError) and type(error) in STATUSES:
         return refusal(error)
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
@@ -86,7 +86,7 @@ def error_answer(request: HttpRequest, error: Exception) -> Response:
 
 
 def _presentable(message: str) -> str:
-    """Make a message fit to be sent: it may quote anything from a request, at any length."""
+    """Make a message fit to be sent: it may quote a request, with any characters and of any length."""
     text = message.encode(errors="replace").decode()
     return text if len(text) <= _MESSAGE_CHARS_MAX else f"{text[:_MESSAGE_CHARS_MAX]}…"
 

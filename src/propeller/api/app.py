@@ -1,4 +1,4 @@
-"""The application: routes requests to all endpoints, and answers for them where they raise."""
+"""The application: routes requests to the endpoints, and turns the errors that they raise into answers."""
 
 from collections.abc import Iterable
 
@@ -51,7 +51,7 @@ class Application:
         self._router = Router(routes, redirect_slashes=False, default=no_such_path())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = "/" + "/".join(filter(None, scope["path"].split("/")))  # slashes too many do no harm
+        path = "/" + "/".join(filter(None, scope["path"].split("/")))  # extra slashes do no harm
         await self._router({**scope, "path": path, CONTEXT: self.context}, receive, send)
 
 

@@ -20,10 +20,10 @@ from propeller.errors import Invalid, TooLarge
 from propeller.wire.validation import OTHER_INPUTS, problem_of
 
 BODY_BYTES_MAX = 100 * 1024 * 1024
-#: Besides modules, which are decoded in pieces; and how many commas, lists and objects it may have.
+#: Limits of a JSON body besides modules, which are decoded in pieces; values are commas, lists and objects.
 JSON_BYTES_MAX = 16 * 1024 * 1024
 VALUES_MAX = 300_000
-#: Bytes that are scanned in one step, between which other threads get their turn.
+#: Bytes that are scanned in one step; other threads get their turn between steps.
 _STEP = 1 << 20
 #: A body up to this size is decoded on the event loop, a larger one beside it.
 _SMALL_BYTES = 64 * 1024
@@ -38,18 +38,18 @@ _NAMED_TYPE = re.compile(r"`([^`]*)`")
 
 
 async def read_json(request: HttpRequest, shape: type[T], take: Callable[[T, Lifted], R]) -> R:
-    """Read a JSON body of the given shape, and give what is made of it; unknown fields are ignored.
+    """Read a JSON body of the given shape, and return what ``take`` makes of it; unknown fields are ignored.
 
-    A large body is taken in beside the loop, one after the other, so that everybody else is answered.
+    Large bodies are read beside the loop, one after another, so that other requests are answered meanwhile.
 
     Args:
-        request: Its body was not read yet.
-        shape: What the body has to be.
-        take: Makes something of it, without waiting for anything; a module may have been taken out before.
+        request: The request, its body not read yet.
+        shape: The type of the body.
+        take: Turns the body into the result, without waiting; it also gets the modules that were taken out.
 
     Raises:
-        Invalid: It is not JSON, or a field has the wrong type; the message names the field.
-        TooLarge: It is larger than the limit.
+        Invalid: The body is not JSON, or a field has the wrong type; the message names the field.
+        TooLarge: The body is larger than the limit.
 
     """
     found = await read_json_or_nothing(request, shape, take)
@@ -62,7 +62,7 @@ async def read_json(request: HttpRequest, shape: type[T], take: Callable[[T, Lif
 async def read_json_or_nothing(
     request: HttpRequest, shape: type[T], take: Callable[[T, Lifted], R]
 ) -> R | None:
-    """Read a JSON body of the given shape, as ``read_json`` does; None where the body is empty."""
+    """Read a JSON body of the given shape, as ``read_json`` does; None if the body is empty."""
     chunks = [chunk async for chunk in _chunks(request)]
     if not any(chunk.strip() for chunk in chunks):
         return None
@@ -73,7 +73,7 @@ async def read_json_or_nothing(
 
 
 async def _aside(request: HttpRequest, function: Callable[..., R], *arguments: Any) -> R:
-    """Have something done beside the loop, when it is its turn."""
+    """Run a function beside the loop, when its turn comes."""
     return await asyncio.get_running_loop().run_in_executor(context_of(request).aside, function, *arguments)
 
 
@@ -90,7 +90,7 @@ def _taken_in(chunks: list[bytes], shape: type[T], take: Callable[[T, Lifted], R
 
 
 def _check_extent(rest: bytes) -> None:
-    """Refuse what the decoder would be busy with for too long."""
+    """Raise ``TooLarge`` for a body that would keep the decoder busy for too long."""
     if len(rest) > JSON_BYTES_MAX:
         raise TooLarge(
             f"body: it has {len(rest)} bytes besides modules; send at most {JSON_BYTES_MAX} in a request"
@@ -100,8 +100,8 @@ def _check_extent(rest: bytes) -> None:
 
 
 def values_in(body: bytes) -> int:
-    """Count commas, lists and objects, and not what stands in texts."""
-    # Each quote that is left begins or ends a text.
+    """Count the commas, lists and objects of a JSON body, without those inside of texts."""
+    # Each remaining quote begins or ends a text.
     plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
     values = is_inside = 0
     for start in range(0, len(plain), _STEP):
@@ -134,7 +134,7 @@ def _check_is_json(request: HttpRequest) -> None:
 
 
 def _explain(error: msgspec.ValidationError) -> str:
-    """Say in the API's words what the decoder says in Python's."""
+    """Word an error of the decoder for users of the API, who know no types of Python."""
     where, message, is_unknown = problem_of(error)
     if "inputs[" in where:
         return f"{where}: expected string or number; {OTHER_INPUTS}"

@@ -16,21 +16,21 @@ from propeller.store.port import Store
 from propeller.wire.http.tasks import INLINE_FILE_BYTES_MAX
 
 HttpRequest = Request
-#: Under which each request has the context.
+#: The key of a request's scope that holds the context.
 CONTEXT = "propeller.context"
 
 _FILES_KEPT = 256
 
 
 class Files:
-    """Modules in base64, small ones only; the last used ones are kept."""
+    """Small modules in base64, as answers show them; those used last are kept in memory."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: OrderedDict[str, str] = OrderedDict()
 
     async def of(self, tasks: Iterable[Task]) -> dict[str, str]:
-        """Return the modules of these tasks by digest, as far as they are shown in answers."""
+        """Return the modules of these tasks by digest, without those too large for answers."""
         wanted = {
             task.spec.module.digest
             for task in tasks
@@ -66,7 +66,7 @@ class Files:
 
 
 class Context:
-    """The manager behind the API, and what the API itself keeps."""
+    """The manager behind the API, and the caches of the API."""
 
     def __init__(self, manager: Manager, *, instance_id: str) -> None:
         self.manager = manager
@@ -74,7 +74,7 @@ class Context:
         self.files = Files(manager.store)
         self.looks = Looks(lambda: manager.is_at_work)
         self.event_texts = EventTexts()
-        #: For what takes long and waits for nothing; one at a time, because each takes memory too.
+        #: Runs functions that take long, one at a time, because each of them takes memory too.
         self.aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
 
 

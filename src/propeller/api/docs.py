@@ -1,4 +1,4 @@
-"""``/openapi.json``, and the same as a page to read at ``/docs``; neither needs anything from elsewhere."""
+"""``/openapi.json``, and the same as a page at ``/docs``; the page loads nothing from other sites."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -41,7 +41,7 @@ def endpoints(document: Mapping[str, Any]) -> list[Endpoint]:
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """Render a document of ours as HTML."""
+    """Render the OpenAPI document as HTML."""
     title = f"{document['info']['title']} {document['info']['version']}"
     head = (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"

@@ -1,4 +1,4 @@
-"""Endpoints: a handler with its path, and what the OpenAPI document says of it."""
+"""Endpoints: handlers with their paths, and their description in the OpenAPI document."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -12,7 +12,7 @@ from propeller.api.queries import Query
 
 Handler = Callable[[HttpRequest], Awaitable[ASGIApp]]
 
-#: Statuses that any request may get, also before a handler sees it.
+#: Statuses that any request may get, even before a handler sees it.
 _ALWAYS = (403, 408, 431, 503)
 
 
@@ -68,20 +68,20 @@ def endpoint(
     may_stream: bool = False,
     may_be_bytes: bool = False,
 ) -> Callable[[Handler], Endpoint]:
-    """Make an endpoint of a handler, with what the document says of it.
+    """Make an endpoint of a handler, with its description in the document.
 
     Args:
-        method: Such as ``GET``.
-        path: With ``{id}`` where an id stands.
+        method: The HTTP method, such as ``GET``.
+        path: The path, with ``{id}`` in the place of an id.
         gives: Shape of the answer, or several; None for an answer without a body.
         takes: Shape of the body of the request.
         status: Status of the answer.
         query: Query parameters.
         refuses: Statuses of errors, besides those that follow from the rest.
-        has_location: Whether the answer says with ``Location`` where to find what it created.
-        needs_body: Whether a request without a body is wrong, where it may have one.
-        may_stream: Whether the answer is a stream of events where that is asked for.
-        may_be_bytes: Whether it is bytes where ``Accept`` asks for that (``answers.wants_bytes``).
+        has_location: True if the answer has the path of a new resource as ``Location``.
+        needs_body: False if a request may leave out the body.
+        may_stream: True if a request may ask for a stream of events.
+        may_be_bytes: True if ``Accept`` may ask for bytes (``answers.wants_bytes``).
 
     """
     wrong = {400} if takes or query else set()

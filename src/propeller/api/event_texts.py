@@ -9,7 +9,7 @@ _BYTES_KEPT = 4 * 2**20
 
 
 class EventTexts:
-    """Keeps the texts of the events that were asked for last."""
+    """Keeps the texts of the latest events in memory."""
 
     def __init__(self) -> None:
         self._texts: dict[int, bytes] = {}

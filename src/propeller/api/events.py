@@ -28,7 +28,7 @@ _PIECE_BYTES = 64 * 1024
     ],
 )
 async def follow_events(request: HttpRequest) -> ASGIApp:
-    """Follow what happens to tasks, from now on or from an earlier event on."""
+    """Follow the changes of tasks' states, from now on or from an earlier event on."""
     context = context_of(request)
     after = queries.last_event_id(request)
     if after is None:
@@ -42,22 +42,22 @@ async def follow_events(request: HttpRequest) -> ASGIApp:
 
 
 class _Following:
-    """One follower; ends with the feed."""
+    """One follower of events; it ends with the feed."""
 
     def __init__(self, context: Context, after: int | None, only: tuple[str, str, str]) -> None:
         self._feed = context.manager.feed
         self._looks = context.looks
         self._texts = context.event_texts
-        # Taken down here, not at the first wait, so that nothing falls between headers and events.
+        # Set here and not at the first wait, so that no event is lost between headers and events.
         self._after = self._feed.last_id if after is None else after
         self._task_id, self._workflow_id, self._job_id = only
 
     async def send_events(self, write: Write) -> None:
-        """Send each event as soon as it is there; those that are there together go together."""
+        """Send each event as soon as it is there; send events that are there together in one piece."""
         async for batch in self._feed.follow_in_batches(self._after):
             if not batch:
                 await write(STILL_HERE)
-            # Many at once are a look at what was: it waits for its turn.
+            # A large batch is a look at the past: it waits for its turn.
             async with self._looks.portion() if len(batch) > PORTION else contextlib.nullcontext():
                 texts = [self._texts.of(*event) for event in batch if self._concerns(event[1])]
             for piece in _pieces(texts):
@@ -72,7 +72,7 @@ class _Following:
 
 
 def _pieces(texts: Iterable[bytes]) -> Iterator[bytes]:
-    """Put together what is sent at once."""
+    """Join texts to the pieces that are sent at once."""
     ready: list[bytes] = []
     size = 0
     for text in texts:

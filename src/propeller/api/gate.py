@@ -1,9 +1,10 @@
-"""The gate before all routes: it refuses web pages of others, which ask through the browser of a user here.
+"""The gate before all routes: it refuses requests that a page of another site sends by a user's browser.
 
-A browser carries the requests of any page to any address that it reaches, loopback's too. What a page sends
-that way is known by ``Origin`` and ``Sec-Fetch-Site``, which no page can set. A page whose own name was made
-to lead to our address (DNS rebinding) counts as ours there; it is known by ``Host``, where its name still is.
-Source: Fetch standard, 3.2; Fetch Metadata, 2.3; what Go's ``net/http.CrossOriginProtection`` does.
+A browser sends the requests of any page to any address that it reaches, even to loopback. Such requests are
+known by ``Origin`` and ``Sec-Fetch-Site``, which no page can set. With DNS rebinding, a page makes its own
+name lead to this address, and the browser takes it for a page of this site. Such requests are known by
+``Host``, which still has the name of the page.
+Source: Fetch standard, 3.2; Fetch Metadata, 2.3; Go's ``net/http.CrossOriginProtection``.
 """
 
 import ipaddress
@@ -22,16 +23,16 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\\\s]+)(?::\d*)?", re.ASCII)
 
 
 class Gate:
-    """Refuses what a foreign page asks, before the application sees it."""
+    """Refuses the requests of pages of other sites, before the application sees them."""
 
     def __init__(self, app: ASGIApp, *, names: Collection[str] | None, sites: Collection[str] = ()) -> None:
-        """Stand before an application.
+        """Make the gate of an application.
 
         Args:
-            app: What the requests that pass go to.
-            names: By what names and addresses, in lower case, it may be asked for besides loopback's; None
+            app: The application that gets the requests that pass.
+            names: The names and addresses, in lower case, that it answers to besides those of loopback; None
                 for any.
-            sites: By what names, in lower case, its own pages are reached, also through a proxy that asks by
+            sites: The names, in lower case, at which users find its pages; a proxy may ask for the pages by
                 another name.
 
         """
@@ -67,7 +68,7 @@ class Gate:
                 )
 
     def _check_origin(self, hosts: list[str], scope: Scope) -> None:
-        """Refuse what a page of another origin wants to change; no browser, no origin."""
+        """Refuse changes by a page of another origin; a client that is no browser sends no origin."""
         sites, origins = _headers(scope, b"sec-fetch-site"), _headers(scope, b"origin")
         if sites:
             is_foreign = any(site not in _FROM_US for site in sites)
@@ -85,13 +86,13 @@ class Gate:
 
 
 def host_name(host: str) -> str:
-    """Take the name out of ``name[:port]``, in lower case, or the address; ``""`` for what is neither."""
+    """Read the name or the address in ``name[:port]``, in lower case; ``""`` if there is none."""
     found = _HOST.fullmatch(host.strip())
     return found[1].strip("[]").lower().removesuffix(".") if found else ""
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name or an address is always this machine's own (RFC 6761, 6.3)."""
+    """Say whether a name or an address is always this machine's own (RFC 6761, 6.3)."""
     if name == "localhost":
         return True
     try:

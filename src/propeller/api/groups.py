@@ -22,7 +22,7 @@ New = TypeVar("New", NewWorkflow, NewJob)
 async def create_group(
     request: HttpRequest, shape: type[New], creation: Callable[[New, Lifted], tuple[CreateTasks, Modules]]
 ) -> tuple[NewGroup, list[TaskView]]:
-    """Create a workflow or a job with all of its tasks; return it, and them as answers have them."""
+    """Create a workflow or a job with all of its tasks; return it, and the tasks as answers have them."""
     context = context_of(request)
     show = showing(request)
     command, modules = await read_json(request, shape, creation)
@@ -40,7 +40,7 @@ def group_creation(
     mode: JobMode | None = None,
     fail_fast: bool | None = None,
 ) -> tuple[CreateTasks, Modules]:
-    """Make a command of a request; the group has the id that a task names, or a new one."""
+    """Make the command of a request; the group has the id that a task names, or a new one."""
     if not new.tasks:
         raise Invalid(f"tasks: a {kind.value} needs at least one task")
     field = f"{kind.value}_id"

@@ -1,4 +1,4 @@
-"""``/health``."""
+"""``/health``: the version of the manager."""
 
 from starlette.types import ASGIApp
 
@@ -10,7 +10,7 @@ from propeller.wire.http.health import HealthView
 
 @get("/health", gives=HealthView)
 async def get_health(request: HttpRequest) -> ASGIApp:
-    """Say that the manager answers, and which version it is."""
+    """Show that the manager answers, and its version."""
     context = context_of(request)
     return answer(HealthView(instance_id=context.instance_id))
 

@@ -29,7 +29,7 @@ _to_view = msgspec.json.Decoder(InvocationView).decode
     refuses=[404, 409, 502, 503, 504],
 )
 async def invoke_task(request: HttpRequest) -> ASGIApp:
-    """Run a deployed latent task once, and wait for what it returns."""
+    """Run a deployed latent task once, and wait for its result."""
     context, task_id = context_of(request), id_in_path(request)
     given = await read_json_or_nothing(request, Invoke, _checked) or Invoke()
     timeout_s = _timeout_s(given.timeout)
@@ -51,7 +51,7 @@ async def invoke_task(request: HttpRequest) -> ASGIApp:
     refuses=[404],
 )
 async def list_invocations(request: HttpRequest) -> ASGIApp:
-    """Show what came of the invocations of a task, the newest first."""
+    """List the invocations of a task with their outcomes, the newest first."""
     context, task_id = context_of(request), id_in_path(request)
     page = queries.paging(request, queries.MANY)
     await stored_task(context, task_id)

@@ -95,7 +95,7 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
     refuses=[404],
 )
 async def get_job(request: HttpRequest) -> ASGIApp:
-    """Show the tasks of a job in the order given, or how far it is as a whole."""
+    """Show the tasks of a job in the order given, or a summary of the job."""
     group, shown = await read_group(request, _JOB)
     if shown is None:
         return answer(job_summary(group, UNSET))
@@ -104,7 +104,7 @@ async def get_job(request: HttpRequest) -> ASGIApp:
 
 @post("/jobs/{id}/start", gives=JobMessage, refuses=[404, 409])
 async def start_job(request: HttpRequest) -> ASGIApp:
-    """Start a job, for the first time or once more."""
+    """Start a job, for the first time or again."""
     context, job_id = context_of(request), id_in_path(request)
     await context.manager.ask(StartGroup(_JOB, job_id))
     return answer(JobMessage(job_id, "job started"))

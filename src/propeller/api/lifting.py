@@ -1,8 +1,8 @@
 """Takes the modules out of a large body before it is decoded.
 
-A decoder that has begun with a body goes through all of it, and nothing else of the program runs meanwhile.
-Most of a large body is modules in base64, which need no decoder of JSON: here each of them gives its place to
-a short random text, which can't be in the body by chance, and is decoded piece by piece.
+A decoder that has begun with a body goes through all of it, and no other part of the program runs meanwhile.
+Most of a large body is modules in base64, which need no JSON decoder. So each module is replaced by a short
+random text, which can't be in the body by chance, and is decoded piece by piece.
 """
 
 import binascii
@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
-#: A shorter text stays where it is.
+#: Bytes of the shortest text that is taken out.
 _LONG = 4096
-#: Bytes that are scanned in one step, between which other threads get their turn.
+#: Bytes that are scanned in one step; other threads get their turn between steps.
 _STEP = 1 << 20
 _KEY = b'"file"'
 _VALUE = re.compile(rb'\s{0,64}:\s{0,64}"')
@@ -24,14 +24,14 @@ _SPACES = b" \n\r\t"
 
 
 class Lifted:
-    """The modules that were taken out of a body, by the text that stands in the place of each."""
+    """The modules that were taken out of a body, by the text that replaces each."""
 
     def __init__(self, files: Mapping[str, memoryview] | None = None) -> None:
         self._files = files or {}
         self._asked: set[str] = set()
 
     def find(self, text: str) -> memoryview | None:
-        """Give the base64 that this text stands for; None where it stands for itself."""
+        """Give the base64 that this text replaces; None if it replaces none."""
         found = self._files.get(text)
         if found is not None:
             self._asked.add(text)
@@ -39,12 +39,12 @@ class Lifted:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether each was asked for. If not, one was no module, and the decoded body is not the sent one."""
+        """True if each was asked for. If not, one was no module, and the decoded body is wrong."""
         return len(self._asked) == len(self._files)
 
 
 def lift(body: bytes) -> tuple[bytes, Lifted]:
-    """Take out what stands under ``file`` and is long; return what is left of the body, and that."""
+    """Take out the long texts under ``file``; return the rest of the body, and these texts."""
     mark = os.urandom(16).hex()
     view = memoryview(body)
     files: dict[str, memoryview] = {}
@@ -59,7 +59,7 @@ def lift(body: bytes) -> tuple[bytes, Lifted]:
 
 
 def _long_files(body: bytes) -> Iterator[tuple[int, int]]:
-    """Find where they begin and end. The key can't be part of a text: there its quotes would be escaped."""
+    """Find the begin and the end of each. The key can't be inside a text, where its quotes would be escaped."""
     at = _find(body, _KEY, 0)
     while at >= 0:
         value = _VALUE.match(body, at + len(_KEY))
@@ -76,7 +76,7 @@ def _long_files(body: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _is_plain(body: bytes, start: int, end: int) -> bool:
-    """Say whether a text has no escapes but those of base64, nor what JSON wants escaped."""
+    """Say whether a text has no escapes but those of base64, and nothing that JSON wants escaped."""
     if any(_find(body, bytes([space]), start, end) >= 0 for space in _SPACES[1:]):
         return False
     if _find(body, b"\\", start, end) < 0:
@@ -85,13 +85,13 @@ def _is_plain(body: bytes, start: int, end: int) -> bool:
 
 
 def _count(body: bytes, wanted: bytes, start: int, end: int) -> int:
-    """Do what ``bytes.count`` does, with breaks; what is wanted does not overlap itself."""
+    """Count bytes as ``bytes.count`` does, in steps; they must not be able to overlap themselves."""
     reach = len(wanted) - 1
     return sum(body.count(wanted, at, min(at + _STEP + reach, end)) for at in range(start, end, _STEP))
 
 
 def _unescaped(text: memoryview) -> memoryview:
-    """Put in place of each escape what it stands for, with breaks."""
+    """Replace each escape by its meaning, in steps."""
     pieces: list[bytes] = []
     at = 0
     while at < len(text):
@@ -106,7 +106,7 @@ def _unescaped(text: memoryview) -> memoryview:
 
 
 def _find(body: bytes, wanted: bytes, start: int, end: int | None = None) -> int:
-    """Do what ``bytes.find`` does, with breaks."""
+    """Find bytes as ``bytes.find`` does, in steps."""
     end = len(body) if end is None else end
     while start < end:
         found = body.find(wanted, start, min(start + _STEP + len(wanted) - 1, end))
@@ -117,7 +117,7 @@ def _find(body: bytes, wanted: bytes, start: int, end: int | None = None) -> int
 
 
 def from_base64(text: bytes | memoryview) -> bytes:
-    """Decode strictly but for white space, with breaks; raise ``ValueError`` that says what is wrong."""
+    """Decode strictly but for white space, in steps; raise ``ValueError`` that says what is wrong."""
     pieces: list[bytes] = []
     rest, is_padded = b"", False
     for start in range(0, len(text), _STEP):

@@ -1,4 +1,4 @@
-"""``/tasks/{id}/logs``: what the guests of a task wrote, as a page or as server-sent events."""
+"""``/tasks/{id}/logs``: the logs of a task's guests, as a page or as server-sent events."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from propeller.wire.http.logs import LogEnd, LogPage, LogView
 from propeller.wire.http.schema import encode
 from propeller.wire.rfc3339 import format_time
 
-#: How much later than the result the last pieces may come, which travel beside it.
+#: How long after the result the last pieces may arrive, since they are sent apart from it.
 _GRACE_S = 1.0
 #: How many pieces a follower is sent at once.
 _BATCH = 100
@@ -43,7 +43,7 @@ _BATCH = 100
     may_stream=True,
 )
 async def get_task_logs(request: HttpRequest) -> ASGIApp:
-    """Show what the guests of a task wrote, or follow it until the task has ended."""
+    """Show the logs of a task, or follow them until the task has ended."""
     context, task_id = context_of(request), id_in_path(request)
     is_followed = queries.flag(request, queries.FOLLOW)
     limit = queries.within(request, queries.PIECES)
@@ -57,7 +57,7 @@ async def get_task_logs(request: HttpRequest) -> ASGIApp:
     if task is None:
         raise NotFound("not found")
     await context.manager.logs.flush()
-    # Who comes back sees all that is new to him, whatever came to be the last attempt meanwhile.
+    # A follower that comes back gets all pieces after its last one, even if there is a later attempt by now.
     only = await _chosen(context, task_id, stream, 0 if seen is not None and attempt is None else attempt)
     if seen is not None:
         start = LogTail(seen, 0)
@@ -70,9 +70,9 @@ async def get_task_logs(request: HttpRequest) -> ASGIApp:
 
 
 async def _chosen(context: Context, task_id: str, stream: str, attempt: int | None) -> LogFilter:
-    """Choose an attempt, all for 0, or for None the last that wrote something and any after it.
+    """Choose an attempt: 0 stands for all, None for the last that wrote something and any after it.
 
-    Of a broadcast, each proplet has its own last attempt.
+    In a broadcast, each proplet has its own last attempt.
     """
     if attempt:
         return LogFilter(task_id, stream, attempt, attempt)
@@ -83,7 +83,7 @@ async def _chosen(context: Context, task_id: str, stream: str, attempt: int | No
 
 
 def _views(pieces: list[StoredPiece], chars: int) -> list[LogView]:
-    """Render pieces; of the first so many characters are left out."""
+    """Render pieces, the first one without its first ``chars`` characters."""
     views = [
         LogView(
             id=number,
@@ -107,7 +107,7 @@ def _views(pieces: list[StoredPiece], chars: int) -> list[LogView]:
 
 
 class _Following:
-    """One follower; ends with the task, or with the manager, and then without saying so."""
+    """One follower of logs; it ends with the task, or without an end event with the manager."""
 
     def __init__(
         self, manager: Manager, task: Task, only: LogFilter, start: LogTail, last_event_id: int
@@ -118,7 +118,7 @@ class _Following:
         self._last_event_id = last_event_id
         self._state = task.state
         self._is_closed = False
-        #: By when the last pieces must have come, ns since the epoch; 0 while the task may write more.
+        #: When the last pieces must have arrived, ns since the epoch; 0 while the task may write more.
         self._over_at = 0
         self._moved(task.state, task.updated_at)
 
@@ -160,7 +160,7 @@ class _Following:
         return 0 < self._over_at <= time.time_ns()
 
     async def _wait(self, news: asyncio.Event) -> bool:
-        """Wait for news, or until no more can come; False where there was none for long."""
+        """Wait for news, or until no more can come; False if there was none for long."""
         if self._over_at:
             left_s = max(self._over_at - time.time_ns(), 0) / 1e9
             with contextlib.suppress(TimeoutError):
@@ -175,7 +175,7 @@ class _Following:
         return True
 
     async def _send_new(self, write: Write) -> None:
-        """Send all that is in the store and was not sent."""
+        """Send all pieces in the store that were not sent yet."""
         while True:
             found = (await self._manager.store.logs(self._only, self._start.after, _BATCH)).items
             for view in _views(found, self._start.chars):

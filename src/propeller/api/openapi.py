@@ -1,4 +1,4 @@
-"""The OpenAPI document, from what each endpoint declares and from the shapes in ``wire.http``."""
+"""The OpenAPI document, made from the declarations of the endpoints and the shapes in ``wire.http``."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,9 @@ _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _PROBLEMS = {
     400: "The request is wrong in itself.",
     403: "A page of another site sent it, or it asks by a name that this manager does not answer to.",
-    404: "What the request names does not exist.",
+    404: "The task, workflow, job, proplet or path does not exist.",
     408: "The headers or the body took too long to arrive; send them without pauses.",
-    409: "It does not fit the present state.",
+    409: "The present state does not allow the request.",
     413: "The body is larger than 100 MiB, or larger than 16 MiB or 300,000 values besides modules.",
     431: "The headers are larger than 64 KiB.",
     502: "The guest failed.",
@@ -33,7 +33,7 @@ def document(endpoints: Iterable[Endpoint], also: Sequence[type]) -> dict[str, A
     """Build the document.
 
     Args:
-        endpoints: All that are described.
+        endpoints: All endpoints to describe.
         also: Shapes to describe that no endpoint names.
 
     """

@@ -1,4 +1,4 @@
-"""``/proplets``."""
+"""``/proplets``: the programs that run guests."""
 
 from starlette.types import ASGIApp
 
@@ -55,7 +55,7 @@ async def delete_proplet(request: HttpRequest) -> ASGIApp:
 
 @post("/proplets/{id}/cordon", gives=PropletView, refuses=[404])
 async def cordon_proplet(request: HttpRequest) -> ASGIApp:
-    """Give a proplet no new tasks; what it has goes on."""
+    """Give a proplet no new tasks; the tasks that it has go on."""
     context, proplet_id = context_of(request), id_in_path(request)
     await context.manager.ask(CordonProplet(proplet_id))
     return answer(proplet_view(_known(context, proplet_id)))
@@ -76,7 +76,7 @@ async def uncordon_proplet(request: HttpRequest) -> ASGIApp:
     refuses=[404],
 )
 async def drain_proplet(request: HttpRequest) -> ASGIApp:
-    """Cordon a proplet; what it has not finished after ``timeout`` is run elsewhere, without it never."""
+    """Cordon a proplet, and after ``timeout`` move its remaining tasks to others; without it, never."""
     context, proplet_id = context_of(request), id_in_path(request)
     timeout_s = queries.seconds(request, queries.DRAIN_TIMEOUT)
     await context.manager.ask(DrainProplet(proplet_id, timeout_s))
@@ -109,7 +109,7 @@ async def get_alive_history(request: HttpRequest) -> ASGIApp:
     refuses=[404],
 )
 async def get_proplet_metrics(request: HttpRequest) -> ASGIApp:
-    """Show what a proplet used with its guests, the newest sample first."""
+    """Show the resources that a proplet and its guests used, the newest sample first."""
     context, proplet_id = context_of(request), id_in_path(request)
     page = queries.paging(request, queries.MANY)
     _known(context, proplet_id)

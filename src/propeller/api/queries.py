@@ -1,6 +1,6 @@
-"""Query parameters, declared once: read by the handlers and shown in the OpenAPI document.
+"""Query parameters, declared once for the handlers and for the OpenAPI document.
 
-Where a parameter is repeated, the first one counts.
+If a parameter is repeated, the first one counts.
 """
 
 import re
@@ -22,7 +22,7 @@ TASKS_IN_LIST_MAX = 1000
 METADATA_PAIRS_MAX = 32
 #: A year.
 SECONDS_MAX = 31_622_400
-#: The form alone; ``wire.durations`` knows the rest.
+#: The form of most durations, for the document; ``wire.durations`` reads them all.
 DURATION = r"^([0-9]{1,7}(ms|s)?)?$"
 
 _METADATA_KEY = re.compile(r"metadata\[(.*)\]", re.DOTALL)
@@ -30,7 +30,7 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class Query(msgspec.Struct, frozen=True):
-    """A query parameter and its JSON schema; ``style`` is what else the document says of it."""
+    """A query parameter and its JSON schema; ``style`` has other fields for the document."""
 
     name: str
     description: str
@@ -49,12 +49,12 @@ SHOW_FILE = Query(
     "file", "With false, answers leave out the modules of tasks.", {"type": "boolean", "default": True}
 )
 SHOW_TASKS = Query(
-    "tasks", "With false, only how far it is as a whole.", {"type": "boolean", "default": True}
+    "tasks", "With false, a summary without the tasks.", {"type": "boolean", "default": True}
 )
 SHOW_TASKS_OF_LISTED = Query(
     "tasks",
     f"With false, jobs are shown without tasks. A page has {TASKS_IN_LIST_MAX} tasks at most, all or none "
-    "of a job: ask for what is left out with GET /jobs/{id} or GET /tasks?job_id=.",
+    "of a job: ask for those left out with GET /jobs/{id} or GET /tasks?job_id=.",
     {"type": "boolean", "default": True},
 )
 OF_TASK = Query("task_id", "Only those of this task.", {"type": "string"})
@@ -73,10 +73,10 @@ GROUP_STATES: dict[str, TaskState] = {
     "failed": FAILED,
 }
 GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "enum": ["", *GROUP_STATES]})
-PROPLET_STATUS = Query("status", "Only those.", {"type": "string", "enum": ["", "active", "inactive"]})
+PROPLET_STATUS = Query("status", "Only these.", {"type": "string", "enum": ["", "active", "inactive"]})
 DRAIN_TIMEOUT = Query(
     "timeout",
-    "Time after which what still runs there is moved elsewhere: 30s, 10m, or a number of seconds.",
+    "Time after which the remaining tasks are moved to others: 30s, 10m, or a number of seconds.",
     {
         "anyOf": [
             {"type": "number", "minimum": 0, "maximum": SECONDS_MAX},
@@ -90,28 +90,28 @@ AFTER = Query(
     {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
 )
 LAST_EVENT_ID = Query(
-    "Last-Event-ID", "The same as after, and goes before it.", AFTER.schema, {"in": "header"}
+    "Last-Event-ID", "The same as after, which it overrides.", AFTER.schema, {"in": "header"}
 )
 LOG_STREAM = Query(
-    "stream", "Only what was written to this one.", {"type": "string", "enum": ["", "stdout", "stderr"]}
+    "stream", "Only logs that were written to this stream.", {"type": "string", "enum": ["", "stdout", "stderr"]}
 )
 LOG_ATTEMPT = Query(
     "attempt",
-    "Only what this attempt wrote, or with all, every one; without it, the last that wrote something.",
+    "Only the logs of this attempt, or of all; without it, of the last attempt that wrote something.",
     {"anyOf": [{"type": "integer", "minimum": 1, "maximum": INT64_MAX}, {"const": "all"}]},
 )
 TAIL = Query(
     "tail", "Only this many lines from the end.", {"type": "integer", "minimum": 0, "maximum": INT64_MAX}
 )
-PIECES_AFTER = Query("after", "Only what came after the piece with this id.", AFTER.schema)
+PIECES_AFTER = Query("after", "Only pieces after the one with this id.", AFTER.schema)
 PIECES = Query(
     "limit",
-    "How many pieces to show; who follows gets them all.",
+    "How many pieces to show; with follow, all are sent.",
     {"type": "integer", "minimum": 1, "maximum": GROUPS_MAX, "default": GROUPS_MAX},
 )
 FOLLOW = Query(
     "follow",
-    "With true, server-sent events: a log for each piece that there is and that comes, and then an end.",
+    "With true, server-sent events: one log for each piece, present or new, and an end.",
     {"type": "boolean", "default": False},
 )
 
@@ -126,7 +126,7 @@ def paging(request: HttpRequest, limit: Query = LIMIT) -> Paging:
 
 
 def within(request: HttpRequest, limit: Query) -> int:
-    """Return how many to show, which is within bounds."""
+    """Return how many items to show; raise ``Invalid`` if that is out of bounds."""
     count = _or(whole(request, limit), limit.schema["default"])
     if not limit.schema["minimum"] <= count <= limit.schema["maximum"]:
         allowed = f"{limit.schema['minimum']} to {limit.schema['maximum']}"
@@ -151,13 +151,13 @@ def to_whole(value: str, name: str) -> int:
 
 
 def last_event_id(request: HttpRequest) -> int | None:
-    """Return what a follower that comes back has seen last; None for one that is new."""
+    """Return the id of the last event that a returning follower has seen; None for a new follower."""
     value = request.headers.get(LAST_EVENT_ID.name)
     return to_whole(value, LAST_EVENT_ID.name) if value is not None else None
 
 
 def log_attempt(request: HttpRequest) -> int | None:
-    """Return the number of an attempt, 0 for all, None where there is no choice."""
+    """Return the number of the attempt that the request names; 0 for all, None if it names none."""
     value = _given(request, LOG_ATTEMPT)
     if value is None:
         return None
@@ -201,7 +201,7 @@ def status(request: HttpRequest, query: Query, of: str) -> str:
 
 
 def metadata(request: HttpRequest) -> Mapping[str, str]:
-    """Read both ways of filtering by metadata; values are compared as text."""
+    """Read a filter by metadata in either of its forms; values are compared as text."""
     wanted: dict[str, str] = {}
     for key, value in request.query_params.multi_items():
         bracketed = _METADATA_KEY.fullmatch(key)
@@ -230,7 +230,7 @@ def _or(value: int | None, default: int) -> int:
 
 
 def seconds(request: HttpRequest, query: Query) -> float | None:
-    """Read a duration, None where there is none."""
+    """Read a duration; None if there is none."""
     given = text(request, query)
     if not given:
         return None

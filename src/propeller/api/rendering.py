@@ -65,7 +65,7 @@ async def task_views(context: Context, tasks: Sequence[Task], show: Showing) -> 
 
 
 async def shown_group(context: Context, group: Group, tasks: Sequence[Task], show: Showing) -> Shown:
-    """Render all tasks of a group: ``tasks`` if they came with it, else in portions that are read now."""
+    """Render all tasks of a group: ``tasks`` if these are all, else portions that are read now."""
     if len(tasks) == group.size:
         return Shown(await task_views(context, tasks, show), edges_of(tasks))
     shown, after = Shown([], []), 0
@@ -73,7 +73,7 @@ async def shown_group(context: Context, group: Group, tasks: Sequence[Task], sho
         async with context.looks.portion():
             tasks = await context.manager.store.tasks_of_group(group, after, PORTION)
             views = await task_views(context, tasks, show)
-            # Encoded at once: to encode all of them at the end would hold up everybody.
+            # Encoded at once: to encode all of them at the end would hold up other requests.
             shown.views.extend(cast("list[TaskView]", [msgspec.Raw(encode(view)) for view in views]))
             shown.edges.extend(edges_of(tasks))
         if len(tasks) < PORTION:
@@ -82,14 +82,14 @@ async def shown_group(context: Context, group: Group, tasks: Sequence[Task], sho
 
 
 def _reason_at_present(context: Context, task: Task) -> str:
-    """Say why a task waits now, after why it has to run again: only the latter is as it was stored."""
+    """Say why a task has to run again, as it is stored, and then why it waits now, which is not stored."""
     past = None if isinstance(task.reason, Waiting) else task.reason
     present = context.manager.why_waits(task) or WaitsForSlot()
     return f"{past}; {present}" if past else str(present)
 
 
 def by_group(records: Records) -> Mapping[str, list[Task]]:
-    """Sort the tasks of these groups by group."""
+    """Give the tasks of each group, by the group's id."""
     tasks: dict[str, list[Task]] = {group.id: [] for group in records.groups}
     for task in records.tasks:
         tasks[task.spec.group_id].append(task)

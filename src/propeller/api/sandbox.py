@@ -13,7 +13,9 @@ _HOSTS_MAX = 256
 
 
 def sandbox_of(given: TaskFields, before: Sandbox | None, at: str = "") -> Sandbox | None:
-    """Return what a task asks for now, having asked for ``before``; None where that is nothing.
+    """Return the sandbox that a task asks for now; fields that are not given stay as they were ``before``.
+
+    None if it asks for none.
 
     Raises:
         Invalid: A field makes no sense.

@@ -1,6 +1,6 @@
-"""Checks what a request says about tasks, and builds a ``Spec`` of each.
+"""Checks the tasks of a request, and builds a ``Spec`` for each.
 
-Every message names the field, with the index of the task where the request has a list of them.
+Every message names the field, and in a list of tasks the index of the task.
 """
 
 import os
@@ -21,8 +21,8 @@ from propeller.wire.http.tasks import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, 
 
 METADATA_BYTES_MAX = 1024 * 1024
 STDIN_BYTES_MAX = 1024 * 1024
-#: SQLite reads JSON of no more than 1000 levels, and the decoder has a limit of its own.
 TAGS_MAX = 32
+#: SQLite reads JSON of no more than 1000 levels, and the decoder has a limit of its own.
 DEPTH_MAX = 100
 
 _ID = re.compile(rf"[^/\x00-\x1f\x7f-\x9f]{{1,{ID_CHARS_MAX}}}")
@@ -46,23 +46,23 @@ class SpecBuilder:
     """Builds the specs of the tasks of one request, and collects their modules."""
 
     def __init__(self, lifted: Lifted | None = None) -> None:
-        """Begin with none; ``lifted`` is what was taken out of the body before it was decoded."""
+        """Begin with no module; ``lifted`` has those that were taken out of the body."""
         self._lifted = lifted or Lifted()
-        #: The modules that came with them.
+        #: The modules that came with the tasks.
         self.modules: Modules = {}
-        #: By their base64, or by the sum of it.
+        #: The same by their base64, or by the digest of that.
         self._by_file: dict[str | bytes, Module] = {}
 
     def specs(
         self, tasks: Sequence[NewTask], where: str = "", *, workflow_id: str = "", job_id: str = ""
     ) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
-        """Return the tasks' specs in the order given, and the ids among them that the client chose.
+        """Return the specs of tasks in the order given, and those of their ids that the client chose.
 
         Args:
             tasks: All tasks of the request.
-            where: What messages call the list.
-            workflow_id: The workflow that all belong to, whatever each of them says.
-            job_id: The job that all belong to, likewise.
+            where: The name of the list in messages.
+            workflow_id: The workflow of all tasks, whatever each of them says.
+            job_id: The job of all tasks, likewise.
 
         """
         if len(tasks) > TASKS_MAX:
@@ -137,7 +137,7 @@ class SpecBuilder:
         return fields
 
     def _module(self, file: str, where: str) -> Module:
-        """Decode a module; the same text is decoded once, however many tasks have it."""
+        """Decode a module; a text is decoded once, however many tasks have it."""
         lifted = self._lifted.find(file)
         key = file if lifted is None else sum_of(lifted)
         module = self._by_file.get(key)
@@ -151,7 +151,7 @@ class SpecBuilder:
         return module
 
     def module(self, data: bytes) -> Module:
-        """Take in the bytes of a module."""
+        """Add the bytes of a module."""
         module = Module(sha256(data).hexdigest(), len(data))
         self.modules[module] = data
         return module
@@ -185,7 +185,7 @@ def check_id(text: str, where: str) -> None:
 
 
 def check_count(values: Sized, where: str) -> None:
-    """Raise ``Invalid`` for more values than a task may be given."""
+    """Raise ``Invalid`` for more values than a task may have."""
     if len(values) > INPUTS_MAX:
         raise Invalid(f"{where}: {len(values)} are too many; give at most {INPUTS_MAX}")
 

@@ -1,4 +1,4 @@
-"""Server-sent events: how a stream of them begins, goes on, and ends with its client."""
+"""Server-sent events: a stream that begins, goes on, and ends with its client."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 _log = logging.getLogger(__name__)
 
-#: A sign of life.
+#: A comment that shows that the stream is alive.
 STILL_HERE = b": still here\n\n"
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -27,10 +27,10 @@ def event_text(event_id: int | None, kind: str, data: bytes) -> bytes:
 
 
 class EventStream:
-    """An answer to one follower; ends when the client goes or there is no more, whichever is first."""
+    """An answer to one follower; it ends when the client leaves or after the last event."""
 
     def __init__(self, send_events: Callable[[Write], Awaitable[None]]) -> None:
-        """Make an answer of what sends the events and returns after the last; it is cancelled otherwise."""
+        """Take the function that sends the events; it returns after the last, or is cancelled before."""
         self._send_events = send_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""``/tasks``."""
+"""``/tasks``: single tasks."""
 
 import asyncio
 from typing import Any
@@ -113,7 +113,7 @@ async def get_task(request: HttpRequest) -> ASGIApp:
     refuses=[404, 409],
 )
 async def update_task(request: HttpRequest) -> ASGIApp:
-    """Change the fields that are given; the others stay as they are."""
+    """Change the fields of a task that are given; the others stay as they are."""
     context, task_id = context_of(request), id_in_path(request)
     show = showing(request)
     given, changes, modules = await read_json(request, TaskChanges, _changes)
@@ -144,7 +144,7 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     show = showing(request)
     data = await read_upload(request)
     builder = SpecBuilder()
-    module = await asyncio.to_thread(builder.module, data)  # a large one takes its time to hash
+    module = await asyncio.to_thread(builder.module, data)  # hashing a large one takes time
     spec = (await stored_task(context, task_id)).spec
     check_encrypted(msgspec.structs.replace(spec, module=module))
     changed = await context.manager.ask(UpdateTask(task_id, {"module": module}), builder.modules)
@@ -177,7 +177,7 @@ async def delete_task(request: HttpRequest) -> ASGIApp:
 
 @post("/tasks/{id}/start", gives=Started, refuses=[404, 409])
 async def start_task(request: HttpRequest) -> ASGIApp:
-    """Start a task, for the first time or once more."""
+    """Start a task, for the first time or again."""
     context, task_id = context_of(request), id_in_path(request)
     await context.manager.ask(StartTask(task_id))
     return answer(Started())
@@ -193,10 +193,7 @@ async def stop_task(request: HttpRequest) -> ASGIApp:
 
 @get("/tasks/{id}/results", gives=Results, refuses=[404], may_be_bytes=True)
 async def get_results(request: HttpRequest) -> ASGIApp:
-    """Show what the last run of a task returned; as it is, with ``Accept: application/octet-stream``.
-
-    Null where there is nothing.
-    """
+    """Show the result of a task's last run, or null; with ``Accept: application/octet-stream`` as it is."""
     context, task_id = context_of(request), id_in_path(request)
     results = (await stored_task(context, task_id)).results
     if not wants_bytes(request):
@@ -209,7 +206,7 @@ async def get_results(request: HttpRequest) -> ASGIApp:
 
 @get("/tasks/{id}/executions", gives=ExecutionsView, refuses=[404])
 async def get_executions(request: HttpRequest) -> ASGIApp:
-    """Show how the last run of a task fares on each proplet; with ``broadcast`` there are several."""
+    """Show the last executions of a task, one for each proplet; with ``broadcast`` there are several."""
     context, task_id = context_of(request), id_in_path(request)
     task = await stored_task(context, task_id)
     if task.spec.broadcast:
@@ -238,7 +235,7 @@ def _its_execution(task: Task) -> Execution:
     refuses=[404],
 )
 async def get_task_metrics(request: HttpRequest) -> ASGIApp:
-    """Show what the runs of a task used, the newest sample first."""
+    """Show the resources that the runs of a task used, the newest sample first."""
     context, task_id = context_of(request), id_in_path(request)
     page = queries.paging(request, queries.MANY)
     await stored_task(context, task_id)
