@@ -59,7 +59,7 @@ def lift(body: bytes) -> tuple[bytes, Lifted]:
 
 
 def _long_files(body: bytes) -> Iterator[tuple[int, int]]:
-    """Find the begin and the end of each. The key can't be inside a text, where its quotes would be escaped."""
+    """Find the begin and end of each. The key can't be inside a text: its quotes would be escaped there."""
     at = _find(body, _KEY, 0)
     while at >= 0:
         value = _VALUE.match(body, at + len(_KEY))

@@ -93,7 +93,7 @@ LAST_EVENT_ID = Query(
     "Last-Event-ID", "The same as after, which it overrides.", AFTER.schema, {"in": "header"}
 )
 LOG_STREAM = Query(
-    "stream", "Only logs that were written to this stream.", {"type": "string", "enum": ["", "stdout", "stderr"]}
+    "stream", "Only the logs of this stream.", {"type": "string", "enum": ["", "stdout", "stderr"]}
 )
 LOG_ATTEMPT = Query(
     "attempt",

@@ -1,4 +1,4 @@
-"""Looking at a store, copying it while it is in use or not, and putting a copy in its place."""
+"""Checks a store, backs it up, and restores a backup; a store may be checked and backed up while in use."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ from propeller.store.opening import (
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What a database holds."""
+    """The contents of a database, counted."""
 
     path: str
     tasks: int
@@ -38,24 +38,24 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What a look at a store found."""
+    """The findings of a check."""
 
     path: str
-    #: What is wrong with it; ``""`` for nothing.
+    #: What is wrong with the store; ``""`` for nothing.
     damage: str
-    #: A manager is at work on it.
+    #: True if a manager has the store open.
     is_in_use: bool
     held: Held | None = None
 
 
 class Restored(msgspec.Struct, frozen=True):
     held: Held
-    #: Where the files are that were there before; ``""`` where there were none.
+    #: The directory with the files of the earlier store; ``""`` if there were none.
     before: str
 
 
 def check(directory: Path) -> Checked:
-    """Look at everything in a store; nothing is changed. A manager may be at work on it."""
+    """Check everything in a store, and change nothing. A manager may have the store open."""
     database = _database_in(directory)
     with _held(directory) as is_in_use:
         if not is_in_use:
@@ -68,12 +68,12 @@ def check(directory: Path) -> Checked:
 
 
 def back_up(directory: Path, target: Path) -> Held:
-    """Copy a store into one file, as it is at one moment; a manager may be at work on it.
+    """Copy a store into one file, as it is at one moment; a manager may have the store open.
 
     Raises:
         NotFound: There is no store.
         Conflict: The file is there already.
-        StoreUnusable: The store is damaged, or the file can't be written; nothing of it is left then.
+        StoreUnusable: The store is damaged, or the file can't be written; then no part of the file is left.
 
     """
     database = _database_in(directory)
@@ -100,14 +100,14 @@ def back_up(directory: Path, target: Path) -> Held:
 
 
 def restore(directory: Path, source: Path) -> Restored:
-    """Put a copy in the place of a store; what was there is set aside, and the source stays as it is.
+    """Replace a store by a copy; the files of the old store are set aside, and the source stays as it is.
 
-    The source may be the damaged database itself: what SQLite can read of it is then gone on with.
+    The source may be the damaged database itself: then the store goes on with all that SQLite can read of it.
 
     Raises:
         NotFound: There is no such file.
-        Invalid: It is no store, or damaged itself.
-        StoreInUse: A manager is at work on the store.
+        Invalid: The file is no store, or is damaged itself.
+        StoreInUse: A manager has the store open.
 
     """
     if not source.is_file():
@@ -133,7 +133,7 @@ def restore(directory: Path, source: Path) -> Restored:
 
 
 def _refuse_unless_sound(copy: Path, source: Path) -> None:
-    """Bring a copy to this version, with its log in it; raise ``Invalid`` where that can't be."""
+    """Migrate a copy to this version, with its log in it; raise ``Invalid`` if it is no sound store."""
     try:
         with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
             if db.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'runs'").fetchone()[0] == 0:
@@ -158,9 +158,9 @@ def _damage_of_copy(path: Path) -> str:
 
 
 def _set_aside(database: Path) -> Path | None:
-    """Move what there is of a store into a directory of its own, and copy its mark.
+    """Move the files of a store into a directory of their own, and copy its mark there.
 
-    The mark stays where it is too: whoever starts before there is another database must not begin with none.
+    The mark also stays where it is, so that no manager starts with an empty store before the copy is there.
     """
     mark = mark_path(database)
     parts = [path for path in (database, soundness.log_path(database)) if path.exists()]
@@ -185,7 +185,7 @@ def _database_in(directory: Path) -> Path:
 
 @contextlib.contextmanager
 def _held(directory: Path) -> Iterator[bool]:
-    """Keep managers from starting meanwhile; say whether one is at work already."""
+    """Keep managers from opening the store during the block; yields whether one has it open already."""
     try:
         lock = lock_directory(directory)
     except StoreInUse:

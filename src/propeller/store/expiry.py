@@ -1,13 +1,13 @@
-"""Forgetting what has ended long ago, a few milliseconds at a time.
+"""Deletes records that ended long ago, a few milliseconds at a time.
 
-What has ended goes with all that belongs to it: a workflow or job with its tasks, a task with its executions,
-logs, samples and invocations, and a module with its last task. What takes more than a moment is gone at once
-all the same: its name stands in ``going``, nobody is shown it any more, and its parts are deleted in further
-pieces. The rest goes when the engine asks for its name, which may be used again then (``is_going``,
-``forget_going``), and at the next start, be anything forgotten from then on or not.
+A record is deleted with all that belongs to it: a workflow or job with its tasks, a task with its executions,
+logs, samples and invocations, and a module with its last task. First the id of the record is written to
+``going``: from then on no query shows the record. Then its parts are deleted, piece by piece. If the engine
+asks for such an id, which may be used again, the rest is deleted at once (``is_going``, ``forget_going``).
+The rest is also deleted at the next start, even if that manager keeps records for ever.
 
-All that writes runs in the writer's thread and between two turns of the engine, which then holds nothing that
-has ended; so what it wants to start again is there, or was not found.
+All deletions run in the writer's thread, between two turns of the engine. Then the engine holds no record
+that has ended: one that it wants to start again is still there, or is not found.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from propeller.core.effects import Changes
 from propeller.store.port import Ended
 from propeller.store.queries import parts
 
-#: A piece begins nothing more after so long.
+#: After this time a piece begins no more deletions.
 _PIECE_S = 0.003
-#: How many candidates are looked up at once, and looked at again when they are deleted.
+#: How many candidates are looked up at once; each is checked again before it is deleted.
 _CANDIDATES_MAX = 1_000
 _LOG_PIECES = 500
 
@@ -33,7 +33,7 @@ _TASKS = (
 
 
 def find_ended(db: sqlite3.Connection, before: int) -> Ended:
-    """Look for what had ended by then, the oldest first."""
+    """Look for records that had ended before a time, the oldest first."""
     groups = [row[0] for row in db.execute(f"{_GROUPS} ORDER BY seq LIMIT {_CANDIDATES_MAX}", (before,))]
     tasks = [row[0] for row in db.execute(f"{_TASKS} ORDER BY t.seq LIMIT {_CANDIDATES_MAX}", (before,))]
     return Ended(groups[::-1], tasks[::-1], len(groups) == _CANDIDATES_MAX or len(tasks) == _CANDIDATES_MAX)
@@ -42,7 +42,7 @@ def find_ended(db: sqlite3.Connection, before: int) -> Ended:
 def forget(db: sqlite3.Connection, ended: Ended, before: int) -> bool:
     """Delete a piece, in the caller's transaction; say whether something may be left.
 
-    What needs no more looking at is taken from ``ended``.
+    Candidates that are dealt with are taken out of ``ended``.
     """
     until = time.perf_counter() + _PIECE_S
     while time.perf_counter() < until:
@@ -58,7 +58,7 @@ def forget(db: sqlite3.Connection, ended: Ended, before: int) -> bool:
 
 
 def is_going(db: sqlite3.Connection, task_ids: Sequence[str], group_ids: Sequence[str]) -> bool:
-    """Say whether one of these names belongs to what is gone but not deleted yet."""
+    """Say whether one of these ids belongs to a record that is being deleted."""
     going = {row[0] for row in db.execute("SELECT id FROM going")}
     if not going:
         return False
@@ -75,13 +75,13 @@ def is_going(db: sqlite3.Connection, task_ids: Sequence[str], group_ids: Sequenc
 
 
 def forget_going(db: sqlite3.Connection) -> None:
-    """Delete all that is gone already, however long that takes."""
+    """Finish all deletions that have begun, however long that takes."""
     while _forget_of_going(db):
         pass
 
 
 def _let_go_group(db: sqlite3.Connection, seq: int, before: int) -> None:
-    if db.execute(f"{_GROUPS} AND seq = ?", (before, seq)).fetchone():  # it was not started again meanwhile
+    if db.execute(f"{_GROUPS} AND seq = ?", (before, seq)).fetchone():  # unless it was started again meanwhile
         db.execute("INSERT INTO going SELECT id, kind FROM groups WHERE seq = ?", (seq,))
         db.execute("DELETE FROM groups WHERE seq = ?", (seq,))
 
@@ -92,7 +92,7 @@ def _let_go_task(db: sqlite3.Connection, seq: int, before: int) -> None:
 
 
 def _forget_of_going(db: sqlite3.Connection) -> bool:
-    """Delete some of what is going, or its name once there is no more of it; say whether there was any."""
+    """Delete a part of a record in ``going``, or at last its id there; say whether there was one."""
     going = db.execute("SELECT id, kind FROM going LIMIT 1").fetchone()
     if going is None:
         return False
@@ -107,7 +107,7 @@ def _forget_of_going(db: sqlite3.Connection) -> bool:
 
 
 def _forget_logs(db: sqlite3.Connection, seq: int) -> bool:
-    """Delete some of what a task wrote, which may be 100,000 pieces; say whether there was any."""
+    """Delete some logs of a task, which may have 100,000 pieces; say whether there were any."""
     stream = db.execute("SELECT id FROM log_streams WHERE owner = ? LIMIT 1", (seq,)).fetchone()
     if stream is None:
         return False
@@ -118,7 +118,7 @@ def _forget_logs(db: sqlite3.Connection, seq: int) -> bool:
 
 
 def _forget_task(db: sqlite3.Connection, seq: int) -> None:
-    """Delete a task; triggers take its samples and invocations along, of which there are few enough."""
+    """Delete a task; triggers delete its samples and invocations too, which are few enough."""
     db.execute(
         "INSERT OR REPLACE INTO past_attempts "
         "SELECT t.id, r.attempt FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.seq = ? AND r.attempt > 0",
@@ -132,23 +132,23 @@ def _forget_task(db: sqlite3.Connection, seq: int) -> None:
 
 
 def unused_modules(db: sqlite3.Connection) -> list[str]:
-    """Find the modules that no task names. It reads every task: for a reader's thread."""
+    """Find the modules that no task uses. This reads every task, so it runs in a reader's thread."""
     used = {row[0] for row in db.execute("SELECT DISTINCT json_extract(spec, '$.module.digest') FROM tasks")}
     return [digest for (digest,) in db.execute("SELECT digest FROM modules") if digest not in used]
 
 
 class UnusedModules:
-    """What the writer's thread knows of modules that tasks lost and got; its methods run there."""
+    """The modules that tasks may no longer use; its methods run in the writer's thread."""
 
     def __init__(self, writer: sqlite3.Connection) -> None:
         self._writer = writer
-        #: Modules that tasks got since a look began.
+        #: Modules that tasks got since a search began.
         self._named: set[str] = set()
-        #: Whether a task went or got another module since then; nobody knows what was before the start.
+        #: True if a task was deleted or got another module since then, or may have before the start.
         self.may_be_some = True
 
     def note(self, changes: Changes) -> None:
-        """Note what a commit does, before it is done."""
+        """Note the modules of a commit, before it is written."""
         tasks = (*changes.created, *changes.respecified)
         had = {task.spec.module.digest for task in tasks if task.spec.module}
         came = {module.digest for module in changes.modules}
@@ -157,17 +157,17 @@ class UnusedModules:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Note whether something is deleted in the block."""
+        """Note whether the block deletes something."""
         before = self._writer.total_changes
         yield
         self.may_be_some |= self._writer.total_changes > before
 
     def begin_to_look(self) -> None:
-        """Begin anew between two commits: who looks from now on sees what the one before named."""
+        """Begin to note anew, between two commits: a search from now on sees the modules of the last one."""
         self._named.clear()
         self.may_be_some = False
 
     def forget(self, digest: str) -> None:
-        """Delete one that was found, unless a task got it meanwhile."""
+        """Delete a module that a search found, unless a task got it meanwhile."""
         if digest not in self._named:
             self._writer.execute("DELETE FROM modules WHERE digest = ?", (digest,))

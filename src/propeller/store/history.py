@@ -1,19 +1,19 @@
-"""The log of changes, bounded in commits and in bytes: it loses its oldest in pieces no commit notices."""
+"""The event log, bounded in commits and in bytes: the oldest are deleted in pieces that no commit notices."""
 
 import sqlite3
 
 from propeller.store.rows import Row
 
-#: How many commits, and how many bytes of them, are kept.
+#: How many commits, and how many bytes of these, are kept.
 COMMITS_KEPT = 100_000
 BYTES_KEPT = 64 * 2**20
-#: What is too much is deleted once it is so much, and so much at once.
+#: The excess is deleted when it has this size, and in pieces of this size.
 _PIECE_COMMITS = 500
 _PIECE_BYTES = 2**20
 
 
 class History:
-    """Writes the log of one database, in the writer's transactions."""
+    """Writes the event log of one database, in the writer's transactions."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db

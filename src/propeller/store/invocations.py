@@ -1,18 +1,18 @@
-"""Invocations in SQLite: written in batches as they begin and end, the newest of each task are kept."""
+"""Invocations in SQLite: written in batches as they begin and end; the newest of each task are kept."""
 
 import sqlite3
 from collections.abc import Iterable
 
 from propeller.store.port import Invocation, Page
 
-#: Of one task.
+#: How many invocations of one task are kept.
 KEPT_OF_ONE = 1_000
 
 _OWNER = "SELECT seq FROM tasks WHERE id = ?"
 
 
 def write_invocations(db: sqlite3.Connection, invocations: Iterable[Invocation]) -> None:
-    """Write invocations, in the caller's transaction; those of no task are dropped."""
+    """Write invocations, in the caller's transaction; those of unknown tasks are dropped."""
     owners = set()
     for one in invocations:
         if _close(db, one):
@@ -33,7 +33,7 @@ def write_invocations(db: sqlite3.Connection, invocations: Iterable[Invocation])
 
 
 def _close(db: sqlite3.Connection, one: Invocation) -> bool:
-    """Write what came of an invocation that is open; say whether it was."""
+    """Write the outcome of an invocation that is under way; say whether there is one."""
     if one.is_open:
         return False
     sql = "UPDATE invocations SET invocation = ?, is_open = 0 WHERE id = ? AND is_open = 1"
@@ -41,7 +41,7 @@ def _close(db: sqlite3.Connection, one: Invocation) -> bool:
 
 
 def close_invocations(db: sqlite3.Connection, error: str) -> None:
-    """Let all that are open have ended with this error, in the caller's transaction."""
+    """End all invocations that are under way with this error, in the caller's transaction."""
     sql = (
         "UPDATE invocations SET invocation = json_set(invocation, '$.error', ?), is_open = 0 "
         "WHERE is_open = 1"

@@ -1,7 +1,7 @@
 """Logs of guests in SQLite: written in batches; bounded for each stream, in attempts and in all.
 
-All costs follow what is written or read: each stream has its pieces by offset and by arrival, and what was
-counted is kept (``0004_logs.sql``).
+A batch or a page costs work for its own pieces only: pieces are indexed by offset and by arrival, and sums
+are kept (``0004_logs.sql``).
 """
 
 import sqlite3
@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from propeller.store.port import LogFilter, LogPiece, LogTail, Page, StoredPiece
 
-#: Of one stream of one attempt.
+#: How many bytes of one stream of one attempt are kept.
 STREAM_BYTES_KEPT = 1024 * 1024
-#: Of one task.
+#: How many attempts of one task are kept.
 ATTEMPTS_KEPT = 3
-#: Of all tasks; the streams that began first go first.
+#: How many bytes of all tasks are kept; the streams that began first are deleted first.
 BYTES_KEPT = 1024 * 1024 * 1024
-#: For what a piece counts at least: many small ones take more room than their text.
+#: The size that a piece counts as at least, because small ones take more room than their text.
 _PIECE_BYTES_MIN = 64
 
 _OWNER = """
@@ -44,7 +44,7 @@ class _Stream(NamedTuple):
 
 
 def write_logs(db: sqlite3.Connection, pieces: Iterable[LogPiece]) -> None:
-    """Write pieces, in the caller's transaction; those that are not wanted are dropped."""
+    """Write pieces, in the caller's transaction; drop those of unknown owners and those beyond the bounds."""
     for piece in pieces:
         owner, attempt = _owner_and_attempt(db, piece)
         stream = _stream(db, owner, attempt, piece) if owner else None
@@ -54,7 +54,7 @@ def write_logs(db: sqlite3.Connection, pieces: Iterable[LogPiece]) -> None:
 
 
 def _owner_and_attempt(db: sqlite3.Connection, piece: LogPiece) -> tuple[int, int]:
-    """Find whose it is; 0 for a task or an attempt that there is not, or not any more."""
+    """Find the ``seq`` of a piece's task, and the attempt; 0 and 0 if one of them does not exist."""
     found = db.execute(_OWNER, (piece.task_id,)).fetchone()
     if found is None:
         return 0, 0
@@ -65,7 +65,7 @@ def _owner_and_attempt(db: sqlite3.Connection, piece: LogPiece) -> tuple[int, in
 
 
 def _stream(db: sqlite3.Connection, owner: int, attempt: int, piece: LogPiece) -> _Stream | None:
-    """Find the stream or begin it; None where later attempts have taken the place of this one."""
+    """Find a piece's stream, or begin it; None if later attempts have replaced its attempt."""
     key = (owner, attempt, piece.proplet_id, piece.stream)
     found = db.execute(_STREAM, key).fetchone()
     if found is not None:
@@ -73,7 +73,7 @@ def _stream(db: sqlite3.Connection, owner: int, attempt: int, piece: LogPiece) -
     kept = {
         row[0] for row in db.execute("SELECT DISTINCT attempt FROM log_streams WHERE owner = ?", (owner,))
     }
-    # Of a broadcast, each proplet has its own: one that nothing befell goes on with an old one.
+    # In a broadcast, each proplet has its own attempt, and one that was never lost goes on with an old one.
     present = {row[0] for row in db.execute("SELECT attempt FROM executions WHERE seq = ?", (owner,))}
     old = sorted({*kept, attempt}, reverse=True)[ATTEMPTS_KEPT:]
     too_old = [each for each in old if each not in present]
@@ -100,7 +100,7 @@ def _write(db: sqlite3.Connection, stream: _Stream, piece: LogPiece) -> None:
 
 
 def _make_room(db: sqlite3.Connection) -> None:
-    """Delete the streams that began first until all is within bounds."""
+    """Delete the streams that began first, until the rest is within the bound."""
     excess = db.execute("SELECT bytes FROM log_total").fetchone()[0] - BYTES_KEPT
     if excess <= 0:
         return
@@ -117,7 +117,7 @@ def _make_room(db: sqlite3.Connection) -> None:
 
 
 def last_log_attempt(db: sqlite3.Connection, task_id: str, stream: str) -> int:
-    """Find the last attempt that wrote to a stream, or to any; 0 where none did."""
+    """Find the last attempt that wrote to a stream, or to any; 0 if none did."""
     sql = (
         "SELECT MAX(attempt) FROM log_streams WHERE owner = (SELECT seq FROM tasks WHERE id = :task) "
         "AND (:stream = '' OR stream = :stream)"
@@ -126,7 +126,7 @@ def last_log_attempt(db: sqlite3.Connection, task_id: str, stream: str) -> int:
 
 
 def read_logs(db: sqlite3.Connection, only: LogFilter, after: int, limit: int) -> Page[StoredPiece]:
-    """Read the pieces behind one, in order of arrival."""
+    """Read a page of the pieces after an id, in the order of arrival."""
     values = _values(only) | {"after": after, "limit": limit}
     total = db.execute(f"SELECT COUNT(*) {_CHOSEN}", values).fetchone()[0]
     page = (
@@ -142,7 +142,7 @@ def read_logs(db: sqlite3.Connection, only: LogFilter, after: int, limit: int) -
 
 
 def tail_of_logs(db: sqlite3.Connection, only: LogFilter, lines: int) -> LogTail:
-    """Find where the last lines begin; a line that has not ended counts."""
+    """Find the begin of the last lines; an unfinished line counts."""
     values = _values(only)
     is_last, wanted = True, lines
     for number, text in db.execute(f"SELECT p.id, p.text {_CHOSEN} ORDER BY p.id DESC", values):

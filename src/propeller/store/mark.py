@@ -1,9 +1,9 @@
-"""The mark: a line of text in ``propeller.db-mark`` that says what the store has committed.
+"""The mark: a line of text in ``propeller.db-mark`` that says how much the store has committed.
 
-A database alone can't know what it has lost: without its log, with an older one in its place or emptied, it
-is a sound database that holds less. The mark counts the commits, and says how far the log was then. It is
-written over in place after each commit and before anybody hears of that, which costs microseconds: the end of
-the program does not lose it, and after a power cut it may be older than the database, never newer.
+A database alone can't know what it has lost: if its log is missing, emptied or an older one, it is a sound
+database that holds less. The mark counts the commits, and says how long the log was then. It is written in
+place after each commit, before anybody hears of the commit; that costs microseconds. The end of the program
+does not lose it. After a power cut it may be older than the database, but never newer.
 """
 
 import contextlib
@@ -24,21 +24,21 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a store had come."""
+    """The progress of a store."""
 
     #: The newest event.
     last_event_id: int = 0
     #: Commits that made no event.
     quiet_commits: int = 0
-    #: The log that held the last commit, and how many frames of it were on the disk.
+    #: The log with the last commit, and how many of its frames were on the disk.
     log: str = ""
     frames: int = 0
     durability: Durability = "full"
-    #: The start of the machine, which tells whether there was a power cut since.
+    #: The start of the machine; another one means that there may have been a power cut.
     boot: str = ""
-    #: Of the whole database, where the program has ended in order; until the next start nothing may change.
+    #: Checksum of the whole database if the program has ended in order; it holds until the next start.
     checksum: int | None = None
-    #: SQLite's own count of changes then, by which its programs can be told from damage.
+    #: SQLite's own count of changes then: a change by SQLite's own program raises it, damage does not.
     changes: int = 0
 
     @property
@@ -47,12 +47,12 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_certain(self) -> bool:
-        """Whether all of it must be there: a power cut takes what was not waited for."""
+        """True if all commits must be there; a power cut may take those that did not wait for the disk."""
         return self.durability == "full" or self.boot == boot()
 
 
 def boot() -> str:
-    """Name this start of the machine; ``""`` where it can't be known."""
+    """Name this start of the machine; ``""`` if it is unknown."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return ""
@@ -63,7 +63,7 @@ def mark_path(database: Path) -> Path:
 
 
 def read_mark(database: Path) -> Mark | None:
-    """Read the mark of a database; None where there is none, or none that can be read."""
+    """Read the mark of a database; None if there is none, or it can't be read."""
     try:
         line = mark_path(database).read_bytes().rstrip()
         if zlib.crc32(line[9:]) == int(line[:8], 16):
@@ -74,7 +74,10 @@ def read_mark(database: Path) -> Mark | None:
 
 
 def checksum_of(path: Path) -> int:
-    """Sum up a file; no connection of this process may have it open, whose locks that would end."""
+    """Compute the checksum of a file.
+
+    No connection of this process may have the file open: closing it here would end the connection's locks.
+    """
     found = 0
     with path.open("rb") as file:
         while piece := file.read(2**20):
@@ -88,7 +91,7 @@ class MarkFile:
     def __init__(
         self, database: Path, *, last_event_id: int, quiet_commits: int, durability: Durability
     ) -> None:
-        """Begin with what is in the database now."""
+        """Create the mark for what is in the database now."""
         self._database = database
         self._mark = Mark(
             last_event_id=last_event_id, quiet_commits=quiet_commits, durability=durability, boot=boot()
@@ -99,7 +102,7 @@ class MarkFile:
         _sync_directory(database.parent)
 
     def committed(self, last_event_id: int, log: LiveLog) -> None:
-        """Note a commit; 0 for one that made no event."""
+        """Note a commit; ``last_event_id`` is 0 if the commit made no event."""
         mark = self._mark
         self._mark = msgspec.structs.replace(
             mark,
@@ -111,13 +114,13 @@ class MarkFile:
         self._write()
 
     def began_anew(self) -> None:
-        """Note that all of the log is in the database."""
+        """Note that the whole log was copied into the database."""
         self._mark = msgspec.structs.replace(self._mark, log="", frames=0)
         self._write()
         os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Note what the database is now, which nobody has open any more."""
+        """Note the checksum of the database, which no program has open any more."""
         if not self._database.with_name(f"{self._database.name}-wal").exists():
             self._mark = msgspec.structs.replace(
                 self._mark,
@@ -140,7 +143,7 @@ class MarkFile:
 
 
 def change_count(database: Path) -> int | None:
-    """Read how often SQLite says that it has changed schema or size; None where that is damaged."""
+    """Read SQLite's count of changes from the header; None if the header is damaged."""
     with database.open("rb") as file:
         header = file.read(100)
     return int.from_bytes(header[24:28]) if header[24:28] == header[92:96] else None

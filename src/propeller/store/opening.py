@@ -1,4 +1,4 @@
-"""Opening a store: for one program alone, only if nothing of it is missing, and brought to this version."""
+"""Opening a store: for one program alone, only if nothing is missing, and migrated to this version."""
 
 import contextlib
 import fcntl
@@ -19,20 +19,20 @@ from propeller.store.mark import mark_path, read_mark
 _log = logging.getLogger(__name__)
 
 FILE_NAME = "propeller.db"
-#: SQLite's words for a database that is none, or not any more.
+#: SQLite's codes for a file that is damaged, or is no database.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class StoreInUse(StoreUnusable):
-    """Another program has the store."""
+    """Another program has opened the store."""
 
 
 def lock_directory(directory: Path) -> Any:
-    """Make the directory if need be and hold it for this process alone; the lock ends with the process.
+    """Make the directory if need be, and lock it for this process; the lock ends with the process.
 
     Raises:
-        StoreInUse: Another has it.
-        StoreUnusable: It can't be made or written.
+        StoreInUse: Another process has the lock.
+        StoreUnusable: The directory can't be made or written.
 
     """
     try:
@@ -65,7 +65,7 @@ def lock_directory(directory: Path) -> Any:
 
 
 def refuse_damage(database: Path) -> None:
-    """Raise ``StoreUnusable`` where something is missing or damaged; everything is left as it is."""
+    """Raise ``StoreUnusable`` if something is missing or damaged; change nothing."""
     if problem := damage_of(database, thorough=False):
         raise StoreUnusable(f"{database} {problem}. {way_out(database)}")
 
@@ -82,9 +82,9 @@ def way_out(database: Path) -> str:
 
 
 def damage_of(database: Path, *, thorough: bool) -> str:
-    """Say what is wrong with a store that nobody has open.
+    """Say what is wrong with a store that no program has open; ``""`` if nothing is.
 
-    Unless asked to be thorough, trust what is as it was left when the program ended in order.
+    Unless ``thorough``, trust a database that has not changed since the program ended in order.
     """
     mark, log = read_mark(database), soundness.log_path(database)
     is_as_left = soundness.is_as_it_was_left(database, mark)
@@ -111,12 +111,12 @@ def damage_of(database: Path, *, thorough: bool) -> str:
 
 
 def read_only(database: Path) -> sqlite3.Connection:
-    """Connect such that nothing is written, not even the log into the database at the end."""
+    """Connect without writing anything; not even the log is copied into the database at the end."""
     return sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, isolation_level=None)
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring the schema to this program's version, one transaction a step."""
+    """Migrate the schema to this program's version, each step in a transaction."""
     steps = _steps()
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > len(steps):
@@ -135,7 +135,7 @@ def _steps() -> list[Any]:
 
 @contextlib.contextmanager
 def closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
-    """Close a connection that is of no use, with the transaction it may be in."""
+    """Close a connection if the block fails, and so end its transaction."""
     try:
         yield
     except BaseException:
@@ -144,7 +144,7 @@ def closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
 
 
 class explained:  # noqa: N801  used as a phrase: with explained(path)
-    """Turn what goes wrong with a database into ``StoreUnusable`` with the file and a way out."""
+    """Turn errors of a database into ``StoreUnusable`` with the file and a way out."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,7 +1,7 @@
 """The interface of a store, as the manager uses it.
 
-There is one writer, the engine. ``commit`` is all or nothing and durable when it returns; all reads show
-only what was committed, so that no answer can be wrong after a crash.
+There is one writer, the engine. ``commit`` is all or nothing, and durable when it returns. Reads show only
+committed data, so that no answer can be wrong after a crash.
 
 An operation that can't be carried out because the data can't be read or written raises ``StoreUnusable``.
 """
@@ -20,22 +20,22 @@ Item = TypeVar("Item")
 class Page(NamedTuple, Generic[Item]):
     """A part of a list."""
 
-    #: How many the whole list has.
+    #: The length of the whole list.
     total: int
     items: list[Item]
 
 
 class Records(NamedTuple):
-    """Groups, and tasks: all of those groups, and such as are in no group."""
+    """Groups with all of their tasks, and tasks that are in no group."""
 
     groups: list[Group]
     tasks: list[Task]
-    #: Of deleted tasks whose ids were looked for: the last attempt, by id.
+    #: The last attempts of deleted tasks whose ids were looked for, by id.
     past_attempts: Mapping[str, int] = {}
 
 
 class Loaded(NamedTuple):
-    """All that a manager starts from."""
+    """The data that a manager starts from."""
 
     live: Records
     proplets: list[Proplet]
@@ -57,14 +57,14 @@ class GroupPage(NamedTuple):
 
 
 class SampleOf(Enum):
-    """Whose sample it is."""
+    """The kind of a sample's owner."""
 
     TASK = "task"
     PROPLET = "proplet"
 
 
 class Sample(NamedTuple):
-    """Something that was measured."""
+    """A measurement of a task or a proplet."""
 
     of: SampleOf
     owner_id: str
@@ -77,16 +77,16 @@ class Invocation(NamedTuple):
     id: str
     #: JSON, as the API shows it.
     text: str
-    #: It is under way.
+    #: True while it is under way.
     is_open: bool = False
 
 
 class LogPiece(NamedTuple):
-    """A piece of what a guest wrote; see ``wire.fleet.from_proplet.Logs``."""
+    """A piece of a guest's logs; see ``wire.fleet.from_proplet.Logs``."""
 
     task_id: str
     proplet_id: str
-    #: 0 for the task's present one.
+    #: 0 for the task's present attempt.
     attempt: int
     #: ``stdout`` or ``stderr``.
     stream: str
@@ -104,41 +104,41 @@ class LogFilter(NamedTuple):
     last_attempt: int = 2**63 - 1
 
 
-#: With its id; ids grow with the order of arrival and are never used again.
+#: A piece with its id; ids grow in the order of arrival and are never used again.
 StoredPiece = tuple[int, LogPiece]
 
 
 class LogTail(NamedTuple):
-    #: The last piece that does not belong to it.
+    #: Id of the last piece before the tail.
     after: int
-    #: How many characters at the front of the next piece do not either.
+    #: How many characters at the front of the next piece are before the tail too.
     chars: int
 
 
 class Ended(NamedTuple):
-    """What may go: seqs of workflows and jobs, and of tasks that are in none."""
+    """Candidates for deletion: ``seq`` of workflows and jobs, and of tasks that are in none."""
 
     groups: list[int]
     tasks: list[int]
-    #: Whether there may be more.
+    #: True if there may be more.
     is_full: bool
 
 
 class Store(Protocol):
     async def load(self) -> Loaded:
-        """Read what is live: groups with a task that has not ended, and such tasks of no group.
+        """Read the live records: groups with a task that has not ended, and such tasks of no group.
 
-        The deletion that an earlier program was cut off from is finished first (``forget``).
+        A deletion that an earlier program has begun is finished first (``forget``).
         """
 
     async def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
         """Read these tasks and groups, each with its whole group; ids that do not exist are left out.
 
-        Of what is gone by one of these names nothing is left then: it can be used again.
+        If a record with one of these ids is being deleted, that is finished first, so that the id is free.
         """
 
     async def commit(self, changes: Changes) -> None:
-        """Write the changes, durably, or none of them."""
+        """Write all changes durably, or none of them."""
 
     async def task(self, task_id: str) -> Task | None: ...
 
@@ -146,72 +146,76 @@ class Store(Protocol):
         """Read a page of tasks in the order of their creation."""
 
     async def executions(self, task_id: str) -> list[Execution]:
-        """Read how a broadcast task fared on each proplet."""
+        """Read the executions of a broadcast task, one for each proplet."""
 
     async def group(self, kind: GroupKind, group_id: str, *, tasks_max: int) -> Records | None:
-        """Read a group, with all of its tasks if there are so many at most, else without them."""
+        """Read a group: with all of its tasks if these are at most ``tasks_max``, else without tasks."""
 
     async def tasks_of_group(self, group: Group, after: int, limit: int) -> list[Task]:
-        """Read so many of its tasks, in the order given, behind the one with this ``seq``."""
+        """Read up to ``limit`` tasks of a group, in the order given, behind the one with this ``seq``."""
 
     async def groups(
         self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, tasks_max: int
     ) -> GroupPage:
-        """Read a page of groups, the newest first, and so many tasks at most.
+        """Read a page of groups, the newest first, with at most ``tasks_max`` tasks in all.
 
-        A group comes with all of its tasks or with none; those that no longer fit are passed over.
+        A group comes with all of its tasks, or with none if they no longer fit.
         """
 
     async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:
-        """Read a piece of a module, and how large the whole is; None where there is no such module."""
+        """Read the size of a module and a piece of it; None if there is no such module."""
 
     async def modules(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Read modules by SHA-256 digest; those that do not exist are left out."""
 
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
-        """Read the event log after an id, oldest first; old events are dropped in the end."""
+        """Read the event log after an id, oldest first; very old events are no longer there."""
 
     async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
-        """Write samples, a power cut may take the last; those of unknown owners are dropped, old ones too."""
+        """Write samples, and delete old ones; those of unknown owners are dropped.
+
+        A power cut may take the last samples.
+        """
 
     async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> Page[str]:
         """Read a page of the samples of one owner, the newest first; they are deleted with it."""
 
     async def write_invocations(self, invocations: Sequence[Invocation]) -> None:
-        """Write invocations that begin and what came of them, as samples are written."""
+        """Write invocations that begin, and the outcomes of those that end; a power cut may take the last."""
 
     async def close_invocations(self, error: str) -> None:
-        """Let those that are open have ended with this error."""
+        """End all invocations that are under way with this error."""
 
     async def invocations(self, task_id: str, offset: int, limit: int) -> Page[str]:
         """Read a page of the invocations of a task, the newest first."""
 
     async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
-        """Write pieces, a power cut may take the last.
+        """Write pieces of logs; a power cut may take the last.
 
-        Dropped are those that are there already, those of unknown tasks and attempts, and what is too much.
-        Of a stream that has been cut short the last piece is marked as such.
+        Pieces that are there already are dropped, and so are those of unknown tasks and attempts, and those
+        beyond the limits. The last piece of a stream that was cut short is marked as such.
         """
 
     async def logs(self, only: LogFilter, after: int, limit: int) -> Page[StoredPiece]:
         """Read the pieces behind an id in order of arrival; they are deleted with their task."""
 
     async def last_log_attempt(self, task_id: str, stream: str) -> int:
-        """Find the last attempt that wrote to a stream (``""``: to any); 0 where none did."""
+        """Find the last attempt that wrote to a stream (``""``: to any); 0 if none did."""
 
     async def tail_of_logs(self, only: LogFilter, lines: int) -> LogTail:
-        """Find where the last lines begin."""
+        """Find the begin of the last lines."""
 
     async def find_ended(self, before: int) -> Ended:
-        """Look for what had ended by then; times in ns since 1970."""
+        """Look for records that had ended before a time, ns since the Unix epoch."""
 
     async def forget(self, ended: Ended, before: int) -> bool:
-        """Delete a small piece of what had ended by then, with all that is part of it; say whether more is.
+        """Delete a few records that had ended before a time, with all that belongs to them.
 
-        Only between two turns of the engine: what it holds must not go.
+        Say whether there are more. To be called only between two turns of the engine, which may hold records
+        during a turn.
         """
 
     async def forget_unused_modules(self) -> None:
-        """Delete the modules that no task has."""
+        """Delete the modules that no task uses."""
 
     async def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Reading records with SQL: the queries, apart from threads and files."""
+"""The queries that read records, apart from threads and files."""
 
 import contextlib
 import sqlite3
@@ -72,7 +72,7 @@ def read_tasks(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list
 
 
 def _tasks(db: sqlite3.Connection) -> str:
-    """Name the table of tasks, without those that are gone and not deleted yet (``expiry``)."""
+    """Name the table of tasks, without those that are being deleted (``expiry``)."""
     if db.execute("SELECT 1 FROM going LIMIT 1").fetchone() is None:
         return "tasks"
     return "(SELECT * FROM tasks WHERE COALESCE(workflow_id, job_id, id) NOT IN (SELECT id FROM going))"
@@ -94,7 +94,7 @@ def _read_all_tasks(db: sqlite3.Connection, groups: Iterable[Group]) -> list[Tas
 
 def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter) -> Page[Task]:
     where, values = conditions(only)
-    # What is passed over is looked for in one table, and by an index where there is one.
+    # Tasks before the page are skipped in one table, and by an index if there is one.
     page = f"SELECT t.seq FROM {_tasks(db)} t {where} ORDER BY t.seq LIMIT ? OFFSET ?"  # noqa: S608
     with snapshot(db):
         total = _count_tasks(db, only)
@@ -106,7 +106,7 @@ def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFi
 
 
 def _count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
-    """Tell how many tasks there are, where a record says so; None where one has to count."""
+    """Give the number of tasks if a record has it; None if the tasks have to be counted."""
     if not any(only):
         hidden = (
             "(SELECT COUNT(*) FROM tasks WHERE workflow_id IN (SELECT id FROM going)) "
@@ -129,7 +129,7 @@ def read_group(db: sqlite3.Connection, kind: GroupKind, group_id: str, tasks_max
 
 
 def _read_tasks_that_fit(db: sqlite3.Connection, groups: Iterable[Group], tasks_max: int) -> list[Task]:
-    """Read all tasks of a group, or none of them."""
+    """Read all tasks of each group, or none of them if they no longer fit."""
     found: list[Task] = []
     for group in groups:
         if group.size <= tasks_max - len(found):
@@ -159,7 +159,7 @@ def read_group_page(
 
 @contextlib.contextmanager
 def snapshot(db: sqlite3.Connection) -> Iterator[None]:
-    """See one commit, in all queries of the block."""
+    """Let all queries of the block see the same commit."""
     db.execute("BEGIN")
     try:
         yield
@@ -184,7 +184,7 @@ def conditions(only: TaskFilter) -> tuple[str, list[Any]]:
 
 
 def parts(values: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Split values into such numbers as one query takes, each with its question marks."""
+    """Split values into parts that one query can take, each with its question marks."""
     for start in range(0, len(values), _IDS_PER_QUERY):
         part = values[start : start + _IDS_PER_QUERY]
         yield ",".join("?" * len(part)), part

@@ -1,4 +1,4 @@
-"""Records to rows and back: the one place that knows which column holds what."""
+"""Turns records into rows and back: the one place that knows the columns."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -58,7 +58,7 @@ def spec_row(task: Task) -> Row:
 
 
 def run_row(task: Task) -> Row:
-    """The row of ``runs``, ``seq`` last, for an insert or an update."""
+    """Make the row of ``runs``, with ``seq`` last, for an insert or an update."""
     return (
         int(task.state),
         task.attempt,

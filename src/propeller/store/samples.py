@@ -1,7 +1,7 @@
 """Samples of tasks and proplets in SQLite: written in batches; bounded for each owner, in age and in all.
 
-All costs follow what is written: an owner's samples are numbered, so those that are too many are the first
-of its numbers; those that are too old are the first of the table.
+A batch costs work for its own samples only. An owner's samples are numbered, so those beyond its bound have
+the lowest numbers. Those that are too old are the first of the table.
 """
 
 import sqlite3
@@ -9,12 +9,12 @@ from collections.abc import Iterable
 
 from propeller.store.port import Page, Sample, SampleOf
 
-#: Of one task, or of one proplet.
+#: How many samples of one task, or of one proplet, are kept.
 KEPT_OF_ONE = 1_000
-#: Of all tasks, or of all proplets.
+#: How many samples of all tasks, or of all proplets, are kept.
 KEPT_OF_ALL = 1_000_000
 KEPT_NS = 24 * 3600 * 1_000_000_000
-#: Old ones are deleted as new ones come; this many at once, so that no batch takes long.
+#: How many old samples are deleted at once, so that no batch takes long.
 _EXPIRED_MAX = 2_000
 
 _TABLES = {SampleOf.TASK: "task_samples", SampleOf.PROPLET: "proplet_samples"}

@@ -1,6 +1,6 @@
-"""Checks whether a database still holds all that its store has committed, before anything is written to it.
+"""Checks that a database still holds all that its store has committed, before anything is written to it.
 
-Each function says what is wrong, in words that go on from the name of the file; ``""`` where nothing is.
+Each check gives the words that follow the name of the file, such as "is damaged"; ``""`` if nothing is wrong.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ from propeller.store.mark import Mark, change_count, checksum_of, mark_path
 from propeller.store.queries import snapshot
 from propeller.store.wal import Log, read_log
 
-#: What reading a damaged record may raise.
+#: Errors that reading a damaged record may raise.
 UNREADABLE = (sqlite3.Error, msgspec.MsgspecError, ValueError, LookupError, TypeError, OverflowError)
 _Row = tuple[Any, ...]
-#: What there is to be read: how, which columns, and whence.
+#: The kinds of records: the function that reads a row, its columns, and its tables.
 _RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
     "task": (rows.to_task, rows.TASK_COLUMNS, "tasks t JOIN runs r ON r.seq = t.seq"),
     "workflow or job": (rows.to_group, rows.GROUP_COLUMNS, "groups g"),
@@ -47,7 +47,7 @@ def log_path(database: Path) -> Path:
 
 
 def is_as_it_was_left(database: Path, mark: Mark | None) -> bool:
-    """Say whether the program ended in order and the database has not changed since; it is read for that."""
+    """Say whether the database has not changed since the program ended in order; this reads all of it."""
     return (
         mark is not None
         and mark.checksum is not None
@@ -57,7 +57,7 @@ def is_as_it_was_left(database: Path, mark: Mark | None) -> bool:
 
 
 def damage_of_files(database: Path, mark: Mark | None, *, is_as_left: bool) -> str:
-    """Look from outside: files that are gone, a log that is damaged, changes while nobody was at work."""
+    """Check the files: for one that is missing, a damaged log, and changes while no manager ran."""
     log = read_log(log_path(database))
     if is_empty(database):
         how = "is empty" if database.exists() else "is missing"
@@ -88,7 +88,7 @@ def _damage_of_log(log: Log, mark: Mark | None) -> str:
 
 
 def progress(db: sqlite3.Connection) -> tuple[int, int]:
-    """Read the newest event, and the number of commits that made none; 0 where there is no such table."""
+    """Read the newest event, and the number of commits without events; 0 if there is no such table."""
     if not _has_table(db, "events"):
         return 0, 0
     last = db.execute("SELECT COALESCE(MAX(last_id), 0) FROM events").fetchone()[0]
@@ -102,7 +102,7 @@ def _has_table(db: sqlite3.Connection, name: str) -> bool:
 
 
 def lack(db: sqlite3.Connection, mark: Mark | None) -> str:
-    """Compare what a database holds with what its mark says."""
+    """Compare the commits in a database with its mark."""
     if mark is None or mark.is_empty or not mark.is_certain:
         return ""
     events, quiet = progress(db)
@@ -116,7 +116,7 @@ def lack(db: sqlite3.Connection, mark: Mark | None) -> str:
 
 
 def damage_inside(db: sqlite3.Connection, *, with_records: bool) -> str:
-    """Look at every page, and at every record where they are of this version, all as it is at one moment."""
+    """Check every page, and ``with_records`` every record, in one snapshot."""
     try:
         with snapshot(db):
             problems = [row[0] for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]

@@ -1,7 +1,8 @@
 """The default store: one SQLite database in the data directory.
 
-One thread of its own writes, one transaction a commit; two threads read for those who look and one for the
-work, each on a connection of its own. In WAL mode neither waits for the other; ``upkeep`` bounds the log.
+One thread writes, with one transaction for each commit. Two threads read for the API, and one for the engine.
+Each has a connection of its own. In WAL mode reads and writes don't wait for each other; ``upkeep`` bounds
+the log.
 """
 
 import asyncio
@@ -53,23 +54,23 @@ from propeller.store.upkeep import LogUpkeep
 
 T = TypeVar("T")
 
-#: Of how many deleted tasks the last attempt is remembered.
+#: How many deleted tasks are remembered with their last attempts.
 PAST_ATTEMPTS_KEPT = 50_000
 _PRUNE_EVERY = 500
 _READERS = 2
-#: Of each connection. The system keeps the file's pages in memory besides, as long as it has room.
+#: The cache of each connection. The system also keeps pages of the file in memory while it has room.
 _CACHE_KIB = 16_000
 
 
 class SqliteStore:
-    """See ``port.Store`` for what each method promises.
+    """The store in SQLite; ``port.Store`` describes the methods.
 
-    With ``durability="full"`` a commit survives a power cut; with ``"normal"`` it survives the end of the
-    program, and a power cut may take the last commits but never damages the data.
+    With ``durability="full"`` a commit survives a power cut. With ``"normal"`` it survives the end of the
+    program; a power cut may take the last commits, but never damages the data.
     """
 
     def __init__(self, directory: Path, *, durability: Durability = "full") -> None:
-        """Open or create the data in ``directory``; raise ``StoreUnusable`` with the way out if it can't."""
+        """Open or create the store in a directory; raise ``StoreUnusable``, with a way out, if that fails."""
         self._path = directory / FILE_NAME
         self._synchronous = "FULL" if durability == "full" else "NORMAL"
         self._lock = lock_directory(directory)
@@ -96,7 +97,7 @@ class SqliteStore:
     def _prepare(self, durability: Durability) -> None:
         self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
         migrate(self._writer)
-        # It waits for the disk, so that the mark promises nothing which a power cut could still take.
+        # This waits for the disk, so that the mark counts no commit that a power cut could still take.
         self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
         last_event_id, quiet_commits = progress(self._writer)
         self._mark = MarkFile(
@@ -180,7 +181,7 @@ class SqliteStore:
             try:
                 with explained(self._path):
                     write()
-            except BaseException as error:  # whatever it was, the caller must hear of it
+            except BaseException as error:  # the caller must hear of any error
                 loop.call_soon_threadsafe(_fail, done, error)
             else:
                 loop.call_soon_threadsafe(_succeed, done)
@@ -190,7 +191,7 @@ class SqliteStore:
         await done
 
     async def _read(self, query: Callable[[sqlite3.Connection], T], *, for_work: bool = False) -> T:
-        """Run a query; one that the work waits for does not wait behind those of people who look."""
+        """Run a query; with ``for_work``, it does not wait for the queries of the API."""
 
         def job() -> T:
             with explained(self._path):
@@ -235,7 +236,7 @@ class SqliteStore:
             raise
 
     def _write_beside(self, write: Callable[[], None]) -> None:
-        """Write what is worth no wait for the disk; the next commit of the engine takes it there with it."""
+        """Write without waiting for the disk; the next commit of the engine brings the data there too."""
         self._writer.execute("PRAGMA synchronous=NORMAL")
         try:
             with self._transaction():
@@ -262,7 +263,7 @@ class SqliteStore:
             many("DELETE FROM groups WHERE seq = ?", ((group.seq,) for group in changes.deleted_groups))
             if changes.groups:
                 many(
-                    # Not replaced as a whole: that would rewrite the indices of what never changes.
+                    # No REPLACE: that would rewrite the indices of columns that never change.
                     "INSERT INTO groups VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (seq) DO UPDATE SET "
                     "state = excluded.state, live = excluded.live, counts = excluded.counts, "
                     "started_at = excluded.started_at, finished_at = excluded.finished_at",
@@ -283,7 +284,7 @@ class SqliteStore:
                 self._prune_past_attempts()
 
     def _prune_past_attempts(self) -> None:
-        """Delete the oldest that are too many, some at once."""
+        """Delete the oldest of those beyond the bound, some at a time."""
         self._writer.execute(
             "DELETE FROM past_attempts "
             "WHERE rowid IN (SELECT rowid FROM past_attempts ORDER BY rowid LIMIT 500) "
@@ -331,7 +332,7 @@ class SqliteStore:
 
     async def load(self) -> Loaded:
         nothing_more = Ended([], [], is_full=False)
-        while await self.forget(nothing_more, 0):  # what an earlier manager was cut off from
+        while await self.forget(nothing_more, 0):  # finishes what an earlier manager has begun
             pass
         return await self._read(queries.load, for_work=True)
 

@@ -1,14 +1,14 @@
-"""Keeping the write-ahead log small, beside the writer's work.
+"""Keeps the write-ahead log small, beside the writer's work.
 
-SQLite appends to its log until all of it is in the database and nobody reads from it; only then it begins
-at the front again. With a writer that does not rest and readers that take turns, that moment never comes:
+SQLite appends to its log until all of it is in the database and no reader uses it; only then it begins at the
+front again. With a busy writer and overlapping readers that moment never comes. So it is made:
 
-1. Once the log has reached its bound, a thread of its own copies it into the database, which holds up nobody.
-   A writer that is faster than the disk waits for it once the log is four times as large.
+1. When the log has reached its bound, a thread of its own copies it into the database, which delays nobody. A
+   writer that is faster than the disk waits for the copy once the log is four times as large.
 2. New reads wait until those under way are over. The writer goes on.
-3. Between two commits the writer copies the little that came meanwhile, and the log begins at the front.
+3. Between two commits the writer copies the few frames that came meanwhile, and the log begins at the front.
 
-The file is written over from there: that needs no new blocks of the disk, and so is faster than to append.
+From there the file is overwritten. That needs no new blocks of the disk, and so is faster than appending.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ from propeller.store.wal import LiveLog
 
 _log = logging.getLogger(__name__)
 
-#: A log that is larger is moved into the database.
+#: The bound: a larger log is copied into the database.
 LOG_BYTES = 8 * 2**20
-#: Where somebody from outside reads, the log can't begin anew: that is tried again when it is larger by this.
+#: While another program reads, the log can't begin anew; this is tried again when it has grown by this much.
 _MORE_BYTES = LOG_BYTES // 4
 
 
@@ -67,7 +67,7 @@ class Turnstile:
 
 @contextlib.contextmanager
 def _impatient(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Let a connection not wait for locks that others hold."""
+    """Keep a connection from waiting for the locks of others."""
     usual = db.execute("PRAGMA busy_timeout").fetchone()[0]
     db.execute("PRAGMA busy_timeout=0")
     try:
@@ -77,7 +77,7 @@ def _impatient(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 class LogUpkeep:
-    """Bounds the log of one database; ``committed`` and what it hands to the writer run in its thread."""
+    """Bounds the log of one database; ``committed`` runs in the writer's thread."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class LogUpkeep:
         on_begun_anew: Callable[[], None],
     ) -> None:
         writer.execute("PRAGMA wal_autocheckpoint=0")
-        # Beyond that the file is cut when it begins at the front: it may have taken in one large commit.
+        # A file that is larger, after a large commit, is cut to this when the log begins at the front.
         writer.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
         self.turnstile = Turnstile()
         self._writer = writer
@@ -103,15 +103,15 @@ class LogUpkeep:
         self._bound_bytes = LOG_BYTES
 
     def stop(self) -> None:
-        """Begin nothing more; the writer must still be at work, and the readers."""
+        """Begin no more copies; call it while the writer and the readers still run."""
         self._copier.shutdown(wait=True)
 
     def close(self) -> None:
-        """Give back what it holds; the writer has ended."""
+        """Close the log; call it when the writer has ended."""
         self.log.close()
 
     def committed(self) -> None:
-        """Look whether the log has reached its bound."""
+        """Begin to copy the log if it has reached its bound; to be called after each commit."""
         if self._is_at_it:
             if not self._copied.done() and self.log.used_bytes > 4 * LOG_BYTES:
                 self._copied.result()
@@ -132,7 +132,7 @@ class LogUpkeep:
             self.turnstile.close(when_empty=lambda: self._in_writer(self._begin_anew))
 
     def _begin_anew(self) -> None:
-        """Copy what came since, and let the next commit write over the log from its front."""
+        """Copy the rest of the log, and let the next commit overwrite the log from its front."""
         is_huge = self.log.file_bytes > 2 * LOG_BYTES
         mode = "TRUNCATE" if is_huge else "RESTART"
         try:

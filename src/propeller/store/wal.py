@@ -1,9 +1,9 @@
-"""SQLite's write-ahead log as it lies on the disk: what of it is good, and how far the present one goes.
+"""SQLite's write-ahead log on the disk: its good frames, and the end of the present log.
 
 Source: https://sqlite.org/fileformat2.html#the_write_ahead_log. A header of 32 bytes; then frames, each a
 header of 24 bytes and a page. A frame is of the present log if it has the salts of the header, and good if
-its checksum goes on from that of the frame before. Once the log has begun at the front again, frames of the
-one before lie behind it.
+its checksum follows from that of the frame before. When a log begins at the front again, frames of the
+previous log are left behind it.
 """
 
 import os
@@ -19,22 +19,22 @@ Sums = tuple[int, int]
 
 
 class Log(NamedTuple):
-    """What a look at a log found."""
+    """The frames of a log, counted."""
 
-    #: Names it; ``""`` where the header is damaged.
+    #: The name of the log, in hex; ``""`` if its header is damaged.
     salts: str
-    #: From the front, in an unbroken row, up to the last that ends a commit.
+    #: Good frames from the front, in an unbroken row, up to the last that ends a commit.
     committed: int
-    #: Behind the first frame that is not good: those that end a commit, and are good as far as can be seen.
+    #: Frames behind the first bad one that end a commit, and are good as far as can be seen.
     committed_behind: int
-    #: Good ones among the frames behind that follow such a commit: it was waited for, so it had been written.
+    #: True if good frames follow such a commit: then the commit had been on the disk in full.
     is_followed: bool
-    #: A later log had begun to take its place: all of it was in the database by then.
+    #: True if a later log had begun to replace it: then all of it had been copied into the database.
     is_outdated: bool
 
 
 def read_log(path: Path) -> Log | None:
-    """Look at the log of a database that nobody has open; None where it is empty or not there."""
+    """Read the log of a database that no program has open; None if it is empty or missing."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -44,7 +44,7 @@ def read_log(path: Path) -> Log | None:
     magic, _, page_bytes, _ = struct.unpack(">4I", data[:16])
     order = {_MAGIC_LITTLE: "<", _MAGIC_BIG: ">"}.get(magic, "")
     if not order or _sums(order, data[:24], (0, 0)) != struct.unpack(">2I", data[24:32]):
-        is_blank = not any(data[:HEADER_BYTES])  # a power cut left a file without content
+        is_blank = not any(data[:HEADER_BYTES])  # a power cut may leave a file without content
         return None if is_blank else Log("", 0, 0, is_followed=False, is_outdated=False)
     return _Reading(data, order, page_bytes).log()
 
@@ -91,7 +91,7 @@ class _Reading:
         return _sums(self._order, page, _sums(self._order, head[:8], before)) == self._stored(number)
 
     def _is_of_next_log(self, number: int) -> bool:
-        """Say whether it has the salts of the log that comes next: the first one larger, the second new."""
+        """Say whether a frame has the salts of the next log: the first is larger by 1, the second is new."""
         salts = self._head(number)[8:16]
         first = (int.from_bytes(self._salts[:4]) + 1) & _32_BITS
         return int.from_bytes(salts[:4]) == first and salts[4:] != self._salts[4:]
@@ -107,10 +107,10 @@ def _sums(order: str, data: bytes, before: Sums) -> Sums:
 
 
 class LiveLog:
-    """How far the log of an open database goes, as seen from outside of SQLite by the thread that writes."""
+    """The log of an open database, read without SQLite by the thread that writes."""
 
     def __init__(self, database: Path) -> None:
-        # It exists as long as a connection does. SQLite has no locks on it that closing it here would break.
+        # The file exists as long as a connection. SQLite has no locks on it that closing it here would break.
         self._descriptor = os.open(f"{database}-wal", os.O_RDONLY | os.O_CLOEXEC)
         self._frame_bytes = 0
         self.salts = b""
@@ -118,7 +118,7 @@ class LiveLog:
         self.frames = 0
 
     def look(self) -> None:
-        """Find the last commit; it costs some reads of a few bytes, whatever the length."""
+        """Find the last commit, with some reads of a few bytes, however long the log is."""
         header = os.pread(self._descriptor, HEADER_BYTES, 0)
         if len(header) < HEADER_BYTES:
             self.salts, self.frames = b"", 0
@@ -129,7 +129,7 @@ class LiveLog:
         self.frames = self._last_commit(self._end())
 
     def _end(self) -> int:
-        """Find how many frames from the front on are of this log: first by strides, then between two."""
+        """Count the frames of this log from the front: by growing strides, then by halving the last one."""
         known, stride = self.frames, 1
         while self._is_present(known + stride - 1):
             known, stride = known + stride, stride * 2
@@ -143,7 +143,7 @@ class LiveLog:
         return known
 
     def _last_commit(self, end: int) -> int:
-        """Leave out what a transaction that was given up left behind."""
+        """Leave out the frames of a transaction that was rolled back."""
         while end > self.frames and self._head(end - 1)[4:8] == bytes(4):
             end -= 1
         return end
