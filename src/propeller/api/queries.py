@@ -48,9 +48,7 @@ MANY = Query(
 SHOW_FILE = Query(
     "file", "With false, answers leave out the modules of tasks.", {"type": "boolean", "default": True}
 )
-SHOW_TASKS = Query(
-    "tasks", "With false, a summary without the tasks.", {"type": "boolean", "default": True}
-)
+SHOW_TASKS = Query("tasks", "With false, a summary without the tasks.", {"type": "boolean", "default": True})
 SHOW_TASKS_OF_LISTED = Query(
     "tasks",
     f"With false, jobs are shown without tasks. A page has {TASKS_IN_LIST_MAX} tasks at most, all or none "

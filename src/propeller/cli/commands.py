@@ -46,9 +46,7 @@ ANYWHERE: _Flags = {
     "atom_url": Annotated[
         str | None, typer.Option("--atom-url", "-a", help="The identity service's address; not used.")
     ],
-    "as_json": Annotated[
-        bool | None, typer.Option("--json", help="Print the manager's answer as JSON.")
-    ],
+    "as_json": Annotated[bool | None, typer.Option("--json", help="Print the manager's answer as JSON.")],
 }
 _PAGE: _Flags = {
     "offset": Annotated[int | None, typer.Option("--offset", "-o", min=0, help="How many entries to skip.")],

@@ -81,7 +81,9 @@ def forget_going(db: sqlite3.Connection) -> None:
 
 
 def _let_go_group(db: sqlite3.Connection, seq: int, before: int) -> None:
-    if db.execute(f"{_GROUPS} AND seq = ?", (before, seq)).fetchone():  # unless it was started again meanwhile
+    if db.execute(
+        f"{_GROUPS} AND seq = ?", (before, seq)
+    ).fetchone():  # unless it was started again meanwhile
         db.execute("INSERT INTO going SELECT id, kind FROM groups WHERE seq = ?", (seq,))
         db.execute("DELETE FROM groups WHERE seq = ?", (seq,))
 
