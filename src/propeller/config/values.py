@@ -186,7 +186,7 @@ def pem_file(raw: Raw) -> Path:
     """Read the path of a file that exists, so that an error about it names the setting and not TLS."""
     file = path(raw)
     if not file.is_file():
-        raise ValueError("is not a file; name a file in PEM form")
+        raise ValueError("is no file; name a file in PEM form")
     return file
 
 

@@ -1,1 +1,1 @@
-"""The link to an MQTT broker: one connection that comes back, whoever uses it."""
+"""The link to an MQTT broker: one connection that comes back by itself, for any program."""

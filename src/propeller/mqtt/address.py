@@ -18,7 +18,7 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address:
-    """Read an address; raise ``Invalid`` that says what is wrong and which forms there are."""
+    """Read an address; raise ``Invalid`` with the fault and the known forms."""
     forms = "use tcp://host:1883, mqtts://host:8883 or host:port"
     scheme, mark, rest = text.partition("://")
     if not mark:
@@ -39,7 +39,7 @@ def parse_address(text: str) -> Address:
 
 
 def tls_context(settings: TlsSettings) -> ssl.SSLContext:
-    """Make a client's context; raise ``Invalid`` that names the file which can't be used."""
+    """Make a client's context; raise ``Invalid`` with the name of a file that can't be used."""
     if (settings.client_cert is None) != (settings.client_key is None):
         raise Invalid("TLS: the client certificate and its key must be given together")
     try:

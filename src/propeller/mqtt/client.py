@@ -1,6 +1,6 @@
-"""The client of gmqtt, and access to its inside where it has no interface.
+"""The client of gmqtt, and access to its internals where it has no interface.
 
-All of that is in one place, because it may change with another version of gmqtt.
+All such access is in this file, because it may break with another version of gmqtt.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,11 +13,11 @@ from gmqtt.mqtt.constants import MQTTv50
 from propeller.mqtt.settings import MqttSettings
 from propeller.mqtt.unacknowledged import Unacknowledged
 
-#: A number that switches the client's own reconnecting off: it has no back-off.
+#: A number that switches the client's own reconnecting off, because it has no back-off.
 _NEVER = -2
-#: How long a broker keeps our session after we are gone, with the messages for us.
+#: How long a broker keeps the session of a program that is gone, with the messages for it.
 _SESSION_S = 86_400
-#: More than there are.
+#: The number of packet ids, and one more.
 _IDS_MAX = 65_536
 
 
@@ -38,7 +38,10 @@ def make_client(
 
 
 def watch_refusals(client: Any, on_refused: Callable[[int, int], None]) -> None:
-    """Be told packet id and MQTT 5's reason of each message that the broker refuses: the client drops it."""
+    """Call back with packet id and MQTT 5's reason of each message that the broker refuses.
+
+    The client itself drops such a message.
+    """
     handler = client._package_handler
 
     def look(pass_on: Callable[[int, bytes], None], command: int, packet: bytes) -> None:
@@ -52,13 +55,13 @@ def watch_refusals(client: Any, on_refused: Callable[[int, int], None]) -> None:
 
 
 def free(client: Any, packet_ids: Iterable[int]) -> None:
-    """Let packet ids be used again, of messages that were taken from the client."""
+    """Free the packet ids of messages that were taken from the client."""
     for packet_id in packet_ids:
         client._package_handler.id_generator.free_id(packet_id)
 
 
 def allow_all_ids(client: Any) -> None:
-    """Undo that the client takes how many messages the broker takes at once for the number of all ids."""
+    """Let the client use all packet ids; it uses only as many as the broker takes messages at once."""
     client._package_handler.id_generator._max = _IDS_MAX
 
 
@@ -79,7 +82,7 @@ def ask_for_session(client: Any, *, is_kept: bool) -> None:
 
 
 def lower_will(client: Any) -> bool:
-    """Ask for the lowest quality of service for the will; False where there is nothing to lower."""
+    """Ask for the lowest quality of service for the will; False if it is that already."""
     will = client._will_message
     if will is None or not will.qos:
         return False
@@ -88,7 +91,7 @@ def lower_will(client: Any) -> bool:
 
 
 def let_will_go(client: Any) -> bool:
-    """Ask no longer for the will to be kept; False where that was not asked."""
+    """Ask no longer for the will to be kept; False if that was not asked."""
     will = client._will_message
     if will is None or not will.retain:
         return False
@@ -97,11 +100,11 @@ def let_will_go(client: Any) -> bool:
 
 
 def bequeath(client: Any, payload: bytes) -> None:
-    """Change what the will says, from the next connection on."""
+    """Change the payload of the will, from the next connection on."""
     client._will_message.payload = payload
 
 
 def last_heard(client: Any) -> float:
-    """Tell when the broker was last heard of, on the monotonic clock, s."""
+    """Give the time at which the broker was last heard of, by the monotonic clock, s."""
     at: float = client._connection._last_data_in
     return at

@@ -1,11 +1,11 @@
-"""Joining many writes of the client into one: a system call for each message costs more than the message."""
+"""Joins many writes of the client into one: a system call for each message costs more than the message."""
 
 import asyncio
 from typing import Any
 
 
 class CorkedTransport:
-    """Stands before a transport, and hands over together what was written in one turn of the loop."""
+    """A transport that hands over to another, all at once, what was written in one turn of the loop."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -21,7 +21,7 @@ class CorkedTransport:
         return self._transport.is_closing()
 
     def close(self) -> None:
-        """Close once what was written is out: a good-bye is among it."""
+        """Close after the rest is handed over, which has the good-bye in it."""
         self._hand_over()
         self._transport.close()
 
@@ -32,7 +32,7 @@ class CorkedTransport:
 
 
 def cork(client: Any) -> None:
-    """Let a connected client of gmqtt write through this; it has no way of its own to be told so."""
+    """Let a connected client of gmqtt write through a cork; it has no interface for that."""
     connection = client._connection  # noqa: SLF001
     corked = CorkedTransport(connection._transport)  # noqa: SLF001
     connection._transport = connection._protocol._transport = corked  # noqa: SLF001

@@ -1,34 +1,34 @@
 """The size that a packet may have, as far as it is known, and the words for it.
 
-MQTT 5 lets a broker announce its limit. One that does not refuses a packet, or ends the connection when it
-sees one that is larger. The largest packet on its way is to blame then: if it was a smaller one that
-ended the connection, the largest would have done so as well.
+With MQTT 5 a broker may announce its limit. A broker that does not refuses a larger packet, or ends the
+connection. Then the largest packet on its way is to blame: if a smaller one had ended the connection, the
+largest would have ended it too.
 """
 
-#: What topic and header of a message have at most beside its payload.
+#: The most bytes that topic and header of a message have besides its payload.
 AROUND_BYTES = 512
-#: No broker ends a connection because of a packet that is smaller.
+#: The size below which no broker ends a connection because of a packet.
 _SUSPICIOUS_BYTES = 16_384
 #: After how many unexplained losses in a row, with a large packet on its way, that packet is to blame.
 _LOSSES = 4
 
 
 class Limits:
-    """All sizes are of packets: payload, topic and header."""
+    """The limits of one link. All sizes are of packets: payload, topic and header."""
 
     def __init__(self, own_bytes: int) -> None:
-        """Begin with what our own settings allow."""
+        """Begin with the limit of the settings."""
         self._own = own_bytes
-        #: The broker's word; 0 where there is none.
+        #: The limit that the broker announced; 0 for none.
         self._announced = 0
-        #: The smallest that it refused, and the largest that it took; 0 where there is none.
+        #: The smallest packet that it refused, and the largest that it took; 0 for none.
         self._refused = self._taken = 0
         self._losses = 0
 
     # -- what becomes known --------------------------------------------------------------------------------
 
     def announced(self, size_bytes: int) -> None:
-        """Take in what a broker says when it takes us in; 0 if it says nothing."""
+        """Take in the limit that a broker announces on connecting; 0 if it announces none."""
         self._announced = size_bytes
 
     def taken(self, size_bytes: int) -> None:
@@ -46,12 +46,12 @@ class Limits:
         """Take in the end of a connection, and say whether the largest packet on its way is to blame.
 
         Args:
-            on_their_way: The size of that packet; 0 where there was none.
-            is_too_large: The broker gave this as the reason.
+            on_their_way: The size of that packet; 0 if there was none.
+            is_too_large: True if the broker gave this as the reason.
 
         """
         if not self.is_suspicious(on_their_way):
-            # It may be another broker that comes back, or one that was told of another limit.
+            # The broker that comes back may be another, or have another limit.
             self._refused = self._taken = self._losses = 0
             return False
         self._losses += 1
@@ -63,7 +63,7 @@ class Limits:
     # -- what follows --------------------------------------------------------------------------------------
 
     def is_suspicious(self, size_bytes: int) -> bool:
-        """Say whether a packet is so large that it could be why a connection ends."""
+        """Say whether a packet is so large that it may end a connection."""
         return size_bytes > max(self._taken, _SUSPICIOUS_BYTES)
 
     def lets_through(self, size_bytes: int) -> bool:
@@ -71,7 +71,7 @@ class Limits:
 
     @property
     def likely_bytes(self) -> int:
-        """The largest that is likely to get through, for what can be cut."""
+        """The largest size that is likely to get through, for content that can be cut into pieces."""
         return min(self._most, max(self._taken, self._refused // 2) if self._refused else self._most)
 
     def why_not(self, size_bytes: int) -> str:

@@ -1,10 +1,10 @@
 """One connection to a broker that comes back by itself, whatever the broker forgets meanwhile.
 
-Built on gmqtt, which speaks the protocol and sends again what was not acknowledged while the broker kept
-the session. What it leaves to us is here: back-off, subscriptions anew at every connect, a bound on what is
-on its way, what was on its way when a broker lost the session, and what is too large for it.
+It is built on gmqtt, which speaks the protocol, and repeats unacknowledged messages if the broker has kept
+the session. This file adds the rest: back-off, new subscriptions at every connect, a bound on the messages
+on their way, repeating them if the broker has lost the session, and messages that are too large.
 
-MQTT 5 is spoken, in which a broker gives its limits and reasons, and 3.1.1 with one that knows no other.
+The protocol is MQTT 5, in which a broker gives its limits and reasons, or 3.1.1 if a broker knows no other.
 
 A broker's acknowledgement is not durability: a program that publishes must be able to repeat the message.
 """
@@ -38,25 +38,25 @@ logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
 
 #: Messages that wait for a broker; beyond this the oldest are dropped.
 _WAITING_MAX = 100_000
-#: After how many short connections in a row another program probably has our identity.
+#: After how many short connections in a row another program probably has the same identity.
 _SHORT_ONES = 3
 #: Room for the header and a topic below the prefix, with a proplet's id in it.
 _TOPIC_BYTES_MAX = 1200
-#: A broker ends the connection within this time of a message that it does not like.
+#: How soon after a message that it does not accept a broker ends the connection.
 _JUST_NOW_S = 2.0
 
 
 class TooLarge(NamedTuple):
-    """A message that is not sent, because it is larger than something on its way lets through."""
+    """A message that is not sent, because it is larger than this program or the broker allows."""
 
     topic: str
     payload: bytes
-    #: How large it is, what the limit is and whose, and what to do.
+    #: Its size, the limit and whose limit it is, and what to do.
     why: str
 
 
 class Will(NamedTuple):
-    """The message that the broker publishes for us if our connection breaks."""
+    """The message that the broker publishes for this program if its connection breaks."""
 
     topic: str
     payload: bytes
@@ -65,7 +65,7 @@ class Will(NamedTuple):
 
 
 class Link:
-    """See the module's docstring. Topics are given and told without the channel's prefix."""
+    """A connection as the module describes it. All topics are without the channel's prefix."""
 
     def __init__(
         self,
@@ -81,13 +81,13 @@ class Link:
         """Prepare a link; ``start`` connects it.
 
         Args:
-            settings: Where to, and as whom.
-            topics: What to subscribe to, at every connect.
-            on_message: Told topic and payload of each message, in order; it must not block.
-            on_up: Told each time that the subscriptions stand after a connect.
-            on_down: Told each time that this is over, with the time since the broker was last heard of, s.
-            on_too_large: Told what was published and can't be sent; by then ``room_bytes`` goes by it.
-            will: What the broker says for us when the connection breaks.
+            settings: The broker, and the identity there.
+            topics: The topics to subscribe to, at every connect.
+            on_message: Called with topic and payload of each message, in order; it must not block.
+            on_up: Called each time that the link is up, with all subscriptions.
+            on_down: Called each time that it is down again, with the time since the broker was heard of, s.
+            on_too_large: Called with each message that can't be sent; ``room_bytes`` is already adapted then.
+            will: The message that the broker publishes when the connection breaks.
 
         Raises:
             Invalid: The address or a TLS file can't be used.
@@ -118,11 +118,11 @@ class Link:
         self._has_been_up = False
         #: When the link came up last, on the monotonic clock, s; 0 while it is down.
         self._up_since = 0.0
-        #: The reason by which the broker ended the connection, if it gave one.
+        #: The reason that the broker gave for ending the connection; 0 for none.
         self._reason = 0
-        #: Whether it refused a message for its size: some brokers then end the connection.
+        #: True if it refused a message for its size: some brokers then end the connection.
         self._has_refused = False
-        #: What was logged already of refused and too large messages.
+        #: The kinds of refused and too large messages that were logged already.
         self._told: set[str] = set()
         self._reconnect_delay = ReconnectDelay()
         self._dropped = 0
@@ -130,7 +130,7 @@ class Link:
 
     @property
     def is_up(self) -> bool:
-        """Whether the broker is connected and has taken the subscriptions."""
+        """True if the broker is connected and has accepted the subscriptions."""
         return self._up.is_set()
 
     async def start(self) -> None:
@@ -140,12 +140,12 @@ class Link:
 
     @property
     def running(self) -> "asyncio.Task[None]":
-        """The work, from ``start`` on; ends with ``BrokerRefused`` if the broker won't have us at first."""
+        """The work, from ``start`` on; ends with ``BrokerRefused`` if the broker refuses it at first."""
         assert self._running is not None
         return self._running
 
     async def up(self) -> None:
-        """Wait until the link is up; raise ``BrokerRefused`` if the broker won't have us."""
+        """Wait until the link is up; raise ``BrokerRefused`` if the broker refuses the connection."""
         waiting = asyncio.create_task(self._up.wait())
         await asyncio.wait({waiting, self.running}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -159,14 +159,14 @@ class Link:
             await self._hang_up()
 
     def bequeath(self, payload: bytes) -> None:
-        """Change what the will says, from the next connection on."""
+        """Change the payload of the will, from the next connection on."""
         gm.bequeath(self._client, payload)
 
     def say_now(self, topic: str, payload: bytes, *, is_kept: bool = False) -> None:
-        """Send before all that waits, once at most and with QoS 0; while the link is down, drop it.
+        """Send a message before all that wait, at most once and with QoS 0; drop it while the link is down.
 
-        The broker gives a kept message to programs that subscribe later, until another takes its place. A
-        broker that keeps nothing gives it to those that are subscribed now.
+        The broker gives a kept message to programs that subscribe later, until another replaces it. A broker
+        that keeps nothing gives it only to the present subscribers.
         """
         if self._up.is_set():
             self._client.publish(
@@ -174,7 +174,7 @@ class Link:
             )
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Send when there is room; while the broker is away messages wait, up to a bound."""
+        """Send a message when there is room; while the broker is away, messages wait, up to a bound."""
         self._waiting.append(Outgoing(topic, payload))
         if len(self._waiting) > _WAITING_MAX:
             self._waiting.popleft()
@@ -184,17 +184,17 @@ class Link:
         self._flush()
 
     def obstacle(self, payload_bytes: int) -> str:
-        """Say why a message of this size can't be sent, as in ``TooLarge``; ``""`` where it can."""
+        """Say why a message of this size can't be sent, as in ``TooLarge``; ``""`` if it can."""
         size_bytes = payload_bytes + AROUND_BYTES
         return "" if self._limits.lets_through(size_bytes) else self._limits.why_not(size_bytes)
 
     @property
     def room_bytes(self) -> int:
-        """The largest payload that is likely to get through, for what can be cut."""
+        """The largest payload that is likely to get through, for content that can be cut into pieces."""
         return self._limits.likely_bytes - len(self._prefix.encode()) - _TOPIC_BYTES_MAX
 
     async def drained(self) -> None:
-        """Wait until all that was published has been acknowledged by the broker."""
+        """Wait until the broker has acknowledged all messages."""
         while self._waiting or self._unacknowledged.count:
             self._drained.clear()
             await self._drained.wait()
@@ -261,11 +261,11 @@ class Link:
         )
 
     async def _connect_and_stay(self) -> str:
-        """Connect and return when that is over: why it did not work, or ``""`` if it did for a while."""
+        """Connect, and return when the connection is over: why it failed, or ``""`` if it was up."""
         for event in (self._connacked, self._lost, self._up):
             event.clear()
         host, port, _ = self._address
-        # It returns only when all is acknowledged, which may be never; so others say when it is connected.
+        # This returns only when all is acknowledged, which may be never; so events say that it is connected.
         connecting = asyncio.create_task(
             self._client.connect(
                 host,
@@ -312,14 +312,14 @@ class Link:
         return f"no answer in {self._settings.timeout_s:g} s"
 
     def _heed(self, error: MQTTConnectError) -> None:
-        """Do as a broker asks that refused us; raise ``BrokerRefused`` where only its owner can help."""
+        """Adapt to a broker that refused us; raise ``BrokerRefused`` if only its owner can help."""
         code = error._code  # noqa: SLF001
         if code in reasons.OTHER_VERSION and self._version == MQTTv50:
             self._version = MQTTv311
         elif code == reasons.QOS_NOT_SUPPORTED and gm.lower_will(self._client):
-            pass  # and it is tried again with that
+            pass  # the next try uses that
         elif code == reasons.RETAIN_NOT_SUPPORTED and gm.let_will_go(self._client):
-            pass  # as well
+            pass  # likewise
         elif code in reasons.MAYBE_SESSIONS:
             gm.ask_for_session(self._client, is_kept=gm.is_clean(self._client))  # in turn, until one is taken
         elif not self._has_been_up and code not in reasons.PASSING:
@@ -333,7 +333,7 @@ class Link:
             async with asyncio.timeout(1):
                 await self._client.disconnect()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass  # it is gone, which is all we want
+            pass  # the connection is gone, which was the aim
 
     # -- what the client tells -----------------------------------------------------------------------------
 
@@ -349,7 +349,7 @@ class Link:
                 "while there is no connection is sent again"
             )
         if not session_present:
-            # The broker forgot us: what was on its way is sent anew, before anything that waits.
+            # The broker lost the session: messages on their way are sent anew, before those that wait.
             self._waiting.extendleft(reversed(self._take_back()))
         self._client.subscriptions.clear()
         if self._topics:
@@ -390,7 +390,7 @@ class Link:
             self._on_message(topic[len(self._prefix) :], payload)
 
     def _disconnected(self, _client: Any, packet: Any, _error: Any = None) -> None:
-        if isinstance(packet, bytes) and packet:  # the broker's own word; the end itself comes after it
+        if isinstance(packet, bytes) and packet:  # the broker's reason; the end itself comes after it
             self._reason = packet[0]
         if self._up.is_set():
             self._on_down(time.monotonic() - gm.last_heard(self._client))
@@ -402,7 +402,7 @@ class Link:
         self._flush()
 
     def _flush(self) -> None:
-        """Hand over what waits, as far as the bound on what is on its way allows."""
+        """Hand over waiting messages, as far as the bound on messages on their way allows."""
         while self._waiting and self._up.is_set() and self._unacknowledged.count < self._terms.inflight:
             message = self._waiting.popleft()
             size_bytes = self._packet_bytes(message)
@@ -420,7 +420,7 @@ class Link:
     # -- what is too large ---------------------------------------------------------------------------------
 
     def _packet_bytes(self, message: Outgoing) -> int:
-        """Give the most that a packet may have: payload, topic, id, and 9 bytes that say what it is."""
+        """Give the largest size of a message's packet: payload, topic, id, and 9 bytes of headers."""
         return len(message.payload) + len((self._prefix + message.topic).encode()) + 11
 
     def _refused(self, packet_id: int, reason: int) -> None:
@@ -436,7 +436,7 @@ class Link:
         asyncio.get_running_loop().call_soon(self._flush)
 
     def _find_too_large(self) -> None:
-        """See whether it was a message that ended the connection; all that are as large are given back."""
+        """Find out whether a message ended the connection; give back all messages that are as large."""
         if self._has_refused:
             return
         just_now = self._sent_just_now()
@@ -444,7 +444,7 @@ class Link:
             map(self._packet_bytes, [*self._unacknowledged.messages().values(), *just_now]), default=0
         )
         if self._reason not in (0, reasons.PACKET_TOO_LARGE):
-            largest = 0  # nobody is to blame
+            largest = 0  # no message is to blame
         if not self._limits.lost(largest, is_too_large=self._reason == reasons.PACKET_TOO_LARGE):
             return
         self._has_refused = True
@@ -458,7 +458,7 @@ class Link:
                 self._give_back(message)
 
     def _sent_just_now(self) -> list[Outgoing]:
-        """With QoS 0: what was sent shortly before the connection was lost; what is older went well."""
+        """Give the messages that were sent, with QoS 0, just before the end; older ones got through."""
         since = time.monotonic() - _JUST_NOW_S
         for at, message in self._unanswered:
             if at < since:
@@ -468,7 +468,7 @@ class Link:
         return just_now
 
     def _give_back(self, message: Outgoing) -> None:
-        """Tell the publisher; in the next turn of the loop, as it may publish something else."""
+        """Tell the publisher that a message is too large; in the next turn, as it may publish another."""
         why = self._limits.why_not(self._packet_bytes(message))
         self._tell_once(message, f"is not sent: it {why}")
         too_large = TooLarge(message.topic, message.payload, why)

@@ -1,10 +1,10 @@
-"""The reason codes of MQTT 5 that the link acts upon, and words for all."""
+"""The reason codes of MQTT 5 that the link acts upon, and words for all codes."""
 
 SESSION_TAKEN_OVER = 0x8E
 #: For a message, or for the end of a connection.
 PACKET_TOO_LARGE = 0x95
 
-#: For a refused connection that may be taken later. With MQTT 3.1.1, 3 says so, with MQTT 5 the others.
+#: For a refused connection that may be accepted later: 3 with MQTT 3.1.1, the others with MQTT 5.
 PASSING = frozenset({3, 0x80, 0x83, 0x88, 0x89, 0x97, 0x9F})
 #: Among these, those by which a broker may mean that it keeps no sessions (FluxMQ, one node: 3 and 0x80).
 MAYBE_SESSIONS = frozenset({3, 0x80, 0x83, 0x88})
@@ -37,5 +37,5 @@ _WORDS = {
 
 
 def words_of(reason: int) -> str:
-    """Say what a reason means, for the end of a connection or for which a message is refused."""
+    """Say what a reason means, for the end of a connection or for a refused message."""
     return _WORDS.get(reason, f"it gives the reason {reason:#04x}")

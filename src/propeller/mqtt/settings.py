@@ -6,10 +6,10 @@ import msgspec
 
 
 class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Files in PEM form. Without a CA certificate those of the system count."""
+    """Files in PEM form. Without a CA certificate, those of the system are used."""
 
     ca_cert: Path | None = None
-    #: Both or neither: the client's own certificate, for mutual TLS.
+    #: The client's own certificate and its key, for mutual TLS; both or neither.
     client_cert: Path | None = None
     client_key: Path | None = None
     insecure_skip_verify: bool = False
@@ -22,18 +22,18 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True):
     address: str = "tcp://localhost:1883"
     tenant_id: str
     channel_id: str
-    #: Client id and user name at once.
+    #: Client id and also user name.
     entity_id: str
     #: The password.
     api_key: str = ""
     #: The quality of service of all messages: 0, 1 or 2.
     qos: int = 2
-    #: To connect.
+    #: How long connecting may take.
     timeout_s: float = 30.0
     keep_alive_s: int = 30
-    #: Larger messages are neither sent nor taken in.
+    #: Larger messages are neither sent nor received.
     max_packet_bytes: int = 10_485_760
-    #: How many messages may be on their way without the broker's acknowledgement, if it takes as many; None
+    #: How many sent messages may wait for the broker's acknowledgement, if it takes as many; None
     #: for what the broker says of itself.
     inflight: int | None = None
     tls: TlsSettings = TlsSettings()

@@ -13,16 +13,16 @@ class Outgoing(NamedTuple):
 
 
 class Unacknowledged(PersistentStorage):  # type: ignore[misc]  # gmqtt is untyped
-    """For the client to repeat and for us to count.
+    """Messages that the client may have to repeat, and that count as being on their way.
 
-    It has no length: the client takes a storage that is false, as an empty one would be, for none at all.
+    It has no length: then an empty one would be false, and the client would take it for no storage.
     """
 
     def __init__(self, on_acknowledged: Callable[[Outgoing], None]) -> None:
         super().__init__()
         self._on_acknowledged = on_acknowledged
         self._originals: dict[int, Outgoing] = {}
-        #: What is about to be pushed, for the packet alone does not tell.
+        #: The message that is pushed next, which its packet alone does not show.
         self.next = Outgoing("", b"")
 
     @property
@@ -30,12 +30,12 @@ class Unacknowledged(PersistentStorage):  # type: ignore[misc]  # gmqtt is untyp
         return len(self._originals)
 
     def messages(self) -> dict[int, Outgoing]:
-        """Give all, by packet id."""
+        """Give all messages, by packet id."""
         return dict(self._originals)
 
     def push_message(self, mid: int, raw_package: bytes) -> None:
         super().push_message(mid, raw_package)
-        if mid not in self._originals:  # with QoS 2 a packet takes the place of another
+        if mid not in self._originals:  # with QoS 2 one packet of a message replaces another
             self._originals[mid] = self.next
 
     def remove_message_by_mid(self, mid: int) -> None:
@@ -45,11 +45,11 @@ class Unacknowledged(PersistentStorage):  # type: ignore[misc]  # gmqtt is untyp
             self._on_acknowledged(message)
 
     def take_out(self, mid: int) -> Outgoing | None:
-        """Forget one that will not be acknowledged; return what it was."""
+        """Forget a message that will not be acknowledged; return it, or None if there is none."""
         super().remove_message_by_mid(mid)
         return self._originals.pop(mid, None)
 
     def taken_back(self) -> dict[int, Outgoing]:
-        """Forget everything; return what it was, by packet id."""
+        """Forget all messages; return them by packet id."""
         originals, self._originals = self._originals, {}
         return originals
