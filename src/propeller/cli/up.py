@@ -87,10 +87,7 @@ def up(
         str, typer.Option(envvar="MANAGER_HTTP_HOST", help="Address to listen on; empty means all.")
     ] = "localhost",
     port: Annotated[
-        int,
-        typer.Option(
-            envvar="MANAGER_HTTP_PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one."
-        ),
+        int, typer.Option(envvar="MANAGER_HTTP_PORT", min=0, max=65535, help="0 for a free port.")
     ] = 7070,
     http_names: HttpNames = "",
     data_dir: Annotated[
@@ -99,15 +96,11 @@ def up(
     proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
     concurrency: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=1024, help="How many guests each proplet runs at once [default: cores, at least 4]."
-        ),
+        typer.Option(min=1, max=1024, help="Guests of each proplet at once [default: cores, at least 4]."),
     ] = None,
     durability: Annotated[
         str,
-        typer.Option(
-            help="full: a power cut loses nothing; normal: faster, but it may lose the last commits."
-        ),
+        typer.Option(help="full: a power cut loses nothing; normal: faster, it may lose the last commits."),
     ] = "full",
     max_losses: Annotated[
         int, typer.Option(min=0, help="How often a task is run again after its proplet was lost.")
