@@ -2,17 +2,17 @@
 
     PropellerError
     ├── Invalid            the request is wrong in itself (HTTP 400)
-    ├── Forbidden          who asks may not (403)
-    ├── NotFound           what it names does not exist (404)
-    ├── Conflict           it does not fit the present state (409)
+    ├── Forbidden          the client may not send it (403)
+    ├── NotFound           a thing that it names does not exist (404)
+    ├── Conflict           the present state does not allow it (409)
     ├── TooLarge           it is larger than the limit (413)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
-    ├── Unavailable        what it needs is not there just now; later it may be (503)
+    ├── Unavailable        a thing that it needs is not there now; later it may be (503)
     ├── GuestFailed        the guest that it ran failed (502)
-    ├── TimedOut           what it waited for took too long (504)
+    ├── TimedOut           it waited for too long (504)
     ├── ModuleUnavailable  a module can't be fetched: the task that needs it fails, nothing else
     ├── CannotListen       the address is taken or unknown: the program ends (exit code 1)
-    ├── BrokerRefused      the broker does not let us in: the program ends (exit code 1)
+    ├── BrokerRefused      the broker refused the connection: the program ends (exit code 1)
     ├── AnotherManager     another manager serves the channel: the program ends (exit code 1)
     └── InvalidTransition  a task was moved against the table of moves: a defect of ours
 
@@ -29,15 +29,15 @@ class Invalid(PropellerError):
 
 
 class Forbidden(PropellerError):
-    """Who asks may not ask for this."""
+    """The client may not send this request."""
 
 
 class NotFound(PropellerError):
-    """What the request names does not exist."""
+    """A thing that the request names does not exist."""
 
 
 class Conflict(PropellerError):
-    """The request does not fit the present state."""
+    """The present state does not allow the request."""
 
 
 class TooLarge(PropellerError):
@@ -49,7 +49,7 @@ class StoreUnusable(PropellerError):
 
 
 class Unavailable(PropellerError):
-    """What the request needs is not there just now."""
+    """A thing that the request needs is not there now."""
 
 
 class GuestFailed(PropellerError):
@@ -57,7 +57,7 @@ class GuestFailed(PropellerError):
 
 
 class TimedOut(PropellerError):
-    """What the request waited for took too long."""
+    """The request waited for too long."""
 
 
 class ModuleUnavailable(PropellerError):

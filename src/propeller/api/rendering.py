@@ -23,7 +23,7 @@ _GO = "Go-http-client/"
 
 
 class Showing(NamedTuple):
-    """How the answer to a request has tasks."""
+    """The form of tasks in the answer to a request."""
 
     has_files: bool
     #: Whether all inputs are texts, as they are on the wire.

@@ -303,7 +303,7 @@ def _is_there(cycle: RequestResponseCycle) -> bool:
 
 
 def _comes_unasked(cycle: RequestResponseCycle) -> bool:
-    """Whether the client sends the body before it is asked to, and no more than is taken."""
+    """Say whether the client sends the body before it is asked to, and no more than is taken."""
     if cycle.waiting_for_100_continue:
         return False
     for name, value in cycle.scope["headers"]:

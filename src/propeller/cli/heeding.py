@@ -1,4 +1,4 @@
-"""Whether a manager has taken over what it was sent: one that only knows the contract ignores the rest."""
+"""Checks that a manager has taken over all fields of a task: a foreign one ignores those it does not know."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

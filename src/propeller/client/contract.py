@@ -12,7 +12,7 @@ _PENDING = 0
 
 
 class TaskClient(Protocol):
-    """What it takes of a client."""
+    """The part of a client that this needs."""
 
     def task(self, task_id: str) -> Any: ...
 

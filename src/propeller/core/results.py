@@ -30,13 +30,13 @@ def as_bytes(results: Any) -> Any:
 
 
 def all_alike(results: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Put the results of several proplets together; where one has bytes, all have."""
+    """Put the results of several proplets together; if one has bytes, all have."""
     found = dict(results)
     return {name: as_bytes(one) for name, one in found.items()} if has_bytes(found) else found
 
 
 def has_bytes(results: Any) -> bool:
-    """Whether some of it is no text."""
+    """Say whether results have a part that is no text."""
     if isinstance(results, dict):
         return any(isinstance(one, bytes) for one in results.values())
     return isinstance(results, bytes)

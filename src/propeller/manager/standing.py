@@ -203,7 +203,7 @@ class Standing:
     # -- ourselves -------------------------------------------------------------------------------------------
 
     def _patience_s(self) -> float:
-        """How long to wait from the question on before we serve."""
+        """The wait from the question on before this manager serves."""
         if not self.is_heard:
             return self._times.deaf
         if self._kept is not None and self._kept.status == "left":

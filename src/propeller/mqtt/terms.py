@@ -1,4 +1,4 @@
-"""What a broker takes of us, as far as it says: quality of service, how much at once, what it keeps."""
+"""The terms of a broker, as far as it announces them: quality of service, messages at once, kept messages."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -10,21 +10,21 @@ from propeller.mqtt.settings import MqttSettings
 
 _log = logging.getLogger(__name__)
 
-#: How many messages may be on their way if the settings do not say. A broker of MQTT 5 says what it takes.
-#: Older ones can't; Mosquitto takes 20 by default, and makes who sends more wait for long.
+#: How many messages may be on their way if the settings do not say. A broker of MQTT 5 announces its limit.
+#: Older ones can't; Mosquitto takes 20 by default, and makes a program that sends more wait for long.
 _INFLIGHT_MAX, _INFLIGHT_USUAL = 100, 20
 
 
 class Terms:
-    """What counts at present; a broker is heard anew at each connect."""
+    """The terms that hold at present; a broker may announce others at each connect."""
 
     def __init__(self, settings: MqttSettings) -> None:
         self._settings = settings
         #: As in the settings, or lower if the broker offers less.
         self.qos = settings.qos
-        #: How many messages may be on their way without its acknowledgement.
+        #: How many sent messages may wait for its acknowledgement.
         self.inflight = settings.inflight or _INFLIGHT_USUAL
-        #: Whether it keeps messages, as far as it says.
+        #: True if it keeps messages for later subscribers, as far as it says.
         self.can_keep = True
         self._told: set[str] = set()
 

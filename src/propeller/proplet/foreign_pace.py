@@ -1,7 +1,7 @@
-"""How soon a manager that only knows the contract bears the result of a task. Pure.
+"""The earliest time at which a foreign manager can bear the result of a task. Pure.
 
-It sends a start, and notes only then that the task runs. A result that comes before that is lost, and two
-that come while it sends starts stop it for 30 s (``mqtt``, section 7.3).
+Such a manager sends a start, and notes only then that the task runs. A result that comes before that is lost,
+and two that come while it sends starts stop it for 30 s (``mqtt``, section 7.3).
 """
 
 from msgspec import UNSET

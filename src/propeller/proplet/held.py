@@ -81,10 +81,10 @@ class Held(msgspec.Struct, kw_only=True):
 
     @property
     def is_up(self) -> bool:
-        """Whether it serves, or can be invoked."""
+        """True if it serves, or can be invoked."""
         return self.state is SERVING or self.state is READY
 
     @property
     def speaks(self) -> bool:
-        """Whether there is more to say of it than that it is here."""
+        """True if there is more to report of it than that it is here."""
         return self.is_up or self.restarts > 0

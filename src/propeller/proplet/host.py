@@ -13,7 +13,7 @@ import propeller
 
 
 class SelfDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """What the owner of a proplet lets it say of itself."""
+    """The facts that the owner of a proplet lets it send about itself."""
 
     description: str = ""
     tags: Sequence[str] = ()

@@ -15,7 +15,7 @@ from propeller.wire.fleet.metrics import Aggregated, TaskUsage
 
 
 class _Counters(msgspec.Struct, frozen=True):
-    """What a process has used since its birth, and what it has now."""
+    """The resources that a process has used since its start, and those that it uses now."""
 
     cpu_s: float
     read_bytes: int

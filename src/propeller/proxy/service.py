@@ -53,7 +53,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Begun(msgspec.Struct):
-    """Which module a proplet was told of last under a name."""
+    """The module that a proplet was told of last under a name."""
 
     digest: str
     #: It has asked what the module is, and nothing of it yet.

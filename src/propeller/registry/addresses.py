@@ -54,7 +54,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, also when it stands for another.
+    """Say whether an address is one of the public internet, also when it stands for another.
 
     Source: the registries of special-purpose addresses (RFC 6890), as far as Python knows them, and of IPv6
     only what is given out as global unicast (RFC 4291, 2.4): all else is of this site, or of nobody.

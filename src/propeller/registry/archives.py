@@ -22,7 +22,7 @@ _LISTED_MAX = 8
 
 
 def is_module(blob: Blob) -> bool:
-    """Whether it is a module by its content, whatever its media type says."""
+    """Say whether a blob is a module by its content, whatever its media type says."""
     return blob.piece(0, len(_MAGIC)) == _MAGIC
 
 

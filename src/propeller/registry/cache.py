@@ -111,7 +111,7 @@ class Cache:
         return Draft(self)
 
     def size(self, digest: str) -> int | None:
-        """How many bytes there are under this digest, checked or not."""
+        """Give the size of the file of this digest, checked or not, in bytes."""
         with contextlib.suppress(OSError):
             return self._path(digest).stat().st_size
         return None

@@ -13,7 +13,7 @@ _CONTENT_TYPES = ("application/wasm", "application/octet-stream")
 
 
 def is_url(reference: str) -> bool:
-    """Whether this names a module by its address on the web."""
+    """Say whether this names a module by its address on the web."""
     return reference.lower().startswith(("http://", "https://"))
 
 

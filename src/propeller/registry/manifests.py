@@ -36,19 +36,19 @@ class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def is_wasm(self) -> bool:
-        """Whether this is a Wasm module by its media type."""
+        """True if this is a Wasm module by its media type."""
         kind = self.media_type.partition(";")[0].strip().lower()
         return kind == "application/wasm" or kind.endswith("+wasm")
 
     @property
     def is_archive(self) -> bool:
-        """Whether this is an archive of files by its media type, as the layers of images for containers."""
+        """True if this is an archive of files by its media type, as the layers of images for containers."""
         kind = self.media_type.partition(";")[0].strip().lower()
         return not self.is_wasm and ("tar+" in kind or kind.endswith((".tar", "/tar", ".tar.gzip")))
 
     @property
     def is_for_wasm(self) -> bool:
-        """Whether this is an image for a Wasm runtime by its platform."""
+        """True if this is an image for a Wasm runtime by its platform."""
         platform = self.platform or Platform()
         return platform.os.startswith("wasi") or platform.architecture in _WASM_ARCHITECTURES
 

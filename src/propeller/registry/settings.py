@@ -66,11 +66,11 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
         return _TOKEN_HOSTS.get(host, frozenset()) | listed | {host}
 
     def is_plain(self, url: httpx.URL) -> bool:
-        """Whether the host of this address is spoken to without TLS."""
+        """Say whether the host of this address is asked without TLS."""
         return bool(self.plain_http & {_bare_host(url), f"{_bare_host(url)}:{url.port or 80}"})
 
     def may_be_private(self, url: httpx.URL) -> bool:
-        """Whether the host of this address may have a private one."""
+        """Say whether the host of this address may have a private address."""
         if self.allow_private_addresses or self.is_plain(url):
             return True
         named = {api_host(name) for name in self.credentials}

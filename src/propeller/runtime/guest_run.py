@@ -90,7 +90,7 @@ class GuestRun(msgspec.Struct, frozen=True, array_like=True):
 
 
 def means_program(name: str) -> bool:
-    """Whether a task of this name runs a program's entry, where no export has the name.
+    """Say whether a task of this name runs a program's entry, if no export has the name.
 
     Tasks of federated learning are named after their round (contract: runtime.md, 3).
     """

@@ -95,7 +95,7 @@ def inspect(wasm: bytes) -> Inspection:
 
 
 class _Beginning(NamedTuple):
-    """What a runner says of the beginning of a guest with the usual limits."""
+    """The findings of a runner about the beginning of a guest with the usual limits."""
 
     needs: list[Need]
     obstacles: list[str]

@@ -36,7 +36,7 @@ class Outline(NamedTuple):
 
     @property
     def is_program(self) -> bool:
-        """Whether every name means the program's entry, as in the embedded runtime."""
+        """True if every name means the program's entry, as in the embedded runtime."""
         return "_start" in self.exports and all(name.startswith("_") for name in self.exports)
 
 

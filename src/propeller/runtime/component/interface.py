@@ -47,22 +47,22 @@ class ComponentInterface(msgspec.Struct, frozen=True):
 
     @property
     def is_http_handler(self) -> bool:
-        """Whether it answers HTTP requests. A component that only imports the handler hands them on."""
+        """True if it answers HTTP requests. A component that only imports the handler hands them on."""
         return any(_HTTP_HANDLER.fullmatch(name) for name in self.exports.instances)
 
     @property
     def imports_http(self) -> bool:
-        """Whether it imports an interface of ``wasi:http``."""
+        """True if it imports an interface of ``wasi:http``."""
         return any(name.startswith("wasi:http/") for name in self.imports.instances)
 
     @property
     def imports_stdin(self) -> bool:
-        """Whether it can read standard input."""
+        """True if it can read standard input."""
         return any(_without_version(name) == "wasi:cli/stdin" for name in self.imports.instances)
 
     @property
     def imports_links(self) -> bool:
-        """Whether it can make symbolic links, given a directory that it may write to."""
+        """True if it can make symbolic links, given a directory that it may write to."""
         return any(
             _without_version(name) == "wasi:filesystem/types" and "[method]descriptor.symlink-at" in group
             for name, group in self.imports.instances.items()

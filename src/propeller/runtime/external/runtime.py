@@ -300,5 +300,5 @@ class ExternalRuntime:
 
 
 def _needs_no_slot(run: GuestRun) -> bool:
-    """Whether a run begins at once: it is resident, or there is nothing to execute."""
+    """Say whether a run begins at once: it is resident, or there is nothing to execute."""
     return run.is_resident or run.is_preparation

@@ -69,7 +69,7 @@ class RunnerHandle(asyncio.Protocol):
 
     @property
     def room(self) -> int:
-        """How many more runs it may be handed now."""
+        """The number of runs that it may be handed now."""
         if not self.is_ready or self.is_taking_back or self.is_killed or self.is_disconnected or self.death:
             return 0
         if self.resident is not None:

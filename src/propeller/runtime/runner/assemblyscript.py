@@ -1,4 +1,4 @@
-"""What modules of AssemblyScript expect of their host: ``env.abort``, and the number of arguments of a call.
+"""The host's part for modules of AssemblyScript: ``env.abort``, and the number of arguments of a call.
 
 Source: the code that its compiler writes for JavaScript (``--bindings``), version 0.27.
 """

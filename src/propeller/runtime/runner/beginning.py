@@ -1,4 +1,4 @@
-"""Whether a guest could begin: its instance is made, and stopped before its first instruction."""
+"""Checks that a guest could begin: makes its instance, and stops it before its first instruction."""
 
 import wasmtime
 

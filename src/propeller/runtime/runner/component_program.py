@@ -125,11 +125,11 @@ class ComponentProgram:
 
     @property
     def reads_stdin(self) -> bool:
-        """Whether it can read standard input."""
+        """True if it can read standard input."""
         return self.interface.imports_stdin
 
     def wants_session(self, grants: Grants | None) -> bool:
-        """Whether a guest with these grants needs Propeller's own WASI: for HTTP, or to make links."""
+        """Say whether a guest with these grants needs Propeller's own WASI: for HTTP, or to make links."""
         makes_links = grants is not None and grants.has_changeable_dirs and self.interface.imports_links
         return self.interface.imports_http or makes_links
 

@@ -220,7 +220,7 @@ class CoreProgram:
         return self._ready[linker]
 
     def makes_links(self, grants: Grants | None) -> bool:
-        """Whether a guest with these grants makes links by Propeller's own ``path_symlink``."""
+        """Say whether a guest with these grants makes links by Propeller's own ``path_symlink``."""
         linkers = (self.world.linker, self.world.without_memory)
         return self._imports_links and self._linker(grants) not in linkers
 
@@ -265,11 +265,11 @@ class CoreProgram:
         raise Invalid(f"no function {shown(export)} is exported; exported are: {_listed(names)}")
 
     def is_command(self, name: str) -> bool:
-        """Whether this function is a WASI command's entry, whose result is what it prints."""
+        """Say whether this function is the entry of a WASI command, whose output is its result."""
         return name == "_start" and self.is_plain(name)
 
     def is_plain(self, name: str) -> bool:
-        """Whether this function exists, takes nothing and gives nothing."""
+        """Say whether this function exists, takes nothing and gives nothing."""
         return self.functions.get(name) == Signature((), ())
 
     def arguments(self, name: str, inputs: list[str]) -> list[int | float | _Buffer]:
@@ -314,7 +314,7 @@ class CoreProgram:
 
 
 def is_offered(module: str, field: str) -> bool:
-    """Whether this module and field are, as far as their names tell, imports that proplets offer."""
+    """Say whether this module and field are, as far as their names tell, imports that proplets offer."""
     return module == _WASI or (module, field) == ABORT
 
 

@@ -10,7 +10,7 @@ from propeller.wire.fleet.fields import Count
 
 
 class FromManager(msgspec.Struct, kw_only=True):
-    """What a manager says to its proplets."""
+    """A message of a manager to its proplets."""
 
     #: Extension: which manager says it, by its id and its epoch.
     by: tuple[str, Count] | UnsetType = UNSET
@@ -70,7 +70,7 @@ class Start(FromManager, kw_only=True):
 
     @property
     def is_resident(self) -> bool:
-        """Whether it stays until it is stopped."""
+        """True if it stays until it is stopped."""
         return self.daemon or self.latent
 
 

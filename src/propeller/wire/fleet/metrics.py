@@ -11,7 +11,7 @@ from propeller.wire.rfc3339 import parse_time
 
 
 class SystemTime(msgspec.Struct):
-    """How Rust writes a time."""
+    """A time as Rust writes it."""
 
     secs_since_epoch: int
     nanos_since_epoch: int = 0
@@ -60,7 +60,7 @@ class Metrics(msgspec.Struct, kw_only=True):
 
 
 class TaskUsage(msgspec.Struct, kw_only=True):
-    """What one run of a task uses: while it runs, its process; after its end, the guest."""
+    """The resources that one run of a task uses: while it runs, its process; after its end, the guest."""
 
     #: Of one processor.
     cpu_percent: float = 0.0

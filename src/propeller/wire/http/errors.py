@@ -4,6 +4,6 @@ import msgspec
 
 
 class ErrorView(msgspec.Struct):
-    """What was wrong, and what to do."""
+    """An error: what is wrong, and what to do."""
 
     error: str

@@ -46,7 +46,7 @@ class JobView(msgspec.Struct, kw_only=True):
 
 
 class Counts(msgspec.Struct):
-    """How many of the tasks are in each state."""
+    """The number of tasks in each state."""
 
     pending: int
     scheduled: int

@@ -10,7 +10,7 @@ from propeller.wire.http.schema import Env, Page, ResultsEncoding, Time, like
 
 
 class Invoke(msgspec.Struct, kw_only=True):
-    """How a latent task is run once."""
+    """A request to run a latent task once."""
 
     inputs: (
         Annotated[list[int | float | str | None], like("In place of the task's own, if any are given.")]
@@ -30,7 +30,7 @@ class Invoked(msgspec.Struct, kw_only=True):
 
 
 class InvocationView(msgspec.Struct, kw_only=True):
-    """How one invocation went; while it is under way it has neither results nor an error."""
+    """One invocation and its outcome; while it is under way it has neither results nor an error."""
 
     invocation_id: str
     proplet_id: str

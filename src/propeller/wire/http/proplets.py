@@ -12,7 +12,7 @@ from propeller.wire.rfc3339 import format_time
 
 
 class PropletMetadata(msgspec.Struct):
-    """What a proplet says about itself; what it does not say is left out."""
+    """The facts that a proplet sends about itself; others are left out."""
 
     description: str | UnsetType = UNSET
     tags: list[str] | UnsetType = UNSET

@@ -32,7 +32,7 @@ class DirField(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class GrantsField(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What the task may use of its proplet's machine, and nothing else."""
+    """The parts of its proplet's machine that the task may use."""
 
     dirs: list[DirField] = []
     http: Annotated[list[str], like("Hosts it may send requests to.")] = []

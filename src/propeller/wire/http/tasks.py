@@ -54,7 +54,7 @@ RunIf = Annotated[str, like(enum=["", "success", "failure"])]
 
 
 class TaskFields(msgspec.Struct, kw_only=True):
-    """What may be said of a task when it is created and when it is changed."""
+    """The fields of a task that a request may set, when it is created and when it is changed."""
 
     name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
     kind: str | None = None
@@ -183,7 +183,7 @@ class Results(msgspec.Struct):
 
 
 class ExecutionView(msgspec.Struct, kw_only=True):
-    """How a task fared on one proplet."""
+    """One execution of a task, on one proplet."""
 
     proplet_id: str
     attempt: int
