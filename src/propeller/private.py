@@ -1,4 +1,4 @@
-"""Files for their owner alone: they hold what tasks were given and what they returned.
+"""Files for their owner alone: they hold the inputs and results of tasks.
 
 Directories that were there before are left as they are: they may be somebody's own.
 """
@@ -22,7 +22,7 @@ def make_file(path: Path) -> None:
 
 
 def mend(*paths: Path) -> None:
-    """Take from others what files of earlier versions gave them; what is another user's is left."""
+    """Take from others the rights that earlier versions gave them; files of another user stay as they are."""
     for path in paths:
         with contextlib.suppress(FileNotFoundError, PermissionError):
             mode = path.stat().st_mode

@@ -1,4 +1,4 @@
-"""Putting a manager together with its store, its local proplets and its way to remote ones."""
+"""Puts a manager together with its store, its local proplets and its way to remote ones."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     proplets: int = 1
     #: How many guests each of them runs at once.
     concurrency: int = 4
-    #: What guests of local proplets may use.
+    #: The sandbox policy of local proplets.
     sandbox_policy: SandboxPolicy = SandboxPolicy()
     #: The broker behind which there are more proplets; None for none.
     mqtt: MqttSettings | None = None
@@ -96,7 +96,7 @@ def _watchful(mqtt: MqttSettings, policy: Policy) -> MqttSettings:
 
 
 def _local_ids(manager: Manager, count: int) -> list[str]:
-    """The ids of earlier local proplets first, so that a proplet stays the same over restarts."""
+    """Give ids, those of earlier local proplets first, so that a proplet stays the same over restarts."""
     known = [proplet.id for proplet in manager.proplets() if proplet.is_local]
     return [*known, *(str(uuid.uuid4()) for _ in range(count - len(known)))][:count]
 

@@ -59,7 +59,7 @@ def manager(settings: ManagerSettings) -> int:
 
 
 def proplet(settings: PropletSettings) -> int:
-    """Run a proplet that has its manager behind a broker."""
+    """Run a proplet whose manager is behind a broker."""
     log_as_json(settings.log_level)
     return _run(serve_proplet(settings))
 

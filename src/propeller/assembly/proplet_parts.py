@@ -1,4 +1,4 @@
-"""Putting a remote proplet together, from the settings of ``propeller proplet``."""
+"""Puts a remote proplet together, from the settings of ``propeller proplet``."""
 
 import signal
 
@@ -13,7 +13,7 @@ from propeller.proplet.uplink import Uplink, UplinkListener
 
 
 async def serve_proplet(settings: PropletSettings) -> None:
-    """Serve until SIGINT or SIGTERM; what can't be handed back by then waits in the outbox."""
+    """Serve until SIGINT or SIGTERM; reports that can't be sent by then wait in the outbox."""
     outbox = Outbox(settings.data_dir)
 
     def make_uplink(listener: UplinkListener) -> Uplink:

@@ -1,4 +1,4 @@
-"""Running the proxy with its broker, its registries and its health page."""
+"""Runs the proxy with its broker, its registries and its health page."""
 
 import asyncio
 import contextlib

@@ -57,7 +57,7 @@ def url_of(http: HttpSettings, listeners: list[socket.socket]) -> str:
 
 
 def _names(http: HttpSettings, listeners: list[socket.socket]) -> frozenset[str] | None:
-    """The names by which the API may be asked for; None for any, as others name the machine."""
+    """Give the names that the API answers to; None for any, if others name the machine."""
     is_ours_alone = all(is_loopback(listener.getsockname()[0]) for listener in listeners)
     return frozenset({http.host.lower(), *http.names}) if is_ours_alone or http.names else None
 

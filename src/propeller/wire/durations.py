@@ -3,7 +3,7 @@
 import math
 import re
 
-#: What Go's own durations can hold, roughly; a longer one is a slip.
+#: Roughly the longest duration that Go can hold; a longer one is a slip.
 MAX_S = 290 * 365 * 86400.0
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}

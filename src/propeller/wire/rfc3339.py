@@ -23,12 +23,12 @@ def format_time(at: int) -> str:
 
 @lru_cache(maxsize=8192)
 def _whole_seconds(seconds: str) -> str:
-    """The slow part, which the times of one answer mostly share."""
+    """Write the seconds of a time: the slow part, which the times of one answer mostly share."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def parse_time(text: str) -> int | None:
-    """Read a time of any offset, ns since the epoch; None for what is no time, and for "not yet"."""
+    """Read a time with any offset, ns since the epoch; None for text that is no time, and for "not yet"."""
     found = _TIME.fullmatch(text)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Reads the messages of msgspec about values of a wrong shape, for others to put them in their own words."""
+"""Reads the messages of msgspec about values of a wrong shape; callers put them in their own words."""
 
 import re
 from typing import NamedTuple
@@ -16,7 +16,7 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 
 
 class Problem(NamedTuple):
-    """One value that does not have its shape."""
+    """A value with a wrong shape."""
 
     #: Path of the value, such as ``tasks[3].limits.memory``; ``[...]`` is some key, ``""`` the whole.
     where: str

@@ -10,7 +10,7 @@ from propeller.wire.fleet.messages import Message, PropletMessage
 
 
 def fact_of(message: Message, *, is_local: bool) -> Fact | None:
-    """Translate a message, or return None where it is not about tasks or proplets."""
+    """Translate a message; None if it is not about tasks or proplets."""
     match message:
         case Results():
             return RunEnded(
@@ -78,7 +78,7 @@ def _failure(message: Results) -> Failure | None:
 
 
 def sender_of(message: PropletMessage) -> str:
-    """Tell who says that it sent a message; ``""`` where it does not say.
+    """Give the proplet that a message names as its sender; ``""`` if it names none.
 
     The sender of a federated update may stand inside of it (``mqtt``, section 4.3).
     """

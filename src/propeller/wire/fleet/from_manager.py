@@ -12,22 +12,22 @@ from propeller.wire.fleet.fields import Count
 class FromManager(msgspec.Struct, kw_only=True):
     """A message of a manager to its proplets."""
 
-    #: Extension: which manager says it, by its id and its epoch.
+    #: Extension: the id and the epoch of the manager that sends it.
     by: tuple[str, Count] | UnsetType = UNSET
 
 
 class Announcement(msgspec.Struct, kw_only=True, frozen=True):
-    """Extension. Manager to everybody on its channel, kept by the broker: who serves here."""
+    """Extension. Manager to all on its channel, kept by the broker: which manager serves here."""
 
     manager_id: str
     #: Larger with each start of this manager's program.
     epoch: Count
-    #: ``asks`` whether another is here; has ``left`` on purpose; is ``gone``, as the broker says of it.
+    #: It is ``here``; it ``asks`` whether another is; it has ``left``; it is ``gone``, as its will says.
     status: Literal["here", "asks", "left", "gone"]
-    #: When it said so, ns since the Unix epoch by its clock, and more than before. Of a manager that is gone:
-    #: when the connection began that broke.
+    #: When it was sent, ns since the Unix epoch by the manager's clock; it grows from message to message.
+    #: In a will: when the connection began that broke.
     at: Count
-    #: When the question was asked that it answers, by the clock of who asked; 0 if it answers none.
+    #: ``at`` of the question that it answers; 0 if it answers none.
     answers: Count = 0
     #: Since when it serves this channel; 0 while it only asks.
     since: Count = 0
@@ -58,13 +58,13 @@ class Start(FromManager, kw_only=True):
     proplet_id: str | UnsetType | None = UNSET
     hal_storage_path: str | UnsetType | None = UNSET
     parent_results: dict[str, Any] | UnsetType | None = UNSET
-    #: Extension: the standard input of a program, and ``base64`` where it is that.
+    #: Extension: the standard input of a program, and its encoding: ``base64`` or none.
     stdin: str | UnsetType = UNSET
     stdin_encoding: str | UnsetType = UNSET
-    #: Extension: what it asks of the machine.
+    #: Extension: the sandbox that the task asks for.
     sandbox: Sandbox | UnsetType = UNSET
-    #: Extension: which placement of the task this is, from 1, and when it was placed (Unix epoch, ns).
-    #: Every report brings both back: a manager restored from a backup may come to the same number again.
+    #: Extension: the number of the attempt, from 1, and when it was placed (Unix epoch, ns).
+    #: Every report brings both back: a manager restored from a backup may give the same number again.
     attempt: Count | UnsetType = UNSET
     placed_at: Count | UnsetType = UNSET
 

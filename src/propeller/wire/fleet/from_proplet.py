@@ -58,7 +58,7 @@ class Results(msgspec.Struct, kw_only=True):
 
 
 class Up(msgspec.Struct, kw_only=True):
-    """Extension. Proplet to manager: a task that stays here serves, or crashed and will be started anew.
+    """Extension. Proplet to manager: a resident task is up, or has crashed and will be started anew.
 
     Repeated with each sign of life, because nobody acknowledges it.
     """
@@ -67,12 +67,12 @@ class Up(msgspec.Struct, kw_only=True):
     proplet_id: PropletId
     attempt: Count
     is_up: bool
-    #: Where it serves, if it says.
+    #: The address at which it serves, if it says.
     results: str | UnsetType = UNSET
     restarts: Count = 0
-    #: Of the last crash.
+    #: The error of the last crash.
     error: str = ""
-    #: As the start had it.
+    #: As in the start.
     placed_at: Count | UnsetType = UNSET
 
 
@@ -87,34 +87,34 @@ class InvokeResults(msgspec.Struct, kw_only=True):
     #: Extension: when the guest began and ended, as in ``Results``.
     started_at: Count | UnsetType = UNSET
     finished_at: Count | UnsetType = UNSET
-    #: Extension: no guest was begun, because none could be for too long.
+    #: Extension: true if no guest was begun, because there was no room for too long.
     is_busy: bool | UnsetType = UNSET
-    #: Extension: of the error, as in ``Results``.
+    #: Extension: the kind of the error, as in ``Results``.
     error_kind: str | UnsetType = UNSET
     #: Extension: as in ``Results``.
     results_encoding: str | UnsetType = UNSET
 
 
 class HandBack(msgspec.Struct, kw_only=True):
-    """Extension. Proplet to manager: an attempt is not run, or not to its end; the task is not to blame."""
+    """Extension. Proplet to manager: an attempt is handed back, through no fault of the task."""
 
     task_id: str
     proplet_id: PropletId
     attempt: Count
     reason: str
-    #: As the start had it.
+    #: As in the start.
     placed_at: Count | UnsetType = UNSET
-    #: The proplet is past this attempt: the newest that it knows of. Only a later one will be run.
+    #: The newest attempt that the proplet knows, if that is later than this one: it runs only later ones.
     newest: Count | UnsetType = UNSET
-    #: It had begun, and was lost with its process.
+    #: True if the attempt had begun, and was lost with its process.
     is_lost: bool | UnsetType = UNSET
 
 
 class Logs(msgspec.Struct, kw_only=True):
-    """Extension. Proplet to manager: a piece of what a guest wrote.
+    """Extension. Proplet to manager: a piece of a guest's logs.
 
-    Pieces may be lost, repeated and reordered; task, attempt, proplet, stream and offset tell one from the
-    other. A piece has up to 64 KiB and ends between characters.
+    Pieces may be lost, repeated and reordered; task, attempt, proplet, stream and offset identify one.
+    A piece has up to 64 KiB, and ends between characters.
     """
 
     task_id: str
@@ -123,9 +123,9 @@ class Logs(msgspec.Struct, kw_only=True):
     stream: LogStream
     #: How many bytes of this stream the guest had written before it.
     offset: Count
-    #: What is no UTF-8 is replaced.
+    #: Bytes that are no UTF-8 are replaced.
     text: str
-    #: Whether the stream has reached its limit: what the guest writes after this piece is dropped.
+    #: True if the stream has reached its limit: the rest is dropped.
     is_cut: bool = False
     #: When it was written, ns since the Unix epoch by the proplet's clock.
     at: Count

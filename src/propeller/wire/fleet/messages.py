@@ -65,17 +65,17 @@ def topic_of(message: Message) -> str:
 
 
 def own_topic(proplet_id: str, topic: str) -> str:
-    """Name the topic on which a native proplet alone gets such messages."""
+    """Name the topic on which only this native proplet gets such messages."""
     return f"proplet/{proplet_id}/{topic}"
 
 
 def said_topic(proplet_id: str, topic: str) -> str:
-    """Name the topic on which a native proplet alone says such messages."""
+    """Name the topic on which only this native proplet sends such messages."""
     return f"from/{proplet_id}/{topic}"
 
 
 def speaker(topic: str) -> tuple[str, str]:
-    """Tell who alone may speak on a topic, ``""`` where that is anybody, and what such a message means."""
+    """Give the proplet that alone may send on a topic, ``""`` for any, and the topic of the contract."""
     head, _, rest = topic.partition("/")
     proplet_id, slash, said = rest.partition("/")
     is_own = head == "from" and slash and 0 < len(proplet_id) <= PROPLET_ID_MAX

@@ -22,11 +22,11 @@ Timestamp = str | SystemTime | int | float | None
 
 
 class CpuMetrics(msgspec.Struct, kw_only=True):
-    """Of a proplet with its guests, since it was started."""
+    """Processor use of a proplet with its guests, since its start."""
 
     user_seconds: float = 0.0
     system_seconds: float = 0.0
-    #: Since the sample before, the average of all processors: 0 to 100.
+    #: Average of all processors since the last sample: 0 to 100.
     percent: float = 0.0
 
 
@@ -35,7 +35,7 @@ class MemoryMetrics(msgspec.Struct, kw_only=True):
     heap_alloc_bytes: int = 0
     heap_sys_bytes: int = 0
     heap_inuse_bytes: int = 0
-    #: Of the container, where one limits the memory; where none does, others may send null.
+    #: Memory of the container, if one limits it; if none does, other programs may send null.
     container_usage_bytes: int | UnsetType | None = UNSET
     container_limit_bytes: int | UnsetType | None = UNSET
     #: Of an embedded device.
@@ -50,7 +50,7 @@ class MemoryMetrics(msgspec.Struct, kw_only=True):
 
 
 class Metrics(msgspec.Struct, kw_only=True):
-    """Proplet to manager: what it uses, with its guests."""
+    """Proplet to manager: the resources that it uses, with its guests."""
 
     proplet_id: str
     namespace: str = "default"
@@ -62,10 +62,10 @@ class Metrics(msgspec.Struct, kw_only=True):
 class TaskUsage(msgspec.Struct, kw_only=True):
     """The resources that one run of a task uses: while it runs, its process; after its end, the guest."""
 
-    #: Of one processor.
+    #: Share of one processor.
     cpu_percent: float = 0.0
     memory_bytes: int = 0
-    #: Of all the memory of the proplet's machine, 0 to 100.
+    #: Share of the memory of the proplet's machine, 0 to 100.
     memory_percent: float = 0.0
     disk_read_bytes: int = 0
     disk_write_bytes: int = 0
@@ -79,15 +79,15 @@ class TaskUsage(msgspec.Struct, kw_only=True):
     wall_seconds: float | UnsetType = UNSET
     #: Extension: the largest size of its linear memory; known at the end.
     peak_memory_bytes: int | UnsetType = UNSET
-    #: Extension: the fuel that it burned, where the task has a limit for it.
+    #: Extension: the fuel that it burned, if the task has a limit for it.
     fuel: int | UnsetType = UNSET
-    #: Extension: HTTP requests that it has answered so far, and how many of them went wrong.
+    #: Extension: HTTP requests that it has answered so far, and how many of them failed.
     requests: int | UnsetType = UNSET
     request_errors: int | UnsetType = UNSET
 
 
 class Aggregated(msgspec.Struct, kw_only=True):
-    """Over the samples that the proplet retains of a run."""
+    """Figures over the samples that the proplet retains of a run."""
 
     avg_cpu_usage: float = 0.0
     max_cpu_usage: float = 0.0
@@ -99,7 +99,7 @@ class Aggregated(msgspec.Struct, kw_only=True):
 
 
 class TaskMetrics(msgspec.Struct, kw_only=True):
-    """Proplet to manager: what a run of a task uses."""
+    """Proplet to manager: the resources that a run of a task uses."""
 
     task_id: str
     proplet_id: str
@@ -110,7 +110,7 @@ class TaskMetrics(msgspec.Struct, kw_only=True):
 
 
 def time_of(timestamp: Timestamp, now: int) -> int:
-    """Tell when something was measured, ns since the epoch; ``now`` where that is not said, or is to come."""
+    """Give the time of a measurement, ns since the epoch; ``now`` if it is missing or in the future."""
     at: int | None = None
     if isinstance(timestamp, str):
         at = parse_time(timestamp)

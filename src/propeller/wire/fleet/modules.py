@@ -10,10 +10,10 @@ from propeller.core.model import Module
 from propeller.wire.fleet.fields import Count, PropletId
 
 CHUNK_BYTES = 512_000
-#: Of a message with a piece of a module, what is not the piece, at most.
+#: The most bytes of a message with a piece of a module, besides the piece.
 AROUND_PIECE_BYTES = 1024
-#: The manager answers for images of this registry: by such a name a foreign proplet asks for a module of the
-#: store, with its digest in hex at the end.
+#: The name of the registry that the manager itself answers for. A foreign proplet asks by such a name for a
+#: module of the store, with its digest in hex at the end.
 REGISTRY = "propeller.local"
 REPOSITORY = f"{REGISTRY}/modules@sha256:"
 NO_PIECE_FITS = (
@@ -22,11 +22,11 @@ NO_PIECE_FITS = (
 
 
 class ModuleRequest(msgspec.Struct, kw_only=True):
-    """Proplet to registry: send this module. Extensions: to whom, and which of its pieces."""
+    """Proplet to registry: send this module. Extensions: to this proplet alone, and only these pieces."""
 
     #: An image reference, or, as an extension, ``sha256:<hex>``.
     app_name: str
-    #: Who asks; the answer then goes to this proplet alone.
+    #: The proplet that asks; then only this proplet gets the answer.
     proplet_id: PropletId | UnsetType = UNSET
     #: The first piece that is wanted, and how many from there; without ``count`` all. With a ``count`` of 0
     #: the answer is one message with ``digest`` and ``total_chunks`` and no data.
@@ -49,7 +49,7 @@ class ModuleChunk(msgspec.Struct, kw_only=True):
 
 
 def piece_bytes(room_bytes: int, most: int = CHUNK_BYTES) -> int:
-    """Say how large the pieces of a module are where messages have so much room; 0 if none would fit."""
+    """Give the size of a module's pieces for messages with this much room; 0 if no piece would fit."""
     return max(0, min(most, (room_bytes - AROUND_PIECE_BYTES) * 3 // 4))
 
 

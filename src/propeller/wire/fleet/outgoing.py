@@ -44,7 +44,7 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
 
 
 def wire_inputs(inputs: Iterable[int | float | str]) -> list[str]:
-    """On the wire inputs are strings; a whole number is written as one, however the client wrote it."""
+    """Write inputs as strings, as the wire has them; ``3.0`` becomes ``3``."""
     return [value if isinstance(value, str) else _number(value) for value in inputs]
 
 

@@ -1,4 +1,4 @@
-"""The JSON of the HTTP API for what guests write; all of it is an extension of the contract."""
+"""The JSON of the HTTP API for logs; all of it is an extension of the contract."""
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -8,7 +8,7 @@ from propeller.wire.http.schema import Time
 
 
 class LogView(msgspec.Struct, kw_only=True):
-    """A piece of what a guest wrote; it may begin and end within a line."""
+    """A piece of a guest's logs; it may begin and end within a line."""
 
     #: Grows with the order of arrival.
     id: int
@@ -19,7 +19,7 @@ class LogView(msgspec.Struct, kw_only=True):
     offset: int
     time: Time
     text: str
-    #: True where the stream has reached its limit, and what came after this piece was dropped.
+    #: True if the stream has reached its limit: the rest was dropped.
     cut: bool | UnsetType = UNSET
 
 

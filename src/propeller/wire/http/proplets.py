@@ -37,7 +37,7 @@ class PropletView(msgspec.Struct, kw_only=True):
     #: Extension, like the next two: how many guests it runs at once.
     slots: int
     cordoned: bool | UnsetType = UNSET
-    #: When what still runs there is moved elsewhere.
+    #: When its remaining tasks are moved to others.
     drain_by: Time | UnsetType = UNSET
 
 
@@ -64,7 +64,7 @@ def proplet_view(proplet: Proplet) -> PropletView:
 
 
 def _metadata(said: Mapping[str, Any]) -> PropletMetadata:
-    """Take over what has the right type; a proplet may say anything."""
+    """Take over the facts of the right type; a proplet may send anything."""
     known: dict[str, Any] = {}
     for name in PropletMetadata.__struct_fields__:
         value = said.get(name)

@@ -13,7 +13,7 @@ Size = int | Annotated[str, like("Such as 64MiB.")]
 
 
 class LimitsField(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Limits of a task; what is left out is up to its proplet."""
+    """Limits of a task; those that are left out are up to its proplet."""
 
     memory: Annotated[Size, like("Linear memory, bytes.")] | None = None
     fuel: Annotated[int, like("Units of computing, about one an instruction.")] | None = None

@@ -1,4 +1,4 @@
-"""Kinds of values that several shapes of the API have, with what their schema says of them."""
+"""Kinds of values that several shapes of the API share, with their schema."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ def like(description: str = "", **schema: Any) -> Meta:
 
 
 class Page(msgspec.Struct, kw_only=True):
-    """A part of a list; what it shows stands in a field of its own."""
+    """A part of a list; each kind of page has a field with the items."""
 
     offset: int
     limit: int

@@ -1,6 +1,6 @@
-"""Tasks in the JSON of the HTTP API: what requests may say of them, and how answers show them.
+"""Tasks in the JSON of the HTTP API: in requests, and in answers.
 
-The order of fields is the order in which answers are written; ``UNSET`` fields are left out of them.
+Answers have the fields in the order given here, without those that are ``UNSET``.
 
 Source: ``http-api`` in the contract, section 1.3. Extensions are ``file_digest`` and ``file_size`` (in place
 of ``file`` for large modules), ``required_tags`` and what stands after it, and executions.
@@ -26,9 +26,9 @@ from propeller.wire.rfc3339 import ZERO, format_time
 INLINE_FILE_BYTES_MAX = 64 * 1024
 ID_CHARS_MAX = 255
 NAME_CHARS_MAX = 1024
-#: In one request.
+#: The most tasks in one request.
 TASKS_MAX = 10_000
-#: Of one task, and of its variables and arguments likewise.
+#: The most inputs of a task, and also of its variables and arguments.
 INPUTS_MAX = 10_000
 _ID = r"^[^/\x00-\x1f\x7f-\x9f]+$"
 Id = Annotated[str, like(minLength=1, maxLength=ID_CHARS_MAX, pattern=_ID)]
@@ -48,7 +48,7 @@ Inputs = Annotated[
 ]
 Priority = Annotated[int, like("0 to 100; 0 counts as not given, which is 50.", minimum=0, maximum=100)]
 Tags = Annotated[
-    list[str], like("Only a proplet that has all of these gets the task; proplet_id stands above them.")
+    list[str], like("Only a proplet that has all of these gets the task; with proplet_id they don't count.")
 ]
 RunIf = Annotated[str, like(enum=["", "success", "failure"])]
 
@@ -88,14 +88,14 @@ class TaskFields(msgspec.Struct, kw_only=True):
     hal_storage_path: str | None = None
     required_tags: Tags | None = None
     timeout: (
-        Annotated[str | float, like("How long it may run: 30s, 1m30s, or a number of seconds.")] | None
+        Annotated[str | float, like("How long the task may run: 30s, 1m30s, or a number of seconds.")] | None
     ) = None
     limits: LimitsField | None = None
-    grants: Annotated[GrantsField, like("Left out: what the proplet gives to all.")] | None = None
+    grants: Annotated[GrantsField, like("Left out: the grants that the proplet gives to all.")] | None = None
 
 
 class TaskChanges(TaskFields, kw_only=True):
-    """Fields to change; what is left out or null, an empty name and priority 0 stay as they are."""
+    """Fields to change. A field that is left out or null, an empty name and priority 0 change nothing."""
 
 
 class NewTask(TaskFields, kw_only=True):
@@ -133,7 +133,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     latent: bool | UnsetType = UNSET
     encrypted: bool = False
     kbs_resource_path: str | UnsetType = UNSET
-    #: Before ``proplet_id``, as the tutorial prints it; the contract's table has the two the other way round.
+    #: Before ``proplet_id``, as the tutorial prints it; the contract's table has the two in reverse.
     depends_on: Sequence[str] | UnsetType = UNSET
     proplet_id: str | UnsetType = UNSET
     run_if: str | UnsetType = UNSET
@@ -156,13 +156,13 @@ class TaskView(msgspec.Struct, kw_only=True):
     metadata: dict[str, Any] | UnsetType = UNSET
     hal_storage_path: str | UnsetType = UNSET
     required_tags: Sequence[str] | UnsetType = UNSET
-    error_kind: Annotated[ErrorKind, like("Of ``error``: what programs may go by.")] | UnsetType = UNSET
-    reason: Annotated[str, like("Why it is in this state, where that is not plain.")] | UnsetType = UNSET
-    attempt: Annotated[int, like("How often it was placed, where more than once.")] | UnsetType = UNSET
+    error_kind: Annotated[ErrorKind, like("The kind of ``error``, for programs.")] | UnsetType = UNSET
+    reason: Annotated[str, like("Why it is in this state, if that is not plain.")] | UnsetType = UNSET
+    attempt: Annotated[int, like("Number of the attempt, if above 1.")] | UnsetType = UNSET
     timeout: str | UnsetType = UNSET
-    limits: Annotated[dict[str, int], like("Those that the task has of its own.")] | UnsetType = UNSET
+    limits: Annotated[dict[str, int], like("Only limits that the task names itself.")] | UnsetType = UNSET
     grants: Grants | UnsetType = UNSET
-    up: Annotated[bool, like("It serves, and goes on until it is stopped.")] | UnsetType = UNSET
+    up: Annotated[bool, like("True while it is up; it runs until it is stopped.")] | UnsetType = UNSET
     restarts: Annotated[int, like("How often it crashed and was started anew.")] | UnsetType = UNSET
     results_encoding: ResultsEncoding | UnsetType = UNSET
     stdin: str | FromParent | UnsetType = UNSET
