@@ -6,7 +6,11 @@ import subprocess
 
 import pytest
 
+from propeller.cli import modules
 from propeller.cli.sandbox import grants_of
+from propeller.client.api import Client
+from propeller.client.errors import ApiError
+from tests.builders import padded
 from tests.guests.helpers import guest
 from tests.runtime.helpers import program
 
@@ -357,3 +361,17 @@ def test_standard_input_from_a_file_a_pipe_and_a_parent(shell):
     (shell.work / "pipe.yaml").write_text("module: cat.wasm\ntasks:\n  - {id: a, stdin_file: none}\n")
     said = shell("workflows", "run", "pipe.yaml")
     assert failed(said, 1, "pipe.yaml:3:13: tasks[0].stdin_file: none can't be read")
+
+
+def test_a_large_module_is_uploaded(shell, monkeypatch):
+    monkeypatch.setattr(modules, "INLINE_CHARS_MAX", 100)
+    large = padded(200)
+    with Client(str(shell.system.http.base_url)) as client:
+        task = modules.create_task(client, {"name": "main", "inputs": [1, 2]}, large)
+        assert client.task_file(task["id"]) == large
+        modules.update_task(client, task["id"], {"inputs": [4, 5]}, larger := padded(300))
+        assert (client.task_file(task["id"]), client.task(task["id"])["inputs"]) == (larger, [4, 5])
+        known = client.tasks()["total"]
+        with pytest.raises(ApiError):
+            modules.create_task(client, {"name": "main"}, b"no module" * 20)
+        assert client.tasks()["total"] == known, "nothing is left of it"

@@ -101,6 +101,8 @@ def test_up_at_a_broker_needs_the_identity_of_a_manager(propeller):
     assert done.returncode == 1
     assert "the manager has no tenant_id" in done.stderr
     assert "propeller provision" in done.stderr
+    done = propeller("up", "--compile-timeout", "long")
+    assert "--compile-timeout: 'long' is no duration" in done.stderr
     done = propeller("up", "--mqtt", "ws://localhost")
     assert done.returncode == 2
     assert "'--mqtt': 'ws://localhost' has to begin with tcp://" in done.stderr

@@ -1,13 +1,22 @@
 """Module files: ``.wasm`` as they are, ``.wat`` compiled first; and the choice of the function to run."""
 
+import base64
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from propeller.cli.reading import read_bounded
-from propeller.errors import Invalid
+from propeller.errors import Invalid, PropellerError
+
+if TYPE_CHECKING:
+    from propeller.client.api import Client
+    from propeller.client.shapes import Task
 
 _MAGIC = b"\0asm"
 #: Larger than what a manager takes.
 _BYTES_MAX = 256 * 1024 * 1024
+#: Up to this size in all, modules are sent in the request that creates the tasks; above it, one by one.
+INLINE_CHARS_MAX = 32 * 1024 * 1024
 
 
 def read_module(path: Path) -> bytes:
@@ -34,6 +43,40 @@ def _compiled(text: bytes, path: Path) -> bytes:
     except wasmtime.WasmtimeError as error:
         # The engine has read text of no file.
         raise Invalid(f"{path}: {str(error).replace('<anon>', str(path))}") from error
+
+
+def create_task(client: "Client", fields: dict[str, Any], module: bytes | None) -> "Task":
+    """Create a task with its module; a large one is sent by itself, as it is and not as base64 in JSON."""
+    if module is None:
+        return client.create_task(fields)
+    if _fits_inline(module):
+        return client.create_task(fields | _inline(module))
+    created = client.create_task(fields)
+    try:
+        client.upload_task_file(created["id"], "module.wasm", module)
+    except BaseException:
+        with contextlib.suppress(PropellerError):
+            client.delete_task(created["id"])
+        raise
+    return created
+
+
+def update_task(client: "Client", task_id: str, fields: dict[str, Any], module: bytes | None) -> "Task":
+    """Change a task, and its module if one is given, which is sent as ``create_task`` does."""
+    if module is None:
+        return client.update_task(task_id, fields)
+    if _fits_inline(module):
+        return client.update_task(task_id, fields | _inline(module))
+    client.update_task(task_id, fields)
+    return client.upload_task_file(task_id, "module.wasm", module)
+
+
+def _fits_inline(module: bytes) -> bool:
+    return len(module) * 4 // 3 <= INLINE_CHARS_MAX
+
+
+def _inline(module: bytes) -> dict[str, str]:
+    return {"file": base64.b64encode(module).decode()}
 
 
 def default_export(data: bytes, what: str) -> str:

@@ -1,6 +1,5 @@
 """``propeller run``: runs one module and prints its result."""
 
-import base64
 import contextlib
 import signal
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from propeller.cli import formatting, options, sandbox
 from propeller.cli.heeding import check_heeded
 from propeller.cli.logs import print_piece
-from propeller.cli.modules import default_export, read_module
+from propeller.cli.modules import create_task, default_export, read_module
 from propeller.cli.session import Session, show_error
 from propeller.client.errors import NoSuchRoute, Unreachable
 from propeller.core.states import COMPLETED
@@ -50,7 +49,6 @@ def run(
     data = read_module(file)
     fields: dict[str, Any] = {
         "name": name or default_export(data, str(file)),
-        "file": base64.b64encode(data).decode(),
         "inputs": [options.number_or_text(text) for text in inputs or []],
         "env": dict(options.pair(text, "--env") for text in env or []),
         "cli_args": arg or [],
@@ -61,7 +59,7 @@ def run(
     if stdin is not None:
         fields |= options.stdin_of(stdin)
     given = {key: value for key, value in fields.items() if value}
-    created = session.client.create_task(given)
+    created = create_task(session.client, given, data)
     task_id = created["id"]
     check_heeded(given, created, "it is not started")
     # Ctrl-C ends the task as well as this program, and so does the signal of a service manager.

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from propeller.cli.modules import default_export, read_module
+from propeller.cli.modules import INLINE_CHARS_MAX, default_export, read_module
 from propeller.cli.options import stdin_of
 from propeller.cli.source_file import SourceFile
 from propeller.core.graph import resolve_dependencies
@@ -24,9 +24,6 @@ from propeller.core.model import Spec
 from propeller.errors import Invalid
 from propeller.wire.http.tasks import NewTask
 from propeller.wire.validation import OTHER_INPUTS, problem_of
-
-#: Up to this size in all, modules are sent in the request that creates the tasks; above it, one by one.
-INLINE_CHARS_MAX = 32 * 1024 * 1024
 
 _T = TypeVar("_T")
 _LOCAL_ID = re.compile(r"[^/\x00-\x1f\x7f-\x9f]{1,200}")

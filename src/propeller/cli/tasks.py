@@ -1,6 +1,5 @@
 """``propeller tasks``: single tasks."""
 
-import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from propeller.cli import formatting, options, sandbox, views
 from propeller.cli import logs as log_lines
 from propeller.cli.commands import command, group
 from propeller.cli.heeding import check_heeded
-from propeller.cli.modules import read_module
+from propeller.cli.modules import create_task, read_module, update_task
 from propeller.cli.options import PairsFlag
 from propeller.cli.session import Session
 from propeller.core.results import as_bytes, to_json
@@ -59,7 +58,7 @@ FIELDS: dict[str, Any] = {
 
 
 def _ready(fields: dict[str, Any]) -> dict[str, Any]:
-    """Turn the texts of flags into the values of the wire."""
+    """Turn the texts of flags into the values of the wire, but for the module."""
     reads: dict[str, Callable[[Any, str], Any]] = {
         "cli_args": options.split,
         "inputs": options.inputs,
@@ -68,13 +67,12 @@ def _ready(fields: dict[str, Any]) -> dict[str, Any]:
         "metadata": options.pairs,
         "limits": lambda given, _: sandbox.limits_of(options.split(given, "--limits") or []),
         "grants": options.json_object,
-        "file": lambda path, _: base64.b64encode(read_module(path)).decode(),
     }
     stdin = options.stdin_of(fields["stdin"]) if "stdin" in fields else {}
     return stdin | {
         name: reads[name](value, f"--{name.replace('_', '-')}") if name in reads else value
         for name, value in fields.items()
-        if name != "stdin"
+        if name not in ("stdin", "file")
     }
 
 
@@ -86,7 +84,7 @@ def create(
 ) -> None:
     """Create a task."""
     given = {"name": name, **_ready(fields)}
-    task = session.client.create_task(given)
+    task = create_task(session.client, given, read_module(fields["file"]) if "file" in fields else None)
     session.show(task, lambda answer: views.task_lines(session, answer))
     check_heeded(given, task, "it was created without")
 
@@ -98,7 +96,8 @@ def update(session: Session, task_id: TaskId, fields: dict[str, Any]) -> None:
     A field can also be set to false or to nothing.
     """
     given = _ready(fields)
-    task = session.client.update_task(task_id, given)
+    module = read_module(fields["file"]) if "file" in fields else None
+    task = update_task(session.client, task_id, given, module)
     session.show(task, lambda answer: views.task_lines(session, answer))
     check_heeded(given, task, "create a task anew with it")
 

@@ -31,6 +31,14 @@ HttpEnabled = Annotated[
     bool | None,
     typer.Option(envvar="PROPLET_HTTP_ENABLED", help="Let components serve HTTP on this machine."),
 ]
+CompileTimeout = Annotated[
+    str | None,
+    typer.Option(
+        envvar="PROPLET_COMPILE_TIMEOUT",
+        metavar="DURATION",
+        help="How long compiling a module may take; above 16 MiB in proportion to its size [default: 60s].",
+    ),
+]
 KeepEnded = Annotated[
     str | None,
     typer.Option(
@@ -82,6 +90,14 @@ def _mode(job_mode: str) -> JobMode:
         raise Invalid(f'invalid JOB_EXECUTION_MODE: "{job_mode}" (allowed: {allowed})') from None
 
 
+def _beyond(address: str | None, config_file: Path | None) -> dict[str, Any]:
+    """Give what a manager needs that also works with proplets at a broker."""
+    if address is None:
+        return {}
+    far = resolved(MANAGER, {"mqtt_address": address}, config_file)
+    return {"mqtt": mqtt_settings(far), "allow_foreign": far.values["allow_foreign"]}
+
+
 def up(
     host: Annotated[
         str, typer.Option(envvar="MANAGER_HTTP_HOST", help="Address to listen on; empty means all.")
@@ -119,6 +135,7 @@ def up(
     ] = None,
     allow_dirs: AllowDirs = None,
     allow_http: AllowHttp = None,
+    compile_timeout: CompileTimeout = None,
     http_enabled: HttpEnabled = None,
     config_file: ConfigFlag = None,
 ) -> None:
@@ -129,13 +146,14 @@ def up(
     if durability not in ("full", "normal"):
         raise typer.BadParameter(f"--durability: {durability!r} is no durability; use full or normal")
     mode = _mode(job_mode)
-    flags = {"allow_dirs": allow_dirs, "allow_http": allow_http, "http_enabled": http_enabled}
+    flags = {
+        "allow_dirs": allow_dirs,
+        "allow_http": allow_http,
+        "http_enabled": http_enabled,
+        "compile_timeout": compile_timeout,
+    }
     given = {key: value for key, value in flags.items() if value is not None}
     place = (data_dir or data_home(os.environ)).absolute()
-    beyond: dict[str, Any] = {}
-    if mqtt is not None:
-        far = resolved(MANAGER, {"mqtt_address": mqtt}, config_file)
-        beyond = {"mqtt": mqtt_settings(far), "allow_foreign": far.values["allow_foreign"]}
     parts = ManagerParts(
         http=HttpSettings(host=host, port=port, names=_names(http_names)),
         data_dir=place,
@@ -147,6 +165,6 @@ def up(
         durability="normal" if durability == "normal" else "full",
         keep_ended_s=None if keep_ended is None else _duration(keep_ended),
         policy=Policy(losses_max=max_losses, job_mode=mode),
-        **beyond,
+        **_beyond(mqtt, config_file),
     )
     raise typer.Exit(run_until_stopped(parts))

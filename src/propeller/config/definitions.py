@@ -291,7 +291,7 @@ def _sandbox() -> tuple[Setting, ...]:
             key="compile_timeout",
             read=values.duration(),
             default="60s",
-            text="*Extension.* How long compiling a module may take.",
+            text="*Extension.* How long compiling a module may take; above 16 MiB in proportion to its size.",
         ),
     )
 

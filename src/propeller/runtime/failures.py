@@ -8,7 +8,7 @@ import msgspec
 
 from propeller.core.failures import ErrorKind, Failure
 from propeller.errors import Invalid
-from propeller.runtime.guest_run import Limits
+from propeller.runtime.guest_run import COMPILED_BYTES, Limits, compile_ns_of
 
 STOPPED = Failure("the task was stopped", ErrorKind.CANCELLED)
 #: What Rust, Go and C write when they give up.
@@ -56,9 +56,11 @@ def of_time(limits: Limits) -> Failure:
     return Failure(error, ErrorKind.TIMEOUT)
 
 
-def of_compilation(limits: Limits) -> Failure:
+def of_compilation(limits: Limits, size_bytes: int) -> Failure:
+    limit_s = compile_ns_of(limits, size_bytes) / 1e9
+    its_size = f" of {size_bytes / 2**20:.0f} MiB" if size_bytes > COMPILED_BYTES else ""
     return Failure(
-        f"compiling its module took longer than the limit of {limits.compile_ns / 1e9:g} s; "
+        f"compiling its module{its_size} took longer than the limit of {limit_s:.3g} s; "
         "the proplet's compile_timeout raises it",
         ErrorKind.TIMEOUT,
     )

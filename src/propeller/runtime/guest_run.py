@@ -8,6 +8,8 @@ from propeller.core.failures import Failure
 from propeller.core.sandbox import Dir, Grants
 
 _MIB = 1024 * 1024
+#: A module up to this size is to be compiled within ``Limits.compile_ns``.
+COMPILED_BYTES = 16 * _MIB
 #: How long a server may go on with its requests after it was stopped.
 SERVER_GRACE_S = 6.0
 #: The variable of a program's environment with its parents' results.
@@ -40,7 +42,8 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     request_ns: int = 30_000_000_000
     #: Size of each file that it writes.
     file_bytes: int = 1024 * _MIB
-    #: How long compiling a module may take, ns.
+    #: How long compiling a module may take, ns; one above ``COMPILED_BYTES`` may take as much longer as it is
+    #: larger (``compile_ns_of``).
     compile_ns: int = 60_000_000_000
     #: Memory of a runner besides the guest's, mostly for the compiler.
     host_bytes: int = 2048 * _MIB
@@ -55,6 +58,11 @@ class Trust(msgspec.Struct, frozen=True, array_like=True):
     ca_cert: str = ""
     #: Whether any certificate will do.
     is_blind: bool = False
+
+
+def compile_ns_of(limits: Limits, size_bytes: int) -> int:
+    """Tell how long compiling a module of this size may take, ns: it takes about 1.5 s for each MiB."""
+    return max(limits.compile_ns, limits.compile_ns * size_bytes // COMPILED_BYTES)
 
 
 class GuestRun(msgspec.Struct, frozen=True, array_like=True):

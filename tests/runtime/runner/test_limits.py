@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from propeller.core.sandbox import Dir, Grants
-from propeller.runtime.guest_run import GuestRun, Limits
+from propeller.runtime import failures
+from propeller.runtime.guest_run import GuestRun, Limits, compile_ns_of
 from tests.builders import SLEEP
 from tests.runtime.helpers import ADD, LOOP, Here, a_pool, granted, in_a_loop, program, put
 
@@ -253,3 +254,11 @@ def test_a_run_crosses_to_its_process_with_all_that_it_has():
     grants = Grants(http=("a.example",), random=3)
     run = GuestRun(1, "0" * 64, "f", limits=QUICK, grants=grants, parents="{}", allowed_dirs=allowed)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(run), type=GuestRun) == run
+
+
+@pytest.mark.parametrize(("size_mib", "seconds"), [(0, 60), (16, 60), (65, 243.75), (100, 375)])
+def test_a_large_module_may_be_compiled_for_longer(size_mib, seconds):
+    """Wasmtime alone takes 97 s for 65 MiB on a small machine."""
+    assert compile_ns_of(Limits(), size_mib * 2**20) == seconds * 1e9
+    words = f" of {size_mib} MiB took longer than the limit of {seconds:.3g} s"
+    assert (words in failures.of_compilation(Limits(), size_mib * 2**20).error) == (size_mib > 16)

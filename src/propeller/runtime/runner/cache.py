@@ -118,10 +118,10 @@ class Cache:
         self._core = CoreWorld(self.engine)
         self._components = ComponentWorld(self.engine)
 
-    def load(self, digest: str, *, on_compile: Callable[[], None] = lambda: None) -> Program:
+    def load(self, digest: str, *, on_compile: Callable[[int], None] = lambda _: None) -> Program:
         """Give the program, from memory, from disk, or compiled now.
 
-        ``on_compile`` is called before the module is compiled, here or in another process.
+        ``on_compile`` is told the module's size before it is compiled, here or in another process.
 
         Raises:
             Invalid: The module is not there, is damaged, is not Wasm, or has imports that are not offered.
@@ -147,7 +147,7 @@ class Cache:
         """Compile a module for another process, which holds the lock."""
         self._compile(digest, (self._modules / digest).read_bytes(), self._compiled / digest)
 
-    def _load(self, digest: str, on_compile: Callable[[], None]) -> Program:
+    def _load(self, digest: str, on_compile: Callable[[int], None]) -> Program:
         if len(digest) != 64 or not digest.isalnum():
             raise Invalid(f"{digest[:80]!r} is not a SHA-256 digest")
         entry = self._compiled / digest
@@ -156,7 +156,7 @@ class Cache:
             return program
         try:
             with (self._modules / digest).open("rb") as source:
-                on_compile()
+                on_compile(os.fstat(source.fileno()).st_size)
                 fcntl.flock(source, fcntl.LOCK_EX)
                 # Another process may have compiled it while this one waited for the lock.
                 return self._deserialized(entry) or self._compiled_now(digest, source, entry)
