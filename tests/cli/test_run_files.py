@@ -175,10 +175,13 @@ def test_aliases_do_not_stand_for_more_than_can_be_sent(folder):
 
 def test_a_device_is_neither_a_module_nor_a_file_with_tasks(folder):
     assert "/dev/zero: this is no WebAssembly" in complaint(folder, "tasks: [{module: /dev/zero}]")
-    with pytest.raises(Invalid, match=r"/dev/zero: it is larger than 128 MiB"):
+    with pytest.raises(Invalid, match=r"/dev/zero: it is larger than the 128 MiB"):
         read_run_file(Path("/dev/zero"))
+    assert "tasks[0].stdin_file: /dev/zero: it is larger than the 32 MiB" in complaint(
+        folder, "module: nop.wasm\ntasks: [{stdin_file: /dev/zero}]"
+    )
     (folder / "endless.wat").symlink_to("/dev/zero")
-    assert "endless.wat: it is larger than 256 MiB" in complaint(folder, "tasks: [{module: endless.wat}]")
+    assert "endless.wat: it is larger than the 256 MiB" in complaint(folder, "tasks: [{module: endless.wat}]")
 
 
 def test_an_error_in_a_text_module_names_its_file(folder):

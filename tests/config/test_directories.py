@@ -10,6 +10,7 @@ from propeller.config.errors import BadSettings
 from propeller.config.programs import data_places
 from propeller.config.sandbox_policy import sandbox_policy_of
 from propeller.config.sources import resolve
+from propeller.runtime.guest_run import Trust
 
 
 @pytest.fixture
@@ -111,3 +112,13 @@ def test_what_guests_did_to_a_directory_keeps_nobody_from_starting(home):
     files = home / "files"
     (files / "trap").symlink_to(home.parent / "data")
     assert len(offered(home, allow=f"{files}:rw,{files / 'trap'}")) == 2
+
+
+def test_guests_trust_the_certificates_that_the_proplet_trusts(home):
+    (home / "ca.pem").write_text("a certificate")
+    trusted = {
+        "PROPLET_HTTP_TLS_CA_CERT": str(home / "ca.pem"),
+        "PROPLET_HTTP_TLS_INSECURE_SKIP_VERIFY": "true",
+    }
+    for more, trust in (({}, Trust()), (trusted, Trust(str(home / "ca.pem"), is_blind=True))):
+        assert sandbox_policy_of(resolve(PROPLET, {"HOME": str(home), **more}), []).trust == trust

@@ -4,12 +4,12 @@ import base64
 import json
 import math
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from propeller.cli.reading import read_named
 from propeller.errors import Invalid
 
 PairsFlag = Annotated[list[str] | None, typer.Option(metavar="K=V,…", help="Pairs; may be repeated.")]
@@ -29,6 +29,9 @@ StdinFlag = Annotated[
 #: One part of a list: in double quotes, with each quote inside doubled, or up to the next comma.
 _PART = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|\Z)|([^,]*)')
 _INT64_MAX = 2**63 - 1
+#: More than a manager takes; what it says of less than this is better than that it is too much.
+_STDIN_BYTES_MAX = 32 * 1024 * 1024
+_TASKS_BYTES_MAX = 128 * 1024 * 1024
 
 
 def split(text: str | None, flag: str) -> list[str] | None:
@@ -119,7 +122,7 @@ def task_list(tasks: str | None, tasks_file: Path | None) -> list[Any]:
 def stdin_of(path: Path) -> dict[str, str]:
     """Read what is to be a task's standard input, as the API's fields have it; ``-`` is this program's."""
     try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        data = read_named(path, _STDIN_BYTES_MAX)
     except OSError as error:
         raise Invalid(f"{path} can't be read: {error.strerror}") from error
     try:
@@ -130,7 +133,7 @@ def stdin_of(path: Path) -> dict[str, str]:
 
 def _text_of(path: Path) -> str:
     try:
-        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        return read_named(path, _TASKS_BYTES_MAX).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"--tasks-file: {path} can't be read: {error}") from error
 

@@ -1,6 +1,8 @@
 """Files that a user names, read up to a bound: a device may have no end."""
 
+import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from propeller.errors import Invalid
 from propeller.runtime.failures import size
@@ -18,7 +20,18 @@ def read_bounded(path: Path, bytes_max: int, *, begins_with: bytes = b"") -> byt
         data = file.read(len(begins_with))
         if data != begins_with:
             return data
-        data += file.read(bytes_max + 1 - len(data))
+        return data + _rest(file, bytes_max - len(data), str(path))
+
+
+def read_named(path: Path, bytes_max: int) -> bytes:
+    """Read a file as ``read_bounded`` does, or this program's standard input, which is ``-``."""
+    if str(path) == "-":
+        return _rest(sys.stdin.buffer, bytes_max, "standard input")
+    return read_bounded(path, bytes_max)
+
+
+def _rest(file: BinaryIO, bytes_max: int, name: str) -> bytes:
+    data = file.read(bytes_max + 1)
     if len(data) > bytes_max:
-        raise Invalid(f"{path}: it is larger than {size(bytes_max)}")
+        raise Invalid(f"{name}: it is larger than the {size(bytes_max)} that are read")
     return data

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,9 @@ import psutil
 import pytest
 import wasmtime
 
+from propeller.core.failures import ErrorKind
 from propeller.errors import Invalid
+from propeller.runtime.guest_run import Limits
 from propeller.runtime.runner.cache import Cache
 from tests.runtime.helpers import ADD, LOOP, Here, a_pool, in_a_loop, put, until
 
@@ -185,6 +188,40 @@ async def test_what_another_process_can_not_compile_is_said_as_here(tmp_path):
         (end,) = await running.ended(1)
         assert f"module {put(tmp_path, broken)} can't be compiled: failed to parse" in end.error
         assert end.is_refused
+
+
+@in_a_loop
+async def test_a_compiler_that_may_not_have_enough_memory_says_so(tmp_path):
+    """A million functions take 3 GiB, however little each of them does."""
+    limits = Limits(memory_bytes=64 * 2**20, host_bytes=64 * 2**20)
+    async with a_pool(tmp_path, size=1, limits=limits) as running:
+        running.submit(many_functions(40_000), "f", keys=[1])
+        (end,) = await running.ended(1)
+        assert re.fullmatch(
+            r"compiling its module takes more memory than the \d+ MiB that its process may have; "
+            r"limits\.memory raises it",
+            end.error,
+        )
+        assert (end.failure.kind, end.is_refused) == (ErrorKind.MEMORY, True)
+
+
+def many_functions(count):
+    """Make a module of functions that are as small as can be."""
+
+    def section(number, content):
+        return bytes([number]) + leb128(len(content)) + content
+
+    def leb128(value):
+        return bytes([value & 0x7F | 0x80]) + leb128(value >> 7) if value >= 0x80 else bytes([value])
+
+    return b"\0asm\1\0\0\0" + b"".join(
+        (
+            section(1, b"\1\x60\0\1\x7f"),
+            section(3, leb128(count) + b"\0" * count),
+            section(7, b"\1\1f\0\0"),
+            section(10, leb128(count) + b"\4\0\x41\7\x0b" * count),
+        )
+    )
 
 
 def test_without_a_place_for_compiled_code_it_runs_all_the_same(tmp_path):
