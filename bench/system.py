@@ -14,10 +14,14 @@ from typing import NamedTuple, TypeVar
 import uvloop
 
 from propeller.assembly import ManagerParts, running_manager
+from propeller.config.definitions import PROPLET
+from propeller.config.programs import proplet_settings
+from propeller.config.sources import resolve
 from propeller.core.events import CreateTasks, NewGroup, StartGroup
 from propeller.core.model import GroupKind, JobMode, Module, Spec, Task
 from propeller.core.states import COMPLETED
 from propeller.manager.service import Manager
+from propeller.manager.supervisor import Launch
 
 T = TypeVar("T")
 
@@ -46,7 +50,7 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 
 def run_loop(work: Coroutine[object, object, T]) -> T:
     """Run on a loop, and with a collector, like those of `propeller up`."""
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(10_000, 100, 100)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
@@ -54,15 +58,19 @@ def run_loop(work: Coroutine[object, object, T]) -> T:
 @asynccontextmanager
 async def manager(directory: Path, *, is_instant: bool = False) -> AsyncIterator[Manager]:
     """Run a manager in this process; its proplet has run a task when it is handed over."""
-    command = _instant_proplet if is_instant else None
-    async with running_manager(ManagerParts(data_dir=directory, proplet_command=command)) as (running, _):
+    parts = ManagerParts(
+        data_dir=directory,
+        proplet=proplet_settings(resolve(PROPLET, {}), directory, {}),
+        launch_of=_instant_proplet if is_instant else None,
+    )
+    async with running_manager(parts) as (running, _):
         await run_group(running, "warm-up", [job_task("warm-up", 0)])
         gc.freeze()
         yield running
 
 
-def _instant_proplet(proplet_id: str, descriptor: int) -> list[str]:
-    return [sys.executable, "-m", "bench.instant_proplet", str(descriptor), proplet_id]
+def _instant_proplet(proplet_id: str, descriptor: int) -> Launch:
+    return Launch([sys.executable, "-m", "bench.instant_proplet", str(descriptor), proplet_id])
 
 
 def job_task(job: str, number: int) -> Spec:

@@ -14,7 +14,7 @@ from propeller.manager.channel import Channel
 from propeller.manager.mqtt_fleet import MqttFleet
 from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
-from propeller.manager.supervisor import Supervisor
+from propeller.manager.supervisor import Launch, Supervisor
 from propeller.mqtt.link import Link
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.mqtt_uplink import MqttUplink
@@ -79,7 +79,7 @@ async def socket_uplink(tmp_path, stack):
 
 async def supervisor(tmp_path, stack):
     sleeping = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
-    return Supervisor(PlayedFleet(), ["p", "q"], lambda *_: sleeping)
+    return Supervisor(PlayedFleet(), ["p", "q"], lambda *_: Launch(sleeping))
 
 
 async def pool(tmp_path, stack):

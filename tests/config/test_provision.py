@@ -18,7 +18,7 @@ from tests.parts.programs import path_of
 
 from propeller.config.definitions import MANAGER, PROPLET, PROXY
 from propeller.config.errors import BadFiles
-from propeller.config.programs import manager_settings, proplet_settings, proxy_settings
+from propeller.config.programs import manager_settings, proxy_settings, remote_proplet_settings
 from propeller.config.provision import add_foreign, add_proplets, add_proxy, provision, renew
 from propeller.config.sources import resolve
 
@@ -289,7 +289,7 @@ def test_what_is_written_is_what_the_programs_read(tmp_path):
     made = provision(config, proplets=1, mqtt_address="tcp://broker:1884")
     assert [one.section for one in made.identities] == ["manager", "proplet", "proxy"]
     environ = {"HOME": str(tmp_path)}
-    made_of = [(MANAGER, manager_settings), (PROPLET, proplet_settings), (PROXY, proxy_settings)]
+    made_of = [(MANAGER, manager_settings), (PROPLET, remote_proplet_settings), (PROXY, proxy_settings)]
     for (kind, make), identity in zip(made_of, made.identities, strict=True):
         effective = resolve(kind, environ, file=config)
         assert effective.remarks == ()

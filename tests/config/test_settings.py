@@ -8,14 +8,14 @@ import pytest
 
 from propeller.config.definitions import MANAGER, PROGRAMS, PROPLET, PROXY
 from propeller.config.errors import BadSettings
-from propeller.config.programs import manager_settings, proplet_settings, proxy_settings
-from propeller.config.settings import Login, ManagerSettings, PropletSettings, ProxySettings
+from propeller.config.programs import manager_settings, proxy_settings, remote_proplet_settings
+from propeller.config.settings import Login, ManagerSettings, ProxySettings, RemotePropletSettings
 from propeller.config.shown import shown
 from propeller.config.sources import resolve
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings
 
-MAKERS = {MANAGER: manager_settings, PROPLET: proplet_settings, PROXY: proxy_settings}
+MAKERS = {MANAGER: manager_settings, PROPLET: remote_proplet_settings, PROXY: proxy_settings}
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +58,19 @@ def test_the_manager_needs_nothing_but_who_it_is():
 
 def test_a_proplet_needs_nothing_but_who_it_is():
     made = settings(PROPLET)
-    assert isinstance(made, PropletSettings)
+    assert isinstance(made, RemotePropletSettings)
     assert made.mqtt.max_packet_bytes == 10_485_760
     assert made.data_dir == Path("/home/ada/.local/share/propeller/proplet-entity_id")
-    assert (made.slots, made.fetch, made.tags, made.k8s_namespace) == (4, "proxy", (), "default")
-    assert (made.liveliness_interval_s, made.metrics_interval_s) == (10, 10)
-    assert made.enable_monitoring
-    assert made.collect_system_info
-    assert made.external_wasm_runtime == ""
+    assert (made.slots, made.proplet.fetch, made.proplet.tags, made.proplet.k8s_namespace) == (
+        4,
+        "proxy",
+        (),
+        "default",
+    )
+    assert (made.proplet.liveliness_interval_s, made.proplet.metrics_interval_s) == (10, 10)
+    assert made.proplet.enable_monitoring
+    assert made.proplet.collect_system_info
+    assert made.proplet.external_wasm_runtime == ""
 
 
 def test_the_proxy_needs_nothing_but_who_it_is():
@@ -106,7 +111,7 @@ def test_an_empty_variable_is_not_set_but_an_empty_host_means_all():
 def test_durations_of_the_shipped_environment_count():
     environ = identity(PROPLET, PROPLET_MQTT_TIMEOUT="45s", PROPLET_LIVELINESS_INTERVAL="1m30s")
     made = settings(PROPLET, environ)
-    assert (made.mqtt.timeout_s, made.liveliness_interval_s) == (45, 90)
+    assert (made.mqtt.timeout_s, made.proplet.liveliness_interval_s) == (45, 90)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +234,12 @@ def test_a_file_that_was_named_has_to_be_there():
 def test_all_kinds_of_toml_values():
     write("[proplet]\nslots = 8\nenable_monitoring = false\ntags = ['gpu', 'arm']\nmetrics_interval = 2.5\n")
     made = settings(PROPLET)
-    assert (made.slots, made.enable_monitoring, made.tags, made.metrics_interval_s) == (
+    assert (
+        made.slots,
+        made.proplet.enable_monitoring,
+        made.proplet.tags,
+        made.proplet.metrics_interval_s,
+    ) == (
         8,
         False,
         ("gpu", "arm"),
@@ -272,7 +282,7 @@ def test_credentials_of_several_registries():
         Login(host="registry.example", username="ada", password="pw"),
         Login(host="local:5000", token="t"),
     )
-    assert settings(PROPLET, environ).registry.logins == both
+    assert settings(PROPLET, environ).proplet.registry.logins == both
     mine = {"PROPLET_REGISTRY_URL": "registry.example", "PROPLET_REGISTRY_TOKEN": "mine"}
     logins = settings(PROPLET, environ | mine).registry.logins
     assert logins == (Login(host="registry.example", token="mine"), both[1]), (

@@ -9,7 +9,7 @@ from tests.manager.helpers import DEADLINE_S, until
 
 from propeller.backoff import Backoff
 from propeller.manager import supervisor as supervisor_module
-from propeller.manager.supervisor import Supervisor
+from propeller.manager.supervisor import Launch, Supervisor
 
 #: Says that it is there, then does what the rest says.
 PROGRAM = "import signal, socket, sys; end = socket.socket(fileno=int(sys.argv[1])); "
@@ -43,7 +43,9 @@ def quick(monkeypatch):
 def supervise(program, work, *ids):
     async def run():
         fleet = PlayedFleet()
-        supervisor = Supervisor(fleet, ids, lambda _, fd: [sys.executable, "-S", "-c", program, str(fd)])
+        supervisor = Supervisor(
+            fleet, ids, lambda _, fd: Launch([sys.executable, "-S", "-c", program, str(fd)])
+        )
         async with asyncio.timeout(DEADLINE_S):
             try:
                 await supervisor.start()

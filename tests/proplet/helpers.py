@@ -1,13 +1,12 @@
 """A real proplet process, with the test as its manager at the other end of the socket pair."""
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ import wasmtime
 from tests.builders import module_of
 from tests.waiting import gone
 
+from propeller.proplet.build import PropletParts, parts_to_json
+from propeller.registry.settings import RegistrySettings
 from propeller.wire.fleet.codec import LineSplitter, from_line, to_line
 from propeller.wire.fleet.from_manager import Ack, Start, Stop
 from propeller.wire.fleet.from_proplet import Create, HandBack, Results
@@ -31,18 +32,19 @@ LOOP = bytes(wasmtime.wat2wasm('(module (func (export "main") (loop (br 0))))'))
 class PropletProcess:
     """What was received and not yet looked for stays in ``inbox``."""
 
-    def __init__(self, directory: Path, slots: int, env: Mapping[str, str]) -> None:
+    def __init__(self, parts: PropletParts) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "propeller.proplet"]
             self.process = subprocess.Popen(
-                [*command, str(theirs.fileno()), "p", str(slots), str(directory), "{}"],
+                [sys.executable, "-m", "propeller.proplet", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**os.environ, **env},
                 text=True,
             )
+        assert self.process.stdin is not None
+        with self.process.stdin as stream:
+            stream.write(parts_to_json(parts).decode())
         self._end = ours
         self._end.settimeout(DEADLINE_S)
         self._lines = LineSplitter()
@@ -164,10 +166,11 @@ class PropletProcess:
 
 
 @contextlib.contextmanager
-def a_proplet(
-    directory: Path, *, slots: int = 2, env: Mapping[str, str] | None = None
-) -> Iterator[PropletProcess]:
-    proplet = PropletProcess(directory, slots, env or {})
+def a_proplet(directory: Path, *, slots: int = 2, **parts: Any) -> Iterator[PropletProcess]:
+    registry = RegistrySettings(cache_dir=directory / "images")
+    proplet = PropletProcess(
+        PropletParts(id="p", slots=slots, directory=directory, registry=registry, **parts)
+    )
     with proplet.process:
         try:
             yield proplet

@@ -310,7 +310,7 @@ def test_its_messages_are_lines_of_json(tmp_path):
 
 
 def test_encrypted_work_is_refused_with_what_to_do(tmp_path):
-    with a_proplet(tmp_path, env={"PROPLET_KBS_URI": "https://kbs.example"}) as proplet:
+    with a_proplet(tmp_path, kbs_uri="https://kbs.example") as proplet:
         image = "registry.example/secret:v1"
         proplet.send(Start(id="t", name="main", image_url=image, encrypted=True, attempt=1))
         error = proplet.result("t").error
@@ -321,8 +321,7 @@ def test_encrypted_work_is_refused_with_what_to_do(tmp_path):
 
 
 def test_guests_run_in_the_program_that_its_owner_has_named(tmp_path, wasmtime_program):
-    env = {"PROPLET_EXTERNAL_WASM_RUNTIME": wasmtime_program}
-    with a_proplet(tmp_path, slots=2, env=env) as proplet:
+    with a_proplet(tmp_path, slots=2, external_runtime=wasmtime_program) as proplet:
         assert proplet.hello().metadata["wasm_runtime"] == wasmtime_program
         proplet.start("a", LOOP)
         proplet.start("b", ADDITION, "10", "20")
@@ -340,7 +339,7 @@ def test_guests_run_in_the_program_that_its_owner_has_named(tmp_path, wasmtime_p
 
 
 def test_without_that_program_guests_run_all_the_same(tmp_path):
-    with a_proplet(tmp_path, env={"PROPLET_EXTERNAL_WASM_RUNTIME": "/nowhere/runtime"}) as proplet:
+    with a_proplet(tmp_path, external_runtime="/nowhere/runtime") as proplet:
         assert proplet.hello().metadata["wasm_runtime"] == "wasmtime-internal"
         proplet.start("a", ADDITION, "10", "20")
         assert proplet.result("a").results == "30\n"

@@ -10,7 +10,7 @@ from tests.runtime.helpers import a_pool, until
 
 from propeller.proplet.container import ContainerMemory, container_memory
 from propeller.proplet.metrics import Sampler
-from propeller.proplet.profile import Monitoring, monitoring_of, profile_of
+from propeller.proplet.profile import Monitoring, profile_of
 from propeller.proplet.run_sampler import aggregate
 from propeller.runtime.guest_run import Ended, Usage
 from propeller.wire.fleet.from_manager import Start
@@ -256,7 +256,7 @@ def test_it_can_be_switched_off(tmp_path, settings):
 
 
 def test_the_process_sends_both(tmp_path):
-    with a_proplet(tmp_path, env={"PROPLET_METRICS_INTERVAL": "1"}) as proplet:
+    with a_proplet(tmp_path, monitoring=Monitoring(interval_s=1)) as proplet:
         proplet.start("t", LOOP, monitoring_profile={"enabled": True, "interval": 1})
         own = proplet.wait_for(Metrics)
         assert own.proplet_id == "p"
@@ -268,26 +268,6 @@ def test_the_process_sends_both(tmp_path):
 
 
 # -- settings ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("env", "settings"),
-    [
-        ({}, Monitoring(enabled=True, interval_s=10)),
-        ({"PROPLET_METRICS_INTERVAL": "", "PROPLET_ENABLE_MONITORING": ""}, Monitoring()),
-        ({"PROPLET_METRICS_INTERVAL": "0"}, Monitoring(interval_s=0)),
-        ({"PROPLET_ENABLE_MONITORING": "False"}, Monitoring(enabled=False)),
-        ({"PROPLET_ENABLE_MONITORING": "true"}, Monitoring()),
-    ],
-)
-def test_the_environment_says_what_is_measured(env, settings):
-    assert monitoring_of(env) == settings
-
-
-@pytest.mark.parametrize("interval", ["-1", "soon", "1.5"])
-def test_an_interval_that_is_none_is_said_so(caplog, interval):
-    assert monitoring_of({"PROPLET_METRICS_INTERVAL": interval}) == Monitoring()
-    assert "PROPLET_METRICS_INTERVAL" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -6,23 +6,24 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from propeller.assembly.lifetime import start_within
-from propeller.config.settings import HttpSettings
+from propeller.assembly.proplet_parts import local_parts
+from propeller.config.settings import HttpSettings, PropletSettings
 from propeller.core.policy import Policy
 from propeller.manager import identity
 from propeller.manager.local_fleet import LocalFleet
 from propeller.manager.mqtt_fleet import ANY, MqttFleet
 from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
-from propeller.manager.supervisor import CommandLine, Supervisor
+from propeller.manager.supervisor import Launch, LaunchOf, Supervisor
 from propeller.mqtt.settings import MqttSettings
-from propeller.proplet.sandbox_policy import SandboxPolicy
+from propeller.proplet.build import parts_to_json
 from propeller.store.mark import Durability
 from propeller.store.sqlite import SqliteStore
 
@@ -40,14 +41,14 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     proplets: int = 1
     #: How many guests each of them runs at once.
     concurrency: int = 4
-    #: The sandbox policy of local proplets.
-    sandbox_policy: SandboxPolicy = SandboxPolicy()
+    #: Their settings; None where none is started.
+    proplet: PropletSettings | None = None
     #: The broker behind which there are more proplets; None for none.
     mqtt: MqttSettings | None = None
     #: The foreign proplets there that get work; ``ANY`` for all.
     allow_foreign: tuple[str, ...] = (ANY,)
     #: How a local proplet's process is started; None for the real one.
-    proplet_command: CommandLine | None = None
+    launch_of: LaunchOf | None = None
 
 
 class Running(NamedTuple):
@@ -72,7 +73,8 @@ async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
         if remote is not None:
             await start_within(stack, remote)
             vital.append(remote.running)
-        supervisor = Supervisor(local, _local_ids(manager, parts.proplets), _command_line(parts))
+        launch_of = parts.launch_of or _launch_of(parts)
+        supervisor = Supervisor(local, _local_ids(manager, parts.proplets), launch_of)
         await start_within(stack, supervisor)
         yield Running(manager, vital)
 
@@ -101,12 +103,12 @@ def _local_ids(manager: Manager, count: int) -> list[str]:
     return [*known, *(str(uuid.uuid4()) for _ in range(count - len(known)))][:count]
 
 
-def _command_line(parts: ManagerParts) -> CommandLine:
-    def real(proplet_id: str, descriptor: int) -> Sequence[str]:
-        directory = parts.data_dir / "proplets"
+def _launch_of(parts: ManagerParts) -> LaunchOf:
+    def launch(proplet_id: str, descriptor: int) -> Launch:
+        assert parts.proplet is not None
+        own = local_parts(parts.proplet, proplet_id, parts.concurrency, parts.data_dir / "proplets")
         # -P: of modules in the working directory, where guests may write, none is loaded.
-        program = [sys.executable, "-P", "-m", "propeller.proplet"]
-        policy = msgspec.json.encode(parts.sandbox_policy).decode()
-        return [*program, str(descriptor), proplet_id, str(parts.concurrency), str(directory), policy]
+        command = [sys.executable, "-P", "-m", "propeller.proplet", str(descriptor)]
+        return Launch(command, parts_to_json(own))
 
-    return parts.proplet_command or real
+    return launch

@@ -19,7 +19,7 @@ from propeller.assembly.manager_parts import ManagerParts, running_manager
 from propeller.assembly.proplet_parts import serve_proplet
 from propeller.assembly.proxying import serve_proxy
 from propeller.assembly.serving import guarded, listen, server_of, url_of
-from propeller.config.settings import ManagerSettings, PropletSettings, ProxySettings
+from propeller.config.settings import ManagerSettings, ProxySettings, RemotePropletSettings
 from propeller.core.placement import Order
 from propeller.core.policy import Policy
 from propeller.errors import PropellerError
@@ -58,7 +58,7 @@ def manager(settings: ManagerSettings) -> int:
     return _run(_serve_manager(parts, lambda url: _log.info("manager at %s, its API at %s/docs", url, url)))
 
 
-def proplet(settings: PropletSettings) -> int:
+def proplet(settings: RemotePropletSettings) -> int:
     """Run a proplet whose manager is behind a broker."""
     log_as_json(settings.log_level)
     return _run(serve_proplet(settings))

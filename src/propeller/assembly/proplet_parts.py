@@ -1,9 +1,12 @@
-"""Puts a remote proplet together, from the settings of ``propeller proplet``."""
+"""Puts proplets together from settings: local ones, and those behind a broker."""
 
 import signal
+from pathlib import Path
+
+import msgspec
 
 from propeller.assembly.fetching import fetcher_settings
-from propeller.config.settings import PropletSettings
+from propeller.config.settings import PropletSettings, RemotePropletSettings
 from propeller.proplet.build import PropletParts, build_proplet
 from propeller.proplet.host import SelfDescription
 from propeller.proplet.mqtt_uplink import MqttUplink
@@ -11,26 +14,39 @@ from propeller.proplet.outbox import Outbox
 from propeller.proplet.profile import Monitoring
 from propeller.proplet.uplink import Uplink, UplinkListener
 
+#: A manager keeps every module anyway, and its local proplets share one store.
+_NO_BOUND = 2**63
 
-async def serve_proplet(settings: PropletSettings) -> None:
+
+async def serve_proplet(settings: RemotePropletSettings) -> None:
     """Serve until SIGINT or SIGTERM; reports that can't be sent by then wait in the outbox."""
     outbox = Outbox(settings.data_dir)
 
     def make_uplink(listener: UplinkListener) -> Uplink:
-        return MqttUplink(listener, settings.mqtt, boot=outbox.boot, namespace=settings.k8s_namespace)
+        return MqttUplink(listener, settings.mqtt, boot=outbox.boot, namespace=settings.proplet.k8s_namespace)
 
     try:
-        agent = build_proplet(_parts(settings), make_uplink, outbox)
+        agent = build_proplet(_remote_parts(settings), make_uplink, outbox)
         await agent.run(leave_on=[signal.SIGTERM, signal.SIGINT])
     finally:
         outbox.close()
 
 
-def _parts(settings: PropletSettings) -> PropletParts:
+def local_parts(settings: PropletSettings, proplet_id: str, slots: int, directory: Path) -> PropletParts:
+    """Give the parts of a proplet beside its manager, which reads modules and images with it."""
+    parts = _parts(settings, proplet_id, slots, directory)
+    return msgspec.structs.replace(parts, modules_bytes_max=_NO_BOUND, fetches_images=True)
+
+
+def _remote_parts(settings: RemotePropletSettings) -> PropletParts:
+    return _parts(settings.proplet, settings.mqtt.entity_id, settings.slots, settings.data_dir)
+
+
+def _parts(settings: PropletSettings, proplet_id: str, slots: int, directory: Path) -> PropletParts:
     return PropletParts(
-        id=settings.mqtt.entity_id,
-        slots=settings.slots,
-        directory=settings.data_dir,
+        id=proplet_id,
+        slots=slots,
+        directory=directory,
         registry=fetcher_settings(settings.registry),
         sandbox_policy=settings.sandbox_policy,
         monitoring=Monitoring(

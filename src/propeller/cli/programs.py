@@ -16,7 +16,7 @@ from propeller.cli.commands import command
 from propeller.cli.session import Session
 from propeller.config.definitions import MANAGER, PROGRAMS, PROPLET, PROXY, Program, Setting
 from propeller.config.errors import BadSettings
-from propeller.config.programs import manager_settings, proplet_settings, proxy_settings
+from propeller.config.programs import manager_settings, proxy_settings, remote_proplet_settings
 from propeller.config.shown import shown
 from propeller.config.sources import Effective, read, resolve
 from propeller.config.values import Raw
@@ -34,7 +34,7 @@ ShowFlag = Annotated[
 
 _SETTINGS: dict[Program, Callable[[Effective, Mapping[str, str]], object]] = {
     MANAGER: manager_settings,
-    PROPLET: proplet_settings,
+    PROPLET: remote_proplet_settings,
     PROXY: proxy_settings,
 }
 

@@ -1,6 +1,8 @@
 """``propeller up``: a manager and its local proplets on this machine."""
 
 import os
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,13 +11,21 @@ import typer
 from propeller.cli.programs import ConfigFlag, resolved
 from propeller.config import values
 from propeller.config.definitions import MANAGER, PROPLET
-from propeller.config.programs import data_home, data_places, mqtt_settings
-from propeller.config.sandbox_policy import sandbox_policy_of
+from propeller.config.programs import data_home, mqtt_settings, proplet_settings
 from propeller.config.settings import HttpSettings
+from propeller.config.sources import Effective
+from propeller.config.values import Raw
 from propeller.core.model import JobMode
 from propeller.core.policy import Policy
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
+
+#: Settings of a proplet that none beside its manager has, and why.
+_OF_REMOTE_ONES = {
+    "data_dir": "the proplets' data is in the directory of the manager's; see --data-dir",
+    "fetch": "these proplets always fetch images themselves",
+    "log_level": "these proplets log warnings",
+}
 
 AllowDirs = Annotated[
     str | None,
@@ -98,6 +108,21 @@ def _beyond(address: str | None, config_file: Path | None) -> dict[str, Any]:
     return {"mqtt": mqtt_settings(far), "allow_foreign": far.values["allow_foreign"]}
 
 
+def _local_proplets(flags: Mapping[str, Raw | None], config_file: Path | None) -> Effective:
+    """Find what holds for the proplets; warn of variables that can't hold for those beside their manager."""
+    near = resolved(PROPLET, {key: value for key, value in flags.items() if value is not None}, config_file)
+    for key, why in _OF_REMOTE_ONES.items():
+        variable = f"{PROPLET.prefix}{key.upper()}"
+        if near.sources[key] == variable:
+            print(f"warning: {variable} has no effect here: {why}", file=sys.stderr)
+    return near
+
+
+def _slots(near: Effective) -> int:
+    is_given = near.sources["slots"] != "default"
+    return near.values["slots"] if is_given else max(4, os.cpu_count() or 1)
+
+
 def up(
     host: Annotated[
         str, typer.Option(envvar="MANAGER_HTTP_HOST", help="Address to listen on; empty means all.")
@@ -112,7 +137,11 @@ def up(
     proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="Guests of each proplet at once [default: cores, at least 4]."),
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Guests of each proplet at once [default: PROPLET_SLOTS, or cores, at least 4].",
+        ),
     ] = None,
     durability: Annotated[
         str,
@@ -152,16 +181,14 @@ def up(
         "http_enabled": http_enabled,
         "compile_timeout": compile_timeout,
     }
-    given = {key: value for key, value in flags.items() if value is not None}
+    near = _local_proplets(flags, config_file)
     place = (data_dir or data_home(os.environ)).absolute()
     parts = ManagerParts(
         http=HttpSettings(host=host, port=port, names=_names(http_names)),
         data_dir=place,
         proplets=proplets,
-        concurrency=concurrency or max(4, os.cpu_count() or 1),
-        sandbox_policy=sandbox_policy_of(
-            resolved(PROPLET, given, config_file), data_places(place, os.environ)
-        ),
+        concurrency=concurrency or _slots(near),
+        proplet=proplet_settings(near, place, os.environ),
         durability="normal" if durability == "normal" else "full",
         keep_ended_s=None if keep_ended is None else _duration(keep_ended),
         policy=Policy(losses_max=max_losses, job_mode=mode),

@@ -14,6 +14,7 @@ from propeller.config.settings import (
     PropletSettings,
     ProxySettings,
     RegistrySettings,
+    RemotePropletSettings,
 )
 from propeller.config.sources import Effective, missing_identity
 from propeller.config.values import broker_parts
@@ -66,8 +67,8 @@ def _data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
     return data_home(environ)
 
 
-def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> PropletSettings:
-    """Put a proplet's settings together.
+def remote_proplet_settings(effective: Effective, environ: Mapping[str, str]) -> RemotePropletSettings:
+    """Put the settings of a proplet behind a broker together.
 
     Raises:
         BadSettings: One is missing, or two do not go together.
@@ -77,11 +78,29 @@ def proplet_settings(effective: Effective, environ: Mapping[str, str]) -> Prople
     mqtt = mqtt_settings(effective)
     # Proplets on one machine share no directory that two of them could write to.
     data_dir = _absolute(given["data_dir"] or data_home(environ) / f"proplet-{mqtt.entity_id}")
-    return PropletSettings(
+    return RemotePropletSettings(
         mqtt=mqtt,
         log_level=given["log_level"],
         data_dir=data_dir,
         slots=given["slots"],
+        proplet=proplet_settings(effective, data_dir, environ),
+    )
+
+
+def proplet_settings(effective: Effective, data_dir: Path, environ: Mapping[str, str]) -> PropletSettings:
+    """Put a proplet's settings together.
+
+    Args:
+        effective: What holds.
+        data_dir: Where it keeps its data, or where its manager does that started it.
+        environ: The variables.
+
+    Raises:
+        BadSettings: Two do not go together.
+
+    """
+    given = effective.values
+    return PropletSettings(
         fetch=given["fetch"],
         registry=registry_settings(effective, data_dir / "images"),
         liveliness_interval_s=given["liveliness_interval"],

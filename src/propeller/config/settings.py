@@ -77,13 +77,8 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of ``propeller proplet``."""
+    """Settings of a proplet, wherever its manager is."""
 
-    mqtt: MqttSettings
-    log_level: str
-    data_dir: Path
-    #: How many guests run at once.
-    slots: int
     #: ``proxy``: images come from the proxy; ``direct``: the proplet fetches them itself.
     fetch: Literal["proxy", "direct"]
     registry: RegistrySettings
@@ -105,6 +100,17 @@ class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):
     k8s_namespace: str
     #: The resources that guests may use.
     sandbox_policy: SandboxPolicy
+
+
+class RemotePropletSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of ``propeller proplet``."""
+
+    mqtt: MqttSettings
+    log_level: str
+    data_dir: Path
+    #: How many guests run at once.
+    slots: int
+    proplet: PropletSettings
 
 
 class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from propeller.backoff import Backoff
 from propeller.manager.local_fleet import LocalFleet
@@ -16,17 +17,26 @@ _HEALTHY_AFTER_S = 10.0
 #: How long a proplet may take to give back its work.
 _GRACE_S = 5.0
 
-#: From a proplet's id and the number of the inherited socket to the command line of its process.
-CommandLine = Callable[[str, int], Sequence[str]]
+
+class Launch(NamedTuple):
+    """The way to start the process of a proplet."""
+
+    command: Sequence[str]
+    #: For its standard input, where nobody else can read secrets.
+    settings: bytes = b""
+
+
+#: From a proplet's id and the number of the inherited socket to the way to start it.
+LaunchOf = Callable[[str, int], Launch]
 
 
 class Supervisor:
     """One child process for each proplet id."""
 
-    def __init__(self, fleet: LocalFleet, proplet_ids: Sequence[str], command_line: CommandLine) -> None:
+    def __init__(self, fleet: LocalFleet, proplet_ids: Sequence[str], launch_of: LaunchOf) -> None:
         self._fleet = fleet
         self._ids = proplet_ids
-        self._command_line = command_line
+        self._launch_of = launch_of
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._watching: list[asyncio.Task[None]] = []
 
@@ -57,11 +67,14 @@ class Supervisor:
         ours.setblocking(False)
         try:
             with theirs:
-                self._processes[proplet_id] = await asyncio.create_subprocess_exec(
-                    *self._command_line(proplet_id, theirs.fileno()),
-                    pass_fds=[theirs.fileno()],
-                    stdin=asyncio.subprocess.DEVNULL,
+                launch = self._launch_of(proplet_id, theirs.fileno())
+                process = await asyncio.create_subprocess_exec(
+                    *launch.command, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.PIPE
                 )
+                self._processes[proplet_id] = process
+            assert process.stdin is not None
+            process.stdin.write(launch.settings)
+            process.stdin.close()
             await self._fleet.attach(ours)
         except BaseException:
             ours.close()

@@ -31,8 +31,8 @@ class PropletParts(msgspec.Struct, frozen=True, kw_only=True):
     #: For modules and what is compiled from them.
     directory: Path
     registry: RegistrySettings
-    sandbox_policy: SandboxPolicy
-    monitoring: Monitoring
+    sandbox_policy: SandboxPolicy = SandboxPolicy()
+    monitoring: Monitoring = Monitoring()
     self_description: SelfDescription = SelfDescription()
     #: A path, or a name on ``PATH``; ``""`` for the embedded runtime.
     external_runtime: str = ""
@@ -44,6 +44,14 @@ class PropletParts(msgspec.Struct, frozen=True, kw_only=True):
     #: Between two signs of life.
     heartbeat_s: float = 10.0
     namespace: str = "default"
+
+
+def parts_to_json(parts: PropletParts) -> bytes:
+    return msgspec.json.encode(parts, enc_hook=str)  # paths
+
+
+def parts_from_json(data: bytes) -> PropletParts:
+    return msgspec.json.decode(data, type=PropletParts, dec_hook=lambda kind, text: kind(text))
 
 
 def build_proplet(parts: PropletParts, make_uplink: MakeUplink, outbox: Outbox | None = None) -> Agent:

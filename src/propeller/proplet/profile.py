@@ -1,14 +1,11 @@
 """Settings of what is measured: by the owner of the proplet, and by the user of a task."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from propeller.wire.fleet.from_manager import Start
-
-_log = logging.getLogger(__name__)
 
 INTERVAL_S = 10
 _INTERVAL_S_MAX = 120
@@ -24,18 +21,6 @@ class Monitoring(msgspec.Struct, frozen=True, kw_only=True):
     interval_s: float = INTERVAL_S
     #: As in the heartbeats.
     namespace: str = "default"
-
-
-def monitoring_of(env: Mapping[str, str]) -> Monitoring:
-    """Read ``PROPLET_ENABLE_MONITORING`` and ``PROPLET_METRICS_INTERVAL``, s."""
-    interval = env.get("PROPLET_METRICS_INTERVAL", "").strip() or str(INTERVAL_S)
-    if not interval.isdecimal():
-        _log.warning(
-            "PROPLET_METRICS_INTERVAL is %r, no number of seconds; it is %d now", interval, INTERVAL_S
-        )
-        interval = str(INTERVAL_S)
-    is_off = env.get("PROPLET_ENABLE_MONITORING", "").strip().lower() in ("false", "0", "f")
-    return Monitoring(enabled=not is_off, interval_s=int(interval))
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
                 if not is_public(address):
                     raise ModuleUnavailable(
                         f"{host} has the address {address}, which is not a public one; the operator can "
-                        "allow private addresses, or name this host"
+                        "set allow_private_addresses, or name the host in registry_plain_http"
                     )
         transport = self._by_host.get(host)
         if transport is None:
