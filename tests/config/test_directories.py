@@ -42,7 +42,16 @@ def test_directories_beside_everything_of_ours_are_taken(home):
         (str(files), "rw"),
         (str(models), "ro"),
     ]
-    assert offered(home, allow="/usr,/nothing/there:rw") == [("/usr", "ro"), ("/nothing/there", "rw")]
+    assert offered(home, allow="/usr,/var/tmp:rw") == [("/usr", "ro"), ("/var/tmp", "rw")]
+
+
+def test_a_directory_that_is_not_there_is_refused(home):
+    (home / "file").touch()
+    for path in ("/nothing/there", home / "file"):
+        assert refused(home, allow=path) == (
+            f"PROPLET_ALLOW_DIRS: there is no directory {path}; make it, or leave it out"
+        )
+    assert refused(home, dirs="/nothing/there").startswith("PROPLET_DIRS: there is no directory")
 
 
 @pytest.mark.parametrize("mode", ["ro", "rw"])
@@ -85,6 +94,7 @@ def test_nobody_writes_to_where_settings_are_read_from_or_might_be(home):
         f"PROPLET_ALLOW_DIRS: {work} is where settings are read from ({work / 'config.toml'}); name directories "
         "below it, or start this program elsewhere"
     )
+    (work / "sub").mkdir()
     assert offered(home, allow=f"{work}/sub:rw,{work}") == [(f"{work}/sub", "rw"), (str(work), "ro")]
     Path("config.toml").write_text("[proplet]\n")
     assert "is where settings are read from" in refused(home, allow=f"{work}:ro")

@@ -284,7 +284,7 @@ def test_credentials_of_several_registries():
     )
     assert settings(PROPLET, environ).proplet.registry.logins == both
     mine = {"PROPLET_REGISTRY_URL": "registry.example", "PROPLET_REGISTRY_TOKEN": "mine"}
-    logins = settings(PROPLET, environ | mine).registry.logins
+    logins = settings(PROPLET, environ | mine).proplet.registry.logins
     assert logins == (Login(host="registry.example", token="mine"), both[1]), (
         "what is said more directly counts"
     )

@@ -44,7 +44,8 @@ ANYWHERE: _Flags = {
         ),
     ],
     "atom_url": Annotated[
-        str | None, typer.Option("--atom-url", "-a", help="The identity service's address; not used.")
+        # The existing command line has it; there is no identity service here that it could name.
+        str | None, typer.Option("--atom-url", "-a", hidden=True)
     ],
     "as_json": Annotated[bool | None, typer.Option("--json", help="Print the manager's answer as JSON.")],
 }

@@ -49,6 +49,14 @@ CompileTimeout = Annotated[
         help="How long compiling a module may take; above 16 MiB in proportion to its size [default: 60s].",
     ),
 ]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        help="Guests of each proplet at once [default: PROPLET_SLOTS, or cores, at least 4].",
+    ),
+]
 KeepEnded = Annotated[
     str | None,
     typer.Option(
@@ -135,14 +143,7 @@ def up(
         Path | None, typer.Option(help="The directory for all data [default: ~/.local/share/propeller].")
     ] = None,
     proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
-    concurrency: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1024,
-            help="Guests of each proplet at once [default: PROPLET_SLOTS, or cores, at least 4].",
-        ),
-    ] = None,
+    concurrency: Concurrency = None,
     durability: Annotated[
         str,
         typer.Option(help="full: a power cut loses nothing; normal: faster, it may lose the last commits."),

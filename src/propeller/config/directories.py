@@ -52,6 +52,10 @@ def check_directories(effective: Effective, data: Iterable[Path]) -> None:
                 )
         for other in places:
             _refuse_way_in(place, other)
+        if not place.real.is_dir():
+            raise BadSettings(
+                f"{place.variable}: there is no directory {place.host}; make it, or leave it out"
+            )
 
 
 def _places(effective: Effective) -> Iterator[_Place]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Sequence
 
 from propeller.errors import Invalid
 from propeller.proplet.actions import StartRun
@@ -28,23 +27,20 @@ class GuestRuns:
         start = action.start
         is_server = self._kind(action.digest) is Kind.SERVER
         is_resident = start.daemon or (is_server and not start.latent)
-        cli_args = list(start.cli_args or ())
-        port = port_asked_for(cli_args) if is_server else 0
         grants = grants_of(self._policy, start)
         return GuestRun(
             key=action.key,
             digest=action.digest,
             export=start.name,
             inputs=start.inputs or [],
-            cli_args=cli_args,
+            cli_args=list(start.cli_args or ()),
             env={"PROPLET_ID": self._proplet_id, **(start.env or {})},
             limits=limits_of(self._policy, start, is_resident=is_resident),
             grants=grants,
             parents=json.dumps(start.parent_results, ensure_ascii=False) if start.parent_results else "",
             is_resident=is_resident,
             is_preparation=action.is_preparation,
-            port=0 if start.latent or not is_server else port or self._policy.http_port,
-            finds_port=not port,
+            port=self._policy.http_port if is_server and not start.latent else 0,
             stdin=stdin_of(start),
             trust=self._policy.trust,
             allowed_dirs=self._policy.offer.dirs if grants is not None and grants.dirs else (),
@@ -58,17 +54,3 @@ class GuestRuns:
             if len(self._kinds) > _KINDS_KEPT:
                 del self._kinds[next(iter(self._kinds))]
         return self._kinds.get(digest)
-
-
-def port_asked_for(cli_args: Sequence[str]) -> int:
-    """Find the port in ``--port N``, ``--addr H:N`` and the like (contract: runtime.md 4.4); 0 for none."""
-    for number, argument in enumerate(cli_args):
-        name, equals, value = argument.partition("=")
-        if name not in ("--port", "--addr"):
-            continue
-        if not equals:
-            value = cli_args[number + 1] if number + 1 < len(cli_args) else ""
-        digits = value.rpartition(":")[2]
-        if digits.isascii() and digits.isdigit() and 0 < int(digits) < 65536:
-            return int(digits)
-    return 0

@@ -12,6 +12,7 @@ guest_run.py    the values: a run, its limits, its usage, its end
 guest_output.py output of a guest, as far as it is kept
 failures.py     failures that the runtime words, such as those of limits
 quoting.py      text of users in messages
+address.py      the address of a server, as a task asks for it
 outline.py      kind and exports of a Wasm file, read without the engine
 inspection.py   kind, needs and an example call of a Wasm file, for ``propeller inspect``
 heap.py         memory that the allocator keeps

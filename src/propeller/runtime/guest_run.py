@@ -87,9 +87,8 @@ class GuestRun(msgspec.Struct, frozen=True, array_like=True):
     is_resident: bool = False
     #: Whether it is only compiled.
     is_preparation: bool = False
-    #: The port on which it serves HTTP, or with ``finds_port`` the first that is tried; 0 for no server.
+    #: The first port that is tried for a server of HTTP whose ``cli_args`` name none; 0 for no server.
     port: int = 0
-    finds_port: bool = False
     #: The directories that the owner of the proplet allows; those of its grants have to be below them.
     allowed_dirs: tuple[Dir, ...] = ()
     #: Standard input; None for an empty one.

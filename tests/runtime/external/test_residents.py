@@ -194,7 +194,7 @@ def test_servers_that_name_no_port_get_one_each(tmp_path):
     async def part(outside):
         with socket.create_server(("0.0.0.0", first)):
             for key in (1, 2):
-                outside.run(key, SERVER, "web", port=first, finds_port=True, is_resident=True)
+                outside.run(key, SERVER, "web", port=first, is_resident=True)
             await outside.is_up(1, 2)
         ports = {int(said.removeprefix("started at port ")) for said in outside.up.values()}
         assert len(ports) == 2

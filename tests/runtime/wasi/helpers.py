@@ -14,6 +14,7 @@ import wasmtime
 from wasmtime import component
 
 from propeller.core.sandbox import Grants
+from propeller.runtime.address import ALL, Address
 from propeller.runtime.component.interface import ComponentInterface, component_interface
 from propeller.runtime.runner.cache import new_engine
 from propeller.runtime.wasi.incoming import Handler
@@ -150,7 +151,7 @@ def serving(
     **more: Any,
 ) -> Iterator[Served]:
     """Serve a guest until the block ends."""
-    end = listening(0)
+    end = listening(Address(ALL, 0))
     printed: list[bytes] = []
     server = HttpServer(
         handler(name, request_s),

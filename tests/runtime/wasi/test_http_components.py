@@ -26,7 +26,7 @@ def tmp_path(tmp_path_factory):
 
 @contextlib.asynccontextmanager
 async def serving(
-    directory, name="http_server", *, grants=LISTEN, limits=None, port=0, finds_port=False, parents=""
+    directory, name="http_server", *, grants=LISTEN, limits=None, port=0, cli_args=(), parents=""
 ):
     """A pool in which the server is up, or has failed; yields its client and what was told."""
     told = {"up": [], "ended": [], "pieces": []}
@@ -48,7 +48,7 @@ async def serving(
         parents=parents,
         is_resident=True,
         port=port,
-        finds_port=finds_port,
+        cli_args=list(cli_args or ["--port", str(port)]),
         allowed_dirs=grants.dirs if grants else (),
     )
     await pool.start()
@@ -175,7 +175,28 @@ def test_a_taken_port_is_named_or_passed_over(tmp_path):
 
     with http.server.HTTPServer(("0.0.0.0", 0), http.server.BaseHTTPRequestHandler) as other:
         play(taken, tmp_path, port=other.server_port)
-        play(passed_over, tmp_path, port=other.server_port, finds_port=True)
+        play(passed_over, tmp_path, port=other.server_port, cli_args=["--first"])
+
+
+@pytest.mark.parametrize("address", ["127.0.0.2", "[::1]"])
+def test_an_address_that_is_asked_for_is_the_only_one(tmp_path, address):
+    async def part(client, told, pool):
+        port = client.base_url.port
+        assert told["up"][0].results == f"started at port {port}"
+        async with httpx.AsyncClient(timeout=60) as other:
+            assert (await other.get(f"http://{address}:{port}/")).status_code == 200
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/")
+
+    port = free_port()
+    play(part, tmp_path, port=port, cli_args=["--addr", f"{address}:{port}"])
+
+
+def test_an_address_without_a_port_is_refused(tmp_path):
+    async def part(client, told, pool):
+        assert told["ended"][0].error.startswith('cli_args: --addr "localhost" names no port')
+
+    play(part, tmp_path, cli_args=["--addr=localhost"])
 
 
 def test_without_the_right_to_listen_it_is_refused(tmp_path):

@@ -8,9 +8,11 @@ import threading
 
 import pytest
 
+from propeller.runtime.address import ALL, Address
 from propeller.runtime.wasi.server import listening
 from tests.runtime.wasi.helpers import DEADLINE_S, Served, serving
 
+ANY_PORT = Address(ALL, 0)
 #: A request with a body that has only begun.
 _OPEN = b"POST /parts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -189,12 +191,12 @@ def test_what_a_guest_prints_is_handed_over():
 
 
 def test_a_port_that_is_taken_is_an_error():
-    with listening(0) as end, pytest.raises(OSError, match="in use"):
-        listening(end.getsockname()[1])
+    with listening(ANY_PORT) as end, pytest.raises(OSError, match="in use"):
+        listening(Address(ALL, end.getsockname()[1]))
 
 
 def test_the_next_free_port_is_found():
-    with listening(0) as end:
+    with listening(ANY_PORT) as end:
         port = end.getsockname()[1]
-        with listening(port, others=20) as other:
+        with listening(Address(ALL, port), others=20) as other:
             assert port < other.getsockname()[1] <= port + 20

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.results import of_output
 from propeller.runtime import failures
-from propeller.runtime.external.address import Address, answering
+from propeller.runtime.address import Address
+from propeller.runtime.external.address import answering
 from propeller.runtime.external.command import Command
 from propeller.runtime.external.process import OutputPipe, Process
 from propeller.runtime.guest_output import GuestOutput

@@ -23,7 +23,8 @@ from propeller.core.failures import ErrorKind, Failure
 from propeller.core.sandbox import Dir
 from propeller.errors import Invalid
 from propeller.runtime import failures
-from propeller.runtime.external.address import Address, address_asked_for, free_address, obstacle_at
+from propeller.runtime.address import Address, address_asked_for
+from propeller.runtime.external.address import free_address, obstacle_at
 from propeller.runtime.external.command import Command, command_of
 from propeller.runtime.external.execution import Execution
 from propeller.runtime.external.options import held

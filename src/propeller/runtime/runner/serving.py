@@ -7,6 +7,7 @@ import wasmtime
 
 from propeller.errors import Invalid
 from propeller.runtime import failures
+from propeller.runtime.address import ALL, Address, address_asked_for
 from propeller.runtime.guest_run import Ended, GuestRun, Limits, environment
 from propeller.runtime.runner.beginning import check_beginning
 from propeller.runtime.runner.cache import Cache, Program
@@ -50,10 +51,12 @@ def serve(
     assert run.grants is not None
     assert run.grants.listen
     check_beginning(cache.engine, program, limits, run.grants)
+    asked, _ = address_asked_for(run.cli_args)
+    address = asked or Address(ALL, run.port)
     try:
-        end = listening(run.port, others=_OTHER_PORTS if run.finds_port else 0)
+        end = listening(address, others=0 if asked else _OTHER_PORTS)
     except OSError as error:
-        raise Invalid(f"port {run.port} can't be listened on: {error.strerror}") from error
+        raise Invalid(f"port {address.port} can't be listened on: {error.strerror}") from error
     started_ns = time.time_ns()
 
     def new_store() -> wasmtime.Store:

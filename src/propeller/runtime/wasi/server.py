@@ -18,6 +18,7 @@ import uvicorn
 import wasmtime
 
 from propeller.core.sandbox import Grants
+from propeller.runtime.address import Address
 from propeller.runtime.guest_run import Trust
 from propeller.runtime.system.directories import Given
 from propeller.runtime.wasi.fields import without_forbidden
@@ -358,23 +359,23 @@ async def _say(send: Any, status: int, text: str) -> None:
     await send({"type": "http.response.body", "body": text.encode() + b"\n", "more_body": False})
 
 
-def listening(port: int, *, others: int = 0) -> socket.socket:
-    """Listen on a port of all addresses, or on one of the ``others`` after it.
+def listening(address: Address, *, others: int = 0) -> socket.socket:
+    """Listen on an address, or on one of the ``others`` ports after it.
 
     Raises:
         OSError: All are taken.
 
     """
-    for number in range(port, port + others + 1):
-        end = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    for number in range(address.port, address.port + others + 1):
+        end = socket.socket(address.family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         # asyncio sends small answers at once where the protocol says TCP.
         end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            end.bind(("0.0.0.0", number))  # noqa: S104  the contract's address
+            end.bind((address.bare_host, number))
             end.listen(128)
         except OSError:
             end.close()
-            if number == port + others:
+            if number == address.port + others:
                 raise
             continue
         return end
