@@ -71,7 +71,7 @@ def test_it_shows_how_values_of_components_are_written(inspect):
 
 def test_it_says_what_is_not_offered_and_obeys_no_control_characters(inspect):
     shown = inspect("odd.wat").stdout
-    assert r"it imports from en\x1bv, which is not offered" in shown
+    assert r"it imports x from en\x1bv, which is not offered" in shown
     assert "call it" not in shown
 
 

@@ -257,7 +257,7 @@ def test_the_function_to_run(exports, chosen):
         ('(module (memory (export "m") 1))', r"which of .* is to run \(none\)"),
         (
             '(module (import "gojs" "f" (func)) (func (export "a")) (func (export "b")))',
-            r"it: it can't run here: it imports from gojs, which is not offered",
+            r"it: it can't run here: it imports f from gojs, which is not offered",
         ),
     ],
 )

@@ -50,7 +50,7 @@ def test_imports_of_all_kinds_and_what_is_not_offered():
     ]
     assert found.kind == "reactor"
     assert [need.grant for need in found.needs] == ["grants.dirs", ""]
-    assert found.obstacles == ["it imports from env, which is not offered"]
+    assert found.obstacles == ["it imports table, memory, counter and 3 more from env, which is not offered"]
     assert found.example is None
 
 

@@ -23,6 +23,7 @@ from propeller.runtime.core_module.interface import (
 from propeller.runtime.core_module.values import type_names
 from propeller.runtime.failures import CanNotBegin
 from propeller.runtime.guest_run import Limits
+from propeller.runtime.runner.assemblyscript import hint_for
 from propeller.runtime.runner.beginning import check_beginning
 from propeller.runtime.runner.cache import new_engine
 from propeller.runtime.runner.component_program import ComponentProgram, ComponentWorld
@@ -33,6 +34,8 @@ Kind = Literal["module", "command", "reactor", "component", "component-command",
 _WASI_1 = "wasi_snapshot_preview1"
 #: Those of a guest whose task and whose owner ask for none.
 _LIMITS = Limits()
+#: How many imports are named that are not offered.
+_NAMED_MAX = 3
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -122,8 +125,7 @@ def _module(wasm: bytes, interface: Interface, imports: list[Import], engine: wa
         needs.append(Need("grants.dirs", "may ask for files: directories have to be granted"))
     if any(field.startswith("sock_") for field in wasi):
         needs.append(Need("", "sockets are not offered: calls of them fail"))
-    foreign = list(dict.fromkeys(one.module for one in imports if not is_offered(one.module, one.field)))
-    obstacles = [f"it imports from {module}, which is not offered" for module in foreign]
+    obstacles = _foreign(imports)
     if not obstacles:
         beginning = _beginning(engine, lambda: _without_code(wasm, interface, engine))
         needs += beginning.needs
@@ -143,6 +145,21 @@ def _module(wasm: bytes, interface: Interface, imports: list[Import], engine: wa
         obstacles=obstacles,
         example=None if obstacles else _module_example(interface),
     )
+
+
+def _foreign(imports: list[Import]) -> list[str]:
+    """Say of each module from which something is imported that is not offered what that is."""
+    fields: dict[str, list[str]] = {}
+    for one in imports:
+        if not is_offered(one.module, one.field):
+            fields.setdefault(one.module, []).append(one.field)
+    found = []
+    for module, names in fields.items():
+        more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+        listed = ", ".join(names[:_NAMED_MAX]) + more
+        hint = hint_for(f"{module}.{name}" for name in names)
+        found.append(f"it imports {listed} from {module}, which is not offered{hint}")
+    return found
 
 
 def _without_code(wasm: bytes, interface: Interface, engine: wasmtime.Engine) -> CoreProgram:

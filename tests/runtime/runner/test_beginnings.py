@@ -155,6 +155,10 @@ def test_inspect_asks_what_the_runtime_asks(module, obstacles, needs):
     [
         ("(module (memory 1 2 shared))", "it has a shared memory, which is not offered"),
         ('(module (import "wasi_snapshot_preview1" "magic" (func)))', "magic"),
+        (
+            '(module (import "env" "abort" (func (param i32 i32 i32 i32))) (import "env" "seed" (func (result f64))))',
+            "it imports seed from env, which is not offered; AssemblyScript gets these from WASI",
+        ),
         ('(module (import "wasi_snapshot_preview1" "proc_exit" (func)))', "proc_exit"),
     ],
 )

@@ -3,6 +3,8 @@
 Source: the code that its compiler writes for JavaScript (``--bindings``), version 0.27.
 """
 
+from collections.abc import Iterable
+
 import wasmtime
 
 #: Module and field of the import that each of its modules has which can fail.
@@ -11,6 +13,16 @@ ABORT = ("env", "abort")
 _SIZE_BEFORE = 4
 _SHOWN_BYTES_MAX = 2048
 _32_BITS = 0xFFFFFFFF
+
+
+#: Imports of its library that WASI can stand in for.
+_OF_THE_LIBRARY = ("env.seed", "env.trace", "env.console.", "env.Date.", "env.performance.", "env.process.")
+_HINT = "; AssemblyScript gets these from WASI where it is compiled with @assemblyscript/wasi-shim"
+
+
+def hint_for(foreign: Iterable[str]) -> str:
+    """Say how to do without these imports, where AssemblyScript can; else empty."""
+    return _HINT if any(name.startswith(_OF_THE_LIBRARY) for name in foreign) else ""
 
 
 class Aborted(Exception):

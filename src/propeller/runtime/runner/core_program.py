@@ -16,7 +16,7 @@ from propeller.runtime.failures import refused_as
 from propeller.runtime.guest_run import GuestRun, Limits, means_program
 from propeller.runtime.quoting import shown
 from propeller.runtime.runner import traps
-from propeller.runtime.runner.assemblyscript import ABORT, define_abort
+from propeller.runtime.runner.assemblyscript import ABORT, define_abort, hint_for
 from propeller.runtime.runner.exports import Exports
 from propeller.runtime.runner.memories import memory_bytes_each
 from propeller.runtime.wasi.clocks import CoreSources
@@ -324,6 +324,7 @@ def check_imports(imports: Iterable[tuple[str, str]]) -> None:
     if foreign:
         raise Invalid(
             f"the module imports {_listed(foreign)}, which this proplet does not offer (only {_WASI})"
+            + hint_for(foreign)
         )
 
 
