@@ -363,6 +363,14 @@ def test_standard_input_from_a_file_a_pipe_and_a_parent(shell):
     assert failed(said, 1, "pipe.yaml:3:13: tasks[0].stdin_file: none can't be read")
 
 
+def test_who_waits_for_a_large_module_is_told_that_it_is_compiled(shell):
+    (shell.work / "large.wasm").write_bytes(padded(5 * 2**20))
+    done = shell("run", "large.wasm", "1", "2")
+    assert done.stdout == "3\n"
+    assert "its proplet compiles its module of 5 MiB before it begins" in done.stderr
+    assert "reason" not in json.loads(shell("run", "large.wasm", "1", "2", "--json").stdout)
+
+
 def test_a_large_module_is_uploaded(shell, monkeypatch):
     monkeypatch.setattr(modules, "INLINE_CHARS_MAX", 100)
     large = padded(200)

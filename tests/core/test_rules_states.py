@@ -2,6 +2,7 @@
 
 import pytest
 
+from propeller.core.events import RunCompiles
 from propeller.core.groups import group_state
 from propeller.core.states import (
     COMPLETED,
@@ -81,3 +82,20 @@ def test_the_numbers_are_those_of_the_wire():
 )
 def test_the_state_of_a_group_comes_from_its_counts(counts, state):
     assert group_state([*counts, 0]) is state
+
+
+def test_who_waits_sees_that_a_module_is_compiled_first():
+    rules = Rules()
+    rules.proplet()
+    rules.create(a_task("a"))
+    rules.start("a")
+    (told,) = rules.turn(RunCompiles("p", "a", 1, 65 * 2**20)).changes.transitions
+    assert (told.state, told.reason) == (
+        RUNNING,
+        "its proplet compiles its module of 65 MiB before it begins",
+    )
+    assert rules.turn(RunCompiles("p", "a", 1, 65 * 2**20)).moves == [], "it is known"
+    assert rules.turn(RunCompiles("p", "a", 0, 1)).moves == [], "an older attempt"
+    (ended,) = rules.completes("a", "1\n").changes.transitions
+    assert (ended.state, ended.reason) == (COMPLETED, "")
+    assert rules.turn(RunCompiles("p", "a", 1, 1)).moves == [], "it has ended"

@@ -9,7 +9,7 @@ from propeller.proplet.actions import Fetch, Forget, Keep, Kill, Outcome, SendUp
 from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.machine import Machine
 from propeller.wire.fleet.from_manager import Ack, Invoke, Start, Stop
-from propeller.wire.fleet.from_proplet import HandBack, InvokeResults, Results
+from propeller.wire.fleet.from_proplet import Compiling, HandBack, InvokeResults, Results
 
 S = 1_000_000_000
 
@@ -371,3 +371,14 @@ def test_bytes_of_an_invocation_are_said_as_base64():
         task_id="a", invocation_id="i", proplet_id="p", results="iVA=", results_encoding="base64"
     )
     assert proplet.ends(key, results=b"\x89P") == [SendUp(said)]
+
+
+def test_a_module_that_is_compiled_first_is_told_to_a_native_manager():
+    proplet = Proplet()
+    (key,) = keys(proplet.start())
+    said = Compiling(task_id="a", proplet_id="p", attempt=1, size_bytes=5, placed_at=10)
+    assert proplet.machine.compiling(key, 5) == [SendUp(said)]
+    (key,) = keys(proplet.machine.receive(Start(id="b", name="main", module="sha256:m"), 0))
+    assert proplet.machine.compiling(key, 5) == []
+    proplet.stop()
+    assert proplet.machine.compiling(key - 1, 5) == []

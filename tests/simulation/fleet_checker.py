@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .checker import Checker
 
 
+#: What a reason says of that.
+COMPILES = "compiles its module"
+
+
 def holders(task: Task) -> list[str]:
     """Name the proplets on which it runs, as the store has it."""
     if task.spec.broadcast:
@@ -28,6 +32,8 @@ class FleetChecker:
         self._store = store
         #: Executions that have ended: they change no more.
         self._ended: dict[tuple[str, int, str], rows.Row] = {}
+        #: Task and attempt of which a proplet has said that it compiles the module first.
+        self.compiling: set[tuple[str, int]] = set()
 
     def restored(self) -> None:
         """What has ended since the backup may end otherwise."""
@@ -44,6 +50,11 @@ class FleetChecker:
         return found or {move.proplet_id: self._store.task(self._store.ids[move.task_id]).placed_at}
 
     def committed(self, changes: Changes, placements: Iterable[Transition]) -> None:
+        for told in changes.transitions:
+            runs = told.state is RUNNING and (told.task_id, told.attempt) in self.compiling
+            if COMPILES in told.reason and not runs:
+                text = f"the module of {told.task_id}, which is {told.state.name}, is said to be compiled"
+                raise LawBroken("compiling", text, told.task_id)
         for move in placements:
             task = self._checker.tasks.get(move.task_id)
             if task is not None and task.state is RUNNING:

@@ -316,6 +316,9 @@ class SimulatedProplet:
                     self._begin_to_stay(key, start)
                 case StartRun(key, start):
                     self._queue[key] = _Guest(start, self._world.now)
+                    if crc32(start.id.encode()) % 5 == 0:
+                        self._checker.fleet.compiling.add((start.id, start.attempt))
+                        pending += self.machine.compiling(key, 2**23)
                 case Kill(key):
                     self._kill(key)
                 case SendUp(message):

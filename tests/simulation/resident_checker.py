@@ -8,7 +8,7 @@ from propeller.core.model import Spec, Task
 from propeller.core.states import RUNNING
 from propeller.wire.fleet.from_manager import Start
 
-from .fleet_checker import holders
+from .fleet_checker import COMPILES, holders
 from .world import LawBroken
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class ResidentChecker:
                 return
         elif move.attempt != view.attempts[task.id]:
             raise LawBroken("one-attempt", f"{task.id} went on as another attempt, {move.attempt}", task.id)
+        if COMPILES in move.reason:
+            return  # ``FleetChecker`` checks it
         if not stays(task.spec):
             raise LawBroken("transitions", f"{task.id}, which does not stay, ran and runs", task.id)
         attempts = range(1, move.attempt + 1) if task.spec.broadcast else (move.attempt,)

@@ -3,10 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from propeller.core import broadcast, leases, liveness, placement
+from propeller.core import attempts, broadcast, leases, liveness, placement
 from propeller.core.cluster import Cluster
 from propeller.core.events import PropletLost
 from propeller.core.model import Proplet
+from propeller.core.reasons import Restarted
 from propeller.core.silence import Silence
 from propeller.core.state import ClusterState
 from propeller.proplet.actions import SendUp
@@ -195,6 +196,11 @@ def test_who_waits_for_what_is_up_is_not_told():
 def test_a_sandbox_is_ignored(monkeypatch):
     monkeypatch.setattr(placement, "refusal", lambda *_: "")
     assert_caught("sandbox")
+
+
+def test_what_has_ended_is_said_to_be_compiled_still(monkeypatch):
+    monkeypatch.setattr(attempts, "Compiles", Restarted)
+    assert_caught("compiling")
 
 
 def test_standard_input_goes_where_nobody_knows_of_it(monkeypatch):

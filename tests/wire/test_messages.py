@@ -16,7 +16,16 @@ from propeller.core.model import Module, Spec
 from propeller.wire.fleet.codec import LineSplitter, decode, from_line, to_line
 from propeller.wire.fleet.facts import fact_of
 from propeller.wire.fleet.from_manager import Ack, Announcement, Hello, Start, Stop
-from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, InvokeResults, Logs, Results, Up
+from propeller.wire.fleet.from_proplet import (
+    Alive,
+    Compiling,
+    Create,
+    HandBack,
+    InvokeResults,
+    Logs,
+    Results,
+    Up,
+)
 from propeller.wire.fleet.messages import TOPICS, Message
 from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.fleet.modules import CHUNK_BYTES, ModuleChunk, ModuleRequest, module_chunks
@@ -106,6 +115,13 @@ GOLDEN = [
         (
             '["control/proplet/handback",{"task_id":"t","proplet_id":"P1","attempt":2,"reason":"killed",'
             '"is_lost":true}]\n'
+        ),
+    ),
+    (
+        Compiling(task_id="t", proplet_id="P1", attempt=2, size_bytes=5_000_000, placed_at=4),
+        (
+            '["control/proplet/compiling",{"task_id":"t","proplet_id":"P1","attempt":2,'
+            '"size_bytes":5000000,"placed_at":4}]\n'
         ),
     ),
     (
@@ -477,12 +493,3 @@ def test_a_message_that_is_nested_too_deeply_is_refused_like_any_other():
         for payload in (b"[" * 100_000, b'{"more":' + b"[" * 100_000):
             with pytest.raises(ValueError, match=r"nested too deeply|Expected"):
                 decode(topic, payload)
-
-
-def test_results_that_are_base64_are_bytes_to_the_rules():
-    said = Results(task_id="a", proplet_id="p", results="iVA=", results_encoding="base64")
-    assert fact_of(said, is_local=True).results == b"\x89P"
-    wrong = Results(task_id="a", proplet_id="p", results="iVA", results_encoding="base64")
-    assert fact_of(wrong, is_local=True).results == "iVA"
-    plain = Results(task_id="a", proplet_id="p", results="iVA=")
-    assert fact_of(plain, is_local=True).results == "iVA="

@@ -9,7 +9,7 @@ from propeller.core import executions, inputs
 from propeller.core.effects import SendStart, SendStop
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Proplet, Spec, Task
-from propeller.core.reasons import AttemptLost, Reason
+from propeller.core.reasons import AttemptLost, Compiles, Reason
 from propeller.core.results import to_guest
 from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
@@ -130,6 +130,8 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
     state.release(task)
     if task.executions:
         executions.close(state, task, now)
+    if isinstance(task.reason, Compiles):
+        task.reason = None
     if how is not SKIPPED and not task.finished_at:
         task.finished_at = now
     state.move(task, how, now)

@@ -32,6 +32,7 @@ from propeller.core.events import (
     PropletLost,
     PropletOffline,
     PropletSeen,
+    RunCompiles,
     RunEnded,
     RunHandedBack,
     RunSeen,
@@ -100,6 +101,8 @@ class Cluster:
         match event:
             case RunEnded():
                 reports.ended(state, event, now)
+            case RunCompiles():
+                reports.compiles(state, event, now)
             case RunUp():
                 residents.run_up(state, event, now)
             case PropletSeen():

@@ -119,6 +119,18 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: int = 0
 
 
+class RunCompiles(msgspec.Struct, frozen=True):
+    """The module of an attempt is compiled first, which takes a while."""
+
+    proplet_id: str
+    task_id: str
+    attempt: int
+    #: Of the module.
+    size_bytes: int
+    #: As in the start message; 0 in a report that does not say.
+    placed_at: int = 0
+
+
 class RunUp(msgspec.Struct, frozen=True):
     """A resident task is up, or has crashed and will be started anew."""
 
@@ -218,6 +230,7 @@ class TimePassed(msgspec.Struct, frozen=True):
 
 Fact = (
     RunEnded
+    | RunCompiles
     | RunHandedBack
     | RunUp
     | RunSeen

@@ -154,6 +154,15 @@ class LostEverywhere(Reason, frozen=True):
         return self.how
 
 
+class Compiles(Reason, frozen=True):
+    """Its module is large, and its proplet has never run it before."""
+
+    size_mib: int
+
+    def __str__(self) -> str:
+        return f"its proplet compiles its module of {self.size_mib} MiB before it begins"
+
+
 class Restarted(Reason, frozen=True):
     """A resident task has crashed, and its proplet has started it anew."""
 
@@ -239,6 +248,7 @@ AnyReason = (
     | HandedBack
     | Moved
     | LostEverywhere
+    | Compiles
     | Restarted
     | ParentEnded
     | NoParentFailed

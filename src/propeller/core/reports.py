@@ -4,10 +4,10 @@ import msgspec
 
 from propeller.core import attempts, broadcast, residents
 from propeller.core.effects import Refused, SendAck
-from propeller.core.events import RunEnded, RunHandedBack, RunUp
+from propeller.core.events import RunCompiles, RunEnded, RunHandedBack, RunUp
 from propeller.core.model import Execution
 from propeller.core.names import attempt_of
-from propeller.core.reasons import HandedBack
+from propeller.core.reasons import Compiles, HandedBack
 from propeller.core.state import ClusterState
 from propeller.core.states import COMPLETED, FAILED
 from propeller.core.times import own_times
@@ -48,6 +48,15 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
     task.results = event.results
     task.failure = event.failure
     attempts.end(state, task, how, now)
+
+
+def compiles(state: ClusterState, event: RunCompiles, now: int) -> None:
+    """Let who waits for a task see that its module is compiled first, unless there is more to see."""
+    task = state.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
+    if task is None or task.reason is not None or task.spec.broadcast or task.is_up:
+        return
+    task.reason = Compiles(round(event.size_bytes / 2**20))
+    state.tell(task, now)
 
 
 def _by_its_attempt(state: ClusterState, event: RunEnded) -> RunEnded:

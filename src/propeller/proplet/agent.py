@@ -30,6 +30,7 @@ from propeller.proplet.profile import Monitoring
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.proplet.uplink import MakeUplink
 from propeller.registry.fetcher import Fetcher
+from propeller.runtime.guest_run import Compiling as GuestCompiling
 from propeller.runtime.guest_run import Ended, GuestRun, Piece
 from propeller.runtime.guest_run import Up as GuestUp
 from propeller.wire.fleet.from_manager import Hello, Start
@@ -249,6 +250,11 @@ class Agent:
     def guests_up(self, batch: list[GuestUp]) -> None:
         """Report guests that serve."""
         self._carry_out([action for up in batch for action in self._machine.up(up.key, up.results)])
+
+    def guests_compiling(self, batch: list[GuestCompiling]) -> None:
+        """Say of guests that their modules are compiled first."""
+        actions = (self._machine.compiling(one.key, one.size_bytes) for one in batch)
+        self._carry_out([action for some in actions for action in some])
 
     def guests_printed(self, pieces: list[Piece]) -> None:
         """Send what guests print."""

@@ -12,7 +12,7 @@ from propeller.lifecycle import Lifecycle
 from propeller.proplet.metrics import Processes
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.runtime.external.runtime import ExternalRuntime
-from propeller.runtime.guest_run import Ended, GuestRun, Piece, Up
+from propeller.runtime.guest_run import Compiling, Ended, GuestRun, Piece, Up
 from propeller.runtime.pool.pool import Pool
 
 
@@ -22,6 +22,8 @@ class GuestListener(Protocol):
     def guests_ended(self, batch: list[Ended]) -> None: ...
 
     def guests_up(self, batch: list[Up]) -> None: ...
+
+    def guests_compiling(self, batch: list[Compiling]) -> None: ...
 
     def guests_printed(self, pieces: list[Piece]) -> None: ...
 
@@ -56,7 +58,7 @@ def make_guests(
 
     """
     runtime: Callable[..., Guests]
-    runtime = Pool
+    runtime = partial(Pool, on_compiling=listener.guests_compiling)
     if program is not None:
         runtime = partial(ExternalRuntime, program, allowed_dirs=policy.offer.dirs)
     return runtime(

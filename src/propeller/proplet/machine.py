@@ -39,7 +39,7 @@ from propeller.proplet.invocations import LOSSES_MAX, Invocations
 from propeller.proplet.owed import OwedReports
 from propeller.proplet.starts import obstacle, reported, source_of
 from propeller.wire.fleet.from_manager import Ack, Invoke, Start, Stop
-from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, InvokeResults, Results, Up
+from propeller.wire.fleet.from_proplet import Alive, Compiling, Create, HandBack, InvokeResults, Results, Up
 from propeller.wire.fleet.messages import Message
 
 #: How many tasks have their newest attempt remembered after its end.
@@ -272,6 +272,20 @@ class Machine:
         """The guest of this run has begun, and serves there."""
         held = self._by_key.get(key)
         return [] if held is None else self._came_up(held, SERVING, results)
+
+    def compiling(self, key: int, size_bytes: int) -> list[Action]:
+        """The module of this run, which is so large, is compiled first; a foreign manager is not told."""
+        held = self._by_key.get(key)
+        if held is None or not held.attempt:
+            return []
+        said = Compiling(
+            task_id=held.start.id,
+            proplet_id=self.id,
+            attempt=held.attempt,
+            size_bytes=size_bytes,
+            placed_at=held.start.placed_at,
+        )
+        return [SendUp(said)]
 
     def _came_up(self, held: Held, state: HeldState, results: str = "") -> list[Action]:
         held.move(state)

@@ -144,6 +144,13 @@ class Up(msgspec.Struct, frozen=True, array_like=True):
     results: str
 
 
+class Compiling(msgspec.Struct, frozen=True, array_like=True):
+    """A run that waits until its module, which is large, is compiled."""
+
+    key: int
+    size_bytes: int
+
+
 class Ended(msgspec.Struct, frozen=True, array_like=True):
     """The end of a run."""
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 import uvloop
 
-from propeller.runtime.guest_run import GuestRun, Limits
+from propeller.runtime.guest_run import Compiling, GuestRun, Limits
 from propeller.runtime.pool.pool import Pool
-from tests.builders import SLEEP
+from tests.builders import SLEEP, padded
 from tests.runtime.helpers import ADD, FLOOD, LOOP, Running, a_pool, put, until
 
 HOUR_NS = str(3600 * 10**9)
@@ -479,3 +479,16 @@ def test_it_tells_which_process_executes_which_run(tmp_path):
             assert running.pool.executing() == {}
 
     asyncio.run(scene())
+
+
+def test_a_large_module_is_said_to_be_compiled_once(tmp_path):
+    async def part(running: Running):
+        told: list[Compiling] = []
+        running.pool._on_compiling = told.extend
+        for key, module in ((1, padded(5 * 2**20)), (2, padded(5 * 2**20)), (3, padded(100))):
+            running.pool.submit([GuestRun(key, put(tmp_path, module), "main", ["1", "2"])])
+            (end,) = await running.ended(key)
+            assert end.results == "3\n"
+        assert told == [Compiling(1, len(padded(5 * 2**20)))]
+
+    play(part, tmp_path)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from propeller.backoff import Backoff
 from propeller.core.failures import ErrorKind, Failure
-from propeller.runtime.guest_run import SERVER_GRACE_S, Ended, GuestRun, Limits, Piece, Up
+from propeller.runtime.guest_run import SERVER_GRACE_S, Compiling, Ended, GuestRun, Limits, Piece, Up
 from propeller.runtime.pool.forkserver_client import ForkserverClient
 from propeller.runtime.pool.protocol import Report
 from propeller.runtime.pool.queued_run import QueuedRun
@@ -54,6 +54,7 @@ class Pool:
         on_ended: Gets the runs that ended, in batches, from the loop's thread; what it raises is logged.
         on_printed: Gets what guests print that is not their result, before their end.
         on_up: Gets the runs that serve, once they do.
+        on_compiling: Gets the runs that wait until their module is compiled, where that takes long.
 
     """
 
@@ -66,12 +67,14 @@ class Pool:
         on_ended: Callable[[list[Ended]], None],
         on_printed: Callable[[list[Piece]], None] = lambda _: None,
         on_up: Callable[[list[Up]], None] = lambda _: None,
+        on_compiling: Callable[[list[Compiling]], None] = lambda _: None,
     ) -> None:
         assert size > 0
         self._size = size
         self._on_ended = on_ended
         self._on_printed = on_printed
         self._on_up = on_up
+        self._on_compiling = on_compiling
         self._forkserver = ForkserverClient(
             directory, limits, places=size + _RESIDENTS_MAX, on_death=self._on_death
         )
@@ -224,6 +227,8 @@ class Pool:
             self._on_printed([piece for piece in report.pieces if piece.key in runner.runs])
         if report.up:
             self._on_up([up for up in report.up if up.key in runner.runs])
+        if report.compiling:
+            self._on_compiling([one for one in report.compiling if one.key in runner.runs])
         ended = [one for one in report.ended if runner.runs.pop(one.key, None) is not None]
         for one in ended:
             del self._runner_of[one.key]

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from propeller.runtime.guest_run import Ended, GuestRun, Piece, Up
+from propeller.runtime.guest_run import Compiling, Ended, GuestRun, Piece, Up
 
 #: An order to the fork server: ``SPAWN`` or ``KILL``, and the runner's place.
 order = struct.Struct("<ci")
@@ -59,6 +59,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     ended: list[Ended]
     pieces: list[Piece] = []
     up: list[Up] = []
+    compiling: list[Compiling] = []
 
 
 class Returned(msgspec.Struct, frozen=True, array_like=True, tag="returned"):

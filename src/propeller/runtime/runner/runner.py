@@ -24,7 +24,7 @@ from typing import NoReturn
 from propeller.core.failures import ErrorKind, Failure
 from propeller.errors import Invalid
 from propeller.runtime import failures
-from propeller.runtime.guest_run import Ended, GuestRun, Limits, Piece, Up
+from propeller.runtime.guest_run import Compiling, Ended, GuestRun, Limits, Piece, Up
 from propeller.runtime.pool.protocol import (
     Frames,
     Hand,
@@ -45,6 +45,8 @@ from propeller.runtime.system.death import Died
 
 _BATCH = 64
 _BATCH_NS = 2_000_000
+#: Compiling such a module takes seconds, and somebody may wait for it.
+_TOLD_BYTES = 4 * 1024 * 1024
 
 
 def check_may_listen(run: GuestRun) -> None:
@@ -112,7 +114,9 @@ class Runner:
             if run.port:  # before it is compiled in vain
                 check_may_listen(run)
             cache = self._caches.of(stack_bytes=limits.stack_bytes, is_metered=limits.fuel > 0)
-            program = cache.load(run.digest, on_compile=watchdog.begin_compiling)
+            program = cache.load(
+                run.digest, on_compile=lambda size_bytes: self._begin_compiling(watchdog, size_bytes)
+            )
             check_stdin(program, run)
             if run.is_preparation:
                 program.choose(run.export)
@@ -156,6 +160,11 @@ class Runner:
         is_stopped = watchdog.halt is Halt.STOP
         failure = failures.STOPPED if is_stopped else failure
         return Ended(run.key, "", failure, 0, 0, is_stopped, is_refused=is_refused, is_lost=is_lost)
+
+    def _begin_compiling(self, watchdog: Watchdog, size_bytes: int) -> None:
+        watchdog.begin_compiling(size_bytes)
+        if size_bytes >= _TOLD_BYTES:
+            self._send(framed(Report([], compiling=[Compiling(watchdog.run.key, size_bytes)])))
 
     def _tell_up(self, run: GuestRun, where: str) -> None:
         self._send(framed(Report([], [], [Up(run.key, where)])))

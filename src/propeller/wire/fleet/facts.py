@@ -2,10 +2,18 @@
 
 from typing import Any
 
-from propeller.core.events import Fact, PropletOffline, PropletSeen, RunEnded, RunHandedBack, RunUp
+from propeller.core.events import (
+    Fact,
+    PropletOffline,
+    PropletSeen,
+    RunCompiles,
+    RunEnded,
+    RunHandedBack,
+    RunUp,
+)
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.results import from_json
-from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, Results, Up
+from propeller.wire.fleet.from_proplet import Alive, Compiling, Create, HandBack, Results, Up
 from propeller.wire.fleet.messages import Message, PropletMessage
 
 
@@ -52,6 +60,14 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 restarts=message.restarts,
                 error=message.error,
                 is_up=message.is_up,
+                placed_at=message.placed_at or 0,
+            )
+        case Compiling():
+            return RunCompiles(
+                proplet_id=message.proplet_id,
+                task_id=message.task_id,
+                attempt=message.attempt,
+                size_bytes=message.size_bytes,
                 placed_at=message.placed_at or 0,
             )
         case HandBack():

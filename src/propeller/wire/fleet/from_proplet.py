@@ -76,6 +76,21 @@ class Up(msgspec.Struct, kw_only=True):
     placed_at: Count | UnsetType = UNSET
 
 
+class Compiling(msgspec.Struct, kw_only=True):
+    """Extension. Proplet to manager: the module of an attempt is compiled first, which takes a while.
+
+    Nobody acknowledges it; it is only for who waits.
+    """
+
+    task_id: str
+    proplet_id: PropletId
+    attempt: Count
+    #: Of the module.
+    size_bytes: Count
+    #: As the start had it.
+    placed_at: Count | UnsetType = UNSET
+
+
 class InvokeResults(msgspec.Struct, kw_only=True):
     """Proplet to manager: an invocation is over."""
 

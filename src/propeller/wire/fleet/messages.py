@@ -8,7 +8,16 @@ below ``from/<its id>/``: who it is stands in the topic, which the broker holds 
 
 from propeller.wire.fleet.fields import PROPLET_ID_MAX
 from propeller.wire.fleet.from_manager import Ack, Announcement, Hello, Invoke, Start, Stop
-from propeller.wire.fleet.from_proplet import Alive, Create, HandBack, InvokeResults, Logs, Results, Up
+from propeller.wire.fleet.from_proplet import (
+    Alive,
+    Compiling,
+    Create,
+    HandBack,
+    InvokeResults,
+    Logs,
+    Results,
+    Up,
+)
 from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
@@ -21,6 +30,7 @@ Message = (
     | Create
     | Alive
     | Results
+    | Compiling
     | HandBack
     | Up
     | Invoke
@@ -33,7 +43,17 @@ Message = (
 )
 #: What proplets say; each says who it is.
 PropletMessage = (
-    Create | Alive | Results | HandBack | Up | InvokeResults | Logs | ModuleRequest | Metrics | TaskMetrics
+    Create
+    | Alive
+    | Results
+    | Compiling
+    | HandBack
+    | Up
+    | InvokeResults
+    | Logs
+    | ModuleRequest
+    | Metrics
+    | TaskMetrics
 )
 TOPICS: dict[str, type[Message]] = {
     "control/manager/announcement": Announcement,
@@ -44,6 +64,7 @@ TOPICS: dict[str, type[Message]] = {
     "control/proplet/create": Create,
     "control/proplet/alive": Alive,
     "control/proplet/results": Results,
+    "control/proplet/compiling": Compiling,
     "control/proplet/handback": HandBack,
     "control/proplet/up": Up,
     "control/manager/invoke": Invoke,
