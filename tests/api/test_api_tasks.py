@@ -1,5 +1,6 @@
 import base64
 import json
+import logging
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -341,5 +342,24 @@ def test_standard_input_is_checked_and_shown(tmp_path):
         ]:
             said = await site.refused("POST", "/tasks", 400, json={"name": "main", **wrong})
             assert said.startswith(why)
+
+    play(part, tmp_path)
+
+
+def test_at_debug_each_request_and_each_change_is_a_line_of_the_log(tmp_path, caplog):
+    async def part(site):
+        caplog.set_level(logging.DEBUG, "propeller")
+        site.bring_proplet("p")
+        await site.post("/tasks", {"id": "t", "name": "main", "inputs": [40, 2], "file": ADDITION_TEXT})
+        await site.http.get("/nothing")
+        await site.post("/tasks/t/start", status=200)
+        await site.reached(COMPLETED, "t")
+        lines = [record.getMessage() for record in caplog.records]
+        assert [line.partition(",")[0] for line in lines if line.startswith(("POST", "GET /nothing"))] == [
+            "POST /tasks: 201",
+            "GET /nothing: 404",
+            "POST /tasks/t/start: 200",
+        ]
+        assert "task t is running, attempt 1 on proplet p" in lines
 
     play(part, tmp_path)

@@ -1,9 +1,11 @@
 """The application: routes requests to the endpoints, and turns the errors that they raise into answers."""
 
+import logging
+import time
 from collections.abc import Iterable
 
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from propeller.api import docs, events, health, invocations, jobs, logs, proplets, tasks, workflows
 from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
@@ -13,6 +15,8 @@ from propeller.api.openapi import document
 from propeller.manager.service import Manager
 from propeller.wire.http.events import EventView
 from propeller.wire.http.logs import LogEnd
+
+_log = logging.getLogger(__name__)
 
 _RESOURCES = (tasks, logs, invocations, workflows, jobs, proplets, events, health)
 
@@ -52,7 +56,22 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = "/" + "/".join(filter(None, scope["path"].split("/")))  # extra slashes do no harm
+        if _log.isEnabledFor(logging.DEBUG):
+            send = _logged(scope, send)
         await self._router({**scope, "path": path, CONTEXT: self.context}, receive, send)
+
+
+def _logged(scope: Scope, send: Send) -> Send:
+    """Log a request when its answer begins."""
+    began = time.perf_counter()
+
+    async def logged(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            took_ms = (time.perf_counter() - began) * 1000
+            _log.debug("%s %s: %d, %.1f ms", scope["method"], scope["path"], message["status"], took_ms)
+        await send(message)
+
+    return logged
 
 
 def create_app(manager: Manager, *, instance_id: str) -> Application:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from propeller.core.cluster import Cluster
-from propeller.core.effects import Effect, Outgoing, Refused
+from propeller.core.effects import Effect, Outgoing, Refused, Transition
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
 from propeller.core.model import JobMode, Module, Proplet, Task
 from propeller.core.policy import Policy
@@ -207,6 +207,9 @@ class Manager:
                         self.feed.announce(first_event_id, transitions)
                         for transition in transitions:
                             self.invocations.moved(transition)
+                        if _log.isEnabledFor(logging.DEBUG):
+                            for transition in transitions:
+                                _log.debug("%s", _in_words(transition))
                     case Load(task_ids, group_ids):
                         reply = await self.store.find(task_ids, group_ids)
         except StopIteration:
@@ -227,6 +230,12 @@ class Manager:
             _answer(
                 ask, StoreUnusable("the manager stopped before it could answer; ask again when it is back")
             )
+
+
+def _in_words(it: Transition) -> str:
+    where = f", attempt {it.attempt} on proplet {it.proplet_id}" if it.proplet_id else ""
+    why = f": {it.error or it.reason}" if it.error or it.reason else ""
+    return f"task {it.task_id} is {it.state.name.lower()}{where}{why}"
 
 
 def _asks_among(inputs: list[Input]) -> list[Ask]:

@@ -186,9 +186,11 @@ class Agent:
             actions, pending = pending, []
             for action in actions:
                 match action:
-                    case StartRun():
+                    case StartRun(start=start):
+                        _log.debug("starts task %s, attempt %s", start.id, start.attempt or 1)
                         runs.append(self._guest_run(action))
                     case Keep(report):
+                        _log.debug("reports on task %s, attempt %s", report.task_id, report.attempt or 1)
                         reports.append(self._cut_to_fit(report))
                     case SendUp(message):
                         messages.append(self._cut_to_fit(message))
