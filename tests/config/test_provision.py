@@ -19,7 +19,7 @@ from tests.parts.programs import path_of
 from propeller.config.definitions import MANAGER, PROPLET, PROXY
 from propeller.config.errors import BadFiles
 from propeller.config.programs import manager_settings, proxy_settings, remote_proplet_settings
-from propeller.config.provision import add_foreign, add_proplets, add_proxy, provision, renew
+from propeller.config.provision import add_foreign, add_proplets, add_proxy, provision, renew, split
 from propeller.config.sources import resolve
 
 SECONDS_MAX = 30
@@ -312,7 +312,36 @@ def test_files_with_secrets_are_for_their_owner_only(tmp_path):
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (made.config, *made.broker_files)}
     assert modes == dict.fromkeys(("config.toml", "passwords", "acl", "mosquitto.conf"), 0o600)
-    assert {path.name for path in tmp_path.iterdir()} == {*modes, "mosquitto-data"}, "nothing else is left"
+    others = {"mosquitto-data", ".gitignore"}
+    assert {path.name for path in tmp_path.iterdir()} == {*modes, *others}, "nothing else is left"
+
+
+def test_what_somebody_keeps_out_of_git_stays_out(tmp_path):
+    (tmp_path / ".gitignore").write_text("*.log\n/acl")
+    config = tmp_path / "fleet.toml"
+    provision(config, proplets=1)
+    lines = (tmp_path / ".gitignore").read_text().splitlines()
+    assert lines[:2] == ["*.log", "/acl"]
+    assert lines[3:] == ["/fleet.toml", "/passwords", "/mosquitto-data/", "/keys/"]
+    provision(config, proplets=1, force=True)
+    assert (tmp_path / ".gitignore").read_text().splitlines() == lines
+
+
+def test_a_part_of_the_file_has_all_of_its_section_and_nothing_of_others(tmp_path):
+    config = tmp_path / "config.toml"
+    provision(config, proplets=2, foreign=["gate"])
+    text = config.read_text().replace("[proplet2]\n", '[proplet2]\n# at the gate\ntags = ["edge"]\n')
+    config.write_text(text)
+    files = split(config)
+    assert [path.name for path in files] == ["manager.toml", "proplet1.toml", "proplet2.toml", "proxy.toml"]
+    whole = tomllib.loads(text)
+    for path in files:
+        assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+        assert tomllib.loads(path.read_text()) == {path.stem.rstrip("12"): whole[path.stem]}
+    assert "# at the gate" in files[2].read_text()
+    config.write_text("[manager]\n" + text.replace("[manager]\n", "").replace("[proxy]", "[ proxy ]"))
+    with pytest.raises(BadFiles, match="put each section's header on a line of its own"):
+        split(config)
 
 
 @pytest.mark.parametrize("name", ["config.toml", "passwords", "acl", "mosquitto.conf"])

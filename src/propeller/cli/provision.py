@@ -15,6 +15,7 @@ from propeller.config.provision import (
     add_proplets,
     add_proxy,
     renew,
+    split,
 )
 from propeller.config.provision import provision as provision_new
 
@@ -132,6 +133,19 @@ def renew_files(context: typer.Context, file_name: FileFlag = None, as_json: Jso
     _show(context, made, as_json=as_json, next_step="restart Mosquitto, then the manager and the proplets")
 
 
+@app.command("split")
+def split_file(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
+    """Write each program's identity into a file of its own, beside the file of all.
+
+    A program needs to see no other: give each machine or container its own file alone.
+    """
+    files = [str(path) for path in split(_file(context, file_name))]
+    if _is_json(context, as_json=as_json):
+        print(json.dumps({"files": files}, indent=2))
+    else:
+        context.ensure_object(Session).remark(f"written: {', '.join(files)}")
+
+
 _RELOAD = "send Mosquitto a SIGHUP, and it reads them again"
 
 
@@ -141,10 +155,16 @@ def _file(context: typer.Context, file_name: Path | None) -> Path:
     return file_name or context.parent.params["file_name"] or _DEFAULT
 
 
+def _is_json(context: typer.Context, *, as_json: bool) -> bool:
+    """Look for the flag, which may stand before the command and before that."""
+    is_above = context.parent is not None and context.parent.params.get("as_json")
+    return bool(as_json or is_above or context.ensure_object(Session).as_json)
+
+
 def _show(context: typer.Context, made: Provisioned, *, as_json: bool, next_step: str) -> None:
     session = context.ensure_object(Session)
     files = [str(path) for path in (made.config, *made.broker_files)]
-    if as_json or session.as_json or (context.parent and context.parent.params.get("as_json")):
+    if _is_json(context, as_json=as_json):
         print(
             json.dumps(
                 {

@@ -163,6 +163,21 @@ def extended(text: str, file: str, channel: Channel, more: Sequence[Identity]) -
     return with_foreign(result, file, more) if any(one.role == "foreign" for one in more) else result
 
 
+def alone(text: str, file: str, identity: Identity) -> str:
+    """Give the section of one program as a file of its own, with all that it has, under the name of its role.
+
+    Raises:
+        BadFiles: The file is written in a way that this would break.
+
+    """
+    lines = text.splitlines()
+    section = _lines_of(identity.section, lines)
+    result = "\n".join([f"[{identity.role}]", *lines[section.start + 1 : section.stop]]).rstrip() + "\n"
+    if _parsed(result, file) != {identity.role: _parsed(text, file)[identity.section]}:
+        raise BadFiles(f"{file}: can't be split; put each section's header on a line of its own")
+    return result
+
+
 def _keys(channel: Channel, identity: Identity) -> dict[str, str]:
     address = {"mqtt_address": channel.mqtt_address} if channel.mqtt_address else {}
     return {

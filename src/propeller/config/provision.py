@@ -14,6 +14,7 @@ from propeller.config.files import create_text, read_text, replace_text
 from propeller.config.identities import (
     Channel,
     Identity,
+    alone,
     extended,
     new_channel,
     new_fleet,
@@ -25,6 +26,9 @@ from propeller.config.identities import (
 )
 
 PROPLETS_MAX = 10_000
+#: Beside the file of identities: a file for each of our programs, with its identity alone.
+KEYS = "keys"
+_DATA = "mosquitto-data"
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +73,8 @@ def provision(
                 f"{path}: is there already; `propeller provision add-proplets` adds to it, "
                 "--force replaces it and all its identities"
             )
-    _make_data_directory(directory)
+    _make_directory(directory / _DATA)
+    _keep_out_of_git(config, directory)
     for path, text in texts.items():
         create_text(path, text, force=force)
     return Provisioned(channel=channel, identities=identities, config=config, broker_files=[*texts][:-1])
@@ -120,6 +125,30 @@ def renew(config: Path) -> Provisioned:
     for path, new in texts.items():
         replace_text(path, new)
     return Provisioned(channel=channel, identities=identities, config=config, broker_files=[*texts][:-1])
+
+
+def split(config: Path) -> list[Path]:
+    """Write each identity of ours into a file of its own, which is all that its program needs to see.
+
+    Returns:
+        The files, which replace those of before.
+
+    Raises:
+        BadFiles: There is no such file, or one can't be written.
+
+    """
+    text, _, identities = _read(config)
+    directory = _directory(config)
+    texts = {
+        directory / KEYS / f"{one.section}.toml": alone(text, str(config), one)
+        for one in identities
+        if one.role != "foreign"
+    }
+    _make_directory(directory / KEYS)
+    _keep_out_of_git(config, directory)
+    for path, part in texts.items():
+        replace_text(path, part)
+    return list(texts)
 
 
 def _all_new(ids: Sequence[str], identities: Sequence[Identity]) -> list[str]:
@@ -181,9 +210,20 @@ def _directory(config: Path) -> Path:
     return directory
 
 
-def _make_data_directory(directory: Path) -> None:
-    """Make the directory for the data of Mosquitto, which makes none itself."""
+def _make_directory(path: Path) -> None:
+    """Make a directory for keys, or for the data of Mosquitto, which makes none itself."""
     try:
-        (directory / "mosquitto-data").mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise BadFiles(f"{directory}/mosquitto-data: can't be made: {error.strerror}") from error
+        raise BadFiles(f"{path}: can't be made: {error.strerror}") from error
+
+
+def _keep_out_of_git(config: Path, directory: Path) -> None:
+    """Name all files with secrets in ``.gitignore``; what it has stays."""
+    path = directory / ".gitignore"
+    before = read_text(path) or ""
+    secret = [f"/{config.name}", "/passwords", "/acl", f"/{_DATA}/", f"/{KEYS}/"]
+    missing = [line for line in secret if line not in before.splitlines()]
+    if missing:
+        begin = before if not before or before.endswith("\n") else f"{before}\n"
+        replace_text(path, "\n".join([f"{begin}# Who is who at the broker.", *missing, ""]))
