@@ -11,6 +11,7 @@ from bench.figures import Figure
 from bench.system import job_task, manager, percentiles, run_group, run_loop, tasks_of, workflow_task
 from propeller.core.model import GroupKind
 from propeller.manager.service import Manager
+from propeller.store.port import GroupFilter
 
 _STORE, _LOG = "propeller.db", "propeller.db-wal"
 _LOOK_EVERY_S = 0.002
@@ -50,8 +51,8 @@ async def _read_lists(running: Manager) -> None:
     """Read without a pause, as two browsers would."""
     while True:
         await asyncio.gather(
-            running.store.groups(GroupKind.JOB, 0, 10, None, tasks_max=10_000),
-            running.store.groups(GroupKind.WORKFLOW, 0, 10, None, tasks_max=10_000),
+            running.store.groups(GroupKind.JOB, 0, 10, GroupFilter(), tasks_max=10_000),
+            running.store.groups(GroupKind.WORKFLOW, 0, 10, GroupFilter(), tasks_max=10_000),
         )
 
 

@@ -36,6 +36,11 @@ class NotFound(PropellerError):
     """A thing that the request names does not exist."""
 
 
+def no_such(kind: str, name: str) -> NotFound:
+    """Make an error of what was looked for, such as a task, and its id."""
+    return NotFound(f"not found: there is no {kind} {name}")
+
+
 class Conflict(PropellerError):
     """The present state does not allow the request."""
 

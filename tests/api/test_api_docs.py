@@ -1,11 +1,16 @@
+import html
+import json
 import re
 
+import jsonschema
+import openapi_spec_validator
 import pytest
 
 from propeller import errors
 from propeller.api.answers import STATUSES
 from propeller.api.app import create_app
-from tests.api.helpers import play
+from propeller.core.events import ConnectionLost, ConnectionRestored
+from tests.api.helpers import play, serving
 
 #: Errors that end the program, fail a task, or are defects: they are nobody's request.
 NO_ANSWERS = {
@@ -33,8 +38,8 @@ def test_every_route_is_in_the_document(tmp_path):
         routes = {
             (method, path)
             for path, resource in app.resources.items()
-            for method in resource.handlers
-            if path not in ("/openapi.json", "/docs")
+            for method in resource.endpoints
+            if path not in ("/", "/openapi.json", "/docs")
         }
         assert documented == routes
         assert len({o["operationId"] for path in document["paths"].values() for o in path.values()}) == len(
@@ -52,7 +57,103 @@ def test_what_may_become_of_any_request_is_in_the_document(tmp_path):
         document = (await site.http.get("/openapi.json")).json()
         for path in document["paths"].values():
             for operation in path.values():
-                assert {"403", "408", "431", "503"} <= operation["responses"].keys()
+                assert {"400", "403", "408", "431", "503"} <= operation["responses"].keys()
+
+    play(part, tmp_path)
+
+
+def described(shape, document):
+    """Give a schema that stands by itself: with all shapes of the document beside it."""
+    text = json.dumps({**shape, "$defs": document["components"]["schemas"]})
+    return json.loads(text.replace("#/components/schemas/", "#/$defs/"))
+
+
+def test_the_document_is_valid_and_so_are_its_examples(tmp_path):
+    async def part(site):
+        document = (await site.http.get("/openapi.json")).json()
+        openapi_spec_validator.validate(document)
+        count = 0
+        for path in document["paths"].values():
+            for operation in path.values():
+                bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+                for kind in (kind for body in bodies for kind in body.get("content", {}).values()):
+                    if "example" in kind:
+                        jsonschema.validate(kind["example"], described(kind["schema"], document))
+                        count += 1
+        assert count > 50
+
+    play(part, tmp_path)
+
+
+def test_what_a_generator_of_clients_needs(tmp_path):
+    async def part(site):
+        document = (await site.http.get("/openapi.json")).json()
+        form = document["paths"]["/tasks/{id}/upload"]["put"]["requestBody"]["content"]["multipart/form-data"]
+        assert form["schema"]["properties"]["file"]["format"] == "binary"
+        state = document["components"]["schemas"]["TaskView"]["properties"]["state"]
+        assert state["enum"] == [*range(7)]
+        assert state["x-enum-varnames"][3] == "COMPLETED"
+
+    play(part, tmp_path)
+
+
+def test_the_example_of_a_workflow_can_be_created(tmp_path):
+    async def part(site):
+        paths = (await site.http.get("/openapi.json")).json()["paths"]
+        for path in ("/tasks", "/workflows", "/jobs"):
+            content = paths[path]["post"]["requestBody"]["content"]
+            await site.post(path, content["application/json"]["example"])
+
+    play(part, tmp_path)
+
+
+def test_the_first_page_says_where_to_go(tmp_path):
+    async def part(site):
+        response = await site.http.get("/")
+        assert response.headers["content-type"].startswith("text/html")
+        assert "Propeller manager" in response.text
+        places = re.findall(r"href='([^']*)'", response.text)
+        assert {"/docs", "/openapi.json", "/health", "/ready"} <= set(places)
+        for place in places:
+            found = await site.http.get(html.unescape(place))
+            assert found.status_code == (503 if place == "/ready" else 200), place
+        assert "<script" not in response.text
+
+    play(part, tmp_path)
+
+
+def test_head_is_get_without_the_body(tmp_path):
+    async def part(site):
+        await site.post("/tasks", {"id": "a", "name": "f"})
+        async with serving(site.manager) as http:
+            for path in ("/", "/health", "/tasks", "/tasks/a", "/docs", "/openapi.json", "/tasks/none"):
+                shown, head = await http.get(path), await http.head(path)
+                assert (head.status_code, head.content) == (shown.status_code, b"")
+                for name in ("content-type", "content-length"):
+                    assert head.headers[name] == shown.headers[name]
+            for path in ("/events", "/tasks/a/logs?follow=true"):
+                head = await http.head(path)
+                assert (head.status_code, head.content) == (200, b"")
+                assert head.headers["content-type"].startswith("text/event-stream")
+
+    play(part, tmp_path)
+
+
+def test_ready_says_what_is_in_the_way(tmp_path):
+    async def part(site):
+        none = "proplets: none is alive and takes new tasks"
+        assert await site.get("/ready", 503) == {"ready": False, "obstacles": [none]}
+        site.bring_proplet()
+        await site.turned()
+        assert await site.get("/ready") == {"ready": True, "obstacles": []}
+        site.manager.tell(ConnectionLost())
+        await site.turned()
+        (said,) = (await site.get("/ready", 503))["obstacles"]
+        assert said.startswith("the broker: there is no connection to it")
+        assert (await site.get("/health"))["status"] == "pass", "it lives all the same"
+        site.manager.tell(ConnectionRestored())
+        await site.post("/proplets/p-9/cordon", status=200)
+        assert (await site.get("/ready", 503))["obstacles"] == [none]
 
     play(part, tmp_path)
 

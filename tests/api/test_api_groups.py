@@ -88,7 +88,7 @@ def test_a_job_is_started_stopped_and_deleted(tmp_path):
         assert [shown["state"] for shown in (await site.get("/jobs/j"))["tasks"]] == [6, 6, 6]
         await site.delete("/jobs/j")
         for method, path in [("GET", ""), ("DELETE", ""), ("POST", "/start"), ("POST", "/stop")]:
-            assert await site.refused(method, f"/jobs/j{path}", 404) == "not found"
+            assert await site.refused(method, f"/jobs/j{path}", 404) == "not found: there is no job j"
         assert (await site.get("/tasks"))["total"] == 0
 
     play(part, tmp_path)

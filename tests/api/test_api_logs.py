@@ -110,7 +110,7 @@ def test_a_page_has_what_was_said_up_to_now(tmp_path):
         assert page["logs"][2]["cut"] is True
         await site.post("/tasks/t/stop", status=200)
         await site.delete("/tasks/t")
-        assert await site.refused("GET", "/tasks/t/logs", 404) == "not found"
+        assert await site.refused("GET", "/tasks/t/logs", 404) == "not found: there is no task t"
 
     play_pages(part, tmp_path)
 
@@ -143,7 +143,10 @@ def test_what_to_show_can_be_chosen(tmp_path):
 def test_what_is_refused(tmp_path):
     async def part(site):
         for query in ("", "?follow=1", "?follow=true&tail=5"):
-            assert await site.refused("GET", f"/tasks/none/logs{query}", 404) == "not found"
+            assert (
+                await site.refused("GET", f"/tasks/none/logs{query}", 404)
+                == "not found: there is no task none"
+            )
         await site.post("/tasks", {"id": "t", "name": "f"})
         for query, said in {
             "stream=stdin": 'stream: "stdin" is none; use stdout, stderr, or leave it out',

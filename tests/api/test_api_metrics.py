@@ -121,7 +121,8 @@ def test_pages(tmp_path):
 )
 def test_what_is_refused(tmp_path, path):
     async def part(site):
-        assert await site.refused("GET", path, 404) == "not found"
+        _, kind, name, _ = path.split("/")
+        assert await site.refused("GET", path, 404) == f"not found: there is no {kind[:-1]} {name}"
         await a_task(site)
         site.bring_proplet("p-9")
         await site.turned()

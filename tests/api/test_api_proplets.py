@@ -77,7 +77,9 @@ def test_deletion(tmp_path):
         site.manager.tell(PropletLost("p-9", "it is gone"))
         await site.delete("/proplets/p-9")
         for path in ("", "/sdf", "/alive-history"):
-            assert await site.refused("GET", f"/proplets/p-9{path}", 404) == "not found"
+            assert (
+                await site.refused("GET", f"/proplets/p-9{path}", 404) == "not found: there is no proplet p-9"
+            )
         await site.refused("DELETE", "/proplets/p-9", 404)
 
     play(part, tmp_path)

@@ -51,7 +51,17 @@ TASK_CASES = [
     ({"name": "f", "file": "aGVsbG8="}, "file: invalid WASM file: missing magic bytes"),
     ({"name": "f", "metadata": {"x": "y" * 1024 * 1024}}, "metadata: metadata exceeds 1MB limit"),
     ({"name": "f", "metadata": deep(101)}, "metadata: it is nested more than 100 levels deep"),
-    ({"name": "f", "monitoring_profile": deep(101)}, "monitoring_profile: it is nested more than 100 levels"),
+    ({"name": "f", "monitoring_profile": {"enabled": 1}}, "monitoring_profile.enabled: expected boolean"),
+    (
+        {"name": "f", "monitoring_profile": {"colect_cpu": False}},
+        "monitoring_profile.colect_cpu: there is no such field; did you mean collect_cpu?",
+    ),
+    ({"name": "f", "depend_on": ["zz"]}, "depend_on: there is no such field; did you mean depends_on?"),
+    ({"name": "f", "Inputs": [1]}, "Inputs: there is no such field; did you mean inputs?"),
+    ({"name": "f", "stat": 3}, "stat: there is no such field; there are broadcast, cli_args, daemon,"),
+    ({"name": "f", "x" * 100: 3}, f"{'x' * 100}: there is no such field; there are broadcast,"),
+    ({"name": "f", "inputs": [{"from": "a", "fro": 1}]}, "inputs[0]: expected string or number"),
+    ({"name": "f", "limits": {"memroy": 1}}, "limits.memroy: there is no such field; did you mean memory?"),
     ({"name": "f", "limits": {"memroy": "64MiB"}}, "limits.memroy: there is no such field"),
     ({"name": "f", "grants": {"host": ["x"]}}, "grants.host: there is no such field"),
     (
@@ -124,6 +134,8 @@ def test_wrong_groups(tmp_path, path):
         ({"tasks": {}}, "tasks: expected array, got object"),
         ({"tasks": [1]}, "tasks[0]: expected object, got integer"),
         ({"tasks": TASKS, "name": "x" * 1025}, "name: it is longer"),
+        ({"tasks": TASKS, "nmae": "x"}, "nmae: there is no such field; did you mean name?"),
+        ({"tasks": TASKS, "state": 0}, "state: there is no such field; there are "),
         (
             {"tasks": [{"name": "f", "id": "a"}, {"name": "f", "id": "a"}]},
             "tasks[1].id: a is the id of tasks[0] too",
@@ -234,11 +246,38 @@ def test_content_type_has_to_be_json(tmp_path):
         ('metadata={"a":"\\ud800"}', "invalid metadata"),
         ("metadata={}&metadata={}", "multiple values not supported for metadata"),
         ("&".join(f"metadata[k{n}]=x" for n in range(33)), "more than 32 pairs"),
+        ("ofset=1", "ofset: there is no such query parameter here; did you mean offset?"),
+        ("metdata[a]=b", "metdata[a]: there is no such query parameter here; did you mean metadata?"),
+        ("after=1", "after: there is no such query parameter here; there are "),
     ],
 )
 def test_wrong_queries(tmp_path, query, message):
     async def part(site):
         assert message in await site.refused("GET", f"/tasks?{query}", 400)
+
+    play(part, tmp_path)
+
+
+def test_no_endpoint_takes_a_query_parameter_that_it_does_not_have(tmp_path):
+    async def part(site):
+        paths = (await site.http.get("/openapi.json")).json()["paths"]
+        for path, methods in paths.items():
+            for method in methods:
+                found = await site.refused(method.upper(), f"{path.replace('{id}', 'a')}?nonsense=1", 400)
+                assert "nonsense: there is no such query parameter here; there are" in found
+
+    play(part, tmp_path)
+
+
+def test_what_is_fixed_is_not_changed_in_silence(tmp_path):
+    async def part(site):
+        await site.post("/tasks", {"id": "a", "name": "f", "workflow_id": "w"})
+        before = await site.post("/tasks", {"id": "b", "name": "f", "workflow_id": "w", "depends_on": ["a"]})
+        for field, wrong in (("id", "c"), ("workflow_id", "v"), ("job_id", "j"), ("depends_on", [])):
+            found = await site.refused("PUT", "/tasks/b", 400, json={field: wrong})
+            assert found.startswith(f"{field}: it can't be changed")
+        after = await site.put("/tasks/b", before)
+        assert after == before | {"updated_at": after["updated_at"]}
 
     play(part, tmp_path)
 
@@ -302,14 +341,14 @@ def test_bodies_above_the_limit(tmp_path):
 
 def test_unknown_routes_and_methods(tmp_path):
     async def part(site):
-        for path in ("/", "/nope", "/tasks/a/b/c", "/tasks/a%2Fb"):
+        for path in ("/nope", "/tasks/a/b/c", "/tasks/a%2Fb"):
             response = await site.http.get(path)
             assert (response.status_code, response.text) == (404, "404 page not found\n")
             assert response.headers["content-type"].startswith("text/plain")
         for method, path, allowed in (
-            ("PATCH", "/tasks", {"GET", "POST"}),
-            ("HEAD", "/health", {"GET"}),
-            ("POST", "/tasks/a", {"GET", "PUT", "DELETE"}),
+            ("PATCH", "/tasks", {"GET", "HEAD", "POST"}),
+            ("HEAD", "/tasks/a/start", {"POST"}),
+            ("POST", "/tasks/a", {"GET", "HEAD", "PUT", "DELETE"}),
             ("GET", "/tasks/a/start", {"POST"}),
         ):
             response = await site.http.request(method, path)

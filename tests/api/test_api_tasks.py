@@ -99,7 +99,8 @@ def test_tasks_join_workflows_and_jobs(tmp_path):
         assert (await site.get("/workflows/w"))["counts"]["pending"] == 2
         await site.post("/jobs", {"tasks": [{"name": "f", "job_id": "j"}]})
         assert (await site.post("/tasks", {"name": "g", "job_id": "j"}))["job_id"] == "j"
-        assert await site.refused("POST", "/tasks", 404, json={"name": "g", "job_id": "none"}) == "not found"
+        missing = await site.refused("POST", "/tasks", 404, json={"name": "g", "job_id": "none"})
+        assert missing == "not found: there is no job none"
         both = {"name": "g", "job_id": "j", "workflow_id": "w"}
         assert await site.refused("POST", "/tasks", 400, json=both)
         lonely = {"name": "g", "depends_on": ["a"]}
@@ -141,7 +142,7 @@ def test_pages_and_filters(tmp_path):
 def test_an_update_changes_what_is_given_and_nothing_else(tmp_path):
     async def part(site):
         before = await site.post("/tasks", ALL_FIELDS)
-        same = {"id": "other", "name": "", "priority": 0, "start_time": "0001-01-01T00:00:00Z", "env": None}
+        same = {"id": "t-1", "name": "", "priority": 0, "start_time": "0001-01-01T00:00:00Z", "env": None}
         after = await site.put("/tasks/t-1", same)
         assert after["updated_at"] > before["created_at"]
         assert after | {"updated_at": before["updated_at"]} == before
@@ -212,7 +213,7 @@ def test_start_stop_results_delete(tmp_path):
             ("POST", "/stop"),
             ("GET", "/results"),
         ]:
-            assert await site.refused(method, f"/tasks/a{path}", 404) == "not found"
+            assert await site.refused(method, f"/tasks/a{path}", 404) == "not found: there is no task a"
 
     play(part, tmp_path)
 

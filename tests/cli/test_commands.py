@@ -53,7 +53,7 @@ def test_one_task_by_hand(shell):
     assert shell("tasks", "results", made["id"]).stdout == "9\n"
     assert made["id"] in shell("tasks", "list", "--metadata", "team=ops").stdout
     assert shell("tasks", "delete", made["id"]).stdout == "ok\n"
-    assert failed(shell("tasks", "view", made["id"]), 1, "not found")
+    assert failed(shell("tasks", "view", made["id"]), 1, f"there is no task {made['id']}")
 
 
 def until_ended(shell, task_id):
@@ -78,8 +78,11 @@ def test_workflow_file_says_what_became_of_each_task(shell):
     )
     done = shell("workflows", "run", "flow.json")
     assert done.returncode == 1
-    assert "handler: Completed: 7" in done.stdout
-    assert "after: Skipped: its parent bad" in done.stdout
+    assert re.search("^handler-[0-9a-f]{8}: Completed: 7$", done.stdout, re.MULTILINE)
+    assert re.search("^after-[0-9a-f]{8}: Skipped: its parent bad", done.stdout, re.MULTILINE)
+    (bad,) = re.findall("^(bad-[0-9a-f]{8}) failed: main takes 2 parameters", done.stdout, re.MULTILINE)
+    assert f"propeller tasks logs {bad}" in done.stdout
+    assert shell("tasks", "view", bad).returncode == 0, "an id as it is printed"
 
 
 @pytest.mark.parametrize(
@@ -131,12 +134,11 @@ def test_job_file(shell):
     )
     done = shell("jobs", "run", "job.yaml")
     assert done.returncode == 1
-    assert "a: Completed: 3" in done.stdout
-    assert "b: Failed: main takes 2 parameters" in done.stdout
     assert "1 completed, 1 failed, 1 skipped in" in done.stdout
-    lines = [line for line in done.stdout.splitlines() if line.startswith(("a:", "b:", "c:"))]
-    assert lines[0] == "a: Scheduled"
-    assert "b: Scheduled" in lines[3], "one after the other"
+    lines = re.findall("^([abc])-[0-9a-f]{8}: (.*)$", done.stdout, re.MULTILINE)
+    assert lines[:2] == [("a", "Completed: 3"), ("b", lines[1][1])], "one after the other"
+    assert lines[1][1].startswith("Failed: main takes 2 parameters")
+    assert [name for name, _ in lines] == ["a", "b", "c"], "each task once, when it ends"
 
 
 def test_detached_workflow(shell):
@@ -310,7 +312,7 @@ def test_proplet_in_all_views(shell):
     assert json.loads(shell("proplets", "alive-history", proplet["id"], "--json").stdout)["total"] > 0
     assert "ago" in shell("proplets", "alive-history", proplet["id"]).stdout.replace("just now", "ago")
     assert json.loads(shell("proplets", "sdf", proplet["id"]).stdout)
-    assert failed(shell("proplets", "view", "nobody"), 1, "error: not found")
+    assert failed(shell("proplets", "view", "nobody"), 1, "error: there is no proplet nobody")
 
 
 def test_version_and_help(shell):

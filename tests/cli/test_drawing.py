@@ -7,8 +7,10 @@ from rich.console import Console
 
 from propeller.cli import formatting
 from propeller.cli.board import Board
+from propeller.cli.live import drawing
 from propeller.cli.session import Session
 from propeller.cli.tree import tree
+from propeller.cli.views import tasks_table
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SCHEDULED, SKIPPED
 
 ZERO = "0001-01-01T00:00:00Z"
@@ -40,9 +42,9 @@ def test_tasks_stand_below_their_parents():
         a_task("c", COMPLETED, "a", results="two\nlines"),
         a_task("lonely", RUNNING),
     ]
-    assert drawn(tasks, names={"a": "first"}) == [
+    assert drawn(tasks) == [
         "workflow w",
-        "├── ✔ first  Completed  3",
+        "├── ✔ a  Completed  3",
         "│   ├── ✘ b  Failed  no such function",
         "│   └── ✔ c  Completed  two ⏎ lines",
         "│       └── ↷ e  Skipped  its parent b failed  (after b, c)",
@@ -66,14 +68,39 @@ def test_a_long_list_shows_what_goes_on_and_counts_the_rest():
     tasks = [a_task(f"t{number}", COMPLETED) for number in range(1000)]
     tasks[500]["state"] = FAILED
     tasks[700]["state"] = RUNNING
-    lines = drawn(Board(tasks, {}).busiest(3), left_out=997)
+    lines = drawn(Board(tasks).busiest(3), left_out=997)
     assert len(lines) == 5
     assert [line.split()[2] for line in lines[2:4]] == ["t500", "t700"]
     assert lines[4] == "└── … and 997 more"
 
 
+def test_the_counts_stay_in_sight_whatever_fails():
+    board = Board([a_task(f"t{number}") for number in range(3000)])
+    session = Session()
+    text = io.StringIO()
+    session.out = Console(file=text, width=60, height=20, force_terminal=True, color_system=None)
+    for number in range(100):
+        board.take_event(an_event(f"t{number}", FAILED, "01", error="it broke\n" * 50))
+    session.out.print(drawing(session, "workflow w", board))
+    lines = text.getvalue().splitlines()
+    assert lines[0].startswith("2900 pending, 100 failed")
+    assert len(lines) < 20, "a line each, and all on the screen"
+    assert max(map(len, lines)) <= 60
+
+
+def test_ids_are_never_folded_and_never_cut():
+    session = Session()
+    text = io.StringIO()
+    session.out = Console(file=text, width=40, force_terminal=True, color_system=None)
+    long = "x" * 200
+    page = {"tasks": [a_task("y" * 36, FAILED, error="it broke in many words"), a_task(long)], "total": 2}
+    session.show_page(page, "tasks", lambda tasks: tasks_table(session, tasks))
+    assert "y" * 36 in text.getvalue()
+    assert long in text.getvalue()
+
+
 def test_what_people_see_of_many_tasks_follows_the_events():
-    board = Board([a_task(f"t{number}", PENDING, "t0") for number in range(1000)], {})
+    board = Board([a_task(f"t{number}", PENDING, "t0") for number in range(1000)])
     for number, state in ((7, RUNNING), (5, RUNNING), (9, COMPLETED), (5, FAILED)):
         board.take_event(an_event(f"t{number}", state, "01"))
     assert [task["id"] for task in board.busiest(4)] == ["t0", "t1", "t5", "t7"]
@@ -95,7 +122,7 @@ def test_an_event_costs_its_task_and_a_drawing_its_lines():
 
     counts = {}
     for size in (100, 1000):
-        board = Board([a_task(f"t{number}") for number in range(size)], {})
+        board = Board([a_task(f"t{number}") for number in range(size)])
         board.tasks = {task_id: Watched(task) for task_id, task in board.tasks.items()}
         looked_at.clear()
         for number in range(50):
@@ -108,7 +135,7 @@ def test_an_event_costs_its_task_and_a_drawing_its_lines():
 
 
 def test_counts_tell_whether_something_was_left_out():
-    board = Board([a_task("a"), a_task("b", RUNNING)], {})
+    board = Board([a_task("a"), a_task("b", RUNNING)])
     assert board.agrees_with({"pending": 1, "running": 1, "failed": 0})
     assert not board.agrees_with({"pending": 0, "running": 2, "failed": 0})
     board.take_event(an_event("a", RUNNING, "01"))
@@ -127,11 +154,11 @@ def test_texts_of_guests_do_not_reach_the_terminal_as_they_are(hostile):
 
 
 def test_events_change_the_board_once_and_in_order():
-    board = Board([a_task("a"), a_task("b", PENDING, "a")], {"a": "first"})
+    board = Board([a_task("a"), a_task("b", PENDING, "a")])
     assert board.take_event(an_event("a", RUNNING, "01", attempt=1)) == ["a"]
     assert board.take_event(an_event("a", RUNNING, "01", attempt=1)) == [], "the same again"
     assert board.take_event(an_event("a", COMPLETED, "02.5", results="3\n")) == ["a"]
-    assert board.line("a") == "first: Completed: 3"
+    assert board.line("a") == "a: Completed: 3"
     assert board.take_event(an_event("a", RUNNING, "02.123456789")) == [], "older than what is known"
     assert board.take_event(an_event("stranger", RUNNING, "09")) == []
     assert not board.has_ended
@@ -142,7 +169,7 @@ def test_events_change_the_board_once_and_in_order():
 
 
 def test_a_task_that_is_run_again_forgets_its_last_end():
-    board = Board([a_task("a")], {})
+    board = Board([a_task("a")])
     board.take_event(an_event("a", FAILED, "01", error="it broke"))
     assert board.line("a") == "a: Failed: it broke"
     assert not board.has_succeeded
@@ -151,7 +178,7 @@ def test_a_task_that_is_run_again_forgets_its_last_end():
 
 
 def test_an_answer_tells_what_events_have_not():
-    board = Board([a_task("a"), a_task("b")], {})
+    board = Board([a_task("a"), a_task("b")])
     news = [a_task("a", COMPLETED, updated_at="2026-01-01T00:00:05Z"), a_task("b")]
     assert board.take_answer(news) == ["a"]
     assert board.take_event(an_event("a", RUNNING, "04")) == [], "it was on its way meanwhile"

@@ -54,9 +54,10 @@ def test_ctrl_c_stops_the_workflow_and_shows_where_it_was(shell):
     task_id = started(shell, before)
     assert task_id.startswith("first-")
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "2 interrupted" in out
+    assert err.startswith("stopping workflow ")
     assert {states(shell)[id_] for id_ in states(shell).keys() - before.keys()} == {INTERRUPTED}
 
 
@@ -96,6 +97,7 @@ def test_on_a_terminal_a_workflow_is_a_tree_in_colour(shell):
     code, shown = on_a_terminal(shell, "workflows", "run", "tree.yaml")
     assert code == 0
     assert "\x1b[" in shown
+    assert "Ctrl-C stops it" in shown
     end = shown[shown.rindex("workflow ") :]
     assert end.index("top") < end.index("└── ", end.index("top")) < end.index("below")
     assert "2 completed" in end
@@ -103,7 +105,7 @@ def test_on_a_terminal_a_workflow_is_a_tree_in_colour(shell):
     code, shown = on_a_terminal(shell, "tasks", "list")
     assert "\x1b[32mCompleted" in shown
     code, shown = on_a_terminal(shell, "tasks", "view", "nobody")
-    assert (code, "\x1b[31merror: not found" in shown) == (1, True)
+    assert (code, "\x1b[31merror: there is no task nobody" in shown) == (1, True)
 
 
 @pytest.fixture

@@ -145,8 +145,8 @@ def test_a_task_that_is_not_there(tmp_path):
     async def part(site):
         await site.post("/tasks/t/stop", status=200)
         await site.delete("/tasks/t")
-        assert await site.run() == (1, "", "error: not found\n")
-        assert await site.run("-f") == (1, "", "error: not found\n")
+        assert await site.run() == (1, "", "error: there is no task t; there are none yet\n")
+        assert await site.run("-f") == (1, "", "error: there is no task t; there are none yet\n")
 
     play(part, tmp_path)
 

@@ -38,11 +38,10 @@ def complaint(folder, content):
 def test_ids_are_local_to_a_run(folder):
     content = "module: nop.wasm\ntasks: [{id: a}, {id: b, depends_on: [a]}, {}]"
     first, second = read(folder, content), read(folder, content)
-    assert list(first.local_ids.values()) == ["a", "b", "task-3"]
-    assert not first.local_ids.keys() & second.local_ids.keys()
-    a, b, _ = first.tasks
-    assert first.local_ids[a["id"]] == "a"
-    assert b["depends_on"] == [a["id"]]
+    a, b, third = (task["id"] for task in first.tasks)
+    assert [id_.rpartition("-")[0] for id_ in (a, b, third)] == ["a", "b", "task-3"]
+    assert not {a, b, third} & {task["id"] for task in second.tasks}
+    assert first.tasks[1]["depends_on"] == [a]
     assert first.name == "flow", "the file's name where it has none"
 
 
@@ -64,7 +63,7 @@ def test_modules_are_found_beside_the_file_and_sent_inline(folder):
 def test_modules_too_large_for_one_request_are_uploaded_one_by_one(folder, monkeypatch):
     monkeypatch.setattr(runfile, "INLINE_CHARS_MAX", 100)
     plan = read(folder, "module: add.wat\ntasks: [{}, {}, {}]")
-    assert plan.uploads == dict.fromkeys(plan.local_ids, bytes(wasmtime.wat2wasm(ADD)))
+    assert plan.uploads == dict.fromkeys((task["id"] for task in plan.tasks), bytes(wasmtime.wat2wasm(ADD)))
     assert all("file" not in task for task in plan.tasks)
 
 

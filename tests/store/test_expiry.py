@@ -12,7 +12,7 @@ from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
 from propeller.errors import StoreUnusable
 from propeller.store import expiry, history
-from propeller.store.port import Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
+from propeller.store.port import GroupFilter, Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
 from propeller.store.sqlite import SqliteStore
 from tests.builders import a_group, a_move, a_task, module_of
 from tests.store.helpers import EVERYTHING, ids
@@ -120,7 +120,7 @@ def test_what_is_young_or_runs_or_was_started_again_stays(play):
         await store.commit(Changes(updated=[again], groups=[restarted]))
         while await store.forget(ended, THEN):
             pass
-        groups = await store.groups(GroupKind.JOB, 0, 10, None, tasks_max=0)
+        groups = await store.groups(GroupKind.JOB, 0, 10, GroupFilter(), tasks_max=0)
         return ids((await store.tasks(0, 20, EVERYTHING)).items), sorted(ids(groups.records.groups))
 
     tasks, groups = play(work)

@@ -8,7 +8,7 @@ from propeller.core.failures import Failure
 from propeller.core.model import GroupKind
 from propeller.core.reasons import Note
 from propeller.core.states import COMPLETED, FAILED, PENDING, SCHEDULED, SKIPPED
-from propeller.store.port import TaskFilter
+from propeller.store.port import GroupFilter, TaskFilter
 from tests.store.helpers import EVERYTHING
 
 FILTERS = (EVERYTHING, TaskFilter(workflow_id="w"), TaskFilter(metadata={"team": "ops"}))
@@ -81,9 +81,9 @@ def test_groups_get_their_times_and_lists_their_totals(tmp_path, data):
     )
 
     async def work(store):
-        pages = [await store.groups(kind, 0, 9, None, tasks_max=0) for kind in GroupKind]
-        done = await store.groups(GroupKind.JOB, 0, 9, COMPLETED, tasks_max=0)
-        waiting = await store.groups(GroupKind.WORKFLOW, 0, 9, PENDING, tasks_max=0)
+        pages = [await store.groups(kind, 0, 9, GroupFilter(), tasks_max=0) for kind in GroupKind]
+        done = await store.groups(GroupKind.JOB, 0, 9, GroupFilter(COMPLETED), tasks_max=0)
+        waiting = await store.groups(GroupKind.WORKFLOW, 0, 9, GroupFilter(PENDING), tasks_max=0)
         totals = [(await store.tasks(0, 1, only)).total for only in FILTERS]
         return pages, [page.total for page in (done, waiting)], totals
 

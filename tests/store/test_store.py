@@ -13,6 +13,7 @@ from propeller.core.states import (
     TaskState,
 )
 from propeller.errors import StoreUnusable
+from propeller.store.port import GroupFilter
 from tests.builders import (
     a_group,
     a_move,
@@ -77,7 +78,7 @@ def test_every_field_is_in_every_answer(data):
             await store.find([task.id], []),
             await store.find([], ["g"]),
             await store.group(GroupKind.WORKFLOW, "g", tasks_max=9),
-            (await store.groups(GroupKind.WORKFLOW, 0, 9, None, tasks_max=9)).records,
+            (await store.groups(GroupKind.WORKFLOW, 0, 9, GroupFilter(), tasks_max=9)).records,
             ([group], [await store.task(task.id)]),
             ([group], (await store.tasks(0, 9, EVERYTHING)).items),
         ]
@@ -183,7 +184,7 @@ def test_an_empty_store_has_nothing(data):
         assert loaded.live == ([], [], {})
         assert (loaded.proplets, loaded[2:]) == ([], (0, 0, 0))
         assert await store.tasks(0, 10, EVERYTHING) == (0, [])
-        assert await store.groups(GroupKind.JOB, 0, 10, None, tasks_max=9) == (0, ([], [], {}))
+        assert await store.groups(GroupKind.JOB, 0, 10, GroupFilter(), tasks_max=9) == (0, ([], [], {}))
         assert await store.events(0, 10) == []
 
     data.with_store(work)

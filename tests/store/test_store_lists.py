@@ -16,7 +16,7 @@ from propeller.core.states import (
     SKIPPED,
     TaskState,
 )
-from propeller.store.port import TaskFilter
+from propeller.store.port import GroupFilter, TaskFilter
 from tests.builders import a_group, a_task
 from tests.store.helpers import EVERYTHING, ids
 
@@ -43,6 +43,51 @@ def test_tasks_of_a_workflow_or_a_job(data):
         return [(page.total, ids(page.items)) for page in pages]
 
     assert data.with_store(work) == [(2, ["t1", "t4"]), (1, ["t2"]), (0, [])]
+
+
+def test_tasks_by_state_name_id_and_time(data):
+    async def work(store):
+        named = [("f", 10), ("g", 20), ("f", 30)]
+        tasks = [a_task(seq, name=name, created_at=at) for seq, (name, at) in enumerate(named, 1)]
+        tasks[0].state = FAILED
+        await store.commit(Changes(created=tasks))
+        cases = [
+            (TaskFilter(state=FAILED), ["t1"]),
+            (TaskFilter(state=PENDING), ["t2", "t3"]),
+            (TaskFilter(name="f"), ["t1", "t3"]),
+            (TaskFilter(since=20), ["t2", "t3"]),
+            (TaskFilter(id_prefix="t"), ["t1", "t2", "t3"]),
+            (TaskFilter(id_prefix="t2"), ["t2"]),
+            (TaskFilter(id_prefix="%"), []),
+            (TaskFilter(state=PENDING, name="f", since=11, id_prefix="t"), ["t3"]),
+        ]
+        for only, wanted in cases:
+            page = await store.tasks(0, 9, only)
+            assert (page.total, ids(page.items)) == (len(wanted), wanted), only
+        return [ids((await store.tasks(at, 2, EVERYTHING, newest_first=True)).items) for at in (0, 2)]
+
+    assert data.with_store(work) == [["t3", "t2"], ["t1"]]
+
+
+def test_groups_by_name_id_and_time(data):
+    async def work(store):
+        groups = [
+            a_group(id_, seq=seq, name=name, created_at=seq * 10, of=[PENDING])
+            for seq, (id_, name) in enumerate([("a1", "x"), ("a2", "y"), ("b", "x")], 1)
+        ]
+        await store.commit(Changes(groups=groups))
+        cases = [
+            (GroupFilter(name="x"), ["b", "a1"]),
+            (GroupFilter(id_prefix="a"), ["a2", "a1"]),
+            (GroupFilter(since=20), ["b", "a2"]),
+            (GroupFilter(state=PENDING, name="x", since=20), ["b"]),
+            (GroupFilter(state=FAILED, name="x"), []),
+        ]
+        for only, wanted in cases:
+            page = await store.groups(GroupKind.WORKFLOW, 0, 9, only, tasks_max=0)
+            assert (page.total, ids(page.records.groups)) == (len(wanted), wanted), only
+
+    data.with_store(work)
 
 
 METADATA = [
@@ -138,9 +183,11 @@ def test_groups_by_state_newest_first(data):
         await store.commit(Changes(groups=[*groups, job]))
         for state in TaskState:
             wanted = [group.id for group in reversed(groups) if group_state(group.counts) is state]
-            found = await store.groups(GroupKind.WORKFLOW, 0, 9, state, tasks_max=0)
+            found = await store.groups(GroupKind.WORKFLOW, 0, 9, GroupFilter(state), tasks_max=0)
             assert (found.total, ids(found.records.groups)) == (len(wanted), wanted)
-        pages = [await store.groups(GroupKind.WORKFLOW, at, 4, None, tasks_max=9) for at in (0, 4, 8)]
+        pages = [
+            await store.groups(GroupKind.WORKFLOW, at, 4, GroupFilter(), tasks_max=9) for at in (0, 4, 8)
+        ]
         assert [page.total for page in pages] == [6, 6, 6]
         return [ids(page.records.groups) for page in pages]
 
@@ -155,7 +202,7 @@ def test_a_list_of_groups_has_so_many_tasks_at_most_and_of_a_group_all_or_none(d
     async def work(store):
         await store.commit(Changes(created=tasks, groups=groups))
         return [
-            (await store.groups(GroupKind.WORKFLOW, 0, 9, None, tasks_max=tasks_max)).records
+            (await store.groups(GroupKind.WORKFLOW, 0, 9, GroupFilter(), tasks_max=tasks_max)).records
             for tasks_max in (0, 1, 2, 3, 4, 5)
         ]
 
@@ -168,7 +215,7 @@ def test_a_list_of_groups_has_so_many_tasks_at_most_and_of_a_group_all_or_none(d
 def test_totals_follow_what_is_created_changed_and_deleted(data):
     async def work(store):
         async def totals(only=EVERYTHING):
-            kinds = [await store.groups(kind, 0, 0, None, tasks_max=0) for kind in GroupKind]
+            kinds = [await store.groups(kind, 0, 0, GroupFilter(), tasks_max=0) for kind in GroupKind]
             return (await store.tasks(0, 1, only)).total, *(page.total for page in kinds)
 
         tasks = [a_task(1, workflow_id="w"), a_task(2, workflow_id="w"), a_task(3)]
@@ -179,7 +226,7 @@ def test_totals_follow_what_is_created_changed_and_deleted(data):
             workflow.counts = [0] * 8
             workflow.counts[state] = 2
             await store.commit(Changes(groups=[workflow]))
-            found = await store.groups(GroupKind.WORKFLOW, 0, 9, state, tasks_max=0)
+            found = await store.groups(GroupKind.WORKFLOW, 0, 9, GroupFilter(state), tasks_max=0)
             assert (found.total, ids(found.records.groups)) == (1, ["w"])
         await store.commit(Changes(deleted=tasks[:2], deleted_groups=[workflow]))
         return [*seen, await totals(), await totals(TaskFilter(workflow_id="w"))]

@@ -11,7 +11,7 @@ import pytest
 from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
 from propeller.store import queries, upkeep
-from propeller.store.port import Sample, SampleOf, TaskFilter
+from propeller.store.port import GroupFilter, Sample, SampleOf, TaskFilter
 from propeller.store.sqlite import SqliteStore
 from propeller.store.wal import LiveLog
 from tests.builders import a_task
@@ -75,7 +75,7 @@ async def read_without_a_pause(store, relay):
     for start in itertools.count():
         await store._read(relay.read)
         await store.tasks(start % 50, 50, TaskFilter())
-        await store.groups(GroupKind.JOB, 0, 10, None, tasks_max=50)
+        await store.groups(GroupKind.JOB, 0, 10, GroupFilter(), tasks_max=50)
 
 
 def test_a_writer_that_does_not_rest_leaves_a_small_log(tmp_path):

@@ -10,8 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from propeller.api import docs, events, health, invocations, jobs, logs, proplets, tasks, workflows
 from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
 from propeller.api.context import CONTEXT, Context, HttpRequest
-from propeller.api.endpoints import Endpoint, Handler
+from propeller.api.endpoints import Endpoint
 from propeller.api.openapi import document
+from propeller.api.queries import check_known
 from propeller.manager.service import Manager
 from propeller.wire.http.events import EventView
 from propeller.wire.http.logs import LogEnd
@@ -22,22 +23,25 @@ _RESOURCES = (tasks, logs, invocations, workflows, jobs, proplets, events, healt
 
 
 class Resource:
-    """One path, with a handler for each of its methods."""
+    """One path, with an endpoint for each of its methods."""
 
     def __init__(self) -> None:
-        self.handlers: dict[str, Handler] = {}
+        self.endpoints: dict[str, Endpoint] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._response(HttpRequest(scope, receive))
         await response(scope, receive, send)
 
     async def _response(self, request: HttpRequest) -> ASGIApp:
-        handler = self.handlers.get(request.method)
-        if handler is None:
-            allowed = sorted([*self.handlers, "OPTIONS"])
+        # The server drops the body of what answers HEAD.
+        endpoint = self.endpoints.get("GET" if request.method == "HEAD" else request.method)
+        if endpoint is None:
+            head = ["HEAD"] if "GET" in self.endpoints else []
+            allowed = sorted([*self.endpoints, *head, "OPTIONS"])
             return methods(allowed) if request.method == "OPTIONS" else no_such_method(allowed)
         try:
-            return await handler(request)
+            check_known(request, endpoint.query)
+            return await endpoint.handler(request)
         except Exception as error:
             return error_answer(request, error)
 
@@ -50,7 +54,7 @@ class Application:
         self.resources: dict[str, Resource] = {}
         for endpoint in endpoints:
             resource = self.resources.setdefault(endpoint.path, Resource())
-            resource.handlers[endpoint.method] = endpoint.handler
+            resource.endpoints[endpoint.method] = endpoint
         routes = [Route(path, resource) for path, resource in self.resources.items()]
         self._router = Router(routes, redirect_slashes=False, default=no_such_path())
 

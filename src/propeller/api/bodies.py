@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.lifting import Lifted, lift
 from propeller.errors import Invalid, TooLarge
-from propeller.wire.validation import OTHER_INPUTS, problem_of
+from propeller.wire.validation import OTHER_INPUTS, input_of, problem_of
 
 BODY_BYTES_MAX = 100 * 1024 * 1024
 #: Limits of a JSON body besides modules, which are decoded in pieces; values are commas, lists and objects.
@@ -38,7 +38,7 @@ _NAMED_TYPE = re.compile(r"`([^`]*)`")
 
 
 async def read_json(request: HttpRequest, shape: type[T], take: Callable[[T, Lifted], R]) -> R:
-    """Read a JSON body of the given shape, and return what ``take`` makes of it; unknown fields are ignored.
+    """Read a JSON body of the given shape, and return what ``take`` makes of it; unknown fields are refused.
 
     Large bodies are read beside the loop, one after another, so that other requests are answered meanwhile.
 
@@ -119,7 +119,7 @@ def _decoded(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
-        raise Invalid(_explain(error)) from error
+        raise Invalid(_explain(error, shape)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         hint = "; \\ud800 to \\udfff come in pairs only" if _HALF_OF_PAIR.search(body) else ""
         raise Invalid(f"body: not valid JSON: {error}{hint}") from error
@@ -133,11 +133,11 @@ def _check_is_json(request: HttpRequest) -> None:
         raise Invalid("unsupported content type; send JSON with the header Content-Type: application/json")
 
 
-def _explain(error: msgspec.ValidationError) -> str:
+def _explain(error: msgspec.ValidationError, shape: Any) -> str:
     """Word an error of the decoder for users of the API, who know no types of Python."""
-    where, message, is_unknown = problem_of(error)
-    if "inputs[" in where:
-        return f"{where}: expected string or number; {OTHER_INPUTS}"
+    where, message, is_unknown = problem_of(error, shape)
+    if at := input_of(where):
+        return f"{at}: expected string or number; {OTHER_INPUTS}"
     if is_unknown:
         return f"{where}: {message}"
     message = _NAMED_TYPE.sub(lambda name: " or ".join(map(_word, name[1].split(" | "))), message)

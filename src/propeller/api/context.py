@@ -10,7 +10,7 @@ from starlette.requests import Request
 from propeller.api.event_texts import EventTexts
 from propeller.api.looks import Looks
 from propeller.core.model import Module, Task
-from propeller.errors import NotFound
+from propeller.errors import no_such
 from propeller.manager.service import Manager
 from propeller.store.port import Store
 from propeller.wire.http.tasks import INLINE_FILE_BYTES_MAX
@@ -88,7 +88,7 @@ async def stored_task(context: Context, task_id: str) -> Task:
     """Read a task, or raise ``NotFound``."""
     task = await context.manager.store.task(task_id)
     if task is None:
-        raise NotFound("not found")
+        raise no_such("task", task_id)
     return task
 
 

@@ -1,4 +1,4 @@
-"""``/openapi.json``, and the same as a page at ``/docs``; the page loads nothing from other sites."""
+"""``/openapi.json``, the same as a page at ``/docs``, and ``/``; the pages load nothing from other sites."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -28,6 +28,11 @@ def endpoints(document: Mapping[str, Any]) -> list[Endpoint]:
     """Make the endpoints that show a document."""
     as_json = msgspec.json.format(msgspec.json.encode(document), indent=1)
     as_page = page(document).encode()
+    as_start = start_page(document).encode()
+
+    @get("/")
+    async def get_start(_request: HttpRequest) -> ASGIApp:
+        return Response(as_start, media_type="text/html")
 
     @get("/openapi.json")
     async def get_openapi(_request: HttpRequest) -> ASGIApp:
@@ -37,16 +42,49 @@ def endpoints(document: Mapping[str, Any]) -> list[Endpoint]:
     async def get_docs(_request: HttpRequest) -> ASGIApp:
         return Response(as_page, media_type="text/html")
 
-    return [get_openapi, get_docs]
+    return [get_start, get_openapi, get_docs]
+
+
+#: Where to go from the first page: what is there, and what it is.
+_PLACES = (
+    ("/docs", "what this API offers, to read"),
+    ("/openapi.json", "the same for programs"),
+    ("/health", "whether it lives"),
+    ("/ready", "whether it can have tasks run"),
+    ("/proplets", "the processes that run Wasm"),
+    ("/tasks?order=newest&file=false", "tasks, the newest first"),
+    ("/workflows", "workflows, the newest first"),
+    ("/jobs?tasks=false", "jobs, the newest first"),
+)
+
+
+def start_page(document: Mapping[str, Any]) -> str:
+    """Say what answers here, and where to go."""
+    rows = "".join(
+        f"<tr><td><a href='{escape(path)}'><code>{escape(path.partition('?')[0])}</code></a>"
+        f"<td class=q>{escape(what)}"
+        for path, what in _PLACES
+    )
+    return (
+        f"{_head(document)}<p>{escape(document['info']['description'])} "
+        "It is an API: programs talk to it, and on the command line</p>"
+        "<pre><code>propeller run FILE.wasm\npropeller workflows run FILE.yaml\npropeller --help</code></pre>"
+        f"<table>{rows}</table>"
+    )
+
+
+def _head(document: Mapping[str, Any]) -> str:
+    title = escape(f"{document['info']['title']} {document['info']['version']}")
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>"
+    )
 
 
 def page(document: Mapping[str, Any]) -> str:
     """Render the OpenAPI document as HTML."""
-    title = f"{document['info']['title']} {document['info']['version']}"
     head = (
-        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>"
-        f"<p>{escape(document['info']['description'])} The same for programs: "
+        f"{_head(document)}<p>{escape(document['info']['description'])} The same for programs: "
         "<a href=/openapi.json>openapi.json</a>.</p>"
     )
     parts = [head]

@@ -1,6 +1,6 @@
 """Endpoints: handlers with their paths, and their description in the OpenAPI document."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from propeller.api.queries import Query
 Handler = Callable[[HttpRequest], Awaitable[ASGIApp]]
 
 #: Statuses that any request may get, even before a handler sees it.
-_ALWAYS = (403, 408, 431, 503)
+_ALWAYS = (400, 403, 408, 431, 503)
 
 
 class Binary:
@@ -40,6 +40,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[Query, ...]
     #: Statuses of errors.
     refuses: tuple[int, ...]
+    #: Shapes of answers with statuses of errors that are no errors.
+    also: Mapping[int, Any]
     has_location: bool
     needs_body: bool
     may_stream: bool
@@ -63,6 +65,7 @@ def endpoint(
     status: int = 200,
     query: Sequence[Query] = (),
     refuses: Sequence[int] = (),
+    also: Mapping[int, Any] | None = None,
     has_location: bool = False,
     needs_body: bool = True,
     may_stream: bool = False,
@@ -78,13 +81,13 @@ def endpoint(
         status: Status of the answer.
         query: Query parameters.
         refuses: Statuses of errors, besides those that follow from the rest.
+        also: Shapes of answers that have the status of an error and are none, by status.
         has_location: True if the answer has the path of a new resource as ``Location``.
         needs_body: False if a request may leave out the body.
         may_stream: True if a request may ask for a stream of events.
         may_be_bytes: True if ``Accept`` may ask for bytes (``answers.wants_bytes``).
 
     """
-    wrong = {400} if takes or query else set()
     return lambda handler: Endpoint(
         method=method,
         path=path,
@@ -93,7 +96,8 @@ def endpoint(
         gives=gives,
         status=status,
         query=tuple(query),
-        refuses=tuple(sorted({*refuses, *wrong, *({413} if takes else ()), *_ALWAYS})),
+        refuses=tuple(sorted({*refuses, *({413} if takes else ()), *_ALWAYS})),
+        also=also or {},
         has_location=has_location,
         needs_body=needs_body,
         may_stream=may_stream,

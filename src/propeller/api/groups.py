@@ -12,7 +12,7 @@ from propeller.api.rendering import Shown, showing, shown_group, task_views
 from propeller.api.spec_builder import Modules, SpecBuilder, check_group_name, new_ids
 from propeller.core.events import CreateTasks, NewGroup
 from propeller.core.model import Group, GroupKind, JobMode
-from propeller.errors import Invalid, NotFound
+from propeller.errors import Invalid, no_such
 from propeller.wire.http.groups import NewJob, NewWorkflow
 from propeller.wire.http.tasks import TaskView
 
@@ -63,11 +63,10 @@ async def read_group(request: HttpRequest, kind: GroupKind) -> tuple[Group, Show
     context = context_of(request)
     show = showing(request)
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
-    records = await context.manager.store.group(
-        kind, id_in_path(request), tasks_max=PORTION if show_tasks else 0
-    )
+    group_id = id_in_path(request)
+    records = await context.manager.store.group(kind, group_id, tasks_max=PORTION if show_tasks else 0)
     if records is None:
-        raise NotFound("not found")
+        raise no_such(kind.value, group_id)
     (group,) = records.groups
     if not show_tasks:
         return group, None

@@ -59,6 +59,9 @@ def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, Modules]:
         queries.OFFSET,
         queries.MANY,
         queries.GROUP_STATUS,
+        queries.ID_PREFIX,
+        queries.NAME,
+        queries.SINCE,
         queries.SHOW_TASKS_OF_LISTED,
         queries.SHOW_FILE,
     ],
@@ -67,14 +70,14 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
     """List jobs, the newest first."""
     context = context_of(request)
     page = queries.paging(request, queries.MANY)
-    status = queries.status(request, queries.GROUP_STATUS, "job")
+    only = queries.of_groups(request, "job")
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
     show = showing(request)
     found = await context.manager.store.groups(
         _JOB,
         page.offset,
         page.limit,
-        queries.GROUP_STATES.get(status),
+        only,
         tasks_max=PORTION if show_tasks else 0,
     )
     summaries = []

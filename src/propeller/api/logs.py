@@ -8,12 +8,11 @@ from starlette.types import ASGIApp
 
 from propeller.api import queries
 from propeller.api.answers import answer
-from propeller.api.context import Context, HttpRequest, context_of, id_in_path
+from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.endpoints import get
 from propeller.api.sse import STILL_HERE, EventStream, Write, event_text
 from propeller.core.model import Task
 from propeller.core.states import TaskState
-from propeller.errors import NotFound
 from propeller.manager.feed import KEEP_ALIVE_S
 from propeller.manager.service import Manager
 from propeller.store.port import LogFilter, LogTail, StoredPiece
@@ -53,9 +52,7 @@ async def get_task_logs(request: HttpRequest) -> ASGIApp:
     start = LogTail(queries.whole(request, queries.PIECES_AFTER) or 0, 0)
 
     last_event_id = context.manager.feed.last_id  # before the task is read, so that no change is missed
-    task = await context.manager.store.task(task_id)
-    if task is None:
-        raise NotFound("not found")
+    task = await stored_task(context, task_id)
     await context.manager.logs.flush()
     # A follower that comes back gets all pieces after its last one, even if there is a later attempt by now.
     only = await _chosen(context, task_id, stream, 0 if seen is not None and attempt is None else attempt)

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import msgspec
 
 from propeller import __version__
+from propeller.api import examples
 from propeller.api.endpoints import Binary, Endpoint, EventText
 from propeller.api.queries import Query
 from propeller.wire.http.errors import ErrorView
@@ -38,11 +39,17 @@ def document(endpoints: Iterable[Endpoint], also: Sequence[type]) -> dict[str, A
 
     """
     endpoints = list(endpoints)
-    named = {shape for each in endpoints for one in (each.takes, each.gives) for shape in _alternatives(one)}
+    named = {
+        shape
+        for each in endpoints
+        for one in (each.takes, each.gives, *each.also.values())
+        for shape in _alternatives(one)
+    }
     shapes = [ErrorView, *also, *(shape for shape in named if _is_json(shape))]
     _, components = msgspec.json.schema_components(shapes, ref_template=_REF)
-    components["NewTask"]["required"] = ["name"]
-    components["NewWorkflow"]["required"] = components["NewJob"]["required"] = ["tasks"]
+    for shape, field in (("NewTask", "name"), ("NewWorkflow", "tasks"), ("NewJob", "tasks")):
+        components[shape]["required"] = [field]
+        del components[shape]["properties"][field]["default"]
     paths: dict[str, dict[str, Any]] = {}
     for each in endpoints:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
@@ -77,7 +84,7 @@ def _operation(each: Endpoint) -> dict[str, Any]:
             "content": _request_content(each.takes),
         }
     operation["responses"] = {str(each.status): _answer(each)} | {
-        str(status): _problem(status) for status in each.refuses
+        str(status): _problem(status, each.also.get(status)) for status in each.refuses
     }
     return operation
 
@@ -98,20 +105,22 @@ def _query_parameter(query: Query) -> dict[str, Any]:
 
 def _request_content(shape: type) -> dict[str, Any]:
     if shape is Binary:
-        file = {"type": "string", "contentMediaType": "application/wasm"}
+        file = {"type": "string", "format": "binary", "contentMediaType": "application/wasm"}
         form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
         return {"multipart/form-data": {"schema": form}}
-    return {"application/json": {"schema": _ref(shape)}}
+    return {"application/json": {"schema": _ref(shape), "example": examples.OF_REQUESTS[shape]}}
 
 
 def _answer(each: Endpoint) -> dict[str, Any]:
     response: dict[str, Any] = {"description": "Done."}
     if each.gives is Binary:
-        response["content"] = {"application/wasm": {}}
+        response["content"] = {"application/wasm": {"schema": {"type": "string", "format": "binary"}}}
     elif each.gives is EventText:
         response["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     elif each.gives is not None:
         response["content"] = {"application/json": {"schema": _ref(each.gives)}}
+        if each.gives in examples.OF_ANSWERS:
+            response["content"]["application/json"]["example"] = examples.OF_ANSWERS[each.gives]
     if each.may_stream:
         response["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     if each.may_be_bytes:
@@ -121,8 +130,11 @@ def _answer(each: Endpoint) -> dict[str, Any]:
     return response
 
 
-def _problem(status: int) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": _ref(ErrorView)}}
+def _problem(status: int, also: Any) -> dict[str, Any]:
+    shape = ErrorView if also is None else ErrorView | also
+    content: dict[str, Any] = {"application/json": {"schema": _ref(shape)}}
+    if also is None:
+        content["application/json"]["example"] = examples.ERROR
     if status == 404:  # a path that no route has, such as one with a slash inside an id
         content["text/plain"] = {"schema": {"type": "string"}}
     return {"description": _PROBLEMS[status], "content": content}

@@ -9,7 +9,7 @@ from propeller.api.endpoints import delete, get, post
 from propeller.api.samples import proplet_sample_page
 from propeller.core.events import CordonProplet, DeleteProplet, DrainProplet
 from propeller.core.model import Proplet
-from propeller.errors import NotFound
+from propeller.errors import no_such
 from propeller.wire.http.proplets import HistoryPage, PropletPage, PropletView, proplet_view
 from propeller.wire.http.samples import PropletSamplePage
 from propeller.wire.http.sdf import SdfView, sdf_document
@@ -127,7 +127,7 @@ async def get_sdf(request: HttpRequest) -> ASGIApp:
 def _known(context: Context, proplet_id: str) -> Proplet:
     proplet = context.manager.proplet(proplet_id)
     if proplet is None:
-        raise NotFound("not found")
+        raise no_such("proplet", proplet_id)
     return proplet
 
 

@@ -4,7 +4,7 @@ If a parameter is repeated, the first one counts.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,8 +12,11 @@ import msgspec
 from propeller.api.context import HttpRequest
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, TaskState
 from propeller.errors import Invalid
+from propeller.store.port import GroupFilter
 from propeller.wire.durations import parse_duration
 from propeller.wire.http.schema import encode
+from propeller.wire.rfc3339 import parse_time
+from propeller.wire.validation import known_instead
 
 INT64_MAX = 2**63 - 1
 GROUPS_MAX = 1000
@@ -58,6 +61,16 @@ SHOW_TASKS_OF_LISTED = Query(
 OF_TASK = Query("task_id", "Only those of this task.", {"type": "string"})
 OF_WORKFLOW = Query("workflow_id", "Only those of this workflow.", {"type": "string"})
 OF_JOB = Query("job_id", "Only those of this job.", {"type": "string"})
+TASK_STATES: dict[str, TaskState] = {state.name.lower(): state for state in TaskState}
+TASK_STATE = Query("state", "Only those in this state.", {"type": "string", "enum": ["", *TASK_STATES]})
+ID_PREFIX = Query("id_prefix", "Only those whose id begins with this.", {"type": "string"})
+NAME = Query("name", "Only those of this name.", {"type": "string"})
+SINCE = Query("since", "Only those created then or later.", {"type": "string", "format": "date-time"})
+ORDER = Query(
+    "order",
+    "Which come first, by the time of their creation.",
+    {"type": "string", "enum": ["oldest", "newest"], "default": "oldest"},
+)
 METADATA = Query(
     "metadata",
     'Only tasks whose metadata have these keys and values: metadata[team]=ops, or metadata={"team":"ops"}.',
@@ -112,6 +125,16 @@ FOLLOW = Query(
     "With true, server-sent events: one log for each piece, present or new, and an end.",
     {"type": "boolean", "default": False},
 )
+
+
+def check_known(request: HttpRequest, known: Sequence[Query]) -> None:
+    """Refuse a query parameter that the endpoint does not have: it would change nothing."""
+    if not request.scope["query_string"]:
+        return
+    names = [query.name for query in known if "in" not in query.style]
+    for name in request.query_params:
+        if name not in names and not (METADATA in known and _METADATA_KEY.fullmatch(name)):
+            raise Invalid(f"{name}: there is no such query parameter here; {known_instead(name, names)}")
 
 
 class Paging(NamedTuple):
@@ -196,6 +219,34 @@ def status(request: HttpRequest, query: Query, of: str) -> str:
     if value not in words:
         raise Invalid(f'status: invalid {of} status "{value}"; use {", ".join(filter(None, words))}')
     return value
+
+
+def is_newest_first(request: HttpRequest) -> bool:
+    value = text(request, ORDER) or ORDER.schema["default"]
+    if value not in ORDER.schema["enum"]:
+        raise Invalid(f'order: "{value}" is none; use oldest or newest, or leave it out')
+    return bool(value == "newest")
+
+
+def since(request: HttpRequest) -> int:
+    """Read a time, ns since the epoch; 0 where there is none."""
+    given = text(request, SINCE)
+    if not given:
+        return 0
+    at = parse_time(given)
+    if at is None:
+        raise Invalid(f"since: {given!r} is no time; write one as 2026-01-31T12:00:00Z")
+    return min(at, INT64_MAX)
+
+
+def of_groups(request: HttpRequest, kind: str) -> GroupFilter:
+    """Read what a list of workflows or jobs is to show."""
+    return GroupFilter(
+        state=GROUP_STATES.get(status(request, GROUP_STATUS, kind)),
+        id_prefix=text(request, ID_PREFIX),
+        name=text(request, NAME),
+        since=since(request),
+    )
 
 
 def metadata(request: HttpRequest) -> Mapping[str, str]:

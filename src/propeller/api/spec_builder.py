@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence, Sized
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 from propeller.api.bodies import check_module
 from propeller.api.lifting import Lifted, from_base64, sum_of
 from propeller.api.sandbox import sandbox_of
@@ -133,7 +135,7 @@ class SpecBuilder:
         if given.metadata is not None:
             _check_metadata(given.metadata, at)
         if given.monitoring_profile is not None:
-            _check_depth(given.monitoring_profile, f"{at}monitoring_profile")
+            fields["monitoring_profile"] = msgspec.to_builtins(given.monitoring_profile)
         return fields
 
     def _module(self, file: str, where: str) -> Module:
@@ -166,7 +168,6 @@ _PLAIN = (
     "encrypted",
     "kbs_resource_path",
     "run_if",
-    "monitoring_profile",
     "mode",
     "is_recurring",
     "timezone",

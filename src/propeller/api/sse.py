@@ -38,6 +38,9 @@ class EventStream:
             await send({"type": "http.response.body", "body": data, "more_body": True})
 
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         await write(b": following\n\n")
         sending = asyncio.ensure_future(self._send_events(write))
         watching = asyncio.create_task(_client_gone(receive))

@@ -19,7 +19,7 @@ from propeller.api.samples import task_sample_page
 from propeller.api.sandbox import sandbox_of
 from propeller.api.spec_builder import Modules, SpecBuilder, check_encrypted
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
-from propeller.core.model import Execution, Task
+from propeller.core.model import Execution, Spec, Task
 from propeller.core.results import as_bytes, to_json
 from propeller.errors import Invalid, NotFound
 from propeller.store.port import TaskFilter
@@ -79,11 +79,16 @@ def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, Modules]:
         queries.OF_WORKFLOW,
         queries.OF_JOB,
         queries.METADATA,
+        queries.TASK_STATE,
+        queries.ID_PREFIX,
+        queries.NAME,
+        queries.SINCE,
+        queries.ORDER,
         queries.SHOW_FILE,
     ],
 )
 async def list_tasks(request: HttpRequest) -> ASGIApp:
-    """List tasks in the order of their creation."""
+    """List tasks in the order of their creation, or the newest first."""
     context = context_of(request)
     page = queries.paging(request)
     show = showing(request)
@@ -91,8 +96,13 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
         workflow_id=queries.text(request, queries.OF_WORKFLOW),
         job_id=queries.text(request, queries.OF_JOB),
         metadata=queries.metadata(request),
+        state=queries.TASK_STATES.get(queries.word(request, queries.TASK_STATE)),
+        id_prefix=queries.text(request, queries.ID_PREFIX),
+        name=queries.text(request, queries.NAME),
+        since=queries.since(request),
     )
-    found = await context.manager.store.tasks(page.offset, page.limit, only)
+    is_newest_first = queries.is_newest_first(request)
+    found = await context.manager.store.tasks(page.offset, page.limit, only, newest_first=is_newest_first)
     views = await task_views(context, found.items, show)
     return answer(TaskPage(offset=page.offset, limit=page.limit, total=found.total, tasks=views))
 
@@ -118,6 +128,7 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     show = showing(request)
     given, changes, modules = await read_json(request, TaskChanges, _changes)
     spec = (await stored_task(context, task_id)).spec
+    _check_fixed(given, spec)
     if given.timeout is not None or given.limits is not None or given.grants is not None:
         changes["sandbox"] = sandbox_of(given, spec.sandbox)
     check_encrypted(msgspec.structs.replace(spec, **changes))
@@ -129,6 +140,18 @@ async def update_task(request: HttpRequest) -> ASGIApp:
 def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str, Any], Modules]:
     builder = SpecBuilder(lifted)
     return given, builder.fields(given), builder.modules
+
+
+def _check_fixed(given: TaskChanges, spec: Spec) -> None:
+    """Refuse to change what is fixed; who sends an answer back need not take it out."""
+    for name in ("id", "workflow_id", "job_id"):
+        wanted, fixed = getattr(given, name), getattr(spec, name)
+        if wanted and wanted != fixed:
+            raise Invalid(f"{name}: it can't be changed from {fixed or 'none'} to {wanted}; leave it out")
+    if given.depends_on is not None and tuple(given.depends_on) != spec.depends_on:
+        raise Invalid(
+            "depends_on: it can't be changed; leave it out, or delete the task and create it anew with it"
+        )
 
 
 @put(

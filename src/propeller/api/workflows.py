@@ -35,15 +35,24 @@ def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, Modules]:
     return group_creation(new, lifted, _WORKFLOW)
 
 
-@get("/workflows", gives=WorkflowPage, query=[queries.OFFSET, queries.MANY, queries.GROUP_STATUS])
+@get(
+    "/workflows",
+    gives=WorkflowPage,
+    query=[
+        queries.OFFSET,
+        queries.MANY,
+        queries.GROUP_STATUS,
+        queries.ID_PREFIX,
+        queries.NAME,
+        queries.SINCE,
+    ],
+)
 async def list_workflows(request: HttpRequest) -> ASGIApp:
     """List workflows, the newest first."""
     context = context_of(request)
     page = queries.paging(request, queries.MANY)
-    status = queries.status(request, queries.GROUP_STATUS, "workflow")
-    found = await context.manager.store.groups(
-        _WORKFLOW, page.offset, page.limit, queries.GROUP_STATES.get(status), tasks_max=0
-    )
+    only = queries.of_groups(request, "workflow")
+    found = await context.manager.store.groups(_WORKFLOW, page.offset, page.limit, only, tasks_max=0)
     views = [workflow_view(group) for group in found.records.groups]
     return answer(WorkflowPage(offset=page.offset, limit=page.limit, total=found.total, workflows=views))
 

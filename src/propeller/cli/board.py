@@ -31,9 +31,7 @@ _FIRST = (
 class Board:
     """The latest news of tasks; one thread updates it, and another may draw it."""
 
-    def __init__(self, tasks: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> None:
-        #: Names for people, by task id.
-        self.names = names
+    def __init__(self, tasks: Iterable[Mapping[str, Any]]) -> None:
         self._lock = Lock()
         self._take(tasks)
 
@@ -59,9 +57,6 @@ class Board:
     def _first_start(self) -> str:
         starts = [task["start_time"] for task in self.tasks.values() if formatting.when(task["start_time"])]
         return min(starts, key=_order, default="")
-
-    def name_of(self, task_id: str) -> str:
-        return formatting.one_line(self.names.get(task_id, task_id))
 
     @property
     def has_ended(self) -> bool:
@@ -125,9 +120,8 @@ class Board:
         """Write the name, the state and the outcome of a task on one line."""
         task = self.tasks[task_id]
         said = outcome(task, 500)
-        return f"{self.name_of(task_id)}: {formatting.state_name(task['state'])}" + (
-            f": {said}" if said else ""
-        )
+        shown = f"{formatting.one_line(task_id, 255)}: {formatting.state_name(task['state'])}"
+        return f"{shown}: {said}" if said else shown
 
     def summary(self) -> str:
         """Say how many tasks are in each state, and how long all of them have taken."""

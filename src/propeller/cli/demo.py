@@ -157,7 +157,7 @@ class _Player:
         """Start a group, and show each change of state until all of its tasks have ended."""
         target = live.target(self._client, kind, group_id)
         target.start = lambda _: self.curl("POST", start)
-        board = Board(target.look(group_id)["tasks"], {})
+        board = Board(target.look(group_id)["tasks"])
         self.say("")
         for changed in live.follow(self._client, target, board):
             for task_id in changed:

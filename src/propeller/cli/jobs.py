@@ -1,11 +1,12 @@
 """``propeller jobs``: tasks that belong together, with a mode."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import live, options, views
+from propeller.cli import choosing, formatting, live, options, views
 from propeller.cli.commands import command, group
+from propeller.cli.naming import JOB, named
 from propeller.cli.options import DetachFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
 from propeller.cli.runfile import read_run_file
 from propeller.cli.session import Session
@@ -42,44 +43,85 @@ def create(
 def run(session: Session, file: RunFile, module: ModuleFlag = None, detach: DetachFlag = False) -> None:
     """Run a job from a file, and show it until it ends."""
     plan = read_run_file(file, module)
-    live.run(session, live.create_job(session, plan), plan, detach=detach)
+    live.run(session, live.create_job(session, plan), detach=detach)
 
 
 @command(app, "list", pages=True)
 def list_(
     session: Session,
-    status: Annotated[str, typer.Option(help="pending, running, completed or failed.")] = "",
+    state: choosing.GroupStateFlag = "",
+    name: choosing.NameFlag = "",
+    since: choosing.SinceFlag = "",
+    everything: choosing.AllFlag = False,
 ) -> None:
     """List jobs, the newest first."""
+    only = choosing.query(session, status=state, name=name, since=since)
     # For people, counts are enough; JSON has all that the manager shows.
-    page = session.client.jobs(
-        offset=session.offset, limit=session.limit, status=status, with_tasks=session.as_json
-    )
-    session.show_page(page, "jobs", lambda jobs: views.groups_table(session, "job", jobs))
+    page = _page(session, only, is_all=everything, with_tasks=session.as_json)
+    session.show_page(page, "jobs", lambda rows: views.groups_table(session, "job", rows))
+
+
+def _page(session: Session, only: dict[str, str], *, is_all: bool, with_tasks: bool = False) -> Any:
+    def fetch(offset: int, limit: int) -> Any:
+        return session.client.jobs(offset=offset, limit=limit, only=only, with_tasks=with_tasks)
+
+    return choosing.pages(session, "jobs", "job_id", fetch, only, is_all=is_all)
 
 
 @command(app)
 def view(session: Session, job_id: JobId) -> None:
     """Show a job's tasks."""
     session.show(
-        session.client.job(job_id), lambda answer: tree(session, answer["tasks"], title=f"job {job_id}")
+        named(session, JOB, job_id, session.client.job),
+        lambda answer: tree(session, answer["tasks"], title=f"job {answer['job_id']}"),
     )
+
+
+@command(app)
+def watch(session: Session, job_id: JobId) -> None:
+    """Show how a job goes until it ends; Ctrl-C leaves it running."""
+    found = named(session, JOB, job_id, session.client.job_summary)
+    live.watch(session, live.target(session.client, "job", found["job_id"]))
 
 
 @command(app)
 def start(session: Session, job_id: JobId) -> None:
     """Start a job, or start it again after its end."""
-    session.show_done(session.client.start_job(job_id))
+    session.show_done(named(session, JOB, job_id, session.client.start_job))
 
 
 @command(app)
-def stop(session: Session, job_id: JobId) -> None:
-    """Stop all tasks that have not ended."""
-    session.show_done(session.client.stop_job(job_id))
+def stop(
+    session: Session,
+    job_ids: choosing.Ids = None,
+    state: choosing.GroupStateFlag = "",
+    name: choosing.NameFlag = "",
+    since: choosing.SinceFlag = "",
+    everything: choosing.AllFlag = False,
+    yes: choosing.YesFlag = False,
+) -> None:
+    """Stop all tasks of jobs that have not ended; with flags, of those that are not at their end."""
+    only = choosing.query(session, status=state, name=name, since=since)
+    chosen = None
+    if only or everything:
+        found = _page(session, only, is_all=True)["jobs"]
+        chosen = [group for group in found if not formatting.has_ended(group["state"])]
+    stop_one = session.client.stop_job
+    choosing.do_to_each(session, JOB, job_ids or [], stop_one, done="stopped", chosen=chosen, yes=yes)
 
 
 @command(app)
-def delete(session: Session, job_id: JobId) -> None:
-    """Delete a job with its tasks."""
-    session.client.delete_job(job_id)
-    session.show_done()
+def delete(
+    session: Session,
+    job_ids: choosing.Ids = None,
+    state: choosing.GroupStateFlag = "",
+    name: choosing.NameFlag = "",
+    since: choosing.SinceFlag = "",
+    everything: choosing.AllFlag = False,
+    yes: choosing.YesFlag = False,
+) -> None:
+    """Delete jobs with their tasks."""
+    only = choosing.query(session, status=state, name=name, since=since)
+    chosen = _page(session, only, is_all=True)["jobs"] if only or everything else None
+    delete_one = session.client.delete_job
+    choosing.do_to_each(session, JOB, job_ids or [], delete_one, done="deleted", chosen=chosen, yes=yes)

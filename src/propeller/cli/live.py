@@ -1,6 +1,12 @@
-"""Runs a workflow or a job and shows its progress: a live tree on a terminal, elsewhere a line a change."""
+"""Runs a workflow or a job and shows how it goes.
+
+On a terminal it is a header with counts and below it the tasks, redrawn in place. Elsewhere it is a line for
+each task of a few that ends, and of many only the failures and now and then the counts. At the end come the
+tasks, or the busiest of many, and all failures with the command that shows their logs.
+"""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,18 +17,25 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from propeller.cli import formatting
 from propeller.cli.board import Board
 from propeller.cli.heeding import check_all_heeded
 from propeller.cli.runfile import Plan
 from propeller.cli.session import Session
 from propeller.cli.tree import tree
 from propeller.client.errors import Unreachable
+from propeller.core.states import FAILED
 from propeller.errors import PropellerError
 
 if TYPE_CHECKING:
     from propeller.client.api import Client
 
 _REFRESHES_PER_S = 12
+#: With more tasks, only failures have lines of their own, and the end does not show all of them.
+_FEW = 50
+_FAILURES_SHOWN = 20
+#: How often the counts are printed where nothing is redrawn.
+_COUNTS_EVERY_S = 5.0
 
 
 @dataclass
@@ -79,42 +92,57 @@ def _upload(session: Session, plan: Plan) -> None:
         session.client.upload_task_file(task_id, "module.wasm", module)
 
 
-def run(session: Session, target: Target, plan: Plan, *, detach: bool) -> None:
+def run(session: Session, target: Target, *, detach: bool) -> None:
     """Start a workflow or a job, and show it until it has ended. Ctrl-C stops it.
 
     The exit code is 1 if a task failed or was interrupted, and 130 after Ctrl-C.
     """
     if detach:
-        hint = f"{target.title} started; look with: propeller {target.kind}s view {target.id}"
+        hint = f"{target.title} started; look with: propeller {target.kind}s watch {target.id}"
         session.show(target.start(target.id), lambda _: hint)
         return
-    board = Board(target.look(target.id)["tasks"], plan.local_ids)
-    is_stopped = False
-    with _shown(session, target, board) as show:
+    _stay(session, target, starts=True)
+
+
+def watch(session: Session, target: Target) -> None:
+    """Show one that was started before until it has ended; the exit code is as ``run`` has it.
+
+    Ctrl-C leaves it running.
+    """
+    _stay(session, target, starts=False)
+
+
+def _stay(session: Session, target: Target, *, starts: bool) -> None:
+    board = Board(target.look(target.id)["tasks"])
+    is_broken_off = False
+    hint = "Ctrl-C stops it" if starts else "Ctrl-C leaves it running"
+    with _shown(session, f"{target.title}  ({hint})", board) as show:
         try:
-            for changed in follow(session.client, target, board):
+            for changed in follow(session.client, target, board, starts=starts):
                 show(changed)
         except KeyboardInterrupt:
-            is_stopped = True
-            with contextlib.suppress(PropellerError):  # where all has ended there is nothing to stop
-                target.stop(target.id)
+            is_broken_off = True
+            if starts:
+                session.remark(f"stopping {target.title}")
+                with contextlib.suppress(PropellerError):  # where all has ended there is nothing to stop
+                    target.stop(target.id)
         answer = target.look(target.id)
         show(board.take_answer(answer["tasks"]))
     if session.as_json:
         session.show_json(answer)
     else:
-        session.out.print(tree(session, [*board.tasks.values()], title=target.title, names=board.names))
-        session.out.print(board.summary())
-    if is_stopped:
-        session.remark(f"{target.title} was stopped")
+        _show_end(session, target, board)
+    if is_broken_off:
+        back = f"it goes on; come back with: propeller {target.kind}s watch {target.id}"
+        session.remark(f"{target.title} was stopped" if starts else back)
         raise typer.Exit(130)
     if not board.has_succeeded:
         raise typer.Exit(1)
 
 
-def follow(client: "Client", target: Target, board: Board) -> Iterator[list[str]]:
-    """Start a workflow or a job and follow it to its end; yields the ids of tasks whose state has changed."""
-    is_started = False
+def follow(client: "Client", target: Target, board: Board, *, starts: bool = True) -> Iterator[list[str]]:
+    """Start it, or take it as it is, and follow it to its end; yields the ids of tasks that moved."""
+    is_started = not starts
     only = {f"{target.kind}_id": target.id}
     for event in client.follow(**only):  # type: ignore[arg-type]
         if event is not None:
@@ -140,31 +168,73 @@ def _catch_up(target: Target, board: Board) -> list[str]:
 
 
 @contextlib.contextmanager
-def _shown(session: Session, target: Target, board: Board) -> Iterator[Callable[[list[str]], None]]:
-    """Yield a function that shows changes: as a live tree, or as lines where there is no terminal.
-
-    With ``--json`` it shows nothing.
-    """
-
-    def show(changed: list[str]) -> None:
-        if not session.as_json and not session.out.is_terminal:
-            for task_id in changed:
-                session.out.print(board.line(task_id))
-
-    if session.as_json or not session.out.is_terminal:
-        yield show
+def _shown(session: Session, title: str, board: Board) -> Iterator[Callable[[list[str]], None]]:
+    """Yield what shows changes: nothing with ``--json``, lines, or on a terminal what is redrawn."""
+    if session.as_json:
+        yield lambda _changed: None
+    elif not session.out.is_terminal:
+        yield Lines(session, board).show
     else:
-
-        def draw() -> Group:
-            room = session.out.height - 3  # for the title, a word about the rest, and the summary
-            count = len(board.tasks)
-            tasks = [*board.tasks.values()] if count <= room else board.busiest(room - 1)
-            left_out = count - len(tasks)
-            drawn = tree(session, tasks, title=target.title, names=board.names, left_out=left_out)
-            return Group(drawn, Text(board.summary(), style="dim"))
-
-        # The tree is drawn at a pace of its own, however many changes there are, and vanishes at the end.
+        # It is drawn at a pace of its own, whatever the number of changes, and makes room for the end.
         with Live(
-            console=session.out, get_renderable=draw, refresh_per_second=_REFRESHES_PER_S, transient=True
+            console=session.out,
+            get_renderable=lambda: drawing(session, title, board),
+            refresh_per_second=_REFRESHES_PER_S,
+            transient=True,
         ):
-            yield show
+            yield lambda _changed: None
+
+
+def drawing(session: Session, title: str, board: Board) -> Group:
+    """Draw a header, and below it as many tasks as the screen has lines for: one each."""
+    room = session.out.height - 3  # for the header, and a word about the rest
+    count = len(board.tasks)
+    tasks = [*board.tasks.values()] if count <= room else board.busiest(room - 1)
+    drawn = tree(session, tasks, title=title, left_out=count - len(tasks), is_cut=True)
+    return Group(Text(board.summary(), style="bold", no_wrap=True, overflow="ellipsis"), drawn)
+
+
+class Lines:
+    """Prints what happens where nothing can be redrawn."""
+
+    def __init__(self, session: Session, board: Board) -> None:
+        self._session = session
+        self._board = board
+        self._failures = 0
+        self._counted_at = time.monotonic()
+
+    def show(self, changed: list[str]) -> None:
+        is_few = len(self._board.tasks) <= _FEW
+        for task_id in changed:
+            state = self._board.tasks[task_id]["state"]
+            if state == FAILED and not is_few:
+                self._failures += 1
+            if formatting.has_ended(state) and (
+                is_few or (state == FAILED and self._failures <= _FAILURES_SHOWN)
+            ):
+                self._print(self._board.line(task_id))
+        if not is_few and time.monotonic() - self._counted_at >= _COUNTS_EVERY_S:
+            self._counted_at = time.monotonic()
+            self._print(self._board.summary())
+
+    def _print(self, line: str) -> None:
+        self._session.out.print(line)
+        self._session.out.file.flush()
+
+
+def _show_end(session: Session, target: Target, board: Board) -> None:
+    """Print what became of it: tasks, failures in words, and the counts at last."""
+    count = len(board.tasks)
+    tasks = [*board.tasks.values()] if count <= _FEW else board.busiest(_FAILURES_SHOWN)
+    session.out.print(tree(session, tasks, title=target.title, left_out=count - len(tasks)))
+    if count > _FEW:
+        session.remark(f"all of them: propeller tasks list --{target.kind} {target.id} --all")
+    failed = [task for task in board.tasks.values() if task["state"] == FAILED]
+    for task in failed[:_FAILURES_SHOWN]:
+        why = formatting.plain(task.get("error", "")).strip()
+        session.out.print(Text(f"\n{formatting.one_line(task['id'], 255)} failed: {why}", style="red"))
+        session.out.print(f"  its logs: propeller tasks logs {task['id']}", soft_wrap=True)
+    if len(failed) > _FAILURES_SHOWN:
+        more = f"propeller tasks list --{target.kind} {target.id} --state failed --all"
+        session.out.print(f"\n… and {len(failed) - _FAILURES_SHOWN} more failed: {more}", soft_wrap=True)
+    session.out.print(board.summary())

@@ -3,12 +3,13 @@
 import io
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from propeller import __version__
 from propeller.cli import (
+    completion,
     db,
     demo,
     inspect,
@@ -23,9 +24,12 @@ from propeller.cli import (
     workflows,
 )
 from propeller.cli.commands import ANYWHERE, command, with_flags
-from propeller.cli.session import Session, show_error
+from propeller.cli.session import Session, is_json_asked_for, show_error
 from propeller.client.errors import Unreachable
 from propeller.errors import PropellerError
+
+#: Of all that is wrong in how a command is called.
+_WRONG_USE: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="propeller",
@@ -59,6 +63,7 @@ programs.register(app)
 command(app)(run.run)
 command(app, is_client=False)(inspect.inspect)
 app.command("demo")(demo.demo)
+app.command("completion")(completion.completion)
 app.add_typer(provision.app, name="provision")
 app.add_typer(db.app, name="db")
 app.add_typer(tasks.app, name="tasks")
@@ -81,17 +86,30 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # results may have characters that the locale lacks
+    completion.prepare()
     try:
-        app()
+        code = _run()
+    finally:
+        _write_out()
+    if code:
+        sys.exit(code)
+
+
+def _run() -> int:
+    """Run a command and return the exit code."""
+    try:
+        # Typer prints a wrong use itself, but not as JSON.
+        return int(app(prog_name="propeller", standalone_mode=not is_json_asked_for()) or 0)
+    except _WRONG_USE as error:
+        show_error(error.format_message())
+        return 2
+    except typer.Abort:
+        show_error("nothing was done")
     except Unreachable as error:
         show_error(f"{error}\nis it running? start one with: propeller up")
     except PropellerError as error:
         show_error(str(error))
-    else:
-        return
-    finally:
-        _write_out()
-    sys.exit(1)
+    return 1
 
 
 def _write_out() -> None:

@@ -1,12 +1,14 @@
 """``propeller proplets``: the programs that run guests."""
 
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from propeller.cli import views
 from propeller.cli.commands import command, group
+from propeller.cli.naming import PROPLET, named
 from propeller.cli.session import Session
 from propeller.wire.durations import parse_duration
 
@@ -37,26 +39,29 @@ def list_(session: Session, status: Annotated[str, typer.Option(help="active or 
 @command(app)
 def view(session: Session, proplet_id: PropletId) -> None:
     """Show one proplet."""
-    session.show(session.client.proplet(proplet_id), lambda answer: views.proplet_lines(session, answer))
+    session.show(
+        named(session, PROPLET, proplet_id, session.client.proplet),
+        lambda answer: views.proplet_lines(session, answer),
+    )
 
 
 @command(app)
 def delete(session: Session, proplet_id: PropletId) -> None:
     """Forget a proplet that is gone."""
-    session.client.delete_proplet(proplet_id)
+    named(session, PROPLET, proplet_id, session.client.delete_proplet)
     session.show_done()
 
 
 @command(app)
 def cordon(session: Session, proplet_id: PropletId) -> None:
     """Give a proplet no more tasks; those that it has go on."""
-    session.show_done(session.client.cordon_proplet(proplet_id))
+    session.show_done(named(session, PROPLET, proplet_id, session.client.cordon_proplet))
 
 
 @command(app)
 def uncordon(session: Session, proplet_id: PropletId) -> None:
     """Give a proplet tasks again."""
-    session.show_done(session.client.uncordon_proplet(proplet_id))
+    session.show_done(named(session, PROPLET, proplet_id, session.client.uncordon_proplet))
 
 
 @command(app)
@@ -69,9 +74,11 @@ def drain(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has no more tasks.")] = False,
 ) -> None:
     """Cordon a proplet, and let its tasks end."""
-    answer = session.client.drain_proplet(proplet_id, timeout=timeout)
+    answer = named(
+        session, PROPLET, proplet_id, lambda id_: session.client.drain_proplet(id_, timeout=timeout)
+    )
     if wait:
-        answer = _until_empty(session, proplet_id)
+        answer = _until_empty(session, answer["id"])
     session.show_done(answer)
 
 
@@ -93,18 +100,24 @@ def _until_empty(session: Session, proplet_id: str) -> Any:
 @command(app)
 def sdf(session: Session, proplet_id: PropletId) -> None:
     """Print a proplet's description in SDF, which is JSON."""
-    session.show_json(session.client.proplet_sdf(proplet_id))
+    session.show_json(named(session, PROPLET, proplet_id, session.client.proplet_sdf))
+
+
+def _part(session: Session, proplet_id: str, read: Callable[..., Any]) -> Any:
+    return named(
+        session, PROPLET, proplet_id, lambda id_: read(id_, offset=session.offset, limit=session.limit)
+    )
 
 
 @command(app, pages=True)
 def metrics(session: Session, proplet_id: PropletId) -> None:
     """Show the resources that a proplet used."""
-    page = session.client.proplet_metrics(proplet_id, offset=session.offset, limit=session.limit)
+    page = _part(session, proplet_id, session.client.proplet_metrics)
     session.show_page(page, "metrics", lambda rows: views.proplet_metrics_table(session, rows))
 
 
 @command(app, "alive-history", pages=True)
 def alive_history(session: Session, proplet_id: PropletId) -> None:
     """Show when a proplet gave its last signs of life."""
-    page = session.client.proplet_alive_history(proplet_id, offset=session.offset, limit=session.limit)
+    page = _part(session, proplet_id, session.client.proplet_alive_history)
     session.show_page(page, "history", lambda times: views.times_table(session, times))

@@ -22,8 +22,8 @@ from propeller.cli.source_file import SourceFile
 from propeller.core.graph import resolve_dependencies
 from propeller.core.model import Spec
 from propeller.errors import Invalid
-from propeller.wire.http.tasks import NewTask
-from propeller.wire.validation import OTHER_INPUTS, problem_of
+from propeller.wire.http.tasks import NewTask, OwnedFields
+from propeller.wire.validation import OTHER_INPUTS, input_of, problem_of
 
 _T = TypeVar("_T")
 _LOCAL_ID = re.compile(r"[^/\x00-\x1f\x7f-\x9f]{1,200}")
@@ -43,7 +43,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     module: str | None = None
 
 
-class _FileTask(NewTask, forbid_unknown_fields=True, kw_only=True):
+class _FileTask(NewTask, kw_only=True):
     module: str | None = None
     stdin_file: str | None = None
 
@@ -57,8 +57,6 @@ class Plan:
     fail_fast: bool | None
     #: The tasks, with ids of this run, and with their modules unless these are too large.
     tasks: list[dict[str, Any]]
-    #: The id that a task has in the file, by its id of this run.
-    local_ids: dict[str, str]
     #: Modules that are not in ``tasks``, by task id.
     uploads: dict[str, bytes]
 
@@ -91,6 +89,8 @@ def read_run_file(path: Path, module: Path | None = None, *, makes_uuids: bool =
     ready: list[dict[str, Any]] = []
     for number, (given, task, fresh) in enumerate(zip(content.tasks, shaped, ids.values(), strict=True)):
         where = f"tasks[{number}]"
+        if owned := given.keys() & set(OwnedFields.__struct_fields__):
+            raise source.wrong(f"{where}.{min(owned)}", "the manager sets it; leave it out")
         ready.append({name: value for name, value in given.items() if name not in _LOCAL} | {"id": fresh})
         if task.depends_on:
             ready[-1]["depends_on"] = [ids[parent] for parent in task.depends_on]
@@ -114,7 +114,6 @@ def read_run_file(path: Path, module: Path | None = None, *, makes_uuids: bool =
         execution_mode=content.execution_mode or "",
         fail_fast=content.fail_fast,
         tasks=ready,
-        local_ids={fresh: local for local, fresh in ids.items()},
         uploads=modules.put_into(ready),
     )
 
@@ -124,13 +123,12 @@ def _shaped(source: SourceFile, value: Any, shape: type[_T], where: str) -> _T:
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        problem = problem_of(error)
+        problem = problem_of(error, shape)
         field = problem.where.replace("[...]", "")
-        said = (
-            f"it has to be text or a number; {OTHER_INPUTS}"
-            if "inputs[" in field
-            else _worded(problem.message)
-        )
+        if at := input_of(field):
+            field, said = at, f"it has to be text or a number; {OTHER_INPUTS}"
+        else:
+            said = _worded(problem.message)
         raise source.wrong(".".join(filter(None, (where, field))), said) from error
 
 

@@ -1,7 +1,7 @@
 """The session of one command: the manager that it talks to, and what it prints.
 
 Results go to standard output, errors and remarks to standard error. With ``--json``, standard output has the
-answer of the manager and nothing else.
+answer of the manager and nothing else, and errors are JSON too.
 """
 
 import json
@@ -18,13 +18,21 @@ from propeller.config import values
 from propeller.errors import Invalid
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, OverflowMethod, RenderableType
     from rich.table import Table
     from rich.text import Text
 
     from propeller.client.api import Client
 
 _WIDE = 10_000
+#: Headings of columns whose values people copy.
+_IDS = ("ID", "PROPLET")
+#: Headings of columns whose values are a word or two.
+_SHORT = ("STATE", "TOOK", "CREATED", "ALIVE", "LAST SEEN")
+#: Room that each other column of a table has at least.
+_COLUMN_CHARS = 10
+_GAP = 3
+_COLUMNS_MIN = 3
 
 
 @dataclass
@@ -73,7 +81,7 @@ class Session:
         if self.as_json:
             self.show_json(answer)
         else:
-            self.out.print(view(answer))
+            self._draw(view(answer))
 
     def show_json(self, answer: Any) -> None:
         """Print an answer as it came; nothing if it had no body."""
@@ -114,26 +122,41 @@ class Session:
             self.show_json(page)
             return
         items, total = page[kind], page.get("total", 0)
-        self.out.print(view(items))
+        self._draw(view(items))
         if total > self.offset + len(items):
             shown = f"{self.offset + 1} to {self.offset + len(items)}" if items else "none"
             self.remark(f"{shown} of {total} {kind}; more with: -o {self.offset + self.limit}")
         elif not items:
             self.remark(f"no {kind}" if not total else f"there are only {total} {kind}")
 
+    def _draw(self, drawing: "RenderableType") -> None:
+        """Print a drawing; a table is wider than the screen if its ids would not fit."""
+        from rich.table import Table  # noqa: PLC0415
+
+        if isinstance(drawing, Table):
+            # A screen too narrow for all shows the first columns.
+            while len(drawing.columns) > _COLUMNS_MIN and _least_width(drawing) > self.out.width:
+                del drawing.columns[-1]
+            least = _least_width(drawing)
+            drawing.width = least if least > self.out.width else None
+        self.out.print(drawing, crop=False)
+
     def remark(self, text: str) -> None:
         """Print a remark for people, besides the result."""
         self.remarks.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
     def table(self, *headings: str) -> "Table":
-        """Make an empty table: ruled on a terminal, bare columns elsewhere."""
+        """Make an empty table: ruled on a terminal, bare columns elsewhere. Ids are never folded."""
         from rich import box  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
 
         is_terminal = self.out.is_terminal
         table = Table(box=box.SIMPLE_HEAD if is_terminal else None, pad_edge=False, header_style="bold")
         for heading in headings:
-            table.add_column(heading, overflow="fold")
+            is_id = heading in _IDS
+            is_short = heading in _SHORT
+            overflow: OverflowMethod = "ignore" if is_id else "fold"
+            table.add_column(heading, overflow=overflow, no_wrap=is_id or is_short)
         return table
 
     def lines(self, pairs: "list[tuple[str, str | Text]]") -> "Table":
@@ -149,9 +172,28 @@ class Session:
         return grid
 
 
+def _least_width(table: "Table") -> int:
+    """Give the width at which no id is cut, and no word of the short columns."""
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    fixed = [
+        max(map(cell_len, map(str, column.cells)), default=0) for column in table.columns if column.no_wrap
+    ]
+    others = len(table.columns) - len(fixed)
+    return sum(fixed) + _COLUMN_CHARS * others + _GAP * len(table.columns)
+
+
+def is_json_asked_for() -> bool:
+    """Say whether this program was called with ``--json``; known also where its flags could not be read."""
+    return "--json" in sys.argv[: sys.argv.index("--") if "--" in sys.argv else None]
+
+
 def show_error(text: str) -> None:
-    """Print an error."""
-    _say_aloud(f"error: {text}", "red")
+    """Print an error, with ``--json`` in the form of the manager's errors."""
+    if is_json_asked_for():
+        print(json.dumps({"error": text}, ensure_ascii=False), file=sys.stderr)
+    else:
+        _say_aloud(f"error: {text}", "red")
 
 
 def show_warning(text: str) -> None:

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import formatting, options, sandbox, views
+from propeller.cli import choosing, formatting, options, sandbox, views
 from propeller.cli import logs as log_lines
 from propeller.cli.commands import command, group
 from propeller.cli.heeding import check_heeded
 from propeller.cli.modules import create_task, read_module, update_task
+from propeller.cli.naming import TASK, named
 from propeller.cli.options import PairsFlag
 from propeller.cli.session import Session
 from propeller.core.results import as_bytes, to_json
@@ -97,50 +98,100 @@ def update(session: Session, task_id: TaskId, fields: dict[str, Any]) -> None:
     """
     given = _ready(fields)
     module = read_module(fields["file"]) if "file" in fields else None
-    task = update_task(session.client, task_id, given, module)
+    task = named(session, TASK, task_id, lambda id_: update_task(session.client, id_, given, module))
     session.show(task, lambda answer: views.task_lines(session, answer))
     check_heeded(given, task, "create a task anew with it")
 
 
 @command(app, "list", pages=True)
-def list_(session: Session, metadata: PairsFlag = None) -> None:
-    """List tasks in the order of their creation."""
-    wanted = options.pairs(metadata, "--metadata")
-    page = session.client.tasks(offset=session.offset, limit=session.limit, metadata=wanted)
+def list_(
+    session: Session,
+    state: choosing.TaskStateFlag = "",
+    workflow: choosing.WorkflowFlag = "",
+    job: choosing.JobFlag = "",
+    name: choosing.NameFlag = "",
+    since: choosing.SinceFlag = "",
+    metadata: PairsFlag = None,
+    everything: choosing.AllFlag = False,
+) -> None:
+    """List tasks, the newest first."""
+    only = choosing.query(session, state=state, workflow=workflow, job=job, name=name, since=since)
+    page = _page(session, only, metadata, is_all=everything)
     session.show_page(page, "tasks", lambda tasks: views.tasks_table(session, tasks))
+
+
+def _page(session: Session, only: dict[str, str], metadata: list[str] | None, *, is_all: bool) -> Any:
+    wanted = options.pairs(metadata, "--metadata")
+
+    def fetch(offset: int, limit: int) -> Any:
+        return session.client.tasks(
+            offset=offset, limit=limit, metadata=wanted, only={"order": "newest", **only}
+        )
+
+    return choosing.pages(session, "tasks", "id", fetch, only, is_all=is_all)
 
 
 @command(app)
 def view(session: Session, task_id: TaskId) -> None:
     """Show one task."""
-    session.show(session.client.task(task_id), lambda answer: views.task_lines(session, answer))
+    task = named(session, TASK, task_id, session.client.task)
+    session.show(task, lambda answer: views.task_lines(session, answer))
 
 
 @command(app)
 def upload(session: Session, task_id: TaskId, file: Path) -> None:
     """Give a task its module, a .wasm or .wat file."""
     name = file.with_suffix(".wasm").name if file.suffix == ".wat" else file.name
-    task = session.client.upload_task_file(task_id, name, read_module(file))
+    module = read_module(file)
+    task = named(session, TASK, task_id, lambda id_: session.client.upload_task_file(id_, name, module))
     session.show(task, lambda answer: views.task_lines(session, answer))
 
 
 @command(app)
 def start(session: Session, task_id: TaskId) -> None:
     """Start a task, or start it again after its end."""
-    session.show_done(session.client.start_task(task_id))
+    session.show_done(named(session, TASK, task_id, session.client.start_task))
 
 
 @command(app)
-def stop(session: Session, task_id: TaskId) -> None:
-    """Stop a task, which becomes Interrupted."""
-    session.show_done(session.client.stop_task(task_id))
+def stop(
+    session: Session,
+    task_ids: choosing.Ids = None,
+    state: choosing.TaskStateFlag = "",
+    workflow: choosing.WorkflowFlag = "",
+    job: choosing.JobFlag = "",
+    name: choosing.NameFlag = "",
+    since: choosing.SinceFlag = "",
+    everything: choosing.AllFlag = False,
+    yes: choosing.YesFlag = False,
+) -> None:
+    """Stop tasks, which become Interrupted; with flags, those of them that have not ended."""
+    only = choosing.query(session, state=state, workflow=workflow, job=job, name=name, since=since)
+    chosen = None
+    if only or everything:
+        found = _page(session, only, None, is_all=True)["tasks"]
+        chosen = [task for task in found if not formatting.has_ended(task["state"])]
+    stop_one = session.client.stop_task
+    choosing.do_to_each(session, TASK, task_ids or [], stop_one, done="stopped", chosen=chosen, yes=yes)
 
 
 @command(app)
-def delete(session: Session, task_id: TaskId) -> None:
-    """Delete a task, and stop it if it runs."""
-    session.client.delete_task(task_id)
-    session.show_done()
+def delete(
+    session: Session,
+    task_ids: choosing.Ids = None,
+    state: choosing.TaskStateFlag = "",
+    workflow: choosing.WorkflowFlag = "",
+    job: choosing.JobFlag = "",
+    name: choosing.NameFlag = "",
+    since: choosing.SinceFlag = "",
+    everything: choosing.AllFlag = False,
+    yes: choosing.YesFlag = False,
+) -> None:
+    """Delete tasks, and stop those that run."""
+    only = choosing.query(session, state=state, workflow=workflow, job=job, name=name, since=since)
+    chosen = _page(session, only, None, is_all=True)["tasks"] if only or everything else None
+    delete_one = session.client.delete_task
+    choosing.do_to_each(session, TASK, task_ids or [], delete_one, done="deleted", chosen=chosen, yes=yes)
 
 
 @command(app)
@@ -152,7 +203,7 @@ def results(
     ] = None,
 ) -> None:
     """Print a task's result, as it is."""
-    answer = session.client.task_results(task_id)
+    answer = named(session, TASK, task_id, session.client.task_results)
     if session.as_json and output is None:
         session.show_json(answer)
     elif answer["results"] is None:
@@ -184,7 +235,12 @@ def invoke(
 ) -> None:
     """Run a latent task once and print its result."""
     given = [options.number_or_text(text) for text in inputs or []]
-    answer = session.client.invoke_task(task_id, given, options.pairs(env, "--env"), timeout=timeout)
+    variables = options.pairs(env, "--env")
+
+    def invoke_one(id_: str) -> Any:
+        return session.client.invoke_task(id_, given, variables, timeout=timeout)
+
+    answer = named(session, TASK, task_id, invoke_one)
     if answer.get("results_encoding") and not session.as_json:
         session.show_result(answer)
     else:
@@ -194,15 +250,19 @@ def invoke(
 @command(app, pages=True)
 def invocations(session: Session, task_id: TaskId) -> None:
     """Show the invocations of a task, the newest first."""
-    page = session.client.task_invocations(task_id, offset=session.offset, limit=session.limit)
+    page = _part(session, task_id, session.client.task_invocations)
     session.show_page(page, "invocations", lambda rows: views.invocations_table(session, rows))
 
 
 @command(app, pages=True)
 def metrics(session: Session, task_id: TaskId) -> None:
     """Show the resources that a task used."""
-    page = session.client.task_metrics(task_id, offset=session.offset, limit=session.limit)
+    page = _part(session, task_id, session.client.task_metrics)
     session.show_page(page, "metrics", lambda rows: views.task_metrics_table(session, rows))
+
+
+def _part(session: Session, task_id: str, read: Callable[..., Any]) -> Any:
+    return named(session, TASK, task_id, lambda id_: read(id_, offset=session.offset, limit=session.limit))
 
 
 @command(app)
@@ -222,11 +282,16 @@ def logs(
     Its standard output goes to standard output, and its standard error to standard error.
     """
     show = log_lines.follow if follow else log_lines.show
-    show(session, task_id, stream=stream, attempt=attempt, tail=tail)
+    named(
+        session,
+        TASK,
+        task_id,
+        lambda id_: show(session, id_, stream=stream, attempt=attempt, tail=tail),
+    )
 
 
 @command(app)
 def executions(session: Session, task_id: TaskId) -> None:
     """Show on which proplets a task ran, and how it ended there."""
-    answer = session.client.task_executions(task_id)
+    answer = named(session, TASK, task_id, session.client.task_executions)
     session.show(answer, lambda shown: views.executions_table(session, shown["executions"]))

@@ -25,8 +25,8 @@ def tree(
     tasks: Sequence[Any],
     *,
     title: str,
-    names: Mapping[str, str] | None = None,
     left_out: int = 0,
+    is_cut: bool = False,
 ) -> Tree:
     """Draw tasks.
 
@@ -34,8 +34,8 @@ def tree(
         session: The session that prints them.
         tasks: The tasks, as the API has them.
         title: The text at the root.
-        names: Names for people by task id, where they differ from the id.
         left_out: How many more tasks there are; if there are any, the tree becomes a list.
+        is_cut: True to give each task one line, cut where the screen ends.
 
     """
     root = Tree(Text(formatting.one_line(title, 200), style="bold"))
@@ -50,7 +50,10 @@ def tree(
     for task_id in order:
         parent = None if is_flat or not parents[task_id] else branches[parents[task_id][-1]]
         named = parents[task_id] if is_flat or len(parents[task_id]) > 1 else []
-        branches[task_id] = (parent or root).add(_label(session, by_id[task_id], names or {}, named))
+        label = _label(session, by_id[task_id], named)
+        if is_cut:
+            label.no_wrap, label.overflow = True, "ellipsis"
+        branches[task_id] = (parent or root).add(label)
     if left_out:
         root.add(Text(f"… and {left_out} more", style="dim"))
     return root
@@ -77,10 +80,10 @@ def _arranged(parents: Mapping[str, Sequence[str]]) -> tuple[list[str], dict[str
     return ready, depth
 
 
-def _label(session: Session, task: Any, names: Mapping[str, str], after: Sequence[str]) -> Text:
+def _label(session: Session, task: Any, after: Sequence[str]) -> Text:
     label = Text()
     label.append_text(formatting.icon(task["state"], is_unicode=session.out.encoding.startswith("utf")))
-    label.append(f" {formatting.one_line(names.get(task['id'], task['id']))}  ", style="bold")
+    label.append(f" {formatting.one_line(task['id'], 255)}  ", style="bold")
     label.append_text(formatting.state(task["state"]))
     if formatting.has_ended(task["state"]) or task["state"] == RUNNING:
         is_running = task["state"] == RUNNING
@@ -89,7 +92,5 @@ def _label(session: Session, task: Any, names: Mapping[str, str], after: Sequenc
     said = outcome(task, 200)
     label.append(f"  {said}" if said else "")
     if after:
-        label.append(
-            f"  (after {formatting.one_line(', '.join(names.get(p, p) for p in after))})", style="dim"
-        )
+        label.append(f"  (after {formatting.one_line(', '.join(after))})", style="dim")
     return label

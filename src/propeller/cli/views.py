@@ -9,15 +9,19 @@ from propeller.cli import formatting
 from propeller.cli.session import Session
 from propeller.core.results import as_bytes, from_json
 
+#: Room that the columns of a table of tasks take beside the result.
+_OTHER_COLUMNS = 75
+
 
 def tasks_table(session: Session, tasks: list[Any]) -> RenderableType:
     table = session.table("ID", "NAME", "STATE", "RESULT", "TOOK", "CREATED")
+    room = min(max(session.out.width - _OTHER_COLUMNS, 20), 60)
     for task in tasks:
         table.add_row(
-            formatting.one_line(task["id"]),
+            formatting.one_line(task["id"], 255),
             formatting.one_line(task["name"], 30),
             formatting.state(task["state"]),
-            outcome(task),
+            outcome(task, room),
             formatting.took(task["start_time"], task["finish_time"])
             if formatting.has_ended(task["state"])
             else "",
@@ -92,7 +96,7 @@ def executions_table(session: Session, executions: list[Any]) -> RenderableType:
         ended = formatting.has_ended(execution["state"])
         table.add_row(
             str(execution["attempt"]),
-            formatting.one_line(execution["proplet_id"]),
+            formatting.one_line(execution["proplet_id"], 255),
             formatting.state(execution["state"]),
             outcome(execution),
             formatting.took(execution["start_time"], execution["finish_time"]) if ended else "",
@@ -106,7 +110,7 @@ def groups_table(session: Session, kind: str, groups: list[Any]) -> RenderableTy
     for group in groups:
         ended = formatting.has_ended(group["state"])
         table.add_row(
-            formatting.one_line(group[f"{kind}_id"]),
+            formatting.one_line(group[f"{kind}_id"], 255),
             formatting.one_line(group.get("name", ""), 30),
             formatting.state(group["state"]),
             counted(group),
@@ -130,7 +134,7 @@ def proplets_table(session: Session, proplets: list[Any]) -> RenderableType:
     table = session.table("ID", "NAME", "ALIVE", "TASKS", "LAST SEEN", "HOST")
     for proplet in proplets:
         table.add_row(
-            formatting.one_line(proplet["id"]),
+            formatting.one_line(proplet["id"], 255),
             formatting.one_line(proplet["name"]),
             _alive(proplet),
             str(proplet["task_count"]),
@@ -178,7 +182,7 @@ def task_metrics_table(session: Session, rows: list[Any]) -> RenderableType:
             formatting.size(used.get("disk_read_bytes", 0)),
             formatting.size(used.get("disk_write_bytes", 0)),
             str(used.get("thread_count", "")),
-            formatting.one_line(row.get("proplet_id", "")),
+            formatting.one_line(row.get("proplet_id", ""), 255),
         )
     return table
 

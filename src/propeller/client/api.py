@@ -122,10 +122,16 @@ class Client:
         return cast("shapes.Task", self.request("GET", _path("tasks", task_id), query=_NO_FILE))
 
     def tasks(
-        self, *, offset: int = 0, limit: int = 100, metadata: Mapping[str, str] | None = None
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        metadata: Mapping[str, str] | None = None,
+        only: Mapping[str, str] | None = None,
     ) -> shapes.TaskPage:
+        """Return a page of tasks; ``only`` has more query parameters, as in ``{"state": "failed"}``."""
         chosen = {"metadata": json.dumps(metadata)} if metadata else {}
-        query = _NO_FILE | _page(offset, limit) | chosen
+        query = _NO_FILE | _page(offset, limit) | chosen | dict(only or {})
         return cast("shapes.TaskPage", self.request("GET", "/tasks", query=query))
 
     def update_task(self, task_id: str, fields: Mapping[str, Any]) -> shapes.Task:
@@ -249,8 +255,11 @@ class Client:
             answer = contract.workflow(self, workflow_id)
         return cast("shapes.Workflow", answer)
 
-    def workflows(self, *, offset: int = 0, limit: int = 100, status: str = "") -> shapes.WorkflowPage:
-        query = _page(offset, limit) | ({"status": status} if status else {})
+    def workflows(
+        self, *, offset: int = 0, limit: int = 100, only: Mapping[str, str] | None = None
+    ) -> shapes.WorkflowPage:
+        """Return a page of workflows; ``only`` has more query parameters, as in ``{"status": "failed"}``."""
+        query = _page(offset, limit) | dict(only or {})
         return cast("shapes.WorkflowPage", self.request("GET", "/workflows", query=query))
 
     def start_workflow(self, workflow_id: str) -> Any:
@@ -293,9 +302,15 @@ class Client:
         return cast("shapes.JobSummary", self.request("GET", _path("jobs", job_id), query=_NO_TASKS))
 
     def jobs(
-        self, *, offset: int = 0, limit: int = 100, status: str = "", with_tasks: bool = True
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 100,
+        only: Mapping[str, str] | None = None,
+        with_tasks: bool = True,
     ) -> shapes.JobPage:
-        query = _NO_FILE | _page(offset, limit) | ({"status": status} if status else {})
+        """Return a page of jobs; ``only`` has more query parameters, as in ``{"status": "failed"}``."""
+        query = _NO_FILE | _page(offset, limit) | dict(only or {})
         query |= {} if with_tasks else _NO_TASKS
         return cast("shapes.JobPage", self.request("GET", "/jobs", query=query))
 

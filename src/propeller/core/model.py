@@ -27,7 +27,7 @@ class Module(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
-class FromParent(msgspec.Struct, frozen=True, rename={"task": "from"}):
+class FromParent(msgspec.Struct, frozen=True, rename={"task": "from"}, forbid_unknown_fields=True):
     """An input that is the result of a parent."""
 
     #: Id of the parent.

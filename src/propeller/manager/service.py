@@ -112,6 +112,16 @@ class Manager:
         """Return the live records, in the order in which they were first seen."""
         return list(self._state.proplets.values())
 
+    def obstacles(self) -> list[str]:
+        """Say what keeps tasks from being run at present."""
+        found: list[str] = []
+        if self._state.remote.is_deaf:
+            found.append("the broker: there is no connection to it, so remote proplets hear and say nothing")
+        takers = [one for one in self._state.proplets.values() if one.is_alive and not one.is_cordoned]
+        if not takers:
+            found.append("proplets: none is alive and takes new tasks")
+        return found
+
     def proplet(self, proplet_id: str) -> Proplet | None:
         return self._state.proplets.get(proplet_id)
 

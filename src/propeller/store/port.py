@@ -49,6 +49,19 @@ class TaskFilter(NamedTuple):
     job_id: str = ""
     #: Top-level keys of ``metadata`` and their values as text; all must match.
     metadata: Mapping[str, str] = {}
+    state: TaskState | None = None
+    id_prefix: str = ""
+    name: str = ""
+    #: Created then or later, ns since the epoch.
+    since: int = 0
+
+
+class GroupFilter(NamedTuple):
+    state: TaskState | None = None
+    id_prefix: str = ""
+    name: str = ""
+    #: Created then or later, ns since the epoch.
+    since: int = 0
 
 
 class GroupPage(NamedTuple):
@@ -142,8 +155,10 @@ class Store(Protocol):
 
     async def task(self, task_id: str) -> Task | None: ...
 
-    async def tasks(self, offset: int, limit: int, only: TaskFilter) -> Page[Task]:
-        """Read a page of tasks in the order of their creation."""
+    async def tasks(
+        self, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
+    ) -> Page[Task]:
+        """Read a page of tasks in the order of their creation, or the other way round."""
 
     async def executions(self, task_id: str) -> list[Execution]:
         """Read the executions of a broadcast task, one for each proplet."""
@@ -155,7 +170,7 @@ class Store(Protocol):
         """Read up to ``limit`` tasks of a group, in the order given, behind the one with this ``seq``."""
 
     async def groups(
-        self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, tasks_max: int
+        self, kind: GroupKind, offset: int, limit: int, only: GroupFilter, *, tasks_max: int
     ) -> GroupPage:
         """Read a page of groups, the newest first, with at most ``tasks_max`` tasks in all.
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from propeller.core.model import Execution, Group, GroupKind, Task
-from propeller.core.states import TaskState
 from propeller.store import rows
-from propeller.store.port import GroupPage, Loaded, Page, Records, TaskFilter
+from propeller.store.port import GroupFilter, GroupPage, Loaded, Page, Records, TaskFilter
 
 _IDS_PER_QUERY = 500
 #: Longer values of metadata are in no index; see the migration that made it.
@@ -92,22 +91,25 @@ def _read_all_tasks(db: sqlite3.Connection, groups: Iterable[Group]) -> list[Tas
     return [task for group in groups for task in read_tasks_of_group(db, group, 0, -1)]
 
 
-def read_task_page(db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter) -> Page[Task]:
+def read_task_page(
+    db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
+) -> Page[Task]:
     where, values = conditions(only)
+    order = "DESC" if newest_first else "ASC"
     # Tasks before the page are skipped in one table, and by an index if there is one.
-    page = f"SELECT t.seq FROM {_tasks(db)} t {where} ORDER BY t.seq LIMIT ? OFFSET ?"  # noqa: S608
+    page = f"SELECT t.seq FROM {_tasks(db)} t {where} ORDER BY t.seq {order} LIMIT ? OFFSET ?"  # noqa: S608
     with snapshot(db):
         total = _count_tasks(db, only)
         if total is None:
-            total = db.execute(f"SELECT COUNT(*) FROM tasks t {where}", values).fetchone()[0]  # noqa: S608
+            total = db.execute(f"SELECT COUNT(*) FROM {_tasks(db)} t {where}", values).fetchone()[0]  # noqa: S608
         return Page(
-            total, read_tasks(db, f"WHERE t.seq IN ({page}) ORDER BY t.seq", (*values, limit, offset))
+            total, read_tasks(db, f"WHERE t.seq IN ({page}) ORDER BY t.seq {order}", (*values, limit, offset))
         )
 
 
 def _count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
     """Give the number of tasks if a record has it; None if the tasks have to be counted."""
-    if not any(only):
+    if only == TaskFilter():
         hidden = (
             "(SELECT COUNT(*) FROM tasks WHERE workflow_id IN (SELECT id FROM going)) "
             "- (SELECT COUNT(*) FROM tasks WHERE job_id IN (SELECT id FROM going)) "
@@ -116,7 +118,7 @@ def _count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
         found = db.execute(f"SELECT count - {hidden} FROM totals WHERE kind = 'task'").fetchone()  # noqa: S608
         return int(found[0])
     group_id = only.workflow_id or only.job_id
-    if only.metadata or (only.workflow_id and only.job_id):
+    if only not in (TaskFilter(workflow_id=group_id), TaskFilter(job_id=group_id)):
         return None
     kind = GroupKind.WORKFLOW if only.workflow_id else GroupKind.JOB
     return sum(group.size for group in read_groups(db, "WHERE g.id = ? AND g.kind = ?", (group_id, kind)))
@@ -142,15 +144,21 @@ def read_group_page(
     kind: GroupKind,
     offset: int,
     limit: int,
+    only: GroupFilter,
     *,
-    state: TaskState | None,
     tasks_max: int,
 ) -> GroupPage:
     where, values = "WHERE kind = ?", [str(kind)]
-    if state is not None:
-        where += f" AND state = {int(state)}"
+    if only.state is not None:
+        where += f" AND state = {int(only.state)}"
+    # A record counts those of a state; the rest has to be counted.
+    counted = f"SELECT COALESCE(SUM(count), 0) FROM totals {where}"  # noqa: S608
+    if only != GroupFilter(state=only.state):
+        more, more_values = _of_records("g", only)
+        where = " AND ".join([where, *more, *(["g.name = ?"] if only.name else [])])
+        values += [*more_values, *([only.name] if only.name else [])]
+        counted = f"SELECT COUNT(*) FROM groups g {where}"  # noqa: S608
     with snapshot(db):
-        counted = f"SELECT COALESCE(SUM(count), 0) FROM totals {where}"  # noqa: S608
         total = db.execute(counted, values).fetchone()[0]
         page = f"{where} ORDER BY g.created_at DESC, g.id LIMIT {limit} OFFSET {offset}"
         groups = read_groups(db, page, values)
@@ -176,11 +184,33 @@ def conditions(only: TaskFilter) -> tuple[str, list[Any]]:
     if only.job_id:
         parts.append("t.job_id = ?")
         values.append(only.job_id)
+    more, more_values = _of_records("t", only)
+    parts += more
+    values += more_values
+    if only.state is not None:
+        # Said twice where an index has only such: SQLite does not conclude the one from the other.
+        is_live = "" if only.state.has_ended else " AND state < 3"
+        parts.append(f"t.seq IN (SELECT seq FROM runs WHERE state = {int(only.state)}{is_live})")  # noqa: S608
+    if only.name:
+        parts.append("t.spec ->> 'name' = ?")
+        values.append(only.name)
     for key, value in only.metadata.items():
         table = "task_metadata" if len(value) <= _INDEXED_CHARS_MAX else "metadata_of_specs"
         parts.append(f"t.seq IN (SELECT seq FROM {table} WHERE key = ? AND value = ?)")  # noqa: S608
         values += [key, value]
     return ("WHERE " + " AND ".join(parts) if parts else ""), values
+
+
+def _of_records(table: str, only: TaskFilter | GroupFilter) -> tuple[list[str], list[Any]]:
+    parts: list[str] = []
+    values: list[Any] = []
+    if only.id_prefix:
+        parts.append(f"{table}.id >= ? AND {table}.id <= ? || char(1114111)")
+        values += [only.id_prefix, only.id_prefix]
+    if only.since:
+        parts.append(f"{table}.created_at >= ?")
+        values.append(only.since)
+    return parts, values
 
 
 def parts(values: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:

@@ -19,7 +19,6 @@ from typing import TypeVar
 from propeller import private
 from propeller.core.effects import Changes, Transition
 from propeller.core.model import Execution, Group, GroupKind, Task
-from propeller.core.states import TaskState
 from propeller.store import expiry, queries, rows
 from propeller.store.history import History
 from propeller.store.invocations import close_invocations, read_invocations, write_invocations
@@ -35,6 +34,7 @@ from propeller.store.opening import (
 )
 from propeller.store.port import (
     Ended,
+    GroupFilter,
     GroupPage,
     Invocation,
     Loaded,
@@ -349,8 +349,12 @@ class SqliteStore:
         found = await self._read(lambda db: queries.read_tasks(db, "WHERE t.id = ?", (task_id,)))
         return found[0] if found else None
 
-    async def tasks(self, offset: int, limit: int, only: TaskFilter) -> Page[Task]:
-        return await self._read(lambda db: queries.read_task_page(db, offset, limit, only))
+    async def tasks(
+        self, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
+    ) -> Page[Task]:
+        return await self._read(
+            lambda db: queries.read_task_page(db, offset, limit, only, newest_first=newest_first)
+        )
 
     async def executions(self, task_id: str) -> list[Execution]:
         def query(db: sqlite3.Connection) -> list[Execution]:
@@ -365,10 +369,10 @@ class SqliteStore:
         return await self._read(lambda db: queries.read_tasks_of_group(db, group, after, limit))
 
     async def groups(
-        self, kind: GroupKind, offset: int, limit: int, state: TaskState | None, *, tasks_max: int
+        self, kind: GroupKind, offset: int, limit: int, only: GroupFilter, *, tasks_max: int
     ) -> GroupPage:
         return await self._read(
-            lambda db: queries.read_group_page(db, kind, offset, limit, state=state, tasks_max=tasks_max)
+            lambda db: queries.read_group_page(db, kind, offset, limit, only, tasks_max=tasks_max)
         )
 
     async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:

@@ -5,27 +5,27 @@ from propeller.core.groups import UP
 from propeller.core.model import Group, GroupKind, JobMode, Proplet, Spec, Task
 from propeller.core.state import ClusterState
 from propeller.core.states import RUNNING, SCHEDULED
-from propeller.errors import Conflict, NotFound
+from propeller.errors import Conflict, no_such
 
 
 def find_task(state: ClusterState, task_id: str) -> Task:
     task = state.tasks.get(task_id)
     if task is None:
-        raise NotFound("not found")
+        raise no_such("task", task_id)
     return task
 
 
 def find_proplet(state: ClusterState, proplet_id: str) -> Proplet:
     proplet = state.proplets.get(proplet_id)
     if proplet is None:
-        raise NotFound("not found")
+        raise no_such("proplet", proplet_id)
     return proplet
 
 
 def find_group(state: ClusterState, kind: GroupKind, group_id: str) -> Group:
     group = state.groups.get(group_id)
     if group is None or group.kind is not kind:
-        raise NotFound("not found")
+        raise no_such(kind.value, group_id)
     return group
 
 

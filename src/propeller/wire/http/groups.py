@@ -17,12 +17,12 @@ from propeller.wire.http.tasks import NAME_CHARS_MAX, Tasks, TaskView
 from propeller.wire.rfc3339 import format_time
 
 
-class NewWorkflow(msgspec.Struct, kw_only=True):
+class NewWorkflow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     tasks: Tasks = []
     name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
 
 
-class NewJob(msgspec.Struct, kw_only=True):
+class NewJob(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     tasks: Tasks = []
     name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
     execution_mode: (

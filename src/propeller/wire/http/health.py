@@ -1,8 +1,11 @@
 """The health of a manager in the JSON of the HTTP API."""
 
+from typing import Annotated
+
 import msgspec
 
 from propeller import __version__
+from propeller.wire.http.schema import like
 
 
 class HealthView(msgspec.Struct, kw_only=True):
@@ -12,3 +15,8 @@ class HealthView(msgspec.Struct, kw_only=True):
     description: str = "manager service"
     build_time: str = "unknown"
     instance_id: str
+
+
+class ReadyView(msgspec.Struct, kw_only=True):
+    ready: bool
+    obstacles: Annotated[list[str], like("What is in the way, in words.")]

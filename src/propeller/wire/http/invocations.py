@@ -9,7 +9,7 @@ from propeller.core.failures import ErrorKind
 from propeller.wire.http.schema import Env, Page, ResultsEncoding, Time, like
 
 
-class Invoke(msgspec.Struct, kw_only=True):
+class Invoke(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A request to run a latent task once."""
 
     inputs: (

@@ -1,7 +1,4 @@
-"""The JSON of the sandbox that a task asks for: its limits and grants.
-
-An unknown field is refused here, though it is ignored elsewhere: a limit with a typing error would not hold.
-"""
+"""The JSON of the sandbox that a task asks for: its limits and grants."""
 
 from typing import Annotated
 

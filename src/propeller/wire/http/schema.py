@@ -30,6 +30,8 @@ State = Annotated[
     like(
         "0 pending, 1 scheduled, 2 running, 3 completed, 4 failed, 5 skipped, 6 interrupted",
         enum=[int(state) for state in TaskState],
+        # By these, generators of clients name the numbers.
+        **{"x-enum-varnames": [state.name for state in TaskState]},
     ),
 ]
 ResultsEncoding = Annotated[

@@ -51,9 +51,48 @@ Tags = Annotated[
     list[str], like("Only a proplet that has all of these gets the task; with proplet_id they don't count.")
 ]
 RunIf = Annotated[str, like(enum=["", "success", "failure"])]
+Owned = Annotated[Any, like("The manager sets it; in a request it is ignored.", readOnly=True)]
+Fixed = like("It can't be changed; if it is given, it has to be what the task has.")
+_Switch = bool | UnsetType | None
 
 
-class TaskFields(msgspec.Struct, kw_only=True):
+class MonitoringField(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The measurements of a task; fields that are left out are as for a task without a profile."""
+
+    enabled: _Switch = UNSET
+    interval: Annotated[int | float, like("Seconds.")] | UnsetType | None = UNSET
+    collect_cpu: _Switch = UNSET
+    collect_memory: _Switch = UNSET
+    collect_disk_io: _Switch = UNSET
+    collect_threads: _Switch = UNSET
+    collect_file_descriptors: _Switch = UNSET
+    export_to_mqtt: _Switch = UNSET
+    retain_history: _Switch = UNSET
+    history_size: int | float | UnsetType | None = UNSET
+
+
+class OwnedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Fields of answers that a request may send back, as the existing clients do with zeros."""
+
+    state: Owned = None
+    results: Owned = None
+    results_encoding: Owned = None
+    error: Owned = None
+    error_kind: Owned = None
+    reason: Owned = None
+    attempt: Owned = None
+    up: Owned = None
+    restarts: Owned = None
+    file_digest: Owned = None
+    file_size: Owned = None
+    start_time: Owned = None
+    finish_time: Owned = None
+    created_at: Owned = None
+    updated_at: Owned = None
+    next_run: Owned = None
+
+
+class TaskFields(OwnedFields, kw_only=True):
     """The fields of a task that a request may set, when it is created and when it is changed."""
 
     name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
@@ -77,7 +116,7 @@ class TaskFields(msgspec.Struct, kw_only=True):
     kbs_resource_path: str | None = None
     proplet_id: Annotated[IdOrNone, like("Run it on this proplet only.")] | None = None
     run_if: RunIf | None = None
-    monitoring_profile: dict[str, Any] | None = None
+    monitoring_profile: MonitoringField | None = None
     mode: str | None = None
     schedule: Annotated[str, like("Not supported by this version.", maxLength=0)] | None = None
     is_recurring: bool | None = None
@@ -97,9 +136,14 @@ class TaskFields(msgspec.Struct, kw_only=True):
 class TaskChanges(TaskFields, kw_only=True):
     """Fields to change. A field that is left out or null, an empty name and priority 0 change nothing."""
 
+    id: Annotated[IdOrNone, Fixed] | None = None
+    depends_on: Annotated[list[IdOrName], Fixed] | None = None
+    workflow_id: Annotated[IdOrNone, Fixed] | None = None
+    job_id: Annotated[IdOrNone, Fixed] | None = None
+
 
 class NewTask(TaskFields, kw_only=True):
-    """A task to create. Fields that the manager itself sets are ignored."""
+    """A task to create."""
 
     id: Annotated[IdOrNone, like("Left out: a new UUID.")] | None = None
     name: Name = ""

@@ -1,0 +1,71 @@
+"""Examples of bodies for the OpenAPI document; a test holds each to its schema."""
+
+from typing import Any
+
+from propeller.wire.http.groups import JobMessage, JobView, NewJob, NewWorkflow, WorkflowMessage
+from propeller.wire.http.invocations import Invoke, Invoked
+from propeller.wire.http.tasks import (
+    NewTask,
+    Results,
+    Started,
+    Stopped,
+    TaskChanges,
+    TaskPage,
+    TasksView,
+    TaskView,
+)
+
+_ADDITION = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL"
+_ZERO = "0001-01-01T00:00:00Z"
+_CHILD = {"id": "double", "name": "main", "file": _ADDITION, "inputs": [{"from": "sum"}, 30]}
+
+ERROR: dict[str, Any] = {"error": "not found: there is no task sum"}
+OF_REQUESTS: dict[Any, Any] = {
+    NewTask: {"name": "main", "file": _ADDITION, "inputs": [10, 20], "timeout": "30s"},
+    TaskChanges: {"inputs": [1, 2]},
+    NewWorkflow: {
+        "name": "sums",
+        "tasks": [
+            {"id": "sum", "name": "main", "file": _ADDITION, "inputs": [10, 20]},
+            {**_CHILD, "depends_on": ["sum"]},
+        ],
+    },
+    NewJob: {
+        "name": "sums",
+        "execution_mode": "parallel",
+        "tasks": [
+            {"name": "main", "file": _ADDITION, "inputs": [10, 20]},
+            {"name": "main", "file": _ADDITION, "inputs": [5, 15]},
+        ],
+    },
+    Invoke: {"inputs": ["world"], "env": {"GREETING": "hola"}, "timeout": "5s"},
+}
+_TASK: dict[str, Any] = {
+    "id": "sum",
+    "name": "main",
+    "state": 3,
+    "file": _ADDITION,
+    "cli_args": None,
+    "inputs": [10, 20],
+    "daemon": False,
+    "encrypted": False,
+    "proplet_id": "local-1",
+    "results": "30\n",
+    "start_time": "2026-03-01T15:22:08.180655563Z",
+    "finish_time": "2026-03-01T15:22:08.309737353Z",
+    "created_at": "2026-03-01T15:21:52.857522851Z",
+    "updated_at": "2026-03-01T15:22:08.309737353Z",
+    "next_run": _ZERO,
+}
+OF_ANSWERS: dict[Any, Any] = {
+    TaskView: _TASK,
+    TasksView: {"tasks": [_TASK]},
+    TaskPage: {"offset": 0, "limit": 100, "total": 1, "tasks": [_TASK]},
+    JobView: {"job_id": "sums-1", "tasks": [_TASK]},
+    JobMessage: {"job_id": "sums-1", "message": "job started"},
+    WorkflowMessage: {"workflow_id": "sums-1", "message": "workflow started"},
+    Started: {"started": True},
+    Stopped: {"stopped": True},
+    Results: {"results": "30\n"},
+    Invoked: {"invoked": True, "results": "hola, world"},
+}
