@@ -87,7 +87,12 @@ def named(session: "Session", kind: Kind, given: str, act: Callable[[str], _T]) 
 
 def _meant(client: "Client", kind: Kind, given: str, refusal: ApiError) -> str:
     name, is_latest = given.removesuffix(_LATEST), given.endswith(_LATEST)
-    found = _fitting(client, kind, name)
+    try:
+        found = _fitting(client, kind, name)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        raise refusal from error  # a manager of the existing system lists no workflows
     ids = [record[kind.key] for record in found]
     if given in ids:  # it is there: something else of it was not
         raise refusal
