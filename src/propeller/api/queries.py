@@ -230,8 +230,8 @@ def is_newest_first(request: HttpRequest) -> bool:
 
 def since(request: HttpRequest) -> int:
     """Read a time, ns since the epoch; 0 where there is none."""
-    given = text(request, SINCE)
-    if not given:
+    given = _given(request, SINCE)
+    if given is None:
         return 0
     at = parse_time(given)
     if at is None:
