@@ -7,14 +7,14 @@ from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED
 from propeller.store import queries
-from propeller.store.port import TaskFilter
+from propeller.store.port import GroupFilter, TaskFilter
 from tests.builders import a_group, a_task
 from tests.store.helpers import Data
 
 LOOKS = {
-    "workflows": lambda db: queries.read_group_page(db, GroupKind.WORKFLOW, 0, 5, state=None, tasks_max=0),
+    "workflows": lambda db: queries.read_group_page(db, GroupKind.WORKFLOW, 0, 5, GroupFilter(), tasks_max=0),
     "jobs that completed": lambda db: queries.read_group_page(
-        db, GroupKind.JOB, 0, 5, state=COMPLETED, tasks_max=0
+        db, GroupKind.JOB, 0, 5, GroupFilter(COMPLETED), tasks_max=0
     ),
     "a job": lambda db: queries.read_group(db, GroupKind.JOB, "j0", 0),
     "tasks": lambda db: queries.read_task_page(db, 0, 5, TaskFilter()),
