@@ -11,16 +11,14 @@ from tests.parts.ports import free_port
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "examples" / "runtime" / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
-(UP,) = re.findall(r"```sh\npropeller (up .*?)\n```", PAGE)
-
-
 #: What stands on the page for the directory that tasks are given.
 NAMED = "/tmp/propeller-example"
+(UP,) = re.findall(rf"```sh\nmkdir -p {NAMED}\npropeller (up .*?)\n```", PAGE)
 
 
 @pytest.fixture(scope="module")
 def allowed(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("allowed") / "example")
+    return str(tmp_path_factory.mktemp("allowed"))
 
 
 @pytest.fixture(scope="module")
