@@ -88,6 +88,25 @@ def on_a_terminal(shell, *arguments):
     return process.wait(30), shown.decode()
 
 
+def test_a_guest_does_not_speak_to_the_terminal(shell):
+    (shell.work / "loud.wat").write_text(
+        """(module (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "\\10\\00\\00\\00\\0a\\00\\00\\00") (data (i32.const 16) "\\1b[31mred\\0a\\07")
+        (func $print (param i32) (drop (call $w (local.get 0) (i32.const 0) (i32.const 1) (i32.const 8))))
+        (func (export "_start") (call $print (i32.const 1)) (call $print (i32.const 2))))"""
+    )
+    printed, harmless = "\x1b[31mred\n\x07", "\\x1b[31mred\r\n\\x07"
+    before = states(shell)
+    code, shown = on_a_terminal(shell, "run", "loud.wat")
+    assert (code, shown.endswith(harmless)) == (0, True)
+    (task_id,) = states(shell).keys() - before.keys()
+    for command in ("results", "logs"):
+        assert on_a_terminal(shell, "tasks", command, task_id) == (0, harmless)
+        done = shell("tasks", command, task_id)
+        assert printed in (done.stdout, done.stderr)
+
+
 def test_on_a_terminal_a_workflow_is_a_tree_in_colour(shell):
     (shell.work / "tree.yaml").write_text(
         "module: addition.wat\n"

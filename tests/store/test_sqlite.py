@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import sqlite3
@@ -138,6 +139,16 @@ def test_a_second_opening_is_refused_with_the_process_that_has_it(tmp_path, data
 
     data.with_store(while_open)
     assert data.with_store(lambda store: store.task("t1")) is not None, "open again once it is closed"
+
+
+def test_a_file_system_without_locks_is_not_taken_for_another_manager(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(opening.fcntl, "flock", no_locks)
+    with pytest.raises(StoreUnusable, match=r"can't be locked: No locks available; .* has no locks") as error:
+        SqliteStore(tmp_path)
+    assert not isinstance(error.value, opening.StoreInUse)
 
 
 def test_the_lock_ends_with_its_process(tmp_path, data):

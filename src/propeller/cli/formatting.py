@@ -6,7 +6,7 @@ Results and errors of guests may hold anything: such text passes ``plain`` befor
 import json
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from rich.text import Text
 
@@ -47,6 +47,11 @@ def plain(value: Any) -> str:
     """Return a JSON value as text, with control characters shown and not obeyed."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def shown_on(stream: TextIO, text: str) -> str:
+    """Return a guest's text as it is, but for a terminal with control characters shown and not obeyed."""
+    return plain(text) if stream.isatty() else text
 
 
 def one_line(value: Any, chars_max: int = 60) -> str:

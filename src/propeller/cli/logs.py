@@ -45,7 +45,7 @@ def print_piece(session: Session, piece: "Log") -> None:
     """Print a piece to the stream that its guest wrote it to, with a remark if the rest was dropped."""
     stream, text = piece["stream"], piece["text"]
     out = sys.stderr if stream == "stderr" else sys.stdout
-    out.write(text)
+    out.write(formatting.shown_on(out, text))
     out.flush()
     if piece.get("cut"):
         line_end = "" if not text or text.endswith("\n") else "\n"

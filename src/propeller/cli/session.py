@@ -96,10 +96,13 @@ class Session:
             print(text)
 
     def show_result(self, answer: Any) -> None:
-        """Print the results in an answer: text and bytes exactly as they are, anything else as JSON."""
+        """Print the results in an answer: text and bytes as they are, anything else as JSON.
+
+        On a terminal, control characters are shown.
+        """
         found = formatting.content(answer)
         if isinstance(found, str):
-            sys.stdout.write(found)
+            sys.stdout.write(formatting.shown_on(sys.stdout, found))
             sys.stdout.flush()
         elif isinstance(found, bytes) and self.out.is_terminal:
             self.remark(f"{formatting.results(answer)}; write them into a file, by > FILE")

@@ -46,13 +46,19 @@ def lock_directory(directory: Path) -> Any:
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         lock.seek(0)
         pid = lock.read().strip() or "unknown"
         lock.close()
         raise StoreInUse(
             f"data directory {directory} is in use by another manager (process {pid}); "
             "stop that one, or choose another directory with --data-dir"
+        ) from error
+    except OSError as error:
+        lock.close()
+        raise StoreUnusable(
+            f"data directory {directory} can't be locked: {error.strerror}; its file system has no locks: "
+            "choose one on this machine with --data-dir"
         ) from error
     try:
         lock.truncate(0)
