@@ -135,6 +135,7 @@ def test_an_execution_does_not_begin_again_on_a_proplet_that_is_cordoned(how):
     assert rules.turn(RunEnded(proplet_id="q", task_id="a", attempt=1)).moves == ["a FAILED"]
     assert "killed; proplet" in rules.task("a").error
     assert "is cordoned" in rules.task("a").error
+    assert rules.task("a").attempt == 1
 
 
 def test_a_lost_start_is_repeated_to_the_one_that_lacks_it():

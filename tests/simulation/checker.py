@@ -6,7 +6,7 @@ It keeps a shadow of what was committed, read back from the store's rows, and co
 
 from collections.abc import Iterable, Sequence
 
-from propeller.core.effects import AskHello, Changes, Outgoing, SendAck, SendStart, SendStop, Transition
+from propeller.core.effects import AskHello, Changes, Outgoing, SendStart, SendStop, Transition
 from propeller.core.events import (
     CreateTasks,
     DeleteGroup,
@@ -368,12 +368,12 @@ class Checker:
         if isinstance(effect, AskHello):
             return
         task = self.tasks.get(effect.task_id)
-        is_current = task is not None and (task.state, task.attempt) == (RUNNING, effect.attempt)
+        if task is None or (task.state, task.attempt) != (RUNNING, effect.attempt):
+            return
         # One of the same number may have run there before a restore; the proplet says then that it is past it.
-        is_of_before = self._was_restored and isinstance(effect, SendStop | SendAck)
-        if is_current and task is not None and effect.proplet_id in holders(task) and not is_of_before:
-            kind = type(effect).__name__
-            raise LawBroken("commit-first", f"{kind} for {task.id}, whose attempt still runs", task.id)
+        is_other = isinstance(effect, SendStop) or (effect.task_id, effect.attempt) in self._placements
+        if effect.proplet_id in holders(task) and not (self._was_restored and is_other):
+            raise LawBroken("commit-first", f"{effect} while this attempt of {task.id} runs", task.id)
 
     def announced(self, first_event_id: int, transitions: list[Transition]) -> None:
         for task in self.tasks.values():

@@ -98,7 +98,7 @@ def test_an_attempt_is_known_by_its_number_alone(monkeypatch):
             super()._remember(task_id, attempt, 0)
 
     parts = {"state_class": Counting, "machine_class": CountingToo}
-    assert_caught("stale-attempt", "commit-first", first=30, **parts)
+    assert_caught("stale-attempt", "commit-first", first=300, **parts)
 
 
 # -- the fleet -----------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def test_a_broadcast_has_failed_where_a_proplet_has_lost_it(monkeypatch):
         broadcast.give_up(state, task, proplet.id, f"lost: {why}", now)
 
     monkeypatch.setattr(broadcast, "lost_there", hasty)
-    assert_caught("no-fault", first=170)
+    assert_caught("no-fault", first=40)
 
 
 def test_a_word_that_got_lost_is_not_said_again(monkeypatch):

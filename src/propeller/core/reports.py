@@ -92,7 +92,8 @@ def handed_back(state: ClusterState, event: RunHandedBack, now: int) -> None:
         return
     proplet = state.proplets[event.proplet_id]
     if event.newest and task.spec.broadcast:
-        task.attempt = max(task.attempt, event.newest)
+        if not proplet.is_cordoned:  # otherwise it does not begin there again
+            task.attempt = max(task.attempt, event.newest)
         broadcast.run_there_again(state, task, proplet, event.reason, now)
     elif event.is_lost and task.spec.broadcast:
         broadcast.lost_there(state, task, proplet, event.reason, now)
