@@ -103,6 +103,7 @@ def test_a_drain_has_a_timeout(site, propeller):
 
 
 def test_a_drain_can_be_waited_for(site, propeller):
+    site.answers["POST /proplets/p1/drain"] = [a_proplet(3)]
     site.answers["GET /proplets/p1"] = [a_proplet(3), a_proplet(3), a_proplet(1), a_proplet(0, cordoned=True)]
     code, out, err = propeller("proplets", "drain", "p1", "--wait")
     assert (code, out) == (0, "ok\n")
@@ -111,6 +112,7 @@ def test_a_drain_can_be_waited_for(site, propeller):
 
 
 def test_who_waits_no_longer_leaves_the_drain_alone(site, begin):
+    site.answers["POST /proplets/p1/drain"] = [a_proplet(2)]
     site.answers["GET /proplets/p1"] = [a_proplet(2)]
     process = begin("proplets", "drain", "p1", "--wait")
     first = process.stderr.readline()
@@ -161,6 +163,7 @@ def test_the_attempts_of_a_task(site, propeller):
 
 def test_a_task_may_require_tags(site, propeller):
     times = dict.fromkeys(("start_time", "finish_time", "created_at", "updated_at"), ZERO)
-    site.answers["POST /tasks"] = [{"id": "t", "name": "main", "state": 0, "cli_args": None, **times}]
+    task = {"id": "t", "name": "main", "state": 0, "cli_args": None, **times}
+    site.answers["POST /tasks"] = [{**task, "required_tags": ["gpu", "arm"]}]
     assert propeller("tasks", "create", "main", "--required-tags", "gpu,arm")[0] == 0
     assert site.asked[0][2] == {"name": "main", "required_tags": ["gpu", "arm"]}

@@ -107,10 +107,19 @@ def test_without_a_directory_there_is_none_to_make_a_link_in(here, grants):
     ],
 )
 def test_texts_that_are_none_are_refused(here, top, texts, number):
-    """And a guest has as many memories and instances as without links, though the host takes one besides."""
     grants = Grants(dirs=(Dir(host=str(top), guest="/box", mode="rw"),))
     made = here.execute(granted(GuestRun(1, put(here.directory, SYMLINK), "make", texts, grants=grants)))
     assert (made.results, links_of(top)) == (f"{number}\n", ["link"] if number == 0 else [])
-    two = SYMLINK.replace("(memory ", "(memory 1) (memory ")
-    refused = here.execute(granted(GuestRun(1, put(here.directory, two), "make", texts, grants=grants)))
-    assert refused.error
+
+
+@pytest.mark.parametrize(("memories", "can_begin"), [(16, True), (17, False)])
+def test_a_guest_that_makes_links_has_as_many_memories_as_others(here, top, memories, can_begin):
+    """Though the host takes one besides."""
+    module = put(here.directory, SYMLINK.replace("(memory ", "(memory 1) " * (memories - 1) + "(memory "))
+    arguments = ["0", "4", "8", "4"]
+    linking = Grants(dirs=(Dir(host=str(top), guest="/box", mode="rw"),))
+    for run in (
+        GuestRun(1, module, "make", arguments),
+        granted(GuestRun(1, module, "make", arguments, grants=linking)),
+    ):
+        assert (here.execute(run).error == "") is can_begin
