@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 _SHOWN_MAX = 80
+_LISTED_MAX, _NAME_MAX = 20, 200
 
 
 def shown(given: str | Sequence[str]) -> str:
@@ -12,3 +13,10 @@ def shown(given: str | Sequence[str]) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     more = f", … ({len(given)} in all)" if len(given) > 8 else ""
     return "[" + ", ".join(shown(text) for text in given[:8]) + more + "]"
+
+
+def listed(names: Sequence[str]) -> str:
+    """List names for a message; of many only the first."""
+    more = len(names) - _LISTED_MAX
+    cut = [name if len(name) <= _NAME_MAX else name[:_NAME_MAX] + "…" for name in names[:_LISTED_MAX]]
+    return ", ".join(cut) + (f" and {more} more" if more > 0 else "")

@@ -3,8 +3,9 @@
 Wasmtime's Python package could tell them too, but its C interface ends the process (``abort``) at a type that
 it can't express, such as v128 or a reference to a struct, even if that function is never called.
 
-The form of the module is not checked: interfaces are read after wasmtime has validated it, and imports before
-that, where an ``IndexError`` or ``UnicodeDecodeError`` means that it is damaged.
+The form of the module is not checked. Runners read interfaces after wasmtime has validated it, and imports
+before that, where an ``IndexError`` or ``UnicodeDecodeError`` means that it is damaged. The manager reads no
+more than the head of a module, which nobody has validated (``interface_in``).
 
 Source: WebAssembly core specification 3.0, section 5 (binary format).
 """
@@ -14,10 +15,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from propeller.runtime.core_module import assemblyscript
+from propeller.runtime.core_module.assemblyscript import SET_COUNT
 from propeller.runtime.core_module.binary import BinaryReader
 
 _TYPE, _IMPORT, _FUNCTION, _TABLE, _MEMORY, _EXPORT, _CODE = 1, 2, 3, 4, 5, 7, 10
-_HEADER_BYTES = 8
+_HEADER = b"\0asm\1\0\0\0"
+_HEADER_BYTES = len(_HEADER)
+#: More than the interfaces of compilers take, and little enough to be read in a few milliseconds.
+HEAD_BYTES = 256 * 1024
 _PAGE_BITS = 16
 _KINDS = ("function", "table", "memory", "global", "tag")
 _TYPES = {
@@ -31,9 +37,6 @@ _TYPES = {
     0x6E: "anyref",
     0x69: "exnref",
 }
-#: Code of a function without local variables that sets a global to its first parameter, and its end.
-_SETTER_BEGIN, _END = b"\x00\x20\x00\x24", b"\x0b"
-_GET_GLOBAL = b"\x23"
 _REF, _REF_NULL = 0x64, 0x63
 _REC, _SUB, _SUB_FINAL, _FUNC, _STRUCT, _ARRAY = 0x4E, 0x50, 0x4F, 0x60, 0x5F, 0x5E
 
@@ -69,12 +72,17 @@ class Interface(msgspec.Struct, frozen=True):
     memories: list[Memory] = []
     #: A name for each memory that is exported.
     exported_memories: list[str] = []
-    #: Exported functions some of whose parameters may be left out, by the convention of AssemblyScript.
-    optional: list[str] = []
+    #: How many parameters have to be given, of each exported function some of whose parameters may be left
+    #: out, by the convention of AssemblyScript.
+    required: dict[str, int] = {}
+
+    @property
+    def counts_arguments(self) -> bool:
+        """True if it has to be told the number of arguments of each call, as modules of AssemblyScript."""
+        return self.functions.get(SET_COUNT) == _SET_COUNT_TYPE
 
 
-#: By this function a module of AssemblyScript is told how many arguments the next call has.
-SET_COUNT, SET_COUNT_TYPE = "__setArgumentsLength", Signature(("i32",), ())
+_SET_COUNT_TYPE = Signature(("i32",), ())
 
 
 class Import(NamedTuple):
@@ -112,7 +120,7 @@ def interface_of(wasm: bytes) -> Interface:
     memories: list[Memory] = []
     exported_memories: dict[int, str] = {}
     index_of: dict[str, int] = {}
-    optional: list[str] = []
+    required: dict[str, int] = {}
     for section, reader in _sections(wasm):
         if section == _TYPE:
             for group in reader.several(reader.types):
@@ -137,22 +145,29 @@ def interface_of(wasm: bytes) -> Interface:
                     exported_memories.setdefault(index, name)
                 elif kind == 0:
                     index_of[name] = index
-        elif section == _CODE and functions.get(SET_COUNT) == SET_COUNT_TYPE:
+        elif section == _CODE and functions.get(SET_COUNT) == _SET_COUNT_TYPE:
             bodies = reader.several(reader.body)
             imported = len(type_of) - len(bodies)
-            optional = _with_optional(
+            required = assemblyscript.required(
                 {name: bodies[at - imported] for name, at in index_of.items() if at >= imported}
             )
-    return Interface(functions, others, imports, memories, list(exported_memories.values()), optional)
+    return Interface(functions, others, imports, memories, list(exported_memories.values()), required)
 
 
-def _with_optional(bodies: dict[str, bytes]) -> list[str]:
-    """Name the functions that read the number of arguments, from the global that ``SET_COUNT`` sets."""
-    setter = bodies.get(SET_COUNT, b"")
-    if not (setter.startswith(_SETTER_BEGIN) and setter.endswith(_END)):
-        return []
-    read = _GET_GLOBAL + setter[len(_SETTER_BEGIN) : -len(_END)]
-    return [name for name, body in bodies.items() if read in body]
+def interface_in(head: bytes) -> Interface | None:
+    """Read the interface from the first ``HEAD_BYTES`` of any file; None where it is not all in there.
+
+    Compilers put it in front of the code. Of a component it is None, too.
+    """
+    head = head[:HEAD_BYTES]
+    if not head.startswith(_HEADER):
+        return None
+    try:
+        interface = interface_of(head)
+    except (IndexError, UnicodeDecodeError, RecursionError):
+        return None
+    is_whole = len(head) < HEAD_BYTES or interface.functions
+    return interface if is_whole else None
 
 
 def without_code(wasm: bytes, *, tables: bool = True) -> bytes:
@@ -247,6 +262,8 @@ class _SectionReader(BinaryReader):
         """Read the code of a function, which begins with its local variables."""
         size = self.number()
         self.at += size
+        if self.at > len(self._data):
+            raise IndexError
         return bytes(self._data[self.at - size : self.at])
 
     def exported(self) -> tuple[str, int, int]:

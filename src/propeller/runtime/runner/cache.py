@@ -35,7 +35,7 @@ from propeller.runtime.runner.compiler import compile_apart
 from propeller.runtime.runner.component_program import ComponentProgram, ComponentWorld
 from propeller.runtime.runner.core_program import CoreProgram, CoreWorld, check_imports
 
-_MAGIC = b"PROPCWA3"
+_MAGIC = b"PROPCWA4"
 _HEADER_BYTES = len(_MAGIC) + 32
 #: Byte 4 of a binary: a core module's version, or a component's.
 _CORE, _COMPONENT = b"\x01", b"\x0d"

@@ -1,20 +1,20 @@
 """Programs that are core modules: their linking, the functions that tasks name, and their calls."""
 
-import json
 from collections.abc import Iterable
 from functools import cached_property
 
-import msgspec
 import wasmtime
 
 from propeller.core.failures import ErrorKind
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
-from propeller.runtime.core_module.interface import SET_COUNT, SET_COUNT_TYPE, Interface, Signature
-from propeller.runtime.core_module.values import to_text, to_wasm, type_names
+from propeller.runtime.core_module import calls
+from propeller.runtime.core_module.assemblyscript import SET_COUNT
+from propeller.runtime.core_module.interface import Interface
+from propeller.runtime.core_module.values import to_text
 from propeller.runtime.failures import refused_as
-from propeller.runtime.guest_run import GuestRun, Limits, means_program
-from propeller.runtime.quoting import shown
+from propeller.runtime.guest_run import GuestRun, Limits
+from propeller.runtime.quoting import listed
 from propeller.runtime.runner import traps
 from propeller.runtime.runner.assemblyscript import ABORT, define_abort, hint_for
 from propeller.runtime.runner.exports import Exports
@@ -24,9 +24,6 @@ from propeller.runtime.wasi.session import Session
 from propeller.runtime.wasi.symlinks import CoreLinks
 
 _WASI = "wasi_snapshot_preview1"
-_LISTED_MAX = 20
-#: The allocator of the component model's canonical ABI: old address, old size, alignment, new size.
-_ALLOCATOR, _ALLOCATOR_TYPE = "cabi_realloc", Signature(("i32",) * 4, ("i32",))
 
 
 class CoreWorld:
@@ -80,12 +77,6 @@ def _exit(code: int) -> None:
     raise Exited(code & 0xFFFFFFFF)
 
 
-class _Buffer(msgspec.Struct, frozen=True):
-    """Bytes for a guest, which are two parameters: address and size."""
-
-    data: bytes
-
-
 class CoreCall:
     """One call; all is checked that can be before there is an instance."""
 
@@ -97,11 +88,12 @@ class CoreCall:
         self._program = program
         self.name = program.choose(run.export)
         self._given = len(run.inputs)
+        interface = program.interface
         #: Whether its result is what it prints.
-        self.is_command = program.is_command(self.name)
+        self.is_command = calls.is_command(interface, self.name)
         self.wants_wasi = program.wants_wasi
         with refused_as(ErrorKind.INPUTS):
-            self._arguments = [] if self.is_command else program.arguments(self.name, run.inputs)
+            self._arguments = [] if self.is_command else calls.arguments(interface, self.name, run.inputs)
         self._grants = run.grants
 
     def set_limits(self, store: wasmtime.Store, limits: Limits) -> None:
@@ -111,18 +103,19 @@ class CoreCall:
         """Instantiate and call; give the values as text. Raises what the guest did wrong."""
         self._store = store
         self._memories: list[wasmtime.Memory] = []
+        interface = self._program.interface
         exports = Exports(store, self._program.instantiate(store, self._grants))
-        self._memories = [exports.memory(name) for name in self._program.memories]
+        self._memories = [exports.memory(name) for name in interface.exported_memories]
         if self.is_command:
             exports.function("_start")(store)
             return ""
-        if self.name != "_initialize" and self._program.is_plain("_initialize"):
+        if self.name != "_initialize" and calls.is_plain(interface, "_initialize"):
             exports.function("_initialize")(store)
         arguments = self._placed(exports)
-        if self._program.counts_arguments:
+        if interface.counts_arguments:
             exports.function(SET_COUNT)(store, self._given)
         value = exports.function(self.name)(store, *arguments)
-        types = self._program.functions[self.name].results
+        types = interface.functions[self.name].results
         values = [] if not types else [value] if len(types) == 1 else value
         return "".join(to_text(v, t) + "\n" for v, t in zip(values, types, strict=True))
 
@@ -130,9 +123,9 @@ class CoreCall:
         """Copy buffers into the guest's memory, where the guest allocates room for them."""
         placed: list[int | float] = []
         for argument in self._arguments:
-            if isinstance(argument, _Buffer):
+            if isinstance(argument, calls.Buffer):
                 size = len(argument.data)
-                address = exports.function(_ALLOCATOR)(self._store, 0, 0, 1, size)
+                address = exports.function(calls.ALLOCATOR)(self._store, 0, 0, 1, size)
                 exports.memory("memory").write(self._store, argument.data, address & 0xFFFFFFFF)
                 placed += [address, size]
             else:
@@ -153,14 +146,7 @@ class CoreProgram:
     """
 
     def __init__(self, world: CoreWorld, module: wasmtime.Module, interface: Interface) -> None:
-        self.functions = interface.functions
-        self._optional = frozenset(interface.optional)
-        #: Whether it has to be told the number of arguments of each call, as modules of AssemblyScript.
-        self.counts_arguments = self.functions.get(SET_COUNT) == SET_COUNT_TYPE
-        self.others = interface.others
-        #: A name of each memory that it exports.
-        self.memories = interface.exported_memories
-        self._own_memories = interface.memories
+        self.interface = interface
         #: Whether it imports from WASI, so that its store must carry a WASI context.
         self.wants_wasi = any(module == _WASI for module, _ in interface.imports)
         #: Whether it can open files, and so is handed directories.
@@ -172,9 +158,6 @@ class CoreProgram:
         self.world, self._module = world, module
         plain = self._linker(None)
         self._ready = {plain: self._linked(plain)}
-        self._has_allocator = (
-            self.functions.get(_ALLOCATOR) == _ALLOCATOR_TYPE and self.others.get("memory") == "memory"
-        )
 
     def _linked(self, linker: wasmtime.Linker) -> wasmtime.InstancePre:
         try:
@@ -191,11 +174,11 @@ class CoreProgram:
         """
         links = 1 if self.makes_links(grants) else 0
         store.set_limits(
-            memory_bytes_each(self._own_memories, limits),
+            memory_bytes_each(self.interface.memories, limits),
             limits.table_elements,
             1 + links,
             limits.tables,
-            min(max(len(self._own_memories), 1), limits.memories) + links,
+            min(max(len(self.interface.memories), 1), limits.memories) + links,
         )
 
     def instantiate(self, store: wasmtime.Store, grants: Grants | None) -> wasmtime.Instance:
@@ -225,7 +208,7 @@ class CoreProgram:
         return self._imports_links and self._linker(grants) not in linkers
 
     def _linker(self, grants: Grants | None) -> wasmtime.Linker:
-        if self.others.get("memory") != "memory":
+        if self.interface.others.get("memory") != "memory":
             return self.world.without_memory
         if grants is None:
             return self.world.linker
@@ -240,77 +223,8 @@ class CoreProgram:
         return CoreCall(self, run)
 
     def choose(self, export: str) -> str:
-        """Find the function that a task of this name means.
-
-        Differs: The reference falls back to ``main``, ``run`` or ``_start`` for any unknown name, so that a
-        typing error runs another function. Here only a program that exports no other function runs under
-        any name, and any program as a round of federated learning.
-
-        Raises:
-            Invalid: There is no such function; the message lists the exported ones.
-
-        """
-        if export in self.functions:
-            return export
-        if export in self.others:
-            raise Invalid(
-                f"{shown(export)} is exported, but as a {self.others[export]}, and not as a function"
-            )
-        is_alone = all(name.startswith("_") for name in self.functions)
-        if "_start" in self.functions and (is_alone or means_program(export)):
-            return "_start"
-        if not self.functions:
-            raise Invalid(f"no function {shown(export)} is exported, nor any other function")
-        names = [signature.of(name) for name, signature in self.functions.items()]
-        raise Invalid(f"no function {shown(export)} is exported; exported are: {_listed(names)}")
-
-    def is_command(self, name: str) -> bool:
-        """Say whether this function is the entry of a WASI command, whose output is its result."""
-        return name == "_start" and self.is_plain(name)
-
-    def is_plain(self, name: str) -> bool:
-        """Say whether this function exists, takes nothing and gives nothing."""
-        return self.functions.get(name) == Signature((), ())
-
-    def arguments(self, name: str, inputs: list[str]) -> list[int | float | _Buffer]:
-        """Convert inputs to the function's parameters.
-
-        Where the module exports the component model's allocator, a text in double quotes or a list of bytes
-        (``[104, 105]``) is copied into its memory, and is two parameters: address and size. Parameters that
-        a module of AssemblyScript calls optional may be left out.
-        """
-        params, results = self.functions[name]
-        if strange := [t for t in (*params, *results) if t not in type_names]:
-            raise Invalid(
-                f"{self.functions[name].of(name)} has the type {strange[0]}, which has no text form here"
-            )
-        buffers = {n: data for n, text in enumerate(inputs) if (data := self._buffer(text)) is not None}
-        given = len(inputs) + len(buffers)
-        if given > len(params) or (given < len(params) and name not in self._optional):
-            raise Invalid(_wrong_count(name, params, inputs))
-        arguments: list[int | float | _Buffer] = []
-        types = iter(params)
-        for number, text in enumerate(inputs):
-            type_name = next(types)
-            if number not in buffers:
-                arguments.append(to_wasm(text, type_name, export=name, number=number + 1))
-                continue
-            if type_name != "i32" or next(types) != "i32":
-                raise Invalid(
-                    f"input {number + 1} of {name} is text or bytes, which stand for two parameters of type "
-                    f"i32 (address and size), but it takes ({', '.join(params)})"
-                )
-            arguments.append(buffers[number])
-        return arguments + [0] * (len(params) - given)
-
-    def _buffer(self, text: str) -> _Buffer | None:
-        if not self._has_allocator or text[:1] not in ('"', "["):
-            return None
-        try:
-            value = json.loads(text)
-            return _Buffer(value.encode() if isinstance(value, str) else bytes(value))
-        except (ValueError, TypeError) as error:
-            raise Invalid(f"the input {shown(text)} is neither JSON text nor a list of bytes") from error
+        """Find the function that a task of this name means; raise ``Invalid`` if there is none."""
+        return calls.choose(self.interface, export)
 
 
 def is_offered(module: str, field: str) -> bool:
@@ -323,20 +237,6 @@ def check_imports(imports: Iterable[tuple[str, str]]) -> None:
     foreign = [f"{module}.{field}" for module, field in imports if not is_offered(module, field)]
     if foreign:
         raise Invalid(
-            f"the module imports {_listed(foreign)}, which this proplet does not offer (only {_WASI})"
+            f"the module imports {listed(foreign)}, which this proplet does not offer (only {_WASI})"
             + hint_for(foreign)
         )
-
-
-def _wrong_count(name: str, params: tuple[str, ...], inputs: list[str]) -> str:
-    types = f" ({', '.join(params)})" if params else ""
-    given = f"{len(inputs)} input was" if len(inputs) == 1 else f"{len(inputs)} inputs were"
-    shown_inputs = f": {shown(inputs)}" if inputs else ""
-    plural = "" if len(params) == 1 else "s"
-    return f"{name} takes {len(params)} parameter{plural}{types}, but {given} given{shown_inputs}"
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _LISTED_MAX
-    cut = [name if len(name) <= 200 else name[:200] + "…" for name in names[:_LISTED_MAX]]
-    return ", ".join(cut) + (f" and {more} more" if more > 0 else "")
