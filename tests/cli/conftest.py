@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.local.harness import System
 
 ADDITION = '(module (func (export "main") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))'
+DIVISION = '(module (func (export "main") (param i32 i32) (result i32) local.get 0 local.get 1 i32.div_s))'
 ENDLESS = '(module (func (export "main") (loop br 0)))'
 
 
@@ -45,6 +46,7 @@ class Shell:
 def shell(tmp_path_factory):
     work = tmp_path_factory.mktemp("cli")
     (work / "addition.wat").write_text(ADDITION)
+    (work / "division.wat").write_text(DIVISION)
     (work / "endless.wat").write_text(ENDLESS)
     system = System(work / "data")
     system.up(env={**os.environ, "PROPLET_METRICS_INTERVAL": "1"})

@@ -67,11 +67,11 @@ def test_workflow_file_says_what_became_of_each_task(shell):
     (shell.work / "flow.json").write_text(
         json.dumps(
             {
-                "module": "addition.wat",
+                "module": "division.wat",
                 "tasks": [
-                    {"id": "bad", "inputs": [1]},
+                    {"id": "bad", "inputs": [1, 0]},
                     {"id": "after", "inputs": [1, 2], "depends_on": ["bad"]},
-                    {"id": "handler", "inputs": [3, 4], "depends_on": ["bad"], "run_if": "failure"},
+                    {"id": "handler", "inputs": [14, 2], "depends_on": ["bad"], "run_if": "failure"},
                 ],
             }
         )
@@ -80,7 +80,9 @@ def test_workflow_file_says_what_became_of_each_task(shell):
     assert done.returncode == 1
     assert re.search("^handler-[0-9a-f]{8}: Completed: 7$", done.stdout, re.MULTILINE)
     assert re.search("^after-[0-9a-f]{8}: Skipped: its parent bad", done.stdout, re.MULTILINE)
-    (bad,) = re.findall("^(bad-[0-9a-f]{8}) failed: main takes 2 parameters", done.stdout, re.MULTILINE)
+    (bad,) = re.findall(
+        "^(bad-[0-9a-f]{8}) failed: main failed: integer division by zero", done.stdout, re.MULTILINE
+    )
     assert f"propeller tasks logs {bad}" in done.stdout
     assert shell("tasks", "view", bad).returncode == 0, "an id as it is printed"
 
@@ -129,15 +131,15 @@ def test_the_same_file_runs_twice_and_answers_in_json(shell):
 
 def test_job_file(shell):
     (shell.work / "job.yaml").write_text(
-        "execution_mode: sequential\nmodule: addition.wat\n"
-        "tasks: [{id: a, inputs: [1, 2]}, {id: b, inputs: [1]}, {id: c, inputs: [3, 4]}]\n"
+        "execution_mode: sequential\nmodule: division.wat\n"
+        "tasks: [{id: a, inputs: [6, 2]}, {id: b, inputs: [1, 0]}, {id: c, inputs: [3, 4]}]\n"
     )
     done = shell("jobs", "run", "job.yaml")
     assert done.returncode == 1
     assert "1 completed, 1 failed, 1 skipped in" in done.stdout
     lines = re.findall("^([abc])-[0-9a-f]{8}: (.*)$", done.stdout, re.MULTILINE)
     assert lines[:2] == [("a", "Completed: 3"), ("b", lines[1][1])], "one after the other"
-    assert lines[1][1].startswith("Failed: main takes 2 parameters")
+    assert lines[1][1].startswith("Failed: main failed: integer division by zero")
     assert [name for name, _ in lines] == ["a", "b", "c"], "each task once, when it ends"
 
 

@@ -122,13 +122,14 @@ def test_several_are_stopped_and_deleted_at_once(shell):
 
 def test_watching_does_not_stop_it(shell):
     (shell.work / "watched.yaml").write_text(
-        "module: addition.wat\ntasks: [{id: top, inputs: [1, 2]}, {id: low, inputs: [1], depends_on: [top]}]\n"
+        "module: division.wat\n"
+        "tasks: [{id: top, inputs: [1, 2]}, {id: low, inputs: [1, 0], depends_on: [top]}]\n"
     )
     started = json.loads(shell("workflows", "run", "watched.yaml", "--detach", "--json").stdout)
     done = shell("workflows", "watch", started["workflow_id"])
     assert done.returncode == 1, "a task of it failed"
     assert "1 completed, 1 failed" in done.stdout
-    assert re.search("low-[0-9a-f]{8} failed: main takes 2 parameters", done.stdout)
+    assert re.search("low-[0-9a-f]{8} failed: main failed: integer division by zero", done.stdout)
 
 
 @pytest.mark.parametrize(

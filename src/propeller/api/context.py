@@ -1,5 +1,6 @@
 """The context that every handler works with: the manager, and the caches of the API."""
 
+import asyncio
 import base64
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from propeller.api.looks import Looks
 from propeller.core.model import Module, Task
 from propeller.errors import no_such
 from propeller.manager.service import Manager
+from propeller.runtime.core_module.interface import HEAD_BYTES, Interface, interface_in
 from propeller.store.port import Store
 from propeller.wire.http.tasks import INLINE_FILE_BYTES_MAX
 
@@ -20,6 +22,9 @@ HttpRequest = Request
 CONTEXT = "propeller.context"
 
 _FILES_KEPT = 256
+_INTERFACES_KEPT = 64
+#: One with more takes much memory.
+_FUNCTIONS_KEPT_MAX = 256
 
 
 class Files:
@@ -65,6 +70,29 @@ class Files:
             self._kept.popitem(last=False)
 
 
+class Interfaces:
+    """Interfaces of core modules; small ones that were used last are kept in memory."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[Module, Interface | None] = OrderedDict()
+
+    async def of(self, module: Module) -> Interface | None:
+        """Read an interface; None where ``interface_in`` gives none."""
+        if module in self._kept:
+            self._kept.move_to_end(module)
+            return self._kept[module]
+        part = await self._store.module_part(module.digest, 0, HEAD_BYTES)
+        if part is None:  # the module was replaced just now
+            return None
+        found = await asyncio.to_thread(interface_in, part[1])
+        if found is None or len(found.functions) <= _FUNCTIONS_KEPT_MAX:
+            self._kept[module] = found
+        if len(self._kept) > _INTERFACES_KEPT:
+            self._kept.popitem(last=False)
+        return found
+
+
 class Context:
     """The manager behind the API, and the caches of the API."""
 
@@ -72,6 +100,7 @@ class Context:
         self.manager = manager
         self.instance_id = instance_id
         self.files = Files(manager.store)
+        self.interfaces = Interfaces(manager.store)
         self.looks = Looks(lambda: manager.is_at_work)
         self.event_texts = EventTexts()
         #: Runs functions that take long, one at a time, because each of them takes memory too.

@@ -9,7 +9,8 @@ from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import Shown, showing, shown_group, task_views
-from propeller.api.spec_builder import Modules, SpecBuilder, check_group_name, new_ids
+from propeller.api.spec_builder import SpecBuilder, check_group_name, new_ids
+from propeller.api.submission import submit
 from propeller.core.events import CreateTasks, NewGroup
 from propeller.core.model import Group, GroupKind, JobMode
 from propeller.errors import Invalid, no_such
@@ -20,14 +21,13 @@ New = TypeVar("New", NewWorkflow, NewJob)
 
 
 async def create_group(
-    request: HttpRequest, shape: type[New], creation: Callable[[New, Lifted], tuple[CreateTasks, Modules]]
+    request: HttpRequest, shape: type[New], creation: Callable[[New, Lifted], tuple[CreateTasks, SpecBuilder]]
 ) -> tuple[NewGroup, list[TaskView]]:
     """Create a workflow or a job with all of its tasks; return it, and the tasks as answers have them."""
     context = context_of(request)
     show = showing(request)
-    command, modules = await read_json(request, shape, creation)
-    created = await context.manager.ask(command, modules)
-    context.files.remember(modules)
+    command, builder = await read_json(request, shape, creation)
+    created = await submit(context, command, builder)
     assert command.group is not None
     return command.group, await task_views(context, created, show)
 
@@ -39,7 +39,7 @@ def group_creation(
     *,
     mode: JobMode | None = None,
     fail_fast: bool | None = None,
-) -> tuple[CreateTasks, Modules]:
+) -> tuple[CreateTasks, SpecBuilder]:
     """Make the command of a request; the group has the id that a task names, or a new one."""
     if not new.tasks:
         raise Invalid(f"tasks: a {kind.value} needs at least one task")
@@ -55,7 +55,7 @@ def group_creation(
     builder = SpecBuilder(lifted)
     specs, chosen = builder.specs(new.tasks, "tasks", **{field: group.id})
     chosen = (*chosen, chosen_id) if chosen_id else chosen
-    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder.modules
+    return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder
 
 
 async def read_group(request: HttpRequest, kind: GroupKind) -> tuple[Group, Shown | None]:

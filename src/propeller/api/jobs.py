@@ -13,7 +13,7 @@ from propeller.api.groups import create_group, group_creation, read_group
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import by_group, showing, shown_group
-from propeller.api.spec_builder import Modules
+from propeller.api.spec_builder import SpecBuilder
 from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
 from propeller.errors import Invalid
@@ -48,7 +48,7 @@ async def create_job(request: HttpRequest) -> ASGIApp:
     return answer(job_view(job.id, views, job.name, mode), 201, {"location": location})
 
 
-def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, Modules]:
+def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
     return group_creation(new, lifted, _JOB, mode=_mode(new.execution_mode or ""), fail_fast=new.fail_fast)
 
 

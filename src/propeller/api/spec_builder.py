@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 
 from propeller.api.bodies import check_module
+from propeller.api.calls import Calls
 from propeller.api.lifting import Lifted, from_base64, sum_of
 from propeller.api.sandbox import sandbox_of
 from propeller.core.model import FromParent, Module, Spec
 from propeller.core.results import BASE64
 from propeller.errors import Invalid
+from propeller.runtime.core_module.interface import interface_in
 from propeller.wire.http.schema import encode
 from propeller.wire.http.tasks import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
 
@@ -41,17 +43,16 @@ def new_ids(count: int) -> Iterator[str]:
         yield f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{_VARIANTS[d[16]]}{d[17:20]}-{d[20:]}"
 
 
-Modules = dict[Module, bytes]
-
-
 class SpecBuilder:
-    """Builds the specs of the tasks of one request, and collects their modules."""
+    """Builds the specs of the tasks of one request, collects their modules, and checks their calls."""
 
     def __init__(self, lifted: Lifted | None = None) -> None:
         """Begin with no module; ``lifted`` has those that were taken out of the body."""
         self._lifted = lifted or Lifted()
         #: The modules that came with the tasks.
-        self.modules: Modules = {}
+        self.modules: dict[Module, bytes] = {}
+        #: What the tasks call in them.
+        self.calls = Calls()
         #: The same by their base64, or by the digest of that.
         self._by_file: dict[str | bytes, Module] = {}
 
@@ -94,6 +95,7 @@ class SpecBuilder:
                 **self.fields(task, at),
             )
             check_encrypted(spec, at)
+            self.calls.check(spec, at)
             specs.append(spec)
         return tuple(specs), tuple(chosen)
 
@@ -156,6 +158,7 @@ class SpecBuilder:
         """Add the bytes of a module."""
         module = Module(sha256(data).hexdigest(), len(data))
         self.modules[module] = data
+        self.calls.learn(module, interface_in(data))
         return module
 
 

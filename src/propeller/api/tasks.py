@@ -17,7 +17,8 @@ from propeller.api.lifting import Lifted
 from propeller.api.rendering import Showing, showing, task_views
 from propeller.api.samples import task_sample_page
 from propeller.api.sandbox import sandbox_of
-from propeller.api.spec_builder import Modules, SpecBuilder, check_encrypted
+from propeller.api.spec_builder import SpecBuilder, check_encrypted
+from propeller.api.submission import check_change, check_start, submit
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.model import Execution, Spec, Task
 from propeller.core.results import as_bytes, to_json
@@ -52,14 +53,13 @@ async def create_task(request: HttpRequest) -> ASGIApp:
     """Create a task; ``workflow_id`` or ``job_id`` adds it to that workflow or job."""
     context = context_of(request)
     show = showing(request)
-    creation, modules = await read_json(request, NewTask, _creation)
-    created = await context.manager.ask(creation, modules)
-    context.files.remember(modules)
+    creation, builder = await read_json(request, NewTask, _creation)
+    created = await submit(context, creation, builder)
     (view,) = await task_views(context, created, show)
     return answer(view, 201, {"location": f"/tasks/{quote(view.id, safe='')}"})
 
 
-def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, Modules]:
+def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
     workflow_id, job_id = new.workflow_id or "", new.job_id or ""
     if workflow_id and job_id:
         raise Invalid("job_id: a task is in a workflow or in a job, not in both; leave one of them out")
@@ -67,7 +67,7 @@ def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, Modules]:
     new.priority = new.priority or 50
     builder = SpecBuilder(lifted)
     specs, chosen = builder.specs([new], workflow_id=workflow_id, job_id=job_id)
-    return CreateTasks(specs=specs, chosen_ids=chosen), builder.modules
+    return CreateTasks(specs=specs, chosen_ids=chosen), builder
 
 
 @get(
@@ -126,20 +126,21 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     """Change the fields of a task that are given; the others stay as they are."""
     context, task_id = context_of(request), id_in_path(request)
     show = showing(request)
-    given, changes, modules = await read_json(request, TaskChanges, _changes)
+    given, changes, builder = await read_json(request, TaskChanges, _changes)
     spec = (await stored_task(context, task_id)).spec
     _check_fixed(given, spec)
     if given.timeout is not None or given.limits is not None or given.grants is not None:
         changes["sandbox"] = sandbox_of(given, spec.sandbox)
-    check_encrypted(msgspec.structs.replace(spec, **changes))
-    changed = await context.manager.ask(UpdateTask(task_id, changes), modules)
-    context.files.remember(modules)
+    wanted = msgspec.structs.replace(spec, **changes)
+    check_encrypted(wanted)
+    await check_change(context, spec, wanted, builder)
+    changed = await submit(context, UpdateTask(task_id, changes), builder)
     return await _shown(context, changed[0], show)
 
 
-def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str, Any], Modules]:
+def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str, Any], SpecBuilder]:
     builder = SpecBuilder(lifted)
-    return given, builder.fields(given), builder.modules
+    return given, builder.fields(given), builder
 
 
 def _check_fixed(given: TaskChanges, spec: Spec) -> None:
@@ -169,9 +170,14 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     builder = SpecBuilder()
     module = await asyncio.to_thread(builder.module, data)  # hashing a large one takes time
     spec = (await stored_task(context, task_id)).spec
-    check_encrypted(msgspec.structs.replace(spec, module=module))
-    changed = await context.manager.ask(UpdateTask(task_id, {"module": module}), builder.modules)
-    context.files.remember(builder.modules)
+    wanted = msgspec.structs.replace(spec, module=module)
+    check_encrypted(wanted)
+    await check_change(context, spec, wanted, builder)
+    way_out = (
+        f"; upload another module, or send it as file with what else has to change: PUT /tasks/{task_id}"
+    )
+    command = UpdateTask(task_id, {"module": module})
+    changed = await submit(context, command, builder, way_out=way_out)
     return await _shown(context, changed[0], show)
 
 
@@ -202,6 +208,7 @@ async def delete_task(request: HttpRequest) -> ASGIApp:
 async def start_task(request: HttpRequest) -> ASGIApp:
     """Start a task, for the first time or again."""
     context, task_id = context_of(request), id_in_path(request)
+    await check_start(context, task_id)
     await context.manager.ask(StartTask(task_id))
     return answer(Started())
 

@@ -8,7 +8,7 @@ from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
 from propeller.api.groups import create_group, group_creation, read_group
 from propeller.api.lifting import Lifted
-from propeller.api.spec_builder import Modules
+from propeller.api.spec_builder import SpecBuilder
 from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
 from propeller.wire.http.groups import NewWorkflow, WorkflowMessage, WorkflowPage, WorkflowView, workflow_view
@@ -31,7 +31,7 @@ async def create_workflow(request: HttpRequest) -> ASGIApp:
     return answer(TasksView(views), 201)
 
 
-def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, Modules]:
+def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
     return group_creation(new, lifted, _WORKFLOW)
 
 

@@ -130,6 +130,18 @@ def resolved(task: Task) -> tuple[int | float | str, ...]:
     return tuple(inputs)
 
 
+def known(spec: Spec) -> tuple[int | float | str | None, ...]:
+    """Give the inputs as the guest will get them; None for one that has a parent's result in it."""
+    return tuple(map(_known, spec.inputs or ()))
+
+
+def _known(value: Input) -> int | float | str | None:
+    if not isinstance(value, str):
+        return None if isinstance(value, FromParent) else value
+    refers = any(match[2] is not None for match in _REFERENCE.finditer(value))
+    return None if refers else _replaced(value, str)
+
+
 def _text(results: Any) -> str:
     text = results if isinstance(results, str) else json.dumps(results, ensure_ascii=False)
     return text.removesuffix("\n")

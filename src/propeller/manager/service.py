@@ -8,7 +8,7 @@ from typing import Protocol
 from propeller.core.cluster import Cluster
 from propeller.core.effects import Effect, Outgoing, Refused, Transition
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
-from propeller.core.model import JobMode, Module, Proplet, Task
+from propeller.core.model import JobMode, Module, Proplet, Spec, Task
 from propeller.core.policy import Policy
 from propeller.core.reasons import Waiting
 from propeller.core.state import ClusterState
@@ -122,8 +122,22 @@ class Manager:
             found.append("proplets: none is alive and takes new tasks")
         return found
 
+    @property
+    def knows_runtime(self) -> bool:
+        """True if proplets are known, and all of them run guests as ``propeller.runtime`` does.
+
+        Foreign proplets call other functions under some names, and an external runtime may take other values.
+        """
+        proplets = self._state.proplets.values()
+        return bool(proplets) and all(one.has_our_runtime for one in proplets)
+
     def proplet(self, proplet_id: str) -> Proplet | None:
         return self._state.proplets.get(proplet_id)
+
+    def spec_in_memory(self, task_id: str) -> Spec | None:
+        """Give what was asked for in a task that has not ended; None where the store has to be asked."""
+        live = self._state.tasks.get(task_id)
+        return None if live is None else live.spec
 
     def holders(self, task: Task) -> list[tuple[Proplet, int]]:
         """Return the live proplets that run a task, each with the attempt that it has."""

@@ -22,6 +22,7 @@ def text(module):
 
 LOOP = text('(module (func (export "main") (loop br 0)))')
 TRAP = text('(module (func (export "main") unreachable))')
+MISSING = text('(module (import "env" "magic" (func)) (func (export "main")))')
 ADD = text("""(module (func (export "main") (param i32 i32) (result i32)
   (i32.add (local.get 0) (local.get 1))) (func (export "spin") (loop br 0)))""")
 
@@ -68,9 +69,9 @@ def test_a_daemon_that_crashes_is_counted_and_goes_on(system):
 
 
 def test_a_daemon_that_can_not_begin_fails(system):
-    task = start(system, name="nothing", daemon=True, file=TRAP)
+    task = start(system, name="main", daemon=True, file=MISSING)
     failed = until(lambda: (found := look(system, task))["state"] == 4 and found)
-    assert 'no function "nothing" is exported' in failed["error"]
+    assert "imports env.magic, which this proplet does not offer" in failed["error"]
 
 
 def test_a_workflow_is_over_while_its_daemon_serves(system):
@@ -213,7 +214,7 @@ def history(system, task):
 @pytest.mark.parametrize(
     ("name", "module", "error"),
     [
-        ("mian", lambda: ADD, 'no function "mian" is exported'),
+        ("main", lambda: MISSING, "imports env.magic, which this proplet does not offer"),
         ("handle", lambda: text(guest("http_server")), "values of own<incoming-request> have no text form"),
     ],
 )

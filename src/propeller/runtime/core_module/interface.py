@@ -155,9 +155,9 @@ def interface_of(wasm: bytes) -> Interface:
 
 
 def interface_in(head: bytes) -> Interface | None:
-    """Read the interface from the first ``HEAD_BYTES`` of any file; None where it is not all in there.
+    """Read the interface from the first ``HEAD_BYTES`` of any file; None where it exports nothing there.
 
-    Compilers put it in front of the code. Of a component it is None, too.
+    Exports stand in front of the code. Of a component it is None too.
     """
     head = head[:HEAD_BYTES]
     if not head.startswith(_HEADER):
@@ -166,8 +166,8 @@ def interface_in(head: bytes) -> Interface | None:
         interface = interface_of(head)
     except (IndexError, UnicodeDecodeError, RecursionError):
         return None
-    is_whole = len(head) < HEAD_BYTES or interface.functions
-    return interface if is_whole else None
+    has_exports = interface.functions or interface.others
+    return interface if has_exports else None
 
 
 def without_code(wasm: bytes, *, tables: bool = True) -> bytes:

@@ -1,0 +1,248 @@
+"""Calls that can't be made are refused where the manager has the module, before anything is created or changed."""
+
+import base64
+
+import msgspec
+import pytest
+import wasmtime
+
+from propeller.core.events import PropletSeen
+from propeller.core.sandbox import Offer
+from propeller.core.states import COMPLETED
+from propeller.runtime.core_module import interface
+from tests.api.helpers import ADDITION_TEXT, METADATA, play
+
+MIAN = 'name: no function "mian" is exported; exported are: main(i32, i32) -> i32'
+ONE = 'inputs: main takes 2 parameters (i32, i32), but 1 input was given: ["1"]'
+TEXT = (
+    "inputs: parameter 2 of main is of type i32 (a whole number from -2147483648 to 4294967295), "
+    'but the input given is "x"'
+)
+
+
+def wasm(text):
+    return bytes(wasmtime.wat2wasm(text))
+
+
+def base64_of(text):
+    return base64.b64encode(wasm(text)).decode()
+
+
+PROGRAM = '(module (func (export "_start")) (func (export "__helper")))'
+PROGRAM_AND_MORE = '(module (func (export "_start")) (func (export "helper") (param i32)))'
+WITH_ALLOCATOR = """(module (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "f") (param i32 i32 i32)))"""
+VECTORS = '(module (func (export "f") (param v128)))'
+
+
+def bring(site, proplet_id="ours", offer=None, boot=1):
+    """Bring a proplet; without an offer one that does not say how it runs guests."""
+    metadata = METADATA if offer is None else {**METADATA, "offers": msgspec.to_builtins(offer)}
+    site.manager.tell(PropletSeen(proplet_id=proplet_id, boot=boot, slots=2, metadata=metadata))
+
+
+def task(name="main", *inputs, **more):
+    return {"name": name, "file": ADDITION_TEXT, "inputs": list(inputs), **more}
+
+
+def among_ours(part, directory):
+    async def scene(site):
+        bring(site, offer=Offer())
+        await site.turned()
+        await part(site)
+
+    play(scene, directory)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (task("mian", 1, 2), MIAN),
+        (task("main", 1), ONE),
+        (task("main", 1, "x"), TEXT),
+        (task("main", 1, "x", daemon=True), TEXT),
+        (task("mian", latent=True), MIAN),
+        (task("main", 1, "${a}", 3), "inputs: main takes 2 parameters (i32, i32), but 3 inputs were given: "),
+        (
+            task("main", {"from": "a"}, "$${x"),
+            "parameter 2 of main is of type i32 (a whole number from -2147",
+        ),
+        (
+            task("memory", file=base64_of('(module (memory (export "memory") 1))')),
+            "exported, but as a memory",
+        ),
+        (task("f", '["', 1, file=base64_of(WITH_ALLOCATOR)), "is neither JSON text nor a list of bytes"),
+        (
+            task("other", file=base64_of(PROGRAM_AND_MORE)),
+            'no function "other" is exported; exported are: _s',
+        ),
+    ],
+)
+def test_a_call_that_can_not_be_made_is_refused(tmp_path, given, error):
+    async def part(site):
+        parent = task("main", 1, 2, id="a")
+        needing = {"depends_on": ["a"]} if "from" in str(given) or "${a}" in str(given) else {}
+        for path, body in (
+            ("/workflows", {"tasks": [parent, {**given, **needing}]}),
+            ("/jobs", {"tasks": [parent, {**given, **needing}]}),
+        ):
+            said = await site.refused("POST", path, 400, json=body)
+            assert said.startswith("tasks[1]."), said
+            assert error in said
+        if not needing:
+            said = await site.refused("POST", "/tasks", 400, json=given)
+            assert error in said
+            assert said.startswith(("name: ", "inputs: "))
+        assert (await site.get("/tasks"))["total"] == 0
+
+    among_ours(part, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        task("main", 1, 4294967295),
+        task("main", "0x10", " -3 "),
+        task("main", 2.0, "7"),
+        task("main", "x", latent=True),
+        task("mian", cli_args=["--invoke", "main"]),
+        task("fl-round-3", 1, 2, 3, file=base64_of(PROGRAM_AND_MORE)),
+        task("anything", "a", "b", file=base64_of(PROGRAM)),
+        task("f", '"text"', 1, file=base64_of(WITH_ALLOCATOR)),
+        task("f", 1, 2, 3, file=base64_of(WITH_ALLOCATOR)),
+        task("f", "1 2 3", file=base64_of(VECTORS)),
+        task("f", file=base64.b64encode(b"\0asm\x0d\0\1\0damaged").decode()),
+        task("f", file=base64.b64encode(b"\0asm\1\0\0\0damaged").decode()),
+        {"name": "f", "image_url": "registry.example/f:1"},
+    ],
+)
+def test_what_a_runner_would_take_or_may_take_is_accepted(tmp_path, given):
+    async def part(site):
+        await site.post("/tasks", given)
+
+    among_ours(part, tmp_path)
+
+
+@pytest.mark.parametrize("inputs", [["${a}", 2], [{"from": "a"}, "${a}0"], ["${a}${a}", 1]])
+def test_results_of_parents_may_be_any_value(tmp_path, inputs):
+    async def part(site):
+        child = task("main", *inputs, depends_on=["a"])
+        text = task("f", "${a}", "[1]", depends_on=["a"], file=base64_of(WITH_ALLOCATOR))
+        await site.post("/workflows", {"tasks": [task("main", 1, 2, id="a"), child, text]})
+
+    among_ours(part, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "proplets",
+    [
+        [],
+        [{"boot": 0}],
+        [{"offer": Offer()}, {"proplet_id": "foreign", "boot": 0}],
+        [{"offer": Offer(is_external=True)}],
+        [{}],
+    ],
+    ids=["none", "foreign", "foreign too", "external", "silent"],
+)
+def test_nothing_is_refused_that_another_kind_of_proplet_may_run(tmp_path, proplets):
+    async def part(site):
+        for given in proplets:
+            bring(site, **given)
+        await site.turned()
+        made = await site.post("/tasks", task("mian", 1))
+        await site.put(f"/tasks/{made['id']}", {"name": "nothing"})
+
+    play(part, tmp_path)
+
+
+def test_an_upload_that_does_not_fit_changes_nothing(tmp_path):
+    async def part(site):
+        await site.post("/tasks", {"id": "a", "name": "mian", "inputs": [1, 2]})
+        before = await site.get("/tasks/a")
+        files = {"file": ("a.wasm", base64.b64decode(ADDITION_TEXT), "application/wasm")}
+        said = await site.refused("PUT", "/tasks/a/upload", 400, files=files)
+        assert said == (
+            f"{MIAN}; upload another module, or send it as file with what else has to change: PUT /tasks/a"
+        )
+        assert await site.get("/tasks/a") == before
+        await site.refused("GET", "/tasks/a/file", 404)
+        changed = await site.put("/tasks/a", {"name": "main", "file": ADDITION_TEXT})
+        assert (changed["name"], changed["file"]) == ("main", ADDITION_TEXT)
+
+    among_ours(part, tmp_path)
+
+
+def test_inputs_may_come_after_the_module_but_before_the_start(tmp_path):
+    async def part(site):
+        await site.post("/tasks", {"id": "a", "name": "main", "inputs": []})
+        await site.upload("a")
+        said = await site.refused("POST", "/tasks/a/start", 400)
+        assert said == (
+            "inputs: main takes 2 parameters (i32, i32), but 0 inputs were given; "
+            "change the task with PUT /tasks/a"
+        )
+        assert (await site.get("/tasks/a"))["state"] == 0
+        await site.put("/tasks/a", {"inputs": [1, 2]})
+        await site.post("/tasks/a/start", status=200)
+        await site.post("/tasks", {"id": "b", "name": "_start", "file": base64_of(PROGRAM)})
+        await site.post("/tasks/b/start", status=200)
+        await site.reached(COMPLETED, "a", "b")
+        await site.post("/tasks/b/start", status=200)
+
+    among_ours(part, tmp_path)
+
+
+def test_an_update_is_held_to_the_module_that_is_there(tmp_path):
+    large = wasm('(module (func (export "f") (param i64)) (func (export "g")))')
+    large += b"\0\xff\xff\x3f" + b"\1x" + bytes(0xFFFFF - 2)
+
+    async def part(site):
+        await site.post("/tasks", task("main", 1, 2, id="a"))
+        assert MIAN in await site.refused("PUT", "/tasks/a", 400, json={"name": "mian"})
+        assert ONE in await site.refused("PUT", "/tasks/a", 400, json={"inputs": [1]})
+        await site.put("/tasks/a", {"inputs": [3, 4], "priority": 7})
+        await site.post("/tasks", {"id": "b", "name": "f", "inputs": ["9"]})
+        await site.upload("b", large)
+        said = await site.refused("PUT", "/tasks/b", 400, json={"inputs": [1.5]})
+        assert "parameter 1 of f is of type i64" in said
+        said = await site.refused("PUT", "/tasks/b", 400, json={"name": "g"})
+        assert said == 'inputs: g takes 0 parameters, but 1 input was given: ["9"]'
+        await site.put("/tasks/b", {"name": "g", "inputs": []})
+
+    among_ours(part, tmp_path)
+
+
+def test_what_does_not_fit_already_may_be_changed_in_other_ways(tmp_path):
+    """Its module came while nobody could say what it would do there."""
+
+    async def part(site):
+        made = await site.post("/tasks", task("mian", 1, id="a"))
+        bring(site, offer=Offer())
+        await site.turned()
+        await site.put("/tasks/a", {"priority": 7})
+        assert MIAN in await site.refused("PUT", "/tasks/a", 400, json={"inputs": [1, 2]})
+        await site.put("/tasks/a", {"name": "main", "inputs": [1, 2]})
+        assert made["state"] == 0
+
+    play(part, tmp_path)
+
+
+def test_one_module_of_many_tasks_is_read_once(tmp_path, monkeypatch):
+    read = []
+
+    def counted(head, plain=interface.interface_in):
+        read.append(len(head))
+        return plain(head)
+
+    monkeypatch.setattr("propeller.api.spec_builder.interface_in", counted)
+
+    async def part(site):
+        tasks = [task("main", number, 1) for number in range(3000)]
+        await site.post("/jobs", {"tasks": tasks})
+        assert len(read) == 1
+        tasks[-1]["inputs"] = [1]
+        said = await site.refused("POST", "/jobs", 400, json={"tasks": tasks})
+        assert said == f"tasks[2999].{ONE}"
+
+    among_ours(part, tmp_path)
