@@ -32,6 +32,7 @@ def test_the_list(tmp_path):
         await seen(site, "a", "b", "c")
         site.manager.tell(PropletLost("b", "it is gone"))
         await site.turned()
+        name = (await site.get("/proplets/c"))["name"]
         for query, expected in {
             "": ["a", "b", "c"],
             "?limit=1&offset=1": ["b"],
@@ -39,6 +40,11 @@ def test_the_list(tmp_path):
             "?status=active": ["a", "c"],
             "?status=inactive": ["b"],
             "?status=": ["a", "b", "c"],
+            "?id_prefix=b": ["b"],
+            "?id_prefix=b&status=active": [],
+            f"?name={name}": ["c"],
+            f"?name={name}&id_prefix=a": [],
+            "?name=&id_prefix=": ["a", "b", "c"],
         }.items():
             assert ids((await site.get(f"/proplets{query}"))["proplets"]) == expected, query
 

@@ -16,16 +16,23 @@ from propeller.wire.http.sdf import SdfView, sdf_document
 from propeller.wire.rfc3339 import format_time
 
 
-@get("/proplets", gives=PropletPage, query=[queries.OFFSET, queries.MANY, queries.PROPLET_STATUS])
+@get(
+    "/proplets",
+    gives=PropletPage,
+    query=[queries.OFFSET, queries.MANY, queries.PROPLET_STATUS, queries.ID_PREFIX, queries.NAME],
+)
 async def list_proplets(request: HttpRequest) -> ASGIApp:
     """List proplets in the order in which they were first seen."""
     context = context_of(request)
     page = queries.paging(request, queries.MANY)
     status = queries.status(request, queries.PROPLET_STATUS, "proplet")
+    id_prefix, name = queries.text(request, queries.ID_PREFIX), queries.text(request, queries.NAME)
     proplets = [
         proplet
         for proplet in context.manager.proplets()
-        if not status or proplet.is_alive == (status == "active")
+        if (not status or proplet.is_alive == (status == "active"))
+        and proplet.id.startswith(id_prefix)
+        and (not name or proplet.name == name)
     ]
     shown = proplets[page.offset : page.offset + page.limit]
     return answer(
