@@ -8,8 +8,14 @@ session.py      the manager that a command talks to, and what it prints
 formatting.py   states, times and texts for people
 views.py        tables and lists for people
 tasks.py, workflows.py, jobs.py, proplets.py    one file per resource
+naming.py       what may stand for an id
+pages.py        lists that take several requests
+choosing.py     flags that choose records of a list
+bulk.py         stop and delete, of one or of many
+heeding.py      whether a manager took over all that it was sent
 logs.py         prints what guests wrote
 modules.py      .wasm and .wat files, and the choice of the function to run
+reading.py      reads files up to a bound
 runfile.py      files with a workflow or a job to run
 source_file.py  files in YAML or JSON, and messages about them with line and column
 board.py        the latest news of tasks that are followed
@@ -22,4 +28,5 @@ programs.py     starts a manager, a proplet or a proxy of its own
 provision.py    writes the identities of a fleet
 db.py           checks, backs up and restores a store
 demo.py         plays the tutorial
+completion.py   makes a shell complete commands and flags
 """

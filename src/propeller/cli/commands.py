@@ -111,11 +111,25 @@ def command(
     common = ANYWHERE if is_client else {}
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        made = with_flags(function, common | (_PAGE if pages else {}), fields)
+        made = with_flags(
+            function if pages else _unpaged(function), common | (_PAGE if pages else {}), fields
+        )
         app.command(name or function.__name__, cls=_Command)(made)
         return function
 
     return register
+
+
+def _unpaged(function: Callable[..., None]) -> Callable[..., None]:
+    """Refuse the flags of a list, which may have been given before the command."""
+
+    @functools.wraps(function)
+    def run(session: Session, **given: Any) -> None:
+        if session.is_paged:
+            raise typer.BadParameter("--offset and --limit are for lists, and this command shows none")
+        function(session, **given)
+
+    return run
 
 
 def group(text: str, *, pages: bool = True) -> typer.Typer:

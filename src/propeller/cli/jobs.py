@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import choosing, formatting, live, options, views
+from propeller.cli import bulk, choosing, live, options, views
 from propeller.cli.commands import command, group
 from propeller.cli.naming import JOB, named
 from propeller.cli.options import DetachFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
@@ -46,26 +46,18 @@ def run(session: Session, file: RunFile, module: ModuleFlag = None, detach: Deta
     live.run(session, live.create_job(session, plan), detach=detach)
 
 
-@command(app, "list", pages=True)
-def list_(
-    session: Session,
-    state: choosing.GroupStateFlag = "",
-    name: choosing.NameFlag = "",
-    since: choosing.SinceFlag = "",
-    everything: choosing.AllFlag = False,
-) -> None:
+@command(app, "list", pages=True, fields=choosing.GROUP_FILTERS)
+def list_(session: Session, fields: dict[str, str], everything: choosing.AllFlag = False) -> None:
     """List jobs, the newest first."""
-    only = choosing.query(session, status=state, name=name, since=since)
-    # For people, counts are enough; JSON has all that the manager shows.
-    page = _page(session, only, is_all=everything, with_tasks=session.as_json)
-    session.show_page(page, "jobs", lambda rows: views.groups_table(session, "job", rows))
+    only = choosing.query(session, fields)
 
-
-def _page(session: Session, only: dict[str, str], *, is_all: bool, with_tasks: bool = False) -> Any:
     def fetch(offset: int, limit: int) -> Any:
+        # For people, counts are enough; JSON has all that the manager shows.
+        with_tasks = session.as_json
         return session.client.jobs(offset=offset, limit=limit, only=only, with_tasks=with_tasks)
 
-    return choosing.pages(session, "jobs", "job_id", fetch, only, is_all=is_all)
+    page = choosing.page(session, JOB, only, is_all=everything, fetch=fetch)
+    session.show_page(page, "jobs", lambda rows: views.groups_table(session, "job", rows))
 
 
 @command(app)
@@ -90,38 +82,15 @@ def start(session: Session, job_id: JobId) -> None:
     session.show_done(named(session, JOB, job_id, session.client.start_job))
 
 
-@command(app)
-def stop(
-    session: Session,
-    job_ids: choosing.Ids = None,
-    state: choosing.GroupStateFlag = "",
-    name: choosing.NameFlag = "",
-    since: choosing.SinceFlag = "",
-    everything: choosing.AllFlag = False,
-    yes: choosing.YesFlag = False,
-) -> None:
-    """Stop all tasks of jobs that have not ended; with flags, of those that are not at their end."""
-    only = choosing.query(session, status=state, name=name, since=since)
-    chosen = None
-    if only or everything:
-        found = _page(session, only, is_all=True)["jobs"]
-        chosen = [group for group in found if not formatting.has_ended(group["state"])]
-    stop_one = session.client.stop_job
-    choosing.do_to_each(session, JOB, job_ids or [], stop_one, done="stopped", chosen=chosen, yes=yes)
-
-
-@command(app)
-def delete(
-    session: Session,
-    job_ids: choosing.Ids = None,
-    state: choosing.GroupStateFlag = "",
-    name: choosing.NameFlag = "",
-    since: choosing.SinceFlag = "",
-    everything: choosing.AllFlag = False,
-    yes: choosing.YesFlag = False,
-) -> None:
-    """Delete jobs with their tasks."""
-    only = choosing.query(session, status=state, name=name, since=since)
-    chosen = _page(session, only, is_all=True)["jobs"] if only or everything else None
-    delete_one = session.client.delete_job
-    choosing.do_to_each(session, JOB, job_ids or [], delete_one, done="deleted", chosen=chosen, yes=yes)
+bulk.add(
+    app,
+    choosing.GROUP_FILTERS,
+    bulk.Deed("stop", "stopped", JOB, lambda client, id_: client.stop_job(id_), is_for_ended=False),
+    "Stop all tasks of jobs that have not ended; with flags, of those that are not at their end.",
+)
+bulk.add(
+    app,
+    choosing.GROUP_FILTERS,
+    bulk.Deed("delete", "deleted", JOB, lambda client, id_: client.delete_job(id_), is_for_ended=True),
+    "Delete jobs with their tasks.",
+)

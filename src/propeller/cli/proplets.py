@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import views
+from propeller.cli import choosing, views
 from propeller.cli.commands import command, group
 from propeller.cli.naming import PROPLET, named
 from propeller.cli.session import Session
@@ -29,10 +29,10 @@ def _duration(text: str) -> str:
     return text
 
 
-@command(app, "list", pages=True)
-def list_(session: Session, status: Annotated[str, typer.Option(help="active or inactive.")] = "") -> None:
+@command(app, "list", pages=True, fields=choosing.PROPLET_FILTERS)
+def list_(session: Session, fields: dict[str, str], everything: choosing.AllFlag = False) -> None:
     """List proplets."""
-    page = session.client.proplets(offset=session.offset, limit=session.limit, status=status)
+    page = choosing.page(session, PROPLET, choosing.query(session, fields), is_all=everything)
     session.show_page(page, "proplets", lambda proplets: views.proplets_table(session, proplets))
 
 

@@ -1,7 +1,7 @@
 """The session of one command: the manager that it talks to, and what it prints.
 
 Results go to standard output, errors and remarks to standard error. With ``--json``, standard output has the
-answer of the manager and nothing else, and errors are JSON too.
+answer of the manager, or what a command makes of several answers, and nothing else; errors are JSON too.
 """
 
 import json
@@ -46,12 +46,15 @@ class Session:
     as_json: bool = False
     offset: int = 0
     limit: int = 10
+    #: True if one of these two was given.
+    is_paged: bool = False
 
     def take(self, given: dict[str, Any]) -> None:
         """Take in flags; None for one that was not given."""
         for name, value in given.items():
             if value is not None and name != "atom_url":
                 setattr(self, name, value)
+                self.is_paged |= name in ("offset", "limit")
 
     @cached_property
     def client(self) -> "Client":

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import choosing, formatting, options, sandbox, views
+from propeller.cli import bulk, choosing, formatting, options, sandbox, views
 from propeller.cli import logs as log_lines
 from propeller.cli.commands import command, group
 from propeller.cli.heeding import check_heeded
@@ -103,32 +103,18 @@ def update(session: Session, task_id: TaskId, fields: dict[str, Any]) -> None:
     check_heeded(given, task, "create a task anew with it")
 
 
-@command(app, "list", pages=True)
-def list_(
-    session: Session,
-    state: choosing.TaskStateFlag = "",
-    workflow: choosing.WorkflowFlag = "",
-    job: choosing.JobFlag = "",
-    name: choosing.NameFlag = "",
-    since: choosing.SinceFlag = "",
-    metadata: PairsFlag = None,
-    everything: choosing.AllFlag = False,
-) -> None:
+@command(app, "list", pages=True, fields={**choosing.TASK_FILTERS, "metadata": PairsFlag})
+def list_(session: Session, fields: dict[str, Any], everything: choosing.AllFlag = False) -> None:
     """List tasks, the newest first."""
-    only = choosing.query(session, state=state, workflow=workflow, job=job, name=name, since=since)
-    page = _page(session, only, metadata, is_all=everything)
-    session.show_page(page, "tasks", lambda tasks: views.tasks_table(session, tasks))
-
-
-def _page(session: Session, only: dict[str, str], metadata: list[str] | None, *, is_all: bool) -> Any:
-    wanted = options.pairs(metadata, "--metadata")
+    wanted = options.pairs(fields.pop("metadata", None), "--metadata")
+    only = choosing.query(session, fields)
 
     def fetch(offset: int, limit: int) -> Any:
-        return session.client.tasks(
-            offset=offset, limit=limit, metadata=wanted, only={"order": "newest", **only}
-        )
+        chosen = {"order": "newest", **only}
+        return session.client.tasks(offset=offset, limit=limit, metadata=wanted, only=chosen)
 
-    return choosing.pages(session, "tasks", "id", fetch, only, is_all=is_all)
+    page = choosing.page(session, TASK, only, is_all=everything, fetch=fetch)
+    session.show_page(page, "tasks", lambda tasks: views.tasks_table(session, tasks))
 
 
 @command(app)
@@ -153,45 +139,18 @@ def start(session: Session, task_id: TaskId) -> None:
     session.show_done(named(session, TASK, task_id, session.client.start_task))
 
 
-@command(app)
-def stop(
-    session: Session,
-    task_ids: choosing.Ids = None,
-    state: choosing.TaskStateFlag = "",
-    workflow: choosing.WorkflowFlag = "",
-    job: choosing.JobFlag = "",
-    name: choosing.NameFlag = "",
-    since: choosing.SinceFlag = "",
-    everything: choosing.AllFlag = False,
-    yes: choosing.YesFlag = False,
-) -> None:
-    """Stop tasks, which become Interrupted; with flags, those of them that have not ended."""
-    only = choosing.query(session, state=state, workflow=workflow, job=job, name=name, since=since)
-    chosen = None
-    if only or everything:
-        found = _page(session, only, None, is_all=True)["tasks"]
-        chosen = [task for task in found if not formatting.has_ended(task["state"])]
-    stop_one = session.client.stop_task
-    choosing.do_to_each(session, TASK, task_ids or [], stop_one, done="stopped", chosen=chosen, yes=yes)
-
-
-@command(app)
-def delete(
-    session: Session,
-    task_ids: choosing.Ids = None,
-    state: choosing.TaskStateFlag = "",
-    workflow: choosing.WorkflowFlag = "",
-    job: choosing.JobFlag = "",
-    name: choosing.NameFlag = "",
-    since: choosing.SinceFlag = "",
-    everything: choosing.AllFlag = False,
-    yes: choosing.YesFlag = False,
-) -> None:
-    """Delete tasks, and stop those that run."""
-    only = choosing.query(session, state=state, workflow=workflow, job=job, name=name, since=since)
-    chosen = _page(session, only, None, is_all=True)["tasks"] if only or everything else None
-    delete_one = session.client.delete_task
-    choosing.do_to_each(session, TASK, task_ids or [], delete_one, done="deleted", chosen=chosen, yes=yes)
+bulk.add(
+    app,
+    choosing.TASK_FILTERS,
+    bulk.Deed("stop", "stopped", TASK, lambda client, id_: client.stop_task(id_), is_for_ended=False),
+    "Stop tasks, which become Interrupted; with flags, those of them that have not ended.",
+)
+bulk.add(
+    app,
+    choosing.TASK_FILTERS,
+    bulk.Deed("delete", "deleted", TASK, lambda client, id_: client.delete_task(id_), is_for_ended=True),
+    "Delete tasks, and stop those that run.",
+)
 
 
 @command(app)

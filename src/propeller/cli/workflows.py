@@ -1,10 +1,10 @@
 """``propeller workflows``: tasks that depend on each other."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from propeller.cli import choosing, formatting, live, options, views
+from propeller.cli import bulk, choosing, live, options, views
 from propeller.cli.commands import command, group
 from propeller.cli.naming import WORKFLOW, named
 from propeller.cli.options import DetachFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
@@ -38,25 +38,11 @@ def run(session: Session, file: RunFile, module: ModuleFlag = None, detach: Deta
     live.run(session, live.create_workflow(session, plan), detach=detach)
 
 
-@command(app, "list", pages=True)
-def list_(
-    session: Session,
-    state: choosing.GroupStateFlag = "",
-    name: choosing.NameFlag = "",
-    since: choosing.SinceFlag = "",
-    everything: choosing.AllFlag = False,
-) -> None:
+@command(app, "list", pages=True, fields=choosing.GROUP_FILTERS)
+def list_(session: Session, fields: dict[str, str], everything: choosing.AllFlag = False) -> None:
     """List workflows, the newest first."""
-    only = choosing.query(session, status=state, name=name, since=since)
-    page = _page(session, only, is_all=everything)
+    page = choosing.page(session, WORKFLOW, choosing.query(session, fields), is_all=everything)
     session.show_page(page, "workflows", lambda rows: views.groups_table(session, "workflow", rows))
-
-
-def _page(session: Session, only: dict[str, str], *, is_all: bool) -> Any:
-    def fetch(offset: int, limit: int) -> Any:
-        return session.client.workflows(offset=offset, limit=limit, only=only)
-
-    return choosing.pages(session, "workflows", "workflow_id", fetch, only, is_all=is_all)
 
 
 @command(app)
@@ -82,42 +68,17 @@ def start(session: Session, workflow_id: WorkflowId) -> None:
     session.show_done(named(session, WORKFLOW, workflow_id, session.client.start_workflow))
 
 
-@command(app)
-def stop(
-    session: Session,
-    workflow_ids: choosing.Ids = None,
-    state: choosing.GroupStateFlag = "",
-    name: choosing.NameFlag = "",
-    since: choosing.SinceFlag = "",
-    everything: choosing.AllFlag = False,
-    yes: choosing.YesFlag = False,
-) -> None:
-    """Stop all tasks of workflows that have not ended; with flags, of those that are not at their end."""
-    only = choosing.query(session, status=state, name=name, since=since)
-    chosen = None
-    if only or everything:
-        found = _page(session, only, is_all=True)["workflows"]
-        chosen = [group for group in found if not formatting.has_ended(group["state"])]
-    stop_one = session.client.stop_workflow
-    choosing.do_to_each(
-        session, WORKFLOW, workflow_ids or [], stop_one, done="stopped", chosen=chosen, yes=yes
-    )
-
-
-@command(app)
-def delete(
-    session: Session,
-    workflow_ids: choosing.Ids = None,
-    state: choosing.GroupStateFlag = "",
-    name: choosing.NameFlag = "",
-    since: choosing.SinceFlag = "",
-    everything: choosing.AllFlag = False,
-    yes: choosing.YesFlag = False,
-) -> None:
-    """Delete workflows with their tasks."""
-    only = choosing.query(session, status=state, name=name, since=since)
-    chosen = _page(session, only, is_all=True)["workflows"] if only or everything else None
-    delete_one = session.client.delete_workflow
-    choosing.do_to_each(
-        session, WORKFLOW, workflow_ids or [], delete_one, done="deleted", chosen=chosen, yes=yes
-    )
+bulk.add(
+    app,
+    choosing.GROUP_FILTERS,
+    bulk.Deed("stop", "stopped", WORKFLOW, lambda client, id_: client.stop_workflow(id_), is_for_ended=False),
+    "Stop all tasks of workflows that have not ended; with flags, of those that are not at their end.",
+)
+bulk.add(
+    app,
+    choosing.GROUP_FILTERS,
+    bulk.Deed(
+        "delete", "deleted", WORKFLOW, lambda client, id_: client.delete_workflow(id_), is_for_ended=True
+    ),
+    "Delete workflows with their tasks.",
+)

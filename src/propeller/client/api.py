@@ -325,8 +325,11 @@ class Client:
 
     # -- proplets and the manager itself -------------------------------------------------------------------
 
-    def proplets(self, *, offset: int = 0, limit: int = 100, status: str = "") -> shapes.PropletPage:
-        query = _page(offset, limit) | ({"status": status} if status else {})
+    def proplets(
+        self, *, offset: int = 0, limit: int = 100, only: Mapping[str, str] | None = None
+    ) -> shapes.PropletPage:
+        """Return a page of proplets; ``only`` has more query parameters, as in ``{"status": "active"}``."""
+        query = _page(offset, limit) | dict(only or {})
         return cast("shapes.PropletPage", self.request("GET", "/proplets", query=query))
 
     def proplet(self, proplet_id: str) -> shapes.Proplet:

@@ -1,0 +1,47 @@
+"""Lists that take several requests to read."""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+#: Fetches a page: how many entries to skip, and how many to show.
+Fetch = Callable[[int, int], Any]
+
+#: The most that every list of the API gives at once.
+_PAGE = 100
+
+
+def read(fetch: Fetch, kind: str, key: str, *, start: int = 0, wanted: int = sys.maxsize) -> Any:
+    """Read as much of a list as is wanted, and make one page of it; each record is in it once.
+
+    Args:
+        fetch: Fetches a page.
+        kind: The field of a page that has the records.
+        key: The field of a record that has its id.
+        start: How many to skip.
+        wanted: How many to read.
+
+    """
+    pages = _pages(fetch, kind, start, wanted)
+    page = next(pages)
+    found = {one[key]: one for one in page[kind]}
+    for more in pages:
+        # What came meanwhile pushes others onto the next page, once more.
+        found |= {one[key]: one for one in more[kind]}
+    return page | {kind: [*found.values()]}
+
+
+def records(fetch: Fetch, kind: str) -> Iterator[Any]:
+    """Yield the records of a list, which is read only as far as they are taken."""
+    for page in _pages(fetch, kind, 0, sys.maxsize):
+        yield from page[kind]
+
+
+def _pages(fetch: Fetch, kind: str, start: int, wanted: int) -> Iterator[Any]:
+    at, end = start, start + wanted
+    while True:
+        page = fetch(at, min(end - at, _PAGE))
+        yield page
+        at += len(page[kind])
+        if not page[kind] or at >= min(end, page["total"]):
+            return
