@@ -3,7 +3,6 @@
 import pytest
 
 from propeller.core.events import (
-    CreateTasks,
     PropletLost,
     RunEnded,
     RunHandedBack,
@@ -12,15 +11,13 @@ from propeller.core.events import (
     StopGroup,
     StopTask,
     TimePassed,
-    UpdateTask,
 )
-from propeller.core.failures import ErrorKind, Failure
+from propeller.core.failures import Failure
 from propeller.core.groups import group_state
-from propeller.core.model import FromParent, GroupKind, JobMode
+from propeller.core.model import GroupKind, JobMode
 from propeller.core.policy import Policy
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox, way_to
 from propeller.core.states import COMPLETED, FAILED, RUNNING
-from propeller.errors import Invalid
 from tests.core.helpers import Rules, a_task, job
 
 
@@ -305,56 +302,3 @@ def test_an_external_runtime_is_given_no_task_that_it_can_not_hold(asked, field)
         f" does not: {field}: its external runtime can hold a task to a timeout and limits.output, and to no more"
     )
     assert rules.start("b").sent == ["start b 1 on p"]
-
-
-# -- inputs from parents -------------------------------------------------------------------------------------
-
-
-def sent_inputs(turn):
-    return [effect.inputs for effect in turn.effects if hasattr(effect, "inputs")]
-
-
-def test_an_input_is_what_a_parent_returned():
-    rules = Rules()
-    rules.proplet("p")
-    rules.workflow(
-        a_task("a"), a_task("b", "a", inputs=(FromParent("a"), "x${a}y", 7, "$${a}")), a_task("c", "a")
-    )
-    rules.start_workflow()
-    assert sent_inputs(rules.completes("a", "30\n")) == [("30", "x30y", 7, "${a}"), ()]
-
-
-def test_a_parent_may_be_called_by_its_name():
-    rules = Rules()
-    rules.proplet("p")
-    rules.workflow(a_task("id-1", name="sum"), a_task("b", "sum", inputs=(FromParent("sum"),)))
-    assert rules.task("b").spec.inputs == (FromParent("id-1"),)
-
-
-@pytest.mark.parametrize("inputs", [(FromParent("c"),), ("${nobody}",), (FromParent("b"),)])
-def test_an_input_of_somebody_else_is_refused(inputs):
-    rules = Rules()
-    with pytest.raises(Invalid, match="is not one task that b depends on; add it to depends_on"):
-        rules.workflow(a_task("a"), a_task("c"), a_task("b", "a", inputs=inputs))
-    assert rules.states() == {}
-
-
-def test_an_update_is_checked_as_well():
-    rules = Rules()
-    rules.turn(CreateTasks(specs=(a_task("a"),)))
-    with pytest.raises(Invalid, match=r"'\w*' is not one task"):
-        rules.turn(UpdateTask("a", {"inputs": ("${b}",)}))
-
-
-def test_a_task_whose_parent_returned_nothing_fails_with_a_reason():
-    rules = Rules()
-    rules.proplet("p")
-    rules.workflow(a_task("a"), a_task("b", "a", inputs=(FromParent("a"),)))
-    rules.start_workflow()
-    rules.completes("a")
-    task = rules.task("b")
-    assert (task.state, task.error) == (
-        FAILED,
-        "inputs: an input is the result of task a, which has none: it is completed",
-    )
-    assert task.failure.kind is ErrorKind.INPUTS

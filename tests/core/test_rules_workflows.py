@@ -6,6 +6,7 @@ from propeller.core.events import (
     CreateTasks,
     DeleteGroup,
     DeleteTask,
+    RunUp,
     StartGroup,
     StartTask,
     StopGroup,
@@ -227,6 +228,14 @@ def test_a_task_with_unmet_dependencies_can_not_be_started():
     with pytest.raises(Conflict) as refusal:
         rules.start("c")
     assert str(refusal.value) == "task c has unmet dependencies: p0, p1, p2, p3, p4 and 2 more"
+
+
+def test_a_parent_that_is_up_is_no_unmet_dependency():
+    rules = a_workflow(a_task("a", daemon=True), a_task("b"), a_task("c", "a", "b"))
+    rules.start_workflow()
+    rules.turn(RunUp("p", "a", 1))
+    with pytest.raises(Conflict, match=r"task c has unmet dependencies: b$"):
+        rules.start("c")
 
 
 def test_a_child_of_a_failure_is_skipped_and_so_are_its_own():

@@ -31,9 +31,10 @@ from propeller.wire.fleet.from_manager import Start
 from .fleet_checker import FleetChecker, holders
 from .foreign_checker import ForeignChecker
 from .hearing_checker import HearingChecker
+from .inputs_checker import InputsChecker
 from .loss_checker import LossChecker
 from .replay import check_replay
-from .resident_checker import ResidentChecker, stays
+from .resident_checker import ResidentChecker, uid_of
 from .store import SimulatedStore
 from .view import View, go_on, is_for_itself
 from .world import LawBroken, S, World
@@ -41,11 +42,6 @@ from .world import LawBroken, S, World
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, _INTERRUPTED = TaskState
 #: Well under the time after which a silent proplet is given up.
 BOOT_FRESH_NS = 4 * S
-
-
-def uid_of(spec: Spec) -> str:
-    """Name a task for ever: ids may be used again after a delete."""
-    return (spec.env or {})["UID"]
 
 
 class Checker:
@@ -71,6 +67,7 @@ class Checker:
         self.residents = ResidentChecker(self)
         self.hearing = HearingChecker(self, world)
         self.foreign = ForeignChecker(self)
+        self.inputs = InputsChecker(self)
         #: In the present commit: the moves that placed a task, the last one of each …
         self._placements: dict[tuple[str, int], Transition] = {}
         #: … and the tasks for which nobody has to wait any longer.
@@ -114,6 +111,7 @@ class Checker:
         self._collect_members()
         self._accepted.clear()
         self.fleet.restored()
+        self.inputs.restored(self.tasks.values())
         last = self._store.last_event_id
         self._seen = {number: move for number, move in self._seen.items() if number <= last}
 
@@ -183,6 +181,7 @@ class Checker:
             if task is None or move.task_id in reused:
                 continue  # created and deleted in one turn
             old = view.states[task.id]
+            self.inputs.moved(task, old, move, view)
             if (old, move.state) == (RUNNING, RUNNING):
                 self.residents.check_word(task, uid_of(task.spec), move, view)
                 if move.is_up and not view.was_up[task.id]:
@@ -433,15 +432,7 @@ class Checker:
         view = View(self)
         if view.keeps_its_condition(task) and not task.was_up:
             view.check_may_run(task, [task.spec])
-        wanted = {
-            parent: self.tasks[parent].results
-            for parent in task.spec.depends_on
-            if self.tasks[parent].state is COMPLETED and not stays(self.tasks[parent].spec)
-        }
-        given = start.parent_results if isinstance(start.parent_results, dict) else {}
-        given = {parent: value for parent, value in given.items() if not stays(self.tasks[parent].spec)}
-        if given != wanted:
-            raise LawBroken("parents-first", f"{start.id} was given {given}, not {wanted}", start.id)
+        self.inputs.guest_began(task, start)
 
     def guest_crashed(self, proplet_id: str, boot: int, start: Start) -> None:
         """Take note that a daemon may be started anew: once for each crash."""

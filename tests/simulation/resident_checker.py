@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from .view import View
 
 
+def uid_of(spec: Spec) -> str:
+    """Name a task for ever: ids may be used again after a delete."""
+    return (spec.env or {})["UID"]
+
+
 def is_server(env: object) -> bool:
     """Say whether a guest turns out to serve when it runs: nobody who places it knows that."""
     return isinstance(env, Mapping) and "SERVER" in env

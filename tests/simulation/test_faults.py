@@ -2,7 +2,7 @@
 
 import pytest
 
-from propeller.core import attempts, failfast, invariants, liveness, relations, skips, spans
+from propeller.core import attempts, failfast, inputs, invariants, liveness, relations, skips, spans
 from propeller.core import state as state_module
 from propeller.core.cluster import Cluster
 from propeller.core.commands import tasks as task_commands
@@ -258,6 +258,38 @@ def test_the_last_results_are_kept_when_a_task_starts_again(monkeypatch):
 
     spoil(monkeypatch, attempts, "clear", hoarding)
     assert_caught("invariants")
+
+
+def test_a_task_is_asked_for_its_inputs_only_when_it_begins_to_wait(monkeypatch):
+    real, usable = inputs._missing, inputs._usable
+    monkeypatch.setattr(inputs, "missing", lambda task: real(task, usable(task)))
+    monkeypatch.setattr(inputs, "_missing", lambda *_: None)
+    assert_caught("no-defect", first=100)
+
+
+def test_what_was_up_forgets_its_result_when_it_is_to_run_again(monkeypatch):
+    def forgetful(real, state, task, reason, now):
+        task.results = None
+        real(state, task, reason, now)
+
+    spoil(monkeypatch, attempts, "run_again", forgetful)
+    assert_caught("inputs", first=20)
+
+
+def test_what_failed_has_results_for_its_children(monkeypatch):
+    def generous(task):
+        return {parent.id: parent.results for parent in task.parents if parent.results is not None}
+
+    monkeypatch.setattr(inputs, "_usable", generous)
+    assert_caught("inputs", "parents-first")
+
+
+def test_a_task_is_given_what_another_parent_returned(monkeypatch):
+    def confused(real, spec, results):
+        return real(spec, dict(zip(results, reversed(results.values()), strict=True)))
+
+    spoil(monkeypatch, inputs, "_resolved", confused)
+    assert_caught("inputs")
 
 
 def test_counts_are_not_stored():

@@ -1,6 +1,7 @@
 """Users: they create, start, stop, change and delete at random, make mistakes, and ask again."""
 
 from collections.abc import Callable
+from random import Random
 
 from msgspec.structs import replace
 
@@ -19,7 +20,7 @@ from propeller.core.events import (
     StopTask,
     UpdateTask,
 )
-from propeller.core.model import GroupKind, JobMode, Module, Spec
+from propeller.core.model import FromParent, GroupKind, JobMode, Module, Spec
 from propeller.core.sandbox import Grants, Sandbox
 from propeller.errors import PropellerError
 from propeller.manager.engine import Ask
@@ -74,6 +75,8 @@ class Users:
         self.waiting = 0
         self._manager = manager
         self._proplet_ids = proplet_ids
+        #: A stream of its own: what else happens does not hang on which results tasks refer to.
+        self._reference_random = Random(f"references {world.seed}")
         self._uids = 0
         self._singles: list[str] = []
         #: Kind, and the ids of the tasks, in order.
@@ -213,9 +216,18 @@ class Users:
                 run_if=random.choice(("", "success", "failure")) if self.world.chance(0.3) else "",
                 **{f"{kind}_id": group_id},
             )
-            specs.append(spec)
+            specs.append(self._with_reference(spec))
             known.append(spec.id)
         return tuple(specs)
+
+    def _with_reference(self, spec: Spec) -> Spec:
+        """Let a task refer to the result of a parent, or not."""
+        random = self._reference_random
+        if not spec.depends_on or random.random() < 0.5:
+            return spec
+        parent = random.choice(spec.depends_on)
+        inputs = random.choice(((FromParent(parent),), (f"at ${{{parent}}}", 7), None))
+        return replace(spec, inputs=inputs, stdin=spec.stdin if inputs else FromParent(parent))
 
     def _add_tasks(self) -> None:
         if self._groups:

@@ -68,7 +68,7 @@ class View:
             if other.id != task.id and is_in_the_way:
                 raise LawBroken("sequential", f"{task.id} was started while {other.id} runs", task.id)
         before = self._checker.before(task, members)
-        if before is not None and not self._has_succeeded(before.id):
+        if before is not None and not self.has_succeeded(before.id):
             raise LawBroken("sequential", f"{task.id} was started before {before.id} completed", task.id)
 
     def check_may_skip(self, task: Task, specs: Iterable[Spec]) -> None:
@@ -90,9 +90,9 @@ class View:
             return False
         if spec.run_if == "failure" and parents:
             return any(self.states[parent] is FAILED for parent in parents)
-        return all(self._has_succeeded(parent) for parent in parents)
+        return all(self.has_succeeded(parent) for parent in parents)
 
-    def _has_succeeded(self, task_id: str) -> bool:
+    def has_succeeded(self, task_id: str) -> bool:
         state = self.states[task_id]
         return state is COMPLETED or (self.was_up[task_id] and not state.has_ended)
 

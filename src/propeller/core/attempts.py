@@ -10,7 +10,6 @@ from propeller.core.effects import SendStart, SendStop
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Proplet, Spec, Task
 from propeller.core.reasons import AttemptLost, Compiles, Reason
-from propeller.core.results import to_guest
 from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED, TaskState
@@ -53,10 +52,15 @@ def schedule(state: ClusterState, task: Task, now: int) -> None:
     state.move(task, SCHEDULED, now)
     failure = obstacle(task.spec) or inputs.missing(task)
     if failure:
-        task.failure, task.reason = failure, None
-        end(state, task, FAILED, now)
+        fail(state, task, failure, now)
     else:
         state.placement.wait(task)
+
+
+def fail(state: ClusterState, task: Task, failure: Failure, now: int) -> None:
+    """End a scheduled task that can't be run."""
+    task.failure, task.reason = failure, None
+    end(state, task, FAILED, now)
 
 
 # -- begin -------------------------------------------------------------------------------------------------
@@ -67,9 +71,14 @@ def place_waiting(state: ClusterState, now: int) -> None:
     placement = state.placement
     while (choice := placement.next()) is not None:
         task, proplet = choice
+        given = inputs.given(task)
+        if isinstance(given, Failure):
+            fail(state, task, given, now)
+            placement.offer_room(proplet.id)
+            continue
         begin(state, task, proplet, now)
         placement.placed(task, proplet, state.ticks)
-        send_start(state, task, proplet)
+        send_start(state, task, proplet, given)
 
 
 def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) -> None:
@@ -81,26 +90,21 @@ def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) ->
     state.move(task, RUNNING, now)
 
 
-def send_start(state: ClusterState, task: Task, proplet: Proplet) -> None:
+def send_start(state: ClusterState, task: Task, proplet: Proplet, given: inputs.Given) -> None:
     """Tell a proplet to run the attempt that it has of a task."""
     is_native = proplet.is_native
     if not is_native:
         state.lease(proplet, task)
-    stdin, stdin_encoding = inputs.stdin(task)
     state.turn.effects.append(
         SendStart(
             proplet_id=proplet.id,
             spec=task.spec,
             attempt=task.attempt_on(proplet.id),
             placed_at=task.placed_on(proplet.id),
-            inputs=inputs.resolved(task),
-            stdin=stdin,
-            stdin_encoding=stdin_encoding,
-            parent_results={
-                parent.id: to_guest(parent.results)
-                for parent in task.parents
-                if parent.has_succeeded and parent.results is not None
-            },
+            inputs=given.inputs,
+            stdin=given.stdin,
+            stdin_encoding=given.stdin_encoding,
+            parent_results=given.parent_results,
             is_native=is_native,
         )
     )
@@ -170,10 +174,12 @@ def clear(state: ClusterState, task: Task) -> None:
 
 
 def run_again(state: ClusterState, task: Task, reason: Reason, now: int) -> None:
-    """Queue a running task once more."""
+    """Queue a running task once more.
+
+    One that was up keeps its result: children that wait for a proplet are to be given it.
+    """
     state.release(task)
     task.started_at = 0
-    task.results = None
     task.reason = reason
     state.move(task, SCHEDULED, now)
     state.placement.wait(task)

@@ -4,7 +4,9 @@ A task that ends by itself runs once on each proplet that is there when it start
 everywhere: a proplet that comes later gets it too, and one that comes back gets it again.
 """
 
-from propeller.core import attempts, executions
+import msgspec
+
+from propeller.core import attempts, executions, inputs
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, Proplet, Task
 from propeller.core.placement import needs_of, refused_by, takes_work
@@ -21,6 +23,10 @@ def place_waiting(state: ClusterState, now: int) -> None:
 
 def place(state: ClusterState, task: Task, proplets: list[Proplet], now: int) -> None:
     """Start a waiting task on all of these proplets, with or without room: each has a queue of its own."""
+    given = inputs.given(task)
+    if isinstance(given, Failure):
+        attempts.fail(state, task, given, now)
+        return
     state.placement.wait_no_more(task)
     attempts.begin(state, task, proplets[0] if len(proplets) == 1 else None, now)
     executions.forget(state, task)
@@ -28,7 +34,7 @@ def place(state: ClusterState, task: Task, proplets: list[Proplet], now: int) ->
     for proplet in proplets:
         executions.begin(state, task, proplet, now)
     for proplet in proplets:
-        _send(state, task, proplet)
+        _send(state, task, proplet, given)
     if task.spec.is_resident:
         state.everywhere[task.id] = task
 
@@ -51,17 +57,26 @@ def reach(state: ClusterState, proplet: Proplet, now: int) -> None:
 
 
 def begin_anew(state: ClusterState, task: Task, proplet: Proplet, now: int) -> None:
-    """Start a broadcast task that runs elsewhere on one more proplet, with the next attempt."""
+    """Start a broadcast task that runs elsewhere on one more proplet, with the next attempt.
+
+    It fails there at once if a result of a parent that it needs is gone.
+    """
     task.attempt += 1
     executions.begin(state, task, proplet, now)
     task.proplet_id = proplet.id if len(task.executions) == 1 else ""
-    _send(state, task, proplet)
     state.tell(task, now)
+    given = inputs.given(task)
+    if isinstance(given, Failure):
+        begun = task.executions[proplet.id]
+        failed = msgspec.structs.replace(begun, state=FAILED, failure=given, finished_at=now)
+        execution_ended(state, task, failed, now)
+    else:
+        _send(state, task, proplet, given)
 
 
-def _send(state: ClusterState, task: Task, proplet: Proplet) -> None:
+def _send(state: ClusterState, task: Task, proplet: Proplet, given: inputs.Given) -> None:
     state.placement.placed(task, proplet, state.ticks)
-    attempts.send_start(state, task, proplet)
+    attempts.send_start(state, task, proplet, given)
 
 
 def run_there_again(state: ClusterState, task: Task, proplet: Proplet, how: str, now: int) -> None:

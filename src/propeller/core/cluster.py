@@ -171,8 +171,14 @@ class Cluster:
         return False
 
     def settle(self, now: int) -> None:
-        """Place every waiting task for which there is room."""
+        """Place every waiting task for which there is room.
+
+        One that can't be started after all ends there, and other tasks may follow and wait in their turn.
+        """
         self._ask(self._at_end, now)
+        while self._does_next(now):
+            self._follow_up(now)
+            self._ask(self._at_end, now)
 
     def take_turn(self) -> tuple[Changes, list[Effect]]:
         """Return what changed since the last call, and what to do once that is committed."""

@@ -5,19 +5,21 @@ text. A parent is named by its id, or by its name if only one parent has it. ``$
 Standard input can be the whole result of a parent.
 
 The newline at the end of a result is left out: a function's value is printed as a line.
+
+A task may wait long for a proplet, and a result that counted when it began to wait may count no longer when
+it is placed. So whoever sends a start asks ``given``, which has either all that it needs or the failure.
 """
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import FromParent, Input, Spec, Task
-from propeller.core.results import has_bytes, to_json
-from propeller.core.states import COMPLETED
+from propeller.core.results import has_bytes, to_guest, to_json
 from propeller.errors import Invalid
 
 _REFERENCE = re.compile(r"\$(\$\{|\{([^{}]*)\})")
@@ -71,16 +73,58 @@ def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Sp
     return msgspec.structs.replace(spec, inputs=None if spec.inputs is None else tuple(inputs))
 
 
+class Given(NamedTuple):
+    """What a task is given of its parents' results when it starts, and the inputs that they are part of."""
+
+    inputs: tuple[int | float | str, ...]
+    stdin: str
+    #: ``base64`` or ``""``.
+    stdin_encoding: str
+    #: All results that count, by the parent's id, as a guest finds them.
+    parent_results: dict[str, Any]
+
+
+def given(task: Task) -> Given | Failure:
+    """Give what a task is started with, or its failure if a result that it refers to does not count now."""
+    results = _usable(task)
+    failure = _missing(task, results)
+    if failure is not None:
+        return failure
+    stdin, stdin_encoding = _stdin(task.spec, results)
+    return Given(
+        inputs=_resolved(task.spec, results),
+        stdin=stdin,
+        stdin_encoding=stdin_encoding,
+        parent_results={parent_id: to_guest(found) for parent_id, found in results.items()},
+    )
+
+
 def missing(task: Task) -> Failure | None:
     """Give the failure of a task with an input whose parent has no result, or no text; None if all have."""
+    return _missing(task, _usable(task)) if has_references(task.spec) else None
+
+
+def _usable(task: Task) -> dict[str, Any]:
+    """Give the results that count, by id: those of the parents that succeeded and have one.
+
+    A task that failed may have results too: what it printed, or those of a broadcast's other proplets. So may
+    one that was up and was stopped.
+    """
+    return {
+        parent.id: parent.results
+        for parent in task.parents
+        if parent.has_succeeded and parent.results is not None
+    }
+
+
+def _missing(task: Task, results: Mapping[str, Any]) -> Failure | None:
     stdin = task.spec.stdin
-    if isinstance(stdin, FromParent) and _result_of(task, stdin.task) is None:
+    if isinstance(stdin, FromParent) and stdin.task not in results:
         return _without_result(task, "stdin: it", stdin.task)
     for wanted in _references(task.spec):
-        results = _result_of(task, wanted)
-        if results is None:
+        if wanted not in results:
             return _without_result(task, "inputs: an input", wanted)
-        if has_bytes(results):
+        if has_bytes(results[wanted]):
             error = (
                 f"inputs: an input is the result of task {wanted}, which is no text; as stdin the task would "
                 "get it as it is, and a program finds it as base64 in PROPELLER_PARENT_RESULTS"
@@ -89,38 +133,27 @@ def missing(task: Task) -> Failure | None:
     return None
 
 
-def _result_of(task: Task, wanted: str) -> Any:
-    return next((parent.results for parent in task.parents if parent.id == wanted), None)
-
-
 def _without_result(task: Task, what: str, wanted: str) -> Failure:
     parent = next((parent for parent in task.parents if parent.id == wanted), None)
     state = "" if parent is None else f": it is {parent.state.name.lower()}"
     return Failure(f"{what} is the result of task {wanted}, which has none{state}", ErrorKind.INPUTS)
 
 
-def stdin(task: Task) -> tuple[str, str]:
+def _stdin(spec: Spec, results: Mapping[str, Any]) -> tuple[str, str]:
     """Give the standard input and its encoding, ``base64`` or ``""``; a parent's result stays as it is."""
-    spec = task.spec
     if not isinstance(spec.stdin, FromParent):
         return spec.stdin, spec.stdin_encoding
-    results, encoding = to_json(_result_of(task, spec.stdin.task))
-    if isinstance(results, str):
-        return results, encoding
-    return json.dumps(results, ensure_ascii=False), ""
+    found, encoding = to_json(results[spec.stdin.task])
+    if isinstance(found, str):
+        return found, encoding
+    return json.dumps(found, ensure_ascii=False), ""
 
 
-def resolved(task: Task) -> tuple[int | float | str, ...]:
-    """Give the inputs with the parents' results filled in; only for a task without ``missing`` ones."""
-    texts = {
-        parent.id: _text(parent.results)
-        for parent in task.parents
-        if parent.results is not None
-        and not has_bytes(parent.results)
-        and (parent.state is COMPLETED or parent.was_up)
-    }
+def _resolved(spec: Spec, results: Mapping[str, Any]) -> tuple[int | float | str, ...]:
+    """Give the inputs with the parents' results filled in."""
+    texts = {wanted: _text(results[wanted]) for wanted in _references(spec)}
     inputs: list[int | float | str] = []
-    for value in task.spec.inputs or ():
+    for value in spec.inputs or ():
         if isinstance(value, FromParent):
             inputs.append(texts[value.task])
         elif isinstance(value, str):

@@ -5,8 +5,9 @@ repetition of what it runs. A task without a result at the end of its lease coun
 which the proplet could have been heard counts.
 """
 
-from propeller.core import attempts, losses
+from propeller.core import attempts, inputs, losses
 from propeller.core.events import RunSeen
+from propeller.core.failures import Failure
 from propeller.core.foreign import Lease
 from propeller.core.state import ClusterState
 
@@ -55,7 +56,9 @@ def _repeat(state: ClusterState, lease: Lease) -> None:
     if lease.repeats < REPEATS_MAX:
         lease.repeats += 1
         lease.repeat_after_ns *= 3
-        attempts.send_start(state, lease.task, lease.proplet)
+        given = inputs.given(lease.task)
+        if not isinstance(given, Failure):  # else it runs there already, or the lease ends
+            attempts.send_start(state, lease.task, lease.proplet, given)
     is_last = lease.repeats >= REPEATS_MAX
     again_at = state.remote.clock(state.ticks) + lease.repeat_after_ns
     state.leases.put_off(lease, lease.ends if is_last else again_at)

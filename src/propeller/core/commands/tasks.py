@@ -82,5 +82,5 @@ def stop(state: ClusterState, command: StopTask, now: int) -> None:
 
 
 def _names_of_unmet(task: Task) -> str:
-    unmet = [other.id for other in predecessors(task) if not other.state.has_ended]
+    unmet = [other.id for other in predecessors(task) if not other.is_settled]
     return ", ".join(unmet[:5]) + (f" and {len(unmet) - 5} more" if len(unmet) > 5 else "")
