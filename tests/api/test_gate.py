@@ -8,6 +8,7 @@ import pytest
 from propeller.api.app import create_app
 from propeller.assembly.serving import guarded, listen, server_of
 from propeller.config.settings import HttpSettings
+from propeller.errors import CannotListen
 from tests.api.helpers import a_manager
 
 START = "POST /tasks/none/start"
@@ -150,3 +151,9 @@ def test_who_says_no_name_is_no_browser(tmp_path):
             await running
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("host", ["ü" * 100, "a..b", "x" * 64, "nowhere.invalid"])
+def test_a_host_that_is_none_is_refused(host):
+    with pytest.raises(CannotListen, match=r"is not known: .*; give another with --host"):
+        listen(host, 0)

@@ -42,6 +42,8 @@ def test_all_forms(text, address):
         ("tcp://me:secret@broker", "is not a host and a port"),
         ("[::1", "Invalid IPv6 URL"),
         ("::1", "Port could not be cast"),
+        ("tcp://a..b", "a..b names no host"),
+        ("ssl://" + "x" * 64, "x names no host"),
     ],
 )
 def test_what_is_no_address_is_named_with_the_forms_that_are(text, said):

@@ -66,8 +66,9 @@ def listen(host: str, port: int) -> list[socket.socket]:
     """Listen on all addresses that a host name has, on the same port; raise ``CannotListen``."""
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise CannotListen(f"host {host} is not known: {error.strerror}; give another with --host") from error
+    except (socket.gaierror, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "that is no host name"
+        raise CannotListen(f"host {host} is not known: {why}; give another with --host") from error
     listeners: list[socket.socket] = []
     problem: OSError | None = None
     for family, kind, _, _, address in sorted(found):

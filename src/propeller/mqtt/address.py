@@ -28,6 +28,9 @@ def parse_address(text: str) -> Address:
     try:
         parts = urlsplit(f"//{rest}")
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # as the system does when it connects
+    except UnicodeError:
+        raise Invalid(f"broker address {text}: {rest[:80]} names no host; {forms}") from None
     except ValueError as error:
         raise Invalid(f"broker address {text}: {error}; {forms}") from error
     if port == 0:

@@ -31,6 +31,23 @@ def test_nothing_secret_stands_on_the_command_line(tmp_path, monkeypatch):
     play(part, tmp_path, said)
 
 
+def test_a_defect_ends_the_run_that_it_hits(tmp_path, monkeypatch):
+    """It would wait for ever otherwise."""
+
+    def defect(*_):
+        raise ZeroDivisionError("secret")
+
+    async def part(outside):
+        with monkeypatch.context() as patch:
+            patch.setattr("propeller.runtime.external.runtime.command_of", defect)
+            end = await outside.end(ADD, "add", "1", "2")
+        assert end.error == "the proplet could not run the task: ZeroDivisionError: secret"
+        assert not end.is_lost
+        assert (await outside.end(ADD, "add", "1", "2")).error.startswith("Process exited with status")
+
+    play(part, tmp_path, script(tmp_path, "exit 9"))
+
+
 def test_a_flood_on_both_pipes_neither_hangs_nor_is_kept(tmp_path):
     flood = script(
         tmp_path,

@@ -204,12 +204,18 @@ def test_servers_that_name_no_port_get_one_each(tmp_path):
     play(part, tmp_path, script(tmp_path, SLOW_SERVER.format(gate=str(tmp_path / "gate"))))
 
 
+NO_HOST = "names no host; give an address of the proplet's machine, as in 127.0.0.1:8080 or [::1]:8080"
+
+
 @pytest.mark.parametrize(
     ("cli_args", "said"),
     [
         (["--port"], 'cli_args: --port "" names no port; give one from 1 to 65535'),
         (["--addr=127.0.0.1:0"], 'cli_args: --addr "127.0.0.1:0" names no port; give one from 1 to 65535'),
         (["--addr", "192.0.2.1:8222"], "port 8222 can't be listened on: Cannot assign requested address"),
+        (["--addr", "::1:8222"], f'cli_args: --addr "::1:8222" {NO_HOST}'),
+        (["--addr", "ü" * 100 + ":8222"], f'cli_args: --addr "{"ü" * 80}…" {NO_HOST}'),
+        (["--port=a\0b:8222"], f'cli_args: --port "a\0b:8222" {NO_HOST}'),
     ],
 )
 def test_an_address_that_is_none_is_refused(tmp_path, cli_args, said):

@@ -206,6 +206,9 @@ class ExternalRuntime:
             kind = ErrorKind.LOST if is_lost else ErrorKind.OTHER
             failure = Failure(f"no process to run it could be started: {reason}", kind)
             ended = Ended(run.key, "", failure, 0, 0, is_lost=is_lost)
+        except Exception as defect:  # as in the runner: a run that is not begun has to end
+            failure = Failure(f"the proplet could not run the task: {type(defect).__name__}: {defect}")
+            ended = Ended(run.key, "", failure, 0, 0)
         if ended is not None:
             self._tell(ended)
 
