@@ -1,9 +1,13 @@
 """On which topics a proplet asks the proxy for an image, and how soon a foreign manager gets results."""
 
+import asyncio
+import sys
+
 import pytest
 
+from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.foreign_pace import PAUSE_NS, ForeignPace
-from propeller.proplet.mqtt_uplink import _WayToProxy
+from propeller.proplet.mqtt_uplink import MqttUplink, _WayToProxy
 from propeller.wire.fleet.from_manager import Start
 from propeller.wire.fleet.from_proplet import Alive, InvokeResults, Results
 
@@ -105,3 +109,41 @@ def test_nothing_else_waits():
         InvokeResults(task_id="foreign", invocation_id="i"),
     )
     assert [pace.wait_ns(message, 1) for message in others] == [0, 0, 0, 0]
+
+
+def steps_of(act):
+    """Count the steps of Python's machine that an action takes."""
+    steps = 0
+
+    def count(frame, event, _):
+        nonlocal steps
+        frame.f_trace_opcodes = True
+        steps += event == "opcode"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+def test_what_one_result_costs_does_not_depend_on_how_many_wait():
+    async def cost(waiting):
+        settings = MqttSettings(tenant_id="t", channel_id="c", entity_id="p")
+        uplink = MqttUplink(None, settings, boot=1, namespace="default")
+        names = [f"t{number}" for number in range(waiting)]
+        for name in names:
+            uplink._pace.received(Start(id=name, name="main"), 2**62)
+        uplink.send([result(name) for name in names])
+        assert len(uplink._held) == waiting
+        timers = [(timer._callback, timer._args) for timer in asyncio.get_running_loop()._scheduled]
+        chosen = [timers[at] for at in (0, waiting // 2, -1)]
+        costs = {steps_of(lambda act=act, given=given: act(*given)) for act, given in chosen}
+        assert len(uplink._held) == waiting - 3
+        return costs
+
+    (few,) = asyncio.run(cost(10))
+    assert asyncio.run(cost(1000)) == {few}

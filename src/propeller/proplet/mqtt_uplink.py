@@ -70,8 +70,9 @@ class MqttUplink:
         self._following = Following()
         self._proxy = _WayToProxy()
         self._pace = ForeignPace()
-        #: Results that the manager would not bear yet, and what sends each.
-        self._held: list[tuple[Message, asyncio.TimerHandle]] = []
+        #: Results that the manager would not bear yet, and what sends each, by a number of its own.
+        self._held: dict[int, tuple[Message, asyncio.TimerHandle]] = {}
+        self._holds = 0
         self._inbox: list[Message] = []
         self._is_started = False
         #: How many messages were ignored, by kind.
@@ -95,9 +96,9 @@ class MqttUplink:
             self._link.running.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        for _, timer in self._held:
+        for _, timer in self._held.values():
             timer.cancel()
-        self._publish([message for message, _ in self._held])
+        self._publish([message for message, _ in self._held.values()])
         try:
             async with asyncio.timeout(_FAREWELL_S_MAX):
                 if self._link.is_up:
@@ -120,14 +121,15 @@ class MqttUplink:
         ready: list[Message] = []
         for message in messages:
             if wait_ns := self._pace.wait_ns(message, now):
-                timer = asyncio.get_running_loop().call_later(wait_ns / 1e9, self._release, message)
-                self._held.append((message, timer))
+                self._holds += 1
+                timer = asyncio.get_running_loop().call_later(wait_ns / 1e9, self._release, self._holds)
+                self._held[self._holds] = message, timer
             else:
                 ready.append(message)
         self._publish(ready)
 
-    def _release(self, message: Message) -> None:
-        self._held = [(held, timer) for held, timer in self._held if held is not message]
+    def _release(self, hold: int) -> None:
+        message, _ = self._held.pop(hold)
         self._publish([message])
 
     def _publish(self, messages: Sequence[Message]) -> None:
