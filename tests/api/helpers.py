@@ -65,8 +65,9 @@ class Site:
             )
         )
 
-    def bring_proplet(self, proplet_id: str = "p-9") -> None:
-        self.manager.tell(PropletSeen(proplet_id=proplet_id, boot=1, slots=2, metadata=METADATA))
+    def bring_proplet(self, proplet_id: str = "p-9", *, is_local: bool = False) -> None:
+        seen = PropletSeen(proplet_id=proplet_id, boot=1, slots=2, metadata=METADATA, is_local=is_local)
+        self.manager.tell(seen)
 
     async def turned(self) -> None:
         """Wait until the manager has taken in all that it was told."""

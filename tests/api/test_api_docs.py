@@ -151,7 +151,16 @@ def test_ready_says_what_is_in_the_way(tmp_path):
         (said,) = (await site.get("/ready", 503))["obstacles"]
         assert said.startswith("the broker: there is no connection to it")
         assert (await site.get("/health"))["status"] == "pass", "it lives all the same"
+        site.bring_proplet("here", is_local=True)
+        await site.turned()
+        assert await site.get("/ready") == {"ready": True, "obstacles": [said]}, (
+            "local proplets need no broker"
+        )
+        await site.post("/proplets/here/cordon", status=200)
+        assert await site.get("/ready", 503) == {"ready": False, "obstacles": [said]}
         site.manager.tell(ConnectionRestored())
+        await site.turned()
+        assert (await site.get("/ready"))["ready"]
         await site.post("/proplets/p-9/cordon", status=200)
         assert (await site.get("/ready", 503))["obstacles"] == [none]
 

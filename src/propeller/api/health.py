@@ -17,9 +17,12 @@ async def get_health(request: HttpRequest) -> ASGIApp:
 
 @get("/ready", gives=ReadyView, also={503: ReadyView})
 async def get_ready(request: HttpRequest) -> ASGIApp:
-    """Say whether what is started now would be run: 503 and what is in the way where it would wait."""
-    obstacles = context_of(request).manager.obstacles()
-    return answer(ReadyView(ready=not obstacles, obstacles=obstacles), 503 if obstacles else 200)
+    """Say whether what is started now would be run: 503 where it would wait.
+
+    Obstacles that keep only some proplets from running tasks are named too.
+    """
+    is_ready, obstacles = context_of(request).manager.readiness()
+    return answer(ReadyView(ready=is_ready, obstacles=obstacles), 200 if is_ready else 503)
 
 
 ENDPOINTS = [get_health, get_ready]

@@ -112,15 +112,16 @@ class Manager:
         """Return the live records, in the order in which they were first seen."""
         return list(self._state.proplets.values())
 
-    def obstacles(self) -> list[str]:
-        """Say what keeps tasks from being run at present."""
+    def readiness(self) -> tuple[bool, list[str]]:
+        """Say whether a task that is started now would be run, and what keeps proplets from running any."""
         found: list[str] = []
-        if self._state.remote.is_deaf:
-            found.append("the broker: there is no connection to it, so remote proplets hear and say nothing")
         takers = [one for one in self._state.proplets.values() if one.is_alive and not one.is_cordoned]
+        is_deaf = self._state.remote.is_deaf
+        if is_deaf:
+            found.append("the broker: there is no connection to it, so remote proplets hear and say nothing")
         if not takers:
             found.append("proplets: none is alive and takes new tasks")
-        return found
+        return any(one.is_local or not is_deaf for one in takers), found
 
     @property
     def knows_runtime(self) -> bool:

@@ -19,4 +19,4 @@ class HealthView(msgspec.Struct, kw_only=True):
 
 class ReadyView(msgspec.Struct, kw_only=True):
     ready: bool
-    obstacles: Annotated[list[str], like("What is in the way, in words.")]
+    obstacles: Annotated[list[str], like("What keeps some or all proplets from running tasks, in words.")]
