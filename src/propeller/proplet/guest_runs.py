@@ -25,8 +25,8 @@ class GuestRuns:
 
     def of(self, action: StartRun) -> GuestRun:
         start = action.start
-        is_server = self._kind(action.digest) is Kind.SERVER
-        is_resident = start.daemon or (is_server and not start.latent)
+        is_server = self._kind(action.digest) is Kind.SERVER and not start.latent
+        is_resident = start.daemon or is_server
         grants = grants_of(self._policy, start)
         return GuestRun(
             key=action.key,
@@ -35,12 +35,12 @@ class GuestRuns:
             inputs=start.inputs or [],
             cli_args=list(start.cli_args or ()),
             env={"PROPLET_ID": self._proplet_id, **(start.env or {})},
-            limits=limits_of(self._policy, start, is_resident=is_resident),
+            limits=limits_of(self._policy, start, is_resident=is_resident, is_server=is_server),
             grants=grants,
             parents=json.dumps(start.parent_results, ensure_ascii=False) if start.parent_results else "",
             is_resident=is_resident,
             is_preparation=action.is_preparation,
-            port=self._policy.http_port if is_server and not start.latent else 0,
+            port=self._policy.http_port if is_server else 0,
             stdin=stdin_of(start),
             trust=self._policy.trust,
             allowed_dirs=self._policy.offer.dirs if grants is not None and grants.dirs else (),

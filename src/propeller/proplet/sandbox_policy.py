@@ -23,12 +23,18 @@ class SandboxPolicy(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust = Trust()
 
 
-def limits_of(policy: SandboxPolicy, start: Start, *, is_resident: bool) -> Limits | None:
+def limits_of(
+    policy: SandboxPolicy, start: Start, *, is_resident: bool, is_server: bool = False
+) -> Limits | None:
     """Give the limits of a run; None where they are those of everybody.
 
-    A resident has a timeout only if it asks for one.
+    A resident has a timeout only if it asks for one. That of a server is the limit of each request, except in
+    an external runtime, which can't bound requests.
     """
     limits, asked = policy.limits, _sandbox(start) or Sandbox()
+    if is_server and asked.timeout_ns and not policy.offer.is_external:
+        limits = msgspec.structs.replace(limits, request_ns=asked.timeout_ns)
+        asked = msgspec.structs.replace(asked, timeout_ns=0)
     if is_resident and not asked.timeout_ns:
         limits = msgspec.structs.replace(limits, timeout_ns=0)
     elif asked == Sandbox(grants=asked.grants):

@@ -56,6 +56,11 @@ def of_time(limits: Limits) -> Failure:
     return Failure(error, ErrorKind.TIMEOUT)
 
 
+def of_request(request_s: float) -> str:
+    """Say why a server's guest was ended before its answer."""
+    return f"it ran longer than the limit of {request_s:g} s for a request; timeout raises it"
+
+
 def of_compilation(limits: Limits, size_bytes: int) -> Failure:
     limit_s = compile_ns_of(limits, size_bytes) / 1e9
     its_size = f" of {size_bytes / 2**20:.0f} MiB" if size_bytes > COMPILED_BYTES else ""

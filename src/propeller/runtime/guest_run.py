@@ -38,7 +38,7 @@ class Limits(msgspec.Struct, frozen=True, array_like=True):
     timeout_ns: int = 0
     #: Units of fuel, about one for each instruction; 0 for no limit, and then they are not counted.
     fuel: int = 0
-    #: How long a component may take for one HTTP request that it serves, ns.
+    #: How long a component may take for one HTTP request that it serves, and for what it sends meanwhile, ns.
     request_ns: int = 30_000_000_000
     #: Size of each file that it writes.
     file_bytes: int = 1024 * _MIB

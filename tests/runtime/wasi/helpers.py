@@ -21,7 +21,7 @@ from propeller.runtime.wasi.incoming import Handler
 from propeller.runtime.wasi.io import InputStream
 from propeller.runtime.wasi.linking import linker_for
 from propeller.runtime.wasi.messages import IncomingRequest
-from propeller.runtime.wasi.server import HttpServer, Ticker, listening
+from propeller.runtime.wasi.server import HttpServer, listening, ticks
 from propeller.runtime.wasi.session import Session
 
 DEADLINE_S = 60
@@ -62,7 +62,7 @@ def from_text(text: str) -> tuple[component.Component, ComponentInterface, compo
 def new_store(seconds: float = DEADLINE_S) -> wasmtime.Store:
     store = wasmtime.Store(engine())
     store.set_limits(256 << 20, 100_000, 100, 100, 100)
-    store.set_epoch_deadline(Ticker.ticks(seconds))
+    store.set_epoch_deadline(ticks(seconds))
     return store
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from propeller.errors import Invalid
 from propeller.runtime.wasi.incoming import GuestFault, Handler
-from propeller.runtime.wasi.server import Ticker
+from propeller.runtime.wasi.server import Ticker, ticks
 from propeller.runtime.wasi.session import Session
 from tests.runtime.wasi.helpers import (
     DEADLINE_S,
@@ -93,11 +93,30 @@ def test_a_guest_that_does_not_answer(path, why):
 
 def test_a_guest_that_computes_ends_at_its_deadline():
     session, answer = Session(), Answer()
-    ticker = Ticker(engine())
+    ticker = Ticker(engine(), 0.05)
     with ticker, pytest.raises(GuestFault, match="interrupt"):
         handler(seconds=0.05).handle(session, request(session, "/loop"), answer)
     ticker.close()
     assert answer.status == 0
+
+
+def test_the_deadlines_of_long_requests_are_run_through_at_once():
+    day_s = 24 * 3600
+    assert ticks(0.05) < ticks(30) == ticks(day_s) < 3100
+    session, ticker = Session(), Ticker(engine(), day_s)
+    over = threading.Event()
+
+    def serve() -> None:
+        with pytest.raises(GuestFault, match="interrupt"):
+            handler(seconds=day_s).handle(session, request(session, "/loop"), Answer())
+        over.set()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    while not over.wait(0.05):  # it may not have begun at the first
+        ticker.run_out()
+    thread.join()
+    ticker.close()
 
 
 def test_a_guest_that_blocks_is_woken_by_a_cancel():

@@ -117,7 +117,8 @@ def test_an_answer_that_the_guest_does_not_finish_is_broken_off():
 def test_what_went_wrong_is_printed():
     with serving(request_s=0.2) as served:
         served.get("/loop")
-        assert b"GET /loop: " in b"".join(served.printed)
+        why = b"it ran longer than the limit of 0.2 s for a request; timeout raises it"
+        assert b"GET /loop: " + why in b"".join(served.printed)
         assert served.server.traffic.errors == 1
 
 

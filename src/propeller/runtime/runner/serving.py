@@ -13,7 +13,7 @@ from propeller.runtime.runner.beginning import check_beginning
 from propeller.runtime.runner.cache import Cache, Program
 from propeller.runtime.runner.component_program import ComponentProgram
 from propeller.runtime.runner.guest import Workspace, directories
-from propeller.runtime.wasi.server import HttpServer, Ticker, listening
+from propeller.runtime.wasi.server import HttpServer, listening, ticks
 
 #: How many ports after the first are tried, where the task names none.
 _OTHER_PORTS = 99
@@ -62,7 +62,7 @@ def serve(
     def new_store() -> wasmtime.Store:
         store = wasmtime.Store(cache.engine)
         program.set_limits(store, limits)
-        store.set_epoch_deadline(Ticker.ticks(limits.request_ns / 1e9))
+        store.set_epoch_deadline(ticks(limits.request_ns / 1e9))
         if cache.is_metered:
             store.set_fuel(limits.fuel)
         return store

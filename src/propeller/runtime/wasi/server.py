@@ -18,6 +18,7 @@ import uvicorn
 import wasmtime
 
 from propeller.core.sandbox import Grants
+from propeller.runtime import failures
 from propeller.runtime.address import Address
 from propeller.runtime.guest_run import Trust
 from propeller.runtime.system.directories import Given
@@ -31,7 +32,9 @@ from propeller.runtime.wasi.session import Session
 THREADS, WAITING_MAX = 32, 1024
 #: How long requests in flight may take when the server is stopped.
 GRACE_S = 5
-_TICK_S = 0.01
+#: The time of a request is counted in ticks of at least 10 ms; those of a long one are longer, so that all of
+#: them can be run through at once.
+_TICK_S, _TICKS_MAX = 0.01, 3000
 
 
 class Traffic(msgspec.Struct):
@@ -42,11 +45,22 @@ class Traffic(msgspec.Struct):
     in_flight: int = 0
 
 
-class Ticker:
-    """Advances an engine's epoch every 10 ms while a guest has a deadline."""
+def _tick_s(request_s: float) -> float:
+    return max(_TICK_S, request_s / _TICKS_MAX)
 
-    def __init__(self, engine: wasmtime.Engine) -> None:
+
+def ticks(request_s: float) -> int:
+    """Give the deadline of a store for a request that may take so long, as epochs of its engine."""
+    return int(request_s / _tick_s(request_s)) + 2
+
+
+class Ticker:
+    """Advances an engine's epoch at each tick while a guest has a deadline."""
+
+    def __init__(self, engine: wasmtime.Engine, request_s: float) -> None:
+        """Take the engine, and how long each request may take."""
         self._engine = engine
+        self._request_s = request_s
         self._users = 0
         self._is_closed = False
         self._changed = threading.Condition()
@@ -66,9 +80,9 @@ class Ticker:
             self._is_closed = True
             self._changed.notify()
 
-    def run_out(self, seconds: float) -> None:
-        """End all deadlines of up to so many seconds now."""
-        for _ in range(self.ticks(seconds)):
+    def run_out(self) -> None:
+        """End all deadlines now."""
+        for _ in range(ticks(self._request_s)):
             self._engine.increment_epoch()
 
     def _run(self) -> None:
@@ -77,12 +91,8 @@ class Ticker:
                 self._changed.wait_for(lambda: self._users > 0 or self._is_closed)
                 if self._is_closed:
                     return
-            time.sleep(_TICK_S)
+            time.sleep(_tick_s(self._request_s))
             self._engine.increment_epoch()
-
-    @staticmethod
-    def ticks(seconds: float) -> int:
-        return int(seconds / _TICK_S) + 2
 
 
 class _Server(uvicorn.Server):
@@ -131,7 +141,7 @@ class HttpServer:
             dirs: The guests' directories.
             on_stdout: Gets their standard output, in their threads.
             on_stderr: Gets their standard error, in their threads.
-            request_s: How long each request may take; their stores' deadline is as many ``Ticker.ticks``.
+            request_s: How long each request may take; their stores' deadline is as many ``ticks``.
             threads: How many guests answer at the same time.
             waiting_max: How many requests wait for them; the next one is answered with 503.
             grace_s: How long requests in flight may take after a stop.
@@ -140,7 +150,7 @@ class HttpServer:
         """
         self.traffic = Traffic()
         self._handler = handler
-        self._ticker = Ticker(engine)
+        self._ticker = Ticker(engine, request_s)
         self._env = env
         self._grants = grants
         self._trust = trust
@@ -181,7 +191,7 @@ class HttpServer:
         """End the guests that are left, which wait or compute."""
         for session in list(self._sessions):
             session.cancel()
-        self._ticker.run_out(self._request_s)
+        self._ticker.run_out()
         self._threads.shutdown(cancel_futures=True)
 
     def stop(self) -> None:
@@ -213,7 +223,8 @@ class HttpServer:
             except GuestFault as fault:
                 if not responder.is_gone:
                     self.traffic.errors += 1
-                    self._outputs[1](f"{request.method} {request.target}: {fault}\n".encode())
+                    why = failures.of_request(self._request_s) if session.is_late else fault
+                    self._outputs[1](f"{request.method} {request.target}: {why}\n".encode())
                 raise
 
     def session(self) -> Session:
@@ -231,6 +242,10 @@ class HttpServer:
 
     def forget(self, session: Session) -> None:
         self._sessions.discard(session)
+
+    @property
+    def request_s(self) -> float:
+        return self._request_s
 
     @property
     def threads(self) -> concurrent.futures.Executor:
@@ -270,9 +285,12 @@ class _Exchange(Sink):
     async def _fail(self, fault: GuestFault) -> None:
         if self._is_started:
             raise fault  # the connection breaks off, so that no client takes a part for the whole
-        is_late = self._session.is_late
-        status, text = (504, "the guest took too long") if is_late else (500, "the guest failed")
-        await _say(self._send, status, text)
+        if self._session.is_late:
+            await _say(
+                self._send, 504, f"the guest took too long: {failures.of_request(self._server.request_s)}"
+            )
+        else:
+            await _say(self._send, 500, "the guest failed")
 
     def _request(self) -> IncomingRequest:
         scope = self._scope
