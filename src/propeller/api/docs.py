@@ -125,7 +125,7 @@ def _shape(name: str, schema: Mapping[str, Any]) -> str:
     rows = [
         (field, "required" if field in required else "", _type(given), _description(given))
         for field, given in schema.get("properties", {}).items()
-    ]
+    ] or [("value", "", _type(schema), "")]
     text = escape(schema.get("description", "").replace("``", ""))
     return (
         f"<details id='{escape(name)}'><summary><code>{escape(name)}</code> <span class=q>{text}</span>"

@@ -50,6 +50,7 @@ def document(endpoints: Iterable[Endpoint], also: Sequence[type]) -> dict[str, A
     for shape, field in (("NewTask", "name"), ("NewWorkflow", "tasks"), ("NewJob", "tasks")):
         components[shape]["required"] = [field]
         del components[shape]["properties"][field]["default"]
+    components |= _take_out_choices(components)
     paths: dict[str, dict[str, Any]] = {}
     for each in endpoints:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
@@ -64,6 +65,39 @@ def document(endpoints: Iterable[Endpoint], also: Sequence[type]) -> dict[str, A
         "paths": paths,
         "components": {"schemas": dict(sorted(components.items()))},
     }
+
+
+def _take_out_choices(components: dict[str, Any]) -> dict[str, Any]:
+    """Put references in the place of inner schemas that deserve a name, and return those schemas by name.
+
+    They are enums, and what has a title of its own. Of inner schemas, generators of clients make a type for
+    each place where one stands, with a name that they make up.
+    """
+    found: dict[str, Any] = {}
+
+    def taken_out(schema: Any, place: str) -> Any:
+        if not isinstance(schema, dict):
+            return schema
+        inner = {
+            name: taken_out(schema[name], place)
+            for name in ("items", "additionalProperties")
+            if name in schema
+        }
+        if "anyOf" in schema:
+            inner["anyOf"] = [taken_out(each, place) for each in schema["anyOf"]]
+        schema = {**schema, **inner}
+        if "enum" not in schema and "title" not in schema:
+            return schema
+        name = schema.setdefault("title", place)
+        beside = {"default": schema.pop("default")} if "default" in schema else {}
+        assert found.setdefault(name, schema) == schema, f"{name} is two things"
+        return {"$ref": _REF.format(name=name), **beside}
+
+    for shape, schema in components.items():
+        for field, each in schema.get("properties", {}).items():
+            place = shape + field.title().replace("_", "")
+            schema["properties"][field] = taken_out(each, place)
+    return found
 
 
 def _is_json(shape: Any) -> bool:

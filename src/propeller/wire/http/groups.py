@@ -28,7 +28,12 @@ class NewJob(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     execution_mode: (
         Annotated[
             str,
-            like("Left out: the manager's default.", enum=["", "parallel", "sequential", "configurable"]),
+            like(
+                "Left out or empty: the manager's default.",
+                title="ExecutionMode",
+                enum=["", "parallel", "sequential", "configurable"],
+                **{"x-enum-varnames": ["DEFAULT", "PARALLEL", "SEQUENTIAL", "CONFIGURABLE"]},
+            ),
         ]
         | None
     ) = None

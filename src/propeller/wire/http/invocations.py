@@ -16,7 +16,7 @@ class Invoke(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Annotated[list[int | float | str | None], like("In place of the task's own, if any are given.")]
         | None
     ) = None
-    env: Annotated[Env, like("Over the task's own.")] | None = None
+    env: Env | None = None
     timeout: (
         Annotated[str | float, like("How long the guest may take, from where it begins; left out: 30s.")]
         | None

@@ -12,7 +12,11 @@ encode = msgspec.json.Encoder().encode
 
 
 def like(description: str = "", **schema: Any) -> Meta:
-    """Constraints that the schema shows and that ``api.spec_builder`` checks, in its own words."""
+    """Constraints that the schema shows and that ``api.spec_builder`` checks, in its own words.
+
+    What has a ``title`` is a shape of its own in the document. ``x-enum-varnames`` are names for the values
+    of an ``enum``, for generators of clients.
+    """
     return Meta(description=description or None, extra_json_schema=schema or None)
 
 
@@ -29,12 +33,25 @@ State = Annotated[
     int,
     like(
         "0 pending, 1 scheduled, 2 running, 3 completed, 4 failed, 5 skipped, 6 interrupted",
+        title="TaskState",
         enum=[int(state) for state in TaskState],
-        # By these, generators of clients name the numbers.
         **{"x-enum-varnames": [state.name for state in TaskState]},
     ),
 ]
 ResultsEncoding = Annotated[
-    str, like("``base64`` where the texts of ``results`` are that, because they are no text.", enum=[BASE64])
+    str,
+    like(
+        "``base64`` where the texts of ``results`` are that, because they are no text.",
+        title="ResultsEncoding",
+        enum=[BASE64],
+    ),
 ]
-Env = Annotated[dict[str, str], like(propertyNames={"minLength": 1, "pattern": r"^[^=\x00]+$"})]
+Env = Annotated[
+    dict[str, str],
+    like(
+        "Variables by name; of an invocation, over those of its task.",
+        title="Env",
+        propertyNames={"minLength": 1, "pattern": r"^[^=\x00]+$"},
+    ),
+]
+Metadata = Annotated[dict[str, Any], like("JSON values by key, for those who ask.", title="Metadata")]

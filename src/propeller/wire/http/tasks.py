@@ -19,7 +19,7 @@ from propeller.core.sandbox import Grants, Sandbox
 from propeller.wire.durations import format_duration
 from propeller.wire.fleet.outgoing import wire_inputs
 from propeller.wire.http.sandbox import GrantsField, LimitsField
-from propeller.wire.http.schema import Env, Page, ResultsEncoding, State, Time, like
+from propeller.wire.http.schema import Env, Metadata, Page, ResultsEncoding, State, Time, like
 from propeller.wire.rfc3339 import ZERO, format_time
 
 #: A module up to this size is shown as base64 in ``file``, a larger one by its digest and size.
@@ -50,7 +50,24 @@ Priority = Annotated[int, like("0 to 100; 0 counts as not given, which is 50.", 
 Tags = Annotated[
     list[str], like("Only a proplet that has all of these gets the task; with proplet_id they don't count.")
 ]
-RunIf = Annotated[str, like(enum=["", "success", "failure"])]
+RunIf = Annotated[
+    str,
+    like(
+        "Which end of its parents lets the task run; empty counts as success.",
+        title="RunIf",
+        enum=["", "success", "failure"],
+        **{"x-enum-varnames": ["DEFAULT", "SUCCESS", "FAILURE"]},
+    ),
+]
+StdinEncoding = Annotated[
+    str,
+    like(
+        "How stdin is text.",
+        title="StdinEncoding",
+        enum=["", BASE64],
+        **{"x-enum-varnames": ["PLAIN", "BASE64"]},
+    ),
+]
 Owned = Annotated[Any, like("The manager sets it; in a request it is ignored.", readOnly=True)]
 Fixed = like("It can't be changed; if it is given, it has to be what the task has.")
 _Switch = bool | UnsetType | None
@@ -108,7 +125,7 @@ class TaskFields(OwnedFields, kw_only=True):
         ]
         | None
     ) = None
-    stdin_encoding: Annotated[str, like("How stdin is text.", enum=["", BASE64])] | None = None
+    stdin_encoding: StdinEncoding | None = None
     env: Env | None = None
     daemon: bool | None = None
     latent: bool | None = None
@@ -123,7 +140,7 @@ class TaskFields(OwnedFields, kw_only=True):
     timezone: str | None = None
     broadcast: bool | None = None
     priority: Priority | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
     hal_storage_path: str | None = None
     required_tags: Tags | None = None
     timeout: (
@@ -172,7 +189,7 @@ class TaskView(msgspec.Struct, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    env: dict[str, str] | UnsetType = UNSET
+    env: Env | UnsetType = UNSET
     daemon: bool = False
     latent: bool | UnsetType = UNSET
     encrypted: bool = False
@@ -197,7 +214,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     timezone: str | UnsetType = UNSET
     broadcast: bool | UnsetType = UNSET
     priority: int | UnsetType = UNSET
-    metadata: dict[str, Any] | UnsetType = UNSET
+    metadata: Metadata | UnsetType = UNSET
     hal_storage_path: str | UnsetType = UNSET
     required_tags: Sequence[str] | UnsetType = UNSET
     error_kind: Annotated[ErrorKind, like("The kind of ``error``, for programs.")] | UnsetType = UNSET
