@@ -29,4 +29,5 @@ provision.py    writes the identities of a fleet
 db.py           checks, backs up and restores a store
 demo.py         plays the tutorial
 completion.py   makes a shell complete commands and flags
+health.py       asks the manager for its health
 """

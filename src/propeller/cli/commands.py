@@ -132,9 +132,14 @@ def _unpaged(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def new_app(**options: Any) -> typer.Typer:
+    """Make an app of one command or several, in the form of all: plain help, no flags about completion."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None, **options)
+
+
 def group(text: str, *, pages: bool = True) -> typer.Typer:
     """Make a group of commands, which takes the flags of its commands too."""
-    app = typer.Typer(help=text, no_args_is_help=True)
+    app = new_app(help=text, no_args_is_help=True)
     app.callback()(with_flags(_nothing, ANYWHERE | (_PAGE if pages else {})))
     return app
 

@@ -11,6 +11,10 @@ from typer.completion import (  # type: ignore[attr-defined]  # it has them for 
 )
 from typer.completion import install as install_script  # type: ignore[attr-defined]
 
+from propeller.cli.commands import new_app
+
+app = new_app()
+
 _PROGRAM = "propeller"
 #: By this variable the shell asks the program for completions.
 _ASKED = "_PROPELLER_COMPLETE"
@@ -22,6 +26,7 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
+@app.command()
 def completion(
     shell: Annotated[Shell, typer.Argument(help="For this shell.")],
     install: Annotated[

@@ -8,12 +8,12 @@ import msgspec
 import typer
 
 from propeller.cli import formatting
-from propeller.cli.commands import command
+from propeller.cli.commands import command, new_app
 from propeller.cli.session import Session
 from propeller.config.programs import data_home
 from propeller.store import backups
 
-app = typer.Typer(help="Check, copy or replace the store of a manager.", no_args_is_help=True)
+app = new_app(help="Check, copy or replace the store of a manager.", no_args_is_help=True)
 
 DataDir = Annotated[
     Path | None, typer.Option(help="The manager's data directory [default: ~/.local/share/propeller].")

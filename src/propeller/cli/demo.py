@@ -19,8 +19,11 @@ from rich.text import Text
 
 from propeller.cli import formatting, live
 from propeller.cli.board import Board
+from propeller.cli.commands import new_app
 from propeller.cli.views import outcome
 from propeller.errors import PropellerError
+
+app = new_app()
 
 _WAT = """\
 (module
@@ -33,6 +36,7 @@ _UP_S_MAX = 30
 _STOP_S_MAX = 20
 
 
+@app.command()
 def demo(
     whole: Annotated[bool, typer.Option("--whole", help="Show every answer in full.")] = False,
 ) -> None:

@@ -12,12 +12,15 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from propeller.cli import formatting
+from propeller.cli.commands import command, new_app
 from propeller.cli.modules import read_module
 from propeller.cli.session import Session
 from propeller.errors import Invalid
 
 if TYPE_CHECKING:
     from propeller.runtime.inspection import Inspection
+
+app = new_app()
 
 _KINDS = {
     "module": "core module: functions to be called by name",
@@ -30,6 +33,7 @@ _KINDS = {
 _FILE_SUFFIXES = (".wasm", ".wat")
 
 
+@command(app, is_client=False)
 def inspect(
     session: Session,
     file: Annotated[

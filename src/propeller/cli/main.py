@@ -1,29 +1,21 @@
-"""The program: all commands, and the exit codes of failures."""
+"""The program: all commands, and the exit codes of failures.
 
+A command's module is loaded when the command is called, so that each starts without what the others need.
+"""
+
+import importlib
 import io
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from propeller import __version__
-from propeller.cli import (
-    completion,
-    db,
-    demo,
-    inspect,
-    jobs,
-    programs,
-    proplets,
-    provision,
-    run,
-    tasks,
-    up,
-    views,
-    workflows,
-)
-from propeller.cli.commands import ANYWHERE, command, with_flags
+from propeller.cli import completion
+from propeller.cli.commands import ANYWHERE, new_app, with_flags
 from propeller.cli.session import Session, is_json_asked_for, show_error
 from propeller.client.errors import Unreachable
 from propeller.errors import PropellerError
@@ -31,12 +23,57 @@ from propeller.errors import PropellerError
 #: Of all that is wrong in how a command is called.
 _WRONG_USE: Any = typer.BadParameter.__mro__[1]
 
-app = typer.Typer(
+#: The commands in the order of the help, and the modules that they are in.
+_MODULES = {
+    "up": "up",
+    "manager": "programs",
+    "proplet": "programs",
+    "proxy": "programs",
+    "run": "run",
+    "inspect": "inspect",
+    "demo": "demo",
+    "completion": "completion",
+    "health": "health",
+    "provision": "provision",
+    "db": "db",
+    "tasks": "tasks",
+    "workflows": "workflows",
+    "jobs": "jobs",
+    "proplets": "proplets",
+}
+
+
+class _Commands(Mapping[str, Any]):
+    """All commands by name; each is made when it is looked up."""
+
+    def __getitem__(self, name: str) -> Any:
+        module = importlib.import_module(f"propeller.cli.{_MODULES[name]}")
+        made = typer.main.get_command(module.APPS[name] if hasattr(module, "APPS") else module.app)
+        made.name = name
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+class _Program(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: Any = _Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List the names, without a look at the commands."""
+        return list(self.commands)
+
+
+app = new_app(
     name="propeller",
+    cls=_Program,
     help="Run WebAssembly tasks, workflows and jobs. The flags below may also stand after a command.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -58,27 +95,6 @@ def _before_all(
 
 
 app.callback()(with_flags(_before_all, ANYWHERE))
-app.command("up")(up.up)
-programs.register(app)
-command(app)(run.run)
-command(app, is_client=False)(inspect.inspect)
-app.command("demo")(demo.demo)
-app.command("completion")(completion.completion)
-app.add_typer(provision.app, name="provision")
-app.add_typer(db.app, name="db")
-app.add_typer(tasks.app, name="tasks")
-app.add_typer(workflows.app, name="workflows")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(proplets.app, name="proplets")
-
-
-@command(app)
-def health(session: Session) -> None:
-    """Ask the manager for its health."""
-    answer = session.client.health()
-    session.show(answer, lambda shown: views.plain_lines(session, shown))
-    if answer.get("status") != "pass":
-        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli.commands import command
+from propeller.cli.commands import command, new_app
 from propeller.cli.session import Session
 from propeller.config.definitions import MANAGER, PROGRAMS, PROPLET, PROXY, Program, Setting
 from propeller.config.errors import BadSettings
@@ -37,12 +37,6 @@ _SETTINGS: dict[Program, Callable[[Effective, Mapping[str, str]], object]] = {
     PROPLET: remote_proplet_settings,
     PROXY: proxy_settings,
 }
-
-
-def register(app: typer.Typer) -> None:
-    """Make a command for each program."""
-    for program in PROGRAMS:
-        command(app, program.name, fields=_flags_of(program), is_client=False)(_command_of(program))
 
 
 def _command_of(program: Program) -> Callable[..., None]:
@@ -109,3 +103,13 @@ def _run(program: Program, effective: Effective, *, show_config: bool) -> None:
         # Only here: the servers take long to load, and --help is to be fast.
         assembly = importlib.import_module("propeller.assembly")
         raise typer.Exit(getattr(assembly, program.name)(settings))
+
+
+def _app_of(program: Program) -> typer.Typer:
+    app = new_app()
+    command(app, program.name, fields=_flags_of(program), is_client=False)(_command_of(program))
+    return app
+
+
+#: A command for each program, by its name.
+APPS = {program.name: _app_of(program) for program in PROGRAMS}

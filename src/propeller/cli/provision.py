@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from propeller.cli.commands import new_app
 from propeller.cli.session import Session
 from propeller.config import values
 from propeller.config.provision import (
@@ -19,7 +20,7 @@ from propeller.config.provision import (
 )
 from propeller.config.provision import provision as provision_new
 
-app = typer.Typer()
+app = new_app()
 
 _DEFAULT = Path("config.toml")
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from propeller.cli import formatting, options, sandbox
+from propeller.cli.commands import command, new_app
 from propeller.cli.heeding import check_heeded
 from propeller.cli.logs import print_piece
 from propeller.cli.modules import create_task, default_export, read_module
@@ -15,7 +16,10 @@ from propeller.cli.session import Session, show_error
 from propeller.client.errors import NoSuchRoute, Unreachable
 from propeller.core.states import COMPLETED
 
+app = new_app()
 
+
+@command(app)
 def run(
     session: Session,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .wasm or .wat file.")],

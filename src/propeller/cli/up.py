@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from propeller.cli.commands import new_app
 from propeller.cli.programs import ConfigFlag, resolved
 from propeller.config import values
 from propeller.config.definitions import MANAGER, PROPLET
@@ -19,6 +20,8 @@ from propeller.core.model import JobMode
 from propeller.core.policy import Policy
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
+
+app = new_app()
 
 #: Settings of a proplet that none beside its manager has, and why.
 _OF_REMOTE_ONES = {
@@ -131,6 +134,7 @@ def _slots(near: Effective) -> int:
     return near.values["slots"] if is_given else max(4, os.cpu_count() or 1)
 
 
+@app.command()
 def up(
     host: Annotated[
         str, typer.Option(envvar="MANAGER_HTTP_HOST", help="Address to listen on; empty means all.")
