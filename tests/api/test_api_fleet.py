@@ -70,7 +70,7 @@ def test_the_reason_why_a_task_waits_is_that_of_now(tmp_path):
         await a_proplet(site)
         (listed,) = (await site.get("/tasks"))["tasks"]
         assert (await site.get(path))["reason"] == listed["reason"]
-        assert "waits for a proplet that allows what it asks for" in listed["reason"]
+        assert "waits for a proplet that takes it" in listed["reason"]
 
     play(part, tmp_path)
 

@@ -84,6 +84,12 @@ def test_a_proplet_that_knows_nothing_of_standard_input_does_not_get_the_task():
     rules.proplet("foreign", boot=0)
     rules.create(a_task("a", stdin="text"), a_task("b"))
     assert rules.start("a").sent == []
-    assert "waits for a proplet that allows what it asks for" in str(rules.task("a").reason)
+    refused = "it can't give a task standard input"
+    name = rules.state.proplets["foreign"].name
+    assert str(rules.task("a").reason) == f"waits for a proplet that takes it; {name} does not: {refused}"
+    rules.create(a_task("pinned", stdin="text", pin="foreign"))
+    rules.start("pinned")
+    words = f"waits for proplet foreign, which does not take it: {refused}"
+    assert str(rules.task("pinned").reason) == words
     assert rules.start("b").sent == ["start b 1 on foreign"]
     assert rules.proplet("native", metadata={"offers": {}}).sent == ["start a 1 on native"]

@@ -207,7 +207,7 @@ def test_a_task_goes_only_where_all_that_it_asks_for_is_allowed():
     rules.start("a")
     assert rules.start("b").moves == ["b SCHEDULED", "b RUNNING"]
     reason = str(rules.task("a").reason)
-    assert reason.startswith("waits for a proplet that allows what it asks for; ")
+    assert reason.startswith("waits for a proplet that takes it; ")
     assert reason.endswith(" does not: grants.dirs: /data/in is not allowed to be read")
     assert rules.proplet("q", metadata=OFFERS).sent == ["start a 1 on q"]
 

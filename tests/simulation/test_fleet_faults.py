@@ -204,7 +204,7 @@ def test_what_has_ended_is_said_to_be_compiled_still(monkeypatch):
 
 
 def test_standard_input_goes_where_nobody_knows_of_it(monkeypatch):
-    monkeypatch.setattr(placement, "_sandbox_of", lambda spec: spec.sandbox)
+    monkeypatch.setattr(placement, "_gives_stdin", lambda _: True)
     assert_caught("stdin")
 
 

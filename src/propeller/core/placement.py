@@ -42,15 +42,15 @@ class Needs(NamedTuple):
 
     tags: Tags
     sandbox: Sandbox | None
+    #: True if it must give the task standard input.
+    stdin: bool
 
 
 def needs_of(spec: Spec) -> Needs:
-    return Needs(frozenset(spec.required_tags), _sandbox_of(spec))
+    return Needs(frozenset(spec.required_tags), spec.sandbox, bool(spec.stdin))
 
 
-def _sandbox_of(spec: Spec) -> Sandbox | None:
-    """Give what a proplet must allow; standard input is given by those that say what they allow."""
-    return Sandbox() if spec.sandbox is None and spec.stdin else spec.sandbox
+_NO_NEEDS = Needs(tags=frozenset(), sandbox=None, stdin=False)
 
 
 def refused_by(proplet: Proplet, needs: Needs) -> str:
@@ -58,10 +58,17 @@ def refused_by(proplet: Proplet, needs: Needs) -> str:
     lacking = needs.tags - proplet.tags
     if lacking:
         return f"it does not have {names_of_tags(sorted(lacking))}"
+    if needs.stdin and not _gives_stdin(proplet):
+        return "it can't give a task standard input"
     if needs.sandbox is None:
         return ""
     offer = proplet.offer
     return "it does not say what it allows" if offer is None else refusal(offer, needs.sandbox)
+
+
+def _gives_stdin(proplet: Proplet) -> bool:
+    """Say whether a proplet knows of standard input, an extension: those do that say what they allow."""
+    return proplet.offer is not None
 
 
 class Order(StrEnum):
@@ -172,8 +179,7 @@ class Placement:
             queues = self._pinned.setdefault(spec.pin, {})
             queues.setdefault(needs_of_pinned(spec), Queue()).add(task)
             self.offer_room(spec.pin)
-        elif spec.required_tags or _sandbox_of(spec) is not None:
-            needs = needs_of(spec)
+        elif (needs := needs_of(spec)) != _NO_NEEDS:
             queue = self._choosy.setdefault(needs, Queue())
             if not queue:  # else the proplets that could take it are in line already, or have no room
                 for proplet_id in self.fit(needs):
@@ -202,7 +208,8 @@ class Placement:
         needs = needs_of(task.spec)
         if any(takes_work(proplet) for proplet in self.fit(needs).values()):
             return None
-        tagged = [proplet for proplet in self.fit(Needs(needs.tags, None)).values() if takes_work(proplet)]
+        only_tags = _NO_NEEDS._replace(tags=needs.tags)
+        tagged = [proplet for proplet in self.fit(only_tags).values() if takes_work(proplet)]
         if tagged:
             return WaitsForLeave(tagged[0].name, refused_by(tagged[0], needs))
         if needs.tags:
@@ -358,7 +365,7 @@ def has_room(proplet: Proplet) -> bool:
 
 def needs_of_pinned(spec: Spec) -> Needs:
     """Give the needs of a pinned task, whose tags do not count."""
-    return Needs(frozenset(), _sandbox_of(spec))
+    return needs_of(spec)._replace(tags=frozenset())
 
 
 def _load(proplet: Proplet) -> float:

@@ -62,10 +62,10 @@ class WaitsForCordonedProplet(Waiting, frozen=True):
 
 
 class WaitsForLeaveOfProplet(Waiting, frozen=True):
-    """Its user pinned it to a proplet that does not allow what it asks for."""
+    """Its user pinned it to a proplet that does not allow what it asks for, or can't give what it needs."""
 
     proplet_id: str
-    #: What is refused, by its field.
+    #: What is refused: a grant or limit by its field, or in words what the proplet can't give.
     refused: str
 
     def __str__(self) -> str:
@@ -83,13 +83,14 @@ class WaitsForTags(Waiting, frozen=True):
 
 
 class WaitsForLeave(Waiting, frozen=True):
-    """No proplet that takes work allows what it asks for; one of them is named."""
+    """No proplet that takes work allows what it asks for and gives what it needs; one of them is named."""
 
     proplet: str
+    #: As above.
     refused: str
 
     def __str__(self) -> str:
-        return f"waits for a proplet that allows what it asks for; {self.proplet} does not: {self.refused}"
+        return f"waits for a proplet that takes it; {self.proplet} does not: {self.refused}"
 
 
 class WaitsForUncordoned(Waiting, frozen=True):
