@@ -185,6 +185,20 @@ def test_a_daemon_on_every_proplet_makes_no_news_of_what_each_says_again():
         assert (turn.moves, bool(turn.changes)) == ([], False)
 
 
+def test_a_server_on_every_proplet_takes_room_on_none_once_it_is_up_on_one():
+    """The same room is free after the manager was started anew, which knows only that it was up."""
+    rules = Rules()
+    for name in ("p", "q"):
+        rules.proplet(name, slots=1)
+    rules.create(a_task("a", broadcast=True))
+    rules.start("a")
+    rules.turn(up(results="started at port 1"))
+    residents = {proplet.id: set(proplet.residents) for proplet in rules.state.proplets.values()}
+    assert residents == {"p": {"a"}, "q": {"a"}}
+    rules.restart()
+    assert {proplet.id: proplet.residents for proplet in rules.state.proplets.values()} == residents
+
+
 def test_latent_tasks_stay_deployed_and_leave_room():
     rules = Rules()
     rules.proplet("p", slots=1)

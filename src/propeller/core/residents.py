@@ -11,7 +11,6 @@ def run_up(state: ClusterState, event: RunUp, now: int) -> None:
     task = state.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
     if task is None:
         return
-    state.placement.stays(task, event.proplet_id)
     is_new = event.is_up and not task.was_up
     is_first_up = event.is_up and not task.is_up
     if task.spec.broadcast and not is_first_up and event.restarts <= task.restarts:
@@ -28,6 +27,8 @@ def run_up(state: ClusterState, event: RunUp, now: int) -> None:
         task.losses = 0
     if is_new:
         task.was_up = True
+        for proplet_id in state.holders(task):
+            state.placement.stays(task, proplet_id)
         group_id = task.spec.group_id
         if group_id:
             group = state.turn.groups[group_id] = state.groups[group_id]
