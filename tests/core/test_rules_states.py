@@ -96,6 +96,17 @@ def test_who_waits_sees_that_a_module_is_compiled_first():
     )
     assert rules.turn(RunCompiles("p", "a", 1, 65 * 2**20)).moves == [], "it is known"
     assert rules.turn(RunCompiles("p", "a", 0, 1)).moves == [], "an older attempt"
+    (begins,) = rules.turn(RunCompiles("p", "a", 1, 0)).changes.transitions
+    assert (begins.state, begins.reason) == (RUNNING, "")
+    assert rules.turn(RunCompiles("p", "a", 1, 0)).moves == [], "it is known"
+
+
+def test_what_has_ended_is_compiled_no_more():
+    rules = Rules()
+    rules.proplet()
+    rules.create(a_task("a"))
+    rules.start("a")
+    rules.turn(RunCompiles("p", "a", 1, 1))
     (ended,) = rules.completes("a", "1\n").changes.transitions
     assert (ended.state, ended.reason) == (COMPLETED, "")
     assert rules.turn(RunCompiles("p", "a", 1, 1)).moves == [], "it has ended"

@@ -120,12 +120,12 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunCompiles(msgspec.Struct, frozen=True):
-    """The module of an attempt is compiled first, which takes a while."""
+    """The module of an attempt is compiled first, which takes a while, or has been compiled."""
 
     proplet_id: str
     task_id: str
     attempt: int
-    #: Of the module.
+    #: Of the module; 0 once it is compiled.
     size_bytes: int
     #: As in the start message; 0 in a report that does not say.
     placed_at: int = 0

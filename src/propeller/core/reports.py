@@ -51,11 +51,16 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
 
 
 def compiles(state: ClusterState, event: RunCompiles, now: int) -> None:
-    """Let who waits for a task see that its module is compiled first, unless there is more to see."""
+    """Let who waits for a task see while its module is compiled first, unless there is more to see."""
     task = state.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
-    if task is None or task.reason is not None or task.spec.broadcast or task.is_up:
+    if task is None or task.spec.broadcast or task.is_up:
         return
-    task.reason = Compiles(round(event.size_bytes / 2**20))
+    if event.size_bytes and task.reason is None:
+        task.reason = Compiles(round(event.size_bytes / 2**20))
+    elif not event.size_bytes and isinstance(task.reason, Compiles):
+        task.reason = None
+    else:
+        return
     state.tell(task, now)
 
 

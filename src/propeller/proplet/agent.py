@@ -254,7 +254,7 @@ class Agent:
         self._carry_out([action for up in batch for action in self._machine.up(up.key, up.results)])
 
     def guests_compiling(self, batch: list[GuestCompiling]) -> None:
-        """Say of guests that their modules are compiled first."""
+        """Say of guests that their modules are compiled first, or have been."""
         actions = (self._machine.compiling(one.key, one.size_bytes) for one in batch)
         self._carry_out([action for some in actions for action in some])
 

@@ -274,7 +274,10 @@ class Machine:
         return [] if held is None else self._came_up(held, SERVING, results)
 
     def compiling(self, key: int, size_bytes: int) -> list[Action]:
-        """The module of this run, which is so large, is compiled first; a foreign manager is not told."""
+        """The module of this run, which is so large, is compiled first; or it has been, where that is 0.
+
+        A foreign manager is not told.
+        """
         held = self._by_key.get(key)
         if held is None or not held.attempt:
             return []

@@ -145,9 +145,10 @@ class Up(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Compiling(msgspec.Struct, frozen=True, array_like=True):
-    """A run that waits until its module, which is large, is compiled."""
+    """A run that waits until its module, which is large, is compiled, or that waits for this no longer."""
 
     key: int
+    #: Of the module; 0 once it is compiled.
     size_bytes: int
 
 

@@ -481,7 +481,7 @@ def test_it_tells_which_process_executes_which_run(tmp_path):
     asyncio.run(scene())
 
 
-def test_a_large_module_is_said_to_be_compiled_once(tmp_path):
+def test_a_large_module_is_said_to_be_compiled_once_and_until_its_guest_begins(tmp_path):
     async def part(running: Running):
         told: list[Compiling] = []
         running.pool._on_compiling = told.extend
@@ -489,6 +489,6 @@ def test_a_large_module_is_said_to_be_compiled_once(tmp_path):
             running.pool.submit([GuestRun(key, put(tmp_path, module), "main", ["1", "2"])])
             (end,) = await running.ended(key)
             assert end.results == "3\n"
-        assert told == [Compiling(1, len(padded(5 * 2**20)))]
+        assert told == [Compiling(1, len(padded(5 * 2**20))), Compiling(1, 0)]
 
     play(part, tmp_path)

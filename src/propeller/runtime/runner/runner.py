@@ -122,8 +122,11 @@ class Runner:
                 program.choose(run.export)
                 check_beginning(cache.engine, program, limits, run.grants)
                 return Ended(run.key, "", None, 0, 0)
+            was_told = watchdog.compiled_bytes >= _TOLD_BYTES
             with self._lock:
                 watchdog.begin_running(cache.engine)
+            if was_told:
+                self._tell_compiling(run, 0)
             if run.port:
                 from propeller.runtime.runner.serving import serve  # noqa: PLC0415  loaded where it is needed
 
@@ -164,7 +167,10 @@ class Runner:
     def _begin_compiling(self, watchdog: Watchdog, size_bytes: int) -> None:
         watchdog.begin_compiling(size_bytes)
         if size_bytes >= _TOLD_BYTES:
-            self._send(framed(Report([], compiling=[Compiling(watchdog.run.key, size_bytes)])))
+            self._tell_compiling(watchdog.run, size_bytes)
+
+    def _tell_compiling(self, run: GuestRun, size_bytes: int) -> None:
+        self._send(framed(Report([], compiling=[Compiling(run.key, size_bytes)])))
 
     def _tell_up(self, run: GuestRun, where: str) -> None:
         self._send(framed(Report([], [], [Up(run.key, where)])))

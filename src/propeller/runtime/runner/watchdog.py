@@ -34,19 +34,19 @@ class Watchdog:
         #: When the process has to end.
         self._end = _NEVER
         #: Size of the module that is compiled now; 0 for none.
-        self._compiled_bytes = 0
+        self.compiled_bytes = 0
         self._started_ns = 0
         self._engine: wasmtime.Engine | None = None
         self._on_interrupt: Callable[[], None] = lambda: None
 
     def begin_compiling(self, size_bytes: int) -> None:
         """Start the time in which a module of this size has to be compiled."""
-        self._compiled_bytes = size_bytes
+        self.compiled_bytes = size_bytes
         self._deadline = self._end = time.monotonic() + compile_ns_of(self.limits, size_bytes) / 1e9
 
     def begin_running(self, engine: wasmtime.Engine) -> None:
         """Start the run's own time; an interruption from now on advances this engine's epoch."""
-        self._compiled_bytes = 0
+        self.compiled_bytes = 0
         self._engine = engine
         self._started_ns = time.time_ns()
         timeout_ns = self.limits.timeout_ns
@@ -87,7 +87,7 @@ class Watchdog:
         now = time.monotonic()
         if now >= self._deadline and not self.halt:
             self.interrupt(Halt.TIMEOUT)
-            if self._compiled_bytes:
+            if self.compiled_bytes:
                 self._end = now
         return self.halt if self.halt and now >= self._end else None
 
@@ -98,8 +98,8 @@ class Watchdog:
                 failure = failures.STOPPED
             case Halt.OUTPUT:
                 failure = failures.of_output(self.limits)
-            case _ if self._compiled_bytes:
-                failure = failures.of_compilation(self.limits, self._compiled_bytes)
+            case _ if self.compiled_bytes:
+                failure = failures.of_compilation(self.limits, self.compiled_bytes)
             case _:
                 failure = failures.of_time(self.limits)
         finished_ns = time.time_ns() if self._started_ns else 0

@@ -79,13 +79,13 @@ class Up(msgspec.Struct, kw_only=True):
 class Compiling(msgspec.Struct, kw_only=True):
     """Extension. Proplet to manager: the module of an attempt is compiled first, which takes a while.
 
-    Nobody acknowledges it; it is only for who waits.
+    It comes again, with the size 0, when the guest begins. Nobody acknowledges it; it is only for who waits.
     """
 
     task_id: str
     proplet_id: PropletId
     attempt: Count
-    #: Of the module.
+    #: Of the module; 0 once it is compiled.
     size_bytes: Count
     #: As the start had it.
     placed_at: Count | UnsetType = UNSET
