@@ -344,6 +344,36 @@ def test_a_part_of_the_file_has_all_of_its_section_and_nothing_of_others(tmp_pat
         split(config)
 
 
+def test_the_parts_follow_the_whole(tmp_path):
+    """Whoever has split the file is told which parts changed; the others stay as they are."""
+    config = tmp_path / "config.toml"
+    assert provision(config, proplets=1).keys == []
+    assert add_proplets(config, 1).keys == [], "it is not split"
+    before = {path: path.read_text() for path in split(config)}
+
+    def matches():
+        whole = tomllib.loads(config.read_text())
+        parts = {path.stem: tomllib.loads(path.read_text()) for path in (tmp_path / "keys").iterdir()}
+        return all([*part.values()] == [whole[name]] for name, part in parts.items())
+
+    def names(paths):
+        return sorted(path.stem for path in paths)
+
+    assert names(add_proplets(config, 1).keys) == ["proplet3"]
+    assert names(add_foreign(config, ["gate"]).keys) == ["manager"]
+    assert matches()
+    assert all(path.read_text() == text for path, text in before.items() if path.stem != "manager")
+    config.write_text(config.read_text().replace('allow_foreign = "gate"', 'allow_foreign = ""'))
+    assert names(renew(config).keys) == []
+    config.write_text(config.read_text().replace("[proplet]\n", '[proplet]\ntags = "edge"\n'))
+    assert names(renew(config).keys) == ["proplet"]
+    assert matches()
+    made = provision(config, proplets=3, force=True)
+    assert names(made.keys) == ["manager", "proplet1", "proplet2", "proplet3", "proxy"]
+    assert names((tmp_path / "keys").iterdir()) == names(made.keys), "a key of nobody is no use"
+    assert matches()
+
+
 @pytest.mark.parametrize("name", ["config.toml", "passwords", "acl", "mosquitto.conf"])
 def test_nothing_is_overwritten_without_force(tmp_path, name):
     config = tmp_path / "config.toml"

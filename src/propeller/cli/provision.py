@@ -164,7 +164,7 @@ def _is_json(context: typer.Context, *, as_json: bool) -> bool:
 
 def _show(context: typer.Context, made: Provisioned, *, as_json: bool, next_step: str) -> None:
     session = context.ensure_object(Session)
-    files = [str(path) for path in (made.config, *made.broker_files)]
+    files = [str(path) for path in (made.config, *made.broker_files, *made.keys)]
     if _is_json(context, as_json=as_json):
         print(
             json.dumps(
@@ -183,4 +183,6 @@ def _show(context: typer.Context, made: Provisioned, *, as_json: bool, next_step
         table.add_row(identity.section, identity.entity_id)
     session.out.print(table)
     session.remark(f"written: {', '.join(files)}")
-    session.remark(f"the keys are in {made.config} only; next: {next_step}")
+    if made.keys:
+        session.remark(f"copy to their machines anew: {', '.join(map(str, made.keys))}")
+    session.remark(f"the keys are in {made.config}; next: {next_step}")

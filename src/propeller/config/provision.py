@@ -3,6 +3,7 @@
 ``config.toml`` is written last: until it is there, nothing uses the other files.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from propeller.config.identities import (
 PROPLETS_MAX = 10_000
 #: Beside the file of identities: a file for each of our programs, with its identity alone.
 KEYS = "keys"
+#: The names of those files.
+_OWN = re.compile(r"manager|proplet\d*|proxy")
 _DATA = "mosquitto-data"
 
 
@@ -40,6 +43,8 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     config: Path
     #: Beside it: ``passwords``, ``acl`` and, if it was written, ``mosquitto.conf``.
     broker_files: list[Path]
+    #: Files of single programs, made by ``split``, that are new or other than before.
+    keys: list[Path] = []
 
 
 def provision(
@@ -67,6 +72,7 @@ def provision(
         directory / "acl": broker.acl(identities),
         config: write_identities(channel, identities),
     }
+    keys = _changed_keys(config, texts[config], identities) if force else {}
     for path in (config, *texts):
         if path.exists() and not force:
             raise BadFiles(
@@ -75,9 +81,13 @@ def provision(
             )
     _make_directory(directory / _DATA)
     _keep_out_of_git(config, directory)
-    for path, text in texts.items():
+    for path, text in (keys | texts).items():
         create_text(path, text, force=force)
-    return Provisioned(channel=channel, identities=identities, config=config, broker_files=[*texts][:-1])
+    if force:
+        _forget_keys(config, identities)
+    return Provisioned(
+        channel=channel, identities=identities, config=config, broker_files=[*texts][:-1], keys=[*keys]
+    )
 
 
 def add_proplets(config: Path, count: int) -> Provisioned:
@@ -122,9 +132,12 @@ def renew(config: Path) -> Provisioned:
         conf: broker.renewed_conf(read_text(conf) or broker.mosquitto_conf(channel, directory)),
         config: with_foreign(text, str(config), identities),
     }
-    for path, new in texts.items():
+    keys = _changed_keys(config, texts[config], identities)
+    for path, new in (keys | texts).items():
         replace_text(path, new)
-    return Provisioned(channel=channel, identities=identities, config=config, broker_files=[*texts][:-1])
+    return Provisioned(
+        channel=channel, identities=identities, config=config, broker_files=[*texts][:-1], keys=[*keys]
+    )
 
 
 def split(config: Path) -> list[Path]:
@@ -139,16 +152,40 @@ def split(config: Path) -> list[Path]:
     """
     text, _, identities = _read(config)
     directory = _directory(config)
-    texts = {
-        directory / KEYS / f"{one.section}.toml": alone(text, str(config), one)
-        for one in identities
-        if one.role != "foreign"
-    }
+    texts = _parts(config, text, identities)
     _make_directory(directory / KEYS)
     _keep_out_of_git(config, directory)
     for path, part in texts.items():
         replace_text(path, part)
     return list(texts)
+
+
+def _parts(config: Path, text: str, identities: Sequence[Identity]) -> dict[Path, str]:
+    """Give the content of each program's own file, by its path."""
+    return {
+        _directory(config) / KEYS / f"{one.section}.toml": alone(text, str(config), one)
+        for one in identities
+        if one.role != "foreign"
+    }
+
+
+def _changed_keys(config: Path, text: str, identities: Sequence[Identity]) -> dict[Path, str]:
+    """Give the content of the programs' own files that change with the file of all, if that was split."""
+    if not (_directory(config) / KEYS).is_dir():
+        return {}
+    parts = _parts(config, text, identities)
+    return {path: part for path, part in parts.items() if read_text(path) != part}
+
+
+def _forget_keys(config: Path, identities: Sequence[Identity]) -> None:
+    """Delete the programs' own files whose identities are lost."""
+    keys = _directory(config) / KEYS
+    lost = {path for path in keys.glob("*.toml") if _OWN.fullmatch(path.stem)}
+    for path in lost - {keys / f"{one.section}.toml" for one in identities}:
+        try:
+            path.unlink()
+        except OSError as error:
+            raise BadFiles(f"{path}: can't be deleted: {error.strerror}") from error
 
 
 def _all_new(ids: Sequence[str], identities: Sequence[Identity]) -> list[str]:
@@ -198,9 +235,12 @@ def _extend(
         directory / "acl": broker.acl(everybody, acl),
         config: new_text,
     }
-    for path, new in texts.items():
+    keys = _changed_keys(config, new_text, everybody)
+    for path, new in (keys | texts).items():
         replace_text(path, new)
-    return Provisioned(channel=channel, identities=[*more], config=config, broker_files=[*texts][:-1])
+    return Provisioned(
+        channel=channel, identities=[*more], config=config, broker_files=[*texts][:-1], keys=[*keys]
+    )
 
 
 def _directory(config: Path) -> Path:
