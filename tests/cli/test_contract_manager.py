@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+from urllib.parse import parse_qsl, urlencode
 
 from propeller.core.states import COMPLETED, INTERRUPTED, PENDING, RUNNING
 from tests.api.helpers import DEADLINE_S, Site, a_manager, serving
@@ -26,6 +27,9 @@ ROUTES = [
 #: What it takes of a task that is created, and of one that is changed (section 3.4).
 OF_NEW = set("id name file inputs env cli_args daemon latent depends_on priority metadata run_if".split())
 OF_CHANGED = {"name", "inputs", "file", "priority", "metadata"}
+#: The query parameters that it knows (section 1.1), and what it takes of a workflow and a job.
+QUERIES = {"/tasks": {"offset", "limit", "metadata"}, "/jobs": {"offset", "limit", "status"}}
+OF_GROUP = {"/workflows": {"tasks"}, "/jobs": {"tasks", "name", "execution_mode"}}
 
 
 class ContractOnly:
@@ -34,6 +38,7 @@ class ContractOnly:
     def __init__(self, app):
         self._app = app
         self.missed = []
+        self.asked = []
 
     async def __call__(self, scope, receive, send):
         asked = f"{scope['method']} {scope['path']}"
@@ -43,8 +48,30 @@ class ContractOnly:
             await send({"type": "http.response.start", "status": 404, "headers": headers})
             await send({"type": "http.response.body", "body": b"404 page not found\n"})
             return
+        known = QUERIES.get(scope["path"], set())
+        asked_for = parse_qsl(scope["query_string"].decode())
+        query = urlencode([(name, value) for name, value in asked_for if name in known])
+        scope = {**scope, "query_string": query.encode()}
+        self.asked.append(asked)
         is_json = any(value == b"application/json" for _, value in scope["headers"])
+        if re.fullmatch("GET /jobs/[^/]+", asked):
+            send = self._any_job(scope["path"].removeprefix("/jobs/"), send)
         await self._app(scope, await self._less(asked, receive) if is_json else receive, send)
+
+    def _any_job(self, job_id, send):
+        """A job that is not there is one without tasks (section 5)."""
+        is_none = False
+
+        async def send_any(message):
+            nonlocal is_none
+            if message["type"] == "http.response.start" and message["status"] == 404:
+                is_none = True
+                message = {**message, "status": 200, "headers": [(b"content-type", b"application/json")]}
+            elif is_none:
+                message = {**message, "body": json.dumps({"job_id": job_id, "tasks": []}).encode()}
+            await send(message)
+
+        return send_any
 
     async def _less(self, asked, receive):
         body, is_over = b"", False
@@ -55,6 +82,8 @@ class ContractOnly:
         fields = json.loads(body or b"null")
         known = OF_CHANGED if asked.startswith("PUT") else OF_NEW
         if isinstance(fields, dict) and "tasks" in fields:
+            group = OF_GROUP[asked.split()[1]]
+            fields = {name: value for name, value in fields.items() if name in group}
             fields["tasks"] = [self._known(task, known) for task in fields["tasks"]]
         elif isinstance(fields, dict):
             fields = self._known(fields, known)
@@ -141,6 +170,8 @@ def test_workflows_and_jobs_are_run(tmp_path):
         assert [task["id"] for task in json.loads(out)["tasks"]] == [root["id"], child["id"]]
         code, _, err = await site.run("workflows", "view", "nobody")
         assert (code, err) == (1, "error: there is no task of a workflow nobody\n")
+        code, _, err = await site.run("jobs", "watch", "nobody")
+        assert (code, err.startswith("error: there is no job nobody; there are ")) == (1, True)
 
     play(part, tmp_path)
 
@@ -175,5 +206,31 @@ def test_what_the_manager_passes_over_is_said(tmp_path):
         (tmp_path / "limited.yaml").write_text("module: addition.wat\ntasks: [{id: a, timeout: 5s}]\n")
         code, out, err = await site.run("workflows", "run", "limited.yaml")
         assert (code, "has not taken over timeout of tasks" in err) == (1, True)
+        tasks = ["--tasks", '[{"name": "main", "timeout": "0s", "limits": {"memory": 0}, "proplet_id": ""}]']
+        assert (await site.run("workflows", "create", *tasks))[0] == 0, "it asks for nothing"
+        code, out, err = await site.run("workflows", "create", *tasks, "--name", "nightly")
+        assert (code, "not taken over name of it" in err, "main" in out) == (1, True, True)
+        code, out, err = await site.run("jobs", "create", *tasks, "--name", "n", "--no-fail-fast")
+        assert (code, "not taken over fail_fast of it" in err) == (1, True)
+        tasks[1] = '[{"name": "main", "env": {"A": "b"}, "required_tags": ["gpu"]}]'
+        code, out, err = await site.run("jobs", "create", *tasks, "--name", "n")
+        assert (code, "not taken over required_tags of tasks" in err) == (1, True)
+
+    play(part, tmp_path)
+
+
+def test_filters_that_it_does_not_know_are_refused_or_applied_here(tmp_path):
+    async def part(site):
+        for name in ("one", "two"):
+            await site.post("/jobs", {"job_id": name, "name": name, "tasks": [{"name": name}]})
+        code, _, err = await site.run("tasks", "list", "--name", "two")
+        assert (code, "can't choose tasks by name, which it does not know" in err) == (1, True)
+        code, out, _ = await site.run("tasks", "list", "--name", "two", "--all", "--json")
+        assert [task["name"] for task in json.loads(out)["tasks"]] == ["two"]
+        code, out, _ = await site.run("jobs", "view", "two", "--json")
+        assert [task["name"] for task in json.loads(out)["tasks"]] == ["two"]
+        code, out, _ = await site.run("tasks", "delete", "--name", "two", "--yes", "--json")
+        assert (code, len(json.loads(out)["deleted_ids"])) == (0, 1)
+        assert [task["name"] for task in await site.tasks()] == ["one"]
 
     play(part, tmp_path)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from propeller.client.api import Client
+from propeller.client.contract import WorkflowLooks
 from propeller.client.errors import ApiError, Unreachable
-from propeller.client.events import read_stream
+from propeller.client.events import Pace, read_stream
 from propeller.errors import Invalid
 
 
@@ -159,3 +160,53 @@ def test_what_json_has_not_is_not_sent():
             client.create_task({"name": "main", "inputs": [wrong]})
     with pytest.raises(Invalid, match="the id is empty"):
         client.delete_task("")
+
+
+def test_where_there_are_no_events_looks_come_less_and_less_often_while_nothing_changes(monkeypatch):
+    waits = []
+    monkeypatch.setattr("propeller.client.events.time.sleep", waits.append)
+    nothing = httpx.Response(404, text="404 page not found")
+    pace = Pace()
+    events = Manager(nothing).follow(pace=pace)
+    for look in range(8):
+        assert next(events) is None
+        if look == 5:
+            pace.quicken()
+    assert waits == [0.5, 1.0, 2.0, 4.0, 5.0, 0.5, 1.0]
+    waits.clear()
+    events = Manager(httpx.Response(404, text="404 page not found")).follow()
+    for _ in range(4):
+        next(events)
+    assert waits == [0.5, 0.5, 0.5]
+
+
+def test_a_workflow_of_a_manager_without_workflows_is_looked_at_task_by_task():
+    """All tasks of the manager are read once, and after that no other workflow's, and none that has ended."""
+    ours = {f"t{n}": {"id": f"t{n}", "state": 3 if n else 2, "workflow_id": "w"} for n in range(3)}
+    ours["gone"] = {"id": "gone", "state": 0, "workflow_id": "w"}
+    others = [{"id": f"o{n}", "state": 0} for n in range(150)]
+    asked = []
+
+    def answer(request):
+        asked.append(request.url.path)
+        *_, kind, last = request.url.path.split("/")
+        if kind == "workflows":
+            return httpx.Response(404, text="404 page not found")
+        if last == "tasks":
+            at = int(request.url.params["offset"])
+            tasks = [*others, *ours.values()]
+            return httpx.Response(200, json={"total": len(tasks), "tasks": tasks[at : at + 100]})
+        return (
+            httpx.Response(200, json=ours[last])
+            if last in ours
+            else httpx.Response(404, json={"error": "no"})
+        )
+
+    look = WorkflowLooks(Client("http://far", transport=httpx.MockTransport(answer)))
+    assert [task["id"] for task in look("w")["tasks"]] == ["t0", "t1", "t2", "gone"]
+    assert asked == ["/workflows/w", "/tasks", "/tasks"]
+    asked.clear()
+    del ours["gone"]
+    ours["t0"]["state"] = 3
+    assert [task["state"] for task in look("w")["tasks"]] == [3, 3, 3]
+    assert asked == ["/tasks/t0", "/tasks/gone"]

@@ -1,11 +1,7 @@
 """What may stand for an id, what is said where nothing fits, and what lists show."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
@@ -180,46 +176,3 @@ def test_watching_does_not_stop_it(shell):
     assert done.returncode == 1, "a task of it failed"
     assert "1 completed, 1 failed" in done.stdout
     assert re.search("low-[0-9a-f]{8} failed: main failed: integer division by zero", done.stdout)
-
-
-@pytest.mark.parametrize(
-    ("name", "where", "words"),
-    [
-        ("bash", ".bash_completions/propeller.sh", {"COMP_WORDS": "propeller work", "COMP_CWORD": "1"}),
-        ("zsh", ".zfunc/_propeller", {"_TYPER_COMPLETE_ARGS": "propeller work"}),
-        (
-            "fish",
-            ".config/fish/completions/propeller.fish",
-            {"_TYPER_COMPLETE_ARGS": "propeller work", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
-        ),
-    ],
-)
-def test_a_shell_completes_commands(shell, tmp_path, monkeypatch, name, where, words):
-    script = shell("completion", name).stdout
-    monkeypatch.setitem(shell.env, "HOME", str(tmp_path))
-    assert (
-        shell("completion", name, "--install").stdout
-        == f"installed in {tmp_path / where}; a new {name} has it\n"
-    )
-    assert (tmp_path / where).read_text().strip() == script.strip()
-    for variable, value in {"_PROPELLER_COMPLETE": f"complete_{name}", **words}.items():
-        monkeypatch.setitem(shell.env, variable, value)
-    assert "workflows" in shell().stdout
-
-
-def test_a_real_bash_completes_flags_too(shell, tmp_path):
-    (tmp_path / "script").write_text(shell("completion", "bash").stdout)
-    line = (
-        "source ./script; COMP_WORDS=(propeller tasks list --st); COMP_CWORD=3; _propeller_completion propeller; "
-        'echo "${COMPREPLY[@]}"'
-    )
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", line],
-        cwd=tmp_path,
-        env={**shell.env, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "--state\n", done.stderr

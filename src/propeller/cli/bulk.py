@@ -9,6 +9,7 @@ import typer
 
 from propeller.cli import choosing, formatting
 from propeller.cli.commands import command
+from propeller.cli.completing import completer
 from propeller.cli.naming import Kind, id_of, is_there, named
 from propeller.cli.session import Session, show_error
 from propeller.client.errors import ApiError
@@ -46,7 +47,9 @@ def add(app: typer.Typer, filters: Mapping[str, Any], deed: Deed, text: str) -> 
 
     def run(
         session: Session,
-        ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+        ids: Annotated[
+            list[str] | None, typer.Argument(metavar="[ID]...", autocompletion=completer(deed.kind))
+        ] = None,
         everything: choosing.AllFlag = False,
         yes: YesFlag = False,
         *,

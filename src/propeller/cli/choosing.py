@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from propeller.cli import formatting, pages
+from propeller.cli.completing import flag
 from propeller.cli.naming import JOB, WORKFLOW, Kind, id_of
 from propeller.cli.session import Session
 from propeller.errors import Invalid
@@ -30,10 +31,8 @@ TASK_FILTERS: dict[str, Any] = {
             "interrupted.",
         ),
     ],
-    "workflow": Annotated[
-        str | None, typer.Option("--workflow", metavar="ID", help="Those of this workflow.")
-    ],
-    "job": Annotated[str | None, typer.Option("--job", metavar="ID", help="Those of this job.")],
+    "workflow": flag(WORKFLOW, "--workflow", text="Those of this workflow."),
+    "job": flag(JOB, "--job", text="Those of this job."),
     "name": _NAME,
     "since": _SINCE,
 }

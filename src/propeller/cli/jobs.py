@@ -6,6 +6,8 @@ import typer
 
 from propeller.cli import bulk, choosing, live, options, views
 from propeller.cli.commands import command, group
+from propeller.cli.completing import JobId
+from propeller.cli.heeding import check_all_heeded
 from propeller.cli.naming import JOB, named
 from propeller.cli.options import DetachFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
 from propeller.cli.runfile import read_run_file
@@ -13,8 +15,6 @@ from propeller.cli.session import Session
 from propeller.cli.tree import tree
 
 app = group("Create, run and look at jobs.")
-
-JobId = Annotated[str, typer.Argument(metavar="ID")]
 
 
 @command(app)
@@ -37,6 +37,13 @@ def create(
     if not session.as_json:
         session.remark(f"job {job['job_id']}")
     session.show(job, lambda answer: views.tasks_table(session, answer["tasks"]))
+    check_all_heeded(
+        given,
+        job["tasks"],
+        "it was created without",
+        of_group={"fail_fast": fail_fast},
+        look=lambda: session.client.job_summary(job["job_id"]),
+    )
 
 
 @command(app)

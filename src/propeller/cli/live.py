@@ -9,7 +9,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -23,7 +22,9 @@ from propeller.cli.heeding import check_all_heeded
 from propeller.cli.runfile import Plan
 from propeller.cli.session import Session
 from propeller.cli.tree import tree
+from propeller.client.contract import WorkflowLooks
 from propeller.client.errors import Unreachable
+from propeller.client.events import Pace
 from propeller.core.states import FAILED
 from propeller.errors import PropellerError
 
@@ -74,7 +75,13 @@ def create_job(session: Session, plan: Plan) -> Target:
     created = client.create_job(
         plan.tasks, name=plan.name, execution_mode=plan.execution_mode, fail_fast=plan.fail_fast
     )
-    check_all_heeded(plan.tasks, created["tasks"], f"job {created['job_id']} is not started")
+    check_all_heeded(
+        plan.tasks,
+        created["tasks"],
+        f"job {created['job_id']} is not started",
+        of_group={"fail_fast": plan.fail_fast},
+        look=lambda: client.job_summary(created["job_id"]),
+    )
     _upload(session, plan)
     return target(client, "job", created["job_id"])
 
@@ -82,9 +89,8 @@ def create_job(session: Session, plan: Plan) -> Target:
 def target(client: "Client", kind: str, group_id: str) -> Target:
     if kind == "job":
         return Target(kind, group_id, client.start_job, client.stop_job, client.job, client.job_summary)
-    look_briefly = partial(client.workflow, with_tasks=False)
     start, stop = client.start_workflow, client.stop_workflow
-    return Target(kind, group_id, start, stop, client.workflow, look_briefly)
+    return Target(kind, group_id, start, stop, client.workflow, WorkflowLooks(client))
 
 
 def _upload(session: Session, plan: Plan) -> None:
@@ -143,13 +149,16 @@ def _stay(session: Session, target: Target, *, starts: bool) -> None:
 def follow(client: "Client", target: Target, board: Board, *, starts: bool = True) -> Iterator[list[str]]:
     """Start it, or take it as it is, and follow it to its end; yields the ids of tasks that moved."""
     is_started = not starts
+    pace = Pace()
     only = {f"{target.kind}_id": target.id}
-    for event in client.follow(**only):  # type: ignore[arg-type]
+    for event in client.follow(**only, pace=pace):  # type: ignore[arg-type]
         if event is not None:
             yield board.take_event(event)
         elif is_started:
             with contextlib.suppress(Unreachable):  # the stream breaks too then, and comes back or gives up
-                yield _catch_up(target, board)
+                if changed := _catch_up(target, board):
+                    pace.quicken()
+                yield changed
         else:
             target.start(target.id)
             is_started = True

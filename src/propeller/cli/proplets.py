@@ -8,13 +8,12 @@ import typer
 
 from propeller.cli import choosing, views
 from propeller.cli.commands import command, group
+from propeller.cli.completing import PropletId
 from propeller.cli.naming import PROPLET, named
 from propeller.cli.session import Session
 from propeller.wire.durations import parse_duration
 
 app = group("Look at proplets, and take them out of service.")
-
-PropletId = Annotated[str, typer.Argument(metavar="ID")]
 
 
 _LOOK_AGAIN_S = 0.5

@@ -43,6 +43,8 @@ class Session:
     #: None leaves it to the variables.
     tls_verification: bool | None = None
     ca_cert: Path | None = None
+    #: How long an answer may take; None for as long as the client has it.
+    answer_s: float | None = None
     as_json: bool = False
     offset: int = 0
     limit: int = 10
@@ -66,6 +68,7 @@ class Session:
             self.manager_url,
             tls_verification=is_checked,
             ca_cert=self.ca_cert or (Path(named) if named else None),
+            answer_s=self.answer_s,
         )
         if not is_checked and client.base_url.startswith("https:"):
             show_warning(f"the certificate of {client.base_url} is not checked: anybody may answer there")

@@ -10,17 +10,16 @@ import typer
 from propeller.cli import bulk, choosing, formatting, options, sandbox, views
 from propeller.cli import logs as log_lines
 from propeller.cli.commands import command, group
+from propeller.cli.completing import TaskId, flag
 from propeller.cli.heeding import check_heeded
 from propeller.cli.modules import create_task, read_module, update_task
-from propeller.cli.naming import TASK, named
+from propeller.cli.naming import PROPLET, TASK, named
 from propeller.cli.options import PairsFlag
 from propeller.cli.session import Session
 from propeller.core.results import as_bytes, to_json
 from propeller.errors import Invalid
 
 app = group("Create, start, stop and look at tasks.")
-
-TaskId = Annotated[str, typer.Argument(metavar="ID")]
 
 
 def _text(help_text: str) -> Any:
@@ -41,7 +40,7 @@ FIELDS: dict[str, Any] = {
     "latent": _switch("Keep it deployed, to be run by propeller tasks invoke."),
     "encrypted": _switch("Its image is encrypted."),
     "kbs_resource_path": _text("The path to the key of an encrypted image."),
-    "proplet_id": _text("Run it on this proplet only."),
+    "proplet_id": flag(PROPLET, text="Run it on this proplet only."),
     "required_tags": _text("Tags that its proplet must have, separated by commas."),
     "broadcast": _switch("Run it on every proplet."),
     "priority": Annotated[int | None, typer.Option(help="0 to 100 [default: 50].")],

@@ -6,6 +6,8 @@ import typer
 
 from propeller.cli import bulk, choosing, live, options, views
 from propeller.cli.commands import command, group
+from propeller.cli.completing import WorkflowId
+from propeller.cli.heeding import check_all_heeded
 from propeller.cli.naming import WORKFLOW, named
 from propeller.cli.options import DetachFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
 from propeller.cli.runfile import read_run_file
@@ -13,8 +15,6 @@ from propeller.cli.session import Session
 from propeller.cli.tree import tree
 
 app = group("Create, run and look at workflows.")
-
-WorkflowId = Annotated[str, typer.Argument(metavar="ID")]
 
 
 @command(app)
@@ -25,10 +25,19 @@ def create(
     name: Annotated[str, typer.Option(help="The name of the workflow, for people.")] = "",
 ) -> None:
     """Create a workflow."""
-    answer = session.client.create_workflow(options.task_list(tasks, tasks_file), name=name)
+    given = options.task_list(tasks, tasks_file)
+    answer = session.client.create_workflow(given, name=name)
+    workflow_id = answer["tasks"][0]["workflow_id"]
     if not session.as_json:
-        session.remark(f"workflow {answer['tasks'][0]['workflow_id']}")
+        session.remark(f"workflow {workflow_id}")
     session.show(answer, lambda created: views.tasks_table(session, created["tasks"]))
+    check_all_heeded(
+        given,
+        answer["tasks"],
+        "it was created without",
+        of_group={"name": name},
+        look=lambda: session.client.workflow(workflow_id, with_tasks=False),
+    )
 
 
 @command(app)

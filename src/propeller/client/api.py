@@ -37,6 +37,7 @@ class Client:
         *,
         tls_verification: bool = True,
         ca_cert: Path | None = None,
+        answer_s: float | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Make a client; nothing is sent yet.
@@ -45,6 +46,7 @@ class Client:
             base_url: The manager's; ``http://`` may be left out.
             tls_verification: Whether the certificate of an ``https`` manager is checked.
             ca_cert: Who signed it, in PEM form; None for those whom the system trusts.
+            answer_s: How long an answer may take; None for longer than any request does.
             transport: In place of the network.
 
         Raises:
@@ -61,7 +63,7 @@ class Client:
         self._http = httpx.Client(
             base_url=self.base_url,
             verify=tls_context(is_tls=url.scheme == "https", verification=tls_verification, ca_cert=ca_cert),
-            timeout=httpx.Timeout(_ANSWER_S, connect=_CONNECT_S),
+            timeout=httpx.Timeout(answer_s or _ANSWER_S, connect=min(answer_s or _CONNECT_S, _CONNECT_S)),
             # A proxy of the environment is for far hosts.
             trust_env=url.host not in ("localhost", "127.0.0.1", "::1"),
             transport=transport,
@@ -295,11 +297,13 @@ class Client:
         return cast("shapes.Job", self.request("POST", "/jobs", query=_NO_FILE, json=body | {"tasks": tasks}))
 
     def job(self, job_id: str) -> shapes.Job:
-        return cast("shapes.Job", self.request("GET", _path("jobs", job_id), query=_NO_FILE))
+        answer = self.request("GET", _path("jobs", job_id), query=_NO_FILE)
+        return cast("shapes.Job", contract.job(answer))
 
     def job_summary(self, job_id: str) -> shapes.JobSummary:
         """Return how far a job is as a whole, without its tasks."""
-        return cast("shapes.JobSummary", self.request("GET", _path("jobs", job_id), query=_NO_TASKS))
+        answer = self.request("GET", _path("jobs", job_id), query=_NO_TASKS)
+        return cast("shapes.JobSummary", contract.job(answer))
 
     def jobs(
         self,
@@ -364,12 +368,21 @@ class Client:
         return cast("shapes.Health", self.request("GET", "/health"))
 
     def follow(
-        self, *, task_id: str = "", workflow_id: str = "", job_id: str = "", give_up_s: float = _AWAY_S
+        self,
+        *,
+        task_id: str = "",
+        workflow_id: str = "",
+        job_id: str = "",
+        give_up_s: float = _AWAY_S,
+        pace: events.Pace | None = None,
     ) -> Iterator[shapes.Event | None]:
-        """Yield events from now on; see ``propeller.client.events`` for what None among them means."""
+        """Yield events from now on; see ``propeller.client.events`` for what None among them means.
+
+        With a ``pace``, a follower who is told to look is told so less and less often until it quickens that.
+        """
         only = {"task_id": task_id, "workflow_id": workflow_id, "job_id": job_id}
         chosen = {name: value for name, value in only.items() if value}
-        return events.follow(self._http, chosen, give_up_s=give_up_s)
+        return events.follow(self._http, chosen, give_up_s=give_up_s, pace=pace)
 
 
 def _path(kind: str, entity_id: str, *rest: str) -> str:

@@ -16,6 +16,8 @@ class TaskClient(Protocol):
 
     def task(self, task_id: str) -> Any: ...
 
+    def workflow(self, workflow_id: str, *, with_tasks: bool) -> Any: ...
+
     def tasks(self, *, offset: int, limit: int) -> Any: ...
 
     def start_task(self, task_id: str) -> Any: ...
@@ -34,6 +36,40 @@ def workflow(client: TaskClient, workflow_id: str) -> Any:
     if not found:
         raise ApiError(404, f"there is no task of a workflow {workflow_id}")
     return {"workflow_id": workflow_id, "tasks": found}
+
+
+class WorkflowLooks:
+    """Looks at a workflow again and again, without its tasks if the manager can leave them out.
+
+    A manager that only knows the contract is asked for all of its tasks once, and then only for those of the
+    workflow that had not ended.
+    """
+
+    def __init__(self, client: TaskClient) -> None:
+        self._client = client
+        self._known: dict[str, Any] = {}
+
+    def __call__(self, workflow_id: str) -> Any:
+        open_ids = [task_id for task_id, task in self._known.items() if task["state"] < _ENDED]
+        if not open_ids:
+            answer = self._client.workflow(workflow_id, with_tasks=False)
+            self._known = {task["id"]: task for task in answer.get("tasks", ())}
+            return answer
+        for task_id in open_ids:
+            try:
+                self._known[task_id] = self._client.task(task_id)
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                del self._known[task_id]  # somebody has deleted it
+        return {"workflow_id": workflow_id, "tasks": [*self._known.values()]}
+
+
+def job(answer: Any) -> Any:
+    """Give the answer of a manager about a job; one that only knows the contract has an answer for any id."""
+    if not answer.get("tasks", True) and answer.keys() <= {"job_id", "tasks"}:
+        raise ApiError(404, f"there is no task of a job {answer['job_id']}")
+    return answer
 
 
 def start_workflow(client: TaskClient, workflow_id: str) -> Any:

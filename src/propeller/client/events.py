@@ -20,17 +20,34 @@ from propeller.client.shapes import Event
 _SILENCE_S_MAX = 45.0
 _BACKOFF = Backoff(0.05, 2.0)
 #: How often followers are told to look where a manager has no events.
-_POLL_S = 0.5
+_POLL = Backoff(0.5, 5.0)
 _NO_SUCH_ROUTE = {404, 405, 501}
 
 
-def follow(http: httpx.Client, only: Mapping[str, str], *, give_up_s: float) -> Iterator[Event | None]:
+class Pace:
+    """The pace of looks: each comes later than the one before until a follower has seen something change."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def quicken(self) -> None:
+        self._looks = 0
+
+    def wait(self) -> None:
+        time.sleep(_POLL.delay_s(self._looks))
+        self._looks += 1
+
+
+def follow(
+    http: httpx.Client, only: Mapping[str, str], *, give_up_s: float, pace: Pace | None = None
+) -> Iterator[Event | None]:
     """Yield events from now on, for ever.
 
     Args:
         http: Its base URL is the manager's.
         only: Query parameters that choose among the events.
         give_up_s: How long a manager that has answered before may be away.
+        pace: How often to look where a manager has no events; None for always twice a second.
 
     Raises:
         ApiError: The manager refuses, for example because a parameter is wrong.
@@ -45,7 +62,7 @@ def follow(http: httpx.Client, only: Mapping[str, str], *, give_up_s: float) -> 
             raise
     while True:
         yield None
-        time.sleep(_POLL_S)
+        (pace or Pace()).wait()
 
 
 def stream(
