@@ -93,7 +93,7 @@ ORDER = (
     "id name kind state image_url file cli_args inputs env daemon latent encrypted kbs_resource_path depends_on "
     "proplet_id run_if workflow_id job_id results error monitoring_profile start_time finish_time created_at "
     "updated_at mode schedule next_run is_recurring timezone broadcast priority metadata hal_storage_path error_kind "
-    "reason attempt"
+    "reason attempt pinned_to"
 ).split()
 ALWAYS = (
     "id name state cli_args daemon encrypted start_time finish_time created_at updated_at next_run"

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.api import sent_back
 from propeller.api.bodies import check_module
 from propeller.api.calls import Calls
 from propeller.api.lifting import Lifted, from_base64, sum_of
@@ -74,6 +75,7 @@ class SpecBuilder:
         fresh = new_ids(sum(not task.id for task in tasks))
         specs = []
         for number, task in enumerate(tasks):
+            sent_back.as_new(task)
             at = f"{where}[{number}]." if where else ""
             if task.id:
                 check_id(task.id, f"{at}id")

@@ -1,6 +1,7 @@
 """``/tasks``: single tasks."""
 
 import asyncio
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -8,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from propeller.api import queries
+from propeller.api import queries, sent_back
 from propeller.api.answers import answer, as_file, nothing, wants_bytes
 from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
@@ -126,7 +127,8 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     """Change the fields of a task that are given; the others stay as they are."""
     context, task_id = context_of(request), id_in_path(request)
     show = showing(request)
-    given, changes, builder = await read_json(request, TaskChanges, _changes)
+    task = await stored_task(context, task_id)
+    given, changes, builder = await read_json(request, TaskChanges, partial(_changes, task))
     spec = (await stored_task(context, task_id)).spec
     _check_fixed(given, spec)
     if given.timeout is not None or given.limits is not None or given.grants is not None:
@@ -138,7 +140,10 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     return await _shown(context, changed[0], show)
 
 
-def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str, Any], SpecBuilder]:
+def _changes(
+    task: Task, given: TaskChanges, lifted: Lifted
+) -> tuple[TaskChanges, dict[str, Any], SpecBuilder]:
+    sent_back.as_change(given, task)
     builder = SpecBuilder(lifted)
     return given, builder.fields(given), builder
 

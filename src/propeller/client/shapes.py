@@ -34,7 +34,10 @@ class Task(TypedDict):
     latent: NotRequired[bool]
     encrypted: bool
     kbs_resource_path: NotRequired[str]
+    #: Where it runs, or ran last.
     proplet_id: NotRequired[str]
+    #: Where it was asked to run.
+    pinned_to: NotRequired[str]
     depends_on: NotRequired[list[str]]
     run_if: NotRequired[str]
     workflow_id: NotRequired[str]

@@ -107,6 +107,10 @@ class OwnedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     created_at: Owned = None
     updated_at: Owned = None
     next_run: Owned = None
+    pinned_to: (
+        Annotated[IdOrNone, like("In an answer that is sent as a new task, what its proplet_id is to be.")]
+        | None
+    ) = None
 
 
 class TaskFields(OwnedFields, kw_only=True):
@@ -131,7 +135,15 @@ class TaskFields(OwnedFields, kw_only=True):
     latent: bool | None = None
     encrypted: bool | None = None
     kbs_resource_path: str | None = None
-    proplet_id: Annotated[IdOrNone, like("Run it on this proplet only.")] | None = None
+    proplet_id: (
+        Annotated[
+            IdOrNone,
+            like(
+                "Run it on this proplet only. In an answer that is sent back (with created_at) it does not."
+            ),
+        ]
+        | None
+    ) = None
     run_if: RunIf | None = None
     monitoring_profile: MonitoringField | None = None
     mode: str | None = None
@@ -196,7 +208,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     kbs_resource_path: str | UnsetType = UNSET
     #: Before ``proplet_id``, as the tutorial prints it; the contract's table has the two in reverse.
     depends_on: Sequence[str] | UnsetType = UNSET
-    proplet_id: str | UnsetType = UNSET
+    proplet_id: Annotated[str, like("Where it runs, or ran last.")] | UnsetType = UNSET
     run_if: str | UnsetType = UNSET
     workflow_id: str | UnsetType = UNSET
     job_id: str | UnsetType = UNSET
@@ -228,6 +240,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     results_encoding: ResultsEncoding | UnsetType = UNSET
     stdin: str | FromParent | UnsetType = UNSET
     stdin_encoding: str | UnsetType = UNSET
+    pinned_to: Annotated[Id, like("The proplet that it was asked to run on.")] | UnsetType = UNSET
 
 
 class TaskPage(Page, kw_only=True):
@@ -317,6 +330,8 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
             setattr(view, name, value)
     if proplet_id := task.proplet_id or spec.pin:
         view.proplet_id = proplet_id
+    if spec.pin:
+        view.pinned_to = spec.pin
     if task.started_at:
         view.start_time = format_time(task.started_at)
     if task.finished_at:
