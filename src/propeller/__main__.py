@@ -1,5 +1,29 @@
-"""``python -m propeller`` is the command line."""
+"""``propeller`` and ``python -m propeller``: the command line, which takes a moment to load."""
 
-from propeller.cli.main import main
+import os
+import signal
+from types import FrameType
 
-main()
+
+def main() -> None:
+    """Run a command; a signal that comes before it has begun ends the process by that signal."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end_now)
+    from propeller.cli.main import main as run  # noqa: PLC0415  only now, when signals are taken
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # commands have words for Ctrl-C
+    run()
+
+
+def end_now(number: int, _: FrameType | None) -> None:
+    """End without a word.
+
+    The first process of a container outlives a signal that nobody takes, and so has to exit.
+    """
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -23,7 +23,11 @@ def raise_file_limit() -> None:
 
 
 def stop_asked() -> asyncio.Event:
-    """Give an event that SIGINT and SIGTERM set from now on."""
+    """Give an event that SIGINT and SIGTERM set from now on.
+
+    A program asks for it before it opens anything. Earlier signals end it at once: nothing has begun then
+    that has to be ended in order.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

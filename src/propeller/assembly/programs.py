@@ -89,8 +89,8 @@ def _run(program: Coroutine[Any, Any, None]) -> int:
 
 
 async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -> None:
-    listeners = listen(parts.http.host, parts.http.port)
     stop = stop_asked()
+    listeners = listen(parts.http.host, parts.http.port)
     async with running_manager(parts) as (running, vital):
         app = create_app(running, instance_id=_instance_id(parts))
         server = server_of(guarded(app, parts.http, listeners), parts.http)

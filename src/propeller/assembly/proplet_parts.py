@@ -1,11 +1,11 @@
 """Puts proplets together from settings: local ones, and those behind a broker."""
 
-import signal
 from pathlib import Path
 
 import msgspec
 
 from propeller.assembly.fetching import fetcher_settings
+from propeller.assembly.lifetime import stop_asked
 from propeller.config.settings import PropletSettings, RemotePropletSettings
 from propeller.proplet.build import PropletParts, build_proplet
 from propeller.proplet.host import SelfDescription
@@ -20,6 +20,7 @@ _NO_BOUND = 2**63
 
 async def serve_proplet(settings: RemotePropletSettings) -> None:
     """Serve until SIGINT or SIGTERM; reports that can't be sent by then wait in the outbox."""
+    stop = stop_asked()
     outbox = Outbox(settings.data_dir)
 
     def make_uplink(listener: UplinkListener) -> Uplink:
@@ -27,7 +28,7 @@ async def serve_proplet(settings: RemotePropletSettings) -> None:
 
     try:
         agent = build_proplet(_remote_parts(settings), make_uplink, outbox)
-        await agent.run(leave_on=[signal.SIGTERM, signal.SIGINT])
+        await agent.run(stop)
     finally:
         outbox.close()
 

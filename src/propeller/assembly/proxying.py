@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 
 
 async def serve_proxy(settings: ProxySettings) -> None:
-    listeners = listen(settings.http.host, settings.http.port)
     stop = stop_asked()
+    listeners = listen(settings.http.host, settings.http.port)
     fetcher = Fetcher(fetcher_settings(settings.registry))
 
     def received(topic: str, payload: bytes) -> None:

@@ -68,8 +68,12 @@ class Supervisor:
         try:
             with theirs:
                 launch = self._launch_of(proplet_id, theirs.fileno())
+                # In a session of its own: Ctrl-C goes to all programs of one, and would break off its start.
                 process = await asyncio.create_subprocess_exec(
-                    *launch.command, pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.PIPE
+                    *launch.command,
+                    pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.PIPE,
+                    start_new_session=True,
                 )
                 self._processes[proplet_id] = process
             assert process.stdin is not None

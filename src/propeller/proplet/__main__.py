@@ -13,14 +13,16 @@ from propeller.runtime.heap import give_large_blocks_back
 
 
 async def serve(descriptor: int, parts: PropletParts) -> None:
+    leave = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)
     end = socket.socket(fileno=descriptor)
     end.setblocking(False)
     agent = build_proplet(parts, lambda listener: SocketUplink(listener, end))
-    await agent.run(leave_on=[signal.SIGTERM])
+    await agent.run(leave)
 
 
 def main() -> None:
-    # Ctrl-C reaches the whole process group; the manager decides when its proplets stop.
+    # A service manager may signal all processes at once; the manager decides when its proplets stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     give_large_blocks_back()
     parts = parts_from_json(sys.stdin.buffer.read())

@@ -7,7 +7,6 @@ into the outbox first, where there is one.
 import asyncio
 import base64
 import logging
-import signal
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -92,25 +91,23 @@ class Agent:
         self._is_leaving = False
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self, *, leave_on: Sequence[signal.Signals]) -> None:
-        """Serve until the manager is gone (locally) or one of these signals comes.
+    async def run(self, leave: asyncio.Event) -> None:
+        """Serve until the manager is gone (locally) or the proplet is told to leave.
 
         Raises:
             BrokerRefused, OSError: The manager can't be reached.
 
         """
-        # Before the first message: a manager that has read it may ask this process to leave.
-        for number in leave_on:
-            asyncio.get_running_loop().add_signal_handler(number, self.leave)
         await self._guests.start()
+        leaving = asyncio.create_task(self._leave_when(leave))
         ticking = asyncio.create_task(self._tick())
         beating = asyncio.create_task(self._beat())
         try:
             await self._uplink.start()
             await self._over
         finally:
-            ticking.cancel()
-            beating.cancel()
+            for beside in (leaving, ticking, beating):
+                beside.cancel()
             await self._modules.stop()
             await self._uplink.stop()
             await self._guests.stop()
@@ -325,6 +322,10 @@ class Agent:
             reason = "the proplet is busy with longer tasks"
             self._carry_out(self._machine.withdrawn(keys, reason, time.monotonic_ns()))
         self._watch_queue()
+
+    async def _leave_when(self, leave: asyncio.Event) -> None:
+        await leave.wait()
+        self.leave()
 
     def leave(self) -> None:
         """Hand back all work, say good-bye, and end once the manager has acknowledged it."""

@@ -1,0 +1,109 @@
+"""Signals while a program starts: it ends without a word or in order, and leaves nothing behind."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.e2e.local.harness import System
+from tests.waiting import until
+
+MARK = "PROPELLER_STARTED_FOR"
+
+
+def family(process):
+    return process.children(recursive=True)
+
+
+def has_loaded(name):
+    return lambda process: any(name in one.path for one in process.memory_maps())
+
+
+#: What ``propeller up`` has reached when the signal comes.
+MOMENTS = {
+    "a process": psutil.Process.is_running,
+    "the command line": has_loaded("msgspec"),
+    "the server": has_loaded("uvloop"),
+    "a port": lambda process: any(one.status == "LISTEN" for one in process.net_connections()),
+    "a store": lambda process: any(one.path.endswith("propeller.db") for one in process.open_files()),
+    "a proplet": family,
+    "a proplet that loads": lambda process: any(map(has_loaded("uvloop"), family(process))),
+    "processes for guests": lambda process: len(family(process)) > 1,
+}
+#: From the first on something has begun, which has to be ended in order.
+BEGUN = list(MOMENTS)[3:]
+
+
+def begin(system):
+    command = [
+        *system.program,
+        "up",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--data-dir",
+        str(system.data_dir),
+    ]
+    with system.log.open("w") as log:
+        return subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, MARK: str(system.data_dir)},
+        )
+
+
+def reach(moment, program):
+    process = psutil.Process(program.pid)
+
+    def is_there():
+        assert program.poll() is None, "it ended by itself"
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+            return MOMENTS[moment](process)
+
+    until(is_there)
+
+
+def left_behind(system):
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == str(system.data_dir) and process.status() != "zombie":
+                found.append(process)
+    return found
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["alone", "group"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_start_may_be_broken_off_at_any_moment(tmp_path, number, send):
+    system = System(tmp_path / "data")
+    for moment in MOMENTS:
+        program = begin(system)
+        reach(moment, program)
+        send(program.pid, number)
+        code = program.wait(60)
+        said = system.log.read_text()
+        assert "Traceback" not in said, (moment, said)
+        assert "ended with code" not in said, (moment, said)
+        assert code == 0 if moment in BEGUN else code in (0, -number, 128 + number), (moment, code, said)
+        until(lambda: not left_behind(system))
+    system.up()
+    assert system.stop() == 0
+
+
+def test_the_first_process_of_a_container_ends_too():
+    """A signal that it does not take does not end it, as if the signal were held back."""
+    code = """if True:
+        import os, signal
+        from propeller.__main__ import end_now
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        end_now(signal.SIGTERM, None)
+    """
+    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    assert done.returncode == 128 + signal.SIGTERM
