@@ -23,6 +23,7 @@ COMMANDS = (
 #: Without fonts from elsewhere: the reader's own will do, because rich gives each text its length.
 SVG = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">
+<title>Propeller in a terminal</title>
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   font-size: {char_height}px; line-height: {line_height}px }}

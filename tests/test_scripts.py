@@ -88,6 +88,14 @@ def test_the_tools_for_tests_are_not_installed_for_the_tutorial(bare):
     assert "script/setup product\n" in (ROOT / "script" / "demo").read_text()
 
 
+def test_generators_of_clients_ask_for_the_node_of_the_guests(bare):
+    before = bare.files()
+    done = bare.run("script/clients")
+    assert done.returncode == 1
+    assert done.stderr == "error: there is no npm in .guests; run script/guests first\n"
+    assert bare.files() == before
+
+
 def test_commits_and_ci_are_held_to_the_same_check():
     """What fails in CI without a test being run fails before the commit, for whoever has installed the hook."""
     config = ROOT / ".pre-commit-config.yaml"

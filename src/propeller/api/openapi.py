@@ -140,6 +140,7 @@ def _query_parameter(query: Query) -> dict[str, Any]:
 def _request_content(shape: type) -> dict[str, Any]:
     if shape is Binary:
         file = {"type": "string", "format": "binary", "contentMediaType": "application/wasm"}
+        file["description"] = "The module, as a file whose name ends in .wasm."
         form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
         return {"multipart/form-data": {"schema": form}}
     return {"application/json": {"schema": _ref(shape), "example": examples.OF_REQUESTS[shape]}}
