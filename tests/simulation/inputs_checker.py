@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from propeller.core.effects import Transition
 from propeller.core.model import FromParent, Spec, Task
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SCHEDULED, TaskState
+from propeller.proplet.starts import stdin_of
 from propeller.wire.fleet.from_manager import Start
 
 from .resident_checker import stays, uid_of
@@ -81,8 +82,8 @@ class InputsChecker:
         if stays(parent.spec):
             results = self._results.get(uid_of(parent.spec), [])
         texts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in results]
-        if task.spec.stdin == FromParent(parent.id) and (start.stdin or "") not in texts:
-            text = f"{start.id} reads {start.stdin!r}, and {parent.id} said {texts}"
+        if task.spec.stdin == FromParent(parent.id) and (stdin_of(start) or b"").decode() not in texts:
+            text = f"{start.id} reads {stdin_of(start)!r}, and {parent.id} said {texts}"
             raise LawBroken("inputs", text, start.id)
         for value, given in zip(task.spec.inputs or (), start.inputs or (), strict=True):
             shape = "{}" if isinstance(value, FromParent) else str(value).replace(f"${{{parent.id}}}", "{}")
