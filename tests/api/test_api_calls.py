@@ -235,7 +235,7 @@ def test_one_module_of_many_tasks_is_read_once(tmp_path, monkeypatch):
         read.append(len(head))
         return plain(head)
 
-    monkeypatch.setattr("propeller.api.spec_builder.interface_in", counted)
+    monkeypatch.setattr("propeller.api.calls.interface_in", counted)
 
     async def part(site):
         tasks = [task("main", number, 1) for number in range(3000)]

@@ -44,7 +44,7 @@ def test_every_field_comes_back_in_order_and_survives(tmp_path):
         order = (
             "id name kind state image_url file cli_args inputs env daemon latent encrypted kbs_resource_path "
             "proplet_id run_if workflow_id monitoring_profile start_time finish_time created_at updated_at mode "
-            "next_run is_recurring timezone priority metadata hal_storage_path"
+            "next_run is_recurring timezone priority metadata hal_storage_path pinned_to"
         )
         assert list(created) == order.split()
         assert {key: created[key] for key in ALL_FIELDS} == ALL_FIELDS
@@ -161,7 +161,7 @@ def test_an_update_changes_what_is_given_and_nothing_else(tmp_path):
             "cli_args": [],
         }
         changed = await site.put("/tasks/t-1", changes)
-        gone = {"latent", "inputs", "proplet_id"}
+        gone = {"latent", "inputs", "proplet_id", "pinned_to"}
         expected = {**after, **changes, "updated_at": changed["updated_at"]}
         assert changed == {key: value for key, value in expected.items() if key not in gone}
         assert await site.get("/tasks/t-1") == changed

@@ -6,37 +6,59 @@ not, either, where the task may come to a proplet that runs guests in another wa
 """
 
 from propeller.core.inputs import known
-from propeller.core.model import Module, Spec
+from propeller.core.model import Input, Module, Spec
 from propeller.errors import Invalid
 from propeller.runtime.core_module import calls
-from propeller.runtime.core_module.interface import Interface
+from propeller.runtime.core_module.interface import HEAD_BYTES, Interface, interface_in
 from propeller.wire.http.tasks import inputs_as_texts
 
 #: The fields of a spec that say what is called, and how.
 _FIELDS = ("name", "inputs", "module", "cli_args", "latent")
 
 
+#: Fewer bytes and calls than these are looked at in a few milliseconds, whatever they are.
+_SMALL_BYTES, _FEW = 2048, 200
+
+
 class Calls:
     """The calls of the tasks of one request, held to the interfaces of their modules."""
 
     def __init__(self) -> None:
-        #: Why the first call that can't be made can't be, beginning with the field; ``""`` if there is none.
-        self.misfit = ""
+        #: Heads of modules that were brought along, each read once.
+        self._heads: dict[Module, bytes] = {}
         self._interfaces: dict[Module, Interface | None] = {}
+        self._of: list[tuple[Spec, str]] = []
+
+    def bring(self, module: Module, data: bytes) -> None:
+        """Take in a module of which nothing is known yet."""
+        self._heads[module] = data[:HEAD_BYTES]
 
     def learn(self, module: Module, interface: Interface | None) -> None:
         """Take in the interface of a module; None where it is not known."""
         self._interfaces[module] = interface
 
-    def check(self, spec: Spec, at: str = "") -> None:
-        """Note whether a task can call its module, if that was learnt; ``at`` stands before the field.
+    def add(self, spec: Spec, at: str = "") -> None:
+        """Take in a task; ``at`` stands before the field in messages."""
+        if spec.module is not None:
+            self._of.append((spec, at))
+
+    @property
+    def are_many(self) -> bool:
+        """True if to look at them takes too long for the event loop."""
+        return sum(map(len, self._heads.values())) > _SMALL_BYTES or len(self._of) > _FEW
+
+    def misfit(self) -> str:
+        """Say why the first call that can't be made can't be; ``""`` if there is none.
 
         Inputs may still come with an update where none are given yet.
         """
-        interface = self._interfaces.get(spec.module) if spec.module is not None else None
-        if not self.misfit and interface is not None:
-            misfit = misfit_of(spec, interface, is_begun=False)
-            self.misfit = misfit and f"{at}{misfit}"
+        for module, head in self._heads.items():
+            self.learn(module, interface_in(head))
+        for spec, at in self._of:
+            interface = self._interfaces.get(spec.module) if spec.module is not None else None
+            if interface is not None and (found := misfit_of(spec, interface, is_begun=False)):
+                return f"{at}{found}"
+        return ""
 
 
 def is_other_call(before: Spec, after: Spec) -> bool:
@@ -66,16 +88,24 @@ def misfit_of(spec: Spec, interface: Interface, *, is_begun: bool) -> str:
 
 
 def _misfit_of_inputs(spec: Spec, interface: Interface, name: str) -> str:
+    given = spec.inputs or ()
+    if len(given) == len(interface.functions[name].params) and all(map(_fits_any_type, given)):
+        return ""  # most tasks of a large job end here
     values = known(spec)
     unknown = {number for number, value in enumerate(values) if value is None}
     # Where there is an allocator, each may be a number, or text, which is two parameters.
     if calls.type_without_text(interface, name) or (unknown and calls.has_allocator(interface)):
         return ""
     texts = inputs_as_texts(
-        given if value is None else value for given, value in zip(spec.inputs or (), values, strict=True)
+        plain if value is None else value for plain, value in zip(given, values, strict=True)
     )
     try:
         calls.arguments(interface, name, texts, unknown=unknown)
     except Invalid as refusal:
         return f"inputs: {refusal}"
     return ""
+
+
+def _fits_any_type(value: Input) -> bool:
+    """Say whether an input is a number that each type of numbers has."""
+    return type(value) is int and -(2**31) <= value < 2**31

@@ -20,7 +20,6 @@ from propeller.api.sandbox import sandbox_of
 from propeller.core.model import FromParent, Module, Spec
 from propeller.core.results import BASE64
 from propeller.errors import Invalid
-from propeller.runtime.core_module.interface import interface_in
 from propeller.wire.http.schema import encode
 from propeller.wire.http.tasks import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
 
@@ -45,7 +44,7 @@ def new_ids(count: int) -> Iterator[str]:
 
 
 class SpecBuilder:
-    """Builds the specs of the tasks of one request, collects their modules, and checks their calls."""
+    """Builds the specs of the tasks of one request, collects their modules and their calls."""
 
     def __init__(self, lifted: Lifted | None = None) -> None:
         """Begin with no module; ``lifted`` has those that were taken out of the body."""
@@ -97,7 +96,7 @@ class SpecBuilder:
                 **self.fields(task, at),
             )
             check_encrypted(spec, at)
-            self.calls.check(spec, at)
+            self.calls.add(spec, at)
             specs.append(spec)
         return tuple(specs), tuple(chosen)
 
@@ -160,7 +159,7 @@ class SpecBuilder:
         """Add the bytes of a module."""
         module = Module(sha256(data).hexdigest(), len(data))
         self.modules[module] = data
-        self.calls.learn(module, interface_in(data))
+        self.calls.bring(module, data)
         return module
 
 

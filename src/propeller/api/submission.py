@@ -1,5 +1,7 @@
 """Handing tasks to the manager, with the modules that they bring, unless their calls can't be made."""
 
+import asyncio
+
 from propeller.api.calls import is_other_call, misfit_of
 from propeller.api.context import Context
 from propeller.api.spec_builder import SpecBuilder
@@ -23,21 +25,23 @@ async def submit(
         Invalid, NotFound, Conflict: A call can't be made, or the command breaks a rule; nothing has changed.
 
     """
-    if builder.calls.misfit and context.manager.knows_runtime:
-        raise Invalid(builder.calls.misfit + way_out)
+    calls = builder.calls
+    misfit = await asyncio.to_thread(calls.misfit) if calls.are_many else calls.misfit()
+    if misfit and context.manager.knows_runtime:
+        raise Invalid(misfit + way_out)
     tasks = await context.manager.ask(command, builder.modules)
     context.files.remember(builder.modules)
     return tasks
 
 
 async def check_change(context: Context, before: Spec, after: Spec, builder: SpecBuilder) -> None:
-    """Note whether a task that is to be changed can call its module then."""
+    """Have ``submit`` see whether a task that is to be changed can call its module then."""
     module = after.module
     if module is None or not is_other_call(before, after):
         return
     if module not in builder.modules:
         builder.calls.learn(module, await context.interfaces.of(module))
-    builder.calls.check(after)
+    builder.calls.add(after)
 
 
 async def check_start(context: Context, task_id: str) -> None:
