@@ -123,7 +123,7 @@ def filled_spec(**fixed: Any) -> Spec:
 
 def filled_task(**fixed: Any) -> Task:
     given = {"spec": filled_spec(), "state": SCHEDULED, "results": {"any": ["json", 1.5, None, TEXT]}}
-    given |= {"failure": Failure(TEXT, ErrorKind.FUEL), "reason": AttemptLost(2, TEXT, 1, 3)}
+    given |= {"failure": Failure(TEXT, ErrorKind.EXIT_CODE, 2**32 - 1), "reason": AttemptLost(2, TEXT, 1, 3)}
     found: Task = filled(Task, **{**given, **fixed})
     return found
 
@@ -141,7 +141,7 @@ def filled_proplet(**fixed: Any) -> Proplet:
 
 def filled_execution(**fixed: Any) -> Execution:
     given = {"state": TaskState.FAILED, "results": ["any", {"json": 1.5}]}
-    given |= {"failure": Failure(TEXT, ErrorKind.TRAP)}
+    given |= {"failure": Failure(TEXT, ErrorKind.EXIT_CODE, 3)}
     found: Execution = filled(Execution, **{**given, **fixed})
     return found
 

@@ -53,7 +53,14 @@ class Site:
                 if not self.is_slow:
                     self.end(effect)
 
-    def end(self, start: SendStart, results: Any = None, error: str = "", kind=ErrorKind.OTHER):
+    def end(
+        self,
+        start: SendStart,
+        results: Any = None,
+        error: str = "",
+        kind: ErrorKind = ErrorKind.OTHER,
+        exit_code: int = 0,
+    ) -> None:
         numbers = [value for value in start.spec.inputs or () if not isinstance(value, str)]
         self.manager.tell(
             RunEnded(
@@ -61,7 +68,7 @@ class Site:
                 task_id=start.spec.id,
                 attempt=start.attempt,
                 results=f"{sum(numbers)}\n" if results is None else results,
-                failure=Failure(error, kind) if error else None,
+                failure=Failure(error, kind, exit_code) if error else None,
             )
         )
 

@@ -231,6 +231,15 @@ def test_failures_are_shown(tmp_path):
         assert (shown["state"], shown["error"], shown["results"]) == (4, "it trapped", {"x": [1]})
         (execution,) = (await site.get("/tasks/a/executions"))["executions"]
         assert [answer["error_kind"] for answer in (shown, execution)] == ["trap"] * 2
+        assert ["exit_code" in answer for answer in (shown, execution)] == [False] * 2
+        await site.post("/tasks", {"id": "b", "name": "main", "file": ADDITION_TEXT})
+        await site.post("/tasks/b/start", status=200)
+        await site.reached(RUNNING, "b")
+        site.end(site.started[1], error="it exited with code 3", kind=ErrorKind.EXIT_CODE, exit_code=3)
+        await site.reached(FAILED, "b")
+        shown = await site.get("/tasks/b")
+        (execution,) = (await site.get("/tasks/b/executions"))["executions"]
+        assert [answer["exit_code"] for answer in (shown, execution)] == [3] * 2
 
     play(part, tmp_path)
 

@@ -33,6 +33,19 @@ def test_run_says_why_a_task_failed(shell):
     )
 
 
+def test_run_ends_with_the_exit_code_of_its_program(shell):
+    bare = """(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (func (export "_start") (call $exit (i32.const {code}))))"""
+    for code in (1, 125, 126, 2**32 - 1):
+        (shell.work / "exits.wat").write_text(bare.replace("{code}", str(code)))
+        done = shell("run", "exits.wat")
+        assert failed(done, code if code <= 125 else 1, f"the program exited with code {code}")
+    (shell.work / "exits.wat").write_text(program("(call $exit (i32.const 3))"))
+    done = shell("run", "exits.wat", "--json")
+    task = json.loads(done.stdout)
+    assert (done.returncode, task["error_kind"], task["exit_code"]) == (3, "exit_code", 3)
+
+
 def test_run_of_what_is_no_module(shell):
     (shell.work / "text.wasm").write_text("hello")
     assert failed(shell("run", "text.wasm"), 1, "text.wasm: this is no WebAssembly")

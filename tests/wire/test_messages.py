@@ -319,9 +319,9 @@ def test_a_failure_in_the_form_of_the_contract_has_no_results():
 
 
 @pytest.mark.parametrize(("kind", "read"), [("fuel", ErrorKind.FUEL), ("moonlight", ErrorKind.OTHER)])
-def test_a_failure_has_the_kind_that_its_proplet_names_if_it_is_known_here(kind, read):
-    message = Results(task_id="t", proplet_id="p", error="no", error_kind=kind)
-    assert fact_of(message, is_local=False).failure == Failure("no", read)
+def test_a_failure_has_the_code_of_its_proplet_and_the_kind_if_it_is_known_here(kind, read):
+    message = Results(task_id="t", proplet_id="p", error="no", error_kind=kind, exit_code=3)
+    assert fact_of(message, is_local=False).failure == Failure("no", read, 3)
 
 
 def test_fields_that_are_not_ours_are_ignored():

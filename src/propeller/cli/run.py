@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,9 @@ from propeller.client.errors import NoSuchRoute, Unreachable
 from propeller.core.states import COMPLETED
 
 app = new_app()
+
+#: Shells use larger ones themselves: for commands that they can't run, and for signals.
+_CODE_MAX = 125
 
 
 @command(app)
@@ -48,7 +52,8 @@ def run(
 ) -> None:
     """Run a module and print its result.
 
-    The exit code is 1 if it does not complete. Ctrl-C and SIGTERM stop it; then the exit code is 130.
+    The exit code is that of a program that ends with one from 1 to 125, and 1 if it fails in another way.
+    Ctrl-C and SIGTERM stop it; then the exit code is 130.
     """
     data = read_module(file)
     fields: dict[str, Any] = {
@@ -84,7 +89,13 @@ def run(
         why = task.get("error") or task.get("reason") or ""
         show_error(f"task {task_id}: {formatting.state_name(task['state'])}: {formatting.plain(why)}")
     if task["state"] != COMPLETED:
-        raise typer.Exit(1)
+        raise typer.Exit(_exit_code(task))
+
+
+def _exit_code(task: Mapping[str, Any]) -> int:
+    """Give the exit code of the guest, unless it would mean something else to a shell."""
+    code: int = task.get("exit_code", 0)
+    return code if 1 <= code <= _CODE_MAX else 1
 
 
 def _start_and_wait(session: Session, task_id: str) -> Any:

@@ -49,6 +49,8 @@ class Task(TypedDict):
     error: NotRequired[str]
     #: The kind of ``error`` for programs, such as ``trap`` or ``timeout``.
     error_kind: NotRequired[str]
+    #: Of a program that ended with another than 0.
+    exit_code: NotRequired[int]
     #: RFC 3339, UTC, up to nine digits of fraction; ``ZERO_TIME`` for "not yet".
     start_time: str
     finish_time: str
@@ -81,6 +83,7 @@ class Execution(TypedDict):
     results_encoding: NotRequired[str]
     error: NotRequired[str]
     error_kind: NotRequired[str]
+    exit_code: NotRequired[int]
     start_time: str
     finish_time: str
 

@@ -52,3 +52,5 @@ class Failure(msgspec.Struct, frozen=True):
     #: Sentences for the user; never empty.
     error: str
     kind: ErrorKind = ErrorKind.OTHER
+    #: Of a program that ended with one, 1 or more; 0 where there is none.
+    exit_code: int = 0

@@ -373,6 +373,7 @@ class Machine:
             results_encoding=encoding,
             error=outcome.error or None,
             error_kind=str(outcome.failure.kind) if outcome.failure else UNSET,
+            exit_code=(outcome.failure.exit_code if outcome.failure else 0) or UNSET,
             attempt=held.start.attempt,
             placed_at=held.start.placed_at,
             started_at=outcome.started_at or UNSET,

@@ -18,14 +18,15 @@ Row = tuple[Any, ...]
 TASK_COLUMNS = (
     "t.seq, t.created_at, t.spec, r.state, r.attempt, r.losses, r.proplet_id, r.placed_at, r.started_at, "
     "r.finished_at, r.updated_at, r.results, r.results_encoding, r.error, r.error_kind, "
-    "r.reason, r.was_up, r.restarts, r.is_up"
+    "r.exit_code, r.reason, r.was_up, r.restarts, r.is_up"
 )
 GROUP_COLUMNS = (
     "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts, g.fail_fast, g.started_at, g.finished_at"
 )
 PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
 EXECUTION_COLUMNS = (
-    "proplet_id, attempt, state, results, results_encoding, error, error_kind, started_at, finished_at"
+    "proplet_id, attempt, state, results, results_encoding, error, error_kind, exit_code, started_at, "
+    "finished_at"
 )
 
 _STATES = tuple(TaskState)
@@ -69,8 +70,7 @@ def run_row(task: Task) -> Row:
         task.finished_at,
         task.updated_at,
         *_results_row(task.results),
-        task.error,
-        _kind_of(task.failure),
+        *_failure_row(task.failure),
         _text(task.reason) if task.reason else "",
         int(task.was_up),
         task.restarts,
@@ -93,11 +93,11 @@ def to_task(row: Row) -> Task:
         finished_at=row[9],
         updated_at=row[10],
         results=_to_results(row[11], row[12]),
-        failure=_to_failure(row[13], row[14]),
-        reason=_decode_reason(row[15]) if row[15] else None,
-        was_up=bool(row[16]),
-        restarts=row[17],
-        is_up=bool(row[18]),
+        failure=_to_failure(row[13], row[14], row[15]),
+        reason=_decode_reason(row[16]) if row[16] else None,
+        was_up=bool(row[17]),
+        restarts=row[18],
+        is_up=bool(row[19]),
     )
 
 
@@ -110,12 +110,12 @@ def _to_results(text: str | None, encoding: str) -> Any:
     return None if text is None else from_json(_decode_any(text), encoding)
 
 
-def _kind_of(failure: Failure | None) -> str:
-    return str(failure.kind) if failure else ""
+def _failure_row(failure: Failure | None) -> tuple[str, str, int]:
+    return (failure.error, str(failure.kind), failure.exit_code) if failure else ("", "", 0)
 
 
-def _to_failure(error: str, kind: str) -> Failure | None:
-    return Failure(error, ErrorKind.of(kind)) if error else None
+def _to_failure(error: str, kind: str, exit_code: int) -> Failure | None:
+    return Failure(error, ErrorKind.of(kind), exit_code) if error else None
 
 
 def group_row(group: Group) -> Row:
@@ -188,8 +188,7 @@ def execution_row(task: Task, execution: Execution) -> Row:
         execution.attempt,
         int(execution.state),
         *_results_row(execution.results),
-        execution.error,
-        _kind_of(execution.failure),
+        *_failure_row(execution.failure),
         execution.started_at,
         execution.finished_at,
     )
@@ -201,9 +200,9 @@ def to_execution(row: Row) -> Execution:
         attempt=row[1],
         state=_STATES[row[2]],
         results=_to_results(row[3], row[4]),
-        failure=_to_failure(row[5], row[6]),
-        started_at=row[7],
-        finished_at=row[8],
+        failure=_to_failure(row[5], row[6], row[7]),
+        started_at=row[8],
+        finished_at=row[9],
     )
 
 

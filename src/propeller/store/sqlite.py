@@ -305,16 +305,16 @@ class SqliteStore:
             many("INSERT INTO tasks VALUES (?,?,?,?,?,?)", map(rows.task_row, changes.created))
             many(
                 "INSERT INTO runs (state, attempt, losses, proplet_id, placed_at, started_at, finished_at, "
-                "updated_at, results, results_encoding, error, error_kind, reason, was_up, restarts, "
-                "is_up, seq) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "updated_at, results, results_encoding, error, error_kind, exit_code, reason, was_up, "
+                "restarts, is_up, seq) "
+                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 map(rows.run_row, changes.created),
             )
         if changes.updated:
             many(
                 "UPDATE runs SET state=?, attempt=?, losses=?, proplet_id=?, placed_at=?, started_at=?, "
                 "finished_at=?, updated_at=?, results=?, results_encoding=?, error=?, error_kind=?, "
-                "reason=?, was_up=?, restarts=?, is_up=? WHERE seq=?",
+                "exit_code=?, reason=?, was_up=?, restarts=?, is_up=? WHERE seq=?",
                 map(rows.run_row, changes.updated),
             )
         if changes.respecified:
@@ -324,7 +324,8 @@ class SqliteStore:
         if changes.executions:
             many(
                 "INSERT OR REPLACE INTO executions (seq, proplet_id, attempt, state, results, "
-                "results_encoding, error, error_kind, started_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                "results_encoding, error, error_kind, exit_code, started_at, finished_at) "
+                "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (rows.execution_row(task, execution) for task, execution in changes.executions),
             )
 

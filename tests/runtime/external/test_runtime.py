@@ -90,6 +90,7 @@ def test_failures_say_what_the_program_said(tmp_path, wasmtime_program):
     async def part(outside):
         end = await outside.end(noise, "_start")
         assert (end.results, end.error) == ("", "Process exited with status: exit status: 3, stderr: oops")
+        assert end.failure.exit_code == 3
         assert (await outside.end(shout, "_start")).results == "fine"
         trap = '(module (func (export "f") unreachable))'
         assert "unreachable" in (await outside.end(trap, "f")).error

@@ -231,9 +231,9 @@ def test_nul_in_an_argument(here):
 def test_exit_codes(here):
     said = "(drop (call $write (i32.const 2) (i32.const 1024) (i32.const 5)))"
     assert here.run(program(said + "(call $exit (i32.const 0))", data="oh no"), "_start").error == ""
-    assert here.run(program(said + "(call $exit (i32.const 3))", data="oh no"), "_start").error == (
-        "the program said: oh no\nthe program exited with code 3"
-    )
+    three = here.run(program(said + "(call $exit (i32.const 3))", data="oh no"), "_start")
+    assert three.error == "the program said: oh no\nthe program exited with code 3"
+    assert (three.failure.kind, three.failure.exit_code) == (ErrorKind.EXIT_CODE, 3)
     trapped = here.run(program(said + "unreachable", data="oh no"), "_start").error
     assert re.match(
         r"the program said: oh no\nthe program failed: unreachable[^\n]*\nerror while exec", trapped
@@ -280,7 +280,8 @@ def test_a_function_does_not_print_on_our_output(here, capfd):
 def test_a_function_that_exits(here):
     more = """(func (export "f") (param i32) (call $exit (local.get 0)))"""
     assert here.run(program("", more=more), "f", "0").error == ""
-    assert here.run(program("", more=more), "f", "2").error == "f exited with code 2"
+    two = here.run(program("", more=more), "f", "2")
+    assert (two.error, two.failure.exit_code) == ("f exited with code 2", 2)
 
 
 @pytest.mark.parametrize("code", [0, 42])

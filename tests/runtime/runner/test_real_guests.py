@@ -57,6 +57,7 @@ def test_a_program_finds_what_its_parents_returned(tmp_path, form):
         GuestRun(1, digest, "_start", ["write", "/propeller/parents.json", "x"], parents=parents)
     )
     assert "exited with code 1" in written.error
+    assert written.failure.exit_code == 1
     hello = here.execute(GuestRun(1, put(tmp_path, guest(f"hello{form}")), "_start", parents=parents))
     assert f"variable: PROPELLER_PARENT_RESULTS={parents}" in hello.results
 

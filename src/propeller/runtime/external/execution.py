@@ -125,7 +125,11 @@ class Execution:
         if not failure and exit_code:
             said = self._errors.tail.decode(errors="replace").strip()
             error = f"Process exited with status: {status_text(exit_code)}, stderr: {said}"
-            failure = Failure(error, ErrorKind.LOST if is_lost else ErrorKind.EXIT_CODE)
+            failure = (
+                Failure(error, ErrorKind.LOST)
+                if is_lost
+                else Failure(error, ErrorKind.EXIT_CODE, max(exit_code, 0))  # below 0 it is a signal
+            )
         is_result = self._output.is_result and not failure
         results = of_output(bytes(self._output.kept)) if is_result else ""
         handed_ns = self._queued.handed_ns

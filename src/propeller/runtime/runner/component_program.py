@@ -90,10 +90,11 @@ class ComponentCall:
 
 
 class ExitedWithError(Exception):
-    """A program ended by itself, with this code; None where it gave none."""
+    """A program ended by itself, with this code; None where it gave none, which counts as 1."""
 
     def __init__(self, code: int | None = None) -> None:
         super().__init__("an error" if code is None else f"code {code}")
+        self.code = 1 if code is None else code
 
 
 class ComponentProgram:

@@ -165,10 +165,10 @@ def _outcome(
         return call(store), None
     except wasmtime.ExitTrap as exit_:
         error = f"{subject} exited with code {exit_.code}"
-        return "", Failure(error, ErrorKind.EXIT_CODE) if exit_.code else None
+        return "", Failure(error, ErrorKind.EXIT_CODE, exit_.code) if exit_.code else None
     except Exited as exited:
         error = f"{subject} exited with code {exited.code}"
-        return "", Failure(error, ErrorKind.EXIT_CODE) if exited.code else None
+        return "", Failure(error, ErrorKind.EXIT_CODE, exited.code) if exited.code else None
     except Aborted as aborted:
         return "", _of(subject, Failure(str(aborted), ErrorKind.TRAP))
     except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
@@ -176,7 +176,7 @@ def _outcome(
     except traps.NeverBegins as never:
         raise CanNotBegin(_of(subject, traps.explained(never.error, limits))) from never
     except ExitedWithError as error:
-        return "", Failure(f"{subject} exited with {error}", ErrorKind.EXIT_CODE)
+        return "", Failure(f"{subject} exited with {error}", ErrorKind.EXIT_CODE, error.code)
     except (PermissionError, ValueError) as refusal:
         return "", Failure(f"{subject} failed: {refusal}", ErrorKind.TRAP)
 

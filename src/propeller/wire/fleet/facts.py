@@ -90,7 +90,9 @@ def _results(message: Results) -> Any:
 
 
 def _failure(message: Results) -> Failure | None:
-    return Failure(message.error, ErrorKind.of(message.error_kind or "")) if message.error else None
+    if not message.error:
+        return None
+    return Failure(message.error, ErrorKind.of(message.error_kind or ""), message.exit_code or 0)
 
 
 def sender_of(message: PropletMessage) -> str:

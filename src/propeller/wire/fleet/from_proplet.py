@@ -53,6 +53,8 @@ class Results(msgspec.Struct, kw_only=True):
     finished_at: Count | UnsetType = UNSET
     #: Of the error: a ``core.failures.ErrorKind``.
     error_kind: str | UnsetType = UNSET
+    #: Of a program that ended with another than 0.
+    exit_code: Count | UnsetType = UNSET
     #: ``base64`` where the results are no text.
     results_encoding: str | UnsetType = UNSET
 

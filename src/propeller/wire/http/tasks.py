@@ -96,6 +96,7 @@ class OwnedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     results_encoding: Owned = None
     error: Owned = None
     error_kind: Owned = None
+    exit_code: Owned = None
     reason: Owned = None
     attempt: Owned = None
     up: Owned = None
@@ -230,6 +231,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     hal_storage_path: str | UnsetType = UNSET
     required_tags: Sequence[str] | UnsetType = UNSET
     error_kind: Annotated[ErrorKind, like("The kind of ``error``, for programs.")] | UnsetType = UNSET
+    exit_code: Annotated[int, like("Of a program that ended with another than 0.")] | UnsetType = UNSET
     reason: Annotated[str, like("Why it is in this state, if that is not plain.")] | UnsetType = UNSET
     attempt: Annotated[int, like("Number of the attempt, if above 1.")] | UnsetType = UNSET
     timeout: str | UnsetType = UNSET
@@ -265,6 +267,7 @@ class ExecutionView(msgspec.Struct, kw_only=True):
     results: Any | UnsetType = UNSET
     error: str | UnsetType = UNSET
     error_kind: ErrorKind | UnsetType = UNSET
+    exit_code: int | UnsetType = UNSET
     start_time: Time
     finish_time: Time
     results_encoding: ResultsEncoding | UnsetType = UNSET
@@ -298,6 +301,7 @@ def execution_view(execution: Execution) -> ExecutionView:
         results=UNSET if results is None else results,
         error=execution.error or UNSET,
         error_kind=execution.failure.kind if execution.failure else UNSET,
+        exit_code=(execution.failure.exit_code if execution.failure else 0) or UNSET,
         start_time=format_time(execution.started_at),
         finish_time=format_time(execution.finished_at),
         results_encoding=encoding or UNSET,
@@ -338,6 +342,7 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
         view.finish_time = format_time(task.finished_at)
     if task.failure:
         view.error, view.error_kind = task.failure.error, task.failure.kind
+        view.exit_code = task.failure.exit_code or UNSET
     if spec.monitoring_profile is not None:
         view.monitoring_profile = spec.monitoring_profile
     if spec.hal_storage_path is not None:
