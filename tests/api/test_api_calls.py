@@ -33,6 +33,8 @@ PROGRAM_AND_MORE = '(module (func (export "_start")) (func (export "helper") (pa
 WITH_ALLOCATOR = """(module (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0))
   (func (export "f") (param i32 i32 i32)))"""
+READER = """(module (import "wasi_snapshot_preview1" "fd_read" (func (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1) (func (export "_start")))"""
 VECTORS = '(module (func (export "f") (param v128)))'
 
 
@@ -63,6 +65,7 @@ def among_ours(part, directory):
         (task("main", 1, "x"), TEXT),
         (task("main", 1, "x", daemon=True), TEXT),
         (task("mian", latent=True), MIAN),
+        (task("main", 1, 2, stdin="x"), "stdin: the module reads no standard input (it does not import "),
         (task("main", 1, "${a}", 3), "inputs: main takes 2 parameters (i32, i32), but 3 inputs were given: "),
         (
             task("main", {"from": "a"}, "$${x"),
@@ -93,7 +96,7 @@ def test_a_call_that_can_not_be_made_is_refused(tmp_path, given, error):
         if not needing:
             said = await site.refused("POST", "/tasks", 400, json=given)
             assert error in said
-            assert said.startswith(("name: ", "inputs: "))
+            assert said.startswith(("name: ", "inputs: ", "stdin: "))
         assert (await site.get("/tasks"))["total"] == 0
 
     among_ours(part, tmp_path)
@@ -111,6 +114,7 @@ def test_a_call_that_can_not_be_made_is_refused(tmp_path, given, error):
         task("anything", "a", "b", file=base64_of(PROGRAM)),
         task("f", '"text"', 1, file=base64_of(WITH_ALLOCATOR)),
         task("f", 1, 2, 3, file=base64_of(WITH_ALLOCATOR)),
+        task("main", stdin="x", file=base64_of(READER)),
         task("f", "1 2 3", file=base64_of(VECTORS)),
         task("f", file=base64.b64encode(b"\0asm\x0d\0\1\0damaged").decode()),
         task("f", file=base64.b64encode(b"\0asm\1\0\0\0damaged").decode()),
@@ -128,8 +132,9 @@ def test_what_a_runner_would_take_or_may_take_is_accepted(tmp_path, given):
 def test_results_of_parents_may_be_any_value(tmp_path, inputs):
     async def part(site):
         child = task("main", *inputs, depends_on=["a"])
+        unread = task("main", 1, 2, stdin={"from": "a"}, depends_on=["a"])
         text = task("f", "${a}", "[1]", depends_on=["a"], file=base64_of(WITH_ALLOCATOR))
-        await site.post("/workflows", {"tasks": [task("main", 1, 2, id="a"), child, text]})
+        await site.post("/workflows", {"tasks": [task("main", 1, 2, id="a"), child, unread, text]})
 
     among_ours(part, tmp_path)
 

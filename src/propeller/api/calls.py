@@ -10,10 +10,11 @@ from propeller.core.model import Input, Module, Spec
 from propeller.errors import Invalid
 from propeller.runtime.core_module import calls
 from propeller.runtime.core_module.interface import HEAD_BYTES, Interface, interface_in
+from propeller.runtime.failures import of_stdin
 from propeller.wire.http.tasks import inputs_as_texts
 
 #: The fields of a spec that say what is called, and how.
-_FIELDS = ("name", "inputs", "module", "cli_args", "latent")
+_FIELDS = ("name", "inputs", "stdin", "module", "cli_args", "latent")
 
 
 #: Fewer bytes and calls than these are looked at in a few milliseconds, whatever they are.
@@ -81,6 +82,9 @@ def misfit_of(spec: Spec, interface: Interface, *, is_begun: bool) -> str:
         name = calls.choose(interface, spec.name)
     except Invalid as refusal:
         return f"name: {refusal}"
+    # A parent's result may be empty, and so none.
+    if spec.stdin and isinstance(spec.stdin, str) and not interface.reads_stdin:
+        return of_stdin()
     # Whoever invokes a latent task may give other inputs.
     if spec.latent or not (spec.inputs or is_begun) or calls.is_command(interface, name):
         return ""

@@ -56,6 +56,11 @@ def of_time(limits: Limits) -> Failure:
     return Failure(error, ErrorKind.TIMEOUT)
 
 
+def of_stdin(why: str = "it does not import what reads it") -> str:
+    """Say that standard input is refused, and why nothing reads it."""
+    return f"stdin: the module reads no standard input ({why}); leave stdin out"
+
+
 def of_request(request_s: float) -> str:
     """Say why a server's guest was ended before its answer."""
     return f"it ran longer than the limit of {request_s:g} s for a request; timeout raises it"

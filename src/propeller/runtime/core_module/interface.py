@@ -77,6 +77,11 @@ class Interface(msgspec.Struct, frozen=True):
     required: dict[str, int] = {}
 
     @property
+    def reads_stdin(self) -> bool:
+        """True if it can read standard input."""
+        return any(field == "fd_read" for _, field in self.imports)
+
+    @property
     def counts_arguments(self) -> bool:
         """True if it has to be told the number of arguments of each call, as modules of AssemblyScript."""
         return self.functions.get(SET_COUNT) == _SET_COUNT_TYPE

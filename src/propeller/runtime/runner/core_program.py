@@ -152,7 +152,7 @@ class CoreProgram:
         #: Whether it can open files, and so is handed directories.
         self.wants_files = any(field == "path_open" for _, field in interface.imports)
         #: Whether it can read standard input.
-        self.reads_stdin = any(field == "fd_read" for _, field in interface.imports)
+        self.reads_stdin = interface.reads_stdin
         self._imports_links = any(field == "path_symlink" for _, field in interface.imports)
         check_imports(interface.imports)
         self.world, self._module = world, module

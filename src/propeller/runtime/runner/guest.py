@@ -36,8 +36,7 @@ PARENTS_FILE = "parents.json"
 def check_stdin(program: Program, run: GuestRun) -> None:
     """Raise ``Invalid`` where a run is given standard input that nothing reads."""
     if run.stdin is not None and (run.port or not program.reads_stdin):
-        why = "it serves HTTP" if run.port else "it does not import what reads it"
-        error = f"stdin: the module reads no standard input ({why}); leave stdin out"
+        error = failures.of_stdin("it serves HTTP") if run.port else failures.of_stdin()
         raise CanNotBegin(Failure(error, ErrorKind.INPUTS))
 
 
