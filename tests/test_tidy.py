@@ -37,6 +37,18 @@ def test_each_file_says_what_it_is_for():
     assert not silent, "a file's docstring says what the room is for"
 
 
+def test_a_list_of_files_has_all_of_them():
+    """The docstring of a folder that says what is in its files leaves none out, and names none that is gone."""
+    for path in (path for path in SOURCES if path.name == "__init__.py"):
+        text = ast.get_docstring(ast.parse(path.read_text())) or ""
+        if not re.search(r"^\w+\.py\b", text, re.MULTILINE):
+            continue
+        named = {found.name for name in re.findall(r"[\w*]+\.py\b", text) for found in path.parent.glob(name)}
+        listed = set(re.findall(r"^(\w+\.py)\b", text, re.MULTILINE))
+        there = {file.name for file in path.parent.glob("*.py")} - {"__init__.py"}
+        assert (there - named, listed - there) == (set(), set()), path
+
+
 def test_pure_files_do_not_read_the_clock():
     for path in SOURCES:
         name = str(path.relative_to(ROOT / "src" / "propeller"))

@@ -3,6 +3,7 @@
 api.py      ``Client``: one method per request
 shapes.py   the types of answers; they stay plain JSON objects
 events.py   follows ``/events`` and other streams through broken connections and restarts
+contract.py workflows and jobs at a manager that only knows the contract
 errors.py   what can go wrong: refused, not reached, or not trusted
 trust.py    whose certificates are believed
 

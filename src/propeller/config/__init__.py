@@ -5,10 +5,14 @@ settings.py    the settings as the programs get them
 definitions.py every setting: its name, its variables, its default
 sources.py     the source of each value: flag, variable, file or default, in this order
 programs.py    the settings of each program, made from the values
+directories.py what of the machine tasks may not be given
+sandbox_policy.py
+               what a proplet gives to tasks, from its settings
 registries.py  credentials for registries of images
 shown.py       the effective settings as TOML
 identities.py  reads and adds the identities of a config.toml
 broker.py      the files of a Mosquitto that lets in these identities and no others
 provision.py   new identities, written to all files that need them
 files.py       files that are written whole or not at all
+errors.py      what can be wrong with settings and with files of identities
 """
