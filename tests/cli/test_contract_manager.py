@@ -227,6 +227,8 @@ def test_filters_that_it_does_not_know_are_refused_or_applied_here(tmp_path):
         assert (code, "can't choose tasks by name, which it does not know" in err) == (1, True)
         code, out, _ = await site.run("tasks", "list", "--name", "two", "--all", "--json")
         assert [task["name"] for task in json.loads(out)["tasks"]] == ["two"]
+        code, _, err = await site.run("tasks", "list")
+        assert (code, err) == (0, "the manager lists the oldest first: it knows no other order\n")
         code, out, _ = await site.run("jobs", "view", "two", "--json")
         assert [task["name"] for task in json.loads(out)["tasks"]] == ["two"]
         code, out, _ = await site.run("tasks", "delete", "--name", "two", "--yes", "--json")

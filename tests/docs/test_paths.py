@@ -24,6 +24,13 @@ def test_what_a_page_names_is_there(page):
     assert not named | linked
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_heading_stands_apart(page):
+    """Where a table goes before it, a heading without an empty line is a row of that table."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"(?<=[^\n])\n(#{1,6} .*)", text) == []
+
+
 def test_paths_are_found():
     """The pattern above sees the paths of the page that has most of them."""
     assert len(PATH.findall((ROOT / "CONTRIBUTING.md").read_text())) > 40

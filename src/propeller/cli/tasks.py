@@ -114,6 +114,10 @@ def list_(session: Session, fields: dict[str, Any], everything: choosing.AllFlag
 
     page = choosing.page(session, TASK, only, is_all=everything, fetch=fetch)
     session.show_page(page, "tasks", lambda tasks: views.tasks_table(session, tasks))
+    times = [formatting.when(task["created_at"]) for task in page["tasks"]]
+    first, last = (times[0], times[-1]) if times else (None, None)
+    if first and last and first < last and not session.as_json:
+        session.remark("the manager lists the oldest first: it knows no other order")
 
 
 @command(app)
