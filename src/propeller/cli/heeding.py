@@ -46,6 +46,8 @@ def unheeded(given: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
 def _is_heeded(name: str, given: Any, answer: Mapping[str, Any]) -> bool:
     shown = answer.get(name)
     if name == "proplet_id":
+        if "pinned_to" in answer:
+            return bool(answer["pinned_to"] == given)
         # Once it was placed, the proplet that got it is shown, whatever is asked for.
         return shown == given or not (given or shown) or answer.get("start_time", _NEVER) != _NEVER
     if name == "timeout":  # 0 leaves it to the proplet, as does no timeout
