@@ -62,7 +62,7 @@ class Checker:
         self._began: set[tuple[str, str, int, int]] = set()
         #: What guests said, by task and attempt, and when that was placed; 0 where they don't know.
         self._said: dict[tuple[str, int], set[tuple[int, str, str]]] = {}
-        self.losses = LossChecker()
+        self.losses = LossChecker(self)
         self.fleet = FleetChecker(self, store)
         self.residents = ResidentChecker(self)
         self.hearing = HearingChecker(self, world)
@@ -249,8 +249,12 @@ class Checker:
 
     def has_said(self, uid: str, attempt: int, proplet_id: str, said: tuple[str, str]) -> bool:
         """Say whether a guest of this attempt, placed there and then, ended so."""
-        placed_at = self._placed.get((uid, attempt), {}).get(proplet_id, 0)
-        return any((when, *said) in self._said.get((uid, attempt), ()) for when in (0, placed_at))
+        known = self._said.get((uid, attempt), ())
+        return any((when, *said) in known for when in (0, self.placed_at(uid, attempt, proplet_id)))
+
+    def placed_at(self, uid: str, attempt: int, proplet_id: str) -> int:
+        """Name when the attempt that counts was placed there; 0 if none was."""
+        return self._placed.get((uid, attempt), {}).get(proplet_id, 0)
 
     def _check_unmoved(self, before: dict[str, Task], moved: set[str], inputs: Sequence[Input]) -> None:
         updated = set(_commands_on(inputs, UpdateTask, "task_id"))
