@@ -42,6 +42,14 @@ TASK_CASES = [
         {"name": "f", "schedule": "* * * * *"},
         "schedule: cron schedules are not supported by this version; leave it out",
     ),
+    (
+        {"name": "f", "is_recurring": True},
+        "is_recurring: schedules are not supported by this version, so nothing recurs; leave it out, or set it to false",
+    ),
+    (
+        {"name": "f", "timezone": "Europe/Paris"},
+        'timezone: "Europe/Paris" is for a schedule, and schedules are not supported by this version; leave it out',
+    ),
     ({"name": "f", "encrypted": True}, "image_url: an encrypted task needs one"),
     (
         {"name": "f", "encrypted": True, "image_url": "registry.example/x", "file": ADDITION_TEXT},

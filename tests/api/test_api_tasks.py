@@ -30,8 +30,7 @@ ALL_FIELDS = {
     "workflow_id": "w-1",
     "monitoring_profile": {"enabled": True},
     "mode": "infer",
-    "is_recurring": True,
-    "timezone": "Europe/Paris",
+    "timezone": "UTC",
     "priority": 7,
     "metadata": {"team": "ops", "deep": {"n": [1, None]}},
     "hal_storage_path": "/h",
@@ -44,7 +43,7 @@ def test_every_field_comes_back_in_order_and_survives(tmp_path):
         order = (
             "id name kind state image_url file cli_args inputs env daemon latent encrypted kbs_resource_path "
             "proplet_id run_if workflow_id monitoring_profile start_time finish_time created_at updated_at mode "
-            "next_run is_recurring timezone priority metadata hal_storage_path pinned_to"
+            "next_run timezone priority metadata hal_storage_path pinned_to"
         )
         assert list(created) == order.split()
         assert {key: created[key] for key in ALL_FIELDS} == ALL_FIELDS

@@ -10,11 +10,13 @@ import pytest
 
 from propeller.api.app import create_app
 from propeller.assembly import connections
-from propeller.assembly.connections import HEAD_BYTES_MAX, Watch
+from propeller.assembly.connections import Watch
 from propeller.assembly.serving import guarded, listen, server_of
 from propeller.config.settings import HttpSettings
 from tests.api.helpers import DEADLINE_S, a_manager
 
+HEAD_BYTES_MAX = HttpSettings(port=0).head_bytes_max
+HURRIED = {"head_s_max": 0.5, "body_silence_s_max": 0.5}
 HALF = b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
 BIG = HALF.replace(b"1000", b"90000000") + b'"name":"' + b"f" * 1_000_000
 
@@ -41,10 +43,12 @@ class Scene:
                 await asyncio.sleep(0)
 
 
-def play(directory, part, **limits):
+def play(directory, part, *, limits=None, **more):
+    """Let clients ask; ``limits`` are those of the settings, and ``more`` has those of all together."""
+
     async def scene():
-        watch = Watch(**limits)
-        settings = HttpSettings(port=0)
+        settings = HttpSettings(port=0, **(limits or {}))
+        watch = Watch(settings, **more)
         listeners = listen("127.0.0.1", 0)
         async with a_manager(directory) as manager:
             app = guarded(create_app(manager, instance_id="i"), settings, listeners)
@@ -76,13 +80,7 @@ async def refusal(reader):
     return int(head.split()[1]), json.loads(body)["error"]
 
 
-@pytest.fixture
-def hurried(monkeypatch):
-    monkeypatch.setattr(connections, "HEAD_S_MAX", 0.5)
-    monkeypatch.setattr(connections, "BODY_SILENCE_S_MAX", 0.5)
-
-
-def test_a_head_that_does_not_come_to_an_end(tmp_path, hurried):
+def test_a_head_that_does_not_come_to_an_end(tmp_path):
     async def part(scene):
         for sent in (HALF[:30], HALF.partition(b"\r\n\r\n")[0]):
             status, message = await refusal((await scene.begin(sent))[0])
@@ -93,20 +91,20 @@ def test_a_head_that_does_not_come_to_an_end(tmp_path, hurried):
         reader, _ = await scene.begin(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
         assert (await reader.read()).count(b"HTTP/1.1 200") == 1
 
-    play(tmp_path, part)
+    play(tmp_path, part, limits=HURRIED)
 
 
-def test_a_body_that_does_not_come(tmp_path, hurried):
+def test_a_body_that_does_not_come(tmp_path):
     async def part(scene):
         chunked = HALF.replace(b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n")
         for sent in (HALF[:-1], HALF, BIG, chunked, chunked + b"5\r\n{"):
             status, message = await refusal((await scene.begin(sent))[0])
             assert (status, "the rest of it took too long" in message) == (408, True)
 
-    play(tmp_path, part)
+    play(tmp_path, part, limits=HURRIED)
 
 
-def test_a_body_that_ends_after_its_answer(tmp_path, hurried):
+def test_a_body_that_ends_after_its_answer(tmp_path):
     async def part(scene):
         # So much of it has come that the answer need not wait for the rest.
         head, _, _ = HALF.replace(b"1000", b"2000000").partition(b"\r\n\r\n")
@@ -126,7 +124,7 @@ def test_a_body_that_ends_after_its_answer(tmp_path, hurried):
             writer.write(b" " * 500_000)
             assert await reader.read() == b""
 
-    play(tmp_path, part)
+    play(tmp_path, part, limits=HURRIED)
 
 
 def test_an_answer_that_does_not_wait_for_the_body(tmp_path):
@@ -148,9 +146,8 @@ def test_an_answer_that_does_not_wait_for_the_body(tmp_path):
     play(tmp_path, part)
 
 
-def test_a_body_that_drips(tmp_path, monkeypatch):
+def test_a_body_that_drips(tmp_path):
     """It is never silent for long, and would take for ever."""
-    monkeypatch.setattr(connections, "BODY_SILENCE_S_MAX", 3.0)
 
     async def part(scene):
         reader, writer = await scene.begin(HALF)
@@ -163,12 +160,10 @@ def test_a_body_that_drips(tmp_path, monkeypatch):
         assert (await answer)[0] == 408
         assert time.monotonic() - began < DEADLINE_S / 2
 
-    play(tmp_path, part)
+    play(tmp_path, part, limits={"body_silence_s_max": 3.0})
 
 
-def test_a_body_that_keeps_coming_may_take_its_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(connections, "BODY_SILENCE_S_MAX", 1.5)
-
+def test_a_body_that_keeps_coming_may_take_its_time(tmp_path):
     async def part(scene):
         text = b'{"name":"f","metadata":{"a":"' + b"x" * 40_000 + b'"}}'
         head = HALF.partition(b"Content-Length")[0]
@@ -180,7 +175,7 @@ def test_a_body_that_keeps_coming_may_take_its_time(tmp_path, monkeypatch):
             writer.write(text[start : start + 4000])
         assert (await reader.read()).startswith(b"HTTP/1.1 201")
 
-    play(tmp_path, part)
+    play(tmp_path, part, limits={"body_silence_s_max": 1.5})
 
 
 @pytest.mark.parametrize(
@@ -303,3 +298,42 @@ def test_more_large_bodies_than_there_is_room_for(tmp_path, monkeypatch):
         assert not second.at_eof()
 
     play(tmp_path, part, bodies_bytes_max=2_100_000)
+
+
+def test_an_answer_that_nobody_reads(tmp_path):
+    """It would be held for ever. One that is read in pieces may take its time."""
+
+    async def part(scene):
+        task = {"id": "a", "name": "f", "metadata": {"a": "x" * 900_000}}
+        assert (await scene.http.post("/tasks", json=task)).status_code == 201
+        asked = b"GET /tasks/a HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40
+        await scene.begin(asked)
+        await scene.until(lambda: scene.watch.unread)
+        (forgotten,) = scene.watch.unread
+        slow, _ = await scene.begin(asked)
+        read = 0
+        while read < 36_000_000:
+            piece = await slow.read(1_000_000)
+            assert piece, "who reads is still there"
+            read += len(piece)
+            await asyncio.sleep(0.01)
+        await scene.until(lambda: forgotten.transport.is_closing() and not scene.watch.unread)
+
+    play(tmp_path, part, limits={"answer_silence_s_max": 1.0})
+
+
+def test_a_connection_that_asks_nothing_more(tmp_path):
+    async def part(scene):
+        reader, _ = await scene.begin(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with asyncio.timeout(DEADLINE_S / 4):
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+
+    play(tmp_path, part, limits={"idle_s_max": 0.2})
+
+
+def test_a_head_may_be_as_large_as_is_said(tmp_path):
+    async def part(scene):
+        for size, status in ((1500, 200), (2500, 431)):
+            assert (await scene.http.get("/health", headers={"x": "a" * size})).status_code == status
+
+    play(tmp_path, part, limits={"head_bytes_max": 2000})

@@ -109,3 +109,25 @@ def test_up_at_a_broker_needs_the_identity_of_a_manager(propeller):
     assert propeller("up", "--mqtt", "broker", "--config", "no.toml").stderr.startswith(
         "error: no.toml: there is no such file"
     )
+
+
+def test_what_is_set_of_a_manager_holds_for_up_too(propeller, tmp_path):
+    """A server that has no TLS although a certificate is named is the worst case."""
+    for variables, complaint in (
+        ({"MANAGER_HTTP_SERVER_CERT": __file__}, "MANAGER_HTTP_SERVER_KEY: give both or neither"),
+        (
+            {"MANAGER_HTTP_CLIENT_CA_CERTS": __file__},
+            "MANAGER_HTTP_CLIENT_CA_CERTS: certificates of clients are",
+        ),
+        ({"MANAGER_STORAGE_TYPE": "badger"}, "MANAGER_STORAGE_TYPE: badger is not available"),
+    ):
+        done = propeller("up", **variables)
+        assert (done.returncode, complaint in done.stderr) == (1, True), done.stderr
+    (tmp_path / "config.toml").write_text('[manager]\nliveness = "48h"\n')
+    done = propeller("up", "--job-mode", "parallel", MANAGER_LOG_LEVEL="debug")
+    assert done.returncode == 1
+    assert "MANAGER_FORGET_AFTER: has to be longer than MANAGER_LIVENESS" in done.stderr
+    assert "MANAGER_LOG_LEVEL has no effect here: this manager logs warnings" in done.stderr
+    assert done.stderr.count("config.toml holds keys") == 1
+    done = propeller("up", "--keep-ended", "0s", "--job-mode", "fast")
+    assert done.returncode == 2

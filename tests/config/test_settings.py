@@ -103,7 +103,8 @@ def test_two_spellings_that_differ_are_no_guess():
 
 
 def test_an_empty_variable_is_not_set_but_an_empty_host_means_all():
-    environ = identity(MANAGER, MANAGER_MQTT_QOS="", MANAGER_MQTT_TLS_CA_CERT="", MANAGER_HTTP_HOST="")
+    empty = ("MQTT_QOS", "MQTT_TLS_CA_CERT", "HTTP_HOST", "HTTP_CLIENT_CA_CERTS", "PLUGIN_DIR")
+    environ = identity(MANAGER, **{f"MANAGER_{name}": "" for name in empty})
     made = settings(MANAGER, environ)
     assert (made.mqtt.qos, made.http.host) == (2, "")
 
@@ -153,6 +154,26 @@ def test_durations_of_the_shipped_environment_count():
             PROPLET,
             {"PROPLET_MQTT_KEEP_ALIVE": "500ms"},
             "PROPLET_MQTT_KEEP_ALIVE: '500ms' has to be whole seconds",
+        ),
+        (
+            MANAGER,
+            {"MANAGER_HTTP_CLIENT_CA_CERTS": "ca"},
+            "MANAGER_HTTP_CLIENT_CA_CERTS: certificates of clients",
+        ),
+        (
+            MANAGER,
+            {"MANAGER_HTTP_SERVER_CA_CERTS": "ca"},
+            "MANAGER_HTTP_SERVER_CA_CERTS: certificates of clients",
+        ),
+        (
+            MANAGER,
+            {"MANAGER_PLUGIN_DIR": "/plugins"},
+            "MANAGER_PLUGIN_DIR: there are no plugins in this version",
+        ),
+        (
+            PROPLET,
+            {"PROPLET_PLUGIN_DIR": "/plugins"},
+            "PROPLET_PLUGIN_DIR: there are no plugins in this version",
         ),
         (PROPLET, {"PROPLET_SLOTS": "0"}, "PROPLET_SLOTS: '0' is out of range"),
         (PROXY, {"PROXY_CHUNK_SIZE": "1000000"}, "PROXY_CHUNK_SIZE: 1000000 makes messages of"),

@@ -228,6 +228,16 @@ def _check_words(given: TaskFields, at: str) -> None:
         raise Invalid(f'{at}run_if: "{given.run_if}" is unknown; use success or failure, or leave it out')
     if given.schedule:
         raise Invalid(f"{at}schedule: cron schedules are not supported by this version; leave it out")
+    if given.is_recurring:
+        raise Invalid(
+            f"{at}is_recurring: schedules are not supported by this version, so nothing recurs; "
+            "leave it out, or set it to false"
+        )
+    if given.timezone and given.timezone != "UTC":
+        raise Invalid(
+            f'{at}timezone: "{given.timezone[:80]}" is for a schedule, and schedules are not supported by '
+            "this version; leave it out"
+        )
     if given.broadcast and given.proplet_id:
         raise Invalid(
             f"{at}broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "

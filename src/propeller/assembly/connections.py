@@ -8,6 +8,7 @@ longest goes, and when bodies take too much memory, the one that arrives most sl
 import functools
 import http
 import resource
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -18,13 +19,9 @@ from uvicorn.protocols.utils import is_ssl
 
 from propeller.api.answers import error_body
 from propeller.api.bodies import BODY_BYTES_MAX
+from propeller.config.settings import HttpSettings
 
-#: Line and headers of a request; a little more may pass, as much as one read brings.
-HEAD_BYTES_MAX = 64 * 1024
-#: From the connection, or the first byte of a further request, to the end of the headers.
-HEAD_S_MAX = 10.0
-#: How long a body may pause, s, and how much it has to bring in each second on average after that.
-BODY_SILENCE_S_MAX = 15.0
+#: How much a body has to bring in each second, on average, to make up for its pauses.
 BODY_BYTES_PER_S_MIN = 1024
 #: Bytes of the bodies of all requests that are not answered yet.
 BODIES_BYTES_MAX = 256 * 1024 * 1024
@@ -47,14 +44,22 @@ _OTHER_FILES = 512
 class Watch:
     """The state that the connections of one server share, and their limits."""
 
-    def __init__(self, connections_max: int | None = None, bodies_bytes_max: int = BODIES_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        http: HttpSettings,
+        *,
+        connections_max: int | None = None,
+        bodies_bytes_max: int = BODIES_BYTES_MAX,
+    ) -> None:
         """Begin with no connections.
 
         Args:
+            http: The limits of one connection.
             connections_max: How many may be open; None for what the system's limit of files leaves.
             bodies_bytes_max: How much may be held of bodies whose requests are not answered yet.
 
         """
+        self.http = http
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         free = soft if soft == resource.RLIM_INFINITY else max(soft - _OTHER_FILES, soft // 2)
         self.connections_max = connections_max or (
@@ -63,6 +68,8 @@ class Watch:
         self.bodies_bytes_max = bodies_bytes_max
         #: Connections whose client we wait for, the one that has been silent for longest first.
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
+        #: Connections whose client has yet to read so much that the answer waits.
+        self.unread: set[Connection] = set()
         #: Connections whose body is arriving and is not small.
         self.arriving: set[Connection] = set()
         #: Bytes of bodies whose requests are not answered yet.
@@ -80,6 +87,8 @@ class Watch:
         self._looked_at = now
         for connection in list(self.waiting):
             connection.look(passed_s)
+        for connection in list(self.unread):
+            connection.look_at_answer(passed_s)
 
     def make_room(self, newcomer: "Connection") -> None:
         """Send one away if there are more than may be."""
@@ -127,8 +136,11 @@ class Connection(HttpToolsProtocol):
         #: Bytes of the head that is arriving: those that the parser has found, and those that it was given.
         self._head_bytes = self._raw_head_bytes = 0
         #: How long we still wait for the headers, and for more of the body; None while none are under way.
-        self._head_s_left: float | None = HEAD_S_MAX
+        self._head_s_left: float | None = watch.http.head_s_max
         self._body_s_left = 0.0
+        #: How much of the answer the client had yet to read at the last look, and how long we still wait.
+        self._unread_bytes = 0
+        self._answer_s_left = 0.0
         #: A request whose body we wait for, and the application that is to answer it.
         self._unbegun: tuple[RequestResponseCycle, Any] | None = None
 
@@ -146,6 +158,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._watch.waiting.pop(self, None)
+        self._watch.unread.discard(self)
         self._watch.let_go(self)
 
     def data_received(self, data: bytes) -> None:
@@ -155,7 +168,7 @@ class Connection(HttpToolsProtocol):
                 self.transport.abort()
             return
         if self._head_s_left is None and not self._is_in_body:
-            self._head_s_left = HEAD_S_MAX
+            self._head_s_left = self._watch.http.head_s_max
         began = self._heads_begun
         if self in self._watch.waiting:
             self._watch.waiting.move_to_end(self)
@@ -163,11 +176,11 @@ class Connection(HttpToolsProtocol):
         if self._is_in_head:
             # Where in this read it began is not known.
             self._raw_head_bytes = self._raw_head_bytes + len(data) if self._heads_begun == began else 0
-            if self._raw_head_bytes > HEAD_BYTES_MAX:
+            if self._raw_head_bytes > self._watch.http.head_bytes_max:
                 self._refuse_head()
 
     def send_400_response(self, msg: str) -> None:
-        if self._head_bytes > HEAD_BYTES_MAX:
+        if self._head_bytes > self._watch.http.head_bytes_max:
             self._refuse_head()
         else:
             super().send_400_response(msg)
@@ -180,7 +193,7 @@ class Connection(HttpToolsProtocol):
         self._heads_begun += 1
         self._head_bytes = 0
         if self._head_s_left is None:
-            self._head_s_left = HEAD_S_MAX
+            self._head_s_left = self._watch.http.head_s_max
         self._watch.waiting.setdefault(self)
 
     def on_url(self, url: bytes) -> None:
@@ -197,7 +210,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         self._is_in_body = True
         self.body_since = self.loop.time()
-        self._body_s_left = BODY_SILENCE_S_MAX
+        self._body_s_left = self._watch.http.body_silence_s_max
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Begin with a request, as soon as its body is there, or so much of it that there is no doubt.
@@ -219,7 +232,8 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
         else:
             self.cycle.body += body  # Uvicorn would stop reading until the application takes it
-        self._body_s_left = min(self._body_s_left + len(body) / BODY_BYTES_PER_S_MIN, BODY_SILENCE_S_MAX)
+        brought_s = len(body) / BODY_BYTES_PER_S_MIN
+        self._body_s_left = min(self._body_s_left + brought_s, self._watch.http.body_silence_s_max)
         if not (self.cycle.response_complete or self._is_refused):
             self._watch.hold(self, len(body), self.loop.time())
         self._begin_unbegun()
@@ -231,7 +245,7 @@ class Connection(HttpToolsProtocol):
         self._watch.arriving.discard(self)
         if self.cycle.response_complete:
             # What came since the answer has stopped Uvicorn's clock, and nothing sets it again.
-            self._head_s_left = HEAD_S_MAX
+            self._head_s_left = self._watch.http.head_s_max
         else:
             self._watch.waiting.pop(self, None)
 
@@ -244,7 +258,7 @@ class Connection(HttpToolsProtocol):
 
     def _count_head(self, count: int) -> None:
         self._head_bytes += count
-        if self._head_bytes > HEAD_BYTES_MAX:
+        if self._head_bytes > self._watch.http.head_bytes_max:
             raise _HeadTooLarge
 
     def pace(self, now: float) -> float:
@@ -265,8 +279,29 @@ class Connection(HttpToolsProtocol):
             if self._head_s_left < 0:
                 self.refuse(408, "the headers of the request took too long; send them without pauses")
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch.unread.add(self)
+        self._unread_bytes = sys.maxsize  # from the first look on, its time is counted
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch.unread.discard(self)
+
+    def look_at_answer(self, passed_s: float) -> None:
+        """End the connection if the client has read nothing of the answer for too long."""
+        unread_bytes = self.transport.get_write_buffer_size()
+        has_read = unread_bytes < self._unread_bytes
+        self._unread_bytes = unread_bytes
+        self._answer_s_left = (
+            self._watch.http.answer_silence_s_max if has_read else self._answer_s_left - passed_s
+        )
+        if self._answer_s_left < 0:
+            self.transport.abort()
+
     def _refuse_head(self) -> None:
-        self.refuse(431, f"the headers of the request are too large; the limit is {HEAD_BYTES_MAX} bytes")
+        most = self._watch.http.head_bytes_max
+        self.refuse(431, f"the headers of the request are too large; the limit is {most} bytes")
 
     def refuse(self, status: int, message: str, *, lingers: bool = True) -> None:
         """Answer, where an answer is still waited for, and close.

@@ -14,7 +14,8 @@ import msgspec
 
 from propeller.assembly.lifetime import start_within
 from propeller.assembly.proplet_parts import local_parts
-from propeller.config.settings import HttpSettings, PropletSettings
+from propeller.config.settings import HttpSettings, ManagerSettings, PropletSettings
+from propeller.core.placement import Order
 from propeller.core.policy import Policy
 from propeller.manager import identity
 from propeller.manager.local_fleet import LocalFleet
@@ -49,6 +50,27 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     allow_foreign: tuple[str, ...] = (ANY,)
     #: How a local proplet's process is started; None for the real one.
     launch_of: LaunchOf | None = None
+
+
+def parts_of(settings: ManagerSettings) -> ManagerParts:
+    """Give the parts of a manager without local proplets."""
+    return ManagerParts(
+        http=settings.http,
+        data_dir=settings.data_dir,
+        durability=settings.durability,
+        proplets=0,
+        mqtt=settings.mqtt,
+        allow_foreign=settings.allow_foreign,
+        keep_ended_s=settings.keep_ended_s,
+        policy=Policy(
+            losses_max=settings.losses_max,
+            liveness_s=settings.liveness_s,
+            forget_s=settings.forget_after_s,
+            foreign_lease_s=settings.foreign_lease_s,
+            placement=Order(settings.placement),
+            job_mode=settings.job_mode,
+        ),
+    )
 
 
 class Running(NamedTuple):

@@ -15,13 +15,11 @@ from propeller import __version__
 from propeller.api.app import create_app
 from propeller.assembly.lifetime import raise_failure, raise_file_limit, stop_asked, until_over
 from propeller.assembly.logs import log_as_json, log_as_text
-from propeller.assembly.manager_parts import ManagerParts, running_manager
+from propeller.assembly.manager_parts import ManagerParts, parts_of, running_manager
 from propeller.assembly.proplet_parts import serve_proplet
 from propeller.assembly.proxying import serve_proxy
 from propeller.assembly.serving import guarded, listen, server_of, url_of
 from propeller.config.settings import ManagerSettings, ProxySettings, RemotePropletSettings
-from propeller.core.placement import Order
-from propeller.core.policy import Policy
 from propeller.errors import PropellerError
 from propeller.runtime.heap import give_large_blocks_back
 
@@ -38,23 +36,7 @@ def manager(settings: ManagerSettings) -> int:
     """Run a manager for a fleet behind a broker."""
     log_as_json(settings.log_level)
     os.umask(0o077)
-    parts = ManagerParts(
-        http=settings.http,
-        data_dir=settings.data_dir,
-        durability=settings.durability,
-        proplets=0,
-        mqtt=settings.mqtt,
-        allow_foreign=settings.allow_foreign,
-        keep_ended_s=settings.keep_ended_s,
-        policy=Policy(
-            losses_max=settings.losses_max,
-            liveness_s=settings.liveness_s,
-            forget_s=settings.forget_after_s,
-            foreign_lease_s=settings.foreign_lease_s,
-            placement=Order(settings.placement),
-            job_mode=settings.job_mode,
-        ),
-    )
+    parts = parts_of(settings)
     return _run(_serve_manager(parts, lambda url: _log.info("manager at %s, its API at %s/docs", url, url)))
 
 

@@ -25,12 +25,12 @@ def server_of(
 
     Args:
         app: Gets HTTP requests only.
-        http: Where, and whether by HTTPS.
+        http: Where, whether by HTTPS, and the limits of clients.
         stop_s_max: How long requests under way may take when it is stopped.
-        watch: The limits of clients, where they are not the usual ones.
+        watch: What its connections share, where it is not the usual.
 
     """
-    watch = watch or Watch()
+    watch = watch or Watch(http)
     config = uvicorn.Config(
         app,
         http=cast("type[asyncio.Protocol]", watch.protocol()),
@@ -38,6 +38,7 @@ def server_of(
         log_level="warning",
         access_log=False,
         lifespan="off",
+        timeout_keep_alive=cast("int", http.idle_s_max),
         timeout_graceful_shutdown=stop_s_max,
         ssl_certfile=http.server_cert,
         ssl_keyfile=http.server_key,

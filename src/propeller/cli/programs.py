@@ -6,7 +6,7 @@ Their flags follow from the definitions of the settings; each setting also has a
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +14,10 @@ import typer
 
 from propeller.cli.commands import command, new_app
 from propeller.cli.session import Session
-from propeller.config.definitions import MANAGER, PROGRAMS, PROPLET, PROXY, Program, Setting
+from propeller.config.definitions import MANAGER, PROGRAMS, PROPLET, PROXY
 from propeller.config.errors import BadSettings
 from propeller.config.programs import manager_settings, proxy_settings, remote_proplet_settings
+from propeller.config.setting import Program, Setting
 from propeller.config.shown import shown
 from propeller.config.sources import Effective, read, resolve
 from propeller.config.values import Raw
@@ -73,9 +74,14 @@ def _help(program: Program, setting: Setting) -> str:
 
 
 def resolved(
-    program: Program, flags: Mapping[str, Raw], config_file: Path | None, section: str = ""
+    program: Program,
+    flags: Mapping[str, Raw],
+    config_file: Path | None,
+    section: str = "",
+    *,
+    told: Sequence[str] = (),
 ) -> Effective:
-    """Find the settings of a program that is started here, and print warnings about them.
+    """Find the settings of a program that is started here, and print those warnings that were not ``told``.
 
     Raises:
         typer.BadParameter: A flag is wrong.
@@ -90,7 +96,8 @@ def resolved(
                 raise typer.BadParameter(str(error)) from error
     effective = resolve(program, os.environ, flags=flags, file=config_file, section=section)
     for remark in effective.remarks:
-        print(f"warning: {remark}", file=sys.stderr)
+        if remark not in told:
+            print(f"warning: {remark}", file=sys.stderr)
     return effective
 
 

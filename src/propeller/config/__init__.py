@@ -3,6 +3,7 @@
 values.py      readers of the text of a setting
 settings.py    the settings as the programs get them
 definitions.py every setting: its name, its variables, its default
+setting.py     the form of a setting, and of a program with its settings
 sources.py     the source of each value: flag, variable, file or default, in this order
 programs.py    the settings of each program, made from the values
 directories.py what of the machine tasks may not be given

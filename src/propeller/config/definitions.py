@@ -1,70 +1,14 @@
 """Defines every setting of every program; flags, variables, keys of the file and the page follow from it.
 
 A setting called ``http_port`` of the manager is ``--http-port``, ``MANAGER_HTTP_PORT`` and ``http_port`` in
-``[manager]``. Names and defaults are the contract's (``cli-config``, sections 2 to 5); where a text begins
-with *Extension*, the existing system has no such setting.
+``[manager]``. Names and defaults are the contract's (``cli-config``, sections 2 to 5), but for the limits of
+HTTP clients, whose defaults are ours. Where a text begins with *Extension*, the existing system has no such
+setting.
 """
 
-from typing import Literal
-
-import msgspec
-
 from propeller.config import values
-from propeller.config.values import Raw, Reader
+from propeller.config.setting import Program, Setting
 from propeller.core.model import JobMode
-
-
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting of a program."""
-
-    key: str
-    #: Other names for it: those of older files and variables.
-    aliases: tuple[str, ...] = ()
-    read: Reader
-    #: As a user would write it; None for no default.
-    default: Raw | None = None
-    #: Describes a computed default, for people.
-    computed: str = ""
-    text: str
-    #: A secret has no flag, because everybody on a machine may see flags, and is never shown.
-    is_secret: bool = False
-    #: The variable, where it is not the program's prefix and the key.
-    variable: str = ""
-    #: True if an empty variable is a value; otherwise it counts as not set.
-    takes_empty: bool = False
-
-    @property
-    def is_switch(self) -> bool:
-        return self.read is values.boolean
-
-    @property
-    def flag(self) -> str:
-        return f"--{self.key.replace('_', '-')}"
-
-
-class Program(msgspec.Struct, frozen=True, kw_only=True):
-    """One program, and all of its settings."""
-
-    #: Its command, and its section in the file.
-    name: Literal["manager", "proplet", "proxy"]
-    text: str
-    settings: tuple[Setting, ...]
-
-    @property
-    def prefix(self) -> str:
-        return f"{self.name.upper()}_"
-
-    def variables(self, setting: Setting) -> tuple[str, ...]:
-        """Name the variables that a setting is read from, the usual one first."""
-        if setting.variable:
-            return (setting.variable,)
-        return tuple(f"{self.prefix}{key.upper()}" for key in (setting.key, *setting.aliases))
-
-    @property
-    def file_variables(self) -> tuple[str, str]:
-        """The variables that name the file and its section."""
-        return f"{self.prefix}CONFIG_FILE", f"{self.prefix}CONFIG_SECTION"
-
 
 IDENTITY = ("tenant_id", "channel_id", "entity_id", "api_key")
 
@@ -173,6 +117,42 @@ def _http(host: str, port: int) -> tuple[Setting, ...]:
             read=values.whole(0, 65535),
             default=port,
             text="Port to listen on; 0 takes a free one, which is printed.",
+        ),
+    )
+
+
+def _clients() -> tuple[Setting, ...]:
+    """Limits of HTTP clients that are slow or send too much."""
+    return (
+        Setting(
+            key="http_server_read_header_timeout",
+            read=values.duration(),
+            default="10s",
+            text="How long a request may take to send its headers.",
+        ),
+        Setting(
+            key="http_server_read_timeout",
+            read=values.duration(),
+            default="15s",
+            text="How long the body of a request may pause.",
+        ),
+        Setting(
+            key="http_server_write_timeout",
+            read=values.duration(),
+            default="60s",
+            text="How long a client may read nothing of its answer, if more of it waits.",
+        ),
+        Setting(
+            key="http_server_idle_timeout",
+            read=values.duration(),
+            default="60s",
+            text="How long a connection stays open between two requests.",
+        ),
+        Setting(
+            key="http_server_max_header_bytes",
+            read=values.size,
+            default="64KiB",
+            text="Largest size of a request's headers.",
         ),
     )
 
@@ -296,9 +276,20 @@ def _sandbox() -> tuple[Setting, ...]:
     )
 
 
+_NO_CLIENT_CERTIFICATES = (
+    "certificates of clients are not checked in this version; leave it out, and let only those reach the "
+    "port who may ask"
+)
+_NO_PLUGINS = "there are no plugins in this version, so none would be asked; leave it out"
+
 MANAGER = Program(
     name="manager",
     text="Run a manager for proplets at a broker, until it is stopped.",
+    refused=(
+        ("MANAGER_HTTP_SERVER_CA_CERTS", _NO_CLIENT_CERTIFICATES),
+        ("MANAGER_HTTP_CLIENT_CA_CERTS", _NO_CLIENT_CERTIFICATES),
+        ("MANAGER_PLUGIN_DIR", _NO_PLUGINS),
+    ),
     settings=(
         _log_level("debug", "info", "warn", "error"),
         *_mqtt(_MIB),
@@ -319,6 +310,7 @@ MANAGER = Program(
             read=values.pem_file,
             text="The key of that certificate; give both or neither.",
         ),
+        *_clients(),
         Setting(
             key="data_dir",
             read=values.path,
@@ -400,6 +392,7 @@ MANAGER = Program(
 PROPLET = Program(
     name="proplet",
     text="Run a proplet for a manager at a broker, until it is stopped.",
+    refused=(("PROPLET_PLUGIN_DIR", _NO_PLUGINS),),
     settings=(
         _log_level("trace", "debug", "info", "warn", "error"),
         *_mqtt(10 * _MIB),

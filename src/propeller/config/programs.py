@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from propeller.config.errors import BadSettings
 from propeller.config.registries import logins_of
 from propeller.config.sandbox_policy import sandbox_policy_of
@@ -25,15 +27,22 @@ from propeller.mqtt.settings import MqttSettings, TlsSettings
 _AROUND_CHUNK_BYTES = 4096
 
 
-def manager_settings(effective: Effective, environ: Mapping[str, str]) -> ManagerSettings:
+def manager_settings(
+    effective: Effective, environ: Mapping[str, str], *, has_broker: bool = True
+) -> ManagerSettings:
     """Put the manager's settings together.
+
+    Args:
+        effective: What holds.
+        environ: The variables.
+        has_broker: False for a manager with local proplets only, which needs no credentials.
 
     Raises:
         BadSettings: One is missing, or two do not go together.
 
     """
     given = effective.values
-    mqtt = mqtt_settings(effective)
+    mqtt = mqtt_settings(effective) if has_broker else None
     if given["storage_type"] != "sqlite":
         raise BadSettings(
             f"MANAGER_STORAGE_TYPE: {given['storage_type']} is not available in this version; "
@@ -43,7 +52,7 @@ def manager_settings(effective: Effective, environ: Mapping[str, str]) -> Manage
         raise BadSettings("MANAGER_FORGET_AFTER: has to be longer than MANAGER_LIVENESS")
     return ManagerSettings(
         mqtt=mqtt,
-        http=_http(given, "MANAGER_"),
+        http=_limited(_http(given, "MANAGER_"), given),
         log_level=given["log_level"],
         data_dir=_data_dir(given, environ),
         durability=given["durability"],
@@ -218,6 +227,17 @@ def _http(given: Mapping[str, Any], prefix: str) -> HttpSettings:
         names=given.get("http_names") or (),
         server_cert=cert,
         server_key=key,
+    )
+
+
+def _limited(http: HttpSettings, given: Mapping[str, Any]) -> HttpSettings:
+    return msgspec.structs.replace(
+        http,
+        head_s_max=given["http_server_read_header_timeout"],
+        body_silence_s_max=given["http_server_read_timeout"],
+        answer_silence_s_max=given["http_server_write_timeout"],
+        idle_s_max=given["http_server_idle_timeout"],
+        head_bytes_max=given["http_server_max_header_bytes"],
     )
 
 

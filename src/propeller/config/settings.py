@@ -23,6 +23,14 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: With certificate and key, in PEM form, it serves HTTPS. Both or neither are set.
     server_cert: Path | None = None
     server_key: Path | None = None
+    #: How long, s, the head of a request may take, its body may pause, a client may read nothing of an answer
+    #: of which more waits, and a connection stays open between two requests.
+    head_s_max: float = 10.0
+    body_silence_s_max: float = 15.0
+    answer_silence_s_max: float = 60.0
+    idle_s_max: float = 60.0
+    #: Line and headers of a request; a little more may pass, as much as one read brings.
+    head_bytes_max: int = 64 * 1024
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,9 +61,10 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of ``propeller manager``."""
+    """Settings of ``propeller manager``, and of the manager of ``propeller up``."""
 
-    mqtt: MqttSettings
+    #: The broker; None where there is none.
+    mqtt: MqttSettings | None
     http: HttpSettings
     log_level: str
     data_dir: Path

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from propeller.config.definitions import IDENTITY, Program, Setting
+from propeller.config.definitions import IDENTITY
 from propeller.config.errors import BadSettings
+from propeller.config.setting import Program, Setting
 from propeller.config.values import Raw
 
 DEFAULT_FILE = Path("config.toml")
@@ -54,11 +55,15 @@ def resolve(
         section: The section that a flag names; otherwise a variable counts, then the program's name.
 
     Raises:
-        BadSettings: A value is wrong, two spellings of one setting differ, or the file can't be read.
+        BadSettings: A value is wrong, two spellings of one setting differ, the file can't be read, or a
+            variable asks for what there is not.
 
     """
     file_variable, section_variable = program.file_variables
     named_file = file or (Path(environ[file_variable]) if environ.get(file_variable) else None)
+    for name, why in program.refused:
+        if environ.get(name):
+            raise BadSettings(f"{name}: {why}")
     named_section = section or environ.get(section_variable, "")
     document = _document(named_file or DEFAULT_FILE, is_named=named_file is not None)
     section = named_section or program.name
