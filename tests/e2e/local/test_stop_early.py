@@ -38,24 +38,22 @@ MOMENTS = {
 BEGUN = list(MOMENTS)[3:]
 
 
-def begin(system):
-    command = [
-        *system.program,
-        "up",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--data-dir",
-        str(system.data_dir),
-    ]
+UP = ("up", "--host", "127.0.0.1", "--port", "0")
+#: A broker that is not there.
+NOWHERE = ("--mqtt-address", "tcp://127.0.0.1:9")
+IDENTITY = {"TENANT_ID": "d", "CHANNEL_ID": "c", "ENTITY_ID": "i", "API_KEY": "k"}
+
+
+def begin(system, *arguments):
+    command = [*system.program, *arguments]
+    names = {f"{arguments[0].upper()}_{name}": value for name, value in IDENTITY.items()}
     with system.log.open("w") as log:
         return subprocess.Popen(
             command,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, MARK: str(system.data_dir)},
+            env={**os.environ, **names, MARK: str(system.data_dir)},
         )
 
 
@@ -84,7 +82,7 @@ def left_behind(system):
 def test_a_start_may_be_broken_off_at_any_moment(tmp_path, number, send):
     system = System(tmp_path / "data")
     for moment in MOMENTS:
-        program = begin(system)
+        program = begin(system, *UP, "--data-dir", str(system.data_dir))
         reach(moment, program)
         send(program.pid, number)
         code = program.wait(60)
@@ -95,6 +93,28 @@ def test_a_start_may_be_broken_off_at_any_moment(tmp_path, number, send):
         until(lambda: not left_behind(system))
     system.up()
     assert system.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("manager", "--http-port", "0", "--data-dir"), ("proplet", "--data-dir"), ("proxy", "--http-port", "0")],
+    ids=["manager", "proplet", "proxy"],
+)
+def test_programs_at_a_broker_may_be_broken_off_too(tmp_path, arguments):
+    system = System(tmp_path / "data")
+    where = [str(system.data_dir)] if arguments[-1] == "--data-dir" else []
+    for moment in ("a process", "the command line", "the server", "no broker"):
+        program = begin(system, *arguments, *where, *NOWHERE)
+        if moment == "no broker":
+            until(lambda: "Connection refused" in system.log.read_text())
+        else:
+            reach(moment, program)
+        program.terminate()
+        code = program.wait(60)
+        said = system.log.read_text()
+        assert "Traceback" not in said, (moment, said)
+        assert code in ((0,) if moment == "no broker" else (0, -signal.SIGTERM)), (moment, code, said)
+        until(lambda: not left_behind(system))
 
 
 def test_the_first_process_of_a_container_ends_too():
