@@ -130,7 +130,8 @@ def test_a_cordoned_proplet_is_shown_as_such(site, propeller):
     assert "yes, cordoned" in shown
     assert "slots" in shown
     assert "6" in shown
-    page = {"offset": 0, "limit": 10, "total": 2, "proplets": [a_proplet(0, cordoned=True), a_proplet(1)]}
+    two = [a_proplet(0, cordoned=True), a_proplet(1) | {"id": "p2"}]
+    page = {"offset": 0, "limit": 10, "total": 2, "proplets": two}
     site.answers["GET /proplets"] = [page]
     assert propeller("proplets", "list")[1].count("cordoned") == 1
 
