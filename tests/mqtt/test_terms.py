@@ -1,9 +1,13 @@
-"""What a broker takes of a link: how much at once, and which sessions."""
+"""What a broker takes of a link: how much at once, and which sessions; and what it is told of it."""
+
+import asyncio
 
 import pytest
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
-from tests.mqtt.helpers import Sessionless, linked, numbered, play, said, settings_for
+from propeller.mqtt.link import Link
+from propeller.mqtt.settings import MqttSettings
+from tests.mqtt.helpers import Ear, Sessionless, linked, numbered, play, said, settings_for
 from tests.parts.mosquitto import open_to_all, running
 
 
@@ -66,3 +70,37 @@ def test_a_broker_that_keeps_no_sessions_is_asked_for_none(tmp_path, monkeypatch
 
     with running(open_to_all(tmp_path / "broker")) as broker:
         play(part(broker))
+
+
+def test_what_a_link_says_of_itself_when_it_connects():
+    """Who it is, how often it will be heard of, and whose topics it wants."""
+
+    async def part():
+        heard = asyncio.Queue()
+
+        async def broker(reader, writer):
+            heard.put_nowait(await reader.read(1000))
+            writer.write(bytes.fromhex("2003000000"))
+            heard.put_nowait(await reader.read(1000))
+            writer.close()
+
+        server = await asyncio.start_server(broker, "127.0.0.1", 0)
+        settings = MqttSettings(
+            address="{}:{}".format(*server.sockets[0].getsockname()),
+            tenant_id="ten",
+            channel_id="chan",
+            entity_id="ent",
+            api_key="hush",
+            keep_alive_s=700,
+        )
+        link = Link(settings, topics=["news"], on_message=Ear().take)
+        await link.start()
+        connect, subscribe = await heard.get(), await heard.get()
+        await link.stop()
+        server.close()
+        assert connect[10:12] == (700).to_bytes(2, "big"), connect
+        assert connect.count(b"\0\3ent") == 2, "as client id and as user name"
+        assert connect.endswith(b"\0\4hush")
+        assert b"m/ten/c/chan/news" in subscribe
+
+    play(part())

@@ -41,6 +41,12 @@ def test_it_says_who_it_is_and_runs_what_it_is_told(tmp_path):
         assert proplet.requests == [NAME], "a module is asked for once"
 
 
+def test_signs_of_life_come_as_often_as_is_set(tmp_path):
+    with a_proplet(tmp_path, heartbeat_s=0.02) as proplet:
+        for _ in range(100):
+            proplet.wait_for(Alive)
+
+
 def test_a_module_of_many_chunks_in_any_order_and_twice(tmp_path):
     wasm = padded(3 * CHUNK_BYTES)
     chunks = list(module_chunks(module_of(wasm), wasm))

@@ -34,3 +34,11 @@ def test_the_timeout_of_a_server_is_that_of_each_request(tmp_path):
     assert server(tmp_path, sandbox=asked, daemon=True) == (0, 90)
     assert server(tmp_path, sandbox=asked, latent=True) == (90, 30), "it is invoked, and serves nothing"
     assert server(tmp_path, sandbox=asked, is_external=True) == (90, 30)
+
+
+def test_a_server_that_names_no_port_begins_at_the_one_that_is_set(tmp_path):
+    modules = ModuleStore(tmp_path, bytes_max=10**9)
+    runs = GuestRuns("p", SandboxPolicy(http_port=9000), modules)
+    start = Start(id="a", name="f")
+    assert runs.of(StartRun(1, start, modules.put(guest("http_server")))).port == 9000
+    assert runs.of(StartRun(1, start, modules.put(guest("hello")))).port == 0

@@ -98,6 +98,17 @@ def test_answers_a_plain_request_to_all_with_all_chunks(registry, tmp_path):
     with_proxy(part, settings(tmp_path))
 
 
+def test_pieces_are_as_large_as_is_set(registry, tmp_path):
+    registry.push("proxy/large", "v1", (module("large", 3500), WASM))
+
+    async def part(proxy, link):
+        ask(proxy, f"{registry.host}/proxy/large:v1")
+        await link.have_sent(2)
+        assert [len(base64.b64decode(chunk["data"])) for chunk in link.to(None)] == [2000, 1500]
+
+    with_proxy(part, settings(tmp_path), chunk_bytes=2000)
+
+
 def test_answers_each_plain_request_as_answers_are_shared(registry, tmp_path):
     registry.push("proxy/twice", "v1", (module("twice", 1500), WASM))
 

@@ -54,7 +54,9 @@ class Session:
     def take(self, given: dict[str, Any]) -> None:
         """Take in flags; None for one that was not given."""
         for name, value in given.items():
-            if value is not None and name != "atom_url":
+            if value is not None and name == "atom_url":
+                show_warning("--atom-url has no effect: propeller provision needs no identity service")
+            elif value is not None:
                 setattr(self, name, value)
                 self.is_paged |= name in ("offset", "limit")
 
