@@ -33,6 +33,11 @@ def test_from_nothing_to_a_fleet(provision, tmp_path):
     assert provision("proplet", "--section", "proplet2", "--show-config").returncode == 0
     assert provision("provision", "add-proplets", "3").returncode == 0
     assert sections(tmp_path)[2:] == ["proplet2", "proplet3", "proplet4", "proplet5", "proxy"]
+    assert provision("provision", "split").returncode == 0
+    done = provision("provision", "add-proplets")
+    assert f"copy to their machines anew: {tmp_path}/keys/proplet6.toml\n" in done.stderr
+    done = provision("provision", "add-foreign", "gate", "--json")
+    assert json.loads(done.stdout)["files"][-1] == f"{tmp_path}/keys/manager.toml"
 
 
 def test_what_is_there_stays(provision, tmp_path):
