@@ -5,38 +5,40 @@
 requests of their own.
 """
 
+from typing import Any
+
 from propeller.core.model import Task
 from propeller.errors import Conflict
 from propeller.wire.http.tasks import TaskFields, inputs_as_texts
 from propeller.wire.rfc3339 import ZERO, format_time
 
 
+def is_answer(given: TaskFields) -> bool:
+    return given.created_at not in (None, "", ZERO)
+
+
 def as_new(given: TaskFields) -> None:
     """Have an answer that is sent as a new task ask for its task's pin, and not for where that ran."""
-    if _is_answer(given):
-        given.proplet_id = given.pinned_to or None
+    if is_answer(given):
+        given.proplet_id, given.created_at = given.pinned_to, None
 
 
-def as_change(given: TaskFields, task: Task) -> None:
-    """Take out of a task's own answer what would change the task, though the answer only shows it otherwise.
+def keep(task: Task, given: TaskFields, changes: dict[str, Any]) -> None:
+    """Take out of the changes that a task's own answer makes what the answer only shows otherwise.
 
     Raises:
         Conflict: The answer may say where the task ran before, or where it is to run.
 
     """
-    if not _is_answer(given):
+    if not is_answer(given):
         return
     if given.proplet_id == (task.proplet_id or task.spec.pin):
-        given.proplet_id = None
+        changes.pop("pin", None)
     elif given.proplet_id and given.updated_at != format_time(task.updated_at):
         raise Conflict(
             f"proplet_id: task {task.id} has changed since it was read, and {given.proplet_id} may be where "
             "it ran then; read it again, or send proplet_id without created_at to pin the task"
         )
-    inputs = inputs_as_texts("" if value is None else value for value in given.inputs or ())
-    if inputs == inputs_as_texts(task.spec.inputs or ()):  # to clients for Go all inputs are texts
-        given.inputs = None
-
-
-def _is_answer(given: TaskFields) -> bool:
-    return given.created_at not in (None, "", ZERO)
+    # To clients for Go all inputs are texts.
+    if "inputs" in changes and inputs_as_texts(changes["inputs"]) == inputs_as_texts(task.spec.inputs or ()):
+        del changes["inputs"]

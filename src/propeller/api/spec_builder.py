@@ -238,7 +238,7 @@ def _check_words(given: TaskFields, at: str) -> None:
             f'{at}timezone: "{given.timezone[:80]}" is for a schedule, and schedules are not supported by '
             "this version; leave it out"
         )
-    if given.broadcast and given.proplet_id:
+    if given.broadcast and given.proplet_id and not sent_back.is_answer(given):
         raise Invalid(
             f"{at}broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
             "leave one of them out"

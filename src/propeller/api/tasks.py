@@ -1,7 +1,6 @@
 """``/tasks``: single tasks."""
 
 import asyncio
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -127,9 +126,10 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     """Change the fields of a task that are given; the others stay as they are."""
     context, task_id = context_of(request), id_in_path(request)
     show = showing(request)
+    given, changes, builder = await read_json(request, TaskChanges, _changes)
     task = await stored_task(context, task_id)
-    given, changes, builder = await read_json(request, TaskChanges, partial(_changes, task))
-    spec = (await stored_task(context, task_id)).spec
+    spec = task.spec
+    sent_back.keep(task, given, changes)
     _check_fixed(given, spec)
     if given.timeout is not None or given.limits is not None or given.grants is not None:
         changes["sandbox"] = sandbox_of(given, spec.sandbox)
@@ -140,10 +140,7 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     return await _shown(context, changed[0], show)
 
 
-def _changes(
-    task: Task, given: TaskChanges, lifted: Lifted
-) -> tuple[TaskChanges, dict[str, Any], SpecBuilder]:
-    sent_back.as_change(given, task)
+def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str, Any], SpecBuilder]:
     builder = SpecBuilder(lifted)
     return given, builder.fields(given), builder
 
