@@ -188,6 +188,9 @@ class Sessionless(Gate):
         #: The protocol level and the flag "clean" of each who came.
         self.asked = []
 
+    def refuses(self, is_clean):
+        return not is_clean
+
     async def _carry(self, reader, writer):
         head = await reader.readexactly(2)
         size, place = head[1] & 0x7F, 7
@@ -198,7 +201,7 @@ class Sessionless(Gate):
         connect = await reader.readexactly(size)
         level, is_clean = connect[6], bool(connect[7] & 2)
         self.asked.append((level, is_clean))
-        if not is_clean:
+        if self.refuses(is_clean):
             writer.write(bytes.fromhex("2003008000" if level == 5 else "20020003"))
             writer.close()
             return
@@ -212,6 +215,16 @@ class Sessionless(Gate):
             while data := await reader.read(65536):
                 rest.feed_data(data)
         rest.feed_eof()
+
+
+class Starting(Sessionless):
+    """Refuses the next few, whatever they want."""
+
+    left = 0
+
+    def refuses(self, is_clean):
+        self.left -= 1
+        return self.left >= 0
 
 
 class Witness:

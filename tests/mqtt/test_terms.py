@@ -7,7 +7,7 @@ from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
 from propeller.mqtt.link import Link
 from propeller.mqtt.settings import MqttSettings
-from tests.mqtt.helpers import Ear, Sessionless, linked, numbered, play, said, settings_for
+from tests.mqtt.helpers import Ear, Sessionless, Starting, linked, numbered, play, said, settings_for
 from tests.parts.mosquitto import open_to_all, running
 
 
@@ -67,6 +67,28 @@ def test_a_broker_that_keeps_no_sessions_is_asked_for_none(tmp_path, monkeypatch
             assert not [line for line in lines if "refused a session" in line]
             assert gate.asked[:2] == [(level, False), (level, True)]
             assert {is_clean for _, is_clean in gate.asked[1:]} == {True}
+
+    with running(open_to_all(tmp_path / "broker")) as broker:
+        play(part(broker))
+
+
+@pytest.mark.parametrize(("version", "level"), [(MQTTv50, 5), (MQTTv311, 4)])
+def test_a_broker_that_refuses_while_it_starts_still_has_the_session(tmp_path, monkeypatch, version, level):
+    """What came for it meanwhile is not lost."""
+    monkeypatch.setattr("propeller.mqtt.link.MQTTv50", version)
+
+    async def part(broker):
+        async with Starting(broker) as gate, linked(settings_for(broker)) as (sender, _):
+            with said() as log:
+                async with linked(settings_for(broker, "two", address=gate.address), "news") as (_, ear):
+                    gate.shut()
+                    await log.wait("tried again")
+                    sender.publish("news", b"meanwhile")
+                    await sender.drained()
+                    gate.left = 2
+                    gate.open()
+                    await ear.has_heard("meanwhile")
+            assert gate.asked == [(level, False)] * 4
 
     with running(open_to_all(tmp_path / "broker")) as broker:
         play(part(broker))

@@ -27,6 +27,7 @@ from propeller.mqtt.address import parse_address, tls_context
 from propeller.mqtt.corked import cork
 from propeller.mqtt.limits import AROUND_BYTES, Limits
 from propeller.mqtt.reconnect import ReconnectDelay
+from propeller.mqtt.sessions import Sessions
 from propeller.mqtt.settings import MqttSettings
 from propeller.mqtt.terms import Terms
 from propeller.mqtt.unacknowledged import Outgoing, Unacknowledged
@@ -104,6 +105,7 @@ class Link:
         self._on_too_large = on_too_large
         self._will = will
         self._terms = Terms(settings)
+        self._sessions = Sessions()
         self._version = MQTTv50
         self._waiting: deque[Outgoing] = deque()
         self._unacknowledged = Unacknowledged(self._acknowledged)
@@ -264,6 +266,7 @@ class Link:
         """Connect, and return when the connection is over: why it failed, or ``""`` if it was up."""
         for event in (self._connacked, self._lost, self._up):
             event.clear()
+        gm.ask_for_session(self._client, is_kept=self._sessions.choose(time.monotonic()))
         host, port, _ = self._address
         # This returns only when all is acknowledged, which may be never; so events say that it is connected.
         connecting = asyncio.create_task(
@@ -321,7 +324,7 @@ class Link:
         elif code == reasons.RETAIN_NOT_SUPPORTED and gm.let_will_go(self._client):
             pass  # likewise
         elif code in reasons.MAYBE_SESSIONS:
-            gm.ask_for_session(self._client, is_kept=gm.is_clean(self._client))  # in turn, until one is taken
+            self._sessions.refused(time.monotonic())
         elif not self._has_been_up and code not in reasons.PASSING:
             raise BrokerRefused(
                 f"broker {self._settings.address} refused {self._settings.entity_id}: {error}; "
@@ -339,6 +342,7 @@ class Link:
 
     def _connected(self, _client: Any, session_present: int, _code: int, properties: Any) -> None:
         self._connacked.set()
+        self._sessions.accepted()
         cork(self._client)
         self._terms.connected(self._version, properties)
         self._limits.announced(*properties.get("maximum_packet_size", [0]))
