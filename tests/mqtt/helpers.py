@@ -80,6 +80,19 @@ async def linked(settings, *topics, **more):
         await link.stop()
 
 
+def most_on_their_way(link):
+    """Begin to count; give a function that says how many messages were on their way at once until then."""
+    most, handed = 0, link._client.publish
+
+    def publish(*args, **more):
+        nonlocal most
+        handed(*args, **more)
+        most = max(most, link._unacknowledged.count)
+
+    link._client.publish = publish
+    return lambda: most
+
+
 def numbered(link, numbers):
     for number in numbers:
         link.publish("news", str(number).encode())

@@ -9,7 +9,18 @@ import pytest
 from propeller.errors import BrokerRefused
 from propeller.mqtt.link import Link, Will
 from propeller.mqtt.settings import TlsSettings
-from tests.mqtt.helpers import Ear, Gate, Witness, linked, numbered, play, said, settings_for, texts
+from tests.mqtt.helpers import (
+    Ear,
+    Gate,
+    Witness,
+    linked,
+    most_on_their_way,
+    numbered,
+    play,
+    said,
+    settings_for,
+    texts,
+)
 from tests.parts.certificates import Certificates
 from tests.parts.mosquitto import Mosquitto, open_to_all, running
 from tests.parts.nats import Cluster
@@ -168,18 +179,11 @@ def test_what_is_said_now_goes_before_what_waits_and_never_waits_itself(broker):
 def test_no_more_is_on_its_way_than_the_settings_allow(broker):
     async def part():
         async with linked(settings_for(broker, inflight=3), "news") as (link, ear):
-            most, handed = 0, link._client.publish
-
-            def publish(*args, **more):
-                nonlocal most
-                handed(*args, **more)
-                most = max(most, link._unacknowledged.count)
-
-            link._client.publish = publish
+            most = most_on_their_way(link)
             numbered(link, range(200))
             await link.drained()
             await ear.has_heard("199")
-            assert most == 3
+            assert most() == 3
 
     play(part())
 

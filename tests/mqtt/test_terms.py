@@ -7,25 +7,28 @@ from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 
 from propeller.mqtt.link import Link
 from propeller.mqtt.settings import MqttSettings
-from tests.mqtt.helpers import Ear, Sessionless, Starting, linked, numbered, play, said, settings_for
+from tests.mqtt.helpers import (
+    Ear,
+    Sessionless,
+    Starting,
+    linked,
+    most_on_their_way,
+    numbered,
+    play,
+    said,
+    settings_for,
+)
 from tests.parts.mosquitto import open_to_all, running
 
 
-async def most_on_their_way(settings):
+async def most_of_many(settings):
     """Publish many messages; return how many were on their way at once."""
     async with linked(settings, "news") as (link, ear):
-        most, handed = 0, link._client.publish
-
-        def publish(*args, **more):
-            nonlocal most
-            handed(*args, **more)
-            most = max(most, link._unacknowledged.count)
-
-        link._client.publish = publish
+        most = most_on_their_way(link)
         numbered(link, range(300))
         await link.drained()
         await ear.has_heard("299")
-        return most
+        return most()
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ async def most_on_their_way(settings):
 def test_no_more_is_on_its_way_than_a_broker_takes(tmp_path, monkeypatch, version, takes, inflight, most):
     monkeypatch.setattr("propeller.mqtt.link.MQTTv50", version)
     with running(open_to_all(tmp_path / "broker", more=[f"max_inflight_messages {takes}"])) as broker:
-        assert play(most_on_their_way(settings_for(broker, inflight=inflight))) == most
+        assert play(most_of_many(settings_for(broker, inflight=inflight))) == most
 
 
 @pytest.mark.parametrize(("version", "level"), [(MQTTv50, 5), (MQTTv311, 4)])

@@ -56,12 +56,7 @@ def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
     "/jobs",
     gives=JobPage,
     query=[
-        queries.OFFSET,
-        queries.MANY,
-        queries.GROUP_STATUS,
-        queries.ID_PREFIX,
-        queries.NAME,
-        queries.SINCE,
+        *queries.OF_GROUPS,
         queries.SHOW_TASKS_OF_LISTED,
         queries.SHOW_FILE,
     ],

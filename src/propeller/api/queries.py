@@ -84,6 +84,8 @@ GROUP_STATES: dict[str, TaskState] = {
     "failed": FAILED,
 }
 GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "enum": ["", *GROUP_STATES]})
+#: What every list of groups takes.
+OF_GROUPS = (OFFSET, MANY, GROUP_STATUS, ID_PREFIX, NAME, SINCE)
 PROPLET_STATUS = Query("status", "Only these.", {"type": "string", "enum": ["", "active", "inactive"]})
 DRAIN_TIMEOUT = Query(
     "timeout",

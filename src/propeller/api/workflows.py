@@ -38,14 +38,7 @@ def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilde
 @get(
     "/workflows",
     gives=WorkflowPage,
-    query=[
-        queries.OFFSET,
-        queries.MANY,
-        queries.GROUP_STATUS,
-        queries.ID_PREFIX,
-        queries.NAME,
-        queries.SINCE,
-    ],
+    query=queries.OF_GROUPS,
 )
 async def list_workflows(request: HttpRequest) -> ASGIApp:
     """List workflows, the newest first."""

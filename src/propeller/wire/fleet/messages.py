@@ -21,26 +21,6 @@ from propeller.wire.fleet.from_proplet import (
 from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
-Message = (
-    Announcement
-    | Start
-    | Stop
-    | Hello
-    | Ack
-    | Create
-    | Alive
-    | Results
-    | Compiling
-    | HandBack
-    | Up
-    | Invoke
-    | InvokeResults
-    | Logs
-    | ModuleRequest
-    | ModuleChunk
-    | Metrics
-    | TaskMetrics
-)
 #: What proplets say; each says who it is.
 PropletMessage = (
     Create
@@ -55,6 +35,7 @@ PropletMessage = (
     | Metrics
     | TaskMetrics
 )
+Message = PropletMessage | Announcement | Start | Stop | Hello | Ack | Invoke | ModuleChunk
 TOPICS: dict[str, type[Message]] = {
     "control/manager/announcement": Announcement,
     "control/manager/start": Start,
