@@ -7,11 +7,13 @@ from types import FrameType
 
 def main() -> None:
     """Run a command; a signal that comes before it has begun ends the process by that signal."""
+    on_interrupt = signal.getsignal(signal.SIGINT)  # of a script's background commands it is ignored
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end_now)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end_now)
     from propeller.cli.main import main as run  # noqa: PLC0415  only now, when signals are taken
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # commands have words for Ctrl-C
+    signal.signal(signal.SIGINT, on_interrupt)  # commands have words for Ctrl-C
     run()
 
 

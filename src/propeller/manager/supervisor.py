@@ -77,8 +77,9 @@ class Supervisor:
                 )
                 self._processes[proplet_id] = process
             assert process.stdin is not None
-            process.stdin.write(launch.settings)
-            process.stdin.close()
+            if not process.stdin.is_closing():  # it may have died already, as ``_watch`` sees
+                process.stdin.write(launch.settings)
+                process.stdin.close()
             await self._fleet.attach(ours)
         except BaseException:
             ours.close()
