@@ -28,6 +28,9 @@ class TaskState(IntEnum):
     SKIPPED = 5
     INTERRUPTED = 6
 
+    #: As of any number: the one that enumerations bring is slow, and each move looks two states up.
+    __hash__ = int.__hash__
+
     @property
     def has_ended(self) -> bool:
         return self >= TaskState.COMPLETED

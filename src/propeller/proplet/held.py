@@ -29,6 +29,9 @@ class HeldState(IntEnum):
     #: Its run has crashed; the next one begins at ``restart_at``.
     CRASHED = auto()
 
+    #: As of any number: the one that enumerations bring is slow, and each move looks two states up.
+    __hash__ = int.__hash__
+
 
 FETCHING, STARTED, SERVING, READY, CRASHED = HeldState
 
