@@ -61,7 +61,7 @@ class Site:
         kind: ErrorKind = ErrorKind.OTHER,
         exit_code: int = 0,
     ) -> None:
-        numbers = [value for value in start.spec.inputs or () if not isinstance(value, str)]
+        numbers = [value for value in start.inputs if not isinstance(value, str)]
         self.manager.tell(
             RunEnded(
                 proplet_id=start.proplet_id,

@@ -124,6 +124,8 @@ class SpecBuilder:
         if given.env is not None:
             check_env(given.env, at)
             fields["env"] = given.env
+        if given.pinned_to:
+            check_id(given.pinned_to, f"{at}pinned_to")
         if given.proplet_id is not None:
             if given.proplet_id:
                 check_id(given.proplet_id, f"{at}proplet_id")

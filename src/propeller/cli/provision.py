@@ -153,7 +153,7 @@ _RELOAD = "send Mosquitto a SIGHUP, and it reads them again"
 def _file(context: typer.Context, file_name: Path | None) -> Path:
     """Find the file of identities; its flag may also stand before the command."""
     assert context.parent is not None
-    return file_name or context.parent.params["file_name"] or _DEFAULT
+    return file_name or Path(context.parent.params["file_name"] or _DEFAULT)
 
 
 def _is_json(context: typer.Context, *, as_json: bool) -> bool:
