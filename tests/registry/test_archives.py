@@ -124,6 +124,14 @@ def test_headers_for_all_files_are_not_kept_for_each(tmp_path):
     assert unpacked(tmp_path, for_all, files * 300, file("a.wasm", WANTED)) == WANTED
 
 
+def test_headers_for_all_files_do_not_add_up(tmp_path):
+    """Each is no larger than a header may be, and has a key of its own."""
+    parts = [
+        pax(tarfile.XGLTYPE, record(b"k%d" % number, b"c" * 200_000)) + file("a") for number in range(160)
+    ]
+    assert unpacked(tmp_path, *parts, file("a.wasm", WANTED)) == WANTED
+
+
 def test_names_are_not_kept_for_each(tmp_path):
     files = [
         pax(tarfile.XHDTYPE, record(b"path", b"%d" % number + b"n" * 100_000)) + file("a")

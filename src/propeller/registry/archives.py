@@ -114,8 +114,10 @@ def _files(blob: Blob, name: str) -> Iterator[tuple[tarfile.TarFile, tarfile.Tar
         with tarfile.open(fileobj=cast("BinaryIO", unpacked), mode="r|") as archive:
             number = 0
             while (member := archive.next()) is not None:
-                # It keeps them all, each with a copy of the headers that count for the whole archive.
+                # It keeps all of them, and every key of the headers that are for the whole archive. Such a
+                # header names no file, so none is needed for the files to come.
                 archive.members = []  # type: ignore[attr-defined]
+                archive.pax_headers = {}
                 number += 1
                 if archive.offset > _UNPACKED_BYTES_MAX or number > _FILES_MAX:
                     raise _too_large(name)
