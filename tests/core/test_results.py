@@ -54,7 +54,7 @@ def test_a_broadcast_has_bytes_everywhere_or_nowhere():
     assert rules.task("a").results == {"p": BYTES, "q": b"text"}
 
 
-def test_standard_input_that_is_a_parents_result_is_sent_once():
+def test_standard_input_is_a_parents_result_as_it_is():
     rules = Rules()
     rules.proplet(metadata={"offers": {}})
     rules.workflow(
@@ -62,13 +62,13 @@ def test_standard_input_that_is_a_parents_result_is_sent_once():
     )
     rules.start_workflow()
     for task_id, found, given in (
-        ("a", BYTES, ("", "a", "base64", {"a": {"base64": "iVA="}})),
-        ("b", "30\n", ("", "b", "", {"b": "30\n"})),
+        ("a", BYTES, ("iVA=", "base64", {"a": {"base64": "iVA="}})),
+        ("b", "30\n", ("30\n", "", {"b": "30\n"})),
     ):
         (start,) = (
             effect for effect in rules.completes(task_id, found).effects if isinstance(effect, SendStart)
         )
-        assert (start.stdin, start.stdin_from, start.stdin_encoding, start.parent_results) == given
+        assert (start.stdin, start.stdin_encoding, start.parent_results) == given
 
 
 def test_standard_input_of_a_parent_without_a_result():

@@ -103,7 +103,7 @@ def a_child_that_waits(*others: Spec, pin: str = "q", **fields) -> Rules:
 def given(turn: Turn, task_id: str) -> list[object]:
     """Give what the starts of a task say of its parents' results."""
     starts = (one for one in turn.effects if isinstance(one, SendStart) and one.spec.id == task_id)
-    return [(start.inputs, start.stdin_from, start.parent_results) for start in starts]
+    return [(start.inputs, start.stdin, start.parent_results) for start in starts]
 
 
 @pytest.mark.parametrize("is_at_once", [True, False])
@@ -112,7 +112,7 @@ def test_a_child_that_waits_is_given_what_was_up_though_that_is_to_run_again(is_
     events: tuple[Event, ...] = (PropletLost("p", "it broke"), comes("q"))
     turn = rules.turn(*events) if is_at_once else [rules.turn(event) for event in events][-1]
     assert rules.states() == {"s": "SCHEDULED", "b": "RUNNING"}
-    assert given(turn, "b") == [((WHERE,), "s", {"s": WHERE})]
+    assert given(turn, "b") == [((WHERE,), WHERE, {"s": WHERE})]
 
 
 @pytest.mark.parametrize(("reference", "error"), REFERENCES)

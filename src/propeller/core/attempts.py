@@ -103,7 +103,6 @@ def send_start(state: ClusterState, task: Task, proplet: Proplet, given: inputs.
             placed_at=task.placed_on(proplet.id),
             inputs=given.inputs,
             stdin=given.stdin,
-            stdin_from=given.stdin_from,
             stdin_encoding=given.stdin_encoding,
             parent_results=given.parent_results,
             is_native=is_native,

@@ -22,11 +22,9 @@ class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     placed_at: int
     #: The inputs of the spec, with the results of parents filled in.
     inputs: tuple[int | float | str, ...]
-    #: The standard input of the spec; ``""`` for none, or where it is the result of a parent …
+    #: The standard input of the spec, or the result of a parent; ``""`` for none.
     stdin: str = ""
-    #: … which is named here, and has its result in ``parent_results``.
-    stdin_from: str = ""
-    #: ``base64`` if ``stdin`` is in base64, or that result is bytes.
+    #: ``base64`` if ``stdin`` is in base64.
     stdin_encoding: str = ""
     #: Results of the parents that succeeded and have one, by id; bytes as ``{"base64": …}``.
     parent_results: dict[str, Any]

@@ -19,7 +19,7 @@ import msgspec
 
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import FromParent, Input, Spec, Task
-from propeller.core.results import BASE64, has_bytes, to_guest
+from propeller.core.results import has_bytes, to_guest, to_json
 from propeller.errors import Invalid
 
 _REFERENCE = re.compile(r"\$(\$\{|\{([^{}]*)\})")
@@ -77,10 +77,8 @@ class Given(NamedTuple):
     """What a task is given of its parents' results when it starts, and the inputs that they are part of."""
 
     inputs: tuple[int | float | str, ...]
-    #: Standard input as text or base64; ``""`` where it is the result of the parent ``stdin_from``.
     stdin: str
-    stdin_from: str
-    #: ``base64`` where the standard input is that or, of a parent, bytes; else ``""``.
+    #: ``base64`` or ``""``.
     stdin_encoding: str
     #: All results that count, by the parent's id, as a guest finds them.
     parent_results: dict[str, Any]
@@ -92,16 +90,10 @@ def given(task: Task) -> Given | Failure:
     failure = _missing(task, results)
     if failure is not None:
         return failure
-    spec = task.spec
-    if isinstance(spec.stdin, FromParent):
-        stdin, stdin_from = "", spec.stdin.task
-        stdin_encoding = BASE64 if isinstance(results[stdin_from], bytes) else ""
-    else:
-        stdin, stdin_from, stdin_encoding = spec.stdin, "", spec.stdin_encoding
+    stdin, stdin_encoding = _stdin(task.spec, results)
     return Given(
-        inputs=_resolved(spec, results),
+        inputs=_resolved(task.spec, results),
         stdin=stdin,
-        stdin_from=stdin_from,
         stdin_encoding=stdin_encoding,
         parent_results={parent_id: to_guest(found) for parent_id, found in results.items()},
     )
@@ -145,6 +137,19 @@ def _without_result(task: Task, what: str, wanted: str) -> Failure:
     parent = next((parent for parent in task.parents if parent.id == wanted), None)
     state = "" if parent is None else f": it is {parent.state.name.lower()}"
     return Failure(f"{what} is the result of task {wanted}, which has none{state}", ErrorKind.INPUTS)
+
+
+def _stdin(spec: Spec, results: Mapping[str, Any]) -> tuple[str, str]:
+    """Give the standard input and its encoding, ``base64`` or ``""``.
+
+    The result of a parent stays as it is, if it is text or bytes; else it is JSON, as a guest finds it.
+    """
+    if not isinstance(spec.stdin, FromParent):
+        return spec.stdin, spec.stdin_encoding
+    found = results[spec.stdin.task]
+    if isinstance(found, str | bytes):
+        return to_json(found)
+    return json.dumps(to_guest(found), ensure_ascii=False), ""
 
 
 def _resolved(spec: Spec, results: Mapping[str, Any]) -> tuple[int | float | str, ...]:

@@ -1,12 +1,9 @@
 """Reading a start: where its module comes from, why it can't be followed, how its results are said."""
 
-import json
-from typing import Any
-
 from msgspec import UNSET, UnsetType
 
 from propeller.core.failures import ErrorKind, Failure
-from propeller.core.results import BASE64, as_bytes, as_text, from_json, to_json
+from propeller.core.results import as_bytes, as_text, from_json, to_json
 from propeller.core.sandbox import Offer, refusal
 from propeller.proplet.actions import Outcome
 from propeller.wire.fleet.from_manager import Start
@@ -29,20 +26,8 @@ def reported(start: Start, outcome: Outcome) -> tuple[str, str | UnsetType]:
 
 
 def stdin_of(start: Start) -> bytes | None:
-    """Give the standard input of a run; None for an empty one.
-
-    The result of a parent is read as it is, if that is text or bytes, and else as JSON.
-    """
-    encoding = start.stdin_encoding or ""
-    found: Any = start.stdin or ""
-    if start.stdin_from:
-        found = (start.parent_results or {})[start.stdin_from]
-        if encoding == BASE64 and isinstance(found, dict):
-            found = found.get(BASE64)
-        elif not isinstance(found, str):
-            found = json.dumps(found, ensure_ascii=False)
-    data: bytes = as_bytes(from_json(found, encoding))
-    return data or None
+    """Give the standard input of a run; None for an empty one."""
+    return as_bytes(from_json(start.stdin, start.stdin_encoding or "")) if start.stdin else None
 
 
 def obstacle(start: Start, offer: Offer) -> Failure | None:
@@ -51,9 +36,6 @@ def obstacle(start: Start, offer: Offer) -> Failure | None:
         return Failure("the start has no id or no name", ErrorKind.REFUSED)
     if start.sandbox is not UNSET and (why := refusal(offer, start.sandbox)):
         return Failure(f"this proplet refuses it: {why}", ErrorKind.REFUSED)
-    if start.stdin_from and start.stdin_from not in (start.parent_results or {}):
-        error = f"stdin: it is the result of task {start.stdin_from}, with which the start did not come"
-        return Failure(error, ErrorKind.INPUTS)
     if not source_of(start):
         error = f"task {start.id} came without a module that this proplet can get"
         return Failure(error, ErrorKind.MODULE)

@@ -58,11 +58,9 @@ class Start(FromManager, kw_only=True):
     proplet_id: str | UnsetType | None = UNSET
     hal_storage_path: str | UnsetType | None = UNSET
     parent_results: dict[str, Any] | UnsetType | None = UNSET
-    #: Extension: the standard input of a program.
+    #: Extension: the standard input of a program, and its encoding: ``base64`` or none.
+    #: The result of a parent is here once more, for proplets of any version look for it here.
     stdin: str | UnsetType = UNSET
-    #: Extension: the parent whose result it is, which stands in ``parent_results`` and so is sent once.
-    stdin_from: str | UnsetType = UNSET
-    #: Extension: ``base64`` where ``stdin`` is that, or the parent's result is ``{"base64": "…"}``.
     stdin_encoding: str | UnsetType = UNSET
     #: Extension: the sandbox that the task asks for.
     sandbox: Sandbox | UnsetType = UNSET

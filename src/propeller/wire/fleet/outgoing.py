@@ -37,7 +37,6 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
         parent_results=effect.parent_results or UNSET,
         sandbox=spec.sandbox if spec.sandbox is not None and is_native else UNSET,
         stdin=effect.stdin or UNSET if is_native else UNSET,
-        stdin_from=effect.stdin_from or UNSET if is_native else UNSET,
         stdin_encoding=effect.stdin_encoding or UNSET if is_native else UNSET,
         attempt=effect.attempt if is_native else UNSET,
         placed_at=effect.placed_at if is_native else UNSET,
