@@ -175,6 +175,14 @@ def test_what_a_failure_printed_is_no_result_for_its_children(reference, error):
     assert rules.task("b").error == f"{error} is the result of task s, which has none: it is failed"
 
 
+def test_a_server_that_can_not_run_elsewhere_keeps_no_address():
+    rules = a_child_that_waits(pin="p", inputs=("${s}",))
+    rules.turn(RunUp("p", "b", 1, results="http://p:2"))
+    rules.turn(StopTask("s"))
+    assert rules.proplet("p", boot=2).moves == ["b SCHEDULED", "b FAILED"]
+    assert (rules.task("b").failure.kind, rules.task("b").results) == (ErrorKind.INPUTS, None)
+
+
 # -- a start that is to be said again ------------------------------------------------------------------------
 
 

@@ -102,7 +102,7 @@ def test_a_daemon_whose_proplet_is_lost_runs_elsewhere_however_often():
 
 
 def test_what_a_proplet_that_lives_on_loses_again_and_again_fails_in_the_end():
-    """It may be what fills the memory, so that its process is killed each time."""
+    """It may be what fills the memory, so that its process is killed each time. Its address is no result."""
     rules = running_daemon()
 
     def lost():
@@ -114,11 +114,22 @@ def test_what_a_proplet_that_lives_on_loses_again_and_again_fails_in_the_end():
     rules.turn(up())
     for _ in range(2):
         assert lost().moves == ["a SCHEDULED", "a RUNNING"]
-    rules.turn(up(attempt=rules.task("a").attempt))
+    rules.turn(up(attempt=rules.task("a").attempt, results="http://p:1"))
     for _ in range(3):
         assert lost().moves == ["a SCHEDULED", "a RUNNING"]
     assert lost().moves[:1] == ["a FAILED"]
     assert "not run again after 4 losses" in rules.task("a").error
+    assert rules.task("a").results is None
+
+
+@pytest.mark.parametrize(("loses", "results"), [(True, None), (False, "http://p:1")])
+def test_a_daemon_that_is_stopped_has_the_address_only_of_the_attempt_that_was_up(loses, results):
+    rules = running_daemon()
+    rules.turn(up(results="http://p:1"))
+    if loses:
+        rules.turn(PropletLost("p", "it broke"))
+    assert rules.turn(StopTask("a")).moves == ["a INTERRUPTED"]
+    assert rules.task("a").results == results
 
 
 def test_a_stopped_workflow_stops_its_daemon():

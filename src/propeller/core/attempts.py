@@ -58,7 +58,8 @@ def schedule(state: ClusterState, task: Task, now: int) -> None:
 
 
 def fail(state: ClusterState, task: Task, failure: Failure, now: int) -> None:
-    """End a scheduled task that can't be run."""
+    """End a task that can't be run, or not again; what it said when it was up counts no more."""
+    task.results = None
     task.failure, task.reason = failure, None
     end(state, task, FAILED, now)
 
@@ -148,6 +149,8 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
 def interrupt(state: ClusterState, task: Task, reason: Reason, now: int) -> None:
     """Stop a task that has not ended."""
     send_stops(state, task)
+    if not task.is_up:  # what an attempt before said when it was up counts no more
+        task.results = None
     task.reason = reason
     end(state, task, INTERRUPTED, now)
 
@@ -200,6 +203,5 @@ def lose(state: ClusterState, task: Task, how: str, now: int, *, proplet_lives: 
     if task.losses <= losses_max:
         run_again(state, task, AttemptLost(task.attempt, how, task.losses, losses_max), now)
     else:
-        task.reason = None
-        task.failure = Failure(f"{lost}; not run again after {task.losses} losses", ErrorKind.LOST)
-        end(state, task, FAILED, now)
+        error = f"{lost}; not run again after {task.losses} losses"
+        fail(state, task, Failure(error, ErrorKind.LOST), now)
