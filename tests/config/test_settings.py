@@ -176,6 +176,18 @@ def test_durations_of_the_shipped_environment_count():
             "PROPLET_PLUGIN_DIR: there are no plugins in this version",
         ),
         (PROPLET, {"PROPLET_SLOTS": "0"}, "PROPLET_SLOTS: '0' is out of range"),
+        (
+            MANAGER,
+            {"MANAGER_HTTP_SERVER_MAX_HEADER_BYTES": "100"},
+            "MANAGER_HTTP_SERVER_MAX_HEADER_BYTES: '100' is too small; write 1KiB or more",
+        ),
+        (PROPLET, {"PROPLET_TASK_MEMORY": "0"}, "PROPLET_TASK_MEMORY: '0' is too small; write 64KiB or more"),
+        (
+            PROPLET,
+            {"PROPLET_TASK_MEMORY_MAX": "0"},
+            "PROPLET_TASK_MEMORY_MAX: '0' is too small; write 64KiB or more",
+        ),
+        (PROPLET, {"PROPLET_TASK_OUTPUT": "0"}, "PROPLET_TASK_OUTPUT: '0' is too small; write 1 or more"),
         (PROXY, {"PROXY_CHUNK_SIZE": "1000000"}, "PROXY_CHUNK_SIZE: 1000000 makes messages of"),
         (PROXY, {"PROXY_AUTHENTICATE": "true"}, "PROXY_AUTHENTICATE: it is on, but there are no credentials"),
         (PROXY, {"PROXY_REGISTRY_TOKEN": "t"}, "PROXY_REGISTRY_URL: there are credentials, but not for whom"),

@@ -105,13 +105,21 @@ def test_what_is_no_broker(address, complaint):
     ("text", "count"), [("0", 0), ("1000", 1000), (7, 7), ("2KiB", 2048), ("1 gb", 10**9)]
 )
 def test_sizes(text, count):
-    assert values.size(text) == count
+    assert values.size()(text) == count
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "1TB", True, 1.0, "9" * 30])
 def test_what_is_no_size(text):
     with pytest.raises(ValueError, match="is no size"):
-        values.size(text)
+        values.size()(text)
+
+
+def test_a_size_that_is_too_small_is_told_with_the_least():
+    read = values.size(least="64KiB")
+    assert read("64KiB") == read(65536) == 65536
+    for text in ("0", "100", "65535"):
+        with pytest.raises(ValueError, match=r"^is too small; write 64KiB or more$"):
+            read(text)
 
 
 @pytest.mark.parametrize("raw", ["3", "-1", 3, "٣", "1.0", 1.0, True, "", "9" * 5000, []])

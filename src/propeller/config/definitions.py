@@ -13,6 +13,8 @@ from propeller.core.model import JobMode
 IDENTITY = ("tenant_id", "channel_id", "entity_id", "api_key")
 
 _MIB = 2**20
+#: One page of Wasm: a memory is made of such.
+_MEMORY_LEAST = "64KiB"
 
 
 def _log_level(*words: str) -> Setting:
@@ -150,7 +152,7 @@ def _clients() -> tuple[Setting, ...]:
         ),
         Setting(
             key="http_server_max_header_bytes",
-            read=values.size,
+            read=values.size(least="1KiB"),
             default="64KiB",
             text="Largest size of a request's headers.",
         ),
@@ -200,7 +202,7 @@ def _images(cache: str, servers: str) -> tuple[Setting, ...]:
         ),
         Setting(
             key="cache_bytes",
-            read=values.size,
+            read=values.size(),
             default=cache,
             text="*Extension.* Largest size of the image cache.",
         ),
@@ -251,19 +253,19 @@ def _sandbox() -> tuple[Setting, ...]:
         ),
         Setting(
             key="task_memory",
-            read=values.size,
+            read=values.size(least=_MEMORY_LEAST),
             default="512MiB",
             text="*Extension.* Memory of a task that names no limit.",
         ),
         Setting(
             key="task_memory_max",
-            read=values.size,
+            read=values.size(least=_MEMORY_LEAST),
             default="4GiB",
             text="*Extension.* Most memory that a task may ask for.",
         ),
         Setting(
             key="task_output",
-            read=values.size,
+            read=values.size(least="1"),
             default="1MiB",
             text="*Extension.* Standard output that is kept as the result of a task that names no limit.",
         ),

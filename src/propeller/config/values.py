@@ -89,9 +89,20 @@ def whole_seconds(most: int) -> Reader:
     return read
 
 
-def size(raw: Raw) -> int:
-    """Read a number of bytes: a plain number, or one with KiB, MiB, GiB, kB, MB or GB."""
-    return parse_size("" if isinstance(raw, bool | float | list) else str(raw))
+def size(*, least: str = "0") -> Reader:
+    """Make a reader of numbers of bytes: a plain number, or one with KiB, MiB, GiB, kB, MB or GB.
+
+    ``least`` is written likewise.
+    """
+    least_bytes = parse_size(least)
+
+    def read(raw: Raw) -> int:
+        found = parse_size("" if isinstance(raw, bool | float | list) else str(raw))
+        if found < least_bytes:
+            raise ValueError(f"is too small; write {least} or more")
+        return found
+
+    return read
 
 
 def choice(*words: str) -> Reader:
