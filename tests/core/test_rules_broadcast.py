@@ -15,6 +15,7 @@ from propeller.core.events import (
     TimePassed,
 )
 from propeller.core.failures import ErrorKind, Failure
+from propeller.core.liveness import REPEATS_MAX
 from propeller.core.policy import Policy
 from tests.core.helpers import Rules, a_task
 
@@ -109,8 +110,9 @@ def test_an_execution_that_is_lost_is_not_run_elsewhere(gone):
     assert ends(rules, "q").moves == ["a FAILED"]
 
 
-def test_an_execution_that_its_proplet_has_lost_runs_there_again_but_not_for_ever():
-    rules = a_broadcast("p", "q")
+@pytest.mark.parametrize("daemon", [False, True])
+def test_an_execution_that_its_proplet_has_lost_runs_there_again_but_not_for_ever(daemon):
+    rules = a_broadcast("p", "q", daemon=daemon)
 
     def lost(attempt):
         return rules.turn(
@@ -249,6 +251,51 @@ def test_what_never_comes_up_is_not_lost_for_ever():
     assert rules.turn(PropletLost("p", "it ended")).moves == ["a FAILED"]
     assert rules.task("a").error == "lost: it ended"
     assert outcomes(rules) == {"p": "FAILED"}
+
+
+def is_not_named(rules: Rules, proplet_id: str) -> list[str]:
+    """Let a proplet say nothing of what it was told to run, until that counts as lost."""
+    silent = PropletSeen(proplet_id=proplet_id, boot=1, slots=10, running=())
+    return [rules.turn(silent, after_s=6).sent for _ in range(REPEATS_MAX + 1)][-1]
+
+
+def test_what_stays_begins_again_on_a_living_proplet_that_says_nothing_of_it():
+    rules = a_daemon_everywhere("p", "q")
+    assert is_not_named(rules, "q") == ["stop a 1 on q", "start a 2 on q"]
+    assert outcomes(rules) == {"p": "RUNNING", "q": "RUNNING"}
+
+
+def test_what_never_comes_up_does_not_begin_again_for_ever_on_a_proplet_that_says_nothing_of_it():
+    rules = a_broadcast("p", "q", daemon=True)
+    for attempt in range(1, 4):
+        assert is_not_named(rules, "q") == [f"stop a {attempt} on q", f"start a {attempt + 1} on q"]
+    assert is_not_named(rules, "q") == ["stop a 4 on q"]
+    assert outcomes(rules) == {"p": "RUNNING", "q": "FAILED"}
+    failure = rules.task("a").executions["q"].failure
+    assert failure.kind is ErrorKind.LOST
+    assert failure.error.endswith("and says nothing of it; not run again after 4 losses")
+    assert rules.proplet("q", boot=2).sent == []
+
+
+def test_what_ends_by_itself_has_failed_on_a_proplet_that_says_nothing_of_it():
+    rules = a_broadcast("p", "q")
+    assert is_not_named(rules, "q") == ["stop a 1 on q"]
+    assert outcomes(rules) == {"p": "RUNNING", "q": "FAILED"}
+
+
+@pytest.mark.parametrize(("is_silent", "state"), [(False, "RUNNING"), (True, "SCHEDULED")])
+def test_what_stays_begins_again_at_the_end_of_its_lease_where_the_foreign_proplet_lives(is_silent, state):
+    rules = Rules(Policy(foreign_lease_s=100, liveness_s=30))
+    rules.proplet("p")
+    rules.proplet("f", boot=0, slots=0)
+    rules.create(a_task("a", broadcast=True, daemon=True))
+    rules.start("a")
+    for _ in range(11):
+        rules.proplet("p")
+        if not is_silent:
+            rules.proplet("f", boot=0, slots=0)
+        rules.turn(TimePassed(), after_s=10)
+    assert outcomes(rules) == {"p": "RUNNING", "f": state}
 
 
 def test_stopped_while_a_proplet_is_away_it_does_not_come_back_there():

@@ -236,6 +236,25 @@ def test_a_proplet_that_comes_later_can_not_run_what_lacks_its_input():
     assert rules.states()["b"] == "RUNNING"
 
 
+@pytest.mark.parametrize("daemon", [False, True])
+def test_a_start_that_got_lost_fails_on_its_proplet_where_the_result_is_gone(daemon):
+    rules = Rules()
+    rules.proplet("p")
+    rules.proplet("q")
+    rules.workflow(
+        a_task("s", pin="p", daemon=True), a_task("b", "s", broadcast=True, daemon=daemon, inputs=("${s}",))
+    )
+    rules.start_workflow()
+    rules.turn(RunUp("p", "s", 1, results=WHERE))
+    rules.turn(StopTask("s"))
+    turn = rules.turn(PropletSeen(proplet_id="q", boot=1, slots=1, running=()), after_s=6)
+    assert turn.sent == ["stop b 1 on q"]
+    assert executions(rules) == {"p": "RUNNING", "q": "FAILED"}
+    failure = rules.task("b").executions["q"].failure
+    assert failure.kind is ErrorKind.INPUTS
+    assert failure.error.endswith("is the result of task s, which has none: it is interrupted")
+
+
 def test_what_runs_there_again_fails_where_it_lacks_its_input():
     rules = a_child_everywhere()
     rules.turn(StopTask("s"))

@@ -67,9 +67,7 @@ def begin_anew(state: ClusterState, task: Task, proplet: Proplet, now: int) -> N
     state.tell(task, now)
     given = inputs.given(task)
     if isinstance(given, Failure):
-        begun = task.executions[proplet.id]
-        failed = msgspec.structs.replace(begun, state=FAILED, failure=given, finished_at=now)
-        execution_ended(state, task, failed, now)
+        fail_there(state, task, proplet, given, now)
     else:
         _send(state, task, proplet, given)
 
@@ -88,16 +86,28 @@ def run_there_again(state: ClusterState, task: Task, proplet: Proplet, how: str,
 
 
 def lost_there(state: ClusterState, task: Task, proplet: Proplet, how: str, now: int) -> None:
-    """Start an execution anew that was lost on a living proplet, up to a limit; then give it up."""
+    """Start an execution anew that was lost on a living proplet, up to a limit; then fail it."""
     if task.was_up or task.losses < state.policy.losses_max:
         task.losses += 1
         run_there_again(state, task, proplet, f"lost: {how}", now)
     else:
-        give_up(state, task, proplet.id, f"lost: {how}; not run again after {task.losses + 1} losses", now)
+        error = f"lost: {how}; not run again after {task.losses + 1} losses"
+        fail_there(state, task, proplet, Failure(error, ErrorKind.LOST), now)
+
+
+def fail_there(state: ClusterState, task: Task, proplet: Proplet, failure: Failure, now: int) -> None:
+    """Fail an execution that can't go on although its proplet lives: the task does not begin there again."""
+    before = task.executions[proplet.id]
+    failed = msgspec.structs.replace(before, state=FAILED, failure=failure, finished_at=now)
+    execution_ended(state, task, failed, now)
 
 
 def give_up(state: ClusterState, task: Task, proplet_id: str, how: str, now: int) -> None:
-    """End an execution that is lost with its proplet; it moves to no other, since each has its own."""
+    """End an execution that is lost with its proplet; it moves to no other, since each has its own.
+
+    That of a resident task waits until the proplet takes work again (``reach``), which one that does so now
+    will never do: there it is ``lost_there``.
+    """
     before = task.executions[proplet_id]
     lost = Execution(
         proplet_id=proplet_id,

@@ -76,4 +76,4 @@ def end(state: ClusterState, lease: Lease, now: int) -> None:
     attempts.send_stop(state, task, proplet.id)
     lease_s = state.policy.foreign_lease_s
     why = f"proplet {proplet.name}, which acknowledges nothing, sent no result within {lease_s:g} s"
-    losses.lose(state, proplet, task, why, now)
+    losses.lose_there(state, proplet, task, why, now)

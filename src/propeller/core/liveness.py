@@ -4,7 +4,7 @@ No rule here looks at all proplets: they are kept in the order of their last sig
 are at the front. Times are those of the monotonic clock (``ClusterState.ticks``).
 """
 
-from propeller.core import attempts, inputs, losses
+from propeller.core import attempts, broadcast, inputs, losses
 from propeller.core.effects import AskHello, Refused, SendStop
 from propeller.core.events import PropletLost, PropletOffline, PropletSeen
 from propeller.core.failures import Failure
@@ -140,17 +140,21 @@ def _reconcile(state: ClusterState, proplet: Proplet, running: dict[str, int], n
 def _send_again(state: ClusterState, proplet: Proplet, task: Task, now: int) -> None:
     """Repeat the start of a task that a proplet does not name, up to a limit.
 
-    If a result of a parent is gone that the start had, the attempt is taken back; then the task fails.
+    If a result of a parent is gone that the start had, a broadcast task fails on this proplet; any other is
+    taken back, and fails when it is placed.
     """
     repeats = proplet.repeats[task.id] = proplet.repeats.get(task.id, 0) + 1
     given = inputs.given(task)
     if isinstance(given, Failure):
         attempts.send_stop(state, task, proplet.id)
-        losses.take_back(state, proplet, task, AttemptLost(task.attempt, given.error), now)
+        if task.spec.broadcast:
+            broadcast.fail_there(state, task, proplet, given, now)
+        else:
+            attempts.run_again(state, task, AttemptLost(task.attempt, given.error), now)
     elif repeats > REPEATS_MAX:
         why = f"proplet {proplet.name} was told {repeats} times to run it, and says nothing of it"
         attempts.send_stop(state, task, proplet.id)
-        losses.lose(state, proplet, task, why, now)
+        losses.lose_there(state, proplet, task, why, now)
     else:
         proplet.placed[task.id] = state.ticks
         attempts.send_start(state, task, proplet, given)

@@ -17,6 +17,14 @@ def lose(state: ClusterState, proplet: Proplet, task: Task, how: str, now: int) 
         attempts.lose(state, task, how, now)
 
 
+def lose_there(state: ClusterState, proplet: Proplet, task: Task, how: str, now: int) -> None:
+    """Take in that a proplet has lost a task and may live: a resident broadcast begins there anew."""
+    if task.spec.broadcast and task.spec.is_resident and proplet.is_alive:
+        broadcast.lost_there(state, task, proplet, how, now)
+    else:
+        lose(state, proplet, task, how, now)
+
+
 def take_back(
     state: ClusterState, proplet: Proplet, task: Task, reason: AttemptLost | Moved, now: int
 ) -> None:

@@ -325,6 +325,8 @@ class Placement:
             proplet.residents.add(task.id)
 
     def placed(self, task: Task, proplet: Proplet, ticks: int) -> None:
+        """Note that a proplet has an attempt, whose start is sent now for the first time."""
+        proplet.repeats.pop(task.id, None)
         self.hold(task, proplet, ticks)
         self.offer_room(proplet.id)
 
