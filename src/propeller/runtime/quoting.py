@@ -1,6 +1,10 @@
 """Text of users in messages: quoted, and cut to a readable length."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 _SHOWN_MAX = 80
 _LISTED_MAX, _NAME_MAX = 20, 200
@@ -15,8 +19,9 @@ def shown(given: str | Sequence[str]) -> str:
     return "[" + ", ".join(shown(text) for text in given[:8]) + more + "]"
 
 
-def listed(names: Sequence[str]) -> str:
-    """List names for a message; of many only the first."""
-    more = len(names) - _LISTED_MAX
-    cut = [name if len(name) <= _NAME_MAX else name[:_NAME_MAX] + "…" for name in names[:_LISTED_MAX]]
+def listed(items: Collection[Item], text: Callable[[Item], str] = str) -> str:
+    """List items for a message; of many only the first, of which alone ``text`` is asked."""
+    more = len(items) - _LISTED_MAX
+    names = map(text, islice(items, _LISTED_MAX))
+    cut = [name if len(name) <= _NAME_MAX else name[:_NAME_MAX] + "…" for name in names]
     return ", ".join(cut) + (f" and {more} more" if more > 0 else "")

@@ -39,7 +39,7 @@ def foreign_imports(wasm: bytes) -> list[str]:
     """Name a component's imports that are not offered, as far as can be seen without compiling it."""
     found = _Imports()
     with contextlib.suppress(IndexError, UnicodeDecodeError, RecursionError, _Unknown):
-        found.read(BinaryReader(wasm, 8), len(wasm))
+        found.read(wasm)
     return found.foreign
 
 
@@ -55,17 +55,20 @@ class _Imports:
         #: For each type, whether it is one of an instance that has functions.
         self._types: list[bool] = []
 
-    def read(self, reader: BinaryReader, size: int) -> None:
-        while reader.at < size:
-            section, length = reader.byte(), reader.number()
-            end = reader.at + length
+    def read(self, wasm: bytes) -> None:
+        sections = BinaryReader(wasm, 8)
+        while sections.at < len(wasm):
+            section, size = sections.byte(), sections.number()
+            begin = sections.at
+            sections.at += size
             if section in (_ALIASES, _TYPES, _IMPORTS, _EXPORTS):
                 one = (self._alias, self._type, self._import, self._export)[
                     (_ALIASES, _TYPES, _IMPORTS, _EXPORTS).index(section)
                 ]
+                # A damaged section that went on in the next ones would have them read again and again.
+                reader = BinaryReader(wasm[begin : sections.at])
                 for _ in range(reader.number()):
                     one(reader)
-            reader.at = end
 
     def _alias(self, reader: BinaryReader) -> None:
         if _alias(reader) == _TYPE:

@@ -21,18 +21,19 @@ _GET_LOCAL, _GET_GLOBAL, _SET_GLOBAL = 0x20, 0x23, 0x24
 _NUMBER, _MINUS = 0x41, 0x6B
 
 
-def required(bodies: Mapping[str, bytes]) -> dict[str, int]:
+def required(bodies: Mapping[int, bytes], set_count: bytes) -> dict[int, int]:
     """Tell how many parameters have to be given, of each function some of whose parameters may be left out.
 
     Args:
-        bodies: The code of each exported function of a module that exports ``SET_COUNT``, by name.
+        bodies: The code of the exported functions, by index.
+        set_count: The code of ``SET_COUNT``.
 
     """
-    count = _global_set_by(bodies.get(SET_COUNT, b""))
+    count = _global_set_by(set_count)
     if count is None:
         return {}
-    found = {name: _required_by(body, count) for name, body in bodies.items()}
-    return {name: least for name, least in found.items() if least is not None}
+    found = {index: _required_by(body, count) for index, body in bodies.items()}
+    return {index: least for index, least in found.items() if least is not None}
 
 
 def _global_set_by(body: bytes) -> int | None:

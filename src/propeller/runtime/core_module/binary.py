@@ -9,10 +9,12 @@ from typing import TypeVar
 _T = TypeVar("_T")
 #: A byte of LEB128 has 7 bits of the number; no number in a binary has more than 64.
 _SHIFT_MAX = 63
+#: Of the elements of a vector, by the format.
+_COUNT_MAX = 2**32 - 1
 
 
 class BinaryReader:
-    """Reads from the front; raises ``IndexError`` at the end."""
+    """Reads from the front; raises ``IndexError`` at the end, and for what can't be there."""
 
     def __init__(self, data: bytes | bytearray, at: int = 0) -> None:
         self._data = data
@@ -46,6 +48,9 @@ class BinaryReader:
             self.name()
         return name
 
-    def several(self, read: Callable[[], _T]) -> list[_T]:
-        """Read a vector: its length, then its elements."""
-        return [read() for _ in range(self.number())]
+    def several(self, read: Callable[[], _T], most: int = _COUNT_MAX) -> list[_T]:
+        """Read a vector: its length, which is no more than ``most``, then its elements."""
+        count = self.number()
+        if count > most:
+            raise IndexError
+        return [read() for _ in range(count)]

@@ -49,8 +49,8 @@ def choose(interface: Interface, export: str) -> str:
         return "_start"
     if not functions:
         raise Invalid(f"no function {shown(export)} is exported, nor any other function")
-    names = [signature.of(name) for name, signature in functions.items()]
-    raise Invalid(f"no function {shown(export)} is exported; exported are: {listed(names)}")
+    exported = listed(functions, lambda name: functions[name].of(name))
+    raise Invalid(f"no function {shown(export)} is exported; exported are: {exported}")
 
 
 def is_command(interface: Interface, name: str) -> bool:

@@ -5,12 +5,13 @@ it can't express, such as v128 or a reference to a struct, even if that function
 
 The form of the module is not checked. Runners read interfaces after wasmtime has validated it, and imports
 before that, where an ``IndexError`` or ``UnicodeDecodeError`` means that it is damaged. The manager reads no
-more than the head of a module, which nobody has validated (``interface_in``).
+more than the head of a module, which nobody has validated (``interface_in``). So whatever the bytes are, none
+is read again and again, and a number in them is held to a bound before it is a size or a count of anything.
 
 Source: WebAssembly core specification 3.0, section 5 (binary format).
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -24,7 +25,14 @@ _HEADER = b"\0asm\1\0\0\0"
 _HEADER_BYTES = len(_HEADER)
 #: More than the interfaces of compilers take, and little enough to be read in a few milliseconds.
 HEAD_BYTES = 256 * 1024
-_PAGE_BITS = 16
+#: The engine takes no more types, imports and exports, each, nor more parameters of a function, or results.
+_ENTRIES_MAX, _VALUES_MAX = 1_000_000, 1000
+#: Of types, imports and exports in a head: more than compilers make.
+_ENTRIES_IN_HEAD_MAX = 10_000
+#: The sizes of a page as powers of two: the usual one, and the one of the proposal for others.
+_PAGE_BITS, _PAGE_BITS_OF_BYTES = 16, 0
+#: More bytes have no room in a file of the cache, nor in any memory.
+_MEMORY_BYTES_MAX = 2**64 - 1
 _KINDS = ("function", "table", "memory", "global", "tag")
 _TYPES = {
     0x7F: "i32",
@@ -103,20 +111,26 @@ def imports_of(wasm: bytes) -> list[Import]:
     """Read the imports of a valid core module with their types."""
     types: list[Signature | None] = []
     imports: list[Import] = []
-    for section, reader in _sections(wasm):
+    for section, reader in _sections(wasm, (_TYPE, _IMPORT)):
         if section == _TYPE:
-            for group in reader.several(reader.types):
+            for group in reader.several(reader.types, _ENTRIES_MAX):
                 types += group
-        elif section == _IMPORT:
-            for module, field, kind, type_ in reader.several(reader.imported):
+        else:
+            for module, field, kind, type_ in reader.several(reader.imported, _ENTRIES_MAX):
                 signature = types[type_] if isinstance(type_, int) else None
                 text = signature.of("func") if signature else str(type_)
                 imports.append(Import(module, field, kind, text))
     return imports
 
 
-def interface_of(wasm: bytes) -> Interface:
-    """Read the interface of a valid core module."""
+def interface_of(wasm: bytes, *, entries_max: int = _ENTRIES_MAX) -> Interface:
+    """Read the interface of a valid core module.
+
+    Args:
+        wasm: The module.
+        entries_max: The most types, imports and exports that it may have, each.
+
+    """
     types: list[Signature | None] = []
     imports: list[tuple[str, str]] = []
     type_of: list[int] = []
@@ -125,13 +139,12 @@ def interface_of(wasm: bytes) -> Interface:
     memories: list[Memory] = []
     exported_memories: dict[int, str] = {}
     index_of: dict[str, int] = {}
-    required: dict[str, int] = {}
-    for section, reader in _sections(wasm):
+    for section, reader in _sections(wasm, (_TYPE, _IMPORT, _FUNCTION, _MEMORY, _EXPORT)):
         if section == _TYPE:
-            for group in reader.several(reader.types):
+            for group in reader.several(reader.types, entries_max):
                 types += group
         elif section == _IMPORT:
-            for module, field, _, type_ in reader.several(reader.imported):
+            for module, field, _, type_ in reader.several(reader.imported, entries_max):
                 imports.append((module, field))
                 if isinstance(type_, int):
                     type_of.append(type_)
@@ -139,37 +152,57 @@ def interface_of(wasm: bytes) -> Interface:
             type_of += reader.several(reader.number)
         elif section == _MEMORY:
             memories = reader.several(reader.memory)
-        elif section == _EXPORT:
-            for name, kind, index in reader.several(reader.exported):
+        else:
+            for name, kind, index in reader.several(reader.exported, entries_max):
                 signature = types[type_of[index]] if kind == 0 else None
                 if signature is None:
                     others[name] = _KINDS[kind]
                 else:
                     functions[name] = signature
+                    index_of[name] = index
                 if _KINDS[kind] == "memory":
                     exported_memories.setdefault(index, name)
-                elif kind == 0:
-                    index_of[name] = index
-        elif section == _CODE and functions.get(SET_COUNT) == _SET_COUNT_TYPE:
-            bodies = reader.several(reader.body)
-            imported = len(type_of) - len(bodies)
-            required = assemblyscript.required(
-                {name: bodies[at - imported] for name, at in index_of.items() if at >= imported}
-            )
-    return Interface(functions, others, imports, memories, list(exported_memories.values()), required)
+    found = Interface(functions, others, imports, memories, list(exported_memories.values()))
+    if not found.counts_arguments:
+        return found
+    return msgspec.structs.replace(found, required=_required(wasm, functions, index_of, len(type_of)))
+
+
+def _required(
+    wasm: bytes, functions: dict[str, Signature], index_of: dict[str, int], count: int
+) -> dict[str, int]:
+    """Read from a module's code how many parameters have to be given, of each function that says so.
+
+    Args:
+        wasm: The module.
+        functions: Its exported functions.
+        index_of: The index of each.
+        count: The number of its functions, which begin with the imported ones.
+
+    """
+    bodies = [body for _, reader in _sections(wasm, (_CODE,)) for body in reader.several(reader.body)]
+    imported = count - len(bodies)
+    own = {name: index - imported for name, index in index_of.items() if index >= imported}
+    if SET_COUNT not in own:
+        return {}
+    least = assemblyscript.required({at: bodies[at] for at in own.values()}, bodies[own[SET_COUNT]])
+    return {
+        name: least[at] for name, at in own.items() if at in least and least[at] < len(functions[name].params)
+    }
 
 
 def interface_in(head: bytes) -> Interface | None:
     """Read the interface from the first ``HEAD_BYTES`` of any file; None where it exports nothing there.
 
-    Exports stand in front of the code. Of a component it is None too.
+    Exports stand in front of the code. It is None, too, of a component, of a damaged module, and of one that
+    has much more than compilers make.
     """
     head = head[:HEAD_BYTES]
     if not head.startswith(_HEADER):
         return None
     try:
-        interface = interface_of(head)
-    except (IndexError, UnicodeDecodeError, RecursionError):
+        interface = interface_of(head, entries_max=_ENTRIES_IN_HEAD_MAX)
+    except (IndexError, UnicodeDecodeError):
         return None
     has_exports = interface.functions or interface.others
     return interface if has_exports else None
@@ -192,14 +225,15 @@ def without_code(wasm: bytes, *, tables: bool = True) -> bytes:
     return bytes(found)
 
 
-def _sections(wasm: bytes) -> Iterator[tuple[int, "_SectionReader"]]:
-    """Give each section's id, and a reader at its begin; it need not be read to its end."""
-    reader = _SectionReader(wasm, _HEADER_BYTES)
+def _sections(wasm: bytes, wanted: Container[int]) -> Iterator[tuple[int, "_SectionReader"]]:
+    """Give the id of each section that is wanted, and a reader of its content, which ends where it ends."""
+    reader = BinaryReader(wasm, _HEADER_BYTES)
     while reader.at < len(wasm):
         section, size = reader.byte(), reader.number()
-        end = reader.at + size
-        yield section, reader
-        reader.at = end
+        begin = reader.at
+        reader.at += size
+        if section in wanted:
+            yield section, _SectionReader(wasm[begin : reader.at])
 
 
 class _SectionReader(BinaryReader):
@@ -210,7 +244,7 @@ class _SectionReader(BinaryReader):
         if byte in {_REF, _REF_NULL}:
             heap = self.number()
             return f"(ref {'null ' if byte == _REF_NULL else ''}{heap})"
-        return _TYPES.get(byte, f"type {byte:#x}")
+        return _TYPES.get(byte) or f"type {byte:#x}"
 
     def field(self) -> str:
         name = self.type()
@@ -220,17 +254,23 @@ class _SectionReader(BinaryReader):
         """Read an entry of the type section, one type or a group; None for each that is no function's."""
         form = self.byte()
         if form == _REC:
-            return [one for group in self.several(self.types) for one in group]
+            return self.several(lambda: self._one_type(self.byte()), _ENTRIES_MAX)
+        return [self._one_type(form)]
+
+    def _one_type(self, form: int) -> Signature | None:
         if form in {_SUB, _SUB_FINAL}:
             self.several(self.number)
             form = self.byte()
         if form == _FUNC:
-            return [Signature(tuple(self.several(self.type)), tuple(self.several(self.type)))]
+            params, results = self.several(self.type, _VALUES_MAX), self.several(self.type, _VALUES_MAX)
+            return Signature(tuple(params), tuple(results))
         if form == _STRUCT:
             self.several(self.field)
         elif form == _ARRAY:
             self.field()
-        return [None]
+        else:
+            raise IndexError
+        return None
 
     def imported(self) -> tuple[str, str, str, int | str]:
         """Read an import: module, field, kind, and its type; for a function the index of its type."""
@@ -254,7 +294,10 @@ class _SectionReader(BinaryReader):
 
     def memory(self) -> Memory:
         least, most, page_bits = self._limits()
-        return Memory(least << page_bits, None if most is None else most << page_bits)
+        if page_bits not in {_PAGE_BITS, _PAGE_BITS_OF_BYTES}:
+            raise IndexError
+        bytes_most = None if most is None else min(most << page_bits, _MEMORY_BYTES_MAX)
+        return Memory(min(least << page_bits, _MEMORY_BYTES_MAX), bytes_most)
 
     def _limits(self) -> tuple[int, int | None, int]:
         """Read the least number of pages or elements, the most, and the size of a page as a power of two."""

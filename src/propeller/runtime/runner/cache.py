@@ -233,7 +233,7 @@ def _check_imports(wasm: bytes) -> None:
             raise Invalid("; ".join(in_words(foreign)))
         return
     # It is not validated yet; of one that can't be read the engine says more.
-    with contextlib.suppress(IndexError, UnicodeDecodeError, RecursionError):
+    with contextlib.suppress(IndexError, UnicodeDecodeError):
         check_imports([(one.module, one.field) for one in imports_of(wasm)])
 
 
