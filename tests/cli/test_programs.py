@@ -131,3 +131,48 @@ def test_what_is_set_of_a_manager_holds_for_up_too(propeller, tmp_path):
     assert done.stderr.count("config.toml holds keys") == 1
     done = propeller("up", "--keep-ended", "0s", "--job-mode", "fast")
     assert done.returncode == 2
+
+
+def idle(done):
+    """What a program says of settings that have no effect, in lines."""
+    return [line for line in done.stderr.splitlines() if "no effect here" in line]
+
+
+def test_up_warns_of_what_is_set_of_a_broker_that_it_does_not_use(propeller):
+    """The command ends at once, as two settings do not go together."""
+    quickly = {"MANAGER_LIVENESS": "48h"}
+    assert idle(propeller("up", **quickly)) == []
+    done = propeller("up", MANAGER_ALLOW_FOREIGN="a", **quickly)
+    assert idle(done) == ["warning: MANAGER_ALLOW_FOREIGN has no effect here: give --mqtt ADDRESS"]
+    variables = {"MANAGER_MQTT_ADDRESS": "tcp://far", "PROPLET_MQTT_QOS": "1"} | identity("manager")
+    done = propeller("up", **quickly, **variables)
+    names = "MANAGER_MQTT_ADDRESS, MANAGER_TENANT_ID, MANAGER_CHANNEL_ID, MANAGER_ENTITY_ID, MANAGER_API_KEY"
+    of_proplets = (
+        "warning: PROPLET_MQTT_QOS has no effect here: these proplets need no broker to reach their manager"
+    )
+    assert idle(done) == [of_proplets, f"warning: {names} have no effect here: give --mqtt ADDRESS"]
+    done = propeller("up", "--mqtt", "tcp://far", **quickly, **variables)
+    assert idle(done) == [of_proplets]
+
+
+def test_up_warns_of_what_has_no_effect_in_a_file_that_is_meant_for_it(propeller, tmp_path):
+    """The file that is there anyway is likely to be for the programs of the fleet."""
+    text = (
+        '[manager]\nliveness = "48h"\nlog_level = "debug"\nmqtt_qos = 1\n'
+        '[proplet]\nfetch = "direct"\ndata_dir = "/far"\n'
+    )
+    (tmp_path / "config.toml").write_text(text)
+    assert idle(propeller("up")) == []
+    (tmp_path / "fleet.toml").write_text(text)
+    told = [
+        "fleet.toml [proplet] data_dir has no effect here: the proplets' data is in",
+        "fleet.toml [proplet] fetch has no effect here: these proplets always fetch",
+        "fleet.toml [manager] log_level has no effect here: this manager logs warnings",
+        "fleet.toml [manager] mqtt_qos has no effect here: give --mqtt ADDRESS",
+    ]
+    by_flag = idle(propeller("up", "--config", "fleet.toml"))
+    assert [line.startswith(f"warning: {start}") for line, start in zip(by_flag, told, strict=True)] == [
+        True
+    ] * 4
+    named = {"MANAGER_CONFIG_FILE": "fleet.toml", "PROPLET_CONFIG_FILE": "fleet.toml"}
+    assert idle(propeller("up", **named)) == by_flag

@@ -12,10 +12,10 @@ import typer
 from propeller.cli.commands import new_app
 from propeller.cli.programs import ConfigFlag, resolved
 from propeller.config import values
-from propeller.config.definitions import MANAGER, PROPLET
+from propeller.config.definitions import BROKER_KEYS, MANAGER, PROPLET
 from propeller.config.programs import manager_settings, proplet_settings
 from propeller.config.setting import Program
-from propeller.config.sources import Effective
+from propeller.config.sources import DEFAULT_FILE, Effective
 from propeller.config.values import Raw
 
 app = new_app()
@@ -27,8 +27,11 @@ _OF_OTHERS = {
         "data_dir": "the proplets' data is in the directory of the manager's; see --data-dir",
         "fetch": "these proplets always fetch images themselves",
         "log_level": "these proplets log warnings",
-    },
+    }
+    | dict.fromkeys(BROKER_KEYS, "these proplets need no broker to reach their manager"),
 }
+#: Settings that the manager has at a broker only.
+_AT_BROKER = dict.fromkeys((*BROKER_KEYS, "allow_foreign"), "give --mqtt ADDRESS")
 
 AllowDirs = Annotated[
     str | None,
@@ -122,18 +125,30 @@ def _found(
     config_file: Path | None,
     told: Sequence[str] = (),
 ) -> Effective:
-    """Find what holds for a program; warn of variables that can't hold here, and of what was not ``told``."""
+    """Find what holds for a program; warn of what was set and has no effect, and of what was not ``told``."""
     given = {
         key: str(value) if isinstance(value, Path) else value
         for key, value in flags.items()
         if value is not None
     }
     found = resolved(program, given, config_file, told=told)
-    for key, why in _OF_OTHERS[program].items():
-        variable = f"{program.prefix}{key.upper()}"
-        if found.sources[key] == variable:
-            print(f"warning: {variable} has no effect here: {why}", file=sys.stderr)
+    idle = _OF_OTHERS[program]
+    if program is MANAGER and "mqtt_address" not in given:
+        idle = idle | _AT_BROKER
+    # The file that programs find by themselves may be there for those that are no part of this command.
+    is_named = config_file is not None or bool(os.environ.get(program.file_variables[0]))
+    _warn_of(idle, found, besides="" if is_named else f"{DEFAULT_FILE} [")
     return found
+
+
+def _warn_of(idle: Mapping[str, str], found: Effective, *, besides: str) -> None:
+    """Warn of what was set and is idle, once for each reason; ``besides`` begins the sources to pass over."""
+    for why in dict.fromkeys(idle.values()):
+        sources = [source for key, source in found.sources.items() if idle.get(key) == why]
+        meant = [one for one in sources if one != "default" and not (besides and one.startswith(besides))]
+        if meant:
+            has = "has" if len(meant) == 1 else "have"
+            print(f"warning: {', '.join(meant)} {has} no effect here: {why}", file=sys.stderr)
 
 
 def _slots(near: Effective) -> int:

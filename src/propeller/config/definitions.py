@@ -105,6 +105,10 @@ def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
     )
 
 
+#: Keys of the settings that say how a program speaks with a broker; each program has all of them.
+BROKER_KEYS = tuple(setting.key for setting in _mqtt(_MIB))
+
+
 def _http(host: str, port: int) -> tuple[Setting, ...]:
     return (
         Setting(
