@@ -382,3 +382,16 @@ def test_a_module_that_is_compiled_first_is_told_to_a_native_manager():
     assert proplet.machine.compiling(key, 5) == []
     proplet.stop()
     assert proplet.machine.compiling(key - 1, 5) == []
+
+
+def test_what_was_last_said_of_compiling_is_said_again_to_a_manager_that_may_not_have_heard_it():
+    """The proplet may have been cut off when the guest began, and then the manager would wait for that word."""
+    proplet = Proplet()
+    (key,) = keys(proplet.start())
+    assert proplet.machine.connected(0) == []
+    for size_bytes in (5, 0):
+        said = proplet.machine.compiling(key, size_bytes)
+        assert said[0].message.size_bytes == size_bytes
+        assert proplet.machine.connected(0) == said
+    proplet.ends(key)
+    assert [type(action.message) for action in proplet.machine.connected(0)] == [Results]

@@ -15,6 +15,7 @@ from enum import IntEnum, auto
 import msgspec
 
 from propeller.wire.fleet.from_manager import Invoke, Start
+from propeller.wire.fleet.from_proplet import Compiling
 
 
 class HeldState(IntEnum):
@@ -56,6 +57,8 @@ class Held(msgspec.Struct, kw_only=True):
     key: int = 0
     #: The digest of its module, once that is here.
     digest: str = ""
+    #: What was last said of compiling that; None if it is too small to speak of.
+    compiling: Compiling | None = None
     #: The address at which it serves.
     results: str = ""
     restarts: int = 0

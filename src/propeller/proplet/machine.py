@@ -281,14 +281,14 @@ class Machine:
         held = self._by_key.get(key)
         if held is None or not held.attempt:
             return []
-        said = Compiling(
+        held.compiling = Compiling(
             task_id=held.start.id,
             proplet_id=self.id,
             attempt=held.attempt,
             size_bytes=size_bytes,
             placed_at=held.start.placed_at,
         )
-        return [SendUp(said)]
+        return [SendUp(held.compiling)]
 
     def _came_up(self, held: Held, state: HeldState, results: str = "") -> list[Action]:
         held.move(state)
@@ -479,8 +479,9 @@ class Machine:
         return [*held, *self._owed.attempts()]
 
     def connected(self, now: int) -> list[Action]:
-        """Send all that is owed: the manager that is there now may have heard nothing of it."""
-        return self._owed.repeat_all(now)
+        """Say again what is owed and what is compiled: this manager may have heard nothing of it."""
+        compiling = [SendUp(held.compiling) for held in self._held.values() if held.compiling]
+        return [*self._owed.repeat_all(now), *compiling]
 
     def time_passed(self, now: int) -> list[Action]:
         """Send again what was not acknowledged in time; ask again for modules that did not come."""

@@ -82,6 +82,7 @@ class Compiling(msgspec.Struct, kw_only=True):
     """Extension. Proplet to manager: the module of an attempt is compiled first, which takes a while.
 
     It comes again, with the size 0, when the guest begins. Nobody acknowledges it; it is only for who waits.
+    After a new connection the last one is said again.
     """
 
     task_id: str
