@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -100,39 +101,52 @@ def test_a_guest_that_computes_ends_at_its_deadline():
     assert answer.status == 0
 
 
+class WatchedSession(Session):
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_used = threading.Event()
+
+    def get(self, number: int, kind: type) -> Any:
+        self.is_used.set()
+        return super().get(number, kind)
+
+
+class GuestBeside:
+    """A guest that has begun to answer a request, in a thread of its own."""
+
+    def __init__(self, target: str, seconds: float = DEADLINE_S) -> None:
+        self.session = WatchedSession()
+        self._fault = ""
+        self._thread = threading.Thread(target=self._answer, args=(target, seconds), daemon=True)
+        self._thread.start()
+        assert self.session.is_used.wait(DEADLINE_S), "the guest has not looked at its request"
+
+    def _answer(self, target: str, seconds: float) -> None:
+        try:
+            handler(seconds=seconds).handle(self.session, request(self.session, target), Answer())
+        except GuestFault as fault:
+            self._fault = str(fault)
+
+    def fault(self) -> str:
+        """Wait for the end of the guest, and give its fault; ``""`` for none."""
+        self._thread.join(DEADLINE_S)
+        assert not self._thread.is_alive(), "the guest goes on"
+        return self._fault
+
+
 def test_the_deadlines_of_long_requests_are_run_through_at_once():
     day_s = 24 * 3600
     assert ticks(0.05) < ticks(30) == ticks(day_s) < 3100
-    session, ticker = Session(), Ticker(engine(), day_s)
-    over = threading.Event()
-
-    def serve() -> None:
-        with pytest.raises(GuestFault, match="interrupt"):
-            handler(seconds=day_s).handle(session, request(session, "/loop"), Answer())
-        over.set()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    while not over.wait(0.05):  # it may not have begun at the first
-        ticker.run_out()
-    thread.join()
+    ticker, guest = Ticker(engine(), day_s), GuestBeside("/loop", day_s)
+    ticker.run_out()
+    assert "interrupt" in guest.fault()
     ticker.close()
 
 
 def test_a_guest_that_blocks_is_woken_by_a_cancel():
-    session = Session()
-    over = threading.Event()
-
-    def serve() -> None:
-        with pytest.raises(GuestFault, match="ended"):
-            handler().handle(session, request(session, "/slow?ms=3600000"), Answer())
-        over.set()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    session.cancel()
-    assert over.wait(DEADLINE_S)
-    thread.join()
+    guest = GuestBeside("/slow?ms=3600000")
+    guest.session.cancel()
+    assert "ended" in guest.fault()
 
 
 def test_a_guest_that_blocks_ends_at_its_deadline():
