@@ -68,7 +68,8 @@ class Supervisor:
         try:
             with theirs:
                 launch = self._launch_of(proplet_id, theirs.fileno())
-                # In a session of its own: Ctrl-C goes to all programs of one, and would break off its start.
+                # In a session, and so a process group, of its own: a terminal sends Ctrl-C to all programs of
+                # the group in its foreground, and would break off its start.
                 process = await asyncio.create_subprocess_exec(
                     *launch.command,
                     pass_fds=[theirs.fileno()],
@@ -93,7 +94,7 @@ class Supervisor:
             began = loop.time()
             code = await self._processes[proplet_id].wait()
             failures = 0 if loop.time() - began > _HEALTHY_AFTER_S else failures
-            # Code 0: it was asked to stop, and so will this program be, if the whole process group was meant.
+            # Code 0: it was asked to stop, and so will this program be, if a service was stopped.
             delay_s = 1.0 if code == 0 else _back_off_s(failures)
             failures += 1
             _log.log(
