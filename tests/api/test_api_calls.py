@@ -1,12 +1,16 @@
 """Calls that can't be made are refused where the manager has the module, before anything is created or changed."""
 
+import asyncio
 import base64
+import threading
 
 import msgspec
 import pytest
 import wasmtime
 
+from propeller.api.context import Interfaces
 from propeller.core.events import PropletSeen
+from propeller.core.model import Module
 from propeller.core.sandbox import Offer
 from propeller.core.states import COMPLETED
 from propeller.runtime.core_module import interface
@@ -231,6 +235,94 @@ def test_what_does_not_fit_already_may_be_changed_in_other_ways(tmp_path):
         assert made["state"] == 0
 
     play(part, tmp_path)
+
+
+def watch_threads(monkeypatch):
+    """Note which modules and calls are looked at, and whether beside the loop."""
+    beside = []
+
+    def noted(head, plain=interface.interface_in):
+        beside.append(threading.current_thread() is not threading.main_thread())
+        return plain(head)
+
+    monkeypatch.setattr("propeller.api.calls.interface_in", noted)
+    return beside
+
+
+MANY = 1000
+FLOATS = base64_of(f'(module (func (export "f") (param {"f32 " * MANY})))')
+
+
+@pytest.mark.parametrize(
+    ("given", "is_beside"),
+    [
+        ({"tasks": [task("main", 1, 2)] * 100}, False),
+        ({"tasks": [task("main", 1, 2)] * 200}, True),
+        ({"tasks": [task("f", *["0.1"] * MANY, file=FLOATS)]}, True),
+        ({"tasks": [task("main", "1" * 1500, "1" * 1500)]}, True),
+    ],
+    ids=["few", "tasks", "inputs", "long inputs"],
+)
+def test_many_inputs_are_looked_at_beside_the_loop(tmp_path, monkeypatch, given, is_beside):
+    beside = watch_threads(monkeypatch)
+
+    async def part(site):
+        await site.http.post("/jobs", json=given)
+        assert beside == [is_beside]
+
+    among_ours(part, tmp_path)
+
+
+def test_no_module_is_looked_at_where_nothing_can_be_known_of_calls(tmp_path, monkeypatch):
+    beside = watch_threads(monkeypatch)
+
+    async def part(site):
+        made = await site.post("/tasks", task("mian", 1))
+        await site.put(f"/tasks/{made['id']}", {"name": "nothing"})
+        assert beside == []
+
+    play(part, tmp_path)
+
+
+def test_the_first_task_that_can_not_be_called_is_named_whatever_module_it_has(tmp_path):
+    other = base64_of('(module (func (export "f") (param i64)))')
+
+    async def part(site):
+        tasks = [task("main", 1, 2), task("f", 1, file=other), task("f", file=other), task("main", 1)]
+        tasks += [task("f", 1, 2, file=other), task("mian")]
+        said = await site.refused("POST", "/jobs", 400, json={"tasks": tasks})
+        assert said == f"tasks[3].{ONE}"
+        tasks[1]["inputs"] = ["x"]
+        said = await site.refused("POST", "/jobs", 400, json={"tasks": tasks})
+        assert said.startswith("tasks[1].inputs: parameter 1 of f is of type i64")
+
+    among_ours(part, tmp_path)
+
+
+class Shelf:
+    """A store of one module, which notes when it is read."""
+
+    def __init__(self, data):
+        self.data = data
+        self.reads = 0
+
+    async def module_part(self, digest, start, size_bytes):
+        self.reads += 1
+        return len(self.data), self.data[start:size_bytes]
+
+
+@pytest.mark.parametrize(("imports", "reads"), [(500, 1), (600, 2)])
+def test_an_interface_of_many_names_is_not_kept(imports, reads):
+    names = "".join(f'(import "m" "g{number}" (global i32))' for number in range(imports))
+    shelf = Shelf(wasm(f'(module {names} (func (export "f")))'))
+
+    async def scene():
+        interfaces = Interfaces(shelf)
+        for _ in range(2):
+            assert "f" in (await interfaces.of(Module("digest", 1))).functions
+
+    asyncio.run(scene())
+    assert shelf.reads == reads
 
 
 def test_one_module_of_many_tasks_is_read_once(tmp_path, monkeypatch):

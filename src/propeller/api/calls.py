@@ -5,6 +5,8 @@ and images, of an input that has a parent's result in it, and where ``cli_args``
 not, either, where the task may come to a proplet that runs guests in another way: ``submission.py``.
 """
 
+from typing import NamedTuple
+
 from propeller.core.inputs import known
 from propeller.core.model import Input, Module, Spec
 from propeller.errors import Invalid
@@ -15,10 +17,17 @@ from propeller.wire.http.tasks import inputs_as_texts
 
 #: The fields of a spec that say what is called, and how.
 _FIELDS = ("name", "inputs", "stdin", "module", "cli_args", "latent")
+#: Fewer bytes of modules and of texts as inputs, and fewer calls and inputs, than these are looked at in a
+#: few milliseconds, whatever they are.
+_SMALL_BYTES, _FEW = 2048, 500
 
 
-#: Fewer bytes and calls than these are looked at in a few milliseconds, whatever they are.
-_SMALL_BYTES, _FEW = 2048, 200
+class Misfit(NamedTuple):
+    """A call that can't be made."""
+
+    spec: Spec
+    #: Why, beginning with the field.
+    text: str
 
 
 class Calls:
@@ -29,10 +38,12 @@ class Calls:
         self._heads: dict[Module, bytes] = {}
         self._interfaces: dict[Module, Interface | None] = {}
         self._of: list[tuple[Spec, str]] = []
+        self._bytes = self._count = 0
 
     def bring(self, module: Module, data: bytes) -> None:
         """Take in a module of which nothing is known yet."""
-        self._heads[module] = data[:HEAD_BYTES]
+        self._heads[module] = head = data[:HEAD_BYTES]
+        self._bytes += len(head)
 
     def learn(self, module: Module, interface: Interface | None) -> None:
         """Take in the interface of a module; None where it is not known."""
@@ -42,24 +53,44 @@ class Calls:
         """Take in a task; ``at`` stands before the field in messages."""
         if spec.module is not None:
             self._of.append((spec, at))
+            inputs = spec.inputs or ()
+            self._count += 1 + len(inputs)
+            self._bytes += sum(len(value) for value in inputs if isinstance(value, str))
 
     @property
     def are_many(self) -> bool:
         """True if to look at them takes too long for the event loop."""
-        return sum(map(len, self._heads.values())) > _SMALL_BYTES or len(self._of) > _FEW
+        return self._bytes > _SMALL_BYTES or self._count > _FEW
 
-    def misfit(self) -> str:
-        """Say why the first call that can't be made can't be; ``""`` if there is none.
+    def misfit(self) -> Misfit | None:
+        """Give the first call that can't be made; None if there is none.
 
         Inputs may still come with an update where none are given yet.
         """
-        for module, head in self._heads.items():
-            self.learn(module, interface_in(head))
-        for spec, at in self._of:
-            interface = self._interfaces.get(spec.module) if spec.module is not None else None
-            if interface is not None and (found := misfit_of(spec, interface, is_begun=False)):
-                return f"{at}{found}"
-        return ""
+        found: Misfit | None = None
+        first = len(self._of)
+        for module, numbers in self._by_module().items():
+            if numbers[0] > first:
+                break
+            # Interfaces of many modules take much memory, so each is read when its turn comes, and let go.
+            head = self._heads.get(module)
+            interface = self._interfaces.get(module) if head is None else interface_in(head)
+            if interface is None:
+                continue
+            for number in numbers:
+                spec, at = self._of[number]
+                if number < first and (text := misfit_of(spec, interface, is_begun=False)):
+                    found, first = Misfit(spec, f"{at}{text}"), number
+                    break
+        return found
+
+    def _by_module(self) -> dict[Module, list[int]]:
+        """Give the numbers of the tasks of each module; modules and numbers in the order of the tasks."""
+        found: dict[Module, list[int]] = {}
+        for number, (spec, _) in enumerate(self._of):
+            if spec.module is not None:
+                found.setdefault(spec.module, []).append(number)
+        return found
 
 
 def is_other_call(before: Spec, after: Spec) -> bool:

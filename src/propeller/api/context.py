@@ -23,8 +23,8 @@ CONTEXT = "propeller.context"
 
 _FILES_KEPT = 256
 _INTERFACES_KEPT = 64
-#: One with more takes much memory.
-_FUNCTIONS_KEPT_MAX = 256
+#: Of exports and imports: an interface with more takes much memory.
+_NAMES_KEPT_MAX = 512
 
 
 class Files:
@@ -86,11 +86,15 @@ class Interfaces:
         if part is None:  # the module was replaced just now
             return None
         found = await asyncio.to_thread(interface_in, part[1])
-        if found is None or len(found.functions) <= _FUNCTIONS_KEPT_MAX:
+        if found is None or _names_in(found) <= _NAMES_KEPT_MAX:
             self._kept[module] = found
         if len(self._kept) > _INTERFACES_KEPT:
             self._kept.popitem(last=False)
         return found
+
+
+def _names_in(interface: Interface) -> int:
+    return len(interface.functions) + len(interface.others) + len(interface.imports)
 
 
 class Context:

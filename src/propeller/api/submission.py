@@ -2,7 +2,7 @@
 
 import asyncio
 
-from propeller.api.calls import is_other_call, misfit_of
+from propeller.api.calls import Calls, Misfit, is_other_call, misfit_of
 from propeller.api.context import Context
 from propeller.api.spec_builder import SpecBuilder
 from propeller.core.events import CreateTasks, UpdateTask
@@ -25,13 +25,18 @@ async def submit(
         Invalid, NotFound, Conflict: A call can't be made, or the command breaks a rule; nothing has changed.
 
     """
-    calls = builder.calls
-    misfit = await asyncio.to_thread(calls.misfit) if calls.are_many else calls.misfit()
-    if misfit and context.manager.knows_runtime:
-        raise Invalid(misfit + way_out)
+    if misfit := await _misfit(context, builder.calls):
+        raise Invalid(misfit.text + way_out)
     tasks = await context.manager.ask(command, builder.modules)
     context.files.remember(builder.modules)
     return tasks
+
+
+async def _misfit(context: Context, calls: Calls) -> Misfit | None:
+    """Give the first call that can't be made, as far as the runtimes of all proplets are known."""
+    if not context.manager.knows_runtime:
+        return None
+    return await asyncio.to_thread(calls.misfit) if calls.are_many else calls.misfit()
 
 
 async def check_change(context: Context, before: Spec, after: Spec, builder: SpecBuilder) -> None:

@@ -44,8 +44,7 @@ def choose(interface: Interface, export: str) -> str:
         raise Invalid(
             f"{shown(export)} is exported, but as a {interface.others[export]}, and not as a function"
         )
-    is_alone = all(name.startswith("_") for name in functions)
-    if "_start" in functions and (is_alone or means_program(export)):
+    if "_start" in functions and (means_program(export) or all(name.startswith("_") for name in functions)):
         return "_start"
     if not functions:
         raise Invalid(f"no function {shown(export)} is exported, nor any other function")
