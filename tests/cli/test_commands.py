@@ -33,6 +33,14 @@ def test_run_says_why_a_task_failed(shell):
     )
 
 
+def test_run_leaves_no_task_that_was_refused_at_its_start(shell):
+    """The manager takes a task whose inputs may still come, and refuses to start it without them."""
+    before = json.loads(shell("tasks", "list", "--json").stdout)["total"]
+    refused = shell("run", "addition.wat")
+    assert failed(refused, 1, "main takes 2 parameters (i32, i32), but 0 inputs were given")
+    assert json.loads(shell("tasks", "list", "--json").stdout)["total"] == before
+
+
 def test_run_ends_with_the_exit_code_of_its_program(shell):
     bare = """(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
       (func (export "_start") (call $exit (i32.const {code}))))"""

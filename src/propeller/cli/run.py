@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +10,13 @@ import typer
 
 from propeller.cli import formatting, options, sandbox
 from propeller.cli.commands import command, new_app
-from propeller.cli.heeding import check_heeded
+from propeller.cli.heeding import NotHeeded, check_heeded
 from propeller.cli.logs import print_piece
 from propeller.cli.modules import create_task, default_export, read_module
 from propeller.cli.session import Session, show_error
-from propeller.client.errors import NoSuchRoute, Unreachable
+from propeller.client.errors import ApiError, NoSuchRoute, Unreachable
 from propeller.core.states import COMPLETED
+from propeller.errors import PropellerError
 
 app = new_app()
 
@@ -70,7 +71,8 @@ def run(
     given = {key: value for key, value in fields.items() if value}
     created = create_task(session.client, given, data)
     task_id = created["id"]
-    check_heeded(given, created, "it is not started")
+    with _deleted_if_refused(session, task_id):
+        check_heeded(given, created, "it is not started")
     # Ctrl-C ends the task as well as this program, and so does the signal of a service manager.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -92,6 +94,17 @@ def run(
         raise typer.Exit(_exit_code(task))
 
 
+@contextlib.contextmanager
+def _deleted_if_refused(session: Session, task_id: str) -> Iterator[None]:
+    """Delete the task of this command if what follows refuses it: nobody else knows of it."""
+    try:
+        yield
+    except (ApiError, NotHeeded):
+        with contextlib.suppress(PropellerError):
+            session.client.delete_task(task_id)
+        raise
+
+
 def _exit_code(task: Mapping[str, Any]) -> int:
     """Give the exit code of the guest, unless it would mean something else to a shell."""
     code: int = task.get("exit_code", 0)
@@ -103,7 +116,8 @@ def _start_and_wait(session: Session, task_id: str) -> Any:
     is_started = False
     for event in client.follow(task_id=task_id):
         if event is None and not is_started:
-            client.start_task(task_id)
+            with _deleted_if_refused(session, task_id):
+                client.start_task(task_id)
             is_started = True
         elif event is None or formatting.has_ended(event["state"]):
             with contextlib.suppress(Unreachable):  # the stream breaks too then, and comes back or gives up
