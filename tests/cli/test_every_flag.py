@@ -91,7 +91,8 @@ def asked(monkeypatch):
 
     def request(_, method, path, *, query=None, **body):
         requests.append((method, path, query, body.get("json")))
-        return {"id": "t", "state": 0, "proplets": [], "jobs": [], **(body.get("json") or {})}
+        id_ = path.removeprefix("/proplets/") if path.startswith("/proplets/") else "t"
+        return {"id": id_, "state": 0, "proplets": [], "jobs": [], **(body.get("json") or {})}
 
     monkeypatch.setattr(Client, "request", request)
 

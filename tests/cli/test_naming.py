@@ -46,6 +46,10 @@ def test_tasks_and_proplets(shell, flows):
     (proplet,) = shell.system.call("GET", "/proplets")["proplets"]
     for given in (proplet["id"], proplet["name"]):
         assert proplet["id"] in shell("proplets", "view", given).stdout
+        task = json.loads(shell("tasks", "create", "main", "--proplet-id", given, "--json").stdout)
+        assert task["pinned_to"] == proplet["id"]
+    task = json.loads(shell("tasks", "create", "main", "--proplet-id", "will-come", "--json").stdout)
+    assert task["pinned_to"] == "will-come"
 
 
 class Listed:

@@ -104,14 +104,13 @@ class _Work:
         self._do(ids)
 
     def do_chosen(self, only: Mapping[str, str], *, yes: bool) -> None:
-        """Do it to those that query parameters choose, and then to those that have come meanwhile."""
-        tried: set[str] = set()
+        """Do it to those that query parameters choose now, and say how many have come meanwhile."""
         chosen = self._chosen(only)
         self._ask(len(chosen), yes=yes)
-        while fresh := [id_ for id_ in chosen if id_ not in tried]:
-            tried.update(fresh)
-            self._do(fresh)
-            chosen = self._chosen(only)
+        self._do(chosen)
+        come = len({*self._chosen(only)} - {*chosen}) if chosen else 0
+        if come:
+            self._session.remark(f"left alone: {come} that came meanwhile")
 
     def _chosen(self, only: Mapping[str, str]) -> list[str]:
         kind = self._deed.kind

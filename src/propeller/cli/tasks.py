@@ -1,5 +1,6 @@
 """``propeller tasks``: single tasks."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,11 @@ from propeller.cli.commands import command, group
 from propeller.cli.completing import TaskId, flag
 from propeller.cli.heeding import check_heeded
 from propeller.cli.modules import create_task, read_module, update_task
-from propeller.cli.naming import PROPLET, TASK, named
+from propeller.cli.naming import PROPLET, TASK, id_of, named
 from propeller.cli.options import PairsFlag
 from propeller.cli.session import Session
 from propeller.core.results import as_bytes, to_json
-from propeller.errors import Invalid
+from propeller.errors import Invalid, NotFound
 
 app = group("Create, start, stop and look at tasks.")
 
@@ -76,6 +77,15 @@ def _ready(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _with_id_of_proplet(session: Session, given: dict[str, Any]) -> dict[str, Any]:
+    """Put a proplet's id in place of what names one; what names none may be the id of one that will come."""
+    if not given.get("proplet_id"):
+        return given
+    with contextlib.suppress(NotFound):
+        return {**given, "proplet_id": id_of(session, PROPLET, given["proplet_id"])}
+    return given
+
+
 @command(app, fields=FIELDS)
 def create(
     session: Session,
@@ -83,7 +93,7 @@ def create(
     fields: dict[str, Any],
 ) -> None:
     """Create a task."""
-    given = {"name": name, **_ready(fields)}
+    given = _with_id_of_proplet(session, {"name": name, **_ready(fields)})
     task = create_task(session.client, given, read_module(fields["file"]) if "file" in fields else None)
     session.show(task, lambda answer: views.task_lines(session, answer))
     check_heeded(given, task, "it was created without")
@@ -95,7 +105,7 @@ def update(session: Session, task_id: TaskId, fields: dict[str, Any]) -> None:
 
     A field can also be set to false or to nothing.
     """
-    given = _ready(fields)
+    given = _with_id_of_proplet(session, _ready(fields))
     module = read_module(fields["file"]) if "file" in fields else None
     task = named(session, TASK, task_id, lambda id_: update_task(session.client, id_, given, module))
     session.show(task, lambda answer: views.task_lines(session, answer))
