@@ -80,6 +80,7 @@ def among_ours(part, directory):
             "exported, but as a memory",
         ),
         (task("f", '["', 1, file=base64_of(WITH_ALLOCATOR)), "is neither JSON text nor a list of bytes"),
+        (task("f", "[" * 9_000, 1, file=base64_of(WITH_ALLOCATOR)), "is neither JSON text nor a list of"),
         (
             task("other", file=base64_of(PROGRAM_AND_MORE)),
             'no function "other" is exported; exported are: _s',

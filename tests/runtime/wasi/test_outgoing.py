@@ -102,9 +102,9 @@ def server() -> Iterator[Any]:
 
 def call(name: str, *arguments: str, rules: tuple[str, ...] = ("127.0.0.1:*",), **more: Any) -> Any:
     """Call the client; give what it returns, or raise what ended it."""
+    ready, _, linker = loaded("http_client")  # before its time begins: the first one waits for the compiler
     more.setdefault("deadline", time.monotonic() + DEADLINE_S)
     session = more.pop("session", None) or Session(grants=Grants(http=rules), **more)
-    ready, _, linker = loaded("http_client")
     store = new_store()
     with session.in_this_thread():
         try:

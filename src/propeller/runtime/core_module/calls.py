@@ -131,7 +131,7 @@ def _buffer(text: str) -> Buffer:
     try:
         value = json.loads(text)
         return Buffer(value.encode() if isinstance(value, str) else bytes(value))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise Invalid(f"the input {shown(text)} is neither JSON text nor a list of bytes") from error
 
 
