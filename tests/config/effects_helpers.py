@@ -12,20 +12,30 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def source_of(node_id):
-    """The text of a test and its decorators, with the constants that it names; fails if there is no such test."""
+    """The text of a test and its decorators, and of the constants that it names; fails if there is none."""
     file, _, name = node_id.partition("::")
-    text = (ROOT / file).read_text()
-    lines = text.splitlines()
-    for node in _tree(text).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
+    tree, lines = _tree((ROOT / file).read_text())
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            return "\n".join(lines[first - 1 : node.end_lineno])
+            named = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+            spans = [(first, node.end_lineno), *(_constants(tree, named))]
+            return "\n".join("\n".join(lines[first - 1 : last]) for first, last in spans)
     raise AssertionError(f"there is no test {node_id}")
+
+
+def _constants(tree, named):
+    """Where the constants with these names stand in their file: first and last line of each."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id in named for target in node.targets
+        ):
+            yield node.lineno, node.end_lineno
 
 
 @functools.cache
 def _tree(text):
-    return ast.parse(text)
+    return ast.parse(text), text.splitlines()
 
 
 def commands(command=None, path=()):

@@ -45,6 +45,13 @@ def test_what_is_larger_than_the_broker_announces_is_not_sent(tmp_path, qos):
     assert ups == 1
 
 
+def test_what_is_larger_than_the_settings_allow_is_not_sent(tmp_path):
+    with running(open_to_all(tmp_path / "broker")) as broker:
+        why, ups = play(told_of_the_too_large(settings_for(broker, max_packet_bytes=131_072)))
+    assert re.match(r"has 200,0\d\d bytes, and 131,072 are allowed here; raise mqtt_max_packet_size", why)
+    assert ups == 1
+
+
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_a_broker_that_refuses_a_large_message_and_hangs_up_gets_the_rest(tmp_path, qos):
     with running(open_to_all(tmp_path / "broker", more=["message_size_limit 131072"])) as broker:

@@ -25,9 +25,9 @@ def start_of(task_id, attempt=1, **fields):
 
 
 def test_it_says_who_it_is_and_runs_what_it_is_told(tmp_path):
-    with a_proplet(tmp_path, slots=3) as proplet:
+    with a_proplet(tmp_path, slots=3, namespace="here") as proplet:
         hello = proplet.hello()
-        assert (hello.proplet_id, hello.namespace, hello.slots) == ("p", "default", 3)
+        assert (hello.proplet_id, hello.namespace, hello.slots) == ("p", "here", 3)
         assert hello.boot
         assert hello.metadata.keys() >= {"environment", "os", "cpu_arch", "proplet_version", "wasm_runtime"}
         proplet.start("t", ADDITION, "10", "20")
