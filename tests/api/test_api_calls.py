@@ -8,11 +8,12 @@ import msgspec
 import pytest
 import wasmtime
 
+from propeller.api import submission
 from propeller.api.context import Interfaces
 from propeller.core.events import PropletSeen
 from propeller.core.model import Module
 from propeller.core.sandbox import Offer
-from propeller.core.states import COMPLETED
+from propeller.core.states import COMPLETED, RUNNING
 from propeller.runtime.core_module import interface
 from tests.api.helpers import ADDITION_TEXT, METADATA, play
 
@@ -50,6 +51,10 @@ def bring(site, proplet_id="ours", offer=None, boot=1):
 
 def task(name="main", *inputs, **more):
     return {"name": name, "file": ADDITION_TEXT, "inputs": list(inputs), **more}
+
+
+def file_of(module):
+    return {"file": ("a.wasm", module, "application/wasm")}
 
 
 def among_ours(part, directory):
@@ -170,11 +175,9 @@ def test_an_upload_that_does_not_fit_changes_nothing(tmp_path):
     async def part(site):
         await site.post("/tasks", {"id": "a", "name": "mian", "inputs": [1, 2]})
         before = await site.get("/tasks/a")
-        files = {"file": ("a.wasm", base64.b64decode(ADDITION_TEXT), "application/wasm")}
+        files = file_of(base64.b64decode(ADDITION_TEXT))
         said = await site.refused("PUT", "/tasks/a/upload", 400, files=files)
-        assert said == (
-            f"{MIAN}; upload another module, or send it as file with what else has to change: PUT /tasks/a"
-        )
+        assert said == f"{MIAN}; upload another module, or first change the task for this one: PUT /tasks/a"
         assert await site.get("/tasks/a") == before
         await site.refused("GET", "/tasks/a/file", 404)
         changed = await site.put("/tasks/a", {"name": "main", "file": ADDITION_TEXT})
@@ -203,22 +206,105 @@ def test_inputs_may_come_after_the_module_but_before_the_start(tmp_path):
     among_ours(part, tmp_path)
 
 
-def test_an_update_is_held_to_the_module_that_is_there(tmp_path):
+ADD_THREE = wasm(
+    '(module (func (export "sub") (param i32 i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))'
+)
+
+
+def test_fields_and_then_the_module_that_they_are_for_may_come_one_after_the_other(tmp_path):
+    async def part(site):
+        await site.post("/tasks", task("main", 1, 2, id="a"))
+        said = await site.refused("PUT", "/tasks/a/upload", 400, files=file_of(ADD_THREE))
+        assert said == (
+            'name: no function "main" is exported; exported are: sub(i32, i32, i32) -> i32; '
+            "upload another module, or first change the task for this one: PUT /tasks/a"
+        )
+        await site.put("/tasks/a", {"name": "sub", "inputs": [1, 2, 3]})
+        await site.upload("a", ADD_THREE)
+        await site.post("/tasks/a/start", status=200)
+        await site.reached(COMPLETED, "a")
+
+    among_ours(part, tmp_path)
+
+
+def test_fields_that_came_alone_are_held_to_the_module_at_the_start(tmp_path):
     large = wasm('(module (func (export "f") (param i64)) (func (export "g")))')
     large += b"\0\xff\xff\x3f" + b"\1x" + bytes(0xFFFFF - 2)
 
     async def part(site):
+        async def refused(task_id, changes):
+            await site.put(f"/tasks/{task_id}", changes)
+            said = await site.refused("POST", f"/tasks/{task_id}/start", 400)
+            assert said.endswith(f"; change the task with PUT /tasks/{task_id}")
+            return said
+
         await site.post("/tasks", task("main", 1, 2, id="a"))
-        assert MIAN in await site.refused("PUT", "/tasks/a", 400, json={"name": "mian"})
-        assert ONE in await site.refused("PUT", "/tasks/a", 400, json={"inputs": [1]})
-        await site.put("/tasks/a", {"inputs": [3, 4], "priority": 7})
+        assert MIAN in await refused("a", {"name": "mian"})
+        assert ONE in await refused("a", {"name": "main", "inputs": [1]})
+        assert "stdin: the module reads no" in await refused("a", {"inputs": [3, 4], "stdin": "x"})
+        said = await site.refused("PUT", "/tasks/a", 400, json={"name": "mian", "file": ADDITION_TEXT})
+        assert said == MIAN
+        await site.put("/tasks/a", {"stdin": "", "priority": 7})
+        await site.post("/tasks/a/start", status=200)
+        await site.reached(COMPLETED, "a")
+        assert ONE in await refused("a", {"inputs": [1]})
         await site.post("/tasks", {"id": "b", "name": "f", "inputs": ["9"]})
         await site.upload("b", large)
-        said = await site.refused("PUT", "/tasks/b", 400, json={"inputs": [1.5]})
-        assert "parameter 1 of f is of type i64" in said
-        said = await site.refused("PUT", "/tasks/b", 400, json={"name": "g"})
-        assert said == 'inputs: g takes 0 parameters, but 1 input was given: ["9"]'
-        await site.put("/tasks/b", {"name": "g", "inputs": []})
+        assert "parameter 1 of f is of type i64" in await refused("b", {"inputs": [1.5]})
+        said = await refused("b", {"name": "g", "inputs": ["9"]})
+        assert said.startswith('inputs: g takes 0 parameters, but 1 input was given: ["9"]; ')
+
+    among_ours(part, tmp_path)
+
+
+NONE = "inputs: main takes 2 parameters (i32, i32), but 0 inputs were given"
+
+
+@pytest.mark.parametrize("path", ["/workflows", "/jobs"])
+def test_the_start_of_a_group_refuses_what_the_start_of_its_tasks_would(tmp_path, path):
+    async def part(site):
+        tasks = [task("main", id="a"), task("main", id="b", depends_on=["a"])]
+        made = await site.post(path, {"tasks": tasks})
+        start = f"{path}/{made.get('job_id') or made['tasks'][0]['workflow_id']}/start"
+
+        async def refused(task_id, error):
+            said = await site.refused("POST", start, 400)
+            assert said == f"task {task_id}: {error}; change the task with PUT /tasks/{task_id}"
+
+        await refused("a", NONE)
+        await site.put("/tasks/a", {"inputs": [1, 2]})
+        await site.put("/tasks/b", {"name": "mian"})
+        await refused("b", MIAN)
+        assert [one["state"] for one in (await site.get("/tasks"))["tasks"]] == [0, 0]
+        # Its inputs may come until it begins.
+        await site.put("/tasks/b", {"name": "main"})
+        site.is_slow = True
+        await site.post(start, status=200)
+        assert "is running already" in await site.refused("POST", start, 409)
+        await site.put("/tasks/b", {"inputs": [3, 4]})
+        await site.reached(RUNNING, "a")
+        site.is_slow = False
+        site.end(site.started[0])
+        await site.reached(COMPLETED, "a", "b")
+        await site.put("/tasks/a", {"inputs": [1]})
+        await refused("a", ONE)
+        assert "not found" in await site.refused("POST", f"{path}/other/start", 404)
+
+    among_ours(part, tmp_path)
+
+
+def test_of_many_modules_of_a_group_some_are_looked_at_when_it_is_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "_MODULES_MAX", 1)
+
+    async def part(site):
+        other = base64_of('(module (func (export "main") (param i64)))')
+        tasks = [task("main", 1, 2, id="a"), task("main", id="b", file=other), task("main", 1, 2, id="c")]
+        made = await site.post("/jobs", {"tasks": tasks})
+        await site.put("/tasks/c", {"inputs": [1]})
+        said = await site.refused("POST", f"/jobs/{made['job_id']}/start", 400)
+        assert said == f"task c: {ONE}; change the task with PUT /tasks/c"
+        await site.put("/tasks/c", {"inputs": [1, 2]})
+        await site.post(f"/jobs/{made['job_id']}/start", status=200)
 
     among_ours(part, tmp_path)
 
@@ -230,9 +316,10 @@ def test_what_does_not_fit_already_may_be_changed_in_other_ways(tmp_path):
         made = await site.post("/tasks", task("mian", 1, id="a"))
         bring(site, offer=Offer())
         await site.turned()
-        await site.put("/tasks/a", {"priority": 7})
-        assert MIAN in await site.refused("PUT", "/tasks/a", 400, json={"inputs": [1, 2]})
-        await site.put("/tasks/a", {"name": "main", "inputs": [1, 2]})
+        await site.put("/tasks/a", {"priority": 7, "file": ADDITION_TEXT})
+        said = await site.refused("PUT", "/tasks/a", 400, json={"inputs": [1, 2], "file": ADDITION_TEXT})
+        assert said == MIAN
+        await site.put("/tasks/a", {"name": "main", "inputs": [1, 2], "file": ADDITION_TEXT})
         assert made["state"] == 0
 
     play(part, tmp_path)

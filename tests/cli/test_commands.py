@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+import wasmtime
 
 from propeller.cli import modules
 from propeller.cli.sandbox import grants_of
@@ -404,6 +405,11 @@ def test_a_large_module_is_uploaded(shell, monkeypatch):
         assert client.task_file(task["id"]) == large
         modules.update_task(client, task["id"], {"inputs": [4, 5]}, larger := padded(300))
         assert (client.task_file(task["id"]), client.task(task["id"])["inputs"]) == (larger, [4, 5])
+        # Another function in another module: the fields come first, and the upload is held to them.
+        other = bytes(wasmtime.wat2wasm('(module (func (export "sub") (param i32 i32 i32)))'))
+        other += bytes([0, 101, 1, *bytes(100)])
+        modules.update_task(client, task["id"], {"name": "sub", "inputs": [1, 2, 3]}, other)
+        assert (client.task_file(task["id"]), client.task(task["id"])["name"]) == (other, "sub")
         known = client.tasks()["total"]
         with pytest.raises(ApiError):
             modules.create_task(client, {"name": "main"}, b"no module" * 20)

@@ -1,8 +1,11 @@
-"""Calls that can't be made, found before a task is created or changed.
+"""Calls that can't be made, found before a task is created, given its module or started.
 
 What a runner would refuse is refused here in the same words, where that is sure. It is not sure of components
 and images, of an input that has a parent's result in it, and where ``cli_args`` may say what is called. It is
 not, either, where the task may come to a proplet that runs guests in another way: ``submission.py``.
+
+A call is looked at when a module comes with it, or to it, and when it is started. Fields that are changed
+alone are not: the module that they are for may come next.
 """
 
 from typing import NamedTuple
@@ -37,7 +40,7 @@ class Calls:
         #: Heads of modules that were brought along, each read once.
         self._heads: dict[Module, bytes] = {}
         self._interfaces: dict[Module, Interface | None] = {}
-        self._of: list[tuple[Spec, str]] = []
+        self._of: list[tuple[Spec, str, bool]] = []
         self._bytes = self._count = 0
 
     def bring(self, module: Module, data: bytes) -> None:
@@ -49,10 +52,13 @@ class Calls:
         """Take in the interface of a module; None where it is not known."""
         self._interfaces[module] = interface
 
-    def add(self, spec: Spec, at: str = "") -> None:
-        """Take in a task; ``at`` stands before the field in messages."""
+    def add(self, spec: Spec, at: str = "", *, is_begun: bool = False) -> None:
+        """Take in a task; ``at`` stands before the field in messages.
+
+        Inputs may still come with an update where none are given yet, unless it ``is_begun`` now.
+        """
         if spec.module is not None:
-            self._of.append((spec, at))
+            self._of.append((spec, at, is_begun))
             inputs = spec.inputs or ()
             self._count += 1 + len(inputs)
             self._bytes += sum(len(value) for value in inputs if isinstance(value, str))
@@ -63,10 +69,7 @@ class Calls:
         return self._bytes > _SMALL_BYTES or self._count > _FEW
 
     def misfit(self) -> Misfit | None:
-        """Give the first call that can't be made; None if there is none.
-
-        Inputs may still come with an update where none are given yet.
-        """
+        """Give the first call that can't be made; None if there is none."""
         found: Misfit | None = None
         first = len(self._of)
         for module, numbers in self._by_module().items():
@@ -78,8 +81,8 @@ class Calls:
             if interface is None:
                 continue
             for number in numbers:
-                spec, at = self._of[number]
-                if number < first and (text := misfit_of(spec, interface, is_begun=False)):
+                spec, at, is_begun = self._of[number]
+                if number < first and (text := misfit_of(spec, interface, is_begun=is_begun)):
                     found, first = Misfit(spec, f"{at}{text}"), number
                     break
         return found
@@ -87,7 +90,7 @@ class Calls:
     def _by_module(self) -> dict[Module, list[int]]:
         """Give the numbers of the tasks of each module; modules and numbers in the order of the tasks."""
         found: dict[Module, list[int]] = {}
-        for number, (spec, _) in enumerate(self._of):
+        for number, (spec, *_) in enumerate(self._of):
             if spec.module is not None:
                 found.setdefault(spec.module, []).append(number)
         return found

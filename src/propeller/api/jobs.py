@@ -14,6 +14,7 @@ from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import by_group, showing, shown_group
 from propeller.api.spec_builder import SpecBuilder
+from propeller.api.submission import check_start_of_group
 from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
 from propeller.errors import Invalid
@@ -104,6 +105,7 @@ async def get_job(request: HttpRequest) -> ASGIApp:
 async def start_job(request: HttpRequest) -> ASGIApp:
     """Start a job, for the first time or again."""
     context, job_id = context_of(request), id_in_path(request)
+    await check_start_of_group(context, _JOB, job_id)
     await context.manager.ask(StartGroup(_JOB, job_id))
     return answer(JobMessage(job_id, "job started"))
 

@@ -1,13 +1,19 @@
-"""Handing tasks to the manager, with the modules that they bring, unless their calls can't be made."""
+"""Handing tasks and starts to the manager, with the modules that come along, unless calls can't be made."""
 
 import asyncio
+from collections.abc import Iterable
 
-from propeller.api.calls import Calls, Misfit, is_other_call, misfit_of
+from propeller.api.calls import Calls, Misfit, is_other_call
 from propeller.api.context import Context
+from propeller.api.looks import PORTION
 from propeller.api.spec_builder import SpecBuilder
 from propeller.core.events import CreateTasks, UpdateTask
-from propeller.core.model import Spec, Task
+from propeller.core.model import GroupKind, Module, Spec, Task
 from propeller.errors import Invalid
+from propeller.manager.service import Starting
+
+#: How many modules are looked at when a group is started; more would take long to read, and much memory.
+_MODULES_MAX = 16
 
 
 async def submit(
@@ -39,29 +45,64 @@ async def _misfit(context: Context, calls: Calls) -> Misfit | None:
     return await asyncio.to_thread(calls.misfit) if calls.are_many else calls.misfit()
 
 
-async def check_change(context: Context, before: Spec, after: Spec, builder: SpecBuilder) -> None:
-    """Have ``submit`` see whether a task that is to be changed can call its module then."""
-    module = after.module
-    if module is None or not is_other_call(before, after):
-        return
-    if module not in builder.modules:
-        builder.calls.learn(module, await context.interfaces.of(module))
-    builder.calls.add(after)
+def check_change(before: Spec, after: Spec, builder: SpecBuilder) -> None:
+    """Have ``submit`` see whether a task that is to be changed can call the module that comes with that.
+
+    Without one nothing is checked before the task is started, because another module may come next.
+    """
+    if after.module in builder.modules and is_other_call(before, after):
+        builder.calls.add(after)
 
 
 async def check_start(context: Context, task_id: str) -> None:
-    """Refuse to start a task that has no inputs yet and can't be called without.
-
-    All else that ``misfit_of`` finds was found when it was created or changed.
+    """Refuse to start a task that can't be called as it is now.
 
     Raises:
-        Invalid: Its function takes inputs.
+        Invalid: Its call can't be made.
 
     """
-    spec = context.manager.spec_in_memory(task_id)
-    if spec is None or spec.module is None or spec.inputs:
+    if not context.manager.knows_runtime:
         return
-    interface = await context.interfaces.of(spec.module)
-    misfit = interface and misfit_of(spec, interface, is_begun=True)
-    if misfit and context.manager.knows_runtime:
-        raise Invalid(f"{misfit}; change the task with PUT /tasks/{task_id}")
+    spec = context.manager.spec_in_memory(task_id)
+    if spec is None:
+        stored = await context.manager.store.task(task_id)
+        spec = None if stored is None else stored.spec
+    if spec is not None:
+        await _check_starts(context, [Starting(spec, begins_now=True)])
+
+
+async def check_start_of_group(context: Context, kind: GroupKind, group_id: str) -> None:
+    """Refuse to start a workflow or a job with a task that can't be called as it is now.
+
+    Tasks that begin later may get their inputs until then. A large group that has ended is not looked at.
+
+    Raises:
+        Invalid: The call of one of its tasks can't be made.
+
+    """
+    if not context.manager.knows_runtime:
+        return
+    starting = context.manager.starting(kind, group_id)
+    if starting is None:
+        stored = await context.manager.store.group(kind, group_id, tasks_max=PORTION)
+        tasks = [] if stored is None else stored.tasks
+        starting = [Starting(task.spec, begins_now=not task.spec.depends_on) for task in tasks]
+    # Where nothing begins now, the rules say why.
+    if any(one.begins_now for one in starting):
+        await _check_starts(context, starting, at="task {}: ")
+
+
+async def _check_starts(context: Context, starting: Iterable[Starting], at: str = "") -> None:
+    calls = Calls()
+    modules: set[Module] = set()
+    for spec, begins_now in starting:
+        if spec.module is None:
+            continue
+        if spec.module not in modules:
+            if len(modules) == _MODULES_MAX:
+                continue
+            modules.add(spec.module)
+            calls.learn(spec.module, await context.interfaces.of(spec.module))
+        calls.add(spec, at.format(spec.id), is_begun=begins_now)
+    if misfit := await _misfit(context, calls):
+        raise Invalid(f"{misfit.text}; change the task with PUT /tasks/{misfit.spec.id}")

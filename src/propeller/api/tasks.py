@@ -135,7 +135,7 @@ async def update_task(request: HttpRequest) -> ASGIApp:
         changes["sandbox"] = sandbox_of(given, spec.sandbox)
     wanted = msgspec.structs.replace(spec, **changes)
     check_encrypted(wanted)
-    await check_change(context, spec, wanted, builder)
+    check_change(spec, wanted, builder)
     changed = await submit(context, UpdateTask(task_id, changes), builder)
     return await _shown(context, changed[0], show)
 
@@ -174,10 +174,8 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     spec = (await stored_task(context, task_id)).spec
     wanted = msgspec.structs.replace(spec, module=module)
     check_encrypted(wanted)
-    await check_change(context, spec, wanted, builder)
-    way_out = (
-        f"; upload another module, or send it as file with what else has to change: PUT /tasks/{task_id}"
-    )
+    check_change(spec, wanted, builder)
+    way_out = f"; upload another module, or first change the task for this one: PUT /tasks/{task_id}"
     command = UpdateTask(task_id, {"module": module})
     changed = await submit(context, command, builder, way_out=way_out)
     return await _shown(context, changed[0], show)

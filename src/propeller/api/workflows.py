@@ -9,6 +9,7 @@ from propeller.api.endpoints import delete, get, post
 from propeller.api.groups import create_group, group_creation, read_group
 from propeller.api.lifting import Lifted
 from propeller.api.spec_builder import SpecBuilder
+from propeller.api.submission import check_start_of_group
 from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
 from propeller.wire.http.groups import NewWorkflow, WorkflowMessage, WorkflowPage, WorkflowView, workflow_view
@@ -61,6 +62,7 @@ async def get_workflow(request: HttpRequest) -> ASGIApp:
 async def start_workflow(request: HttpRequest) -> ASGIApp:
     """Start the tasks that depend on nothing; the others follow."""
     context, workflow_id = context_of(request), id_in_path(request)
+    await check_start_of_group(context, _WORKFLOW, workflow_id)
     await context.manager.ask(StartGroup(_WORKFLOW, workflow_id))
     return answer(WorkflowMessage(workflow_id, "workflow started"))
 

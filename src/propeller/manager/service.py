@@ -3,15 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from propeller.core.cluster import Cluster
 from propeller.core.effects import Effect, Outgoing, Refused, Transition
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
-from propeller.core.model import JobMode, Module, Proplet, Spec, Task
+from propeller.core.model import GroupKind, JobMode, Module, Proplet, Spec, Task
 from propeller.core.policy import Policy
 from propeller.core.reasons import Waiting
 from propeller.core.state import ClusterState
+from propeller.core.states import PENDING
 from propeller.errors import StoreUnusable
 from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
@@ -30,6 +31,13 @@ class Fleet(Protocol):
     """Carries effects to proplets. It may lose, repeat and reorder them."""
 
     def send(self, effects: Sequence[Outgoing]) -> None: ...
+
+
+class Starting(NamedTuple):
+    """A task that the start of its group begins, now or when those that it waits for have ended."""
+
+    spec: Spec
+    begins_now: bool
 
 
 class Manager:
@@ -139,6 +147,14 @@ class Manager:
         """Give what was asked for in a task that has not ended; None where the store has to be asked."""
         live = self._state.tasks.get(task_id)
         return None if live is None else live.spec
+
+    def starting(self, kind: GroupKind, group_id: str) -> list[Starting] | None:
+        """Give the tasks that the start of a group begins; None where it has ended: the store has them."""
+        group = self._state.groups.get(group_id)
+        if group is None or group.kind is not kind:
+            return None
+        waiting = [task for task in group.tasks.values() if task.state is PENDING]
+        return [Starting(task.spec, begins_now=task.unmet == 0) for task in waiting]
 
     def holders(self, task: Task) -> list[tuple[Proplet, int]]:
         """Return the live proplets that run a task, each with the attempt that it has."""
