@@ -40,6 +40,8 @@ WITH_ALLOCATOR = """(module (memory (export "memory") 1)
   (func (export "f") (param i32 i32 i32)))"""
 READER = """(module (import "wasi_snapshot_preview1" "fd_read" (func (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1) (func (export "_start")))"""
+#: Its pages have 2^(2^63) bytes each, as it says.
+NO_SUCH_PAGES = b"\0asm\1\0\0\0" + b"\5\x0d\1\x08\1" + b"\x80" * 9 + b"\1" + b"\7\5\1\1m\2\0"
 VECTORS = '(module (func (export "f") (param v128)))'
 
 
@@ -128,6 +130,7 @@ def test_a_call_that_can_not_be_made_is_refused(tmp_path, given, error):
         task("f", "1 2 3", file=base64_of(VECTORS)),
         task("f", file=base64.b64encode(b"\0asm\x0d\0\1\0damaged").decode()),
         task("f", file=base64.b64encode(b"\0asm\1\0\0\0damaged").decode()),
+        task("f", file=base64.b64encode(NO_SUCH_PAGES).decode()),
         {"name": "f", "image_url": "registry.example/f:1"},
     ],
 )

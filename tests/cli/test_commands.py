@@ -410,6 +410,9 @@ def test_a_large_module_is_uploaded(shell, monkeypatch):
         other += bytes([0, 101, 1, *bytes(100)])
         modules.update_task(client, task["id"], {"name": "sub", "inputs": [1, 2, 3]}, other)
         assert (client.task_file(task["id"]), client.task(task["id"])["name"]) == (other, "sub")
+        with pytest.raises(ApiError, match=r"exported are: main.* has not changed, but these have: name$"):
+            modules.update_task(client, task["id"], {"name": "sup"}, larger)
+        assert (client.task_file(task["id"]), client.task(task["id"])["name"]) == (other, "sup")
         known = client.tasks()["total"]
         with pytest.raises(ApiError):
             modules.create_task(client, {"name": "main"}, b"no module" * 20)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from propeller.cli.reading import read_bounded
+from propeller.client.errors import ApiError
 from propeller.errors import Invalid, PropellerError
 
 if TYPE_CHECKING:
@@ -62,13 +63,20 @@ def create_task(client: "Client", fields: dict[str, Any], module: bytes | None) 
 
 
 def update_task(client: "Client", task_id: str, fields: dict[str, Any], module: bytes | None) -> "Task":
-    """Change a task, and its module if one is given, which is sent as ``create_task`` does."""
+    """Change a task, and its module if one is given, which is sent as ``create_task`` does.
+
+    A large module comes last: it is held to the fields that are for it. If it is refused, they have changed.
+    """
     if module is None:
         return client.update_task(task_id, fields)
     if _fits_inline(module):
         return client.update_task(task_id, fields | _inline(module))
     client.update_task(task_id, fields)
-    return client.upload_task_file(task_id, "module.wasm", module)
+    try:
+        return client.upload_task_file(task_id, "module.wasm", module)
+    except ApiError as error:
+        changed = f"; the module has not changed, but these have: {', '.join(fields)}" if fields else ""
+        raise ApiError(error.status, error.message + changed) from error
 
 
 def _fits_inline(module: bytes) -> bool:
