@@ -156,10 +156,10 @@ def test_up_warns_of_what_is_set_of_a_broker_that_it_does_not_use(propeller):
 
 
 def test_up_warns_of_what_has_no_effect_in_a_file_that_is_meant_for_it(propeller, tmp_path):
-    """The file that is there anyway is likely to be for the programs of the fleet."""
+    """The file that is there anyway is likely to be for a fleet, and so is what proplets need at a broker."""
     text = (
         '[manager]\nliveness = "48h"\nlog_level = "debug"\nmqtt_qos = 1\n'
-        '[proplet]\nfetch = "direct"\ndata_dir = "/far"\n'
+        '[proplet]\nfetch = "direct"\ndata_dir = "/far"\nmqtt_qos = 1\n'
     )
     (tmp_path / "config.toml").write_text(text)
     assert idle(propeller("up")) == []

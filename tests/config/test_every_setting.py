@@ -13,7 +13,7 @@ from tests.config.entries_helpers import ENTRIES, ONE_VALUE, Here, build, enviro
 from typer.testing import CliRunner
 
 from propeller.cli.main import app
-from propeller.cli.up import _AT_BROKER, _OF_OTHERS
+from propeller.cli.up import _OF_BROKER, _OF_OTHERS
 from propeller.config.definitions import MANAGER, PROGRAMS, PROPLET
 
 
@@ -170,9 +170,9 @@ def test_each_setting_holds_for_up_too_or_says_that_it_does_not(program, begun):
             changed, told = begun(*words, **environ | more | {variable: raw})
             seen.append((changed != usual, is_idle(told, variable)))
         changes, idle = zip(*seen, strict=True)
-        if setting.key in _OF_OTHERS[program]:
+        if setting.key in _OF_OTHERS[program] or (program is PROPLET and setting.key in _OF_BROKER[PROPLET]):
             assert idle == (True, True), setting.key
-        elif program is MANAGER and setting.key in _AT_BROKER:
+        elif setting.key in _OF_BROKER[program]:
             assert idle == (True, False), setting.key
             assert changes[1] is (setting.key != "mqtt_address"), "which the flag says"
         else:

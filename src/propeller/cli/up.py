@@ -15,7 +15,7 @@ from propeller.config import values
 from propeller.config.definitions import BROKER_KEYS, MANAGER, PROPLET
 from propeller.config.programs import manager_settings, proplet_settings
 from propeller.config.setting import Program
-from propeller.config.sources import DEFAULT_FILE, Effective
+from propeller.config.sources import Effective
 from propeller.config.values import Raw
 
 app = new_app()
@@ -27,11 +27,13 @@ _OF_OTHERS = {
         "data_dir": "the proplets' data is in the directory of the manager's; see --data-dir",
         "fetch": "these proplets always fetch images themselves",
         "log_level": "these proplets log warnings",
-    }
-    | dict.fromkeys(BROKER_KEYS, "these proplets need no broker to reach their manager"),
+    },
 }
-#: Settings that the manager has at a broker only.
-_AT_BROKER = dict.fromkeys((*BROKER_KEYS, "allow_foreign"), "give --mqtt ADDRESS")
+#: Settings for a broker: the proplets use none, and the manager one that it is told of.
+_OF_BROKER = {
+    MANAGER: dict.fromkeys((*BROKER_KEYS, "allow_foreign"), "give --mqtt ADDRESS"),
+    PROPLET: dict.fromkeys(BROKER_KEYS, "these proplets need no broker to reach their manager"),
+}
 
 AllowDirs = Annotated[
     str | None,
@@ -132,20 +134,25 @@ def _found(
         if value is not None
     }
     found = resolved(program, given, config_file, told=told)
-    idle = _OF_OTHERS[program]
-    if program is MANAGER and "mqtt_address" not in given:
-        idle = idle | _AT_BROKER
     # The file that programs find by themselves may be there for those that are no part of this command.
     is_named = config_file is not None or bool(os.environ.get(program.file_variables[0]))
-    _warn_of(idle, found, besides="" if is_named else f"{DEFAULT_FILE} [")
+    _warn_of(_OF_OTHERS[program], found, also_in_file=is_named)
+    if "mqtt_address" not in given:
+        # In a file for a whole fleet the section is that of proplets elsewhere, which need these.
+        _warn_of(_OF_BROKER[program], found, also_in_file=is_named and program is MANAGER)
     return found
 
 
-def _warn_of(idle: Mapping[str, str], found: Effective, *, besides: str) -> None:
-    """Warn of what was set and is idle, once for each reason; ``besides`` begins the sources to pass over."""
+def _warn_of(idle: Mapping[str, str], found: Effective, *, also_in_file: bool) -> None:
+    """Warn of settings that were given and are idle here, once for each reason."""
+    of_file = f"{found.file} [{found.section}] "
     for why in dict.fromkeys(idle.values()):
         sources = [source for key, source in found.sources.items() if idle.get(key) == why]
-        meant = [one for one in sources if one != "default" and not (besides and one.startswith(besides))]
+        meant = [
+            source
+            for source in sources
+            if source != "default" and (also_in_file or not source.startswith(of_file))
+        ]
         if meant:
             has = "has" if len(meant) == 1 else "have"
             print(f"warning: {', '.join(meant)} {has} no effect here: {why}", file=sys.stderr)
