@@ -312,6 +312,21 @@ def test_of_many_modules_of_a_group_some_are_looked_at_when_it_is_started(tmp_pa
     among_ours(part, tmp_path)
 
 
+@pytest.mark.parametrize(("tasks_max", "status"), [(1, 200), (2, 400)])
+def test_a_large_group_that_has_ended_is_not_looked_at(tmp_path, monkeypatch, tasks_max, status):
+    monkeypatch.setattr(submission, "PORTION", tasks_max)
+
+    async def part(site):
+        made = await site.post("/jobs", {"tasks": [task("main", 1, 2, id="a"), task("main", 3, 4, id="b")]})
+        start = f"/jobs/{made['job_id']}/start"
+        await site.post(start, status=200)
+        await site.reached(COMPLETED, "a", "b")
+        await site.put("/tasks/b", {"inputs": [1]})
+        assert (await site.http.post(start)).status_code == status
+
+    among_ours(part, tmp_path)
+
+
 def test_what_does_not_fit_already_may_be_changed_in_other_ways(tmp_path):
     """Its module came while nobody could say what it would do there."""
 
