@@ -11,7 +11,8 @@ from wasmtime.component import Component
 from propeller.errors import Invalid
 from propeller.runtime.component import imports as components
 from propeller.runtime.component import wit
-from propeller.runtime.component.interface import ComponentInterface, Items, component_interface, spelling
+from propeller.runtime.component.interface import ComponentInterface, Items, spelling
+from propeller.runtime.component.types import component_interface
 from propeller.runtime.component.wave_examples import example_of
 from propeller.runtime.core_module.interface import (
     Import,

@@ -6,8 +6,8 @@ from wasmtime import component as host
 
 from propeller.runtime.component import values as component_values
 from propeller.runtime.component import wit
-from propeller.runtime.component.interface import component_interface
-from propeller.runtime.component.values import Case, Err, Ok, Some
+from propeller.runtime.component.types import component_interface
+from propeller.runtime.component.variants import Case, Err, Ok, Some
 from propeller.runtime.component.wit import Enum, Flags, List, Option, Primitive, Result, Tuple, Variant
 
 ENGINE = wasmtime.Engine()

@@ -6,7 +6,8 @@ import wasmtime
 from wasmtime.component import Component
 
 from propeller.errors import Invalid
-from propeller.runtime.component.interface import ComponentInterface, component_interface
+from propeller.runtime.component.interface import ComponentInterface
+from propeller.runtime.component.types import component_interface
 from propeller.runtime.component.wit import function_text, without_text
 from tests.runtime.component.helpers import CORE, loaded
 

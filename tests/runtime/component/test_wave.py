@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from propeller.errors import Invalid
 from propeller.runtime.component import wit
-from propeller.runtime.component.wave import arguments, parse, render
+from propeller.runtime.component.calls import Parameters
+from propeller.runtime.component.wave import parse, render
 from propeller.runtime.component.wit import (
     Enum,
     Flags,
@@ -74,7 +75,7 @@ SHAPE = Variant((("none", None), ("circle", F64), ("named", STRING)))
 def test_values_come_through_a_component_as_they_were_written(type_, text):
     component, interface = loaded(identity(type_))
     of = interface.function(interface.choose("same"))
-    (value,) = arguments(of, "same", [f"[{text}]"])
+    (value,) = Parameters(of, "same").read([f"[{text}]"])
     assert of.result is not None
     assert render(call(component, of, value), of.result) == f"[{text}]"
 
@@ -222,14 +223,14 @@ GREET = Function((("count", U32), ("name", STRING)), STRING)
 
 
 def test_arguments_are_counted_and_named():
-    assert arguments(GREET, "greet", ["10", '"Jo"']) == [10, "Jo"]
+    assert Parameters(GREET, "greet").read(["10", '"Jo"']) == [10, "Jo"]
     with pytest.raises(
         Invalid, match=r"^Argument count mismatch for 'greet': expected 2 but got 0; it is "
     ) as found:
-        arguments(GREET, "greet", [])
+        Parameters(GREET, "greet").read([])
     assert str(found.value).endswith("greet: func(count: u32, name: string) -> string")
     with pytest.raises(Invalid) as found:
-        arguments(GREET, "greet", ["1", "John Doe"])
+        Parameters(GREET, "greet").read(["1", "John Doe"])
     assert str(found.value) == (
         "parameter 2 (name) of greet is of type string: "
         "expected a string in double quotes at character 1:\n  John Doe\n  ^"
@@ -241,7 +242,7 @@ def test_nobody_is_called_whose_result_can_not_be_shown():
     with pytest.raises(
         Invalid, match=r"values of own<file> have no text form.*open: func\(\) -> result<own<file>"
     ):
-        arguments(opened, "open", [])
+        Parameters(opened, "open").read([])
 
 
 def test_deep_types_neither_recurse_without_end_nor_fail():

@@ -15,7 +15,8 @@ from wasmtime import component
 
 from propeller.core.sandbox import Grants
 from propeller.runtime.address import ALL, Address
-from propeller.runtime.component.interface import ComponentInterface, component_interface
+from propeller.runtime.component.interface import ComponentInterface
+from propeller.runtime.component.types import component_interface
 from propeller.runtime.runner.cache import new_engine
 from propeller.runtime.wasi.incoming import Handler
 from propeller.runtime.wasi.io import InputStream

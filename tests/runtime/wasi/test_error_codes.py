@@ -7,7 +7,7 @@ import time
 import pytest
 
 from propeller.core.sandbox import Grants
-from propeller.runtime.component.values import Case, Err, Ok
+from propeller.runtime.component.variants import Case, Err, Ok
 from propeller.runtime.wasi.exchange import Exchange
 from propeller.runtime.wasi.fields import Fields
 from propeller.runtime.wasi.linking import FUNCTIONS

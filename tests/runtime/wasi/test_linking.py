@@ -7,7 +7,7 @@ import pytest
 import wasmtime
 
 from propeller.core.sandbox import Grants
-from propeller.runtime.component.values import Ok
+from propeller.runtime.component.variants import Ok
 from propeller.runtime.wasi.linking import FUNCTIONS
 from propeller.runtime.wasi.session import Cancelled, Session
 from tests.runtime.wasi.helpers import DEADLINE_S, from_text, new_store

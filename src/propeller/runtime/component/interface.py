@@ -3,12 +3,8 @@
 import re
 
 import msgspec
-import wasmtime
-from wasmtime import component as host
-from wasmtime.component._types import ComponentExtern
 
 from propeller.errors import Invalid
-from propeller.runtime.component.types import Translator
 from propeller.runtime.component.wit import Function, function_text
 from propeller.runtime.guest_run import means_program
 from propeller.runtime.quoting import shown
@@ -56,7 +52,7 @@ class ComponentInterface(msgspec.Struct, frozen=True):
         return any(name.startswith("wasi:http/") for name in self.imports.instances)
 
     @property
-    def imports_stdin(self) -> bool:
+    def reads_stdin(self) -> bool:
         """True if it can read standard input."""
         return any(_without_version(name) == "wasi:cli/stdin" for name in self.imports.instances)
 
@@ -140,51 +136,9 @@ class ComponentInterface(msgspec.Struct, frozen=True):
         )
 
 
-def component_interface(component: host.Component, engine: wasmtime.Engine) -> ComponentInterface:
-    """Read the exports and imports of a component."""
-    translator = Translator()
-    # Imports come first, because exports use their resources.
-    imports = _items(component.type.imports(engine), engine, translator)
-    return ComponentInterface(_items(component.type.exports(engine), engine, translator), imports)
-
-
 def spelling(path: Path) -> str:
     """Write a path as a task names it."""
     return "#".join(path)
-
-
-def _items(externs: dict[str, ComponentExtern], engine: wasmtime.Engine, translator: Translator) -> Items:
-    """Sort items by kind. Types inside of core modules are not asked for: see core_module/interface.py."""
-    functions: dict[str, Function] = {}
-    instances: dict[str, dict[str, Function]] = {}
-    others: dict[str, str] = {}
-    types = {name: _type_of(extern) for name, extern in externs.items()}
-    translator.resources += [
-        (name, type_) for name, type_ in types.items() if isinstance(type_, host.ResourceType)
-    ]
-    for name, type_ in types.items():
-        match type_:
-            case host.FuncType():
-                functions[name] = translator.function(type_)
-            case host.ComponentInstanceType():
-                instances[name] = _items(type_.exports(engine), engine, translator).functions
-            case host.ComponentType():
-                others[name] = "component"
-            case host.ModuleType():
-                others[name] = "core module"
-            case host.ResourceType():
-                others[name] = "resource"
-            case _:
-                others[name] = "type"
-    return Items(functions, instances, others)
-
-
-def _type_of(extern: ComponentExtern) -> host.ComponentItem | None:
-    try:
-        item: host.ComponentItem = extern.ty
-    except TypeError:  # a type that wasmtime's interface can't express
-        return None
-    return item
 
 
 def _without_version(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Translates wasmtime's types of components to those of ``wit``.
+"""Gives the interface of a compiled component: wasmtime's types, translated to those of ``wit``.
 
 Wasmtime's C interface can't express some types (maps, lists of fixed length); the Python package raises
 ``TypeError`` for those that it does not know, and a type with such a part becomes opaque. The payload of a
@@ -9,11 +9,13 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
+import wasmtime
 from wasmtime import _ffi
 from wasmtime import component as host
-from wasmtime.component._types import valtype_from_ptr
+from wasmtime.component._types import ComponentExtern, valtype_from_ptr
 
 from propeller.runtime.component import wit
+from propeller.runtime.component.interface import ComponentInterface, Items
 
 #: Bounds the size of a type, which is a graph in a component and a tree here: a small component can name a
 #: huge tree.
@@ -104,6 +106,48 @@ class Translator:
 
     def _name_of(self, resource: host.ResourceType) -> str:
         return next((name for name, one in self.resources if one == resource), "resource")
+
+
+def component_interface(component: host.Component, engine: wasmtime.Engine) -> ComponentInterface:
+    """Read the exports and imports of a component."""
+    translator = Translator()
+    # Imports come first, because exports use their resources.
+    imports = _items(component.type.imports(engine), engine, translator)
+    return ComponentInterface(_items(component.type.exports(engine), engine, translator), imports)
+
+
+def _items(externs: dict[str, ComponentExtern], engine: wasmtime.Engine, translator: Translator) -> Items:
+    """Sort items by kind. Types inside of core modules are not asked for: see core_module/interface.py."""
+    functions: dict[str, wit.Function] = {}
+    instances: dict[str, dict[str, wit.Function]] = {}
+    others: dict[str, str] = {}
+    types = {name: _type_of(extern) for name, extern in externs.items()}
+    translator.resources += [
+        (name, type_) for name, type_ in types.items() if isinstance(type_, host.ResourceType)
+    ]
+    for name, type_ in types.items():
+        match type_:
+            case host.FuncType():
+                functions[name] = translator.function(type_)
+            case host.ComponentInstanceType():
+                instances[name] = _items(type_.exports(engine), engine, translator).functions
+            case host.ComponentType():
+                others[name] = "component"
+            case host.ModuleType():
+                others[name] = "core module"
+            case host.ResourceType():
+                others[name] = "resource"
+            case _:
+                others[name] = "type"
+    return Items(functions, instances, others)
+
+
+def _type_of(extern: ComponentExtern) -> host.ComponentItem | None:
+    try:
+        item: host.ComponentItem = extern.ty
+    except TypeError:  # a type that wasmtime's interface can't express
+        return None
+    return item
 
 
 def _payload(

@@ -14,7 +14,7 @@ list<u8>        bytes
 list            list
 record          dictionary
 tuple           tuple
-variant         Case
+variant         Case (variants.py)
 option          the value or None; of an option: Some or None
 result          Ok or Err
 enum            str
@@ -26,7 +26,7 @@ own, borrow     the resource's number, of one that the host has (lowered: own on
 import ctypes
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import wasmtime
 from wasmtime import _ffi as ffi
@@ -34,6 +34,7 @@ from wasmtime import component
 from wasmtime.component._enter import enter_wasm
 
 from propeller.runtime.component import wit
+from propeller.runtime.component.variants import Case, Err, Ok, Some
 
 #: Numbers of the types of the host's resources.
 RESOURCES = {
@@ -49,25 +50,6 @@ RESOURCES = {
         start=1,
     )
 }
-
-
-class Ok(NamedTuple):
-    value: Any = None
-
-
-class Err(NamedTuple):
-    value: Any = None
-
-
-class Case(NamedTuple):
-    name: str
-    payload: Any = None
-
-
-class Some(NamedTuple):
-    """The payload of an option of options, which may be None itself."""
-
-    value: Any
 
 
 #: Converts the engine's value to Python's; the second argument is the store's context.

@@ -10,7 +10,7 @@ from typing import Any
 
 from propeller.errors import Invalid
 from propeller.runtime.component import wit
-from propeller.runtime.component.values import Case, Err, Ok, Some
+from propeller.runtime.component.variants import Case, Err, Ok, Some
 from propeller.runtime.component.wave_tokens import TokenReader
 from propeller.runtime.core_module.values import to_float
 

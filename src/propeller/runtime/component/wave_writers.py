@@ -7,7 +7,7 @@ from typing import Any
 
 from propeller.errors import Invalid
 from propeller.runtime.component import wit
-from propeller.runtime.component.values import Case, Err, Ok, Some
+from propeller.runtime.component.variants import Case, Err, Ok, Some
 from propeller.runtime.core_module.values import to_text
 
 _Write = Callable[[Any], str]

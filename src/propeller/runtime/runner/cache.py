@@ -29,7 +29,8 @@ from wasmtime import component
 
 from propeller.errors import Invalid
 from propeller.runtime.component.imports import foreign_imports, in_words
-from propeller.runtime.component.interface import ComponentInterface, component_interface
+from propeller.runtime.component.interface import ComponentInterface
+from propeller.runtime.component.types import component_interface
 from propeller.runtime.core_module.interface import Interface, imports_of, interface_of
 from propeller.runtime.runner.compiler import compile_apart
 from propeller.runtime.runner.component_program import ComponentProgram, ComponentWorld

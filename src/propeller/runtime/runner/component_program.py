@@ -10,9 +10,11 @@ from propeller.core.failures import ErrorKind
 from propeller.core.sandbox import Grants
 from propeller.errors import Invalid
 from propeller.runtime.component import wave
+from propeller.runtime.component.calls import Callee
 from propeller.runtime.component.imports import foreign_in, in_words
 from propeller.runtime.component.interface import ComponentInterface, Path
-from propeller.runtime.component.values import Err, call
+from propeller.runtime.component.values import call
+from propeller.runtime.component.variants import Err
 from propeller.runtime.failures import refused_as
 from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.runner import traps
@@ -40,15 +42,12 @@ class ComponentCall:
 
     def __init__(self, program: "ComponentProgram", run: GuestRun) -> None:
         self._program = program
-        interface = program.interface
-        self._path = interface.choose(run.export)
+        self._callee = Callee(program.interface, run.export)
         #: Whether its result is what it prints.
-        self.is_command = self._path == interface.command
+        self.is_command = self._callee.is_command
         self.name = run.export
-        self._function = interface.function(self._path)
-        inputs = [] if self.is_command else run.inputs
         with refused_as(ErrorKind.INPUTS):
-            self._arguments = wave.arguments(self._function, self.name, inputs)
+            self._arguments = self._callee.arguments(run.inputs)
         self._grants = run.grants
         self.wants_session = program.wants_session(run.grants)
         self.set_limits = program.set_limits
@@ -74,14 +73,14 @@ class ComponentCall:
 
     def _result(self, store: wasmtime.Store) -> str:
         instance = self._program.instantiate(store, self._grants)
-        function = instance.get_func(store, self._program.index(self._path))
+        function = instance.get_func(store, self._program.index(self._callee.path))
         assert function is not None
-        value = call(function, store, self._function, self._arguments)
+        value = call(function, store, self._callee.type, self._arguments)
         if self.is_command:
             if isinstance(value, Err):
                 raise ExitedWithError
             return ""
-        result = self._function.result
+        result = self._callee.type.result
         return "" if result is None else wave.render(value, result) + "\n"
 
     def memory_bytes(self) -> int:
@@ -127,7 +126,7 @@ class ComponentProgram:
     @property
     def reads_stdin(self) -> bool:
         """True if it can read standard input."""
-        return self.interface.imports_stdin
+        return self.interface.reads_stdin
 
     def wants_session(self, grants: Grants | None) -> bool:
         """Say whether a guest with these grants needs Propeller's own WASI: for HTTP, or to make links."""
@@ -159,10 +158,9 @@ class ComponentProgram:
 
     def choose(self, export: str) -> Path:
         """Find the function that a task of this name means; raise ``Invalid`` if none can be called."""
-        path = self.interface.choose(export)
-        if path != self.interface.command:
-            wave.check(self.interface.function(path), export)
-        return path
+        callee = Callee(self.interface, export)
+        callee.check()
+        return callee.path
 
     def call(self, run: GuestRun) -> ComponentCall:
         """Check a call; raise ``Invalid`` if it can't be made."""

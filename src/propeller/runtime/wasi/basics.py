@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from propeller.runtime.component.values import Err, Ok
+from propeller.runtime.component.variants import Err, Ok
 from propeller.runtime.wasi.io import OutputStream, StandardInput, subscribe_at
 from propeller.runtime.wasi.session import Exited, Session
 

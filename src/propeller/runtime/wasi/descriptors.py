@@ -9,7 +9,7 @@ import os
 import stat
 from typing import Any
 
-from propeller.runtime.component.values import Case, Err, Ok
+from propeller.runtime.component.variants import Case, Err, Ok
 from propeller.runtime.system.directories import Given
 from propeller.runtime.system.paths import failed, place_of
 from propeller.runtime.wasi.io import InputStream, OutputStream, Problem

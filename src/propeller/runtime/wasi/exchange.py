@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from propeller.runtime.component.values import Case, Err, Ok
+from propeller.runtime.component.variants import Case, Err, Ok
 from propeller.runtime.wasi.fields import without_forbidden
 from propeller.runtime.wasi.io import CHUNK_BYTES, InputStream
 from propeller.runtime.wasi.messages import IncomingResponse

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from propeller.runtime.component.values import Case, Err, Ok
+from propeller.runtime.component.variants import Case, Err, Ok
 from propeller.runtime.wasi.session import Session
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from propeller.runtime.component.values import Case, Err, Ok
+from propeller.runtime.component.variants import Case, Err, Ok
 from propeller.runtime.wasi.session import Session
 
 #: How much a guest may write at once, and how much of a body waits until it reads.

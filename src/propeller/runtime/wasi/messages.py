@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from propeller.runtime.component.values import Case, Err, Ok
+from propeller.runtime.component.variants import Case, Err, Ok
 from propeller.runtime.wasi.fields import TOKEN, Fields
 from propeller.runtime.wasi.io import CHUNK_BYTES, InputStream, OutputStream, Pollable, Problem
 from propeller.runtime.wasi.session import Session

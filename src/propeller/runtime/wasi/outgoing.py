@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from propeller.core.sandbox import covers
-from propeller.runtime.component.values import Case, Err, Ok
+from propeller.runtime.component.variants import Case, Err, Ok
 from propeller.runtime.guest_run import Trust
 from propeller.runtime.wasi.exchange import Exchange, Upload
 from propeller.runtime.wasi.fields import Fields

@@ -7,7 +7,7 @@ would use one is no reason to end it. As no guest ever has a socket, no function
 from collections.abc import Callable
 from typing import Any
 
-from propeller.runtime.component.values import Err
+from propeller.runtime.component.variants import Err
 from propeller.runtime.wasi.session import Session
 
 
