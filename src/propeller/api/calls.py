@@ -1,20 +1,26 @@
 """Calls that can't be made, found before a task is created, given its module or started.
 
-What a runner would refuse is refused here in the same words, where that is sure. It is not sure of components
-and images, of an input that has a parent's result in it, and where ``cli_args`` may say what is called. It is
-not, either, where the task may come to a proplet that runs guests in another way: ``submission.py``.
+What a runner would refuse is refused here in the same words, where that is sure. It is not sure of images, of
+components that answer HTTP, of an input that has a parent's result in it, and where ``cli_args`` may say what
+is called. It is not, either, where the task may come to a proplet that runs guests in another way:
+``submission.py``.
 
 A call is looked at when a module comes with it, or to it, and when it is started. Fields that are changed
 alone are not: the module that they are for may come next.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from propeller.core.inputs import known
 from propeller.core.model import Input, Module, Spec
 from propeller.errors import Invalid
+from propeller.runtime.component import reader
+from propeller.runtime.component.calls import Callee
+from propeller.runtime.component.interface import ComponentInterface
 from propeller.runtime.core_module import calls
-from propeller.runtime.core_module.interface import HEAD_BYTES, Interface, interface_in
+from propeller.runtime.core_module.interface import Interface, interface_in
 from propeller.runtime.failures import of_stdin
 from propeller.wire.http.tasks import inputs_as_texts
 
@@ -23,6 +29,8 @@ _FIELDS = ("name", "inputs", "stdin", "module", "cli_args", "latent")
 #: Fewer bytes of modules and of texts as inputs, and fewer calls and inputs, than these are looked at in a
 #: few milliseconds, whatever they are.
 _SMALL_BYTES, _FEW = 2048, 500
+
+AnyInterface = Interface | ComponentInterface
 
 
 class Misfit(NamedTuple):
@@ -37,20 +45,22 @@ class Calls:
     """The calls of the tasks of one request, held to the interfaces of their modules."""
 
     def __init__(self) -> None:
-        #: Heads of modules that were brought along, each read once.
-        self._heads: dict[Module, bytes] = {}
-        self._interfaces: dict[Module, Interface | None] = {}
+        #: Modules that were brought along, each read once.
+        self._brought: dict[Module, bytes] = {}
+        self._interfaces: dict[Module, AnyInterface | None] = {}
         self._of: list[tuple[Spec, str, bool]] = []
         self._bytes = self._count = 0
 
     def bring(self, module: Module, data: bytes) -> None:
         """Take in a module of which nothing is known yet."""
-        self._heads[module] = head = data[:HEAD_BYTES]
-        self._bytes += len(head)
+        self._brought[module] = data
+        self._bytes += len(data)
 
-    def learn(self, module: Module, interface: Interface | None) -> None:
+    def learn(self, module: Module, interface: AnyInterface | None) -> None:
         """Take in the interface of a module; None where it is not known."""
         self._interfaces[module] = interface
+        if isinstance(interface, ComponentInterface):
+            self._bytes += module.size_bytes  # what reads its inputs is as large as its types
 
     def add(self, spec: Spec, at: str = "", *, is_begun: bool = False) -> None:
         """Take in a task; ``at`` stands before the field in messages.
@@ -76,13 +86,14 @@ class Calls:
             if numbers[0] > first:
                 break
             # Interfaces of many modules take much memory, so each is read when its turn comes, and let go.
-            head = self._heads.get(module)
-            interface = self._interfaces.get(module) if head is None else interface_in(head)
+            data = self._brought.get(module)
+            interface = self._interfaces.get(module) if data is None else interface_of(module, data)
             if interface is None:
                 continue
+            functions = _Functions(interface)
             for number in numbers:
                 spec, at, is_begun = self._of[number]
-                if number < first and (text := misfit_of(spec, interface, is_begun=is_begun)):
+                if number < first and (text := _misfit_of(spec, functions, is_begun=is_begun)):
                     found, first = Misfit(spec, f"{at}{text}"), number
                     break
         return found
@@ -96,52 +107,103 @@ class Calls:
         return found
 
 
+def interface_of(module: Module, data: bytes) -> AnyInterface | None:
+    """Read the interface of a module; None where it is not known.
+
+    Args:
+        module: The module.
+        data: All of it, or its first ``HEAD_BYTES``: those have the exports of a core module, but not of a
+            component, whose exports stand behind its code.
+
+    """
+    if interface := interface_in(data):
+        return interface
+    return reader.interface_in(data) if len(data) == module.size_bytes else None
+
+
 def is_other_call(before: Spec, after: Spec) -> bool:
     """Say whether a changed task calls something else, or otherwise, than before."""
     return any(getattr(before, field) != getattr(after, field) for field in _FIELDS)
 
 
-def misfit_of(spec: Spec, interface: Interface, *, is_begun: bool) -> str:
+def _misfit_of(spec: Spec, functions: "_Functions", *, is_begun: bool) -> str:
     """Say why a task can't call its module, beginning with the field; ``""`` if it can, or nobody knows.
 
     Args:
         spec: The task.
-        interface: The interface of its module.
+        functions: The functions of its module.
         is_begun: True if it is to begin now, so that inputs which are not given will not come any more.
 
     """
-    if spec.cli_args:
+    if spec.cli_args or functions.answer_http:
         return ""
     try:
-        name = calls.choose(interface, spec.name)
+        check_inputs = functions.find(spec)
     except Invalid as refusal:
         return f"name: {refusal}"
     # A parent's result may be empty, and so none.
-    if spec.stdin and isinstance(spec.stdin, str) and not interface.reads_stdin:
+    if spec.stdin and isinstance(spec.stdin, str) and not functions.read_stdin:
         return of_stdin()
     # Whoever invokes a latent task may give other inputs.
-    if spec.latent or not (spec.inputs or is_begun) or calls.is_command(interface, name):
+    if spec.latent or not (spec.inputs or is_begun) or check_inputs is None:
         return ""
-    return _misfit_of_inputs(spec, interface, name)
-
-
-def _misfit_of_inputs(spec: Spec, interface: Interface, name: str) -> str:
-    given = spec.inputs or ()
-    if len(given) == len(interface.functions[name].params) and all(map(_fits_any_type, given)):
-        return ""  # most tasks of a large job end here
-    values = known(spec)
-    unknown = {number for number, value in enumerate(values) if value is None}
-    # Where there is an allocator, each may be a number, or text, which is two parameters.
-    if calls.type_without_text(interface, name) or (unknown and calls.has_allocator(interface)):
-        return ""
-    texts = inputs_as_texts(
-        plain if value is None else value for plain, value in zip(given, values, strict=True)
-    )
     try:
-        calls.arguments(interface, name, texts, unknown=unknown)
+        check_inputs(spec)
     except Invalid as refusal:
         return f"inputs: {refusal}"
     return ""
+
+
+class _Functions:
+    """The functions of one module that the tasks of a request name; what reads inputs is made once."""
+
+    def __init__(self, interface: AnyInterface) -> None:
+        self._interface = interface
+        self._callees: dict[str, Callee] = {}
+        self.read_stdin = interface.reads_stdin
+        self.answer_http = isinstance(interface, ComponentInterface) and interface.is_http_handler
+
+    def find(self, spec: Spec) -> Callable[[Spec], object] | None:
+        """Find what a task calls; give what checks its inputs, or None where it takes any.
+
+        Raises:
+            Invalid: There is no such function.
+
+        """
+        interface = self._interface
+        if isinstance(interface, Interface):
+            name = calls.choose(interface, spec.name)
+            return None if calls.is_command(interface, name) else partial(_check_of_core, interface, name)
+        callee = self._callees.get(spec.name)
+        if callee is None:
+            callee = self._callees[spec.name] = Callee(interface, spec.name)
+        if spec.latent:
+            callee.check()
+        return None if callee.is_command else partial(_check_of_component, callee)
+
+
+def _check_of_core(interface: Interface, name: str, spec: Spec) -> None:
+    given = spec.inputs or ()
+    if len(given) == len(interface.functions[name].params) and all(map(_fits_any_type, given)):
+        return  # most tasks of a large job end here
+    texts, unknown = _texts(spec)
+    # Where there is an allocator, each may be a number, or text, which is two parameters.
+    if not calls.type_without_text(interface, name) and not (unknown and calls.has_allocator(interface)):
+        calls.arguments(interface, name, texts, unknown=unknown)
+
+
+def _check_of_component(callee: Callee, spec: Spec) -> None:
+    texts, unknown = _texts(spec)
+    callee.arguments(texts, unknown=unknown)
+
+
+def _texts(spec: Spec) -> tuple[list[str], set[int]]:
+    """Give the inputs as texts, and the positions of those that have a parent's result in them."""
+    given, values = spec.inputs or (), known(spec)
+    texts = inputs_as_texts(
+        plain if value is None else value for plain, value in zip(given, values, strict=True)
+    )
+    return texts, {number for number, value in enumerate(values) if value is None}
 
 
 def _fits_any_type(value: Input) -> bool:

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from starlette.requests import Request
 
+from propeller.api.calls import AnyInterface, interface_of
 from propeller.api.event_texts import EventTexts
 from propeller.api.looks import Looks
 from propeller.core.model import Module, Task
 from propeller.errors import no_such
 from propeller.manager.service import Manager
-from propeller.runtime.core_module.interface import HEAD_BYTES, Interface, interface_in
+from propeller.runtime.core_module.interface import HEAD_BYTES
 from propeller.store.port import Store
 from propeller.wire.http.tasks import INLINE_FILE_BYTES_MAX
 
@@ -71,30 +72,26 @@ class Files:
 
 
 class Interfaces:
-    """Interfaces of core modules; small ones that were used last are kept in memory."""
+    """Interfaces of modules; small ones that were used last are kept in memory."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kept: OrderedDict[Module, Interface | None] = OrderedDict()
+        self._kept: OrderedDict[Module, AnyInterface | None] = OrderedDict()
 
-    async def of(self, module: Module) -> Interface | None:
-        """Read an interface; None where ``interface_in`` gives none."""
+    async def of(self, module: Module) -> AnyInterface | None:
+        """Read an interface; None where ``interface_of`` gives none for its head."""
         if module in self._kept:
             self._kept.move_to_end(module)
             return self._kept[module]
         part = await self._store.module_part(module.digest, 0, HEAD_BYTES)
         if part is None:  # the module was replaced just now
             return None
-        found = await asyncio.to_thread(interface_in, part[1])
-        if found is None or _names_in(found) <= _NAMES_KEPT_MAX:
+        found = await asyncio.to_thread(interface_of, module, part[1])
+        if found is None or found.name_count <= _NAMES_KEPT_MAX:
             self._kept[module] = found
         if len(self._kept) > _INTERFACES_KEPT:
             self._kept.popitem(last=False)
         return found
-
-
-def _names_in(interface: Interface) -> int:
-    return len(interface.functions) + len(interface.others) + len(interface.imports)
 
 
 class Context:

@@ -6,6 +6,7 @@ from wasmtime import component as host
 
 from propeller.runtime.component import values as component_values
 from propeller.runtime.component import wit
+from propeller.runtime.component.reader import interface_in
 from propeller.runtime.component.types import component_interface
 from propeller.runtime.component.variants import Case, Err, Ok, Some
 from propeller.runtime.component.wit import Enum, Flags, List, Option, Primitive, Result, Tuple, Variant
@@ -93,8 +94,12 @@ def identity(type_, core="same"):
 
 
 def loaded(text):
-    component = host.Component(ENGINE, text)
-    return component, component_interface(component, ENGINE)
+    """Compile a component, whose interface is the same without the engine."""
+    wasm = bytes(wasmtime.wat2wasm(text))
+    component = host.Component(ENGINE, wasm)
+    interface = component_interface(component, ENGINE)
+    assert interface_in(wasm) == interface
+    return component, interface
 
 
 def call(component, type_, *arguments):

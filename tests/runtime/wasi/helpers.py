@@ -16,6 +16,7 @@ from wasmtime import component
 from propeller.core.sandbox import Grants
 from propeller.runtime.address import ALL, Address
 from propeller.runtime.component.interface import ComponentInterface
+from propeller.runtime.component.reader import interface_in
 from propeller.runtime.component.types import component_interface
 from propeller.runtime.runner.cache import new_engine
 from propeller.runtime.wasi.incoming import Handler
@@ -54,9 +55,11 @@ def loaded(name: str) -> tuple[component.Component, ComponentInterface, componen
 
 
 def from_text(text: str) -> tuple[component.Component, ComponentInterface, component.Linker]:
-    """Compile a component in the text format, and link it."""
-    ready = component.Component(engine(), text)
+    """Compile a component in the text format, whose interface is the same without the engine, and link it."""
+    wasm = bytes(wasmtime.wat2wasm(text))
+    ready = component.Component(engine(), wasm)
     interface = component_interface(ready, engine())
+    assert interface_in(wasm) == interface
     return ready, interface, linker_for(engine(), ready, interface)
 
 

@@ -3,6 +3,7 @@
 wit.py          types of values and functions, and how WIT writes them
 types.py        from wasmtime's types to these
 interface.py    exports and imports of a component, and the function that a task's name means
+reader.py       the same read from its bytes, without the engine; definitions.py is what it defines meanwhile
 imports.py      imports that no proplet offers, found before the component is compiled
 calls.py        the function that a task means, and its arguments
 variants.py     Python values of types with several cases

@@ -52,6 +52,14 @@ class ComponentInterface(msgspec.Struct, frozen=True):
         return any(name.startswith("wasi:http/") for name in self.imports.instances)
 
     @property
+    def name_count(self) -> int:
+        """The number of exports and imports, and of functions in instances."""
+        return sum(
+            len(items.functions) + len(items.others) + sum(1 + len(one) for one in items.instances.values())
+            for items in (self.exports, self.imports)
+        )
+
+    @property
     def reads_stdin(self) -> bool:
         """True if it can read standard input."""
         return any(_without_version(name) == "wasi:cli/stdin" for name in self.imports.instances)

@@ -85,6 +85,11 @@ class Interface(msgspec.Struct, frozen=True):
     required: dict[str, int] = {}
 
     @property
+    def name_count(self) -> int:
+        """The number of exports and imports."""
+        return len(self.functions) + len(self.others) + len(self.imports)
+
+    @property
     def reads_stdin(self) -> bool:
         """True if it can read standard input."""
         return any(field == "fd_read" for _, field in self.imports)
