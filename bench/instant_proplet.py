@@ -69,7 +69,9 @@ async def serve(descriptor: int, proplet_id: str) -> None:
             make_guests=InstantGuests,
             make_uplink=lambda listener: SocketUplink(listener, end),
         )
-        await agent.run(leave_on=[signal.SIGTERM])
+        leave = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)
+        await agent.run(leave)
 
 
 if __name__ == "__main__":
