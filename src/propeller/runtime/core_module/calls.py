@@ -18,6 +18,8 @@ from propeller.runtime.quoting import listed, shown
 #: The allocator of the component model's canonical ABI: old address, old size, alignment, new size.
 ALLOCATOR = "cabi_realloc"
 _ALLOCATOR_TYPE = Signature(("i32",) * 4, ("i32",))
+#: The type of functions that take nothing and give nothing.
+PLAIN = Signature((), ())
 
 
 class Buffer(msgspec.Struct, frozen=True):
@@ -59,7 +61,7 @@ def is_command(interface: Interface, name: str) -> bool:
 
 def is_plain(interface: Interface, name: str) -> bool:
     """Say whether this function exists, takes nothing and gives nothing."""
-    return interface.functions.get(name) == Signature((), ())
+    return interface.functions.get(name) == PLAIN
 
 
 def type_without_text(interface: Interface, name: str) -> str:

@@ -107,17 +107,16 @@ class CoreCall:
         exports = Exports(store, self._program.instantiate(store, self._grants))
         self._memories = [exports.memory(name) for name in interface.exported_memories]
         if self.is_command:
-            exports.function("_start")(store)
+            exports.call("_start", calls.PLAIN, ())
             return ""
         if self.name != "_initialize" and calls.is_plain(interface, "_initialize"):
-            exports.function("_initialize")(store)
+            exports.call("_initialize", calls.PLAIN, ())
         arguments = self._placed(exports)
         if interface.counts_arguments:
             exports.function(SET_COUNT)(store, self._given)
-        value = exports.function(self.name)(store, *arguments)
-        types = interface.functions[self.name].results
-        values = [] if not types else [value] if len(types) == 1 else value
-        return "".join(to_text(v, t) + "\n" for v, t in zip(values, types, strict=True))
+        signature = interface.functions[self.name]
+        values = exports.call(self.name, signature, arguments)
+        return "".join(to_text(v, t) + "\n" for v, t in zip(values, signature.results, strict=True))
 
     def _placed(self, exports: Exports) -> list[int | float]:
         """Copy buffers into the guest's memory, where the guest allocates room for them."""

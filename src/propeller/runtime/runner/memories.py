@@ -18,8 +18,10 @@ def memory_bytes_each(memories: Sequence[Memory], limits: Limits) -> int:
         CanNotBegin: One of several has more than that from the beginning.
 
     """
+    if len(memories) < 2:
+        return limits.memory_bytes
     each = _share(memories, limits.memory_bytes)
-    if len(memories) < 2 or all(memory.least_bytes <= each for memory in memories):
+    if all(memory.least_bytes <= each for memory in memories):
         return each
     raise CanNotBegin(
         Failure(
