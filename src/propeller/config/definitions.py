@@ -253,7 +253,7 @@ def _sandbox() -> tuple[Setting, ...]:
             key="task_timeout_max",
             read=values.duration(may_be_zero=True),
             default="0s",
-            text="*Extension.* Longest timeout that a task may ask for; 0 for any.",
+            text="*Extension.* Longest timeout of a task, also of one that names none; 0 for any.",
         ),
         Setting(
             key="task_memory",
@@ -265,7 +265,7 @@ def _sandbox() -> tuple[Setting, ...]:
             key="task_memory_max",
             read=values.size(least=_MEMORY_LEAST),
             default="4GiB",
-            text="*Extension.* Most memory that a task may ask for.",
+            text="*Extension.* Most memory of a task, also of one that names no limit.",
         ),
         Setting(
             key="task_output",

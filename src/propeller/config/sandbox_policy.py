@@ -31,10 +31,14 @@ def sandbox_policy_of(effective: Effective, data: Iterable[Path]) -> SandboxPoli
     check_directories(effective, data)
     given = effective.values
     shared = tuple(Dir(host=path, guest=path, mode="rw") for path in given["dirs"] or ())
+    memory_max = given["task_memory_max"]
+    if effective.sources["task_memory_max"] == "default":
+        memory_max = max(memory_max, given["task_memory"])
+    timeout_s, timeout_max_s = given["task_timeout"], given["task_timeout_max"]
     limits = GuestLimits(
-        memory_bytes=given["task_memory"],
+        memory_bytes=min(given["task_memory"], memory_max),
         output_bytes=given["task_output"],
-        timeout_ns=int(given["task_timeout"] * 1e9),
+        timeout_ns=int((min(timeout_s or timeout_max_s, timeout_max_s) or timeout_s) * 1e9),
         compile_ns=int(given["compile_timeout"] * 1e9),
     )
     return SandboxPolicy(
@@ -45,13 +49,13 @@ def sandbox_policy_of(effective: Effective, data: Iterable[Path]) -> SandboxPoli
             http=given["allow_http"] or (),
             listen=given["http_enabled"],
             limits=Limits(
-                memory=max(given["task_memory"], given["task_memory_max"]),
+                memory=memory_max,
                 output=max(given["task_output"], _OUTPUT_BYTES_MAX),
                 table=_TABLE_ELEMENTS_MAX,
                 stack=_STACK_BYTES_MAX,
                 instances=_INSTANCES_MAX,
             ),
-            timeout_ns=int(given["task_timeout_max"] * 1e9),
+            timeout_ns=int(timeout_max_s * 1e9),
         ),
         http_port=given["http_proxy_port"],
         trust=Trust(str(given["http_tls_ca_cert"] or ""), given["http_tls_insecure_skip_verify"]),
