@@ -46,6 +46,12 @@ class Stack:
         return subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=True).stdout
 
     @property
+    def has_propeller(self) -> bool:
+        """Whether this user can start Propeller's programs."""
+        command = self.as_user(*PROPELLER, "--version")
+        return subprocess.run(command, cwd=self.directory, capture_output=True, check=False).returncode == 0
+
+    @property
     def has_python(self) -> bool:
         """Whether a program of this user can start Python: here it may lie in root's own directory."""
         return subprocess.run(self.as_user("env", sys.executable, "-c", ""), check=False).returncode == 0
@@ -96,6 +102,9 @@ def stack(request):
     directory = Path(tempfile.mkdtemp(prefix="propeller-compose-"))
     os.chown(directory, uid, uid if os.getuid() == 0 else -1)
     made = Stack(directory, uid)
+    if not made.has_propeller:
+        made.end()
+        pytest.skip("no other user can read this checkout, as in root's own directory")
     yield made
     made.end()
 
