@@ -76,7 +76,8 @@ class MqttFleet:
         self._manager = manager
         self._standing = standing
         self._allowed = frozenset(allow_foreign)
-        self._named: set[str] = set()
+        #: How often each of the first proplets was not heard, up to 2.
+        self._not_heard: dict[str, int] = {}
         #: How many messages were ignored, by kind.
         self.oddities: Counter[str] = Counter()
         self._foreign: asyncio.Queue[SendStart | SendStop | SendInvoke] = asyncio.Queue()
@@ -233,8 +234,10 @@ class MqttFleet:
         """Say whether the manager deals with a proplet on the shared topics."""
         if ANY in self._allowed or proplet_id in self._allowed or (self._allowed and not proplet_id):
             return True
-        if proplet_id not in self._named and len(self._named) < _NAMED_MAX:
-            self._named.add(proplet_id)
+        said = self._not_heard.get(proplet_id, 0)
+        if said < 2 and (said or len(self._not_heard) < _NAMED_MAX):
+            self._not_heard[proplet_id] = said + 1
+        if said == 1:  # a native one may say hello to all before it has heard of this manager
             _log.warning(
                 "proplet %s gets no work and is not heard: it speaks on the topics that all share, and only "
                 "those that MANAGER_ALLOW_FOREIGN names may",
