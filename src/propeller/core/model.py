@@ -275,7 +275,7 @@ class Proplet(msgspec.Struct, kw_only=True, eq=False):
             return None
 
     @property
-    def has_our_runtime(self) -> bool:
+    def has_own_runtime(self) -> bool:
         """True if it says that its guests run in Propeller's own runtime, not in an external one."""
         offer = self.offer
         return offer is not None and not offer.is_external

@@ -167,6 +167,8 @@ class Placement:
         #: Proplets with room for which no task waited when they were looked at.
         self._idle = Line(load)
         self._fit: dict[Needs, dict[str, Proplet]] = {}
+        #: Ids of the proplets that do not say that they run guests as ``propeller.runtime`` does.
+        self._foreign_runtimes: set[str] = set()
 
     # -- tasks ---------------------------------------------------------------------------------------------
 
@@ -247,9 +249,20 @@ class Placement:
     def changed(self, proplet: Proplet) -> None:
         """Note that a proplet is new or gone, or has other tags or another offer."""
         self._fit.clear()
+        self._foreign_runtimes.discard(proplet.id)
         if self.proplets.get(proplet.id) is not proplet:
             self._turn.leave(proplet.id)
             self._idle.leave(proplet.id)
+        elif not proplet.has_own_runtime:
+            self._foreign_runtimes.add(proplet.id)
+
+    @property
+    def knows_runtime(self) -> bool:
+        """True if proplets are known, and all of them run guests as ``propeller.runtime`` does.
+
+        Foreign proplets call other functions under some names, and an external runtime may take other values.
+        """
+        return bool(self.proplets) and not self._foreign_runtimes
 
     def fit(self, needs: Needs) -> dict[str, Proplet]:
         """Give the proplets that meet these needs, alive or not, by id."""

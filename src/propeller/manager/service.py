@@ -133,12 +133,8 @@ class Manager:
 
     @property
     def knows_runtime(self) -> bool:
-        """True if proplets are known, and all of them run guests as ``propeller.runtime`` does.
-
-        Foreign proplets call other functions under some names, and an external runtime may take other values.
-        """
-        proplets = self._state.proplets.values()
-        return bool(proplets) and all(one.has_our_runtime for one in proplets)
+        """True if it is known how guests are run, wherever a task is placed."""
+        return self._state.placement.knows_runtime
 
     def proplet(self, proplet_id: str) -> Proplet | None:
         return self._state.proplets.get(proplet_id)
