@@ -8,7 +8,20 @@ import msgspec
 
 from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind, Failure
-from propeller.core.model import Execution, FromParent, Group, GroupKind, JobMode, Module, Proplet, Spec, Task
+from propeller.core.model import (
+    Definition,
+    Execution,
+    FromParent,
+    Group,
+    GroupKind,
+    GroupTiming,
+    JobMode,
+    Module,
+    Proplet,
+    Spec,
+    Task,
+    Timing,
+)
 from propeller.core.reasons import AttemptLost
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox
 from propeller.core.states import COMPLETED, SCHEDULED, TaskState
@@ -124,12 +137,14 @@ def filled_spec(**fixed: Any) -> Spec:
 def filled_task(**fixed: Any) -> Task:
     given = {"spec": filled_spec(), "state": SCHEDULED, "results": {"any": ["json", 1.5, None, TEXT]}}
     given |= {"failure": Failure(TEXT, ErrorKind.EXIT_CODE, 2**32 - 1), "reason": AttemptLost(2, TEXT, 1, 3)}
+    given["timing"] = filled(Timing)
     found: Task = filled(Task, **{**given, **fixed})
     return found
 
 
 def filled_group(**fixed: Any) -> Group:
     given = {"id": "g", "kind": GroupKind.JOB, "mode": JobMode.SEQUENTIAL, "counts": [1, 0, 1, 2, 0, 5, 0, 1]}
+    given |= {"definition": filled(Definition), "timing": filled(GroupTiming)}
     found: Group = filled(Group, **{**given, **fixed})
     return found
 

@@ -117,6 +117,8 @@ class SimulatedManager:
         self._served_since = 0
         self._came_early: list[Message] = []
         self._waiting: list[tuple[str, Message]] = []
+        #: When it wakes up for a timer.
+        self._timer_at: int | None = None
         #: Of local proplets: the boot at the other end of their socket.
         self._connected: dict[str, int] = {}
 
@@ -189,7 +191,8 @@ class SimulatedManager:
         return max(self._world.now - max(self._served_since, self._stands_still_until), 0)
 
     def _moment(self) -> Moment:
-        return Moment(self._world.now + self._clock_is_wrong_by, self._world.now)
+        wall = self._world.now + self._clock_is_wrong_by
+        return Moment(wall, self._world.now, wall=wall)
 
     @property
     def _stands_still(self) -> bool:
@@ -222,6 +225,13 @@ class SimulatedManager:
             self.tell(TimePassed())
             self._look_around()
             self._later(S, lambda: self._tick(incarnation))
+
+    def _set_timer(self, due_in_ns: int | None) -> None:
+        """Wake up when the next timer is due, as ``service.Manager`` does."""
+        due = None if due_in_ns is None else self._world.now + due_in_ns
+        if due is not None and due != self._timer_at:
+            self._later(due - self._world.now, lambda: self.tell(TimePassed()))
+        self._timer_at = due
 
     # -- what arrives --------------------------------------------------------------------------------------
 
@@ -341,6 +351,7 @@ class SimulatedManager:
         except StopIteration:
             self._steps, self._inputs = None, ()
             self._checker.turn_ended(self.cluster.state)
+            self._set_timer(self.cluster.state.due_in_ns())
             if self._inbox:
                 self._later(self._world.between(0.01, 0.2), self._begin_turn)
             return

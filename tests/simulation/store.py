@@ -23,6 +23,7 @@ class SimulatedStore:
         self.groups: dict[str, rows.Row] = {}
         self.proplets: dict[str, rows.Row] = {}
         self.executions: dict[int, dict[str, rows.Row]] = {}
+        self.attempts: dict[int, dict[tuple[int, str], rows.Row]] = {}
         self.past_attempts: dict[str, int] = {}
         self.modules: set[str] = set()
         self.events: list[rows.Row] = []
@@ -53,6 +54,10 @@ class SimulatedStore:
             self.executions.setdefault(task.seq, {})[execution.proplet_id] = rows.execution_row(
                 task, execution
             )
+        for task, past in changes.attempts:
+            self.attempts.setdefault(task.seq, {})[past.attempt, past.proplet_id] = rows.attempt_row(
+                task, past
+            )
         self.modules.update(module.digest for module in changes.modules)
         gone = {group.seq for group in changes.deleted_groups}
         self.groups = {key: row for key, row in self.groups.items() if row[0] not in gone}
@@ -72,6 +77,7 @@ class SimulatedStore:
             raise LawBroken("store", f"task {task.id} was deleted and is not there", task.id)
         del self.specs[task.seq], self.runs[task.seq], self.ids[task.id]
         self.executions.pop(task.seq, None)
+        self.attempts.pop(task.seq, None)
         if task.spec.group_id:
             del self.members[task.spec.group_id][task.seq]
 

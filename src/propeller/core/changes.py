@@ -19,6 +19,8 @@ class Turn(msgspec.Struct, eq=False):
     executions: dict[tuple[str, str], tuple[Task, Execution]] = {}
     #: Broadcast tasks whose executions are all new.
     replaced: dict[str, Task] = {}
+    #: Attempts that are over and may be followed by another one.
+    attempts: list[tuple[Task, Execution]] = []
     #: Last attempts of deleted tasks, from the store or from this turn.
     past_attempts: dict[str, int] = {}
     #: The part of ``past_attempts`` that is from this turn.
@@ -43,6 +45,8 @@ class Turn(msgspec.Struct, eq=False):
         for changed in (self.touched, self.respecified, self.replaced):
             changed.pop(task.id, None)
         self.drop_executions(task)
+        if self.attempts:
+            self.attempts = [past for past in self.attempts if past[0] is not task]
         if self.created.pop(task.id, None) is None:
             self.deleted[task.id] = task
 
@@ -63,6 +67,7 @@ class Turn(msgspec.Struct, eq=False):
             deleted=list(self.deleted.values()),
             executions=list(self.executions.values()),
             replaced=list(self.replaced.values()),
+            attempts=self.attempts,
             past_attempts=self.forgotten_attempts,
             groups=list(self.groups.values()),
             deleted_groups=list(self.deleted_groups.values()),

@@ -85,7 +85,7 @@ class Cluster:
 
     def begin(self, moment: Moment) -> None:
         """Set the time of the events that are handled next."""
-        self.state.ticks = moment.ticks
+        self.state.ticks, self.state.wall = moment.ticks, moment.wall or moment.now
         if moment.paused_ns:
             liveness.paused(self.state, moment.paused_ns)
 

@@ -122,6 +122,8 @@ class Changes(msgspec.Struct, kw_only=True):
     executions: list[tuple[Task, Execution]] = []
     #: Broadcast tasks that were placed anew: their earlier executions are gone.
     replaced: list[Task] = []
+    #: Attempts of tasks that are over and may be followed by another one.
+    attempts: list[tuple[Task, Execution]] = []
     #: The last attempts of deleted tasks, by id: a new task of the same id counts on from there.
     past_attempts: dict[str, int] = {}
     groups: list[Group] = []
@@ -142,6 +144,7 @@ class Changes(msgspec.Struct, kw_only=True):
             or self.deleted
             or self.executions
             or self.replaced
+            or self.attempts
             or self.past_attempts
             or self.groups
             or self.deleted_groups

@@ -109,6 +109,19 @@ class Execution(msgspec.Struct, kw_only=True, eq=False):
         return self.failure.error if self.failure else ""
 
 
+class Timing(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The part of a task's run that goes by a clock; only tasks that ask for such things have it. Stored."""
+
+    #: How many attempts have failed and were tried again, since a user or a parent started the task.
+    tries: int = 0
+    #: When the task is tried again; 0 where it does not wait for that.
+    retry_at: int = 0
+    #: When it has used up its time in all; 0 for never.
+    deadline_at: int = 0
+    #: When it has waited for a proplet for too long; 0 where it does not wait, or may for ever.
+    queue_until: int = 0
+
+
 class Task(msgspec.Struct, kw_only=True, eq=False):
     """One piece of work that a user asked for, and its progress."""
 
@@ -143,6 +156,8 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     restarts: int = 0
     #: The executions of a broadcast task since it was last placed everywhere, by proplet id. Stored.
     executions: dict[str, Execution] = {}
+    #: What of its present run goes by a clock. Stored.
+    timing: Timing | None = None
     #: How many executions run. Derived.
     live_executions: int = 0
     #: The task before it in a sequential job. Derived.
@@ -194,6 +209,20 @@ class JobMode(StrEnum):
     CONFIGURABLE = "configurable"
 
 
+class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a user asked for of a workflow or job as a whole; nothing changes it. Stored."""
+
+    #: How long it may take in all, ns; 0 for any time.
+    timeout_ns: int = 0
+
+
+class GroupTiming(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The part of a group's run that goes by a clock; groups that ask for no such thing have none. Stored."""
+
+    #: When the group has used up its time; 0 for never, and before it begins.
+    deadline_at: int = 0
+
+
 class Group(msgspec.Struct, kw_only=True, eq=False):
     """A workflow or a job."""
 
@@ -207,6 +236,9 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
     mode: JobMode | None = None
     #: Only for jobs: the first task that fails stops the others. Stored.
     fail_fast: bool = False
+    definition: Definition = Definition()
+    #: What of its present run goes by a clock. Stored.
+    timing: GroupTiming | None = None
     #: Number of its tasks in each state, by the state's number; then, at ``groups.UP``, of those that were up
     #: and have not ended. Stored, so that lists need not count.
     counts: list[int] = []

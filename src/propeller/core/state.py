@@ -25,6 +25,7 @@ from propeller.core.relations import link, unlink
 from propeller.core.results import to_json
 from propeller.core.silence import Silence
 from propeller.core.states import RUNNING, SCHEDULED, TaskState, check_transition
+from propeller.core.timers import Timers
 
 #: When a previous manager sent the starts of its tasks, by the monotonic clock: long ago.
 NEVER = -(2**62)
@@ -53,6 +54,8 @@ class ClusterState:
         self.placement = Placement(self.policy.placement)
         #: The monotonic clock when the turn began, ns.
         self.ticks = 0
+        #: The machine's own time when the turn began, ns since the epoch.
+        self.wall = 0
         self.last_task_seq = 0
         self.last_group_seq = 0
         self.last_event_id = 0
@@ -68,6 +71,10 @@ class ClusterState:
         self.draining: dict[str, tuple[Proplet, int]] = {}
         #: The leases of foreign proplets.
         self.leases = Leases()
+        #: Timers of tasks and groups that run, by the monotonic clock.
+        self.timers = Timers()
+        #: Timers of schedules, by the machine's own time.
+        self.alarms = Timers()
         self.consequences = Consequences()
         #: The changes since the last commit.
         self.turn = Turn()
@@ -76,6 +83,13 @@ class ClusterState:
     @property
     def proplets(self) -> dict[str, Proplet]:
         return self.placement.proplets
+
+    def due_in_ns(self) -> int | None:
+        """Say in how long the next timer is due, from when the turn began; None if none is set."""
+        due, alarm = self.timers.next_due(), self.alarms.next_due()
+        waits = [] if due is None else [due - self.ticks]
+        waits += [] if alarm is None else [alarm - self.wall]
+        return max(min(waits), 0) if waits else None
 
     # -- who has what --------------------------------------------------------------------------------------
 

@@ -15,6 +15,9 @@ class Moment(msgspec.Struct, frozen=True):
     ticks: int
     #: For how long the manager stood still just before, ns: it could read nothing of what arrived.
     paused_ns: int = 0
+    #: The machine's own time, ns since the epoch, which may be set to anything; 0 where it is as ``now``.
+    #: Schedules go by it.
+    wall: int = 0
 
 
 def own_times(task: Task, event: RunEnded, now: int) -> tuple[int, int]:

@@ -38,4 +38,4 @@ class Clock:
         """Tell the time, and for how long the program stood still since the last call."""
         self.look()
         paused_ns, self._paused_ns = self._paused_ns, 0
-        return Moment(self._now, self._ticks, paused_ns)
+        return Moment(self._now, self._ticks, paused_ns, self._wall())

@@ -71,6 +71,8 @@ class Manager:
         self._arrival = asyncio.Event()
         self._expiry = Expiry(store, keep_ended_s, self._arrival.set) if keep_ended_s else None
         self._running: asyncio.Task[None] | None = None
+        #: Set while the timer of a rule is due before the next look at the clock.
+        self._timer: asyncio.TimerHandle | None = None
         self._is_stopping = False
         #: Whether a turn is being taken.
         self.is_at_work = False
@@ -210,6 +212,7 @@ class Manager:
                     self.is_at_work = True
                     await self._take_turn(inputs)
                     self.is_at_work = False
+                    self._set_timer()
                 if self._expiry is not None and self._expiry.is_due:
                     await self._expiry.piece()
         except BaseException as error:
@@ -220,6 +223,19 @@ class Manager:
             self._has_stopped = True
             for task in beside:
                 task.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _set_timer(self) -> None:
+        """Wake up for the next timer of a rule, if it is due before the next look at the clock."""
+        due_in_ns = self._state.due_in_ns()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due_in_ns is not None and due_in_ns < LOOK_EVERY_S * 1e9:
+            self._timer = asyncio.get_running_loop().call_later(
+                due_in_ns / 1e9, lambda: self.tell(TimePassed())
+            )
 
     async def _tick(self) -> None:
         while True:

@@ -126,7 +126,7 @@ def _forget_task(db: sqlite3.Connection, seq: int) -> None:
         "SELECT t.id, r.attempt FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.seq = ? AND r.attempt > 0",
         (seq,),
     )
-    for table in ("tasks", "runs", "executions"):
+    for table in ("tasks", "runs", "executions", "attempts"):
         db.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))  # noqa: S608
 
 

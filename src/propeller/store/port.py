@@ -163,6 +163,9 @@ class Store(Protocol):
     async def executions(self, task_id: str) -> list[Execution]:
         """Read the executions of a broadcast task, one for each proplet."""
 
+    async def attempts(self, task_id: str) -> list[Execution]:
+        """Read the past attempts of a task, oldest first; the present one is in the task itself."""
+
     async def group(self, kind: GroupKind, group_id: str, *, tasks_max: int) -> Records | None:
         """Read a group: with all of its tasks if these are at most ``tasks_max``, else without tasks."""
 

@@ -65,6 +65,12 @@ def read_executions(db: sqlite3.Connection, where: str, value: str | int) -> lis
     return [rows.to_execution(row) for row in db.execute(sql, (value,))]
 
 
+def read_attempts(db: sqlite3.Connection, task_id: str) -> list[Execution]:
+    where = "seq = (SELECT seq FROM tasks WHERE id = ?) ORDER BY attempt, proplet_id"
+    sql = f"SELECT {rows.EXECUTION_COLUMNS} FROM attempts WHERE {where}"  # noqa: S608
+    return [rows.to_execution(row) for row in db.execute(sql, (task_id,))]
+
+
 def read_tasks(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Task]:
     sql = f"SELECT {rows.TASK_COLUMNS} FROM {_tasks(db)} t JOIN runs r ON r.seq = t.seq {rest}"  # noqa: S608
     return [rows.to_task(row) for row in db.execute(sql, values)]

@@ -8,7 +8,18 @@ import msgspec
 from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.groups import UP, group_state
-from propeller.core.model import Execution, Group, GroupKind, JobMode, Proplet, Spec, Task
+from propeller.core.model import (
+    Definition,
+    Execution,
+    Group,
+    GroupKind,
+    GroupTiming,
+    JobMode,
+    Proplet,
+    Spec,
+    Task,
+    Timing,
+)
 from propeller.core.reasons import AnyReason
 from propeller.core.results import from_json, to_json
 from propeller.core.states import TaskState
@@ -18,10 +29,11 @@ Row = tuple[Any, ...]
 TASK_COLUMNS = (
     "t.seq, t.created_at, t.spec, r.state, r.attempt, r.losses, r.proplet_id, r.placed_at, r.started_at, "
     "r.finished_at, r.updated_at, r.results, r.results_encoding, r.error, r.error_kind, "
-    "r.exit_code, r.reason, r.was_up, r.restarts, r.is_up"
+    "r.exit_code, r.reason, r.was_up, r.restarts, r.is_up, r.timing"
 )
 GROUP_COLUMNS = (
-    "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts, g.fail_fast, g.started_at, g.finished_at"
+    "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts, g.fail_fast, g.started_at, g.finished_at, "
+    "g.definition, g.timing"
 )
 PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
 EXECUTION_COLUMNS = (
@@ -30,10 +42,14 @@ EXECUTION_COLUMNS = (
 )
 
 _STATES = tuple(TaskState)
+_PLAIN = Definition()
 _encode = msgspec.json.Encoder().encode
 _decode_spec = msgspec.json.Decoder(Spec).decode
 _decode_counts = msgspec.json.Decoder(list[int]).decode
 _decode_reason = msgspec.json.Decoder(AnyReason).decode
+_decode_timing = msgspec.json.Decoder(Timing).decode
+_decode_definition = msgspec.json.Decoder(Definition).decode
+_decode_group_timing = msgspec.json.Decoder(GroupTiming).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_transitions = msgspec.json.Decoder(list[Transition]).decode
 
@@ -75,6 +91,7 @@ def run_row(task: Task) -> Row:
         int(task.was_up),
         task.restarts,
         int(task.is_up),
+        _text(task.timing) if task.timing else "",
         task.seq,
     )
 
@@ -98,6 +115,7 @@ def to_task(row: Row) -> Task:
         was_up=bool(row[17]),
         restarts=row[18],
         is_up=bool(row[19]),
+        timing=_decode_timing(row[20]) if row[20] else None,
     )
 
 
@@ -132,6 +150,8 @@ def group_row(group: Group) -> Row:
         int(group.fail_fast),
         group.started_at,
         group.finished_at,
+        "" if group.definition == _PLAIN else _text(group.definition),
+        _text(group.timing) if group.timing else "",
     )
 
 
@@ -147,6 +167,8 @@ def to_group(row: Row) -> Group:
         fail_fast=bool(row[7]),
         started_at=row[8],
         finished_at=row[9],
+        definition=_decode_definition(row[10]) if row[10] else _PLAIN,
+        timing=_decode_group_timing(row[11]) if row[11] else None,
     )
 
 
@@ -179,6 +201,11 @@ def to_proplet(row: Row) -> Proplet:
         metadata=_decode_any(row[6]),
         created_at=row[7],
     )
+
+
+def attempt_row(task: Task, past: Execution) -> Row:
+    """Make the row of ``attempts``; it has the columns of one of ``executions``."""
+    return execution_row(task, past)
 
 
 def execution_row(task: Task, execution: Execution) -> Row:

@@ -26,6 +26,7 @@ _RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
     "workflow or job": (rows.to_group, rows.GROUP_COLUMNS, "groups g"),
     "proplet": (rows.to_proplet, rows.PROPLET_COLUMNS, "proplets"),
     "execution": (rows.to_execution, rows.EXECUTION_COLUMNS, "executions"),
+    "attempt": (rows.to_execution, rows.EXECUTION_COLUMNS, "attempts"),
     "event": (lambda row: rows.to_events([row]), "first_id, transitions", "events"),
 }
 _ORPHANS = {

@@ -56,6 +56,8 @@ T = TypeVar("T")
 
 #: How many deleted tasks are remembered with their last attempts.
 PAST_ATTEMPTS_KEPT = 50_000
+#: How many attempts of a task are kept, besides the present one.
+ATTEMPTS_KEPT = 1000
 _PRUNE_EVERY = 500
 _READERS = 2
 #: The cache of each connection. The system also keeps pages of the file in memory while it has room.
@@ -264,9 +266,10 @@ class SqliteStore:
             if changes.groups:
                 many(
                     # No REPLACE: that would rewrite the indices of columns that never change.
-                    "INSERT INTO groups VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (seq) DO UPDATE SET "
+                    "INSERT INTO groups VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (seq) DO UPDATE SET "
                     "state = excluded.state, live = excluded.live, counts = excluded.counts, "
-                    "started_at = excluded.started_at, finished_at = excluded.finished_at",
+                    "started_at = excluded.started_at, finished_at = excluded.finished_at, "
+                    "timing = excluded.timing",
                     map(rows.group_row, changes.groups),
                 )
             many("DELETE FROM proplets WHERE id = ?", ((proplet.id,) for proplet in changes.deleted_proplets))
@@ -299,6 +302,7 @@ class SqliteStore:
             many("DELETE FROM tasks WHERE seq=?", gone)
             many("DELETE FROM runs WHERE seq=?", gone)
             many("DELETE FROM executions WHERE seq=?", gone)
+            many("DELETE FROM attempts WHERE seq=?", gone)
         if changes.past_attempts:
             many("INSERT OR REPLACE INTO past_attempts VALUES (?,?)", changes.past_attempts.items())
         if changes.created:
@@ -306,15 +310,15 @@ class SqliteStore:
             many(
                 "INSERT INTO runs (state, attempt, losses, proplet_id, placed_at, started_at, finished_at, "
                 "updated_at, results, results_encoding, error, error_kind, exit_code, reason, was_up, "
-                "restarts, is_up, seq) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "restarts, is_up, timing, seq) "
+                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 map(rows.run_row, changes.created),
             )
         if changes.updated:
             many(
                 "UPDATE runs SET state=?, attempt=?, losses=?, proplet_id=?, placed_at=?, started_at=?, "
                 "finished_at=?, updated_at=?, results=?, results_encoding=?, error=?, error_kind=?, "
-                "exit_code=?, reason=?, was_up=?, restarts=?, is_up=? WHERE seq=?",
+                "exit_code=?, reason=?, was_up=?, restarts=?, is_up=?, timing=? WHERE seq=?",
                 map(rows.run_row, changes.updated),
             )
         if changes.respecified:
@@ -327,6 +331,21 @@ class SqliteStore:
                 "results_encoding, error, error_kind, exit_code, started_at, finished_at) "
                 "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (rows.execution_row(task, execution) for task, execution in changes.executions),
+            )
+        if changes.attempts:
+            many(
+                "INSERT OR REPLACE INTO attempts (seq, proplet_id, attempt, state, results, "
+                "results_encoding, error, error_kind, exit_code, started_at, finished_at) "
+                "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                (rows.attempt_row(task, past) for task, past in changes.attempts),
+            )
+            many(
+                "DELETE FROM attempts WHERE seq = ? AND attempt <= ?",
+                (
+                    (task.seq, past.attempt - ATTEMPTS_KEPT)
+                    for task, past in changes.attempts
+                    if past.attempt > ATTEMPTS_KEPT
+                ),
             )
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -362,6 +381,9 @@ class SqliteStore:
             return queries.read_executions(db, "seq = (SELECT seq FROM tasks WHERE id = ?)", task_id)
 
         return await self._read(query)
+
+    async def attempts(self, task_id: str) -> list[Execution]:
+        return await self._read(lambda db: queries.read_attempts(db, task_id))
 
     async def group(self, kind: GroupKind, group_id: str, *, tasks_max: int) -> Records | None:
         return await self._read(lambda db: queries.read_group(db, kind, group_id, tasks_max))
