@@ -5,7 +5,7 @@ when its count of unmet parents reaches 0 (``tell_children``), so the end of a t
 children only.
 """
 
-from propeller.core import executions, inputs
+from propeller.core import causes, executions, inputs
 from propeller.core.effects import SendStart, SendStop
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Proplet, Spec, Task
@@ -30,6 +30,7 @@ def obstacle(spec: Spec) -> Failure | None:
 
 def tell_children(state: ClusterState, task: Task, now: int) -> None:
     """Count down the unmet parents of a task's children; start or skip the children that are ready."""
+    state.cause = causes.by_parent(task.id)
     for child in task.children:
         child.unmet -= 1
         if child.unmet == 0 and child.state is PENDING:

@@ -13,7 +13,18 @@ A new rule gets a file, a place in one of the lists of ``Cluster``, and a field 
 import copy
 from collections.abc import Callable, Sequence
 
-from propeller.core import attempts, broadcast, drains, failfast, leases, liveness, reports, residents, spans
+from propeller.core import (
+    attempts,
+    broadcast,
+    causes,
+    drains,
+    failfast,
+    leases,
+    liveness,
+    reports,
+    residents,
+    spans,
+)
 from propeller.core.changes import Turn
 from propeller.core.commands import creation, groups, proplets, tasks
 from propeller.core.effects import Changes, Effect
@@ -97,6 +108,7 @@ class Cluster:
 
         """
         state = self.state
+        state.cause = causes.UNKNOWN  # a rule that moves tasks for a fact says what the cause is
         answer: Sequence[Task] = ()
         match event:
             case RunEnded():
@@ -122,6 +134,7 @@ class Cluster:
             case TimePassed():
                 self._ask(self._as_time_passes, now)
             case ManagerStarted():
+                state.cause = causes.MANAGER
                 self._ask(self._at_start, now)
             case _:
                 answer = self._carry_out(event, now)
@@ -130,6 +143,7 @@ class Cluster:
 
     def _carry_out(self, command: Command, now: int) -> list[Task]:
         state = self.state
+        state.cause = causes.USER
         match command:
             case CreateTasks():
                 return creation.create(state, command, now)
@@ -175,10 +189,14 @@ class Cluster:
 
         One that can't be started after all ends there, and other tasks may follow and wait in their turn.
         """
-        self._ask(self._at_end, now)
+        self._place(now)
         while self._does_next(now):
             self._follow_up(now)
-            self._ask(self._at_end, now)
+            self._place(now)
+
+    def _place(self, now: int) -> None:
+        self.state.cause = causes.PLACEMENT
+        self._ask(self._at_end, now)
 
     def take_turn(self) -> tuple[Changes, list[Effect]]:
         """Return what changed since the last call, and what to do once that is committed."""

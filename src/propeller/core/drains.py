@@ -1,6 +1,6 @@
 """Proplets out of service: cordoned ones get no new work, drained ones lose their tasks after a time."""
 
-from propeller.core import attempts, losses
+from propeller.core import attempts, causes, losses
 from propeller.core.model import Proplet
 from propeller.core.reasons import Moved
 from propeller.core.state import ClusterState
@@ -39,6 +39,7 @@ def time_passed(state: ClusterState, now: int) -> None:
     for proplet in over:
         cordon(state, proplet, is_cordoned=True)
         how = f"proplet {proplet.name} was drained"
+        state.cause = causes.by_loss_of(proplet.id)
         for task in state.tasks_on(proplet):
             attempts.send_stop(state, task, proplet.id)
             losses.take_back(state, proplet, task, Moved(task.attempt, how), now)

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from propeller.core import causes
+from propeller.core.causes import Cause
 from propeller.core.failures import ErrorKind
 from propeller.core.model import Execution, Group, Module, Proplet, Spec, Task
 from propeller.core.states import TaskState
@@ -104,6 +106,12 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     #: True for a resident task that is up.
     is_up: bool = False
+    #: As it is stored: None where it is usual. ``whole_cause`` gives it too.
+    cause: Cause | None = None
+
+    @property
+    def whole_cause(self) -> Cause:
+        return causes.whole(self.cause, self.state, self.proplet_id)
 
 
 class Changes(msgspec.Struct, kw_only=True):

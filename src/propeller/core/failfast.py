@@ -6,7 +6,7 @@ those that depend on one, are spared: they are there for that case.
 
 from collections.abc import Iterable
 
-from propeller.core import attempts
+from propeller.core import attempts, causes
 from propeller.core.model import JobMode, Task
 from propeller.core.reasons import JobFailed
 from propeller.core.state import ClusterState
@@ -22,6 +22,7 @@ def stop_others(state: ClusterState, failed: Task, now: int) -> None:
     if failed.id in spared:  # the others have been stopped before
         return
     reason = JobFailed(failed.id)
+    state.cause = causes.by_task(failed.id)
     for task in reversed(group.tasks.values()):  # so that none starts because one before it was stopped
         if task.state.has_ended or task.id in spared:
             continue

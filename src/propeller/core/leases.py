@@ -5,7 +5,7 @@ repetition of what it runs. A task without a result at the end of its lease coun
 which the proplet could have been heard counts.
 """
 
-from propeller.core import attempts, inputs, losses
+from propeller.core import attempts, causes, inputs, losses
 from propeller.core.events import RunSeen
 from propeller.core.failures import Failure
 from propeller.core.foreign import Lease
@@ -74,6 +74,7 @@ def end(state: ClusterState, lease: Lease, now: int) -> None:
     if task.is_up or task.spec.latent:
         return
     attempts.send_stop(state, task, proplet.id)
+    state.cause = causes.by_loss_of(proplet.id)
     lease_s = state.policy.foreign_lease_s
     why = f"proplet {proplet.name}, which acknowledges nothing, sent no result within {lease_s:g} s"
     losses.lose_there(state, proplet, task, why, now)

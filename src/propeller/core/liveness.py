@@ -4,7 +4,7 @@ No rule here looks at all proplets: they are kept in the order of their last sig
 are at the front. Times are those of the monotonic clock (``ClusterState.ticks``).
 """
 
-from propeller.core import attempts, broadcast, inputs, losses
+from propeller.core import attempts, broadcast, causes, inputs, losses
 from propeller.core.effects import AskHello, Refused, SendStop
 from propeller.core.events import PropletLost, PropletOffline, PropletSeen
 from propeller.core.failures import Failure
@@ -143,6 +143,7 @@ def _send_again(state: ClusterState, proplet: Proplet, task: Task, now: int) -> 
     If a result of a parent is gone that the start had, a broadcast task fails on this proplet; any other is
     taken back, and fails when it is placed.
     """
+    state.cause = causes.by_loss_of(proplet.id)
     repeats = proplet.repeats[task.id] = proplet.repeats.get(task.id, 0) + 1
     given = inputs.given(task)
     if isinstance(given, Failure):
@@ -225,5 +226,6 @@ def _give_up(state: ClusterState, proplet: Proplet, why: str, now: int) -> None:
 
 
 def _lose(state: ClusterState, proplet: Proplet, tasks: list[Task], why: str, now: int) -> None:
+    state.cause = causes.by_loss_of(proplet.id)
     for task in tasks:
         losses.lose(state, proplet, task, why, now)

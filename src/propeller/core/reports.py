@@ -2,7 +2,7 @@
 
 import msgspec
 
-from propeller.core import attempts, broadcast, residents
+from propeller.core import attempts, broadcast, causes, residents
 from propeller.core.effects import Refused, SendAck
 from propeller.core.events import RunCompiles, RunEnded, RunHandedBack, RunUp
 from propeller.core.model import Execution
@@ -28,6 +28,7 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
         # A foreign proplet reports that a resident task has begun, in this form, and never that it ended.
         residents.run_up(state, RunUp(proplet_id, task.id, event.attempt, event.results), now)
         return
+    state.cause = causes.by_report(proplet_id, is_of_broadcast=task.spec.broadcast)
     started_at, finished_at = own_times(task, event, now)
     if not task.spec.is_resident:
         state.placement.learn(proplet_id, finished_at - started_at)
@@ -61,6 +62,7 @@ def compiles(state: ClusterState, event: RunCompiles, now: int) -> None:
         task.reason = None
     else:
         return
+    state.cause = causes.ITS_PROPLET
     state.tell(task, now)
 
 
@@ -96,6 +98,7 @@ def handed_back(state: ClusterState, event: RunHandedBack, now: int) -> None:
     if task is None:
         return
     proplet = state.proplets[event.proplet_id]
+    state.cause = causes.by_report(event.proplet_id, is_of_broadcast=task.spec.broadcast)
     if event.newest and task.spec.broadcast:
         if not proplet.is_cordoned:  # otherwise it does not begin there again
             task.attempt = max(task.attempt, event.newest)

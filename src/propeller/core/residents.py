@@ -1,5 +1,6 @@
 """Resident tasks, which stay on their proplet until they are stopped: daemons, servers, latent tasks."""
 
+from propeller.core import causes
 from propeller.core.events import RunUp
 from propeller.core.groups import UP
 from propeller.core.reasons import Restarted
@@ -11,6 +12,7 @@ def run_up(state: ClusterState, event: RunUp, now: int) -> None:
     task = state.current(event.proplet_id, event.task_id, event.attempt, event.placed_at)
     if task is None:
         return
+    state.cause = causes.by_report(event.proplet_id, is_of_broadcast=task.spec.broadcast)
     is_new = event.is_up and not task.was_up
     is_first_up = event.is_up and not task.is_up
     if task.spec.broadcast and not is_first_up and event.restarts <= task.restarts:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from propeller.core import spans
+from propeller.core import causes, spans
+from propeller.core.causes import Cause
 from propeller.core.changes import Turn
 from propeller.core.effects import Changes, Transition
 from propeller.core.foreign import Lease, Leases
@@ -76,6 +77,8 @@ class ClusterState:
         #: Timers of schedules, by the machine's own time.
         self.alarms = Timers()
         self.consequences = Consequences()
+        #: What makes tasks change their states now: each event, and each rule that follows from one, sets it.
+        self.cause: Cause = causes.UNKNOWN
         #: The changes since the last commit.
         self.turn = Turn()
         self._adopted: list[Group | Task] = []
@@ -140,6 +143,9 @@ class ClusterState:
     def tell(self, task: Task, now: int) -> None:
         """Add a task, as it is now, to the story and to the records for the store."""
         spec, turn = task.spec, self.turn
+        cause: Cause | None = self.cause
+        if cause is causes.USUAL[task.state]:
+            cause = None
         task.updated_at = now
         turn.touched[spec.id] = task
         results, encoding = to_json(task.results)
@@ -159,6 +165,7 @@ class ClusterState:
                 error_kind=task.failure.kind if task.failure else None,
                 reason=str(task.reason) if task.reason else "",
                 is_up=task.is_up,
+                cause=cause,
             )
         )
 
