@@ -6,6 +6,7 @@
     ├── NotFound           a thing that it names does not exist (404)
     ├── Conflict           the present state does not allow it (409)
     ├── TooLarge           it is larger than the limit (413)
+    ├── KeyReused          its idempotency key stands for another request (422)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
     ├── Unavailable        a thing that it needs is not there now; later it may be (503)
     ├── GuestFailed        the guest that it ran failed (502)
@@ -47,6 +48,10 @@ class Conflict(PropellerError):
 
 class TooLarge(PropellerError):
     """The request is larger than the limit."""
+
+
+class KeyReused(PropellerError):
+    """The idempotency key of the request stands for another request."""
 
 
 class StoreUnusable(PropellerError):

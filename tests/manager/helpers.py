@@ -61,9 +61,9 @@ class WatchedStore(SqliteStore):
             raise StoreUnusable("the disk is full")
         await super().write_logs(pieces)
 
-    async def find(self, task_ids: Any, group_ids: Any) -> Any:
+    async def find(self, task_ids: Any, group_ids: Any, keys: Any = ()) -> Any:
         self.finds += 1
-        return await super().find(task_ids, group_ids)
+        return await super().find(task_ids, group_ids, keys)
 
 
 class PlayedFleet:

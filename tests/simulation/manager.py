@@ -374,8 +374,8 @@ class SimulatedManager:
 
     def _carry_out(self, step: Step) -> Found | None:
         match step:
-            case Load(task_ids, group_ids):
-                return self._store.find(task_ids, group_ids)
+            case Load(task_ids, group_ids, keys):
+                return self._store.find(task_ids, group_ids, keys)
             case Commit():
                 self._committing = None
                 self._write(step)

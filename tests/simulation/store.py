@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from propeller.core.effects import Changes, Transition
+from propeller.core.idempotency import Remembered
 from propeller.core.model import Group, Task
 from propeller.store import rows
-from propeller.store.port import Loaded, Records
+from propeller.store.port import Found, Loaded, Records
 
 from .world import LawBroken
 
@@ -27,6 +28,7 @@ class SimulatedStore:
         self.past_attempts: dict[str, int] = {}
         self.modules: set[str] = set()
         self.events: list[rows.Row] = []
+        self.keys: dict[str, Remembered] = {}
 
     def commit(self, changes: Changes) -> None:
         """Write it all; nothing can come in between."""
@@ -67,6 +69,7 @@ class SimulatedStore:
             self.proplets.pop(proplet.id, None)
         for proplet in changes.proplets:
             self.proplets[proplet.id] = rows.proplet_row(proplet)
+        self.keys |= {one.key.text: one for one in changes.remembered}
         if changes.transitions:
             if changes.first_event_id != self.last_event_id + 1:
                 raise LawBroken("store", f"event {changes.first_event_id} follows {self.last_event_id}")
@@ -113,13 +116,14 @@ class SimulatedStore:
             last_event_id=self.last_event_id,
         )
 
-    def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
+    def find(self, task_ids: Sequence[str], group_ids: Sequence[str], keys: Sequence[str] = ()) -> Found:
         named = [self.task(self.ids[task_id]) for task_id in task_ids if task_id in self.ids]
         wanted = dict.fromkeys([*group_ids, *(task.spec.group_id for task in named)])
         groups = [self.group(group_id) for group_id in wanted if group_id in self.groups]
         single = [task for task in named if not task.spec.group_id]
         past = {name: self.past_attempts[name] for name in task_ids if name in self.past_attempts}
-        return Records(groups, [*single, *self._tasks_of(groups)], past)
+        remembered = {key: self.keys[key] for key in keys if key in self.keys}
+        return Found(groups, [*single, *self._tasks_of(groups)], past, remembered)
 
     def task(self, seq: int) -> Task:
         spec, run = self.specs[seq], self.runs[seq]

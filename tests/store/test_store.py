@@ -214,15 +214,15 @@ def test_find_gives_whole_groups_and_leaves_out_what_is_not_there(data):
         tasks += [a_task(n, job_id="j") for n in (3, 4)] + [a_task(5), a_task(6)]
         groups = [a_group("w"), a_group("j", GroupKind.JOB, seq=2), a_group("other", seq=3)]
         await store.commit(Changes(created=tasks, groups=groups))
-        assert await store.find(["none"], ["none"]) == ([], [], {})
-        assert await store.find([], []) == ([], [], {})
+        assert await store.find(["none"], ["none"]) == ([], [], {}, {})
+        assert await store.find([], []) == ([], [], {}, {})
         assert await store.task("none") is None
         assert await store.group(GroupKind.JOB, "w", tasks_max=9) is None, "a workflow is no job"
         assert await store.group(GroupKind.WORKFLOW, "none", tasks_max=9) is None
         assert await store.modules(["none"]) == {}
         return await store.find(["t1", "t5", "none"], ["j", "none"])
 
-    groups, tasks, _ = data.with_store(work)
+    groups, tasks, *_ = data.with_store(work)
     assert sorted(ids(groups)) == ["j", "w"]
     assert sorted(ids(tasks)) == ["t1", "t2", "t3", "t4", "t5"]
 
@@ -247,7 +247,7 @@ def test_what_is_deleted_is_gone(data):
     async def work(store):
         await store.commit(Changes(created=tasks, groups=[group], proplets=[proplet]))
         await store.commit(Changes(deleted=tasks, deleted_groups=[group], deleted_proplets=[proplet]))
-        assert await store.find(["t1", "t2"], ["g"]) == ([], [], {})
+        assert await store.find(["t1", "t2"], ["g"]) == ([], [], {}, {})
         assert await store.tasks(0, 10, EVERYTHING) == (0, [])
         assert (await store.load())[:2] == (([], [], {}), [])
 
@@ -265,7 +265,7 @@ def test_an_id_can_be_deleted_and_created_again_in_one_commit(data):
         )
         return await store.find([], ["g"])
 
-    groups, tasks, _ = data.with_store(work)
+    groups, tasks, *_ = data.with_store(work)
     assert [group.name for group in groups] == ["new"]
     assert [task.spec.kind for task in tasks] == ["new"]
 
@@ -306,7 +306,7 @@ def test_a_commit_is_all_or_nothing(data):
             await store.commit(bad)
         assert ids((await store.tasks(0, 10, EVERYTHING)).items) == ["t1"]
         assert (await store.task("t1")).state is PENDING
-        assert await store.find([], ["g"]) == ([], [], {})
+        assert await store.find([], ["g"]) == ([], [], {}, {})
         assert await store.modules([module_of(b"m").digest]) == {}
         loaded = await store.load()
         assert (loaded.proplets, loaded.last_event_id) == ([], 0)

@@ -22,6 +22,7 @@ _PROBLEMS = {
     408: "The headers or the body took too long to arrive; send them without pauses.",
     409: "The present state does not allow the request.",
     413: "The body is larger than 100 MiB, or larger than 16 MiB or 300,000 values besides modules.",
+    422: "Its Idempotency-Key stands for another request, of less than a day ago.",
     431: "The headers are larger than 64 KiB.",
     502: "The guest failed.",
     503: "The store can't be read or written, no proplet that is alive has the task, or there are too many "

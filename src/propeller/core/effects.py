@@ -10,6 +10,7 @@ import msgspec
 from propeller.core import causes
 from propeller.core.causes import Cause
 from propeller.core.failures import ErrorKind
+from propeller.core.idempotency import Remembered
 from propeller.core.model import Execution, Group, Module, Proplet, Spec, Task
 from propeller.core.states import TaskState
 
@@ -143,6 +144,8 @@ class Changes(msgspec.Struct, kw_only=True):
     first_event_id: int = 0
     #: Modules that came with the commands of the turn.
     modules: dict[Module, bytes] = {}
+    #: Commands of the turn that have an idempotency key.
+    remembered: list[Remembered] = []
 
     def __bool__(self) -> bool:
         return bool(
@@ -160,4 +163,5 @@ class Changes(msgspec.Struct, kw_only=True):
             or self.deleted_proplets
             or self.transitions
             or self.modules
+            or self.remembered
         )

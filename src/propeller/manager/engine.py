@@ -24,6 +24,7 @@ from propeller.core.events import (
     StopGroup,
     TimePassed,
 )
+from propeller.core.idempotency import Key, Memory, Remembered
 from propeller.core.model import Group, Module, Task
 from propeller.core.times import Moment
 from propeller.errors import PropellerError
@@ -37,6 +38,8 @@ class Ask(msgspec.Struct, eq=False):
     modules: dict[Module, bytes] = {}
     #: The sender's own: says where the answer goes.
     ticket: Any = None
+    #: Under which it is carried out once; None for a command that is carried out each time.
+    key: Key | None = None
 
 
 Input = Ask | Fact
@@ -47,6 +50,8 @@ class Load(msgspec.Struct, frozen=True):
 
     task_ids: list[str]
     group_ids: list[str]
+    #: Idempotency keys.
+    keys: list[str] = []
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -64,29 +69,34 @@ class Announce(msgspec.Struct, frozen=True):
 
 class Answer(msgspec.Struct, frozen=True):
     ask: Ask
-    #: The tasks that the command created or changed, or why it was refused.
-    outcome: list[Task] | PropellerError
+    #: The tasks that the command created or changed, or why it was refused; what was done before, if that was
+    #: under the same key.
+    outcome: list[Task] | Remembered | PropellerError
 
 
 Step = Load | Commit | Send | Announce | Answer
-#: Groups, all of their tasks and tasks of no group; last attempts of deleted tasks that had such an id.
-Found = tuple[Sequence[Group], Sequence[Task], Mapping[str, int]]
+#: Groups, all of their tasks and tasks of no group; last attempts of deleted tasks that had such an id; what
+#: was done under the keys.
+Found = tuple[Sequence[Group], Sequence[Task], Mapping[str, int], Mapping[str, Remembered]]
 
 
 def turn(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Generator[Step, Found | None, None]:
     """Take in everything that has arrived, in order, and last that time has passed."""
     wanted = _named_but_absent(cluster, inputs)
-    if wanted.task_ids or wanted.group_ids:
+    memory = Memory()
+    if wanted.task_ids or wanted.group_ids or wanted.keys:
         found = yield wanted
         assert found is not None
-        cluster.state.adopt(*found)
+        groups, tasks, past_attempts, remembered = found
+        cluster.state.adopt(groups, tasks, past_attempts)
+        memory.adopt(remembered)
 
     now, answers = moment.now, list[Answer]()
     modules: dict[Module, bytes] = {}
     cluster.begin(moment)
     for item in inputs:
         if isinstance(item, Ask):
-            answers.append(_carry_out(cluster, item, now))
+            answers.append(_carry_out_once(cluster, item, now, memory))
             modules.update(item.modules)
         elif not isinstance(item, TimePassed):
             cluster.handle(item, now)
@@ -95,6 +105,7 @@ def turn(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Generator
     cluster.settle(now)
     changes, effects = cluster.take_turn()
     changes.modules = modules
+    changes.remembered = memory.new
 
     if changes:
         yield Commit(changes)
@@ -106,21 +117,31 @@ def turn(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Generator
         yield Announce(changes.first_event_id, changes.transitions)
 
 
-def _carry_out(cluster: Cluster, ask: Ask, now: int) -> Answer:
+def _carry_out_once(cluster: Cluster, ask: Ask, now: int, memory: Memory) -> Answer:
+    """Carry out a command, unless that was done under its key; one that is refused is not remembered."""
     try:
-        return Answer(ask, cluster.handle(ask.command, now))
+        if ask.key is not None and (done := memory.recall(ask.key, now)) is not None:
+            ask.modules = {}
+            return Answer(ask, done)
+        tasks = cluster.handle(ask.command, now)
     except PropellerError as refusal:
         ask.modules = {}
         return Answer(ask, refusal)
+    if ask.key is not None:
+        memory.remember(ask.key, tasks, now)
+    return Answer(ask, tasks)
 
 
 def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
-    """Collect tasks and groups that commands name and the cluster lacks: they ended, or never were."""
+    """Collect keys, and what commands name and the cluster lacks: it ended, or never was."""
     tasks: dict[str, None] = {}
     groups: dict[str, None] = {}
+    keys: dict[str, None] = {}
     for item in inputs:
         if not isinstance(item, Ask):
             continue
+        if item.key is not None:
+            keys[item.key.text] = None
         match item.command:
             case CreateTasks(specs=specs, chosen_ids=chosen):
                 tasks.update(dict.fromkeys(chosen))
@@ -136,4 +157,5 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
     return Load(
         [task_id for task_id in tasks if task_id not in cluster.state.tasks],
         [group_id for group_id in groups if group_id not in cluster.state.groups],
+        list(keys),
     )

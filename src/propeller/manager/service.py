@@ -8,12 +8,13 @@ from typing import NamedTuple, Protocol
 from propeller.core.cluster import Cluster
 from propeller.core.effects import Effect, Outgoing, Refused, Transition
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
+from propeller.core.idempotency import Key, Remembered, as_created
 from propeller.core.model import GroupKind, JobMode, Module, Proplet, Spec, Task
 from propeller.core.policy import Policy
 from propeller.core.reasons import Waiting
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING
-from propeller.errors import StoreUnusable
+from propeller.errors import NotFound, StoreUnusable
 from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
 from propeller.manager.expiry import Expiry
@@ -25,6 +26,10 @@ from propeller.manager.samples import Samples
 from propeller.store.port import Store
 
 _log = logging.getLogger(__name__)
+
+Outcome = list[Task] | Remembered
+#: How many of the tasks that an earlier command created are read in one query.
+_READ_AT_ONCE = 500
 
 
 class Fleet(Protocol):
@@ -38,6 +43,15 @@ class Starting(NamedTuple):
 
     spec: Spec
     begins_now: bool
+
+
+class Done(NamedTuple):
+    """The outcome of a command that is carried out once."""
+
+    #: The tasks that it created or changed; those that an earlier one created, as they were then.
+    tasks: list[Task]
+    #: True if an earlier command of the same key did it.
+    was_done_before: bool
 
 
 class Manager:
@@ -100,12 +114,46 @@ class Manager:
             StoreUnusable: Nothing can be written any more.
 
         """
+        outcome = await self._outcome(command, modules, None)
+        assert not isinstance(outcome, Remembered), "it has no key"
+        return outcome
+
+    async def ask_once(self, key: Key, command: Command, modules: dict[Module, bytes] | None = None) -> Done:
+        """Carry out a command, as ``ask`` does, unless that was done under its key within a day.
+
+        Raises:
+            KeyReused: The key stands for another request.
+            NotFound: It was done, and what it created has been deleted since.
+            Invalid, NotFound, Conflict, StoreUnusable: As for ``ask``.
+
+        """
+        outcome = await self._outcome(command, modules, key)
+        if isinstance(outcome, Remembered):
+            return Done(await self._created_by(outcome), was_done_before=True)
+        return Done(outcome, was_done_before=False)
+
+    async def _created_by(self, done: Remembered) -> list[Task]:
+        found: dict[str, Task] = {}
+        for start in range(0, len(done.task_ids), _READ_AT_ONCE):
+            tasks = await self.store.tasks_of(done.task_ids[start : start + _READ_AT_ONCE])
+            found.update((task.id, as_created(task)) for task in tasks if done.is_of(task))
+        for task_id in done.task_ids:
+            if task_id not in found:
+                raise NotFound(
+                    f"not found: the request with Idempotency-Key {done.key.text} created task {task_id}, "
+                    "which has been deleted since; use a new key for a new request"
+                )
+        return [found[task_id] for task_id in done.task_ids]
+
+    async def _outcome(
+        self, command: Command, modules: dict[Module, bytes] | None, key: Key | None
+    ) -> Outcome:
         if self._failure is not None:
             raise StoreUnusable("the manager is stopping because its store failed") from self._failure
         if self._has_stopped:
             raise StoreUnusable("the manager has stopped; ask again when it is back")
-        answer: asyncio.Future[list[Task]] = asyncio.get_running_loop().create_future()
-        self._inbox.append(Ask(command, modules or {}, answer))
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._inbox.append(Ask(command, modules or {}, answer, key))
         self._arrival.set()
         return await answer
 
@@ -263,8 +311,8 @@ class Manager:
                         if _log.isEnabledFor(logging.DEBUG):
                             for transition in transitions:
                                 _log.debug("%s", _in_words(transition))
-                    case Load(task_ids, group_ids):
-                        reply = await self.store.find(task_ids, group_ids)
+                    case Load(task_ids, group_ids, keys):
+                        reply = await self.store.find(task_ids, group_ids, keys)
         except StopIteration:
             return
         except BaseException:
@@ -295,8 +343,8 @@ def _asks_among(inputs: list[Input]) -> list[Ask]:
     return [item for item in inputs if isinstance(item, Ask)]
 
 
-def _answer(ask: Ask, outcome: list[Task] | Exception) -> None:
-    future: asyncio.Future[list[Task]] = ask.ticket
+def _answer(ask: Ask, outcome: Outcome | Exception) -> None:
+    future: asyncio.Future[Outcome] = ask.ticket
     if future.done():  # the client went away
         return
     if isinstance(outcome, Exception):

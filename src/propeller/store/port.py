@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from propeller.core.effects import Changes, Transition
+from propeller.core.idempotency import Key, Remembered
 from propeller.core.model import Execution, Group, GroupKind, Proplet, Task
 from propeller.core.states import TaskState
 
@@ -32,6 +33,32 @@ class Records(NamedTuple):
     tasks: list[Task]
     #: The last attempts of deleted tasks whose ids were looked for, by id.
     past_attempts: Mapping[str, int] = {}
+
+
+class Found(NamedTuple):
+    """What the commands of a turn name: ``Records``, and what was done under idempotency keys."""
+
+    groups: list[Group]
+    tasks: list[Task]
+    past_attempts: Mapping[str, int]
+    #: By key.
+    remembered: Mapping[str, Remembered]
+
+
+class KeptAnswer(NamedTuple):
+    """The answer to a request, as it was sent."""
+
+    status: int
+    #: The header of that name; None for none.
+    location: str | None
+    body: bytes
+
+
+class KeptKey(NamedTuple):
+    #: Without the tasks.
+    remembered: Remembered
+    #: None where it was not written, was too large or was deleted.
+    answer: KeptAnswer | None
 
 
 class Loaded(NamedTuple):
@@ -144,14 +171,30 @@ class Store(Protocol):
         A deletion that an earlier program has begun is finished first (``forget``).
         """
 
-    async def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
+    async def find(
+        self, task_ids: Sequence[str], group_ids: Sequence[str], keys: Sequence[str] = ()
+    ) -> Found:
         """Read these tasks and groups, each with its whole group; ids that do not exist are left out.
+
+        Idempotency keys are read beside them, also those that no longer count.
 
         If a record with one of these ids is being deleted, that is finished first, so that the id is free.
         """
 
     async def commit(self, changes: Changes) -> None:
         """Write all changes durably, or none of them."""
+
+    async def key(self, key: str) -> KeptKey | None:
+        """Read what was done under an idempotency key; it may no longer count."""
+
+    async def write_answer(self, key: Key, answer: KeptAnswer) -> KeptAnswer | None:
+        """Keep the first answer to what was done under a key, unless it is large; give the one that is kept.
+
+        None where none is. A power cut may take the last answers.
+        """
+
+    async def tasks_of(self, task_ids: Sequence[str]) -> list[Task]:
+        """Read these tasks, in any order; those that do not exist are left out."""
 
     async def task(self, task_id: str) -> Task | None: ...
 

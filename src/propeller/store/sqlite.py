@@ -10,6 +10,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,9 +19,11 @@ from typing import TypeVar
 
 from propeller import private
 from propeller.core.effects import Changes, Transition
+from propeller.core.idempotency import Key
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import expiry, queries, rows
 from propeller.store.history import History
+from propeller.store.idempotency import Keys, find_keys, read_key
 from propeller.store.invocations import close_invocations, read_invocations, write_invocations
 from propeller.store.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
 from propeller.store.mark import Durability, MarkFile
@@ -34,9 +37,12 @@ from propeller.store.opening import (
 )
 from propeller.store.port import (
     Ended,
+    Found,
     GroupFilter,
     GroupPage,
     Invocation,
+    KeptAnswer,
+    KeptKey,
     Loaded,
     LogFilter,
     LogPiece,
@@ -106,6 +112,7 @@ class SqliteStore:
             self._path, last_event_id=last_event_id, quiet_commits=quiet_commits, durability=durability
         )
         self._history = History(self._writer)
+        self._keys = Keys(self._writer)
         self._upkeep = LogUpkeep(
             self._path,
             self._writer,
@@ -144,6 +151,16 @@ class SqliteStore:
 
     async def close_invocations(self, error: str) -> None:
         await self._in_writer(lambda: self._write_beside(lambda: close_invocations(self._writer, error)))
+
+    async def write_answer(self, key: Key, answer: KeptAnswer) -> KeptAnswer | None:
+        kept: KeptAnswer | None = None
+
+        def write() -> None:
+            nonlocal kept
+            kept = self._keys.write_answer(key, answer)
+
+        await self._in_writer(lambda: self._write_beside(write))
+        return kept
 
     async def find_ended(self, before: int) -> Ended:
         return await self._read(lambda db: expiry.find_ended(db, before))
@@ -278,6 +295,9 @@ class SqliteStore:
                     "INSERT OR REPLACE INTO proplets VALUES (?,?,?,?,?,?,?,?)",
                     map(rows.proplet_row, changes.proplets),
                 )
+            if changes.remembered:
+                self._keys.write(changes.remembered)
+                self._keys.prune(changes.remembered[-1].at)
             if changes.transitions:
                 row = rows.event_row(changes.first_event_id, changes.transitions)
                 self._history.write(row)
@@ -285,6 +305,7 @@ class SqliteStore:
                 self._writer.execute("UPDATE quiet_commits SET number = number + 1")
             if self._commits % _PRUNE_EVERY == _PRUNE_EVERY - 1:
                 self._prune_past_attempts()
+                self._keys.prune(time.time_ns())
 
     def _prune_past_attempts(self) -> None:
         """Delete the oldest of those beyond the bound, some at a time."""
@@ -356,14 +377,30 @@ class SqliteStore:
             pass
         return await self._read(queries.load, for_work=True)
 
-    async def find(self, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
-        def query(db: sqlite3.Connection) -> Records | None:
-            is_going = expiry.is_going(db, task_ids, group_ids)
-            return None if is_going else queries.find(db, task_ids, group_ids)
+    async def find(
+        self, task_ids: Sequence[str], group_ids: Sequence[str], keys: Sequence[str] = ()
+    ) -> Found:
+        def query(db: sqlite3.Connection) -> Found | None:
+            if expiry.is_going(db, task_ids, group_ids):
+                return None
+            return Found(*queries.find(db, task_ids, group_ids), find_keys(db, keys))
 
         while (found := await self._read(query, for_work=True)) is None:
             await self._in_writer(lambda: self._write_beside(self._forget_going))
         return found
+
+    async def key(self, key: str) -> KeptKey | None:
+        return await self._read(lambda db: read_key(db, key))
+
+    async def tasks_of(self, task_ids: Sequence[str]) -> list[Task]:
+        def query(db: sqlite3.Connection) -> list[Task]:
+            found = (
+                queries.read_tasks(db, f"WHERE t.id IN ({marks})", values)
+                for marks, values in queries.parts(task_ids)
+            )
+            return [task for part in found for task in part]
+
+        return await self._read(query)
 
     async def task(self, task_id: str) -> Task | None:
         found = await self._read(lambda db: queries.read_tasks(db, "WHERE t.id = ?", (task_id,)))
