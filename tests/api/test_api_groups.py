@@ -65,6 +65,7 @@ def test_jobs_are_found_by_status(tmp_path):
             "pending": ["waiting"],
             "running": [],
             "failed": [],
+            "interrupted": [],
         }.items():
             page = await site.get(f"/jobs?status={status}")
             assert ids(page["jobs"], "job_id") == expected
@@ -168,7 +169,9 @@ def test_a_workflow_is_stopped(tmp_path):
         await site.post("/workflows", {"tasks": [{"id": "a", "name": "f", "workflow_id": "w"}]})
         stopped = await site.post("/workflows/w/stop", status=200)
         assert stopped == {"workflow_id": "w", "message": "workflow stopped"}
-        assert (await site.get("/workflows"))["workflows"][0]["counts"] == NO_COUNTS | {"interrupted": 1}
+        (shown,) = (await site.get("/workflows?status=interrupted"))["workflows"]
+        assert (shown["counts"], shown["state"]) == (NO_COUNTS | {"interrupted": 1}, 6)
+        assert (await site.get("/workflows?status=failed"))["workflows"] == []
 
     play(part, tmp_path)
 

@@ -77,7 +77,9 @@ def test_the_numbers_are_those_of_the_wire():
         ([0, 0, 0, 2, 0, 1, 0], COMPLETED),
         ([0, 0, 0, 0, 0, 2, 0], COMPLETED),
         ([1, 0, 1, 0, 1, 0, 0], FAILED),
-        ([0, 0, 0, 3, 0, 0, 1], FAILED),
+        ([0, 0, 0, 3, 0, 0, 1], INTERRUPTED),
+        ([1, 0, 1, 0, 0, 1, 1], INTERRUPTED),
+        ([0, 0, 0, 3, 1, 0, 1], FAILED),
     ],
 )
 def test_the_state_of_a_group_comes_from_its_counts(counts, state):

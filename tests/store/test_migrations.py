@@ -7,7 +7,7 @@ from importlib import resources
 from propeller.core.failures import Failure
 from propeller.core.model import GroupKind
 from propeller.core.reasons import Note
-from propeller.core.states import COMPLETED, FAILED, PENDING, SCHEDULED, SKIPPED
+from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, SCHEDULED, SKIPPED
 from propeller.store.port import GroupFilter, TaskFilter
 from tests.store.helpers import EVERYTHING
 
@@ -94,3 +94,21 @@ def test_groups_get_their_times_and_lists_their_totals(tmp_path, data):
     }
     assert times == {"w": (40, 59), "idle": (0, 0), "j": (7, 16)}
     assert (by_state, totals) == ([1, 1], [5, 3, 1])
+
+
+def test_groups_that_were_interrupted_are_told_from_those_that_failed(tmp_path, data):
+    group = (
+        "INSERT INTO groups (seq, id, kind, name, state, live, counts, created_at) VALUES (?,?,'job','',4,0,?,1)"
+    )
+    counts = {"both": "[0,0,0,1,1,0,1,0]", "interrupted": "[0,0,0,1,0,0,1,0]", "failed": "[0,0,0,0,2,0,0,0]"}
+    rows = [(group, (seq, *item)) for seq, item in enumerate(counts.items(), 1)]
+    _write_as_of(17, tmp_path / "propeller.db", rows)
+
+    async def work(store):
+        found = {}
+        for state in (FAILED, INTERRUPTED):
+            page = await store.groups(GroupKind.JOB, 0, 9, GroupFilter(state), tasks_max=0)
+            found[state] = (page.total, [group.id for group in page.records.groups])
+        return found
+
+    assert data.with_store(work) == {FAILED: (2, ["both", "failed"]), INTERRUPTED: (1, ["interrupted"])}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from propeller.api.context import HttpRequest
-from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, TaskState
+from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, TaskState
 from propeller.errors import Invalid
 from propeller.store.port import GroupFilter
 from propeller.wire.durations import parse_duration
@@ -82,6 +82,7 @@ GROUP_STATES: dict[str, TaskState] = {
     "running": RUNNING,
     "completed": COMPLETED,
     "failed": FAILED,
+    "interrupted": INTERRUPTED,
 }
 GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "enum": ["", *GROUP_STATES]})
 #: What every list of groups takes.

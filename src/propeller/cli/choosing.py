@@ -43,7 +43,7 @@ GROUP_FILTERS: dict[str, Any] = {
             "--state",
             "--status",
             metavar="STATE",
-            help="Those in this state: pending, running, completed or failed.",
+            help="Those in this state: pending, running, completed, failed or interrupted.",
         ),
     ],
     "name": _NAME,

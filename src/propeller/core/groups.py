@@ -20,11 +20,14 @@ UP = len(TaskState)
 def group_state(counts: Sequence[int]) -> TaskState:
     """Derive the state from ``Group.counts``.
 
-    Source: ``semantics``, section 5, with one difference: a group that has begun stays ``RUNNING`` between
-    two of its tasks, and does not become ``PENDING`` again.
+    Source: ``semantics``, section 5, with two differences: a group that has begun stays ``RUNNING`` between
+    two of its tasks, and does not become ``PENDING`` again; and one whose tasks were interrupted, while none
+    failed, is ``INTERRUPTED``, not ``FAILED``.
     """
-    if counts[FAILED] or counts[INTERRUPTED]:
+    if counts[FAILED]:
         return FAILED
+    if counts[INTERRUPTED]:
+        return INTERRUPTED
     # A group does not wait for the end of a daemon that is up.
     up = counts[UP]
     has_ended_tasks = counts[COMPLETED] or counts[SKIPPED] or up
