@@ -50,7 +50,7 @@ DERIVED = {
         "told_start",
         "told_end",
     },
-    Group: {"tasks", "first_count", "last_count"},
+    Group: {"tasks", "first_count", "last_count", "places"},
     Proplet: {"slots", "window", "placed", "repeats", "residents", "seen", "is_alive"},
 }
 SANDBOX = Sandbox(

@@ -73,10 +73,15 @@ class Rules:
     def restart(self, *, ticks: int = 0) -> Turn:
         """Start a new manager with what the store has; its monotonic clock may stand anywhere."""
         policy, proplets = self.state.policy, list(self.state.proplets.values())
-        live = [task for task in self._tasks.values() if not task.state.has_ended]
+        groups = {group.id: group for group in self._groups.values() if group.has_live_tasks}
+        tasks = [
+            task
+            for task in self._tasks.values()
+            if task.spec.group_id in groups or not (task.spec.group_id or task.state.has_ended)
+        ]
         self.state = ClusterState(policy)
         self.state.adopt_proplets([stored(proplet) for proplet in proplets])
-        self.state.adopt([group for group in self._groups.values() if group.has_live_tasks], live, {})
+        self.state.adopt(groups.values(), tasks, {})
         self._ticks_ahead = ticks - self.now
         return self.turn(ManagerStarted())
 

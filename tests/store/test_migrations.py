@@ -97,9 +97,7 @@ def test_groups_get_their_times_and_lists_their_totals(tmp_path, data):
 
 
 def test_groups_that_were_interrupted_are_told_from_those_that_failed(tmp_path, data):
-    group = (
-        "INSERT INTO groups (seq, id, kind, name, state, live, counts, created_at) VALUES (?,?,'job','',4,0,?,1)"
-    )
+    group = "INSERT INTO groups (seq, id, kind, name, state, live, counts, created_at) VALUES (?,?,'job','',4,0,?,1)"
     counts = {"both": "[0,0,0,1,1,0,1,0]", "interrupted": "[0,0,0,1,0,0,1,0]", "failed": "[0,0,0,0,2,0,0,0]"}
     rows = [(group, (seq, *item)) for seq, item in enumerate(counts.items(), 1)]
     _write_as_of(17, tmp_path / "propeller.db", rows)

@@ -49,13 +49,13 @@ def start_or_skip(state: ClusterState, task: Task, now: int) -> None:
 
 def schedule(state: ClusterState, task: Task, now: int) -> None:
     """Queue a task that is ready, or fail it if it can't be run at all."""
-    task.reason = state.placement.why_waits(task)
+    task.reason = state.why_waits(task)
     state.move(task, SCHEDULED, now)
     failure = obstacle(task.spec) or inputs.missing(task)
     if failure:
         fail(state, task, failure, now)
     else:
-        state.placement.wait(task)
+        state.queue(task)
 
 
 def fail(state: ClusterState, task: Task, failure: Failure, now: int) -> None:
@@ -129,7 +129,7 @@ def send_stops(state: ClusterState, task: Task) -> None:
 
 
 def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
-    """Move a task to an end; its children, or the others of a fail-fast job, follow before the next event.
+    """Move a task to an end; its children, or the others of a fail-fast group, follow before the next event.
 
     The children of a task that was up have been told before.
     """
@@ -143,7 +143,8 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
     state.move(task, how, now)
     if not task.was_up:
         state.settled(task)
-    if how is FAILED and task.spec.job_id and state.groups[task.spec.job_id].fail_fast:
+    group_id = task.spec.group_id
+    if how is FAILED and group_id and state.groups[group_id].fail_fast:
         state.consequences.failed.append(task)
 
 
@@ -169,7 +170,7 @@ def clear(state: ClusterState, task: Task) -> None:
     """Forget the last run of an ended task before it is started again."""
     task.results = None
     task.failure = task.reason = None
-    task.started_at = task.finished_at = 0
+    task.placed_at = task.started_at = task.finished_at = 0
     task.losses = task.restarts = 0
     task.was_up = False
     executions.forget(state, task)
@@ -186,7 +187,7 @@ def run_again(state: ClusterState, task: Task, reason: Reason, now: int) -> None
     task.started_at = 0
     task.reason = reason
     state.move(task, SCHEDULED, now)
-    state.placement.wait(task)
+    state.queue(task)
 
 
 def lose(state: ClusterState, task: Task, how: str, now: int, *, proplet_lives: bool = False) -> None:

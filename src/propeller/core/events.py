@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from propeller.core.failures import Failure
-from propeller.core.model import GroupKind, JobMode, Spec
+from propeller.core.model import Definition, GroupKind, JobMode, Spec
 
 # -- commands ----------------------------------------------------------------------------------------------
 
@@ -19,9 +19,11 @@ class NewGroup(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: GroupKind
     name: str = ""
-    #: Only for jobs, as is ``fail_fast``; None leaves the choice to the manager.
+    #: Only for jobs; None leaves the choice to the manager.
     mode: JobMode | None = None
+    #: None for what the kind does by default: a job stops at its first failure, a workflow does not.
     fail_fast: bool | None = None
+    definition: Definition = Definition()
 
 
 class CreateTasks(msgspec.Struct, frozen=True, kw_only=True):

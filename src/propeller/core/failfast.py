@@ -1,4 +1,4 @@
-"""Fail-fast jobs: the first task that fails ends the others.
+"""Fail-fast jobs and workflows: the first task that fails ends the others.
 
 Tasks that run or queue are interrupted, and pending ones are skipped. Tasks with ``run_if: failure``, and
 those that depend on one, are spared: they are there for that case.
@@ -14,14 +14,14 @@ from propeller.core.states import PENDING, SKIPPED
 
 
 def stop_others(state: ClusterState, failed: Task, now: int) -> None:
-    """Stop the other tasks in the job of a failed task."""
+    """Stop the other tasks in the job or workflow of a failed task."""
     group = state.groups.get(failed.spec.group_id)
     if group is None or not group.has_live_tasks:
         return
     spared = for_failures(group.tasks.values())
     if failed.id in spared:  # the others have been stopped before
         return
-    reason = JobFailed(failed.id)
+    reason = JobFailed(failed.id, group.kind)
     state.cause = causes.by_task(failed.id)
     for task in reversed(group.tasks.values()):  # so that none starts because one before it was stopped
         if task.state.has_ended or task.id in spared:

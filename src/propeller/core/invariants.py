@@ -4,6 +4,7 @@ The rules keep counts, queues and relations up to date in small steps. ``check``
 records and compares. It looks at everything, and is meant for tests and the simulation.
 """
 
+from propeller.core import places
 from propeller.core.groups import UP
 from propeller.core.model import Group, JobMode, Proplet, Task
 from propeller.core.placement import has_room, needs_of, needs_of_pinned, refused_by, takes_work
@@ -48,6 +49,7 @@ def _check_group(state: ClusterState, group: Group) -> None:
         running = counts[SCHEDULED] + counts[RUNNING] - counts[UP]
         assert running <= 1, f"sequential job {group.id} runs {running} tasks at once"
     _check_relations(group)
+    _check_places(group)
 
 
 def _check_times(group: Group) -> None:
@@ -124,9 +126,27 @@ def _check_task(state: ClusterState, task: Task) -> None:
 
 
 def _check_queue(state: ClusterState) -> None:
-    waiting = sorted(task.id for task in state.placement.waiting())
+    waiting = [task.id for task in state.placement.waiting()]
+    held = [task.id for group in state.groups.values() if group.places for task in group.places.held]
     scheduled = sorted(task.id for task in state.tasks.values() if task.state is SCHEDULED)
-    assert waiting == scheduled, f"{waiting} are queued, and {scheduled} are scheduled"
+    assert sorted(waiting + held) == scheduled, (
+        f"{waiting} are queued and {held} held, and {scheduled} are scheduled"
+    )
+
+
+def _check_places(group: Group) -> None:
+    fresh = places.derive(group)
+    if group.places is None or fresh is None:
+        assert group.places is fresh, f"group {group.id} has the wrong number of places"
+        return
+    assert group.places.running == fresh.running, f"group {group.id} has others in its places than run"
+    scheduled = [task for task in group.tasks.values() if task.state is SCHEDULED and not task.was_up]
+    ready = [task for task in scheduled if not (task.timing and task.timing.retry_at)]
+    ready.sort(key=places.rank_of)
+    free = max(fresh.most - len(fresh.running), 0)
+    queued, held = [{task.id for task in some} for some in (group.places.queued, group.places.held)]
+    assert queued == {task.id for task in ready[:free]}, f"group {group.id} has queued {queued}"
+    assert held == {task.id for task in ready[free:]}, f"group {group.id} holds {held}"
 
 
 def _check_placed(state: ClusterState) -> None:

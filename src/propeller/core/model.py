@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from propeller.core.failures import Failure
+from propeller.core.ranked import Ranked
 from propeller.core.reasons import Reason
 from propeller.core.sandbox import Offer, Sandbox
 from propeller.core.states import COMPLETED, PENDING, RUNNING, TaskState
@@ -214,6 +215,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     #: How long it may take in all, ns; 0 for any time.
     timeout_ns: int = 0
+    #: How many of its tasks may be queued or run at once; 0 for any number.
+    max_parallel: int = 0
 
 
 class GroupTiming(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -221,6 +224,19 @@ class GroupTiming(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     #: When the group has used up its time; 0 for never, and before it begins.
     deadline_at: int = 0
+
+
+class Places(msgspec.Struct, kw_only=True, eq=False):
+    """The places of a group that runs only so many tasks at once, and who waits for one (``places``)."""
+
+    #: How many there are.
+    most: int
+    #: Ids of the tasks that have one and run.
+    running: set[str] = set()
+    #: The tasks that have one and wait for a proplet, the last in rank first.
+    queued: Ranked[str, Task] = msgspec.field(default_factory=Ranked)
+    #: The tasks that are ready and have none, the first in rank first.
+    held: Ranked[str, Task] = msgspec.field(default_factory=Ranked)
 
 
 class Group(msgspec.Struct, kw_only=True, eq=False):
@@ -234,7 +250,7 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
     name: str = ""
     #: Only for jobs; None in a job that leaves the choice to the manager's default. Stored.
     mode: JobMode | None = None
-    #: Only for jobs: the first task that fails stops the others. Stored.
+    #: The first task that fails stops the others. Stored.
     fail_fast: bool = False
     definition: Definition = Definition()
     #: What of its present run goes by a clock. Stored.
@@ -250,6 +266,8 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
     last_count: int = 0
     #: Its tasks in the order given. Derived from their ``seq``.
     tasks: dict[str, Task] = {}
+    #: None if any number of its tasks may run at once. Derived.
+    places: Places | None = None
 
     @property
     def size(self) -> int:

@@ -20,6 +20,9 @@ class Ranked(Generic[Key, Item]):
     def __len__(self) -> int:
         return len(self._valid)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._valid
+
     def __iter__(self) -> Iterator[Item]:
         """Iterate over the items in the order of arrival."""
         return (entry[3] for entry in self._valid.values())

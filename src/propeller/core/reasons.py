@@ -107,6 +107,18 @@ class WaitsForAnyProplet(Waiting, frozen=True):
         return "waits for a proplet: none is alive"
 
 
+class WaitsForPlace(Waiting, frozen=True):
+    """Its workflow or job runs only so many tasks at once, and has begun as many."""
+
+    #: ``workflow`` or ``job``.
+    of: str
+    most: int
+
+    def __str__(self) -> str:
+        tasks = "one task" if self.most == 1 else f"{self.most} tasks"
+        return f"waits for its {self.of}, which runs {tasks} at once"
+
+
 # -- it runs again -----------------------------------------------------------------------------------------
 
 
@@ -207,12 +219,14 @@ class TaskBeforeEnded(Reason, frozen=True):
 
 
 class JobFailed(Reason, frozen=True):
-    """Another task of its fail-fast job failed."""
+    """Another task of its fail-fast job or workflow failed."""
 
     task: str
+    #: ``workflow`` or ``job``.
+    of: str = "job"
 
     def __str__(self) -> str:
-        return f"task {self.task} of its job failed, and the job is fail-fast"
+        return f"task {self.task} of its {self.of} failed, and the {self.of} is fail-fast"
 
 
 class Stopped(Reason, frozen=True):
@@ -245,6 +259,7 @@ AnyReason = (
     | WaitsForLeave
     | WaitsForUncordoned
     | WaitsForAnyProplet
+    | WaitsForPlace
     | AttemptLost
     | HandedBack
     | Moved

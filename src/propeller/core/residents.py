@@ -31,6 +31,7 @@ def run_up(state: ClusterState, event: RunUp, now: int) -> None:
         task.was_up = True
         for proplet_id in state.holders(task):
             state.placement.stays(task, proplet_id)
+        state.give_up_place(task)
         group_id = task.spec.group_id
         if group_id:
             group = state.turn.groups[group_id] = state.groups[group_id]

@@ -13,15 +13,16 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from propeller.core import causes, spans
+from propeller.core import causes, places, spans
 from propeller.core.causes import Cause
 from propeller.core.changes import Turn
 from propeller.core.effects import Changes, Transition
 from propeller.core.foreign import Lease, Leases
 from propeller.core.groups import UP
-from propeller.core.model import Group, Proplet, Task
+from propeller.core.model import Group, Places, Proplet, Task
 from propeller.core.placement import Placement
 from propeller.core.policy import Policy
+from propeller.core.reasons import Waiting, WaitsForPlace
 from propeller.core.relations import link, unlink
 from propeller.core.results import to_json
 from propeller.core.silence import Silence
@@ -135,6 +136,8 @@ class ClusterState:
             group.counts[to] += 1
             if task.was_up and to.has_ended:
                 group.counts[UP] -= 1
+            if group.places is not None and to is RUNNING:
+                places.begin(group.places, task)
             self.turn.groups[group_id] = group
         task.state = to
         task.is_up = False
@@ -174,8 +177,36 @@ class ClusterState:
         if task.children:
             self.consequences.settled.append(task)
 
+    def queue(self, task: Task) -> None:
+        """Let a task that is ready wait for a proplet; first for a place, if its group has only so many."""
+        found = self._places_for(task)
+        if found is None:
+            self.placement.wait(task)
+        else:
+            places.join(found, task, self.placement)
+
+    def why_waits(self, task: Task) -> Waiting | None:
+        """Say what a task that is ready waits for; None if it waits only for its turn."""
+        found = self._places_for(task)
+        if found is not None and not places.has_one_for(found, task):
+            return WaitsForPlace(self.groups[task.spec.group_id].kind, found.most)
+        return self.placement.why_waits(task)
+
+    def give_up_place(self, task: Task) -> None:
+        """Let others of its group run in place of a task."""
+        group = self.groups.get(task.spec.group_id)
+        if group is not None and group.places is not None:
+            places.leave(group.places, task, self.placement)
+
+    def _places_for(self, task: Task) -> Places | None:
+        """Give the places of which a task needs one; one that stays and was up needs none."""
+        group = self.groups.get(task.spec.group_id)
+        return None if group is None or task.was_up else group.places
+
     def release(self, task: Task) -> None:
         """Take a task off its proplets, or off the queue."""
+        if task.spec.group_id:
+            self.give_up_place(task)
         if task.state is SCHEDULED:
             self.placement.wait_no_more(task)
         elif task.state is RUNNING:
@@ -251,6 +282,7 @@ class ClusterState:
         """
         self.turn.past_attempts.update(past_attempts)
         fresh: dict[str, Group] = {}
+        ready: list[Task] = []
         for group in groups:
             if group.id not in self.groups:
                 self._adopted.append(group)
@@ -265,12 +297,15 @@ class ClusterState:
             else:
                 self._adopted.append(task)
             if task.state is SCHEDULED:
-                self.placement.wait(task)
+                ready.append(task)
             elif task.state is RUNNING:
                 self._adopt_running(task)
         for group in fresh.values():
             link(group)
             spans.derive(group)
+            group.places = places.derive(group)
+        for task in ready:
+            self.queue(task)
 
     def _adopt_running(self, task: Task) -> None:
         holders = [task.proplet_id]

@@ -220,7 +220,7 @@ class Manager:
 
     def why_waits(self, task: Task) -> Waiting | None:
         """Say what a scheduled task waits for at present, if that is more than its turn."""
-        return self._state.placement.why_waits(task)
+        return self._state.why_waits(task)
 
     def connect(self, fleet: Fleet) -> None:
         """Send what proplets are told through this fleet from now on."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from propeller.core import inputs
+from propeller.core import inputs, places
 from propeller.core.commands.checks import find_group
 from propeller.core.events import CreateTasks, NewGroup
 from propeller.core.graph import resolve_dependencies
@@ -86,17 +86,25 @@ def _new_group(state: ClusterState, new: NewGroup, now: int) -> Group:
             "fail_fast: a sequential job stops at its first failure; leave it out, or use execution_mode "
             "configurable"
         )
-    return Group(
+    if mode is JobMode.SEQUENTIAL and new.definition.max_parallel:
+        raise Invalid(
+            "max_parallel: a sequential job runs one task at a time; leave it out, or use execution_mode "
+            "parallel"
+        )
+    group = Group(
         id=new.id,
         kind=new.kind,
         seq=0,
         created_at=now,
         name=new.name,
         mode=mode,
-        fail_fast=is_job and new.fail_fast is not False,
+        fail_fast=is_job if new.fail_fast is None else new.fail_fast,
+        definition=new.definition,
         counts=[0] * (UP + 1),
         tasks={},
     )
+    group.places = places.derive(group)
+    return group
 
 
 def _refuse_later_dependencies(specs: tuple[Spec, ...], existing: list[Spec]) -> None:
