@@ -9,6 +9,7 @@ import msgspec
 from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import (
+    Defaults,
     Definition,
     Execution,
     FromParent,
@@ -23,6 +24,7 @@ from propeller.core.model import (
     Timing,
 )
 from propeller.core.reasons import AttemptLost
+from propeller.core.retry import Retry
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox
 from propeller.core.states import COMPLETED, SCHEDULED, TaskState
 
@@ -57,6 +59,9 @@ SANDBOX = Sandbox(
     grants=Grants(dirs=(Dir(host="/h", guest="/g", mode="rw"),), http=("a.example",), listen=True, random=7),
     limits=Limits(memory=1, fuel=2, output=3, table=4, stack=5, instances=6),
     timeout_ns=7,
+)
+RETRY = Retry(
+    max_attempts=2, delay_ns=3, backoff=4.5, max_delay_ns=6, jitter=0.7, on=(ErrorKind.LOST, ErrorKind.LIMIT)
 )
 TEXT = 'a "quoted" text, ü, \u2028, \x00, \\'
 _PLAIN: dict[type, Any] = {str: TEXT, int: 2**62 + 7, bool: True, float: 1.5}
@@ -129,6 +134,7 @@ def filled_spec(**fixed: Any) -> Spec:
         "metadata": {"deep": {"er": [1, None]}, "": False},
         "hal_storage_path": "",
         "workflow_id": "g",
+        "retry": RETRY,
     }
     found: Spec = filled(Spec, **{**given, **fixed})
     return found
@@ -144,7 +150,10 @@ def filled_task(**fixed: Any) -> Task:
 
 def filled_group(**fixed: Any) -> Group:
     given = {"id": "g", "kind": GroupKind.JOB, "mode": JobMode.SEQUENTIAL, "counts": [1, 0, 1, 2, 0, 5, 0, 1]}
-    given |= {"definition": filled(Definition), "timing": filled(GroupTiming)}
+    given |= {
+        "definition": filled(Definition, defaults=filled(Defaults, retry=RETRY)),
+        "timing": filled(GroupTiming),
+    }
     found: Group = filled(Group, **{**given, **fixed})
     return found
 

@@ -14,8 +14,10 @@ from propeller.core.events import (
     NewGroup,
     PropletSeen,
     RunEnded,
+    RunUp,
     StartGroup,
     StartTask,
+    StopTask,
 )
 from propeller.core.failures import Failure
 from propeller.core.model import Group, GroupKind, JobMode, Module, Proplet, Spec, Task
@@ -105,6 +107,13 @@ class Rules:
 
     def start(self, task_id: str) -> Turn:
         return self.turn(StartTask(task_id))
+
+    def stop(self, task_id: str) -> Turn:
+        return self.turn(StopTask(task_id))
+
+    def up(self, task_id: str) -> Turn:
+        task = self.task(task_id)
+        return self.turn(RunUp(task.proplet_id, task_id, task.attempt))
 
     def start_workflow(self) -> Turn:
         return self.turn(StartGroup(GroupKind.WORKFLOW, "w"))

@@ -5,14 +5,15 @@ when its count of unmet parents reaches 0 (``tell_children``), so the end of a t
 children only.
 """
 
-from propeller.core import causes, executions, inputs
+from propeller.core import causes, executions, inputs, retries
 from propeller.core.effects import SendStart, SendStop
 from propeller.core.failures import ErrorKind, Failure
-from propeller.core.model import Proplet, Spec, Task
+from propeller.core.model import Execution, Group, GroupTiming, Proplet, Spec, Task, Timing
 from propeller.core.reasons import AttemptLost, Compiles, Reason
 from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED, TaskState
+from propeller.core.timers import TimerOf
 
 # -- ready -------------------------------------------------------------------------------------------------
 
@@ -55,7 +56,40 @@ def schedule(state: ClusterState, task: Task, now: int) -> None:
     if failure:
         fail(state, task, failure, now)
     else:
-        state.queue(task)
+        _set_deadlines(state, task, now)
+        wait_for_proplet(state, task, now)
+
+
+def _set_deadlines(state: ClusterState, task: Task, now: int) -> None:
+    """Begin to count the time that a task may take, and its group if this is the first of it."""
+    if task.spec.deadline_ns:
+        timing = task.timing = task.timing or Timing()
+        timing.deadline_at = now + task.spec.deadline_ns
+        state.timers.set(TimerOf.DEADLINE, task.id, state.ticks + task.spec.deadline_ns)
+    if not task.spec.group_id:
+        return
+    group = state.groups[task.spec.group_id]
+    timeout_ns = group.definition.timeout_ns
+    if timeout_ns and group.timing is None:
+        group.timing = GroupTiming(deadline_at=now + timeout_ns)
+        state.timers.set(TimerOf.GROUP, group.id, state.ticks + timeout_ns)
+
+
+def wait_for_proplet(state: ClusterState, task: Task, now: int) -> None:
+    """Let a scheduled task wait for a proplet."""
+    if task.spec.queue_timeout_ns:
+        timing = task.timing = task.timing or Timing()
+        timing.queue_until = now + task.spec.queue_timeout_ns
+        state.timers.set(TimerOf.QUEUE, task.id, state.ticks + task.spec.queue_timeout_ns)
+    state.queue(task)
+
+
+def try_again(state: ClusterState, task: Task, now: int) -> None:
+    """Queue a task once more whose wait after a failed attempt is over."""
+    assert task.timing is not None
+    task.timing.retry_at = 0
+    state.turn.touched[task.id] = task
+    wait_for_proplet(state, task, now)
 
 
 def fail(state: ClusterState, task: Task, failure: Failure, now: int) -> None:
@@ -88,7 +122,11 @@ def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) ->
     task.attempt += 1
     task.proplet_id = proplet.id if proplet else ""
     task.placed_at = task.started_at = now
-    task.reason = task.reason if task.losses else None
+    timing = task.timing
+    if timing is not None and timing.queue_until:
+        timing.queue_until = 0
+        state.timers.drop(TimerOf.QUEUE, task.id)
+    task.reason = task.reason if task.losses or (timing and timing.tries) else None
     state.move(task, RUNNING, now)
 
 
@@ -134,6 +172,8 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
     The children of a task that was up have been told before.
     """
     state.release(task)
+    if task.timing is not None:
+        _stop_timers(state, task)
     if task.executions:
         executions.close(state, task, now)
     if isinstance(task.reason, Compiles):
@@ -143,9 +183,24 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
     state.move(task, how, now)
     if not task.was_up:
         state.settled(task)
-    group_id = task.spec.group_id
-    if how is FAILED and group_id and state.groups[group_id].fail_fast:
+    group = state.groups[task.spec.group_id] if task.spec.group_id else None
+    if group is not None and not group.has_live_tasks:
+        stop_timer(state, group)
+    if how is FAILED and group is not None and group.fail_fast:
         state.consequences.failed.append(task)
+
+
+def _stop_timers(state: ClusterState, task: Task) -> None:
+    task.timing = None
+    for kind in (TimerOf.RETRY, TimerOf.DEADLINE, TimerOf.QUEUE):
+        state.timers.drop(kind, task.id)
+
+
+def stop_timer(state: ClusterState, group: Group) -> None:
+    """Count the time of a group no more: it has ended, or is deleted."""
+    if group.timing is not None:
+        group.timing = None
+        state.timers.drop(TimerOf.GROUP, group.id)
 
 
 def interrupt(state: ClusterState, task: Task, reason: Reason, now: int) -> None:
@@ -160,6 +215,8 @@ def interrupt(state: ClusterState, task: Task, reason: Reason, now: int) -> None
 def delete(state: ClusterState, task: Task) -> None:
     """Delete a task, and tell all proplets that run it to end it."""
     send_stops(state, task)
+    if task.timing is not None:
+        _stop_timers(state, task)
     state.delete(task)
 
 
@@ -167,7 +224,20 @@ def delete(state: ClusterState, task: Task) -> None:
 
 
 def clear(state: ClusterState, task: Task) -> None:
-    """Forget the last run of an ended task before it is started again."""
+    """Forget the last run of an ended task before it is started again, but for its last attempt."""
+    if task.proplet_id and task.started_at and not task.spec.broadcast:
+        state.past(
+            task,
+            Execution(
+                proplet_id=task.proplet_id,
+                attempt=task.attempt,
+                state=task.state,
+                results=task.results,
+                failure=task.failure,
+                started_at=task.started_at,
+                finished_at=task.finished_at,
+            ),
+        )
     task.results = None
     task.failure = task.reason = None
     task.placed_at = task.started_at = task.finished_at = 0
@@ -183,22 +253,44 @@ def run_again(state: ClusterState, task: Task, reason: Reason, now: int) -> None
 
     One that was up keeps its result: children that wait for a proplet are to be given it.
     """
+    if not task.spec.broadcast:
+        state.past(task, state.attempt_of(task, *_how_it_went(reason), now))
     state.release(task)
     task.started_at = 0
     task.reason = reason
     state.move(task, SCHEDULED, now)
-    state.queue(task)
+    wait_for_proplet(state, task, now)
 
 
-def lose(state: ClusterState, task: Task, how: str, now: int, *, proplet_lives: bool = False) -> None:
+def _how_it_went(reason: Reason) -> tuple[TaskState, Failure]:
+    """Say how an attempt ended after which its task has to run again."""
+    if isinstance(reason, AttemptLost):
+        return FAILED, Failure(f"lost: {reason.how}", ErrorKind.LOST)
+    return INTERRUPTED, Failure(str(reason), ErrorKind.RETURNED)
+
+
+def lose(
+    state: ClusterState,
+    task: Task,
+    how: str,
+    now: int,
+    *,
+    proplet_lives: bool = False,
+    kind: ErrorKind = ErrorKind.LOST,
+) -> None:
     """Run a task again whose attempt was lost, up to a limit; then fail it.
 
     A task that was up is to run without end, and so may outlive any number of proplets. But if its proplet
-    lives on, the task may have killed its process: then losses since it last came up count.
+    lives on, the task may have killed its process: then losses since it last came up count. A loss of a kind
+    that the retry policy names is a failed attempt like any other.
     """
     lost = AttemptLost(task.attempt, how)
     if task.was_up and not proplet_lives:
         run_again(state, task, lost, now)
+        return
+    if task.spec.retry is not None and kind in task.spec.retry.on:
+        if not retries.attempt_failed(state, task, Failure(str(lost), kind), now):
+            fail(state, task, Failure(str(lost), kind), now)
         return
     task.losses += 1
     losses_max = state.policy.losses_max
@@ -206,4 +298,4 @@ def lose(state: ClusterState, task: Task, how: str, now: int, *, proplet_lives: 
         run_again(state, task, AttemptLost(task.attempt, how, task.losses, losses_max), now)
     else:
         error = f"{lost}; not run again after {task.losses} losses"
-        fail(state, task, Failure(error, ErrorKind.LOST), now)
+        fail(state, task, Failure(error, kind), now)

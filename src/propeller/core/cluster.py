@@ -18,6 +18,7 @@ from propeller.core import (
     broadcast,
     causes,
     drains,
+    due,
     failfast,
     leases,
     liveness,
@@ -75,12 +76,14 @@ class Cluster:
             liveness.manager_started,
             leases.manager_started,
             drains.manager_started,
+            due.manager_started,
         )
         #: Asked as time passes.
         self._as_time_passes: tuple[Rule, ...] = (
             liveness.time_passed,
             leases.time_passed,
             drains.time_passed,
+            due.time_passed,
         )
         #: Asked about tasks that an event concerns; a list is looked at only when those above it are empty.
         self._consequences: tuple[tuple[list[Task], TaskRule], ...] = (

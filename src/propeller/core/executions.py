@@ -1,5 +1,7 @@
 """Executions of a broadcast task, one on each proplet, and the outcome of the task that follows from them."""
 
+import msgspec
+
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, Proplet, Task
 from propeller.core.results import all_alike
@@ -12,8 +14,19 @@ _NAMED_MAX = 3
 
 def begin(state: ClusterState, task: Task, proplet: Proplet, now: int) -> None:
     """Begin the task's present attempt on one proplet."""
-    execution = Execution(proplet_id=proplet.id, attempt=task.attempt, started_at=now)
-    put(state, task, execution)
+    before = task.executions.get(proplet.id)
+    if before is not None:
+        state.past(task, _as_past(before, now))
+    put(state, task, Execution(proplet_id=proplet.id, attempt=task.attempt, started_at=now))
+
+
+def _as_past(execution: Execution, now: int) -> Execution:
+    """Give an execution that another one follows as what it came to."""
+    if execution.state.has_ended:
+        return execution
+    failure = execution.failure or Failure("its proplet gave it back and began it anew", ErrorKind.RETURNED)
+    how = FAILED if execution.failure else INTERRUPTED
+    return msgspec.structs.replace(execution, state=how, failure=failure, finished_at=now)
 
 
 def put(state: ClusterState, task: Task, execution: Execution) -> None:
@@ -26,6 +39,8 @@ def forget(state: ClusterState, task: Task) -> None:
     """Forget the executions of a task, before it is started again."""
     state.turn.drop_executions(task)
     if task.executions:
+        for execution in task.executions.values():
+            state.past(task, _as_past(execution, execution.finished_at or execution.started_at))
         task.executions = {}
         state.turn.replaced[task.id] = task
 

@@ -32,6 +32,14 @@ class ErrorKind(StrEnum):
     REFUSED = "refused"
     #: Its proplet, or the process that ran it, was lost too often.
     LOST = "lost"
+    #: Its proplet was told to run it again and again, and said nothing of it.
+    DISPATCH = "dispatch"
+    #: Its ``deadline``, or the ``timeout`` of its workflow or job, passed.
+    DEADLINE = "deadline"
+    #: Its ``queue_timeout`` passed before a proplet took it.
+    QUEUE_TIMEOUT = "queue_timeout"
+    #: Of a past attempt: its proplet gave it back or was drained, through no fault of the task.
+    RETURNED = "returned"
     #: Somebody stopped it.
     CANCELLED = "cancelled"
     #: The proplet does not say: only native ones do.
@@ -44,6 +52,10 @@ class ErrorKind(StrEnum):
             return cls(name)
         except ValueError:
             return cls.OTHER
+
+
+#: The kinds that are a limit which a guest reached.
+LIMITS = frozenset({ErrorKind.MEMORY, ErrorKind.FUEL, ErrorKind.STACK, ErrorKind.OUTPUT, ErrorKind.LIMIT})
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -44,6 +44,10 @@ def _check_group(state: ClusterState, group: Group) -> None:
         assert state.tasks.get(task.id) is task, f"task {task.id} of group {group.id} is not in memory"
     assert group.counts == counts, f"group {group.id} counts {group.counts}, and its tasks are {counts}"
     _check_times(group)
+    is_timed = group.timing is not None and group.timing.deadline_at > 0
+    assert not is_timed or group.definition.timeout_ns, (
+        f"a clock runs for group {group.id}, which asks for none"
+    )
     assert group.has_live_tasks, f"group {group.id} is in memory, and all of its tasks have ended"
     if group.mode is JobMode.SEQUENTIAL:
         running = counts[SCHEDULED] + counts[RUNNING] - counts[UP]
@@ -105,6 +109,7 @@ def _check_task(state: ClusterState, task: Task) -> None:
         assert task.results is None or task.was_up, f"task {task.id} has not ended, and has results"
         assert not task.error, f"task {task.id} has not ended, and has an error"
     assert not task.is_up or (task.was_up and task.state is RUNNING), f"task {task.id} can't be up"
+    _check_timing(task)
     if task.state is RUNNING:
         assert task.attempt > 0, f"task {task.id} runs without an attempt"
         for proplet_id in state.holders(task):
@@ -128,7 +133,9 @@ def _check_task(state: ClusterState, task: Task) -> None:
 def _check_queue(state: ClusterState) -> None:
     waiting = [task.id for task in state.placement.waiting()]
     held = [task.id for group in state.groups.values() if group.places for task in group.places.held]
-    scheduled = sorted(task.id for task in state.tasks.values() if task.state is SCHEDULED)
+    scheduled = sorted(
+        task.id for task in state.tasks.values() if task.state is SCHEDULED and not _waits_for_retry(task)
+    )
     assert sorted(waiting + held) == scheduled, (
         f"{waiting} are queued and {held} held, and {scheduled} are scheduled"
     )
@@ -141,12 +148,27 @@ def _check_places(group: Group) -> None:
         return
     assert group.places.running == fresh.running, f"group {group.id} has others in its places than run"
     scheduled = [task for task in group.tasks.values() if task.state is SCHEDULED and not task.was_up]
-    ready = [task for task in scheduled if not (task.timing and task.timing.retry_at)]
+    ready = [task for task in scheduled if not _waits_for_retry(task)]
     ready.sort(key=places.rank_of)
     free = max(fresh.most - len(fresh.running), 0)
     queued, held = [{task.id for task in some} for some in (group.places.queued, group.places.held)]
     assert queued == {task.id for task in ready[:free]}, f"group {group.id} has queued {queued}"
     assert held == {task.id for task in ready[free:]}, f"group {group.id} holds {held}"
+
+
+def _waits_for_retry(task: Task) -> bool:
+    return task.timing is not None and task.timing.retry_at > 0
+
+
+def _check_timing(task: Task) -> None:
+    if task.timing is None:
+        return
+    assert not task.state.has_ended, f"task {task.id} has ended, and a clock runs for it"
+    assert task.state is SCHEDULED or not task.timing.retry_at, f"task {task.id} is tried again, and runs"
+    assert task.state is SCHEDULED or not task.timing.queue_until, f"task {task.id} is queued, and runs"
+    retry = task.spec.retry
+    tries, most = task.timing.tries, retry.max_attempts if retry else 1
+    assert tries < most, f"task {task.id} has failed {tries} times of {most}, and is tried again"
 
 
 def _check_placed(state: ClusterState) -> None:

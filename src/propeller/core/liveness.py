@@ -7,7 +7,7 @@ are at the front. Times are those of the monotonic clock (``ClusterState.ticks``
 from propeller.core import attempts, broadcast, causes, inputs, losses
 from propeller.core.effects import AskHello, Refused, SendStop
 from propeller.core.events import PropletLost, PropletOffline, PropletSeen
-from propeller.core.failures import Failure
+from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Proplet, Task
 from propeller.core.names import proplet_name
 from propeller.core.reasons import AttemptLost
@@ -155,7 +155,7 @@ def _send_again(state: ClusterState, proplet: Proplet, task: Task, now: int) -> 
     elif repeats > REPEATS_MAX:
         why = f"proplet {proplet.name} was told {repeats} times to run it, and says nothing of it"
         attempts.send_stop(state, task, proplet.id)
-        losses.lose_there(state, proplet, task, why, now)
+        losses.lose_there(state, proplet, task, why, now, kind=ErrorKind.DISPATCH)
     else:
         proplet.placed[task.id] = state.ticks
         attempts.send_start(state, task, proplet, given)

@@ -16,6 +16,7 @@ import msgspec
 from propeller.core.failures import Failure
 from propeller.core.ranked import Ranked
 from propeller.core.reasons import Reason
+from propeller.core.retry import Retry
 from propeller.core.sandbox import Offer, Sandbox
 from propeller.core.states import COMPLETED, PENDING, RUNNING, TaskState
 
@@ -80,6 +81,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     required_tags: tuple[str, ...] = ()
     #: 0 means "not given", which counts as 50.
     priority: int = 0
+    #: What follows when an attempt fails; None for an end.
+    retry: Retry | None = None
+    #: How long a run may take in all, from when the task is ready, ns; 0 for any time.
+    deadline_ns: int = 0
+    #: How long it may wait for a proplet each time, ns; 0 for any time.
+    queue_timeout_ns: int = 0
     metadata: dict[str, Any] | None = None
     hal_storage_path: str | None = None
 
@@ -210,6 +217,16 @@ class JobMode(StrEnum):
     CONFIGURABLE = "configurable"
 
 
+class Defaults(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What holds for each task of a group that does not say it itself."""
+
+    retry: Retry | None = None
+    #: Of each attempt, ns; 0 leaves it to the proplet.
+    timeout_ns: int = 0
+    deadline_ns: int = 0
+    queue_timeout_ns: int = 0
+
+
 class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a user asked for of a workflow or job as a whole; nothing changes it. Stored."""
 
@@ -217,6 +234,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeout_ns: int = 0
     #: How many of its tasks may be queued or run at once; 0 for any number.
     max_parallel: int = 0
+    defaults: Defaults = Defaults()
 
 
 class GroupTiming(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -137,6 +137,21 @@ class AttemptLost(Reason, frozen=True):
         return f"attempt {self.attempt} was lost: {self.how}{counted}"
 
 
+class TriedAgain(Reason, frozen=True):
+    """An attempt failed, and its task is tried again as its ``retry`` says."""
+
+    attempt: int
+    error: str
+    #: How many attempts have failed, and how many may.
+    tries: int
+    tries_max: int
+
+    def __str__(self) -> str:
+        return (
+            f"attempt {self.attempt} failed: {self.error}; tried again ({self.tries} of {self.tries_max - 1})"
+        )
+
+
 class HandedBack(Reason, frozen=True):
     """Its proplet did not run an attempt, through no fault of the task."""
 
@@ -229,6 +244,18 @@ class JobFailed(Reason, frozen=True):
         return f"task {self.task} of its {self.of} failed, and the {self.of} is fail-fast"
 
 
+class GroupTimedOut(Reason, frozen=True):
+    """Its workflow or job has used up its time."""
+
+    #: ``workflow`` or ``job``.
+    kind_of_group: str
+    #: In words.
+    timeout: str
+
+    def __str__(self) -> str:
+        return f"its {self.kind_of_group} had not ended within {self.timeout} of its start"
+
+
 class Stopped(Reason, frozen=True):
     """A user stopped it, or the workflow or job that it is part of."""
 
@@ -261,6 +288,7 @@ AnyReason = (
     | WaitsForAnyProplet
     | WaitsForPlace
     | AttemptLost
+    | TriedAgain
     | HandedBack
     | Moved
     | LostEverywhere
@@ -270,6 +298,7 @@ AnyReason = (
     | NoParentFailed
     | TaskBeforeEnded
     | JobFailed
+    | GroupTimedOut
     | Stopped
     | Note
 )

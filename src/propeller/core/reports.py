@@ -2,7 +2,7 @@
 
 import msgspec
 
-from propeller.core import attempts, broadcast, causes, residents
+from propeller.core import attempts, broadcast, causes, residents, retries
 from propeller.core.effects import Refused, SendAck
 from propeller.core.events import RunCompiles, RunEnded, RunHandedBack, RunUp
 from propeller.core.model import Execution
@@ -32,23 +32,29 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
     started_at, finished_at = own_times(task, event, now)
     if not task.spec.is_resident:
         state.placement.learn(proplet_id, finished_at - started_at)
-    how = FAILED if event.failure else COMPLETED
     if task.spec.broadcast:
-        outcome = Execution(
-            proplet_id=proplet_id,
-            attempt=event.attempt,
-            state=how,
-            results=event.results,
-            failure=event.failure,
-            started_at=started_at,
-            finished_at=finished_at,
-        )
-        broadcast.execution_ended(state, task, outcome, now)
+        broadcast.execution_ended(state, task, _outcome(event, started_at, finished_at), now)
         return
+    if event.failure and task.spec.retry is not None:
+        outcome = _outcome(event, started_at, finished_at)
+        if retries.attempt_failed(state, task, event.failure, now, outcome):
+            return
     task.started_at, task.finished_at = started_at, finished_at
     task.results = event.results
     task.failure = event.failure
-    attempts.end(state, task, how, now)
+    attempts.end(state, task, FAILED if event.failure else COMPLETED, now)
+
+
+def _outcome(event: RunEnded, started_at: int, finished_at: int) -> Execution:
+    return Execution(
+        proplet_id=event.proplet_id,
+        attempt=event.attempt,
+        state=FAILED if event.failure else COMPLETED,
+        results=event.results,
+        failure=event.failure,
+        started_at=started_at,
+        finished_at=finished_at,
+    )
 
 
 def compiles(state: ClusterState, event: RunCompiles, now: int) -> None:

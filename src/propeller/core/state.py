@@ -17,9 +17,10 @@ from propeller.core import causes, places, spans
 from propeller.core.causes import Cause
 from propeller.core.changes import Turn
 from propeller.core.effects import Changes, Transition
+from propeller.core.failures import Failure
 from propeller.core.foreign import Lease, Leases
 from propeller.core.groups import UP
-from propeller.core.model import Group, Places, Proplet, Task
+from propeller.core.model import Execution, Group, Places, Proplet, Task
 from propeller.core.placement import Placement
 from propeller.core.policy import Policy
 from propeller.core.reasons import Waiting, WaitsForPlace
@@ -172,6 +173,21 @@ class ClusterState:
             )
         )
 
+    def attempt_of(self, task: Task, how: TaskState, failure: Failure, now: int) -> Execution:
+        """Give the present attempt of a task as one that ended now without a report."""
+        return Execution(
+            proplet_id=task.proplet_id,
+            attempt=task.attempt,
+            state=how,
+            failure=failure,
+            started_at=task.started_at or task.placed_at,
+            finished_at=now,
+        )
+
+    def past(self, task: Task, attempt: Execution) -> None:
+        """Keep an attempt that is over and may be followed by another one."""
+        self.turn.attempts.append((task, attempt))
+
     def settled(self, task: Task) -> None:
         """Note that the children of a task may go on; they are told before the next event."""
         if task.children:
@@ -296,7 +312,7 @@ class ClusterState:
                 fresh[group_id].tasks[task.id] = task
             else:
                 self._adopted.append(task)
-            if task.state is SCHEDULED:
+            if task.state is SCHEDULED and not (task.timing and task.timing.retry_at):
                 ready.append(task)
             elif task.state is RUNNING:
                 self._adopt_running(task)

@@ -20,6 +20,18 @@ class Moment(msgspec.Struct, frozen=True):
     wall: int = 0
 
 
+def in_words(ns: int) -> str:
+    """Write a duration for people: ``1h30m``, ``2.5s``."""
+    minutes, seconds = divmod(ns / 1e9, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = [
+        (f"{hours}h", hours),
+        (f"{minutes}m", minutes),
+        (f"{seconds:.3f}".rstrip("0").rstrip(".") + "s", seconds),
+    ]
+    return "".join(text for text, value in parts if value) or "0s"
+
+
 def own_times(task: Task, event: RunEnded, now: int) -> tuple[int, int]:
     """Give the start and the end of a run by the manager's clock, ns.
 

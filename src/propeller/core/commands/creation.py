@@ -2,16 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from propeller.core import inputs, places
 from propeller.core.commands.checks import find_group
 from propeller.core.events import CreateTasks, NewGroup
 from propeller.core.graph import resolve_dependencies
 from propeller.core.groups import UP
-from propeller.core.model import Group, GroupKind, JobMode, Spec, Task
+from propeller.core.model import Defaults, Group, GroupKind, JobMode, Spec, Task
 from propeller.core.relations import attach
+from propeller.core.sandbox import Sandbox
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING
 from propeller.errors import Conflict, Invalid
+
+_NO_DEFAULTS = Defaults()
 
 
 def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
@@ -24,6 +29,8 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
     group = _target_group(state, command, now)
     existing = [task.spec for task in group.tasks.values()] if group else []
     specs = with_references(resolve_dependencies(specs, existing), existing)
+    if group and group.definition.defaults != _NO_DEFAULTS:
+        specs = tuple(_with_defaults(spec, group.definition.defaults) for spec in specs)
     if group and group.mode is JobMode.SEQUENTIAL:
         _refuse_later_dependencies(specs, existing)
 
@@ -50,6 +57,20 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
         group.counts[PENDING] += len(created)
         state.turn.groups[group.id] = group
     return created
+
+
+def _with_defaults(spec: Spec, defaults: Defaults) -> Spec:
+    """Fill in what a task does not say itself and its group says for all."""
+    sandbox = spec.sandbox
+    if defaults.timeout_ns and not (sandbox and sandbox.timeout_ns):
+        sandbox = msgspec.structs.replace(sandbox or Sandbox(), timeout_ns=defaults.timeout_ns)
+    return msgspec.structs.replace(
+        spec,
+        retry=defaults.retry if spec.retry is None and not spec.broadcast else spec.retry,
+        deadline_ns=spec.deadline_ns or defaults.deadline_ns,
+        queue_timeout_ns=spec.queue_timeout_ns or defaults.queue_timeout_ns,
+        sandbox=sandbox,
+    )
 
 
 def with_references(specs: Sequence[Spec], existing: Iterable[Spec]) -> tuple[Spec, ...]:

@@ -44,5 +44,6 @@ def delete(state: ClusterState, command: DeleteGroup) -> None:
     group = find_group(state, command.kind, command.group_id)
     for task in group.tasks.values():
         attempts.delete(state, task)
+    attempts.stop_timer(state, group)
     del state.groups[group.id]
     state.turn.delete_group(group)

@@ -46,6 +46,8 @@ def delete(state: ClusterState, command: DeleteTask) -> None:
         group.counts[task.state] -= 1
         group.counts[UP] -= task.was_up and not task.state.has_ended
         del group.tasks[task.id]
+        if not group.has_live_tasks:
+            attempts.stop_timer(state, group)
         state.turn.groups[group.id] = group
         link(group)
 
