@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.core.causes import Cause, CauseKind
 from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import (
@@ -27,6 +28,7 @@ from propeller.core.reasons import AttemptLost
 from propeller.core.retry import Retry
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox
 from propeller.core.states import COMPLETED, SCHEDULED, TaskState
+from propeller.core.timers import TimerOf
 
 #: ``main(i32, i32) -> i32`` adds.
 ADDITION = base64.b64decode("AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL")
@@ -172,7 +174,11 @@ def filled_execution(**fixed: Any) -> Execution:
 
 def filled_move() -> Transition:
     found: Transition = filled(
-        Transition, state=TaskState.FAILED, results=["any", {"json": 1.5}], error_kind=ErrorKind.LOST
+        Transition,
+        state=TaskState.FAILED,
+        results=["any", {"json": 1.5}],
+        error_kind=ErrorKind.LOST,
+        cause=Cause(CauseKind.TIMER, TEXT, TEXT, TimerOf.RETRY),
     )
     return found
 

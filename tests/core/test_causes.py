@@ -27,7 +27,7 @@ from tests.core.helpers import Rules, Turn, a_task, job
 
 def caused(turn: Turn) -> list[str]:
     """Tell each move with its cause, as it comes back from the store."""
-    stored = rows.to_events([rows.event_row(1, turn.changes.transitions)[1:]])
+    stored = rows.to_events([rows.event_row(1, turn.changes.transitions, 0)[1:]])
     return [f"{move.task_id} {move.state.name}: {move.whole_cause}" for _, move in stored]
 
 
@@ -215,5 +215,5 @@ def test_a_timer_is_named_with_what_was_due(timer):
     cause = causes.by_timer(timer)
     assert (cause.kind, str(cause)) == (CauseKind.TIMER, f"timer {timer.value}")
     move = Transition(task_id="a", name="a", state=FAILED, at=1, proplet_id="p", cause=cause)
-    ((_, read),) = rows.to_events([rows.event_row(1, [move])[1:]])
+    ((_, read),) = rows.to_events([rows.event_row(1, [move], 0)[1:]])
     assert read.whole_cause == cause

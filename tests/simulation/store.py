@@ -73,7 +73,7 @@ class SimulatedStore:
         if changes.transitions:
             if changes.first_event_id != self.last_event_id + 1:
                 raise LawBroken("store", f"event {changes.first_event_id} follows {self.last_event_id}")
-            self.events.append(rows.event_row(changes.first_event_id, changes.transitions))
+            self.events.append(rows.event_row(changes.first_event_id, changes.transitions, 0))
 
     def _delete(self, task: Task) -> None:
         if task.seq not in self.runs:
@@ -137,7 +137,7 @@ class SimulatedStore:
         return rows.to_group((id_, kind, seq, created_at, name, mode, counts, *others))
 
     def transitions(self) -> list[tuple[int, Transition]]:
-        return rows.to_events((row[1], row[2]) for row in self.events)
+        return rows.to_events(row[1:] for row in self.events)
 
     def _is_grouped(self, seq: int) -> bool:
         return bool(self.specs[seq][2] or self.specs[seq][3])

@@ -11,7 +11,7 @@ from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
 from propeller.errors import StoreUnusable
-from propeller.store import expiry, history
+from propeller.store import expiry
 from propeller.store.port import GroupFilter, Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
 from propeller.store.sqlite import SqliteStore
 from tests.builders import a_group, a_move, a_task, module_of
@@ -333,53 +333,3 @@ def test_unused_modules_that_could_not_be_looked_for_are_looked_for_again(play, 
         return await store.modules([module.digest])
 
     assert play(work) == {}
-
-
-# -- the log of changes --------------------------------------------------------------------------------------
-
-
-def log_of(play, count, results):
-    async def work(store):
-        for n in range(1, count + 1):
-            move = a_move(f"t{n}", results=results)
-            await store.commit(Changes(transitions=[move], first_event_id=n))
-        return [number for number, _ in await store.events(0, 10_000)]
-
-    return play(work)
-
-
-def event_bytes(tmp_path):
-    with sqlite3.connect(tmp_path / "propeller.db") as db:
-        found = db.execute("SELECT SUM(LENGTH(CAST(transitions AS BLOB))) FROM events").fetchone()[0]
-    db.close()
-    return found
-
-
-def test_it_is_bounded_in_bytes(tmp_path, play, monkeypatch):
-    monkeypatch.setattr(history, "BYTES_KEPT", 200_000)
-    monkeypatch.setattr(history, "_PIECE_BYTES", 20_000)
-    kept = log_of(play, 300, "é" * 1000)
-    assert kept == list(range(kept[0], 301)), "the newest, without a gap"
-    assert 150_000 < event_bytes(tmp_path) < 250_000
-    monkeypatch.setattr(history, "BYTES_KEPT", 50_000)
-
-    async def a_few_more(store):
-        for n in range(301, 320):
-            await store.commit(Changes(transitions=[a_move(f"t{n}")], first_event_id=n))
-
-    play(a_few_more)
-    assert event_bytes(tmp_path) < 80_000, "what an earlier version left is counted too"
-
-
-def test_the_newest_change_stays_however_large_it_is(play, monkeypatch):
-    monkeypatch.setattr(history, "BYTES_KEPT", 1000)
-    monkeypatch.setattr(history, "_PIECE_BYTES", 100)
-    assert log_of(play, 5, "x" * 5000) == [5]
-
-
-def test_it_is_bounded_in_commits(play, monkeypatch):
-    monkeypatch.setattr(history, "COMMITS_KEPT", 20)
-    monkeypatch.setattr(history, "_PIECE_COMMITS", 5)
-    kept = log_of(play, 100, None)
-    assert kept == list(range(kept[0], 101))
-    assert 20 <= len(kept) <= 26

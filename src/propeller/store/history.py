@@ -1,43 +1,88 @@
-"""The event log, bounded in commits and in bytes: the oldest are deleted in pieces that no commit notices."""
+"""The event log as it is written, bounded in bytes and in time: the oldest go, in small pieces."""
 
 import sqlite3
+import time
 
-from propeller.store.rows import Row
+from propeller.core.effects import Changes
+from propeller.store import rows
 
-#: How many commits, and how many bytes of these, are kept.
-COMMITS_KEPT = 100_000
+#: How many bytes are kept unless the owner chooses.
 BYTES_KEPT = 64 * 2**20
-#: The excess is deleted when it has this size, and in pieces of this size.
-_PIECE_COMMITS = 500
+#: The excess is deleted when it has this size, and in pieces of this size or of so many rows.
 _PIECE_BYTES = 2**20
+_PIECE_ROWS = 500
+#: After this time a piece of what is too old takes in no more rows.
+_PIECE_S = 0.003
 
 
 class History:
-    """Writes the event log of one database, in the writer's transactions."""
+    """Writes the event log of one database, in the writer's transactions; the newest row always stays."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, bytes_kept: int) -> None:
         self._db = db
-        sums = "SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(transitions AS BLOB))), 0) FROM events"
-        self._commits, self._bytes = db.execute(sums).fetchone()
+        self._bytes_kept = bytes_kept
+        sums = (
+            "SELECT COALESCE(SUM(LENGTH(CAST(transitions AS BLOB))), 0), COALESCE(MIN(first_id), 1), "
+            "COALESCE(MAX(last_id), 0) FROM events"
+        )
+        self._bytes: int
+        self._first_id: int
+        self._last_id: int
+        self._bytes, self._first_id, self._last_id = db.execute(sums).fetchone()
+        newest = (
+            "SELECT MAX(COALESCE((SELECT task_seq FROM events ORDER BY last_id DESC LIMIT 1), 0), "
+            "COALESCE((SELECT MAX(seq) FROM tasks), 0))"
+        )
+        #: The newest task; it never becomes an older one, though the newest may be deleted.
+        self._task_seq: int = db.execute(newest).fetchone()[0]
 
-    def write(self, row: Row) -> None:
-        self._db.execute("INSERT INTO events VALUES (?, ?, ?)", row)
-        self._commits += 1
+    @property
+    def event_bytes(self) -> int:
+        """The mean size of an event."""
+        return max(self._bytes // max(self._last_id - self._first_id + 1, 1), 1)
+
+    def write(self, changes: Changes) -> None:
+        """Write the changes of state of a commit, if it has any."""
+        if changes.created:
+            self._task_seq = max(self._task_seq, changes.created[-1].seq)
+        if not changes.transitions:
+            return
+        row = rows.event_row(changes.first_event_id, changes.transitions, self._task_seq)
+        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", row)
+        self._last_id = row[0]
         self._bytes += len(row[2].encode())
-        if self._commits > COMMITS_KEPT + _PIECE_COMMITS or self._bytes > BYTES_KEPT + _PIECE_BYTES:
-            self._drop_oldest(row[0])
+        if self._bytes > self._bytes_kept + _PIECE_BYTES:
+            self._forget_excess()
 
-    def _drop_oldest(self, newest: int) -> None:
-        last, commits, size = 0, 0, 0
+    def _forget_excess(self) -> None:
+        last_id, size = 0, 0
         sql = (
             "SELECT last_id, LENGTH(CAST(transitions AS BLOB)) FROM events WHERE last_id < ? "
             "ORDER BY last_id LIMIT ?"
         )
-        for last_id, bytes_ in self._db.execute(sql, (newest, _PIECE_COMMITS)):
-            last, commits, size = last_id, commits + 1, size + bytes_
-            is_within = self._commits - commits <= COMMITS_KEPT and self._bytes - size <= BYTES_KEPT
-            if is_within or size >= _PIECE_BYTES:
+        for id_, bytes_ in self._db.execute(sql, (self._last_id, _PIECE_ROWS)):
+            last_id, size = id_, size + bytes_
+            if self._bytes - size <= self._bytes_kept or size >= _PIECE_BYTES:
                 break
-        self._db.execute("DELETE FROM events WHERE last_id <= ?", (last,))
-        self._commits -= commits
-        self._bytes -= size
+        self._delete(last_id, size)
+
+    def forget_before(self, before: int) -> bool:
+        """Delete some of what happened before a time, ns since the epoch; say whether there may be more."""
+        until = time.perf_counter() + _PIECE_S
+        last_id, size, is_left = 0, 0, False
+        sql = "SELECT last_id, transitions FROM events WHERE last_id < ? ORDER BY last_id"
+        for id_, text in self._db.execute(sql, (self._last_id,)):
+            if rows.time_of_events(text) >= before:
+                break
+            last_id, size = id_, size + len(text.encode())
+            is_left = time.perf_counter() > until
+            if is_left:
+                break
+        self._delete(last_id, size)
+        return is_left
+
+    def _delete(self, last_id: int, size: int) -> None:
+        if last_id:
+            self._db.execute("DELETE FROM events WHERE last_id <= ?", (last_id,))
+            self._first_id = last_id + 1
+            self._bytes -= size

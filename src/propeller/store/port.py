@@ -91,6 +91,28 @@ class GroupFilter(NamedTuple):
     since: int = 0
 
 
+class EventFilter(NamedTuple):
+    """What the events are about: one of these is given."""
+
+    task_id: str = ""
+    workflow_id: str = ""
+    job_id: str = ""
+
+
+class EventPage(NamedTuple):
+    """Events in their order, each with its id."""
+
+    events: list[tuple[int, Transition]]
+    #: Id of the oldest event in the log, of whatever task; 1 if there is none.
+    first_id: int
+    #: All up to the event with this id has been looked at.
+    next_after: int
+    #: True if there may be more behind that.
+    has_more: bool
+    #: True if the log has all events since the creation of what they are about.
+    is_complete: bool
+
+
 class GroupPage(NamedTuple):
     total: int
     records: Records
@@ -231,6 +253,18 @@ class Store(Protocol):
 
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
         """Read the event log after an id, oldest first; very old events are no longer there."""
+
+    async def events_of(self, only: EventFilter, after: int, limit: int) -> EventPage:
+        """Search the event log after an id for the events of one task, workflow or job, the oldest first.
+
+        A search that takes long gives what it has found by then.
+        """
+
+    async def forget_events(self, before: int) -> bool:
+        """Delete a few events from before a time, ns since the epoch; say whether there may be more.
+
+        Those of the newest commit always stay.
+        """
 
     async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
         """Write samples, and delete old ones; those of unknown owners are dropped.

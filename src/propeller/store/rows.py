@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.core.causes import UNKNOWN
 from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.groups import UP, group_state
@@ -36,6 +37,7 @@ GROUP_COLUMNS = (
     "g.definition, g.timing"
 )
 PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
+EVENT_COLUMNS = "first_id, transitions, task_seq"
 EXECUTION_COLUMNS = (
     "proplet_id, attempt, state, results, results_encoding, error, error_kind, exit_code, started_at, "
     "finished_at"
@@ -233,13 +235,34 @@ def to_execution(row: Row) -> Execution:
     )
 
 
-def event_row(first_id: int, transitions: list[Transition]) -> Row:
-    return first_id + len(transitions) - 1, first_id, _text(transitions)
+def event_row(first_id: int, transitions: list[Transition], task_seq: int) -> Row:
+    """Make the row of the changes of state of one commit; ``task_seq`` is that of the newest task."""
+    return first_id + len(transitions) - 1, first_id, _text(transitions), task_seq
 
 
 def to_events(rows: Iterable[Row]) -> list[tuple[int, Transition]]:
     return [
         (first_id + number, transition)
-        for first_id, transitions in rows
-        for number, transition in enumerate(_decode_transitions(transitions))
+        for first_id, transitions, task_seq in rows
+        for number, transition in enumerate(_to_transitions(transitions, task_seq))
     ]
+
+
+def _to_transitions(text: str, task_seq: int | None) -> list[Transition]:
+    found = _decode_transitions(text)
+    if task_seq is not None:
+        return found
+    # A row of an earlier version, which named no causes.
+    return [msgspec.structs.replace(transition, cause=UNKNOWN) for transition in found]
+
+
+class _At(msgspec.Struct):
+    at: int
+
+
+_decode_times = msgspec.json.Decoder(list[_At]).decode
+
+
+def time_of_events(text: str) -> int:
+    """Give the time of the changes of state of one commit, ns since the epoch."""
+    return _decode_times(text)[0].at

@@ -27,7 +27,7 @@ _RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
     "proplet": (rows.to_proplet, rows.PROPLET_COLUMNS, "proplets"),
     "execution": (rows.to_execution, rows.EXECUTION_COLUMNS, "executions"),
     "attempt": (rows.to_execution, rows.EXECUTION_COLUMNS, "attempts"),
-    "event": (lambda row: rows.to_events([row]), "first_id, transitions", "events"),
+    "event": (lambda row: rows.to_events([row]), rows.EVENT_COLUMNS, "events"),
 }
 _ORPHANS = {
     "tasks have no state": "SELECT COUNT(*) FROM tasks WHERE seq NOT IN (SELECT seq FROM runs)",

@@ -22,7 +22,8 @@ from propeller.core.effects import Changes, Transition
 from propeller.core.idempotency import Key
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import expiry, queries, rows
-from propeller.store.history import History
+from propeller.store.events import PIECE_BYTES, Search, read_events
+from propeller.store.history import BYTES_KEPT, History
 from propeller.store.idempotency import Keys, find_keys, read_key
 from propeller.store.invocations import close_invocations, read_invocations, write_invocations
 from propeller.store.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
@@ -37,6 +38,8 @@ from propeller.store.opening import (
 )
 from propeller.store.port import (
     Ended,
+    EventFilter,
+    EventPage,
     Found,
     GroupFilter,
     GroupPage,
@@ -66,6 +69,8 @@ PAST_ATTEMPTS_KEPT = 50_000
 ATTEMPTS_KEPT = 1000
 _PRUNE_EVERY = 500
 _READERS = 2
+#: After this time a search through the event log gives what it has found.
+_SEARCH_S = 0.08
 #: The cache of each connection. The system also keeps pages of the file in memory while it has room.
 _CACHE_KIB = 16_000
 
@@ -77,8 +82,13 @@ class SqliteStore:
     program; a power cut may take the last commits, but never damages the data.
     """
 
-    def __init__(self, directory: Path, *, durability: Durability = "full") -> None:
-        """Open or create the store in a directory; raise ``StoreUnusable``, with a way out, if that fails."""
+    def __init__(
+        self, directory: Path, *, durability: Durability = "full", history_bytes: int = BYTES_KEPT
+    ) -> None:
+        """Open or create the store in a directory; raise ``StoreUnusable``, with a way out, if that fails.
+
+        The log of changes of state is kept up to ``history_bytes``.
+        """
         self._path = directory / FILE_NAME
         self._synchronous = "FULL" if durability == "full" else "NORMAL"
         self._lock = lock_directory(directory)
@@ -89,7 +99,7 @@ class SqliteStore:
                 private.database(self._path)
                 self._writer = self._connect()
                 with closed_on_error(self._writer):
-                    self._prepare(durability)
+                    self._prepare(durability, history_bytes)
         except BaseException:
             self._lock.close()
             raise
@@ -101,8 +111,9 @@ class SqliteStore:
         self._reading: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="store-loader")
+        self._searching = asyncio.Lock()
 
-    def _prepare(self, durability: Durability) -> None:
+    def _prepare(self, durability: Durability, history_bytes: int) -> None:
         self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
         migrate(self._writer)
         # This waits for the disk, so that the mark counts no commit that a power cut could still take.
@@ -111,7 +122,7 @@ class SqliteStore:
         self._mark = MarkFile(
             self._path, last_event_id=last_event_id, quiet_commits=quiet_commits, durability=durability
         )
-        self._history = History(self._writer)
+        self._history = History(self._writer, history_bytes)
         self._keys = Keys(self._writer)
         self._upkeep = LogUpkeep(
             self._path,
@@ -298,10 +309,8 @@ class SqliteStore:
             if changes.remembered:
                 self._keys.write(changes.remembered)
                 self._keys.prune(changes.remembered[-1].at)
-            if changes.transitions:
-                row = rows.event_row(changes.first_event_id, changes.transitions)
-                self._history.write(row)
-            else:
+            self._history.write(changes)
+            if not changes.transitions:
                 self._writer.execute("UPDATE quiet_commits SET number = number + 1")
             if self._commits % _PRUNE_EVERY == _PRUNE_EVERY - 1:
                 self._prune_past_attempts()
@@ -475,16 +484,27 @@ class SqliteStore:
         return await self._read(lambda db: tail_of_logs(db, only, lines))
 
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
-        def query(db: sqlite3.Connection) -> list[tuple[int, Transition]]:
-            sql = "SELECT first_id, transitions FROM events WHERE last_id > ? ORDER BY last_id"
-            found: list[tuple[int, Transition]] = []
-            for row in db.execute(sql, (after,)):
-                found += [event for event in rows.to_events([row]) if event[0] > after]
-                if len(found) >= limit:
-                    break
-            return found[:limit]
+        return await self._read(lambda db: read_events(db, after, limit))
 
-        return await self._read(query)
+    async def events_of(self, only: EventFilter, after: int, limit: int) -> EventPage:
+        search = Search(only, after, limit)
+        until = time.perf_counter() + _SEARCH_S
+        is_left = True
+        while is_left and time.perf_counter() < until:
+            count = max(PIECE_BYTES // self._history.event_bytes, 1)
+            async with self._searching:  # one at a time: a reader stays free for others
+                is_left = await self._read(lambda db: search.piece(db, count))  # noqa: B023
+        return search.page()
+
+    async def forget_events(self, before: int) -> bool:
+        is_left = False
+
+        def piece() -> None:
+            nonlocal is_left
+            is_left = self._history.forget_before(before)
+
+        await self._in_writer(lambda: self._write_beside(piece))
+        return is_left
 
 
 def _succeed(future: asyncio.Future[None]) -> None:
