@@ -21,7 +21,7 @@ from propeller import private
 from propeller.core.effects import Changes, Transition
 from propeller.core.idempotency import Key
 from propeller.core.model import Execution, Group, GroupKind, Task
-from propeller.store import expiry, queries, rows
+from propeller.store import expiry, queries
 from propeller.store.events import PIECE_BYTES, Search, read_events
 from propeller.store.history import BYTES_KEPT, History
 from propeller.store.idempotency import Keys, find_keys, read_key
@@ -57,6 +57,7 @@ from propeller.store.port import (
     StoredPiece,
     TaskFilter,
 )
+from propeller.store.records import write_groups, write_modules, write_proplets, write_tasks
 from propeller.store.samples import read_samples, write_samples
 from propeller.store.soundness import progress
 from propeller.store.upkeep import LogUpkeep
@@ -65,8 +66,6 @@ T = TypeVar("T")
 
 #: How many deleted tasks are remembered with their last attempts.
 PAST_ATTEMPTS_KEPT = 50_000
-#: How many attempts of a task are kept, besides the present one.
-ATTEMPTS_KEPT = 1000
 _PRUNE_EVERY = 500
 _READERS = 2
 #: After this time a search through the event log gives what it has found.
@@ -281,31 +280,12 @@ class SqliteStore:
         self._mark.committed(changes.first_event_id + moves - 1 if moves else 0, self._upkeep.log)
 
     def _write(self, changes: Changes) -> None:
-        many = self._writer.executemany
         with self._transaction():
-            self._write_tasks(changes)
+            write_tasks(self._writer, changes)
+            write_modules(self._writer, changes)
             self._modules.note(changes)
-            if changes.modules:
-                many(
-                    "INSERT INTO modules VALUES (?, ?) ON CONFLICT DO NOTHING",
-                    ((module.digest, data) for module, data in changes.modules.items()),
-                )
-            many("DELETE FROM groups WHERE seq = ?", ((group.seq,) for group in changes.deleted_groups))
-            if changes.groups:
-                many(
-                    # No REPLACE: that would rewrite the indices of columns that never change.
-                    "INSERT INTO groups VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (seq) DO UPDATE SET "
-                    "state = excluded.state, live = excluded.live, counts = excluded.counts, "
-                    "started_at = excluded.started_at, finished_at = excluded.finished_at, "
-                    "timing = excluded.timing",
-                    map(rows.group_row, changes.groups),
-                )
-            many("DELETE FROM proplets WHERE id = ?", ((proplet.id,) for proplet in changes.deleted_proplets))
-            if changes.proplets:
-                many(
-                    "INSERT OR REPLACE INTO proplets VALUES (?,?,?,?,?,?,?,?)",
-                    map(rows.proplet_row, changes.proplets),
-                )
+            write_groups(self._writer, changes)
+            write_proplets(self._writer, changes)
             if changes.remembered:
                 self._keys.write(changes.remembered)
                 self._keys.prune(changes.remembered[-1].at)
@@ -324,59 +304,6 @@ class SqliteStore:
             "AND rowid < (SELECT rowid FROM past_attempts ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
             (PAST_ATTEMPTS_KEPT,),
         )
-
-    def _write_tasks(self, changes: Changes) -> None:
-        many = self._writer.executemany
-        if changes.deleted:  # first, for an id may be deleted and created again in one turn
-            gone = [(task.seq,) for task in changes.deleted]
-            many("DELETE FROM tasks WHERE seq=?", gone)
-            many("DELETE FROM runs WHERE seq=?", gone)
-            many("DELETE FROM executions WHERE seq=?", gone)
-            many("DELETE FROM attempts WHERE seq=?", gone)
-        if changes.past_attempts:
-            many("INSERT OR REPLACE INTO past_attempts VALUES (?,?)", changes.past_attempts.items())
-        if changes.created:
-            many("INSERT INTO tasks VALUES (?,?,?,?,?,?)", map(rows.task_row, changes.created))
-            many(
-                "INSERT INTO runs (state, attempt, losses, proplet_id, placed_at, started_at, finished_at, "
-                "updated_at, results, results_encoding, error, error_kind, exit_code, reason, was_up, "
-                "restarts, is_up, timing, seq) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                map(rows.run_row, changes.created),
-            )
-        if changes.updated:
-            many(
-                "UPDATE runs SET state=?, attempt=?, losses=?, proplet_id=?, placed_at=?, started_at=?, "
-                "finished_at=?, updated_at=?, results=?, results_encoding=?, error=?, error_kind=?, "
-                "exit_code=?, reason=?, was_up=?, restarts=?, is_up=?, timing=? WHERE seq=?",
-                map(rows.run_row, changes.updated),
-            )
-        if changes.respecified:
-            many("UPDATE tasks SET spec=? WHERE seq=?", map(rows.spec_row, changes.respecified))
-        if changes.replaced:
-            many("DELETE FROM executions WHERE seq=?", ((task.seq,) for task in changes.replaced))
-        if changes.executions:
-            many(
-                "INSERT OR REPLACE INTO executions (seq, proplet_id, attempt, state, results, "
-                "results_encoding, error, error_kind, exit_code, started_at, finished_at) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                (rows.execution_row(task, execution) for task, execution in changes.executions),
-            )
-        if changes.attempts:
-            many(
-                "INSERT OR REPLACE INTO attempts (seq, proplet_id, attempt, state, results, "
-                "results_encoding, error, error_kind, exit_code, started_at, finished_at) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                (rows.attempt_row(task, past) for task, past in changes.attempts),
-            )
-            many(
-                "DELETE FROM attempts WHERE seq = ? AND attempt <= ?",
-                (
-                    (task.seq, past.attempt - ATTEMPTS_KEPT)
-                    for task, past in changes.attempts
-                    if past.attempt > ATTEMPTS_KEPT
-                ),
-            )
 
     # -- reading -------------------------------------------------------------------------------------------
 
