@@ -53,6 +53,14 @@ class Site:
                 if not self.is_slow:
                     self.end(effect)
 
+    async def started_one(self, task_id: str) -> SendStart:
+        """Wait until the start of a task is kept, and give the last one."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not (found := [start for start in self.started if start.spec.id == task_id]):
+                await self.turned()
+        self.started = [start for start in self.started if start.spec.id != task_id]
+        return found[-1]
+
     def end(
         self,
         start: SendStart,

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from propeller.wire.http.groups import JobMessage, JobView, NewJob, NewWorkflow, WorkflowMessage
+from propeller.wire.http.groups import (
+    JobMessage,
+    JobRerun,
+    JobView,
+    NewJob,
+    NewRerun,
+    NewWorkflow,
+    WorkflowMessage,
+    WorkflowRerun,
+)
 from propeller.wire.http.invocations import Invoke, Invoked
 from propeller.wire.http.tasks import (
     NewTask,
@@ -38,6 +47,7 @@ OF_REQUESTS: dict[Any, Any] = {
             {"name": "main", "file": _ADDITION, "inputs": [5, 15]},
         ],
     },
+    NewRerun: {"from": "sum"},
     Invoke: {"inputs": ["world"], "env": {"GREETING": "hola"}, "timeout": "5s"},
 }
 _TASK: dict[str, Any] = {
@@ -62,6 +72,8 @@ OF_ANSWERS: dict[Any, Any] = {
     TasksView: {"tasks": [_TASK]},
     TaskPage: {"offset": 0, "limit": 100, "total": 1, "tasks": [_TASK]},
     JobView: {"job_id": "sums-1", "tasks": [_TASK]},
+    JobRerun: {"job_id": "sums-1", "message": "job started again", "tasks": ["sum"]},
+    WorkflowRerun: {"workflow_id": "sums-1", "message": "workflow started again", "tasks": ["sum", "double"]},
     JobMessage: {"job_id": "sums-1", "message": "job started"},
     WorkflowMessage: {"workflow_id": "sums-1", "message": "workflow started"},
     Started: {"started": True},

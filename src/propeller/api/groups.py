@@ -4,17 +4,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from propeller.api import queries
-from propeller.api.bodies import read_json
+from propeller.api.bodies import read_json, read_json_or_nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import Shown, showing, shown_group, task_views
 from propeller.api.spec_builder import SpecBuilder, check_group_name, new_ids
-from propeller.api.submission import submit
-from propeller.core.events import CreateTasks, NewGroup
+from propeller.api.submission import check_start_of_group, submit
+from propeller.core.events import CreateTasks, NewGroup, Rerun, RerunGroup
 from propeller.core.model import Group, GroupKind, JobMode
 from propeller.errors import Invalid, no_such
-from propeller.wire.http.groups import NewJob, NewWorkflow
+from propeller.wire.http.groups import NewJob, NewRerun, NewWorkflow
 from propeller.wire.http.tasks import TaskView
 
 New = TypeVar("New", NewWorkflow, NewJob)
@@ -56,6 +56,24 @@ def group_creation(
     specs, chosen = builder.specs(new.tasks, "tasks", **{field: group.id})
     chosen = (*chosen, chosen_id) if chosen_id else chosen
     return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder
+
+
+async def rerun_group(request: HttpRequest, kind: GroupKind, group_id: str) -> list[str]:
+    """Run a workflow or a job again, or a part of it; return the ids of the tasks that run again."""
+    context = context_of(request)
+    what, from_task = await read_json_or_nothing(request, NewRerun, _to_rerun) or (Rerun.FAILED, "")
+    await check_start_of_group(context, kind, group_id)
+    tasks = await context.manager.ask(RerunGroup(kind, group_id, what, from_task))
+    return [task.id for task in tasks]
+
+
+def _to_rerun(new: NewRerun, _lifted: Lifted) -> tuple[Rerun, str]:
+    if bool(new.what) == bool(new.from_task):
+        given = "both are given; leave one of them out" if new.what else "say which tasks are to run again"
+        raise Invalid(f"what, from: {given}: what is failed or all, and from names a task to begin with")
+    if new.what not in (None, "", *Rerun):
+        raise Invalid(f'what: "{new.what}" is unknown; use failed or all, or name a task in from')
+    return Rerun(new.what or Rerun.FAILED), new.from_task or ""
 
 
 async def read_group(request: HttpRequest, kind: GroupKind) -> tuple[Group, Shown | None]:

@@ -9,7 +9,7 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
-from propeller.api.groups import create_group, group_creation, read_group
+from propeller.api.groups import create_group, group_creation, read_group, rerun_group
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import by_group, showing, shown_group
@@ -21,9 +21,11 @@ from propeller.errors import Invalid
 from propeller.wire.http.groups import (
     JobMessage,
     JobPage,
+    JobRerun,
     JobSummary,
     JobView,
     NewJob,
+    NewRerun,
     job_summary,
     job_view,
 )
@@ -110,6 +112,20 @@ async def start_job(request: HttpRequest) -> ASGIApp:
     return answer(JobMessage(job_id, "job started"))
 
 
+@post(
+    "/jobs/{id}/rerun",
+    gives=JobRerun,
+    takes=NewRerun,
+    needs_body=False,
+    refuses=[404, 409],
+)
+async def rerun_job(request: HttpRequest) -> ASGIApp:
+    """Run a job that has ended again, or a part of it; without a body, what did not complete."""
+    job_id = id_in_path(request)
+    tasks = await rerun_group(request, _JOB, job_id)
+    return answer(JobRerun(job_id, "job started again", tasks))
+
+
 @post("/jobs/{id}/stop", gives=JobMessage, refuses=[404])
 async def stop_job(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a job that have not ended, if there are any."""
@@ -136,4 +152,4 @@ def _mode(word: str) -> JobMode | None:
         raise Invalid(f'execution_mode: invalid JOB_EXECUTION_MODE: "{word}" (allowed: {allowed})') from None
 
 
-ENDPOINTS = [create_job, list_jobs, get_job, start_job, stop_job, delete_job]
+ENDPOINTS = [create_job, list_jobs, get_job, start_job, rerun_job, stop_job, delete_job]

@@ -6,13 +6,21 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
-from propeller.api.groups import create_group, group_creation, read_group
+from propeller.api.groups import create_group, group_creation, read_group, rerun_group
 from propeller.api.lifting import Lifted
 from propeller.api.spec_builder import SpecBuilder
 from propeller.api.submission import check_start_of_group
 from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
-from propeller.wire.http.groups import NewWorkflow, WorkflowMessage, WorkflowPage, WorkflowView, workflow_view
+from propeller.wire.http.groups import (
+    NewRerun,
+    NewWorkflow,
+    WorkflowMessage,
+    WorkflowPage,
+    WorkflowRerun,
+    WorkflowView,
+    workflow_view,
+)
 from propeller.wire.http.tasks import TasksView
 
 _WORKFLOW = GroupKind.WORKFLOW
@@ -67,6 +75,20 @@ async def start_workflow(request: HttpRequest) -> ASGIApp:
     return answer(WorkflowMessage(workflow_id, "workflow started"))
 
 
+@post(
+    "/workflows/{id}/rerun",
+    gives=WorkflowRerun,
+    takes=NewRerun,
+    needs_body=False,
+    refuses=[404, 409],
+)
+async def rerun_workflow(request: HttpRequest) -> ASGIApp:
+    """Run a workflow that has ended again, or a part of it; without a body, what did not complete."""
+    workflow_id = id_in_path(request)
+    tasks = await rerun_group(request, _WORKFLOW, workflow_id)
+    return answer(WorkflowRerun(workflow_id, "workflow started again", tasks))
+
+
 @post("/workflows/{id}/stop", gives=WorkflowMessage, refuses=[404])
 async def stop_workflow(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a workflow that have not ended, if there are any."""
@@ -83,4 +105,12 @@ async def delete_workflow(request: HttpRequest) -> ASGIApp:
     return nothing()
 
 
-ENDPOINTS = [create_workflow, list_workflows, get_workflow, start_workflow, stop_workflow, delete_workflow]
+ENDPOINTS = [
+    create_workflow,
+    list_workflows,
+    get_workflow,
+    start_workflow,
+    rerun_workflow,
+    stop_workflow,
+    delete_workflow,
+]

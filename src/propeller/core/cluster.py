@@ -44,6 +44,7 @@ from propeller.core.events import (
     PropletLost,
     PropletOffline,
     PropletSeen,
+    RerunGroup,
     RunCompiles,
     RunEnded,
     RunHandedBack,
@@ -160,6 +161,8 @@ class Cluster:
                 tasks.delete(state, command)
             case StartGroup():
                 groups.start(state, command, now)
+            case RerunGroup():
+                return groups.rerun(state, command, now)
             case StopGroup():
                 groups.stop(state, command, now)
             case DeleteGroup():

@@ -63,7 +63,7 @@ def _last_error(task: Task) -> str:
 
 
 def _leave_queue(state: ClusterState, task: Task, now: int) -> None:
-    why = state.placement.why_waits(task)
+    why = state.why_waits(task)
     waited = f" ({why})" if why else ""
     error = f"queue_timeout: no proplet took the task within {in_words(task.spec.queue_timeout_ns)}{waited}"
     attempts.fail(state, task, Failure(error, ErrorKind.QUEUE_TIMEOUT), now)

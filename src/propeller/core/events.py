@@ -5,6 +5,7 @@ about an unknown task, or from an attempt that is no longer current, changes not
 the transport loses, repeats and reorders messages, so such facts are normal.
 """
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -63,6 +64,24 @@ class StopGroup(msgspec.Struct, frozen=True):
     group_id: str
 
 
+class Rerun(StrEnum):
+    """The tasks of a group that run again, besides all that hangs on them."""
+
+    #: What failed, was interrupted or skipped.
+    FAILED = "failed"
+    ALL = "all"
+
+
+class RerunGroup(msgspec.Struct, frozen=True):
+    """Run tasks of a group that has ended once more; the others keep their results."""
+
+    kind: GroupKind
+    group_id: str
+    what: Rerun = Rerun.FAILED
+    #: In place of that: a task, by its id or its name, and all that hangs on it.
+    from_task: str = ""
+
+
 class DeleteGroup(msgspec.Struct, frozen=True):
     kind: GroupKind
     group_id: str
@@ -95,6 +114,7 @@ Command = (
     | StopTask
     | StartGroup
     | StopGroup
+    | RerunGroup
     | DeleteGroup
     | DeleteProplet
     | CordonProplet

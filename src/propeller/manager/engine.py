@@ -20,6 +20,7 @@ from propeller.core.events import (
     DeleteProplet,
     DrainProplet,
     Fact,
+    RerunGroup,
     StartGroup,
     StopGroup,
     TimePassed,
@@ -148,8 +149,8 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
                 groups.update(dict.fromkeys(chosen))
                 if specs[0].group_id:
                     groups[specs[0].group_id] = None
-            case StartGroup(group_id=name) | StopGroup(group_id=name) | DeleteGroup(group_id=name):
-                groups[name] = None
+            case StartGroup() | StopGroup() | RerunGroup() | DeleteGroup():
+                groups[item.command.group_id] = None
             case DeleteProplet() | CordonProplet() | DrainProplet():
                 pass
             case command:

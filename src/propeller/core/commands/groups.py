@@ -1,13 +1,14 @@
-"""Commands about a whole workflow or job: start it, stop it, delete it."""
+"""Commands about a whole workflow or job: start it, stop it, run parts of it again, delete it."""
 
-from propeller.core import attempts
+from propeller.core import attempts, reruns
 from propeller.core.commands.checks import find_group, refuse_obstacle, runs_its_one_task
-from propeller.core.events import DeleteGroup, StartGroup, StopGroup
-from propeller.core.model import Task
+from propeller.core.events import DeleteGroup, Rerun, RerunGroup, StartGroup, StopGroup
+from propeller.core.model import Group, Task
 from propeller.core.reasons import Stopped
+from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING
-from propeller.errors import Conflict
+from propeller.errors import Conflict, Invalid
 
 
 def start(state: ClusterState, command: StartGroup, now: int) -> None:
@@ -21,11 +22,60 @@ def start(state: ClusterState, command: StartGroup, now: int) -> None:
     if group.has_live_tasks and (runs_its_one_task(group) or not _ready(tasks)):
         raise Conflict(f"{group.kind} {group.id} is running already")
     if not group.has_live_tasks:
-        for task in tasks:
-            attempts.clear(state, task)
-            state.move(task, PENDING, now)
+        _reset(state, tasks, now)
     for task in _ready(tasks):
         attempts.start_or_skip(state, task, now)
+
+
+def rerun(state: ClusterState, command: RerunGroup, now: int) -> list[Task]:
+    """Run tasks of a group that has ended again, and no others; conditions are looked at anew."""
+    group = find_group(state, command.kind, command.group_id)
+    for task in group.tasks.values():
+        if not task.state.has_ended:
+            raise Conflict(
+                f"{group.kind} {group.id} has not ended: task {task.id} is {task.state.name.lower()}; "
+                "wait for its end, or stop it first"
+            )
+    tasks = _to_rerun(group, command)
+    for task in tasks:
+        refuse_obstacle(task.spec)
+    _reset(state, tasks, now)
+    for task in _ready(tasks):
+        attempts.start_or_skip(state, task, now)
+    return tasks
+
+
+def _to_rerun(group: Group, command: RerunGroup) -> list[Task]:
+    if command.from_task:
+        return _to_rerun_from(group, command.from_task)
+    if command.what is Rerun.ALL:
+        if not group.tasks:
+            raise Conflict(f"{group.kind} {group.id} has no tasks")
+        return list(group.tasks.values())
+    tasks = reruns.all_but_good(group)
+    if not tasks:
+        raise Conflict(
+            f"nothing of {group.kind} {group.id} failed, was interrupted or skipped; to run all of it again, "
+            "ask for all"
+        )
+    return tasks
+
+
+def _to_rerun_from(group: Group, name: str) -> list[Task]:
+    found = reruns.called(group, name)
+    if len(found) != 1:
+        how_many = f"{len(found)} tasks of that name; give the id of one" if found else "no such task"
+        raise Invalid(f"from: {name}: {group.kind} {group.id} has {how_many}")
+    if reason := skip_reason(found[0]):
+        raise Conflict(f"task {found[0].id} would be skipped: {reason}; begin with that one")
+    return reruns.from_task(group, found[0])
+
+
+def _reset(state: ClusterState, tasks: list[Task], now: int) -> None:
+    """Let tasks that have ended wait for their parents once more."""
+    for task in tasks:
+        attempts.clear(state, task)
+        state.move(task, PENDING, now)
 
 
 def _ready(tasks: list[Task]) -> list[Task]:

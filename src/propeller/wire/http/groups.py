@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from propeller.core.events import Rerun
 from propeller.core.groups import group_state
 from propeller.core.model import Group, Task
 from propeller.core.states import TaskState
@@ -40,6 +41,21 @@ class NewJob(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     fail_fast: Annotated[bool, like("The first task that fails stops the others.", default=True)] | None = (
         None
     )
+
+
+class NewRerun(msgspec.Struct, kw_only=True, rename={"from_task": "from"}, forbid_unknown_fields=True):
+    what: (
+        Annotated[
+            str,
+            like(
+                "``failed``: what failed, was interrupted or skipped, and all that hangs on it; or ``all``.",
+                title="Rerun",
+                enum=[str(word) for word in Rerun],
+            ),
+        ]
+        | None
+    ) = None
+    from_task: Annotated[str, like("A task, by id or name: it and all that hangs on it.")] | None = None
 
 
 class JobView(msgspec.Struct, kw_only=True):
@@ -84,6 +100,13 @@ class JobMessage(msgspec.Struct):
     message: str
 
 
+class JobRerun(msgspec.Struct):
+    job_id: str
+    message: str
+    #: Ids of the tasks that run again.
+    tasks: list[str]
+
+
 class Edge(msgspec.Struct, rename={"parent": "from", "child": "to"}):
     parent: str
     child: str
@@ -108,6 +131,13 @@ class WorkflowPage(Page, kw_only=True):
 class WorkflowMessage(msgspec.Struct):
     workflow_id: str
     message: str
+
+
+class WorkflowRerun(msgspec.Struct):
+    workflow_id: str
+    message: str
+    #: Ids of the tasks that run again.
+    tasks: list[str]
 
 
 def job_view(job_id: str, views: list[TaskView], name: str, mode: str | None) -> JobView:

@@ -1,0 +1,73 @@
+"""``POST …/rerun``: parts of a workflow or job run again."""
+
+from propeller.core.states import COMPLETED, FAILED, SKIPPED
+from tests.api.helpers import ADDITION_TEXT, play
+
+
+def _task(name, *parents, **fields):
+    return {"id": name, "name": "f", "file": ADDITION_TEXT, "inputs": [1], "depends_on": parents, **fields}
+
+
+async def _with_a_failure(site, kind):
+    """Make one of which ``b`` failed, so that ``c`` was skipped."""
+    site.bring_proplet()
+    site.is_slow = True
+    group = {"workflows": "workflow_id", "jobs": "job_id"}[kind]
+    tasks = [_task("a", **{group: "g"}), _task("b", "a"), _task("c", "b")]
+    await site.post(f"/{kind}", {"tasks": tasks})
+    await site.post(f"/{kind}/g/start", status=200)
+    site.end(await site.started_one("a"), "kept")
+    site.end(await site.started_one("b"), error="it broke")
+    await site.reached(FAILED, "b")
+    await site.reached(SKIPPED, "c")
+
+
+def test_a_rerun_without_a_body_runs_what_did_not_complete(tmp_path):
+    async def part(site):
+        await _with_a_failure(site, "workflows")
+        answer = await site.post("/workflows/g/rerun", status=200)
+        assert answer == {"workflow_id": "g", "message": "workflow started again", "tasks": ["b", "c"]}
+        refused = await site.refused("POST", "/workflows/g/rerun", 409)
+        assert "workflow g has not ended: task b is running; wait for its end, or stop it first" in refused
+        site.end(await site.started_one("b"), "now")
+        site.end(await site.started_one("c"), "then")
+        await site.reached(COMPLETED, "c")
+        shown = await site.get("/workflows/g")
+        assert [(task["results"], task.get("attempt")) for task in shown["tasks"]] == [
+            ("kept", None),
+            ("now", 2),
+            ("then", None),
+        ]
+        assert shown["state"] == COMPLETED
+
+    play(part, tmp_path)
+
+
+def test_a_job_is_run_again_from_a_task_or_as_a_whole(tmp_path):
+    async def part(site):
+        await _with_a_failure(site, "jobs")
+        answer = await site.post("/jobs/g/rerun", {"from": "a"}, status=200)
+        assert answer == {"job_id": "g", "message": "job started again", "tasks": ["a", "b", "c"]}
+        await site.post("/jobs/g/stop", status=200)
+        assert (await site.post("/jobs/g/rerun", {"what": "failed"}, status=200))["tasks"] == ["a", "b", "c"]
+        await site.post("/jobs/g/stop", status=200)
+        assert (await site.post("/jobs/g/rerun", {"what": "all"}, status=200))["tasks"] == ["a", "b", "c"]
+
+    play(part, tmp_path)
+
+
+def test_wrong_reruns_are_refused(tmp_path):
+    async def part(site):
+        await _with_a_failure(site, "workflows")
+        for body, said in (
+            ({"what": "all", "from": "a"}, "what, from: both are given; leave one of them out"),
+            ({}, "what, from: say which tasks are to run again"),
+            ({"what": "faild"}, 'what: "faild" is unknown; use failed or all, or name a task in from'),
+            ({"from": "nobody"}, "from: nobody: workflow g has no such task"),
+            ({"form": "a"}, "form: there is no such field; did you mean from?"),
+        ):
+            assert said in await site.refused("POST", "/workflows/g/rerun", 400, json=body), body
+        assert "would be skipped" in await site.refused("POST", "/workflows/g/rerun", 409, json={"from": "c"})
+        await site.refused("POST", "/jobs/g/rerun", 404, json={"what": "all"})
+
+    play(part, tmp_path)
