@@ -1,6 +1,7 @@
 """The API is driven from its own document: it never fails, answers as documented, and keeps nothing half."""
 
 import asyncio
+import itertools
 import json
 import sys
 
@@ -25,12 +26,14 @@ OPTIONS = [
 class Recorder:
     """Passes requests on to an application and keeps the bodies of all answers with 201.
 
-    Who follows logs goes away at once: most tasks here never end.
+    Who follows logs goes away at once: most tasks here never end. Most idempotency keys get an end of their own,
+    as keys of clients have: the generator tries the simplest again and again, and a used one creates nothing.
     """
 
     def __init__(self, app):
         self.app = app
         self.created = []
+        self._turns = itertools.count()
 
     async def __call__(self, scope, receive, send):
         status = 0
@@ -46,7 +49,15 @@ class Recorder:
             return {"type": "http.disconnect"}
 
         is_following = scope["path"].endswith("/logs") and b"follow" in scope["query_string"]
-        await self.app(scope, gone if is_following else receive, recording)
+        headers = [
+            (name, self._fresh(value) if name == b"idempotency-key" else value)
+            for name, value in scope["headers"]
+        ]
+        await self.app({**scope, "headers": headers}, gone if is_following else receive, recording)
+
+    def _fresh(self, key):
+        turn = next(self._turns)
+        return key + b"-%d" % turn if turn % 4 and 0 < len(key) < 200 else key
 
 
 async def fuzzed(base_url, directory):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from propeller.api import docs, events, health, invocations, jobs, logs, proplets, tasks, workflows
+from propeller.api import docs, events, health, invocations, jobs, logs, once, proplets, tasks, workflows
 from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
 from propeller.api.context import CONTEXT, Context, HttpRequest
 from propeller.api.endpoints import Endpoint
@@ -41,7 +41,11 @@ class Resource:
             return methods(allowed) if request.method == "OPTIONS" else no_such_method(allowed)
         try:
             check_known(request, endpoint.query)
-            return await endpoint.handler(request)
+            if not once.has_key(request):
+                return await endpoint.handler(request)
+            if not endpoint.takes_key:
+                once.refuse_key()
+            return await once.answered_once(request, endpoint.handler)
         except Exception as error:
             return error_answer(request, error)
 

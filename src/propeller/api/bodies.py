@@ -63,7 +63,7 @@ async def read_json_or_nothing(
     request: HttpRequest, shape: type[T], take: Callable[[T, Lifted], R]
 ) -> R | None:
     """Read a JSON body of the given shape, as ``read_json`` does; None if the body is empty."""
-    chunks = [chunk async for chunk in _chunks(request)]
+    chunks = [chunk async for chunk in read_chunks(request)]
     if not any(chunk.strip() for chunk in chunks):
         return None
     _check_is_json(request)
@@ -159,7 +159,7 @@ async def read_upload(request: HttpRequest) -> bytes:
     is_the_file = False
     try:
         with PushMultipartParser(options.get("boundary", ""), max_segment_count=1000) as parser:
-            async for chunk in _chunks(request):
+            async for chunk in read_chunks(request):
                 for event in parser.parse(chunk):
                     if isinstance(event, MultipartSegment):
                         is_the_file = event.name == "file" and not parts
@@ -185,7 +185,14 @@ def check_module(data: bytes, where: str) -> None:
         raise Invalid(f"{where}: invalid WASM file: missing magic bytes; send a compiled module")
 
 
-async def _chunks(request: HttpRequest) -> AsyncIterator[bytes]:
+async def read_chunks(request: HttpRequest) -> AsyncIterator[bytes]:
+    """Read a body as it comes.
+
+    Raises:
+        Invalid: The connection was closed before all of it had come.
+        TooLarge: It is larger than the limit.
+
+    """
     _check_size(int(request.headers.get("content-length", 0)))
     size = 0
     try:

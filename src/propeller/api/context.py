@@ -6,11 +6,14 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 from starlette.requests import Request
 
 from propeller.api.calls import AnyInterface, interface_of
 from propeller.api.event_texts import EventTexts
 from propeller.api.looks import Looks
+from propeller.core.events import Command
+from propeller.core.idempotency import Key
 from propeller.core.model import Module, Task
 from propeller.errors import no_such
 from propeller.manager.service import Manager
@@ -94,8 +97,21 @@ class Interfaces:
         return found
 
 
+class Once(msgspec.Struct):
+    """A request with an idempotency key, and how far it has come."""
+
+    key: Key
+    #: True if it came before and was carried out.
+    was_done_before: bool = False
+    #: True once the manager was asked for what it wants.
+    is_asked: bool = False
+
+
 class Context:
     """The manager behind the API, and the caches of the API."""
+
+    #: The present request, if it has an idempotency key.
+    once: Once | None = None
 
     def __init__(self, manager: Manager, *, instance_id: str) -> None:
         self.manager = manager
@@ -106,6 +122,25 @@ class Context:
         self.event_texts = EventTexts()
         #: Runs functions that take long, one at a time, because each of them takes memory too.
         self.aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
+
+    async def ask(self, command: Command, modules: dict[Module, bytes] | None = None) -> list[Task]:
+        """Ask the manager for what the present request wants, once if it has an idempotency key.
+
+        It raises what ``Manager.ask`` and ``Manager.ask_once`` do.
+        """
+        once = self.once
+        if once is None:
+            return await self.manager.ask(command, modules)
+        assert not once.is_asked, "a request is one command: of two, a crash may come between"
+        once.is_asked = True
+        done = await self.manager.ask_once(once.key, command, modules)
+        once.was_done_before = done.was_done_before
+        return done.tasks
+
+    @property
+    def was_done_before(self) -> bool:
+        """True if the present request came before and was carried out: then nothing is to be checked."""
+        return self.once is not None and self.once.was_done_before
 
 
 def context_of(request: HttpRequest) -> Context:

@@ -8,7 +8,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from propeller.api.context import HttpRequest
-from propeller.api.queries import Query
+from propeller.api.queries import IDEMPOTENCY_KEY, Query
 
 Handler = Callable[[HttpRequest], Awaitable[ASGIApp]]
 
@@ -46,6 +46,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     needs_body: bool
     may_stream: bool
     may_be_bytes: bool
+    takes_key: bool
 
     @property
     def name(self) -> str:
@@ -70,6 +71,7 @@ def endpoint(
     needs_body: bool = True,
     may_stream: bool = False,
     may_be_bytes: bool = False,
+    takes_key: bool | None = None,
 ) -> Callable[[Handler], Endpoint]:
     """Make an endpoint of a handler, with its description in the document.
 
@@ -86,8 +88,11 @@ def endpoint(
         needs_body: False if a request may leave out the body.
         may_stream: True if a request may ask for a stream of events.
         may_be_bytes: True if ``Accept`` may ask for bytes (``answers.wants_bytes``).
+        takes_key: Whether a request may have an idempotency key; None for any POST.
 
     """
+    takes_key = method == "POST" if takes_key is None else takes_key
+    follows = {413, 422} if takes_key else {413} if takes else set[int]()
     return lambda handler: Endpoint(
         method=method,
         path=path,
@@ -95,13 +100,14 @@ def endpoint(
         takes=takes,
         gives=gives,
         status=status,
-        query=tuple(query),
-        refuses=tuple(sorted({*refuses, *({413} if takes else ()), *_ALWAYS})),
+        query=(*query, *((IDEMPOTENCY_KEY,) if takes_key else ())),
+        refuses=tuple(sorted({*refuses, *follows, *_ALWAYS})),
         also=also or {},
         has_location=has_location,
         needs_body=needs_body,
         may_stream=may_stream,
         may_be_bytes=may_be_bytes,
+        takes_key=takes_key,
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
+
 from propeller.api import queries
 from propeller.api.bodies import read_json, read_json_or_nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
@@ -29,7 +31,9 @@ async def create_group(
     command, builder = await read_json(request, shape, creation)
     created = await submit(context, command, builder)
     assert command.group is not None
-    return command.group, await task_views(context, created, show)
+    # What was done before has the id that was given then.
+    group = msgspec.structs.replace(command.group, id=created[0].spec.group_id)
+    return group, await task_views(context, created, show)
 
 
 def group_creation(

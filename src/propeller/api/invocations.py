@@ -27,6 +27,7 @@ _to_view = msgspec.json.Decoder(InvocationView).decode
     takes=Invoke,
     needs_body=False,
     refuses=[404, 409, 502, 503, 504],
+    takes_key=False,
 )
 async def invoke_task(request: HttpRequest) -> ASGIApp:
     """Run a deployed latent task once, and wait for its result."""

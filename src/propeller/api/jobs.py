@@ -108,7 +108,7 @@ async def start_job(request: HttpRequest) -> ASGIApp:
     """Start a job, for the first time or again."""
     context, job_id = context_of(request), id_in_path(request)
     await check_start_of_group(context, _JOB, job_id)
-    await context.manager.ask(StartGroup(_JOB, job_id))
+    await context.ask(StartGroup(_JOB, job_id))
     return answer(JobMessage(job_id, "job started"))
 
 
@@ -130,7 +130,7 @@ async def rerun_job(request: HttpRequest) -> ASGIApp:
 async def stop_job(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a job that have not ended, if there are any."""
     context, job_id = context_of(request), id_in_path(request)
-    await context.manager.ask(StopGroup(_JOB, job_id))
+    await context.ask(StopGroup(_JOB, job_id))
     return answer(JobMessage(job_id, "job stopped"))
 
 
@@ -138,7 +138,7 @@ async def stop_job(request: HttpRequest) -> ASGIApp:
 async def delete_job(request: HttpRequest) -> ASGIApp:
     """Delete a job with its tasks, and stop those that run."""
     context, job_id = context_of(request), id_in_path(request)
-    await context.manager.ask(DeleteGroup(_JOB, job_id))
+    await context.ask(DeleteGroup(_JOB, job_id))
     return nothing()
 
 

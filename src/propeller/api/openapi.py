@@ -9,7 +9,7 @@ import msgspec
 from propeller import __version__
 from propeller.api import examples
 from propeller.api.endpoints import Binary, Endpoint, EventText
-from propeller.api.queries import Query
+from propeller.api.queries import REPLAYED, Query
 from propeller.wire.http.errors import ErrorView
 from propeller.wire.http.tasks import Id
 
@@ -161,8 +161,16 @@ def _answer(each: Endpoint) -> dict[str, Any]:
         response["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     if each.may_be_bytes:
         response["content"]["application/octet-stream"] = {}
+    headers: dict[str, Any] = {}
     if each.has_location:
-        response["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
+        headers["Location"] = {"required": True, "schema": {"type": "string"}}
+    if each.takes_key:
+        headers[REPLAYED] = {
+            "description": "The request was carried out before, and this is its answer.",
+            "schema": {"type": "string", "const": "true"},
+        }
+    if headers:
+        response["headers"] = headers
     return response
 
 

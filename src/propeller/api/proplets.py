@@ -56,7 +56,7 @@ async def get_proplet(request: HttpRequest) -> ASGIApp:
 async def delete_proplet(request: HttpRequest) -> ASGIApp:
     """Forget a proplet that is gone."""
     context, proplet_id = context_of(request), id_in_path(request)
-    await context.manager.ask(DeleteProplet(proplet_id))
+    await context.ask(DeleteProplet(proplet_id))
     return nothing()
 
 
@@ -64,7 +64,7 @@ async def delete_proplet(request: HttpRequest) -> ASGIApp:
 async def cordon_proplet(request: HttpRequest) -> ASGIApp:
     """Give a proplet no new tasks; the tasks that it has go on."""
     context, proplet_id = context_of(request), id_in_path(request)
-    await context.manager.ask(CordonProplet(proplet_id))
+    await context.ask(CordonProplet(proplet_id))
     return answer(proplet_view(_known(context, proplet_id)))
 
 
@@ -72,7 +72,7 @@ async def cordon_proplet(request: HttpRequest) -> ASGIApp:
 async def uncordon_proplet(request: HttpRequest) -> ASGIApp:
     """Give a proplet tasks again."""
     context, proplet_id = context_of(request), id_in_path(request)
-    await context.manager.ask(CordonProplet(proplet_id, is_cordoned=False))
+    await context.ask(CordonProplet(proplet_id, is_cordoned=False))
     return answer(proplet_view(_known(context, proplet_id)))
 
 
@@ -86,7 +86,7 @@ async def drain_proplet(request: HttpRequest) -> ASGIApp:
     """Cordon a proplet, and after ``timeout`` move its remaining tasks to others; without it, never."""
     context, proplet_id = context_of(request), id_in_path(request)
     timeout_s = queries.seconds(request, queries.DRAIN_TIMEOUT)
-    await context.manager.ask(DrainProplet(proplet_id, timeout_s))
+    await context.ask(DrainProplet(proplet_id, timeout_s))
     return answer(proplet_view(_known(context, proplet_id)))
 
 

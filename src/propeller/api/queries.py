@@ -106,6 +106,16 @@ AFTER = Query(
 LAST_EVENT_ID = Query(
     "Last-Event-ID", "The same as after, which it overrides.", AFTER.schema, {"in": "header"}
 )
+IDEMPOTENCY_KEY = Query(
+    "Idempotency-Key",
+    "A name of the client's for this request, such as a random UUID. A request that comes again under the "
+    "same key within a day is not carried out again and gets the same answer. One that is refused may be "
+    "sent again, also changed, under its key.",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!-~]([ -~]{0,253}[!-~])?$"},
+    {"in": "header"},
+)
+#: The header of an answer to a request that was carried out before.
+REPLAYED = "Idempotent-Replayed"
 LOG_STREAM = Query(
     "stream", "Only the logs of this stream.", {"type": "string", "enum": ["", "stdout", "stderr"]}
 )

@@ -33,14 +33,14 @@ async def submit(
     """
     if misfit := await _misfit(context, builder.calls):
         raise Invalid(misfit.text + way_out)
-    tasks = await context.manager.ask(command, builder.modules)
+    tasks = await context.ask(command, builder.modules)
     context.files.remember(builder.modules)
     return tasks
 
 
 async def _misfit(context: Context, calls: Calls) -> Misfit | None:
     """Give the first call that can't be made, as far as the runtimes of all proplets are known."""
-    if not context.manager.knows_runtime:
+    if context.was_done_before or not context.manager.knows_runtime:
         return None
     return await asyncio.to_thread(calls.misfit) if calls.are_many else calls.misfit()
 
@@ -61,7 +61,7 @@ async def check_start(context: Context, task_id: str) -> None:
         Invalid: Its call can't be made.
 
     """
-    if not context.manager.knows_runtime:
+    if context.was_done_before or not context.manager.knows_runtime:
         return
     spec = context.manager.spec_in_memory(task_id)
     if spec is None:
@@ -80,7 +80,7 @@ async def check_start_of_group(context: Context, kind: GroupKind, group_id: str)
         Invalid: The call of one of its tasks can't be made.
 
     """
-    if not context.manager.knows_runtime:
+    if context.was_done_before or not context.manager.knows_runtime:
         return
     starting = context.manager.starting(kind, group_id)
     if starting is None:

@@ -200,7 +200,7 @@ async def get_module(request: HttpRequest) -> ASGIApp:
 async def delete_task(request: HttpRequest) -> ASGIApp:
     """Delete a task, and stop it if it runs; tasks that depend on it have to be deleted first."""
     context, task_id = context_of(request), id_in_path(request)
-    await context.manager.ask(DeleteTask(task_id))
+    await context.ask(DeleteTask(task_id))
     return nothing()
 
 
@@ -209,7 +209,7 @@ async def start_task(request: HttpRequest) -> ASGIApp:
     """Start a task, for the first time or again."""
     context, task_id = context_of(request), id_in_path(request)
     await check_start(context, task_id)
-    await context.manager.ask(StartTask(task_id))
+    await context.ask(StartTask(task_id))
     return answer(Started())
 
 
@@ -217,7 +217,7 @@ async def start_task(request: HttpRequest) -> ASGIApp:
 async def stop_task(request: HttpRequest) -> ASGIApp:
     """Stop a task; one that has ended stays as it is."""
     context, task_id = context_of(request), id_in_path(request)
-    await context.manager.ask(StopTask(task_id))
+    await context.ask(StopTask(task_id))
     return answer(Stopped())
 
 

@@ -71,7 +71,7 @@ async def start_workflow(request: HttpRequest) -> ASGIApp:
     """Start the tasks that depend on nothing; the others follow."""
     context, workflow_id = context_of(request), id_in_path(request)
     await check_start_of_group(context, _WORKFLOW, workflow_id)
-    await context.manager.ask(StartGroup(_WORKFLOW, workflow_id))
+    await context.ask(StartGroup(_WORKFLOW, workflow_id))
     return answer(WorkflowMessage(workflow_id, "workflow started"))
 
 
@@ -93,7 +93,7 @@ async def rerun_workflow(request: HttpRequest) -> ASGIApp:
 async def stop_workflow(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a workflow that have not ended, if there are any."""
     context, workflow_id = context_of(request), id_in_path(request)
-    await context.manager.ask(StopGroup(_WORKFLOW, workflow_id))
+    await context.ask(StopGroup(_WORKFLOW, workflow_id))
     return answer(WorkflowMessage(workflow_id, "workflow stopped"))
 
 
@@ -101,7 +101,7 @@ async def stop_workflow(request: HttpRequest) -> ASGIApp:
 async def delete_workflow(request: HttpRequest) -> ASGIApp:
     """Delete a workflow with its tasks, and stop those that run."""
     context, workflow_id = context_of(request), id_in_path(request)
-    await context.manager.ask(DeleteGroup(_WORKFLOW, workflow_id))
+    await context.ask(DeleteGroup(_WORKFLOW, workflow_id))
     return nothing()
 
 
