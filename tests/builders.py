@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.core.calendar import CatchUp, Overlap, Schedule, ScheduleOptions, ScheduleState
 from propeller.core.causes import Cause, CauseKind
 from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind, Failure
@@ -67,6 +68,21 @@ RETRY = Retry(
 )
 TEXT = 'a "quoted" text, ü, \u2028, \x00, \\'
 _PLAIN: dict[type, Any] = {str: TEXT, int: 2**62 + 7, bool: True, float: 1.5}
+OPTIONS = ScheduleOptions(
+    catch_up=CatchUp.ALL, overlap=Overlap.QUEUE, jitter_ns=2**62, start=2**61, end=2**62 + 1
+)
+SCHEDULE = Schedule(text=TEXT, timezone="Europe/Paris", is_recurring=True, options=OPTIONS)
+COURSE = ScheduleState(
+    next_run=2**62,
+    due_at=2**62 + 1,
+    last_run=2**61,
+    waiting=[1, 2**62],
+    runs=["a", TEXT],
+    is_paused=True,
+    is_over=True,
+    done_until=2**60,
+    error=TEXT,
+)
 
 
 def module_of(data: bytes) -> Module:
@@ -137,6 +153,7 @@ def filled_spec(**fixed: Any) -> Spec:
         "hal_storage_path": "",
         "workflow_id": "g",
         "retry": RETRY,
+        "schedule_options": SCHEDULE.options,
     }
     found: Spec = filled(Spec, **{**given, **fixed})
     return found
@@ -145,7 +162,7 @@ def filled_spec(**fixed: Any) -> Spec:
 def filled_task(**fixed: Any) -> Task:
     given = {"spec": filled_spec(), "state": SCHEDULED, "results": {"any": ["json", 1.5, None, TEXT]}}
     given |= {"failure": Failure(TEXT, ErrorKind.EXIT_CODE, 2**32 - 1), "reason": AttemptLost(2, TEXT, 1, 3)}
-    given["timing"] = filled(Timing)
+    given["timing"] = filled(Timing, schedule=COURSE)
     found: Task = filled(Task, **{**given, **fixed})
     return found
 
@@ -153,8 +170,8 @@ def filled_task(**fixed: Any) -> Task:
 def filled_group(**fixed: Any) -> Group:
     given = {"id": "g", "kind": GroupKind.JOB, "mode": JobMode.SEQUENTIAL, "counts": [1, 0, 1, 2, 0, 5, 0, 1]}
     given |= {
-        "definition": filled(Definition, defaults=filled(Defaults, retry=RETRY)),
-        "timing": filled(GroupTiming),
+        "definition": filled(Definition, defaults=filled(Defaults, retry=RETRY), schedule=SCHEDULE),
+        "timing": filled(GroupTiming, schedule=COURSE),
     }
     found: Group = filled(Group, **{**given, **fixed})
     return found

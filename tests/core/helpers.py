@@ -18,8 +18,10 @@ from propeller.core.events import (
     StartGroup,
     StartTask,
     StopTask,
+    TimePassed,
 )
 from propeller.core.failures import Failure
+from propeller.core.invariants import is_awaited
 from propeller.core.model import Group, GroupKind, JobMode, Module, Proplet, Spec, Task
 from propeller.core.policy import Policy
 from propeller.core.state import ClusterState
@@ -61,6 +63,8 @@ class Rules:
         state.adopt(self._groups.values(), self._tasks.values(), self._past_attempts)
         answer: list[Task] = []
         cluster.begin(Moment(self.now, self.now + self._ticks_ahead, int(paused_s * S)))
+        if TimePassed() in events:
+            cluster.ring(Moment(self.now, self.now))
         for event in events:
             answer = cluster.handle(event, self.now)
         cluster.settle(self.now)
@@ -75,13 +79,18 @@ class Rules:
     def restart(self, *, ticks: int = 0) -> Turn:
         """Start a new manager with what the store has; its monotonic clock may stand anywhere."""
         policy, proplets = self.state.policy, list(self.state.proplets.values())
-        groups = {group.id: group for group in self._groups.values() if group.has_live_tasks}
+        groups = {
+            group.id: group for group in self._groups.values() if group.has_live_tasks or is_awaited(group)
+        }
         tasks = [
             task
             for task in self._tasks.values()
-            if task.spec.group_id in groups or not (task.spec.group_id or task.state.has_ended)
+            if task.spec.group_id in groups
+            or not (task.spec.group_id or (task.state.has_ended and not is_awaited(task)))
         ]
+        last_task_seq, last_group_seq = self.state.last_task_seq, self.state.last_group_seq
         self.state = ClusterState(policy)
+        self.state.last_task_seq, self.state.last_group_seq = last_task_seq, last_group_seq
         self.state.adopt_proplets([stored(proplet) for proplet in proplets])
         self.state.adopt(groups.values(), tasks, {})
         self._ticks_ahead = ticks - self.now

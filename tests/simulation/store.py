@@ -13,6 +13,10 @@ from propeller.store.port import Found, Loaded, Records
 from .world import LawBroken
 
 
+def _is_awaited(timing: str) -> bool:
+    return '"next_run":' in timing or '"waiting":' in timing
+
+
 class SimulatedStore:
     """Reads and writes as ``store.sqlite`` does: whole groups, at load only what is live."""
 
@@ -102,9 +106,13 @@ class SimulatedStore:
         return self.events[-1][0] if self.events else 0
 
     def load(self) -> Loaded:
-        groups = [self.group(key) for key, row in self.groups.items() if row[6] > 0]
+        groups = [self.group(key) for key, row in self.groups.items() if row[6] > 0 or _is_awaited(row[-1])]
         groups.sort(key=lambda group: group.seq)
-        tasks = [self.task(seq) for seq, run in self.runs.items() if run[0] < 3 and not self._is_grouped(seq)]
+        tasks = [
+            self.task(seq)
+            for seq, run in self.runs.items()
+            if (run[0] < 3 or _is_awaited(run[-2])) and not self._is_grouped(seq)
+        ]
         tasks.sort(key=lambda task: task.seq)
         proplets = [rows.to_proplet(row) for row in self.proplets.values()]
         proplets.sort(key=lambda proplet: (proplet.created_at, proplet.id))

@@ -191,7 +191,8 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
 
 
 def _stop_timers(state: ClusterState, task: Task) -> None:
-    task.timing = None
+    schedule = task.timing.schedule if task.timing else None
+    task.timing = Timing(schedule=schedule) if schedule else None
     for kind in (TimerOf.RETRY, TimerOf.DEADLINE, TimerOf.QUEUE):
         state.timers.drop(kind, task.id)
 
@@ -199,7 +200,8 @@ def _stop_timers(state: ClusterState, task: Task) -> None:
 def stop_timer(state: ClusterState, group: Group) -> None:
     """Count the time of a group no more: it has ended, or is deleted."""
     if group.timing is not None:
-        group.timing = None
+        schedule = group.timing.schedule
+        group.timing = GroupTiming(schedule=schedule) if schedule else None
         state.timers.drop(TimerOf.GROUP, group.id)
 
 

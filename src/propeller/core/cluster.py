@@ -24,10 +24,11 @@ from propeller.core import (
     liveness,
     reports,
     residents,
+    schedules,
     spans,
 )
 from propeller.core.changes import Turn
-from propeller.core.commands import creation, groups, proplets, tasks
+from propeller.core.commands import creation, groups, plans, proplets, tasks
 from propeller.core.effects import Changes, Effect
 from propeller.core.events import (
     Command,
@@ -41,6 +42,7 @@ from propeller.core.events import (
     DrainProplet,
     Event,
     ManagerStarted,
+    PauseSchedule,
     PropletLost,
     PropletOffline,
     PropletSeen,
@@ -85,6 +87,7 @@ class Cluster:
             leases.time_passed,
             drains.time_passed,
             due.time_passed,
+            schedules.time_passed,
         )
         #: Asked about tasks that an event concerns; a list is looked at only when those above it are empty.
         self._consequences: tuple[tuple[list[Task], TaskRule], ...] = (
@@ -160,7 +163,7 @@ class Cluster:
             case DeleteTask():
                 tasks.delete(state, command)
             case StartGroup():
-                groups.start(state, command, now)
+                return groups.start(state, command, now)
             case RerunGroup():
                 return groups.rerun(state, command, now)
             case StopGroup():
@@ -173,6 +176,8 @@ class Cluster:
                 proplets.cordon(state, command)
             case DrainProplet():
                 proplets.drain(state, command, now)
+            case PauseSchedule():
+                plans.pause(state, command)
         return []
 
     def _follow_up(self, now: int) -> None:
@@ -189,6 +194,20 @@ class Cluster:
                 rule(self.state, waiting.pop(), now)
                 return True
         return False
+
+    def ring(self, moment: Moment) -> tuple[list[str], list[str]]:
+        """Take out the schedules that are due, before time passes in a turn.
+
+        Give the ids of tasks and of groups that they use: records that have them must be here by then.
+        """
+        return schedules.ring(self.state, moment.wall or moment.now)
+
+    def ids_of_run(self, group_id: str, moment: Moment) -> tuple[list[str], list[str]]:
+        """Give the ids that a run uses that is started now, of a group with a schedule."""
+        group = self.state.groups.get(group_id)
+        if group is None or group.schedule is None:
+            return [], []
+        return schedules.ids_of_run_now(group, moment.wall or moment.now)
 
     def settle(self, now: int) -> None:
         """Place every waiting task for which there is room.

@@ -87,6 +87,15 @@ class DeleteGroup(msgspec.Struct, frozen=True):
     group_id: str
 
 
+class PauseSchedule(msgspec.Struct, frozen=True):
+    """Let no times of a schedule come, or let them come again."""
+
+    #: None for a task.
+    kind: GroupKind | None
+    owner_id: str
+    is_paused: bool = True
+
+
 class DeleteProplet(msgspec.Struct, frozen=True):
     proplet_id: str
 
@@ -116,6 +125,7 @@ Command = (
     | StopGroup
     | RerunGroup
     | DeleteGroup
+    | PauseSchedule
     | DeleteProplet
     | CordonProplet
     | DrainProplet

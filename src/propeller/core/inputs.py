@@ -60,6 +60,21 @@ def with_ids(spec: Spec, names: Mapping[str, Sequence[str]], at: str = "") -> Sp
             "or write $${ where a plain ${ is meant"
         )
 
+    return _with_references(spec, id_of)
+
+
+def with_other_ids(spec: Spec, ids: Mapping[str, str]) -> Spec:
+    """Replace the ids of parents in the references of a task that is there already."""
+    if not has_references(spec):
+        return spec
+
+    def id_of(reference: str, _field: str = "") -> str:
+        return ids.get(reference, reference)
+
+    return _with_references(spec, id_of)
+
+
+def _with_references(spec: Spec, id_of: Callable[..., str]) -> Spec:
     inputs: list[Input] = []
     for value in spec.inputs or ():
         if isinstance(value, FromParent):

@@ -6,11 +6,12 @@ records and compares. It looks at everything, and is meant for tests and the sim
 
 from propeller.core import places
 from propeller.core.groups import UP
-from propeller.core.model import Group, JobMode, Proplet, Task
+from propeller.core.model import Group, JobMode, Proplet, Task, Timing
 from propeller.core.placement import has_room, needs_of, needs_of_pinned, refused_by, takes_work
 from propeller.core.relations import predecessors
-from propeller.core.state import ClusterState
-from propeller.core.states import FAILED, INTERRUPTED, RUNNING, SCHEDULED, SKIPPED
+from propeller.core.state import ClusterState, alarm_key
+from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
+from propeller.core.timers import TimerOf
 
 
 def check(state: ClusterState) -> None:
@@ -26,11 +27,13 @@ def check(state: ClusterState) -> None:
     _check_queue(state)
     _check_placed(state)
     _check_room(state)
+    _check_schedules(state)
 
 
 def _check_turn_is_over(state: ClusterState) -> None:
     assert not state.consequences.settled, "children of an ended task wait to be told"
     assert not state.consequences.failed, "the other tasks of a failed job wait to be stopped"
+    assert not state.ringing, "a schedule is due, and nothing has come of it"
     assert not state.consequences.back, "resident broadcast tasks wait to be started on a proplet"
     assert not state.turn.effects, "an effect was left over from the turn before"
     assert not state.turn.transitions, "a transition was left over from the turn before"
@@ -48,7 +51,9 @@ def _check_group(state: ClusterState, group: Group) -> None:
     assert not is_timed or group.definition.timeout_ns, (
         f"a clock runs for group {group.id}, which asks for none"
     )
-    assert group.has_live_tasks, f"group {group.id} is in memory, and all of its tasks have ended"
+    assert group.has_live_tasks or is_awaited(group), (
+        f"group {group.id} is in memory, and all of its tasks have ended"
+    )
     if group.mode is JobMode.SEQUENTIAL:
         running = counts[SCHEDULED] + counts[RUNNING] - counts[UP]
         assert running <= 1, f"sequential job {group.id} runs {running} tasks at once"
@@ -95,7 +100,7 @@ def _check_task(state: ClusterState, task: Task) -> None:
         assert group is not None, f"task {task.id} is in memory without its group {group_id}"
         assert group.tasks.get(task.id) is task, f"group {group_id} does not know task {task.id}"
     else:
-        assert not task.state.has_ended, f"task {task.id} is in memory, and has ended"
+        assert not task.state.has_ended or is_awaited(task), f"task {task.id} is in memory, and has ended"
     if task.state.has_ended:
         is_timed = task.finished_at > 0
         assert is_timed or task.state is SKIPPED, f"task {task.id} has ended at no time"
@@ -161,7 +166,7 @@ def _waits_for_retry(task: Task) -> bool:
 
 
 def _check_timing(task: Task) -> None:
-    if task.timing is None:
+    if task.timing is None or task.timing == Timing(schedule=task.course):
         return
     assert not task.state.has_ended, f"task {task.id} has ended, and a clock runs for it"
     assert task.state is SCHEDULED or not task.timing.retry_at, f"task {task.id} is tried again, and runs"
@@ -188,6 +193,29 @@ def _check_room(state: ClusterState) -> None:
         if has_room(proplet):
             for task in waiting:
                 assert not _may_go_to(task, proplet), f"proplet {proplet.id} has room, and {task.id} waits"
+
+
+def is_awaited(record: Task | Group) -> bool:
+    """Say whether a record stays in memory although it has ended."""
+    return record.course is not None and record.course.is_live
+
+
+def _check_schedules(state: ClusterState) -> None:
+    records: list[Task | Group] = [*state.tasks.values(), *state.groups.values()]
+    for record in records:
+        course = record.course
+        assert (record.schedule is None) == (course is None), f"{record.id} has half a schedule"
+        if course is None:
+            continue
+        due = state.alarms.due(TimerOf.SCHEDULE, alarm_key(record))
+        assert (due is None) <= (not course.next_run), f"{record.id} has a next run, and no alarm"
+        assert due is None or due <= (course.due_at or due), f"the alarm of {record.id} comes late"
+        assert not (course.is_paused and course.is_live), f"{record.id} is paused, and has a next run"
+        assert course.next_run <= course.due_at, f"{record.id} is due before its time"
+    for group in state.groups.values():
+        if group.schedule is not None:
+            begun = [task.id for task in group.tasks.values() if task.state is not PENDING]
+            assert not begun, f"{begun} of group {group.id} have begun, and only its copies run"
 
 
 def _may_go_to(task: Task, proplet: Proplet) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.core.calendar import Schedule, ScheduleOptions, ScheduleState
 from propeller.core.failures import Failure
 from propeller.core.ranked import Ranked
 from propeller.core.reasons import Reason
@@ -75,6 +76,9 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule: str = ""
     is_recurring: bool = False
     timezone: str = ""
+    schedule_options: ScheduleOptions | None = None
+    #: The task that it is a copy of, which expressions may name; ``""`` if it is none.
+    copy_of: str = ""
     #: True to run on every proplet.
     broadcast: bool = False
     #: Tags that the task's proplet must have. The tags of a pinned task do not count.
@@ -98,6 +102,18 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_resident(self) -> bool:
         """True if the task stays on its proplet until it is stopped."""
         return self.daemon or self.latent
+
+    @property
+    def whole_schedule(self) -> Schedule | None:
+        """Give all that is said about its schedule; None if it has none."""
+        if not self.schedule:
+            return None
+        return Schedule(
+            text=self.schedule,
+            timezone=self.timezone,
+            is_recurring=self.is_recurring,
+            options=self.schedule_options or ScheduleOptions(),
+        )
 
 
 class Execution(msgspec.Struct, kw_only=True, eq=False):
@@ -128,6 +144,7 @@ class Timing(msgspec.Struct, kw_only=True, omit_defaults=True):
     deadline_at: int = 0
     #: When it has waited for a proplet for too long; 0 where it does not wait, or may for ever.
     queue_until: int = 0
+    schedule: ScheduleState | None = None
 
 
 class Task(msgspec.Struct, kw_only=True, eq=False):
@@ -188,6 +205,15 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     def error(self) -> str:
         return self.failure.error if self.failure else ""
 
+    @property
+    def schedule(self) -> Schedule | None:
+        return self.spec.whole_schedule
+
+    @property
+    def course(self) -> ScheduleState | None:
+        """What has become of its schedule; None if it has none."""
+        return self.timing.schedule if self.timing else None
+
     def attempt_on(self, proplet_id: str) -> int:
         """Give the attempt that a proplet runs; in a broadcast, each proplet has its own."""
         return self.executions[proplet_id].attempt if self.spec.broadcast else self.attempt
@@ -235,6 +261,10 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: How many of its tasks may be queued or run at once; 0 for any number.
     max_parallel: int = 0
     defaults: Defaults = Defaults()
+    #: With it, the group does not run itself: each run is a copy of it.
+    schedule: Schedule | None = None
+    #: The group with a schedule that it is a run of; ``""`` if it is none.
+    run_of: str = ""
 
 
 class GroupTiming(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -242,6 +272,7 @@ class GroupTiming(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     #: When the group has used up its time; 0 for never, and before it begins.
     deadline_at: int = 0
+    schedule: ScheduleState | None = None
 
 
 class Places(msgspec.Struct, kw_only=True, eq=False):
@@ -286,6 +317,15 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
     tasks: dict[str, Task] = {}
     #: None if any number of its tasks may run at once. Derived.
     places: Places | None = None
+
+    @property
+    def schedule(self) -> Schedule | None:
+        return self.definition.schedule
+
+    @property
+    def course(self) -> ScheduleState | None:
+        """What has become of its schedule; None if it has none."""
+        return self.timing.schedule if self.timing else None
 
     @property
     def size(self) -> int:

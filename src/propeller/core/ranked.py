@@ -42,6 +42,11 @@ class Ranked(Generic[Key, Item]):
     def leave(self, key: Key) -> None:
         self._valid.pop(key, None)
 
+    def rank(self, key: Key) -> Any | None:
+        """Give the rank of an item; None if it is not here."""
+        entry = self._valid.get(key)
+        return None if entry is None else entry[0]
+
     def head(self) -> tuple[Any, Item] | None:
         """Return the rank of the first item and the item, which stays; None if there is none."""
         while self._heap:

@@ -266,6 +266,13 @@ class Stopped(Reason, frozen=True):
         return f"its {self.with_its} was stopped by a user" if self.with_its else "stopped by a user"
 
 
+class Replaced(Reason, frozen=True):
+    """The next run of its schedule took its place."""
+
+    def __str__(self) -> str:
+        return "the next run of its schedule took its place"
+
+
 class Note(Reason, frozen=True):
     """A text that a version without kinds of reasons has stored."""
 
@@ -300,6 +307,7 @@ AnyReason = (
     | JobFailed
     | GroupTimedOut
     | Stopped
+    | Replaced
     | Note
 )
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from propeller.core import causes, places, spans
+from propeller.core.calendar import Ringing
 from propeller.core.causes import Cause
 from propeller.core.changes import Turn
 from propeller.core.effects import Changes, Transition
@@ -28,10 +29,15 @@ from propeller.core.relations import link, unlink
 from propeller.core.results import to_json
 from propeller.core.silence import Silence
 from propeller.core.states import RUNNING, SCHEDULED, TaskState, check_transition
-from propeller.core.timers import Timers
+from propeller.core.timers import TimerOf, Timers
 
 #: When a previous manager sent the starts of its tasks, by the monotonic clock: long ago.
 NEVER = -(2**62)
+
+
+def alarm_key(record: Task | Group) -> str:
+    """Name a record among alarms: a task and a group may have the same id."""
+    return f"{'task' if isinstance(record, Task) else 'group'} {record.id}"
 
 
 class Consequences(msgspec.Struct, eq=False):
@@ -78,6 +84,8 @@ class ClusterState:
         self.timers = Timers()
         #: Timers of schedules, by the machine's own time.
         self.alarms = Timers()
+        #: The schedules that are due in this turn, with their times.
+        self.ringing: list[Ringing] = []
         self.consequences = Consequences()
         #: What makes tasks change their states now: each event, and each rule that follows from one, sets it.
         self.cause: Cause = causes.UNKNOWN
@@ -140,7 +148,11 @@ class ClusterState:
             if group.places is not None and to is RUNNING:
                 places.begin(group.places, task)
             self.turn.groups[group_id] = group
+            if to.has_ended and group.definition.run_of:
+                self.run_ended(group)
         task.state = to
+        if to.has_ended and task.timing is not None:
+            self._go_on(task)
         task.is_up = False
         self.tell(task, now)
 
@@ -187,6 +199,20 @@ class ClusterState:
     def past(self, task: Task, attempt: Execution) -> None:
         """Keep an attempt that is over and may be followed by another one."""
         self.turn.attempts.append((task, attempt))
+
+    def run_ended(self, group: Group) -> None:
+        """Let the time ring that waits for the end of a run, if this group is one and has ended."""
+        if not group.has_live_tasks:
+            self._go_on(self.groups.get(group.definition.run_of))
+
+    def _go_on(self, record: Task | Group | None) -> None:
+        if record is not None and record.course is not None and record.course.waiting:
+            self.alarms.set(TimerOf.SCHEDULE, alarm_key(record), 0)
+
+    def alarmed(self, key: str) -> Task | Group | None:
+        """Give the record that an alarm is for."""
+        kind, _, name = key.partition(" ")
+        return self.tasks.get(name) if kind == "task" else self.groups.get(name)
 
     def settled(self, task: Task) -> None:
         """Note that the children of a task may go on; they are told before the next event."""
@@ -236,6 +262,16 @@ class ClusterState:
         self.remember_attempt(task)
         self.turn.delete_task(task)
         del self.tasks[task.id]
+        if task.course is not None:
+            self.alarms.drop(TimerOf.SCHEDULE, alarm_key(task))
+
+    def delete_group(self, group: Group) -> None:
+        """Delete a group whose tasks are deleted."""
+        del self.groups[group.id]
+        self.turn.delete_group(group)
+        if group.course is not None:
+            self.alarms.drop(TimerOf.SCHEDULE, alarm_key(group))
+        self._go_on(self.groups.get(group.definition.run_of))
 
     def remember_attempt(self, task: Task) -> None:
         """Remember the last attempt of a deleted task: a new task with the same id counts on from there.
@@ -316,12 +352,19 @@ class ClusterState:
                 ready.append(task)
             elif task.state is RUNNING:
                 self._adopt_running(task)
+            self._set_alarm(task)
         for group in fresh.values():
             link(group)
             spans.derive(group)
             group.places = places.derive(group)
+            self._set_alarm(group)
         for task in ready:
             self.queue(task)
+
+    def _set_alarm(self, record: Task | Group) -> None:
+        course = record.course
+        if course is not None and course.is_live:
+            self.alarms.set(TimerOf.SCHEDULE, alarm_key(record), 0 if course.waiting else course.due_at)
 
     def _adopt_running(self, task: Task) -> None:
         holders = [task.proplet_id]
@@ -336,8 +379,13 @@ class ClusterState:
                 self.placement.hold(task, proplet, NEVER)
 
     def let_go(self, changes: Changes) -> None:
-        """Drop groups and tasks that have ended, now that these changes are committed."""
+        """Drop groups and tasks that have ended, now that these changes are committed.
+
+        Those with a schedule stay as long as something is to come.
+        """
         for record in (*changes.groups, *changes.created, *changes.updated, *self._adopted):
+            if record.timing is not None and record.course is not None and record.course.is_live:
+                continue
             if isinstance(record, Group):
                 if not record.has_live_tasks and self.groups.get(record.id) is record:
                     del self.groups[record.id]

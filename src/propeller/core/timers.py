@@ -46,6 +46,10 @@ class Timers:
         self._by_kind[kind].leave(head[1])
         return head[1]
 
+    def due(self, kind: TimerOf, owner_id: str) -> int | None:
+        """Give the time of a timer; None if it is not set."""
+        return self._by_kind[kind].rank(owner_id) if kind in self._by_kind else None
+
     def next_due(self) -> int | None:
         """Give the time of the timer that is due first; None if none is set."""
         heads = [timers.head() for timers in self._by_kind.values()]

@@ -20,6 +20,7 @@ from propeller.core.events import (
     DeleteProplet,
     DrainProplet,
     Fact,
+    PauseSchedule,
     RerunGroup,
     StartGroup,
     StopGroup,
@@ -83,7 +84,7 @@ Found = tuple[Sequence[Group], Sequence[Task], Mapping[str, int], Mapping[str, R
 
 def turn(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Generator[Step, Found | None, None]:
     """Take in everything that has arrived, in order, and last that time has passed."""
-    wanted = _named_but_absent(cluster, inputs)
+    wanted = _named_but_absent(cluster, inputs, moment)
     memory = Memory()
     if wanted.task_ids or wanted.group_ids or wanted.keys:
         found = yield wanted
@@ -133,12 +134,14 @@ def _carry_out_once(cluster: Cluster, ask: Ask, now: int, memory: Memory) -> Ans
     return Answer(ask, tasks)
 
 
-def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
-    """Collect keys, and what commands name and the cluster lacks: it ended, or never was."""
+def _named_but_absent(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Load:
+    """Collect keys, and what commands and schedules name and the cluster lacks: it ended, or never was."""
     tasks: dict[str, None] = {}
     groups: dict[str, None] = {}
     keys: dict[str, None] = {}
     for item in inputs:
+        if isinstance(item, TimePassed):
+            _add(cluster.ring(moment), tasks, groups)
         if not isinstance(item, Ask):
             continue
         if item.key is not None:
@@ -149,7 +152,12 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
                 groups.update(dict.fromkeys(chosen))
                 if specs[0].group_id:
                     groups[specs[0].group_id] = None
-            case StartGroup() | StopGroup() | RerunGroup() | DeleteGroup():
+            case StartGroup(group_id=name):
+                groups[name] = None
+                _add(cluster.ids_of_run(name, moment), tasks, groups)
+            case PauseSchedule(kind=kind, owner_id=name):
+                (tasks if kind is None else groups)[name] = None
+            case StopGroup() | RerunGroup() | DeleteGroup():
                 groups[item.command.group_id] = None
             case DeleteProplet() | CordonProplet() | DrainProplet():
                 pass
@@ -160,3 +168,9 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input]) -> Load:
         [group_id for group_id in groups if group_id not in cluster.state.groups],
         list(keys),
     )
+
+
+def _add(ids: tuple[list[str], list[str]], tasks: dict[str, None], groups: dict[str, None]) -> None:
+    """Add the ids of tasks and of groups; each may be taken by the other."""
+    for name in (*ids[0], *ids[1]):
+        tasks[name] = groups[name] = None

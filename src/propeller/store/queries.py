@@ -12,15 +12,20 @@ from propeller.store.port import GroupFilter, GroupPage, Loaded, Page, Records, 
 _IDS_PER_QUERY = 500
 #: Longer values of metadata are in no index; see the migration that made it.
 _INDEXED_CHARS_MAX = 1000
+#: What a manager starts from: what has not ended, and what runs again by itself.
+_LIVE_GROUPS = "SELECT seq FROM groups WHERE live > 0 UNION SELECT seq FROM awaited_groups"
+_LIVE_RUNS = "SELECT seq FROM runs WHERE state < 3 UNION SELECT seq FROM awaited_runs"
 
 
 def load(db: sqlite3.Connection) -> Loaded:
     def largest(column: str, table: str) -> int:
         return int(db.execute(f"SELECT COALESCE(MAX({column}), 0) FROM {table}").fetchone()[0])  # noqa: S608
 
-    groups = read_groups(db, "WHERE g.live > 0 ORDER BY g.seq", ())
+    groups = read_groups(db, f"WHERE g.seq IN ({_LIVE_GROUPS}) ORDER BY g.seq", ())
     tasks = read_tasks(
-        db, "WHERE r.state < 3 AND t.workflow_id IS NULL AND t.job_id IS NULL ORDER BY t.seq", ()
+        db,
+        f"WHERE t.seq IN ({_LIVE_RUNS}) AND t.workflow_id IS NULL AND t.job_id IS NULL ORDER BY t.seq",
+        (),
     )
     tasks += _read_all_tasks(db, groups)
     _fill_in_executions(db, tasks)

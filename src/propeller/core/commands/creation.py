@@ -4,16 +4,15 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from propeller.core import inputs, places
+from propeller.core import inputs, places, schedules
+from propeller.core.admission import admit
 from propeller.core.commands.checks import find_group
 from propeller.core.events import CreateTasks, NewGroup
 from propeller.core.graph import resolve_dependencies
 from propeller.core.groups import UP
 from propeller.core.model import Defaults, Group, GroupKind, JobMode, Spec, Task
-from propeller.core.relations import attach
 from propeller.core.sandbox import Sandbox
 from propeller.core.state import ClusterState
-from propeller.core.states import PENDING
 from propeller.errors import Conflict, Invalid
 
 _NO_DEFAULTS = Defaults()
@@ -34,28 +33,15 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
     if group and group.mode is JobMode.SEQUENTIAL:
         _refuse_later_dependencies(specs, existing)
 
+    _check_schedules(specs, group)
+
     # Nothing can fail any more.
-    if group and group.id not in state.groups:
-        state.last_group_seq += 1
-        group.seq = state.last_group_seq
-        state.groups[group.id] = group
-    created = []
-    for number, spec in enumerate(specs):
-        state.last_task_seq += 1
-        # The tutorial's workflow tasks are created nanoseconds apart, a job's tasks all at once.
-        created_at = now if spec.job_id else now + number
-        attempt = state.turn.past_attempts.get(spec.id, 0)
-        task = Task(spec=spec, seq=state.last_task_seq, created_at=created_at, attempt=attempt)
-        state.tasks[spec.id] = state.turn.created[spec.id] = task
-        created.append(task)
-    if group:
-        before = next(reversed(group.tasks.values()), None)
-        group.tasks.update((task.id, task) for task in created)
-        for task in created:
-            attach(task, group, before)
-            before = task
-        group.counts[PENDING] += len(created)
-        state.turn.groups[group.id] = group
+    created = admit(state, specs, group, now)
+    for task in created:
+        if task.spec.schedule:
+            schedules.begin(state, task)
+    if command.group and group and group.schedule:
+        schedules.begin(state, group)
     return created
 
 
@@ -71,6 +57,13 @@ def _with_defaults(spec: Spec, defaults: Defaults) -> Spec:
         queue_timeout_ns=spec.queue_timeout_ns or defaults.queue_timeout_ns,
         sandbox=sandbox,
     )
+
+
+def _check_schedules(specs: Sequence[Spec], group: Group | None) -> None:
+    for spec in specs:
+        schedules.check_task(spec)
+    if group and group.schedule:
+        schedules.check(group.schedule, (group.id, *(spec.id for spec in specs)))
 
 
 def with_references(specs: Sequence[Spec], existing: Iterable[Spec]) -> tuple[Spec, ...]:

@@ -1,6 +1,6 @@
 """Commands about a whole workflow or job: start it, stop it, run parts of it again, delete it."""
 
-from propeller.core import attempts, reruns
+from propeller.core import attempts, reruns, schedules
 from propeller.core.commands.checks import find_group, refuse_obstacle, runs_its_one_task
 from propeller.core.events import DeleteGroup, Rerun, RerunGroup, StartGroup, StopGroup
 from propeller.core.model import Group, Task
@@ -11,20 +11,26 @@ from propeller.core.states import PENDING
 from propeller.errors import Conflict, Invalid
 
 
-def start(state: ClusterState, command: StartGroup, now: int) -> None:
-    """Start the tasks that wait for nothing; a group that has ended as a whole runs once more."""
+def start(state: ClusterState, command: StartGroup, now: int) -> list[Task]:
+    """Start the tasks that wait for nothing; a group that has ended as a whole runs once more.
+
+    A group with a schedule is copied, and the copy starts; its tasks are given.
+    """
     group = find_group(state, command.kind, command.group_id)
     tasks = list(group.tasks.values())
     if not tasks:
         raise Conflict(f"{group.kind} {group.id} has no tasks")
     for task in tasks:
         refuse_obstacle(task.spec)
+    if group.schedule:
+        return schedules.run_now(state, group, now)
     if group.has_live_tasks and (runs_its_one_task(group) or not _ready(tasks)):
         raise Conflict(f"{group.kind} {group.id} is running already")
     if not group.has_live_tasks:
         _reset(state, tasks, now)
     for task in _ready(tasks):
         attempts.start_or_skip(state, task, now)
+    return []
 
 
 def rerun(state: ClusterState, command: RerunGroup, now: int) -> list[Task]:
@@ -83,8 +89,11 @@ def _ready(tasks: list[Task]) -> list[Task]:
 
 
 def stop(state: ClusterState, command: StopGroup, now: int) -> None:
-    """Stop all tasks that have not ended."""
+    """Stop all tasks that have not ended; of a group with a schedule, those of its runs."""
     group = find_group(state, command.kind, command.group_id)
+    if group.schedule:
+        schedules.stop_runs(state, group, Stopped(group.kind), now)
+        return
     for task in reversed(group.tasks.values()):
         if not task.state.has_ended:
             attempts.interrupt(state, task, Stopped(group.kind), now)
@@ -95,5 +104,4 @@ def delete(state: ClusterState, command: DeleteGroup) -> None:
     for task in group.tasks.values():
         attempts.delete(state, task)
     attempts.stop_timer(state, group)
-    del state.groups[group.id]
-    state.turn.delete_group(group)
+    state.delete_group(group)

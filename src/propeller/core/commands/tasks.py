@@ -2,7 +2,7 @@
 
 import msgspec
 
-from propeller.core import attempts
+from propeller.core import attempts, schedules
 from propeller.core.commands.checks import find_task, refuse_obstacle, runs_its_one_task
 from propeller.core.commands.creation import with_references
 from propeller.core.events import DeleteTask, StartTask, StopTask, UpdateTask
@@ -14,6 +14,8 @@ from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import RUNNING, SCHEDULED
 from propeller.errors import Conflict, Invalid
+
+_OF_SCHEDULE = frozenset({"schedule", "timezone", "is_recurring", "schedule_options"})
 
 
 def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
@@ -30,7 +32,10 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
         group = state.groups.get(spec.group_id)
         others = [other.spec for other in group.tasks.values()] if group else []
         (spec,) = with_references([spec], [other for other in others if other.id != spec.id])
-    task.spec = spec
+    if not _OF_SCHEDULE.isdisjoint(command.changes):
+        schedules.check_task(spec)
+    before, task.spec = task.schedule, spec
+    schedules.changed(state, task, before)
     task.updated_at = now
     state.turn.respecified[task.id] = state.turn.touched[task.id] = task
     return task
@@ -50,10 +55,12 @@ def delete(state: ClusterState, command: DeleteTask) -> None:
             attempts.stop_timer(state, group)
         state.turn.groups[group.id] = group
         link(group)
+        state.run_ended(group)
 
 
 def start(state: ClusterState, command: StartTask, now: int) -> None:
     task = find_task(state, command.task_id)
+    _refuse_without_run(state, task)
     if task.state in (SCHEDULED, RUNNING):
         raise Conflict(f"task {task.id} is {task.state.name.lower()} already")
     if task.unmet:
@@ -79,8 +86,19 @@ def start(state: ClusterState, command: StartTask, now: int) -> None:
 def stop(state: ClusterState, command: StopTask, now: int) -> None:
     """Stop a task; what has ended stays as it is."""
     task = find_task(state, command.task_id)
+    _refuse_without_run(state, task)
     if not task.state.has_ended:
         attempts.interrupt(state, task, Stopped(), now)
+
+
+def _refuse_without_run(state: ClusterState, task: Task) -> None:
+    """Raise ``Conflict`` for a task of a group with a schedule: only copies of it run."""
+    group = state.groups.get(task.spec.group_id)
+    if group is not None and group.schedule:
+        raise Conflict(
+            f"task {task.id} is part of {group.kind} {group.id}, which has a schedule: only copies of it "
+            f"run; start the {group.kind} for one, or name the task of a run"
+        )
 
 
 def _names_of_unmet(task: Task) -> str:

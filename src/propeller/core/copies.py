@@ -1,0 +1,64 @@
+"""Copies of tasks, and of whole workflows and jobs: the same work under other ids; pure.
+
+A copy refers to copies: ``depends_on``, inputs and standard input name the ids of the copied parents. What a
+task was copied from is in ``Spec.copy_of``, so that an expression that names the first id finds its copy.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from propeller.core.inputs import with_other_ids
+from propeller.core.model import Group, Spec
+
+#: By how much the id of a run is longer than that of what has the schedule.
+RUN_CHARS = len("-20261129T020000Z")
+
+
+def run_id(owner_id: str, at: int) -> str:
+    """Make the id of the run of a time, ns since the epoch: ``nightly-20261129T020000Z``.
+
+    A time makes the same id again, so it can't make two runs.
+    """
+    return f"{owner_id}-{datetime.fromtimestamp(at // 1_000_000_000, UTC):%Y%m%dT%H%M%SZ}"
+
+
+def ids_of_run(task_ids: Iterable[str], at: int) -> dict[str, str]:
+    """Make the ids of the tasks of a run, by the ids of those that they are copies of."""
+    return {task_id: run_id(task_id, at) for task_id in task_ids}
+
+
+def copy_of(spec: Spec, ids: Mapping[str, str], group_id: str = "") -> Spec:
+    """Copy a task into the group of this id; ``ids`` has the new ids of it and its parents, by the old ones.
+
+    The copy has no schedule.
+    """
+    return replace(
+        with_other_ids(spec, ids),
+        id=ids[spec.id],
+        depends_on=tuple(ids.get(parent, parent) for parent in spec.depends_on),
+        workflow_id=group_id if spec.workflow_id else "",
+        job_id=group_id if spec.job_id else "",
+        copy_of=spec.copy_of or spec.id,
+        schedule="",
+        is_recurring=False,
+        timezone="",
+        schedule_options=None,
+    )
+
+
+def run_of(group: Group, new_id: str, now: int) -> Group:
+    """Make the group of a run of a group with a schedule; it has no tasks yet, and no place in the order."""
+    return Group(
+        id=new_id,
+        kind=group.kind,
+        seq=0,
+        created_at=now,
+        name=group.name,
+        mode=group.mode,
+        fail_fast=group.fail_fast,
+        definition=replace(group.definition, schedule=None, run_of=group.id),
+        counts=[0] * len(group.counts),
+        tasks={},
+    )
