@@ -126,6 +126,13 @@ TASK = {
     "--is-recurring": ("", "is_recurring", True),
     "--metadata": ("team=ops", "metadata", {"team": "ops"}),
     "--timeout": ("7s", "timeout", "7s"),
+    "--retry": (
+        "max_attempts=7,delay=2s,on=trap,on=fuel",
+        "retry",
+        {"max_attempts": 7, "delay": "2s", "on": ["trap", "fuel"]},
+    ),
+    "--deadline": ("7m", "deadline", "7m"),
+    "--queue-timeout": ("8m", "queue_timeout", "8m"),
     "--limits": ("fuel=7", "limits", {"fuel": 7}),
     "--grants": ('{"listen":true}', "grants", {"listen": True}),
     "--file": ("m.wasm", "file", None),
@@ -184,6 +191,10 @@ def test_a_flag_of_a_list_or_a_job_is_sent(asked):
     assert requests[0][3]["execution_mode"] == "parallel"
     requests, _ = asked("jobs", "create", "--name", "n", "--no-fail-fast", "--tasks", '[{"name":"f"}]')
     assert requests[0][3]["fail_fast"] is False
+    for command in (("workflows", "create"), ("jobs", "create", "--name", "n")):
+        flags = ("--timeout", "7m", "--defaults", '{"deadline":"1m"}', "--tasks", '[{"name":"f"}]')
+        sent = asked(*command, *flags)[0][0][3]
+        assert (sent["timeout"], sent["defaults"]) == ("7m", {"deadline": "1m"})
 
 
 def test_a_flag_of_the_existing_command_line_that_means_nothing_here_is_told(asked):
@@ -207,4 +218,4 @@ def test_the_demo_shows_answers_in_full_where_it_is_asked_to(asked, tmp_path, mo
 
 
 #: Flags whose effect is seen in a test of this file by itself.
-HERE = {"--status", "--fail-fast", "--atom-url", "--foreign", "--file-name", "--whole"}
+HERE = {"--status", "--fail-fast", "--defaults", "--atom-url", "--foreign", "--file-name", "--whole"}

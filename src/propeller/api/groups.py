@@ -13,8 +13,9 @@ from propeller.api.looks import PORTION
 from propeller.api.rendering import Shown, showing, shown_group, task_views
 from propeller.api.spec_builder import SpecBuilder, check_group_name, new_ids
 from propeller.api.submission import check_start_of_group, submit
+from propeller.api.timing import defaults_of, duration_ns
 from propeller.core.events import CreateTasks, NewGroup, Rerun, RerunGroup
-from propeller.core.model import Group, GroupKind, JobMode
+from propeller.core.model import Definition, Group, GroupKind, JobMode
 from propeller.errors import Invalid, no_such
 from propeller.wire.http.groups import NewJob, NewRerun, NewWorkflow
 from propeller.wire.http.tasks import TaskView
@@ -55,6 +56,10 @@ def group_creation(
         name=check_group_name(new.name),
         mode=mode,
         fail_fast=fail_fast,
+        definition=Definition(
+            timeout_ns=0 if new.timeout is None else duration_ns(new.timeout, "timeout"),
+            defaults=defaults_of(new.defaults),
+        ),
     )
     builder = SpecBuilder(lifted)
     specs, chosen = builder.specs(new.tasks, "tasks", **{field: group.id})

@@ -48,7 +48,7 @@ async def create_job(request: HttpRequest) -> ASGIApp:
     job, views = await create_group(request, NewJob, _creation)
     mode = job.mode or context_of(request).manager.job_mode
     location = f"/jobs/{quote(job.id, safe='')}"
-    return answer(job_view(job.id, views, job.name, mode), 201, {"location": location})
+    return answer(job_view(job.id, views, job.name, mode, job.definition), 201, {"location": location})
 
 
 def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
@@ -100,7 +100,7 @@ async def get_job(request: HttpRequest) -> ASGIApp:
     group, shown = await read_group(request, _JOB)
     if shown is None:
         return answer(job_summary(group, UNSET))
-    return answer(job_view(group.id, shown.views, group.name, group.mode))
+    return answer(job_view(group.id, shown.views, group.name, group.mode, group.definition))
 
 
 @post("/jobs/{id}/start", gives=JobMessage, refuses=[404, 409])

@@ -83,6 +83,8 @@ async def shown_group(context: Context, group: Group, tasks: Sequence[Task], sho
 
 def _reason_at_present(context: Context, task: Task) -> str:
     """Say why a task has to run again, as it is stored, and then why it waits now, which is not stored."""
+    if task.timing is not None and task.timing.retry_at:
+        return str(task.reason)  # it waits for no proplet yet
     past = None if isinstance(task.reason, Waiting) else task.reason
     present = context.manager.why_waits(task) or WaitsForSlot()
     return f"{past}; {present}" if past else str(present)

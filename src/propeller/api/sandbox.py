@@ -1,8 +1,8 @@
 """Reads the sandbox that a request asks for: ``timeout``, ``limits`` and ``grants``."""
 
+from propeller.api.timing import duration_ns
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox, is_host_rule
 from propeller.errors import Invalid
-from propeller.wire.durations import parse_duration
 from propeller.wire.http.sandbox import GrantsField, LimitsField
 from propeller.wire.http.tasks import TaskFields
 from propeller.wire.sizes import parse_size
@@ -25,16 +25,9 @@ def sandbox_of(given: TaskFields, before: Sandbox | None, at: str = "") -> Sandb
     sandbox = Sandbox(
         grants=before.grants if given.grants is None else _grants(given.grants, at),
         limits=before.limits if given.limits is None else _limits(given.limits, at),
-        timeout_ns=before.timeout_ns if given.timeout is None else _timeout(given.timeout, at),
+        timeout_ns=before.timeout_ns if given.timeout is None else duration_ns(given.timeout, f"{at}timeout"),
     )
     return None if sandbox == Sandbox() else sandbox
-
-
-def _timeout(timeout: str | float, at: str) -> int:
-    try:
-        return int(parse_duration(str(timeout)) * 1e9)
-    except ValueError as error:
-        raise Invalid(f'{at}timeout: "{timeout}" {error}') from error
 
 
 def _limits(given: LimitsField, at: str) -> Limits:

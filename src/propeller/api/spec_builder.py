@@ -17,8 +17,10 @@ from propeller.api.bodies import check_module
 from propeller.api.calls import Calls
 from propeller.api.lifting import Lifted, from_base64, sum_of
 from propeller.api.sandbox import sandbox_of
+from propeller.api.timing import duration_ns, retry_of
 from propeller.core.model import FromParent, Module, Spec
 from propeller.core.results import BASE64
+from propeller.core.retry import RETRY_OF_BROADCAST
 from propeller.errors import Invalid
 from propeller.wire.http.schema import encode
 from propeller.wire.http.tasks import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
@@ -132,6 +134,7 @@ class SpecBuilder:
             fields["pin"] = given.proplet_id
         if given.required_tags is not None:
             fields["required_tags"] = _tags(given.required_tags, at)
+        fields |= _timing(given, at)
         _check_words(given, at)
         if given.priority:
             if not 0 < given.priority <= 100:
@@ -240,11 +243,24 @@ def _check_words(given: TaskFields, at: str) -> None:
             f'{at}timezone: "{given.timezone[:80]}" is for a schedule, and schedules are not supported by '
             "this version; leave it out"
         )
+    if given.broadcast and given.retry is not None:
+        raise Invalid(f"{at}retry: {RETRY_OF_BROADCAST}; leave one of them out")
     if given.broadcast and given.proplet_id and not sent_back.is_answer(given):
         raise Invalid(
             f"{at}broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
             "leave one of them out"
         )
+
+
+def _timing(given: TaskFields, at: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if given.retry is not None:
+        fields["retry"] = retry_of(given.retry, at)
+    if given.deadline is not None:
+        fields["deadline_ns"] = duration_ns(given.deadline, f"{at}deadline")
+    if given.queue_timeout is not None:
+        fields["queue_timeout_ns"] = duration_ns(given.queue_timeout, f"{at}queue_timeout")
+    return fields
 
 
 def _stdin(given: TaskFields, at: str) -> tuple[str | FromParent, str]:

@@ -27,6 +27,7 @@ from propeller.store.port import TaskFilter
 from propeller.wire.http.samples import TaskSamplePage
 from propeller.wire.http.schema import encode
 from propeller.wire.http.tasks import (
+    AttemptsView,
     ExecutionsView,
     NewTask,
     Results,
@@ -234,6 +235,20 @@ async def get_results(request: HttpRequest) -> ASGIApp:
     return as_file(data if isinstance(data, bytes) else encode(to_json(data)[0]))
 
 
+@get("/tasks/{id}/attempts", gives=AttemptsView, refuses=[404])
+async def get_attempts(request: HttpRequest) -> ASGIApp:
+    """Show all attempts of a task, the first at the front; of many only the newest are kept."""
+    context, task_id = context_of(request), id_in_path(request)
+    task = await stored_task(context, task_id)
+    store = context.manager.store
+    found = await store.attempts(task_id)
+    present = await store.executions(task_id) if task.spec.broadcast else [_its_execution(task)]
+    known = {(one.attempt, one.proplet_id) for one in found}
+    found += [one for one in present if one.attempt and (one.attempt, one.proplet_id) not in known]
+    found.sort(key=lambda one: one.attempt)
+    return answer(AttemptsView(total=len(found), attempts=list(map(execution_view, found))))
+
+
 @get("/tasks/{id}/executions", gives=ExecutionsView, refuses=[404])
 async def get_executions(request: HttpRequest) -> ASGIApp:
     """Show the last executions of a task, one for each proplet; with ``broadcast`` there are several."""
@@ -288,6 +303,7 @@ ENDPOINTS = [
     start_task,
     stop_task,
     get_results,
+    get_attempts,
     get_executions,
     get_task_metrics,
 ]

@@ -29,7 +29,9 @@ _SHOWN = frozenset(
 )
 _CHOSEN = ("id", "name", "kind", "priority")
 #: Fields that are shown in another way than they are given; that they are shown at all has to do.
-_SHOWN_OTHERWISE = ("inputs", "stdin", "required_tags")
+_SHOWN_OTHERWISE = ("inputs", "stdin", "required_tags", "retry")
+#: Durations, of which 0 is as good as none.
+_DURATIONS = ("timeout", "deadline", "queue_timeout")
 #: A time that has not come yet.
 _NEVER = "0001-01-01T00:00:00Z"
 
@@ -50,7 +52,7 @@ def _is_heeded(name: str, given: Any, answer: Mapping[str, Any]) -> bool:
             return bool(answer["pinned_to"] == given)
         # Once it was placed, the proplet that got it is shown, whatever is asked for.
         return shown == given or not (given or shown) or answer.get("start_time", _NEVER) != _NEVER
-    if name == "timeout":  # 0 leaves it to the proplet, as does no timeout
+    if name in _DURATIONS:
         return bool(shown) == (_number(given, parse_duration) != 0)
     if name == "limits":
         return set(shown or {}) == {limit for limit, most in given.items() if _number(most, parse_size) != 0}
@@ -104,7 +106,15 @@ def check_all_heeded(
     wanted = {name: value for name, value in (of_group or {}).items() if value not in (None, "")}
     if wanted:
         group = look()
-        _refuse([name for name, value in wanted.items() if group.get(name) != value], "it", consequence)
+        missing = [name for name, value in wanted.items() if not _is_shown(name, value, group)]
+        _refuse(missing, "it", consequence)
+
+
+def _is_shown(name: str, given: Any, group: Mapping[str, Any]) -> bool:
+    """Say whether a group has a field; objects are shown with all that they leave out filled in."""
+    if name in _DURATIONS:
+        return _is_heeded(name, given, group)
+    return name in group if isinstance(given, dict) else bool(group.get(name) == given)
 
 
 def _refuse(fields: list[str], whose: str, consequence: str) -> None:

@@ -26,6 +26,8 @@ def create(
         bool | None,
         typer.Option("--fail-fast/--no-fail-fast", help="Stop the other tasks when one fails; the default."),
     ] = None,
+    timeout: options.GroupTimeoutFlag = None,
+    defaults: options.DefaultsFlag = None,
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,
 ) -> None:
@@ -33,7 +35,10 @@ def create(
     if not name:
         raise typer.BadParameter("name is required: give one with --name")
     given = options.task_list(tasks, tasks_file)
-    job = session.client.create_job(given, name=name, execution_mode=execution_mode, fail_fast=fail_fast)
+    more = options.fields_of_group(timeout, defaults)
+    job = session.client.create_job(
+        given, name=name, execution_mode=execution_mode, fail_fast=fail_fast, more=more
+    )
     if not session.as_json:
         session.remark(f"job {job['job_id']}")
     session.show(job, lambda answer: views.tasks_table(session, answer["tasks"]))
@@ -41,7 +46,7 @@ def create(
         given,
         job["tasks"],
         "it was created without",
-        of_group={"fail_fast": fail_fast},
+        of_group={"fail_fast": fail_fast, **more},
         look=lambda: session.client.job_summary(job["job_id"]),
     )
 

@@ -63,9 +63,15 @@ def create_workflow(session: Session, plan: Plan) -> Target:
         session.remark("execution_mode is for jobs; a workflow follows depends_on")
     if plan.fail_fast is not None:
         session.remark("fail_fast is for jobs; in a workflow a failure concerns only tasks that depend on it")
-    created = client.create_workflow(plan.tasks, name=plan.name)["tasks"]
+    created = client.create_workflow(plan.tasks, name=plan.name, more=plan.fields)["tasks"]
     workflow_id = created[0]["workflow_id"]
-    check_all_heeded(plan.tasks, created, f"workflow {workflow_id} is not started")
+    check_all_heeded(
+        plan.tasks,
+        created,
+        f"workflow {workflow_id} is not started",
+        of_group=plan.fields,
+        look=lambda: client.workflow(workflow_id, with_tasks=False),
+    )
     _upload(session, plan)
     return target(client, "workflow", workflow_id)
 
@@ -73,13 +79,17 @@ def create_workflow(session: Session, plan: Plan) -> Target:
 def create_job(session: Session, plan: Plan) -> Target:
     client = session.client
     created = client.create_job(
-        plan.tasks, name=plan.name, execution_mode=plan.execution_mode, fail_fast=plan.fail_fast
+        plan.tasks,
+        name=plan.name,
+        execution_mode=plan.execution_mode,
+        fail_fast=plan.fail_fast,
+        more=plan.fields,
     )
     check_all_heeded(
         plan.tasks,
         created["tasks"],
         f"job {created['job_id']} is not started",
-        of_group={"fail_fast": plan.fail_fast},
+        of_group={"fail_fast": plan.fail_fast, **plan.fields},
         look=lambda: client.job_summary(created["job_id"]),
     )
     _upload(session, plan)

@@ -26,6 +26,16 @@ StdinFlag = Annotated[
     typer.Option("--stdin", metavar="FILE", help="Its standard input; - is that of this command."),
 ]
 
+GroupTimeoutFlag = Annotated[str | None, typer.Option("--timeout", help="How long it may take in all: 1h.")]
+DefaultsFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--defaults",
+        metavar="JSON",
+        help='What holds for tasks that do not say it themselves: {"retry": …, "timeout": …}.',
+    ),
+]
+
 #: One part of a list: in double quotes, with each quote inside doubled, or up to the next comma.
 _PART = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|\Z)|([^,]*)')
 _INT64_MAX = 2**63 - 1
@@ -89,6 +99,24 @@ def json_object(text: str | None, flag: str) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         raise typer.BadParameter(f"{flag}: it has to be a JSON object")
     return found
+
+
+def retry_of(text: str, flag: str) -> dict[str, Any]:
+    """Read ``max_attempts=5,delay=2s,on=trap,on=timeout``; the manager checks the values."""
+    found: dict[str, Any] = {}
+    for part in split(text, flag) or []:
+        key, value = pair(part, flag)
+        if key == "on":
+            found.setdefault("on", []).append(value)
+        else:
+            found[key] = value if key in ("delay", "max_delay") else number_or_text(value)
+    return found
+
+
+def fields_of_group(timeout: str | None, defaults: str | None) -> dict[str, Any]:
+    """Put the fields of a workflow or job together that are given as flags."""
+    given = {"timeout": timeout, "defaults": json_object(defaults, "--defaults")}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def pair(text: str, flag: str) -> tuple[str, str]:

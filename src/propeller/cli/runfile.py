@@ -23,6 +23,7 @@ from propeller.core.graph import resolve_dependencies
 from propeller.core.model import Spec
 from propeller.errors import Invalid
 from propeller.wire.http.tasks import NewTask, OwnedFields
+from propeller.wire.http.timing import DefaultsField
 from propeller.wire.validation import OTHER_INPUTS, input_of, problem_of
 
 _T = TypeVar("_T")
@@ -32,6 +33,8 @@ _TYPES = {"str": "text", "int": "number", "float": "number", "bool": "true or fa
 _REFERENCE = re.compile(r"(?<!\$)\$\{([^{}]*)\}")
 #: Fields that the file has and the API has not.
 _LOCAL = ("module", "stdin_file")
+#: Fields of the whole that go to the API as they are.
+_OF_THE_WHOLE = ("timeout", "defaults")
 _QUOTED = ("int", "float", "bool")
 
 
@@ -40,6 +43,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: str | None = None
     execution_mode: str | None = None
     fail_fast: bool | None = None
+    timeout: str | float | None = None
+    defaults: DefaultsField | None = None
     module: str | None = None
 
 
@@ -55,6 +60,8 @@ class Plan:
     name: str
     execution_mode: str
     fail_fast: bool | None
+    #: What else the file says of the whole, under the names that the API has for it.
+    fields: dict[str, Any]
     #: The tasks, with ids of this run, and with their modules unless these are too large.
     tasks: list[dict[str, Any]]
     #: Modules that are not in ``tasks``, by task id.
@@ -113,6 +120,7 @@ def read_run_file(path: Path, module: Path | None = None, *, makes_uuids: bool =
         name=content.name or path.stem,
         execution_mode=content.execution_mode or "",
         fail_fast=content.fail_fast,
+        fields={name: source.content[name] for name in _OF_THE_WHOLE if source.content.get(name) is not None},
         tasks=ready,
         uploads=modules.put_into(ready),
     )

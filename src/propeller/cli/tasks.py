@@ -52,6 +52,15 @@ FIELDS: dict[str, Any] = {
     "is_recurring": _switch("Run it at each time of the schedule, not once; likewise."),
     "metadata": PairsFlag,
     "timeout": sandbox.TimeoutFlag,
+    "retry": Annotated[
+        str | None,
+        typer.Option(
+            metavar="K=V,…",
+            help="Try it again when it fails: max_attempts, delay, backoff, max_delay, jitter, on.",
+        ),
+    ],
+    "deadline": _text("How long a run may take in all, with all attempts: 5m."),
+    "queue_timeout": _text("How long it may wait for a proplet: 5m."),
     "limits": sandbox.LimitsFlag,
     "grants": sandbox.GrantsFlag,
     "file": Annotated[Path | None, typer.Option(help="The module, a .wasm or .wat file.")],
@@ -68,6 +77,7 @@ def _ready(fields: dict[str, Any]) -> dict[str, Any]:
         "metadata": options.pairs,
         "limits": lambda given, _: sandbox.limits_of(options.split(given, "--limits") or []),
         "grants": options.json_object,
+        "retry": options.retry_of,
     }
     stdin = options.stdin_of(fields["stdin"]) if "stdin" in fields else {}
     return stdin | {
@@ -260,6 +270,13 @@ def logs(
         task_id,
         lambda id_: show(session, id_, stream=stream, attempt=attempt, tail=tail),
     )
+
+
+@command(app)
+def attempts(session: Session, task_id: TaskId) -> None:
+    """Show all attempts of a task: where each ran, and how it ended."""
+    answer = named(session, TASK, task_id, session.client.task_attempts)
+    session.show(answer, lambda shown: views.executions_table(session, shown["attempts"]))
 
 
 @command(app)

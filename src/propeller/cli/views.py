@@ -61,13 +61,21 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("attempt", str(task.get("attempt", ""))),
         ("restarts", str(task.get("restarts", ""))),
         ("timeout", task.get("timeout", "")),
-        ("limits", ", ".join(f"{key}={value}" for key, value in task.get("limits", {}).items())),
+        ("retry", _pairs(task.get("retry", {}))),
+        ("tried again", formatting.clock(task.get("retry_at"))),
+        ("deadline", task.get("deadline", "")),
+        ("queue timeout", task.get("queue_timeout", "")),
+        ("limits", _pairs(task.get("limits", {}))),
         ("grants", formatting.plain(task["grants"]) if "grants" in task else ""),
         ("created", formatting.clock(task["created_at"])),
         ("started", formatting.clock(task["start_time"])),
         ("took", formatting.took(task["start_time"], task["finish_time"])),
     ]
     return session.lines(pairs)
+
+
+def _pairs(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{key}={formatting.plain(value)}" for key, value in fields.items())
 
 
 def _stdin(task: Any) -> str:

@@ -23,10 +23,13 @@ def create(
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,
     name: Annotated[str, typer.Option(help="The name of the workflow, for people.")] = "",
+    timeout: options.GroupTimeoutFlag = None,
+    defaults: options.DefaultsFlag = None,
 ) -> None:
     """Create a workflow."""
     given = options.task_list(tasks, tasks_file)
-    answer = session.client.create_workflow(given, name=name)
+    more = options.fields_of_group(timeout, defaults)
+    answer = session.client.create_workflow(given, name=name, more=more)
     workflow_id = answer["tasks"][0]["workflow_id"]
     if not session.as_json:
         session.remark(f"workflow {workflow_id}")
@@ -35,7 +38,7 @@ def create(
         given,
         answer["tasks"],
         "it was created without",
-        of_group={"name": name},
+        of_group={"name": name, **more},
         look=lambda: session.client.workflow(workflow_id, with_tasks=False),
     )
 

@@ -227,6 +227,9 @@ class Client:
                 if "text" not in item:
                     return
 
+    def task_attempts(self, task_id: str) -> shapes.Attempts:
+        return cast("shapes.Attempts", self.request("GET", _path("tasks", task_id, "attempts")))
+
     def task_executions(self, task_id: str) -> shapes.Executions:
         """Return what became of each attempt of a task."""
         return cast("shapes.Executions", self.request("GET", _path("tasks", task_id, "executions")))
@@ -237,8 +240,11 @@ class Client:
 
     # -- workflows -----------------------------------------------------------------------------------------
 
-    def create_workflow(self, tasks: Sequence[Mapping[str, Any]], *, name: str = "") -> shapes.Tasks:
-        body = ({"name": name} if name else {}) | {"tasks": tasks}
+    def create_workflow(
+        self, tasks: Sequence[Mapping[str, Any]], *, name: str = "", more: Mapping[str, Any] | None = None
+    ) -> shapes.Tasks:
+        """Create a workflow; ``more`` has other fields of it, as the API has them."""
+        body = ({"name": name} if name else {}) | dict(more or {}) | {"tasks": tasks}
         return cast("shapes.Tasks", self.request("POST", "/workflows", query=_NO_FILE, json=body))
 
     def lists_workflows(self) -> bool:
@@ -288,8 +294,10 @@ class Client:
         name: str = "",
         execution_mode: str = "",
         fail_fast: bool | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> shapes.Job:
-        body: dict[str, Any] = {"name": name} if name else {}
+        """Create a job; ``more`` has other fields of it, as the API has them."""
+        body: dict[str, Any] = ({"name": name} if name else {}) | dict(more or {})
         if execution_mode:
             body["execution_mode"] = execution_mode
         if fail_fast is not None:

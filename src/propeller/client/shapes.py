@@ -64,6 +64,11 @@ class Task(TypedDict):
     #: Which placement this is; left out when it is the first.
     attempt: NotRequired[int]
     timeout: NotRequired[str]
+    retry: NotRequired[dict[str, Any]]
+    #: When it is tried again, while it waits for that.
+    retry_at: NotRequired[str]
+    deadline: NotRequired[str]
+    queue_timeout: NotRequired[str]
     limits: NotRequired[dict[str, int]]
     grants: NotRequired[dict[str, Any]]
     #: It serves, and goes on until it is stopped.
@@ -90,6 +95,11 @@ class Execution(TypedDict):
 
 class Executions(TypedDict):
     executions: list[Execution]
+    total: int
+
+
+class Attempts(TypedDict):
+    attempts: list[Execution]
     total: int
 
 

@@ -6,6 +6,8 @@ import msgspec
 
 from propeller.core.failures import LIMITS, ErrorKind
 
+#: Why no policy is taken for a broadcast.
+RETRY_OF_BROADCAST = "a broadcast task runs once on each proplet, and is not tried again"
 #: No delay is longer, whatever the backoff makes of it: a week.
 DELAY_NS_MAX = 7 * 86_400 * 1_000_000_000
 

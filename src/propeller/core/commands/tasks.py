@@ -10,6 +10,7 @@ from propeller.core.groups import UP
 from propeller.core.model import Task
 from propeller.core.reasons import Stopped
 from propeller.core.relations import link, predecessors
+from propeller.core.retry import RETRY_OF_BROADCAST
 from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import RUNNING, SCHEDULED
@@ -28,6 +29,8 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
             "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
             "change the other one too"
         )
+    if spec.broadcast and spec.retry is not None:
+        raise Invalid(f"retry: {RETRY_OF_BROADCAST}; set retry.max_attempts to 1, or broadcast to false")
     if "inputs" in command.changes or "stdin" in command.changes:
         group = state.groups.get(spec.group_id)
         others = [other.spec for other in group.tasks.values()] if group else []

@@ -11,21 +11,28 @@ from msgspec import UNSET, UnsetType
 
 from propeller.core.events import Rerun
 from propeller.core.groups import group_state
-from propeller.core.model import Group, Task
+from propeller.core.model import Definition, Group, Task
 from propeller.core.states import TaskState
 from propeller.wire.http.schema import Page, State, Time, like
 from propeller.wire.http.tasks import NAME_CHARS_MAX, Tasks, TaskView
+from propeller.wire.http.timing import DefaultsField, DefaultsView, Duration, defaults_view, shown
 from propeller.wire.rfc3339 import format_time
 
 
-class NewWorkflow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class NewGroupFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The fields of a workflow or job that a request may set."""
+
     tasks: Tasks = []
     name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
+    timeout: Annotated[Duration, like("How long it may take in all: 30s, 5m, or seconds.")] | None = None
+    defaults: DefaultsField | None = None
 
 
-class NewJob(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    tasks: Tasks = []
-    name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
+class NewWorkflow(NewGroupFields, kw_only=True):
+    pass
+
+
+class NewJob(NewGroupFields, kw_only=True):
     execution_mode: (
         Annotated[
             str,
@@ -64,6 +71,8 @@ class JobView(msgspec.Struct, kw_only=True):
     #: Extensions, like the next one: behind what the tutorial prints.
     name: str | UnsetType = UNSET
     execution_mode: str | UnsetType = UNSET
+    timeout: str | UnsetType = UNSET
+    defaults: DefaultsView | UnsetType = UNSET
 
 
 class Counts(msgspec.Struct):
@@ -89,6 +98,8 @@ class JobSummary(msgspec.Struct, kw_only=True):
     execution_mode: str | UnsetType = UNSET
     fail_fast: bool
     counts: Counts
+    timeout: str | UnsetType = UNSET
+    defaults: DefaultsView | UnsetType = UNSET
 
 
 class JobPage(Page, kw_only=True):
@@ -122,6 +133,8 @@ class WorkflowView(msgspec.Struct, kw_only=True):
     created_at: Time
     tasks: list[TaskView] | UnsetType = UNSET
     edges: list[Edge] | UnsetType = UNSET
+    timeout: str | UnsetType = UNSET
+    defaults: DefaultsView | UnsetType = UNSET
 
 
 class WorkflowPage(Page, kw_only=True):
@@ -140,8 +153,17 @@ class WorkflowRerun(msgspec.Struct):
     tasks: list[str]
 
 
-def job_view(job_id: str, views: list[TaskView], name: str, mode: str | None) -> JobView:
-    return JobView(job_id=job_id, tasks=views, name=name or UNSET, execution_mode=mode or UNSET)
+def job_view(
+    job_id: str, views: list[TaskView], name: str, mode: str | None, definition: Definition
+) -> JobView:
+    return JobView(
+        job_id=job_id,
+        tasks=views,
+        name=name or UNSET,
+        execution_mode=mode or UNSET,
+        timeout=shown(definition.timeout_ns),
+        defaults=defaults_view(definition.defaults),
+    )
 
 
 def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
@@ -156,6 +178,8 @@ def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
         finish_time=format_time(group.finished_at),
         created_at=format_time(group.created_at),
         counts=_counts(group),
+        timeout=shown(group.definition.timeout_ns),
+        defaults=defaults_view(group.definition.defaults),
     )
 
 
@@ -181,4 +205,6 @@ def workflow_view(
         created_at=format_time(group.created_at),
         tasks=views,
         edges=edges,
+        timeout=shown(group.definition.timeout_ns),
+        defaults=defaults_view(group.definition.defaults),
     )

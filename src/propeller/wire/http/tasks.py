@@ -20,6 +20,14 @@ from propeller.wire.durations import format_duration
 from propeller.wire.fleet.outgoing import wire_inputs
 from propeller.wire.http.sandbox import GrantsField, LimitsField
 from propeller.wire.http.schema import Env, Metadata, Page, ResultsEncoding, State, Time, like
+from propeller.wire.http.timing import (
+    Deadline,
+    QueueTimeout,
+    RetryField,
+    RetryView,
+    duration,
+    retry_view,
+)
 from propeller.wire.rfc3339 import ZERO, format_time
 
 #: A module up to this size is shown as base64 in ``file``, a larger one by its digest and size.
@@ -108,6 +116,7 @@ class OwnedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     created_at: Owned = None
     updated_at: Owned = None
     next_run: Owned = None
+    retry_at: Owned = None
     pinned_to: (
         Annotated[IdOrNone, like("In an answer that is sent as a new task, what its proplet_id is to be.")]
         | None
@@ -159,6 +168,9 @@ class TaskFields(OwnedFields, kw_only=True):
     timeout: (
         Annotated[str | float, like("How long the task may run: 30s, 1m30s, or a number of seconds.")] | None
     ) = None
+    retry: RetryField | None = None
+    deadline: Deadline | None = None
+    queue_timeout: QueueTimeout | None = None
     limits: LimitsField | None = None
     grants: Annotated[GrantsField, like("Left out: the grants that the proplet gives to all.")] | None = None
 
@@ -243,6 +255,10 @@ class TaskView(msgspec.Struct, kw_only=True):
     stdin: str | FromParent | UnsetType = UNSET
     stdin_encoding: str | UnsetType = UNSET
     pinned_to: Annotated[Id, like("The proplet that it was asked to run on.")] | UnsetType = UNSET
+    retry: RetryView | UnsetType = UNSET
+    deadline: str | UnsetType = UNSET
+    queue_timeout: str | UnsetType = UNSET
+    retry_at: Annotated[Time, like("When it is tried again, while it waits for that.")] | UnsetType = UNSET
 
 
 class TaskPage(Page, kw_only=True):
@@ -271,6 +287,11 @@ class ExecutionView(msgspec.Struct, kw_only=True):
     start_time: Time
     finish_time: Time
     results_encoding: ResultsEncoding | UnsetType = UNSET
+
+
+class AttemptsView(msgspec.Struct, kw_only=True):
+    total: int
+    attempts: list[ExecutionView]
 
 
 class ExecutionsView(msgspec.Struct, kw_only=True):
@@ -353,6 +374,14 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
         view.attempt = task.attempt
     if spec.sandbox is not None:
         _show_sandbox(view, spec.sandbox)
+    if spec.retry is not None:
+        view.retry = retry_view(spec.retry)
+    if spec.deadline_ns:
+        view.deadline = duration(spec.deadline_ns)
+    if spec.queue_timeout_ns:
+        view.queue_timeout = duration(spec.queue_timeout_ns)
+    if task.timing is not None and task.timing.retry_at:
+        view.retry_at = format_time(task.timing.retry_at)
     if task.is_up:
         view.up = True
     if task.restarts:
