@@ -10,7 +10,7 @@ from propeller.core.reasons import AnyReason, Reason
 from propeller.core.states import FAILED, SKIPPED
 
 KINDS = typing.get_args(AnyReason)
-VALUES = {str: "x", int: 2, tuple[str, ...]: ("x", "y"), reasons.TaskState: SKIPPED}
+VALUES = {str: "x", int: 2, bool: True, tuple[str, ...]: ("x", "y"), reasons.TaskState: SKIPPED}
 
 
 def example_of(kind: type[Reason]) -> Reason:

@@ -28,6 +28,7 @@ from propeller.manager.engine import Ask, Input
 from propeller.store import rows
 from propeller.wire.fleet.from_manager import Start
 
+from .conditions_checker import ConditionsChecker, is_for_itself
 from .fleet_checker import FleetChecker, holders
 from .foreign_checker import ForeignChecker
 from .hearing_checker import HearingChecker
@@ -36,7 +37,7 @@ from .loss_checker import LossChecker
 from .replay import check_replay
 from .resident_checker import ResidentChecker, uid_of
 from .store import SimulatedStore
-from .view import View, go_on, is_for_itself
+from .view import View, go_on
 from .world import LawBroken, S, World
 
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, _INTERRUPTED = TaskState
@@ -68,6 +69,7 @@ class Checker:
         self.hearing = HearingChecker(self, world)
         self.foreign = ForeignChecker(self)
         self.inputs = InputsChecker(self)
+        self.conditions = ConditionsChecker(self)
         #: In the present commit: the moves that placed a task, the last one of each …
         self._placements: dict[tuple[str, int], Transition] = {}
         #: … and the tasks for which nobody has to wait any longer.
@@ -113,6 +115,7 @@ class Checker:
         self.fleet.restored()
         self.inputs.restored(self.tasks.values())
         last = self._store.last_event_id
+        self.conditions.restored(last)
         self._seen = {number: move for number, move in self._seen.items() if number <= last}
 
     def turn_began(self, inputs: Sequence[Input]) -> None:
@@ -173,7 +176,7 @@ class Checker:
         for task in changes.created:
             if task.id not in reused:
                 view.add(self._store.task(task.seq), task.attempt - (task.id in placed))
-        for move in changes.transitions:
+        for number, move in enumerate(changes.transitions, start=changes.first_event_id):
             if move.task_id in reused and move.state is RUNNING:  # it was placed last: this is the new one
                 self._note_place(self._store.task(self._store.ids[move.task_id]).spec, move)
                 self._placements[move.task_id, move.attempt] = move
@@ -205,11 +208,10 @@ class Checker:
             if move.state in (SCHEDULED, RUNNING):
                 begins = old is PENDING or old.has_ended
                 if begins or (view.keeps_its_condition(task) and not view.was_up[task.id]):
-                    view.check_may_run(task, specs)
+                    self.conditions.check_may_run(task, specs, view)
                 if move.state is RUNNING:
                     self._placements[task.id, move.attempt] = move
-            elif move.state is SKIPPED:
-                view.check_may_skip(task, specs)
+            self.conditions.moved(task, move, number, specs, view)
             self._check_attempt(task, old, move, view)
 
     def _check_attempt(self, task: Task, old: TaskState, move: Transition, view: View) -> None:
@@ -278,7 +280,7 @@ class Checker:
             for child in self._members.get(task.spec.group_id, ()):
                 if child.state is not PENDING or child.id in created:
                     continue
-                waits_for = self.predecessors(child)
+                waits_for = self.conditions.predecessors(child, self._members)
                 if task in waits_for and all(_is_settled(other) for other in waits_for):
                     raise LawBroken(
                         "children-follow", f"{task_id} ended or is up, and {child.id} was left", child.id
@@ -296,7 +298,8 @@ class Checker:
             if move.state is not FAILED or task is None or group is None or not group.fail_fast:
                 continue
             members = self._members.get(group.id, [])
-            if not is_for_itself(task, members):
+            is_first = sum(other.state is FAILED for other in members) == 1
+            if not is_first and not is_for_itself(task, members):
                 continue
             for other in members:
                 waits_its_turn = other.state is PENDING and group.mode is JobMode.SEQUENTIAL
@@ -435,7 +438,7 @@ class Checker:
             return  # a stale attempt: its end changes nothing
         view = View(self)
         if view.keeps_its_condition(task) and not task.was_up:
-            view.check_may_run(task, [task.spec])
+            self.conditions.check_may_run(task, [task.spec], view)
         self.inputs.guest_began(task, start)
 
     def guest_crashed(self, proplet_id: str, boot: int, start: Start) -> None:
@@ -453,11 +456,6 @@ class Checker:
         said.add((start.placed_at, results, error))
 
     # -- the shadow ----------------------------------------------------------------------------------------
-
-    def predecessors(self, task: Task) -> list[Task]:
-        found = [self.tasks[parent] for parent in task.spec.depends_on]
-        before = self.before(task, self._members.get(task.spec.group_id, ()))
-        return found if before is None or before in found else [*found, before]
 
     def before(self, task: Task, members: Iterable[Task]) -> Task | None:
         """Name the task before this one in a sequential job."""

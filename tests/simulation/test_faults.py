@@ -2,7 +2,7 @@
 
 import pytest
 
-from propeller.core import attempts, failfast, inputs, invariants, liveness, relations, skips, spans
+from propeller.core import attempts, failfast, inputs, invariants, liveness, relations, spans
 from propeller.core import state as state_module
 from propeller.core.cluster import Cluster
 from propeller.core.commands import tasks as task_commands
@@ -178,17 +178,15 @@ def test_two_starts_when_two_parents_end_together(monkeypatch):
 
 
 def test_a_sequential_job_does_not_wait(monkeypatch):
-    real = skips.skip_reason
-
-    def without_the_one_before(task):
+    def without_the_one_before(real, task, group):
         before, task.before = task.before, None
-        reason = real(task)
+        reason = real(task, group)
         task.before = before
         return reason
 
-    for module in (relations, task_commands, invariants):
+    for module in (relations, invariants):
         monkeypatch.setattr(module, "predecessors", lambda task: task.parents)
-    monkeypatch.setattr(attempts, "skip_reason", without_the_one_before)
+    spoil(monkeypatch, attempts, "why_skipped", without_the_one_before)
     assert_caught("sequential", "children-follow")
 
 
@@ -219,22 +217,8 @@ def test_a_failure_stops_nobody(monkeypatch):
 
 
 def test_a_failure_stops_also_what_is_there_for_it(monkeypatch):
-    monkeypatch.setattr(failfast, "for_failures", lambda _: set())
+    monkeypatch.setattr(failfast, "spared_of", lambda _: set())
     assert_caught("skips", "fail-fast")
-
-
-def test_run_if_is_ignored(monkeypatch):
-    monkeypatch.setattr(attempts, "skip_reason", lambda _: None)
-    monkeypatch.setattr(task_commands, "skip_reason", lambda _: None)
-    assert_caught("parents-first", "sequential")
-
-
-def test_all_is_skipped_that_has_run_if(monkeypatch):
-    real = skips.skip_reason
-    monkeypatch.setattr(
-        attempts, "skip_reason", lambda task: real(task) or (Note("run_if") if task.spec.run_if else None)
-    )
-    assert_caught("skips")
 
 
 def test_an_ended_task_is_changed():

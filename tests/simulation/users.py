@@ -35,6 +35,7 @@ LOST_MODULE = Module(digest="lost", size_bytes=1)
 #: How many of the tasks stay, and how.
 STAYS = 0.12
 STAYING = ({"daemon": True}, {"daemon": True}, {"latent": True})
+CONDITIONS = ("failure", "all_done", "always", "any_success")
 PATIENCE = 6
 GROUPS_MAX = 7
 SINGLES_MAX = 10
@@ -77,6 +78,8 @@ class Users:
         self._proplet_ids = proplet_ids
         #: A stream of its own: what else happens does not hang on which results tasks refer to.
         self._reference_random = Random(f"references {world.seed}")
+        #: Another one for conditions, for the same reason.
+        self._condition_random = Random(f"conditions {world.seed}")
         self._uids = 0
         self._singles: list[str] = []
         #: Kind, and the ids of the tasks, in order.
@@ -216,7 +219,7 @@ class Users:
                 run_if=random.choice(("", "success", "failure")) if self.world.chance(0.3) else "",
                 **{f"{kind}_id": group_id},
             )
-            specs.append(self._with_reference(spec))
+            specs.append(self._with_condition(self._with_reference(spec)))
             known.append(spec.id)
         return tuple(specs)
 
@@ -228,6 +231,11 @@ class Users:
         parent = random.choice(spec.depends_on)
         inputs = random.choice(((FromParent(parent),), (f"at ${{{parent}}}", 7), None))
         return replace(spec, inputs=inputs, stdin=spec.stdin if inputs else FromParent(parent))
+
+    def _with_condition(self, spec: Spec) -> Spec:
+        """Let a task run on another condition, or not."""
+        random = self._condition_random
+        return spec if random.random() < 0.7 else replace(spec, run_if=random.choice(CONDITIONS))
 
     def _add_tasks(self) -> None:
         if self._groups:

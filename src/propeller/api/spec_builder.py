@@ -18,6 +18,7 @@ from propeller.api.calls import Calls
 from propeller.api.lifting import Lifted, from_base64, sum_of
 from propeller.api.sandbox import sandbox_of
 from propeller.api.timing import duration_ns, retry_of
+from propeller.core import conditions
 from propeller.core.model import FromParent, Module, Spec
 from propeller.core.results import BASE64
 from propeller.core.retry import RETRY_OF_BROADCAST
@@ -229,8 +230,9 @@ def _depends_on(task: NewTask, at: str) -> tuple[str, ...]:
 
 
 def _check_words(given: TaskFields, at: str) -> None:
-    if given.run_if not in (None, "", "success", "failure"):
-        raise Invalid(f'{at}run_if: "{given.run_if}" is unknown; use success or failure, or leave it out')
+    if given.run_if not in (None, *conditions.WORDS):
+        words = ", ".join(conditions.WORDS[1:])
+        raise Invalid(f'{at}run_if: "{given.run_if}" is unknown; use one of {words}, or leave it out')
     if given.schedule:
         raise Invalid(f"{at}schedule: cron schedules are not supported by this version; leave it out")
     if given.is_recurring:

@@ -6,11 +6,12 @@ children only.
 """
 
 from propeller.core import causes, executions, inputs, retries
+from propeller.core.conditions import is_handler, why_skipped
 from propeller.core.effects import SendStart, SendStop
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, Group, GroupTiming, Proplet, Spec, Task, Timing
 from propeller.core.reasons import AttemptLost, Compiles, Reason
-from propeller.core.skips import skip_reason
+from propeller.core.relations import after, has_had_its_turn
 from propeller.core.state import ClusterState
 from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED, TaskState
 from propeller.core.timers import TimerOf
@@ -33,17 +34,46 @@ def tell_children(state: ClusterState, task: Task, now: int) -> None:
     """Count down the unmet parents of a task's children; start or skip the children that are ready."""
     state.cause = causes.by_parent(task.id)
     for child in task.children:
-        child.unmet -= 1
-        if child.unmet == 0 and child.state is PENDING:
-            start_or_skip(state, child, now)
+        _count_down(state, child, now)
+
+
+def tell_children_early(state: ClusterState, task: Task, now: int) -> None:
+    """Do so for a task of a sequential job that has ended before its turn.
+
+    The task after it waits for its turn, but is skipped at once if the job is halted for it.
+    """
+    state.cause = causes.by_parent(task.id)
+    for child in task.children:
+        if child.before is not task:
+            _count_down(state, child, now)
+        elif child.state is PENDING and not is_handler(child.spec.run_if):
+            reason = why_skipped(child, state.groups.get(child.spec.group_id))
+            if reason:
+                skip(state, child, reason, now)
+
+
+def _count_down(state: ClusterState, child: Task, now: int) -> None:
+    """Take in that a predecessor of a task has ended.
+
+    Where the task has ended before its turn, its turn is over now, and that of the task after it may begin.
+    """
+    follower: Task | None = child
+    while follower is not None:
+        follower.unmet -= 1
+        if follower.unmet:
+            return
+        if follower.state is PENDING:
+            start_or_skip(state, follower, now)
+            return
+        ended_early = follower.before is not None and follower.state.has_ended and not follower.started_at
+        follower = after(follower) if ended_early else None
 
 
 def start_or_skip(state: ClusterState, task: Task, now: int) -> None:
     """Start or skip a pending task whose parents have all ended."""
-    reason = skip_reason(task)
+    reason = why_skipped(task, state.groups.get(task.spec.group_id))
     if reason:
-        task.reason = reason
-        end(state, task, SKIPPED, now)
+        skip(state, task, reason, now)
     else:
         schedule(state, task, now)
 
@@ -190,6 +220,12 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
         state.consequences.failed.append(task)
 
 
+def skip(state: ClusterState, task: Task, reason: Reason, now: int) -> None:
+    """End a pending task that must not run."""
+    task.reason = reason
+    end(state, task, SKIPPED, now)
+
+
 def _stop_timers(state: ClusterState, task: Task) -> None:
     schedule = task.timing.schedule if task.timing else None
     task.timing = Timing(schedule=schedule) if schedule else None
@@ -227,6 +263,7 @@ def delete(state: ClusterState, task: Task) -> None:
 
 def clear(state: ClusterState, task: Task) -> None:
     """Forget the last run of an ended task before it is started again, but for its last attempt."""
+    has_let_go_on = has_had_its_turn(task)
     if task.proplet_id and task.started_at and not task.spec.broadcast:
         state.past(
             task,
@@ -247,7 +284,18 @@ def clear(state: ClusterState, task: Task) -> None:
     task.was_up = False
     executions.forget(state, task)
     for child in task.children:
-        child.unmet += 1
+        if child.before is not task or has_let_go_on:
+            _count_up(child)
+
+
+def _count_up(child: Task) -> None:
+    """Take in that a predecessor of a task is to run again; see ``_count_down``."""
+    follower: Task | None = child
+    while follower is not None:
+        had_its_turn = has_had_its_turn(follower)
+        follower.unmet += 1
+        loses_it = follower.before is not None and had_its_turn and not has_had_its_turn(follower)
+        follower = after(follower) if loses_it else None
 
 
 def run_again(state: ClusterState, task: Task, reason: Reason, now: int) -> None:

@@ -92,6 +92,7 @@ class Cluster:
         #: Asked about tasks that an event concerns; a list is looked at only when those above it are empty.
         self._consequences: tuple[tuple[list[Task], TaskRule], ...] = (
             (state.consequences.failed, failfast.stop_others),
+            (state.consequences.settled_early, attempts.tell_children_early),
             (state.consequences.settled, attempts.tell_children),
         )
         #: Asked once, when all events of a turn are taken in.

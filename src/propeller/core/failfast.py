@@ -1,16 +1,17 @@
 """Fail-fast jobs and workflows: the first task that fails ends the others.
 
-Tasks that run or queue are interrupted, and pending ones are skipped. Tasks with ``run_if: failure``, and
-those that depend on one, are spared: they are there for that case.
+Tasks that run or queue are interrupted, and pending ones are skipped. Tasks that are there for failures too
+(``conditions.is_spared``), and those that depend on one, are spared.
 """
 
 from collections.abc import Iterable
 
 from propeller.core import attempts, causes
-from propeller.core.model import JobMode, Task
+from propeller.core.conditions import is_spared
+from propeller.core.model import Group, JobMode, Task
 from propeller.core.reasons import JobFailed
 from propeller.core.state import ClusterState
-from propeller.core.states import PENDING, SKIPPED
+from propeller.core.states import FAILED, PENDING
 
 
 def stop_others(state: ClusterState, failed: Task, now: int) -> None:
@@ -18,8 +19,8 @@ def stop_others(state: ClusterState, failed: Task, now: int) -> None:
     group = state.groups.get(failed.spec.group_id)
     if group is None or not group.has_live_tasks:
         return
-    spared = for_failures(group.tasks.values())
-    if failed.id in spared:  # the others have been stopped before
+    spared = spared_of(group.tasks.values())
+    if failed.id in spared and _has_stopped_before(state, group):
         return
     reason = JobFailed(failed.id, group.kind)
     state.cause = causes.by_task(failed.id)
@@ -27,18 +28,23 @@ def stop_others(state: ClusterState, failed: Task, now: int) -> None:
         if task.state.has_ended or task.id in spared:
             continue
         if task.state is PENDING and group.mode is JobMode.SEQUENTIAL:
-            continue  # its turn does not come: see skips.skip_reason
+            continue  # its turn does not come: see conditions.why_skipped
         if task.state is PENDING:
-            task.reason = reason
-            attempts.end(state, task, SKIPPED, now)
+            attempts.skip(state, task, reason, now)
         else:
             attempts.interrupt(state, task, reason, now)
 
 
-def for_failures(tasks: Iterable[Task]) -> set[str]:
-    """Give the ids of the tasks with ``run_if: failure``, and of those that depend on one."""
+def _has_stopped_before(state: ClusterState, group: Group) -> bool:
+    """Say whether a task failed before those whose others are to be stopped now."""
+    now_failed = 1 + sum(task.spec.group_id == group.id for task in state.consequences.failed)
+    return group.counts[FAILED] > now_failed
+
+
+def spared_of(tasks: Iterable[Task]) -> set[str]:
+    """Give the ids of the tasks that are there for failures too, and of those that depend on one."""
     found: set[str] = set()
-    waiting = [task for task in tasks if task.spec.run_if == "failure"]
+    waiting = [task for task in tasks if is_spared(task.spec.run_if)]
     while waiting:
         task = waiting.pop()
         if task.id not in found:

@@ -8,7 +8,7 @@ from propeller.core import places
 from propeller.core.groups import UP
 from propeller.core.model import Group, JobMode, Proplet, Task, Timing
 from propeller.core.placement import has_room, needs_of, needs_of_pinned, refused_by, takes_work
-from propeller.core.relations import predecessors
+from propeller.core.relations import count_unmet, predecessors
 from propeller.core.state import ClusterState, alarm_key
 from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
 from propeller.core.timers import TimerOf
@@ -32,6 +32,7 @@ def check(state: ClusterState) -> None:
 
 def _check_turn_is_over(state: ClusterState) -> None:
     assert not state.consequences.settled, "children of an ended task wait to be told"
+    assert not state.consequences.settled_early, "children of a task that ended early wait to be told"
     assert not state.consequences.failed, "the other tasks of a failed job wait to be stopped"
     assert not state.ringing, "a schedule is due, and nothing has come of it"
     assert not state.consequences.back, "resident broadcast tasks wait to be started on a proplet"
@@ -80,7 +81,7 @@ def _check_relations(group: Group) -> None:
         wanted = before if group.mode is JobMode.SEQUENTIAL else None
         assert task.before is wanted, f"task {task.id} has the wrong task before it"
         waits_for = predecessors(task)
-        unmet = sum(not other.is_settled for other in waits_for)
+        unmet = count_unmet(task)
         assert task.unmet == unmet, f"task {task.id} counts {task.unmet} unmet, and {unmet} have not ended"
         for other in waits_for:
             assert group.tasks.get(other.id) is other, (

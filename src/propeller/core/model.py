@@ -66,7 +66,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pin: str = ""
     #: Ids of the parents, all in the same group.
     depends_on: tuple[str, ...] = ()
-    #: ``""`` and ``success``: all parents completed; ``failure``: at least one failed.
+    #: How its parents have to end for it to run: a word of ``conditions.WORDS``.
     run_if: str = ""
     #: At most one of ``workflow_id`` and ``job_id`` is set.
     workflow_id: str = ""

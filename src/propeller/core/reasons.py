@@ -19,6 +19,11 @@ def _kind(name: str) -> str:
 class Reason(msgspec.Struct, frozen=True, tag_field="kind", tag=_kind):
     """The base of all reasons; ``str()`` gives the words."""
 
+    @property
+    def comes_after_failure(self) -> bool:
+        """True of a skip that would not have been without the failure of another task."""
+        return False
+
 
 # -- it waits ----------------------------------------------------------------------------------------------
 
@@ -206,11 +211,17 @@ class Restarted(Reason, frozen=True):
 # -- it does not run ---------------------------------------------------------------------------------------
 
 
-class ParentEnded(Reason, frozen=True):
+class ParentEnded(Reason, frozen=True, omit_defaults=True):
     """A parent did not end as ``run_if`` of the task asks."""
 
     parent: str
     state: TaskState
+    #: True if one of its parents failed, or was skipped because a task before it failed.
+    after_failure: bool = False
+
+    @property
+    def comes_after_failure(self) -> bool:
+        return self.after_failure or self.state is FAILED  # versions before this one stored the state only
 
     def __str__(self) -> str:
         return f"its parent {self.parent} {describe_end(self.state)}"
@@ -223,11 +234,36 @@ class NoParentFailed(Reason, frozen=True):
         return "run_if is failure, and none of its parents failed"
 
 
+class NoTaskFailed(Reason, frozen=True):
+    """It runs only after a failure, and there was none in its sequential job."""
+
+    def __str__(self) -> str:
+        return "run_if is failure, and no task of its job failed"
+
+
+class NoParentSucceeded(Reason, frozen=True, omit_defaults=True):
+    """It runs if one of its parents succeeded, and none did."""
+
+    #: As above.
+    after_failure: bool = False
+
+    @property
+    def comes_after_failure(self) -> bool:
+        return self.after_failure
+
+    def __str__(self) -> str:
+        return "run_if is any_success, and none of its parents succeeded"
+
+
 class TaskBeforeEnded(Reason, frozen=True):
     """The task before it in a sequential job did not succeed."""
 
     task: str
     state: TaskState
+
+    @property
+    def comes_after_failure(self) -> bool:
+        return self.state is FAILED
 
     def __str__(self) -> str:
         return f"task {self.task}, before it in the sequential job, {describe_end(self.state)}"
@@ -239,6 +275,10 @@ class JobFailed(Reason, frozen=True):
     task: str
     #: ``workflow`` or ``job``.
     of: str = "job"
+
+    @property
+    def comes_after_failure(self) -> bool:
+        return True
 
     def __str__(self) -> str:
         return f"task {self.task} of its {self.of} failed, and the {self.of} is fail-fast"
@@ -303,6 +343,8 @@ AnyReason = (
     | Restarted
     | ParentEnded
     | NoParentFailed
+    | NoTaskFailed
+    | NoParentSucceeded
     | TaskBeforeEnded
     | JobFailed
     | GroupTimedOut

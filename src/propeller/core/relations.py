@@ -1,4 +1,8 @@
-"""Relations between the tasks of a group: parents, children, and the task before in a sequential job."""
+"""Relations between the tasks of a group: parents, children, and the task before in a sequential job.
+
+A sequential job keeps its order also where a task ends out of its turn, because a user stops it while it is
+pending. The task after it waits until all those before have ended (``has_had_its_turn``).
+"""
 
 from collections.abc import Mapping
 
@@ -23,9 +27,8 @@ def attach(task: Task, group: Group, before: Task | None) -> None:
         task.parents, task.unmet = (), 0
         return
     task.parents = tuple(tasks[task_id] for task_id in task.spec.depends_on)
-    waits_for = predecessors(task)
-    task.unmet = sum(not other.is_settled for other in waits_for)
-    for other in waits_for:
+    task.unmet = count_unmet(task)
+    for other in predecessors(task):
         other.children.append(task)
 
 
@@ -41,3 +44,35 @@ def predecessors(task: Task) -> tuple[Task, ...]:
     if task.before is None or task.before.id in task.spec.depends_on:
         return task.parents
     return (*task.parents, task.before)
+
+
+def has_had_its_turn(task: Task) -> bool:
+    """Say whether the task after this one in a sequential job may go on."""
+    return task.is_settled and not waits_for_its_turn(task)
+
+
+def waits_for_its_turn(task: Task) -> bool:
+    """Say whether a task of a sequential job never began, and others before it have not ended."""
+    return task.before is not None and task.unmet > 0 and not task.started_at
+
+
+def count_unmet(task: Task) -> int:
+    """Count the predecessors that a task waits for; those of the one before it are counted already."""
+    return sum(
+        not (has_had_its_turn(other) if other is task.before else other.is_settled)
+        for other in predecessors(task)
+    )
+
+
+def awaited(task: Task) -> list[Task]:
+    """Give the tasks that have to end before this one may start."""
+    before = task.before
+    while before is not None and before.is_settled and not has_had_its_turn(before):
+        before = before.before
+    found = [parent for parent in task.parents if not parent.is_settled and parent is not before]
+    return found if before is None or before.is_settled else [*found, before]
+
+
+def after(task: Task) -> Task | None:
+    """Give the task after this one in a sequential job."""
+    return next((child for child in task.children if child.before is task), None)

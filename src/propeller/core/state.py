@@ -25,7 +25,7 @@ from propeller.core.model import Execution, Group, Places, Proplet, Task
 from propeller.core.placement import Placement
 from propeller.core.policy import Policy
 from propeller.core.reasons import Waiting, WaitsForPlace
-from propeller.core.relations import link, unlink
+from propeller.core.relations import link, unlink, waits_for_its_turn
 from propeller.core.results import to_json
 from propeller.core.silence import Silence
 from propeller.core.states import RUNNING, SCHEDULED, TaskState, check_transition
@@ -47,6 +47,8 @@ class Consequences(msgspec.Struct, eq=False):
     failed: list[Task] = []
     #: Tasks that have ended or are up, whose children are to be told.
     settled: list[Task] = []
+    #: The same of tasks of sequential jobs that have ended before their turn.
+    settled_early: list[Task] = []
     #: Proplets that take work again, or for the first time, by id. Resident broadcast tasks are to be started
     #: on them.
     back: dict[str, Proplet] = {}
@@ -217,7 +219,8 @@ class ClusterState:
     def settled(self, task: Task) -> None:
         """Note that the children of a task may go on; they are told before the next event."""
         if task.children:
-            self.consequences.settled.append(task)
+            due = self.consequences
+            (due.settled_early if waits_for_its_turn(task) else due.settled).append(task)
 
     def queue(self, task: Task) -> None:
         """Let a task that is ready wait for a proplet; first for a place, if its group has only so many."""

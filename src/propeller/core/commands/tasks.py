@@ -5,13 +5,13 @@ import msgspec
 from propeller.core import attempts, schedules
 from propeller.core.commands.checks import find_task, refuse_obstacle, runs_its_one_task
 from propeller.core.commands.creation import with_references
+from propeller.core.conditions import why_skipped
 from propeller.core.events import DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.groups import UP
 from propeller.core.model import Task
 from propeller.core.reasons import Stopped
-from propeller.core.relations import link, predecessors
+from propeller.core.relations import awaited, link
 from propeller.core.retry import RETRY_OF_BROADCAST
-from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import RUNNING, SCHEDULED
 from propeller.errors import Conflict, Invalid
@@ -68,8 +68,8 @@ def start(state: ClusterState, command: StartTask, now: int) -> None:
         raise Conflict(f"task {task.id} is {task.state.name.lower()} already")
     if task.unmet:
         raise Conflict(f"task {task.id} has unmet dependencies: {_names_of_unmet(task)}")
-
-    reason = skip_reason(task)
+    group = state.groups.get(task.spec.group_id)
+    reason = why_skipped(task, group)
     if reason:
         raise Conflict(f"task {task.id} can't be started: {reason}; start that one again first")
     for child in task.children:
@@ -77,7 +77,6 @@ def start(state: ClusterState, command: StartTask, now: int) -> None:
             raise Conflict(
                 f"task {task.id} can't be started again while {child.id}, which depends on it, runs"
             )
-    group = state.groups.get(task.spec.group_id)
     if group and runs_its_one_task(group):
         raise Conflict(f"another task of job {group.id} runs, and its tasks run one at a time")
     refuse_obstacle(task.spec)
@@ -105,5 +104,5 @@ def _refuse_without_run(state: ClusterState, task: Task) -> None:
 
 
 def _names_of_unmet(task: Task) -> str:
-    unmet = [other.id for other in predecessors(task) if not other.is_settled]
+    unmet = [other.id for other in awaited(task)]
     return ", ".join(unmet[:5]) + (f" and {len(unmet) - 5} more" if len(unmet) > 5 else "")

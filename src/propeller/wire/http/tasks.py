@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from propeller.core.conditions import WORDS
 from propeller.core.failures import ErrorKind
 from propeller.core.model import Execution, FromParent, Input, Task
 from propeller.core.results import BASE64, to_json
@@ -63,8 +64,8 @@ RunIf = Annotated[
     like(
         "Which end of its parents lets the task run; empty counts as success.",
         title="RunIf",
-        enum=["", "success", "failure"],
-        **{"x-enum-varnames": ["DEFAULT", "SUCCESS", "FAILURE"]},
+        enum=list(WORDS),
+        **{"x-enum-varnames": ["DEFAULT", *(word.upper() for word in WORDS[1:])]},
     ),
 ]
 StdinEncoding = Annotated[
