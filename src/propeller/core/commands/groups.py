@@ -2,10 +2,10 @@
 
 from propeller.core import attempts, reruns, schedules
 from propeller.core.commands.checks import find_group, refuse_obstacle, runs_its_one_task
+from propeller.core.conditions import why_skipped
 from propeller.core.events import DeleteGroup, Rerun, RerunGroup, StartGroup, StopGroup
 from propeller.core.model import Group, Task
 from propeller.core.reasons import Stopped
-from propeller.core.skips import skip_reason
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING
 from propeller.errors import Conflict, Invalid
@@ -72,7 +72,7 @@ def _to_rerun_from(group: Group, name: str) -> list[Task]:
     if len(found) != 1:
         how_many = f"{len(found)} tasks of that name; give the id of one" if found else "no such task"
         raise Invalid(f"from: {name}: {group.kind} {group.id} has {how_many}")
-    if reason := skip_reason(found[0]):
+    if reason := why_skipped(found[0], group):
         raise Conflict(f"task {found[0].id} would be skipped: {reason}; begin with that one")
     return reruns.from_task(group, found[0])
 
