@@ -170,7 +170,12 @@ def filled_task(**fixed: Any) -> Task:
 def filled_group(**fixed: Any) -> Group:
     given = {"id": "g", "kind": GroupKind.JOB, "mode": JobMode.SEQUENTIAL, "counts": [1, 0, 1, 2, 0, 5, 0, 1]}
     given |= {
-        "definition": filled(Definition, defaults=filled(Defaults, retry=RETRY), schedule=SCHEDULE),
+        "definition": filled(
+            Definition,
+            labels={"team": TEXT, "": ""},
+            defaults=filled(Defaults, retry=RETRY),
+            schedule=SCHEDULE,
+        ),
         "timing": filled(GroupTiming, schedule=COURSE),
     }
     found: Group = filled(Group, **{**given, **fixed})

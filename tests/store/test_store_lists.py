@@ -2,10 +2,12 @@
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from propeller.core.effects import Changes
 from propeller.core.groups import group_state
-from propeller.core.model import GroupKind
+from propeller.core.model import Definition, GroupKind
 from propeller.core.states import (
     COMPLETED,
     FAILED,
@@ -16,9 +18,9 @@ from propeller.core.states import (
     SKIPPED,
     TaskState,
 )
-from propeller.store.port import GroupFilter, TaskFilter
+from propeller.store.port import GroupFilter, Label, TaskFilter
 from tests.builders import a_group, a_task
-from tests.store.helpers import EVERYTHING, ids
+from tests.store.helpers import EVERYTHING, Data, ids
 
 
 def test_pages_of_tasks_are_in_the_order_of_creation(data):
@@ -80,6 +82,8 @@ def test_groups_by_name_id_and_time(data):
             (GroupFilter(name="x"), ["b", "a1"]),
             (GroupFilter(id_prefix="a"), ["a2", "a1"]),
             (GroupFilter(since=20), ["b", "a2"]),
+            (GroupFilter(until=20), ["a1"]),
+            (GroupFilter(since=20, until=30), ["a2"]),
             (GroupFilter(state=PENDING, name="x", since=20), ["b"]),
             (GroupFilter(state=FAILED, name="x"), []),
         ]
@@ -232,3 +236,98 @@ def test_totals_follow_what_is_created_changed_and_deleted(data):
         return [*seen, await totals(), await totals(TaskFilter(workflow_id="w"))]
 
     assert data.with_store(work) == [(3, 1, 1), (2, 1, 1), (1, 0, 1), (0, 0, 1)]
+
+
+LABELLED = [
+    {"team": "ops", "env": "prod"},
+    {"team": "ops"},
+    {"team": "dev", "env": "prod"},
+    {"ключ": 'a "b" = c', "Team": "ops", "empty": ""},
+    {},
+]
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted"),
+    [
+        ([Label("team", "ops")], ["g2", "g1"]),
+        ([Label("team")], ["g3", "g2", "g1"]),
+        ([Label("team", "ops"), Label("env", "prod")], ["g1"]),
+        ([Label("team"), Label("env")], ["g3", "g1"]),
+        ([Label("team", "o%")], []),
+        ([Label("ключ", 'a "b" = c')], ["g4"]),
+        ([Label("empty", "")], ["g4"]),
+        ([Label("empty"), Label("Team")], ["g4"]),
+        ([Label("nothing")], []),
+    ],
+)
+def test_groups_by_label(data, labels, wanted):
+    async def work(store):
+        groups = [
+            a_group(f"g{seq}", seq=seq, definition=Definition(labels=given))
+            for seq, given in enumerate(LABELLED, start=1)
+        ]
+        await store.commit(Changes(groups=groups))
+        await store.commit(Changes(groups=groups))  # as they move
+        only = GroupFilter(labels=tuple(labels))
+        page = await store.groups(GroupKind.WORKFLOW, 0, 9, only, tasks_max=0)
+        assert (page.total, ids(page.records.groups)) == (len(wanted), wanted)
+        await store.commit(Changes(deleted_groups=groups))
+        assert (await store.groups(GroupKind.WORKFLOW, 0, 9, only, tasks_max=0)).total == 0
+        other = a_group("other", seq=1)
+        await store.commit(Changes(groups=[other]))  # with the number of one that is gone
+        return (await store.groups(GroupKind.WORKFLOW, 0, 9, only, tasks_max=0)).total
+
+    assert data.with_store(work) == 0
+
+
+def test_groups_that_have_ended_as_a_whole(data):
+    async def work(store):
+        groups = [a_group(key, seq=seq, of=of) for seq, (key, of) in enumerate(GROUPS.items(), start=1)]
+        groups.append(a_group("both", seq=7, of=[FAILED, RUNNING]))
+        await store.commit(Changes(groups=groups))
+        found = []
+        for only in (GroupFilter(has_ended=True), GroupFilter(FAILED, has_ended=False)):
+            page = await store.groups(GroupKind.WORKFLOW, 0, 9, only, tasks_max=0)
+            found.append(ids(page.records.groups))
+        return found
+
+    assert data.with_store(work) == [["i", "f", "c"], ["both"]]
+
+
+_CREATES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=12)
+
+
+@given(before=_CREATES, meanwhile=_CREATES, limit=st.integers(1, 4), labelled=st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_who_pages_by_cursor_sees_each_group_once_whatever_is_created_meanwhile(
+    tmp_path_factory, before, meanwhile, limit, labelled
+):
+    """Several are created at the same time, with ids in any order; deletes do not move the others."""
+    only = GroupFilter(labels=(Label("k", "1"),)) if labelled else GroupFilter()
+    definition = Definition(labels={"k": "1"})
+
+    async def work(store):
+        now, seq, first, seen = 100, 0, [], []
+        for later, name in before:
+            now, seq = now + later, seq + 1
+            first.append(a_group(f"{name}-{seq}", seq=seq, created_at=now, definition=definition))
+        await store.commit(Changes(groups=first))
+        after, rest = None, list(meanwhile)
+        while True:
+            page = await store.groups(GroupKind.WORKFLOW, 0, limit, only, tasks_max=0, after=after)
+            seen += ids(page.records.groups)
+            after = page.next
+            if after is None:
+                break
+            if rest:
+                later, name = rest.pop()
+                now, seq = now + 1 + later, seq + 1
+                new = a_group(f"{name}-{seq}", seq=seq, created_at=now, definition=definition)
+                gone = [group for group in first if group.id == seen[-1]] if later == 3 else []
+                await store.commit(Changes(groups=[new], deleted_groups=gone))
+        in_order = sorted(first, key=lambda group: group.id)
+        in_order.sort(key=lambda group: group.created_at, reverse=True)
+        assert seen == ids(in_order)
+
+    Data(tmp_path_factory.mktemp("data"), "sqlite").with_store(work)

@@ -256,6 +256,8 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a user asked for of a workflow or job as a whole; nothing changes it. Stored."""
 
+    #: For those who look for it.
+    labels: dict[str, str] = {}
     #: How long it may take in all, ns; 0 for any time.
     timeout_ns: int = 0
     #: How many of its tasks may be queued or run at once; 0 for any number.

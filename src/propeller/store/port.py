@@ -83,12 +83,33 @@ class TaskFilter(NamedTuple):
     since: int = 0
 
 
+class Label(NamedTuple):
+    """A label that groups are to have."""
+
+    key: str
+    #: None for any value.
+    value: str | None = None
+
+
 class GroupFilter(NamedTuple):
     state: TaskState | None = None
     id_prefix: str = ""
     name: str = ""
     #: Created then or later, ns since the epoch.
     since: int = 0
+    #: Created before then, ns since the epoch; 0 for any time.
+    until: int = 0
+    #: All must be there.
+    labels: tuple[Label, ...] = ()
+    #: True for those none of whose tasks is under way, False for the others.
+    has_ended: bool | None = None
+
+
+class Cursor(NamedTuple):
+    """A place in lists of groups, behind the group that is named; no other group changes it."""
+
+    created_at: int
+    id: str
 
 
 class EventFilter(NamedTuple):
@@ -116,6 +137,8 @@ class EventPage(NamedTuple):
 class GroupPage(NamedTuple):
     total: int
     records: Records
+    #: Where the next page begins; None if nothing is left.
+    next: Cursor | None
 
 
 class SampleOf(Enum):
@@ -238,11 +261,19 @@ class Store(Protocol):
         """Read up to ``limit`` tasks of a group, in the order given, behind the one with this ``seq``."""
 
     async def groups(
-        self, kind: GroupKind, offset: int, limit: int, only: GroupFilter, *, tasks_max: int
+        self,
+        kind: GroupKind,
+        offset: int,
+        limit: int,
+        only: GroupFilter,
+        *,
+        tasks_max: int,
+        after: Cursor | None = None,
     ) -> GroupPage:
         """Read a page of groups, the newest first, with at most ``tasks_max`` tasks in all.
 
-        A group comes with all of its tasks, or with none if they no longer fit.
+        A group comes with all of its tasks, or with none if they no longer fit. The page begins ``offset``
+        groups behind ``after``, or behind the front; the total counts all groups.
         """
 
     async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import rows
-from propeller.store.port import GroupFilter, GroupPage, Loaded, Page, Records, TaskFilter
+from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Page, Records, TaskFilter
 
 _IDS_PER_QUERY = 500
 #: Longer values of metadata are in no index; see the migration that made it.
@@ -158,22 +158,31 @@ def read_group_page(
     only: GroupFilter,
     *,
     tasks_max: int,
+    after: Cursor | None = None,
 ) -> GroupPage:
-    where, values = "WHERE kind = ?", [str(kind)]
+    where = "WHERE kind = ?"
+    values: list[Any] = [str(kind)]
     if only.state is not None:
         where += f" AND state = {int(only.state)}"
     # A record counts those of a state; the rest has to be counted.
     counted = f"SELECT COALESCE(SUM(count), 0) FROM totals {where}"  # noqa: S608
     if only != GroupFilter(state=only.state):
-        more, more_values = _of_records("g", only)
-        where = " AND ".join([where, *more, *(["g.name = ?"] if only.name else [])])
-        values += [*more_values, *([only.name] if only.name else [])]
+        more, more_values = _of_groups(only)
+        where = " AND ".join([where, *more])
+        values += more_values
         counted = f"SELECT COUNT(*) FROM groups g {where}"  # noqa: S608
     with snapshot(db):
         total = db.execute(counted, values).fetchone()[0]
-        page = f"{where} ORDER BY g.created_at DESC, g.id LIMIT {limit} OFFSET {offset}"
+        if after is not None:
+            # Said so that an index leads to the place.
+            where += " AND g.created_at <= ? AND NOT (g.created_at = ? AND g.id <= ?)"
+            values += [after.created_at, after.created_at, after.id]
+        page = f"{where} ORDER BY g.created_at DESC, g.id LIMIT {limit + 1} OFFSET {offset}"
         groups = read_groups(db, page, values)
-        return GroupPage(total, Records(groups, _read_tasks_that_fit(db, groups, tasks_max)))
+        has_more = len(groups) > limit > 0
+        del groups[limit:]
+        cursor = Cursor(groups[-1].created_at, groups[-1].id) if has_more else None
+        return GroupPage(total, Records(groups, _read_tasks_that_fit(db, groups, tasks_max)), cursor)
 
 
 @contextlib.contextmanager
@@ -210,6 +219,23 @@ def conditions(only: TaskFilter) -> tuple[str, list[Any]]:
         parts.append(f"t.seq IN (SELECT seq FROM {table} WHERE key = ? AND value = ?)")  # noqa: S608
         values += [key, value]
     return ("WHERE " + " AND ".join(parts) if parts else ""), values
+
+
+def _of_groups(only: GroupFilter) -> tuple[list[str], list[Any]]:
+    parts, values = _of_records("g", only)
+    if only.name:
+        parts.append("g.name = ?")
+        values.append(only.name)
+    if only.until:
+        parts.append("g.created_at < ?")
+        values.append(only.until)
+    if only.has_ended is not None:
+        parts.append("g.live = 0" if only.has_ended else "g.live > 0")
+    for label in only.labels:
+        value = "" if label.value is None else " AND value = ?"
+        parts.append(f"g.seq IN (SELECT seq FROM group_labels WHERE key = ?{value})")  # noqa: S608
+        values += [label.key] if label.value is None else [*label]
+    return parts, values
 
 
 def _of_records(table: str, only: TaskFilter | GroupFilter) -> tuple[list[str], list[Any]]:

@@ -37,6 +37,7 @@ from propeller.store.opening import (
     refuse_damage,
 )
 from propeller.store.port import (
+    Cursor,
     Ended,
     EventFilter,
     EventPage,
@@ -365,10 +366,19 @@ class SqliteStore:
         return await self._read(lambda db: queries.read_tasks_of_group(db, group, after, limit))
 
     async def groups(
-        self, kind: GroupKind, offset: int, limit: int, only: GroupFilter, *, tasks_max: int
+        self,
+        kind: GroupKind,
+        offset: int,
+        limit: int,
+        only: GroupFilter,
+        *,
+        tasks_max: int,
+        after: Cursor | None = None,
     ) -> GroupPage:
         return await self._read(
-            lambda db: queries.read_group_page(db, kind, offset, limit, only, tasks_max=tasks_max)
+            lambda db: queries.read_group_page(
+                db, kind, offset, limit, only, tasks_max=tasks_max, after=after
+            )
         )
 
     async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:
