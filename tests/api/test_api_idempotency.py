@@ -51,6 +51,13 @@ async def a_group(site, kind):
     return made["tasks"][0][f"{kind}_id"]
 
 
+async def an_ended_group(site, kind):
+    """Make one that has ended, so that it may be run again and would go on."""
+    group_id = await a_running_group(site, kind)
+    await site.post(f"/{kind}s/{group_id}/stop", status=200)
+    return group_id
+
+
 async def a_running_group(site, kind):
     site.is_slow = True
     group_id = await a_group(site, kind)
@@ -66,8 +73,10 @@ REQUESTS = {
     "/tasks/{id}/start": (a_task, None),
     "/tasks/{id}/stop": (a_running_task, None),
     "/workflows/{id}/start": (lambda site: a_group(site, "workflow"), None),
+    "/workflows/{id}/rerun": (lambda site: an_ended_group(site, "workflow"), None),
     "/workflows/{id}/stop": (lambda site: a_running_group(site, "workflow"), None),
     "/jobs/{id}/start": (lambda site: a_group(site, "job"), None),
+    "/jobs/{id}/rerun": (lambda site: an_ended_group(site, "job"), {"what": "all"}),
     "/jobs/{id}/stop": (lambda site: a_running_group(site, "job"), None),
     "/proplets/{id}/cordon": ("p-9", None),
     "/proplets/{id}/uncordon": ("p-9", None),

@@ -1,6 +1,6 @@
 """``POST …/rerun``: parts of a workflow or job run again."""
 
-from propeller.core.states import COMPLETED, FAILED, SKIPPED
+from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
 from tests.api.helpers import ADDITION_TEXT, play
 
 
@@ -26,7 +26,7 @@ def test_a_rerun_without_a_body_runs_what_did_not_complete(tmp_path):
     async def part(site):
         await _with_a_failure(site, "workflows")
         answer = await site.post("/workflows/g/rerun", status=200)
-        assert answer == {"workflow_id": "g", "message": "workflow started again", "tasks": ["b", "c"]}
+        assert answer == {"workflow_id": "g", "message": "workflow started again"}
         refused = await site.refused("POST", "/workflows/g/rerun", 409)
         assert "workflow g has not ended: task b is running; wait for its end, or stop it first" in refused
         site.end(await site.started_one("b"), "now")
@@ -46,12 +46,16 @@ def test_a_rerun_without_a_body_runs_what_did_not_complete(tmp_path):
 def test_a_job_is_run_again_from_a_task_or_as_a_whole(tmp_path):
     async def part(site):
         await _with_a_failure(site, "jobs")
-        answer = await site.post("/jobs/g/rerun", {"from": "a"}, status=200)
-        assert answer == {"job_id": "g", "message": "job started again", "tasks": ["a", "b", "c"]}
-        await site.post("/jobs/g/stop", status=200)
-        assert (await site.post("/jobs/g/rerun", {"what": "failed"}, status=200))["tasks"] == ["a", "b", "c"]
-        await site.post("/jobs/g/stop", status=200)
-        assert (await site.post("/jobs/g/rerun", {"what": "all"}, status=200))["tasks"] == ["a", "b", "c"]
+        for number, body in enumerate(({"from": "a"}, {"what": "failed"}, {"what": "all"}), start=2):
+            answer = await site.post("/jobs/g/rerun", body, status=200)
+            assert answer == {"job_id": "g", "message": "job started again"}
+            assert [task["state"] for task in (await site.get("/jobs/g"))["tasks"]] == [
+                RUNNING,
+                PENDING,
+                PENDING,
+            ]
+            assert (await site.get("/tasks/a"))["attempt"] == number
+            await site.post("/jobs/g/stop", status=200)
 
     play(part, tmp_path)
 

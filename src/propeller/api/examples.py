@@ -4,13 +4,11 @@ from typing import Any
 
 from propeller.wire.http.groups import (
     JobMessage,
-    JobRerun,
     JobView,
     NewJob,
     NewRerun,
     NewWorkflow,
     WorkflowMessage,
-    WorkflowRerun,
 )
 from propeller.wire.http.invocations import Invoke, Invoked
 from propeller.wire.http.tasks import (
@@ -72,8 +70,6 @@ OF_ANSWERS: dict[Any, Any] = {
     TasksView: {"tasks": [_TASK]},
     TaskPage: {"offset": 0, "limit": 100, "total": 1, "tasks": [_TASK]},
     JobView: {"job_id": "sums-1", "tasks": [_TASK]},
-    JobRerun: {"job_id": "sums-1", "message": "job started again", "tasks": ["sum"]},
-    WorkflowRerun: {"workflow_id": "sums-1", "message": "workflow started again", "tasks": ["sum", "double"]},
     JobMessage: {"job_id": "sums-1", "message": "job started"},
     WorkflowMessage: {"workflow_id": "sums-1", "message": "workflow started"},
     Started: {"started": True},

@@ -67,13 +67,12 @@ def group_creation(
     return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder
 
 
-async def rerun_group(request: HttpRequest, kind: GroupKind, group_id: str) -> list[str]:
-    """Run a workflow or a job again, or a part of it; return the ids of the tasks that run again."""
+async def rerun_group(request: HttpRequest, kind: GroupKind, group_id: str) -> None:
+    """Run a workflow or a job again, or a part of it."""
     context = context_of(request)
     what, from_task = await read_json_or_nothing(request, NewRerun, _to_rerun) or (Rerun.FAILED, "")
     await check_start_of_group(context, kind, group_id)
-    tasks = await context.manager.ask(RerunGroup(kind, group_id, what, from_task))
-    return [task.id for task in tasks]
+    await context.ask(RerunGroup(kind, group_id, what, from_task))
 
 
 def _to_rerun(new: NewRerun, _lifted: Lifted) -> tuple[Rerun, str]:

@@ -21,7 +21,6 @@ from propeller.errors import Invalid
 from propeller.wire.http.groups import (
     JobMessage,
     JobPage,
-    JobRerun,
     JobSummary,
     JobView,
     NewJob,
@@ -114,7 +113,7 @@ async def start_job(request: HttpRequest) -> ASGIApp:
 
 @post(
     "/jobs/{id}/rerun",
-    gives=JobRerun,
+    gives=JobMessage,
     takes=NewRerun,
     needs_body=False,
     refuses=[404, 409],
@@ -122,8 +121,8 @@ async def start_job(request: HttpRequest) -> ASGIApp:
 async def rerun_job(request: HttpRequest) -> ASGIApp:
     """Run a job that has ended again, or a part of it; without a body, what did not complete."""
     job_id = id_in_path(request)
-    tasks = await rerun_group(request, _JOB, job_id)
-    return answer(JobRerun(job_id, "job started again", tasks))
+    await rerun_group(request, _JOB, job_id)
+    return answer(JobMessage(job_id, "job started again"))
 
 
 @post("/jobs/{id}/stop", gives=JobMessage, refuses=[404])

@@ -17,7 +17,6 @@ from propeller.wire.http.groups import (
     NewWorkflow,
     WorkflowMessage,
     WorkflowPage,
-    WorkflowRerun,
     WorkflowView,
     workflow_view,
 )
@@ -77,7 +76,7 @@ async def start_workflow(request: HttpRequest) -> ASGIApp:
 
 @post(
     "/workflows/{id}/rerun",
-    gives=WorkflowRerun,
+    gives=WorkflowMessage,
     takes=NewRerun,
     needs_body=False,
     refuses=[404, 409],
@@ -85,8 +84,8 @@ async def start_workflow(request: HttpRequest) -> ASGIApp:
 async def rerun_workflow(request: HttpRequest) -> ASGIApp:
     """Run a workflow that has ended again, or a part of it; without a body, what did not complete."""
     workflow_id = id_in_path(request)
-    tasks = await rerun_group(request, _WORKFLOW, workflow_id)
-    return answer(WorkflowRerun(workflow_id, "workflow started again", tasks))
+    await rerun_group(request, _WORKFLOW, workflow_id)
+    return answer(WorkflowMessage(workflow_id, "workflow started again"))
 
 
 @post("/workflows/{id}/stop", gives=WorkflowMessage, refuses=[404])

@@ -166,7 +166,7 @@ class Cluster:
             case StartGroup():
                 return groups.start(state, command, now)
             case RerunGroup():
-                return groups.rerun(state, command, now)
+                groups.rerun(state, command, now)
             case StopGroup():
                 groups.stop(state, command, now)
             case DeleteGroup():

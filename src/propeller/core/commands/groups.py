@@ -33,7 +33,7 @@ def start(state: ClusterState, command: StartGroup, now: int) -> list[Task]:
     return []
 
 
-def rerun(state: ClusterState, command: RerunGroup, now: int) -> list[Task]:
+def rerun(state: ClusterState, command: RerunGroup, now: int) -> None:
     """Run tasks of a group that has ended again, and no others; conditions are looked at anew."""
     group = find_group(state, command.kind, command.group_id)
     for task in group.tasks.values():
@@ -48,7 +48,6 @@ def rerun(state: ClusterState, command: RerunGroup, now: int) -> list[Task]:
     _reset(state, tasks, now)
     for task in _ready(tasks):
         attempts.start_or_skip(state, task, now)
-    return tasks
 
 
 def _to_rerun(group: Group, command: RerunGroup) -> list[Task]:

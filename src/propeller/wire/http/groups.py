@@ -111,13 +111,6 @@ class JobMessage(msgspec.Struct):
     message: str
 
 
-class JobRerun(msgspec.Struct):
-    job_id: str
-    message: str
-    #: Ids of the tasks that run again.
-    tasks: list[str]
-
-
 class Edge(msgspec.Struct, rename={"parent": "from", "child": "to"}):
     parent: str
     child: str
@@ -144,13 +137,6 @@ class WorkflowPage(Page, kw_only=True):
 class WorkflowMessage(msgspec.Struct):
     workflow_id: str
     message: str
-
-
-class WorkflowRerun(msgspec.Struct):
-    workflow_id: str
-    message: str
-    #: Ids of the tasks that run again.
-    tasks: list[str]
 
 
 def job_view(
