@@ -19,6 +19,7 @@ from propeller.core.events import PropletSeen, RunEnded
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.policy import Policy
 from propeller.core.states import TaskState
+from propeller.manager.clock import Clock
 from propeller.manager.service import Manager
 from propeller.store.sqlite import SqliteStore
 
@@ -136,11 +137,11 @@ def body_of(response: httpx.Response, status: int) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def a_manager(directory: Path) -> AsyncIterator[Manager]:
+async def a_manager(directory: Path, clock: Clock | None = None) -> AsyncIterator[Manager]:
     """Wire a manager as the program does, without local proplets."""
     store = SqliteStore(directory, durability="normal")
     try:
-        manager = Manager(store, policy=Policy())
+        manager = Manager(store, policy=Policy(), clock=clock)
         await manager.load()
         await manager.start()
         yield manager
@@ -150,12 +151,18 @@ async def a_manager(directory: Path) -> AsyncIterator[Manager]:
         await store.close()
 
 
-def play(part: Callable[[Site], Awaitable[None]], directory: Path, *, errors_expected: int = 0) -> list[str]:
+def play(
+    part: Callable[[Site], Awaitable[None]],
+    directory: Path,
+    *,
+    errors_expected: int = 0,
+    clock: Clock | None = None,
+) -> list[str]:
     """Run one coroutine against the API; give what was logged as an error, which none may be."""
     errors = Errors()
 
     async def scene() -> None:
-        async with a_manager(directory) as manager:
+        async with a_manager(directory, clock) as manager:
             app = create_app(manager, instance_id="i-1")
             transport = httpx.ASGITransport(app=app)
             async with httpx.AsyncClient(transport=transport, base_url="http://manager") as http:

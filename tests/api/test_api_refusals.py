@@ -38,18 +38,6 @@ TASK_CASES = [
     ({"name": "f", "env": {"A=B": "x"}}, "env: 'A=B' can't name a variable"),
     ({"name": "f", "env": {"A": 1}}, "env[...]: expected string, got integer"),
     ({"name": "f", "broadcast": True, "proplet_id": "p"}, "broadcast and proplet_id are mutually exclusive"),
-    (
-        {"name": "f", "schedule": "* * * * *"},
-        "schedule: cron schedules are not supported by this version; leave it out",
-    ),
-    (
-        {"name": "f", "is_recurring": True},
-        "is_recurring: schedules are not supported by this version, so nothing recurs; leave it out, or set it to false",
-    ),
-    (
-        {"name": "f", "timezone": "Europe/Paris"},
-        'timezone: "Europe/Paris" is for a schedule, and schedules are not supported by this version; leave it out',
-    ),
     ({"name": "f", "encrypted": True}, "image_url: an encrypted task needs one"),
     (
         {"name": "f", "encrypted": True, "image_url": "registry.example/x", "file": ADDITION_TEXT},

@@ -7,7 +7,19 @@ from collections.abc import Iterable
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from propeller.api import docs, events, health, invocations, jobs, logs, once, proplets, tasks, workflows
+from propeller.api import (
+    docs,
+    events,
+    health,
+    invocations,
+    jobs,
+    logs,
+    once,
+    proplets,
+    schedules,
+    tasks,
+    workflows,
+)
 from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
 from propeller.api.context import CONTEXT, Context, HttpRequest
 from propeller.api.endpoints import Endpoint
@@ -19,7 +31,7 @@ from propeller.wire.http.logs import LogEnd
 
 _log = logging.getLogger(__name__)
 
-_RESOURCES = (tasks, logs, invocations, workflows, jobs, proplets, events, health)
+_RESOURCES = (tasks, logs, invocations, workflows, jobs, schedules, proplets, events, health)
 
 
 class Resource:

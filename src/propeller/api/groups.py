@@ -11,6 +11,7 @@ from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import Shown, showing, shown_group, task_views
+from propeller.api.scheduling import schedule_of_group
 from propeller.api.spec_builder import SpecBuilder, check_group_name, new_ids
 from propeller.api.submission import check_start_of_group, submit
 from propeller.api.timing import defaults_of, duration_ns
@@ -59,6 +60,7 @@ def group_creation(
         definition=Definition(
             timeout_ns=0 if new.timeout is None else duration_ns(new.timeout, "timeout"),
             defaults=defaults_of(new.defaults),
+            schedule=schedule_of_group(new, kind),
         ),
     )
     builder = SpecBuilder(lifted)

@@ -47,7 +47,9 @@ async def create_job(request: HttpRequest) -> ASGIApp:
     job, views = await create_group(request, NewJob, _creation)
     mode = job.mode or context_of(request).manager.job_mode
     location = f"/jobs/{quote(job.id, safe='')}"
-    return answer(job_view(job.id, views, job.name, mode, job.definition), 201, {"location": location})
+    return answer(
+        job_view(job.id, views, job.name, mode, definition=job.definition), 201, {"location": location}
+    )
 
 
 def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
@@ -99,7 +101,10 @@ async def get_job(request: HttpRequest) -> ASGIApp:
     group, shown = await read_group(request, _JOB)
     if shown is None:
         return answer(job_summary(group, UNSET))
-    return answer(job_view(group.id, shown.views, group.name, group.mode, group.definition))
+    definition, course = group.definition, group.course
+    return answer(
+        job_view(group.id, shown.views, group.name, group.mode, definition=definition, course=course)
+    )
 
 
 @post("/jobs/{id}/start", gives=JobMessage, refuses=[404, 409])
@@ -107,8 +112,8 @@ async def start_job(request: HttpRequest) -> ASGIApp:
     """Start a job, for the first time or again."""
     context, job_id = context_of(request), id_in_path(request)
     await check_start_of_group(context, _JOB, job_id)
-    await context.ask(StartGroup(_JOB, job_id))
-    return answer(JobMessage(job_id, "job started"))
+    copied = await context.ask(StartGroup(_JOB, job_id))
+    return answer(JobMessage(job_id, "job started", copied[0].spec.group_id if copied else UNSET))
 
 
 @post(

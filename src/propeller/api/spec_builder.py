@@ -17,6 +17,7 @@ from propeller.api.bodies import check_module
 from propeller.api.calls import Calls
 from propeller.api.lifting import Lifted, from_base64, sum_of
 from propeller.api.sandbox import sandbox_of
+from propeller.api.scheduling import check_new_task, options_of, removed
 from propeller.api.timing import duration_ns, retry_of
 from propeller.core import conditions
 from propeller.core.model import FromParent, Module, Spec
@@ -99,6 +100,7 @@ class SpecBuilder:
                 **self.fields(task, at),
             )
             check_encrypted(spec, at)
+            check_new_task(spec, at)
             self.calls.add(spec, at)
             specs.append(spec)
         return tuple(specs), tuple(chosen)
@@ -110,6 +112,9 @@ class SpecBuilder:
             value = getattr(given, name)
             if value is not None:
                 fields[name] = value
+        fields |= removed(given)
+        if given.schedule_options is not None:
+            fields["schedule_options"] = options_of(given.schedule_options, at)
         if given.name:
             if len(given.name) > NAME_CHARS_MAX:
                 raise Invalid(f"{at}name: it is longer than {NAME_CHARS_MAX} characters; shorten it")
@@ -179,6 +184,7 @@ _PLAIN = (
     "kbs_resource_path",
     "run_if",
     "mode",
+    "schedule",
     "is_recurring",
     "timezone",
     "broadcast",
@@ -233,18 +239,6 @@ def _check_words(given: TaskFields, at: str) -> None:
     if given.run_if not in (None, *conditions.WORDS):
         words = ", ".join(conditions.WORDS[1:])
         raise Invalid(f'{at}run_if: "{given.run_if}" is unknown; use one of {words}, or leave it out')
-    if given.schedule:
-        raise Invalid(f"{at}schedule: cron schedules are not supported by this version; leave it out")
-    if given.is_recurring:
-        raise Invalid(
-            f"{at}is_recurring: schedules are not supported by this version, so nothing recurs; "
-            "leave it out, or set it to false"
-        )
-    if given.timezone and given.timezone != "UTC":
-        raise Invalid(
-            f'{at}timezone: "{given.timezone[:80]}" is for a schedule, and schedules are not supported by '
-            "this version; leave it out"
-        )
     if given.broadcast and given.retry is not None:
         raise Invalid(f"{at}retry: {RETRY_OF_BROADCAST}; leave one of them out")
     if given.broadcast and given.proplet_id and not sent_back.is_answer(given):

@@ -1,5 +1,6 @@
 """``/workflows``: tasks that depend on each other."""
 
+from msgspec import UNSET
 from starlette.types import ASGIApp
 
 from propeller.api import queries
@@ -67,11 +68,12 @@ async def get_workflow(request: HttpRequest) -> ASGIApp:
 
 @post("/workflows/{id}/start", gives=WorkflowMessage, refuses=[404, 409])
 async def start_workflow(request: HttpRequest) -> ASGIApp:
-    """Start the tasks that depend on nothing; the others follow."""
+    """Start the tasks that depend on nothing; the others follow. With a schedule, a copy is started."""
     context, workflow_id = context_of(request), id_in_path(request)
     await check_start_of_group(context, _WORKFLOW, workflow_id)
-    await context.ask(StartGroup(_WORKFLOW, workflow_id))
-    return answer(WorkflowMessage(workflow_id, "workflow started"))
+    copied = await context.ask(StartGroup(_WORKFLOW, workflow_id))
+    run_id = copied[0].spec.group_id if copied else UNSET
+    return answer(WorkflowMessage(workflow_id, "workflow started", run_id))
 
 
 @post(

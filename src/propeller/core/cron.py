@@ -215,12 +215,12 @@ def parse(text: str, timezone: str = "") -> Cron:
     zone = _zone(timezone, where) if timezone or where == "schedule" else ZoneInfo("UTC")
     if body.startswith("@"):
         if body.lower() not in _MACROS:
-            raise ValueError(f'schedule: "{body}" is unknown; there are {", ".join(sorted(_MACROS))}')
+            raise _no_cron(f'"{body}" is unknown; there are {", ".join(sorted(_MACROS))}')
         body = _MACROS[body.lower()]
     terms = body.split()
     if len(terms) != len(_FIELDS):
-        raise ValueError(
-            f'schedule: "{text}" has {len(terms)} fields; a cron text has five: '
+        raise _no_cron(
+            f'"{text}" has {len(terms)} fields; a cron text has five: '
             "minute, hour, day of month, month, day of week (0 2 * * MON)"
         )
     minutes, hours, days, months, weekdays = (
@@ -230,8 +230,8 @@ def parse(text: str, timezone: str = "") -> Cron:
     if any_weekday and not any_date:
         longest = max(monthrange(2024, month)[1] for month in months)
         if min(days) > longest:
-            raise ValueError(
-                f'schedule: "{text}" never comes: no month that it names has a day {min(days)}; '
+            raise _no_cron(
+                f'"{text}" never comes: no month that it names has a day {min(days)}; '
                 "name another day of month, or another month"
             )
     return Cron(
@@ -268,10 +268,10 @@ def _values(field: _Field, text: str) -> tuple[int, ...]:
     for term in text.split(","):
         read = _TERM.fullmatch(term)
         if read is None:
-            raise ValueError(f'schedule: "{term}" is no {field.name}; {field.grammar}')
+            raise _no_cron(f'"{term}" is no {field.name}; {field.grammar}')
         for value in (read["low"], read["high"]):
             if value and value.isdigit() and not field.low <= int(value) <= field.high:
-                raise ValueError(f'schedule: "{term}": there is no {field.name} {value}; {field.grammar}')
+                raise _no_cron(f'"{term}": there is no {field.name} {value}; {field.grammar}')
         plain = term.replace("?", "*")
         if read["high"] and read["high"].upper() == read["low"].upper():
             plain = read["low"]
@@ -280,10 +280,15 @@ def _values(field: _Field, text: str) -> tuple[int, ...]:
         try:
             values = croniter.expand(" ".join(line))[0][place]
         except CroniterError as error:
-            raise ValueError(f'schedule: "{term}" is no {field.name}; {field.grammar}') from error
+            raise _no_cron(f'"{term}" is no {field.name}; {field.grammar}') from error
         high = 6 if field.high == 7 else field.high
         found.update(range(field.low, high + 1) if values == ["*"] else map(int, values))
     return tuple(sorted(found))
+
+
+def _no_cron(message: str) -> ValueError:
+    """Make an error that begins as the contract has it (``http-api``, section 3.1)."""
+    return ValueError(f"schedule: invalid cron expression: {message}")
 
 
 def _zone(name: str, where: str) -> ZoneInfo:

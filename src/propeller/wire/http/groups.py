@@ -9,14 +9,25 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from propeller.core.calendar import ScheduleState
 from propeller.core.events import Rerun
 from propeller.core.groups import group_state
 from propeller.core.model import Definition, Group, Task
 from propeller.core.states import TaskState
+from propeller.wire.http.schedules import (
+    CronText,
+    GroupScheduleFields,
+    RecursGroup,
+    ScheduleOptionsField,
+    ZoneName,
+    show_schedule,
+)
 from propeller.wire.http.schema import Page, State, Time, like
 from propeller.wire.http.tasks import NAME_CHARS_MAX, Tasks, TaskView
 from propeller.wire.http.timing import DefaultsField, DefaultsView, Duration, defaults_view, shown
 from propeller.wire.rfc3339 import format_time
+
+RunId = Annotated[str, like("Of one with a schedule: the copy of it that was started.")]
 
 
 class NewGroupFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +37,10 @@ class NewGroupFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[str, like(maxLength=NAME_CHARS_MAX)] | None = None
     timeout: Annotated[Duration, like("How long it may take in all: 30s, 5m, or seconds.")] | None = None
     defaults: DefaultsField | None = None
+    schedule: CronText | None = None
+    timezone: ZoneName | None = None
+    is_recurring: RecursGroup | None = None
+    schedule_options: ScheduleOptionsField | None = None
 
 
 class NewWorkflow(NewGroupFields, kw_only=True):
@@ -65,7 +80,7 @@ class NewRerun(msgspec.Struct, kw_only=True, rename={"from_task": "from"}, forbi
     from_task: Annotated[str, like("A task, by id or name: it and all that hangs on it.")] | None = None
 
 
-class JobView(msgspec.Struct, kw_only=True):
+class JobView(GroupScheduleFields, kw_only=True):
     job_id: str
     tasks: list[TaskView]
     #: Extensions, like the next one: behind what the tutorial prints.
@@ -87,7 +102,7 @@ class Counts(msgspec.Struct):
     interrupted: int
 
 
-class JobSummary(msgspec.Struct, kw_only=True):
+class JobSummary(GroupScheduleFields, kw_only=True):
     job_id: str
     name: str | UnsetType = UNSET
     state: State
@@ -109,6 +124,7 @@ class JobPage(Page, kw_only=True):
 class JobMessage(msgspec.Struct):
     job_id: str
     message: str
+    run_id: RunId | UnsetType = UNSET
 
 
 class Edge(msgspec.Struct, rename={"parent": "from", "child": "to"}):
@@ -116,7 +132,7 @@ class Edge(msgspec.Struct, rename={"parent": "from", "child": "to"}):
     child: str
 
 
-class WorkflowView(msgspec.Struct, kw_only=True):
+class WorkflowView(GroupScheduleFields, kw_only=True):
     workflow_id: str
     name: str | UnsetType = UNSET
     state: State
@@ -137,12 +153,19 @@ class WorkflowPage(Page, kw_only=True):
 class WorkflowMessage(msgspec.Struct):
     workflow_id: str
     message: str
+    run_id: RunId | UnsetType = UNSET
 
 
 def job_view(
-    job_id: str, views: list[TaskView], name: str, mode: str | None, definition: Definition
+    job_id: str,
+    views: list[TaskView],
+    name: str,
+    mode: str | None,
+    *,
+    definition: Definition,
+    course: ScheduleState | None = None,
 ) -> JobView:
-    return JobView(
+    view = JobView(
         job_id=job_id,
         tasks=views,
         name=name or UNSET,
@@ -150,10 +173,12 @@ def job_view(
         timeout=shown(definition.timeout_ns),
         defaults=defaults_view(definition.defaults),
     )
+    show_schedule(view, definition.schedule, definition.run_of, course)
+    return view
 
 
 def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
-    return JobSummary(
+    view = JobSummary(
         job_id=group.id,
         name=group.name or UNSET,
         execution_mode=group.mode or UNSET,
@@ -167,6 +192,8 @@ def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
         timeout=shown(group.definition.timeout_ns),
         defaults=defaults_view(group.definition.defaults),
     )
+    show_schedule(view, group.schedule, group.definition.run_of, group.course)
+    return view
 
 
 def _counts(group: Group) -> Counts:
@@ -181,7 +208,7 @@ def workflow_view(
     group: Group, views: list[TaskView] | UnsetType = UNSET, edges: list[Edge] | UnsetType = UNSET
 ) -> WorkflowView:
     """Render a workflow, with its tasks and the edges between them where these are given."""
-    return WorkflowView(
+    view = WorkflowView(
         workflow_id=group.id,
         name=group.name or UNSET,
         state=group_state(group.counts),
@@ -194,3 +221,5 @@ def workflow_view(
         timeout=shown(group.definition.timeout_ns),
         defaults=defaults_view(group.definition.defaults),
     )
+    show_schedule(view, group.schedule, group.definition.run_of, group.course)
+    return view

@@ -20,6 +20,14 @@ from propeller.core.sandbox import Grants, Sandbox
 from propeller.wire.durations import format_duration
 from propeller.wire.fleet.outgoing import wire_inputs
 from propeller.wire.http.sandbox import GrantsField, LimitsField
+from propeller.wire.http.schedules import (
+    CronText,
+    OptionsView,
+    RecursTask,
+    ScheduleOptionsField,
+    ZoneName,
+    options_view,
+)
 from propeller.wire.http.schema import Env, Metadata, Page, ResultsEncoding, State, Time, like
 from propeller.wire.http.timing import (
     Deadline,
@@ -118,6 +126,7 @@ class OwnedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     updated_at: Owned = None
     next_run: Owned = None
     retry_at: Owned = None
+    copy_of: Owned = None
     pinned_to: (
         Annotated[IdOrNone, like("In an answer that is sent as a new task, what its proplet_id is to be.")]
         | None
@@ -158,9 +167,10 @@ class TaskFields(OwnedFields, kw_only=True):
     run_if: RunIf | None = None
     monitoring_profile: MonitoringField | None = None
     mode: str | None = None
-    schedule: Annotated[str, like("Not supported by this version.", maxLength=0)] | None = None
-    is_recurring: bool | None = None
-    timezone: str | None = None
+    schedule: CronText | None = None
+    is_recurring: RecursTask | None = None
+    timezone: ZoneName | None = None
+    schedule_options: ScheduleOptionsField | None = None
     broadcast: bool | None = None
     priority: Priority | None = None
     metadata: Metadata | None = None
@@ -260,6 +270,8 @@ class TaskView(msgspec.Struct, kw_only=True):
     deadline: str | UnsetType = UNSET
     queue_timeout: str | UnsetType = UNSET
     retry_at: Annotated[Time, like("When it is tried again, while it waits for that.")] | UnsetType = UNSET
+    schedule_options: OptionsView | UnsetType = UNSET
+    copy_of: Annotated[str, like("The task that it is a copy of.")] | UnsetType = UNSET
 
 
 class TaskPage(Page, kw_only=True):
@@ -310,7 +322,7 @@ class Stopped(msgspec.Struct):
 
 _OMITTED_WHEN_EMPTY = (
     "kind image_url inputs env latent kbs_resource_path depends_on run_if workflow_id job_id mode schedule "
-    "is_recurring timezone broadcast priority metadata required_tags stdin stdin_encoding"
+    "is_recurring timezone broadcast priority metadata required_tags stdin stdin_encoding copy_of"
 ).split()
 
 
@@ -383,6 +395,10 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
         view.queue_timeout = duration(spec.queue_timeout_ns)
     if task.timing is not None and task.timing.retry_at:
         view.retry_at = format_time(task.timing.retry_at)
+    if spec.schedule_options is not None:
+        view.schedule_options = options_view(spec.schedule_options)
+    if task.course is not None:
+        view.next_run = format_time(task.course.next_run)
     if task.is_up:
         view.up = True
     if task.restarts:
