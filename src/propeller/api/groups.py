@@ -1,5 +1,6 @@
 """The part that the handlers of workflows and jobs share."""
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,8 +19,18 @@ from propeller.api.timing import defaults_of, duration_ns
 from propeller.core.events import CreateTasks, NewGroup, Rerun, RerunGroup
 from propeller.core.model import Definition, Group, GroupKind, JobMode
 from propeller.errors import Invalid, no_such
-from propeller.wire.http.groups import NewJob, NewRerun, NewWorkflow
+from propeller.wire.http.groups import (
+    LABEL_KEY_CHARS_MAX,
+    LABEL_VALUE_CHARS_MAX,
+    LABELS_MAX,
+    PARALLEL_MAX,
+    NewJob,
+    NewRerun,
+    NewWorkflow,
+)
 from propeller.wire.http.tasks import TaskView
+
+_LABEL_KEY = re.compile(rf"[^=\x00-\x1f\x7f-\x9f]{{1,{LABEL_KEY_CHARS_MAX}}}")
 
 New = TypeVar("New", NewWorkflow, NewJob)
 
@@ -58,6 +69,8 @@ def group_creation(
         mode=mode,
         fail_fast=fail_fast,
         definition=Definition(
+            labels=_labels(new.labels or {}),
+            max_parallel=_max_parallel(new.max_parallel),
             timeout_ns=0 if new.timeout is None else duration_ns(new.timeout, "timeout"),
             defaults=defaults_of(new.defaults),
             schedule=schedule_of_group(new, kind),
@@ -67,6 +80,33 @@ def group_creation(
     specs, chosen = builder.specs(new.tasks, "tasks", **{field: group.id})
     chosen = (*chosen, chosen_id) if chosen_id else chosen
     return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder
+
+
+def _labels(given: dict[str, str]) -> dict[str, str]:
+    if len(given) > LABELS_MAX:
+        raise Invalid(f"labels: {len(given)} are too many; give at most {LABELS_MAX}")
+    for key, value in given.items():
+        if not _LABEL_KEY.fullmatch(key):
+            raise Invalid(
+                f"labels: {key[:80]!r} is no key; one has 1 to {LABEL_KEY_CHARS_MAX} characters, no = and no "
+                "control characters"
+            )
+        if len(value) > LABEL_VALUE_CHARS_MAX:
+            raise Invalid(
+                f"labels.{key}: it is longer than {LABEL_VALUE_CHARS_MAX} characters; shorten it, or use the "
+                "metadata of tasks"
+            )
+    return given
+
+
+def _max_parallel(given: int | None) -> int:
+    if given is None:
+        return 0
+    if not 1 <= given <= PARALLEL_MAX:
+        raise Invalid(
+            f"max_parallel: {given} is out of range; give 1 to {PARALLEL_MAX}, or leave it out for any number"
+        )
+    return given
 
 
 async def rerun_group(request: HttpRequest, kind: GroupKind, group_id: str) -> None:

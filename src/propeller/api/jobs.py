@@ -9,6 +9,7 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
+from propeller.api.group_lists import read_list
 from propeller.api.groups import create_group, group_creation, read_group, rerun_group
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
@@ -68,26 +69,27 @@ def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
 async def list_jobs(request: HttpRequest) -> ASGIApp:
     """List jobs, the newest first."""
     context = context_of(request)
-    page = queries.paging(request, queries.MANY)
-    only = queries.of_groups(request, "job")
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
     show = showing(request)
-    found = await context.manager.store.groups(
-        _JOB,
-        page.offset,
-        page.limit,
-        only,
-        tasks_max=PORTION if show_tasks else 0,
-    )
+    found = await read_list(request, _JOB, tasks_max=PORTION if show_tasks else 0)
+    records = found.page.records
     summaries = []
-    tasks, room = by_group(found.records), queries.TASKS_IN_LIST_MAX if show_tasks else -1
-    for group in found.records.groups:
+    tasks, room = by_group(records), queries.TASKS_IN_LIST_MAX if show_tasks else -1
+    for group in records.groups:
         views: list[TaskView] | UnsetType = UNSET
         if group.size <= room:
             views = (await shown_group(context, group, tasks[group.id], show)).views
             room -= len(views)
         summaries.append(job_summary(group, views))
-    return answer(JobPage(offset=page.offset, limit=page.limit, total=found.total, jobs=summaries))
+    return answer(
+        JobPage(
+            offset=found.offset,
+            limit=found.limit,
+            total=found.page.total,
+            jobs=summaries,
+            next_cursor=found.next_cursor,
+        )
+    )
 
 
 @get(

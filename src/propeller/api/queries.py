@@ -12,8 +12,8 @@ import msgspec
 from propeller.api.context import HttpRequest
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, TaskState
 from propeller.errors import Invalid
-from propeller.store.port import GroupFilter
 from propeller.wire.durations import parse_duration
+from propeller.wire.http.groups import LABELS_MAX
 from propeller.wire.http.schema import encode
 from propeller.wire.rfc3339 import parse_time
 from propeller.wire.validation import known_instead
@@ -85,8 +85,38 @@ GROUP_STATES: dict[str, TaskState] = {
     "interrupted": INTERRUPTED,
 }
 GROUP_STATUS = Query("status", "Only those in this state.", {"type": "string", "enum": ["", *GROUP_STATES]})
+GROUP_STATE = Query("state", "The same as status.", GROUP_STATUS.schema)
+UNTIL = Query("until", "Only those created before then.", {"type": "string", "format": "date-time"})
+ENDED = Query(
+    "ended",
+    "With true, only those none of whose tasks is under way; with false, only the others.",
+    {"type": "boolean"},
+)
+LABEL = Query(
+    "label",
+    "Only those with this label: key=value, or key for any value. If it is repeated, all are asked for.",
+    {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": LABELS_MAX},
+    {"style": "form", "explode": True},
+)
+CURSOR = Query(
+    "cursor",
+    "The next_cursor of the page before: no group comes twice or is missed, whatever is created meanwhile.",
+    {"type": "string"},
+)
 #: What every list of groups takes.
-OF_GROUPS = (OFFSET, MANY, GROUP_STATUS, ID_PREFIX, NAME, SINCE)
+OF_GROUPS = (
+    OFFSET,
+    MANY,
+    CURSOR,
+    GROUP_STATUS,
+    GROUP_STATE,
+    ID_PREFIX,
+    NAME,
+    LABEL,
+    SINCE,
+    UNTIL,
+    ENDED,
+)
 PROPLET_STATUS = Query("status", "Only these.", {"type": "string", "enum": ["", "active", "inactive"]})
 DRAIN_TIMEOUT = Query(
     "timeout",
@@ -202,9 +232,15 @@ def log_attempt(request: HttpRequest) -> int | None:
 
 
 def flag(request: HttpRequest, query: Query) -> bool:
+    value = choice(request, query)
+    return bool(query.schema["default"]) if value is None else value
+
+
+def choice(request: HttpRequest, query: Query) -> bool | None:
+    """Return true or false; None where the request leaves it open."""
     value = _given(request, query)
     if value is None:
-        return bool(query.schema["default"])
+        return None
     if value not in ("true", "false", "1", "0"):
         raise Invalid(f'{query.name}: "{value}" is neither true nor false')
     return value in ("true", "1")
@@ -241,25 +277,15 @@ def is_newest_first(request: HttpRequest) -> bool:
     return bool(value == "newest")
 
 
-def since(request: HttpRequest) -> int:
+def time(request: HttpRequest, query: Query) -> int:
     """Read a time, ns since the epoch; 0 where there is none."""
-    given = _given(request, SINCE)
+    given = _given(request, query)
     if given is None:
         return 0
     at = parse_time(given)
     if at is None:
-        raise Invalid(f"since: {given!r} is no time; write one as 2026-01-31T12:00:00Z")
+        raise Invalid(f"{query.name}: {given!r} is no time; write one as 2026-01-31T12:00:00Z")
     return min(at, INT64_MAX)
-
-
-def of_groups(request: HttpRequest, kind: str) -> GroupFilter:
-    """Read what a list of workflows or jobs is to show."""
-    return GroupFilter(
-        state=GROUP_STATES.get(status(request, GROUP_STATUS, kind)),
-        id_prefix=text(request, ID_PREFIX),
-        name=text(request, NAME),
-        since=since(request),
-    )
 
 
 def metadata(request: HttpRequest) -> Mapping[str, str]:

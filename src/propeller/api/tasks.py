@@ -100,7 +100,7 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
         state=queries.TASK_STATES.get(queries.word(request, queries.TASK_STATE)),
         id_prefix=queries.text(request, queries.ID_PREFIX),
         name=queries.text(request, queries.NAME),
-        since=queries.since(request),
+        since=queries.time(request, queries.SINCE),
     )
     is_newest_first = queries.is_newest_first(request)
     found = await context.manager.store.tasks(page.offset, page.limit, only, newest_first=is_newest_first)

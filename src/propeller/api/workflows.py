@@ -7,6 +7,7 @@ from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
+from propeller.api.group_lists import read_list
 from propeller.api.groups import create_group, group_creation, read_group, rerun_group
 from propeller.api.lifting import Lifted
 from propeller.api.spec_builder import SpecBuilder
@@ -41,7 +42,7 @@ async def create_workflow(request: HttpRequest) -> ASGIApp:
 
 
 def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
-    return group_creation(new, lifted, _WORKFLOW)
+    return group_creation(new, lifted, _WORKFLOW, fail_fast=new.fail_fast)
 
 
 @get(
@@ -51,12 +52,16 @@ def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilde
 )
 async def list_workflows(request: HttpRequest) -> ASGIApp:
     """List workflows, the newest first."""
-    context = context_of(request)
-    page = queries.paging(request, queries.MANY)
-    only = queries.of_groups(request, "workflow")
-    found = await context.manager.store.groups(_WORKFLOW, page.offset, page.limit, only, tasks_max=0)
-    views = [workflow_view(group) for group in found.records.groups]
-    return answer(WorkflowPage(offset=page.offset, limit=page.limit, total=found.total, workflows=views))
+    found = await read_list(request, _WORKFLOW)
+    return answer(
+        WorkflowPage(
+            offset=found.offset,
+            limit=found.limit,
+            total=found.page.total,
+            workflows=[workflow_view(group) for group in found.page.records.groups],
+            next_cursor=found.next_cursor,
+        )
+    )
 
 
 @get("/workflows/{id}", gives=WorkflowView, query=[queries.SHOW_TASKS, queries.SHOW_FILE], refuses=[404])

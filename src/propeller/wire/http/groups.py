@@ -4,7 +4,7 @@ All shapes of workflows but the answer to their creation are extensions.
 """
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -29,6 +29,26 @@ from propeller.wire.rfc3339 import format_time
 
 RunId = Annotated[str, like("Of one with a schedule: the copy of it that was started.")]
 
+LABELS_MAX = 64
+LABEL_KEY_CHARS_MAX = 63
+LABEL_VALUE_CHARS_MAX = 255
+#: More than a manager will ever run at once.
+PARALLEL_MAX = 1_000_000
+
+Labels = Annotated[
+    dict[str, Annotated[str, like(maxLength=LABEL_VALUE_CHARS_MAX)]],
+    like(
+        "Texts by key, to find it by; a key has no =.",
+        title="Labels",
+        maxProperties=LABELS_MAX,
+        propertyNames={
+            "minLength": 1,
+            "maxLength": LABEL_KEY_CHARS_MAX,
+            "pattern": r"^[^=\x00-\x1f\x7f-\x9f]+$",
+        },
+    ),
+]
+
 
 class NewGroupFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The fields of a workflow or job that a request may set."""
@@ -41,10 +61,24 @@ class NewGroupFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     timezone: ZoneName | None = None
     is_recurring: RecursGroup | None = None
     schedule_options: ScheduleOptionsField | None = None
+    labels: Labels | None = None
+    max_parallel: (
+        Annotated[
+            int,
+            like(
+                "How many of its tasks wait for a proplet or run at once; left out: any number.",
+                minimum=1,
+                maximum=PARALLEL_MAX,
+            ),
+        ]
+        | None
+    ) = None
 
 
 class NewWorkflow(NewGroupFields, kw_only=True):
-    pass
+    fail_fast: Annotated[bool, like("The first task that fails stops the others.", default=False)] | None = (
+        None
+    )
 
 
 class NewJob(NewGroupFields, kw_only=True):
@@ -88,6 +122,8 @@ class JobView(GroupScheduleFields, kw_only=True):
     execution_mode: str | UnsetType = UNSET
     timeout: str | UnsetType = UNSET
     defaults: DefaultsView | UnsetType = UNSET
+    labels: Labels | UnsetType = UNSET
+    max_parallel: int | UnsetType = UNSET
 
 
 class Counts(msgspec.Struct):
@@ -115,10 +151,14 @@ class JobSummary(GroupScheduleFields, kw_only=True):
     counts: Counts
     timeout: str | UnsetType = UNSET
     defaults: DefaultsView | UnsetType = UNSET
+    labels: Labels | UnsetType = UNSET
+    max_parallel: int | UnsetType = UNSET
 
 
 class JobPage(Page, kw_only=True):
     jobs: list[JobSummary]
+    #: For the parameter ``cursor``, as in lists of workflows; left out where nothing is left.
+    next_cursor: str | UnsetType = UNSET
 
 
 class JobMessage(msgspec.Struct):
@@ -142,12 +182,17 @@ class WorkflowView(GroupScheduleFields, kw_only=True):
     created_at: Time
     tasks: list[TaskView] | UnsetType = UNSET
     edges: list[Edge] | UnsetType = UNSET
+    #: Left out where it is false, as it is unless somebody asks for it.
+    fail_fast: bool | UnsetType = UNSET
     timeout: str | UnsetType = UNSET
     defaults: DefaultsView | UnsetType = UNSET
+    labels: Labels | UnsetType = UNSET
+    max_parallel: int | UnsetType = UNSET
 
 
 class WorkflowPage(Page, kw_only=True):
     workflows: list[WorkflowView]
+    next_cursor: str | UnsetType = UNSET
 
 
 class WorkflowMessage(msgspec.Struct):
@@ -170,8 +215,7 @@ def job_view(
         tasks=views,
         name=name or UNSET,
         execution_mode=mode or UNSET,
-        timeout=shown(definition.timeout_ns),
-        defaults=defaults_view(definition.defaults),
+        **_defined(definition),
     )
     show_schedule(view, definition.schedule, definition.run_of, course)
     return view
@@ -189,11 +233,20 @@ def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
         finish_time=format_time(group.finished_at),
         created_at=format_time(group.created_at),
         counts=_counts(group),
-        timeout=shown(group.definition.timeout_ns),
-        defaults=defaults_view(group.definition.defaults),
+        **_defined(group.definition),
     )
     show_schedule(view, group.schedule, group.definition.run_of, group.course)
     return view
+
+
+def _defined(definition: Definition) -> dict[str, Any]:
+    """Give the fields of a definition that a user has set."""
+    return {
+        "timeout": shown(definition.timeout_ns),
+        "defaults": defaults_view(definition.defaults),
+        "labels": definition.labels or UNSET,
+        "max_parallel": definition.max_parallel or UNSET,
+    }
 
 
 def _counts(group: Group) -> Counts:
@@ -218,8 +271,8 @@ def workflow_view(
         created_at=format_time(group.created_at),
         tasks=views,
         edges=edges,
-        timeout=shown(group.definition.timeout_ns),
-        defaults=defaults_view(group.definition.defaults),
+        fail_fast=group.fail_fast or UNSET,
+        **_defined(group.definition),
     )
     show_schedule(view, group.schedule, group.definition.run_of, group.course)
     return view
