@@ -1,4 +1,4 @@
-"""``POST …/rerun``: parts of a workflow or job run again."""
+"""``POST …/rerun`` and ``/clone``: parts of a workflow or job run again, or it is made once more."""
 
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
 from tests.api.helpers import ADDITION_TEXT, play
@@ -73,5 +73,43 @@ def test_wrong_reruns_are_refused(tmp_path):
             assert said in await site.refused("POST", "/workflows/g/rerun", 400, json=body), body
         assert "would be skipped" in await site.refused("POST", "/workflows/g/rerun", 409, json={"from": "c"})
         await site.refused("POST", "/jobs/g/rerun", 404, json={"what": "all"})
+
+    play(part, tmp_path)
+
+
+def test_a_workflow_is_cloned(tmp_path):
+    async def part(site):
+        await _with_a_failure(site, "workflows")
+        made = await site.post("/workflows/g/clone")
+        assert list(made) == ["tasks"]
+        (a, b, c) = made["tasks"]
+        assert [task["state"] for task in made["tasks"]] == [PENDING] * 3
+        assert (b["depends_on"], c["depends_on"]) == ([a["id"]], [b["id"]])
+        assert a["file"] == ADDITION_TEXT
+        new_id = a["workflow_id"]
+        assert (await site.get(f"/workflows/{new_id}"))["tasks"] == made["tasks"]
+        named = await site.post(f"/workflows/{new_id}/clone?file=false", {"name": "once more"})
+        shown = await site.get(f"/workflows/{named['tasks'][0]['workflow_id']}?tasks=false")
+        assert shown["name"] == "once more"
+        assert "file" not in named["tasks"][0]
+        await site.refused("POST", "/workflows/none/clone", 404)
+        refused = await site.refused("POST", "/workflows/g/clone", 400, json={"nme": "x"})
+        assert "nme: there is no such field; did you mean name?" in refused
+
+    play(part, tmp_path)
+
+
+def test_a_job_is_cloned(tmp_path):
+    async def part(site):
+        tasks = [{"name": "f", "file": ADDITION_TEXT}]
+        given = {"tasks": tasks, "name": "sums", "execution_mode": "parallel", "labels": {"team": "ops"}}
+        first = await site.post("/jobs", given)
+        response = await site.http.post(f"/jobs/{first['job_id']}/clone")
+        made = response.json()
+        assert (response.status_code, response.headers["location"]) == (201, f"/jobs/{made['job_id']}")
+        assert list(made) == list(first)
+        for field in ("name", "execution_mode", "labels"):
+            assert made[field] == first[field]
+        assert made["job_id"] != first["job_id"]
 
     play(part, tmp_path)

@@ -5,6 +5,7 @@ from typing import Any
 from propeller.wire.http.groups import (
     JobMessage,
     JobView,
+    NewClone,
     NewJob,
     NewRerun,
     NewWorkflow,
@@ -45,6 +46,7 @@ OF_REQUESTS: dict[Any, Any] = {
             {"name": "main", "file": _ADDITION, "inputs": [5, 15]},
         ],
     },
+    NewClone: {"name": "sums, once more"},
     NewRerun: {"from": "sum"},
     Invoke: {"inputs": ["world"], "env": {"GREETING": "hola"}, "timeout": "5s"},
 }

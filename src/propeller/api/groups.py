@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from propeller.api.scheduling import schedule_of_group
 from propeller.api.spec_builder import SpecBuilder, check_group_name, new_ids
 from propeller.api.submission import check_start_of_group, submit
 from propeller.api.timing import defaults_of, duration_ns
-from propeller.core.events import CreateTasks, NewGroup, Rerun, RerunGroup
+from propeller.core.events import CloneGroup, CreateTasks, NewGroup, Rerun, RerunGroup
 from propeller.core.model import Definition, Group, GroupKind, JobMode
 from propeller.errors import Invalid, no_such
 from propeller.wire.http.groups import (
@@ -24,6 +24,7 @@ from propeller.wire.http.groups import (
     LABEL_VALUE_CHARS_MAX,
     LABELS_MAX,
     PARALLEL_MAX,
+    NewClone,
     NewJob,
     NewRerun,
     NewWorkflow,
@@ -33,6 +34,13 @@ from propeller.wire.http.tasks import TaskView
 _LABEL_KEY = re.compile(rf"[^=\x00-\x1f\x7f-\x9f]{{1,{LABEL_KEY_CHARS_MAX}}}")
 
 New = TypeVar("New", NewWorkflow, NewJob)
+
+
+class Cloned(NamedTuple):
+    """What a clone has made."""
+
+    group: Group
+    views: list[TaskView]
 
 
 async def create_group(
@@ -124,6 +132,19 @@ def _to_rerun(new: NewRerun, _lifted: Lifted) -> tuple[Rerun, str]:
     if new.what not in (None, "", *Rerun):
         raise Invalid(f'what: "{new.what}" is unknown; use failed or all, or name a task in from')
     return Rerun(new.what or Rerun.FAILED), new.from_task or ""
+
+
+async def clone_group(request: HttpRequest, kind: GroupKind, group_id: str) -> Cloned:
+    """Create a workflow or a job with the tasks of another, which is not started."""
+    context = context_of(request)
+    show = showing(request)
+    name = await read_json_or_nothing(request, NewClone, lambda new, _: check_group_name(new.name)) or ""
+    created = await context.ask(CloneGroup(kind, group_id, next(new_ids(1)), name))
+    new_id = created[0].spec.group_id
+    records = await context.manager.store.group(kind, new_id, tasks_max=0)
+    if records is None:
+        raise no_such(kind.value, new_id)
+    return Cloned(records.groups[0], await task_views(context, created, show))
 
 
 async def read_group(request: HttpRequest, kind: GroupKind) -> tuple[Group, Shown | None]:

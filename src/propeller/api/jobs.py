@@ -10,7 +10,7 @@ from propeller.api.answers import answer, nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
 from propeller.api.group_lists import read_list
-from propeller.api.groups import create_group, group_creation, read_group, rerun_group
+from propeller.api.groups import clone_group, create_group, group_creation, read_group, rerun_group
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import by_group, showing, shown_group
@@ -24,6 +24,7 @@ from propeller.wire.http.groups import (
     JobPage,
     JobSummary,
     JobView,
+    NewClone,
     NewJob,
     NewRerun,
     job_summary,
@@ -47,10 +48,11 @@ async def create_job(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a job, or none."""
     job, views = await create_group(request, NewJob, _creation)
     mode = job.mode or context_of(request).manager.job_mode
-    location = f"/jobs/{quote(job.id, safe='')}"
-    return answer(
-        job_view(job.id, views, job.name, mode, definition=job.definition), 201, {"location": location}
-    )
+    return _created(job_view(job.id, views, job.name, mode, definition=job.definition))
+
+
+def _created(view: JobView) -> ASGIApp:
+    return answer(view, 201, {"location": f"/jobs/{quote(view.job_id, safe='')}"})
 
 
 def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
@@ -132,6 +134,22 @@ async def rerun_job(request: HttpRequest) -> ASGIApp:
     return answer(JobMessage(job_id, "job started again"))
 
 
+@post(
+    "/jobs/{id}/clone",
+    gives=JobView,
+    status=201,
+    takes=NewClone,
+    needs_body=False,
+    query=[queries.SHOW_FILE],
+    refuses=[404, 409],
+    has_location=True,
+)
+async def clone_job(request: HttpRequest) -> ASGIApp:
+    """Create a job with the same definition and tasks, which is not started and has no schedule."""
+    job, views = await clone_group(request, _JOB, id_in_path(request))
+    return _created(job_view(job.id, views, job.name, job.mode, definition=job.definition))
+
+
 @post("/jobs/{id}/stop", gives=JobMessage, refuses=[404])
 async def stop_job(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a job that have not ended, if there are any."""
@@ -158,4 +176,4 @@ def _mode(word: str) -> JobMode | None:
         raise Invalid(f'execution_mode: invalid JOB_EXECUTION_MODE: "{word}" (allowed: {allowed})') from None
 
 
-ENDPOINTS = [create_job, list_jobs, get_job, start_job, rerun_job, stop_job, delete_job]
+ENDPOINTS = [create_job, list_jobs, get_job, start_job, rerun_job, clone_job, stop_job, delete_job]

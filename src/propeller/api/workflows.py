@@ -8,13 +8,14 @@ from propeller.api.answers import answer, nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
 from propeller.api.group_lists import read_list
-from propeller.api.groups import create_group, group_creation, read_group, rerun_group
+from propeller.api.groups import clone_group, create_group, group_creation, read_group, rerun_group
 from propeller.api.lifting import Lifted
 from propeller.api.spec_builder import SpecBuilder
 from propeller.api.submission import check_start_of_group
 from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
 from propeller.wire.http.groups import (
+    NewClone,
     NewRerun,
     NewWorkflow,
     WorkflowMessage,
@@ -95,6 +96,21 @@ async def rerun_workflow(request: HttpRequest) -> ASGIApp:
     return answer(WorkflowMessage(workflow_id, "workflow started again"))
 
 
+@post(
+    "/workflows/{id}/clone",
+    gives=TasksView,
+    status=201,
+    takes=NewClone,
+    needs_body=False,
+    query=[queries.SHOW_FILE],
+    refuses=[404, 409],
+)
+async def clone_workflow(request: HttpRequest) -> ASGIApp:
+    """Create a workflow with the same definition and tasks, which is not started and has no schedule."""
+    _, views = await clone_group(request, _WORKFLOW, id_in_path(request))
+    return answer(TasksView(views), 201)
+
+
 @post("/workflows/{id}/stop", gives=WorkflowMessage, refuses=[404])
 async def stop_workflow(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a workflow that have not ended, if there are any."""
@@ -117,6 +133,7 @@ ENDPOINTS = [
     get_workflow,
     start_workflow,
     rerun_workflow,
+    clone_workflow,
     stop_workflow,
     delete_workflow,
 ]

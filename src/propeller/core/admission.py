@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from propeller.core import places
 from propeller.core.model import Group, Spec, Task
 from propeller.core.relations import attach
 from propeller.core.state import ClusterState
@@ -13,6 +14,7 @@ def admit(state: ClusterState, specs: Sequence[Spec], group: Group | None, now: 
     if group and group.id not in state.groups:
         state.last_group_seq += 1
         group.seq = state.last_group_seq
+        group.places = places.derive(group)
         state.groups[group.id] = group
     created = []
     for number, spec in enumerate(specs):

@@ -31,6 +31,7 @@ from propeller.core.changes import Turn
 from propeller.core.commands import creation, groups, plans, proplets, tasks
 from propeller.core.effects import Changes, Effect
 from propeller.core.events import (
+    CloneGroup,
     Command,
     ConnectionLost,
     ConnectionRestored,
@@ -167,6 +168,8 @@ class Cluster:
                 return groups.start(state, command, now)
             case RerunGroup():
                 groups.rerun(state, command, now)
+            case CloneGroup():
+                return groups.clone(state, command, now)
             case StopGroup():
                 groups.stop(state, command, now)
             case DeleteGroup():

@@ -4,13 +4,14 @@ A copy refers to copies: ``depends_on``, inputs and standard input name the ids 
 task was copied from is in ``Spec.copy_of``, so that an expression that names the first id finds its copy.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
 from propeller.core.inputs import with_other_ids
-from propeller.core.model import Group, Spec
+from propeller.core.model import Definition, Group, Spec
 
 #: By how much the id of a run is longer than that of what has the schedule.
 RUN_CHARS = len("-20261129T020000Z")
@@ -50,15 +51,35 @@ def copy_of(spec: Spec, ids: Mapping[str, str], group_id: str = "") -> Spec:
 
 def run_of(group: Group, new_id: str, now: int) -> Group:
     """Make the group of a run of a group with a schedule; it has no tasks yet, and no place in the order."""
+    return _like(group, new_id, group.name, replace(group.definition, schedule=None, run_of=group.id), now)
+
+
+def ids_of_clone(task_ids: Iterable[str], clone_id: str) -> dict[str, str]:
+    """Make the ids of the tasks of a clone, UUIDs that nothing else has if that holds for its own."""
+    return {task_id: _uuid(f"{clone_id}/{task_id}") for task_id in task_ids}
+
+
+def clone_of(group: Group, new_id: str, name: str, now: int) -> Group:
+    """Make the group of a clone, as ``run_of`` does; the clone has no schedule and is a run of nothing."""
+    return _like(group, new_id, name, replace(group.definition, schedule=None, run_of=""), now)
+
+
+def _like(group: Group, new_id: str, name: str, definition: Definition, now: int) -> Group:
     return Group(
         id=new_id,
         kind=group.kind,
         seq=0,
         created_at=now,
-        name=group.name,
+        name=name,
         mode=group.mode,
         fail_fast=group.fail_fast,
-        definition=replace(group.definition, schedule=None, run_of=group.id),
+        definition=definition,
         counts=[0] * len(group.counts),
         tasks={},
     )
+
+
+def _uuid(text: str) -> str:
+    """Make a UUID of version 8 of a text."""
+    digits = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"

@@ -82,6 +82,17 @@ class RerunGroup(msgspec.Struct, frozen=True):
     from_task: str = ""
 
 
+class CloneGroup(msgspec.Struct, frozen=True):
+    """Create a group with the same definition and tasks as another, of which nothing has run."""
+
+    kind: GroupKind
+    group_id: str
+    #: A UUID that nothing has yet.
+    new_id: str
+    #: ``""`` for the name of the other.
+    name: str = ""
+
+
 class DeleteGroup(msgspec.Struct, frozen=True):
     kind: GroupKind
     group_id: str
@@ -124,6 +135,7 @@ Command = (
     | StartGroup
     | StopGroup
     | RerunGroup
+    | CloneGroup
     | DeleteGroup
     | PauseSchedule
     | DeleteProplet

@@ -16,7 +16,7 @@ rings in the next turn.
 
 from collections.abc import Iterable
 
-from propeller.core import admission, attempts, calendar, causes, copies, places
+from propeller.core import admission, attempts, calendar, causes, copies
 from propeller.core.calendar import (
     QUEUE_MAX,
     Agenda,
@@ -298,7 +298,6 @@ def _run_of_group(state: ClusterState, group: Group, at: int, now: int) -> Group
     if not ids or any(one in there for one in (name, *ids.values()) for there in known):
         return None
     run = copies.run_of(group, name, now)
-    run.places = places.derive(run)
     specs = [copies.copy_of(task.spec, ids, name) for task in group.tasks.values()]
     tasks = admission.admit(state, specs, run, now)
     for task in tasks:

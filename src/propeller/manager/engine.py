@@ -13,6 +13,7 @@ import msgspec
 from propeller.core.cluster import Cluster
 from propeller.core.effects import Changes, Effect, Transition
 from propeller.core.events import (
+    CloneGroup,
     Command,
     CordonProplet,
     CreateTasks,
@@ -157,7 +158,7 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input], moment: Moment)
                 _add(cluster.ids_of_run(name, moment), tasks, groups)
             case PauseSchedule(kind=kind, owner_id=name):
                 (tasks if kind is None else groups)[name] = None
-            case StopGroup() | RerunGroup() | DeleteGroup():
+            case StopGroup() | RerunGroup() | CloneGroup() | DeleteGroup():
                 groups[item.command.group_id] = None
             case DeleteProplet() | CordonProplet() | DrainProplet():
                 pass

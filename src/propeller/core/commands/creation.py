@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from propeller.core import inputs, places, schedules
+from propeller.core import inputs, schedules
 from propeller.core.admission import admit
 from propeller.core.commands.checks import find_group
 from propeller.core.events import CreateTasks, NewGroup
@@ -105,7 +105,7 @@ def _new_group(state: ClusterState, new: NewGroup, now: int) -> Group:
             "max_parallel: a sequential job runs one task at a time; leave it out, or use execution_mode "
             "parallel"
         )
-    group = Group(
+    return Group(
         id=new.id,
         kind=new.kind,
         seq=0,
@@ -117,8 +117,6 @@ def _new_group(state: ClusterState, new: NewGroup, now: int) -> Group:
         counts=[0] * (UP + 1),
         tasks={},
     )
-    group.places = places.derive(group)
-    return group
 
 
 def _refuse_later_dependencies(specs: tuple[Spec, ...], existing: list[Spec]) -> None:

@@ -1,9 +1,10 @@
-"""Commands about a whole workflow or job: start it, stop it, run parts of it again, delete it."""
+"""Commands about a whole workflow or job: start it, stop it, run parts of it again, clone it, delete it."""
 
-from propeller.core import attempts, reruns, schedules
+from propeller.core import attempts, copies, reruns, schedules
+from propeller.core.admission import admit
 from propeller.core.commands.checks import find_group, refuse_obstacle, runs_its_one_task
 from propeller.core.conditions import why_skipped
-from propeller.core.events import DeleteGroup, Rerun, RerunGroup, StartGroup, StopGroup
+from propeller.core.events import CloneGroup, DeleteGroup, Rerun, RerunGroup, StartGroup, StopGroup
 from propeller.core.model import Group, Task
 from propeller.core.reasons import Stopped
 from propeller.core.state import ClusterState
@@ -81,6 +82,16 @@ def _reset(state: ClusterState, tasks: list[Task], now: int) -> None:
     for task in tasks:
         attempts.clear(state, task)
         state.move(task, PENDING, now)
+
+
+def clone(state: ClusterState, command: CloneGroup, now: int) -> list[Task]:
+    """Create a group of the same tasks, with ids of their own; nothing of it is started."""
+    group = find_group(state, command.kind, command.group_id)
+    if not group.tasks:
+        raise Conflict(f"{group.kind} {group.id} has no tasks")
+    ids = copies.ids_of_clone(group.tasks, command.new_id)
+    specs = [copies.copy_of(task.spec, ids, command.new_id) for task in group.tasks.values()]
+    return admit(state, specs, copies.clone_of(group, command.new_id, command.name or group.name, now), now)
 
 
 def _ready(tasks: list[Task]) -> list[Task]:

@@ -114,6 +114,10 @@ class NewRerun(msgspec.Struct, kw_only=True, rename={"from_task": "from"}, forbi
     from_task: Annotated[str, like("A task, by id or name: it and all that hangs on it.")] | None = None
 
 
+class NewClone(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    name: Annotated[str, like("Left out: the name of the other.", maxLength=NAME_CHARS_MAX)] | None = None
+
+
 class JobView(GroupScheduleFields, kw_only=True):
     job_id: str
     tasks: list[TaskView]
