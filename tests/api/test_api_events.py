@@ -82,7 +82,7 @@ def test_every_change_comes_once_and_in_order(tmp_path):
         for task in JOB["tasks"]:
             mine = [event for _, event in seen if event["task_id"] == task["id"]]
             assert [event["state"] for event in mine] == [1, 2, 3]
-        order = "task_id name state time job_id attempt proplet_id results"
+        order = "task_id name state time cause job_id attempt proplet_id results"
         last = seen[-1][1]
         assert list(last) == order.split()
         assert (last["job_id"], last["attempt"], last["proplet_id"]) == ("j", 1, "p-9")
@@ -162,8 +162,8 @@ def test_large_results_are_left_out(tmp_path):
         )
         async with following(site, "?after=0") as follower:
             assert (await follower.event())[1]["results"] == large
-            assert list((await follower.event())[1]) == "task_id name state time error reason".split()
-            assert list((await follower.event())[1]) == "task_id name state time".split()
+            assert list((await follower.event())[1]) == "task_id name state time cause error reason".split()
+            assert list((await follower.event())[1]) == "task_id name state time cause".split()
 
     play(part, tmp_path)
 

@@ -63,7 +63,12 @@ MOVES = st.lists(
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(MOVES, max_size=20), st.integers(1, 5), st.integers(1, 9), st.integers(0, 40))
+@given(
+    st.lists(MOVES, max_size=20),
+    st.integers(1, 5),
+    st.integers(1, 9),
+    st.integers(0, 40) | st.just(2**63 - 1),
+)
 @example([[a_move("a"), a_move("b")]] * 3, 1, 1, 0)
 def test_a_search_finds_exactly_what_is_in_the_log(tmp_path_factory, commits, limit, count, start):
     async def whole():

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from propeller.core.causes import by_timer
 from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Group, GroupKind, JobMode, Module, Spec, Task
 from propeller.core.reasons import Stopped
 from propeller.core.states import COMPLETED, TaskState
+from propeller.core.timers import TimerOf
 from propeller.wire.http.events import event_view
 from propeller.wire.http.groups import edges_of, job_summary, workflow_view
 from propeller.wire.http.schema import encode
@@ -158,10 +160,19 @@ def test_groups():
 
 
 def test_events():
-    event = Transition(task_id="t", name="f", state=COMPLETED, at=10**18, results={"a": [1]}, workflow_id="w")
+    event = Transition(
+        task_id="t",
+        name="f",
+        state=COMPLETED,
+        at=10**18,
+        results={"a": [1]},
+        workflow_id="w",
+        cause=by_timer(TimerOf.DEADLINE),
+    )
     text = encode(event_view(event)).decode()
     assert text == (
-        '{"task_id":"t","name":"f","state":3,"time":"2001-09-09T01:46:40Z","workflow_id":"w","results":{"a":[1]}}'
+        '{"task_id":"t","name":"f","state":3,"time":"2001-09-09T01:46:40Z",'
+        '"cause":{"kind":"timer","timer":"deadline"},"workflow_id":"w","results":{"a":[1]}}'
     )
 
 

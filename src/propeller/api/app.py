@@ -11,6 +11,7 @@ from propeller.api import (
     docs,
     events,
     health,
+    histories,
     invocations,
     jobs,
     logs,
@@ -31,7 +32,7 @@ from propeller.wire.http.logs import LogEnd
 
 _log = logging.getLogger(__name__)
 
-_RESOURCES = (tasks, logs, invocations, workflows, jobs, schedules, proplets, events, health)
+_RESOURCES = (tasks, logs, invocations, workflows, jobs, schedules, proplets, events, histories, health)
 
 
 class Resource:

@@ -133,6 +133,7 @@ AFTER = Query(
     "Begin after the event with this id; without it, with the next one.",
     {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
 )
+EVENTS_AFTER = Query("after", "Only events after the one with this id.", AFTER.schema)
 LAST_EVENT_ID = Query(
     "Last-Event-ID", "The same as after, which it overrides.", AFTER.schema, {"in": "header"}
 )

@@ -16,6 +16,8 @@ from propeller.store.port import EventFilter, EventPage
 
 #: How much of the log a search reads at once: new reads may have to wait for it (``upkeep``).
 PIECE_BYTES = 8 * 2**20
+#: SQLite has no larger number.
+_ID_MAX = 2**63 - 1
 
 
 def read_events(db: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, Transition]]:
@@ -52,7 +54,8 @@ class Search:
             "SELECT MAX(COALESCE((SELECT MAX(last_id) FROM events WHERE last_id <= ?), 0), "
             "(SELECT MIN(last_id) FROM events WHERE last_id > ?))"
         )
-        (end,) = db.execute(bounds, (self._after + count, self._after)).fetchone()
+        most = min(self._after + count, _ID_MAX)
+        (end,) = db.execute(bounds, (most, self._after)).fetchone()
         self._has_more = end is not None
         sql = (
             f"SELECT {rows.EVENT_COLUMNS} FROM events WHERE last_id > ? AND last_id <= ? "  # noqa: S608
