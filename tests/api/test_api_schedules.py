@@ -85,7 +85,11 @@ def test_a_change_of_the_schedule_begins_anew(tmp_path, wall):
         assert changed["next_run"] == "2026-11-29T12:30:00Z"
         changed = await site.put("/tasks/t", {"schedule_options": {"start": "2026-12-24T01:00:00+01:00"}})
         assert changed["next_run"] == "2026-12-24T12:30:00Z"
-        assert changed["schedule_options"] == {"start": "2026-12-24T00:00:00Z"}
+        assert changed["schedule_options"] == {
+            "catch_up": "skip",
+            "overlap": "skip",
+            "start": "2026-12-24T00:00:00Z",
+        }
         changed = await site.put("/tasks/t", {"is_recurring": False})
         assert changed["schedule"] == "30 13 * * *"
         said = await site.refused("PUT", "/tasks/t", 400, json={"timezone": "Mars"})

@@ -38,7 +38,9 @@ SEEN = {
     "--name": f"{CLI}bulk.py::test_several_are_stopped_and_deleted_at_once",
     "--offset": f"{CLI}naming.py::test_lists_are_filtered_and_the_newest_comes_first",
     "--output": f"{CLI}commands.py::test_results_that_are_no_text_come_whole",
+    "--pause": f"{CLI}schedules.py::test_a_schedule_is_shown_paused_and_resumed",
     "--proplets": f"{CLI}provision.py::test_from_nothing_to_a_fleet",
+    "--resume": f"{CLI}schedules.py::test_a_schedule_is_shown_paused_and_resumed",
     "--since": f"{CLI}naming.py::test_lists_are_filtered_and_the_newest_comes_first",
     "--state": f"{CLI}naming.py::test_lists_are_filtered_and_the_newest_comes_first",
     "--stream": f"{CLI}logs.py::test_each_stream_is_printed_to_the_same_one",
@@ -124,6 +126,11 @@ TASK = {
     "--schedule": ("* * * * *", "schedule", "* * * * *"),
     "--timezone": ("UTC", "timezone", "UTC"),
     "--is-recurring": ("", "is_recurring", True),
+    "--schedule-options": (
+        "overlap=queue,jitter=30s",
+        "schedule_options",
+        {"overlap": "queue", "jitter": "30s"},
+    ),
     "--metadata": ("team=ops", "metadata", {"team": "ops"}),
     "--timeout": ("7s", "timeout", "7s"),
     "--retry": (
@@ -195,6 +202,11 @@ def test_a_flag_of_a_list_or_a_job_is_sent(asked):
         flags = ("--timeout", "7m", "--defaults", '{"deadline":"1m"}', "--tasks", '[{"name":"f"}]')
         sent = asked(*command, *flags)[0][0][3]
         assert (sent["timeout"], sent["defaults"]) == ("7m", {"deadline": "1m"})
+        flags = ("--schedule", "@daily", "--timezone", "Asia/Tokyo", "--no-is-recurring")
+        flags += ("--schedule-options", "catch_up=all", "--tasks", '[{"name":"f"}]')
+        sent = asked(*command, *flags)[0][0][3]
+        assert (sent["schedule"], sent["timezone"], sent["is_recurring"]) == ("@daily", "Asia/Tokyo", False)
+        assert sent["schedule_options"] == {"catch_up": "all"}
 
 
 def test_a_flag_of_the_existing_command_line_that_means_nothing_here_is_told(asked):

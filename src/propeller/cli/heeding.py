@@ -25,11 +25,14 @@ _SHOWN = frozenset(
         "broadcast",
         "priority",
         "metadata",
+        "schedule",
+        "timezone",
+        "is_recurring",
     }
 )
 _CHOSEN = ("id", "name", "kind", "priority")
 #: Fields that are shown in another way than they are given; that they are shown at all has to do.
-_SHOWN_OTHERWISE = ("inputs", "stdin", "required_tags", "retry")
+_SHOWN_OTHERWISE = ("inputs", "stdin", "required_tags", "retry", "schedule_options")
 #: Durations, of which 0 is as good as none.
 _DURATIONS = ("timeout", "deadline", "queue_timeout")
 #: A time that has not come yet.

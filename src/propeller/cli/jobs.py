@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import bulk, choosing, live, options, views
+from propeller.cli import bulk, choosing, live, options, schedules, views
 from propeller.cli.commands import command, group
 from propeller.cli.completing import JobId
 from propeller.cli.heeding import check_all_heeded
@@ -28,6 +28,10 @@ def create(
     ] = None,
     timeout: options.GroupTimeoutFlag = None,
     defaults: options.DefaultsFlag = None,
+    schedule: options.ScheduleFlag = None,
+    timezone: options.TimezoneFlag = None,
+    is_recurring: options.RecurringFlag = None,
+    schedule_options: options.ScheduleOptionsFlag = None,
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,
 ) -> None:
@@ -35,7 +39,7 @@ def create(
     if not name:
         raise typer.BadParameter("name is required: give one with --name")
     given = options.task_list(tasks, tasks_file)
-    more = options.fields_of_group(timeout, defaults)
+    more = options.fields_of_group(timeout, defaults, schedule, timezone, is_recurring, schedule_options)
     job = session.client.create_job(
         given, name=name, execution_mode=execution_mode, fail_fast=fail_fast, more=more
     )
@@ -90,10 +94,11 @@ def watch(session: Session, job_id: JobId) -> None:
 
 @command(app)
 def start(session: Session, job_id: JobId) -> None:
-    """Start a job, or start it again after its end."""
-    session.show_done(named(session, JOB, job_id, session.client.start_job))
+    """Start a job, or start it again after its end; of one with a schedule, a copy."""
+    live.show_started(session, named(session, JOB, job_id, session.client.start_job))
 
 
+schedules.add(app, JOB)
 bulk.add(
     app,
     choosing.GROUP_FILTERS,

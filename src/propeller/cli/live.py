@@ -8,7 +8,7 @@ tasks, or the busiest of many, and all failures with the command that shows thei
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,7 +16,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from propeller.cli import formatting
+from propeller.cli import formatting, schedules
 from propeller.cli.board import Board
 from propeller.cli.heeding import check_all_heeded
 from propeller.cli.runfile import Plan
@@ -51,6 +51,8 @@ class Target:
     look: Callable[[str], Any]
     #: The same without its tasks, if the manager can leave them out.
     look_briefly: Callable[[str], Any]
+    #: It runs by itself.
+    has_schedule: bool = False
 
     @property
     def title(self) -> str:
@@ -73,7 +75,7 @@ def create_workflow(session: Session, plan: Plan) -> Target:
         look=lambda: client.workflow(workflow_id, with_tasks=False),
     )
     _upload(session, plan)
-    return target(client, "workflow", workflow_id)
+    return replace(target(client, "workflow", workflow_id), has_schedule="schedule" in plan.fields)
 
 
 def create_job(session: Session, plan: Plan) -> Target:
@@ -93,7 +95,7 @@ def create_job(session: Session, plan: Plan) -> Target:
         look=lambda: client.job_summary(created["job_id"]),
     )
     _upload(session, plan)
-    return target(client, "job", created["job_id"])
+    return replace(target(client, "job", created["job_id"]), has_schedule="schedule" in plan.fields)
 
 
 def target(client: "Client", kind: str, group_id: str) -> Target:
@@ -101,6 +103,13 @@ def target(client: "Client", kind: str, group_id: str) -> Target:
         return Target(kind, group_id, client.start_job, client.stop_job, client.job, client.job_summary)
     start, stop = client.start_workflow, client.stop_workflow
     return Target(kind, group_id, start, stop, client.workflow, WorkflowLooks(client))
+
+
+def show_started(session: Session, answer: Any) -> None:
+    """Print that a workflow or a job was started, or which copy of it."""
+    if answer.get("run_id") and not session.as_json:
+        session.remark(f"run {answer['run_id']}")
+    session.show_done(answer)
 
 
 def _upload(session: Session, plan: Plan) -> None:
@@ -111,8 +120,16 @@ def _upload(session: Session, plan: Plan) -> None:
 def run(session: Session, target: Target, *, detach: bool) -> None:
     """Start a workflow or a job, and show it until it has ended. Ctrl-C stops it.
 
+    One with a schedule is not started: it is shown when it will be.
+
     The exit code is 1 if a task failed or was interrupted, and 130 after Ctrl-C.
     """
+    if target.has_schedule:
+        answer = session.client.schedule(f"{target.kind}s", target.id)
+        pause = f"propeller {target.kind}s schedule {target.id} --pause"
+        session.remark(f"{target.title} runs by itself; to pause that: {pause}")
+        session.show(answer, lambda shown: schedules.lines(session, shown))
+        return
     if detach:
         hint = f"{target.title} started; look with: propeller {target.kind}s watch {target.id}"
         session.show(target.start(target.id), lambda _: hint)

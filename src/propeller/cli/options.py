@@ -36,6 +36,24 @@ DefaultsFlag = Annotated[
     ),
 ]
 
+ScheduleFlag = Annotated[
+    str | None, typer.Option("--schedule", help='When it runs by itself: "0 2 * * MON-FRI" or @daily.')
+]
+TimezoneFlag = Annotated[
+    str | None,
+    typer.Option("--timezone", help="The zone of the schedule, as in Europe/Berlin [default: UTC]."),
+]
+RecurringFlag = Annotated[
+    bool | None,
+    typer.Option("--is-recurring/--no-is-recurring", help="At each time of the schedule, or once."),
+]
+ScheduleOptionsFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--schedule-options", metavar="K=V,…", help="Of the schedule: catch_up, overlap, jitter, start, end."
+    ),
+]
+
 #: One part of a list: in double quotes, with each quote inside doubled, or up to the next comma.
 _PART = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|\Z)|([^,]*)')
 _INT64_MAX = 2**63 - 1
@@ -113,9 +131,28 @@ def retry_of(text: str, flag: str) -> dict[str, Any]:
     return found
 
 
-def fields_of_group(timeout: str | None, defaults: str | None) -> dict[str, Any]:
+def schedule_options_of(text: str | None, flag: str) -> dict[str, str] | None:
+    """Read ``overlap=queue,jitter=30s``; the manager checks the values."""
+    return None if text is None else dict(pair(part, flag) for part in split(text, flag) or [])
+
+
+def fields_of_group(
+    timeout: str | None,
+    defaults: str | None,
+    schedule: str | None = None,
+    timezone: str | None = None,
+    is_recurring: bool | None = None,
+    schedule_options: str | None = None,
+) -> dict[str, Any]:
     """Put the fields of a workflow or job together that are given as flags."""
-    given = {"timeout": timeout, "defaults": json_object(defaults, "--defaults")}
+    given = {
+        "timeout": timeout,
+        "defaults": json_object(defaults, "--defaults"),
+        "schedule": schedule,
+        "timezone": timezone,
+        "is_recurring": is_recurring,
+        "schedule_options": schedule_options_of(schedule_options, "--schedule-options"),
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 

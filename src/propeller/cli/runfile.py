@@ -22,6 +22,7 @@ from propeller.cli.source_file import SourceFile
 from propeller.core.graph import resolve_dependencies
 from propeller.core.model import Spec
 from propeller.errors import Invalid
+from propeller.wire.http.schedules import ScheduleOptionsField
 from propeller.wire.http.tasks import NewTask, OwnedFields
 from propeller.wire.http.timing import DefaultsField
 from propeller.wire.validation import OTHER_INPUTS, input_of, problem_of
@@ -34,7 +35,7 @@ _REFERENCE = re.compile(r"(?<!\$)\$\{([^{}]*)\}")
 #: Fields that the file has and the API has not.
 _LOCAL = ("module", "stdin_file")
 #: Fields of the whole that go to the API as they are.
-_OF_THE_WHOLE = ("timeout", "defaults")
+_OF_THE_WHOLE = ("timeout", "defaults", "schedule", "timezone", "is_recurring", "schedule_options")
 _QUOTED = ("int", "float", "bool")
 
 
@@ -45,6 +46,10 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     fail_fast: bool | None = None
     timeout: str | float | None = None
     defaults: DefaultsField | None = None
+    schedule: str | None = None
+    timezone: str | None = None
+    is_recurring: bool | None = None
+    schedule_options: ScheduleOptionsField | None = None
     module: str | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import bulk, choosing, formatting, options, sandbox, views
+from propeller.cli import bulk, choosing, formatting, options, sandbox, schedules, views
 from propeller.cli import logs as log_lines
 from propeller.cli.commands import command, group
 from propeller.cli.completing import TaskId, flag
@@ -47,9 +47,10 @@ FIELDS: dict[str, Any] = {
     "priority": Annotated[int | None, typer.Option(help="0 to 100 [default: 50].")],
     "mode": _text("infer or train."),
     "kind": _text("standard or federated."),
-    "schedule": _text("A cron expression of five fields; this version's manager refuses it."),
-    "timezone": _text("The time zone of the schedule, as in Europe/Berlin; likewise, but for UTC."),
-    "is_recurring": _switch("Run it at each time of the schedule, not once; likewise."),
+    "schedule": options.ScheduleFlag,
+    "timezone": options.TimezoneFlag,
+    "is_recurring": options.RecurringFlag,
+    "schedule_options": options.ScheduleOptionsFlag,
     "metadata": PairsFlag,
     "timeout": sandbox.TimeoutFlag,
     "retry": Annotated[
@@ -78,6 +79,7 @@ def _ready(fields: dict[str, Any]) -> dict[str, Any]:
         "limits": lambda given, _: sandbox.limits_of(options.split(given, "--limits") or []),
         "grants": options.json_object,
         "retry": options.retry_of,
+        "schedule_options": options.schedule_options_of,
     }
     stdin = options.stdin_of(fields["stdin"]) if "stdin" in fields else {}
     return stdin | {
@@ -270,6 +272,9 @@ def logs(
         task_id,
         lambda id_: show(session, id_, stream=stream, attempt=attempt, tail=tail),
     )
+
+
+schedules.add(app, TASK)
 
 
 @command(app)

@@ -63,6 +63,9 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("timeout", task.get("timeout", "")),
         ("retry", _pairs(task.get("retry", {}))),
         ("tried again", formatting.clock(task.get("retry_at"))),
+        ("schedule", _schedule(task)),
+        ("next run", formatting.clock(task.get("next_run"))),
+        ("copy of", formatting.plain(task.get("copy_of", ""))),
         ("deadline", task.get("deadline", "")),
         ("queue timeout", task.get("queue_timeout", "")),
         ("limits", _pairs(task.get("limits", {}))),
@@ -72,6 +75,11 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("took", formatting.took(task["start_time"], task["finish_time"])),
     ]
     return session.lines(pairs)
+
+
+def _schedule(task: Any) -> str:
+    given = (task.get("schedule", ""), task.get("timezone", ""), "" if task.get("is_recurring") else "once")
+    return " ".join(filter(None, map(formatting.plain, given))) if given[0] else ""
 
 
 def _pairs(fields: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from propeller.cli import bulk, choosing, live, options, views
+from propeller.cli import bulk, choosing, live, options, schedules, views
 from propeller.cli.commands import command, group
 from propeller.cli.completing import WorkflowId
 from propeller.cli.heeding import check_all_heeded
@@ -25,10 +25,14 @@ def create(
     name: Annotated[str, typer.Option(help="The name of the workflow, for people.")] = "",
     timeout: options.GroupTimeoutFlag = None,
     defaults: options.DefaultsFlag = None,
+    schedule: options.ScheduleFlag = None,
+    timezone: options.TimezoneFlag = None,
+    is_recurring: options.RecurringFlag = None,
+    schedule_options: options.ScheduleOptionsFlag = None,
 ) -> None:
     """Create a workflow."""
     given = options.task_list(tasks, tasks_file)
-    more = options.fields_of_group(timeout, defaults)
+    more = options.fields_of_group(timeout, defaults, schedule, timezone, is_recurring, schedule_options)
     answer = session.client.create_workflow(given, name=name, more=more)
     workflow_id = answer["tasks"][0]["workflow_id"]
     if not session.as_json:
@@ -76,10 +80,11 @@ def watch(session: Session, workflow_id: WorkflowId) -> None:
 
 @command(app)
 def start(session: Session, workflow_id: WorkflowId) -> None:
-    """Start all tasks without parents."""
-    session.show_done(named(session, WORKFLOW, workflow_id, session.client.start_workflow))
+    """Start all tasks without parents; of one with a schedule, those of a copy."""
+    live.show_started(session, named(session, WORKFLOW, workflow_id, session.client.start_workflow))
 
 
+schedules.add(app, WORKFLOW)
 bulk.add(
     app,
     choosing.GROUP_FILTERS,

@@ -238,6 +238,18 @@ class Client:
         """Return what came of the invocations of a task, the newest first."""
         return self.request("GET", _path("tasks", task_id, "invocations"), query=_page(offset, limit))
 
+    # -- schedules -----------------------------------------------------------------------------------------
+
+    def schedule(self, of: str, owner_id: str) -> shapes.Schedule:
+        """Return the schedule of one of the ``tasks``, ``workflows`` or ``jobs``, with its next times."""
+        return cast("shapes.Schedule", self.request("GET", _path(of, owner_id, "schedule")))
+
+    def pause_schedule(self, of: str, owner_id: str) -> shapes.Schedule:
+        return cast("shapes.Schedule", self.request("POST", _path(of, owner_id, "schedule", "pause")))
+
+    def resume_schedule(self, of: str, owner_id: str) -> shapes.Schedule:
+        return cast("shapes.Schedule", self.request("POST", _path(of, owner_id, "schedule", "resume")))
+
     # -- workflows -----------------------------------------------------------------------------------------
 
     def create_workflow(

@@ -67,6 +67,12 @@ class Task(TypedDict):
     retry: NotRequired[dict[str, Any]]
     #: When it is tried again, while it waits for that.
     retry_at: NotRequired[str]
+    schedule: NotRequired[str]
+    timezone: NotRequired[str]
+    is_recurring: NotRequired[bool]
+    schedule_options: NotRequired[dict[str, str]]
+    #: The task that it is a copy of.
+    copy_of: NotRequired[str]
     deadline: NotRequired[str]
     queue_timeout: NotRequired[str]
     limits: NotRequired[dict[str, int]]
@@ -101,6 +107,26 @@ class Executions(TypedDict):
 class Attempts(TypedDict):
     attempts: list[Execution]
     total: int
+
+
+class Schedule(TypedDict):
+    """When a task, workflow or job runs by itself."""
+
+    schedule: str
+    timezone: str
+    is_recurring: bool
+    schedule_options: dict[str, str]
+    paused: bool
+    next_run: str
+    #: The next ten times.
+    next: list[str]
+    last_run: str
+    #: Times that wait for the end of the run before.
+    waiting: list[str]
+    #: Ids of the copies that ran last, and may run still.
+    runs: list[str]
+    #: Why it is paused, if no user did that.
+    error: NotRequired[str]
 
 
 class TaskPage(TypedDict):

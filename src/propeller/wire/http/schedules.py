@@ -71,10 +71,10 @@ class ScheduleOptionsField(msgspec.Struct, kw_only=True, forbid_unknown_fields=T
 
 
 class OptionsView(msgspec.Struct, kw_only=True):
-    """The options of a schedule; those that are left out are as by default."""
+    """The options of a schedule."""
 
-    catch_up: CatchUp | UnsetType = UNSET
-    overlap: Overlap | UnsetType = UNSET
+    catch_up: CatchUp
+    overlap: Overlap
     jitter: str | UnsetType = UNSET
     start: Time | UnsetType = UNSET
     end: Time | UnsetType = UNSET
@@ -109,8 +109,8 @@ class GroupScheduleFields(msgspec.Struct, kw_only=True):
 
 def options_view(options: ScheduleOptions) -> OptionsView:
     return OptionsView(
-        catch_up=UNSET if options.catch_up is CatchUp.SKIP else options.catch_up,
-        overlap=UNSET if options.overlap is Overlap.SKIP else options.overlap,
+        catch_up=options.catch_up,
+        overlap=options.overlap,
         jitter=format_duration(options.jitter_ns / 1e9) if options.jitter_ns else UNSET,
         start=format_time(options.start) if options.start else UNSET,
         end=format_time(options.end) if options.end else UNSET,
@@ -144,7 +144,6 @@ def show_schedule(
     view.schedule = schedule.text
     view.timezone = schedule.timezone or UNSET
     view.is_recurring = schedule.is_recurring
-    if schedule.options != ScheduleOptions():
-        view.schedule_options = options_view(schedule.options)
+    view.schedule_options = options_view(schedule.options)
     if course is not None and course.next_run:
         view.next_run = format_time(course.next_run)
