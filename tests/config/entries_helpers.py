@@ -310,6 +310,18 @@ OF_MANAGER = {
         {"manager.keep_ended_s": 3600},
         "tests/manager/test_expiry.py::test_what_ended_goes_and_what_runs_stays",
     ),
+    "history_size": There(
+        "2MiB",
+        {"manager.history_bytes": 2 * 2**20},
+        "tests/store/test_events.py::test_it_is_bounded_in_bytes",
+        "history_bytes",
+    ),
+    "history_time": There(
+        "1h",
+        {"manager.history_s": 3600},
+        "tests/manager/test_expiry.py::test_what_happened_long_ago_goes_from_the_log",
+        "history_s",
+    ),
     "losses_max": There(
         "7",
         {f"{POLICY}.losses_max": 7},

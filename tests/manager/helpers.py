@@ -127,10 +127,13 @@ async def until(is_so: Callable[[], object]) -> None:
 
 @contextlib.asynccontextmanager
 async def a_site(
-    directory: Path, policy: Policy | None = None, keep_ended_s: float | None = None
+    directory: Path,
+    policy: Policy | None = None,
+    keep_ended_s: float | None = None,
+    history_s: float | None = None,
 ) -> AsyncIterator[Site]:
     store = WatchedStore(directory)
-    manager = Manager(store, policy=policy or Policy(), keep_ended_s=keep_ended_s)
+    manager = Manager(store, policy=policy or Policy(), keep_ended_s=keep_ended_s, history_s=history_s)
     try:
         await manager.load()
         await manager.start()

@@ -123,3 +123,31 @@ def test_after_a_crash_in_the_middle_the_names_are_free_though_all_is_kept_from_
 
     at_site(tmp_path, is_cut_off)
     assert at_site(tmp_path, work) == 3
+
+
+# -- the log of changes --------------------------------------------------------------------------------------
+
+
+def test_what_happened_long_ago_goes_from_the_log(tmp_path):
+    async def work(site):
+        site.bring_proplet()
+        await run_job(site, "old", 50)
+        await asyncio.sleep(0.06)
+        await run_job(site, "new", 1)
+        while (await site.store.events(0, 1))[0][1].job_id == "old":  # noqa: ASYNC110  the store tells nobody
+            await asyncio.sleep(0.005)
+        assert (await site.store.group(JOB, "old", tasks_max=50)) is not None, "the job itself stays"
+        await run_job(site, "newest", 1)
+        assert site.manager.feed.last_id == 156
+
+    at_site(tmp_path, work, history_s=0.05)
+
+
+def test_without_a_time_the_log_is_kept(tmp_path):
+    async def work(site):
+        site.bring_proplet()
+        await run_job(site, "old", 5)
+        await asyncio.sleep(0.03)
+        return len(await site.store.events(0, 100))
+
+    assert at_site(tmp_path, work) == 15

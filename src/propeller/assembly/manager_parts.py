@@ -25,6 +25,7 @@ from propeller.manager.standing import Standing
 from propeller.manager.supervisor import Launch, LaunchOf, Supervisor
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.build import parts_to_json
+from propeller.store.history import BYTES_KEPT
 from propeller.store.mark import Durability
 from propeller.store.sqlite import SqliteStore
 
@@ -38,6 +39,9 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     #: How long tasks, workflows and jobs are kept after their end; None for ever.
     keep_ended_s: float | None = None
+    #: How many bytes of the event log are kept, and how long; None for no limit by time.
+    history_bytes: int = BYTES_KEPT
+    history_s: float | None = None
     #: How many local proplets to start.
     proplets: int = 1
     #: How many guests each of them runs at once.
@@ -62,6 +66,8 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
         mqtt=settings.mqtt,
         allow_foreign=settings.allow_foreign,
         keep_ended_s=settings.keep_ended_s,
+        history_bytes=settings.history_bytes,
+        history_s=settings.history_s,
         policy=Policy(
             losses_max=settings.losses_max,
             liveness_s=settings.liveness_s,
@@ -82,10 +88,12 @@ class Running(NamedTuple):
 @contextlib.asynccontextmanager
 async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
     """Open the store, start the writer and the proplets, and stop all of it in order."""
-    store = SqliteStore(parts.data_dir, durability=parts.durability)
+    store = SqliteStore(parts.data_dir, durability=parts.durability, history_bytes=parts.history_bytes)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
-        manager = Manager(store, policy=parts.policy, keep_ended_s=parts.keep_ended_s)
+        manager = Manager(
+            store, policy=parts.policy, keep_ended_s=parts.keep_ended_s, history_s=parts.history_s
+        )
         await manager.load()
         remote = _mqtt_fleet(manager, parts, parts.mqtt) if parts.mqtt else None
         local = LocalFleet(manager, remote)

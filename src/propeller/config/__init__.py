@@ -3,6 +3,8 @@
 values.py      readers of the text of a setting
 settings.py    the settings as the programs get them
 definitions.py every setting: its name, its variables, its default
+sandbox_definitions.py
+               those of them that are about guests
 setting.py     the form of a setting, and of a program with its settings
 sources.py     the source of each value: flag, variable, file or default, in this order
 programs.py    the settings of each program, made from the values

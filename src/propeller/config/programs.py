@@ -60,6 +60,8 @@ def manager_settings(
         liveness_s=given["liveness"],
         forget_after_s=given["forget_after"],
         keep_ended_s=given["keep_ended"],
+        history_bytes=given["history_size"],
+        history_s=given["history_time"],
         losses_max=given["losses_max"],
         foreign_lease_s=given["foreign_lease"],
         allow_foreign=given["allow_foreign"],

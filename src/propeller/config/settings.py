@@ -76,6 +76,9 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     forget_after_s: float
     #: How long ended tasks and groups are kept; None for ever.
     keep_ended_s: float | None
+    #: How many bytes of the event log are kept, and how long; None for no limit by time.
+    history_bytes: int
+    history_s: float | None
     #: How often a task is run again after its proplet was lost.
     losses_max: int
     #: How long a task may run on a foreign proplet, which acknowledges nothing.

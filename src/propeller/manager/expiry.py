@@ -72,3 +72,17 @@ class Expiry:
         else:
             self._due_at = float("inf")
             self._is_empty.set()
+
+
+async def forget_events(store: Store, keep_s: float) -> None:
+    """Have events that are older deleted from the log, again and again, until this is cancelled.
+
+    The engine holds none of the log, so it need not wait.
+    """
+    while True:
+        is_left = False
+        try:
+            is_left = await store.forget_events(time.time_ns() - int(keep_s * 1e9))
+        except StoreUnusable as error:
+            _log.warning("events that are too old can't be forgotten yet: %s", error)
+        await asyncio.sleep(_BREATH_S if is_left else min(_LOOK_EVERY_S, keep_s / 2))

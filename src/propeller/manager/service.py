@@ -17,7 +17,7 @@ from propeller.core.states import PENDING
 from propeller.errors import NotFound, StoreUnusable
 from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
-from propeller.manager.expiry import Expiry
+from propeller.manager.expiry import Expiry, forget_events
 from propeller.manager.feed import Feed
 from propeller.manager.invocations import ENDED_WITH_MANAGER, Invocations
 from propeller.manager.logs import TaskLogs
@@ -69,9 +69,19 @@ class Manager:
     logs: TaskLogs
 
     def __init__(
-        self, store: Store, *, policy: Policy, clock: Clock | None = None, keep_ended_s: float | None = None
+        self,
+        store: Store,
+        *,
+        policy: Policy,
+        clock: Clock | None = None,
+        keep_ended_s: float | None = None,
+        history_s: float | None = None,
     ) -> None:
-        """Prepare it; call ``load`` and ``start`` next. ``keep_ended_s`` None keeps ended work for ever."""
+        """Prepare it; call ``load`` and ``start`` next.
+
+        ``keep_ended_s`` None keeps ended work for ever, and ``history_s`` None keeps events as long as the
+        store has room for them.
+        """
         self.store = store
         self.samples = Samples(store)
         self.invocations = Invocations(store, self._send)
@@ -84,6 +94,7 @@ class Manager:
         self._inbox: list[Input] = []
         self._arrival = asyncio.Event()
         self._expiry = Expiry(store, keep_ended_s, self._arrival.set) if keep_ended_s else None
+        self._history_s = history_s
         self._running: asyncio.Task[None] | None = None
         #: Set while the timer of a rule is due before the next look at the clock.
         self._timer: asyncio.TimerHandle | None = None
@@ -251,6 +262,8 @@ class Manager:
         beside = [asyncio.create_task(self._tick())]
         if self._expiry is not None:
             beside.append(asyncio.create_task(self._expiry.run()))
+        if self._history_s:
+            beside.append(asyncio.create_task(forget_events(self.store, self._history_s)))
         try:
             while self._inbox or not self._is_stopping:
                 await self._arrival.wait()
