@@ -10,8 +10,8 @@ from .faults import assert_caught, spoil
 
 
 def test_run_if_is_ignored(monkeypatch):
-    monkeypatch.setattr(attempts, "why_skipped", lambda *_: None)
-    monkeypatch.setattr(task_commands, "why_skipped", lambda *_: None)
+    monkeypatch.setattr(attempts, "why_not", lambda *_: None)
+    monkeypatch.setattr(task_commands, "why_not", lambda *_: None)
     assert_caught("parents-first", "sequential")
 
 
@@ -19,7 +19,7 @@ def test_all_is_skipped_that_has_run_if(monkeypatch):
     def spoiled(real, task, group):
         return real(task, group) or (Note("run_if") if task.spec.run_if else None)
 
-    spoil(monkeypatch, attempts, "why_skipped", spoiled)
+    spoil(monkeypatch, attempts, "why_not", spoiled)
     assert_caught("skips")
 
 

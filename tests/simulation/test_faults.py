@@ -186,7 +186,7 @@ def test_a_sequential_job_does_not_wait(monkeypatch):
 
     for module in (relations, invariants):
         monkeypatch.setattr(module, "predecessors", lambda task: task.parents)
-    spoil(monkeypatch, attempts, "why_skipped", without_the_one_before)
+    spoil(monkeypatch, attempts, "why_not", without_the_one_before)
     assert_caught("sequential", "children-follow")
 
 

@@ -236,9 +236,11 @@ def _depends_on(task: NewTask, at: str) -> tuple[str, ...]:
 
 
 def _check_words(given: TaskFields, at: str) -> None:
-    if given.run_if not in (None, *conditions.WORDS):
-        words = ", ".join(conditions.WORDS[1:])
-        raise Invalid(f'{at}run_if: "{given.run_if}" is unknown; use one of {words}, or leave it out')
+    if given.run_if:
+        try:
+            conditions.check_written(given.run_if)
+        except Invalid as error:
+            raise Invalid(f"{at}run_if: {error}") from error
     if given.broadcast and given.retry is not None:
         raise Invalid(f"{at}retry: {RETRY_OF_BROADCAST}; leave one of them out")
     if given.broadcast and given.proplet_id and not sent_back.is_answer(given):

@@ -6,7 +6,7 @@ children only.
 """
 
 from propeller.core import causes, executions, inputs, retries
-from propeller.core.conditions import is_handler, why_skipped
+from propeller.core.conditions import is_handler, why_not
 from propeller.core.effects import SendStart, SendStop
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Execution, Group, GroupTiming, Proplet, Spec, Task, Timing
@@ -47,9 +47,9 @@ def tell_children_early(state: ClusterState, task: Task, now: int) -> None:
         if child.before is not task:
             _count_down(state, child, now)
         elif child.state is PENDING and not is_handler(child.spec.run_if):
-            reason = why_skipped(child, state.groups.get(child.spec.group_id))
-            if reason:
-                skip(state, child, reason, now)
+            why = why_not(child, state.groups.get(child.spec.group_id))
+            if isinstance(why, Reason):
+                skip(state, child, why, now)
 
 
 def _count_down(state: ClusterState, child: Task, now: int) -> None:
@@ -70,19 +70,19 @@ def _count_down(state: ClusterState, child: Task, now: int) -> None:
 
 
 def start_or_skip(state: ClusterState, task: Task, now: int) -> None:
-    """Start or skip a pending task whose parents have all ended."""
-    reason = why_skipped(task, state.groups.get(task.spec.group_id))
-    if reason:
-        skip(state, task, reason, now)
+    """Start or skip a pending task whose parents have all ended, or fail it for its condition."""
+    why = why_not(task, state.groups.get(task.spec.group_id))
+    if isinstance(why, Reason):
+        skip(state, task, why, now)
     else:
-        schedule(state, task, now)
+        schedule(state, task, now, why)
 
 
-def schedule(state: ClusterState, task: Task, now: int) -> None:
+def schedule(state: ClusterState, task: Task, now: int, failure: Failure | None = None) -> None:
     """Queue a task that is ready, or fail it if it can't be run at all."""
     task.reason = state.why_waits(task)
     state.move(task, SCHEDULED, now)
-    failure = obstacle(task.spec) or inputs.missing(task)
+    failure = failure or obstacle(task.spec) or inputs.missing(task)
     if failure:
         fail(state, task, failure, now)
     else:

@@ -6,7 +6,10 @@
 ``always``       whatever happened to the parents.
 ``any_success``  a parent succeeded.
 
-Without parents each of these words lets the task run. That a skip came after a failure is kept in its reason
+Without parents each of these words lets the task run. Anything else is an expression (``expressions``) over
+what the parents returned (``results``) and how they ended (``states``), by their ids or names.
+
+That a skip came after a failure is kept in its reason
 (``Reason.after_failure``). So a handler at the end of a chain hears of a failure at its front, and each task
 looks at its own parents only.
 
@@ -15,8 +18,15 @@ it failed or was interrupted. One that was skipped by its own condition halts no
 word is there for a job that was halted, too: a *handler*.
 """
 
-from propeller.core.model import Group, Task
+import difflib
+import re
+from collections.abc import Iterable
+
+from propeller.core.expressions.compiler import Expression, compiled
+from propeller.core.failures import ErrorKind, Failure
+from propeller.core.model import Group, Spec, Task
 from propeller.core.reasons import (
+    ConditionNotMet,
     NoParentFailed,
     NoParentSucceeded,
     NoTaskFailed,
@@ -24,10 +34,71 @@ from propeller.core.reasons import (
     Reason,
     TaskBeforeEnded,
 )
+from propeller.core.results import to_guest
 from propeller.core.states import FAILED, INTERRUPTED, SKIPPED
+from propeller.errors import Invalid
 
 #: The words of ``run_if``; ``""`` is ``success``.
 WORDS = ("", "success", "failure", "all_done", "always", "any_success")
+_WORD = re.compile(r"\w+")
+
+
+def check_written(run_if: str) -> None:
+    """Check what can be checked of a ``run_if`` by itself.
+
+    Raises:
+        Invalid: It is neither a word nor an expression; the message says where, and what to write.
+
+    """
+    if run_if in WORDS:
+        return
+    if _WORD.fullmatch(run_if) and run_if not in ("true", "false"):
+        near = difflib.get_close_matches(run_if.lower(), WORDS[1:], n=1)
+        words = f"did you mean {near[0]}?" if near else f"use one of {', '.join(WORDS[1:])}"
+        raise Invalid(
+            f"\"{run_if[:40]}\" is unknown; {words}, or an expression such as states['a'] == 'failed'"
+        )
+    compiled(run_if)
+
+
+def is_expression(run_if: str) -> bool:
+    return run_if not in WORDS
+
+
+def check_names(spec: Spec, parents: Iterable[Spec], at: str = "") -> None:
+    """Check that the expression of a task names parents only; ``at`` is what messages begin with.
+
+    Raises:
+        Invalid: It names another task, or one of several parents of that name.
+
+    """
+    if not is_expression(spec.run_if):
+        return
+    known = _names(parents)
+    for key in compiled(spec.run_if).keys:
+        if key.name not in known:
+            names = ", ".join(list(known)[:5])
+            hint = f"use one of {names}, or add it to depends_on" if known else "add it to depends_on"
+            raise Invalid(
+                f"{at}run_if: at character {key.at}: {key.name[:80]!r} is not one parent of task {spec.id}; "
+                f"{hint}"
+            )
+
+
+def _names(parents: Iterable[Spec]) -> dict[str, str]:
+    """Give the ids of parents by all names that an expression may call them.
+
+    Its id does, and so does the id that it is a copy of, or its name, if no other parent has the same.
+    """
+    parents = tuple(parents)
+    found: dict[str, str] = {}
+    for aliases in ([spec.name for spec in parents], [spec.copy_of for spec in parents]):
+        found |= {
+            alias: spec.id
+            for alias, spec in zip(aliases, parents, strict=True)
+            if alias and aliases.count(alias) == 1
+        }
+    return found | {spec.id: spec.id for spec in parents}
 
 
 def is_handler(run_if: str) -> bool:
@@ -40,8 +111,10 @@ def is_spared(run_if: str) -> bool:
     return run_if not in ("", "success", "any_success")
 
 
-def why_skipped(task: Task, group: Group | None) -> Reason | None:
+def why_not(task: Task, group: Group | None) -> Reason | Failure | None:
     """Say why a task whose predecessors have all ended must not run; None if it may.
+
+    A task whose condition can't be evaluated fails.
 
     Source: ``semantics``, section 4 (``run_if``) and the tutorial (a sequential job stops at its first
     failure).
@@ -55,8 +128,14 @@ def why_skipped(task: Task, group: Group | None) -> Reason | None:
             return _why_not_all_done(task)
         case "any_success":
             return _why_not_any_success(task)
-        case _:
+        case "always":
             return None
+        case expression:
+            return _why_not_expression(task, compiled(expression))
+
+
+def words_of(why: Reason | Failure) -> str:
+    return why.error if isinstance(why, Failure) else str(why)
 
 
 def _why_not_success(task: Task) -> Reason | None:
@@ -88,6 +167,25 @@ def _why_not_any_success(task: Task) -> Reason | None:
     if not parents or any(parent.has_succeeded for parent in parents):
         return None
     return NoParentSucceeded(after_failure=any(map(_brings_failure, parents)))
+
+
+def _why_not_expression(task: Task, expression: Expression) -> Reason | Failure | None:
+    parents = {parent.id: parent for parent in task.parents}
+    known = _names(parent.spec for parent in task.parents)
+    if not expression.reads_all:
+        known = {key.name: known[key.name] for key in expression.keys if key.name in known}
+    found = expression.evaluate(
+        {name: to_guest(parents[task_id].counting_result) for name, task_id in known.items()},
+        {name: _state(parents[task_id]) for name, task_id in known.items()},
+    )
+    if isinstance(found, bool):
+        return None if found else ConditionNotMet(expression.text)
+    return Failure(f"run_if: {found}; the condition is: {expression.text}", ErrorKind.CONDITION)
+
+
+def _state(parent: Task) -> str:
+    """Name how a parent ended; one that is up counts as completed."""
+    return "completed" if parent.has_succeeded else parent.state.name.lower()
 
 
 def _brings_failure(parent: Task) -> bool:

@@ -28,7 +28,7 @@ def stop_others(state: ClusterState, failed: Task, now: int) -> None:
         if task.state.has_ended or task.id in spared:
             continue
         if task.state is PENDING and group.mode is JobMode.SEQUENTIAL:
-            continue  # its turn does not come: see conditions.why_skipped
+            continue  # its turn does not come: see conditions.why_not
         if task.state is PENDING:
             attempts.skip(state, task, reason, now)
         else:

@@ -28,6 +28,8 @@ class ErrorKind(StrEnum):
     MODULE = "module"
     #: The inputs don't fit the function, or an input is the result of a task that has none.
     INPUTS = "inputs"
+    #: The expression in ``run_if`` can't be evaluated with the results of the parents.
+    CONDITION = "condition"
     #: The task asks for something that its proplet does not offer or does not allow.
     REFUSED = "refused"
     #: Its proplet, or the process that ran it, was lost too often.

@@ -120,16 +120,8 @@ def missing(task: Task) -> Failure | None:
 
 
 def _usable(task: Task) -> dict[str, Any]:
-    """Give the results that count, by id: those of the parents that succeeded and have one.
-
-    A task that failed may have results too: what it printed, or those of a broadcast's other proplets. So may
-    one that was up and was stopped.
-    """
-    return {
-        parent.id: parent.results
-        for parent in task.parents
-        if parent.has_succeeded and parent.results is not None
-    }
+    """Give the results that count, by the id of the parent."""
+    return {parent.id: parent.results for parent in task.parents if parent.counting_result is not None}
 
 
 def _missing(task: Task, results: Mapping[str, Any]) -> Failure | None:

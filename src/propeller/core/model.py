@@ -66,7 +66,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pin: str = ""
     #: Ids of the parents, all in the same group.
     depends_on: tuple[str, ...] = ()
-    #: How its parents have to end for it to run: a word of ``conditions.WORDS``.
+    #: How its parents have to end for it to run: a word of ``conditions.WORDS``, or an expression.
     run_if: str = ""
     #: At most one of ``workflow_id`` and ``job_id`` is set.
     workflow_id: str = ""
@@ -230,6 +230,15 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     @property
     def has_succeeded(self) -> bool:
         return self.state is COMPLETED or (self.was_up and not self.state.has_ended)
+
+    @property
+    def counting_result(self) -> Any:
+        """Its result as far as it counts for its children: None unless it succeeded.
+
+        A task that failed may have results too: what it printed, or those of a broadcast's other proplets. So
+        may one that was up and was stopped.
+        """
+        return self.results if self.has_succeeded else None
 
 
 class GroupKind(StrEnum):

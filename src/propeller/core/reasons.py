@@ -255,6 +255,15 @@ class NoParentSucceeded(Reason, frozen=True, omit_defaults=True):
         return "run_if is any_success, and none of its parents succeeded"
 
 
+class ConditionNotMet(Reason, frozen=True):
+    """The expression in its ``run_if`` gave false."""
+
+    expression: str
+
+    def __str__(self) -> str:
+        return f"its condition is not met: {self.expression}"
+
+
 class TaskBeforeEnded(Reason, frozen=True):
     """The task before it in a sequential job did not succeed."""
 
@@ -345,6 +354,7 @@ AnyReason = (
     | NoParentFailed
     | NoTaskFailed
     | NoParentSucceeded
+    | ConditionNotMet
     | TaskBeforeEnded
     | JobFailed
     | GroupTimedOut

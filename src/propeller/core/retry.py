@@ -16,6 +16,7 @@ DELAY_NS_MAX = 7 * 86_400 * 1_000_000_000
 NEVER_BY_DEFAULT = frozenset(
     {
         ErrorKind.INPUTS,
+        ErrorKind.CONDITION,
         ErrorKind.REFUSED,
         ErrorKind.LOST,
         ErrorKind.DISPATCH,
@@ -25,7 +26,7 @@ NEVER_BY_DEFAULT = frozenset(
     }
 )
 #: What ends a task for good.
-_FINAL = frozenset({ErrorKind.CANCELLED, ErrorKind.DEADLINE, ErrorKind.QUEUE_TIMEOUT})
+_FINAL = frozenset({ErrorKind.CONDITION, ErrorKind.CANCELLED, ErrorKind.DEADLINE, ErrorKind.QUEUE_TIMEOUT})
 #: The kinds that a policy may name.
 KINDS = tuple(kind for kind in ErrorKind if kind not in _FINAL)
 

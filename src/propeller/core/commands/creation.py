@@ -7,6 +7,7 @@ import msgspec
 from propeller.core import inputs, schedules
 from propeller.core.admission import admit
 from propeller.core.commands.checks import find_group
+from propeller.core.conditions import check_names, is_expression
 from propeller.core.events import CreateTasks, NewGroup
 from propeller.core.graph import resolve_dependencies
 from propeller.core.groups import UP
@@ -33,6 +34,7 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
     if group and group.mode is JobMode.SEQUENTIAL:
         _refuse_later_dependencies(specs, existing)
 
+    _check_conditions(specs, existing, "tasks" if command.group else "")
     _check_schedules(specs, group)
 
     # Nothing can fail any more.
@@ -57,6 +59,15 @@ def _with_defaults(spec: Spec, defaults: Defaults) -> Spec:
         queue_timeout_ns=spec.queue_timeout_ns or defaults.queue_timeout_ns,
         sandbox=sandbox,
     )
+
+
+def _check_conditions(specs: Sequence[Spec], existing: Iterable[Spec], where: str) -> None:
+    known: dict[str, Spec] = {}
+    for number, spec in enumerate(specs):
+        if is_expression(spec.run_if):
+            known = known or {one.id: one for one in (*existing, *specs)}
+            at = f"{where}[{number}]." if where else ""
+            check_names(spec, [known[parent] for parent in spec.depends_on], at)
 
 
 def _check_schedules(specs: Sequence[Spec], group: Group | None) -> None:

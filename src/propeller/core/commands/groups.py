@@ -3,8 +3,9 @@
 from propeller.core import attempts, copies, reruns, schedules
 from propeller.core.admission import admit
 from propeller.core.commands.checks import find_group, refuse_obstacle, runs_its_one_task
-from propeller.core.conditions import why_skipped
+from propeller.core.conditions import why_not, words_of
 from propeller.core.events import CloneGroup, DeleteGroup, Rerun, RerunGroup, StartGroup, StopGroup
+from propeller.core.failures import Failure
 from propeller.core.model import Group, Task
 from propeller.core.reasons import Stopped
 from propeller.core.state import ClusterState
@@ -72,8 +73,9 @@ def _to_rerun_from(group: Group, name: str) -> list[Task]:
     if len(found) != 1:
         how_many = f"{len(found)} tasks of that name; give the id of one" if found else "no such task"
         raise Invalid(f"from: {name}: {group.kind} {group.id} has {how_many}")
-    if reason := why_skipped(found[0], group):
-        raise Conflict(f"task {found[0].id} would be skipped: {reason}; begin with that one")
+    if why := why_not(found[0], group):
+        end = "fail" if isinstance(why, Failure) else "be skipped"
+        raise Conflict(f"task {found[0].id} would {end}: {words_of(why)}; begin with that one")
     return reruns.from_task(group, found[0])
 
 

@@ -5,11 +5,12 @@ import msgspec
 from propeller.core import attempts, schedules
 from propeller.core.commands.checks import find_task, refuse_obstacle, runs_its_one_task
 from propeller.core.commands.creation import with_references
-from propeller.core.conditions import why_skipped
+from propeller.core.conditions import check_names, why_not, words_of
 from propeller.core.events import DeleteTask, StartTask, StopTask, UpdateTask
+from propeller.core.failures import Failure
 from propeller.core.groups import UP
-from propeller.core.model import Task
-from propeller.core.reasons import Stopped
+from propeller.core.model import Spec, Task
+from propeller.core.reasons import ParentEnded, Reason, Stopped, TaskBeforeEnded
 from propeller.core.relations import awaited, link
 from propeller.core.retry import RETRY_OF_BROADCAST
 from propeller.core.state import ClusterState
@@ -35,6 +36,11 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
         group = state.groups.get(spec.group_id)
         others = [other.spec for other in group.tasks.values()] if group else []
         (spec,) = with_references([spec], [other for other in others if other.id != spec.id])
+    if "run_if" in command.changes:
+        check_names(spec, [parent.spec for parent in task.parents])
+    if "name" in command.changes:
+        for child in task.children:
+            _check_still_named(child, spec)
     if not _OF_SCHEDULE.isdisjoint(command.changes):
         schedules.check_task(spec)
     before, task.spec = task.schedule, spec
@@ -69,9 +75,9 @@ def start(state: ClusterState, command: StartTask, now: int) -> None:
     if task.unmet:
         raise Conflict(f"task {task.id} has unmet dependencies: {_names_of_unmet(task)}")
     group = state.groups.get(task.spec.group_id)
-    reason = why_skipped(task, group)
-    if reason:
-        raise Conflict(f"task {task.id} can't be started: {reason}; start that one again first")
+    why = why_not(task, group)
+    if why:
+        raise Conflict(f"task {task.id} can't be started: {words_of(why)}; {_way_out(why)}")
     for child in task.children:
         if child.state in (SCHEDULED, RUNNING):
             raise Conflict(
@@ -101,6 +107,21 @@ def _refuse_without_run(state: ClusterState, task: Task) -> None:
             f"task {task.id} is part of {group.kind} {group.id}, which has a schedule: only copies of it "
             f"run; start the {group.kind} for one, or name the task of a run"
         )
+
+
+def _check_still_named(child: Task, renamed: Spec) -> None:
+    """Refuse a name of a parent by which the condition of a child would find it no more, or another one."""
+    parents = [renamed if parent.id == renamed.id else parent.spec for parent in child.parents]
+    try:
+        check_names(child.spec, parents)
+    except Invalid as error:
+        raise Conflict(f"name: the run_if of task {child.id} goes by it: {error}") from error
+
+
+def _way_out(why: Reason | Failure) -> str:
+    if isinstance(why, ParentEnded | TaskBeforeEnded):
+        return "start that one again first"
+    return "start what it depends on again first, or change its run_if"
 
 
 def _names_of_unmet(task: Task) -> str:

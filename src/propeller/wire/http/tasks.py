@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from propeller.core.conditions import WORDS
+from propeller.core.expressions.compiler import CHARS_MAX
 from propeller.core.failures import ErrorKind
 from propeller.core.model import Execution, FromParent, Input, Task
 from propeller.core.results import BASE64, to_json
@@ -70,10 +71,9 @@ Tags = Annotated[
 RunIf = Annotated[
     str,
     like(
-        "Which end of its parents lets the task run; empty counts as success.",
-        title="RunIf",
-        enum=list(WORDS),
-        **{"x-enum-varnames": ["DEFAULT", *(word.upper() for word in WORDS[1:])]},
+        f"Which end of its parents lets the task run: {', '.join(WORDS[1:])}, or an expression in CEL over "
+        "results and states by parent, such as results['a'] == '30\\n'. Empty counts as success.",
+        maxLength=CHARS_MAX,
     ),
 ]
 StdinEncoding = Annotated[
