@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import bulk, choosing, live, options, schedules, views
+from propeller.cli import bulk, choosing, history, live, options, schedules, views
 from propeller.cli.commands import command, group
 from propeller.cli.completing import JobId
 from propeller.cli.heeding import check_all_heeded
@@ -111,3 +111,6 @@ bulk.add(
     bulk.Deed("delete", "deleted", JOB, lambda client, id_: client.delete_job(id_), is_for_ended=True),
     "Delete jobs with their tasks.",
 )
+
+
+history.add(app, JOB)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import bulk, choosing, formatting, options, sandbox, schedules, views
+from propeller.cli import bulk, choosing, formatting, history, options, sandbox, schedules, views
 from propeller.cli import logs as log_lines
 from propeller.cli.commands import command, group
 from propeller.cli.completing import TaskId, flag
@@ -289,3 +289,6 @@ def executions(session: Session, task_id: TaskId) -> None:
     """Show on which proplets a task ran, and how it ended there."""
     answer = named(session, TASK, task_id, session.client.task_executions)
     session.show(answer, lambda shown: views.executions_table(session, shown["executions"]))
+
+
+history.add(app, TASK)

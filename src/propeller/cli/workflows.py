@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from propeller.cli import bulk, choosing, live, options, schedules, views
+from propeller.cli import bulk, choosing, history, live, options, schedules, views
 from propeller.cli.commands import command, group
 from propeller.cli.completing import WorkflowId
 from propeller.cli.heeding import check_all_heeded
@@ -99,3 +99,6 @@ bulk.add(
     ),
     "Delete workflows with their tasks.",
 )
+
+
+history.add(app, WORKFLOW)

@@ -384,6 +384,11 @@ class Client:
         query = _page(offset, limit)
         return self.request("GET", _path("proplets", proplet_id, "alive-history"), query=query)
 
+    def events_of(self, kinds: str, record_id: str, *, after: int = 0, limit: int = 100) -> shapes.EventPage:
+        """Return a page of the events of one of ``tasks``, ``workflows`` or ``jobs``, the oldest first."""
+        query = {"after": str(after), "limit": str(limit)}
+        return cast("shapes.EventPage", self.request("GET", _path(kinds, record_id, "events"), query=query))
+
     def health(self) -> shapes.Health:
         return cast("shapes.Health", self.request("GET", "/health"))
 
@@ -393,15 +398,19 @@ class Client:
         task_id: str = "",
         workflow_id: str = "",
         job_id: str = "",
+        after: int | None = None,
         give_up_s: float = _AWAY_S,
         pace: events.Pace | None = None,
     ) -> Iterator[shapes.Event | None]:
         """Yield events from now on; see ``propeller.client.events`` for what None among them means.
 
+        With ``after``, begin behind the event with this id.
         With a ``pace``, a follower who is told to look is told so less and less often until it quickens that.
         """
         only = {"task_id": task_id, "workflow_id": workflow_id, "job_id": job_id}
         chosen = {name: value for name, value in only.items() if value}
+        if after is not None:
+            chosen["after"] = str(after)
         return events.follow(self._http, chosen, give_up_s=give_up_s, pace=pace)
 
 

@@ -223,6 +223,35 @@ class Event(TypedDict):
     error: NotRequired[str]
     error_kind: NotRequired[str]
     reason: NotRequired[str]
+    #: An older manager gives none.
+    cause: NotRequired["Cause"]
+
+
+class Cause(TypedDict):
+    """What made a task change its state."""
+
+    #: user, parent, task, timer, proplet, proplet_lost, placement, manager or unknown.
+    kind: str
+    task_id: NotRequired[str]
+    proplet_id: NotRequired[str]
+    timer: NotRequired[str]
+
+
+class KeptEvent(Event):
+    #: Grows with the order of the changes, over all tasks.
+    id: int
+
+
+class EventPage(TypedDict):
+    events: list[KeptEvent]
+    #: Id of the oldest event that is kept, of whatever task.
+    first_id: int
+    #: All since the creation is kept.
+    complete: bool
+    #: What to give as ``after`` for what comes behind this page.
+    next: int
+    #: There may be more now, even behind a page that is short or empty.
+    more: bool
 
 
 class Log(TypedDict):
