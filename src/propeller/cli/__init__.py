@@ -15,6 +15,7 @@ choosing.py     flags that choose records of a list
 bulk.py         stop and delete, of one or of many
 heeding.py      whether a manager took over all that it was sent
 logs.py         prints what guests wrote
+history.py      prints what became of tasks, and what made each change
 modules.py      .wasm and .wat files, and the choice of the function to run
 reading.py      reads files up to a bound
 runfile.py      files with a workflow or a job to run
