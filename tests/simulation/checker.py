@@ -37,6 +37,7 @@ from .loss_checker import LossChecker
 from .replay import check_replay
 from .resident_checker import ResidentChecker, uid_of
 from .store import SimulatedStore
+from .timing_checker import TimingChecker
 from .view import View, go_on
 from .world import LawBroken, S, World
 
@@ -70,6 +71,7 @@ class Checker:
         self.foreign = ForeignChecker(self)
         self.inputs = InputsChecker(self)
         self.conditions = ConditionsChecker(self)
+        self.timing = TimingChecker(self, world)
         #: In the present commit: the moves that placed a task, the last one of each …
         self._placements: dict[tuple[str, int], Transition] = {}
         #: … and the tasks for which nobody has to wait any longer.
@@ -114,6 +116,7 @@ class Checker:
         self._accepted.clear()
         self.fleet.restored()
         self.inputs.restored(self.tasks.values())
+        self.timing.restored()
         last = self._store.last_event_id
         self.conditions.restored(last)
         self._seen = {number: move for number, move in self._seen.items() if number <= last}
@@ -161,6 +164,7 @@ class Checker:
         self.fleet.committed(changes, self._placements.values())
         self.hearing.committed(changes)
         self.foreign.committed(changes)
+        self.timing.committed(changes)
 
     def _check_moves(self, changes: Changes, inputs: Sequence[Input], reused: set[str]) -> None:
         """Replay the committed moves one by one over the shadow."""
@@ -203,6 +207,7 @@ class Checker:
                 view.was_up[task.id] = False
             if move.state.has_ended and not view.was_up[task.id]:
                 self._settled.add(task.id)
+            self.timing.moved(task, old, move)
             view.states[task.id] = move.state
             specs = [task.spec, *([respecified[task.id]] if task.id in respecified else [])]
             if move.state in (SCHEDULED, RUNNING):
@@ -230,7 +235,7 @@ class Checker:
                 raise LawBroken("one-result", f"attempt {attempt} of {task.id} ended twice", task.id)
             self._accepted.add((uid, attempt))
             if move.state is FAILED and not task.spec.broadcast:
-                self.losses.check(uid, attempt, move.proplet_id, move.error)
+                self.losses.ended(uid, move)
             if task.spec.broadcast:
                 self.fleet.check_broadcast(task, move)
                 return
@@ -253,6 +258,14 @@ class Checker:
         """Say whether a guest of this attempt, placed there and then, ended so."""
         known = self._said.get((uid, attempt), ())
         return any((when, *said) in known for when in (0, self.placed_at(uid, attempt, proplet_id)))
+
+    def attempts_placed(self, uid: str) -> set[int]:
+        """Name the attempts of a task that were placed."""
+        return {attempt for owner, attempt, _ in self._placed_ever if owner == uid}
+
+    def past_attempts(self, task_id: str) -> Iterable[tuple[int, str]]:
+        """Name the attempts that the store keeps of a task besides the present one, each with its proplet."""
+        return self._store.attempts.get(self._store.ids[task_id], ())
 
     def placed_at(self, uid: str, attempt: int, proplet_id: str) -> int:
         """Name when the attempt that counts was placed there; 0 if none was."""

@@ -83,6 +83,8 @@ class ConditionsChecker:
 
     def _skips(self, task: Task, spec: Spec, move: Transition, view: "View") -> list[Skip]:
         """Give the skip of a task, if it had to be."""
+        if self._checker.timing.is_skip_by_time(task, move):
+            return [Skip(after_failure=True, is_halted=False)]
         members = view.members(task)
         group = self._checker.groups.get(task.spec.group_id)
         if (

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from propeller.core.effects import Changes, Transition
+from propeller.core.failures import ErrorKind
 from propeller.core.model import Proplet, Task
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, RUNNING, SCHEDULED
 from propeller.store import rows
@@ -122,6 +123,8 @@ class FleetChecker:
             return  # it was deleted, or started once more, before the commit
         executions = stored.executions.values()
         states = {one.state for one in executions}
+        if move.error_kind is ErrorKind.DEADLINE:  # its time was over, whatever its executions did
+            return
         wanted = COMPLETED if states == {COMPLETED} else FAILED
         if move.state is not wanted or RUNNING in states or INTERRUPTED in states:
             raise LawBroken("broadcast", f"{task.id} is {move.state.name}, its executions {states}", task.id)

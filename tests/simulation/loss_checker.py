@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from propeller.core.effects import Transition
+from propeller.core.failures import ErrorKind
 from propeller.wire.fleet.from_manager import Start
 
 from .world import LawBroken
@@ -20,6 +22,14 @@ class LossChecker:
     def guest_lost(self, proplet_id: str, start: Start) -> None:
         """Take note that a guest was killed from outside."""
         self._lost.add((start.env["UID"], start.attempt, proplet_id, start.placed_at))
+
+    def ended(self, uid: str, move: Transition) -> None:
+        """Check the failure of a task, unless its time was over or it counts losses among its failures."""
+        task = self._checker.tasks.get(move.task_id)
+        retry = task.spec.retry if task is not None else None
+        counts_losses = retry is not None and ErrorKind.LOST in retry.on
+        if move.error_kind is not ErrorKind.DEADLINE and not counts_losses:
+            self.check(uid, move.attempt, move.proplet_id, move.error)
 
     def check(self, uid: str, attempt: int, proplet_id: str, error: str) -> None:
         """Check a failure: what was lost fails only where it had been lost too often, and then says so."""

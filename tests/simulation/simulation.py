@@ -67,6 +67,8 @@ class Simulation:
         carriers = (network, self.broker)
         self.checker = Checker(world, self.store)
         self.manager = SimulatedManager(world, self.store, carriers, self.checker, cluster_class, state_class)
+        self.checker.timing.presence = lambda: self.manager.present_ns
+        self.checker.timing.life = lambda: self.manager.incarnation
         self._second = SecondManager(world, self.broker, self.manager, standing_class)
         shapes = [(f"local-{number}", True) for number in range(random.randint(0, 2))]
         shapes += [(f"remote-{number}", False) for number in range(random.randint(not shapes, 2))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -20,14 +21,16 @@ from propeller.core.events import (
     StopTask,
     UpdateTask,
 )
-from propeller.core.model import FromParent, GroupKind, JobMode, Module, Spec
+from propeller.core.failures import ErrorKind
+from propeller.core.model import Definition, FromParent, GroupKind, JobMode, Module, Spec
+from propeller.core.retry import Retry
 from propeller.core.sandbox import Grants, Sandbox
 from propeller.errors import PropellerError
 from propeller.manager.engine import Ask
 
 from .manager import SimulatedManager
 from .store import SimulatedStore
-from .world import World
+from .world import MS, World
 
 MODULES = tuple(Module(digest=letter * 8, size_bytes=1) for letter in "abc")
 #: No bytes come with it: whoever runs it learns that it does not exist.
@@ -80,6 +83,8 @@ class Users:
         self._reference_random = Random(f"references {world.seed}")
         #: Another one for conditions, for the same reason.
         self._condition_random = Random(f"conditions {world.seed}")
+        #: And for which of them are tried again, or have only so much time.
+        self._timing_random = Random(f"timing {world.seed}")
         self._uids = 0
         self._singles: list[str] = []
         #: Kind, and the ids of the tasks, in order.
@@ -154,6 +159,7 @@ class Users:
             fields |= self.world.random.choice(STAYING)
         elif not is_broadcast and chance(0.04):
             env["SERVER"] = "1"
+        fields |= self._timing(is_broadcast=is_broadcast)
         return Spec(
             id=task_id,
             name=task_id.partition("-")[2] or "main",
@@ -167,6 +173,25 @@ class Users:
             sandbox=Sandbox(grants=Grants(listen=True)) if listens and not is_broadcast else None,
             **fields,
         )
+
+    def _timing(self, *, is_broadcast: bool) -> dict[str, Any]:
+        """Choose how often a task is tried, and how long it may take; most say nothing of that."""
+        random = self._timing_random
+        fields: dict[str, Any] = {}
+        if random.random() < 0.15:
+            fields["retry"] = Retry(
+                max_attempts=random.randint(1, 4),
+                delay_ns=random.choice((0, 200, 900)) * MS,
+                backoff=random.choice((1.0, 3.0)),
+                max_delay_ns=2000 * MS,
+                jitter=random.choice((0.0, 0.5)),
+                on=random.choice(((), (), (ErrorKind.OTHER,), (ErrorKind.TRAP,), (ErrorKind.LOST,))),
+            )
+        if random.random() < 0.07:
+            fields["deadline_ns"] = random.choice((300, 2500, 8000)) * MS
+        if random.random() < 0.07:
+            fields["queue_timeout_ns"] = random.choice((300, 4000)) * MS
+        return {} if is_broadcast else fields
 
     def _new_id(self, letter: str) -> str:
         free = [name for name in self._free if name[0] == letter]
@@ -193,7 +218,14 @@ class Users:
         ids = [spec.id for spec in specs]
         may_go_on = mode in (JobMode.PARALLEL, JobMode.CONFIGURABLE)
         fail_fast = random.choice((None, False)) if may_go_on else None
-        group = NewGroup(id=name, kind=kind, mode=mode, fail_fast=fail_fast)
+        timeout_ns = self._timing_random.choice((0, 0, 0, 0, 0, 1500 * MS, 9000 * MS))
+        group = NewGroup(
+            id=name,
+            kind=kind,
+            mode=mode,
+            fail_fast=fail_fast,
+            definition=Definition(timeout_ns=timeout_ns),
+        )
         create = CreateTasks(specs=specs, group=group, chosen_ids=(name, *ids))
 
         def remember() -> None:

@@ -6,31 +6,35 @@
 
 from propeller.core import attempts, causes
 from propeller.core.failures import ErrorKind, Failure
-from propeller.core.groups import group_state
+from propeller.core.groups import UP
 from propeller.core.model import Group, Task
 from propeller.core.reasons import GroupTimedOut
 from propeller.core.state import ClusterState
-from propeller.core.states import PENDING, RUNNING, SCHEDULED, SKIPPED
+from propeller.core.states import COMPLETED, PENDING, RUNNING, SCHEDULED, SKIPPED
 from propeller.core.timers import TimerOf
 from propeller.core.times import in_words
 
 
 def manager_started(state: ClusterState, now: int) -> None:
-    """Go on with what the previous manager waited for; what became due meanwhile is due now."""
+    """Go on with what the previous manager waited for; what became due meanwhile is due now.
+
+    The machine's time may have been set since: nothing is waited for longer than was asked for.
+    """
     for task in state.tasks.values():
-        timing = task.timing
+        timing, spec = task.timing, task.spec
         if timing is None or task.state.has_ended:
             continue
-        for kind, due in (
-            (TimerOf.RETRY, timing.retry_at),
-            (TimerOf.DEADLINE, timing.deadline_at),
-            (TimerOf.QUEUE, timing.queue_until),
+        for kind, due, whole_ns in (
+            (TimerOf.RETRY, timing.retry_at, spec.retry.max_delay_ns if spec.retry else 0),
+            (TimerOf.DEADLINE, timing.deadline_at, spec.deadline_ns),
+            (TimerOf.QUEUE, timing.queue_until, spec.queue_timeout_ns),
         ):
             if due:
-                state.timers.set(kind, task.id, state.ticks + max(due - now, 0))
+                state.timers.set(kind, task.id, state.ticks + min(max(due - now, 0), whole_ns))
     for group in state.groups.values():
         if group.timing is not None and group.timing.deadline_at:
-            state.timers.set(TimerOf.GROUP, group.id, state.ticks + max(group.timing.deadline_at - now, 0))
+            left_ns = min(max(group.timing.deadline_at - now, 0), group.definition.timeout_ns)
+            state.timers.set(TimerOf.GROUP, group.id, state.ticks + left_ns)
 
 
 def time_passed(state: ClusterState, now: int) -> None:
@@ -71,7 +75,9 @@ def _leave_queue(state: ClusterState, task: Task, now: int) -> None:
 
 def _end_group(state: ClusterState, group: Group, now: int) -> None:
     """Fail what is under way in a group, and skip what has not begun, handlers of failures too."""
-    if group_state(group.counts) is not RUNNING:  # only daemons that are up are left
+    if sum(group.counts[:COMPLETED]) == group.counts[UP]:  # only what stays up is left
+        group.timing = None  # what begins later has its whole time
+        state.turn.groups[group.id] = group
         return
     reason = GroupTimedOut(group.kind, in_words(group.definition.timeout_ns))
     for task in reversed(group.tasks.values()):  # so that none starts because one before it ended

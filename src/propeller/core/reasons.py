@@ -301,6 +301,10 @@ class GroupTimedOut(Reason, frozen=True):
     #: In words.
     timeout: str
 
+    @property
+    def comes_after_failure(self) -> bool:
+        return True
+
     def __str__(self) -> str:
         return f"its {self.kind_of_group} had not ended within {self.timeout} of its start"
 

@@ -1,0 +1,165 @@
+"""Checks the laws of retries and times: how often, how soon and until when a task is tried, in words of its own."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from propeller.core.effects import Changes, Transition
+from propeller.core.failures import ErrorKind
+from propeller.core.model import Group, Task
+from propeller.core.states import TaskState
+
+from .resident_checker import uid_of
+from .world import MS, LawBroken, S, World
+
+if TYPE_CHECKING:
+    from .checker import Checker
+
+PENDING, SCHEDULED, RUNNING, _, FAILED, *_ = TaskState
+#: A commit comes so much later than the turn that it is of.
+COMMIT_NS = 50 * MS
+#: Within so long a manager that is awake and connected does what is due.
+ACTS_WITHIN_NS = 3 * S
+
+
+class TimingChecker:
+    def __init__(self, checker: "Checker", world: World):
+        self._checker = checker
+        self._world = world
+        #: For how long the manager has been there without a break, and which of its lives it is.
+        self.presence: Callable[[], int] = lambda: 0
+        self.life: Callable[[], int] = lambda: 0
+        #: By uid: how many attempts have failed since the task was started, …
+        self._tries: dict[str, int] = {}
+        #: … when and in which life of the manager the last one failed, …
+        self._failed: dict[str, tuple[int, int]] = {}
+        #: … when and in which life its run began, and when it was queued last.
+        self._begun: dict[str, tuple[int, int]] = {}
+        self._queued: dict[str, int] = {}
+        #: When the first task of each group that has a time began.
+        self._groups: dict[str, tuple[int, int]] = {}
+        self._was_restored = False
+
+    def restored(self) -> None:
+        self._was_restored = True
+        for known in (self._tries, self._failed, self._begun, self._queued, self._groups):
+            known.clear()
+
+    def moved(self, task: Task, old: TaskState, move: Transition) -> None:
+        """Take in one move of a task, in the order of the commit."""
+        uid, now, retry = uid_of(task.spec), self._world.now, task.spec.retry
+        if move.state is SCHEDULED and (old is PENDING or old.has_ended):
+            self._begun[uid] = now, self.life()
+            self._tries.pop(uid, None)
+        if move.state is SCHEDULED:
+            self._queued[uid] = now
+        elif move.state is not RUNNING or old is SCHEDULED:
+            self._queued.pop(uid, None)
+        has_failed = f"attempt {move.attempt} failed: " in move.reason
+        if (old, move.state) == (RUNNING, SCHEDULED) and has_failed:
+            self._queued.pop(uid, None)
+            self._tries[uid] = self._tries.get(uid, 0) + 1
+            self._failed[uid] = now, self.life()
+            most = retry.max_attempts if retry else 1
+            if self._tries[uid] >= most and not self._was_restored:
+                raise LawBroken(
+                    "tries", f"{task.id} is tried again after {self._tries[uid]} of {most}", task.id
+                )
+        if move.state is RUNNING and retry is not None and uid in self._failed:
+            failed_at, life = self._failed.pop(uid)
+            tries = self._tries.get(uid, 0)
+            least = min(retry.delay_ns * retry.backoff ** (tries - 1), retry.max_delay_ns) * (
+                1 - retry.jitter
+            )
+            if life == self.life() and tries and now < failed_at + least - COMMIT_NS:
+                raise LawBroken(
+                    "delay", f"{task.id} was tried again after {(now - failed_at) / S} s", task.id
+                )
+        if move.state.has_ended:
+            self._check_end(task, old, move, uid)
+
+    def _check_end(self, task: Task, old: TaskState, move: Transition, uid: str) -> None:
+        retry, tries = task.spec.retry, self._tries.pop(uid, 0)
+        self._failed.pop(uid, None)
+        begun_at, life = self._begun.pop(uid, (0, -1))
+        is_guests = old is RUNNING and move.state is FAILED and move.error.startswith("guest")
+        if retry and is_guests and not task.spec.broadcast and not self._was_restored:
+            is_covered = not retry.on or ErrorKind.OTHER in retry.on
+            if is_covered and tries + 1 < retry.max_attempts:
+                raise LawBroken("tries", f"{task.id} failed after {tries + 1} attempts", task.id)
+        if move.error_kind is ErrorKind.DEADLINE and life == self.life() and task.spec.deadline_ns:
+            is_of_group = move.error.startswith("timeout: ")
+            if not is_of_group and self._world.now < begun_at + task.spec.deadline_ns - COMMIT_NS:
+                raise LawBroken("deadline", f"{task.id} missed a deadline that is still to come", task.id)
+
+    def is_skip_by_time(self, task: Task, move: Transition) -> bool:
+        """Say whether a task was skipped because the time of its group is over, which it has to be then."""
+        if "had not ended within" not in move.reason:
+            return False
+        group = self._checker.groups.get(task.spec.group_id)
+        begun_at, life = self._groups.get(task.spec.group_id, (0, -1))
+        is_too_early = (
+            group is not None and self._world.now < begun_at + group.definition.timeout_ns - COMMIT_NS
+        )
+        if is_too_early and life == self.life():
+            raise LawBroken("group-time", f"{task.id} was skipped, and its group has time left", task.id)
+        return True
+
+    def committed(self, changes: Changes) -> None:
+        tasks = self._checker.tasks
+        for move in changes.transitions:
+            task = tasks.get(move.task_id)
+            if task is not None and move.state is RUNNING and not task.spec.broadcast:
+                self._check_kept(task)
+        self._follow_groups(changes)
+        self._check_overdue(tasks.values())
+
+    def _check_kept(self, task: Task) -> None:
+        """Check that no attempt of this task is forgotten, now that it has the next one."""
+        if self._was_restored or self._checker.tasks[task.id].attempt < 2:
+            return
+        kept = {number for number, _ in self._checker.past_attempts(task.id)}
+        placed = self._checker.attempts_placed(uid_of(task.spec))
+        if missing := placed - kept - {self._checker.tasks[task.id].attempt}:
+            raise LawBroken(
+                "attempts-kept", f"attempts {sorted(missing)} of {task.id} are forgotten", task.id
+            )
+
+    def _follow_groups(self, changes: Changes) -> None:
+        for record in changes.groups:
+            group = self._checker.groups.get(record.id)
+            if group is None or not group.definition.timeout_ns:
+                continue
+            is_under_way = sum(group.counts[SCHEDULED : RUNNING + 1]) > group.counts[-1]
+            if is_under_way:
+                self._groups.setdefault(group.id, (self._world.now, self.life()))
+            elif not sum(group.counts[:3]) or self._is_over(group):
+                self._groups.pop(group.id, None)
+        for record in changes.deleted_groups:
+            self._groups.pop(record.id, None)
+
+    def _is_over(self, group: Group) -> bool:
+        """Say whether the time of a group passed while only what stays up was left: it begins anew then."""
+        begun_at, _ = self._groups.get(group.id, (self._world.now, 0))
+        return self._world.now - begun_at >= group.definition.timeout_ns
+
+    def _check_overdue(self, tasks: Iterable[Task]) -> None:
+        now, present = self._world.now, self.presence()
+        for group_id, (begun_at, _) in self._groups.items():
+            group = self._checker.groups.get(group_id)
+            if group is None:
+                continue
+            most = group.definition.timeout_ns + ACTS_WITHIN_NS
+            is_under_way = sum(group.counts[SCHEDULED : RUNNING + 1]) > group.counts[-1]
+            if is_under_way and now - begun_at > most and present > most:
+                raise LawBroken("group-time", f"{group_id} goes on, and its time is over")
+        for task in tasks:
+            if task.state not in (SCHEDULED, RUNNING) or task.was_up:
+                continue
+            uid, spec = uid_of(task.spec), task.spec
+            for what, since, most in (
+                ("deadline", self._begun.get(uid, (now, 0))[0], spec.deadline_ns),
+                ("queue timeout", self._queued.get(uid, now), spec.queue_timeout_ns),
+            ):
+                is_over = most and now - since > most + ACTS_WITHIN_NS and present > most + ACTS_WITHIN_NS
+                if is_over and not (what == "queue timeout" and task.state is RUNNING):
+                    raise LawBroken("deadline", f"{task.id} goes on, and its {what} is over", task.id)
