@@ -71,7 +71,7 @@ class Checker:
         self.foreign = ForeignChecker(self)
         self.inputs = InputsChecker(self)
         self.conditions = ConditionsChecker(self)
-        self.timing = TimingChecker(self, world)
+        self.timing = TimingChecker(self, world, store)
         #: In the present commit: the moves that placed a task, the last one of each …
         self._placements: dict[tuple[str, int], Transition] = {}
         #: … and the tasks for which nobody has to wait any longer.
@@ -258,14 +258,6 @@ class Checker:
         """Say whether a guest of this attempt, placed there and then, ended so."""
         known = self._said.get((uid, attempt), ())
         return any((when, *said) in known for when in (0, self.placed_at(uid, attempt, proplet_id)))
-
-    def attempts_placed(self, uid: str) -> set[int]:
-        """Name the attempts of a task that were placed."""
-        return {attempt for owner, attempt, _ in self._placed_ever if owner == uid}
-
-    def past_attempts(self, task_id: str) -> Iterable[tuple[int, str]]:
-        """Name the attempts that the store keeps of a task besides the present one, each with its proplet."""
-        return self._store.attempts.get(self._store.ids[task_id], ())
 
     def placed_at(self, uid: str, attempt: int, proplet_id: str) -> int:
         """Name when the attempt that counts was placed there; 0 if none was."""

@@ -9,6 +9,7 @@ from propeller.core.model import Group, Task
 from propeller.core.states import TaskState
 
 from .resident_checker import uid_of
+from .store import SimulatedStore
 from .world import MS, LawBroken, S, World
 
 if TYPE_CHECKING:
@@ -22,9 +23,12 @@ ACTS_WITHIN_NS = 3 * S
 
 
 class TimingChecker:
-    def __init__(self, checker: "Checker", world: World):
+    def __init__(self, checker: "Checker", world: World, store: SimulatedStore):
         self._checker = checker
         self._world = world
+        self._store = store
+        #: The attempts of each uid that were placed.
+        self._placed: dict[str, set[int]] = {}
         #: For how long the manager has been there without a break, and which of its lives it is.
         self.presence: Callable[[], int] = lambda: 0
         self.life: Callable[[], int] = lambda: 0
@@ -64,6 +68,8 @@ class TimingChecker:
                 raise LawBroken(
                     "tries", f"{task.id} is tried again after {self._tries[uid]} of {most}", task.id
                 )
+        if move.state is RUNNING:
+            self._placed.setdefault(uid, set()).add(move.attempt)
         if move.state is RUNNING and retry is not None and uid in self._failed:
             failed_at, life = self._failed.pop(uid)
             tries = self._tries.get(uid, 0)
@@ -117,9 +123,12 @@ class TimingChecker:
         """Check that no attempt of this task is forgotten, now that it has the next one."""
         if self._was_restored or self._checker.tasks[task.id].attempt < 2:
             return
-        kept = {number for number, _ in self._checker.past_attempts(task.id)}
-        placed = self._checker.attempts_placed(uid_of(task.spec))
-        if missing := placed - kept - {self._checker.tasks[task.id].attempt}:
+        kept = {number for number, _ in self._store.attempts.get(task.seq, ())}
+        if (
+            missing := self._placed.get(uid_of(task.spec), set())
+            - kept
+            - {self._checker.tasks[task.id].attempt}
+        ):
             raise LawBroken(
                 "attempts-kept", f"attempts {sorted(missing)} of {task.id} are forgotten", task.id
             )
