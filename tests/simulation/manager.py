@@ -15,6 +15,7 @@ from propeller.core.events import (
     PropletLost,
     TimePassed,
 )
+from propeller.core.idempotency import Remembered
 from propeller.core.placement import Order
 from propeller.core.policy import Policy
 from propeller.core.state import ClusterState
@@ -32,6 +33,7 @@ from propeller.wire.fleet.outgoing import messages_to_native, start_message, sto
 
 from .broker import MANAGER, Broker
 from .checker import Checker
+from .keys_checker import KeysChecker
 from .manager_checker import ManagerChecker
 from .store import SimulatedStore
 from .transport import Network, about, told
@@ -98,6 +100,7 @@ class SimulatedManager:
         )
         self._checker = checker
         self.rivalry = ManagerChecker(world)
+        self.keys = KeysChecker()
         self._make_cluster, self._make_state = cluster_class, state_class
         #: How wrong the machine's clock is.
         self._clock_is_wrong_by = 0
@@ -338,6 +341,7 @@ class SimulatedManager:
         if self._steps is not None or not self._inbox or self.cluster is None:
             return
         self._inputs, self._inbox = self._inbox, []
+        self.keys.turn_began()
         self._checker.turn_began(self._inputs)
         self._steps = engine.turn(self.cluster, self._inputs, self._clock.moment())
         self._advance(None)
@@ -382,7 +386,9 @@ class SimulatedManager:
             case Send(effects):
                 self._send([effect for effect in effects if not isinstance(effect, Refused)])
             case Answer(ask, outcome):
-                self._checker.answered(ask, outcome)
+                self.keys.answered(ask, outcome)
+                if not isinstance(outcome, Remembered):
+                    self._checker.answered(ask, outcome)
                 refused = (
                     f"{ask.command} is refused: {outcome}" if isinstance(outcome, PropellerError) else ""
                 )
@@ -398,6 +404,7 @@ class SimulatedManager:
             why = move.reason or move.error
             told = f"commits {move.state.name}, attempt {move.attempt} on {move.proplet_id or 'no proplet'}"
             self._world.note("manager", f"{told}{why and f' ({why})'}", move.task_id)
+        self.keys.committed(commit.changes)
         self._checker.committed(commit.changes, self._inputs)
 
     # -- what goes out -------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from .broker import MANAGER, Broker
 from .checker import Checker
 from .fleet_checker import holders
 from .foreign import ForeignProplet
+from .keyed_client import KeyedClient
 from .manager import SimulatedManager
 from .proplet import SimulatedProplet
 from .second import SecondManager
@@ -100,6 +101,7 @@ class Simulation:
             )
             self.proplets.insert(random.randint(1, len(self.proplets)), foreign)
         self.users = Users(world, self.manager, [proplet.id for proplet in self.proplets])
+        self.client = KeyedClient(world, self.manager)
 
     def run(self) -> None:
         """Run it to its end; raise ``LawBroken`` where a law does not hold."""
@@ -112,6 +114,7 @@ class Simulation:
         if world.chance(0.4):
             world.after(world.between(1000, 8000), self._second.start)
         self._act_again()
+        self.client.act_again()
         self._break_again()
         world.run_until(FAULTS_END)
         world.has_faults = False
@@ -179,6 +182,7 @@ class Simulation:
             self.store.restore(self._backup)
             self.checker.restored()
             self.users.restored(self.store)
+            self.manager.keys.restored(self.store.keys)
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -187,6 +191,7 @@ class Simulation:
             self.manager.is_up
             and self.manager.is_idle
             and not self.users.waiting
+            and not self.client.waiting
             and self.broker.is_whole
             and all(proplet.is_quiet for proplet in self.proplets)
             and not any(self._must_end(task) for task in self.checker.tasks.values())
