@@ -2,6 +2,7 @@
 
 import asyncio
 import tracemalloc
+from functools import partial
 
 import httpx
 import msgspec
@@ -65,6 +66,12 @@ async def a_running_group(site, kind):
     return group_id
 
 
+async def a_scheduled(site, kind):
+    asked = TASK if kind == "task" else {"name": "nightly", "tasks": [TASK]}
+    made = await site.post(f"/{kind}s", {**asked, "schedule": "@daily", "is_recurring": True})
+    return made["id"] if kind == "task" else made["tasks"][0][f"{kind}_id"]
+
+
 #: By path: what has to be there before, whose id goes into the path; and the body.
 REQUESTS = {
     "/tasks": (None, TASK),
@@ -83,6 +90,11 @@ REQUESTS = {
     "/proplets/{id}/cordon": ("p-9", None),
     "/proplets/{id}/uncordon": ("p-9", None),
     "/proplets/{id}/drain": ("p-9", None),
+    **{
+        f"/{kind}s/{{id}}/schedule/{verb}": (partial(a_scheduled, kind=kind), None)
+        for kind in ("task", "workflow", "job")
+        for verb in ("pause", "resume")
+    },
 }
 WITHOUT_KEY = {"/tasks/{id}/invoke"}
 
