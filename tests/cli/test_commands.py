@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import wasmtime
@@ -107,6 +108,32 @@ def test_workflow_file_says_what_became_of_each_task(shell):
     )
     assert f"propeller tasks logs {bad}" in done.stdout
     assert shell("tasks", "view", bad).returncode == 0, "an id as it is printed"
+
+
+def test_the_examples_of_conditions_do_what_the_page_says(shell):
+    page = (Path(__file__).parents[2] / "docs" / "workflows.md").read_text()
+    section = page.split("\n## Conditions\n")[1].split("\n## ")[0]
+    chain, branch = re.findall("```yaml\n(.*?)```", section, re.DOTALL)
+    assert ends_of(shell, chain) == {
+        "build": "failed",
+        "test": "Skipped",
+        "release": "Skipped",
+        "rescue": "Completed",
+        "report": "Completed",
+    }
+    assert ends_of(shell, branch) == {
+        "sum": "Completed",
+        "as-hoped": "Completed",
+        "otherwise": "Skipped",
+        "join": "Completed",
+    }
+
+
+def ends_of(shell, content):
+    (shell.work / "example.yaml").write_text(content)
+    done = shell("workflows", "run", "example.yaml")
+    found = re.findall(r"^([\w-]+)-[0-9a-f]{8}:? (Completed|Skipped|failed)", done.stdout, re.MULTILINE)
+    return dict(found)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ TASK = {
     "--proplet-id": ("p", "proplet_id", "p"),
     "--required-tags": ("gpu,eu", "required_tags", ["gpu", "eu"]),
     "--broadcast": ("", "broadcast", True),
+    "--run-if": ("results.a == 1", "run_if", "results.a == 1"),
     "--priority": ("7", "priority", 7),
     "--mode": ("train", "mode", "train"),
     "--kind": ("federated", "kind", "federated"),

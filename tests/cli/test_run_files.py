@@ -45,6 +45,36 @@ def test_ids_are_local_to_a_run(folder):
     assert first.name == "flow", "the file's name where it has none"
 
 
+def test_conditions_name_the_tasks_of_the_run(folder):
+    content = """
+module: nop.wasm
+tasks:
+  - id: a
+  - id: b
+    depends_on: [a]
+    run_if: "results['a'] == 'a' && states.a == 'completed'"
+  - {id: c, depends_on: [a], run_if: all_done}
+"""
+    plan = read(folder, content)
+    a = plan.tasks[0]["id"]
+    assert plan.tasks[1]["run_if"] == f"results[\"{a}\"] == 'a' && states[\"{a}\"] == 'completed'"
+    assert plan.tasks[2]["run_if"] == "all_done"
+
+
+@pytest.mark.parametrize(
+    ("run_if", "said"),
+    [
+        ("sucess", '"sucess" is unknown; did you mean success?'),
+        ("results.a ==", "it ends too early"),
+        ("results.c == 1", "at character 8: c is no parent; add it to depends_on"),
+    ],
+)
+def test_complaints_about_conditions(folder, run_if, said):
+    tasks = f"[{{id: a}}, {{id: b, depends_on: [a], run_if: '{run_if}'}}, {{id: c}}]"
+    assert complaint(folder, f"module: nop.wasm\ntasks: {tasks}").startswith("flow.yaml:2:")
+    assert said in complaint(folder, f"module: nop.wasm\ntasks: {tasks}")
+
+
 def test_modules_are_found_beside_the_file_and_sent_inline(folder):
     plan = read(
         folder,

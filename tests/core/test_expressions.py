@@ -52,6 +52,7 @@ def value_of(text: str):
         "results.n.x == 1 || true",
         "!(1 / 0 == 1 && false)",
         "r'\\d' == '\\\\d' && '\\x41\\u0042\\103' == 'ABC'",
+        "results.a == '30\n' && results.a == r'30\n'",
         "0xff == 255 // a remark",
         "results[states.a == 'completed' ? 'b' : 'a'].ok",
     ],

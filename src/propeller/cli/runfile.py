@@ -19,6 +19,8 @@ import msgspec
 from propeller.cli.modules import INLINE_CHARS_MAX, default_export, read_module
 from propeller.cli.options import stdin_of
 from propeller.cli.source_file import SourceFile
+from propeller.core.conditions import check_written, is_expression
+from propeller.core.expressions.compiler import compiled, with_other_names
 from propeller.core.graph import resolve_dependencies
 from propeller.core.model import Spec
 from propeller.errors import Invalid
@@ -110,6 +112,8 @@ def read_run_file(path: Path, module: Path | None = None, *, makes_uuids: bool =
             ready[-1] |= _stdin(source, path, task, where)
         elif task.stdin is not None:
             ready[-1]["stdin"] = _with_fresh_id(ready[-1]["stdin"], ids)
+        if task.run_if:
+            ready[-1]["run_if"] = _condition(source, task, ids, where)
         if task.inputs:
             ready[-1]["inputs"] = [_with_fresh_ids(value, ids) for value in ready[-1]["inputs"]]
         own = path.parent / task.module if task.module else module
@@ -187,6 +191,23 @@ def _with_fresh_id(value: Any, ids: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return value | {"from": ids.get(value.get("from", ""), value.get("from"))}
     return value
+
+
+def _condition(source: SourceFile, task: _FileTask, ids: Mapping[str, str], where: str) -> str:
+    """Name the parents in an expression by their ids of this run."""
+    run_if = task.run_if or ""
+    try:
+        check_written(run_if)
+    except Invalid as error:
+        raise source.wrong(f"{where}.run_if", str(error)) from error
+    if not is_expression(run_if):
+        return run_if
+    for key in compiled(run_if).keys:
+        if key.name in ids and key.name not in (task.depends_on or ()):
+            raise source.wrong(
+                f"{where}.run_if", f"at character {key.at}: {key.name} is no parent; add it to depends_on"
+            )
+    return with_other_names(run_if, ids)
 
 
 def _stdin(source: SourceFile, path: Path, task: _FileTask, where: str) -> dict[str, str]:

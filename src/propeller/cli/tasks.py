@@ -17,6 +17,7 @@ from propeller.cli.modules import create_task, read_module, update_task
 from propeller.cli.naming import PROPLET, TASK, id_of, named
 from propeller.cli.options import PairsFlag
 from propeller.cli.session import Session
+from propeller.core.conditions import WORDS
 from propeller.core.results import as_bytes, to_json
 from propeller.errors import Invalid, NotFound
 
@@ -44,6 +45,13 @@ FIELDS: dict[str, Any] = {
     "proplet_id": flag(PROPLET, text="Run it on this proplet only."),
     "required_tags": _text("Tags that its proplet must have, separated by commas."),
     "broadcast": _switch("Run it on every proplet."),
+    "run_if": Annotated[
+        str | None,
+        typer.Option(
+            help=f"How its parents have to end: {', '.join(WORDS[1:])}, or an expression in CEL.",
+            autocompletion=lambda incomplete: [word for word in WORDS[1:] if word.startswith(incomplete)],
+        ),
+    ],
     "priority": Annotated[int | None, typer.Option(help="0 to 100 [default: 50].")],
     "mode": _text("infer or train."),
     "kind": _text("standard or federated."),

@@ -33,6 +33,7 @@ from propeller.core.reasons import (
     ParentEnded,
     Reason,
     TaskBeforeEnded,
+    on_one_line,
 )
 from propeller.core.results import to_guest
 from propeller.core.states import FAILED, INTERRUPTED, SKIPPED
@@ -180,7 +181,7 @@ def _why_not_expression(task: Task, expression: Expression) -> Reason | Failure 
     )
     if isinstance(found, bool):
         return None if found else ConditionNotMet(expression.text)
-    return Failure(f"run_if: {found}; the condition is: {expression.text}", ErrorKind.CONDITION)
+    return Failure(f"run_if: {found}; the condition is: {on_one_line(expression.text)}", ErrorKind.CONDITION)
 
 
 def _state(parent: Task) -> str:

@@ -261,7 +261,7 @@ class ConditionNotMet(Reason, frozen=True):
     expression: str
 
     def __str__(self) -> str:
-        return f"its condition is not met: {self.expression}"
+        return f"its condition is not met: {on_one_line(self.expression)}"
 
 
 class TaskBeforeEnded(Reason, frozen=True):
@@ -366,6 +366,10 @@ AnyReason = (
     | Replaced
     | Note
 )
+
+
+def on_one_line(expression: str) -> str:
+    return expression.replace("\n", "\\n")
 
 
 def names_of_tags(tags: Sequence[str]) -> str:

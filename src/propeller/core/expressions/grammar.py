@@ -1,6 +1,8 @@
-"""How expressions are written: the grammar of CEL, without messages, bytes and unsigned numbers.
+r"""How expressions are written: the grammar of CEL, without messages, bytes and unsigned numbers.
 
 Source: the language definition of CEL, section "Syntax".
+
+Differs: any text may have a line break, because YAML and JSON make one of the ``\n`` in ``"'30\n'"``.
 """
 
 import re
@@ -51,9 +53,9 @@ FACTOR: "*" | "/" | "%"
 NAME: /[A-Za-z_][A-Za-z0-9_]*/
 FLOAT.2: /[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+/
 INTEGER: /0x[0-9A-Fa-f]+|[0-9]+/
-STRING.3: /[rR]("{3}(.|\n)*?"{3}|'{3}(.|\n)*?'{3}|"[^"\n]*"|'[^'\n]*')/
+STRING.3: /[rR]("{3}(.|\n)*?"{3}|'{3}(.|\n)*?'{3}|"[^"]*"|'[^']*')/
     | /"{3}(\\(.|\n)|[^\\])*?"{3}|'{3}(\\(.|\n)|[^\\])*?'{3}/
-    | /"(\\.|[^"\\\n])*"|'(\\.|[^'\\\n])*'/
+    | /"(\\(.|\n)|[^"\\])*"|'(\\(.|\n)|[^'\\])*'/
 COMMENT: /\/\/[^\n]*/
 SPACE: /[ \t\r\n\f]+/
 %ignore SPACE
