@@ -1,4 +1,4 @@
-"""Groups that run only so many of their tasks at once, and hold the others that are ready."""
+"""Groups that run only so many of their tasks at once; the others that are ready wait for a place."""
 
 import pytest
 from hypothesis import given, settings
@@ -35,8 +35,8 @@ def limited(most: int, *specs, slots: int = 10, **fields) -> Rules:
     return rules
 
 
-def held(rules: Rules) -> list[str]:
-    return sorted(task.id for task in rules.state.groups["w"].places.held)
+def without(rules: Rules) -> list[str]:
+    return sorted(task.id for task in rules.state.groups["w"].places.waiting)
 
 
 def test_so_many_tasks_run_at_once_and_the_next_follows_one_that_ends():
@@ -49,7 +49,10 @@ def test_so_many_tasks_run_at_once_and_the_next_follows_one_that_ends():
 
 def test_the_queue_counts_and_priority_comes_before_age():
     rules = limited(1, a_task("a"), a_task("b"), a_task("c", priority=90), slots=0)
-    assert (held(rules), rules.state.why_waits(rules.task("b"))) == (["a", "b"], WaitsForPlace("workflow", 1))
+    assert (without(rules), rules.state.why_waits(rules.task("b"))) == (
+        ["a", "b"],
+        WaitsForPlace("workflow", 1),
+    )
     assert not isinstance(rules.state.why_waits(rules.task("c")), WaitsForPlace), "it waits for a proplet"
     assert rules.proplet().moves == ["c RUNNING"]
     assert rules.completes("c").moves == ["c COMPLETED", "a RUNNING"]
@@ -67,9 +70,9 @@ def test_a_task_that_was_lost_or_handed_back_keeps_its_place():
     back = RunHandedBack(proplet_id="p", task_id="a", attempt=1, reason="it is full")
     assert rules.turn(back).moves == ["a SCHEDULED", "a RUNNING"]
     rules.turn(PropletLost("p", "it is gone"))
-    assert (rules.states()["a"], held(rules)) == ("SCHEDULED", ["c"])
+    assert (rules.states()["a"], without(rules)) == ("SCHEDULED", ["c"])
     rules.restart()
-    assert held(rules) == ["c"]
+    assert without(rules) == ["c"]
     assert rules.proplet("q").moves == ["a RUNNING"]
 
 
@@ -78,7 +81,7 @@ def test_a_daemon_that_is_up_takes_no_place():
     assert rules.turn(RunUp("p", "a", 1)).moves == ["a RUNNING", "b RUNNING"]
     rules.turn(PropletLost("p", "it is gone"))
     assert rules.proplet("q").moves == ["a RUNNING", "b RUNNING"]
-    assert held(rules) == ["c"]
+    assert without(rules) == ["c"]
 
 
 def test_a_task_that_is_stopped_while_it_is_held_leaves_no_trace():
@@ -96,7 +99,7 @@ def test_a_group_that_is_stopped_starts_nothing_more():
 def test_held_tasks_are_held_after_a_restart():
     rules = limited(2, *(a_task(name) for name in "abcd"))
     rules.restart()
-    assert held(rules) == ["c", "d"]
+    assert without(rules) == ["c", "d"]
 
 
 def test_a_sequential_job_takes_no_number():

@@ -12,6 +12,7 @@ schedules.py    when something runs by itself, and a pause of that
 naming.py       what may stand for an id
 pages.py        lists that take several requests
 choosing.py     flags that choose records of a list
+again.py        rerun and clone of workflows and jobs
 bulk.py         stop and delete, of one or of many
 heeding.py      whether a manager took over all that it was sent
 logs.py         prints what guests wrote

@@ -16,7 +16,7 @@ from propeller.client.errors import ApiError
 from propeller.errors import Invalid, NotFound, PropellerError
 
 if TYPE_CHECKING:
-    from propeller.client.api import Client
+    from propeller.client.api import Client, Filters
 
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before it is done to several.")]
 
@@ -53,7 +53,7 @@ def add(app: typer.Typer, filters: Mapping[str, Any], deed: Deed, text: str) -> 
         everything: choosing.AllFlag = False,
         yes: YesFlag = False,
         *,
-        fields: dict[str, str],
+        fields: dict[str, Any],
     ) -> None:
         word = deed.kind.word
         if ids and (fields or everything):
@@ -103,7 +103,7 @@ class _Work:
                 self.failed[name] = str(error)
         self._do(ids)
 
-    def do_chosen(self, only: Mapping[str, str], *, yes: bool) -> None:
+    def do_chosen(self, only: "Filters", *, yes: bool) -> None:
         """Do it to those that query parameters choose now, and say how many have come meanwhile."""
         chosen = self._chosen(only)
         self._ask(len(chosen), yes=yes)
@@ -112,7 +112,7 @@ class _Work:
         if come:
             self._session.remark(f"left alone: {come} that came meanwhile")
 
-    def _chosen(self, only: Mapping[str, str]) -> list[str]:
+    def _chosen(self, only: "Filters") -> list[str]:
         kind = self._deed.kind
         found = choosing.page(self._session, kind, only, is_all=True)[kind.plural]
         return [

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from propeller.cli.naming import JOB, WORKFLOW, Kind, id_of
 from propeller.cli.session import Session
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
+
+if TYPE_CHECKING:
+    from propeller.client.api import Filters
 
 _NAME = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Those of this name.")]
 _SINCE = Annotated[
@@ -36,6 +39,12 @@ TASK_FILTERS: dict[str, Any] = {
     "name": _NAME,
     "since": _SINCE,
 }
+_UNTIL = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="TIME", help="Those created before then: 2026-01-31T12:00, or 10m or 36h ago."
+    ),
+]
 GROUP_FILTERS: dict[str, Any] = {
     "status": Annotated[
         str | None,
@@ -47,7 +56,17 @@ GROUP_FILTERS: dict[str, Any] = {
         ),
     ],
     "name": _NAME,
+    "label": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label", metavar="KEY=VALUE", help="Those with this label, or with KEY alone; may be repeated."
+        ),
+    ],
     "since": _SINCE,
+    "until": _UNTIL,
+    "ended": Annotated[
+        bool | None, typer.Option("--ended", help="Those none of whose tasks is under way any more.")
+    ],
 }
 PROPLET_FILTERS: dict[str, Any] = {
     "status": Annotated[str | None, typer.Option("--status", metavar="STATUS", help="active or inactive.")],
@@ -56,29 +75,32 @@ PROPLET_FILTERS: dict[str, Any] = {
 AllFlag = Annotated[bool, typer.Option("--all", help="All that there are, however many.")]
 
 
-def query(session: Session, chosen: Mapping[str, str]) -> dict[str, str]:
+def query(session: Session, chosen: Mapping[str, Any]) -> dict[str, str | list[str]]:
     """Make query parameters of the values of flags.
 
     Raises:
         BadParameter: One of them is empty, or means nothing.
 
     """
-    only: dict[str, str] = {}
+    only: dict[str, str | list[str]] = {}
     for name, value in chosen.items():
-        if not value.strip():
+        if name == "ended":
+            only["ended"] = "true"
+            continue
+        if not all(one.strip() for one in ([value] if isinstance(value, str) else value)):
             raise typer.BadParameter(f"--{name}: it is empty; give it a value, or leave it out")
         if name == "workflow":
             only["workflow_id"] = id_of(session, WORKFLOW, value)
         elif name == "job":
             only["job_id"] = id_of(session, JOB, value)
-        elif name == "since":
-            only["since"] = _time(value)
+        elif name in ("since", "until"):
+            only[name] = _time(name, value)
         else:
             only[name] = value
     return only
 
 
-def _time(since: str) -> str:
+def _time(flag: str, since: str) -> str:
     """Read a time, or how long ago it was, and write it as the API has it."""
     try:
         at = datetime.fromisoformat(since).astimezone(UTC)
@@ -87,7 +109,8 @@ def _time(since: str) -> str:
             at = datetime.now(UTC) - timedelta(seconds=parse_duration(since))
         except (ValueError, OverflowError) as error:
             raise typer.BadParameter(
-                f"--since: {since!r} is no time; write one as 2026-01-31T12:00, or how long ago as 10m or 36h"
+                f"--{flag}: {since!r} is no time; write one as 2026-01-31T12:00, or how long ago as 10m or "
+                "36h"
             ) from error
     return at.isoformat().replace("+00:00", "Z")
 
@@ -95,7 +118,7 @@ def _time(since: str) -> str:
 def page(
     session: Session,
     kind: Kind,
-    only: Mapping[str, str],
+    only: "Filters",
     *,
     is_all: bool,
     fetch: pages.Fetch | None = None,
@@ -116,11 +139,7 @@ def page(
     """
     if is_all and session.is_paged:
         raise typer.BadParameter("--all is for all that there are: leave out --offset and --limit")
-    if fetch is None:
-
-        def fetch(offset: int, limit: int) -> Any:
-            return kind.page(session.client, offset, limit, only)
-
+    fetch = fetch or kind.fetching(session.client, only)
     if is_all:
         found = pages.read(fetch, kind.plural, kind.key)
     else:
@@ -139,12 +158,24 @@ def page(
     return found | {"limit": len(records) if is_all else session.limit}
 
 
-def _fits(record: Mapping[str, Any], name: str, value: str) -> bool:
+def _fits(record: Mapping[str, Any], name: str, value: Any) -> bool:
+    if name == "label":
+        labels: Mapping[str, str] = record.get("labels", {})
+        return all(_has_label(labels, label) for label in value)
+    if name == "ended":
+        counts = record.get("counts", {})
+        return not any(counts.get(state) for state in ("pending", "scheduled", "running"))
     if name == "status" and "alive" in record:
         return bool(record["alive"] == (value == "active"))
     if name in ("state", "status"):
-        return formatting.state_name(record["state"]).lower() == value
-    if name == "since":
-        created, since = formatting.when(record["created_at"]), formatting.when(value)
-        return created is not None and since is not None and created >= since
+        return bool(formatting.state_name(record["state"]).lower() == value)
+    if name in ("since", "until"):
+        created, at = formatting.when(record["created_at"]), formatting.when(value)
+        is_later = created is not None and at is not None and created >= at
+        return created is not None and is_later is (name == "since")
     return bool(record.get(name) == value)
+
+
+def _has_label(labels: Mapping[str, str], wanted: str) -> bool:
+    key, is_pair, value = wanted.partition("=")
+    return key in labels and (not is_pair or labels[key] == value)

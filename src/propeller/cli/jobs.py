@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import bulk, choosing, history, live, options, schedules, views
+from propeller.cli import again, bulk, choosing, history, live, options, schedules, views
 from propeller.cli.commands import command, group
 from propeller.cli.completing import JobId
 from propeller.cli.heeding import check_all_heeded
-from propeller.cli.naming import JOB, named
+from propeller.cli.naming import JOB, named, with_cursor
 from propeller.cli.options import DetachFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
 from propeller.cli.runfile import read_run_file
 from propeller.cli.session import Session
@@ -17,21 +17,12 @@ from propeller.cli.tree import tree
 app = group("Create, run and look at jobs.")
 
 
-@command(app)
+@command(app, fields=options.GROUP_FIELDS)
 def create(
     session: Session,
+    fields: dict[str, Any],
     name: Annotated[str, typer.Option(help="The name of the job. Required.")] = "",
     execution_mode: Annotated[str, typer.Option(help="parallel, sequential or configurable.")] = "",
-    fail_fast: Annotated[
-        bool | None,
-        typer.Option("--fail-fast/--no-fail-fast", help="Stop the other tasks when one fails; the default."),
-    ] = None,
-    timeout: options.GroupTimeoutFlag = None,
-    defaults: options.DefaultsFlag = None,
-    schedule: options.ScheduleFlag = None,
-    timezone: options.TimezoneFlag = None,
-    is_recurring: options.RecurringFlag = None,
-    schedule_options: options.ScheduleOptionsFlag = None,
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,
 ) -> None:
@@ -39,10 +30,8 @@ def create(
     if not name:
         raise typer.BadParameter("name is required: give one with --name")
     given = options.task_list(tasks, tasks_file)
-    more = options.fields_of_group(timeout, defaults, schedule, timezone, is_recurring, schedule_options)
-    job = session.client.create_job(
-        given, name=name, execution_mode=execution_mode, fail_fast=fail_fast, more=more
-    )
+    more = options.fields_of_group(fields)
+    job = session.client.create_job(given, name=name, execution_mode=execution_mode, more=more)
     if not session.as_json:
         session.remark(f"job {job['job_id']}")
     session.show(job, lambda answer: views.tasks_table(session, answer["tasks"]))
@@ -50,27 +39,34 @@ def create(
         given,
         job["tasks"],
         "it was created without",
-        of_group={"fail_fast": fail_fast, **more},
+        of_group=more,
         look=lambda: session.client.job_summary(job["job_id"]),
     )
 
 
-@command(app)
-def run(session: Session, file: RunFile, module: ModuleFlag = None, detach: DetachFlag = False) -> None:
+@command(app, fields=options.GROUP_FIELDS)
+def run(
+    session: Session,
+    fields: dict[str, Any],
+    file: RunFile,
+    module: ModuleFlag = None,
+    detach: DetachFlag = False,
+) -> None:
     """Run a job from a file, and show it until it ends."""
     plan = read_run_file(file, module)
+    plan.take(options.fields_of_group(fields))
     live.run(session, live.create_job(session, plan), detach=detach)
 
 
 @command(app, "list", pages=True, fields=choosing.GROUP_FILTERS)
-def list_(session: Session, fields: dict[str, str], everything: choosing.AllFlag = False) -> None:
+def list_(session: Session, fields: dict[str, Any], everything: choosing.AllFlag = False) -> None:
     """List jobs, the newest first."""
     only = choosing.query(session, fields)
 
-    def fetch(offset: int, limit: int) -> Any:
+    def fetch(offset: int, limit: int, cursor: str) -> Any:
         # For people, counts are enough; JSON has all that the manager shows.
-        with_tasks = session.as_json
-        return session.client.jobs(offset=offset, limit=limit, only=only, with_tasks=with_tasks)
+        given = with_cursor(only, cursor)
+        return session.client.jobs(offset=offset, limit=limit, only=given, with_tasks=session.as_json)
 
     page = choosing.page(session, JOB, only, is_all=everything, fetch=fetch)
     session.show_page(page, "jobs", lambda rows: views.groups_table(session, "job", rows))
@@ -81,7 +77,7 @@ def view(session: Session, job_id: JobId) -> None:
     """Show a job's tasks."""
     session.show(
         named(session, JOB, job_id, session.client.job),
-        lambda answer: tree(session, answer["tasks"], title=f"job {answer['job_id']}"),
+        lambda answer: tree(session, answer["tasks"], title=views.group_title("job", answer)),
     )
 
 
@@ -99,6 +95,7 @@ def start(session: Session, job_id: JobId) -> None:
 
 
 schedules.add(app, JOB)
+again.add(app, JOB)
 bulk.add(
     app,
     choosing.GROUP_FILTERS,

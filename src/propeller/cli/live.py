@@ -7,7 +7,7 @@ tasks, or the busiest of many, and all failures with the command that shows thei
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -63,19 +63,23 @@ def create_workflow(session: Session, plan: Plan) -> Target:
     client = session.client
     if plan.execution_mode:
         session.remark("execution_mode is for jobs; a workflow follows depends_on")
-    if plan.fail_fast is not None:
-        session.remark("fail_fast is for jobs; in a workflow a failure concerns only tasks that depend on it")
-    created = client.create_workflow(plan.tasks, name=plan.name, more=plan.fields)["tasks"]
+    more = of_workflow(plan.fields)
+    created = client.create_workflow(plan.tasks, name=plan.name, more=more)["tasks"]
     workflow_id = created[0]["workflow_id"]
     check_all_heeded(
         plan.tasks,
         created,
         f"workflow {workflow_id} is not started",
-        of_group=plan.fields,
+        of_group=more,
         look=lambda: client.workflow(workflow_id, with_tasks=False),
     )
     _upload(session, plan)
     return replace(target(client, "workflow", workflow_id), has_schedule="schedule" in plan.fields)
+
+
+def of_workflow(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what a workflow does anyway: not even a manager that only knows the contract stops it."""
+    return {name: value for name, value in fields.items() if (name, value) != ("fail_fast", False)}
 
 
 def create_job(session: Session, plan: Plan) -> Target:
@@ -84,14 +88,13 @@ def create_job(session: Session, plan: Plan) -> Target:
         plan.tasks,
         name=plan.name,
         execution_mode=plan.execution_mode,
-        fail_fast=plan.fail_fast,
         more=plan.fields,
     )
     check_all_heeded(
         plan.tasks,
         created["tasks"],
         f"job {created['job_id']} is not started",
-        of_group={"fail_fast": plan.fail_fast, **plan.fields},
+        of_group=plan.fields,
         look=lambda: client.job_summary(created["job_id"]),
     )
     _upload(session, plan)

@@ -21,7 +21,7 @@ from propeller.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from propeller.cli.session import Session
-    from propeller.client.api import Client
+    from propeller.client.api import Client, Filters
 
 _T = TypeVar("_T")
 _LATEST = "@latest"
@@ -39,7 +39,7 @@ class Kind(NamedTuple):
     #: The field of its id.
     key: str
     #: Fetches a page of those that fit query parameters, the newest first if the manager knows how.
-    page: "Callable[[Client, int, int, Mapping[str, str]], Any]"
+    page: "Callable[[Client, int, int, Filters], Any]"
     #: Reads one, without what is large.
     read: "Callable[[Client, str], Any]"
     has_names: bool = True
@@ -47,6 +47,10 @@ class Kind(NamedTuple):
     @property
     def plural(self) -> str:
         return f"{self.word}s"
+
+    def fetching(self, client: "Client", only: "Filters") -> pages.Fetch:
+        """Make what fetches a page of those that fit query parameters."""
+        return lambda offset, limit, cursor: self.page(client, offset, limit, with_cursor(only, cursor))
 
 
 TASK = Kind(
@@ -77,6 +81,10 @@ PROPLET = Kind(
     lambda client, proplet_id: client.proplet(proplet_id),
 )
 _KINDS = (TASK, WORKFLOW, JOB, PROPLET)
+
+
+def with_cursor(only: "Filters", cursor: str) -> "Filters":
+    return {**only, "cursor": cursor} if cursor else only
 
 
 def named(session: "Session", kind: Kind, given: str, act: Callable[[str], _T]) -> _T:
@@ -178,7 +186,7 @@ def _is_beginning(name: str, id_: str) -> bool:
 
 
 def _listing(client: "Client", kind: Kind, only: Mapping[str, str]) -> Iterator[Any]:
-    return pages.records(lambda offset, limit: kind.page(client, offset, limit, only), kind.plural)
+    return pages.records(kind.fetching(client, only), kind.plural)
 
 
 def _nothing(client: "Client", kind: Kind, given: str) -> str:

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,16 +27,6 @@ StdinFlag = Annotated[
     typer.Option("--stdin", metavar="FILE", help="Its standard input; - is that of this command."),
 ]
 
-GroupTimeoutFlag = Annotated[str | None, typer.Option("--timeout", help="How long it may take in all: 1h.")]
-DefaultsFlag = Annotated[
-    str | None,
-    typer.Option(
-        "--defaults",
-        metavar="JSON",
-        help='What holds for tasks that do not say it themselves: {"retry": …, "timeout": …}.',
-    ),
-]
-
 ScheduleFlag = Annotated[
     str | None, typer.Option("--schedule", help='When it runs by itself: "0 2 * * MON-FRI" or @daily.')
 ]
@@ -53,6 +44,38 @@ ScheduleOptionsFlag = Annotated[
         "--schedule-options", metavar="K=V,…", help="Of the schedule: catch_up, overlap, jitter, start, end."
     ),
 ]
+
+#: Flags of a workflow or job as a whole, by the names of their values, as ``fields_of_group`` takes these.
+GROUP_FIELDS: dict[str, Any] = {
+    "timeout": Annotated[str | None, typer.Option("--timeout", help="How long it may take in all: 1h.")],
+    "defaults": Annotated[
+        str | None,
+        typer.Option(
+            "--defaults",
+            metavar="JSON",
+            help='What holds for tasks that do not say it themselves: {"retry": …, "timeout": …}.',
+        ),
+    ],
+    "label": Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="KEY=VALUE", help="A label to find it by; may be repeated."),
+    ],
+    "max_parallel": Annotated[
+        int | None,
+        typer.Option("--max-parallel", min=1, help="How many of its tasks run at once; any number."),
+    ],
+    "fail_fast": Annotated[
+        bool | None,
+        typer.Option(
+            "--fail-fast/--no-fail-fast",
+            help="Stop the other tasks when one fails; a job does unless told otherwise.",
+        ),
+    ],
+    "schedule": ScheduleFlag,
+    "timezone": TimezoneFlag,
+    "is_recurring": RecurringFlag,
+    "schedule_options": ScheduleOptionsFlag,
+}
 
 #: One part of a list: in double quotes, with each quote inside doubled, or up to the next comma.
 _PART = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|\Z)|([^,]*)')
@@ -136,24 +159,16 @@ def schedule_options_of(text: str | None, flag: str) -> dict[str, str] | None:
     return None if text is None else dict(pair(part, flag) for part in split(text, flag) or [])
 
 
-def fields_of_group(
-    timeout: str | None,
-    defaults: str | None,
-    schedule: str | None = None,
-    timezone: str | None = None,
-    is_recurring: bool | None = None,
-    schedule_options: str | None = None,
-) -> dict[str, Any]:
+def fields_of_group(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Put the fields of a workflow or job together that are given as flags."""
-    given = {
-        "timeout": timeout,
-        "defaults": json_object(defaults, "--defaults"),
-        "schedule": schedule,
-        "timezone": timezone,
-        "is_recurring": is_recurring,
-        "schedule_options": schedule_options_of(schedule_options, "--schedule-options"),
-    }
-    return {name: value for name, value in given.items() if value is not None}
+    more = dict(fields)
+    if "defaults" in more:
+        more["defaults"] = json_object(more["defaults"], "--defaults")
+    if labels := more.pop("label", None):
+        more["labels"] = dict(pair(label, "--label") for label in labels)
+    if "schedule_options" in more:
+        more["schedule_options"] = schedule_options_of(more["schedule_options"], "--schedule-options")
+    return more
 
 
 def pair(text: str, flag: str) -> tuple[str, str]:

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-#: Fetches a page: how many entries to skip, and how many to show.
-Fetch = Callable[[int, int], Any]
+#: Fetches a page: how many entries to skip, how many to show, and the cursor of the page before, or ``""``.
+Fetch = Callable[[int, int, str], Any]
 
 #: The most that every list of the API gives at once.
 _PAGE = 100
@@ -38,10 +38,13 @@ def records(fetch: Fetch, kind: str) -> Iterator[Any]:
 
 
 def _pages(fetch: Fetch, kind: str, start: int, wanted: int) -> Iterator[Any]:
-    at, end = start, start + wanted
+    """Read on by cursor where the manager has one, which what is created meanwhile does not move."""
+    at, end, cursor = start, start + wanted, ""
     while True:
-        page = fetch(at, min(end - at, _PAGE))
+        page = fetch(0 if cursor else at, min(end - at, _PAGE), cursor)
         yield page
         at += len(page[kind])
-        if not page[kind] or at >= min(end, page["total"]):
+        was_by_cursor, cursor = bool(cursor), page.get("next_cursor", "")
+        is_over = (not cursor) if was_by_cursor else not page[kind] or at >= page["total"]
+        if is_over or at >= end:
             return

@@ -37,7 +37,17 @@ _REFERENCE = re.compile(r"(?<!\$)\$\{([^{}]*)\}")
 #: Fields that the file has and the API has not.
 _LOCAL = ("module", "stdin_file")
 #: Fields of the whole that go to the API as they are.
-_OF_THE_WHOLE = ("timeout", "defaults", "schedule", "timezone", "is_recurring", "schedule_options")
+_OF_THE_WHOLE = (
+    "timeout",
+    "defaults",
+    "labels",
+    "max_parallel",
+    "fail_fast",
+    "schedule",
+    "timezone",
+    "is_recurring",
+    "schedule_options",
+)
 _QUOTED = ("int", "float", "bool")
 
 
@@ -52,6 +62,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     timezone: str | None = None
     is_recurring: bool | None = None
     schedule_options: ScheduleOptionsField | None = None
+    labels: dict[str, str] | None = None
+    max_parallel: int | None = None
     module: str | None = None
 
 
@@ -66,13 +78,17 @@ class Plan:
 
     name: str
     execution_mode: str
-    fail_fast: bool | None
     #: What else the file says of the whole, under the names that the API has for it.
     fields: dict[str, Any]
     #: The tasks, with ids of this run, and with their modules unless these are too large.
     tasks: list[dict[str, Any]]
     #: Modules that are not in ``tasks``, by task id.
     uploads: dict[str, bytes]
+
+    def take(self, fields: Mapping[str, Any]) -> None:
+        """Take in what flags say of the whole; it goes before what the file says, label by label."""
+        labels = self.fields.get("labels", {}) | fields.get("labels", {})
+        self.fields |= {**fields, **({"labels": labels} if labels else {})}
 
 
 def read_run_file(path: Path, module: Path | None = None, *, makes_uuids: bool = False) -> Plan:
@@ -128,7 +144,6 @@ def read_run_file(path: Path, module: Path | None = None, *, makes_uuids: bool =
     return Plan(
         name=content.name or path.stem,
         execution_mode=content.execution_mode or "",
-        fail_fast=content.fail_fast,
         fields={name: source.content[name] for name in _OF_THE_WHOLE if source.content.get(name) is not None},
         tasks=ready,
         uploads=modules.put_into(ready),

@@ -138,7 +138,7 @@ def list_(session: Session, fields: dict[str, Any], everything: choosing.AllFlag
     wanted = options.pairs(fields.pop("metadata", None), "--metadata")
     only = choosing.query(session, fields)
 
-    def fetch(offset: int, limit: int) -> Any:
+    def fetch(offset: int, limit: int, _cursor: str) -> Any:
         chosen = {"order": "newest", **only}
         return session.client.tasks(offset=offset, limit=limit, metadata=wanted, only=chosen)
 

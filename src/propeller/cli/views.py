@@ -122,7 +122,9 @@ def executions_table(session: Session, executions: list[Any]) -> RenderableType:
 
 
 def groups_table(session: Session, kind: str, groups: list[Any]) -> RenderableType:
-    table = session.table("ID", "NAME", "STATE", "TASKS", "TOOK", "CREATED")
+    has_labels = any(group.get("labels") for group in groups)
+    labels = ["LABELS"] if has_labels else []
+    table = session.table("ID", "NAME", "STATE", "TASKS", "TOOK", "CREATED", *labels)
     for group in groups:
         ended = formatting.has_ended(group["state"])
         table.add_row(
@@ -132,8 +134,23 @@ def groups_table(session: Session, kind: str, groups: list[Any]) -> RenderableTy
             counted(group),
             formatting.took(group["start_time"], group["finish_time"]) if ended else "",
             formatting.ago(group["created_at"]),
+            *([formatting.one_line(labels_of(group))] if has_labels else []),
         )
     return table
+
+
+def labels_of(group: Any) -> str:
+    return ", ".join(f"{key}={value}" if value else key for key, value in group.get("labels", {}).items())
+
+
+def group_title(kind: str, group: Any) -> str:
+    """Say in a line how a workflow or job is, and what was asked for of it as a whole."""
+    name = f" ({group['name']})" if group.get("name") else ""
+    # The answer about a job has no state.
+    state = formatting.state_name(group["state"]) if "state" in group else ""
+    most = f"at most {group['max_parallel']} at once" if "max_parallel" in group else ""
+    said = "; ".join(filter(None, (state, counted(group), labels_of(group), most)))
+    return f"{kind} {group[f'{kind}_id']}{name}: {said}"
 
 
 def counted(group: Any) -> str:

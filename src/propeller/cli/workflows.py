@@ -1,10 +1,10 @@
 """``propeller workflows``: tasks that depend on each other."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import bulk, choosing, history, live, options, schedules, views
+from propeller.cli import again, bulk, choosing, history, live, options, schedules, views
 from propeller.cli.commands import command, group
 from propeller.cli.completing import WorkflowId
 from propeller.cli.heeding import check_all_heeded
@@ -17,22 +17,17 @@ from propeller.cli.tree import tree
 app = group("Create, run and look at workflows.")
 
 
-@command(app)
+@command(app, fields=options.GROUP_FIELDS)
 def create(
     session: Session,
+    fields: dict[str, Any],
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,
     name: Annotated[str, typer.Option(help="The name of the workflow, for people.")] = "",
-    timeout: options.GroupTimeoutFlag = None,
-    defaults: options.DefaultsFlag = None,
-    schedule: options.ScheduleFlag = None,
-    timezone: options.TimezoneFlag = None,
-    is_recurring: options.RecurringFlag = None,
-    schedule_options: options.ScheduleOptionsFlag = None,
 ) -> None:
     """Create a workflow."""
     given = options.task_list(tasks, tasks_file)
-    more = options.fields_of_group(timeout, defaults, schedule, timezone, is_recurring, schedule_options)
+    more = live.of_workflow(options.fields_of_group(fields))
     answer = session.client.create_workflow(given, name=name, more=more)
     workflow_id = answer["tasks"][0]["workflow_id"]
     if not session.as_json:
@@ -47,15 +42,22 @@ def create(
     )
 
 
-@command(app)
-def run(session: Session, file: RunFile, module: ModuleFlag = None, detach: DetachFlag = False) -> None:
+@command(app, fields=options.GROUP_FIELDS)
+def run(
+    session: Session,
+    fields: dict[str, Any],
+    file: RunFile,
+    module: ModuleFlag = None,
+    detach: DetachFlag = False,
+) -> None:
     """Run a workflow from a file, and show it until it ends."""
     plan = read_run_file(file, module, makes_uuids=not session.client.lists_workflows())
+    plan.take(options.fields_of_group(fields))
     live.run(session, live.create_workflow(session, plan), detach=detach)
 
 
 @command(app, "list", pages=True, fields=choosing.GROUP_FILTERS)
-def list_(session: Session, fields: dict[str, str], everything: choosing.AllFlag = False) -> None:
+def list_(session: Session, fields: dict[str, Any], everything: choosing.AllFlag = False) -> None:
     """List workflows, the newest first."""
     page = choosing.page(session, WORKFLOW, choosing.query(session, fields), is_all=everything)
     session.show_page(page, "workflows", lambda rows: views.groups_table(session, "workflow", rows))
@@ -66,7 +68,7 @@ def view(session: Session, workflow_id: WorkflowId) -> None:
     """Show a workflow as a tree of its tasks."""
     session.show(
         named(session, WORKFLOW, workflow_id, session.client.workflow),
-        lambda answer: tree(session, answer["tasks"], title=f"workflow {answer['workflow_id']}"),
+        lambda answer: tree(session, answer["tasks"], title=views.group_title("workflow", answer)),
     )
 
 
@@ -85,6 +87,7 @@ def start(session: Session, workflow_id: WorkflowId) -> None:
 
 
 schedules.add(app, WORKFLOW)
+again.add(app, WORKFLOW)
 bulk.add(
     app,
     choosing.GROUP_FILTERS,

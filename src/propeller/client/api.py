@@ -18,6 +18,8 @@ from propeller.client.errors import ApiError, NoSuchRoute, Unreachable, not_reac
 from propeller.client.trust import tls_context
 from propeller.errors import Invalid
 
+#: Query parameters; one that is repeated has several values.
+Filters = Mapping[str, str | Sequence[str]]
 DEFAULT_URL = "http://localhost:7070"
 
 _CONNECT_S = 5.0
@@ -80,7 +82,7 @@ class Client:
     def close(self) -> None:
         self._http.close()
 
-    def request(self, method: str, path: str, *, query: Mapping[str, str] | None = None, **body: Any) -> Any:
+    def request(self, method: str, path: str, *, query: Filters | None = None, **body: Any) -> Any:
         """Send a request and return the JSON of the answer, None where it has no body.
 
         Raises:
@@ -98,9 +100,7 @@ class Client:
         except (ValueError, RecursionError) as error:
             raise ApiError(200, f"{self.base_url} answered no JSON: is it a Propeller manager?") from error
 
-    def _send(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, Any]
-    ) -> httpx.Response:
+    def _send(self, method: str, path: str, query: Filters | None, body: Mapping[str, Any]) -> httpx.Response:
         try:
             request = self._http.build_request(method, path, params=query, **body)
         except (TypeError, ValueError) as error:
@@ -129,7 +129,7 @@ class Client:
         offset: int = 0,
         limit: int = 100,
         metadata: Mapping[str, str] | None = None,
-        only: Mapping[str, str] | None = None,
+        only: Filters | None = None,
     ) -> shapes.TaskPage:
         """Return a page of tasks; ``only`` has more query parameters, as in ``{"state": "failed"}``."""
         chosen = {"metadata": json.dumps(metadata)} if metadata else {}
@@ -276,11 +276,23 @@ class Client:
         return cast("shapes.Workflow", answer)
 
     def workflows(
-        self, *, offset: int = 0, limit: int = 100, only: Mapping[str, str] | None = None
+        self, *, offset: int = 0, limit: int = 100, only: Filters | None = None
     ) -> shapes.WorkflowPage:
-        """Return a page of workflows; ``only`` has more query parameters, as in ``{"status": "failed"}``."""
+        """Return a page of workflows; ``only`` has more query parameters, as in ``{"status": "failed"}``.
+
+        To read on from a page that has a ``next_cursor``, give that as ``cursor``: then nothing comes twice.
+        """
         query = _page(offset, limit) | dict(only or {})
         return cast("shapes.WorkflowPage", self.request("GET", "/workflows", query=query))
+
+    def rerun_workflow(self, workflow_id: str, *, what: str = "", from_task: str = "") -> Any:
+        """Run tasks of a workflow again that has ended: what did not complete, ``all``, or from a task on."""
+        return self.request("POST", _path("workflows", workflow_id, "rerun"), **_rerun(what, from_task))
+
+    def clone_workflow(self, workflow_id: str, *, name: str = "") -> shapes.Tasks:
+        body = {"json": {"name": name}} if name else {}
+        path = _path("workflows", workflow_id, "clone")
+        return cast("shapes.Tasks", self.request("POST", path, query=_NO_FILE, **body))
 
     def start_workflow(self, workflow_id: str) -> Any:
         try:
@@ -330,13 +342,22 @@ class Client:
         *,
         offset: int = 0,
         limit: int = 100,
-        only: Mapping[str, str] | None = None,
+        only: Filters | None = None,
         with_tasks: bool = True,
     ) -> shapes.JobPage:
-        """Return a page of jobs; ``only`` has more query parameters, as in ``{"status": "failed"}``."""
+        """Return a page of jobs; ``only`` is as for ``workflows``."""
         query = _NO_FILE | _page(offset, limit) | dict(only or {})
         query |= {} if with_tasks else _NO_TASKS
         return cast("shapes.JobPage", self.request("GET", "/jobs", query=query))
+
+    def rerun_job(self, job_id: str, *, what: str = "", from_task: str = "") -> Any:
+        """Run tasks of a job again that has ended: what did not complete, ``all``, or from a task on."""
+        return self.request("POST", _path("jobs", job_id, "rerun"), **_rerun(what, from_task))
+
+    def clone_job(self, job_id: str, *, name: str = "") -> shapes.Job:
+        body = {"json": {"name": name}} if name else {}
+        path = _path("jobs", job_id, "clone")
+        return cast("shapes.Job", self.request("POST", path, query=_NO_FILE, **body))
 
     def start_job(self, job_id: str) -> Any:
         return self.request("POST", _path("jobs", job_id, "start"))
@@ -350,7 +371,7 @@ class Client:
     # -- proplets and the manager itself -------------------------------------------------------------------
 
     def proplets(
-        self, *, offset: int = 0, limit: int = 100, only: Mapping[str, str] | None = None
+        self, *, offset: int = 0, limit: int = 100, only: Filters | None = None
     ) -> shapes.PropletPage:
         """Return a page of proplets; ``only`` has more query parameters, as in ``{"status": "active"}``."""
         query = _page(offset, limit) | dict(only or {})
@@ -418,6 +439,11 @@ def _path(kind: str, entity_id: str, *rest: str) -> str:
     if not entity_id:
         raise Invalid(f"{kind}: the id is empty")
     return "/" + "/".join([kind, quote(entity_id, safe="", errors="surrogateescape"), *rest])
+
+
+def _rerun(what: str, from_task: str) -> dict[str, Any]:
+    given = {name: value for name, value in (("what", what), ("from", from_task)) if value}
+    return {"json": given} if given else {}
 
 
 def _chosen_logs(stream: str, attempt: str, tail: int | None) -> dict[str, str]:

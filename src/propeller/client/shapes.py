@@ -145,6 +145,9 @@ class Job(TypedDict):
     tasks: list[Task]
     name: NotRequired[str]
     execution_mode: NotRequired[str]
+    labels: NotRequired[dict[str, str]]
+    #: How many of its tasks wait for a proplet or run at once; left out for any number.
+    max_parallel: NotRequired[int]
 
 
 class JobSummary(TypedDict):
@@ -157,6 +160,10 @@ class JobSummary(TypedDict):
     created_at: str
     #: How many tasks are in each state, by the state's name.
     counts: NotRequired[dict[str, int]]
+    fail_fast: NotRequired[bool]
+    labels: NotRequired[dict[str, str]]
+    #: How many of its tasks wait for a proplet or run at once; left out for any number.
+    max_parallel: NotRequired[int]
 
 
 class JobPage(TypedDict):
@@ -164,6 +171,8 @@ class JobPage(TypedDict):
     limit: int
     total: int
     jobs: list[JobSummary]
+    #: Where more are left: ``cursor`` of the next page, as in ``WorkflowPage``.
+    next_cursor: NotRequired[str]
 
 
 class Workflow(TypedDict):
@@ -177,6 +186,10 @@ class Workflow(TypedDict):
     created_at: str
     tasks: NotRequired[list[Task]]
     edges: NotRequired[list[dict[str, str]]]
+    fail_fast: NotRequired[bool]
+    labels: NotRequired[dict[str, str]]
+    #: How many of its tasks wait for a proplet or run at once; left out for any number.
+    max_parallel: NotRequired[int]
 
 
 class WorkflowPage(TypedDict):
@@ -184,6 +197,7 @@ class WorkflowPage(TypedDict):
     limit: int
     total: int
     workflows: list[Workflow]
+    next_cursor: NotRequired[str]
 
 
 class Proplet(TypedDict):

@@ -138,12 +138,12 @@ def _check_task(state: ClusterState, task: Task) -> None:
 
 def _check_queue(state: ClusterState) -> None:
     waiting = [task.id for task in state.placement.waiting()]
-    held = [task.id for group in state.groups.values() if group.places for task in group.places.held]
+    placeless = [task.id for group in state.groups.values() if group.places for task in group.places.waiting]
     scheduled = sorted(
         task.id for task in state.tasks.values() if task.state is SCHEDULED and not _waits_for_retry(task)
     )
-    assert sorted(waiting + held) == scheduled, (
-        f"{waiting} are queued and {held} held, and {scheduled} are scheduled"
+    assert sorted(waiting + placeless) == scheduled, (
+        f"{waiting} are queued, {placeless} have no place, and {scheduled} are scheduled"
     )
 
 
@@ -157,9 +157,9 @@ def _check_places(group: Group) -> None:
     ready = [task for task in scheduled if not _waits_for_retry(task)]
     ready.sort(key=places.rank_of)
     free = max(fresh.most - len(fresh.running), 0)
-    queued, held = [{task.id for task in some} for some in (group.places.queued, group.places.held)]
+    queued, placeless = [{task.id for task in some} for some in (group.places.queued, group.places.waiting)]
     assert queued == {task.id for task in ready[:free]}, f"group {group.id} has queued {queued}"
-    assert held == {task.id for task in ready[free:]}, f"group {group.id} holds {held}"
+    assert placeless == {task.id for task in ready[free:]}, f"in group {group.id}, {placeless} have no place"
 
 
 def _waits_for_retry(task: Task) -> bool:

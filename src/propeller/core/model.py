@@ -296,7 +296,7 @@ class Places(msgspec.Struct, kw_only=True, eq=False):
     #: The tasks that have one and wait for a proplet, the last in rank first.
     queued: Ranked[str, Task] = msgspec.field(default_factory=Ranked)
     #: The tasks that are ready and have none, the first in rank first.
-    held: Ranked[str, Task] = msgspec.field(default_factory=Ranked)
+    waiting: Ranked[str, Task] = msgspec.field(default_factory=Ranked)
 
 
 class Group(msgspec.Struct, kw_only=True, eq=False):

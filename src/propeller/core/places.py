@@ -1,4 +1,4 @@
-"""Places: some groups run only so many of their tasks at once, and hold the others that are ready.
+"""Places: some groups run only so many of their tasks at once; the others that are ready wait for a place.
 
 A task has a place while it is queued or runs. The places of a group go to the tasks that run, and then to the
 first in rank of those that are ready. So a task that is queued may lose its place to one that is ready later
@@ -22,7 +22,7 @@ def derive(group: Group) -> Places | None:
 
 def join(places: Places, task: Task, placement: Placement) -> None:
     """Take in a task that is ready."""
-    places.held.push(task.id, rank_of(task), task)
+    places.waiting.push(task.id, rank_of(task), task)
     _let_in(places, placement)
 
 
@@ -35,7 +35,7 @@ def begin(places: Places, task: Task) -> None:
 
 def leave(places: Places, task: Task, placement: Placement) -> None:
     """Take back the place of a task, and let the next one in; the caller takes it off its queue."""
-    places.held.leave(task.id)
+    places.waiting.leave(task.id)
     places.queued.leave(task.id)
     places.running.discard(task.id)
     _let_in(places, placement)
@@ -46,7 +46,7 @@ def has_one_for(places: Places, task: Task) -> bool:
     if task.id in places.queued or _is_one_free(places):
         return True
     last = places.queued.head()
-    return task.id not in places.held and last is not None and rank_of(task) < rank_of(last[1])
+    return task.id not in places.waiting and last is not None and rank_of(task) < rank_of(last[1])
 
 
 def rank_of(task: Task) -> _Rank:
@@ -56,22 +56,22 @@ def rank_of(task: Task) -> _Rank:
 
 def _let_in(places: Places, placement: Placement) -> None:
     """Give places to the first in rank of those that are ready."""
-    while (first := places.held.head()) is not None:
+    while (first := places.waiting.head()) is not None:
         rank, task = first
         if not _is_one_free(places):
             last = places.queued.head()
             if last is None or rank_of(last[1]) < rank:
                 return
-            _hold(places, last[1], placement)
-        places.held.leave(task.id)
+            _take_back(places, last[1], placement)
+        places.waiting.leave(task.id)
         places.queued.push(task.id, tuple(-number for number in rank), task)
         placement.wait(task)
 
 
-def _hold(places: Places, task: Task, placement: Placement) -> None:
+def _take_back(places: Places, task: Task, placement: Placement) -> None:
     places.queued.leave(task.id)
     placement.wait_no_more(task)
-    places.held.push(task.id, rank_of(task), task)
+    places.waiting.push(task.id, rank_of(task), task)
 
 
 def _is_one_free(places: Places) -> bool:
