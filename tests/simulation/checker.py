@@ -28,6 +28,7 @@ from propeller.manager.engine import Ask, Input
 from propeller.store import rows
 from propeller.wire.fleet.from_manager import Start
 
+from .causes_checker import CausesChecker
 from .conditions_checker import ConditionsChecker, is_for_itself
 from .fleet_checker import FleetChecker, holders
 from .foreign_checker import ForeignChecker
@@ -38,6 +39,7 @@ from .replay import check_replay
 from .resident_checker import ResidentChecker, uid_of
 from .store import SimulatedStore
 from .timing_checker import TimingChecker
+from .turns import changed, commands_on, created_by, is_settled, outcome
 from .view import View, go_on
 from .world import LawBroken, S, World
 
@@ -72,6 +74,7 @@ class Checker:
         self.inputs = InputsChecker(self)
         self.conditions = ConditionsChecker(self)
         self.timing = TimingChecker(self, world, store)
+        self.causes = CausesChecker(self, store)
         #: In the present commit: the moves that placed a task, the last one of each …
         self._placements: dict[tuple[str, int], Transition] = {}
         #: … and the tasks for which nobody has to wait any longer.
@@ -140,19 +143,20 @@ class Checker:
 
     def committed(self, changes: Changes, inputs: Sequence[Input]) -> None:
         self._turn = changes
-        before = {task.id: self.tasks[task.id] for task in _changed(changes) if task.id in self.tasks}
-        reused = _created_by(inputs) & (
-            {task.id for task in changes.deleted} | set(_commands_on(inputs, DeleteTask, "task_id"))
+        before = {task.id: self.tasks[task.id] for task in changed(changes) if task.id in self.tasks}
+        reused = created_by(inputs) & (
+            {task.id for task in changes.deleted} | set(commands_on(inputs, DeleteTask, "task_id"))
         )
         for group in changes.groups:
             self.groups[group.id] = self._store.group(group.id)
+        self.causes.committed(changes, inputs, reused)
         self._check_moves(changes, inputs, reused)
         for group in changes.deleted_groups:
             if group.id not in self._store.groups:
                 self.groups.pop(group.id, None)
         for task in changes.deleted:
             self.tasks.pop(task.id, None)
-        for task in _changed(changes):
+        for task in changed(changes):
             self.tasks[task.id] = self._store.task(self._store.ids[task.id])
         self._collect_members()
         moved = {transition.task_id for transition in changes.transitions}
@@ -168,8 +172,8 @@ class Checker:
 
     def _check_moves(self, changes: Changes, inputs: Sequence[Input], reused: set[str]) -> None:
         """Replay the committed moves one by one over the shadow."""
-        started = set(_commands_on(inputs, StartTask, "task_id"))
-        started_groups = set(_commands_on(inputs, StartGroup, "group_id"))
+        started = set(commands_on(inputs, StartTask, "task_id"))
+        started_groups = set(commands_on(inputs, StartGroup, "group_id"))
         respecified = {task.id: task.spec for task in changes.respecified}
         self._placements = {}
         self._settled = set()
@@ -264,14 +268,14 @@ class Checker:
         return self._placed.get((uid, attempt), {}).get(proplet_id, 0)
 
     def _check_unmoved(self, before: dict[str, Task], moved: set[str], inputs: Sequence[Input]) -> None:
-        updated = set(_commands_on(inputs, UpdateTask, "task_id"))
+        updated = set(commands_on(inputs, UpdateTask, "task_id"))
         for task_id, old in before.items():
             new = self.tasks.get(task_id)
             if new is None or task_id in moved:
                 continue
             if new.state is not old.state:
                 raise LawBroken("transitions", f"{task_id} is {new.state.name} without a move", task_id)
-            if old.state.has_ended and _outcome(old) != _outcome(new):
+            if old.state.has_ended and outcome(old) != outcome(new):
                 raise LawBroken("ended-stays", f"{task_id} had ended and was changed", task_id)
             if old.spec != new.spec and task_id not in updated:
                 raise LawBroken("ended-stays", f"{task_id} is another task now", task_id)
@@ -280,13 +284,13 @@ class Checker:
         """Check that whoever waited for what ended or came up was started or skipped in the same commit."""
         for task_id in settled:
             task = self.tasks.get(task_id)
-            if task is None or not _is_settled(task):
+            if task is None or not is_settled(task):
                 continue
             for child in self._members.get(task.spec.group_id, ()):
                 if child.state is not PENDING or child.id in created:
                     continue
                 waits_for = self.conditions.predecessors(child, self._members)
-                if task in waits_for and all(_is_settled(other) for other in waits_for):
+                if task in waits_for and all(is_settled(other) for other in waits_for):
                     raise LawBroken(
                         "children-follow", f"{task_id} ended or is up, and {child.id} was left", child.id
                     )
@@ -294,9 +298,9 @@ class Checker:
     def _check_fail_fast(self, changes: Changes, inputs: Sequence[Input]) -> None:
         """Check that with the first failure a job that is fail-fast has ended, but for what comes after it."""
         asked = {
-            *_commands_on(inputs, StartTask, "task_id"),
-            *_commands_on(inputs, StartGroup, "group_id"),
-            *_created_by(inputs),
+            *commands_on(inputs, StartTask, "task_id"),
+            *commands_on(inputs, StartGroup, "group_id"),
+            *created_by(inputs),
         }
         for move in changes.transitions:
             task, group = self.tasks.get(move.task_id), self.groups.get(move.job_id)
@@ -406,8 +410,8 @@ class Checker:
         moved = {(move.task_id, move.state) for move in self._turn.transitions} if self._turn else set()
         match ask.command:
             case CreateTasks():
-                gone = set(_commands_on(self._inputs, DeleteTask, "task_id"))
-                gone_groups = set(_commands_on(self._inputs, DeleteGroup, "group_id"))
+                gone = set(commands_on(self._inputs, DeleteTask, "task_id"))
+                gone_groups = set(commands_on(self._inputs, DeleteGroup, "group_id"))
                 for task in outcome:
                     known = self.tasks.get(task.id)
                     is_gone = task.id in gone or task.spec.group_id in gone_groups
@@ -470,29 +474,3 @@ class Checker:
         return max(
             (other for other in members if other.seq < task.seq), key=lambda other: other.seq, default=None
         )
-
-
-def _changed(changes: Changes) -> list[Task]:
-    by_execution = [task for task, _ in changes.executions]
-    return [*changes.created, *changes.updated, *changes.respecified, *by_execution]
-
-
-def _is_settled(task: Task) -> bool:
-    return task.state.has_ended or task.was_up
-
-
-def _commands_on(inputs: Iterable[Input], kind: type, field: str) -> list[str]:
-    return [
-        getattr(item.command, field)
-        for item in inputs
-        if isinstance(item, Ask) and isinstance(item.command, kind)
-    ]
-
-
-def _created_by(inputs: Iterable[Input]) -> set[str]:
-    commands = [item.command for item in inputs if isinstance(item, Ask)]
-    return {spec.id for command in commands if isinstance(command, CreateTasks) for spec in command.specs}
-
-
-def _outcome(task: Task) -> tuple[object, ...]:
-    return task.state, task.attempt, task.results, task.error, task.reason, task.started_at, task.finished_at
