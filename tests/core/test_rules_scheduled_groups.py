@@ -12,6 +12,7 @@ from propeller.core.events import (
     StartTask,
     StopGroup,
     StopTask,
+    TimePassed,
 )
 from propeller.core.model import Definition, FromParent, GroupKind, JobMode
 from propeller.errors import Conflict
@@ -116,16 +117,16 @@ def test_what_a_user_does_to_a_workflow_with_a_schedule():
     rules.proplet()
     planned_workflow(rules)
     turn = rules.turn(StartGroup(GroupKind.WORKFLOW, "w"), after_s=90)
-    assert [task.spec.group_id for task in turn.answer] == ["w-19700101T000130Z"] * 2
-    assert turn.moves == ["a-19700101T000130Z SCHEDULED", "a-19700101T000130Z RUNNING"]
-    with pytest.raises(Conflict, match="has a run of this second already"):
+    assert [task.spec.group_id for task in turn.answer] == ["w-19700101T000130.001Z"] * 2
+    assert turn.moves == ["a-19700101T000130.001Z SCHEDULED", "a-19700101T000130.001Z RUNNING"]
+    with pytest.raises(Conflict, match="was started just now"):
         rules.turn(StartGroup(GroupKind.WORKFLOW, "w"))
     with pytest.raises(Conflict, match="only copies of it run"):
         rules.start("a")
     with pytest.raises(Conflict, match="only copies of it run"):
         rules.turn(StopTask("a"))
     stopped = rules.turn(StopGroup(GroupKind.WORKFLOW, "w")).moves
-    assert stopped == ["b-19700101T000130Z INTERRUPTED", "a-19700101T000130Z INTERRUPTED"]
+    assert stopped == ["b-19700101T000130.001Z INTERRUPTED", "a-19700101T000130.001Z INTERRUPTED"]
     rules.turn(CreateTasks(specs=in_workflow(a_task("c"))))
     assert len(passes(rules, HOUR - 90).moves) == 4
     rules.turn(DeleteGroup(GroupKind.WORKFLOW, "w"))
@@ -139,3 +140,26 @@ def test_a_manual_start_of_a_task_counts_as_its_run():
     scheduled(rules)
     rules.turn(StartTask("a"))
     assert passes(rules, HOUR).moves == []
+
+
+def test_a_run_that_a_user_started_takes_no_time_from_the_schedule():
+    rules = patient()
+    rules.proplet()
+    planned_workflow(rules, a_task("a"), overlap=Overlap.REPLACE)
+    passes(rules, HOUR - 1)
+    rules.turn(StartGroup(GroupKind.WORKFLOW, "w"), TimePassed(), after_s=1)
+    assert rules.states() == {
+        "a": "PENDING",
+        "a-19700101T010000.001Z": "INTERRUPTED",
+        "a-19700101T010000Z": "RUNNING",
+    }
+
+
+def test_the_run_before_is_not_stopped_for_one_whose_id_is_taken():
+    rules = patient()
+    rules.proplet()
+    planned_workflow(rules, a_task("a"), overlap=Overlap.REPLACE)
+    passes(rules, HOUR)
+    rules.create(a_task("a-19700101T020000Z"))
+    assert passes(rules, HOUR).moves == []
+    assert passes(rules, HOUR).moves[0] == "a-19700101T010000Z INTERRUPTED"

@@ -4,28 +4,31 @@ import argparse
 import sys
 import time
 
+from .planned import simulate_schedules
 from .simulation import Outcome, simulate
 
 
 def main() -> int:
     options = _options()
     if options.seed is not None:
-        outcome = simulate(options.seed)
-        print(outcome.transcript)
-        if outcome.law:
-            print(report(outcome))
-        return bool(outcome.law)
+        outcomes = [simulate(options.seed), simulate_schedules(options.seed)]
+        for outcome in outcomes:
+            print(outcome.transcript)
+            if outcome.law:
+                print(report(outcome))
+        return any(outcome.law for outcome in outcomes)
     began = time.perf_counter()
     steps = 0
     failed = []
     for number in range(options.seeds):
-        outcome = simulate(options.start + number)
-        steps += outcome.steps
-        if outcome.law:
-            failed.append(outcome)
-            print(f"\n{report(outcome)}\n", flush=True)
-            if len(failed) >= options.failures:
-                break
+        for world in (simulate, simulate_schedules):
+            outcome = world(options.start + number)
+            steps += outcome.steps
+            if outcome.law:
+                failed.append(outcome)
+                print(f"\n{report(outcome)}\n", flush=True)
+        if len(failed) >= options.failures:
+            break
         if sys.stderr.isatty():
             print(f"\r{number + 1} of {options.seeds} seeds", end="", file=sys.stderr, flush=True)
     took = time.perf_counter() - began

@@ -13,16 +13,19 @@ from msgspec.structs import replace
 from propeller.core.inputs import with_other_ids
 from propeller.core.model import Definition, Group, Spec
 
-#: By how much the id of a run is longer than that of what has the schedule.
-RUN_CHARS = len("-20261129T020000Z")
+#: By how much the id of a run is longer than that of what has the schedule, at most.
+RUN_CHARS = len("-20261129T020000.123Z")
 
 
 def run_id(owner_id: str, at: int) -> str:
     """Make the id of the run of a time, ns since the epoch: ``nightly-20261129T020000Z``.
 
-    A time makes the same id again, so it can't make two runs.
+    A time makes the same id again, so it can't make two runs. A run that a user starts is between two
+    seconds: ``nightly-20261129T091523.042Z``.
     """
-    return f"{owner_id}-{datetime.fromtimestamp(at // 1_000_000_000, UTC):%Y%m%dT%H%M%SZ}"
+    seconds, ms = divmod(at // 1_000_000, 1000)
+    fraction = f".{ms:03}" if ms else ""
+    return f"{owner_id}-{datetime.fromtimestamp(seconds, UTC):%Y%m%dT%H%M%S}{fraction}Z"
 
 
 def ids_of_run(task_ids: Iterable[str], at: int) -> dict[str, str]:

@@ -37,7 +37,7 @@ Record = Task | Group
 
 #: How many runs of one schedule begin in a turn, if they may overlap.
 _RUNS_PER_TURN = 100
-_S = 1_000_000_000
+_MS = 1_000_000
 _ID_CHARS_MAX = 255
 
 # -- what users ask for ------------------------------------------------------------------------------------
@@ -137,12 +137,13 @@ def run_now(state: ClusterState, group: Group, now: int) -> list[Task]:
     """Start a run of a group with a schedule, besides its times; give the tasks of the run.
 
     Raises:
-        Conflict: A run of this second is there already.
+        Conflict: A run of this millisecond is there already.
 
     """
-    run = _run_of_group(state, group, _this_second(state.wall), now)
-    if run is None:
-        raise Conflict(f"{group.kind} {group.id} has a run of this second already; start it a moment later")
+    at = _between_seconds(state.wall)
+    if _is_there(state, group, at):
+        raise Conflict(f"{group.kind} {group.id} was started just now; start it again a moment later")
+    run = _run_of_group(state, group, at, now)
     _course(group).runs.append(run.id)
     _note(state, group)
     return list(run.tasks.values())
@@ -150,11 +151,13 @@ def run_now(state: ClusterState, group: Group, now: int) -> list[Task]:
 
 def ids_of_run_now(group: Group, wall: int) -> tuple[list[str], list[str]]:
     """Give the ids of the tasks and of the group that ``run_now`` uses."""
-    return _ids_of_run(group, _this_second(wall))
+    return _ids_of_run(group, _between_seconds(wall))
 
 
-def _this_second(wall: int) -> int:
-    return wall // _S * _S
+def _between_seconds(wall: int) -> int:
+    """Give this millisecond, or the next one: no time of a schedule is there."""
+    ms = wall // _MS
+    return (ms if ms % 1000 else ms + 1) * _MS
 
 
 def open_runs(state: ClusterState, record: Record) -> list[Record]:
@@ -253,8 +256,11 @@ def _come(state: ClusterState, record: Record, course: ScheduleState, agenda: Ag
     if overlap in (Overlap.ALLOW, Overlap.REPLACE) or not is_busy:
         starts = _first_of(overlap, waiting)
         waiting = [] if overlap is Overlap.REPLACE else waiting[len(starts) :]
-    if starts and overlap is Overlap.REPLACE:
-        stop_runs(state, record, Replaced(), now)
+    if overlap is Overlap.REPLACE:
+        if isinstance(record, Group):
+            starts = [at for at in starts if not _is_there(state, record, at)]
+        if starts:
+            stop_runs(state, record, Replaced(), now)
     course.waiting = waiting
     course.runs = [run.id for run in open_runs(state, record) if run is not record]
     for at in starts:
@@ -269,17 +275,22 @@ def _come(state: ClusterState, record: Record, course: ScheduleState, agenda: Ag
     _note(state, record)
 
 
+def _is_there(state: ClusterState, record: Record, at: int) -> bool:
+    """Say whether an id is taken that the copy for a time needs; of nothing there is no copy either."""
+    tasks, groups = _ids_of_run(record, at)
+    return not tasks or any(name in state.tasks or name in state.groups for name in (*tasks, *groups))
+
+
 def _start(state: ClusterState, record: Record, course: ScheduleState, at: int, now: int) -> bool:
     """Begin the run of a time; say whether there was none of that time yet."""
     if isinstance(record, Group):
-        run = _run_of_group(state, record, at, now)
-        if run is None:
+        if _is_there(state, record, at):
             return False
-        course.runs.append(run.id)
+        course.runs.append(_run_of_group(state, record, at, now).id)
     elif _runs(record):
-        name = copies.run_id(record.id, at)
-        if name in state.tasks or name in state.groups:
+        if _is_there(state, record, at):
             return False
+        name = copies.run_id(record.id, at)
         (copied,) = admission.admit(state, [copies.copy_of(record.spec, {record.id: name})], None, now)
         attempts.schedule(state, copied, now)
         course.runs.append(name)
@@ -290,13 +301,10 @@ def _start(state: ClusterState, record: Record, course: ScheduleState, at: int, 
     return True
 
 
-def _run_of_group(state: ClusterState, group: Group, at: int, now: int) -> Group | None:
-    """Make and start the run of a time; None if a record with one of its ids is there already."""
+def _run_of_group(state: ClusterState, group: Group, at: int, now: int) -> Group:
+    """Make and start the run of a time."""
     name = copies.run_id(group.id, at)
     ids = copies.ids_of_run(group.tasks, at)
-    known = state.tasks, state.groups
-    if not ids or any(one in there for one in (name, *ids.values()) for there in known):
-        return None
     run = copies.run_of(group, name, now)
     specs = [copies.copy_of(task.spec, ids, name) for task in group.tasks.values()]
     tasks = admission.admit(state, specs, run, now)
