@@ -29,7 +29,7 @@ from propeller.store import rows
 from propeller.wire.fleet.from_manager import Start
 
 from .causes_checker import CausesChecker
-from .conditions_checker import ConditionsChecker, is_for_itself
+from .conditions_checker import PLAIN, ConditionsChecker, is_for_itself
 from .fleet_checker import FleetChecker, holders
 from .foreign_checker import ForeignChecker
 from .hearing_checker import HearingChecker
@@ -311,7 +311,8 @@ class Checker:
             if not is_first and not is_for_itself(task, members):
                 continue
             for other in members:
-                waits_its_turn = other.state is PENDING and group.mode is JobMode.SEQUENTIAL
+                has_word = other.spec.run_if not in PLAIN  # in its turn it goes by that
+                waits_its_turn = group.mode is JobMode.SEQUENTIAL and (other.state is PENDING or has_word)
                 is_left = not other.state.has_ended and is_for_itself(other, members) and not waits_its_turn
                 if is_left and not asked & {other.id, group.id}:
                     text = f"{task.id} failed, and {other.id} of the same job is {other.state.name}"

@@ -52,6 +52,8 @@ class ConditionsChecker:
         while before is not None:
             found.append(before)
             has_ended_early = before.state.has_ended and not before.started_at
+            if has_ended_early:
+                found += [self._checker.tasks[parent] for parent in before.spec.depends_on]
             before = self._checker.before(before, members[task.spec.group_id]) if has_ended_early else None
         return found
 
