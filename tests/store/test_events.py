@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+import threading
 
 import pytest
 from hypothesis import example, given, settings
@@ -235,3 +236,34 @@ def test_what_is_too_old_goes_a_little_at_a_time(play, monkeypatch):
     play(write)
     assert play(forget) == list(range(11, 21)), "through a restart"
     assert play(forget_all) == ([20, 21], 21), "the newest stays, for the numbers to go on"
+
+
+def test_long_searches_leave_a_reader_and_the_writer_free(play, monkeypatch):
+    """Two searches at once take turns, piece by piece."""
+    may_go_on, inside, at_once = threading.Event(), [], []
+    real = events.Search.piece
+
+    def slow(search, db, count):
+        inside.append(search)
+        at_once.append(len(inside))
+        may_go_on.wait(20)
+        is_left = real(search, db, count)
+        inside.remove(search)
+        return is_left
+
+    monkeypatch.setattr(events.Search, "piece", slow)
+
+    async def work(store):
+        await store.commit(Changes(created=[a_task(1)], transitions=[a_move("t1")], first_event_id=1))
+        searches = [asyncio.create_task(store.events_of(EventFilter("t1"), 0, 10)) for _ in range(2)]
+        while not inside:  # noqa: ASYNC110  threads set no event of the loop
+            await asyncio.sleep(0)
+        await store.commit(Changes(transitions=[a_move("t1")], first_event_id=2))
+        assert (await store.task("t1")).id == "t1"
+        assert not any(search.done() for search in searches)
+        may_go_on.set()
+        return [await search for search in searches]
+
+    pages = play(work)
+    assert [len(page.events) for page in pages] == [2, 2]
+    assert set(at_once) == {1}

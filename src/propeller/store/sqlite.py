@@ -70,7 +70,7 @@ PAST_ATTEMPTS_KEPT = 50_000
 _PRUNE_EVERY = 500
 _READERS = 2
 #: After this time a search through the event log gives what it has found.
-_SEARCH_S = 0.08
+_SEARCH_S = 0.06
 #: The cache of each connection. The system also keeps pages of the file in memory while it has room.
 _CACHE_KIB = 16_000
 
