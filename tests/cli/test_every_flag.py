@@ -30,6 +30,7 @@ SEEN = {
     "--follow": f"{CLI}logs.py::test_a_task_is_followed_to_its_end",
     "--force": f"{CLI}provision.py::test_what_is_there_stays",
     "--from": f"{CLI}groups.py::test_one_is_run_again_and_keeps_its_good_results",
+    "--idempotency-key": f"{CLI}idempotency_key.py::test_a_start_that_is_typed_again_runs_once",
     "--install": f"{CLI}completing.py::test_a_shell_completes_commands",
     "--job": f"{CLI}naming.py::test_a_list_takes_as_many_pages_as_it_needs",
     "--json": f"{CLI}bulk.py::test_several_are_stopped_and_deleted_at_once",

@@ -1,5 +1,6 @@
 """``rerun`` and ``clone`` of workflows and jobs."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -7,7 +8,9 @@ import typer
 from propeller.cli import views
 from propeller.cli.commands import command
 from propeller.cli.completing import completer
+from propeller.cli.heeding import check_key
 from propeller.cli.naming import Kind, named
+from propeller.cli.options import KeyFlag
 from propeller.cli.session import Session
 
 
@@ -32,13 +35,14 @@ def _add_rerun(app: typer.Typer, kind: Kind) -> None:
         from_task: Annotated[
             str, typer.Option("--from", metavar="TASK", help="This task, and all that hangs on it.")
         ] = "",
+        idempotency_key: KeyFlag = None,
     ) -> None:
         if what and from_task:
             raise typer.BadParameter("use either --what or --from, not both")
-        act = session.client.rerun_workflow if kind.word == "workflow" else session.client.rerun_job
-        session.show_done(
-            named(session, kind, group_id, lambda id_: act(id_, what=what, from_task=from_task))
-        )
+        check_key(session.client, idempotency_key)
+        rerun_one = session.client.rerun_workflow if kind.word == "workflow" else session.client.rerun_job
+        act = partial(rerun_one, what=what, from_task=from_task, key=idempotency_key)
+        session.show_done(named(session, kind, group_id, act))
 
     rerun.__doc__ = (
         f"Run a {kind.word} that has ended again, or a part of it; other tasks keep their results."
@@ -51,9 +55,11 @@ def _add_clone(app: typer.Typer, kind: Kind) -> None:
         session: Session,
         group_id: Annotated[str, typer.Argument(metavar="ID", autocompletion=completer(kind))],
         name: Annotated[str, typer.Option(help="The name of the new one; that of the other.")] = "",
+        idempotency_key: KeyFlag = None,
     ) -> None:
+        check_key(session.client, idempotency_key)
         act: Any = session.client.clone_workflow if kind.word == "workflow" else session.client.clone_job
-        answer = named(session, kind, group_id, lambda id_: act(id_, name=name))
+        answer = named(session, kind, group_id, partial(act, name=name, key=idempotency_key))
         if not session.as_json:
             session.remark(f"{kind.word} {answer['tasks'][0][kind.key]}")
         session.show(answer, lambda made: views.tasks_table(session, made["tasks"]))

@@ -1,11 +1,14 @@
 """Checks that a manager has taken over all fields of a task: a foreign one ignores those it does not know."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from propeller.errors import PropellerError
+from propeller.errors import Invalid, PropellerError
 from propeller.wire.durations import parse_duration
 from propeller.wire.sizes import parse_size
+
+if TYPE_CHECKING:
+    from propeller.client.api import Client
 
 #: Fields that answers show as they were given; where they were not, the manager chooses some of them.
 _SHOWN = frozenset(
@@ -41,6 +44,20 @@ _NEVER = "0001-01-01T00:00:00Z"
 
 class NotHeeded(PropellerError):
     """The manager answered with success, and left out something that it was sent."""
+
+
+def check_key(client: "Client", key: str | None) -> None:
+    """Refuse an idempotency key that the manager would take no notice of.
+
+    Raises:
+        Invalid: It only knows the contract.
+
+    """
+    if key is not None and not client.lists_workflows():
+        raise Invalid(
+            f"--idempotency-key: the manager at {client.base_url} does not know it, and would carry out the "
+            "request each time; leave it out"
+        )
 
 
 def unheeded(given: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:

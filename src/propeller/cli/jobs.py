@@ -1,5 +1,6 @@
 """``propeller jobs``: tasks that belong together, with a mode."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -7,9 +8,9 @@ import typer
 from propeller.cli import again, bulk, choosing, history, live, options, schedules, views
 from propeller.cli.commands import command, group
 from propeller.cli.completing import JobId
-from propeller.cli.heeding import check_all_heeded
+from propeller.cli.heeding import check_all_heeded, check_key
 from propeller.cli.naming import JOB, named, with_cursor
-from propeller.cli.options import DetachFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
+from propeller.cli.options import DetachFlag, KeyFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
 from propeller.cli.runfile import read_run_file
 from propeller.cli.session import Session
 from propeller.cli.tree import tree
@@ -25,13 +26,17 @@ def create(
     execution_mode: Annotated[str, typer.Option(help="parallel, sequential or configurable.")] = "",
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,
+    idempotency_key: KeyFlag = None,
 ) -> None:
     """Create a job."""
     if not name:
         raise typer.BadParameter("name is required: give one with --name")
     given = options.task_list(tasks, tasks_file)
+    check_key(session.client, idempotency_key)
     more = options.fields_of_group(fields)
-    job = session.client.create_job(given, name=name, execution_mode=execution_mode, more=more)
+    job = session.client.create_job(
+        given, name=name, execution_mode=execution_mode, more=more, key=idempotency_key
+    )
     if not session.as_json:
         session.remark(f"job {job['job_id']}")
     session.show(job, lambda answer: views.tasks_table(session, answer["tasks"]))
@@ -89,9 +94,11 @@ def watch(session: Session, job_id: JobId) -> None:
 
 
 @command(app)
-def start(session: Session, job_id: JobId) -> None:
+def start(session: Session, job_id: JobId, idempotency_key: KeyFlag = None) -> None:
     """Start a job, or start it again after its end; of one with a schedule, a copy."""
-    live.show_started(session, named(session, JOB, job_id, session.client.start_job))
+    check_key(session.client, idempotency_key)
+    act = partial(session.client.start_job, key=idempotency_key)
+    live.show_started(session, named(session, JOB, job_id, act))
 
 
 schedules.add(app, JOB)

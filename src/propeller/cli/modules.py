@@ -46,18 +46,25 @@ def _compiled(text: bytes, path: Path) -> bytes:
         raise Invalid(f"{path}: {str(error).replace('<anon>', str(path))}") from error
 
 
-def create_task(client: "Client", fields: dict[str, Any], module: bytes | None) -> "Task":
-    """Create a task with its module; a large one is sent by itself, as it is and not as base64 in JSON."""
+def create_task(
+    client: "Client", fields: dict[str, Any], module: bytes | None, *, key: str | None = None
+) -> "Task":
+    """Create a task with its module, once for each idempotency key.
+
+    A large module is sent by itself, as it is and not as base64 in JSON. If that fails, the task is deleted;
+    with a key it stays, and gets its module when it is created again.
+    """
     if module is None:
-        return client.create_task(fields)
+        return client.create_task(fields, key=key)
     if _fits_inline(module):
-        return client.create_task(fields | _inline(module))
-    created = client.create_task(fields)
+        return client.create_task(fields | _inline(module), key=key)
+    created = client.create_task(fields, key=key)
     try:
         client.upload_task_file(created["id"], "module.wasm", module)
     except BaseException:
-        with contextlib.suppress(PropellerError):
-            client.delete_task(created["id"])
+        if key is None:
+            with contextlib.suppress(PropellerError):
+                client.delete_task(created["id"])
         raise
     return created
 

@@ -20,6 +20,14 @@ TasksFileFlag = Annotated[
 ]
 RunFile = Annotated[Path, typer.Argument(help="A YAML or JSON file; its ids are local to it.")]
 ModuleFlag = Annotated[Path | None, typer.Option(help="The module for tasks that name none.")]
+KeyFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        metavar="KEY",
+        help="A name for this request: sent again under it within a day, it is carried out once.",
+    ),
+]
 DetachFlag = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
 
 StdinFlag = Annotated[

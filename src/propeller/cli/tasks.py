@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +13,10 @@ from propeller.cli import bulk, choosing, formatting, history, options, sandbox,
 from propeller.cli import logs as log_lines
 from propeller.cli.commands import command, group
 from propeller.cli.completing import TaskId, flag
-from propeller.cli.heeding import check_heeded
+from propeller.cli.heeding import check_heeded, check_key
 from propeller.cli.modules import create_task, read_module, update_task
 from propeller.cli.naming import PROPLET, TASK, id_of, named
-from propeller.cli.options import PairsFlag
+from propeller.cli.options import KeyFlag, PairsFlag
 from propeller.cli.session import Session
 from propeller.core.conditions import WORDS
 from propeller.core.results import as_bytes, to_json
@@ -111,10 +112,13 @@ def create(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The exported function to run.")],
     fields: dict[str, Any],
+    idempotency_key: KeyFlag = None,
 ) -> None:
     """Create a task."""
+    check_key(session.client, idempotency_key)
     given = _with_id_of_proplet(session, {"name": name, **_ready(fields)})
-    task = create_task(session.client, given, read_module(fields["file"]) if "file" in fields else None)
+    module = read_module(fields["file"]) if "file" in fields else None
+    task = create_task(session.client, given, module, key=idempotency_key)
     session.show(task, lambda answer: views.task_lines(session, answer))
     check_heeded(given, task, "it was created without")
 
@@ -167,9 +171,11 @@ def upload(session: Session, task_id: TaskId, file: Path) -> None:
 
 
 @command(app)
-def start(session: Session, task_id: TaskId) -> None:
+def start(session: Session, task_id: TaskId, idempotency_key: KeyFlag = None) -> None:
     """Start a task, or start it again after its end."""
-    session.show_done(named(session, TASK, task_id, session.client.start_task))
+    check_key(session.client, idempotency_key)
+    act = partial(session.client.start_task, key=idempotency_key)
+    session.show_done(named(session, TASK, task_id, act))
 
 
 bulk.add(

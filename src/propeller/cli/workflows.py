@@ -1,5 +1,6 @@
 """``propeller workflows``: tasks that depend on each other."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -7,9 +8,9 @@ import typer
 from propeller.cli import again, bulk, choosing, history, live, options, schedules, views
 from propeller.cli.commands import command, group
 from propeller.cli.completing import WorkflowId
-from propeller.cli.heeding import check_all_heeded
+from propeller.cli.heeding import check_all_heeded, check_key
 from propeller.cli.naming import WORKFLOW, named
-from propeller.cli.options import DetachFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
+from propeller.cli.options import DetachFlag, KeyFlag, ModuleFlag, RunFile, TasksFileFlag, TasksFlag
 from propeller.cli.runfile import read_run_file
 from propeller.cli.session import Session
 from propeller.cli.tree import tree
@@ -24,11 +25,13 @@ def create(
     tasks: TasksFlag = None,
     tasks_file: TasksFileFlag = None,
     name: Annotated[str, typer.Option(help="The name of the workflow, for people.")] = "",
+    idempotency_key: KeyFlag = None,
 ) -> None:
     """Create a workflow."""
     given = options.task_list(tasks, tasks_file)
+    check_key(session.client, idempotency_key)
     more = live.of_workflow(options.fields_of_group(fields))
-    answer = session.client.create_workflow(given, name=name, more=more)
+    answer = session.client.create_workflow(given, name=name, more=more, key=idempotency_key)
     workflow_id = answer["tasks"][0]["workflow_id"]
     if not session.as_json:
         session.remark(f"workflow {workflow_id}")
@@ -81,9 +84,11 @@ def watch(session: Session, workflow_id: WorkflowId) -> None:
 
 
 @command(app)
-def start(session: Session, workflow_id: WorkflowId) -> None:
+def start(session: Session, workflow_id: WorkflowId, idempotency_key: KeyFlag = None) -> None:
     """Start all tasks without parents; of one with a schedule, those of a copy."""
-    live.show_started(session, named(session, WORKFLOW, workflow_id, session.client.start_workflow))
+    check_key(session.client, idempotency_key)
+    act = partial(session.client.start_workflow, key=idempotency_key)
+    live.show_started(session, named(session, WORKFLOW, workflow_id, act))
 
 
 schedules.add(app, WORKFLOW)

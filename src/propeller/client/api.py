@@ -2,6 +2,9 @@
 
 A method returns what the manager answered, as the JSON object it is; answers with tasks come without the
 bytes of their modules (``file=false``), which ``task_file`` fetches.
+
+A request that is named by an idempotency key may be sent again when no answer came: the manager carries it
+out once. One that only knows the contract takes no notice of the key.
 """
 
 import json
@@ -117,8 +120,10 @@ class Client:
 
     # -- tasks ---------------------------------------------------------------------------------------------
 
-    def create_task(self, fields: Mapping[str, Any]) -> shapes.Task:
-        return cast("shapes.Task", self.request("POST", "/tasks", query=_NO_FILE, json=fields))
+    def create_task(self, fields: Mapping[str, Any], *, key: str | None = None) -> shapes.Task:
+        """Create a task, once for each idempotency key."""
+        answer = self.request("POST", "/tasks", query=_NO_FILE, json=fields, **_under(key))
+        return cast("shapes.Task", answer)
 
     def task(self, task_id: str) -> shapes.Task:
         return cast("shapes.Task", self.request("GET", _path("tasks", task_id), query=_NO_FILE))
@@ -153,8 +158,8 @@ class Client:
     def delete_task(self, task_id: str) -> None:
         self.request("DELETE", _path("tasks", task_id))
 
-    def start_task(self, task_id: str) -> Any:
-        return self.request("POST", _path("tasks", task_id, "start"))
+    def start_task(self, task_id: str, *, key: str | None = None) -> Any:
+        return self.request("POST", _path("tasks", task_id, "start"), **_under(key))
 
     def stop_task(self, task_id: str) -> Any:
         return self.request("POST", _path("tasks", task_id, "stop"))
@@ -253,11 +258,17 @@ class Client:
     # -- workflows -----------------------------------------------------------------------------------------
 
     def create_workflow(
-        self, tasks: Sequence[Mapping[str, Any]], *, name: str = "", more: Mapping[str, Any] | None = None
+        self,
+        tasks: Sequence[Mapping[str, Any]],
+        *,
+        name: str = "",
+        more: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> shapes.Tasks:
-        """Create a workflow; ``more`` has other fields of it, as the API has them."""
+        """Create a workflow, once for each idempotency key; ``more`` has other fields, as the API does."""
         body = ({"name": name} if name else {}) | dict(more or {}) | {"tasks": tasks}
-        return cast("shapes.Tasks", self.request("POST", "/workflows", query=_NO_FILE, json=body))
+        answer = self.request("POST", "/workflows", query=_NO_FILE, json=body, **_under(key))
+        return cast("shapes.Tasks", answer)
 
     def lists_workflows(self) -> bool:
         """Say whether the manager knows workflows as such; one that only knows the contract does not."""
@@ -285,18 +296,21 @@ class Client:
         query = _page(offset, limit) | dict(only or {})
         return cast("shapes.WorkflowPage", self.request("GET", "/workflows", query=query))
 
-    def rerun_workflow(self, workflow_id: str, *, what: str = "", from_task: str = "") -> Any:
+    def rerun_workflow(
+        self, workflow_id: str, *, what: str = "", from_task: str = "", key: str | None = None
+    ) -> Any:
         """Run tasks of a workflow again that has ended: what did not complete, ``all``, or from a task on."""
-        return self.request("POST", _path("workflows", workflow_id, "rerun"), **_rerun(what, from_task))
+        body = _rerun(what, from_task)
+        return self.request("POST", _path("workflows", workflow_id, "rerun"), **body, **_under(key))
 
-    def clone_workflow(self, workflow_id: str, *, name: str = "") -> shapes.Tasks:
+    def clone_workflow(self, workflow_id: str, *, name: str = "", key: str | None = None) -> shapes.Tasks:
         body = {"json": {"name": name}} if name else {}
         path = _path("workflows", workflow_id, "clone")
-        return cast("shapes.Tasks", self.request("POST", path, query=_NO_FILE, **body))
+        return cast("shapes.Tasks", self.request("POST", path, query=_NO_FILE, **body, **_under(key)))
 
-    def start_workflow(self, workflow_id: str) -> Any:
+    def start_workflow(self, workflow_id: str, *, key: str | None = None) -> Any:
         try:
-            return self.request("POST", _path("workflows", workflow_id, "start"))
+            return self.request("POST", _path("workflows", workflow_id, "start"), **_under(key))
         except NoSuchRoute:
             return contract.start_workflow(self, workflow_id)
 
@@ -319,14 +333,16 @@ class Client:
         execution_mode: str = "",
         fail_fast: bool | None = None,
         more: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> shapes.Job:
-        """Create a job; ``more`` has other fields of it, as the API has them."""
+        """Create a job, once for each idempotency key; ``more`` has other fields, as the API does."""
         body: dict[str, Any] = ({"name": name} if name else {}) | dict(more or {})
         if execution_mode:
             body["execution_mode"] = execution_mode
         if fail_fast is not None:
             body["fail_fast"] = fail_fast
-        return cast("shapes.Job", self.request("POST", "/jobs", query=_NO_FILE, json=body | {"tasks": tasks}))
+        answer = self.request("POST", "/jobs", query=_NO_FILE, json=body | {"tasks": tasks}, **_under(key))
+        return cast("shapes.Job", answer)
 
     def job(self, job_id: str) -> shapes.Job:
         answer = self.request("GET", _path("jobs", job_id), query=_NO_FILE)
@@ -350,17 +366,18 @@ class Client:
         query |= {} if with_tasks else _NO_TASKS
         return cast("shapes.JobPage", self.request("GET", "/jobs", query=query))
 
-    def rerun_job(self, job_id: str, *, what: str = "", from_task: str = "") -> Any:
+    def rerun_job(self, job_id: str, *, what: str = "", from_task: str = "", key: str | None = None) -> Any:
         """Run tasks of a job again that has ended: what did not complete, ``all``, or from a task on."""
-        return self.request("POST", _path("jobs", job_id, "rerun"), **_rerun(what, from_task))
+        body = _rerun(what, from_task)
+        return self.request("POST", _path("jobs", job_id, "rerun"), **body, **_under(key))
 
-    def clone_job(self, job_id: str, *, name: str = "") -> shapes.Job:
+    def clone_job(self, job_id: str, *, name: str = "", key: str | None = None) -> shapes.Job:
         body = {"json": {"name": name}} if name else {}
         path = _path("jobs", job_id, "clone")
-        return cast("shapes.Job", self.request("POST", path, query=_NO_FILE, **body))
+        return cast("shapes.Job", self.request("POST", path, query=_NO_FILE, **body, **_under(key)))
 
-    def start_job(self, job_id: str) -> Any:
-        return self.request("POST", _path("jobs", job_id, "start"))
+    def start_job(self, job_id: str, *, key: str | None = None) -> Any:
+        return self.request("POST", _path("jobs", job_id, "start"), **_under(key))
 
     def stop_job(self, job_id: str) -> Any:
         return self.request("POST", _path("jobs", job_id, "stop"))
@@ -444,6 +461,11 @@ def _path(kind: str, entity_id: str, *rest: str) -> str:
 def _rerun(what: str, from_task: str) -> dict[str, Any]:
     given = {name: value for name, value in (("what", what), ("from", from_task)) if value}
     return {"json": given} if given else {}
+
+
+def _under(key: str | None) -> dict[str, Any]:
+    """Give what names a request by an idempotency key."""
+    return {} if key is None else {"headers": {"Idempotency-Key": key}}
 
 
 def _chosen_logs(stream: str, attempt: str, tail: int | None) -> dict[str, str]:
