@@ -300,3 +300,11 @@ def test_types_without_a_name_do_not_end_the_program():
     assert default_export(wasmtime.wat2wasm(odd), "it") == "f"
     with pytest.raises(Invalid, match=r"^it: "):
         default_export(b"\0asm\1\0\0\0\xff", "it")
+
+
+def test_names_of_fields_are_texts_whatever_yaml_sees_in_them(folder):
+    tasks = "[{id: a, retry: {on: [trap]}, env: {on: x, 1: y, null: z, 1.5: w, yes: v}}]"
+    (folder / "flow.yaml").write_text(f"module: nop.wasm\ntasks: {tasks}")
+    (task,) = read_run_file(folder / "flow.yaml").tasks
+    assert task["retry"] == {"on": ["trap"]}
+    assert task["env"] == {"on": "x", "1": "y", "null": "z", "1.5": "w", "yes": "v"}

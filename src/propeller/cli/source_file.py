@@ -1,7 +1,7 @@
 """A file in YAML or JSON, and messages about it that name line and column.
 
 YAML 1.1 sees numbers also where nobody wrote one, as in ``22:22``, ``12:30:00`` and ``010``. Here a number is
-what JSON takes for one, and a date is the text that it is.
+what JSON takes for one, and a date is the text that it is. Names of fields are texts, also ``on``.
 """
 
 import json
@@ -23,6 +23,8 @@ _BYTES_MAX = 128 * 1024 * 1024
 _VALUES_MAX = 1_000_000
 
 _TAG = "tag:yaml.org,2002:"
+#: What a name of a field may look like; JSON has texts there only.
+_OTHER_KEYS = {f"{_TAG}{kind}" for kind in ("bool", "int", "float", "null")}
 _INT = r"-?(?:0|[1-9][0-9]*)"
 _FLOAT = rf"{_INT}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 #: What JSON has no number for is one as well, and is refused by name.
@@ -30,7 +32,7 @@ _NUMBERS = {"int": rf"{_INT}\Z", "float": rf"(?:{_FLOAT}|[-+]?\.(?:inf|Inf|INF)|
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads numbers and dates as the docstring of this module says."""
+    """Reads numbers, dates and names of fields as the docstring of this module says."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  declared by the base class
         first: [
@@ -40,6 +42,13 @@ class _Loader(yaml.SafeLoader):
         ]
         for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag in _OTHER_KEYS:
+                key.tag = f"{_TAG}str"
+        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return found
 
 
 for _kind, _form in _NUMBERS.items():
