@@ -1,12 +1,16 @@
 """Schedules on the command line, and in files."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 
 from propeller.cli.runfile import read_run_file
 from propeller.errors import Invalid
 
+PAGE = Path(__file__).parents[2] / "docs" / "workflows.md"
 FILE = """
 name: nightly
 schedule: 0 2 * * MON-FRI
@@ -69,6 +73,25 @@ def test_a_file_with_a_schedule_is_not_started_at_once(shell, kind):
     assert shell(f"{kind}s", "watch", run_id).returncode == 0
     assert answered(shell, f"{kind}s", "view", run_id)["tasks"][1]["results"] == "6\n"
     shell(f"{kind}s", "delete", run_id, name, "--yes")
+
+
+def test_the_example_of_the_page_can_be_run_as_it_stands(shell):
+    section = PAGE.read_text().split("\n## Schedules\n")[1].split("\n## ")[0]
+    (content,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    (commands,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    (shell.work / "nightly.yaml").write_text(content)
+    for line in commands.splitlines():
+        program, *words = shlex.split(line, comments=True)
+        done = shell(*words)
+        assert (program, done.returncode) == ("propeller", 0), (line, done.stderr)
+    shown = answered(shell, "workflows", "schedule", "nightly")
+    assert (shown["schedule"], shown["timezone"], shown["paused"]) == (
+        "0 2 * * MON-FRI",
+        "Europe/Paris",
+        True,
+    )
+    assert len(shown["runs"]) == 1
+    shell("workflows", "delete", "--all", "--yes")
 
 
 def test_a_file_says_what_is_wrong_with_its_schedule(tmp_path):

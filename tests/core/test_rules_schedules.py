@@ -11,6 +11,7 @@ from propeller.core.events import (
     StopTask,
     UpdateTask,
 )
+from propeller.core.schedules import open_runs
 from propeller.errors import Conflict, Invalid
 from tests.core.helpers import S, a_task
 from tests.core.schedules_helpers import (
@@ -228,6 +229,16 @@ def test_a_time_that_comes_while_the_run_before_has_not_ended(overlap, moves):
     rules.completes("a")
     again = passes(rules, 1).moves
     assert again == (["a SCHEDULED", "a RUNNING"] if overlap is Overlap.QUEUE else [])
+
+
+def test_a_copy_that_got_a_schedule_of_its_own_is_known_by_its_copies():
+    rules = patient()
+    rules.proplet()
+    rules.create(a_task("a", copy_of="first", schedule="@hourly", is_recurring=True))
+    rules.turn(UpdateTask("a", {"schedule_options": ScheduleOptions(overlap=Overlap.ALLOW)}))
+    passes(rules, HOUR)
+    passes(rules, HOUR)
+    assert len(open_runs(rules.state, rules.task("a"))) == 2
 
 
 def test_a_hundred_times_wait_for_the_run_before():

@@ -161,13 +161,14 @@ class ScheduleChecker:
             )
 
     def _live(self, record: Task | Group) -> set[str]:
-        """Name the runs that have not ended."""
+        """Name the runs that have not ended, without those of an earlier record with the same id."""
         store, begin = self._store, f"{record.id}-"
         if isinstance(record, Group):
-            return {name for name, row in store.groups.items() if name.startswith(begin) and row[6] > 0}
+            runs = {name: row for name, row in store.groups.items() if name.startswith(begin)}
+            return {name for name, row in runs.items() if row[0] > record.seq and row[6] > 0}
         live = {record.id} if record.state in (SCHEDULED, RUNNING) else set()
-        copies = (name for name in store.ids if name.startswith(begin))
-        return live | {name for name in copies if store.runs[store.ids[name]][0] < COMPLETED}
+        copies = {name: seq for name, seq in store.ids.items() if name.startswith(begin) and seq > record.seq}
+        return live | {name for name, seq in copies.items() if store.runs[seq][0] < COMPLETED}
 
     def _check_dealt_with(
         self, record: Task | Group, known: _Known, course: ScheduleState, started: set[int], wall: int
@@ -182,6 +183,8 @@ class ScheduleChecker:
         ):
             raise LawBroken("schedule-times", f"{record.id} waits for {_shown(course.next_run)}", record.id)
         kept = started | set(course.waiting)
+        # One that was deleted and made anew finds the runs of the first, if the clock was set back.
+        came = [at for at in came if at in kept or not self._is_taken(record, at)]
         late = [at for at in came if wall - at > LATE_NS + options.jitter_ns]
         timely = [at for at in came if wall - at <= LATE_NS]
         last = max(kept, default=0)
@@ -201,10 +204,15 @@ class ScheduleChecker:
             raise LawBroken(
                 "missed", f"{record.id} made not up for all of {list(map(_shown, late))}", record.id
             )
-        is_busy = known.live or before.waiting or course.waiting or kept & set(came)
+        live = known.live or self._live(record)  # a user may have started it in the same turn
+        is_busy = live or before.waiting or course.waiting or kept & set(came)
         for at in timely:
             if at not in kept and not (options.overlap is Overlap.SKIP and is_busy):
                 raise LawBroken("missed", f"{record.id} did not run at {_shown(at)}", record.id)
+
+    def _is_taken(self, record: Task | Group, at: int) -> bool:
+        name = f"{record.id}-{datetime.fromtimestamp(at // S, UTC):%Y%m%dT%H%M%SZ}"
+        return name in self._store.ids or name in self._store.groups
 
     def check_none_is_overdue(self, wall: int) -> None:
         """Check that everything that is due has been dealt with."""

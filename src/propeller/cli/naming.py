@@ -5,7 +5,7 @@ stand for it:
 
 - the beginning of one UUID, four characters or more. Ids that people choose have to be written out: ``a`` is
   no short form of ``abc``.
-- the name of one workflow, job or proplet;
+- the name of one workflow, job or proplet; that of one with a schedule stands for it, and not for its runs;
 - ``@latest``, the newest of all; behind a name or a beginning, the newest of those that fit; behind the id
   that a task has in a file, the newest task that was run under it.
 """
@@ -147,8 +147,18 @@ def _fitting(client: "Client", kind: Kind, name: str) -> list[Any]:
         found = [*islice((one for one in listed if _is_beginning(name, one[kind.key])), many)]
     if not found and kind.has_names:
         listed = _listing(client, kind, {"name": name})
-        found = [*islice((one for one in listed if one.get("name") == name), many)]
+        found = [*islice(_without_runs(kind, (one for one in listed if one.get("name") == name)), many)]
     return found
+
+
+def _without_runs(kind: Kind, records: Iterable[Any]) -> Iterator[Any]:
+    """Give each record once; for the runs of one with a schedule, which have its name, that one."""
+    seen = set[str]()
+    for record in records:
+        id_ = record.get("run_of") or record[kind.key]
+        if id_ not in seen:
+            seen.add(id_)
+            yield {kind.key: id_}
 
 
 def _newest(client: "Client", kind: Kind, name: str) -> list[Any]:

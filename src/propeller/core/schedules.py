@@ -167,7 +167,8 @@ def open_runs(state: ClusterState, record: Record) -> list[Record]:
         if _runs(record):
             found.append(record)
         copied = (state.tasks.get(name) for name in (record.course.runs if record.course else ()))
-        found += [run for run in copied if run and run.spec.copy_of == record.id and not run.state.has_ended]
+        first = record.spec.copy_of or record.id
+        found += [run for run in copied if run and run.spec.copy_of == first and not run.state.has_ended]
         return found
     groups = (state.groups.get(name) for name in (record.course.runs if record.course else ()))
     return [run for run in groups if run and run.definition.run_of == record.id and run.has_live_tasks]
