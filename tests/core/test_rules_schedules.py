@@ -266,6 +266,18 @@ def test_nothing_runs_twice_when_the_clock_is_set_back():
     assert course(rules).next_run == at(2 * HOUR)
 
 
+def test_nothing_runs_twice_after_the_last_time_either():
+    rules = patient()
+    rules.proplet()
+    scheduled(rules, end=at(HOUR))
+    passes(rules, HOUR)
+    rules.completes("a")
+    passes(rules, 1, clock_moved_s=-HOUR / 2)
+    rules.turn(PauseSchedule(None, "a"))
+    rules.turn(PauseSchedule(None, "a", is_paused=False))
+    assert passes(rules, HOUR / 2).moves == []
+
+
 def test_the_clock_is_set_forward():
     rules = patient()
     rules.proplet()

@@ -106,7 +106,7 @@ def pause(state: ClusterState, record: Record) -> None:
     """Let no times come until ``resume``; what waits for the run before is dropped."""
     course = _course(record)
     if not course.is_paused:
-        course.done_until = max(course.done_until, course.next_run)
+        course.done_until = max(course.done_until, course.next_run, course.last_run + 1)
     course.is_paused = True
     course.next_run = course.due_at = 0
     course.waiting = []
