@@ -96,11 +96,9 @@ def _set_deadlines(state: ClusterState, task: Task, now: int) -> None:
         timing = task.timing = task.timing or Timing()
         timing.deadline_at = now + task.spec.deadline_ns
         state.timers.set(TimerOf.DEADLINE, task.id, state.ticks + task.spec.deadline_ns)
-    if not task.spec.group_id:
-        return
-    group = state.groups[task.spec.group_id]
-    timeout_ns = group.definition.timeout_ns
-    if timeout_ns and group.timing is None:
+    group = state.groups.get(task.spec.workflow_id or task.spec.job_id)
+    timeout_ns = group.definition.timeout_ns if group is not None else 0
+    if timeout_ns and group is not None and group.timing is None:
         group.timing = GroupTiming(deadline_at=now + timeout_ns)
         state.timers.set(TimerOf.GROUP, group.id, state.ticks + timeout_ns)
 
@@ -213,10 +211,12 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
     state.move(task, how, now)
     if not task.was_up:
         state.settled(task)
-    group = state.groups[task.spec.group_id] if task.spec.group_id else None
-    if group is not None and not group.has_live_tasks:
+    group = state.groups.get(task.spec.workflow_id or task.spec.job_id)
+    if group is None:
+        return
+    if group.timing is not None and not group.has_live_tasks:
         stop_timer(state, group)
-    if how is FAILED and group is not None and group.fail_fast:
+    if how is FAILED and group.fail_fast:
         state.consequences.failed.append(task)
 
 

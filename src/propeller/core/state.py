@@ -150,10 +150,10 @@ class ClusterState:
             if group.places is not None and to is RUNNING:
                 places.begin(group.places, task)
             self.turn.groups[group_id] = group
-            if to.has_ended and group.definition.run_of:
+            if group.definition.run_of and to.has_ended:
                 self.run_ended(group)
         task.state = to
-        if to.has_ended and task.timing is not None:
+        if task.timing is not None and to.has_ended:
             self._go_on(task)
         task.is_up = False
         self.tell(task, now)
@@ -239,19 +239,20 @@ class ClusterState:
 
     def give_up_place(self, task: Task) -> None:
         """Let others of its group run in place of a task."""
-        group = self.groups.get(task.spec.group_id)
+        spec = task.spec
+        group = self.groups.get(spec.workflow_id or spec.job_id)
         if group is not None and group.places is not None:
             places.leave(group.places, task, self.placement)
 
     def _places_for(self, task: Task) -> Places | None:
         """Give the places of which a task needs one; one that stays and was up needs none."""
-        group = self.groups.get(task.spec.group_id)
+        spec = task.spec
+        group = self.groups.get(spec.workflow_id or spec.job_id)
         return None if group is None or task.was_up else group.places
 
     def release(self, task: Task) -> None:
         """Take a task off its proplets, or off the queue."""
-        if task.spec.group_id:
-            self.give_up_place(task)
+        self.give_up_place(task)
         if task.state is SCHEDULED:
             self.placement.wait_no_more(task)
         elif task.state is RUNNING:
