@@ -59,8 +59,12 @@ ITS_PROPLET = Cause(CauseKind.PROPLET)
 USUAL = (USER, USER, PLACEMENT, ITS_PROPLET, ITS_PROPLET, None, USER)
 
 
+#: Looked up once: to ask an enumeration takes as long as to make a cause, and one is made for each child.
+_PARENT = CauseKind.PARENT
+
+
 def by_parent(task_id: str) -> Cause:
-    return Cause(CauseKind.PARENT, task_id)
+    return Cause(_PARENT, task_id)
 
 
 def by_task(task_id: str) -> Cause:
