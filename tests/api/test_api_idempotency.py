@@ -254,6 +254,39 @@ def test_an_answer_that_was_not_kept_is_made_again(tmp_path, path, monkeypatch):
     play(part, tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["workflow", "job"])
+def test_the_start_of_a_pattern_whose_answer_was_not_kept_names_its_run_again(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(idempotency, "ANSWER_BYTES_MAX", 10)
+
+    async def part(site):
+        url = f"/{kind}s/{await a_scheduled(site, kind)}/start"
+        first = await sent(site, url)
+        assert first.json()["run_id"]
+        same(first, await sent(site, url))
+        assert (await site.get(f"/{kind}s"))["total"] == 2
+
+    play(part, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["task", "workflow", "job"])
+def test_what_has_a_schedule_and_whose_answer_was_not_kept_is_there_once(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(idempotency, "ANSWER_BYTES_MAX", 10)
+
+    async def part(site):
+        asked = TASK if kind == "task" else {"name": "nightly", "tasks": [TASK]}
+        body = {**asked, "schedule": "@daily", "is_recurring": True}
+        first, again = [await sent(site, f"/{kind}s", body) for _ in range(2)]
+        assert ids_in(again) == ids_in(first)
+        assert (await site.get(f"/{kind}s"))["total"] == 1
+
+    play(part, tmp_path)
+
+
+def ids_in(response):
+    assert response.status_code == 201, response.text
+    return [task["id"] for task in tasks_in(response)]
+
+
 def tasks_in(response):
     return response.json().get("tasks", [response.json()])
 
