@@ -9,6 +9,7 @@ from propeller.core.effects import Changes
 from propeller.core.idempotency import REMEMBERED_NS, Key, Remembered
 from propeller.store import idempotency
 from propeller.store.port import KeptAnswer
+from propeller.store.soundness import damage_inside
 
 KEY = Key("k", b"f")
 DONE = Remembered(KEY, 5, ("t1", "t2"))
@@ -122,6 +123,15 @@ def test_the_look_for_a_key_reads_no_other(data, tmp_path):
         assert idempotency.find_keys(db, ["k7"])
         assert idempotency.read_key(db, "k7")
     assert 0 < steps < 200
+
+
+def test_a_key_that_cannot_be_read_is_damage(data, tmp_path):
+    data.with_store(lambda store: store.commit(Changes(remembered=[DONE])))
+    with contextlib.closing(sqlite3.connect(tmp_path / "propeller.db", isolation_level=None)) as db:
+        assert damage_inside(db, with_records=True) == ""
+        db.execute("UPDATE idempotency_keys SET task_ids = '[7]'")
+        found = damage_inside(db, with_records=True)
+    assert found.startswith("is damaged: idempotency key 1 can't be read")
 
 
 @pytest.mark.parametrize("count", [1, 1201])

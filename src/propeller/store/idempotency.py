@@ -8,9 +8,8 @@ share: the oldest are deleted before their keys, and made again from the tasks i
 import sqlite3
 from collections.abc import Sequence
 
-import msgspec
-
 from propeller.core.idempotency import REMEMBERED_NS, Key, Remembered
+from propeller.store import rows
 from propeller.store.port import KeptAnswer, KeptKey
 from propeller.store.queries import parts
 
@@ -20,7 +19,6 @@ BYTES_KEPT = 64 * 2**20
 #: How many keys and answers are looked at in one piece.
 _PIECE = 500
 
-_decode_ids = msgspec.json.Decoder(tuple[str, ...]).decode
 _DELETE = "DELETE FROM idempotency_keys WHERE key IN"
 
 
@@ -37,8 +35,8 @@ class Keys:
         for one in remembered:
             self._delete("(?)", one.key.text)
         self._db.executemany(
-            "INSERT INTO idempotency_keys (key, fingerprint, created_at, task_ids) VALUES (?,?,?,?)",
-            map(_row, remembered),
+            f"INSERT INTO idempotency_keys ({rows.REMEMBERED_COLUMNS}) VALUES (?,?,?,?)",  # noqa: S608
+            map(rows.remembered_row, remembered),
         )
 
     def prune(self, now: int) -> None:
@@ -82,9 +80,9 @@ class Keys:
 
 def find_keys(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Remembered]:
     """Read what was done under these keys; those that nothing was done under are left out."""
-    sql = "SELECT key, fingerprint, created_at, task_ids FROM idempotency_keys WHERE key IN"
+    sql = f"SELECT {rows.REMEMBERED_COLUMNS} FROM idempotency_keys WHERE key IN"  # noqa: S608
     return {
-        row[0]: Remembered(Key(row[0], row[1]), row[2], _decode_ids(row[3]))
+        row[0]: rows.to_remembered(row)
         for marks, values in parts(keys)
         for row in db.execute(f"{sql} ({marks})", values)
     }
@@ -98,7 +96,3 @@ def read_key(db: sqlite3.Connection, key: str) -> KeptKey | None:
         return None
     answer = None if row[4] is None else KeptAnswer(*row[2:])
     return KeptKey(Remembered(Key(key, row[0]), row[1]), answer)
-
-
-def _row(one: Remembered) -> tuple[str, bytes, int, str]:
-    return one.key.text, one.key.fingerprint, one.at, msgspec.json.encode(one.task_ids).decode()

@@ -9,6 +9,7 @@ from propeller.core.causes import UNKNOWN
 from propeller.core.effects import Transition
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.groups import UP, group_state
+from propeller.core.idempotency import Key, Remembered
 from propeller.core.model import (
     Definition,
     Execution,
@@ -36,6 +37,7 @@ GROUP_COLUMNS = (
     "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts, g.fail_fast, g.started_at, g.finished_at, "
     "g.definition, g.timing"
 )
+REMEMBERED_COLUMNS = "key, fingerprint, created_at, task_ids"
 PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, created_at"
 EVENT_COLUMNS = "first_id, transitions, task_seq"
 EXECUTION_COLUMNS = (
@@ -52,6 +54,7 @@ _decode_reason = msgspec.json.Decoder(AnyReason).decode
 _decode_timing = msgspec.json.Decoder(Timing).decode
 _decode_definition = msgspec.json.Decoder(Definition).decode
 _decode_group_timing = msgspec.json.Decoder(GroupTiming).decode
+_decode_ids = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_transitions = msgspec.json.Decoder(list[Transition]).decode
 
@@ -246,6 +249,15 @@ def to_events(rows: Iterable[Row]) -> list[tuple[int, Transition]]:
         for first_id, transitions, task_seq in rows
         for number, transition in enumerate(_to_transitions(transitions, task_seq))
     ]
+
+
+def remembered_row(one: Remembered) -> Row:
+    return one.key.text, one.key.fingerprint, one.at, _text(one.task_ids)
+
+
+def to_remembered(row: Row) -> Remembered:
+    text, fingerprint, at, task_ids = row
+    return Remembered(Key(text, fingerprint), at, _decode_ids(task_ids))
 
 
 def _to_transitions(text: str, task_seq: int | None) -> list[Transition]:

@@ -27,6 +27,7 @@ _RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
     "proplet": (rows.to_proplet, rows.PROPLET_COLUMNS, "proplets"),
     "execution": (rows.to_execution, rows.EXECUTION_COLUMNS, "executions"),
     "attempt": (rows.to_execution, rows.EXECUTION_COLUMNS, "attempts"),
+    "idempotency key": (rows.to_remembered, rows.REMEMBERED_COLUMNS, "idempotency_keys"),
     "event": (lambda row: rows.to_events([row]), rows.EVENT_COLUMNS, "events"),
 }
 _ORPHANS = {
