@@ -17,6 +17,18 @@ from propeller.errors import Conflict
 from tests.core.helpers import Rules, a_task, job, workflow
 
 WORDS = ("", "success", "failure", "all_done", "always", "any_success")
+#: Expressions about one parent, and what each gives for how that ended; None where it can't be evaluated.
+EXPRESSIONS = {
+    "states['t{}'] == 'failed'": lambda end: end is FAILED,
+    "states.t{} in ['completed', 'interrupted']": lambda end: end in (COMPLETED, INTERRUPTED),
+    "results['t{}'] == 'r' || states['t{}'] == 'skipped'": lambda end: end in (COMPLETED, SKIPPED),
+    "results['t{}'].startsWith('r')": lambda end: True if end is COMPLETED else None,
+    "results['t{}'] > 1": lambda _: None,
+}
+
+
+#: Those whose skip may have a failure among its causes.
+MINDS_FAILURES = ("", "success", "any_success")
 
 
 @dataclass
@@ -32,6 +44,10 @@ def plans(draw) -> Plan:
     size = draw(st.integers(1, 8))
     parents = [sorted(draw(st.sets(st.integers(0, n - 1), max_size=3))) if n else [] for n in range(size)]
     words = draw(st.lists(st.sampled_from(WORDS), min_size=size, max_size=size))
+    for task in range(size):
+        if parents[task] and draw(st.integers(0, 3)) == 0:
+            parent = draw(st.sampled_from(parents[task]))
+            words[task] = draw(st.sampled_from(list(EXPRESSIONS))).replace("{}", str(parent))
     fails = draw(st.lists(st.booleans(), min_size=size, max_size=size))
     mode = draw(st.sampled_from([None, JobMode.PARALLEL, JobMode.CONFIGURABLE, JobMode.SEQUENTIAL]))
     return Plan(parents, words, fails, mode)
@@ -53,11 +69,14 @@ class Model:
     def _end_of(self, task: int) -> TaskState:
         if task in self.stopped:
             return INTERRUPTED
-        if not self._runs(task):
+        runs = self._runs(task)
+        if runs is None:
+            return FAILED
+        if not runs:
             return SKIPPED
         return FAILED if self.plan.fails[task] else COMPLETED
 
-    def _runs(self, task: int) -> bool:
+    def _runs(self, task: int) -> bool | None:
         plan = self.plan
         ends = [self.end_of(parent) for parent in plan.parents[task]]
         before = [self.end_of(other) for other in range(task)] if plan.mode is JobMode.SEQUENTIAL else []
@@ -71,7 +90,13 @@ class Model:
             case "any_success":
                 ends = ends or before[-1:]
                 return COMPLETED in ends or not ends
-        return True
+            case "always":
+                return True
+        for parent in plan.parents[task]:
+            for text, gives in EXPRESSIONS.items():
+                if text.replace("{}", str(parent)) == plan.words[task]:
+                    return gives(self.end_of(parent))
+        raise AssertionError(plan.words[task])
 
     def _hears_of_a_failure(self, task: int) -> bool:
         return any(
@@ -80,8 +105,8 @@ class Model:
         )
 
     def _is_skipped_after_failure(self, task: int) -> bool:
-        """Say whether a failure is among the causes of its skip: no word but ``all_done`` skips without one."""
-        if self.end_of(task) is not SKIPPED or self.plan.words[task] in ("failure", "all_done"):
+        """Say whether a failure is among the causes of its skip."""
+        if self.end_of(task) is not SKIPPED or self.plan.words[task] not in MINDS_FAILURES:
             return False
         if self.plan.mode is JobMode.SEQUENTIAL:
             return self._is_halted_by_a_failure(task)
@@ -145,7 +170,7 @@ def test_the_same_tasks_run_as_in_the_model(plan, data):
         if plan.fails[task]:
             rules.fails(f"t{task}")
         else:
-            rules.completes(f"t{task}")
+            rules.completes(f"t{task}", "r")
     model = Model(plan, stopped)
     ends = {f"t{n}": model.end_of(n).name for n in range(len(specs))}
     assert rules.states() == ends

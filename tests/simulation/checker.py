@@ -217,7 +217,7 @@ class Checker:
             if move.state in (SCHEDULED, RUNNING):
                 begins = old is PENDING or old.has_ended
                 if begins or (view.keeps_its_condition(task) and not view.was_up[task.id]):
-                    self.conditions.check_may_run(task, specs, view)
+                    self.conditions.check_may_run(task, specs, view, may_fail=move.state is SCHEDULED)
                 if move.state is RUNNING:
                     self._placements[task.id, move.attempt] = move
             self.conditions.moved(task, move, number, specs, view)

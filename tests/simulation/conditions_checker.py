@@ -3,7 +3,8 @@
 That a skip came after a failure is worked out here from what was committed, and kept for the tasks after it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from propeller.core.effects import Transition
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 #: Words of tasks that are there for themselves: they run where all goes well.
 PLAIN = ("", "success")
 FAIL_FAST = "is fail-fast"
+#: The expressions that users write, and what each gives for how a parent ended and what it returned; None where
+#: it can't be evaluated.
+EXPRESSIONS: dict[str, Callable[[str, object], bool | None]] = {
+    "states['{parent}'] == 'completed'": lambda state, _: state == "completed",
+    "states['{parent}'] in ['failed', 'skipped']": lambda state, _: state in ("failed", "skipped"),
+    "results['{parent}'] != null": lambda _, result: result is not None,
+    "results['{parent}'].contains(':')": lambda _, result: ":" in result if isinstance(result, str) else None,
+    "results['{parent}'] > 1": lambda *_: None,
+}
 
 
 class Skip(NamedTuple):
@@ -70,8 +80,12 @@ class ConditionsChecker:
         else:
             self.skips[task_id] = skip
 
-    def moved(self, task: Task, move: Transition, number: int, specs: Iterable[Spec], view: "View") -> None:
+    def moved(self, task: Task, move: Transition, number: int, specs: Sequence[Spec], view: "View") -> None:
         """Check a skip; take in what stands behind it for those that come after."""
+        if move.error_kind == "condition" and all(
+            self._verdict(task, spec, view) is not None for spec in specs
+        ):
+            raise LawBroken("skips", f"{task.id} failed for a condition that can be evaluated", task.id)
         skip = None
         if move.state is SKIPPED:
             found = [reasons for spec in specs for reasons in self._skips(task, spec, move, view)]
@@ -101,14 +115,18 @@ class ConditionsChecker:
             halter = self._halter(task, members, view)
             if halter is not None:
                 return [Skip(after_failure=self._brings_failure(halter.id, view), is_halted=True)]
-        if self._holds(task, spec, view):
+        if self._verdict(task, spec, view) is not False:
             return []
         return [Skip(after_failure=self._comes_after_failure(task, spec, view), is_halted=False)]
 
-    def check_may_run(self, task: Task, specs: Iterable[Spec], view: "View") -> None:
+    def check_may_run(
+        self, task: Task, specs: Iterable[Spec], view: "View", *, may_fail: bool = False
+    ) -> None:
+        """Check that a task had to begin, or is about to fail for its condition."""
         members = view.members(task)
         group = self._checker.groups.get(task.spec.group_id)
-        if not any(self._holds(task, spec, view) for spec in specs):
+        right = (True, None) if may_fail else (True,)
+        if not any(self._verdict(task, spec, view) in right for spec in specs):
             raise LawBroken(
                 "parents-first", f"{task.id} was started before its parents ended as asked", task.id
             )
@@ -124,8 +142,8 @@ class ConditionsChecker:
         if all(spec.run_if in PLAIN and self._halter(task, members, view) is not None for spec in specs):
             raise LawBroken("sequential", f"{task.id} was started, and its job was halted", task.id)
 
-    def _holds(self, task: Task, spec: Spec, view: "View") -> bool:
-        """Say whether the parents have ended as ``run_if`` asks."""
+    def _verdict(self, task: Task, spec: Spec, view: "View") -> bool | None:
+        """Say whether the parents have ended as ``run_if`` asks; None where it can't be evaluated."""
         parents = spec.depends_on
         if not all(self._has_settled(parent, view) for parent in parents):
             return False
@@ -143,7 +161,16 @@ class ConditionsChecker:
             case "any_success":
                 ends = parents or ((before.id,) if before else ())
                 return not ends or any(view.has_succeeded(other) for other in ends)
-        return True
+            case "always":
+                return True
+        return self._value_of(spec.run_if, view)
+
+    def _value_of(self, expression: str, view: "View") -> bool | None:
+        parent = re.findall(r"\['(.*?)'\]", expression)[0]
+        counts = view.has_succeeded(parent)
+        result = self._checker.inputs.result_of(view.tasks[parent]) if counts else None
+        state = "completed" if counts else view.states[parent].name.lower()
+        return EXPRESSIONS[expression.replace(parent, "{parent}")](state, result)
 
     def _comes_after_failure(self, task: Task, spec: Spec, view: "View") -> bool:
         """Say whether a condition that does not hold would have held without a failure."""

@@ -35,6 +35,10 @@ class InputsChecker:
         #: All that it ever said.
         self._results: dict[str, list[object]] = {}
 
+    def result_of(self, task: Task) -> object:
+        """Give what a task returned, or said last, in this run; None for nothing."""
+        return self._result.get(uid_of(task.spec))
+
     def restored(self, tasks: Iterable[Task]) -> None:
         """What was said since the backup counts no more."""
         self._result = {uid_of(task.spec): task.results for task in tasks}

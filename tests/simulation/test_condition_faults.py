@@ -3,6 +3,8 @@
 from propeller.core import attempts, conditions, relations
 from propeller.core import state as state_module
 from propeller.core.commands import tasks as task_commands
+from propeller.core.failures import Failure
+from propeller.core.model import Task
 from propeller.core.reasons import Note
 from propeller.core.states import FAILED, PENDING
 
@@ -68,3 +70,38 @@ def test_a_handler_does_not_wait_for_its_turn(monkeypatch):
     for module in (relations, state_module):
         monkeypatch.setattr(module, "waits_for_its_turn", lambda _: False)
     assert_caught("sequential", "invariants")
+
+
+def test_an_expression_that_can_not_be_evaluated_counts_as_true(monkeypatch):
+    def spoiled(real, task, expression):
+        found = real(task, expression)
+        return None if isinstance(found, Failure) else found
+
+    spoil(monkeypatch, conditions, "_why_not_expression", spoiled)
+    assert_caught("parents-first")
+
+
+def test_an_expression_that_can_not_be_evaluated_skips(monkeypatch):
+    def spoiled(real, task, expression):
+        found = real(task, expression)
+        return Note(found.error) if isinstance(found, Failure) else found
+
+    spoil(monkeypatch, conditions, "_why_not_expression", spoiled)
+    assert_caught("skips")
+
+
+def test_an_expression_is_not_asked(monkeypatch):
+    monkeypatch.setattr(conditions, "_why_not_expression", lambda *_: None)
+    assert_caught("parents-first")
+
+
+def test_an_expression_is_given_no_results(monkeypatch):
+    monkeypatch.setattr(Task, "counting_result", property(lambda _: None))
+    assert_caught("skips", "inputs", "parents-first")
+
+
+def test_a_parent_that_failed_counts_as_interrupted(monkeypatch):
+    monkeypatch.setattr(
+        conditions, "_state", lambda parent: "completed" if parent.has_succeeded else "interrupted"
+    )
+    assert_caught("skips")

@@ -28,6 +28,7 @@ from propeller.core.sandbox import Grants, Sandbox
 from propeller.errors import PropellerError
 from propeller.manager.engine import Ask
 
+from .conditions_checker import EXPRESSIONS
 from .manager import SimulatedManager
 from .store import SimulatedStore
 from .world import MS, World
@@ -267,7 +268,12 @@ class Users:
     def _with_condition(self, spec: Spec) -> Spec:
         """Let a task run on another condition, or not."""
         random = self._condition_random
-        return spec if random.random() < 0.7 else replace(spec, run_if=random.choice(CONDITIONS))
+        if random.random() < 0.6:
+            return spec
+        if not spec.depends_on or random.random() < 0.6:
+            return replace(spec, run_if=random.choice(CONDITIONS))
+        parent = random.choice(spec.depends_on)
+        return replace(spec, run_if=random.choice(tuple(EXPRESSIONS)).format(parent=parent))
 
     def _add_tasks(self) -> None:
         if self._groups:
