@@ -128,6 +128,7 @@ class Checker:
         self._inputs, self._turn = inputs, None
         self.foreign.turn_began(inputs)
         self.hearing.turn_began()
+        self.timing.turn_began()
         for item in inputs:
             if isinstance(item, PropletLost):
                 newest = self._boots.get(item.proplet_id, [0])[-1]

@@ -41,7 +41,12 @@ class TimingChecker:
         self._queued: dict[str, int] = {}
         #: When the first task of each group that has a time began.
         self._groups: dict[str, tuple[int, int]] = {}
+        #: When the present turn began: what it decides counts from there, however long its commit takes.
+        self._turn_at = 0
         self._was_restored = False
+
+    def turn_began(self) -> None:
+        self._turn_at = self._world.now
 
     def restored(self) -> None:
         self._was_restored = True
@@ -52,7 +57,7 @@ class TimingChecker:
         """Take in one move of a task, in the order of the commit."""
         uid, now, retry = uid_of(task.spec), self._world.now, task.spec.retry
         if move.state is SCHEDULED and (old is PENDING or old.has_ended):
-            self._begun[uid] = now, self.life()
+            self._begun[uid] = self._turn_at, self.life()
             self._tries.pop(uid, None)
         if move.state is SCHEDULED:
             self._queued[uid] = now
@@ -140,7 +145,7 @@ class TimingChecker:
                 continue
             is_under_way = sum(group.counts[SCHEDULED : RUNNING + 1]) > group.counts[-1]
             if is_under_way:
-                self._groups.setdefault(group.id, (self._world.now, self.life()))
+                self._groups.setdefault(group.id, (self._turn_at, self.life()))
             elif not sum(group.counts[:3]) or self._is_over(group):
                 self._groups.pop(group.id, None)
         for record in changes.deleted_groups:
