@@ -54,7 +54,7 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("stdin", _stdin(task)),
         ("environment", ", ".join(f"{key}={formatting.plain(v)}" for key, v in task.get("env", {}).items())),
         ("depends on", ", ".join(map(formatting.plain, task.get("depends_on", [])))),
-        ("run if", task.get("run_if", "")),
+        ("run if", formatting.plain(task.get("run_if", ""))),
         ("workflow", formatting.plain(task.get("workflow_id", ""))),
         ("job", formatting.plain(task.get("job_id", ""))),
         ("proplet", formatting.plain(task.get("proplet_id", ""))),

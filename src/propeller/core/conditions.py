@@ -20,6 +20,7 @@ word is there for a job that was halted, too: a *handler*.
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from propeller.core.expressions.compiler import Expression, compiled
@@ -94,10 +95,11 @@ def _names(parents: Iterable[Spec]) -> dict[str, str]:
     parents = tuple(parents)
     found: dict[str, str] = {}
     for aliases in ([spec.name for spec in parents], [spec.copy_of for spec in parents]):
+        counts = Counter(aliases)
         found |= {
             alias: spec.id
             for alias, spec in zip(aliases, parents, strict=True)
-            if alias and aliases.count(alias) == 1
+            if alias and counts[alias] == 1
         }
     return found | {spec.id: spec.id for spec in parents}
 
