@@ -2,7 +2,7 @@
 
 import pytest
 
-from propeller.core import attempts, failfast, inputs, invariants, liveness, relations, spans
+from propeller.core import attempts, causes, failfast, inputs, invariants, liveness, relations, spans
 from propeller.core import state as state_module
 from propeller.core.cluster import Cluster
 from propeller.core.commands import tasks as task_commands
@@ -73,7 +73,7 @@ def test_no_check_of_the_attempt():
             task = self.tasks.get(task_id)
             return task if task is not None and task.state is RUNNING else None
 
-    assert_caught("stale-attempt", "invariants", first=3, state_class=Trusting)
+    assert_caught("stale-attempt", "causes", "commit-first", "invariants", first=3, state_class=Trusting)
 
 
 def test_the_same_attempt_placed_twice(monkeypatch):
@@ -165,6 +165,7 @@ def test_two_starts_when_two_parents_end_together(monkeypatch):
         def settle(self, now):
             for move in self.state.turn.transitions:  # which grows as tasks are skipped
                 task = self.state.tasks.get(move.task_id)
+                self.state.cause = causes.by_parent(move.task_id)
                 for child in (
                     task.children if task is not None and (move.state.has_ended or move.is_up) else ()
                 ):
