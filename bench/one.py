@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import disk, embedded, guests, outside, over_mqtt, reading
+from bench import disk, embedded, guests, outside, over_mqtt, reading, waiting
 from bench.figures import Figure
 
 MEASURES = {
@@ -20,6 +20,7 @@ MEASURES = {
     **over_mqtt.MEASURES,
     **disk.MEASURES,
     **reading.MEASURES,
+    **waiting.MEASURES,
 }
 #: One that takes longer has hung.
 SECONDS_MAX = 240

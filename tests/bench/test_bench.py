@@ -45,6 +45,7 @@ FIGURES = {
         *(f"beside {look}" for look in ("the list of jobs", "a page of its tasks", "all of its tasks")),
         "beside its events",
     ],
+    "waiting": ["a job alone, tasks", "beside 2,000 that wait", "idle manager", "idle manager that waits"],
     "invoke": ["warm invoke, p50", "warm invoke, p99"],
     "mqtt_independent": ["create, tasks", "run, tasks", "slowest round, tasks"],
     "mqtt_factory_fan": ["1 to 20, median", "1 to 20, slowest"],
