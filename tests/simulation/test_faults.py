@@ -258,7 +258,7 @@ def test_what_was_up_forgets_its_result_when_it_is_to_run_again(monkeypatch):
         real(state, task, reason, now)
 
     spoil(monkeypatch, attempts, "run_again", forgetful)
-    assert_caught("inputs", first=20)
+    assert_caught("inputs")
 
 
 def test_what_failed_has_results_for_its_children(monkeypatch):
