@@ -111,7 +111,7 @@ class TimingChecker:
         is_too_early = (
             group is not None and self._world.now < begun_at + group.definition.timeout_ns - COMMIT_NS
         )
-        if is_too_early and life == self.life():
+        if is_too_early and life == self.life() and not self._was_restored:
             raise LawBroken("group-time", f"{task.id} was skipped, and its group has time left", task.id)
         return True
 
