@@ -256,5 +256,5 @@ def test_a_task_is_tried_as_often_as_its_policy_says(retry, outcomes, restarts):
         rules.proplet(boot=boot)
         for _ in range(10):
             rules.proplet(boot=boot)
-            rules.turn(TimePassed(), after_s=1)
+            rules.turn(TimePassed(), after_s=2)
     assert (rules.task("a").attempt, rules.states()["a"]) == model_of(retry, outcomes)

@@ -109,7 +109,9 @@ class ConditionsChecker:
             and group.fail_fast
             and is_for_itself(task, members)
         ):
-            failed = any(view.states[other.id] is FAILED for other in members)
+            # One that is deleted in the same turn failed all the same.
+            others = [other for other in view.tasks.values() if other.spec.group_id == group.id]
+            failed = any(view.states[other.id] is FAILED for other in others)
             return [Skip(after_failure=True, is_halted=False)] if failed else []
         if spec.run_if in PLAIN:
             halter = self._halter(task, members, view)

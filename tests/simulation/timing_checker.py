@@ -40,7 +40,9 @@ class TimingChecker:
         self._begun: dict[str, tuple[int, int]] = {}
         self._queued: dict[str, int] = {}
         #: When the first task of each group that has a time began.
-        self._groups: dict[str, tuple[int, int]] = {}
+        self._groups: dict[str, int] = {}
+        #: In which life of the manager each of them began to run, since it last ended.
+        self._lives: dict[str, int] = {}
         #: When the present turn began: what it decides counts from there, however long its commit takes.
         self._turn_at = 0
         self._was_restored = False
@@ -107,7 +109,8 @@ class TimingChecker:
         if "had not ended within" not in move.reason:
             return False
         group = self._checker.groups.get(task.spec.group_id)
-        begun_at, life = self._groups.get(task.spec.group_id, (0, -1))
+        begun_at = self._groups.get(task.spec.group_id, 0)
+        life = self._lives.get(task.spec.group_id, -1)
         is_too_early = (
             group is not None and self._world.now < begun_at + group.definition.timeout_ns - COMMIT_NS
         )
@@ -145,20 +148,23 @@ class TimingChecker:
                 continue
             is_under_way = sum(group.counts[SCHEDULED : RUNNING + 1]) > group.counts[-1]
             if is_under_way:
-                self._groups.setdefault(group.id, (self._turn_at, self.life()))
+                self._groups.setdefault(group.id, self._turn_at)
+                self._lives.setdefault(group.id, self.life())
             elif not sum(group.counts[:3]) or self._is_over(group):
                 self._groups.pop(group.id, None)
+            if not sum(group.counts[:3]):
+                self._lives.pop(group.id, None)
         for record in changes.deleted_groups:
             self._groups.pop(record.id, None)
 
     def _is_over(self, group: Group) -> bool:
         """Say whether the time of a group passed while only what stays up was left: it begins anew then."""
-        begun_at, _ = self._groups.get(group.id, (self._world.now, 0))
+        begun_at = self._groups.get(group.id, self._world.now)
         return self._world.now - begun_at >= group.definition.timeout_ns
 
     def _check_overdue(self, tasks: Iterable[Task]) -> None:
         now, present = self._world.now, self.presence()
-        for group_id, (begun_at, _) in self._groups.items():
+        for group_id, begun_at in self._groups.items():
             group = self._checker.groups.get(group_id)
             if group is None:
                 continue

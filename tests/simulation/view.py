@@ -49,6 +49,8 @@ class View:
 
     def keeps_its_condition(self, task: Task) -> bool:
         """Say whether what let it begin can't change any more: what is up may be so no longer."""
-        before = self._checker.before(task, self.members(task))
         waits_for = [self.tasks[parent] for parent in task.spec.depends_on if parent in self.tasks]
-        return not any(stays(other.spec) for other in (*waits_for, *([before] if before else [])))
+        members = self.members(task)
+        if self._checker.before(task, members):  # any before it may halt its job
+            waits_for += [other for other in members if other.seq < task.seq]
+        return not any(stays(other.spec) for other in waits_for)
