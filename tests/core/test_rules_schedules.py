@@ -2,6 +2,7 @@
 
 import pytest
 
+from propeller.core import cron
 from propeller.core.calendar import CatchUp, Overlap, Schedule, ScheduleOptions, Times
 from propeller.core.causes import CauseKind
 from propeller.core.copies import run_id
@@ -300,6 +301,24 @@ def test_jitter_is_the_same_again_and_ends_before_the_next_time():
     assert rules.state.due_in_ns() == due - rules.now
     assert passes(rules, due / S - 1).moves == []
     assert passes(rules, 1).moves == ["a SCHEDULED", "a RUNNING"]
+
+
+def test_a_zone_that_is_not_known_any_more_pauses_the_schedule(monkeypatch):
+    rules = patient()
+    rules.proplet()
+    scheduled(rules)
+
+    def parse(_text, _timezone):
+        raise ValueError('timezone: there is no zone "Europe/Nowhere"')
+
+    monkeypatch.setattr(cron, "parse", parse)
+    turn = passes(rules, HOUR)
+    assert turn.moves == []
+    assert (course(rules).is_paused, course(rules).error) == (
+        True,
+        'timezone: there is no zone "Europe/Nowhere"',
+    )
+    assert turn.changes.updated == [rules.task("a")]
 
 
 def test_a_schedule_begins_and_ends():

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from propeller.core.calendar import ScheduleState
 from propeller.core.effects import Changes
-from propeller.core.model import GroupKind
+from propeller.core.model import GroupKind, GroupTiming, Timing
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
 from propeller.errors import StoreUnusable
 from propeller.store import expiry
@@ -126,6 +127,30 @@ def test_what_is_young_or_runs_or_was_started_again_stays(play):
     tasks, groups = play(work)
     assert tasks == ["t2", "t3", "t4", "t6", "t7", "t8", "t9", "t11"]
     assert groups == ["again", "half", "young"]
+
+
+@pytest.mark.parametrize(
+    ("course", "stays"),
+    [
+        (ScheduleState(next_run=5), True),
+        (ScheduleState(waiting=[5]), True),
+        (ScheduleState(last_run=5, runs=["a"], is_over=True), False),
+        (ScheduleState(is_paused=True, error='"next_run": 5, "waiting": [5]'), False),
+        (None, False),
+    ],
+)
+def test_what_runs_again_by_itself_stays_and_is_loaded(play, course, stays):
+    async def work(store):
+        task = a_task(1, timing=Timing(schedule=course), **LONG_AGO)
+        group = a_group("g", seq=1, of=[], timing=GroupTiming(schedule=course))
+        await store.commit(Changes(created=[task], groups=[group]))
+        live = (await store.load()).live
+        await forget_all(store)
+        found = await store.find(["t1"], ["g"])
+        return ids([*live.tasks, *live.groups]), ids([*found.tasks, *found.groups])
+
+    expected = ["t1", "g"] if stays else []
+    assert play(work) == (expected, expected)
 
 
 def test_a_large_job_is_gone_at_once_and_deleted_in_small_pieces(tmp_path, play, monkeypatch):

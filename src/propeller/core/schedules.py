@@ -206,8 +206,10 @@ def ring(state: ClusterState, wall: int) -> tuple[list[str], list[str]]:
             course.error = str(error)
             continue
         state.ringing.append(Ringing(key, agenda, course.next_run))
-        times = [*course.waiting, *agenda.missed, *agenda.on_time]
-        for at in _first_of(schedule.options.overlap, times):
+        overlap = schedule.options.overlap
+        if isinstance(record, Task) and overlap is not Overlap.ALLOW:  # it is never copied
+            continue
+        for at in _first_of(overlap, [*course.waiting, *agenda.missed, *agenda.on_time]):
             tasks, groups = _ids_of_run(record, at)
             task_ids += tasks
             group_ids += groups
