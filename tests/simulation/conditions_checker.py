@@ -141,7 +141,10 @@ class ConditionsChecker:
         before = self._checker.before(task, members)
         if before is not None and not self._has_settled(before.id, view):
             raise LawBroken("sequential", f"{task.id} was started before {before.id} ended", task.id)
-        if all(spec.run_if in PLAIN and self._halter(task, members, view) is not None for spec in specs):
+        not_after = [
+            other for other in members if other.seq <= task.seq
+        ]  # who may have ended since it was queued
+        if all(spec.run_if in PLAIN and self._halter(task, not_after, view) is not None for spec in specs):
             raise LawBroken("sequential", f"{task.id} was started, and its job was halted", task.id)
 
     def _verdict(self, task: Task, spec: Spec, view: "View") -> bool | None:
