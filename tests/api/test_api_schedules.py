@@ -175,6 +175,11 @@ def test_pause_and_resume(tmp_path, wall, path, kind):
             'schedule_options.start: "x" is no time',
         ),
         ({"schedule": "@daily", "schedule_options": {"catchup": "all"}}, "did you mean catch_up?"),
+        (
+            {"schedule": "@daily", "schedule_options": {"overlap": ""}},
+            'schedule_options.overlap: "" is unknown',
+        ),
+        ({"schedule": "@daily", "schedule_options": {"end": ""}}, 'schedule_options.end: "" is no time'),
         ({"schedule_options": {"overlap": "skip"}}, "it is for a schedule, and the"),
         ({"is_recurring": True}, "is_recurring: it is for a schedule, and the"),
         ({"timezone": "Europe/Paris"}, "timezone: it is for a schedule, and the"),

@@ -41,7 +41,7 @@ def options_of(given: ScheduleOptionsField, at: str = "") -> ScheduleOptions:
 
 
 def _word(words: type[_Word], given: str | None, where: str) -> _Word:
-    if not given:
+    if given is None:
         return words("skip")
     try:
         return words(given)
@@ -51,13 +51,13 @@ def _word(words: type[_Word], given: str | None, where: str) -> _Word:
 
 def _jitter(given: str | float | None, where: str) -> int:
     try:
-        return int(parse_duration(str(given or 0)) * 1e9)
+        return int(parse_duration("0" if given is None else str(given)) * 1e9)
     except ValueError as error:
         raise Invalid(f'{where}: "{given}" {error}') from error
 
 
 def _time(given: str | None, where: str) -> int:
-    if not given:
+    if given is None:
         return 0
     found = parse_time(given)
     if found is None:
