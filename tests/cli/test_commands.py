@@ -35,6 +35,16 @@ def test_run_says_why_a_task_failed(shell):
     )
 
 
+def test_run_tries_again_and_heeds_the_time_it_is_given(shell):
+    done = shell("run", "division.wat", "1", "0", "--retry", "max_attempts=2,delay=1ms", "--json")
+    task = json.loads(done.stdout)
+    assert (done.returncode, task["attempt"], task["error_kind"]) == (1, 2, "trap")
+    done = shell("run", "endless.wat", "--deadline", "100ms")
+    assert (done.returncode, "deadline: the task had not ended within 0.1s" in done.stderr) == (1, True)
+    done = shell("run", "addition.wat", "1", "2", "--queue-timeout", "1m", "--json")
+    assert json.loads(done.stdout)["queue_timeout"] == "1m"
+
+
 def test_run_leaves_no_task_that_was_refused_at_its_start(shell):
     """The manager takes a task whose inputs may still come, and refuses to start it without them."""
     before = json.loads(shell("tasks", "list", "--json").stdout)["total"]

@@ -35,6 +35,18 @@ StdinFlag = Annotated[
     typer.Option("--stdin", metavar="FILE", help="Its standard input; - is that of this command."),
 ]
 
+RetryFlag = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K=V,…",
+        help="Try it again when it fails: max_attempts, delay, backoff, max_delay, jitter, on.",
+    ),
+]
+DeadlineFlag = Annotated[
+    str | None, typer.Option(help="How long a run may take in all, with all attempts: 5m.")
+]
+QueueTimeoutFlag = Annotated[str | None, typer.Option(help="How long it may wait for a proplet: 5m.")]
+
 ScheduleFlag = Annotated[
     str | None, typer.Option("--schedule", help='When it runs by itself: "0 2 * * MON-FRI" or @daily.')
 ]

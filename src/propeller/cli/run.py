@@ -24,9 +24,18 @@ app = new_app()
 _CODE_MAX = 125
 
 
-@command(app)
+TIMES: dict[str, Any] = {
+    "timeout": sandbox.TimeoutFlag,
+    "retry": options.RetryFlag,
+    "deadline": options.DeadlineFlag,
+    "queue_timeout": options.QueueTimeoutFlag,
+}
+
+
+@command(app, fields=TIMES)
 def run(
     session: Session,
+    fields: dict[str, Any],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .wasm or .wat file.")],
     inputs: Annotated[
         list[str] | None,
@@ -44,7 +53,6 @@ def run(
         list[str] | None, typer.Option(help="One argument before the inputs; may be repeated.")
     ] = None,
     stdin: options.StdinFlag = None,
-    timeout: sandbox.TimeoutFlag = None,
     limit: sandbox.LimitFlag = None,
     directory: sandbox.DirFlag = None,
     http: sandbox.HttpFlag = None,
@@ -57,12 +65,13 @@ def run(
     Ctrl-C and SIGTERM stop it; then the exit code is 130.
     """
     data = read_module(file)
-    fields: dict[str, Any] = {
+    if "retry" in fields:
+        fields["retry"] = options.retry_of(fields["retry"], "--retry")
+    fields |= {
         "name": name or default_export(data, str(file)),
         "inputs": [options.number_or_text(text) for text in inputs or []],
         "env": dict(options.pair(text, "--env") for text in env or []),
         "cli_args": arg or [],
-        "timeout": timeout,
         "limits": sandbox.limits_of(limit or []),
         "grants": sandbox.grants_of(directory, http, listen=listen, seed=seed),
     }

@@ -62,15 +62,9 @@ FIELDS: dict[str, Any] = {
     "schedule_options": options.ScheduleOptionsFlag,
     "metadata": PairsFlag,
     "timeout": sandbox.TimeoutFlag,
-    "retry": Annotated[
-        str | None,
-        typer.Option(
-            metavar="K=V,…",
-            help="Try it again when it fails: max_attempts, delay, backoff, max_delay, jitter, on.",
-        ),
-    ],
-    "deadline": _text("How long a run may take in all, with all attempts: 5m."),
-    "queue_timeout": _text("How long it may wait for a proplet: 5m."),
+    "retry": options.RetryFlag,
+    "deadline": options.DeadlineFlag,
+    "queue_timeout": options.QueueTimeoutFlag,
     "limits": sandbox.LimitsFlag,
     "grants": sandbox.GrantsFlag,
     "file": Annotated[Path | None, typer.Option(help="The module, a .wasm or .wat file.")],
