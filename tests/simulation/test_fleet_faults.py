@@ -34,7 +34,7 @@ def test_the_word_of_a_broker_that_a_proplet_is_gone_is_believed_at_once(monkeyp
         liveness.lost(state, PropletLost(event.proplet_id, "it went offline", event.boot), state.ticks)
 
     monkeypatch.setattr(liveness, "offline", credulous)
-    assert_caught("fair-silence")
+    assert_caught("fair-silence", "causes")
 
 
 def test_leases_go_by_the_clock_on_the_wall():
@@ -42,7 +42,7 @@ def test_leases_go_by_the_clock_on_the_wall():
         def begin(self, moment):
             super().begin(replace(moment, ticks=moment.now))
 
-    assert_caught("fair-silence", "ends", cluster_class=Wall)
+    assert_caught("fair-silence", "ends", "group-time", "deadline", "delay", cluster_class=Wall)
 
 
 # -- what is too large for the broker ------------------------------------------------------------------------
