@@ -8,6 +8,7 @@ from propeller.core.events import (
     CreateTasks,
     DeleteGroup,
     NewGroup,
+    PauseSchedule,
     StartGroup,
     StartTask,
     StopGroup,
@@ -140,6 +141,17 @@ def test_a_manual_start_of_a_task_counts_as_its_run():
     scheduled(rules)
     rules.turn(StartTask("a"))
     assert passes(rules, HOUR).moves == []
+
+
+def test_runs_that_have_ended_are_remembered_no_longer_than_need_be():
+    rules = patient()
+    rules.proplet()
+    planned_workflow(rules, a_task("a"))
+    rules.turn(PauseSchedule(GroupKind.WORKFLOW, "w"))
+    for _ in range(3):
+        (started,) = rules.turn(StartGroup(GroupKind.WORKFLOW, "w"), after_s=1).answer
+        assert rules.state.groups["w"].course.runs == [started.spec.group_id]
+        rules.completes(started.id)
 
 
 def test_a_run_that_a_user_started_takes_no_time_from_the_schedule():

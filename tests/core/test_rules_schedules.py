@@ -319,6 +319,9 @@ def test_a_zone_that_is_not_known_any_more_pauses_the_schedule(monkeypatch):
         'timezone: there is no zone "Europe/Nowhere"',
     )
     assert turn.changes.updated == [rules.task("a")]
+    with pytest.raises(Invalid, match="there is no zone"):
+        rules.turn(PauseSchedule(None, "a", is_paused=False))
+    assert course(rules).is_paused
 
 
 def test_a_schedule_begins_and_ends():

@@ -82,7 +82,12 @@ async def _show(request: HttpRequest, kind: GroupKind | None) -> ASGIApp:
     if schedule is None or course is None:
         raise Conflict(f"{kind or 'task'} {record.id} has no schedule")
     count = _TIMES if schedule.is_recurring else 1
-    coming = await asyncio.to_thread(calendar.coming, schedule, record.id, course.next_run, count)
+    coming: list[int] = []
+    if course.next_run:
+        try:
+            coming = await asyncio.to_thread(calendar.coming, schedule, record.id, course.next_run, count)
+        except ValueError as error:  # its zone was known when it was made
+            raise Conflict(str(error)) from error
     return answer(schedule_view(schedule, course, coming))
 
 

@@ -115,10 +115,16 @@ def pause(state: ClusterState, record: Record) -> None:
 
 
 def resume(state: ClusterState, record: Record) -> None:
-    """Let times come again; those of the pause are not made up for."""
+    """Let times come again; those of the pause are not made up for.
+
+    Raises:
+        Invalid: Its zone is not known any more.
+
+    """
     course = _course(record)
-    if not course.is_paused:
+    if not course.is_paused or record.schedule is None:
         return
+    check(record.schedule, ())
     course.is_paused, course.error = False, ""
     if not course.is_over:
         _await(state, record, max(state.wall, course.done_until - 1))
@@ -144,7 +150,8 @@ def run_now(state: ClusterState, group: Group, now: int) -> list[Task]:
     if _is_there(state, group, at):
         raise Conflict(f"{group.kind} {group.id} was started just now; start it again a moment later")
     run = _run_of_group(state, group, at, now)
-    _course(group).runs.append(run.id)
+    course = _course(group)
+    course.runs = [one.id for one in open_runs(state, group)] + [run.id]
     _note(state, group)
     return list(run.tasks.values())
 
