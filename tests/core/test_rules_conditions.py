@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from propeller.core.events import StartGroup, StopTask
+from propeller.core.events import PropletLost, RunUp, StartGroup, StopTask
 from propeller.core.model import GroupKind, JobMode
 from propeller.core.reasons import AnyReason, ParentEnded
 from propeller.core.states import FAILED
@@ -205,6 +205,20 @@ def test_a_handler_waits_for_its_turn_where_the_one_before_it_was_stopped_early(
     rules.proplet(running=(("a", 1),))
     assert rules.fails("a").moves == ["a FAILED", "mend SCHEDULED", "mend RUNNING"]
     assert rules.completes("mend").moves == ["mend COMPLETED", "d SCHEDULED", "d RUNNING"]
+
+
+def test_a_daemon_that_is_to_run_again_has_had_its_turn():
+    rules = a_sequence(
+        a_task("a"), a_task("x", run_if="failure"), a_task("b", daemon=True), a_task("c"), a_task("d")
+    )
+    rules.completes("a")
+    rules.turn(RunUp("p", "b", 1))
+    rules.completes("c")
+    rules.turn(StopTask("d"))
+    rules.start("a")
+    assert rules.turn(PropletLost("p", "it is gone")).moves == ["b SCHEDULED", "a SCHEDULED"]
+    assert rules.turn(StopTask("b")).moves == ["b INTERRUPTED"]
+    assert rules.turn(StopTask("a")).moves == ["a INTERRUPTED"]
 
 
 def test_a_task_that_was_stopped_before_its_job_began_lets_nothing_begin():

@@ -13,6 +13,7 @@ from propeller.core.events import (
     DeleteTask,
     PropletLost,
     PropletSeen,
+    RerunGroup,
     StartGroup,
     StartTask,
     StopGroup,
@@ -29,9 +30,10 @@ from propeller.store import rows
 from propeller.wire.fleet.from_manager import Start
 
 from .causes_checker import CausesChecker
-from .conditions_checker import PLAIN, ConditionsChecker, is_for_itself
+from .conditions_checker import ConditionsChecker
 from .fleet_checker import FleetChecker, holders
 from .foreign_checker import ForeignChecker
+from .groups_checker import GroupsChecker
 from .hearing_checker import HearingChecker
 from .inputs_checker import InputsChecker
 from .loss_checker import LossChecker
@@ -74,6 +76,7 @@ class Checker:
         self.inputs = InputsChecker(self)
         self.conditions = ConditionsChecker(self)
         self.timing = TimingChecker(self, world, store)
+        self.wholes = GroupsChecker(self)
         self.causes = CausesChecker(self, store)
         #: In the present commit: the moves that placed a task, the last one of each …
         self._placements: dict[tuple[str, int], Transition] = {}
@@ -138,12 +141,14 @@ class Checker:
                 self._heard[item.proplet_id, item.boot] = self._world.now
 
     def turn_ended(self, state: ClusterState) -> None:
+        self.wholes.turn_ended(state)
         check_replay(state, self._store, thorough=self._turn is not None)
 
     # -- commits -------------------------------------------------------------------------------------------
 
     def committed(self, changes: Changes, inputs: Sequence[Input]) -> None:
         self._turn = changes
+        self.wholes.commit_begins(inputs, self._members)
         before = {task.id: self.tasks[task.id] for task in changed(changes) if task.id in self.tasks}
         reused = created_by(inputs) & (
             {task.id for task in changes.deleted} | set(commands_on(inputs, DeleteTask, "task_id"))
@@ -163,7 +168,7 @@ class Checker:
         moved = {transition.task_id for transition in changes.transitions}
         self._check_unmoved(before, moved | reused, inputs)
         self._check_children(self._settled - reused, {task.id for task in changes.created})
-        self._check_fail_fast(changes, inputs)
+        self.wholes.committed(changes, inputs)
         self._check_counts(changes.groups)
         self._check_boots(changes)
         self.fleet.committed(changes, self._placements.values())
@@ -206,7 +211,8 @@ class Checker:
                 raise LawBroken(
                     "transitions", f"{task.id} went from {old.name} to {move.state.name}", task.id
                 )
-            if old.has_ended and task.id not in started and task.spec.group_id not in started_groups:
+            is_started = task.id in started or task.spec.group_id in started_groups
+            if old.has_ended and not (is_started or self.wholes.lets_run_again(task)):
                 raise LawBroken("ended-stays", f"{task.id} left {old.name} and nobody started it", task.id)
             if old.has_ended:
                 view.was_up[task.id] = False
@@ -296,29 +302,6 @@ class Checker:
                         "children-follow", f"{task_id} ended or is up, and {child.id} was left", child.id
                     )
 
-    def _check_fail_fast(self, changes: Changes, inputs: Sequence[Input]) -> None:
-        """Check that with the first failure a job that is fail-fast has ended, but for what comes after it."""
-        asked = {
-            *commands_on(inputs, StartTask, "task_id"),
-            *commands_on(inputs, StartGroup, "group_id"),
-            *created_by(inputs),
-        }
-        for move in changes.transitions:
-            task, group = self.tasks.get(move.task_id), self.groups.get(move.job_id)
-            if move.state is not FAILED or task is None or group is None or not group.fail_fast:
-                continue
-            members = self._members.get(group.id, [])
-            is_first = sum(other.state is FAILED for other in members) == 1
-            if not is_first and not is_for_itself(task, members):
-                continue
-            for other in members:
-                has_word = other.spec.run_if not in PLAIN  # in its turn it goes by that
-                waits_its_turn = group.mode is JobMode.SEQUENTIAL and (other.state is PENDING or has_word)
-                is_left = not other.state.has_ended and is_for_itself(other, members) and not waits_its_turn
-                if is_left and not asked & {other.id, group.id}:
-                    text = f"{task.id} failed, and {other.id} of the same job is {other.state.name}"
-                    raise LawBroken("fail-fast", text, other.id)
-
     def _check_counts(self, groups: Iterable[Group]) -> None:
         for group in groups:
             counts = [0] * (len(TaskState) + 1)
@@ -365,6 +348,9 @@ class Checker:
                 if proplet.boot in boots and proplet.boot < boots[-1] and is_fresh:
                     raise LawBroken("stale-boot", f"{proplet.id} is {proplet.boot} again, after {boots[-1]}")
                 boots.append(proplet.boot)
+
+    def members_of(self, group_id: str) -> list[Task]:
+        return self._members.get(group_id, [])
 
     def _collect_members(self) -> None:
         self._members = {}
@@ -426,6 +412,8 @@ class Checker:
                 raise LawBroken("commit-first", f"the stop of {task_id} was answered, not committed", task_id)
             case StartGroup(group_id=name) if not moved:
                 raise LawBroken("commit-first", f"the start of {name} was answered, not committed")
+            case RerunGroup(group_id=name):
+                self.wholes.reran(name, moved)
             case StopGroup(group_id=name) if go_on(self._members.get(name, ()), self._turn):
                 raise LawBroken("commit-first", f"the stop of {name} was answered, not committed")
 

@@ -210,10 +210,25 @@ class Simulation:
     def _must_end(self, task: Task) -> bool:
         """Say whether something has yet to happen to a task, now that no more faults do."""
         if task.state is RUNNING:
-            silent = {proplet.id for proplet in self.proplets if isinstance(proplet, ForeignProplet)}
-            is_silent = task.spec.latent and silent.issuperset(holders(task))
-            return not task.is_up and not is_silent
-        return task.state is SCHEDULED and not self._waits_for_ever(task)
+            return not task.is_up and not self._is_silent(task)
+        return task.state is SCHEDULED and not (self._waits_for_ever(task) or self._gets_no_place(task))
+
+    def _is_silent(self, task: Task) -> bool:
+        """Say whether a task is up as far as it will ever be known: a foreign proplet does not say it."""
+        silent = {proplet.id for proplet in self.proplets if isinstance(proplet, ForeignProplet)}
+        return bool(task.spec.latent) and silent.issuperset(holders(task))
+
+    def _gets_no_place(self, task: Task) -> bool:
+        """Say whether those that go on for ever may have all places of its group, which runs only so many at once."""
+        group = self.checker.groups.get(task.spec.group_id)
+        if group is None or not group.definition.max_parallel or task.was_up:
+            return False
+        endless = 0
+        for other in self.checker.members_of(group.id):
+            if other.id != task.id and not other.was_up:
+                endless += other.state is SCHEDULED and self._waits_for_ever(other)
+                endless += other.state is RUNNING and self._is_silent(other)
+        return endless >= group.definition.max_parallel
 
     def _waits_for_ever(self, task: Task) -> bool:
         """Say whether the only proplet that a task may go to is gone, or does not allow what it asks for."""

@@ -54,7 +54,7 @@ def test_a_skip_leaks_to_the_siblings(monkeypatch):
                     real(state, sibling, reason, now)
 
     spoil(monkeypatch, attempts, "skip", spoiled)
-    assert_caught("skips")
+    assert_caught("skips", "causes")
 
 
 def test_a_handler_lets_a_halted_job_go_on(monkeypatch):

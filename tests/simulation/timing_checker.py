@@ -27,8 +27,9 @@ class TimingChecker:
         self._checker = checker
         self._world = world
         self._store = store
-        #: The attempts of each uid that were placed.
-        self._placed: dict[str, set[int]] = {}
+        #: The attempts that were placed, by uid and ``seq``: a user whose answer was lost may ask again for a task
+        #: that was deleted meanwhile.
+        self._placed: dict[tuple[str, int], set[int]] = {}
         #: For how long the manager has been there without a break, and which of its lives it is.
         self.presence: Callable[[], int] = lambda: 0
         self.life: Callable[[], int] = lambda: 0
@@ -76,7 +77,7 @@ class TimingChecker:
                     "tries", f"{task.id} is tried again after {self._tries[uid]} of {most}", task.id
                 )
         if move.state is RUNNING:
-            self._placed.setdefault(uid, set()).add(move.attempt)
+            self._placed.setdefault((uid, task.seq), set()).add(move.attempt)
         if move.state is RUNNING and retry is not None and uid in self._failed:
             failed_at, life = self._failed.pop(uid)
             tries = self._tries.get(uid, 0)
@@ -133,7 +134,7 @@ class TimingChecker:
             return
         kept = {number for number, _ in self._store.attempts.get(task.seq, ())}
         if (
-            missing := self._placed.get(uid_of(task.spec), set())
+            missing := self._placed.get((uid_of(task.spec), task.seq), set())
             - kept
             - {self._checker.tasks[task.id].attempt}
         ):

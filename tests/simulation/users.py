@@ -15,6 +15,8 @@ from propeller.core.events import (
     DeleteTask,
     DrainProplet,
     NewGroup,
+    Rerun,
+    RerunGroup,
     StartGroup,
     StartTask,
     StopGroup,
@@ -86,6 +88,8 @@ class Users:
         self._condition_random = Random(f"conditions {world.seed}")
         #: And for which of them are tried again, or have only so much time.
         self._timing_random = Random(f"timing {world.seed}")
+        #: And for what is said of groups as a whole, and which of them run again.
+        self._groups_random = Random(f"groups {world.seed}")
         self._uids = 0
         self._singles: list[str] = []
         #: Kind, and the ids of the tasks, in order.
@@ -147,6 +151,8 @@ class Users:
         weights = [weight for _, weight in acts]
         for _ in range(1 if self.world.chance(0.7) else 3):
             self.world.random.choices(deeds, weights)[0]()
+        if self._groups and self._groups_random.random() < 0.2:
+            self._rerun_group()
 
     def _spec(self, task_id: str, **fields) -> Spec:
         self._uids += 1
@@ -220,12 +226,17 @@ class Users:
         may_go_on = mode in (JobMode.PARALLEL, JobMode.CONFIGURABLE)
         fail_fast = random.choice((None, False)) if may_go_on else None
         timeout_ns = self._timing_random.choice((0, 0, 0, 0, 0, 1500 * MS, 9000 * MS))
+        max_parallel = self._groups_random.choice((0, 0, 1, 2, 3))
+        if kind is GroupKind.WORKFLOW and self._groups_random.random() < 0.2:
+            fail_fast = True
+        if mode not in (JobMode.PARALLEL, JobMode.CONFIGURABLE) and kind is GroupKind.JOB:
+            max_parallel = 0  # it may be sequential
         group = NewGroup(
             id=name,
             kind=kind,
             mode=mode,
             fail_fast=fail_fast,
-            definition=Definition(timeout_ns=timeout_ns),
+            definition=Definition(timeout_ns=timeout_ns, max_parallel=max_parallel),
         )
         create = CreateTasks(specs=specs, group=group, chosen_ids=(name, *ids))
 
@@ -298,6 +309,15 @@ class Users:
         if self._groups:
             name, (kind, _) = self._any_group()
             self.ask(StartGroup(kind, name))
+
+    def _rerun_group(self) -> None:
+        """Run a group again, or a part of it; most have not ended, and it is refused."""
+        random = self._groups_random
+        name = random.choice(list(self._groups))
+        kind, ids = self._groups[name]
+        from_task = random.choice(ids) if ids and random.random() < 0.4 else ""
+        what = random.choice((Rerun.FAILED, Rerun.FAILED, Rerun.ALL))
+        self.ask(RerunGroup(kind, name, what, from_task), tries=0)
 
     def _stop_group(self) -> None:
         if self._groups:

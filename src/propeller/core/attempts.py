@@ -65,7 +65,8 @@ def _count_down(state: ClusterState, child: Task, now: int) -> None:
         if follower.state is PENDING:
             start_or_skip(state, follower, now)
             return
-        ended_early = follower.before is not None and follower.state.has_ended and not follower.started_at
+        never_began = not (follower.started_at or follower.was_up)
+        ended_early = never_began and follower.before is not None and follower.state.has_ended
         follower = after(follower) if ended_early else None
 
 

@@ -53,7 +53,8 @@ def has_had_its_turn(task: Task) -> bool:
 
 def waits_for_its_turn(task: Task) -> bool:
     """Say whether a task of a sequential job never began, and others before it have not ended."""
-    return task.before is not None and task.unmet > 0 and not task.started_at
+    never_began = not (task.started_at or task.was_up)
+    return never_began and task.before is not None and task.unmet > 0
 
 
 def count_unmet(task: Task) -> int:
