@@ -22,6 +22,7 @@ from propeller.core.model import (
     Module,
     Proplet,
     Spec,
+    SubWorkflow,
     Task,
     Timing,
 )
@@ -154,6 +155,9 @@ def filled_spec(**fixed: Any) -> Spec:
         "workflow_id": "g",
         "retry": RETRY,
         "schedule_options": SCHEDULE.options,
+        "workflow": filled(
+            SubWorkflow, specs=(a_spec("i", env={"A": TEXT}),), definition=Definition(max_parallel=3)
+        ),
     }
     found: Spec = filled(Spec, **{**given, **fixed})
     return found

@@ -9,13 +9,13 @@ import pytest
 
 from propeller.core.calendar import ScheduleState
 from propeller.core.effects import Changes
-from propeller.core.model import GroupKind, GroupTiming, Timing
+from propeller.core.model import GroupKind, GroupTiming, SubWorkflow, Timing
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
 from propeller.errors import StoreUnusable
 from propeller.store import expiry
 from propeller.store.port import GroupFilter, Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
 from propeller.store.sqlite import SqliteStore
-from tests.builders import a_group, a_move, a_task, module_of
+from tests.builders import a_group, a_move, a_spec, a_task, module_of
 from tests.store.helpers import EVERYTHING, ids
 
 THEN = 1000
@@ -310,6 +310,40 @@ def test_a_module_that_comes_again_in_a_commit_under_way_stays(play, monkeypatch
         return await store.modules([module.digest])
 
     assert play(work) == {module.digest: b"wasm"}
+
+
+def test_modules_of_workflows_inside_of_tasks_are_in_use(play):
+    inside, deep, alone = module_of(b"inside"), module_of(b"deep"), module_of(b"alone")
+    specs = (a_spec("x", module=inside), a_spec("y", workflow=SubWorkflow(specs=(a_spec("z", module=deep),))))
+    task = a_task(1, workflow=SubWorkflow(specs=specs))
+
+    async def work(store):
+        modules = dict.fromkeys((inside, deep, alone), b"wasm")
+        await store.commit(Changes(created=[task], modules=modules))
+        await store.forget_unused_modules()
+        kept = await store.modules([module.digest for module in modules])
+        found = await store.task("t1")
+        await store.commit(Changes(deleted=[task]))
+        await store.forget_unused_modules()
+        return kept.keys(), found.spec, await store.modules([inside.digest, deep.digest])
+
+    assert play(work) == ({inside.digest, deep.digest}, task.spec, {})
+
+
+def test_modules_inside_that_come_during_a_search_are_in_use(play):
+    inside = module_of(b"inside")
+    task = a_task(1, workflow=SubWorkflow(specs=(a_spec("x", module=inside),)))
+    assert list(task.spec.modules) == [inside]
+
+    async def work(store):
+        await store.commit(Changes(modules={inside: b"wasm"}))
+        looking = asyncio.create_task(store.forget_unused_modules())
+        await asyncio.sleep(0)
+        await store.commit(Changes(created=[task]))
+        await looking
+        return await store.modules([inside.digest])
+
+    assert play(work) == {inside.digest: b"wasm"}
 
 
 def test_unused_modules_are_looked_for_only_where_there_may_be_any(play, monkeypatch):

@@ -13,7 +13,7 @@ from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import Shown, showing, shown_group, task_views
 from propeller.api.scheduling import schedule_of_group
-from propeller.api.spec_builder import SpecBuilder, check_group_name, new_ids
+from propeller.api.spec_builder import SpecBuilder, check_group_name, max_parallel_of, new_ids
 from propeller.api.submission import check_start_of_group, submit
 from propeller.api.timing import defaults_of, duration_ns
 from propeller.core.events import CloneGroup, CreateTasks, NewGroup, Rerun, RerunGroup
@@ -23,7 +23,6 @@ from propeller.wire.http.groups import (
     LABEL_KEY_CHARS_MAX,
     LABEL_VALUE_CHARS_MAX,
     LABELS_MAX,
-    PARALLEL_MAX,
     NewClone,
     NewJob,
     NewRerun,
@@ -78,7 +77,7 @@ def group_creation(
         fail_fast=fail_fast,
         definition=Definition(
             labels=_labels(new.labels or {}),
-            max_parallel=_max_parallel(new.max_parallel),
+            max_parallel=max_parallel_of(new.max_parallel),
             timeout_ns=0 if new.timeout is None else duration_ns(new.timeout, "timeout"),
             defaults=defaults_of(new.defaults),
             schedule=schedule_of_group(new, kind),
@@ -104,16 +103,6 @@ def _labels(given: dict[str, str]) -> dict[str, str]:
                 f"labels.{key}: it is longer than {LABEL_VALUE_CHARS_MAX} characters; shorten it, or use the "
                 "metadata of tasks"
             )
-    return given
-
-
-def _max_parallel(given: int | None) -> int:
-    if given is None:
-        return 0
-    if not 1 <= given <= PARALLEL_MAX:
-        raise Invalid(
-            f"max_parallel: {given} is out of range; give 1 to {PARALLEL_MAX}, or leave it out for any number"
-        )
     return given
 
 

@@ -54,7 +54,7 @@ async def task_views(context: Context, tasks: Sequence[Task], show: Showing) -> 
     for start in range(0, len(tasks), _AT_A_TIME):
         for task in tasks[start : start + _AT_A_TIME]:
             view = task_view(task, files)
-            if task.state is SCHEDULED:
+            if task.state is SCHEDULED and task.spec.workflow is None:
                 view.reason = _reason_at_present(context, task)
             if show.has_texts_only and task.spec.inputs:
                 view.inputs = inputs_as_texts(task.spec.inputs)

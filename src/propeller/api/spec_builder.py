@@ -8,6 +8,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence, Sized
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -18,14 +19,23 @@ from propeller.api.calls import Calls
 from propeller.api.lifting import Lifted, from_base64, sum_of
 from propeller.api.sandbox import sandbox_of
 from propeller.api.scheduling import check_new_task, options_of, removed
-from propeller.api.timing import duration_ns, retry_of
+from propeller.api.timing import defaults_of, duration_ns, retry_of
 from propeller.core import conditions
-from propeller.core.model import FromParent, Module, Spec
+from propeller.core.model import Definition, FromParent, Module, Spec, SubWorkflow
 from propeller.core.results import BASE64
 from propeller.core.retry import RETRY_OF_BROADCAST
 from propeller.errors import Invalid
 from propeller.wire.http.schema import encode
-from propeller.wire.http.tasks import ID_CHARS_MAX, INPUTS_MAX, NAME_CHARS_MAX, TASKS_MAX, NewTask, TaskFields
+from propeller.wire.http.tasks import (
+    ID_CHARS_MAX,
+    INPUTS_MAX,
+    NAME_CHARS_MAX,
+    PARALLEL_MAX,
+    TASKS_MAX,
+    InnerWorkflow,
+    NewTask,
+    TaskFields,
+)
 
 METADATA_BYTES_MAX = 1024 * 1024
 STDIN_BYTES_MAX = 1024 * 1024
@@ -55,6 +65,9 @@ class SpecBuilder:
         self._lifted = lifted or Lifted()
         #: The modules that came with the tasks.
         self.modules: dict[Module, bytes] = {}
+        #: The workflows that are to be copied into tasks, by id, with the field that names each first.
+        self.copied: dict[str, str] = {}
+        self._count = 0
         #: What the tasks call in them.
         self.calls = Calls()
         #: The same by their base64, or by the digest of that.
@@ -72,10 +85,19 @@ class SpecBuilder:
             job_id: The job of all tasks, likewise.
 
         """
-        if len(tasks) > TASKS_MAX:
-            raise Invalid(f"{where}: {len(tasks)} tasks are too many; send at most {TASKS_MAX} in a request")
+        return self._specs(tasks, where, new_ids(sum(not task.id for task in tasks)), workflow_id, job_id)
+
+    def count(self, tasks: int, where: str) -> None:
+        """Count tasks of the request, those in workflows that tasks run too, and refuse too many."""
+        self._count += tasks
+        if self._count > TASKS_MAX:
+            raise Invalid(f"{where}: {self._count} tasks are too many; send at most {TASKS_MAX} in a request")
+
+    def _specs(
+        self, tasks: Sequence[NewTask], where: str, fresh: Iterator[str], workflow_id: str, job_id: str
+    ) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
+        self.count(len(tasks), where)
         chosen: dict[str, int] = {}
-        fresh = new_ids(sum(not task.id for task in tasks))
         specs = []
         for number, task in enumerate(tasks):
             sent_back.as_new(task)
@@ -89,10 +111,15 @@ class SpecBuilder:
             for name, group_id in (("workflow_id", task.workflow_id), ("job_id", task.job_id)):
                 if group_id:
                     check_id(group_id, f"{at}{name}")
+            task_id = task.id or next(fresh)
+            workflow = None if task.workflow is None else self._inner(task.workflow, f"{at}workflow")
+            if workflow is not None:
+                task.name = task.name or workflow.name or task_id
             if not task.name:
                 raise Invalid(f"{at}name: missing identity name; name the exported function to run")
             spec = Spec(
-                id=task.id or next(fresh),
+                id=task_id,
+                workflow=workflow,
                 depends_on=_depends_on(task, at),
                 workflow_id=workflow_id,
                 job_id=job_id,
@@ -104,6 +131,36 @@ class SpecBuilder:
             self.calls.add(spec, at)
             specs.append(spec)
         return tuple(specs), tuple(chosen)
+
+    def _inner(self, given: InnerWorkflow, at: str) -> SubWorkflow:
+        """Make the workflow that a task runs; one that is to be copied has no tasks yet."""
+        if given.id:
+            check_id(given.id, f"{at}.id")
+            if others := [name for name in _OF_INNER if getattr(given, name) is not None]:
+                raise Invalid(
+                    f"{at}.{others[0]}: workflow {given.id} is copied as it is; leave it out, or id"
+                )
+            self.copied.setdefault(given.id, f"{at}.id")
+            return SubWorkflow(specs=(), copy_of=given.id)
+        tasks, where = given.tasks or [], f"{at}.tasks"
+        for number, task in enumerate(tasks):
+            for name in ("workflow_id", "job_id"):
+                if getattr(task, name):
+                    raise Invalid(
+                        f"{where}[{number}].{name}: it belongs to the workflow of its task; leave it out"
+                    )
+        known = {task.id for task in tasks}
+        fresh = (name for number in count(1) if (name := f"task-{number}") not in known)
+        return SubWorkflow(
+            specs=self._specs(tasks, where, fresh, "", "")[0],
+            name=check_group_name(given.name, f"{at}."),
+            fail_fast=bool(given.fail_fast),
+            definition=Definition(
+                max_parallel=max_parallel_of(given.max_parallel, f"{at}."),
+                timeout_ns=0 if given.timeout is None else duration_ns(given.timeout, f"{at}.timeout"),
+                defaults=defaults_of(given.defaults, f"{at}."),
+            ),
+        )
 
     def fields(self, given: TaskFields, at: str = "") -> dict[str, Any]:
         """Check the fields that are given and return them under the names that ``Spec`` has for them."""
@@ -193,6 +250,10 @@ _PLAIN = (
 )
 
 
+#: What a workflow of a task has, besides the id of one to copy.
+_OF_INNER = ("name", "tasks", "timeout", "defaults", "max_parallel", "fail_fast")
+
+
 def check_id(text: str, where: str) -> None:
     if text in (".", "..") or not _ID.fullmatch(text):
         raise Invalid(
@@ -220,9 +281,20 @@ def check_encrypted(spec: Spec, at: str = "") -> None:
         raise Invalid(f"{at}image_url: an encrypted task needs one; name the encrypted image")
 
 
-def check_group_name(name: str | None) -> str:
+def max_parallel_of(given: int | None, at: str = "") -> int:
+    if given is None:
+        return 0
+    if not 1 <= given <= PARALLEL_MAX:
+        raise Invalid(
+            f"{at}max_parallel: {given} is out of range; give 1 to {PARALLEL_MAX}, or leave it out for any "
+            "number"
+        )
+    return given
+
+
+def check_group_name(name: str | None, at: str = "") -> str:
     if name and len(name) > NAME_CHARS_MAX:
-        raise Invalid(f"name: it is longer than {NAME_CHARS_MAX} characters; shorten it")
+        raise Invalid(f"{at}name: it is longer than {NAME_CHARS_MAX} characters; shorten it")
     return name or ""
 
 

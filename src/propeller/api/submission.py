@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from propeller.api.calls import Calls, Misfit, is_other_call
 from propeller.api.context import Context
+from propeller.api.inner import with_copies
 from propeller.api.looks import PORTION
 from propeller.api.spec_builder import SpecBuilder
 from propeller.core.events import CreateTasks, UpdateTask
@@ -31,6 +32,8 @@ async def submit(
         Invalid, NotFound, Conflict: A call can't be made, or the command breaks a rule; nothing has changed.
 
     """
+    if builder.copied and isinstance(command, CreateTasks) and not context.was_done_before:
+        command = await with_copies(context, command, builder)
     if misfit := await _misfit(context, builder.calls):
         raise Invalid(misfit.text + way_out)
     tasks = await context.ask(command, builder.modules)

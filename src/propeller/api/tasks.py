@@ -24,11 +24,10 @@ from propeller.core.model import Execution, Spec, Task
 from propeller.core.results import as_bytes, to_json
 from propeller.errors import Invalid, NotFound
 from propeller.store.port import TaskFilter
+from propeller.wire.http.executions import AttemptsView, ExecutionsView, execution_view
 from propeller.wire.http.samples import TaskSamplePage
 from propeller.wire.http.schema import encode
 from propeller.wire.http.tasks import (
-    AttemptsView,
-    ExecutionsView,
     NewTask,
     Results,
     Started,
@@ -36,7 +35,7 @@ from propeller.wire.http.tasks import (
     TaskChanges,
     TaskPage,
     TaskView,
-    execution_view,
+    inner_view,
     results_view,
 )
 
@@ -152,6 +151,10 @@ def _check_fixed(given: TaskChanges, spec: Spec) -> None:
         wanted, fixed = getattr(given, name), getattr(spec, name)
         if wanted and wanted != fixed:
             raise Invalid(f"{name}: it can't be changed from {fixed or 'none'} to {wanted}; leave it out")
+    if given.workflow is not None:
+        fixed = None if spec.workflow is None else msgspec.json.decode(encode(inner_view(spec.workflow)))
+        if given.workflow != fixed:
+            raise Invalid("workflow: it can't be changed; leave it out, or create another task with it")
     if given.depends_on is not None and tuple(given.depends_on) != spec.depends_on:
         raise Invalid(
             "depends_on: it can't be changed; leave it out, or delete the task and create it anew with it"

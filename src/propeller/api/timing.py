@@ -47,10 +47,10 @@ def retry_of(given: RetryField, at: str = "") -> Retry:
     )
 
 
-def defaults_of(given: DefaultsField | None) -> Defaults:
+def defaults_of(given: DefaultsField | None, at: str = "") -> Defaults:
     if given is None:
         return Defaults()
-    at = "defaults."
+    at = f"{at}defaults."
 
     def ns(value: Duration | None, name: str) -> int:
         return 0 if value is None else duration_ns(value, f"{at}{name}")

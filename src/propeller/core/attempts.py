@@ -24,7 +24,7 @@ def obstacle(spec: Spec) -> Failure | None:
     if spec.encrypted:
         error = "encrypted: no proplet here can run encrypted workloads; set it to false"
         return Failure(error, ErrorKind.REFUSED)
-    if spec.module is None and not spec.image_url:
+    if spec.module is None and not spec.image_url and spec.workflow is None:
         error = f"task {spec.id} has no module; upload one with PUT /tasks/{spec.id}/upload"
         return Failure(error, ErrorKind.MODULE)
     return None
@@ -207,6 +207,8 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
         executions.close(state, task, now)
     if isinstance(task.reason, Compiles):
         task.reason = None
+    if task.spec.workflow is not None:
+        state.consequences.left.append(task)
     if how is not SKIPPED and not task.finished_at:
         task.finished_at = now
     state.move(task, how, now)
@@ -256,6 +258,8 @@ def delete(state: ClusterState, task: Task) -> None:
     send_stops(state, task)
     if task.timing is not None:
         _stop_timers(state, task)
+    if task.spec.workflow is not None:
+        state.consequences.left.append(task)
     state.delete(task)
 
 
@@ -265,7 +269,9 @@ def delete(state: ClusterState, task: Task) -> None:
 def clear(state: ClusterState, task: Task) -> None:
     """Forget the last run of an ended task before it is started again, but for its last attempt."""
     has_let_go_on = has_had_its_turn(task)
-    if task.proplet_id and task.started_at and not task.spec.broadcast:
+    if task.spec.workflow is not None:
+        state.consequences.left.append(task)
+    if (task.proplet_id or task.spec.workflow is not None) and task.started_at and not task.spec.broadcast:
         state.past(
             task,
             Execution(

@@ -20,6 +20,10 @@ class CauseKind(StrEnum):
     PARENT = "parent"
     #: Another task of its group failed, and so stopped it.
     TASK = "task"
+    #: The workflow that it runs has ended.
+    WORKFLOW = "workflow"
+    #: The task that runs its workflow has begun or ended.
+    OUTER_TASK = "outer_task"
     #: A time has come.
     TIMER = "timer"
     #: A proplet reported it.
@@ -38,7 +42,7 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     """What made a task change its state; ``str()`` gives the words."""
 
     kind: CauseKind
-    #: The parent, or the task that failed.
+    #: The parent, the task that failed, or the one that runs the workflow.
     task_id: str = ""
     #: The proplet that reported or was lost; ``""`` in what is stored if it is the one of the change itself.
     proplet_id: str = ""
@@ -51,6 +55,7 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
 
 USER = Cause(CauseKind.USER)
 PLACEMENT = Cause(CauseKind.PLACEMENT)
+WORKFLOW = Cause(CauseKind.WORKFLOW)
 MANAGER = Cause(CauseKind.MANAGER)
 UNKNOWN = Cause(CauseKind.UNKNOWN)
 #: A report of the proplet that the task has.
@@ -69,6 +74,10 @@ def by_parent(task_id: str) -> Cause:
 
 def by_task(task_id: str) -> Cause:
     return Cause(CauseKind.TASK, task_id)
+
+
+def by_outer_task(task_id: str) -> Cause:
+    return Cause(CauseKind.OUTER_TASK, task_id)
 
 
 def by_timer(timer: TimerOf) -> Cause:

@@ -12,6 +12,7 @@ A new rule gets a file, a place in one of the lists of ``Cluster``, and a field 
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from propeller.core import (
     attempts,
@@ -26,6 +27,7 @@ from propeller.core import (
     residents,
     schedules,
     spans,
+    subworkflows,
 )
 from propeller.core.changes import Turn
 from propeller.core.commands import creation, groups, plans, proplets, tasks
@@ -66,8 +68,8 @@ from propeller.core.times import Moment
 
 #: A rule that is asked at a time, ns since the epoch.
 Rule = Callable[[ClusterState, int], None]
-#: A rule that is asked about one task, at a time.
-TaskRule = Callable[[ClusterState, Task, int], None]
+#: A rule that is asked about one task, or one group, at a time.
+RecordRule = Callable[[ClusterState, Any, int], None]
 
 
 class Cluster:
@@ -89,12 +91,16 @@ class Cluster:
             drains.time_passed,
             due.time_passed,
             schedules.time_passed,
+            subworkflows.time_passed,
         )
-        #: Asked about tasks that an event concerns; a list is looked at only when those above it are empty.
-        self._consequences: tuple[tuple[list[Task], TaskRule], ...] = (
+        #: Asked about tasks and groups that an event concerns; a list is looked at only when those above it
+        #: are empty.
+        self._consequences: tuple[tuple[list[Any], RecordRule], ...] = (
             (state.consequences.failed, failfast.stop_others),
             (state.consequences.settled_early, attempts.tell_children_early),
             (state.consequences.settled, attempts.tell_children),
+            (state.consequences.left, subworkflows.leave),
+            (state.consequences.inner, subworkflows.follow),
         )
         #: Asked once, when all events of a turn are taken in.
         self._at_end: tuple[Rule, ...] = (
@@ -200,11 +206,14 @@ class Cluster:
         return False
 
     def ring(self, moment: Moment) -> tuple[list[str], list[str]]:
-        """Take out the schedules that are due, before time passes in a turn.
+        """Take out the schedules that are due, and call the tasks that are to run workflows.
 
-        Give the ids of tasks and of groups that they use: records that have them must be here by then.
+        This is before time passes in a turn. Give the ids of tasks and of groups that they use: records that
+        have them must be here by then.
         """
-        return schedules.ring(self.state, moment.wall or moment.now)
+        tasks, groups = schedules.ring(self.state, moment.wall or moment.now)
+        inner_tasks, inner_groups = subworkflows.call(self.state)
+        return [*tasks, *inner_tasks], [*groups, *inner_groups]
 
     def ids_of_run(self, group_id: str, moment: Moment) -> tuple[list[str], list[str]]:
         """Give the ids that a run uses that is started now, of a group with a schedule."""

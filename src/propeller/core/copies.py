@@ -11,10 +11,13 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from propeller.core.inputs import with_other_ids
-from propeller.core.model import Definition, Group, Spec
+from propeller.core.model import Definition, Group, Spec, SubWorkflow, Task
 
 #: By how much the id of a run is longer than that of what has the schedule, at most.
 RUN_CHARS = len("-20261129T020000.123Z")
+#: How many characters the number of an attempt has in an id, at most, with the dot before it.
+_ATTEMPT_CHARS = len(".1000000")
+_UUID_CHARS = 36
 
 
 def run_id(owner_id: str, at: int) -> str:
@@ -65,6 +68,36 @@ def ids_of_clone(task_ids: Iterable[str], clone_id: str) -> dict[str, str]:
 def clone_of(group: Group, new_id: str, name: str, now: int) -> Group:
     """Make the group of a clone, as ``run_of`` does; the clone has no schedule and is a run of nothing."""
     return _like(group, new_id, name, replace(group.definition, schedule=None, run_of=""), now)
+
+
+# -- the workflow of a task --------------------------------------------------------------------------------
+
+
+def id_of_inner(task_id: str, attempt: int) -> str:
+    """Make the id of the workflow that an attempt of a task runs: ``load.2``."""
+    return f"{task_id}.{attempt}"
+
+
+def ids_of_inner(workflow: SubWorkflow, inner_id: str) -> dict[str, str]:
+    """Make the ids of the tasks of such a workflow, ``rows.load.2``, by the ids that they have inside."""
+    return {spec.id: f"{spec.id}.{inner_id}" for spec in workflow.specs}
+
+
+def id_inside(task: Task) -> str:
+    """Give the id that a task of such a workflow has inside."""
+    return task.id.removesuffix(f".{task.spec.workflow_id}")
+
+
+def longest_inner_id(task_id: str, workflow: SubWorkflow) -> int:
+    """Give the most characters of an id that comes of a task, or of a copy of it, and its workflow."""
+    return max(len(task_id), _UUID_CHARS) + RUN_CHARS + _chars_below(workflow)
+
+
+def _chars_below(workflow: SubWorkflow) -> int:
+    longest = max(
+        len(spec.id) + 1 + (_chars_below(spec.workflow) if spec.workflow else 0) for spec in workflow.specs
+    )
+    return longest + _ATTEMPT_CHARS
 
 
 def _like(group: Group, new_id: str, name: str, definition: Definition, now: int) -> Group:

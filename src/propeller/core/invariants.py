@@ -5,12 +5,13 @@ records and compares. It looks at everything, and is meant for tests and the sim
 """
 
 from propeller.core import places
+from propeller.core.copies import id_of_inner
 from propeller.core.groups import UP
 from propeller.core.model import Group, JobMode, Proplet, Task, Timing
 from propeller.core.placement import has_room, needs_of, needs_of_pinned, refused_by, takes_work
 from propeller.core.relations import count_unmet, predecessors
 from propeller.core.state import ClusterState, alarm_key
-from propeller.core.states import FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
+from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
 from propeller.core.timers import TimerOf
 
 
@@ -34,6 +35,9 @@ def _check_turn_is_over(state: ClusterState) -> None:
     assert not state.consequences.settled, "children of an ended task wait to be told"
     assert not state.consequences.settled_early, "children of a task that ended early wait to be told"
     assert not state.consequences.failed, "the other tasks of a failed job wait to be stopped"
+    assert not state.consequences.left, "a task has ended, and its workflow waits to be stopped"
+    assert not state.consequences.inner, "a workflow has moved, and the task that runs it does not know"
+    assert not state.called, "a task was called to run its workflow, and nothing has come of it"
     assert not state.ringing, "a schedule is due, and nothing has come of it"
     assert not state.consequences.back, "resident broadcast tasks wait to be started on a proplet"
     assert not state.turn.effects, "an effect was left over from the turn before"
@@ -116,6 +120,7 @@ def _check_task(state: ClusterState, task: Task) -> None:
         assert not task.error, f"task {task.id} has not ended, and has an error"
     assert not task.is_up or (task.was_up and task.state is RUNNING), f"task {task.id} can't be up"
     _check_timing(task)
+    _check_workflow(state, task)
     if task.state is RUNNING:
         assert task.attempt > 0, f"task {task.id} runs without an attempt"
         for proplet_id in state.holders(task):
@@ -134,6 +139,20 @@ def _check_task(state: ClusterState, task: Task) -> None:
         for proplet in state.proplets.values():
             may_go = takes_work(proplet) and not refused_by(proplet, needs_of(task.spec))
             assert not may_go or proplet.id in task.executions, f"task {task.id} did not reach {proplet.id}"
+
+
+def _check_workflow(state: ClusterState, task: Task) -> None:
+    """Check that the workflow which a running task runs is there, and goes on."""
+    if task.spec.workflow is None:
+        return
+    assert not task.proplet_id, f"task {task.id} runs a workflow, and has a proplet"
+    group = state.groups.get(id_of_inner(task.id, task.attempt))
+    if task.state is not RUNNING:
+        return
+    assert group is not None, f"task {task.id} runs, and its workflow is not there"
+    assert group.definition.run_for == task.id, f"the workflow of task {task.id} is another's"
+    goes_on = sum(group.counts[:COMPLETED]) > group.counts[UP]
+    assert goes_on, f"task {task.id} runs, and its workflow has ended"
 
 
 def _check_queue(state: ClusterState) -> None:
@@ -189,7 +208,7 @@ def _check_placed(state: ClusterState) -> None:
 
 
 def _check_room(state: ClusterState) -> None:
-    waiting = state.placement.waiting()
+    waiting = [task for task in state.placement.waiting() if task.spec.workflow is None]
     for proplet in state.proplets.values():
         if has_room(proplet):
             for task in waiting:

@@ -8,6 +8,7 @@ Times are nanoseconds since the Unix epoch, UTC; 0 means "not yet".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -93,6 +94,16 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue_timeout_ns: int = 0
     metadata: dict[str, Any] | None = None
     hal_storage_path: str | None = None
+    #: The workflow that it runs, in place of a module.
+    workflow: SubWorkflow | None = None
+
+    @property
+    def modules(self) -> Iterator[Module]:
+        """Give its module, and those of the tasks in the workflow that it runs."""
+        if self.module is not None:
+            yield self.module
+        for spec in self.workflow.specs if self.workflow is not None else ():
+            yield from spec.modules
 
     @property
     def group_id(self) -> str:
@@ -276,6 +287,25 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule: Schedule | None = None
     #: The group with a schedule that it is a run of; ``""`` if it is none.
     run_of: str = ""
+    #: The task that runs it; ``""`` if none does.
+    run_for: str = ""
+
+
+class SubWorkflow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The workflow that a task runs: a new one is made of this each time the task begins. Stored."""
+
+    #: Its tasks, in the order given. Their ids hold inside of it, and they name no group.
+    specs: tuple[Spec, ...]
+    name: str = ""
+    fail_fast: bool = False
+    definition: Definition = Definition()
+    #: The workflow that it was copied from when the task was created; ``""`` if from none.
+    copy_of: str = ""
+
+    @property
+    def size(self) -> int:
+        """The number of its tasks, and of those in workflows inside."""
+        return sum(1 + (spec.workflow.size if spec.workflow else 0) for spec in self.specs)
 
 
 class GroupTiming(msgspec.Struct, kw_only=True, omit_defaults=True):

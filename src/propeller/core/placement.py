@@ -116,6 +116,8 @@ class Placement:
         self._choosy: dict[Needs, Queue] = {}
         #: Broadcast tasks, which wait until there is any proplet for them, by ``seq``.
         self._broadcast: dict[int, Task] = {}
+        #: Tasks that run a workflow, which need no proplet, by ``seq``.
+        self.workflows: dict[int, Task] = {}
         load = _load if order is Order.LEAST_LOADED else _no_load
         #: Proplets that may have room, and for which a task may wait: they are still to be looked at.
         self._turn = Line(load)
@@ -130,7 +132,9 @@ class Placement:
     def wait(self, task: Task) -> None:
         """Queue a task that has just become ``SCHEDULED``."""
         spec = task.spec
-        if spec.broadcast:
+        if spec.workflow is not None:
+            self.workflows[task.seq] = task
+        elif spec.broadcast:
             self._broadcast[task.seq] = task
         elif spec.pin:
             queues = self._pinned.setdefault(spec.pin, {})
@@ -148,6 +152,7 @@ class Placement:
     def wait_no_more(self, task: Task) -> None:
         """Take a task off the queues: it was stopped or deleted."""
         spec = task.spec
+        self.workflows.pop(task.seq, None)
         self._broadcast.pop(task.seq, None)
         self._anywhere.drop(task)
         if spec.pin:
@@ -159,6 +164,8 @@ class Placement:
 
     def why_waits(self, task: Task) -> Waiting | None:
         """Say what a task waits for; None if it waits only for its turn."""
+        if task.spec.workflow is not None:
+            return None
         pin = task.spec.pin
         if pin:
             return self._why_waits_for(pin, needs_of_pinned(task.spec))
@@ -188,7 +195,8 @@ class Placement:
         """List all waiting tasks, in no order; for checks, not for placing."""
         pinned = (queue for queues in self._pinned.values() for queue in queues.values())
         queues = (self._anywhere, *pinned, *self._choosy.values())
-        return [*(task for queue in queues for task in queue), *self._broadcast.values()]
+        alone = (*self._broadcast.values(), *self.workflows.values())
+        return [*(task for queue in queues for task in queue), *alone]
 
     def waiting_broadcasts(self) -> list[tuple[Task, list[Proplet]]]:
         """List the broadcast tasks for which there are proplets now, each with all of these."""

@@ -319,6 +319,25 @@ class Stopped(Reason, frozen=True):
         return f"its {self.with_its} was stopped by a user" if self.with_its else "stopped by a user"
 
 
+class WorkflowGone(Reason, frozen=True):
+    """The workflow that it runs was interrupted or deleted."""
+
+    workflow: str
+    is_deleted: bool = False
+
+    def __str__(self) -> str:
+        return f"workflow {self.workflow}, which it runs, was {'deleted' if self.is_deleted else 'stopped'}"
+
+
+class OuterTaskEnded(Reason, frozen=True):
+    """The task that runs its workflow has ended, is gone, or begins anew."""
+
+    task: str
+
+    def __str__(self) -> str:
+        return f"task {self.task}, which ran its workflow, does so no more"
+
+
 class Replaced(Reason, frozen=True):
     """The next run of its schedule took its place."""
 
@@ -363,6 +382,8 @@ AnyReason = (
     | JobFailed
     | GroupTimedOut
     | Stopped
+    | WorkflowGone
+    | OuterTaskEnded
     | Replaced
     | Note
 )

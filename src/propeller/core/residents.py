@@ -36,5 +36,6 @@ def run_up(state: ClusterState, event: RunUp, now: int) -> None:
         if group_id:
             group = state.turn.groups[group_id] = state.groups[group_id]
             group.counts[UP] += 1
+            state.run_moved(group)
         state.settled(task)
     state.tell(task, now)

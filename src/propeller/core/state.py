@@ -49,6 +49,10 @@ class Consequences(msgspec.Struct, eq=False):
     settled: list[Task] = []
     #: The same of tasks of sequential jobs that have ended before their turn.
     settled_early: list[Task] = []
+    #: Workflows that tasks run, in which a task has ended or come up, or which are gone.
+    inner: list[Group] = []
+    #: Tasks that run workflows, and have ended, are deleted or begin anew.
+    left: list[Task] = []
     #: Proplets that take work again, or for the first time, by id. Resident broadcast tasks are to be started
     #: on them.
     back: dict[str, Proplet] = {}
@@ -88,6 +92,8 @@ class ClusterState:
         self.alarms = Timers()
         #: The schedules that are due in this turn, with their times.
         self.ringing: list[Ringing] = []
+        #: The tasks that begin workflows in this turn, each with the number of its next attempt.
+        self.called: list[tuple[Task, int]] = []
         self.consequences = Consequences()
         #: What makes tasks change their states now: each event, and each rule that follows from one, sets it.
         self.cause: Cause = causes.UNKNOWN
@@ -104,13 +110,14 @@ class ClusterState:
         due, alarm = self.timers.next_due(), self.alarms.next_due()
         waits = [] if due is None else [due - self.ticks]
         waits += [] if alarm is None else [alarm - self.wall]
+        waits += [0] if self.placement.workflows else []
         return max(min(waits), 0) if waits else None
 
     # -- who has what --------------------------------------------------------------------------------------
 
     def holders(self, task: Task) -> list[str]:
         """Give the ids of the proplets that run a task."""
-        if task.state is not RUNNING:
+        if task.state is not RUNNING or task.spec.workflow is not None:
             return []
         if not task.spec.broadcast:
             return [task.proplet_id]
@@ -150,8 +157,9 @@ class ClusterState:
             if group.places is not None and to is RUNNING:
                 places.begin(group.places, task)
             self.turn.groups[group_id] = group
-            if group.definition.run_of and to.has_ended:
-                self.run_ended(group)
+            definition = group.definition
+            if (definition.run_of or definition.run_for) and to.has_ended:
+                self.run_moved(group)
         task.state = to
         if task.timing is not None and to.has_ended:
             self._go_on(task)
@@ -202,9 +210,14 @@ class ClusterState:
         """Keep an attempt that is over and may be followed by another one."""
         self.turn.attempts.append((task, attempt))
 
-    def run_ended(self, group: Group) -> None:
-        """Let the time ring that waits for the end of a run, if this group is one and has ended."""
-        if not group.has_live_tasks:
+    def run_moved(self, group: Group) -> None:
+        """Tell whoever waits for the end of this group that it may have ended.
+
+        That is the task that runs it, and the time of a schedule that waits for the end of a run.
+        """
+        if group.definition.run_for:
+            self.consequences.inner.append(group)
+        if group.definition.run_of and not group.has_live_tasks:
             self._go_on(self.groups.get(group.definition.run_of))
 
     def _go_on(self, record: Task | Group | None) -> None:
@@ -275,6 +288,8 @@ class ClusterState:
         self.turn.delete_group(group)
         if group.course is not None:
             self.alarms.drop(TimerOf.SCHEDULE, alarm_key(group))
+        if group.definition.run_for:
+            self.consequences.inner.append(group)
         self._go_on(self.groups.get(group.definition.run_of))
 
     def remember_attempt(self, task: Task) -> None:
@@ -371,9 +386,8 @@ class ClusterState:
             self.alarms.set(TimerOf.SCHEDULE, alarm_key(record), 0 if course.waiting else course.due_at)
 
     def _adopt_running(self, task: Task) -> None:
-        holders = [task.proplet_id]
+        holders = self.holders(task)
         if task.spec.broadcast:
-            holders = self.holders(task)
             task.live_executions = len(holders)
             if task.spec.is_resident:
                 self.everywhere[task.id] = task

@@ -136,9 +136,17 @@ def _forget_task(db: sqlite3.Connection, seq: int) -> None:
 # -- modules ------------------------------------------------------------------------------------------------
 
 
+#: The digests of the modules of tasks in workflows that tasks run, and maybe other texts.
+_MODULES_INSIDE = (
+    "SELECT DISTINCT inside.value FROM tasks, json_tree(tasks.spec, '$.workflow') AS inside "
+    "WHERE inside.key = 'digest'"
+)
+
+
 def unused_modules(db: sqlite3.Connection) -> list[str]:
     """Find the modules that no task uses. This reads every task, so it runs in a reader's thread."""
     used = {row[0] for row in db.execute("SELECT DISTINCT json_extract(spec, '$.module.digest') FROM tasks")}
+    used |= {row[0] for row in db.execute(_MODULES_INSIDE)}
     return [digest for (digest,) in db.execute("SELECT digest FROM modules") if digest not in used]
 
 
@@ -155,7 +163,7 @@ class UnusedModules:
     def note(self, changes: Changes) -> None:
         """Note the modules of a commit, before it is written."""
         tasks = (*changes.created, *changes.respecified)
-        had = {task.spec.module.digest for task in tasks if task.spec.module}
+        had = {module.digest for task in tasks for module in task.spec.modules}
         came = {module.digest for module in changes.modules}
         self._named |= had | came
         self.may_be_some |= bool(changes.deleted or changes.respecified or came - had)

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from propeller.core import inputs, schedules
+from propeller.core import attempts, inputs, schedules, subworkflows
 from propeller.core.admission import admit
 from propeller.core.commands.checks import find_group
 from propeller.core.conditions import check_names, is_expression
+from propeller.core.copies import longest_inner_id
 from propeller.core.events import CreateTasks, NewGroup
 from propeller.core.graph import resolve_dependencies
 from propeller.core.groups import UP
@@ -17,6 +18,10 @@ from propeller.core.state import ClusterState
 from propeller.errors import Conflict, Invalid
 
 _NO_DEFAULTS = Defaults()
+_ID_CHARS_MAX = 255
+_WHAT_IT_NEEDS = (
+    "file: a task in the workflow of a task needs file, image_url or workflow: nothing can be uploaded to it"
+)
 
 
 def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
@@ -28,13 +33,11 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
             raise Conflict(f"id: {taken} exists already; choose another or leave it out")
     group = _target_group(state, command, now)
     existing = [task.spec for task in group.tasks.values()] if group else []
-    specs = with_references(resolve_dependencies(specs, existing), existing)
-    if group and group.definition.defaults != _NO_DEFAULTS:
-        specs = tuple(_with_defaults(spec, group.definition.defaults) for spec in specs)
+    where = "tasks" if command.group else ""
+    specs = _resolved(specs, existing, group.definition.defaults if group else _NO_DEFAULTS, where)
     if group and group.mode is JobMode.SEQUENTIAL:
         _refuse_later_dependencies(specs, existing)
 
-    _check_conditions(specs, existing, "tasks" if command.group else "")
     _check_schedules(specs, group)
 
     # Nothing can fail any more.
@@ -47,8 +50,61 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
     return created
 
 
+def _resolved(
+    specs: Sequence[Spec], existing: Sequence[Spec], defaults: Defaults, where: str, depth: int = 0
+) -> tuple[Spec, ...]:
+    """Check the tasks of a group and those of the workflows inside; fill in ids for names, and defaults."""
+    specs = with_references(resolve_dependencies(specs, existing), existing)
+    if defaults != _NO_DEFAULTS:
+        specs = tuple(_with_defaults(spec, defaults) for spec in specs)
+    _check_conditions(specs, existing, where)
+    if all(spec.workflow is None for spec in specs):
+        return specs
+    found = []
+    for number, spec in enumerate(specs):
+        at = f"{where}[{number}]." if where else ""
+        found.append(spec if spec.workflow is None else _with_inner(spec, at, depth + 1))
+    return tuple(found)
+
+
+def _with_inner(spec: Spec, at: str, depth: int) -> Spec:
+    """Check the workflow that a task runs; see ``_resolved``."""
+    workflow = spec.workflow
+    assert workflow is not None
+    subworkflows.check_fields(spec, at)
+    if depth > subworkflows.DEPTH_MAX:
+        raise Invalid(f"{at}workflow: it is more than {subworkflows.DEPTH_MAX} workflows deep; flatten it")
+    if not workflow.specs:
+        raise Invalid(f"{at}workflow.tasks: a workflow needs at least one task")
+    where = f"{at}workflow.tasks"
+    if len({inner.id for inner in workflow.specs}) < len(workflow.specs):
+        raise Invalid(f"{where}: two tasks have the same id")
+    for number, inner in enumerate(workflow.specs):
+        if inner.schedule:
+            raise Invalid(
+                f"{where}[{number}].schedule: a task in the workflow of a task does not run by itself; leave "
+                "it out, or give the whole a schedule"
+            )
+        if failure := attempts.obstacle(inner):
+            raise Invalid(f"{where}[{number}]: {_WHAT_IT_NEEDS if not inner.encrypted else failure.error}")
+    if depth == 1 and (chars := longest_inner_id(spec.id, workflow)) > _ID_CHARS_MAX:
+        raise Invalid(
+            f"{at}workflow: ids of its tasks would have up to {chars} characters, because the ids of what "
+            f"they are inside of come behind their own; {_ID_CHARS_MAX} are allowed: use shorter ids"
+        )
+    try:
+        specs = _resolved(workflow.specs, (), workflow.definition.defaults, where, depth)
+    except Invalid as error:
+        raise error if str(error).startswith(where) else Invalid(f"{where}: {error}") from error
+    return msgspec.structs.replace(spec, workflow=msgspec.structs.replace(workflow, specs=specs))
+
+
 def _with_defaults(spec: Spec, defaults: Defaults) -> Spec:
     """Fill in what a task does not say itself and its group says for all."""
+    if spec.workflow is not None:  # what is for modules is not for it
+        return msgspec.structs.replace(
+            spec, retry=spec.retry or defaults.retry, deadline_ns=spec.deadline_ns or defaults.deadline_ns
+        )
     sandbox = spec.sandbox
     if defaults.timeout_ns and not (sandbox and sandbox.timeout_ns):
         sandbox = msgspec.structs.replace(sandbox or Sandbox(), timeout_ns=defaults.timeout_ns)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from propeller.core import attempts, schedules
+from propeller.core import attempts, schedules, subworkflows
 from propeller.core.commands.checks import find_task, refuse_obstacle, runs_its_one_task
 from propeller.core.commands.creation import with_references
 from propeller.core.conditions import check_names, why_not, words_of
@@ -25,6 +25,7 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
     if task.state in (SCHEDULED, RUNNING):
         raise Conflict(f"task {task.id} is {task.state.name.lower()}; stop it before you change it")
     spec = msgspec.structs.replace(task.spec, **command.changes)
+    subworkflows.check_fields(spec)
     if spec.broadcast and spec.pin:  # checked here: two updates may be right alone and wrong together
         raise Invalid(
             "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
@@ -64,7 +65,7 @@ def delete(state: ClusterState, command: DeleteTask) -> None:
             attempts.stop_timer(state, group)
         state.turn.groups[group.id] = group
         link(group)
-        state.run_ended(group)
+        state.run_moved(group)
 
 
 def start(state: ClusterState, command: StartTask, now: int) -> None:

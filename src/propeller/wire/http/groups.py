@@ -23,7 +23,7 @@ from propeller.wire.http.schedules import (
     show_schedule,
 )
 from propeller.wire.http.schema import Page, State, Time, like
-from propeller.wire.http.tasks import NAME_CHARS_MAX, Tasks, TaskView
+from propeller.wire.http.tasks import NAME_CHARS_MAX, MaxParallel, Tasks, TaskView
 from propeller.wire.http.timing import DefaultsField, DefaultsView, Duration, defaults_view, shown
 from propeller.wire.rfc3339 import format_time
 
@@ -32,8 +32,6 @@ RunId = Annotated[str, like("Of one with a schedule: the copy of it that was sta
 LABELS_MAX = 64
 LABEL_KEY_CHARS_MAX = 63
 LABEL_VALUE_CHARS_MAX = 255
-#: More than a manager will ever run at once.
-PARALLEL_MAX = 1_000_000
 
 Labels = Annotated[
     dict[str, Annotated[str, like(maxLength=LABEL_VALUE_CHARS_MAX)]],
@@ -62,17 +60,7 @@ class NewGroupFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     is_recurring: RecursGroup | None = None
     schedule_options: ScheduleOptionsField | None = None
     labels: Labels | None = None
-    max_parallel: (
-        Annotated[
-            int,
-            like(
-                "How many of its tasks wait for a proplet or run at once; left out: any number.",
-                minimum=1,
-                maximum=PARALLEL_MAX,
-            ),
-        ]
-        | None
-    ) = None
+    max_parallel: MaxParallel | None = None
 
 
 class NewWorkflow(NewGroupFields, kw_only=True):
@@ -192,6 +180,7 @@ class WorkflowView(GroupScheduleFields, kw_only=True):
     defaults: DefaultsView | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
     max_parallel: int | UnsetType = UNSET
+    run_for: Annotated[str, like("The task that runs it.")] | UnsetType = UNSET
 
 
 class WorkflowPage(Page, kw_only=True):
@@ -276,6 +265,7 @@ def workflow_view(
         tasks=views,
         edges=edges,
         fail_fast=group.fail_fast or UNSET,
+        run_for=group.definition.run_for or UNSET,
         **_defined(group.definition),
     )
     show_schedule(view, group.schedule, group.definition.run_of, group.course)

@@ -13,9 +13,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from propeller.core.conditions import WORDS
+from propeller.core.copies import id_of_inner
 from propeller.core.expressions.compiler import CHARS_MAX
 from propeller.core.failures import ErrorKind
-from propeller.core.model import Execution, FromParent, Input, Task
+from propeller.core.model import FromParent, Input, SubWorkflow, Task
 from propeller.core.results import BASE64, to_json
 from propeller.core.sandbox import Grants, Sandbox
 from propeller.wire.durations import format_duration
@@ -32,11 +33,16 @@ from propeller.wire.http.schedules import (
 from propeller.wire.http.schema import Env, Metadata, Page, ResultsEncoding, State, Time, like
 from propeller.wire.http.timing import (
     Deadline,
+    DefaultsField,
+    DefaultsView,
+    Duration,
     QueueTimeout,
     RetryField,
     RetryView,
+    defaults_view,
     duration,
     retry_view,
+    shown,
 )
 from propeller.wire.rfc3339 import ZERO, format_time
 
@@ -48,6 +54,8 @@ NAME_CHARS_MAX = 1024
 TASKS_MAX = 10_000
 #: The most inputs of a task, and also of its variables and arguments.
 INPUTS_MAX = 10_000
+#: More than a manager will ever run at once.
+PARALLEL_MAX = 1_000_000
 _ID = r"^[^/\x00-\x1f\x7f-\x9f]+$"
 Id = Annotated[str, like(minLength=1, maxLength=ID_CHARS_MAX, pattern=_ID)]
 IdOrNone = Annotated[str, like(maxLength=ID_CHARS_MAX, pattern=rf"^$|{_ID}")]
@@ -74,6 +82,14 @@ RunIf = Annotated[
         f"Which end of its parents lets the task run: {', '.join(WORDS[1:])}, or an expression in CEL over "
         "results and states by parent, such as results['a'] == '30\\n'. Empty counts as success.",
         maxLength=CHARS_MAX,
+    ),
+]
+MaxParallel = Annotated[
+    int,
+    like(
+        "How many of its tasks wait for a proplet or run at once; left out: any number.",
+        minimum=1,
+        maximum=PARALLEL_MAX,
     ),
 ]
 StdinEncoding = Annotated[
@@ -127,6 +143,7 @@ class OwnedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     next_run: Owned = None
     retry_at: Owned = None
     copy_of: Owned = None
+    runs_workflow: Owned = None
     pinned_to: (
         Annotated[IdOrNone, like("In an answer that is sent as a new task, what its proplet_id is to be.")]
         | None
@@ -193,6 +210,22 @@ class TaskChanges(TaskFields, kw_only=True):
     depends_on: Annotated[list[IdOrName], Fixed] | None = None
     workflow_id: Annotated[IdOrNone, Fixed] | None = None
     job_id: Annotated[IdOrNone, Fixed] | None = None
+    workflow: Annotated[Any, Fixed] = None
+
+
+class InnerWorkflow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The workflow that a task runs in place of a module: its fields, or only the id of one to copy."""
+
+    id: Annotated[IdOrNone, like("A workflow to copy, as it is now; then nothing else is given.")] | None = (
+        None
+    )
+    name: Annotated[str, like("Left out: the task's.", maxLength=NAME_CHARS_MAX)] | None = None
+    tasks: Annotated[list["NewTask"], like(maxItems=TASKS_MAX)] | None = None
+    timeout: Annotated[Duration, like("How long it may take in all: 30s, 5m, or seconds.")] | None = None
+    defaults: DefaultsField | None = None
+    max_parallel: MaxParallel | None = None
+    fail_fast: bool | None = None
+    copy_of: Owned = None
 
 
 class NewTask(TaskFields, kw_only=True):
@@ -203,9 +236,22 @@ class NewTask(TaskFields, kw_only=True):
     depends_on: Annotated[list[IdOrName], like("Ids or names of tasks in the same group.")] | None = None
     workflow_id: Annotated[IdOrNone, like("The workflow that the task belongs to.")] | None = None
     job_id: Annotated[IdOrNone, like("The job that the task belongs to.")] | None = None
+    workflow: InnerWorkflow | None = None
 
 
 Tasks = Annotated[list[NewTask], like(minItems=1, maxItems=TASKS_MAX)]
+
+
+class InnerView(msgspec.Struct, kw_only=True):
+    """The workflow that a task runs."""
+
+    name: str | UnsetType = UNSET
+    tasks: Annotated[list[dict[str, Any]], like("As they were asked for, without their modules.")]
+    timeout: str | UnsetType = UNSET
+    defaults: DefaultsView | UnsetType = UNSET
+    max_parallel: int | UnsetType = UNSET
+    fail_fast: bool | UnsetType = UNSET
+    copy_of: Annotated[str, like("The workflow that it was copied from.")] | UnsetType = UNSET
 
 
 class TaskView(msgspec.Struct, kw_only=True):
@@ -272,6 +318,8 @@ class TaskView(msgspec.Struct, kw_only=True):
     retry_at: Annotated[Time, like("When it is tried again, while it waits for that.")] | UnsetType = UNSET
     schedule_options: OptionsView | UnsetType = UNSET
     copy_of: Annotated[str, like("The task that it is a copy of.")] | UnsetType = UNSET
+    workflow: InnerView | UnsetType = UNSET
+    runs_workflow: Annotated[Id, like("The workflow of its last attempt.")] | UnsetType = UNSET
 
 
 class TaskPage(Page, kw_only=True):
@@ -287,31 +335,6 @@ class Results(msgspec.Struct):
     results_encoding: ResultsEncoding | UnsetType = UNSET
 
 
-class ExecutionView(msgspec.Struct, kw_only=True):
-    """One execution of a task, on one proplet."""
-
-    proplet_id: str
-    attempt: int
-    state: State
-    results: Any | UnsetType = UNSET
-    error: str | UnsetType = UNSET
-    error_kind: ErrorKind | UnsetType = UNSET
-    exit_code: int | UnsetType = UNSET
-    start_time: Time
-    finish_time: Time
-    results_encoding: ResultsEncoding | UnsetType = UNSET
-
-
-class AttemptsView(msgspec.Struct, kw_only=True):
-    total: int
-    attempts: list[ExecutionView]
-
-
-class ExecutionsView(msgspec.Struct, kw_only=True):
-    total: int
-    executions: list[ExecutionView]
-
-
 class Started(msgspec.Struct):
     started: bool = True
 
@@ -325,21 +348,8 @@ _OMITTED_WHEN_EMPTY = (
     "is_recurring timezone broadcast priority metadata required_tags stdin stdin_encoding copy_of"
 ).split()
 
-
-def execution_view(execution: Execution) -> ExecutionView:
-    results, encoding = to_json(execution.results)
-    return ExecutionView(
-        proplet_id=execution.proplet_id,
-        attempt=execution.attempt,
-        state=execution.state,
-        results=UNSET if results is None else results,
-        error=execution.error or UNSET,
-        error_kind=execution.failure.kind if execution.failure else UNSET,
-        exit_code=(execution.failure.exit_code if execution.failure else 0) or UNSET,
-        start_time=format_time(execution.started_at),
-        finish_time=format_time(execution.finished_at),
-        results_encoding=encoding or UNSET,
-    )
+#: What a task that has never run says of its runs.
+_OF_RUNS = frozenset({"state", "start_time", "finish_time", "created_at", "updated_at", "next_run"})
 
 
 def results_view(results: Any) -> Results:
@@ -408,7 +418,38 @@ def task_view(task: Task, files: Mapping[str, str] | None) -> TaskView:
         if view.file is UNSET:
             view.file_digest = f"sha256:{spec.module.digest}"
             view.file_size = spec.module.size_bytes
+    if spec.workflow is not None:
+        _show_workflow(view, task, spec.workflow)
     return view
+
+
+def _show_workflow(view: TaskView, task: Task, workflow: SubWorkflow) -> None:
+    view.workflow = inner_view(workflow)
+    if task.placed_at:
+        view.runs_workflow = id_of_inner(task.id, task.attempt)
+
+
+def inner_view(workflow: SubWorkflow) -> InnerView:
+    """Render the workflow that a task runs; its tasks have only what was asked for."""
+    definition = workflow.definition
+    return InnerView(
+        name=workflow.name or UNSET,
+        tasks=[
+            {
+                name: value
+                for name, value in msgspec.to_builtins(
+                    task_view(Task(spec=spec, seq=0, created_at=0), {})
+                ).items()
+                if name not in _OF_RUNS and value not in (None, False)
+            }
+            for spec in workflow.specs
+        ],
+        timeout=shown(definition.timeout_ns),
+        defaults=defaults_view(definition.defaults),
+        max_parallel=definition.max_parallel or UNSET,
+        fail_fast=workflow.fail_fast or UNSET,
+        copy_of=workflow.copy_of or UNSET,
+    )
 
 
 def inputs_as_texts(inputs: Iterable[Input]) -> list[str]:
