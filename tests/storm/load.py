@@ -79,7 +79,10 @@ class Load:
             number += 1
 
     def _workflow(self, name: str, chance: random.Random) -> None:
-        """Let each task add to what one before it returned: chains and fans."""
+        """Let each task add to what one before it returned: chains and fans, some a few at a time only.
+
+        That a task has a deadline, and would be tried again if it failed, must change nothing.
+        """
         size = chance.randint(2, 12)
         tasks: list[dict[str, Any]] = []
         totals: list[int] = []
@@ -98,7 +101,10 @@ class Load:
                     "depends_on": [f"{name}-{parent}"] if parent is not None else [],
                 }
             )
-        self._ask("POST", "/workflows?file=false", {"tasks": tasks})
+        whole: dict[str, Any] = {"tasks": tasks, "max_parallel": chance.choice((None, None, 1, 3))}
+        if chance.random() < 0.5:
+            whole |= {"timeout": "1h", "defaults": {"retry": {}, "deadline": "1h", "queue_timeout": "1h"}}
+        self._ask("POST", "/workflows?file=false", whole)
         self._expected |= {f"{name}-{number}": f"{total}\n" for number, total in enumerate(totals)}
         self._accepted.append(name)
         while not self._has_begun(name):
