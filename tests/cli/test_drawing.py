@@ -52,6 +52,25 @@ def test_tasks_stand_below_their_parents():
     ]
 
 
+def test_the_workflow_of_a_task_stands_below_it():
+    tasks = [
+        a_task("t", RUNNING, runs_workflow="t.1"),
+        a_task("u", FAILED, "t", runs_workflow="u.2", error="it broke"),
+        a_task("v", SCHEDULED, "t", runs_workflow="v.1"),
+        a_task("w", PENDING, workflow={"tasks": []}),
+    ]
+    assert drawn(tasks) == [
+        "workflow w",
+        "├── ▶ t  Running",
+        "│   ├── workflow t.1  Running",
+        "│   ├── ✘ u  Failed  it broke",
+        "│   │   └── workflow u.2  Failed",
+        "│   └── ◌ v  Scheduled",
+        "│       └── workflow v.1",
+        "└── ○ w  Pending",
+    ]
+
+
 def test_elsewhere_than_in_unicode():
     lines = drawn([a_task("a", COMPLETED, results="3")], encoding="ascii")
     assert lines == ["workflow w", "`-- + a  Completed  3"]

@@ -102,6 +102,71 @@ def test_a_given_module_goes_before_the_one_at_the_top(folder):
     assert [task["name"] for task in plan.tasks] == ["add", "main"]
 
 
+def test_a_workflow_inside_of_a_task_is_written_like_one(folder):
+    content = """
+module: nop.wasm
+tasks:
+  - {id: a}
+  - id: b
+    depends_on: [a]
+    retry: {max_attempts: 2}
+    workflow:
+      timeout: 5m
+      module: add.wat
+      tasks:
+        - {id: a, inputs: [1, 2]}
+        - {depends_on: [a], inputs: [{from: a}, 3], run_if: "results.a == '3'"}
+        - {id: deep, workflow: {tasks: [{id: a, module: nop.wasm}]}}
+  - {id: c, workflow: {id: w}}
+"""
+    plan = read(folder, content)
+    a, b, c = plan.tasks
+    inner = b["workflow"]
+    assert (b["depends_on"], b["retry"], inner["timeout"]) == ([a["id"]], {"max_attempts": 2}, "5m")
+    first, second, deep = inner["tasks"]
+    assert [task["id"] for task in inner["tasks"]] == ["a", "task-2", "deep"]
+    assert (first["name"], first["inputs"], second["depends_on"]) == ("add", [1, 2], ["a"])
+    assert (second["inputs"], second["run_if"]) == ([{"from": "a"}, 3], "results[\"a\"] == '3'")
+    nop = base64.b64encode((folder / "nop.wasm").read_bytes()).decode()
+    assert (a["file"], deep["workflow"]["tasks"][0]["file"]) == (nop, nop)
+    assert base64.b64decode(first["file"]) == bytes(wasmtime.wat2wasm(ADD))
+    assert (b["name"], deep["name"]) == ("b", "deep")
+    assert not {"module", "file"} & {*b, *inner, *deep}
+    assert (c["workflow"], plan.uploads) == ({"id": "w"}, {})
+
+
+def test_modules_inside_of_tasks_always_come_along(folder, monkeypatch):
+    content = "module: nop.wasm\ntasks: [{id: a}, {id: b, workflow: {tasks: [{id: x}]}}]"
+    size = len(base64.b64encode((folder / "nop.wasm").read_bytes()))
+    monkeypatch.setattr(runfile, "INLINE_CHARS_MAX", size)
+    plan = read(folder, content)
+    assert ("file" in plan.tasks[0], list(plan.uploads)) == (False, [plan.tasks[0]["id"]])
+    assert "file" in plan.tasks[1]["workflow"]["tasks"][0]
+    monkeypatch.setattr(runfile, "INLINE_CHARS_MAX", size - 1)
+    assert "too large to be sent together" in complaint(folder, content)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("{workflow: {}}", "tasks[0].workflow.tasks: a list with at least one task is needed"),
+        ("{workflow: {tasks: [{id: x}]}}", "tasks[0].workflow.tasks[0].module: name a .wasm or .wat file"),
+        ("{module: nop.wasm, workflow: {tasks: [{}]}}", "tasks[0].module: the task runs a workflow"),
+        ("{workflow: {schedule: x}}", "tasks[0].workflow.schedule: there is no such field"),
+        (
+            "{workflow: {module: nop.wasm, tasks: [{depends_on: [b]}]}}",
+            "tasks[0].workflow.tasks[0].depends_on: there is no task b in this workflow",
+        ),
+        (
+            "{workflow: {module: nop.wasm, tasks: [{inptus: [1]}]}}",
+            "tasks[0].workflow.tasks[0].inptus: there is no such field; did you mean inputs?",
+        ),
+    ],
+)
+def test_complaints_inside_of_tasks(folder, task, said):
+    assert said in complaint(folder, f"tasks: [{task}]")
+
+
 def test_json_is_read_too_and_dates_are_text(folder):
     path = folder / "flow.json"
     path.write_text(json.dumps({"tasks": [{"module": "nop.wasm", "inputs": ["\u2028\U0001f600"]}]}))

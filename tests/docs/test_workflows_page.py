@@ -202,3 +202,18 @@ def test_each_link_leads_to_a_heading():
         if line.startswith("#")
     }
     assert set(re.findall(r"\]\(#([\w-]+)\)", PAGE)) <= headings
+
+
+def test_a_workflow_in_a_workflow(reader):
+    (given,) = blocks("A workflow in a workflow", "yaml")
+    (reader.work / "report.yaml").write_text(given)
+    reader.types("propeller workflows run report.yaml")
+    groups = {group["name"]: group for group in reader.asks("/workflows")["workflows"]}
+    outer, inner = groups["report"], groups["load"]
+    tasks = reader.asks(f"/workflows/{outer['workflow_id']}")["tasks"]
+    load = next(task for task in tasks if task["id"].startswith("load-"))
+    assert (load["results"], tasks[2]["state"]) == ({"sums": "7\n"}, 3)
+    assert (inner["run_for"], inner["workflow_id"]) == (load["id"], load["runs_workflow"])
+    shown = reader.types(f"propeller workflows view {outer['workflow_id']}")
+    assert f"workflow {load['id']}.1" in shown
+    assert f"run by task {load['id']}" in reader.types(f"propeller workflows view {inner['workflow_id']}")

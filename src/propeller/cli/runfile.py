@@ -2,7 +2,8 @@
 
 Ids in a file are local to it: each run gives its tasks ids of their own, so the same file can be run twice.
 A module is a path beside the file, given once for all tasks or for each. All other fields of a task are the
-API's. Every message names the file with line and column, the task and the field.
+API's. A workflow inside of a task is written in the same way; the ids of its tasks hold inside of it only.
+Every message names the file with line and column, the task and the field.
 """
 
 import base64
@@ -49,6 +50,7 @@ _OF_THE_WHOLE = (
     "schedule_options",
 )
 _QUOTED = ("int", "float", "bool")
+_WHERE = ("in this workflow", "in this file")
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -67,9 +69,23 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     module: str | None = None
 
 
+class _FileWorkflow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The workflow that a task runs; fields that are the API's alone are checked as such."""
+
+    id: str | None = None
+    name: str | None = None
+    tasks: list[dict[str, Any]] = []
+    timeout: str | float | None = None
+    defaults: DefaultsField | None = None
+    max_parallel: int | None = None
+    fail_fast: bool | None = None
+    module: str | None = None
+
+
 class _FileTask(NewTask, kw_only=True):
     module: str | None = None
     stdin_file: str | None = None
+    workflow: _FileWorkflow | None = None  # type: ignore[assignment]
 
 
 @dataclass
@@ -110,44 +126,83 @@ def read_run_file(path: Path, module: Path | None = None, *, makes_uuids: bool =
         raise source.wrong("tasks", "a list with at least one task is needed")
     if module is None and content.module:
         module = path.parent / content.module
-    shaped = [
-        _shaped(source, task, _FileTask, f"tasks[{number}]") for number, task in enumerate(content.tasks)
-    ]
-    ids = _fresh_ids(source, shaped, makes_uuids=makes_uuids)
-    _check_dependencies(source, shaped, list(ids))
     modules = _Modules(source)
-    ready: list[dict[str, Any]] = []
-    for number, (given, task, fresh) in enumerate(zip(content.tasks, shaped, ids.values(), strict=True)):
-        where = f"tasks[{number}]"
-        if owned := given.keys() & set(OwnedFields.__struct_fields__):
-            raise source.wrong(f"{where}.{min(owned)}", "the manager sets it; leave it out")
-        ready.append({name: value for name, value in given.items() if name not in _LOCAL} | {"id": fresh})
-        if task.depends_on:
-            ready[-1]["depends_on"] = [ids[parent] for parent in task.depends_on]
-        if task.stdin_file:
-            ready[-1] |= _stdin(source, path, task, where)
-        elif task.stdin is not None:
-            ready[-1]["stdin"] = _with_fresh_id(ready[-1]["stdin"], ids)
-        if task.run_if:
-            ready[-1]["run_if"] = _condition(source, task, ids, where)
-        if task.inputs:
-            ready[-1]["inputs"] = [_with_fresh_ids(value, ids) for value in ready[-1]["inputs"]]
-        own = path.parent / task.module if task.module else module
-        if own is not None:
-            modules.give(fresh, own, where)
-            ready[-1]["name"] = task.name or modules.export(own, where)
-        elif not task.image_url and not task.file:
-            raise source.wrong(
-                f"{where}.module", "name a .wasm or .wat file here, at the top, or by --module"
-            )
-        _check_json(source, ready[-1], where)
+    ready = _Level(source, modules, module, "tasks").tasks(content.tasks, makes_uuids=makes_uuids)
     return Plan(
         name=content.name or path.stem,
         execution_mode=content.execution_mode or "",
         fields={name: source.content[name] for name in _OF_THE_WHOLE if source.content.get(name) is not None},
         tasks=ready,
-        uploads=modules.put_into(ready),
+        uploads=modules.put_into_tasks(),
     )
+
+
+class _Level:
+    """The tasks of a file, or those of a workflow inside of a task."""
+
+    def __init__(self, source: SourceFile, modules: "_Modules", module: Path | None, at: str) -> None:
+        self._source = source
+        self._modules = modules
+        #: That of all tasks that name none.
+        self._module = module
+        self._at = at
+        self._is_inside = at != "tasks"
+
+    def tasks(self, given: list[dict[str, Any]], *, makes_uuids: bool = False) -> list[dict[str, Any]]:
+        """Give the tasks as the API takes them; those inside of a task keep their ids."""
+        source, at = self._source, self._at
+        shaped = [_shaped(source, task, _FileTask, f"{at}[{number}]") for number, task in enumerate(given)]
+        ids = _fresh_ids(source, shaped, at, makes_uuids=makes_uuids, keeps=self._is_inside)
+        _check_dependencies(source, shaped, list(ids), at)
+        return [
+            self._task(one, task, ids, f"{at}[{number}]", local)
+            for number, (one, task, local) in enumerate(zip(given, shaped, ids, strict=True))
+        ]
+
+    def _task(
+        self, given: dict[str, Any], task: _FileTask, ids: Mapping[str, str], where: str, local: str
+    ) -> dict[str, Any]:
+        source = self._source
+        if owned := given.keys() & set(OwnedFields.__struct_fields__):
+            raise source.wrong(f"{where}.{min(owned)}", "the manager sets it; leave it out")
+        ready = {name: value for name, value in given.items() if name not in _LOCAL} | {"id": ids[local]}
+        if task.depends_on:
+            ready["depends_on"] = [ids[parent] for parent in task.depends_on]
+        if task.stdin_file:
+            ready |= _stdin(source, source.path, task, where)
+        elif task.stdin is not None:
+            ready["stdin"] = _with_fresh_id(ready["stdin"], ids)
+        if task.run_if:
+            ready["run_if"] = _condition(source, task, ids, where)
+        if task.inputs:
+            ready["inputs"] = [_with_fresh_ids(value, ids) for value in ready["inputs"]]
+        own = source.path.parent / task.module if task.module else self._module
+        if task.workflow is not None:
+            if task.module:
+                raise source.wrong(
+                    f"{where}.module", "the task runs a workflow; name it there, or leave it out"
+                )
+            ready["name"] = task.name or task.workflow.name or local
+            ready["workflow"] = self._workflow(given["workflow"], task.workflow, f"{where}.workflow")
+        elif own is not None:
+            self._modules.give(ready, own, where, must_come_along=self._is_inside)
+            ready["name"] = task.name or self._modules.export(own, where)
+        elif not task.image_url and not task.file:
+            raise source.wrong(
+                f"{where}.module", "name a .wasm or .wat file here, at the top, or by --module"
+            )
+        _check_json(source, ready, where)
+        return ready
+
+    def _workflow(self, given: dict[str, Any], workflow: _FileWorkflow, where: str) -> dict[str, Any]:
+        ready = {name: value for name, value in given.items() if name not in _LOCAL}
+        if not workflow.id:
+            if not workflow.tasks:
+                raise self._source.wrong(f"{where}.tasks", "a list with at least one task is needed")
+            own = self._source.path.parent / workflow.module if workflow.module else self._module
+            level = _Level(self._source, self._modules, own, f"{where}.tasks")
+            ready["tasks"] = level.tasks(workflow.tasks)
+        return ready
 
 
 def _shaped(source: SourceFile, value: Any, shape: type[_T], where: str) -> _T:
@@ -175,12 +230,14 @@ def _worded(message: str) -> str:
     return f"it has to be {wanted}, not {_TYPES.get(expected[2], expected[2])}{hint}"
 
 
-def _fresh_ids(source: SourceFile, tasks: list[_FileTask], *, makes_uuids: bool) -> dict[str, str]:
-    """Make an id of this run for each task, by its id in the file."""
+def _fresh_ids(
+    source: SourceFile, tasks: list[_FileTask], at: str, *, makes_uuids: bool, keeps: bool
+) -> dict[str, str]:
+    """Make an id of this run for each task, by its id in the file; or keep that."""
     run = uuid.uuid4().hex[:8]
     ids: dict[str, str] = {}
     for number, task in enumerate(tasks):
-        where = f"tasks[{number}]"
+        where = f"{at}[{number}]"
         if task.workflow_id or task.job_id:
             raise source.wrong(where, "workflow_id and job_id are made by the manager; leave them out")
         local = task.id or f"task-{number + 1}"
@@ -190,7 +247,7 @@ def _fresh_ids(source: SourceFile, tasks: list[_FileTask], *, makes_uuids: bool)
             )
         if local in ids:
             raise source.wrong(f"{where}.id", f"{local} is the id of an earlier task too")
-        ids[local] = str(uuid.uuid4()) if makes_uuids else f"{local}-{run}"
+        ids[local] = local if keeps else str(uuid.uuid4()) if makes_uuids else f"{local}-{run}"
     return ids
 
 
@@ -235,12 +292,14 @@ def _stdin(source: SourceFile, path: Path, task: _FileTask, where: str) -> dict[
         raise source.wrong(f"{where}.stdin_file", str(error)) from error
 
 
-def _check_dependencies(source: SourceFile, tasks: list[_FileTask], ids: list[str]) -> None:
+def _check_dependencies(source: SourceFile, tasks: list[_FileTask], ids: list[str], at: str) -> None:
     known = set(ids)
     for number, task in enumerate(tasks):
         for parent in task.depends_on or []:
             if parent not in known:
-                raise source.wrong(f"tasks[{number}].depends_on", f"there is no task {parent} in this file")
+                raise source.wrong(
+                    f"{at}[{number}].depends_on", f"there is no task {parent} {_WHERE[at == 'tasks']}"
+                )
     specs = [
         Spec(id=local, name="main", depends_on=tuple(task.depends_on or ()))
         for local, task in zip(ids, tasks, strict=True)
@@ -248,7 +307,7 @@ def _check_dependencies(source: SourceFile, tasks: list[_FileTask], ids: list[st
     try:
         resolve_dependencies(specs)
     except Invalid as error:
-        raise source.wrong("tasks", f"depends_on: {error}") from error
+        raise source.wrong(at, f"depends_on: {error}") from error
 
 
 def _check_json(source: SourceFile, task: dict[str, Any], where: str) -> None:
@@ -265,10 +324,12 @@ class _Modules:
         self._source = source
         self._data: dict[Path, bytes] = {}
         self._exports: dict[Path, str] = {}
-        self._of: dict[str, Path] = {}
+        self._of: list[tuple[dict[str, Any], Path]] = []
+        #: Those of tasks in workflows inside of tasks, to which nothing can be uploaded.
+        self._along: list[tuple[dict[str, Any], Path]] = []
 
-    def give(self, task_id: str, path: Path, where: str) -> None:
-        self._of[task_id] = path
+    def give(self, task: dict[str, Any], path: Path, where: str, *, must_come_along: bool) -> None:
+        (self._along if must_come_along else self._of).append((task, path))
         if path not in self._data:
             try:
                 self._data[path] = read_module(path)
@@ -284,13 +345,15 @@ class _Modules:
                 raise self._source.wrong(f"{where}.name", str(error)) from error
         return self._exports[path]
 
-    def put_into(self, tasks: list[dict[str, Any]]) -> dict[str, bytes]:
-        """Write the modules into the tasks, or return them if they are too large for one request."""
-        size = sum(len(self._data[path]) for path in self._of.values())
-        if size * 4 // 3 > INLINE_CHARS_MAX:
-            return {task_id: self._data[path] for task_id, path in self._of.items()}
+    def put_into_tasks(self) -> dict[str, bytes]:
+        """Write the modules into the tasks, or return those that are too large for one request, by task."""
         texts = {path: base64.b64encode(data).decode() for path, data in self._data.items()}
-        for task in tasks:
-            if task["id"] in self._of:
-                task["file"] = texts[self._of[task["id"]]]
-        return {}
+        size = sum(len(texts[path]) for _, path in self._along)
+        if size > INLINE_CHARS_MAX:
+            raise self._source.wrong(
+                "tasks", "the modules of tasks in workflows of tasks are too large to be sent together"
+            )
+        is_large = size + sum(len(texts[path]) for _, path in self._of) > INLINE_CHARS_MAX
+        for task, path in [*self._along, *([] if is_large else self._of)]:
+            task["file"] = texts[path]
+        return {task["id"]: self._data[path] for task, path in self._of} if is_large else {}

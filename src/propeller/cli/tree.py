@@ -13,7 +13,7 @@ from rich.tree import Tree
 from propeller.cli import formatting
 from propeller.cli.session import Session
 from propeller.cli.views import outcome
-from propeller.core.states import RUNNING
+from propeller.core.states import RUNNING, SCHEDULED
 
 _INDENT = 4
 #: Room that a line needs beside its indentation.
@@ -54,6 +54,8 @@ def tree(
         if is_cut:
             label.no_wrap, label.overflow = True, "ellipsis"
         branches[task_id] = (parent or root).add(label)
+        if "runs_workflow" in by_id[task_id]:
+            branches[task_id].add(_inner_label(by_id[task_id]))
     if left_out:
         root.add(Text(f"… and {left_out} more", style="dim"))
     return root
@@ -78,6 +80,14 @@ def _arranged(parents: Mapping[str, Sequence[str]]) -> tuple[list[str], dict[str
             if missing[child] == 0:
                 ready.append(child)
     return ready, depth
+
+
+def _inner_label(task: Any) -> Text:
+    """Name the workflow of the last attempt of a task, and how it is."""
+    label = Text(f"workflow {formatting.one_line(task['runs_workflow'], 255)}", style="dim")
+    if task["state"] != SCHEDULED:  # else the attempt failed, and the next one is to come
+        label.append("  ").append_text(formatting.state(task["state"]))
+    return label
 
 
 def _label(session: Session, task: Any, after: Sequence[str]) -> Text:

@@ -57,6 +57,7 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("run if", formatting.plain(task.get("run_if", ""))),
         ("workflow", formatting.plain(task.get("workflow_id", ""))),
         ("job", formatting.plain(task.get("job_id", ""))),
+        ("runs workflow", formatting.plain(task.get("runs_workflow", ""))),
         ("proplet", formatting.plain(task.get("proplet_id", ""))),
         ("attempt", str(task.get("attempt", ""))),
         ("restarts", str(task.get("restarts", ""))),
@@ -149,7 +150,8 @@ def group_title(kind: str, group: Any) -> str:
     # The answer about a job has no state.
     state = formatting.state_name(group["state"]) if "state" in group else ""
     most = f"at most {group['max_parallel']} at once" if "max_parallel" in group else ""
-    said = "; ".join(filter(None, (state, counted(group), labels_of(group), most)))
+    outer = f"run by task {group['run_for']}" if "run_for" in group else ""
+    said = "; ".join(filter(None, (state, counted(group), labels_of(group), most, outer)))
     return f"{kind} {group[f'{kind}_id']}{name}: {said}"
 
 

@@ -73,6 +73,9 @@ class Task(TypedDict):
     schedule_options: NotRequired[dict[str, str]]
     #: The task that it is a copy of.
     copy_of: NotRequired[str]
+    #: The workflow that it runs in place of a module, and the one of its last attempt.
+    workflow: NotRequired[dict[str, Any]]
+    runs_workflow: NotRequired[str]
     deadline: NotRequired[str]
     queue_timeout: NotRequired[str]
     limits: NotRequired[dict[str, int]]
@@ -190,6 +193,8 @@ class Workflow(TypedDict):
     labels: NotRequired[dict[str, str]]
     #: How many of its tasks wait for a proplet or run at once; left out for any number.
     max_parallel: NotRequired[int]
+    #: The task that runs it.
+    run_for: NotRequired[str]
 
 
 class WorkflowPage(TypedDict):
