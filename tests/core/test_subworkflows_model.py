@@ -109,7 +109,7 @@ class World:
         rules.turn(TimePassed(), after_s=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(workflows(), st.integers(0, 2**32))
 def test_tasks_end_as_their_workflows_do(specs, seed):
     world, model = World(specs, seed), Model(seed)

@@ -4,14 +4,17 @@ import argparse
 import sys
 import time
 
+from .nested import simulate_nested
 from .planned import simulate_schedules
 from .simulation import Outcome, simulate
+
+WORLDS = (simulate, simulate_schedules, simulate_nested)
 
 
 def main() -> int:
     options = _options()
     if options.seed is not None:
-        outcomes = [simulate(options.seed), simulate_schedules(options.seed)]
+        outcomes = [world(options.seed) for world in WORLDS]
         for outcome in outcomes:
             print(outcome.transcript)
             if outcome.law:
@@ -21,7 +24,7 @@ def main() -> int:
     steps = 0
     failed = []
     for number in range(options.seeds):
-        for world in (simulate, simulate_schedules):
+        for world in WORLDS:
             outcome = world(options.start + number)
             steps += outcome.steps
             if outcome.law:

@@ -214,7 +214,7 @@ class ScheduleChecker:
         name = f"{record.id}-{datetime.fromtimestamp(at // S, UTC):%Y%m%dT%H%M%SZ}"
         return name in self._store.ids or name in self._store.groups
 
-    def check_none_is_overdue(self, wall: int) -> None:
+    def check_at_end(self, wall: int) -> None:
         """Check that everything that is due has been dealt with."""
         for record in self._records():
             course, schedule = record.course, record.schedule
