@@ -194,3 +194,16 @@ def test_a_task_that_can_not_even_be_started_stops_the_others():
         a_task("c"),
     )
     assert rules.completes("a").moves == ["a COMPLETED", "b SCHEDULED", "b FAILED", "c INTERRUPTED"]
+
+
+def test_a_task_that_is_spared_stops_the_others_whatever_failed_before():
+    rules = Rules()
+    rules.proplet()
+    rules.turn(job(JobMode.PARALLEL, a_task("a"), a_task("x"), a_task("h", run_if="always")))
+    rules.start_job()
+    rules.fails("a")
+    rules.fails("h")
+    assert rules.states() == {"a": "FAILED", "x": "INTERRUPTED", "h": "FAILED"}
+    rules.start("x")
+    rules.start("h")
+    assert "x INTERRUPTED" in rules.fails("h").moves

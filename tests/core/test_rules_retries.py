@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from propeller.core.events import DeleteGroup, DeleteTask, NewGroup, PropletLost, TimePassed
+from propeller.core.events import DeleteGroup, DeleteTask, NewGroup, PropletLost, TimePassed, UpdateTask
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.model import Defaults, Definition, GroupKind
 from propeller.core.retry import DELAY_NS_MAX, KINDS, Retry
 from propeller.core.states import FAILED
+from propeller.errors import Conflict
 
 from .helpers import CreateTasks, Rules, S, a_task, in_workflow
 
@@ -258,3 +259,26 @@ def test_a_task_is_tried_as_often_as_its_policy_says(retry, outcomes, restarts):
             rules.proplet(boot=boot)
             rules.turn(TimePassed(), after_s=2)
     assert (rules.task("a").attempt, rules.states()["a"]) == model_of(retry, outcomes)
+
+
+def test_what_came_up_has_all_of_its_attempts_again():
+    rules = rules_with(a_task("d", daemon=True, retry=TWICE))
+    rules.start("d")
+    for _ in range(5):
+        rules.up("d")
+        assert fails(rules, "d").moves == ["d SCHEDULED"]
+        passes(rules, 3)
+
+
+def test_a_kind_that_a_policy_may_name_can_happen_to_an_attempt():
+    assert not {ErrorKind.RETURNED, ErrorKind.CANCELLED, ErrorKind.DEADLINE} & set(KINDS)
+
+
+def test_whether_a_task_is_a_broadcast_is_settled_once_it_has_run():
+    rules = rules_with(a_task("a"), a_task("b", broadcast=True), a_task("c"))
+    rules.turn(UpdateTask("c", {"broadcast": True}))
+    for task_id in ("a", "b"):
+        rules.start(task_id)
+        rules.stop(task_id)
+        with pytest.raises(Conflict, match=f"broadcast: task {task_id} has run"):
+            rules.turn(UpdateTask(task_id, {"broadcast": task_id == "a"}))

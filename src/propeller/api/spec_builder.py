@@ -313,7 +313,7 @@ def _check_words(given: TaskFields, at: str) -> None:
             conditions.check_written(given.run_if)
         except Invalid as error:
             raise Invalid(f"{at}run_if: {error}") from error
-    if given.broadcast and given.retry is not None:
+    if given.broadcast and given.retry is not None and given.retry.max_attempts > 1:
         raise Invalid(f"{at}retry: {RETRY_OF_BROADCAST}; leave one of them out")
     if given.broadcast and given.proplet_id and not sent_back.is_answer(given):
         raise Invalid(

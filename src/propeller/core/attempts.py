@@ -271,7 +271,7 @@ def clear(state: ClusterState, task: Task) -> None:
     has_let_go_on = has_had_its_turn(task)
     if task.spec.workflow is not None:
         state.consequences.left.append(task)
-    if (task.proplet_id or task.spec.workflow is not None) and task.started_at and not task.spec.broadcast:
+    if (task.proplet_id or task.spec.workflow is not None) and task.started_at and not task.executions:
         state.past(
             task,
             Execution(
@@ -345,7 +345,7 @@ def lose(
     if task.was_up and not proplet_lives:
         run_again(state, task, lost, now)
         return
-    if task.spec.retry is not None and kind in task.spec.retry.on:
+    if task.spec.retry is not None and task.spec.retry.covers(kind):
         if not retries.attempt_failed(state, task, Failure(str(lost), kind), now):
             fail(state, task, Failure(str(lost), kind), now)
         return

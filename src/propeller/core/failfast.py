@@ -8,20 +8,20 @@ from collections.abc import Iterable
 
 from propeller.core import attempts, causes
 from propeller.core.conditions import is_spared
-from propeller.core.model import Group, JobMode, Task
+from propeller.core.model import JobMode, Task
 from propeller.core.reasons import JobFailed
 from propeller.core.state import ClusterState
-from propeller.core.states import FAILED, PENDING
+from propeller.core.states import PENDING
 
 
 def stop_others(state: ClusterState, failed: Task, now: int) -> None:
-    """Stop the other tasks in the job or workflow of a failed task."""
+    """Stop the other tasks in the job or workflow of a failed task; many may fail at once."""
     group = state.groups.get(failed.spec.group_id)
     if group is None or not group.has_live_tasks:
         return
+    waiting = state.consequences.failed
+    waiting[:] = [other for other in waiting if other.spec.group_id != group.id]
     spared = spared_of(group.tasks.values())
-    if failed.id in spared and _has_stopped_before(state, group):
-        return
     reason = JobFailed(failed.id, group.kind)
     state.cause = causes.by_task(failed.id)
     for task in reversed(group.tasks.values()):  # so that none starts because one before it was stopped
@@ -33,12 +33,6 @@ def stop_others(state: ClusterState, failed: Task, now: int) -> None:
             attempts.skip(state, task, reason, now)
         else:
             attempts.interrupt(state, task, reason, now)
-
-
-def _has_stopped_before(state: ClusterState, group: Group) -> bool:
-    """Say whether a task failed before those whose others are to be stopped now."""
-    now_failed = 1 + sum(task.spec.group_id == group.id for task in state.consequences.failed)
-    return group.counts[FAILED] > now_failed
 
 
 def spared_of(tasks: Iterable[Task]) -> set[str]:

@@ -27,6 +27,8 @@ def run_up(state: ClusterState, event: RunUp, now: int) -> None:
     task.is_up, task.restarts, task.results, task.reason = news
     if is_first_up:
         task.losses = 0
+        if task.timing is not None:
+            task.timing.tries = 0
     if is_new:
         task.was_up = True
         for proplet_id in state.holders(task):

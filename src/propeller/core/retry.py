@@ -26,7 +26,15 @@ NEVER_BY_DEFAULT = frozenset(
     }
 )
 #: What ends a task for good.
-_FINAL = frozenset({ErrorKind.CONDITION, ErrorKind.CANCELLED, ErrorKind.DEADLINE, ErrorKind.QUEUE_TIMEOUT})
+_FINAL = frozenset(
+    {
+        ErrorKind.CONDITION,
+        ErrorKind.CANCELLED,
+        ErrorKind.DEADLINE,
+        ErrorKind.QUEUE_TIMEOUT,
+        ErrorKind.RETURNED,
+    }
+)
 #: The kinds that a policy may name.
 KINDS = tuple(kind for kind in ErrorKind if kind not in _FINAL)
 

@@ -31,7 +31,12 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
             "broadcast: invalid value provided: broadcast and proplet_id are mutually exclusive; "
             "change the other one too"
         )
-    if spec.broadcast and spec.retry is not None:
+    if spec.broadcast != task.spec.broadcast and task.attempt:
+        raise Conflict(
+            f"broadcast: task {task.id} has run, and its attempts are those of "
+            f"{'a broadcast' if task.spec.broadcast else 'one proplet'}; create another task"
+        )
+    if spec.broadcast and spec.retry is not None and spec.retry.max_attempts > 1:
         raise Invalid(f"retry: {RETRY_OF_BROADCAST}; set retry.max_attempts to 1, or broadcast to false")
     if "inputs" in command.changes or "stdin" in command.changes:
         group = state.groups.get(spec.group_id)
