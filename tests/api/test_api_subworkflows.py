@@ -110,7 +110,7 @@ def test_what_is_wrong_inside_is_named(tmp_path):
                 _runs("t", _task("x"), file=ADDITION_TEXT),
                 "tasks[0].file: a task that runs a workflow has none",
             ),
-            (_runs("t", _task("x"), limits={"memory": 70_000_000}), "tasks[0].limits or grants: "),
+            (_runs("t", _task("x"), limits={"memory": 70_000_000}), "tasks[0].limits: "),
             (_runs("t", _task("x"), timeout="5s"), "tasks[0].timeout: "),
             (_runs("t", _task("x"), queue_timeout="5s"), "tasks[0].queue_timeout: "),
             (_runs("t"), "tasks[0].workflow.tasks: a workflow needs at least one task"),

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from propeller.core.calendar import Schedule
 from propeller.core.events import (
+    CloneGroup,
     CreateTasks,
     DeleteGroup,
     DeleteTask,
@@ -187,7 +188,24 @@ def test_the_workflow_has_its_own_time():
     assert rules.state.groups["t.1"].name == "n"
     turn = rules.turn(TimePassed(), after_s=6)
     assert rules.states()["t"] == "FAILED"
-    assert rules.task("t").failure.kind is ErrorKind.DEADLINE
+    assert rules.task("t").failure.kind is ErrorKind.TIMEOUT
+
+
+def test_a_workflow_that_takes_too_long_is_tried_again():
+    inside = {"definition": Definition(timeout_ns=5 * S)}
+    rules = begun(runs("t", a_task("x"), inside=inside, retry=Retry(max_attempts=2, delay_ns=S)))
+    rules.turn(TimePassed())
+    assert rules.turn(TimePassed(), after_s=6).moves == ["x.t.1 FAILED", "t SCHEDULED"]
+
+
+def test_nothing_runs_a_clone_of_the_workflow_of_a_task():
+    rules = begun(runs("t", a_task("x")))
+    rules.turn(TimePassed())
+    rules.turn(CloneGroup(GroupKind.WORKFLOW, "t.1", "clone"))
+    assert rules.state.groups["clone"].definition.run_for == ""
+    rules.turn(StartGroup(GroupKind.WORKFLOW, "clone"))
+    (task,) = rules.state.groups["clone"].tasks
+    assert rules.completes(task).moves == [f"{task} COMPLETED"]
 
 
 def test_a_task_that_runs_a_workflow_takes_one_place():

@@ -66,8 +66,9 @@ def ids_of_clone(task_ids: Iterable[str], clone_id: str) -> dict[str, str]:
 
 
 def clone_of(group: Group, new_id: str, name: str, now: int) -> Group:
-    """Make the group of a clone, as ``run_of`` does; the clone has no schedule and is a run of nothing."""
-    return _like(group, new_id, name, replace(group.definition, schedule=None, run_of=""), now)
+    """Make the group of a clone, as ``run_of`` does; the clone has no schedule, and nothing runs it."""
+    definition = replace(group.definition, schedule=None, run_of="", run_for="")
+    return _like(group, new_id, name, definition, now)
 
 
 # -- the workflow of a task --------------------------------------------------------------------------------

@@ -79,6 +79,8 @@ def _end_group(state: ClusterState, group: Group, now: int) -> None:
         group.timing = None  # what begins later has its whole time
         state.turn.groups[group.id] = group
         return
+    # To the task that runs it, it is an attempt that took too long.
+    kind = ErrorKind.TIMEOUT if group.definition.run_for else ErrorKind.DEADLINE
     reason = GroupTimedOut(group.kind, in_words(group.definition.timeout_ns))
     for task in reversed(group.tasks.values()):  # so that none starts because one before it ended
         if task.state is PENDING:
@@ -88,4 +90,4 @@ def _end_group(state: ClusterState, group: Group, now: int) -> None:
             attempts.interrupt(state, task, reason, now)
         elif task.state in (SCHEDULED, RUNNING):
             attempts.send_stops(state, task)
-            attempts.fail(state, task, Failure(f"timeout: {reason}", ErrorKind.DEADLINE), now)
+            attempts.fail(state, task, Failure(f"timeout: {reason}", kind), now)

@@ -12,7 +12,7 @@ class ErrorKind(StrEnum):
     TRAP = "trap"
     #: The program ended with another exit code than 0.
     EXIT_CODE = "exit_code"
-    #: The run, or compiling its module, took longer than it may.
+    #: The run, or compiling its module, took longer than it may; or the workflow of a task did.
     TIMEOUT = "timeout"
     #: It reached ``limits.memory``, or had nearly reached it.
     MEMORY = "memory"

@@ -55,7 +55,8 @@ def check_fields(spec: Spec, at: str = "") -> None:
         return
     given = [field for field, name in _OF_MODULES.items() if getattr(spec, name)]
     if spec.sandbox is not None:
-        given.append("timeout" if spec.sandbox.timeout_ns else "limits or grants")
+        rest = "grants" if spec.sandbox.grants is not None else "limits"
+        given.append("timeout" if spec.sandbox.timeout_ns else rest)
     if given:
         raise Invalid(
             f"{at}{given[0]}: a task that runs a workflow has none; leave it out, or give it to the tasks in "
