@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from propeller.core import cron
 from propeller.core.events import TimePassed
 from propeller.core.states import COMPLETED, SKIPPED
 from propeller.manager.clock import Clock
@@ -218,5 +219,22 @@ def test_what_was_skipped_of_a_run_is_told_like_any_other(tmp_path, wall):
         wall.set(site, "2026-11-30T00:00:00Z", late_s=3)
         await site.reached(SKIPPED, "b-20261130T000000Z")
         assert ids((await site.get("/workflows"))["workflows"], "workflow_id") == ["g-20261130T000000Z", "g"]
+
+    played(part, tmp_path, wall)
+
+
+def test_a_schedule_whose_zone_is_not_known_any_more_is_shown(tmp_path, wall, monkeypatch):
+    given = SUM | {"id": "t", "schedule": "@daily", "timezone": "Asia/Tokyo", "is_recurring": True}
+
+    def parse(_text, _timezone):
+        raise ValueError('timezone: there is no zone "Asia/Tokyo"')
+
+    async def part(site):
+        wall.set(site, "2026-11-29T12:00:00Z")
+        await site.post("/tasks", given)
+        monkeypatch.setattr(cron, "parse", parse)
+        shown = await site.get("/tasks/t/schedule")
+        assert (shown["next"], shown["paused"]) == ([], False)
+        assert shown["error"] == 'timezone: there is no zone "Asia/Tokyo"'
 
     played(part, tmp_path, wall)

@@ -242,6 +242,27 @@ def test_a_copy_that_got_a_schedule_of_its_own_is_known_by_its_copies():
     assert len(open_runs(rules.state, rules.task("a"))) == 2
 
 
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_time_that_waits_for_a_copy_runs_when_that_is_gone(is_deleted):
+    rules = patient()
+    rules.proplet()
+    scheduled(rules, overlap=Overlap.ALLOW, end=at(3 * HOUR))
+    passes(rules, HOUR)
+    passes(rules, HOUR)
+    rules.completes("a")
+    rules.turn(
+        UpdateTask("a", {"schedule_options": ScheduleOptions(overlap=Overlap.QUEUE, end=at(3 * HOUR))})
+    )
+    assert passes(rules, HOUR).moves == []
+    assert course(rules).waiting == [at(3 * HOUR)]
+    copied = "a-19700101T020000Z"
+    if is_deleted:
+        rules.turn(DeleteTask(copied))
+    else:
+        rules.completes(copied)
+    assert passes(rules, 1).moves == ["a SCHEDULED", "a RUNNING"]
+
+
 def test_a_hundred_times_wait_for_the_run_before():
     rules = patient()
     rules.proplet()

@@ -135,7 +135,7 @@ def test_what_is_young_or_runs_or_was_started_again_stays(play):
         (ScheduleState(next_run=5), True),
         (ScheduleState(waiting=[5]), True),
         (ScheduleState(last_run=5, runs=["a"], is_over=True), False),
-        (ScheduleState(is_paused=True, error='"next_run": 5, "waiting": [5]'), False),
+        (ScheduleState(last_run=5, error='"next_run": 5, "waiting": [5], "is_paused":true'), False),
         (None, False),
     ],
 )
@@ -151,6 +151,27 @@ def test_what_runs_again_by_itself_stays_and_is_loaded(play, course, stays):
 
     expected = ["t1", "g"] if stays else []
     assert play(work) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("course", "stays"),
+    [
+        (ScheduleState(is_paused=True, done_until=5, last_run=4), True),
+        (ScheduleState(is_paused=True, done_until=5, error="timezone: there is no zone"), True),
+        (ScheduleState(is_paused=True, done_until=5, last_run=4, is_over=True), False),
+    ],
+)
+def test_what_a_user_may_let_run_again_stays_and_is_not_loaded(play, course, stays):
+    async def work(store):
+        task = a_task(1, timing=Timing(schedule=course), **LONG_AGO)
+        group = a_group("g", seq=1, of=[], timing=GroupTiming(schedule=course))
+        await store.commit(Changes(created=[task], groups=[group]))
+        assert not (await store.load()).live.tasks
+        await forget_all(store)
+        found = await store.find(["t1"], ["g"])
+        return ids([*found.tasks, *found.groups])
+
+    assert play(work) == (["t1", "g"] if stays else [])
 
 
 def test_a_large_job_is_gone_at_once_and_deleted_in_small_pieces(tmp_path, play, monkeypatch):

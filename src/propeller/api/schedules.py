@@ -83,12 +83,13 @@ async def _show(request: HttpRequest, kind: GroupKind | None) -> ASGIApp:
         raise Conflict(f"{kind or 'task'} {record.id} has no schedule")
     count = _TIMES if schedule.is_recurring else 1
     coming: list[int] = []
+    error = course.error
     if course.next_run:
         try:
             coming = await asyncio.to_thread(calendar.coming, schedule, record.id, course.next_run, count)
-        except ValueError as error:  # its zone was known when it was made
-            raise Conflict(str(error)) from error
-    return answer(schedule_view(schedule, course, coming))
+        except ValueError as unknown:  # its zone was known when it was made
+            error = str(unknown)
+    return answer(schedule_view(schedule, course, coming, error))
 
 
 async def _record(context: Context, kind: GroupKind | None, name: str) -> Task | Group:

@@ -39,7 +39,7 @@ def ids_of_run(task_ids: Iterable[str], at: int) -> dict[str, str]:
 def copy_of(spec: Spec, ids: Mapping[str, str], group_id: str = "") -> Spec:
     """Copy a task into the group of this id; ``ids`` has the new ids of it and its parents, by the old ones.
 
-    The copy has no schedule.
+    The copy has no schedule, and is a run of nothing.
     """
     return replace(
         with_other_ids(spec, ids),
@@ -48,11 +48,17 @@ def copy_of(spec: Spec, ids: Mapping[str, str], group_id: str = "") -> Spec:
         workflow_id=group_id if spec.workflow_id else "",
         job_id=group_id if spec.job_id else "",
         copy_of=spec.copy_of or spec.id,
+        run_of="",
         schedule="",
         is_recurring=False,
         timezone="",
         schedule_options=None,
     )
+
+
+def run_of_task(spec: Spec, new_id: str) -> Spec:
+    """Copy a task with a schedule that runs already."""
+    return replace(copy_of(spec, {spec.id: new_id}), run_of=spec.id)
 
 
 def run_of(group: Group, new_id: str, now: int) -> Group:

@@ -80,6 +80,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule_options: ScheduleOptions | None = None
     #: The task that it is a copy of, which expressions may name; ``""`` if it is none.
     copy_of: str = ""
+    #: The task with a schedule that it is a run of; ``""`` if it is none.
+    run_of: str = ""
     #: True to run on every proplet.
     broadcast: bool = False
     #: Tags that the task's proplet must have. The tags of a pinned task do not count.

@@ -174,8 +174,7 @@ def open_runs(state: ClusterState, record: Record) -> list[Record]:
         if _runs(record):
             found.append(record)
         copied = (state.tasks.get(name) for name in (record.course.runs if record.course else ()))
-        first = record.spec.copy_of or record.id
-        found += [run for run in copied if run and run.spec.copy_of == first and not run.state.has_ended]
+        found += [run for run in copied if run and run.spec.run_of == record.id and not run.state.has_ended]
         return found
     groups = (state.groups.get(name) for name in (record.course.runs if record.course else ()))
     return [run for run in groups if run and run.definition.run_of == record.id and run.has_live_tasks]
@@ -301,7 +300,7 @@ def _start(state: ClusterState, record: Record, course: ScheduleState, at: int, 
         if _is_there(state, record, at):
             return False
         name = copies.run_id(record.id, at)
-        (copied,) = admission.admit(state, [copies.copy_of(record.spec, {record.id: name})], None, now)
+        (copied,) = admission.admit(state, [copies.run_of_task(record.spec, name)], None, now)
         attempts.schedule(state, copied, now)
         course.runs.append(name)
     else:

@@ -160,6 +160,8 @@ class ClusterState:
             definition = group.definition
             if (definition.run_of or definition.run_for) and to.has_ended:
                 self.run_moved(group)
+        elif spec.run_of and to.has_ended:
+            self._go_on(self.tasks.get(spec.run_of))
         task.state = to
         if task.timing is not None and to.has_ended:
             self._go_on(task)
@@ -281,6 +283,8 @@ class ClusterState:
         del self.tasks[task.id]
         if task.course is not None:
             self.alarms.drop(TimerOf.SCHEDULE, alarm_key(task))
+        if task.spec.run_of:
+            self._go_on(self.tasks.get(task.spec.run_of))
 
     def delete_group(self, group: Group) -> None:
         """Delete a group whose tasks are deleted."""

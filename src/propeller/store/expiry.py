@@ -27,11 +27,11 @@ _LOG_PIECES = 500
 
 _GROUPS = (
     "SELECT seq, id FROM groups WHERE live = 0 AND MAX(finished_at, created_at) < ? "
-    "AND seq NOT IN awaited_groups"
+    "AND seq NOT IN kept_groups"
 )
 _TASKS = (
     "SELECT t.seq FROM tasks t JOIN runs r ON r.seq = t.seq WHERE r.state > 2 AND r.updated_at < ? "
-    "AND t.workflow_id IS NULL AND t.job_id IS NULL AND t.seq NOT IN awaited_runs"
+    "AND t.workflow_id IS NULL AND t.job_id IS NULL AND t.seq NOT IN kept_runs"
 )
 
 

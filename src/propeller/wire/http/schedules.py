@@ -93,7 +93,9 @@ class ScheduleView(msgspec.Struct, kw_only=True):
     last_run: Annotated[Time, like("The time of the last run.")] = ZERO
     waiting: Annotated[list[Time], like("Times that wait for the end of the run before.")]
     runs: Annotated[list[str], like("Ids of the copies that ran last, and may run still.")]
-    error: Annotated[str, like("Why it is paused, if no user did that.")] | UnsetType = UNSET
+    error: (
+        Annotated[str, like("What is wrong with it: why it is paused, if no user did that.")] | UnsetType
+    ) = UNSET
 
 
 class GroupScheduleFields(msgspec.Struct, kw_only=True):
@@ -117,8 +119,8 @@ def options_view(options: ScheduleOptions) -> OptionsView:
     )
 
 
-def schedule_view(schedule: Schedule, course: ScheduleState, coming: list[int]) -> ScheduleView:
-    """Render a schedule with the times that come next."""
+def schedule_view(schedule: Schedule, course: ScheduleState, coming: list[int], error: str) -> ScheduleView:
+    """Render a schedule with the times that come next, and what is wrong with it."""
     return ScheduleView(
         schedule=schedule.text,
         timezone=schedule.timezone or "UTC",
@@ -130,7 +132,7 @@ def schedule_view(schedule: Schedule, course: ScheduleState, coming: list[int]) 
         last_run=format_time(course.last_run),
         waiting=[format_time(at) for at in course.waiting],
         runs=course.runs,
-        error=course.error or UNSET,
+        error=error or UNSET,
     )
 
 
