@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from propeller.core.calendar import Schedule
-from propeller.core.events import CloneGroup, DeleteTask, RunUp, StartGroup
+from propeller.core.events import CloneGroup, DeleteTask, RunUp, StartGroup, UpdateTask
 from propeller.core.model import Definition, FromParent, GroupKind, JobMode
 from propeller.core.states import PENDING
 from propeller.errors import Conflict, NotFound
@@ -43,6 +43,20 @@ def test_a_clone_of_a_clone_has_ids_of_its_own():
     rules.turn(workflow(a_task("a")))
     made = [rules.turn(CloneGroup(GroupKind.WORKFLOW, *ids)).answer[0].id for ids in (("w", "x"), ("x", "y"))]
     assert len({"a", *made}) == 3
+
+
+def test_a_condition_finds_the_clone_of_what_it_names_however_often_it_was_cloned():
+    rules = Rules()
+    rules.proplet()
+    rules.turn(workflow(a_task("a"), a_task("b", "a", run_if="states['a'] == 'completed'"), a_task("c", "a")))
+    _, _, changed = rules.turn(CloneGroup(GroupKind.WORKFLOW, "w", "x")).answer
+    first = changed.spec.depends_on[0]
+    rules.turn(UpdateTask(changed.id, {"run_if": f"states['{first}'] == 'completed'"}))
+    for before, after in (("x", "y"), ("y", "z")):
+        tasks = rules.turn(CloneGroup(GroupKind.WORKFLOW, before, after)).answer
+        rules.turn(StartGroup(GroupKind.WORKFLOW, after))
+        turn = rules.completes(tasks[0].id)
+        assert [move.split()[1] for move in turn.moves] == ["COMPLETED", *["SCHEDULED"] * 2, *["RUNNING"] * 2]
 
 
 def test_a_clone_of_a_job_keeps_mode_and_order_and_has_another_name():

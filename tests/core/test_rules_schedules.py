@@ -263,6 +263,72 @@ def test_a_time_that_waits_for_a_copy_runs_when_that_is_gone(is_deleted):
     assert passes(rules, 1).moves == ["a SCHEDULED", "a RUNNING"]
 
 
+def test_a_stop_ends_the_copies_of_a_task_too_and_drops_what_waits():
+    rules = patient()
+    rules.proplet()
+    scheduled(rules, overlap=Overlap.ALLOW)
+    passes(rules, HOUR)
+    passes(rules, HOUR)
+    rules.completes("a")
+    assert rules.stop("a").moves == ["a-19700101T020000Z INTERRUPTED"]
+    rules.turn(UpdateTask("a", {"schedule_options": ScheduleOptions(overlap=Overlap.QUEUE)}))
+    passes(rules, HOUR)
+    passes(rules, HOUR)
+    assert rules.stop("a").moves == ["a INTERRUPTED"]
+    assert course(rules).waiting == []
+    assert passes(rules, 1).moves == []
+    assert passes(rules, HOUR).moves == ["a SCHEDULED", "a RUNNING"]
+
+
+def test_a_copy_that_a_user_starts_again_is_a_run():
+    rules = patient()
+    rules.proplet()
+    scheduled(rules, overlap=Overlap.ALLOW)
+    passes(rules, HOUR)
+    passes(rules, HOUR)
+    ended = rules.task("a-19700101T020000Z")
+    rules.completes("a-19700101T020000Z")
+    rules.completes("a")
+    passes(rules, HOUR)
+    rules._tasks["a-19700101T020000Z"] = ended
+    rules.start("a-19700101T020000Z")
+    assert open_runs(rules.state, rules.task("a")) == [rules.task("a"), ended]
+
+
+FAR = 253_000_000_000 * S
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (ScheduleOptions(end=at(HOUR)), "schedule_options.end: no time of the schedule comes from now until"),
+        (ScheduleOptions(start=FAR), "schedule_options.start: no time of the schedule is known after it"),
+    ],
+)
+def test_a_schedule_that_never_comes_is_refused(options, message):
+    rules = patient()
+    rules.create(a_task("b"))
+    passes(rules, 2 * HOUR)
+    said = {"schedule": "@hourly", "is_recurring": True, "schedule_options": options}
+    with pytest.raises(Invalid, match=message):
+        rules.create(a_task("a", **said))
+    with pytest.raises(Invalid, match=message):
+        rules.turn(UpdateTask("b", said))
+    assert rules.task("b").spec.schedule == ""
+
+
+def test_a_schedule_that_is_over_may_be_sent_back():
+    rules = patient()
+    rules.proplet()
+    scheduled(rules, end=at(HOUR))
+    passes(rules, HOUR)
+    rules.completes("a")
+    passes(rules, HOUR)
+    options = ScheduleOptions(end=at(HOUR))
+    rules.turn(UpdateTask("a", {"schedule": "@hourly", "is_recurring": True, "schedule_options": options}))
+    assert course(rules).next_run == 0
+
+
 def test_a_hundred_times_wait_for_the_run_before():
     rules = patient()
     rules.proplet()

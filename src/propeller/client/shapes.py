@@ -128,7 +128,7 @@ class Schedule(TypedDict):
     waiting: list[str]
     #: Ids of the copies that ran last, and may run still.
     runs: list[str]
-    #: Why it is paused, if no user did that.
+    #: What is wrong with it: why it is paused, if no user did that.
     error: NotRequired[str]
 
 

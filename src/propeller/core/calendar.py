@@ -81,7 +81,9 @@ class ScheduleState(msgspec.Struct, kw_only=True, omit_defaults=True):
     is_over: bool = False
     #: The times before this one have been dealt with. Set by a pause, so that none comes twice.
     done_until: int = 0
-    #: Why it can't go on: its zone is not known any more.
+    #: The time in the id of the run that a user started last, of a workflow or job.
+    last_start: int = 0
+    #: What is wrong: why it can't go on, or why there was no run for its last time.
     error: str = ""
 
     @property
@@ -107,6 +109,8 @@ class Ringing(NamedTuple):
     agenda: Agenda
     #: The next run that the agenda was made for.
     next_run: int
+    #: How many runs may begin in this turn.
+    most: int
 
 
 class Times:

@@ -215,12 +215,12 @@ class Cluster:
         inner_tasks, inner_groups = subworkflows.call(self.state)
         return [*tasks, *inner_tasks], [*groups, *inner_groups]
 
-    def ids_of_run(self, group_id: str, moment: Moment) -> tuple[list[str], list[str]]:
-        """Give the ids that a run uses that is started now, of a group with a schedule."""
+    def ids_of_run(self, group_id: str, number: int, moment: Moment) -> tuple[list[str], list[str]]:
+        """Give the ids that the nth run uses that is started in this turn, of a group with a schedule."""
         group = self.state.groups.get(group_id)
         if group is None or group.schedule is None:
             return [], []
-        return schedules.ids_of_run_now(group, moment.wall or moment.now)
+        return schedules.ids_of_run_now(group, moment.wall or moment.now, number)
 
     def settle(self, now: int) -> None:
         """Place every waiting task for which there is room.

@@ -90,17 +90,15 @@ def check_names(spec: Spec, parents: Iterable[Spec], at: str = "") -> None:
 def _names(parents: Iterable[Spec]) -> dict[str, str]:
     """Give the ids of parents by all names that an expression may call them.
 
-    Its id does, and so does the id that it is a copy of, or its name, if no other parent has the same.
+    Its id does, and so do the ids that it was copied from, or its name, if no other parent has the same.
     """
     parents = tuple(parents)
+    named = [(spec.name, spec.id) for spec in parents]
+    copied = [(alias, spec.id) for spec in parents for alias in (spec.copy_of, *spec.copied_before)]
     found: dict[str, str] = {}
-    for aliases in ([spec.name for spec in parents], [spec.copy_of for spec in parents]):
-        counts = Counter(aliases)
-        found |= {
-            alias: spec.id
-            for alias, spec in zip(aliases, parents, strict=True)
-            if alias and counts[alias] == 1
-        }
+    for aliases in (named, copied):
+        counts = Counter(alias for alias, _ in aliases)
+        found |= {alias: task_id for alias, task_id in aliases if alias and counts[alias] == 1}
     return found | {spec.id: spec.id for spec in parents}
 
 

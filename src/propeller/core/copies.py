@@ -1,7 +1,8 @@
 """Copies of tasks, and of whole workflows and jobs: the same work under other ids; pure.
 
 A copy refers to copies: ``depends_on``, inputs and standard input name the ids of the copied parents. What a
-task was copied from is in ``Spec.copy_of``, so that an expression that names the first id finds its copy.
+task was copied from is in ``Spec.copy_of``, and what that was copied from in ``Spec.copied_before``: an
+expression that names any of them finds the copy.
 """
 
 import hashlib
@@ -47,7 +48,8 @@ def copy_of(spec: Spec, ids: Mapping[str, str], group_id: str = "") -> Spec:
         depends_on=tuple(ids.get(parent, parent) for parent in spec.depends_on),
         workflow_id=group_id if spec.workflow_id else "",
         job_id=group_id if spec.job_id else "",
-        copy_of=spec.copy_of or spec.id,
+        copy_of=spec.id,
+        copied_before=(spec.copy_of, *spec.copied_before) if spec.copy_of else (),
         run_of="",
         schedule="",
         is_recurring=False,

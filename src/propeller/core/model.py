@@ -80,6 +80,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule_options: ScheduleOptions | None = None
     #: The task that it is a copy of, which expressions may name; ``""`` if it is none.
     copy_of: str = ""
+    #: The tasks that this one was copied from, the last first; expressions may name them too.
+    copied_before: tuple[str, ...] = ()
     #: The task with a schedule that it is a run of; ``""`` if it is none.
     run_of: str = ""
     #: True to run on every proplet.

@@ -19,7 +19,6 @@ from collections.abc import Iterable
 from propeller.core import admission, attempts, calendar, causes, copies
 from propeller.core.calendar import (
     QUEUE_MAX,
-    Agenda,
     Overlap,
     Ringing,
     Schedule,
@@ -27,7 +26,7 @@ from propeller.core.calendar import (
     Times,
 )
 from propeller.core.model import Group, GroupTiming, Spec, Task, Timing
-from propeller.core.reasons import Reason, Replaced
+from propeller.core.reasons import Reason, Replaced, Stopped
 from propeller.core.state import ClusterState, alarm_key
 from propeller.core.states import PENDING
 from propeller.core.timers import TimerOf
@@ -35,9 +34,11 @@ from propeller.errors import Conflict, Invalid
 
 Record = Task | Group
 
-#: How many runs of one schedule begin in a turn, if they may overlap.
-_RUNS_PER_TURN = 100
+#: So many tasks the schedules make in a turn; each that is due makes one run all the same.
+_TASKS_PER_TURN = 500
 _MS = 1_000_000
+#: So far ahead of the clock may the time of a start be, if many come at once.
+_SOON_NS = 60_000_000_000
 _ID_CHARS_MAX = 255
 
 # -- what users ask for ------------------------------------------------------------------------------------
@@ -58,6 +59,18 @@ def check(schedule: Schedule, ids: Iterable[str]) -> None:
             f"id: {longest[:40]}… has {len(longest)} characters; with a schedule it may have "
             f"{_ID_CHARS_MAX - copies.RUN_CHARS}, because the ids of its runs have their time in them"
         )
+
+
+def check_comes(schedule: Schedule | None, wall: int) -> None:
+    """Raise ``Invalid`` for a schedule that is new and of which no time comes any more."""
+    if schedule is None or Times(schedule, "").after(wall):
+        return
+    if schedule.options.end:
+        raise Invalid(
+            "schedule_options.end: no time of the schedule comes from now until then; name a later time, or "
+            "leave it out"
+        )
+    raise Invalid("schedule_options.start: no time of the schedule is known after it; name an earlier time")
 
 
 def check_task(spec: Spec) -> None:
@@ -119,12 +132,15 @@ def resume(state: ClusterState, record: Record) -> None:
 
     Raises:
         Invalid: Its zone is not known any more.
+        Conflict: It is of a group that has no tasks.
 
     """
     course = _course(record)
     if not course.is_paused or record.schedule is None:
         return
     check(record.schedule, ())
+    if isinstance(record, Group) and not record.tasks:
+        raise Conflict(_has_no_tasks(record))
     course.is_paused, course.error = False, ""
     if not course.is_over:
         _await(state, record, max(state.wall, course.done_until - 1))
@@ -143,22 +159,32 @@ def run_now(state: ClusterState, group: Group, now: int) -> list[Task]:
     """Start a run of a group with a schedule, besides its times; give the tasks of the run.
 
     Raises:
-        Conflict: A run of this millisecond is there already.
+        Conflict: An id that it needs is taken.
 
     """
-    at = _between_seconds(state.wall)
-    if _is_there(state, group, at):
-        raise Conflict(f"{group.kind} {group.id} was started just now; start it again a moment later")
-    run = _run_of_group(state, group, at, now)
     course = _course(group)
+    at = _time_of_start(course, state.wall)
+    if taken := _taken(state, group, at):
+        raise Conflict(f"id: {taken}, which the run would have, is taken; start it again a moment later")
+    run = _run_of_group(state, group, at, now)
+    course.last_start = at
     course.runs = [one.id for one in open_runs(state, group)] + [run.id]
     _note(state, group)
     return list(run.tasks.values())
 
 
-def ids_of_run_now(group: Group, wall: int) -> tuple[list[str], list[str]]:
-    """Give the ids of the tasks and of the group that ``run_now`` uses."""
-    return _ids_of_run(group, _between_seconds(wall))
+def ids_of_run_now(group: Group, wall: int, number: int) -> tuple[list[str], list[str]]:
+    """Give the ids of the tasks and of the group that ``run_now`` uses for the nth start in a turn."""
+    at = _time_of_start(_course(group), wall)
+    for _ in range(number - 1):
+        at = _between_seconds(at + _MS)
+    return _ids_of_run(group, at)
+
+
+def _time_of_start(course: ScheduleState, wall: int) -> int:
+    """Give this millisecond, or one that comes soon if a run was started in this one."""
+    last = course.last_start
+    return _between_seconds(last + _MS if wall - _MS < last < wall + _SOON_NS else wall)
 
 
 def _between_seconds(wall: int) -> int:
@@ -189,6 +215,16 @@ def stop_runs(state: ClusterState, record: Record, reason: Reason, now: int) -> 
                 attempts.interrupt(state, task, reason, now)
 
 
+def stop(state: ClusterState, record: Record, now: int) -> None:
+    """Stop all runs that have not ended, and drop the times that wait."""
+    course = _course(record)
+    if course.waiting:
+        course.waiting = []
+        _set_alarm(state, record, course)
+        _note(state, record)
+    stop_runs(state, record, Stopped() if isinstance(record, Task) else Stopped(record.kind), now)
+
+
 def _runs(task: Task) -> bool:
     return not task.state.has_ended and task.state is not PENDING
 
@@ -211,22 +247,24 @@ def ring(state: ClusterState, wall: int) -> tuple[list[str], list[str]]:
             pause(state, record)
             course.error = str(error)
             continue
-        state.ringing.append(Ringing(key, agenda, course.next_run))
         overlap = schedule.options.overlap
+        most = 1
+        if overlap is Overlap.ALLOW:
+            size = 1 if isinstance(record, Task) else max(len(record.tasks), 1)
+            most = max((_TASKS_PER_TURN - len(task_ids)) // size, 1)
+        state.ringing.append(Ringing(key, agenda, course.next_run, most))
         if isinstance(record, Task) and overlap is not Overlap.ALLOW:  # it is never copied
             continue
-        for at in _first_of(overlap, [*course.waiting, *agenda.missed, *agenda.on_time]):
+        for at in _first_of(overlap, [*course.waiting, *agenda.missed, *agenda.on_time], most):
             tasks, groups = _ids_of_run(record, at)
             task_ids += tasks
             group_ids += groups
     return task_ids, group_ids
 
 
-def _first_of(overlap: Overlap, times: list[int]) -> list[int]:
+def _first_of(overlap: Overlap, times: list[int], most: int) -> list[int]:
     """Give the times that may begin a run in one turn."""
-    if overlap is Overlap.ALLOW:
-        return times[:_RUNS_PER_TURN]
-    return times[-1:] if overlap is Overlap.REPLACE else times[:1]
+    return times[-1:] if overlap is Overlap.REPLACE else times[:most]
 
 
 def _ids_of_run(record: Record, at: int) -> tuple[list[str], list[str]]:
@@ -244,11 +282,19 @@ def time_passed(state: ClusterState, now: int) -> None:
         if record is None or course is None or course.is_paused or course.next_run != one.next_run:
             continue  # something else has happened to it in this turn
         state.cause = causes.by_timer(TimerOf.SCHEDULE)
-        _come(state, record, course, one.agenda, now)
+        if isinstance(record, Group) and not record.tasks:
+            pause(state, record)
+            course.error = _has_no_tasks(record)
+            continue
+        _come(state, record, course, one, now)
 
 
-def _come(state: ClusterState, record: Record, course: ScheduleState, agenda: Agenda, now: int) -> None:
-    schedule = record.schedule
+def _has_no_tasks(group: Group) -> str:
+    return f"{group.kind} {group.id} has no tasks; add one, and resume its schedule"
+
+
+def _come(state: ClusterState, record: Record, course: ScheduleState, ringing: Ringing, now: int) -> None:
+    schedule, agenda = record.schedule, ringing.agenda
     assert schedule is not None
     overlap = schedule.options.overlap
     course.next_run, course.due_at = agenda.next_run, agenda.due_at
@@ -263,19 +309,17 @@ def _come(state: ClusterState, record: Record, course: ScheduleState, agenda: Ag
         waiting += agenda.on_time
     starts: list[int] = []
     if overlap in (Overlap.ALLOW, Overlap.REPLACE) or not is_busy:
-        starts = _first_of(overlap, waiting)
+        starts = _first_of(overlap, waiting, ringing.most)
         waiting = [] if overlap is Overlap.REPLACE else waiting[len(starts) :]
-    if overlap is Overlap.REPLACE:
-        if isinstance(record, Group):
-            starts = [at for at in starts if not _is_there(state, record, at)]
-        if starts:
-            stop_runs(state, record, Replaced(), now)
+    if overlap is Overlap.REPLACE and any(not _left_out(state, record, course, at) for at in starts):
+        stop_runs(state, record, Replaced(), now)
     course.waiting = waiting
     course.runs = [run.id for run in open_runs(state, record) if run is not record]
     for at in starts:
-        if not _start(state, record, course, at, now):
+        if _left_out(state, record, course, at):
             continue
-        course.last_run = at
+        _start(state, record, course, at, now)
+        course.last_run, course.error = at, ""
         if not schedule.is_recurring:
             course.is_over, course.waiting = True, []
             course.next_run = course.due_at = 0
@@ -284,21 +328,36 @@ def _come(state: ClusterState, record: Record, course: ScheduleState, agenda: Ag
     _note(state, record)
 
 
-def _is_there(state: ClusterState, record: Record, at: int) -> bool:
-    """Say whether an id is taken that the copy for a time needs; of nothing there is no copy either."""
+def _left_out(state: ClusterState, record: Record, course: ScheduleState, at: int) -> bool:
+    """Say whether there can't be a run of a time, because an id is taken that it needs; note that."""
+    if isinstance(record, Task) and not _is_copied(record):
+        return False
+    taken = _taken(state, record, at)
+    if taken:
+        course.error = (
+            f"id: there was no run {copies.run_id(record.id, at)}, because {taken} is taken; delete what has "
+            "it, or use ids that don't end like those of runs"
+        )
+    return bool(taken)
+
+
+def _is_copied(task: Task) -> bool:
+    """Say whether the next run of a task is a copy of it."""
+    schedule = task.schedule
+    return _runs(task) and schedule is not None and schedule.options.overlap is not Overlap.REPLACE
+
+
+def _taken(state: ClusterState, record: Record, at: int) -> str:
+    """Give an id that is taken and that the copy for a time needs; ``""`` if there is none."""
     tasks, groups = _ids_of_run(record, at)
-    return not tasks or any(name in state.tasks or name in state.groups for name in (*tasks, *groups))
+    return next((name for name in (*groups, *tasks) if name in state.tasks or name in state.groups), "")
 
 
-def _start(state: ClusterState, record: Record, course: ScheduleState, at: int, now: int) -> bool:
-    """Begin the run of a time; say whether there was none of that time yet."""
+def _start(state: ClusterState, record: Record, course: ScheduleState, at: int, now: int) -> None:
+    """Begin the run of a time."""
     if isinstance(record, Group):
-        if _is_there(state, record, at):
-            return False
         course.runs.append(_run_of_group(state, record, at, now).id)
     elif _runs(record):
-        if _is_there(state, record, at):
-            return False
         name = copies.run_id(record.id, at)
         (copied,) = admission.admit(state, [copies.run_of_task(record.spec, name)], None, now)
         attempts.schedule(state, copied, now)
@@ -307,7 +366,6 @@ def _start(state: ClusterState, record: Record, course: ScheduleState, at: int, 
         if record.state.has_ended:
             attempts.clear(state, record)
         attempts.schedule(state, record, now)
-    return True
 
 
 def _run_of_group(state: ClusterState, group: Group, at: int, now: int) -> Group:

@@ -148,6 +148,8 @@ class ClusterState:
         check_transition(task.id, task.state, to)
         spec = task.spec
         group_id = spec.workflow_id or spec.job_id
+        if task.state.has_ended:
+            self._run_begins_again(task)
         if group_id:
             group = self.groups[group_id]
             group.counts[task.state] -= 1
@@ -221,6 +223,23 @@ class ClusterState:
             self.consequences.inner.append(group)
         if group.definition.run_of and not group.has_live_tasks:
             self._go_on(self.groups.get(group.definition.run_of))
+
+    def _run_begins_again(self, task: Task) -> None:
+        """Count a run that has ended, and of which a task is to run again, as a run of its schedule again."""
+        group = self.groups.get(task.spec.group_id)
+        run: Task | Group = group or task
+        owner: Task | Group | None
+        if group is None:
+            owner = self.tasks.get(task.spec.run_of)
+        else:
+            owner = None if group.has_live_tasks else self.groups.get(group.definition.run_of)
+        if owner is None or owner.course is None or owner.seq > run.seq or run.id in owner.course.runs:
+            return
+        owner.course.runs.append(run.id)
+        if isinstance(owner, Task):
+            self.turn.touched[owner.id] = owner
+        else:
+            self.turn.groups[owner.id] = owner
 
     def _go_on(self, record: Task | Group | None) -> None:
         if record is not None and record.course is not None and record.course.waiting:

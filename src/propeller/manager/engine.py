@@ -5,6 +5,7 @@ step and asks for the next. ``service`` does so with a real store and real socke
 simulated ones, and the simulation may stop between any two steps.
 """
 
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
@@ -140,6 +141,7 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input], moment: Moment)
     tasks: dict[str, None] = {}
     groups: dict[str, None] = {}
     keys: dict[str, None] = {}
+    starts = Counter[str]()
     for item in inputs:
         if isinstance(item, TimePassed):
             _add(cluster.ring(moment), tasks, groups)
@@ -155,7 +157,8 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input], moment: Moment)
                     groups[specs[0].group_id] = None
             case StartGroup(group_id=name):
                 groups[name] = None
-                _add(cluster.ids_of_run(name, moment), tasks, groups)
+                starts[name] += 1
+                _add(cluster.ids_of_run(name, starts[name], moment), tasks, groups)
             case PauseSchedule(kind=kind, owner_id=name):
                 (tasks if kind is None else groups)[name] = None
             case StopGroup() | RerunGroup() | CloneGroup() | DeleteGroup():

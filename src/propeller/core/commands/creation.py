@@ -39,6 +39,10 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
         _refuse_later_dependencies(specs, existing)
 
     _check_schedules(specs, group)
+    for spec in specs:
+        schedules.check_comes(spec.whole_schedule, state.wall)
+    if command.group and group:
+        schedules.check_comes(group.schedule, state.wall)
 
     # Nothing can fail any more.
     created = admit(state, specs, group, now)

@@ -101,10 +101,10 @@ def _ready(tasks: list[Task]) -> list[Task]:
 
 
 def stop(state: ClusterState, command: StopGroup, now: int) -> None:
-    """Stop all tasks that have not ended; of a group with a schedule, those of its runs."""
+    """Stop all tasks that have not ended; of a group with a schedule, those of its runs, and what waits."""
     group = find_group(state, command.kind, command.group_id)
     if group.schedule:
-        schedules.stop_runs(state, group, Stopped(group.kind), now)
+        schedules.stop(state, group, now)
         return
     for task in reversed(group.tasks.values()):
         if not task.state.has_ended:

@@ -49,6 +49,8 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
             _check_still_named(child, spec)
     if not _OF_SCHEDULE.isdisjoint(command.changes):
         schedules.check_task(spec)
+        if spec.whole_schedule != task.schedule:
+            schedules.check_comes(spec.whole_schedule, state.wall)
     before, task.spec = task.schedule, spec
     schedules.changed(state, task, before)
     task.updated_at = now
@@ -98,9 +100,11 @@ def start(state: ClusterState, command: StartTask, now: int) -> None:
 
 
 def stop(state: ClusterState, command: StopTask, now: int) -> None:
-    """Stop a task; what has ended stays as it is."""
+    """Stop a task; what has ended stays as it is. Of one with a schedule, all runs are stopped."""
     task = find_task(state, command.task_id)
     _refuse_without_run(state, task)
+    if task.course is not None:
+        schedules.stop(state, task, now)
     if not task.state.has_ended:
         attempts.interrupt(state, task, Stopped(), now)
 
