@@ -6,6 +6,7 @@ expression that names any of them finds the copy.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from propeller.core.model import Definition, Group, Spec, SubWorkflow, Task
 
 #: By how much the id of a run is longer than that of what has the schedule, at most.
 RUN_CHARS = len("-20261129T020000.123Z")
+_RUN = re.compile(r"(.+)-\d{8}T\d{6}(?:\.\d{3})?Z", re.DOTALL)
 #: How many characters the number of an attempt has in an id, at most, with the dot before it.
 _ATTEMPT_CHARS = len(".1000000")
 _UUID_CHARS = 36
@@ -30,6 +32,12 @@ def run_id(owner_id: str, at: int) -> str:
     seconds, ms = divmod(at // 1_000_000, 1000)
     fraction = f".{ms:03}" if ms else ""
     return f"{owner_id}-{datetime.fromtimestamp(seconds, UTC):%Y%m%dT%H%M%S}{fraction}Z"
+
+
+def owner_in(name: str) -> str:
+    """Give the id of what a record is a run of, if its id is that of a run; ``""`` if it is not."""
+    found = _RUN.fullmatch(name)
+    return found[1] if found else ""
 
 
 def ids_of_run(task_ids: Iterable[str], at: int) -> dict[str, str]:

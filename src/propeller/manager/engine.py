@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.core import copies
 from propeller.core.cluster import Cluster
 from propeller.core.effects import Changes, Effect, Transition
 from propeller.core.events import (
@@ -25,6 +26,7 @@ from propeller.core.events import (
     PauseSchedule,
     RerunGroup,
     StartGroup,
+    StartTask,
     StopGroup,
     TimePassed,
 )
@@ -159,6 +161,10 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input], moment: Moment)
                 groups[name] = None
                 starts[name] += 1
                 _add(cluster.ids_of_run(name, starts[name], moment), tasks, groups)
+            case StartTask(task_id=name):
+                tasks[name] = None
+                if owner_id := copies.owner_in(name):  # a run again: what it is a run of has to know
+                    tasks[owner_id] = None
             case PauseSchedule(kind=kind, owner_id=name):
                 (tasks if kind is None else groups)[name] = None
             case StopGroup() | RerunGroup() | CloneGroup() | DeleteGroup():
