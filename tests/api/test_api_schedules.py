@@ -181,6 +181,11 @@ def test_pause_and_resume(tmp_path, wall, path, kind):
             'schedule_options.overlap: "" is unknown',
         ),
         ({"schedule": "@daily", "schedule_options": {"end": ""}}, 'schedule_options.end: "" is no time'),
+        *(
+            ({"schedule": "@daily", "schedule_options": {name: time}}, f"schedule_options.{name}: ")
+            for name in ("start", "end")
+            for time in ("9999-12-31T23:59:59-14:00", "9999-12-31T12:00:00Z", "2200-01-01T00:00:00Z")
+        ),
         ({"schedule_options": {"overlap": "skip"}}, "it is for a schedule, and the"),
         ({"is_recurring": True}, "is_recurring: it is for a schedule, and the"),
         ({"timezone": "Europe/Paris"}, "timezone: it is for a schedule, and the"),

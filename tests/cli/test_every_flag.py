@@ -142,7 +142,7 @@ TASK = {
     "--metadata": ("team=ops", "metadata", {"team": "ops"}),
     "--timeout": ("7s", "timeout", "7s"),
     "--retry": (
-        "max_attempts=7,delay=2s,on=trap,on=fuel",
+        "max_attempts=7,delay=2s,on=trap,fuel",
         "retry",
         {"max_attempts": 7, "delay": "2s", "on": ["trap", "fuel"]},
     ),

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from propeller.cli import pages
+from propeller.cli import options, pages
 from propeller.cli.main import app
 from propeller.cli.runfile import read_run_file
 from propeller.cli.session import Session
@@ -139,3 +140,15 @@ def test_a_cursor_asks_for_nothing_twice():
 
     pages.read(fetch, "rows", "id")
     assert asked == list(range(350))
+
+
+def test_kinds_of_a_retry_may_be_given_in_several_ways():
+    wanted = {"max_attempts": 3, "on": ["trap", "timeout"]}
+    for flags in (
+        ["max_attempts=3,on=trap,timeout"],
+        ["max_attempts=3,on=trap,on=timeout"],
+        ["max_attempts=3", "on=trap", "on=timeout"],
+    ):
+        assert options.retry_of(flags, "--retry") == wanted
+    with pytest.raises(typer.BadParameter, match="'timeout' has to be KEY=VALUE"):
+        options.retry_of(["max_attempts=3,timeout"], "--retry")

@@ -80,6 +80,22 @@ def test_a_task_is_named_by_its_id_or_its_one_name():
     assert again(rules.turn(from_("load"))) == ["a"]
 
 
+def test_a_task_is_named_by_the_id_that_its_file_gives_it():
+    rules = a_workflow(a_task("load-0aef3461"), a_task("loading-1aef3461"), a_task("x-2"), a_task("x-3"))
+    for name in ("load-0aef3461", "loading-1aef3461", "x-2", "x-3"):
+        rules.completes(name)
+    with pytest.raises(Invalid, match="from: x: workflow w has 2 tasks of that name"):
+        rules.turn(from_("x"))
+    assert again(rules.turn(from_("load"))) == ["load-0aef3461"]
+
+
+def test_what_has_not_begun_is_told_to_be_started():
+    rules = Rules()
+    rules.workflow(a_task("a"))
+    with pytest.raises(Conflict, match="workflow w has not ended: it has not begun; start it"):
+        rules.turn(ALL)
+
+
 def test_conditions_are_looked_at_anew():
     rules = a_workflow(
         a_task("a"), a_task("mend", "a", run_if="failure"), a_task("use", "a"), a_task("other")

@@ -129,7 +129,7 @@ def test_rerun(reader):
     again = [{"load"}, everything, {"transform", "load"}]
     for command, body, wanted in zip(commands, bodies, again, strict=True):
         before = reader.attempts()
-        reader.types(command.partition("#")[0].replace("transform", transform))
+        reader.types(command.partition("#")[0])
         assert reader.ended(workflow_id) == 4
         once = reader.attempts()
         assert {name for name in everything if once[name] > before[name]} == wanted, command
@@ -185,6 +185,7 @@ def test_schedules(reader):
     workflow, tasks = reader.newest("workflow")
     assert (workflow["state"], workflow["schedule"]) == (0, "0 2 * * MON-FRI")
     assert {task["state"] for task in tasks.values()} == {0}
+    reader.types("propeller workflows watch nightly", code=1)
     assert "2026-12" in reader.types(show.partition("#")[0])
     reader.types(pause.partition("#")[0])
     reader.types(pause.partition("#")[0].replace("--pause", "--resume"))

@@ -11,6 +11,9 @@ from propeller.wire.http.schedules import ScheduleOptionsField
 from propeller.wire.http.tasks import TaskFields
 from propeller.wire.rfc3339 import parse_time
 
+#: The year 2200, ns since the epoch: zones and calendars are sure of no later time.
+_END_OF_TIME = 7_258_118_400 * 1_000_000_000
+
 _Word = TypeVar("_Word", CatchUp, Overlap)
 
 
@@ -62,6 +65,8 @@ def _time(given: str | None, where: str) -> int:
     found = parse_time(given)
     if found is None:
         raise Invalid(f'{where}: "{given[:80]}" is no time; write one as 2026-11-29T02:00:00Z')
+    if found >= _END_OF_TIME:
+        raise Invalid(f'{where}: "{given[:80]}" is too far ahead; write a time before the year 2200')
     return found
 
 

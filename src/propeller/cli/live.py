@@ -26,7 +26,7 @@ from propeller.client.contract import WorkflowLooks
 from propeller.client.errors import Unreachable
 from propeller.client.events import Pace
 from propeller.core.states import FAILED
-from propeller.errors import PropellerError
+from propeller.errors import Invalid, PropellerError
 
 if TYPE_CHECKING:
     from propeller.client.api import Client
@@ -144,7 +144,16 @@ def watch(session: Session, target: Target) -> None:
     """Show one that was started before until it has ended; the exit code is as ``run`` has it.
 
     Ctrl-C leaves it running.
+
+    Raises:
+        Invalid: It has a schedule: it is the pattern of its runs, and never ends.
+
     """
+    if target.look_briefly(target.id).get("schedule"):
+        raise Invalid(
+            f"{target.title} has a schedule, and each of its runs is a {target.kind} of its own; find one "
+            f"with: propeller {target.kind}s list"
+        )
     _stay(session, target, starts=False)
 
 

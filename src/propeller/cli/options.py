@@ -36,10 +36,11 @@ StdinFlag = Annotated[
 ]
 
 RetryFlag = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         metavar="K=V,…",
-        help="Try it again when it fails: max_attempts, delay, backoff, max_delay, jitter, on.",
+        help="Try it again when it fails: max_attempts=5,delay=2s,on=trap,timeout; also backoff, max_delay, "
+        "jitter; may be repeated.",
     ),
 ]
 DeadlineFlag = Annotated[
@@ -162,11 +163,13 @@ def json_object(text: str | None, flag: str) -> dict[str, Any] | None:
     return found
 
 
-def retry_of(text: str, flag: str) -> dict[str, Any]:
-    """Read ``max_attempts=5,delay=2s,on=trap,on=timeout``; the manager checks the values."""
+def retry_of(texts: list[str], flag: str) -> dict[str, Any]:
+    """Read ``max_attempts=5,delay=2s,on=trap,timeout``; the manager checks the values."""
     found: dict[str, Any] = {}
-    for part in split(text, flag) or []:
-        key, value = pair(part, flag)
+    key = ""
+    for part in [part for text in texts for part in split(text, flag) or []]:
+        is_one_more_kind = key == "on" and "=" not in part
+        key, value = ("on", part) if is_one_more_kind else pair(part, flag)
         if key == "on":
             found.setdefault("on", []).append(value)
         else:

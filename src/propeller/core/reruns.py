@@ -17,9 +17,12 @@ def from_task(group: Group, task: Task) -> list[Task]:
 
 
 def called(group: Group, name: str) -> list[Task]:
-    """Find the task of this id, or those of this name."""
-    task = group.tasks.get(name)
-    return [task] if task else [task for task in group.tasks.values() if task.spec.name == name]
+    """Find the task of this id, or those of this name, or those to which a file gave this id."""
+    if name in group.tasks:
+        return [group.tasks[name]]
+    tasks = group.tasks.values()
+    named = [task for task in tasks if task.spec.name == name]
+    return named or [task for task in tasks if task.id.startswith(f"{name}-")]
 
 
 def _with_all_below(group: Group, first: Iterable[Task]) -> list[Task]:

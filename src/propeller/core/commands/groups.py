@@ -40,16 +40,22 @@ def rerun(state: ClusterState, command: RerunGroup, now: int) -> None:
     group = find_group(state, command.kind, command.group_id)
     for task in group.tasks.values():
         if not task.state.has_ended:
-            raise Conflict(
-                f"{group.kind} {group.id} has not ended: task {task.id} is {task.state.name.lower()}; "
-                "wait for its end, or stop it first"
-            )
+            raise Conflict(f"{group.kind} {group.id} has not ended: {_what_to_do(group, task)}")
     tasks = _to_rerun(group, command)
     for task in tasks:
         refuse_obstacle(task.spec)
     _reset(state, tasks, now)
     for task in _ready(tasks):
         attempts.start_or_skip(state, task, now)
+
+
+def _what_to_do(group: Group, task: Task) -> str:
+    """Say what a user does about a group that can't run again, because this task has not ended."""
+    if group.schedule is not None:
+        return f"it has a schedule, and each of its runs is a {group.kind} of its own; ask for one of these"
+    if group.counts[PENDING] == group.size:
+        return "it has not begun; start it"
+    return f"task {task.id} is {task.state.name.lower()}; wait for its end, or stop it first"
 
 
 def _to_rerun(group: Group, command: RerunGroup) -> list[Task]:

@@ -218,7 +218,7 @@ def _of_texts(name: str, function: Callable[[str, str], bool]) -> Callable[[Run,
 
 def _contains(run: Run, text: Any, part: Any) -> bool:
     if isinstance(text, str):
-        run.spend(len(text) // 128)  # the search takes longer for some parts than for others
+        run.spend(len(text) // 16)  # the search takes longer for some parts than for others
     return _FOUND_IN(run, text, part)
 
 
