@@ -99,7 +99,7 @@ class World:
         rules = self.rules
         if self._random.random() < 0.1:
             rules.restart()
-            rules.proplet(slots=1000)
+        rules.proplet(slots=1000)  # it is never silent for long
         running = [name for name in self.live if rules.task(name).proplet_id]
         for name in self._random.sample(running, self._random.randint(0, len(running))):
             task = rules.task(name)
