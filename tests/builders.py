@@ -82,6 +82,7 @@ COURSE = ScheduleState(
     is_paused=True,
     is_over=True,
     done_until=2**60,
+    last_start=2**59,
     error=TEXT,
 )
 
@@ -146,6 +147,7 @@ def filled_spec(**fixed: Any) -> Spec:
         "inputs": (1, 2.5, "text", 2**63 - 1, -(2**63), FromParent("p")),
         "env": {"A": "b", "": ""},
         "depends_on": ("p",),
+        "copied_before": ("b", TEXT),
         "required_tags": ("gpu", "edge"),
         "sandbox": SANDBOX,
         "job_id": "",
