@@ -30,6 +30,8 @@ class BigWorkflow:
         self.tasks: list[dict[str, Any]] = []
         self.expected: dict[str, tuple[int, str | None]] = {}
         self.parents: dict[str, list[str]] = {}
+        #: What failed, or was skipped because something before it failed.
+        self._after_failure: set[str] = set()
         for number in range(size):
             task_id = f"big-{number:03}"
             parents = chance.sample(list(self.expected)[-24:], k=min(number, chance.choice([0, 1, 1, 2, 3])))
@@ -46,13 +48,17 @@ class BigWorkflow:
                     **({"run_if": run_if} if run_if else {}),
                 }
             )
-            self.expected[task_id] = self._outcome(number, parents, run_if, fails=fails)
+            outcome = self.expected[task_id] = self._outcome(number, parents, run_if, fails=fails)
+            is_behind_one = not run_if and not self._after_failure.isdisjoint(parents)
+            if outcome[0] == FAILED or (outcome[0] == SKIPPED and is_behind_one):
+                self._after_failure.add(task_id)
 
     def _outcome(
         self, number: int, parents: list[str], run_if: str, *, fails: bool
     ) -> tuple[int, str | None]:
         states = [self.expected[parent][0] for parent in parents]
-        runs = FAILED in states if run_if else all(state == COMPLETED for state in states)
+        hears_of_one = not self._after_failure.isdisjoint(parents)
+        runs = hears_of_one if run_if else all(state == COMPLETED for state in states)
         if not runs:
             return SKIPPED, None
         return (FAILED, None) if fails else (COMPLETED, f"{number + 1}\n")
