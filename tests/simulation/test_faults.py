@@ -148,7 +148,7 @@ def test_a_start_after_the_first_of_two_parents():
                 if child.state is PENDING:
                     attempts.schedule(self.state, child, now)
 
-    assert_caught("parents-first", cluster_class=Eager)
+    assert_caught("parents-first", "sequential", cluster_class=Eager)
 
 
 def test_two_starts_when_two_parents_end_together(monkeypatch):
