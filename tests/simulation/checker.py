@@ -101,7 +101,7 @@ class Checker:
         self._heard.clear()
         for task in self.tasks.values():
             seq = self._store.ids.get(task.id)
-            if seq is None or rows.run_row(self._store.task(seq)) != rows.run_row(task):
+            if seq is None or self._store.runs[seq] != rows.run_row(task):
                 raise LawBroken(
                     "durable", f"{task.id} was committed as {task.state.name} and is lost", task.id
                 )
@@ -381,7 +381,7 @@ class Checker:
     def announced(self, first_event_id: int, transitions: list[Transition]) -> None:
         for task in self.tasks.values():
             seq = self._store.ids.get(task.id)
-            if seq is None or rows.run_row(self._store.task(seq)) != rows.run_row(task):
+            if seq is None or self._store.runs[seq] != rows.run_row(task):
                 raise LawBroken(
                     "durable", f"{task.id} was committed as {task.state.name} and is lost", task.id
                 )
