@@ -12,7 +12,7 @@ from propeller.errors import Invalid
 
 PAGE = Path(__file__).parents[2] / "docs" / "workflows.md"
 FILE = """
-name: nightly
+name: planned
 schedule: 0 2 * * MON-FRI
 timezone: Europe/Paris
 schedule_options: {overlap: queue, catch_up: latest, jitter: 30s}
@@ -63,7 +63,7 @@ def test_a_file_with_a_schedule_is_not_started_at_once(shell, kind):
     assert f"{kind} " in done.stderr
     assert "runs by itself; to pause that: propeller" in done.stderr
     assert "0 2 * * MON-FRI" in done.stdout
-    (group,) = answered(shell, f"{kind}s", "list", "--name", "nightly")[f"{kind}s"]
+    (group,) = answered(shell, f"{kind}s", "list", "--name", "planned")[f"{kind}s"]
     assert (group["schedule"], group["timezone"]) == ("0 2 * * MON-FRI", "Europe/Paris")
     assert group["schedule_options"] == {"catch_up": "latest", "overlap": "queue", "jitter": "30s"}
     name = group[f"{kind}_id"]
@@ -80,6 +80,7 @@ def test_the_example_of_the_page_can_be_run_as_it_stands(shell):
     (content,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     (commands,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
     (shell.work / "nightly.yaml").write_text(content)
+    shell("workflows", "delete", "--name", "nightly", "--yes")  # those of other tests
     for line in commands.splitlines():
         program, *words = shlex.split(line, comments=True)
         done = shell(*words)
