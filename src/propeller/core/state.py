@@ -28,7 +28,7 @@ from propeller.core.reasons import Waiting, WaitsForPlace
 from propeller.core.relations import link, unlink, waits_for_its_turn
 from propeller.core.results import to_json
 from propeller.core.silence import Silence
-from propeller.core.states import RUNNING, SCHEDULED, TaskState, check_transition
+from propeller.core.states import COMPLETED, RUNNING, SCHEDULED, TaskState, check_transition
 from propeller.core.timers import TimerOf, Timers
 
 #: When a previous manager sent the starts of its tasks, by the monotonic clock: long ago.
@@ -148,11 +148,12 @@ class ClusterState:
         check_transition(task.id, task.state, to)
         spec = task.spec
         group_id = spec.workflow_id or spec.job_id
-        if task.state.has_ended:
+        before = task.state
+        if before >= COMPLETED:
             self._run_begins_again(task)
         if group_id:
             group = self.groups[group_id]
-            group.counts[task.state] -= 1
+            group.counts[before] -= 1
             group.counts[to] += 1
             if task.was_up and to.has_ended:
                 group.counts[UP] -= 1

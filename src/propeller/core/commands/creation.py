@@ -38,9 +38,7 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
     if group and group.mode is JobMode.SEQUENTIAL:
         _refuse_later_dependencies(specs, existing)
 
-    _check_schedules(specs, group)
-    for spec in specs:
-        schedules.check_comes(spec.whole_schedule, state.wall)
+    _check_schedules(specs, group, state.wall)
     if command.group and group:
         schedules.check_comes(group.schedule, state.wall)
 
@@ -124,15 +122,17 @@ def _with_defaults(spec: Spec, defaults: Defaults) -> Spec:
 def _check_conditions(specs: Sequence[Spec], existing: Iterable[Spec], where: str) -> None:
     known: dict[str, Spec] = {}
     for number, spec in enumerate(specs):
-        if is_expression(spec.run_if):
+        if spec.run_if and is_expression(spec.run_if):
             known = known or {one.id: one for one in (*existing, *specs)}
             at = f"{where}[{number}]." if where else ""
             check_names(spec, [known[parent] for parent in spec.depends_on], at)
 
 
-def _check_schedules(specs: Sequence[Spec], group: Group | None) -> None:
+def _check_schedules(specs: Sequence[Spec], group: Group | None, wall: int) -> None:
     for spec in specs:
-        schedules.check_task(spec)
+        if spec.schedule or spec.is_recurring or spec.timezone or spec.schedule_options is not None:
+            schedules.check_task(spec)
+            schedules.check_comes(spec.whole_schedule, wall)
     if group and group.schedule:
         schedules.check(group.schedule, (group.id, *(spec.id for spec in specs)))
 
