@@ -72,8 +72,9 @@ def _count_down(state: ClusterState, child: Task, now: int) -> None:
 
 def start_or_skip(state: ClusterState, task: Task, now: int) -> None:
     """Start or skip a pending task whose parents have all ended, or fail it for its condition."""
-    why = why_not(task, state.groups.get(task.spec.group_id))
-    if isinstance(why, Reason):
+    spec = task.spec
+    why = why_not(task, state.groups.get(spec.workflow_id or spec.job_id))
+    if why is not None and isinstance(why, Reason):
         skip(state, task, why, now)
     else:
         schedule(state, task, now, why)

@@ -122,7 +122,7 @@ def why_not(task: Task, group: Group | None) -> Reason | Failure | None:
     """
     match task.spec.run_if:
         case "" | "success":
-            return _why_halted(task, group) or _why_not_success(task)
+            return (task.before and _why_halted(task, group)) or _why_not_success(task)
         case "failure":
             return _why_not_failure(task, group)
         case "all_done":
