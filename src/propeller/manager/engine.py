@@ -5,7 +5,6 @@ step and asks for the next. ``service`` does so with a real store and real socke
 simulated ones, and the simulation may stop between any two steps.
 """
 
-from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
@@ -143,7 +142,7 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input], moment: Moment)
     tasks: dict[str, None] = {}
     groups: dict[str, None] = {}
     keys: dict[str, None] = {}
-    starts = Counter[str]()
+    starts: dict[str, int] = {}
     for item in inputs:
         if isinstance(item, TimePassed):
             _add(cluster.ring(moment), tasks, groups)
@@ -159,7 +158,7 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input], moment: Moment)
                     groups[specs[0].group_id] = None
             case StartGroup(group_id=name):
                 groups[name] = None
-                starts[name] += 1
+                starts[name] = starts.get(name, 0) + 1
                 _add(cluster.ids_of_run(name, starts[name], moment), tasks, groups)
             case StartTask(task_id=name):
                 tasks[name] = None
