@@ -7,15 +7,15 @@ from .simulation import simulate
 SEEDS = 150
 
 
-def assert_caught(*laws: str, first: int = 0, **parts) -> None:
+def assert_caught(*laws: str, first: int = 0, seeds: int = SEEDS, play=simulate, **parts) -> None:
     """Look from a first seed on: what is seen by one in hundreds has one that is near."""
-    for seed in range(first, first + SEEDS):
-        outcome = simulate(seed, **parts)
+    for seed in range(first, first + seeds):
+        outcome = play(seed, **parts)
         if outcome.law:
             assert outcome.law in laws, outcome.text
             assert outcome.story
             return
-    pytest.fail(f"{SEEDS} seeds did not see it")
+    pytest.fail(f"{seeds} seeds did not see it")
 
 
 def spoil(monkeypatch, module, name: str, spoiled) -> None:

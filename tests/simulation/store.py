@@ -61,7 +61,7 @@ class SimulatedStore:
                 task, execution
             )
         for task, past in changes.attempts:
-            self.attempts.setdefault(task.seq, {})[past.attempt, past.proplet_id] = rows.attempt_row(
+            self.attempts.setdefault(task.seq, {})[past.attempt, past.proplet_id] = rows.execution_row(
                 task, past
             )
         self.modules.update(module.digest for module in changes.modules)

@@ -1,11 +1,14 @@
 """The laws of workflows that tasks run hold in worlds with crashes; each planted fault breaks its law."""
 
+from functools import partial
+
 import msgspec
 import pytest
 
 from propeller.core import copies, subworkflows
 from propeller.core.states import COMPLETED, FAILED
 
+from . import faults
 from .faults import spoil
 from .nested import simulate_nested
 from .store import SimulatedStore
@@ -33,14 +36,7 @@ def test_the_same_seed_is_the_same_story():
 # -- planted faults ----------------------------------------------------------------------------------------
 
 
-def assert_caught(*laws, **parts):
-    for seed in range(SEEDS):
-        outcome = simulate_nested(seed, **parts)
-        if outcome.law:
-            assert outcome.law in laws, outcome.text
-            assert outcome.story
-            return
-    pytest.fail(f"{SEEDS} seeds did not see it")
+assert_caught = partial(faults.assert_caught, seeds=SEEDS, play=simulate_nested)
 
 
 def test_a_workflow_goes_on_without_its_task(monkeypatch):

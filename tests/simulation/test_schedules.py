@@ -1,5 +1,7 @@
 """The laws of schedules hold in worlds with crashes and clocks that are set; each planted fault breaks its law."""
 
+from functools import partial
+
 import pytest
 from msgspec.structs import replace
 
@@ -7,6 +9,7 @@ from propeller.core import calendar, cron, schedules
 from propeller.core.calendar import Agenda, ScheduleState, Times
 from propeller.core.state import ClusterState
 
+from . import faults
 from .faults import spoil
 from .planned import simulate_schedules
 from .store import SimulatedStore
@@ -34,14 +37,7 @@ def test_the_same_seed_is_the_same_story():
 # -- planted faults ----------------------------------------------------------------------------------------
 
 
-def assert_caught(*laws, **parts):
-    for seed in range(SEEDS):
-        outcome = simulate_schedules(seed, **parts)
-        if outcome.law:
-            assert outcome.law in laws, outcome.text
-            assert outcome.story
-            return
-    pytest.fail(f"{SEEDS} seeds did not see it")
+assert_caught = partial(faults.assert_caught, seeds=SEEDS, play=simulate_schedules)
 
 
 def test_the_next_time_is_not_written_with_the_start(monkeypatch):

@@ -1,5 +1,7 @@
 """The simulation sees planted faults of retries and times."""
 
+import pytest
+
 from propeller.core import attempts, due, reports, retries
 from propeller.core.state import ClusterState
 from propeller.core.timers import TimerOf, Timers
@@ -23,14 +25,17 @@ def test_a_task_that_gives_up_too_early(monkeypatch):
     assert_caught("tries")
 
 
-def test_a_retry_that_does_not_wait(monkeypatch):
+@pytest.mark.parametrize(
+    ("spoiled", "law"), [(TimerOf.RETRY, "delay"), (TimerOf.DEADLINE, "deadline")], ids=str
+)
+def test_a_timer_that_comes_too_early(monkeypatch, spoiled, law):
     real = Timers.set
 
     def hasty(timers, kind, owner_id, at):
-        real(timers, kind, owner_id, at - 10**12 if kind is TimerOf.RETRY else at)
+        real(timers, kind, owner_id, at - 10**12 if kind is spoiled else at)
 
     monkeypatch.setattr(Timers, "set", hasty)
-    assert_caught("delay")
+    assert_caught(law)
 
 
 def test_timers_that_a_restart_forgets(monkeypatch):
@@ -40,16 +45,6 @@ def test_timers_that_a_restart_forgets(monkeypatch):
 
 def test_a_deadline_that_is_not_held(monkeypatch):
     monkeypatch.setattr(due, "_miss_deadline", lambda *_: None)
-    assert_caught("deadline")
-
-
-def test_a_deadline_that_comes_too_early(monkeypatch):
-    real = Timers.set
-
-    def hasty(timers, kind, owner_id, at):
-        real(timers, kind, owner_id, at - 10**12 if kind is TimerOf.DEADLINE else at)
-
-    monkeypatch.setattr(Timers, "set", hasty)
     assert_caught("deadline")
 
 

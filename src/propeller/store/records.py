@@ -52,7 +52,7 @@ def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
             "INSERT OR REPLACE INTO attempts (seq, proplet_id, attempt, state, results, "
             "results_encoding, error, error_kind, exit_code, started_at, finished_at) "
             "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            (rows.attempt_row(task, past) for task, past in changes.attempts),
+            (rows.execution_row(task, past) for task, past in changes.attempts),
         )
         many(
             "DELETE FROM attempts WHERE seq = ? AND attempt <= ?",

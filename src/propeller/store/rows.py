@@ -208,11 +208,6 @@ def to_proplet(row: Row) -> Proplet:
     )
 
 
-def attempt_row(task: Task, past: Execution) -> Row:
-    """Make the row of ``attempts``; it has the columns of one of ``executions``."""
-    return execution_row(task, past)
-
-
 def execution_row(task: Task, execution: Execution) -> Row:
     return (
         task.seq,
