@@ -210,3 +210,33 @@ def test_a_workflow_of_a_manager_without_workflows_is_looked_at_task_by_task():
     ours["t0"]["state"] = 3
     assert [task["state"] for task in look("w")["tasks"]] == [3, 3, 3]
     assert asked == ["/tasks/t0", "/tasks/gone"]
+
+
+def test_who_wants_to_know_is_told_of_each_break():
+    breaks = []
+    manager = Manager(
+        stream(event(6)),
+        httpx.ConnectError("refused"),
+        stream(event(7)),
+    )
+    events = manager.follow(on_break=lambda error: breaks.append(str(error)))
+    assert [next(events), next(events)["state"], next(events), next(events)["state"]] == [None, 2, None, 2]
+    assert breaks == ["no answer from http://far: the connection broke", "no answer from http://far: refused"]
+
+
+def test_the_whole_is_asked_for_and_followed():
+    manager = Manager(
+        httpx.Response(200, json={"total": 0, "failures": []}),
+        httpx.Response(200, json={"event_id": 7}),
+        stream(b": following\n\n", b'id: 8\nevent: changes\ndata: [["a",3,1,"p",5,0]]\n\n'),
+    )
+    client = Client("http://far", transport=httpx.MockTransport(manager))
+    assert client.failures(since="2026-01-01T00:00:00Z", limit=3)["total"] == 0
+    assert client.graph("workflows", "a/b")["event_id"] == 7
+    changes = client.follow_changes(workflow_id="a/b", after=7)
+    assert [next(changes), next(changes)] == [None, [["a", 3, 1, "p", 5, 0]]]
+    assert [str(request.url.raw_path, "ascii") for request in manager.asked] == [
+        "/failures?limit=3&since=2026-01-01T00%3A00%3A00Z",
+        "/workflows/a%2Fb/graph",
+        "/events?brief=true&workflow_id=a%2Fb&after=7",
+    ]

@@ -1,6 +1,7 @@
 """A client of the manager's HTTP API, for programs and for the command line.
 
 api.py      ``Client``: one method per request
+looking.py  the requests about the whole, which are a part of it
 shapes.py   the types of answers; they stay plain JSON objects
 events.py   follows ``/events`` and other streams through broken connections and restarts
 contract.py workflows and jobs at a manager that only knows the contract

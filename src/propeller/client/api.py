@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Self, cast
-from urllib.parse import quote
 
 import httpx
 
 from propeller.client import contract, events, shapes
 from propeller.client.errors import ApiError, NoSuchRoute, Unreachable, not_reached, refusal
+from propeller.client.looking import AWAY_S as _AWAY_S
+from propeller.client.looking import Looking
+from propeller.client.looking import path_to as _path
 from propeller.client.trust import tls_context
 from propeller.errors import Invalid
 
@@ -28,12 +30,11 @@ DEFAULT_URL = "http://localhost:7070"
 _CONNECT_S = 5.0
 #: Longer than any request of the API takes, an invocation's 30 s included.
 _ANSWER_S = 60.0
-_AWAY_S = 60.0
 _NO_FILE = {"file": "false"}
 _NO_TASKS = _NO_FILE | {"tasks": "false"}
 
 
-class Client:
+class Client(Looking):
     """Talks to one manager; use it as a context manager, or close it."""
 
     def __init__(
@@ -219,6 +220,7 @@ class Client:
         attempt: str = "",
         tail: int | None = None,
         give_up_s: float = _AWAY_S,
+        on_break: events.OnBreak | None = None,
     ) -> Iterator[shapes.Log | shapes.LogEnd]:
         """Yield each piece once, those that are there and those that come; the last item is the task's end.
 
@@ -226,7 +228,7 @@ class Client:
         """
         query = _chosen_logs(stream, attempt, tail) | {"follow": "true"}
         path = _path("tasks", task_id, "logs")
-        for item in events.stream(self._http, path, query, give_up_s=give_up_s):
+        for item in events.stream(self._http, path, query, give_up_s=give_up_s, on_break=on_break):
             if item is not None:
                 yield item
                 if "text" not in item:
@@ -439,23 +441,19 @@ class Client:
         after: int | None = None,
         give_up_s: float = _AWAY_S,
         pace: events.Pace | None = None,
+        on_break: events.OnBreak | None = None,
     ) -> Iterator[shapes.Event | None]:
         """Yield events from now on; see ``propeller.client.events`` for what None among them means.
 
         With ``after``, begin behind the event with this id.
         With a ``pace``, a follower who is told to look is told so less and less often until it quickens that.
+        ``on_break`` is told of each break of a stream that is to come back.
         """
         only = {"task_id": task_id, "workflow_id": workflow_id, "job_id": job_id}
         chosen = {name: value for name, value in only.items() if value}
         if after is not None:
             chosen["after"] = str(after)
-        return events.follow(self._http, chosen, give_up_s=give_up_s, pace=pace)
-
-
-def _path(kind: str, entity_id: str, *rest: str) -> str:
-    if not entity_id:
-        raise Invalid(f"{kind}: the id is empty")
-    return "/" + "/".join([kind, quote(entity_id, safe="", errors="surrogateescape"), *rest])
+        return events.follow(self._http, chosen, give_up_s=give_up_s, pace=pace, on_break=on_break)
 
 
 def _rerun(what: str, from_task: str) -> dict[str, Any]:

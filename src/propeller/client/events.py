@@ -7,7 +7,7 @@ and looks at every ``None`` misses no end, whatever happens to the connection.
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -15,6 +15,10 @@ import httpx
 from propeller.backoff import Backoff
 from propeller.client.errors import ApiError, not_reached, refusal
 from propeller.client.shapes import Event
+from propeller.errors import PropellerError
+
+#: Told of each break of a stream that comes back.
+OnBreak = Callable[[PropellerError], None]
 
 #: Longest silence of a living stream; the manager says something every 15 s.
 _SILENCE_S_MAX = 45.0
@@ -39,7 +43,12 @@ class Pace:
 
 
 def follow(
-    http: httpx.Client, only: Mapping[str, str], *, give_up_s: float, pace: Pace | None = None
+    http: httpx.Client,
+    only: Mapping[str, str],
+    *,
+    give_up_s: float,
+    pace: Pace | None = None,
+    on_break: OnBreak | None = None,
 ) -> Iterator[Event | None]:
     """Yield events from now on, for ever.
 
@@ -48,6 +57,7 @@ def follow(
         only: Query parameters that choose among the events.
         give_up_s: How long a manager that has answered before may be away.
         pace: How often to look where a manager has no events; None for always twice a second.
+        on_break: Told of each break of the stream, until it stands again.
 
     Raises:
         ApiError: The manager refuses, for example because a parameter is wrong.
@@ -56,7 +66,7 @@ def follow(
 
     """
     try:
-        yield from stream(http, "/events", only, give_up_s=give_up_s)
+        yield from stream(http, "/events", only, give_up_s=give_up_s, on_break=on_break)
     except ApiError as error:
         if error.status not in _NO_SUCH_ROUTE:
             raise
@@ -66,7 +76,12 @@ def follow(
 
 
 def stream(
-    http: httpx.Client, path: str, query: Mapping[str, str], *, give_up_s: float
+    http: httpx.Client,
+    path: str,
+    query: Mapping[str, str],
+    *,
+    give_up_s: float,
+    on_break: OnBreak | None = None,
 ) -> Iterator[Any | None]:
     """Yield the events of any stream of the manager, each once; it is asked for again whenever it ends.
 
@@ -94,8 +109,11 @@ def stream(
                         yield event
         except httpx.TransportError as error:
             away_since = away_since or time.monotonic()
+            broken = not_reached(str(http.base_url).rstrip("/"), error)
             if not has_answered or time.monotonic() - away_since > give_up_s:
-                raise not_reached(str(http.base_url).rstrip("/"), error) from error
+                raise broken from error
+            if on_break is not None:
+                on_break(broken)
         time.sleep(_BACKOFF.delay_s(failures))
         failures += 1
 

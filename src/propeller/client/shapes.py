@@ -309,3 +309,105 @@ class Health(TypedDict):
     description: str
     build_time: str
     instance_id: str
+
+
+class CountedTasks(TypedDict):
+    total: int
+    pending: int
+    scheduled: int
+    running: int
+
+
+class CountedGroups(TypedDict):
+    total: int
+    pending: int
+    running: int
+    completed: int
+    failed: int
+    interrupted: int
+
+
+class CountedProplets(TypedDict):
+    total: int
+    alive: int
+    cordoned: int
+    slots: int
+    busy: int
+
+
+class Overview(TypedDict):
+    """How much there is of everything, as of one event."""
+
+    event_id: int
+    time: str
+    tasks: CountedTasks
+    workflows: CountedGroups
+    jobs: CountedGroups
+    proplets: CountedProplets
+
+
+class PaceOfAll(TypedDict):
+    """The last hour in steps of ``step_s``, the newest last."""
+
+    step_s: int
+    #: When the last step ends, in ms since the epoch.
+    end: int
+    started: list[int]
+    completed: list[int]
+    failed: list[int]
+    ended_otherwise: list[int]
+    #: How many waited, and how many ran, at the end of each step.
+    waiting: list[int]
+    running: list[int]
+
+
+class FailureOfTask(TypedDict):
+    task_id: str
+    name: str
+    workflow_id: NotRequired[str]
+    job_id: NotRequired[str]
+    proplet_id: NotRequired[str]
+    attempt: int
+    error: str
+    error_kind: str
+    finish_time: str
+
+
+class Failures(TypedDict):
+    total: int
+    failures: list[FailureOfTask]
+
+
+class TaskColumns(TypedDict):
+    """All tasks of a workflow or job, column by column; times are ms since the epoch, 0 for none."""
+
+    ids: list[str]
+    names: list[str]
+    states: list[int]
+    attempts: list[int]
+    #: Places in ``proplets`` of the graph; -1 for none.
+    proplets: list[int]
+    created: list[int]
+    placed: list[int]
+    started: list[int]
+    finished: list[int]
+    up: list[int]
+    conditions: list[str]
+    sub_workflows: list[str]
+
+
+class Graph(TypedDict):
+    """The tasks of a workflow or job, and what depends on what."""
+
+    #: All events up to this one are in it.
+    event_id: int
+    mode: NotRequired[str]
+    tasks: TaskColumns
+    proplets: list[str]
+    #: Parent, child, parent, child, and so on, as places in the columns.
+    edges: list[int]
+    past_attempts: list[list[int]]
+
+
+#: A change of a task's state: its id, the state, the attempt, the proplet or ``""``, ms since the epoch, up.
+Change = tuple[str, int, int, str, int, int]
