@@ -254,6 +254,9 @@ IMAGE_SOURCES = {
 RULES = "tests/core/test_rules_"
 POLICY = "manager.policy"
 OF_MANAGER = {
+    "ui": There(
+        "false", {"manager.has_page": False}, "tests/api/test_page.py::test_it_can_be_left_out", "has_page"
+    ),
     "http_names": There("a.test", {"http.names": ("a.test",)}, f"{GATE}test_other_names_can_be_given"),
     "http_server_cert": There(
         "file.pem",

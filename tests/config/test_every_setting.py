@@ -117,6 +117,7 @@ UP = {
     "--host": ("MANAGER_HTTP_HOST", "127.0.0.2"),
     "--port": ("MANAGER_HTTP_PORT", "7"),
     "--http-names": ("MANAGER_HTTP_NAMES", "a.test"),
+    "--no-ui": ("MANAGER_UI", "false"),
     "--data-dir": ("MANAGER_DATA_DIR", "/far"),
     "--proplets": ("", "3"),
     "--concurrency": ("PROPLET_SLOTS", "99"),
@@ -135,13 +136,13 @@ UP = {
 
 def test_each_flag_of_up_changes_what_is_begun_as_its_variable_does(begun):
     (command,) = (found for path, found in commands() if path == ("up",))
-    assert flags_of(command) == {*UP}
+    assert flags_of(command) == {flag.replace("--no-", "--") for flag in UP}
     Path("up.toml").write_text("[manager]\nlosses_max = 8\n")
     identified = environ_of(MANAGER)
     usual, _ = begun("up", **identified)
     for flag, (variable, raw) in UP.items():
         value = raw.format(there=Path.cwd() / "there")
-        by_flag, _ = begun("up", *([flag] if value == "true" else [flag, value]), **identified)
+        by_flag, _ = begun("up", *([flag] if value in ("true", "false") else [flag, value]), **identified)
         assert by_flag != usual, flag
         if variable:
             by_variable, _ = begun("up", **identified, **{variable: value})

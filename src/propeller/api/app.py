@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +17,7 @@ from propeller.api import (
     jobs,
     logs,
     once,
+    page,
     proplets,
     schedules,
     tasks,
@@ -95,9 +97,17 @@ def _logged(scope: Scope, send: Send) -> Send:
     return logged
 
 
-def create_app(manager: Manager, *, instance_id: str) -> Application:
-    """Build the HTTP API of a manager."""
-    endpoints = [endpoint for resource in _RESOURCES for endpoint in resource.ENDPOINTS]
-    described = document(endpoints, also=[EventView, LogEnd])
+def described() -> dict[str, Any]:
+    """Make the OpenAPI document of the API."""
+    return document(_endpoints(), also=[EventView, LogEnd])
+
+
+def create_app(manager: Manager, *, instance_id: str, has_page: bool = True) -> Application:
+    """Build the HTTP API of a manager, and the page for people unless it is to have none."""
     context = Context(manager, instance_id=instance_id)
-    return Application(context, [*endpoints, *docs.endpoints(described)])
+    shown = [*docs.endpoints(described(), has_page=has_page), *(page.endpoints() if has_page else ())]
+    return Application(context, [*_endpoints(), *shown])
+
+
+def _endpoints() -> list[Endpoint]:
+    return [endpoint for resource in _RESOURCES for endpoint in resource.ENDPOINTS]

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from propeller.api.context import HttpRequest
 from propeller.api.endpoints import Endpoint, get
+from propeller.api.page import to_page
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
@@ -24,13 +25,12 @@ details,h2,td,th{border-color:#30363d}.q{color:#9198a1}}
 """
 
 
-def endpoints(document: Mapping[str, Any]) -> list[Endpoint]:
-    """Make the endpoints that show a document."""
+def endpoints(document: Mapping[str, Any], *, has_page: bool) -> list[Endpoint]:
+    """Make the endpoints that show a document; ``/`` leads browsers to the page, if there is one."""
     as_json = msgspec.json.format(msgspec.json.encode(document), indent=1)
     as_page = page(document).encode()
-    as_start = start_page(document).encode()
+    as_start = start_page(document, has_page=has_page).encode()
 
-    @get("/")
     async def get_start(_request: HttpRequest) -> ASGIApp:
         return Response(as_start, media_type="text/html")
 
@@ -42,7 +42,7 @@ def endpoints(document: Mapping[str, Any]) -> list[Endpoint]:
     async def get_docs(_request: HttpRequest) -> ASGIApp:
         return Response(as_page, media_type="text/html")
 
-    return [get_start, get_openapi, get_docs]
+    return [get("/")(to_page(get_start) if has_page else get_start), get_openapi, get_docs]
 
 
 #: Where to go from the first page: what is there, and what it is.
@@ -58,12 +58,13 @@ _PLACES = (
 )
 
 
-def start_page(document: Mapping[str, Any]) -> str:
+def start_page(document: Mapping[str, Any], *, has_page: bool) -> str:
     """Say what answers here, and where to go."""
+    places = (("/ui/", "a page that shows what runs"), *_PLACES) if has_page else _PLACES
     rows = "".join(
         f"<tr><td><a href='{escape(path)}'><code>{escape(path.partition('?')[0])}</code></a>"
         f"<td class=q>{escape(what)}"
-        for path, what in _PLACES
+        for path, what in places
     )
     return (
         f"{_head(document)}<p>{escape(document['info']['description'])} "

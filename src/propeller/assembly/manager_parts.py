@@ -34,6 +34,8 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     """All that a manager is built from."""
 
     http: HttpSettings = HttpSettings(port=7070)
+    #: Whether it serves the page for people.
+    has_page: bool = True
     data_dir: Path
     durability: Durability = "full"
     policy: Policy = Policy()
@@ -60,6 +62,7 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
     """Give the parts of a manager without local proplets."""
     return ManagerParts(
         http=settings.http,
+        has_page=settings.ui,
         data_dir=settings.data_dir,
         durability=settings.durability,
         proplets=0,

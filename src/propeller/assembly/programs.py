@@ -74,7 +74,7 @@ async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -
     stop = stop_asked()
     listeners = listen(parts.http.host, parts.http.port)
     async with running_manager(parts) as (running, vital):
-        app = create_app(running, instance_id=_instance_id(parts))
+        app = create_app(running, instance_id=_instance_id(parts), has_page=parts.has_page)
         server = server_of(guarded(app, parts.http, listeners), parts.http)
         serving = asyncio.create_task(server.serve(sockets=listeners))
         announce(url_of(parts.http, listeners))

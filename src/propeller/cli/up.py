@@ -78,6 +78,10 @@ HttpNames = Annotated[
         "[env: MANAGER_HTTP_NAMES; default: none on loopback, elsewhere any].",
     ),
 ]
+Ui = Annotated[
+    bool | None,
+    typer.Option(help="Serve the page for people under /ui/ [env: MANAGER_UI; default: yes]."),
+]
 Host = Annotated[
     str | None,
     typer.Option(help="Address to listen on; empty means all [env: MANAGER_HTTP_HOST; default: localhost]."),
@@ -168,6 +172,7 @@ def up(
     host: Host = None,
     port: Port = None,
     http_names: HttpNames = None,
+    ui: Ui = None,
     data_dir: DataDir = None,
     proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
     concurrency: Concurrency = None,
@@ -197,6 +202,7 @@ def up(
         "http_host": host,
         "http_port": port,
         "http_names": http_names,
+        "ui": None if ui is None else str(ui),
         "data_dir": data_dir,
         "durability": durability,
         "losses_max": max_losses,

@@ -237,6 +237,12 @@ MANAGER = Program(
             "Without any, a manager on loopback answers to no other name, and one elsewhere to all names.",
         ),
         Setting(
+            key="ui",
+            read=values.boolean,
+            default=True,
+            text="*Extension.* Serve the page for people under `/ui/`, and lead browsers to it from `/`.",
+        ),
+        Setting(
             key="http_server_cert",
             read=values.pem_file,
             text="Certificate of the API; with it the API is HTTPS.",

@@ -53,6 +53,7 @@ def manager_settings(
     return ManagerSettings(
         mqtt=mqtt,
         http=_limited(_http(given, "MANAGER_"), given),
+        ui=given["ui"],
         log_level=given["log_level"],
         data_dir=_data_dir(given, environ),
         durability=given["durability"],

@@ -66,6 +66,8 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: The broker; None where there is none.
     mqtt: MqttSettings | None
     http: HttpSettings
+    #: Whether it serves the page for people.
+    ui: bool
     log_level: str
     data_dir: Path
     durability: Literal["full", "normal"]

@@ -1,0 +1,93 @@
+"""The page is served from the files of the package, and leaves the answers of programs as they were."""
+
+import re
+
+import pytest
+
+from propeller.api.app import create_app
+from propeller.api.page import POLICY, page_files
+from tests.api.helpers import play
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def test_a_browser_is_led_to_the_page_and_a_program_is_not(tmp_path):
+    async def part(site):
+        led = await site.http.get("/", headers=BROWSER)
+        assert (led.status_code, led.headers["location"]) == (307, "ui/")
+        for accept in ("*/*", "application/json"):
+            told = await site.http.get("/", headers={"accept": accept})
+            assert told.status_code == 200
+            assert "/openapi.json" in told.text
+
+    play(part, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "base"),
+    [
+        ("/ui", "ui/"),
+        ("/ui/", "./"),
+        ("/ui/workflows", "./"),
+        ("/ui/workflows/", "../"),
+        ("/ui/workflows/some-id", "../"),
+        ("/ui/workflows/some/id", "../../"),
+        ("/ui/tasks/a%2Fui%2Fb", "../"),
+    ],
+)
+def test_each_path_says_where_the_page_begins(tmp_path, path, base):
+    """So it works behind a prefix that the manager knows nothing of."""
+
+    async def part(site):
+        got = await site.http.get(path)
+        assert got.status_code == 200
+        assert f'<base href="{base}" />' in got.text
+        assert got.headers["content-security-policy"] == POLICY
+        assert got.headers["cache-control"] == "no-cache"
+
+    play(part, tmp_path)
+
+
+def test_the_policy_lets_run_nothing_but_files_of_the_page():
+    assert "unsafe" not in POLICY
+    assert "script-src 'self'" in POLICY
+    index = page_files()["index.html"].content.decode()
+    assert not re.search(r"<style|\son\w+=|<script(?![^>]*\ssrc=)", index)
+    assert not re.search(r"(?:src|href)=\"(?:\w+:)?//", index), "nothing comes from elsewhere"
+
+
+def test_files_are_kept_by_browsers_and_others_are_named(tmp_path):
+    async def part(site):
+        index = (await site.http.get("/ui/")).text
+        (script,) = re.findall(r'<script type="module"[^>]* src="\./(assets/[^"]+)"', index)
+        got = await site.http.get(f"/ui/{script}", headers={"accept-encoding": "gzip"})
+        assert got.headers["content-type"].startswith("text/javascript")
+        assert got.headers["content-encoding"] == "gzip"
+        assert "immutable" in got.headers["cache-control"]
+        assert got.content == page_files()[script].content
+        gone = await site.http.get("/ui/assets/older-1234.js")
+        assert gone.status_code == 404
+        assert "another version" in gone.json()["error"]
+
+    play(part, tmp_path)
+
+
+def test_it_loads_fast():
+    """What the first page needs has at most 250 kB."""
+    index = page_files()["index.html"].content.decode()
+    needed = [page_files()[path] for path in re.findall(r'"\./((?:assets/)?[^"]+\.(?:js|css|svg))"', index)]
+    assert len(needed) >= 3
+    assert sum(len(file.as_gzip or file.content) for file in needed) <= 250_000
+
+
+def test_it_can_be_left_out(tmp_path):
+    async def part(site):
+        app = create_app(site.manager, instance_id="i", has_page=False)
+        assert not [path for path in app.resources if path.startswith("/ui")]
+        site.http._transport.app = app
+        told = await site.http.get("/", headers=BROWSER)
+        assert told.status_code == 200
+        assert "/ui/" not in told.text
+        assert (await site.http.get("/ui/")).status_code == 404
+
+    play(part, tmp_path)

@@ -1,0 +1,155 @@
+// The frame around all pages: navigation, keys, and whether the page hears from the manager.
+
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
+import { Button } from "react-aria-components";
+import { Link, Redirect, Route, Switch, useLocation } from "wouter";
+import { useConnection } from "./live/connection";
+import { useKeys, useShowKeys } from "./parts/keys";
+import { Empty, Loading } from "./parts/messages";
+import { clock } from "./words";
+import "./app.css";
+
+const Overview = lazy(() => import("./pages/overview/overview"));
+const Groups = lazy(() => import("./pages/groups/groups"));
+const Group = lazy(() => import("./pages/group/group"));
+const Tasks = lazy(() => import("./pages/tasks/tasks"));
+const Task = lazy(() => import("./pages/task/task"));
+const Fleet = lazy(() => import("./pages/fleet/fleet"));
+const Proplet = lazy(() => import("./pages/fleet/proplet"));
+const Events = lazy(() => import("./pages/events/events"));
+const New = lazy(() => import("./pages/new/new"));
+
+/** The places in the navigation; the letter follows `g`. */
+const PLACES = [
+  { path: "/overview", name: "Overview", letter: "o" },
+  { path: "/workflows", name: "Workflows", letter: "w" },
+  { path: "/jobs", name: "Jobs", letter: "j" },
+  { path: "/tasks", name: "Tasks", letter: "t" },
+  { path: "/proplets", name: "Proplets", letter: "p" },
+  { path: "/events", name: "Events", letter: "e" },
+  { path: "/new", name: "New", letter: "n" },
+] as const;
+
+export function App(): ReactNode {
+  const [, go] = useLocation();
+  const keys = useMemo(
+    () => [
+      ...PLACES.map((place) => ({
+        keys: `g ${place.letter}`,
+        text: `Go to ${place.name}`,
+        act: () => go(place.path),
+      })),
+      { keys: "/", text: "Search", act: focusSearch },
+    ],
+    [go],
+  );
+  useKeys("Everywhere", keys);
+  return (
+    <div className="frame">
+      <button type="button" className="skip" onClick={() => document.getElementById("main")?.focus()}>
+        Skip to the content
+      </button>
+      <Navigation />
+      <main id="main" tabIndex={-1}>
+        <ConnectionBanner />
+        <Suspense fallback={<Loading what="Loading" />}>
+          <Switch>
+            <Route path="/">
+              <Redirect to="/overview" replace />
+            </Route>
+            <Route path="/overview" component={Overview} />
+            <Route path="/workflows">
+              <Groups kind="workflow" />
+            </Route>
+            <Route path="/jobs">
+              <Groups kind="job" />
+            </Route>
+            <Route path="/workflows/:id">
+              {({ id }) => <Group kind="workflow" id={decoded(id)} key={id} />}
+            </Route>
+            <Route path="/jobs/:id">{({ id }) => <Group kind="job" id={decoded(id)} key={id} />}</Route>
+            <Route path="/tasks" component={Tasks} />
+            <Route path="/tasks/:id">{({ id }) => <Task id={decoded(id)} key={id} />}</Route>
+            <Route path="/proplets" component={Fleet} />
+            <Route path="/proplets/:id">{({ id }) => <Proplet id={decoded(id)} key={id} />}</Route>
+            <Route path="/events" component={Events} />
+            <Route path="/new" component={New} />
+            <Route>
+              <Empty title="There is no such page">
+                <Link href="/overview">Go to the overview</Link>
+              </Empty>
+            </Route>
+          </Switch>
+        </Suspense>
+      </main>
+    </div>
+  );
+}
+
+/** Read an id of a path; the router may have decoded it already, and a lone % in it is itself. */
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
+  }
+}
+
+function focusSearch(): void {
+  document.querySelector<HTMLInputElement>("input[type=search]")?.focus();
+}
+
+function Navigation(): ReactNode {
+  const [location] = useLocation();
+  const [isOpen, setOpen] = useState(false);
+  const showKeys = useShowKeys();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new place closes the menu of a phone
+  useEffect(() => setOpen(false), [location]);
+  return (
+    <nav className="navigation" data-open={isOpen || undefined} aria-label="Pages">
+      <div className="brand">
+        <img src="icon.svg" alt="" width="22" height="22" />
+        <span>Propeller</span>
+        <Button
+          className="menu-button"
+          aria-expanded={isOpen}
+          aria-label="Menu"
+          onPress={() => setOpen(!isOpen)}
+        >
+          ☰
+        </Button>
+      </div>
+      <ul>
+        {PLACES.map((place) => (
+          <li key={place.path}>
+            <Link
+              href={place.path}
+              aria-current={
+                location === place.path || location.startsWith(`${place.path}/`) ? "page" : undefined
+              }
+            >
+              {place.name}
+            </Link>
+          </li>
+        ))}
+      </ul>
+      <Button className="keys-button" onPress={showKeys}>
+        <kbd>?</kbd> Keys
+      </Button>
+    </nav>
+  );
+}
+
+function ConnectionBanner(): ReactNode {
+  const { isLost, since } = useConnection();
+  return (
+    <div role="status" aria-live="polite">
+      {isLost && (
+        <div className="lost">
+          Not connected to the manager. What you see is as of {clock(since, Date.now())}. The page tries again
+          by itself.
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,57 @@
+// Whether the page hears from the manager: every stream says so for itself, and the worst of them counts.
+
+import { useSyncExternalStore } from "react";
+
+export type Connection = { isLost: boolean /** Since when nothing was heard, ms. */; since: number };
+
+/** A stream may be between two connections for that long before people are told. */
+const LOST_MS_MIN = 1_000;
+
+class Connections {
+  private readonly lost = new Map<object, number>();
+  private shown: Connection = { isLost: false, since: 0 };
+  private readonly listeners = new Set<() => void>();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Take in a stream; it says what becomes of it. */
+  enter(): { lost: () => void; found: () => void; leave: () => void } {
+    const stream = {};
+    return {
+      lost: () => this.set(stream, true),
+      found: () => this.set(stream, false),
+      leave: () => this.set(stream, false),
+    };
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  readonly snapshot = (): Connection => this.shown;
+
+  private set(stream: object, isLost: boolean): void {
+    if (isLost === this.lost.has(stream)) return;
+    if (isLost) this.lost.set(stream, Date.now());
+    else this.lost.delete(stream);
+    clearTimeout(this.timer);
+    if (this.lost.size === 0) this.show({ isLost: false, since: 0 });
+    else this.timer = setTimeout(() => this.show(this.now()), LOST_MS_MIN);
+  }
+
+  private now(): Connection {
+    return { isLost: true, since: Math.min(...this.lost.values()) };
+  }
+
+  private show(next: Connection): void {
+    if (next.isLost === this.shown.isLost && next.since === this.shown.since) return;
+    this.shown = next;
+    for (const listener of this.listeners) listener();
+  }
+}
+
+export const connection = new Connections();
+
+export function useConnection(): Connection {
+  return useSyncExternalStore(connection.subscribe, connection.snapshot);
+}
