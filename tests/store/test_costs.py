@@ -4,9 +4,10 @@ import contextlib
 import sqlite3
 
 from propeller.core.effects import Changes
+from propeller.core.failures import Failure
 from propeller.core.model import GroupKind
-from propeller.core.states import COMPLETED
-from propeller.store import queries
+from propeller.core.states import COMPLETED, FAILED
+from propeller.store import overview, queries
 from propeller.store.port import GroupFilter, TaskFilter
 from tests.builders import a_group, a_task
 from tests.store.helpers import Data
@@ -22,6 +23,8 @@ LOOKS = {
     "tasks with some metadata": lambda db: queries.read_task_page(
         db, 0, 5, TaskFilter(metadata={"team": "ops"})
     ),
+    "totals": overview.read_totals,
+    "failures": lambda db: overview.read_failures(db, 0, 5),
     "a portion of a job": lambda db: queries.read_tasks_of_group(
         db, queries.read_groups(db, "WHERE g.id = ?", ("j0",))[0], 0, 5
     ),
@@ -34,6 +37,8 @@ def _costs(data, directory, size):
     tasks += [
         a_task(2 * n + 2, job_id="j0", metadata={"team": "ops" if n < 3 else "net"}) for n in range(size)
     ]
+    for task in tasks[:7]:
+        task.state, task.failure, task.finished_at = FAILED, Failure("it trapped"), task.seq
     groups = [a_group("w", of=[COMPLETED] * size), a_group("j0", GroupKind.JOB, 2, of=[COMPLETED] * size)]
     groups += [a_group(f"j{n}", GroupKind.JOB, 2 + n) for n in range(1, size)]
 

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _MESSAGE_CHARS_MAX = 2000
 _BYTES = "application/octet-stream"
+_EVENTS = "text/event-stream"
 
 STATUSES: dict[type[PropellerError], int] = {
     Invalid: 400,
@@ -48,8 +49,17 @@ def answer(body: msgspec.Struct, status: int = 200, headers: dict[str, str] | No
 
 def wants_bytes(request: HttpRequest) -> bool:
     """Say whether a request accepts ``application/octet-stream``, in place of JSON."""
+    return _accepts(request, _BYTES)
+
+
+def wants_events(request: HttpRequest) -> bool:
+    """Say whether a request accepts server-sent events, in place of JSON."""
+    return _accepts(request, _EVENTS)
+
+
+def _accepts(request: HttpRequest, wanted: str) -> bool:
     kinds = request.headers.get("accept", "").lower().split(",")
-    return any(kind.partition(";")[0].strip() == _BYTES for kind in kinds)
+    return any(kind.partition(";")[0].strip() == wanted for kind in kinds)
 
 
 def as_file(data: bytes) -> Response:

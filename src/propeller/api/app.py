@@ -17,6 +17,7 @@ from propeller.api import (
     jobs,
     logs,
     once,
+    overview,
     page,
     proplets,
     schedules,
@@ -34,7 +35,19 @@ from propeller.wire.http.logs import LogEnd
 
 _log = logging.getLogger(__name__)
 
-_RESOURCES = (tasks, logs, invocations, workflows, jobs, schedules, proplets, events, histories, health)
+_RESOURCES = (
+    tasks,
+    logs,
+    invocations,
+    workflows,
+    jobs,
+    schedules,
+    proplets,
+    overview,
+    events,
+    histories,
+    health,
+)
 
 
 class Resource:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from propeller.api.calls import AnyInterface, interface_of
 from propeller.api.event_texts import EventTexts
 from propeller.api.looks import Looks
+from propeller.api.overviews import Overviews
 from propeller.core.events import Command
 from propeller.core.idempotency import Key
 from propeller.core.model import Module, Task
@@ -120,6 +121,7 @@ class Context:
         self.interfaces = Interfaces(manager.store)
         self.looks = Looks(lambda: manager.is_at_work)
         self.event_texts = EventTexts()
+        self.overviews = Overviews(manager)
         #: Runs functions that take long, one at a time, because each of them takes memory too.
         self.aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
 

@@ -12,6 +12,7 @@ from propeller.wire.http.groups import (
     WorkflowMessage,
 )
 from propeller.wire.http.invocations import Invoke, Invoked
+from propeller.wire.http.overview import FailuresView, OverviewView
 from propeller.wire.http.tasks import (
     NewTask,
     Results,
@@ -67,6 +68,7 @@ _TASK: dict[str, Any] = {
     "updated_at": "2026-03-01T15:22:08.309737353Z",
     "next_run": _ZERO,
 }
+_GROUPS = dict.fromkeys(("total", "pending", "running", "completed", "failed", "interrupted"), 0)
 OF_ANSWERS: dict[Any, Any] = {
     TaskView: _TASK,
     TasksView: {"tasks": [_TASK]},
@@ -78,4 +80,27 @@ OF_ANSWERS: dict[Any, Any] = {
     Stopped: {"stopped": True},
     Results: {"results": "30\n"},
     Invoked: {"invoked": True, "results": "hola, world"},
+    OverviewView: {
+        "event_id": 1042,
+        "time": "2026-03-01T15:22:08.309737353Z",
+        "tasks": {"total": 350, "pending": 40, "scheduled": 6, "running": 4},
+        "workflows": {**_GROUPS, "total": 3, "running": 1, "completed": 2},
+        "jobs": {**_GROUPS, "total": 1, "failed": 1},
+        "proplets": {"total": 2, "alive": 1, "cordoned": 0, "slots": 4, "busy": 4},
+    },
+    FailuresView: {
+        "total": 1,
+        "failures": [
+            {
+                "task_id": "sum",
+                "name": "main",
+                "workflow_id": "sums-1",
+                "proplet_id": "local-1",
+                "attempt": 1,
+                "error": "wasm trap: integer divide by zero",
+                "error_kind": "trap",
+                "finish_time": "2026-03-01T15:22:08.309737353Z",
+            }
+        ],
+    },
 }

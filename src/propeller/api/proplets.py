@@ -10,7 +10,7 @@ from propeller.api.samples import proplet_sample_page
 from propeller.core.events import CordonProplet, DeleteProplet, DrainProplet
 from propeller.core.model import Proplet
 from propeller.errors import no_such
-from propeller.wire.http.proplets import HistoryPage, PropletPage, PropletView, proplet_view
+from propeller.wire.http.proplets import HistoryPage, PropletPage, PropletView, proplet_view, running_task
 from propeller.wire.http.samples import PropletSamplePage
 from propeller.wire.http.sdf import SdfView, sdf_document
 from propeller.wire.rfc3339 import format_time
@@ -19,13 +19,21 @@ from propeller.wire.rfc3339 import format_time
 @get(
     "/proplets",
     gives=PropletPage,
-    query=[queries.OFFSET, queries.MANY, queries.PROPLET_STATUS, queries.ID_PREFIX, queries.NAME],
+    query=[
+        queries.OFFSET,
+        queries.MANY,
+        queries.PROPLET_STATUS,
+        queries.ID_PREFIX,
+        queries.NAME,
+        queries.SHOW_RUNNING,
+    ],
 )
 async def list_proplets(request: HttpRequest) -> ASGIApp:
     """List proplets in the order in which they were first seen."""
     context = context_of(request)
     page = queries.paging(request, queries.MANY)
     status = queries.status(request, queries.PROPLET_STATUS, "proplet")
+    is_with_tasks = queries.flag(request, queries.SHOW_RUNNING)
     id_prefix, name = queries.text(request, queries.ID_PREFIX), queries.text(request, queries.NAME)
     proplets = [
         proplet
@@ -35,14 +43,13 @@ async def list_proplets(request: HttpRequest) -> ASGIApp:
         and (not name or proplet.name == name)
     ]
     shown = proplets[page.offset : page.offset + page.limit]
-    return answer(
-        PropletPage(
-            offset=page.offset,
-            limit=page.limit,
-            total=len(proplets),
-            proplets=[proplet_view(proplet) for proplet in shown],
-        )
-    )
+    views = [proplet_view(proplet) for proplet in shown]
+    if is_with_tasks:
+        most = min(queries.RUNNING_SHOWN_MAX, queries.RUNNING_IN_PAGE_MAX // max(len(shown), 1))
+        placed = await context.manager.present.placed_on(shown, most)
+        for view, tasks in zip(views, placed, strict=True):
+            view.running = [running_task(*one) for one in tasks]
+    return answer(PropletPage(offset=page.offset, limit=page.limit, total=len(proplets), proplets=views))
 
 
 @get("/proplets/{id}", gives=PropletView, refuses=[404])

@@ -23,6 +23,9 @@ GROUPS_MAX = 1000
 #: How many tasks a list of groups shows in all.
 TASKS_IN_LIST_MAX = 1000
 METADATA_PAIRS_MAX = 32
+#: How many of its tasks a proplet is shown with, and how many the proplets of a page are in all.
+RUNNING_SHOWN_MAX = 200
+RUNNING_IN_PAGE_MAX = 20_000
 #: A year.
 SECONDS_MAX = 31_622_400
 #: The form of most durations, for the document; ``wire.durations`` reads them all.
@@ -66,6 +69,8 @@ TASK_STATE = Query("state", "Only those in this state.", {"type": "string", "enu
 ID_PREFIX = Query("id_prefix", "Only those whose id begins with this.", {"type": "string"})
 NAME = Query("name", "Only those of this name.", {"type": "string"})
 SINCE = Query("since", "Only those created then or later.", {"type": "string", "format": "date-time"})
+FAILED_SINCE = Query("since", "Only those that failed then or later.", SINCE.schema)
+FEW = Query("limit", "How many to show.", {"type": "integer", "minimum": 0, "maximum": 100, "default": 20})
 ORDER = Query(
     "order",
     "Which come first, by the time of their creation.",
@@ -116,6 +121,12 @@ OF_GROUPS = (
     SINCE,
     UNTIL,
     ENDED,
+)
+SHOW_RUNNING = Query(
+    "tasks",
+    "With true, each proplet comes with the tasks that are placed on it, those that came first at the front: "
+    f"at most {RUNNING_SHOWN_MAX}, and as many of each that a page has at most {RUNNING_IN_PAGE_MAX}.",
+    {"type": "boolean", "default": False},
 )
 PROPLET_STATUS = Query("status", "Only these.", {"type": "string", "enum": ["", "active", "inactive"]})
 DRAIN_TIMEOUT = Query(

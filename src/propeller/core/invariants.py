@@ -4,6 +4,8 @@ The rules keep counts, queues and relations up to date in small steps. ``check``
 records and compares. It looks at everything, and is meant for tests and the simulation.
 """
 
+from collections import Counter
+
 from propeller.core import places
 from propeller.core.copies import id_of_inner
 from propeller.core.groups import UP
@@ -25,6 +27,7 @@ def check(state: ClusterState) -> None:
         _check_group(state, group)
     for task in state.tasks.values():
         _check_task(state, task)
+    _check_live(state)
     _check_queue(state)
     _check_placed(state)
     _check_room(state)
@@ -42,6 +45,12 @@ def _check_turn_is_over(state: ClusterState) -> None:
     assert not state.consequences.back, "resident broadcast tasks wait to be started on a proplet"
     assert not state.turn.effects, "an effect was left over from the turn before"
     assert not state.turn.transitions, "a transition was left over from the turn before"
+
+
+def _check_live(state: ClusterState) -> None:
+    found = Counter(task.state for task in state.tasks.values())
+    live = [found[PENDING], found[SCHEDULED], found[RUNNING]]
+    assert state.live == live, f"{state.live} tasks are counted that have not ended, and there are {live}"
 
 
 def _check_group(state: ClusterState, group: Group) -> None:

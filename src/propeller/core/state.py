@@ -74,6 +74,10 @@ class ClusterState:
         self.last_task_seq = 0
         self.last_group_seq = 0
         self.last_event_id = 0
+        #: How many tasks are in each state that is no end, by the state's number. Derived.
+        self.live = [0, 0, 0]
+        #: How often a task has moved to each state since the program began, by the state's number.
+        self.moves = [0] * len(TaskState)
         #: Resident broadcast tasks that run: proplets that come later get them too.
         self.everywhere: dict[str, Task] = {}
         #: The local proplets that are alive, or have not been given up yet.
@@ -149,8 +153,13 @@ class ClusterState:
         spec = task.spec
         group_id = spec.workflow_id or spec.job_id
         before = task.state
+        self.moves[to] += 1
         if before >= COMPLETED:
             self._run_begins_again(task)
+        else:
+            self.live[before] -= 1
+        if to < COMPLETED:
+            self.live[to] += 1
         if group_id:
             group = self.groups[group_id]
             group.counts[before] -= 1
@@ -299,6 +308,8 @@ class ClusterState:
         """Delete a task that nobody waits for, and take it off its proplets or the queue."""
         self.release(task)
         self.remember_attempt(task)
+        if not task.state.has_ended:
+            self.live[task.state] -= 1
         self.turn.delete_task(task)
         del self.tasks[task.id]
         if task.course is not None:
@@ -387,6 +398,8 @@ class ClusterState:
             if task.id in self.tasks or (group_id and group_id not in fresh):
                 continue
             self.tasks[task.id] = task
+            if not task.state.has_ended:
+                self.live[task.state] += 1
             if group_id:
                 fresh[group_id].tasks[task.id] = task
             else:

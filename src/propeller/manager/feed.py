@@ -21,7 +21,7 @@ class Feed:
         self.last_id = last_id
         self._recent: deque[tuple[int, Transition]] = deque(maxlen=_KEPT_IN_MEMORY)
         self._news: asyncio.Future[None] | None = None
-        self._is_closed = False
+        self._closed = asyncio.Event()
 
     def announce(self, first_id: int, transitions: list[Transition]) -> None:
         self._recent.extend(enumerate(transitions, start=first_id))
@@ -30,8 +30,16 @@ class Feed:
 
     def close(self) -> None:
         """End all followers."""
-        self._is_closed = True
+        self._closed.set()
         self._wake()
+
+    async def closes_within(self, seconds: float) -> bool:
+        """Wait for the end of the feed; False if it does not come so soon."""
+        try:
+            await asyncio.wait_for(self._closed.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     def _wake(self) -> None:
         if self._news is not None and not self._news.done():
@@ -56,7 +64,7 @@ class Feed:
     ) -> AsyncIterator[list[tuple[int, Transition]]]:
         """Yield the events that are there already in one batch, up to a bound; an empty batch for None."""
         position = self.last_id if after is None else min(after, self.last_id)
-        while not self._is_closed:
+        while not self._closed.is_set():
             batch = await self._batch(position)
             if batch:
                 position = batch[-1][0]
@@ -74,7 +82,7 @@ class Feed:
 
     async def _wait(self) -> bool:
         """Wait for news; False if there was none for a while."""
-        if self._is_closed:
+        if self._closed.is_set():
             return True
         if self._news is None:
             self._news = asyncio.get_running_loop().create_future()

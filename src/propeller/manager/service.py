@@ -21,6 +21,7 @@ from propeller.manager.expiry import Expiry, forget_events
 from propeller.manager.feed import Feed
 from propeller.manager.invocations import ENDED_WITH_MANAGER, Invocations
 from propeller.manager.logs import TaskLogs
+from propeller.manager.present import Present
 from propeller.manager.refusals import Refusals
 from propeller.manager.samples import Samples
 from propeller.store.port import Store
@@ -67,6 +68,8 @@ class Manager:
     invocations: Invocations
     #: What guests wrote; the engine does not know of that either.
     logs: TaskLogs
+    #: What is in memory, for those who want to see only what is committed.
+    present: Present
 
     def __init__(
         self,
@@ -89,6 +92,7 @@ class Manager:
         self._fleet: Fleet | None = None
         self._state = ClusterState(policy)
         self._cluster = Cluster(self._state)
+        self.present = Present(self._state)
         self._clock = clock or Clock()
         self._refusals = Refusals()
         self._inbox: list[Input] = []
@@ -99,8 +103,8 @@ class Manager:
         #: Set while the timer of a rule is due before the next look at the clock.
         self._timer: asyncio.TimerHandle | None = None
         self._is_stopping = False
-        #: Whether a turn is being taken.
-        self.is_at_work = False
+        #: How often records in the store were changed since the program began.
+        self.writes = 0
         self._has_stopped = False
         self._failure: BaseException | None = None
 
@@ -171,6 +175,11 @@ class Manager:
     def tell(self, fact: Fact) -> None:
         self._inbox.append(fact)
         self._arrival.set()
+
+    @property
+    def is_at_work(self) -> bool:
+        """True while a turn is being taken."""
+        return self.present.is_changing
 
     @property
     def job_mode(self) -> JobMode:
@@ -270,15 +279,17 @@ class Manager:
                 self._arrival.clear()
                 inputs, self._inbox = self._inbox, []
                 if inputs:
-                    self.is_at_work = True
+                    self.present.turn_begins()
                     await self._take_turn(inputs)
-                    self.is_at_work = False
+                    self.present.turn_ended()
                     self._set_timer()
                 if self._expiry is not None and self._expiry.is_due:
                     await self._expiry.piece()
+                    self.writes += 1
         except BaseException as error:
             self._failure = error
             self._refuse(_asks_among(self._inbox))
+            self.present.turn_failed()
             raise
         finally:
             self._has_stopped = True
@@ -313,6 +324,7 @@ class Manager:
                 match step:
                     case Commit(changes):
                         await self.store.commit(changes)
+                        self.writes += 1
                     case Send(effects):
                         self._send(effects)
                     case Answer(ask, outcome):

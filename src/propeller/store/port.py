@@ -141,6 +141,13 @@ class GroupPage(NamedTuple):
     next: Cursor | None
 
 
+class Totals(NamedTuple):
+    """How many records there are."""
+
+    tasks: int
+    groups: Mapping[GroupKind, Mapping[TaskState, int]]
+
+
 class SampleOf(Enum):
     """The kind of a sample's owner."""
 
@@ -247,6 +254,15 @@ class Store(Protocol):
         self, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
     ) -> Page[Task]:
         """Read a page of tasks in the order of their creation, or the other way round."""
+
+    async def totals(self) -> Totals:
+        """Count all tasks, and the groups of each kind by state."""
+
+    async def failures(self, since: int, limit: int) -> Page[Task]:
+        """Read the tasks that have failed since a time, ns, the one that failed last at the front.
+
+        The total is no more than 100,000.
+        """
 
     async def executions(self, task_id: str) -> list[Execution]:
         """Read the executions of a broadcast task, one for each proplet."""

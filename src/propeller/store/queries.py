@@ -110,7 +110,7 @@ def read_task_page(
     # Tasks before the page are skipped in one table, and by an index if there is one.
     page = f"SELECT t.seq FROM {_tasks(db)} t {where} ORDER BY t.seq {order} LIMIT ? OFFSET ?"  # noqa: S608
     with snapshot(db):
-        total = _count_tasks(db, only)
+        total = count_tasks(db, only)
         if total is None:
             total = db.execute(f"SELECT COUNT(*) FROM {_tasks(db)} t {where}", values).fetchone()[0]  # noqa: S608
         return Page(
@@ -118,7 +118,7 @@ def read_task_page(
         )
 
 
-def _count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
+def count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
     """Give the number of tasks if a record has it; None if the tasks have to be counted."""
     if only == TaskFilter():
         hidden = (

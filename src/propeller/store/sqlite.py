@@ -36,6 +36,7 @@ from propeller.store.opening import (
     migrate,
     refuse_damage,
 )
+from propeller.store.overview import read_failures, read_totals
 from propeller.store.port import (
     Cursor,
     Ended,
@@ -57,6 +58,7 @@ from propeller.store.port import (
     SampleOf,
     StoredPiece,
     TaskFilter,
+    Totals,
 )
 from propeller.store.records import write_groups, write_modules, write_proplets, write_tasks
 from propeller.store.samples import read_samples, write_samples
@@ -349,6 +351,12 @@ class SqliteStore:
         return await self._read(
             lambda db: queries.read_task_page(db, offset, limit, only, newest_first=newest_first)
         )
+
+    async def totals(self) -> Totals:
+        return await self._read(read_totals)
+
+    async def failures(self, since: int, limit: int) -> Page[Task]:
+        return await self._read(lambda db: read_failures(db, since, limit))
 
     async def executions(self, task_id: str) -> list[Execution]:
         def query(db: sqlite3.Connection) -> list[Execution]:

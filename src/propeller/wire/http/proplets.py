@@ -1,13 +1,15 @@
 """Proplets in the JSON of the HTTP API."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.core.model import Proplet
-from propeller.wire.http.schema import Page, Time
+from propeller.core.model import Proplet, Spec
+from propeller.core.states import TaskState
+from propeller.wire.http.schema import Page, State, Time, like
+from propeller.wire.http.tasks import Id
 from propeller.wire.rfc3339 import format_time
 
 
@@ -27,6 +29,18 @@ class PropletMetadata(msgspec.Struct):
     wasm_runtime: str | UnsetType = UNSET
 
 
+class RunningTask(msgspec.Struct, kw_only=True):
+    """A task that is placed on a proplet."""
+
+    task_id: Id
+    name: str
+    state: State
+    attempt: int
+    started: Annotated[int, like("When this attempt was placed, ms since the Unix epoch.")]
+    workflow_id: str | UnsetType = UNSET
+    job_id: str | UnsetType = UNSET
+
+
 class PropletView(msgspec.Struct, kw_only=True):
     id: str
     name: str
@@ -39,6 +53,8 @@ class PropletView(msgspec.Struct, kw_only=True):
     cordoned: bool | UnsetType = UNSET
     #: When its remaining tasks are moved to others.
     drain_by: Time | UnsetType = UNSET
+    #: The tasks that are placed on it, for those who ask; of many only those that came first.
+    running: list[RunningTask] | UnsetType = UNSET
 
 
 class PropletPage(Page, kw_only=True):
@@ -60,6 +76,18 @@ def proplet_view(proplet: Proplet) -> PropletView:
         slots=proplet.slots,
         cordoned=proplet.is_cordoned or UNSET,
         drain_by=format_time(proplet.drain_by) if proplet.drain_by else UNSET,
+    )
+
+
+def running_task(spec: Spec, state: TaskState, attempt: int, at: int) -> RunningTask:
+    return RunningTask(
+        task_id=spec.id,
+        name=spec.name,
+        state=state,
+        attempt=attempt,
+        started=at // 1_000_000,
+        workflow_id=spec.workflow_id or UNSET,
+        job_id=spec.job_id or UNSET,
     )
 
 

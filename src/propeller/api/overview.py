@@ -1,0 +1,36 @@
+"""``/overview``: counts of all that there is, once or as a stream; ``/failures``: what failed last."""
+
+from starlette.types import ASGIApp
+
+from propeller.api import queries
+from propeller.api.answers import answer, wants_events
+from propeller.api.context import HttpRequest, context_of
+from propeller.api.endpoints import get
+from propeller.api.sse import EventStream
+from propeller.wire.http.overview import FailuresView, OverviewView, failed_task
+
+
+@get("/overview", gives=OverviewView, may_stream=True)
+async def get_overview(request: HttpRequest) -> ASGIApp:
+    """Count tasks, workflows, jobs and proplets by state; with ``Accept: text/event-stream``, at each change.
+
+    The events are named overview; there are at most two a second.
+    """
+    overviews = context_of(request).overviews
+    if wants_events(request):
+        return EventStream(overviews.send_events)
+    return answer(await overviews.view())
+
+
+@get("/failures", gives=FailuresView, query=[queries.FAILED_SINCE, queries.FEW])
+async def get_failures(request: HttpRequest) -> ASGIApp:
+    """List the tasks that have failed since a time, the one that failed last at the front.
+
+    A task that was started again since then is not among them.
+    """
+    since, limit = queries.time(request, queries.FAILED_SINCE), queries.within(request, queries.FEW)
+    found = await context_of(request).manager.store.failures(since, limit)
+    return answer(FailuresView(total=found.total, failures=[failed_task(task) for task in found.items]))
+
+
+ENDPOINTS = [get_overview, get_failures]

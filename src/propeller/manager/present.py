@@ -1,0 +1,125 @@
+"""What is in memory, as it is between two turns: there and only there it is all committed."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+from propeller.core.model import Proplet, Spec
+from propeller.core.state import ClusterState
+from propeller.core.states import TaskState
+from propeller.errors import StoreUnusable
+
+T = TypeVar("T")
+
+
+class Counted(NamedTuple):
+    """Counts of what is in memory: the tasks that have not ended, and the fleet."""
+
+    #: All events up to this one are counted, and none behind it.
+    event_id: int
+    pending: int
+    scheduled: int
+    running: int
+    proplets: int
+    alive: int
+    #: Those that get no new tasks.
+    cordoned: int
+    #: How many guests those that are alive run at once, and how many of these slots have a task.
+    slots: int
+    busy: int
+
+
+class Placed(NamedTuple):
+    """A task that is placed on a proplet."""
+
+    spec: Spec
+    state: TaskState
+    attempt: int
+    #: When this attempt was placed, ns.
+    at: int
+
+
+class Present:
+    """Shows the state of the cluster to those who look, when no turn is under way.
+
+    During a turn the state is ahead of the store, and so of what may be shown.
+    """
+
+    def __init__(self, state: ClusterState) -> None:
+        self._state = state
+        #: True while a turn is being taken.
+        self.is_changing = False
+        self._has_failed = False
+        self._looks: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+
+    def turn_begins(self) -> None:
+        self.is_changing = True
+
+    def turn_ended(self) -> None:
+        """Let those look who have waited for this."""
+        self.is_changing = False
+        looks, self._looks = self._looks, []
+        for look, seen in looks:
+            if seen.done():  # who waited went away
+                continue
+            try:
+                seen.set_result(look())
+            except Exception as error:  # it is a matter of who looks, and not of the engine
+                seen.set_exception(error)
+
+    def turn_failed(self) -> None:
+        """Refuse those who look: what is in memory will not come into the store."""
+        self._has_failed = True
+        for _, seen in self._looks:
+            if not seen.done():
+                seen.set_exception(_unusable())
+
+    async def counts(self) -> Counted:
+        """Count all; raise ``StoreUnusable`` if the store has failed."""
+        return await self._look(self._counts)
+
+    async def placed_on(self, proplets: Sequence[Proplet], limit: int) -> list[list[Placed]]:
+        """Give up to ``limit`` tasks that are placed on each of these proplets, in the order of placement.
+
+        Raises:
+            StoreUnusable: The store has failed.
+
+        """
+        return await self._look(lambda: [self._placed_on(proplet, limit) for proplet in proplets])
+
+    async def _look(self, look: Callable[[], T]) -> T:
+        if not self.is_changing:
+            return look()
+        if self._has_failed:
+            raise _unusable()
+        seen: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._looks.append((look, seen))
+        return await seen
+
+    def _counts(self) -> Counted:
+        proplets = self._state.proplets.values()
+        alive = [proplet for proplet in proplets if proplet.is_alive]
+        pending, scheduled, running = self._state.live
+        return Counted(
+            event_id=self._state.last_event_id,
+            pending=pending,
+            scheduled=scheduled,
+            running=running,
+            proplets=len(proplets),
+            alive=len(alive),
+            cordoned=sum(proplet.is_cordoned for proplet in proplets),
+            slots=sum(proplet.slots for proplet in alive),
+            busy=sum(min(len(proplet.placed), proplet.slots) for proplet in alive),
+        )
+
+    def _placed_on(self, proplet: Proplet, limit: int) -> list[Placed]:
+        tasks = [self._state.tasks[task_id] for task_id in islice(proplet.placed, limit)]
+        return [
+            Placed(task.spec, task.state, task.attempt_on(proplet.id), task.placed_on(proplet.id))
+            for task in tasks
+        ]
+
+
+def _unusable() -> StoreUnusable:
+    return StoreUnusable("the manager is stopping because its store failed")

@@ -1,0 +1,37 @@
+"""What is asked of all records together: how many there are, and which tasks failed last."""
+
+import sqlite3
+
+from propeller.core.model import GroupKind, Task
+from propeller.core.states import FAILED, TaskState
+from propeller.store.port import Page, TaskFilter, Totals
+from propeller.store.queries import count_tasks, read_tasks, snapshot
+
+#: More failed tasks are not counted.
+FAILURES_COUNTED_MAX = 100_000
+#: Failed tasks that are being deleted, as their workflow or job is, are no longer shown.
+_IS_SHOWN = (
+    "(SELECT COALESCE(workflow_id, job_id, id) FROM tasks t WHERE t.seq = r.seq) "
+    "NOT IN (SELECT id FROM going)"
+)
+
+
+def read_totals(db: sqlite3.Connection) -> Totals:
+    groups: dict[GroupKind, dict[TaskState, int]] = {kind: {} for kind in GroupKind}
+    with snapshot(db):
+        for kind, state, count in db.execute("SELECT kind, state, count FROM totals WHERE kind <> 'task'"):
+            groups[GroupKind(kind)][TaskState(state)] = count
+        return Totals(count_tasks(db, TaskFilter()) or 0, groups)
+
+
+def read_failures(db: sqlite3.Connection, since: int, limit: int) -> Page[Task]:
+    """Read the tasks that have failed since a time, the one that failed last at the front."""
+    failed = f"FROM runs r WHERE r.state = {int(FAILED)} AND r.finished_at >= ?"
+    with snapshot(db):
+        if db.execute("SELECT 1 FROM going LIMIT 1").fetchone() is not None:
+            failed += f" AND {_IS_SHOWN}"
+        counted = f"SELECT COUNT(*) FROM (SELECT 1 {failed} LIMIT {FAILURES_COUNTED_MAX})"  # noqa: S608
+        total = db.execute(counted, (since,)).fetchone()[0]
+        page = f"SELECT r.seq {failed} ORDER BY r.finished_at DESC, r.seq DESC LIMIT ?"
+        rest = f"WHERE t.seq IN ({page}) ORDER BY r.finished_at DESC, r.seq DESC"
+        return Page(total, read_tasks(db, rest, (since, limit)))
