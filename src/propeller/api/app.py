@@ -16,6 +16,7 @@ from propeller.api import (
     invocations,
     jobs,
     logs,
+    modules,
     once,
     overview,
     page,
@@ -37,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _RESOURCES = (
     tasks,
+    modules,
     logs,
     invocations,
     workflows,

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from multipart import (  # type: ignore[import-untyped]
@@ -148,13 +148,51 @@ def _word(name: str) -> str:
     return _WORDS.get(name, name)
 
 
-async def read_upload(request: HttpRequest) -> bytes:
-    """Read the part ``file`` of a multipart form; it must be a Wasm module by name and by content."""
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind != "multipart/form-data":
+class Upload(NamedTuple):
+    data: bytes
+    #: True if it is a module as text, by its name and by its content.
+    is_text: bool
+
+
+async def read_upload(request: HttpRequest) -> Upload:
+    """Read the part ``file`` of a multipart form; it must be a module by name, and a Wasm one by content."""
+    if not _is_form(request):
         raise Invalid(
             "request Content-Type isn't multipart/form-data; send a form with the module in the part file"
         )
+    name, data = await _read_form(request)
+    if not name.endswith((".wasm", ".wat")):
+        raise Invalid(
+            "file: invalid file extension; the name of the uploaded file must end in .wasm, or in .wat for "
+            "text"
+        )
+    is_text = name.endswith(".wat") and not data.startswith(WASM_MAGIC)
+    if not is_text:
+        check_module(data, "file")
+    return Upload(data, is_text)
+
+
+async def read_module(request: HttpRequest) -> bytes:
+    """Read a module, of which nothing is known yet: the part ``file`` of a form, or the body itself."""
+    if _is_form(request):
+        _, data = await _read_form(request)
+        return data
+    return await _joined(request, [chunk async for chunk in read_chunks(request)])
+
+
+def _is_form(request: HttpRequest) -> bool:
+    kind, _ = parse_options_header(request.headers.get("content-type", ""))
+    return bool(kind == "multipart/form-data")
+
+
+async def _joined(request: HttpRequest, pieces: list[bytes]) -> bytes:
+    is_small = sum(map(len, pieces)) <= _SMALL_BYTES
+    return b"".join(pieces) if is_small else await _aside(request, b"".join, pieces)
+
+
+async def _read_form(request: HttpRequest) -> tuple[str, bytes]:
+    """Read the part ``file`` of a multipart form; give the name of the file and its content."""
+    _, options = parse_options_header(request.headers.get("content-type", ""))
     parts: list[tuple[MultipartSegment, list[bytes]]] = []
     is_the_file = False
     try:
@@ -172,12 +210,7 @@ async def read_upload(request: HttpRequest) -> bytes:
     if not parts:
         raise Invalid("file: http: no such file; send the module as the part named file")
     segment, pieces = parts[0]
-    if not (segment.filename or "").endswith(".wasm"):
-        raise Invalid("file: invalid file extension; the name of the uploaded file must end in .wasm")
-    is_small = sum(map(len, pieces)) <= _SMALL_BYTES
-    data = b"".join(pieces) if is_small else await _aside(request, b"".join, pieces)
-    check_module(data, "file")
-    return data
+    return segment.filename or "", await _joined(request, pieces)
 
 
 def check_module(data: bytes, where: str) -> None:

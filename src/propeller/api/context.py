@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from propeller.api.calls import AnyInterface, interface_of
 from propeller.api.event_texts import EventTexts
+from propeller.api.inspections import Inspections
 from propeller.api.looks import Looks
 from propeller.api.overviews import Overviews
 from propeller.core.events import Command
@@ -119,6 +120,7 @@ class Context:
         self.instance_id = instance_id
         self.files = Files(manager.store)
         self.interfaces = Interfaces(manager.store)
+        self.inspections = Inspections()
         self.looks = Looks(lambda: manager.is_at_work)
         self.event_texts = EventTexts()
         self.overviews = Overviews(manager)

@@ -20,6 +20,10 @@ class Binary:
     """A Wasm module as bytes: the part ``file`` of a form in a request, the body itself in an answer."""
 
 
+class AnyModule:
+    """A module as WebAssembly or as text: the body itself, or the part ``file`` of a form."""
+
+
 class EventText:
     """Server-sent events; the data of each is an ``EventView``."""
 

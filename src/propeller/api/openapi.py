@@ -8,7 +8,7 @@ import msgspec
 
 from propeller import __version__
 from propeller.api import examples
-from propeller.api.endpoints import Binary, Endpoint, EventText
+from propeller.api.endpoints import AnyModule, Binary, Endpoint, EventText
 from propeller.api.queries import REPLAYED, Query
 from propeller.wire.http.errors import ErrorView
 from propeller.wire.http.tasks import Id
@@ -21,12 +21,13 @@ _PROBLEMS = {
     404: "The task, workflow, job, proplet or path does not exist.",
     408: "The headers or the body took too long to arrive; send them without pauses.",
     409: "The present state does not allow the request.",
-    413: "The body is larger than 100 MiB, or larger than 16 MiB or 300,000 values besides modules.",
+    413: "The body is larger than 100 MiB, or larger than 16 MiB or 300,000 values besides modules, "
+    "or a module in it takes too much memory.",
     422: "Its Idempotency-Key stands for another request, of less than a day ago.",
     431: "The headers are larger than 64 KiB.",
     502: "The guest failed.",
     503: "The store can't be read or written, no proplet that is alive has the task, or there are too many "
-    "connections, large requests or invocations at once; try again later.",
+    "connections, large requests, invocations or inspections at once; try again later.",
     504: "It took too long.",
 }
 
@@ -102,7 +103,7 @@ def _take_out_choices(components: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_json(shape: Any) -> bool:
-    return shape not in (None, Binary, EventText)
+    return shape not in (None, AnyModule, Binary, EventText)
 
 
 def _operation(each: Endpoint) -> dict[str, Any]:
@@ -139,10 +140,13 @@ def _query_parameter(query: Query) -> dict[str, Any]:
 
 
 def _request_content(shape: type) -> dict[str, Any]:
-    if shape is Binary:
+    if shape in (AnyModule, Binary):
         file = {"type": "string", "format": "binary", "contentMediaType": "application/wasm"}
-        file["description"] = "The module, as a file whose name ends in .wasm."
         form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+        if shape is AnyModule:
+            text = {"text/plain": {"schema": {"type": "string"}}}
+            return {"application/wasm": {"schema": file}, **text, "multipart/form-data": {"schema": form}}
+        file["description"] = "The module, as a file whose name ends in .wasm, or in .wat if it is text."
         return {"multipart/form-data": {"schema": form}}
     return {"application/json": {"schema": _ref(shape), "example": examples.OF_REQUESTS[shape]}}
 

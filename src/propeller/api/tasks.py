@@ -14,6 +14,7 @@ from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.endpoints import Binary, delete, get, post, put
 from propeller.api.lifting import Lifted
+from propeller.api.modules import module_of
 from propeller.api.rendering import Showing, showing, task_views
 from propeller.api.samples import task_sample_page
 from propeller.api.sandbox import sandbox_of
@@ -166,13 +167,19 @@ def _check_fixed(given: TaskChanges, spec: Spec) -> None:
     gives=TaskView,
     takes=Binary,
     query=[queries.SHOW_FILE],
-    refuses=[404, 409],
+    refuses=[404, 409, 504],
 )
 async def upload_module(request: HttpRequest) -> ASGIApp:
-    """Give a task its module; the name of the uploaded file ends in ``.wasm``."""
+    """Give a task its module; the name of the uploaded file ends in ``.wasm``, or in ``.wat`` for text."""
     context, task_id = context_of(request), id_in_path(request)
     show = showing(request)
-    data = await read_upload(request)
+    upload = await read_upload(request)
+    data = upload.data
+    if upload.is_text:
+        try:
+            data = await context.inspections.compiled(data)
+        except Invalid as error:
+            raise Invalid(f"file: {error}") from error
     builder = SpecBuilder()
     module = await asyncio.to_thread(builder.module, data)  # hashing a large one takes time
     spec = (await stored_task(context, task_id)).spec
@@ -189,14 +196,7 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
 async def get_module(request: HttpRequest) -> ASGIApp:
     """Download the module of a task."""
     context, task_id = context_of(request), id_in_path(request)
-    module = (await stored_task(context, task_id)).spec.module
-    if module is None:
-        raise NotFound(
-            f"not found: task {task_id} has no module; upload one with PUT /tasks/{task_id}/upload"
-        )
-    data = (await context.manager.store.modules([module.digest])).get(module.digest)
-    if data is None:
-        raise NotFound(f"not found: the module of task {task_id} was replaced just now; ask again")
+    _, data = await module_of(context, await stored_task(context, task_id))
     return Response(data, media_type="application/wasm")
 
 

@@ -156,6 +156,14 @@ class Client(Looking):
     def task_file(self, task_id: str) -> bytes:
         return self._send("GET", _path("tasks", task_id, "file"), None, {}).content
 
+    def task_module(self, task_id: str) -> shapes.Module:
+        """Return what the module of a task is, what it needs and how to call it."""
+        return cast("shapes.Module", self.request("GET", _path("tasks", task_id, "module")))
+
+    def inspect_module(self, module: bytes) -> shapes.Module:
+        """Return the same of a module that no task has yet, which may be text."""
+        return cast("shapes.Module", self.request("POST", "/modules/inspect", content=module))
+
     def delete_task(self, task_id: str) -> None:
         self.request("DELETE", _path("tasks", task_id))
 

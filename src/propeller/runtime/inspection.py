@@ -37,6 +37,8 @@ _WASI_1 = "wasi_snapshot_preview1"
 _LIMITS = Limits()
 #: How many imports are named that are not offered.
 _NAMED_MAX = 3
+#: Longer examples of values are left out.
+_EXAMPLE_CHARS_MAX = 400
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -65,6 +67,24 @@ class Example(msgspec.Struct, frozen=True):
     inputs: list[str]
 
 
+class Parameter(msgspec.Struct, frozen=True):
+    #: Empty in core modules, which have types only.
+    name: str
+    type: str
+    #: A value as an input has it; empty where the type has no text form, or only a long one.
+    example: str
+
+
+class ExportedFunction(msgspec.Struct, frozen=True):
+    """An exported function that is meant to be called."""
+
+    #: As a task names it.
+    name: str
+    params: list[Parameter]
+    #: Types.
+    results: list[str]
+
+
 class Inspection(msgspec.Struct, frozen=True):
     kind: Kind
     #: Bytes.
@@ -73,6 +93,8 @@ class Inspection(msgspec.Struct, frozen=True):
     digest: str
     imports: list[Item]
     exports: list[Item]
+    #: Those exports that a task may name; none of a program.
+    functions: list[ExportedFunction]
     needs: list[Need]
     #: The reasons why it can't run here; empty if it can.
     obstacles: list[str]
@@ -142,6 +164,7 @@ def _module(wasm: bytes, interface: Interface, imports: list[Import], engine: wa
             *(Item(name, "function", type_) for name, type_ in functions.items()),
             *(Item(name, other) for name, other in interface.others.items()),
         ],
+        functions=[] if kind == "command" else _module_functions(interface),
         needs=needs,
         obstacles=obstacles,
         example=None if obstacles else _module_example(interface),
@@ -170,6 +193,21 @@ def _without_code(wasm: bytes, interface: Interface, engine: wasmtime.Engine) ->
     except wasmtime.WasmtimeError:  # its tables are filled with its functions
         module = wasmtime.Module(engine, without_code(wasm, tables=False))
     return CoreProgram(CoreWorld(engine), module, interface)
+
+
+def _module_functions(interface: Interface) -> list[ExportedFunction]:
+    return [
+        ExportedFunction(
+            name,
+            [
+                Parameter("", type_, str(number) if type_ in type_names else "")
+                for number, type_ in enumerate(params, start=1)
+            ],
+            list(results),
+        )
+        for name, (params, results) in interface.functions.items()
+        if not is_plumbing(name)
+    ]
 
 
 def _module_example(interface: Interface) -> Example | None:
@@ -207,6 +245,7 @@ def _component(
         digest=f"sha256:{sha256(wasm).hexdigest()}",
         imports=_items(interface.imports),
         exports=_items(interface.exports),
+        functions=_component_functions(interface) if kind == "component" else [],
         needs=needs,
         obstacles=obstacles,
         example=None if obstacles or kind == "component-http" else _component_example(interface),
@@ -238,6 +277,22 @@ def _items(items: Items) -> list[Item]:
             Item(f"{instance}#{name}", "function", wit.signature_text(of)) for name, of in group.items()
         ] or [Item(instance, "instance")]
     return found + [Item(name, kind) for name, kind in items.others.items()]
+
+
+def _component_functions(interface: ComponentInterface) -> list[ExportedFunction]:
+    found = []
+    for path in interface.paths():
+        function = interface.function(path)
+        params = [Parameter(name, wit.type_text(type_), _value_of(type_)) for name, type_ in function.params]
+        results = [] if function.result is None else [wit.type_text(function.result)]
+        found.append(ExportedFunction(spelling(path), params, results))
+    return found
+
+
+def _value_of(type_: wit.Type) -> str:
+    """Write a short value of a type; ``""`` where there is none."""
+    text = "" if wit.without_text(type_) is not None else example_of(type_)
+    return text if len(text) <= _EXAMPLE_CHARS_MAX else ""
 
 
 def _component_example(interface: ComponentInterface) -> Example | None:

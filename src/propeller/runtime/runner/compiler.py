@@ -14,12 +14,10 @@ from pathlib import Path
 from propeller.core.failures import ErrorKind, Failure
 from propeller.errors import Invalid
 from propeller.runtime.failures import CanNotBegin, size
-from propeller.runtime.system.death import Died, death_of
+from propeller.runtime.system.death import Died, death_of, is_out_of_memory
 
 #: The exit code of the process where the module can't be compiled; it has printed why.
 REFUSED = 3
-#: What the engine, the system and Python say where there is no more memory.
-_OUT_OF_MEMORY = (b"memory allocation of", b"Cannot allocate memory", b"MemoryError")
 
 
 def compile_apart(directory: Path, digest: str, *, stack_bytes: int, is_metered: bool) -> None:
@@ -41,7 +39,7 @@ def compile_apart(directory: Path, digest: str, *, stack_bytes: int, is_metered:
     )
     if ended.returncode == REFUSED:
         raise Invalid(ended.stdout.decode())
-    if ended.returncode and any(words in ended.stderr for words in _OUT_OF_MEMORY):
+    if ended.returncode and is_out_of_memory(ended.stderr):
         raise _too_large(most_bytes)
     if ended.returncode:
         sys.stderr.buffer.write(ended.stderr)

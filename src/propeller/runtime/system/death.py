@@ -11,6 +11,10 @@ class Death(NamedTuple):
     is_from_outside: bool
 
 
+#: What the engine, the system and Python say where there is no more memory.
+_OUT_OF_MEMORY = (b"memory allocation of", b"Cannot allocate memory", b"MemoryError")
+
+
 class Died(Exception):
     """A process died that a run needed."""
 
@@ -28,6 +32,11 @@ def death_of(exit_code: int) -> Death:
     is_from_outside = -exit_code == signal.SIGKILL
     hint = ", perhaps for want of memory" if is_from_outside else ""
     return Death(f"died with signal {_signal(-exit_code)}{hint}", is_from_outside)
+
+
+def is_out_of_memory(said: bytes) -> bool:
+    """Say whether a process that died wrote that it had no more memory."""
+    return any(words in said for words in _OUT_OF_MEMORY)
 
 
 def status_text(exit_code: int) -> str:
