@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import json
+import time
 
 from propeller.api.overviews import LOOK_EVERY_S
 from propeller.core.events import CordonProplet, PropletLost
 from propeller.core.failures import ErrorKind
 from propeller.core.states import FAILED, RUNNING
+from propeller.store.port import PaceStep
 from tests.api.helpers import (
     ADDITION_TEXT,
     DEADLINE_S,
@@ -249,6 +251,47 @@ def test_failures_are_shown_the_newest_first(tmp_path):
         assert "give 0 to 100" in await site.refused("GET", "/failures?limit=101", 400)
 
     play(part, tmp_path)
+
+
+def test_the_pace_of_the_last_hour(tmp_path):
+    async def part(site):
+        shown = await site.get("/pace")
+        assert list(shown) == [
+            "step_s",
+            "end",
+            "started",
+            "completed",
+            "failed",
+            "ended_otherwise",
+            "waiting",
+            "running",
+        ]
+        assert shown["step_s"] == 10
+        assert shown["end"] % 10_000 == 0
+        assert (
+            shown["started"] == shown["completed"] == shown["failed"] == shown["ended_otherwise"] == [0] * 360
+        )
+        assert shown["waiting"] == shown["running"] == [None] * 360
+
+    async def after(site):
+        now_s = time.time() // 10 * 10
+        counts = {"started": 3, "completed": 2, "failed": 1, "ended_otherwise": 4, "waiting": 5, "running": 6}
+        steps = [PaceStep(int(now_s) // 10 - back, **counts) for back in (400, 300, 2)]
+        await site.manager.store.write_pace(steps, 100)
+        await site.manager.pace.load()
+        shown = await site.get("/pace")
+        for name, count in counts.items():
+            gap = None if name in ("waiting", "running") else 0
+            found = {
+                shown["end"] // 1000 - 10 * (360 - number): one
+                for number, one in enumerate(shown[name])
+                if one != gap
+            }
+            assert found == {now_s - 3000: count, now_s - 20: count}
+
+    for number, each in enumerate((part, after)):
+        (tmp_path / str(number)).mkdir()
+        play(each, tmp_path / str(number))
 
 
 def test_proplets_come_with_their_tasks_for_those_who_ask(tmp_path):

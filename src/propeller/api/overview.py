@@ -1,4 +1,8 @@
-"""``/overview``: counts of all that there is, once or as a stream; ``/failures``: what failed last."""
+"""Looks at the whole.
+
+``/overview``: counts of all that there is, once or as a stream; ``/pace``: what was done in the last hour;
+``/failures``: what failed last.
+"""
 
 from starlette.types import ASGIApp
 
@@ -7,7 +11,8 @@ from propeller.api.answers import answer, wants_events
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.endpoints import get
 from propeller.api.sse import EventStream
-from propeller.wire.http.overview import FailuresView, OverviewView, failed_task
+from propeller.manager.pace import STEP_S
+from propeller.wire.http.overview import FailuresView, OverviewView, PaceView, failed_task
 
 
 @get("/overview", gives=OverviewView, may_stream=True)
@@ -33,4 +38,22 @@ async def get_failures(request: HttpRequest) -> ASGIApp:
     return answer(FailuresView(total=found.total, failures=[failed_task(task) for task in found.items]))
 
 
-ENDPOINTS = [get_overview, get_failures]
+@get("/pace", gives=PaceView)
+async def get_pace(request: HttpRequest) -> ASGIApp:
+    """Show what was done in the last hour, in steps of ten seconds: also before a restart of the manager."""
+    end_s, steps = context_of(request).manager.pace.last_hour()
+    return answer(
+        PaceView(
+            step_s=STEP_S,
+            end=end_s * 1000,
+            started=[step.started if step else 0 for step in steps],
+            completed=[step.completed if step else 0 for step in steps],
+            failed=[step.failed if step else 0 for step in steps],
+            ended_otherwise=[step.ended_otherwise if step else 0 for step in steps],
+            waiting=[step.waiting if step else None for step in steps],
+            running=[step.running if step else None for step in steps],
+        )
+    )
+
+
+ENDPOINTS = [get_overview, get_pace, get_failures]

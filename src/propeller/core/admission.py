@@ -25,7 +25,7 @@ def admit(state: ClusterState, specs: Sequence[Spec], group: Group | None, now: 
         task = Task(spec=spec, seq=state.last_task_seq, created_at=created_at, attempt=attempt)
         state.tasks[spec.id] = state.turn.created[spec.id] = task
         created.append(task)
-    state.live[PENDING] += len(created)
+    state.tally[PENDING] += len(created)
     if group:
         before = next(reversed(group.tasks.values()), None)
         group.tasks.update((task.id, task) for task in created)

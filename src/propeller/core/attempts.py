@@ -149,6 +149,7 @@ def place_waiting(state: ClusterState, now: int) -> None:
 
 def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) -> None:
     """Begin the next attempt of a task; ``proplet`` is None if the task goes to several."""
+    state.starts += 1
     task.attempt += 1
     task.proplet_id = proplet.id if proplet else ""
     task.placed_at = task.started_at = now

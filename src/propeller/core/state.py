@@ -74,10 +74,11 @@ class ClusterState:
         self.last_task_seq = 0
         self.last_group_seq = 0
         self.last_event_id = 0
-        #: How many tasks are in each state that is no end, by the state's number. Derived.
-        self.live = [0, 0, 0]
-        #: How often a task has moved to each state since the program began, by the state's number.
-        self.moves = [0] * len(TaskState)
+        #: By the state's number: how many tasks are pending, scheduled and running (derived), and how often
+        #: one has come to each end since the program began.
+        self.tally = [0] * len(TaskState)
+        #: How often an attempt has begun since the program began.
+        self.starts = 0
         #: Resident broadcast tasks that run: proplets that come later get them too.
         self.everywhere: dict[str, Task] = {}
         #: The local proplets that are alive, or have not been given up yet.
@@ -153,13 +154,11 @@ class ClusterState:
         spec = task.spec
         group_id = spec.workflow_id or spec.job_id
         before = task.state
-        self.moves[to] += 1
+        self.tally[to] += 1
         if before >= COMPLETED:
             self._run_begins_again(task)
         else:
-            self.live[before] -= 1
-        if to < COMPLETED:
-            self.live[to] += 1
+            self.tally[before] -= 1
         if group_id:
             group = self.groups[group_id]
             group.counts[before] -= 1
@@ -309,7 +308,7 @@ class ClusterState:
         self.release(task)
         self.remember_attempt(task)
         if not task.state.has_ended:
-            self.live[task.state] -= 1
+            self.tally[task.state] -= 1
         self.turn.delete_task(task)
         del self.tasks[task.id]
         if task.course is not None:
@@ -399,7 +398,7 @@ class ClusterState:
                 continue
             self.tasks[task.id] = task
             if not task.state.has_ended:
-                self.live[task.state] += 1
+                self.tally[task.state] += 1
             if group_id:
                 fresh[group_id].tasks[task.id] = task
             else:

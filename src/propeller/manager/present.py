@@ -7,7 +7,15 @@ from typing import Any, NamedTuple, TypeVar
 
 from propeller.core.model import Proplet, Spec
 from propeller.core.state import ClusterState
-from propeller.core.states import TaskState
+from propeller.core.states import (
+    COMPLETED,
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    SCHEDULED,
+    SKIPPED,
+    TaskState,
+)
 from propeller.errors import StoreUnusable
 
 T = TypeVar("T")
@@ -28,6 +36,19 @@ class Counted(NamedTuple):
     #: How many guests those that are alive run at once, and how many of these slots have a task.
     slots: int
     busy: int
+
+
+class Tally(NamedTuple):
+    """How often each thing has happened since the program began, and what is the case now."""
+
+    started: int
+    completed: int
+    failed: int
+    #: Skipped or interrupted.
+    ended_otherwise: int
+    #: How many tasks wait for a proplet, and how many run.
+    waiting: int
+    running: int
 
 
 class Placed(NamedTuple):
@@ -79,6 +100,10 @@ class Present:
         """Count all; raise ``StoreUnusable`` if the store has failed."""
         return await self._look(self._counts)
 
+    async def tally(self) -> Tally:
+        """Give the counts over time; raise ``StoreUnusable`` if the store has failed."""
+        return await self._look(self._tally)
+
     async def placed_on(self, proplets: Sequence[Proplet], limit: int) -> list[list[Placed]]:
         """Give up to ``limit`` tasks that are placed on each of these proplets, in the order of placement.
 
@@ -100,7 +125,7 @@ class Present:
     def _counts(self) -> Counted:
         proplets = self._state.proplets.values()
         alive = [proplet for proplet in proplets if proplet.is_alive]
-        pending, scheduled, running = self._state.live
+        pending, scheduled, running = self._state.tally[:COMPLETED]
         return Counted(
             event_id=self._state.last_event_id,
             pending=pending,
@@ -111,6 +136,17 @@ class Present:
             cordoned=sum(proplet.is_cordoned for proplet in proplets),
             slots=sum(proplet.slots for proplet in alive),
             busy=sum(min(len(proplet.placed), proplet.slots) for proplet in alive),
+        )
+
+    def _tally(self) -> Tally:
+        tally = self._state.tally
+        return Tally(
+            started=self._state.starts,
+            completed=tally[COMPLETED],
+            failed=tally[FAILED],
+            ended_otherwise=tally[SKIPPED] + tally[INTERRUPTED],
+            waiting=tally[SCHEDULED],
+            running=tally[RUNNING],
         )
 
     def _placed_on(self, proplet: Proplet, limit: int) -> list[Placed]:

@@ -21,6 +21,7 @@ from propeller.manager.expiry import Expiry, forget_events
 from propeller.manager.feed import Feed
 from propeller.manager.invocations import ENDED_WITH_MANAGER, Invocations
 from propeller.manager.logs import TaskLogs
+from propeller.manager.pace import Pace
 from propeller.manager.present import Present
 from propeller.manager.refusals import Refusals
 from propeller.manager.samples import Samples
@@ -70,6 +71,8 @@ class Manager:
     logs: TaskLogs
     #: What is in memory, for those who want to see only what is committed.
     present: Present
+    #: What was done in the last hour.
+    pace: Pace
 
     def __init__(
         self,
@@ -93,6 +96,7 @@ class Manager:
         self._state = ClusterState(policy)
         self._cluster = Cluster(self._state)
         self.present = Present(self._state)
+        self.pace = Pace(store, self.present)
         self._clock = clock or Clock()
         self._refusals = Refusals()
         self._inbox: list[Input] = []
@@ -118,6 +122,7 @@ class Manager:
         state.adopt_proplets(loaded.proplets)
         state.adopt(*loaded.live)
         await self.store.close_invocations(ENDED_WITH_MANAGER)
+        await self.pace.load()
         self.feed = Feed(self.store, loaded.last_event_id)
         self.tell(ManagerStarted())
 
@@ -266,9 +271,11 @@ class Manager:
         await asyncio.wait({self._running})
         for beside in (self.samples, self.logs, self.invocations):
             await beside.flush()
+        if self._failure is None:
+            await self.pace.end()
 
     async def _run(self) -> None:
-        beside = [asyncio.create_task(self._tick())]
+        beside = [asyncio.create_task(self._tick()), asyncio.create_task(self.pace.run())]
         if self._expiry is not None:
             beside.append(asyncio.create_task(self._expiry.run()))
         if self._history_s:

@@ -1,12 +1,14 @@
-"""What is asked of all records together: how many there are, and which tasks failed last."""
+"""Looks at the whole: how many records there are, which tasks failed last, and at what pace they go."""
 
 import sqlite3
+from collections.abc import Sequence
 
 from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED, TaskState
-from propeller.store.port import Page, TaskFilter, Totals
+from propeller.store.port import PaceStep, Page, TaskFilter, Totals
 from propeller.store.queries import count_tasks, read_tasks, snapshot
 
+_PACE_COLUMNS = ", ".join(PaceStep._fields)
 #: More failed tasks are not counted.
 FAILURES_COUNTED_MAX = 100_000
 #: Failed tasks that are being deleted, as their workflow or job is, are no longer shown.
@@ -35,3 +37,14 @@ def read_failures(db: sqlite3.Connection, since: int, limit: int) -> Page[Task]:
         page = f"SELECT r.seq {failed} ORDER BY r.finished_at DESC, r.seq DESC LIMIT ?"
         rest = f"WHERE t.seq IN ({page}) ORDER BY r.finished_at DESC, r.seq DESC"
         return Page(total, read_tasks(db, rest, (since, limit)))
+
+
+def write_pace(db: sqlite3.Connection, steps: Sequence[PaceStep], kept: int) -> None:
+    """Add steps, in the caller's transaction, and delete the oldest beyond the bound."""
+    marks = ", ".join("?" * len(PaceStep._fields))
+    db.executemany(f"INSERT INTO pace ({_PACE_COLUMNS}) VALUES ({marks})", steps)  # noqa: S608
+    db.execute("DELETE FROM pace WHERE id <= (SELECT MAX(id) FROM pace) - ?", (kept,))
+
+
+def read_pace(db: sqlite3.Connection) -> list[PaceStep]:
+    return [PaceStep(*row) for row in db.execute(f"SELECT {_PACE_COLUMNS} FROM pace ORDER BY id")]  # noqa: S608

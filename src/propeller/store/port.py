@@ -148,6 +148,21 @@ class Totals(NamedTuple):
     groups: Mapping[GroupKind, Mapping[TaskState, int]]
 
 
+class PaceStep(NamedTuple):
+    """What was done in a step of time, and what waited and ran at its end."""
+
+    #: Number of the step, counted from the Unix epoch.
+    step: int
+    started: int
+    completed: int
+    failed: int
+    #: Skipped or interrupted.
+    ended_otherwise: int
+    #: How many tasks waited for a proplet.
+    waiting: int
+    running: int
+
+
 class SampleOf(Enum):
     """The kind of a sample's owner."""
 
@@ -321,6 +336,15 @@ class Store(Protocol):
 
     async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> Page[str]:
         """Read a page of the samples of one owner, the newest first; they are deleted with it."""
+
+    async def write_pace(self, steps: Sequence[PaceStep], kept: int) -> None:
+        """Add steps, and delete all but the last ``kept`` that were written.
+
+        A power cut may take the last steps.
+        """
+
+    async def pace(self) -> list[PaceStep]:
+        """Read all steps in the order in which they were written; a step may come several times."""
 
     async def write_invocations(self, invocations: Sequence[Invocation]) -> None:
         """Write invocations that begin, and the outcomes of those that end; a power cut may take the last."""

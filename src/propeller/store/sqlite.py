@@ -36,7 +36,7 @@ from propeller.store.opening import (
     migrate,
     refuse_damage,
 )
-from propeller.store.overview import read_failures, read_totals
+from propeller.store.overview import read_failures, read_pace, read_totals, write_pace
 from propeller.store.port import (
     Cursor,
     Ended,
@@ -52,6 +52,7 @@ from propeller.store.port import (
     LogFilter,
     LogPiece,
     LogTail,
+    PaceStep,
     Page,
     Records,
     Sample,
@@ -153,6 +154,9 @@ class SqliteStore:
 
     async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
         await self._in_writer(lambda: self._write_beside(lambda: write_samples(self._writer, samples, now)))
+
+    async def write_pace(self, steps: Sequence[PaceStep], kept: int) -> None:
+        await self._in_writer(lambda: self._write_beside(lambda: write_pace(self._writer, steps, kept)))
 
     async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
         await self._in_writer(lambda: self._write_beside(lambda: write_logs(self._writer, pieces)))
@@ -415,6 +419,9 @@ class SqliteStore:
 
     async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> Page[str]:
         return await self._read(lambda db: read_samples(db, of, owner_id, offset, limit))
+
+    async def pace(self) -> list[PaceStep]:
+        return await self._read(read_pace)
 
     async def invocations(self, task_id: str, offset: int, limit: int) -> Page[str]:
         return await self._read(lambda db: read_invocations(db, task_id, offset, limit))

@@ -1,11 +1,11 @@
 -- Failed tasks by the time of their end, so that the newest are not looked for among all. Other tasks cost nothing.
 CREATE INDEX runs_failed ON runs (finished_at) WHERE state = 4;
 
--- How much was done in each ten seconds, and what waited and ran at their end; ids are in the order of writing, also
+-- What was done in each step of ten seconds, and what waited and ran at its end. Ids are in the order of writing, also
 -- where the clock was set.
 CREATE TABLE pace (
   id              INTEGER PRIMARY KEY,
-  at              INTEGER NOT NULL,  -- their begin, s since the epoch
+  step            INTEGER NOT NULL,  -- counted from the Unix epoch
   started         INTEGER NOT NULL,
   completed       INTEGER NOT NULL,
   failed          INTEGER NOT NULL,

@@ -68,6 +68,22 @@ class FailuresView(msgspec.Struct, kw_only=True):
     failures: Annotated[list[FailedTask], like("The one that failed last is the first.")]
 
 
+class PaceView(msgspec.Struct, kw_only=True):
+    """The last hour in steps, the oldest first."""
+
+    step_s: int
+    end: Annotated[int, like("When the last step ended, ms since the Unix epoch.")]
+    started: Annotated[list[int], like("How many attempts began in each step.")]
+    completed: list[int]
+    failed: list[int]
+    ended_otherwise: Annotated[list[int], like("How many were skipped or interrupted.")]
+    waiting: Annotated[
+        list[int | None],
+        like("How many tasks waited for a proplet at the end of each step; null where no manager ran."),
+    ]
+    running: Annotated[list[int | None], like("How many ran then.")]
+
+
 def failed_task(task: Task) -> FailedTask:
     return FailedTask(
         task_id=task.id,
