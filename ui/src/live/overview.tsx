@@ -2,17 +2,10 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
-import type { CountsByState } from "../parts/state";
+import type { Shapes } from "../api/client";
 import { follow } from "./stream";
 
-export type Overview = {
-  event_id: number;
-  time: string;
-  tasks: { total: number; pending: number; scheduled: number; running: number };
-  workflows: CountsByState & { total: number };
-  jobs: CountsByState & { total: number };
-  proplets: { total: number; alive: number; cordoned: number; slots: number; busy: number };
-};
+export type Overview = Shapes["OverviewView"];
 
 const OverviewContext = createContext<Overview | null>(null);
 
