@@ -1,10 +1,12 @@
 """Answers: JSON with a line end; an error is ``{"error": "…"}`` with the status of its kind."""
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from propeller.api.context import HttpRequest
 from propeller.errors import (
@@ -26,6 +28,8 @@ from propeller.wire.http.schema import encode
 _log = logging.getLogger(__name__)
 
 _MESSAGE_CHARS_MAX = 2000
+#: How much of a long answer is sent at once.
+_PIECE_BYTES = 256 * 1024
 _BYTES = "application/octet-stream"
 _EVENTS = "text/event-stream"
 
@@ -45,6 +49,26 @@ STATUSES: dict[type[PropellerError], int] = {
 
 def answer(body: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(encode(body) + b"\n", status, headers, media_type="application/json")
+
+
+class LongAnswer:
+    """JSON that is large: it is sent in pieces, as the client takes them, so that it holds up nobody."""
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        """Take the text in parts of any size."""
+        self._parts = [*parts, b"\n"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = b"%d" % sum(map(len, self._parts))
+        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        # The server drops the body of what answers HEAD.
+        for part in self._parts if scope["method"] != "HEAD" else ():
+            for start in range(0, len(part), _PIECE_BYTES):
+                piece = part[start : start + _PIECE_BYTES]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await asyncio.sleep(0)  # a client that takes all at once is not waited for otherwise
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def wants_bytes(request: HttpRequest) -> bool:

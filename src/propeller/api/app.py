@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from propeller.api import (
     docs,
     events,
+    graphs,
     health,
     histories,
     invocations,
@@ -46,6 +47,7 @@ _RESOURCES = (
     schedules,
     proplets,
     overview,
+    graphs,
     events,
     histories,
     health,

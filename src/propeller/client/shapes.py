@@ -459,7 +459,10 @@ class Graph(TypedDict):
     proplets: list[str]
     #: Parent, child, parent, child, and so on, as places in the columns.
     edges: list[int]
+    #: Place of the task, attempt, state, place of the proplet, start and end; the newest 20 of each task.
     past_attempts: list[list[int]]
+    #: The same of broadcast tasks, one for each proplet.
+    executions: list[list[int]]
 
 
 #: A change of a task's state: its id, the state, the attempt, the proplet or ``""``, ms since the epoch, up.

@@ -23,6 +23,7 @@ from propeller.core.idempotency import Key
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import expiry, queries
 from propeller.store.events import PIECE_BYTES, Search, read_events
+from propeller.store.graphs import read_graph
 from propeller.store.history import BYTES_KEPT, History
 from propeller.store.idempotency import Keys, find_keys, read_key
 from propeller.store.invocations import close_invocations, read_invocations, write_invocations
@@ -43,6 +44,7 @@ from propeller.store.port import (
     EventFilter,
     EventPage,
     Found,
+    Graph,
     GroupFilter,
     GroupPage,
     Invocation,
@@ -114,7 +116,8 @@ class SqliteStore:
         self._reading: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="store-loader")
-        self._searching = asyncio.Lock()
+        #: Held by what reads for long, so that a reader stays free for others.
+        self._long_read = asyncio.Lock()
 
     def _prepare(self, durability: Durability, history_bytes: int) -> None:
         self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
@@ -393,6 +396,10 @@ class SqliteStore:
             )
         )
 
+    async def graph(self, kind: GroupKind, group_id: str) -> Graph | None:
+        async with self._long_read:
+            return await self._read(lambda db: read_graph(db, kind, group_id))
+
     async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:
         def query(db: sqlite3.Connection) -> tuple[int, bytes] | None:
             found = db.execute("SELECT rowid FROM modules WHERE digest = ?", (digest,)).fetchone()
@@ -444,7 +451,7 @@ class SqliteStore:
         is_left = True
         while is_left and time.perf_counter() < until:
             count = max(PIECE_BYTES // self._history.event_bytes, 1)
-            async with self._searching:  # one at a time: a reader stays free for others
+            async with self._long_read:
                 is_left = await self._read(lambda db: search.piece(db, count))  # noqa: B023
         return search.page()
 
