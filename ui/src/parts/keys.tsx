@@ -9,7 +9,8 @@ export type Key = {
   keys: string;
   /** What it does, for the list. */
   text: string;
-  act: () => void;
+  /** Left out where the browser does it, such as Enter on a link. */
+  act?: () => void;
 };
 
 type Listing = { title: string; keys: readonly Key[] };
@@ -33,10 +34,13 @@ export function useShowKeys(): () => void {
   return useContext(KeysContext).show;
 }
 
+/** Fields in which a letter means nothing. */
+const SILENT_FIELDS = new Set(["checkbox", "radio", "button", "submit"]);
+
 function isTyping(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement) return !SILENT_FIELDS.has(target.type);
   return (
-    target instanceof HTMLElement &&
-    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+    target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName))
   );
 }
 
@@ -67,13 +71,16 @@ export function KeysProvider({ children }: { children: ReactNode }): ReactNode {
         return;
       }
       const pair = event.timeStamp - beforeAt < PAUSE_MS_MAX ? `${before} ${event.key}` : "";
-      const all = [...listings.current].reverse().flatMap((listing) => listing.keys);
+      const all = [...listings.current]
+        .reverse()
+        .flatMap((listing) => listing.keys)
+        .filter((key) => key.act !== undefined);
       const found = all.find((key) => key.keys === pair) ?? all.find((key) => key.keys === event.key);
       before = found ? "" : event.key;
       beforeAt = event.timeStamp;
       if (found) {
         event.preventDefault();
-        found.act();
+        found.act?.();
       }
     };
     window.addEventListener("keydown", onKey);

@@ -1,0 +1,156 @@
+// A list as a table: its rows can be walked, opened and selected by keys, and on a phone each row is a card.
+
+import { type ReactNode, useMemo, useRef } from "react";
+import { type Key, useKeys } from "./keys";
+import type { Selection } from "./selection";
+import "./list.css";
+
+export type Column<Row> = {
+  title: string;
+  cell: (row: Row) => ReactNode;
+  /** As CSS has it, such as "110px"; columns without one share what is left. */
+  width?: string;
+  isNumber?: boolean;
+  /** The cell that names the row, with the link that Enter opens as its first one. */
+  isHead?: boolean;
+  /** Left out where there is little room. */
+  isMinor?: boolean;
+};
+
+export type ListTableProps<Row> = {
+  /** What is listed, such as "Workflows". */
+  caption: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  idOf: (row: Row) => string;
+  /** How people know a row. */
+  nameOf: (row: Row) => string;
+  selection?: Selection;
+  /** True while rows of another question are shown until its answer is there. */
+  isStale?: boolean;
+};
+
+export function ListTable<Row>(props: ListTableProps<Row>): ReactNode {
+  const { caption, columns, rows, idOf, selection } = props;
+  const table = useRef<HTMLTableElement>(null);
+  useKeys(caption, useRowKeys(table, selection !== undefined));
+  return (
+    <div className="list-place card" aria-busy={props.isStale || undefined}>
+      <table className="list rows" ref={table} data-stale={props.isStale || undefined}>
+        <caption className="only-read">{caption}</caption>
+        <colgroup>
+          {selection && <col style={{ width: "38px" }} />}
+          {columns.map((column) => (
+            <col
+              key={column.title}
+              data-minor={column.isMinor || undefined}
+              style={{ width: column.width }}
+            />
+          ))}
+        </colgroup>
+        <thead>
+          <tr>
+            {selection && (
+              <td className="row-mark">
+                <AllMark shown={rows.length} selection={selection} />
+              </td>
+            )}
+            {columns.map((column) => (
+              <th key={column.title} scope="col" {...look(column)}>
+                {column.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => {
+            const id = idOf(row);
+            return (
+              <tr key={id} data-selected={selection?.ids.has(id) || undefined}>
+                {selection && (
+                  <td className="row-mark">
+                    <RowMark id={id} name={props.nameOf(row)} selection={selection} />
+                  </td>
+                )}
+                {columns.map((column) => (
+                  <Cell key={column.title} column={column} row={row} />
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function look<Row>(column: Column<Row>): Record<string, string | boolean | undefined> {
+  return {
+    "data-number": column.isNumber || undefined,
+    "data-minor": column.isMinor || undefined,
+    "data-title": column.title,
+  };
+}
+
+function Cell<Row>({ column, row }: { column: Column<Row>; row: Row }): ReactNode {
+  const content = column.cell(row);
+  return column.isHead ? (
+    <th scope="row" {...look(column)}>
+      {content}
+    </th>
+  ) : (
+    <td {...look(column)}>{content}</td>
+  );
+}
+
+function RowMark({ id, name, selection }: { id: string; name: string; selection: Selection }): ReactNode {
+  return (
+    <input
+      type="checkbox"
+      aria-label={`Select ${name}`}
+      checked={selection.ids.has(id)}
+      onChange={(event) => {
+        const { nativeEvent, target } = event;
+        selection.mark(id, target.checked, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey);
+      }}
+    />
+  );
+}
+
+function AllMark({ shown, selection }: { shown: number; selection: Selection }): ReactNode {
+  const isAll = shown > 0 && selection.ids.size === shown;
+  return (
+    <input
+      type="checkbox"
+      aria-label="Select all that are shown"
+      checked={isAll}
+      disabled={shown === 0}
+      ref={(box) => {
+        if (box) box.indeterminate = !isAll && selection.ids.size > 0;
+      }}
+      onChange={(event) => selection.markAll(event.target.checked)}
+    />
+  );
+}
+
+/** Keys that walk over the rows. The focus itself is the place, on the link of the row. */
+function useRowKeys(table: { current: HTMLTableElement | null }, isSelectable: boolean): readonly Key[] {
+  return useMemo(() => {
+    const rows = (): HTMLTableRowElement[] => [...(table.current?.tBodies[0]?.rows ?? [])];
+    const present = (): number => rows().findIndex((row) => row.contains(document.activeElement));
+    const walk = (by: number): void => {
+      const all = rows();
+      const next = Math.min(Math.max(present() + by, 0), all.length - 1);
+      all[next]?.querySelector<HTMLElement>("th a")?.focus();
+    };
+    const mark = (): void => {
+      rows()[present()]?.querySelector<HTMLInputElement>("input[type=checkbox]")?.click();
+    };
+    return [
+      { keys: "j", text: "Next row", act: () => walk(1) },
+      { keys: "k", text: "Row before", act: () => walk(-1) },
+      { keys: "Enter", text: "Open the row" },
+      ...(isSelectable ? [{ keys: "x", text: "Select the row, or take it out again", act: mark }] : []),
+    ];
+  }, [table, isSelectable]);
+}

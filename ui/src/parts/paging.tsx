@@ -1,0 +1,53 @@
+// The way through a list that goes on behind a cursor. The place is in the address.
+
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import { count } from "../words";
+import { useAddress } from "./address";
+import "./paging.css";
+
+type PagingProps = {
+  /** How many rows are shown. */
+  shown: number;
+  /** How many there are in all, where that is known. */
+  total?: number | undefined;
+  /** Where the page behind this one begins; undefined for none. */
+  next: string | undefined;
+  /** What is listed: one, and many. */
+  what: readonly [string, string];
+};
+
+export function Paging({ shown, total, next, what }: PagingProps): ReactNode {
+  const address = useAddress();
+  const isFirst = address.get("cursor") === "";
+  const all = total ?? shown;
+  return (
+    <nav className="paging" aria-label="Pages of the list">
+      <span className="quiet number">
+        {isFirst && shown === all ? "" : `${count(shown)} of `}
+        {count(all)} {all === 1 ? what[0] : what[1]}
+      </span>
+      {(!isFirst || next !== undefined) && (
+        <>
+          <Step to={isFirst ? undefined : address.with({})}>Newest</Step>
+          <Step to={next === undefined ? undefined : address.with({ cursor: next })}>Older</Step>
+        </>
+      )}
+    </nav>
+  );
+}
+
+function Step({ to, children }: { to: string | undefined; children: string }): ReactNode {
+  if (to === undefined) {
+    return (
+      <span className="button" data-disabled>
+        {children}
+      </span>
+    );
+  }
+  return (
+    <Link className="button" href={to}>
+      {children}
+    </Link>
+  );
+}
