@@ -75,6 +75,15 @@ def test_signs_of_life_are_passed_on():
     assert next(events)["task_id"] == "t"
 
 
+def test_an_event_of_a_kind_without_content_says_look():
+    gone = b'event: gone\ndata: {"task_id":"t"}\n\n'
+    events = Manager(stream(b": following\n\n", event(1), gone, event(2))).follow()
+    assert next(events) is None
+    assert next(events)["task_id"] == "t"
+    assert next(events) is None
+    assert next(events)["task_id"] == "t"
+
+
 def test_a_manager_that_never_answered_is_not_waited_for():
     with pytest.raises(Unreachable, match="no answer from http://far: refused"):
         next(Manager(httpx.ConnectError("refused")).follow())

@@ -18,7 +18,7 @@ from propeller.core.states import (
     SKIPPED,
     TaskState,
 )
-from propeller.store.port import GroupFilter, Label, TaskFilter
+from propeller.store.port import GroupFilter, Label, Record, TaskFilter
 from tests.builders import a_group, a_task
 from tests.store.helpers import EVERYTHING, Data, ids
 
@@ -331,3 +331,27 @@ def test_who_pages_by_cursor_sees_each_group_once_whatever_is_created_meanwhile(
         assert seen == ids(in_order)
 
     Data(tmp_path_factory.mktemp("data"), "sqlite").with_store(work)
+
+
+def test_records_that_are_missing(data):
+    async def work(store):
+        tasks = [a_task(1, workflow_id="w", state=COMPLETED), a_task(2, state=COMPLETED), a_task(3)]
+        groups = [a_group("w"), a_group("j", GroupKind.JOB, seq=2, of=[PENDING])]
+        await store.commit(Changes(created=tasks, groups=groups))
+        there = [Record("task", "t1"), Record("task", "t2"), Record("task", "t3")]
+        there += [Record("workflow", "w"), Record("job", "j")]
+        others = [Record("task", "w"), Record("workflow", "j"), Record("job", "w"), Record("job", "none")]
+        before = await store.missing([*there, *others])
+        ended = await store.find_ended(2**62)
+        while await store.forget(ended, 2**62) and not await store.missing(there):
+            pass
+        going = await store.missing(there)
+        while await store.forget(ended, 2**62):
+            pass
+        return before == set(others), going, await store.missing(there)
+
+    is_right, going, gone = data.with_store(work)
+    assert is_right
+    assert gone == {Record("task", "t1"), Record("task", "t2"), Record("workflow", "w")}
+    # A workflow that is being deleted is missed with its tasks at once.
+    assert (Record("workflow", "w") in going) == (Record("task", "t1") in going)

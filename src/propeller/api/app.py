@@ -32,7 +32,7 @@ from propeller.api.endpoints import Endpoint
 from propeller.api.openapi import document
 from propeller.api.queries import check_known
 from propeller.manager.service import Manager
-from propeller.wire.http.events import EventView
+from propeller.wire.http.events import EventView, GoneView
 from propeller.wire.http.logs import LogEnd
 
 _log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def _logged(scope: Scope, send: Send) -> Send:
 
 def described() -> dict[str, Any]:
     """Make the OpenAPI document of the API."""
-    return document(_endpoints(), also=[EventView, LogEnd])
+    return document(_endpoints(), also=[EventView, GoneView, LogEnd])
 
 
 def create_app(manager: Manager, *, instance_id: str, has_page: bool = True) -> Application:

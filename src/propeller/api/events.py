@@ -9,11 +9,22 @@ from propeller.api import queries
 from propeller.api.context import Context, HttpRequest, context_of
 from propeller.api.endpoints import EventText, get
 from propeller.api.looks import PORTION
-from propeller.api.sse import STILL_HERE, EventStream, Write
+from propeller.api.sse import STILL_HERE, EventStream, Write, event_text
 from propeller.core.effects import Transition
+from propeller.manager.watches import Watch
+from propeller.store.port import Gone, Record, RecordKind
+from propeller.wire.http.events import GoneView
+from propeller.wire.http.schema import encode
 
 #: Bytes that are sent at once while a follower catches up.
 _PIECE_BYTES = 64 * 1024
+#: For how long changes are gathered after some were sent.
+_GATHER_S = 0.1
+#: How many changes are sent at once; more than these are there only while a follower catches up.
+_ROWS_MAX = 5000
+
+#: Id of the task, state, attempt, id of the proplet, time in ms, and whether it is up.
+_Row = tuple[str, int, int, str, int, int]
 
 
 @get(
@@ -25,6 +36,7 @@ _PIECE_BYTES = 64 * 1024
         queries.OF_TASK,
         queries.OF_WORKFLOW,
         queries.OF_JOB,
+        queries.BRIEF,
     ],
 )
 async def follow_events(request: HttpRequest) -> ASGIApp:
@@ -38,7 +50,9 @@ async def follow_events(request: HttpRequest) -> ASGIApp:
         queries.text(request, queries.OF_WORKFLOW),
         queries.text(request, queries.OF_JOB),
     )
-    return EventStream(_Following(context, after, only).send_events)
+    following = _Following(context, after, only)
+    is_brief = queries.flag(request, queries.BRIEF)
+    return EventStream(following.send_changes if is_brief else following.send_events)
 
 
 class _Following:
@@ -51,17 +65,40 @@ class _Following:
         # Set here and not at the first wait, so that no event is lost between headers and events.
         self._after = self._feed.last_id if after is None else after
         self._task_id, self._workflow_id, self._job_id = only
+        kinds: tuple[RecordKind, ...] = ("task", "workflow", "job")
+        self._records = [Record(kind, its_id) for kind, its_id in zip(kinds, only, strict=True) if its_id]
 
     async def send_events(self, write: Write) -> None:
         """Send each event as soon as it is there; send events that are there together in one piece."""
-        async for batch in self._feed.follow_in_batches(self._after):
-            if not batch:
-                await write(STILL_HERE)
-            # A large batch is a look at the past: it waits for its turn.
-            async with self._looks.portion() if len(batch) > PORTION else contextlib.nullcontext():
-                texts = [self._texts.of(*event) for event in batch if self._concerns(event[1])]
-            for piece in _pieces(texts):
-                await write(piece)
+        async with self._feed.watching(self._records) as watch:
+            async for batch in self._feed.follow_in_batches(self._after, watch):
+                # A large batch is a look at the past: it waits for its turn.
+                async with self._looks.portion() if len(batch) > PORTION else contextlib.nullcontext():
+                    texts = [self._texts.of(*event) for event in batch if self._concerns(event[1])]
+                for piece in _pieces(texts if batch else _of_quiet(watch)):
+                    await write(piece)
+
+    async def send_changes(self, write: Write) -> None:
+        """Send what has changed in brief, and what changes within a while after that together."""
+        async with self._feed.watching(self._records) as watch:
+            rows: list[_Row] = []
+            last_id = 0
+            async for batch in self._feed.follow_in_batches(self._after, watch):
+                async with self._looks.portion() if len(batch) > PORTION else contextlib.nullcontext():
+                    for event_id, transition in batch:
+                        if self._concerns(transition):
+                            rows.append(_row(transition))
+                            last_id = event_id
+                is_full = len(rows) >= _ROWS_MAX
+                if batch and batch[-1][0] < self._feed.last_id and not is_full:
+                    continue
+                if rows:
+                    await write(event_text(last_id, "changes", encode(rows)))
+                    rows = []
+                    if not is_full and await self._feed.closes_within(_GATHER_S):
+                        return
+                for piece in () if batch else _of_quiet(watch):
+                    await write(piece)
 
     def _concerns(self, transition: Transition) -> bool:
         return (
@@ -69,6 +106,20 @@ class _Following:
             and self._workflow_id in ("", transition.workflow_id)
             and self._job_id in ("", transition.job_id)
         )
+
+
+def _of_quiet(watch: Watch) -> list[bytes]:
+    """Give what is sent where there are no events: which records are not there, or a sign of life."""
+    return [_gone_text(gone) for gone in watch.take()] or [STILL_HERE]
+
+
+def _gone_text(gone: Gone) -> bytes:
+    ids = {f"{record.kind}_id": record.id for record in (gone.record, gone.within) if record is not None}
+    return event_text(None, "gone", encode(GoneView(**ids)))
+
+
+def _row(it: Transition) -> _Row:
+    return it.task_id, it.state, it.attempt, it.proplet_id, it.at // 1_000_000, int(it.is_up)
 
 
 def _pieces(texts: Iterable[bytes]) -> Iterator[bytes]:

@@ -144,6 +144,13 @@ AFTER = Query(
     "Begin after the event with this id; without it, with the next one.",
     {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
 )
+BRIEF = Query(
+    "brief",
+    "With true, the changes of 100 ms come as one event, changes: an array of rows. A row has the id of the "
+    "task, its state, the attempt, the id of the proplet or nothing, the time in ms since 1970, and 1 if it "
+    "is up.",
+    {"type": "boolean", "default": False},
+)
 EVENTS_AFTER = Query("after", "Only events after the one with this id.", AFTER.schema)
 LAST_EVENT_ID = Query(
     "Last-Event-ID", "The same as after, which it overrides.", AFTER.schema, {"in": "header"}

@@ -1,8 +1,9 @@
 """Follows the manager's events and its other streams, through broken connections and restarts of the manager.
 
 A follower gets each event once, in order. ``None`` among them means "look for yourself": the stream stands
-(for the first time or anew) or has been quiet for a while. Whoever starts something after the first ``None``
-and looks at every ``None`` misses no end, whatever happens to the connection.
+(for the first time or anew), has been quiet for a while, or says that what is followed is gone. Whoever
+starts something after the first ``None`` and looks at every ``None`` misses no end, whatever happens to the
+connection.
 """
 
 import json
@@ -26,6 +27,9 @@ _BACKOFF = Backoff(0.05, 2.0)
 #: How often followers are told to look where a manager has no events.
 _POLL = Backoff(0.5, 5.0)
 _NO_SUCH_ROUTE = {404, 405, 501}
+#: Kinds of events that have content for followers. Any other one, such as gone, says that there is something
+#: to look at.
+_CONTENT = {"", "message", "task", "changes", "overview", "log", "end"}
 
 
 class Pace:
@@ -119,17 +123,21 @@ def stream(
 
 
 def read_stream(chunks: Iterable[bytes]) -> Iterator[tuple[str, Any | None]]:
-    """Read server-sent events: id and content of each, and ``("", None)`` for a sign of life (a comment).
+    """Read server-sent events: id and content of each, and ``("", None)`` for a sign of life.
+
+    Such a sign is a comment, or an event of a kind that has no content for followers.
 
     Source: HTML standard, 9.2.6. Lines end only where that says so; ``str.splitlines`` would break JSON
     that has U+2028 in it.
     """
-    last_id, data = "", list[str]()
+    last_id, kind, data = "", "", list[str]()
     for line in _lines(chunks):
         if not line:
-            if data:
+            if data and kind not in _CONTENT:
+                yield last_id, None
+            elif data:
                 yield last_id, json.loads("\n".join(data))
-            data = []
+            kind, data = "", []
         elif line.startswith(":"):
             yield "", None
         else:
@@ -137,6 +145,8 @@ def read_stream(chunks: Iterable[bytes]) -> Iterator[tuple[str, Any | None]]:
             value = value.removeprefix(" ")
             if field == "data":
                 data.append(value)
+            elif field == "event":
+                kind = value
             elif field == "id" and "\0" not in value:
                 last_id = value
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from itertools import islice
 
-from propeller.core.effects import Transition
-from propeller.store.port import Store
+from propeller.core.effects import Changes, Transition
+from propeller.manager.watches import Watch, Watches
+from propeller.store.port import Record, Store
 
 _KEPT_IN_MEMORY = 20_000
 _PAGE = 250
@@ -22,11 +24,34 @@ class Feed:
         self._recent: deque[tuple[int, Transition]] = deque(maxlen=_KEPT_IN_MEMORY)
         self._news: asyncio.Future[None] | None = None
         self._closed = asyncio.Event()
+        self._watches = Watches()
 
     def announce(self, first_id: int, transitions: list[Transition]) -> None:
         self._recent.extend(enumerate(transitions, start=first_id))
         self.last_id = first_id + len(transitions) - 1
         self._wake()
+
+    def committed(self, changes: Changes) -> None:
+        """Tell those who watch them of the records that a commit has deleted; its events come first."""
+        if self._watches and (changes.deleted or changes.deleted_groups):
+            self._wake_if(is_news=self._watches.committed(self.last_id, changes))
+
+    async def look_for_watched(self) -> None:
+        """Look whether what is watched is still there: the store may have deleted it between two turns."""
+        if self._watches:
+            await self._look(self._watches.records)
+
+    @asynccontextmanager
+    async def watching(self, records: Iterable[Record]) -> AsyncIterator[Watch]:
+        """Watch records during the block: the watch is told of those deleted, or not there at all."""
+        with self._watches.watching(records) as watch:
+            if watch.records:
+                await self._look(watch.records)
+            yield watch
+
+    async def _look(self, records: list[Record]) -> None:
+        missing = await self._store.missing(records)
+        self._wake_if(is_news=self._watches.look(self.last_id, records, missing))
 
     def close(self) -> None:
         """End all followers."""
@@ -40,6 +65,10 @@ class Feed:
         except TimeoutError:
             return False
         return True
+
+    def _wake_if(self, *, is_news: bool) -> None:
+        if is_news:
+            self._wake()
 
     def _wake(self) -> None:
         if self._news is not None and not self._news.done():
@@ -60,25 +89,32 @@ class Feed:
                 yield None
 
     async def follow_in_batches(
-        self, after: int | None = None
+        self, after: int | None = None, watch: Watch | None = None
     ) -> AsyncIterator[list[tuple[int, Transition]]]:
-        """Yield the events that are there already in one batch, up to a bound; an empty batch for None."""
+        """Yield the events that are there already in one batch, up to a bound; an empty batch for None.
+
+        A batch is empty too where ``watch`` has something due, which the caller then takes.
+        """
         position = self.last_id if after is None else min(after, self.last_id)
         while not self._closed.is_set():
-            batch = await self._batch(position)
+            if watch is not None and watch.reached(position):
+                yield []
+                continue
+            stop = watch.next_stop if watch is not None else None
+            batch = await self._batch(position, _PAGE if stop is None else min(_PAGE, stop - position))
             if batch:
                 position = batch[-1][0]
                 yield batch
             elif not await self._wait():
                 yield []
 
-    async def _batch(self, after: int) -> list[tuple[int, Transition]]:
+    async def _batch(self, after: int, count: int) -> list[tuple[int, Transition]]:
         if after >= self.last_id:
             return []
         if self._recent and self._recent[0][0] <= after + 1:
             start = after + 1 - self._recent[0][0]
-            return list(islice(self._recent, start, start + _PAGE))
-        return await self._store.events(after, _PAGE)
+            return list(islice(self._recent, start, start + count))
+        return await self._store.events(after, count)
 
     async def _wait(self) -> bool:
         """Wait for news; False if there was none for a while."""

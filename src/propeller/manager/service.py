@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from propeller.core.cluster import Cluster
-from propeller.core.effects import Effect, Outgoing, Refused, Transition
+from propeller.core.effects import Changes, Effect, Outgoing, Refused, Transition
 from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
 from propeller.core.idempotency import Key, Remembered, as_created
 from propeller.core.model import GroupKind, JobMode, Module, Proplet, Spec, Task
@@ -292,6 +292,7 @@ class Manager:
                     self._set_timer()
                 if self._expiry is not None and self._expiry.is_due:
                     await self._expiry.piece()
+                    await self.feed.look_for_watched()
                     self.writes += 1
         except BaseException as error:
             self._failure = error
@@ -325,12 +326,14 @@ class Manager:
     async def _take_turn(self, inputs: list[Input]) -> None:
         steps = turn(self._cluster, inputs, self._clock.moment())
         reply: Found | None = None
+        committed: Changes | None = None
         try:
             while True:
                 step, reply = steps.send(reply), None
                 match step:
                     case Commit(changes):
                         await self.store.commit(changes)
+                        committed = changes
                         self.writes += 1
                     case Send(effects):
                         self._send(effects)
@@ -346,7 +349,8 @@ class Manager:
                     case Load(task_ids, group_ids, keys):
                         reply = await self.store.find(task_ids, group_ids, keys)
         except StopIteration:
-            return
+            if committed is not None:
+                self.feed.committed(committed)
         except BaseException:
             self._refuse(_asks_among(inputs))
             raise

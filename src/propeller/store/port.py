@@ -8,7 +8,7 @@ An operation that can't be carried out because the data can't be read or written
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from propeller.core.effects import Changes, Transition
 from propeller.core.idempotency import Key, Remembered
@@ -118,6 +118,22 @@ class EventFilter(NamedTuple):
     task_id: str = ""
     workflow_id: str = ""
     job_id: str = ""
+
+
+RecordKind = Literal["task", "workflow", "job"]
+
+
+class Record(NamedTuple):
+    kind: RecordKind
+    id: str
+
+
+class Gone(NamedTuple):
+    """A record that is not there, or no longer."""
+
+    record: Record
+    #: Of a task that was deleted out of a workflow or job, which stays.
+    within: Record | None = None
 
 
 class EventPage(NamedTuple):
@@ -281,6 +297,9 @@ class Store(Protocol):
 
     async def tasks_of(self, task_ids: Sequence[str]) -> list[Task]:
         """Read these tasks, in any order; those that do not exist are left out."""
+
+    async def missing(self, records: Sequence[Record]) -> set[Record]:
+        """Say which of these are not there, or are being deleted."""
 
     async def task(self, task_id: str) -> Task | None: ...
 

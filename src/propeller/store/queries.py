@@ -7,7 +7,7 @@ from typing import Any
 
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import rows
-from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Page, Records, TaskFilter
+from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Page, Record, Records, TaskFilter
 
 _IDS_PER_QUERY = 500
 #: Longer values of metadata are in no index; see the migration that made it.
@@ -86,6 +86,23 @@ def _tasks(db: sqlite3.Connection) -> str:
     if db.execute("SELECT 1 FROM going LIMIT 1").fetchone() is None:
         return "tasks"
     return "(SELECT * FROM tasks WHERE COALESCE(workflow_id, job_id, id) NOT IN (SELECT id FROM going))"
+
+
+def missing(db: sqlite3.Connection, records: Iterable[Record]) -> set[Record]:
+    """Find which records are not there, or are being deleted."""
+    with snapshot(db):
+        task = f"SELECT 1 FROM {_tasks(db)} WHERE id = ?"  # noqa: S608
+        group = "SELECT 1 FROM groups WHERE id = ? AND kind = ?"
+        return {
+            record
+            for record in records
+            if (
+                db.execute(task, (record.id,))
+                if record.kind == "task"
+                else db.execute(group, (record.id, record.kind))
+            ).fetchone()
+            is None
+        }
 
 
 def read_groups(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Group]:

@@ -56,6 +56,7 @@ from propeller.store.port import (
     LogTail,
     PaceStep,
     Page,
+    Record,
     Records,
     Sample,
     SampleOf,
@@ -347,6 +348,9 @@ class SqliteStore:
             return [task for part in found for task in part]
 
         return await self._read(query)
+
+    async def missing(self, records: Sequence[Record]) -> set[Record]:
+        return await self._read(lambda db: queries.missing(db, records), for_work=True)
 
     async def task(self, task_id: str) -> Task | None:
         found = await self._read(lambda db: queries.read_tasks(db, "WHERE t.id = ?", (task_id,)))

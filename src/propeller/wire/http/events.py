@@ -71,6 +71,17 @@ class EventPage(msgspec.Struct, kw_only=True):
     more: bool
 
 
+class GoneView(msgspec.Struct, kw_only=True):
+    """A task, workflow or job that a follower asked for, and that is not there or was deleted.
+
+    A task that was deleted out of a workflow or job that stays has both ids.
+    """
+
+    task_id: str | UnsetType = UNSET
+    workflow_id: str | UnsetType = UNSET
+    job_id: str | UnsetType = UNSET
+
+
 def kept_event_view(event_id: int, transition: Transition) -> KeptEvent:
     return _view(KeptEvent, transition, id=event_id)
 
