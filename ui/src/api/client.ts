@@ -2,7 +2,10 @@
 // a change of the API that the page does not follow breaks the build.
 
 import createClient from "openapi-fetch";
+import { Refused, Unreachable } from "./errors";
 import type { components, paths } from "./schema";
+
+export { Refused, Unreachable };
 
 export type Shapes = components["schemas"];
 
@@ -10,23 +13,6 @@ export type Shapes = components["schemas"];
 export const apiRoot = new URL("..", document.baseURI).href.replace(/\/$/, "");
 
 export const api = createClient<paths>({ baseUrl: apiRoot });
-
-/** An answer that refuses, in the manager's own words. */
-export class Refused extends Error {
-  override name = "Refused";
-
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/** No answer came. */
-export class Unreachable extends Error {
-  override name = "Unreachable";
-}
 
 type Answer<Data> = { data?: Data; error?: unknown; response: Response };
 

@@ -1,6 +1,8 @@
 // A list as a table: its rows can be walked, opened and selected by keys, and on a phone each row is a card.
 
 import { type ReactNode, useMemo, useRef } from "react";
+import { count } from "../words";
+import { parted, useHold } from "./hold";
 import { type Key, useKeys } from "./keys";
 import type { Selection } from "./selection";
 import "./list.css";
@@ -25,17 +27,27 @@ export type ListTableProps<Row> = {
   idOf: (row: Row) => string;
   /** How people know a row. */
   nameOf: (row: Row) => string;
+  /** What was asked for. While somebody is at the list, its new rows wait, until something else is asked for. */
+  question: string;
   selection?: Selection;
   /** True while rows of another question are shown until its answer is there. */
   isStale?: boolean;
 };
 
 export function ListTable<Row>(props: ListTableProps<Row>): ReactNode {
-  const { caption, columns, rows, idOf, selection } = props;
+  const { caption, columns, idOf, selection } = props;
   const table = useRef<HTMLTableElement>(null);
+  const ids = useMemo(() => props.rows.map(idOf), [props.rows, idOf]);
+  const { held, release, ...hold } = useHold(ids, props.question, (selection?.ids.size ?? 0) > 0);
+  const { shown: rows, newer } = parted(props.rows, held, idOf);
   useKeys(caption, useRowKeys(table, selection !== undefined));
   return (
-    <div className="list-place card" aria-busy={props.isStale || undefined}>
+    <div className="list-place card" aria-busy={props.isStale || undefined} {...hold}>
+      {newer > 0 && (
+        <button type="button" className="list-newer" onClick={release}>
+          Show {count(newer)} newer
+        </button>
+      )}
       <table className="list rows" ref={table} data-stale={props.isStale || undefined}>
         <caption className="only-read">{caption}</caption>
         <colgroup>
@@ -52,7 +64,7 @@ export function ListTable<Row>(props: ListTableProps<Row>): ReactNode {
           <tr>
             {selection && (
               <td className="row-mark">
-                <AllMark shown={rows.length} selection={selection} />
+                <AllMark ids={rows.map(idOf)} selection={selection} />
               </td>
             )}
             {columns.map((column) => (
@@ -117,18 +129,18 @@ function RowMark({ id, name, selection }: { id: string; name: string; selection:
   );
 }
 
-function AllMark({ shown, selection }: { shown: number; selection: Selection }): ReactNode {
-  const isAll = shown > 0 && selection.ids.size === shown;
+function AllMark({ ids, selection }: { ids: readonly string[]; selection: Selection }): ReactNode {
+  const isAll = ids.length > 0 && selection.ids.size === ids.length;
   return (
     <input
       type="checkbox"
       aria-label="Select all that are shown"
       checked={isAll}
-      disabled={shown === 0}
+      disabled={ids.length === 0}
       ref={(box) => {
         if (box) box.indeterminate = !isAll && selection.ids.size > 0;
       }}
-      onChange={(event) => selection.markAll(event.target.checked)}
+      onChange={(event) => selection.select(event.target.checked ? ids : [])}
     />
   );
 }

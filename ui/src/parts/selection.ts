@@ -28,7 +28,8 @@ export type Selection = {
   ids: ReadonlySet<string>;
   /** Mark one, or with `isRange` all from the one that was marked before to this one. */
   mark: (id: string, isSelected: boolean, isRange: boolean) => void;
-  markAll: (isSelected: boolean) => void;
+  /** Select just these. */
+  select: (ids: readonly string[]) => void;
 };
 
 /** Keep which of the rows that are shown are selected; what is no longer shown no longer counts. */
@@ -44,7 +45,7 @@ export function useSelection(shown: readonly string[]): Selection {
         before.current = id;
         setSelected((now) => marked(now, between(shown, from, id), isSelected));
       },
-      markAll: (isSelected) => setSelected(isSelected ? new Set(shown) : new Set()),
+      select: (ids) => setSelected(new Set(ids)),
     };
   }, [selected, shown]);
 }

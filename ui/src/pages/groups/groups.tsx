@@ -1,6 +1,121 @@
-import type { ReactNode } from "react";
-import { Empty } from "../../parts/messages";
+// The lists of workflows and of jobs.
 
-export default function Groups(_: { kind: "workflow" | "job" }): ReactNode {
-  return <Empty title="Groups" />;
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { type ReactNode, useMemo } from "react";
+import { Link } from "wouter";
+import { LIVE, useOverview } from "../../live/overview";
+import { type Address, useAddress } from "../../parts/address";
+import { FilterBar, SearchField, StateFilter, TimeFilter } from "../../parts/filters";
+import { ListTable } from "../../parts/list";
+import { Empty, notYet, Problem } from "../../parts/messages";
+import { Paging } from "../../parts/paging";
+import { useSelection } from "../../parts/selection";
+import { BulkActions, FailuresList, useFailures } from "./acting";
+import { columnsOf } from "./columns";
+import { LabelFilter } from "./label-filter";
+import { listGroups } from "./listing";
+import { GROUP_STATES, type GroupFilters, type GroupRow, type Kind, nameOf } from "./rows";
+import "./groups.css";
+
+export default function Groups({ kind }: { kind: Kind }): ReactNode {
+  return <GroupsOf key={kind} kind={kind} />;
+}
+
+function filtersOf(address: Address): GroupFilters {
+  return {
+    state: address.get("state"),
+    search: address.get("search"),
+    labels: address.all("label"),
+    since: address.get("since"),
+    until: address.get("until"),
+    cursor: address.get("cursor"),
+  };
+}
+
+const idOf = (row: GroupRow): string => row.id;
+const NO_ROWS: readonly GroupRow[] = [];
+
+function GroupsOf({ kind }: { kind: Kind }): ReactNode {
+  const address = useAddress();
+  const filters = filtersOf(address);
+  const overview = useOverview();
+  const query = useQuery({
+    queryKey: [LIVE, "groups", kind, filters],
+    queryFn: ({ signal }) => listGroups(kind, filters, signal),
+    placeholderData: keepPreviousData,
+  });
+  const rows = query.data?.rows ?? NO_ROWS;
+  const ids = useMemo(() => rows.map(idOf), [rows]);
+  const selection = useSelection(ids);
+  const [failures, setFailures] = useFailures();
+  const columns = useMemo(
+    () => columnsOf(kind, (label) => address.with({ label: [...new Set([...address.all("label"), label])] })),
+    [kind, address],
+  );
+  const title = kind === "workflow" ? "Workflows" : "Jobs";
+  const isFiltered = Object.values(filters).some((value) => value.length > 0);
+  return (
+    <div className="page">
+      <div className="page-head">
+        <h1>{title}</h1>
+        <Link className="button head-button" href={`/new?kind=${kind}`}>
+          New {kind}
+        </Link>
+      </div>
+      <FilterBar>
+        <SearchField name="search" label={`Search ${kind}s`} placeholder="Name" />
+        <StateFilter states={GROUP_STATES} counts={overview?.[`${kind}s`] ?? {}} />
+        <LabelFilter />
+        <TimeFilter />
+      </FilterBar>
+      {failures && <FailuresList result={failures} onClose={() => setFailures(null)} />}
+      {query.error && <Problem error={query.error} what={`The list of ${kind}s could not be read.`} />}
+      {notYet(query, `${kind}s`)}
+      {query.data && rows.length > 0 && (
+        <ListTable
+          caption={title}
+          columns={columns}
+          rows={rows}
+          idOf={idOf}
+          nameOf={nameOf}
+          question={JSON.stringify(filters)}
+          selection={selection}
+          isStale={query.isPlaceholderData}
+        />
+      )}
+      {query.data && rows.length === 0 && <Nothing kind={kind} isFiltered={isFiltered} />}
+      {query.data && rows.length > 0 && (
+        <div className="list-foot">
+          <BulkActions kind={kind} rows={rows} selection={selection} onFailures={setFailures} />
+          <Paging
+            shown={rows.length}
+            total={query.data.total}
+            next={query.data.next}
+            what={[kind, `${kind}s`]}
+          />
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Nothing({ kind, isFiltered }: { kind: Kind; isFiltered: boolean }): ReactNode {
+  if (isFiltered) {
+    return (
+      <Empty title={`No ${kind} is like that`}>
+        <Link href={`/${kind}s`}>Show all {kind}s</Link>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title={`There are no ${kind}s yet`}>
+      <p>
+        <Link href={`/new?kind=${kind}`}>Make one here</Link>, or on the command line:{" "}
+        <code>
+          propeller {kind}s run{" "}
+          {kind === "workflow" ? "examples/addition-workflow.yaml" : "examples/addition-job.yaml"}
+        </code>
+      </p>
+    </Empty>
+  );
 }
