@@ -135,3 +135,41 @@ def test_wrong_questions_are_refused(tmp_path):
             assert said in await site.refused("GET", f"/workflows?{query}", 400), query
 
     play(part, tmp_path)
+
+
+def test_a_list_shows_the_earlier_runs_of_each_name(tmp_path):
+    async def part(site):
+        site.bring_proplet()
+        name = '<b>"nightly"\x00</b>'
+        for kind, key in KINDS:
+            for number in range(4):
+                group_id = f"{kind}-{number}"
+                await _make(site, kind, key, group_id, name=name)
+                if number < 2:
+                    await site.post(f"/{kind}/{group_id}/start", status=200)
+                    task = (await site.get(f"/{kind}/{group_id}"))["tasks"][0]
+                    await site.reached(COMPLETED, task["id"])
+            await _make(site, kind, key, f"{kind}-unnamed")
+            unnamed, *shown = (await site.get(f"/{kind}?earlier=2"))[kind]
+            assert unnamed["earlier"] == []
+            assert [ids(one["earlier"]) for one in shown] == [
+                [f"{kind}-2", f"{kind}-1"],
+                [f"{kind}-1", f"{kind}-0"],
+                [f"{kind}-0"],
+                [],
+            ]
+            waits, ended = shown[0]["earlier"]
+            assert waits == {"id": f"{kind}-2", "state": 0}
+            assert (ended["state"], list(ended)) == (COMPLETED, ["id", "state", "duration"])
+            assert 0 <= ended["duration"] < 60
+            for query in ("", "?earlier=0"):
+                assert not any("earlier" in one for one in (await site.get(f"/{kind}{query}"))[kind])
+            cursor = (await site.get(f"/{kind}?limit=2"))["next_cursor"]
+            (one,) = (await site.get(f"/{kind}?limit=1&cursor={cursor}&earlier=50"))[kind]
+            assert ids(one["earlier"]) == [f"{kind}-1", f"{kind}-0"]
+            assert await site.refused("GET", f"/{kind}?earlier=51", 400) == (
+                "earlier: 51 are too many; give 0 to 50"
+            )
+            assert "invalid earlier" in await site.refused("GET", f"/{kind}?earlier=x", 400)
+
+    play(part, tmp_path)

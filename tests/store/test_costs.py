@@ -70,3 +70,31 @@ def test_ten_times_as_many_tasks_and_groups_make_no_look_dearer(tmp_path):
 def _made(directory):
     directory.mkdir()
     return directory
+
+
+def _cost_of_earlier(directory, size):
+    """Count the steps of a page of five with earlier runs, where so many runs have each of three names."""
+    groups = [
+        a_group(f"g{n}", seq=n, name=("", "a", "b", "c")[n % 4], of=[COMPLETED]) for n in range(1, 4 * size)
+    ]
+
+    async def fill(store):
+        await store.commit(Changes(groups=groups))
+
+    Data(_made(directory), "sqlite").with_store(fill)
+    steps = 0
+
+    def step():
+        nonlocal steps
+        steps += 1
+
+    with contextlib.closing(sqlite3.connect(directory / "propeller.db", isolation_level=None)) as db:
+        db.set_progress_handler(step, 1)
+        page = queries.read_group_page(db, GroupKind.WORKFLOW, 0, 5, GroupFilter(), tasks_max=0, earlier=20)
+        assert len(page.earlier) == 5
+    return steps
+
+
+def test_ten_times_as_many_runs_of_a_name_make_the_earlier_ones_no_dearer(tmp_path):
+    few, many = (_cost_of_earlier(tmp_path / str(size), size) for size in (50, 500))
+    assert many <= 1.2 * few

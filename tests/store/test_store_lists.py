@@ -1,10 +1,13 @@
 """Pages, filters and orders of every store's lists."""
 
+import json
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from propeller.core.calendar import Schedule
 from propeller.core.effects import Changes
 from propeller.core.groups import group_state
 from propeller.core.model import Definition, GroupKind
@@ -19,7 +22,7 @@ from propeller.core.states import (
     TaskState,
 )
 from propeller.store.port import GroupFilter, Label, Record, TaskFilter
-from tests.builders import a_group, a_task
+from tests.builders import TEXT, a_group, a_task
 from tests.store.helpers import EVERYTHING, Data, ids
 
 
@@ -355,3 +358,50 @@ def test_records_that_are_missing(data):
     assert gone == {Record("task", "t1"), Record("task", "t2"), Record("workflow", "w")}
     # A workflow that is being deleted is missed with its tasks at once.
     assert (Record("workflow", "w") in going) == (Record("task", "t1") in going)
+
+
+NAMES = st.sampled_from(["", "a", "b", TEXT])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    made=st.lists(
+        st.tuples(NAMES, st.integers(1, 4), st.sampled_from(TaskState), st.booleans()), max_size=12
+    ),
+    count=st.integers(1, 4),
+)
+def test_earlier_runs_are_those_of_the_name_created_before(tmp_path_factory, made, count):
+    plan = Definition(schedule=Schedule(text="* * * * *"))
+    labelled = Definition(labels={"schedule": "x"})
+    groups = [
+        a_group(
+            f"g{seq}", seq=seq, name=name, created_at=at, of=[state], definition=plan if is_plan else labelled
+        )
+        for seq, (name, at, state, is_plan) in enumerate(made, 1)
+    ]
+    for group in groups[::2]:
+        group.started_at, group.finished_at = 1_000_000_000, 2_500_400_000
+    others = [a_group(f"j{seq}", GroupKind.JOB, seq=99 + seq, name="a", created_at=1) for seq in range(3)]
+
+    async def work(store):
+        await store.commit(Changes(groups=[*groups, *others]))
+        return [
+            await store.groups(GroupKind.WORKFLOW, 0, 50, GroupFilter(), tasks_max=0, earlier=earlier)
+            for earlier in (count, 0)
+        ]
+
+    def run(group):
+        shown = {"id": group.id, "state": int(group_state(group.counts))}
+        return shown | ({"duration": 1.5} if group.started_at and not group.has_live_tasks else {})
+
+    page, plain = Data(tmp_path_factory.mktemp("data"), "sqlite").with_store(work)
+    assert plain.earlier == {}
+    for group in groups:
+        before = [
+            one
+            for one in groups
+            if one.name == group.name != "" and not one.schedule
+            if (one.created_at, one.seq) < (group.created_at, group.seq)
+        ]
+        before.sort(key=lambda one: (one.created_at, one.seq), reverse=True)
+        assert json.loads(page.earlier[group.id]) == [run(one) for one in before[:count]]

@@ -30,7 +30,13 @@ async def read_list(request: HttpRequest, kind: GroupKind, *, tasks_max: int = 0
     if after is not None and page.offset:
         raise Invalid("cursor, offset: both say where the page begins; leave one of them out")
     found = await context_of(request).manager.store.groups(
-        kind, page.offset, page.limit, _filter(request, kind), tasks_max=tasks_max, after=after
+        kind,
+        page.offset,
+        page.limit,
+        _filter(request, kind),
+        tasks_max=tasks_max,
+        after=after,
+        earlier=queries.earlier(request),
     )
     next_cursor = UNSET if found.next is None else _written(found.next)
     return Listed(page.offset, page.limit, found, next_cursor)

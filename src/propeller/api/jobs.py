@@ -82,7 +82,7 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
         if group.size <= room:
             views = (await shown_group(context, group, tasks[group.id], show)).views
             room -= len(views)
-        summaries.append(job_summary(group, views))
+        summaries.append(job_summary(group, views, earlier=found.page.earlier.get(group.id)))
     return answer(
         JobPage(
             offset=found.offset,

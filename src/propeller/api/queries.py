@@ -108,6 +108,12 @@ CURSOR = Query(
     "The next_cursor of the page before: no group comes twice or is missed, whatever is created meanwhile.",
     {"type": "string"},
 )
+EARLIER_MAX = 50
+EARLIER = Query(
+    "earlier",
+    "Show with each group so many of its kind and name that were created before it, the newest first.",
+    {"type": "integer", "minimum": 0, "maximum": EARLIER_MAX, "default": 0},
+)
 #: What every list of groups takes.
 OF_GROUPS = (
     OFFSET,
@@ -121,6 +127,7 @@ OF_GROUPS = (
     SINCE,
     UNTIL,
     ENDED,
+    EARLIER,
 )
 SHOW_RUNNING = Query(
     "tasks",
@@ -214,6 +221,13 @@ def within(request: HttpRequest, limit: Query) -> int:
     if not limit.schema["minimum"] <= count <= limit.schema["maximum"]:
         allowed = f"{limit.schema['minimum']} to {limit.schema['maximum']}"
         raise Invalid(f"limit: invalid limit size; give {allowed}")
+    return count
+
+
+def earlier(request: HttpRequest) -> int:
+    count = whole(request, EARLIER) or 0
+    if count > EARLIER_MAX:
+        raise Invalid(f"earlier: {count} are too many; give 0 to {EARLIER_MAX}")
     return count
 
 

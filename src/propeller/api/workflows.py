@@ -54,12 +54,15 @@ def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilde
 async def list_workflows(request: HttpRequest) -> ASGIApp:
     """List workflows, the newest first."""
     found = await read_list(request, _WORKFLOW)
+    page = found.page
     return answer(
         WorkflowPage(
             offset=found.offset,
             limit=found.limit,
-            total=found.page.total,
-            workflows=[workflow_view(group) for group in found.page.records.groups],
+            total=page.total,
+            workflows=[
+                workflow_view(group, earlier=page.earlier.get(group.id)) for group in page.records.groups
+            ],
             next_cursor=found.next_cursor,
         )
     )

@@ -206,6 +206,15 @@ class Job(TypedDict):
     max_parallel: NotRequired[int]
 
 
+class EarlierRun(TypedDict):
+    """A workflow or job that was created before another one of its name."""
+
+    id: str
+    state: int
+    #: Seconds; only of one that has ended.
+    duration: NotRequired[float]
+
+
 class JobSummary(TypedDict):
     job_id: str
     name: NotRequired[str]
@@ -220,6 +229,8 @@ class JobSummary(TypedDict):
     labels: NotRequired[dict[str, str]]
     #: How many of its tasks wait for a proplet or run at once; left out for any number.
     max_parallel: NotRequired[int]
+    #: In a list that was asked for them with ``earlier``: the newest first.
+    earlier: NotRequired[list[EarlierRun]]
 
 
 class JobPage(TypedDict):
@@ -246,6 +257,8 @@ class Workflow(TypedDict):
     labels: NotRequired[dict[str, str]]
     #: How many of its tasks wait for a proplet or run at once; left out for any number.
     max_parallel: NotRequired[int]
+    #: In a list that was asked for them with ``earlier``: the newest first.
+    earlier: NotRequired[list[EarlierRun]]
     #: The task that runs it.
     run_for: NotRequired[str]
 

@@ -155,6 +155,8 @@ class GroupPage(NamedTuple):
     records: Records
     #: Where the next page begins; None if nothing is left.
     next: Cursor | None
+    #: The runs before each group, as JSON for the API, by its id; only if they were asked for.
+    earlier: Mapping[str, bytes] = {}
 
 
 class Totals(NamedTuple):
@@ -338,11 +340,13 @@ class Store(Protocol):
         *,
         tasks_max: int,
         after: Cursor | None = None,
+        earlier: int = 0,
     ) -> GroupPage:
         """Read a page of groups, the newest first, with at most ``tasks_max`` tasks in all.
 
         A group comes with all of its tasks, or with none if they no longer fit. The page begins ``offset``
-        groups behind ``after``, or behind the front; the total counts all groups.
+        groups behind ``after``, or behind the front; the total counts all groups. With ``earlier``, each
+        group comes with up to so many groups of its kind and name that were created before it.
         """
 
     async def graph(self, kind: GroupKind, group_id: str) -> Graph | None:

@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import rows
 from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Page, Record, Records, TaskFilter
@@ -15,6 +17,19 @@ _INDEXED_CHARS_MAX = 1000
 #: What a manager starts from: what has not ended, and what runs again by itself.
 _LIVE_GROUPS = "SELECT seq FROM groups WHERE live > 0 UNION SELECT seq FROM awaited_groups"
 _LIVE_RUNS = "SELECT seq FROM runs WHERE state < 3 UNION SELECT seq FROM awaited_runs"
+
+#: The runs before a group: of its kind and name, the newest first, without those that only have a schedule.
+_EARLIER = (
+    "SELECT g.id, CAST((SELECT json_group_array(json(run)) FROM ("
+    "SELECT CASE WHEN e.live = 0 AND e.started_at > 0 AND e.finished_at > 0 THEN json_object('id', e.id, "
+    "'state', e.state, 'duration', round((e.finished_at - e.started_at) / 1e9, 3)) "
+    "ELSE json_object('id', e.id, 'state', e.state) END AS run FROM groups e INDEXED BY groups_by_name "
+    "WHERE e.kind = g.kind AND e.name = g.name AND e.name <> '' AND e.created_at <= g.created_at "
+    "AND (e.created_at < g.created_at OR e.seq < g.seq) "
+    "AND (e.definition = '' OR json_extract(e.definition, '$.schedule') IS NULL) "
+    "ORDER BY e.created_at DESC, e.seq DESC LIMIT ?)) AS BLOB) "
+    "FROM json_each(?) listed CROSS JOIN groups g ON g.seq = listed.value"
+)
 
 
 def load(db: sqlite3.Connection) -> Loaded:
@@ -176,6 +191,7 @@ def read_group_page(
     *,
     tasks_max: int,
     after: Cursor | None = None,
+    earlier: int = 0,
 ) -> GroupPage:
     where = "WHERE kind = ?"
     values: list[Any] = [str(kind)]
@@ -199,7 +215,14 @@ def read_group_page(
         has_more = len(groups) > limit > 0
         del groups[limit:]
         cursor = Cursor(groups[-1].created_at, groups[-1].id) if has_more else None
-        return GroupPage(total, Records(groups, _read_tasks_that_fit(db, groups, tasks_max)), cursor)
+        runs = _read_earlier(db, groups, earlier) if earlier else {}
+        return GroupPage(total, Records(groups, _read_tasks_that_fit(db, groups, tasks_max)), cursor, runs)
+
+
+def _read_earlier(db: sqlite3.Connection, groups: Iterable[Group], count: int) -> dict[str, bytes]:
+    """Read the runs before each of these groups, as JSON that SQLite writes: there may be 50,000."""
+    seqs = msgspec.json.encode([group.seq for group in groups]).decode()
+    return dict(db.execute(_EARLIER, (count, seqs)))
 
 
 @contextlib.contextmanager

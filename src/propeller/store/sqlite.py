@@ -393,10 +393,11 @@ class SqliteStore:
         *,
         tasks_max: int,
         after: Cursor | None = None,
+        earlier: int = 0,
     ) -> GroupPage:
         return await self._read(
             lambda db: queries.read_group_page(
-                db, kind, offset, limit, only, tasks_max=tasks_max, after=after
+                db, kind, offset, limit, only, tasks_max=tasks_max, after=after, earlier=earlier
             )
         )
 

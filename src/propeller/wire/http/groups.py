@@ -130,6 +130,19 @@ class Counts(msgspec.Struct):
     interrupted: int
 
 
+class EarlierRun(msgspec.Struct, kw_only=True):
+    """A workflow or job that was created before another one of its name."""
+
+    id: str
+    state: State
+    duration: Annotated[float, like("From its first start to its last end, in seconds.")] | UnsetType = UNSET
+
+
+Earlier = Annotated[
+    list[EarlierRun], like("In lists that ask for it: those of its name before it, the newest first.")
+]
+
+
 class JobSummary(GroupScheduleFields, kw_only=True):
     job_id: str
     name: str | UnsetType = UNSET
@@ -145,6 +158,7 @@ class JobSummary(GroupScheduleFields, kw_only=True):
     defaults: DefaultsView | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
     max_parallel: int | UnsetType = UNSET
+    earlier: Earlier | UnsetType = UNSET
 
 
 class JobPage(Page, kw_only=True):
@@ -181,6 +195,7 @@ class WorkflowView(GroupScheduleFields, kw_only=True):
     labels: Labels | UnsetType = UNSET
     max_parallel: int | UnsetType = UNSET
     run_for: Annotated[str, like("The task that runs it.")] | UnsetType = UNSET
+    earlier: Earlier | UnsetType = UNSET
 
 
 class WorkflowPage(Page, kw_only=True):
@@ -214,7 +229,9 @@ def job_view(
     return view
 
 
-def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
+def job_summary(
+    group: Group, views: list[TaskView] | UnsetType, *, earlier: bytes | None = None
+) -> JobSummary:
     view = JobSummary(
         job_id=group.id,
         name=group.name or UNSET,
@@ -226,10 +243,16 @@ def job_summary(group: Group, views: list[TaskView] | UnsetType) -> JobSummary:
         finish_time=format_time(group.finished_at),
         created_at=format_time(group.created_at),
         counts=_counts(group),
+        earlier=_earlier(earlier),
         **_defined(group.definition),
     )
     show_schedule(view, group.schedule, group.definition.run_of, group.course)
     return view
+
+
+def _earlier(text: bytes | None) -> Any:
+    """Take the runs before a group as the store writes them."""
+    return UNSET if text is None else msgspec.Raw(text)
 
 
 def _defined(definition: Definition) -> dict[str, Any]:
@@ -251,7 +274,11 @@ def edges_of(tasks: Iterable[Task]) -> list[Edge]:
 
 
 def workflow_view(
-    group: Group, views: list[TaskView] | UnsetType = UNSET, edges: list[Edge] | UnsetType = UNSET
+    group: Group,
+    views: list[TaskView] | UnsetType = UNSET,
+    edges: list[Edge] | UnsetType = UNSET,
+    *,
+    earlier: bytes | None = None,
 ) -> WorkflowView:
     """Render a workflow, with its tasks and the edges between them where these are given."""
     view = WorkflowView(
@@ -266,6 +293,7 @@ def workflow_view(
         edges=edges,
         fail_fast=group.fail_fast or UNSET,
         run_for=group.definition.run_for or UNSET,
+        earlier=_earlier(earlier),
         **_defined(group.definition),
     )
     show_schedule(view, group.schedule, group.definition.run_of, group.course)
