@@ -1,6 +1,10 @@
 import type { ReactNode } from "react";
-import { Empty } from "../../parts/messages";
+import { TaskPanel } from "./panel";
 
-export default function Task(_: { id: string }): ReactNode {
-  return <Empty title="Task" />;
+export default function TaskPage({ id }: { id: string }): ReactNode {
+  return (
+    <div className="page">
+      <TaskPanel id={id} />
+    </div>
+  );
 }

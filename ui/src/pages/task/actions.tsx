@@ -1,0 +1,156 @@
+// What a reader can do with a task. Each asks first, and says what will happen.
+
+import { useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useRef } from "react";
+import { Button, Toolbar } from "react-aria-components";
+import { useLocation } from "wouter";
+import { api, ask } from "../../api/client";
+import { newKey } from "../../api/once";
+import { LIVE } from "../../live/overview";
+import { type Question, useConfirm } from "../../parts/confirm";
+import { hasEnded, PENDING } from "../../states";
+import { shortened, visible } from "../../words";
+import { type Draft, draftOf, EditForm } from "./edit";
+import { ownerOf, type Task } from "./task-query";
+
+export function Actions({ task }: { task: Task }): ReactNode {
+  const confirm = useConfirm();
+  const queries = useQueryClient();
+  const [, go] = useLocation();
+  const draft = useRef<Draft>(draftOf(task));
+  const questions = questionsOf(task, draft);
+  const asked = (question: Question): void =>
+    confirm({
+      ...question,
+      act: async () => {
+        try {
+          await question.act();
+        } finally {
+          await queries.invalidateQueries({ queryKey: [LIVE] });
+        }
+      },
+    });
+  const runsAgain = hasEnded(task.state);
+  return (
+    <Toolbar className="task-actions" aria-label="What to do with the task">
+      {task.state === PENDING && (
+        <Button className="button" onPress={() => asked(questions.start())}>
+          Start
+        </Button>
+      )}
+      {!runsAgain && (
+        <Button className="button" onPress={() => asked(questions.stop())}>
+          Stop
+        </Button>
+      )}
+      {runsAgain && (
+        <>
+          <Button className="button" onPress={() => asked(questions.startAgain())}>
+            Start again
+          </Button>
+          {ownerOf(task) && (
+            <Button className="button" onPress={() => asked(questions.rerunFrom())}>
+              Rerun from here
+            </Button>
+          )}
+          <Button className="button" onPress={() => asked(questions.edit())}>
+            Edit inputs
+          </Button>
+        </>
+      )}
+      <Button
+        className="button"
+        data-look="danger"
+        onPress={() =>
+          asked({
+            ...questions.remove(),
+            act: async () => {
+              await questions.remove().act();
+              const owner = ownerOf(task);
+              go(owner ? `/${owner.kind}s/${encodeURIComponent(owner.id)}` : "/tasks");
+            },
+          })
+        }
+      >
+        Delete
+      </Button>
+    </Toolbar>
+  );
+}
+
+const CHILDREN_STAY = "Tasks that depend on it stay as they are; “Rerun from here” runs these too.";
+
+function questionsOf(task: Task, draft: { current: Draft }): Record<Name, () => Question> {
+  const params = { path: { id: task.id } };
+  const name = shortened(visible(task.name), 40);
+  const owner = ownerOf(task);
+  const start = (key: string): Promise<unknown> =>
+    ask(api.POST("/tasks/{id}/start", { params: { ...params, header: { "Idempotency-Key": key } } }));
+  const rerun = (key: string): Promise<unknown> => {
+    const request = {
+      params: { path: { id: owner?.id ?? "" }, header: { "Idempotency-Key": key } },
+      body: { what: null, from: task.id },
+    };
+    return owner?.kind === "job"
+      ? ask(api.POST("/jobs/{id}/rerun", request))
+      : ask(api.POST("/workflows/{id}/rerun", request));
+  };
+  return {
+    start: () => ({
+      title: `Start ${name}?`,
+      text: owner
+        ? "This task runs. Tasks that depend on it follow by themselves, as their conditions say."
+        : "The task runs as soon as a proplet has room.",
+      action: "Start",
+      act: once(start),
+    }),
+    stop: () => ({
+      title: `Stop ${name}?`,
+      text: `It becomes interrupted at once, and its proplet ends its run.${owner ? " Tasks that depend on it go by their conditions: most are skipped." : ""} It can be started again.`,
+      action: "Stop",
+      isDangerous: true,
+      act: once((key) =>
+        ask(api.POST("/tasks/{id}/stop", { params: { ...params, header: { "Idempotency-Key": key } } })),
+      ),
+    }),
+    startAgain: () => ({
+      title: `Start ${name} again?`,
+      text: `It runs as its next attempt. Its results and error are cleared; its past attempts stay in its history.${owner ? ` ${CHILDREN_STAY}` : ""}`,
+      action: "Start again",
+      act: once(start),
+    }),
+    rerunFrom: () => ({
+      title: `Rerun from ${name}?`,
+      text: `This task and all tasks that hang on it run again, each as its next attempt; their results and errors are cleared. All other tasks of the ${owner?.kind} keep theirs. The ${owner?.kind} must have ended.`,
+      action: "Rerun from here",
+      act: once(rerun),
+    }),
+    edit: () => {
+      draft.current = draftOf(task);
+      return {
+        title: `Edit inputs of ${name}`,
+        text: <EditForm task={task} draft={draft} />,
+        action: "Save and start again",
+        act: once(async (key) => {
+          await ask(api.PUT("/tasks/{id}", { params, body: draft.current.changes() as never }));
+          await start(key);
+        }),
+      };
+    },
+    remove: () => ({
+      title: `Delete ${name}?`,
+      text: `The task goes with its results, logs and history${hasEnded(task.state) ? "" : ", and is stopped if it runs"}. This can't be undone. It is refused while other tasks depend on it.`,
+      action: "Delete",
+      isDangerous: true,
+      act: () => ask(api.DELETE("/tasks/{id}", { params })),
+    }),
+  };
+}
+
+type Name = "start" | "stop" | "startAgain" | "rerunFrom" | "edit" | "remove";
+
+/** Have all tries of one question be the same request. */
+function once(act: (key: string) => Promise<unknown>): () => Promise<unknown> {
+  const key = newKey();
+  return () => act(key);
+}
