@@ -48,6 +48,14 @@ def test_each_path_says_where_the_page_begins(tmp_path, path, base):
     play(part, tmp_path)
 
 
+def test_the_address_of_a_page_may_have_a_query_which_the_page_reads(tmp_path):
+    async def part(site):
+        for path in ("/ui/tasks/some-id?part=logs", "/ui/?x=1", "/ui?x=1"):
+            assert (await site.http.get(path)).status_code == 200, path
+
+    play(part, tmp_path)
+
+
 def test_the_policy_lets_run_nothing_but_files_of_the_page():
     assert "unsafe" not in POLICY
     assert "script-src 'self'" in POLICY

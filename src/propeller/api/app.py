@@ -72,7 +72,8 @@ class Resource:
             allowed = sorted([*self.endpoints, *head, "OPTIONS"])
             return methods(allowed) if request.method == "OPTIONS" else no_such_method(allowed)
         try:
-            check_known(request, endpoint.query)
+            if not endpoint.takes_any_query:
+                check_known(request, endpoint.query)
             if not once.has_key(request):
                 return await endpoint.handler(request)
             if not endpoint.takes_key:

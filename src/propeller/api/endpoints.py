@@ -51,6 +51,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     may_stream: bool
     may_be_bytes: bool
     takes_key: bool
+    #: A page reads its query itself; elsewhere, a parameter that the endpoint does not have is refused.
+    takes_any_query: bool
 
     @property
     def name(self) -> str:
@@ -76,6 +78,7 @@ def endpoint(
     may_stream: bool = False,
     may_be_bytes: bool = False,
     takes_key: bool | None = None,
+    takes_any_query: bool = False,
 ) -> Callable[[Handler], Endpoint]:
     """Make an endpoint of a handler, with its description in the document.
 
@@ -93,6 +96,7 @@ def endpoint(
         may_stream: True if a request may ask for a stream of events.
         may_be_bytes: True if ``Accept`` may ask for bytes (``answers.wants_bytes``).
         takes_key: Whether a request may have an idempotency key; None for any POST.
+        takes_any_query: True if query parameters that are not in ``query`` are let through.
 
     """
     takes_key = method == "POST" if takes_key is None else takes_key
@@ -112,6 +116,7 @@ def endpoint(
         may_stream=may_stream,
         may_be_bytes=may_be_bytes,
         takes_key=takes_key,
+        takes_any_query=takes_any_query,
     )
 
 

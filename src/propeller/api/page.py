@@ -66,11 +66,11 @@ def _page_file(name: str, content: bytes) -> PageFile:
 def endpoints() -> list[Endpoint]:
     """Make the endpoints of the page."""
 
-    @get("/ui")
+    @get("/ui", takes_any_query=True)
     async def get_page(request: HttpRequest) -> ASGIApp:
         return _document(request)
 
-    @get("/ui/{path:path}")
+    @get("/ui/{path:path}", takes_any_query=True)
     async def get_page_file(request: HttpRequest) -> ASGIApp:
         path = request.path_params["path"]
         file = page_files().get(path)
