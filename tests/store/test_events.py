@@ -126,12 +126,12 @@ def test_after_a_restart_newer_tasks_are_still_told_from_older_ones(play):
 
 
 def test_a_search_that_takes_long_gives_what_it_has_and_goes_on_from_there(play, monkeypatch):
-    monkeypatch.setattr("propeller.store.sqlite._SEARCH_S", 0.0)
+    monkeypatch.setattr("propeller.store.sqlite.SEARCH_S", 0.0)
 
     async def work(store):
         await store.commit(Changes(transitions=[a_move("a")], first_event_id=1))
         page = await store.events_of(EventFilter("a"), 0, 10)
-        monkeypatch.setattr("propeller.store.sqlite._SEARCH_S", 1.0)
+        monkeypatch.setattr("propeller.store.sqlite.SEARCH_S", 1.0)
         rest = await store.events_of(EventFilter("a"), page.next_after, 10)
         return page, rest
 

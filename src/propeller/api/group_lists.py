@@ -1,13 +1,11 @@
 """Lists of workflows and jobs: what a request wants to see of them, and the page that answers it."""
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from propeller.api import queries
 from propeller.api.context import HttpRequest, context_of
+from propeller.api.cursors import read_cursor, write_cursor
 from propeller.core.model import GroupKind
 from propeller.errors import Invalid
 from propeller.store.port import Cursor, GroupFilter, GroupPage, Label
@@ -26,7 +24,7 @@ class Listed(msgspec.Struct):
 async def read_list(request: HttpRequest, kind: GroupKind, *, tasks_max: int = 0) -> Listed:
     """Read the page that a request asks for; what else it wants of each group is the caller's."""
     page = queries.paging(request, queries.MANY)
-    after = _cursor(request)
+    after = read_cursor(queries.text(request, queries.CURSOR), Cursor)
     if after is not None and page.offset:
         raise Invalid("cursor, offset: both say where the page begins; leave one of them out")
     found = await context_of(request).manager.store.groups(
@@ -38,7 +36,7 @@ async def read_list(request: HttpRequest, kind: GroupKind, *, tasks_max: int = 0
         after=after,
         earlier=queries.earlier(request),
     )
-    next_cursor = UNSET if found.next is None else _written(found.next)
+    next_cursor = UNSET if found.next is None else write_cursor(found.next)
     return Listed(page.offset, page.limit, found, next_cursor)
 
 
@@ -69,20 +67,3 @@ def _labels(request: HttpRequest) -> tuple[Label, ...]:
             raise Invalid(f"label: {text!r} has no key; write key=value, or key for any value")
         found.append(Label(key, value if is_pair else None))
     return tuple(found)
-
-
-def _cursor(request: HttpRequest) -> Cursor | None:
-    given = queries.text(request, queries.CURSOR)
-    if not given:
-        return None
-    try:
-        cursor = msgspec.json.decode(urlsafe_b64decode(given + "=" * (-len(given) % 4)), type=Cursor)
-        if 0 <= cursor.created_at <= queries.INT64_MAX:
-            return cursor
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        pass
-    raise Invalid("cursor: it is none; give the next_cursor of the page before, as it is")
-
-
-def _written(cursor: Cursor) -> str:
-    return urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")

@@ -23,6 +23,7 @@ GROUPS_MAX = 1000
 #: How many tasks a list of groups shows in all.
 TASKS_IN_LIST_MAX = 1000
 METADATA_PAIRS_MAX = 32
+SEARCH_CHARS_MAX = 1000
 #: How many of its tasks a proplet is shown with, and how many the proplets of a page are in all.
 RUNNING_SHOWN_MAX = 200
 RUNNING_IN_PAGE_MAX = 20_000
@@ -66,6 +67,23 @@ OF_WORKFLOW = Query("workflow_id", "Only those of this workflow.", {"type": "str
 OF_JOB = Query("job_id", "Only those of this job.", {"type": "string"})
 TASK_STATES: dict[str, TaskState] = {state.name.lower(): state for state in TaskState}
 TASK_STATE = Query("state", "Only those in this state.", {"type": "string", "enum": ["", *TASK_STATES]})
+SEARCH = Query(
+    "search",
+    "Only those whose id begins with this or whose name contains it, in whatever case. Those found by their "
+    "ids come first, if they fit in a page. A search takes a bounded time and goes on with next_cursor.",
+    {"type": "string", "maxLength": SEARCH_CHARS_MAX},
+)
+TASK_CURSOR = Query(
+    "cursor",
+    "The next_cursor of the page before, or nothing for the first page: no task comes twice or is missed.",
+    {"type": "string"},
+)
+ON_PROPLET = Query(
+    "proplet_id",
+    "Only those whose last attempt is, or was, on this proplet; such a page has no total, and goes on with "
+    "next_cursor.",
+    {"type": "string"},
+)
 ID_PREFIX = Query("id_prefix", "Only those whose id begins with this.", {"type": "string"})
 NAME = Query("name", "Only those of this name.", {"type": "string"})
 SINCE = Query("since", "Only those created then or later.", {"type": "string", "format": "date-time"})
@@ -281,6 +299,14 @@ def choice(request: HttpRequest, query: Query) -> bool | None:
 
 def text(request: HttpRequest, query: Query) -> str:
     return _given(request, query) or ""
+
+
+def searched(request: HttpRequest) -> str:
+    """Read the text of a search; ``""`` where there is none."""
+    value = text(request, SEARCH)
+    if len(value) > SEARCH_CHARS_MAX:
+        raise Invalid(f"search: it is longer than {SEARCH_CHARS_MAX} characters; give a part of it")
+    return value
 
 
 def word(request: HttpRequest, query: Query) -> str:

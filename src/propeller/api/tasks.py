@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from msgspec import UNSET
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -12,6 +13,7 @@ from propeller.api import queries, sent_back
 from propeller.api.answers import answer, as_file, nothing, wants_bytes
 from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
+from propeller.api.cursors import read_cursor, write_cursor
 from propeller.api.endpoints import Binary, delete, get, post, put
 from propeller.api.lifting import Lifted
 from propeller.api.modules import module_of
@@ -24,7 +26,7 @@ from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, 
 from propeller.core.model import Execution, Spec, Task
 from propeller.core.results import as_bytes, to_json
 from propeller.errors import Invalid, NotFound
-from propeller.store.port import TaskFilter
+from propeller.store.port import Sought, TaskCursor, TaskFilter
 from propeller.wire.http.executions import AttemptsView, ExecutionsView, execution_view
 from propeller.wire.http.samples import TaskSamplePage
 from propeller.wire.http.schema import encode
@@ -85,6 +87,9 @@ def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
         queries.NAME,
         queries.SINCE,
         queries.ORDER,
+        queries.SEARCH,
+        queries.ON_PROPLET,
+        queries.TASK_CURSOR,
         queries.SHOW_FILE,
     ],
 )
@@ -103,9 +108,32 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
         since=queries.time(request, queries.SINCE),
     )
     is_newest_first = queries.is_newest_first(request)
+    sought = Sought(only, queries.searched(request), queries.text(request, queries.ON_PROPLET))
+    if sought != Sought(only) or queries.TASK_CURSOR.name in request.query_params:
+        return answer(await _found(request, page, sought, show, is_newest_first=is_newest_first))
     found = await context.manager.store.tasks(page.offset, page.limit, only, newest_first=is_newest_first)
     views = await task_views(context, found.items, show)
     return answer(TaskPage(offset=page.offset, limit=page.limit, total=found.total, tasks=views))
+
+
+async def _found(
+    request: HttpRequest, page: queries.Paging, sought: Sought, show: Showing, *, is_newest_first: bool
+) -> TaskPage:
+    """Search for a page of tasks, in bounded time."""
+    if page.offset:
+        raise Invalid("offset: a search goes on by cursor; leave it out, and give the next_cursor of a page")
+    context = context_of(request)
+    store = context.manager.store
+    after = read_cursor(queries.text(request, queries.TASK_CURSOR), TaskCursor)
+    total = await store.count_tasks(sought.only) if sought == Sought(sought.only) else None
+    found = await store.search_tasks(sought, page.limit, newest_first=is_newest_first, after=after)
+    return TaskPage(
+        offset=0,
+        limit=page.limit,
+        total=UNSET if total is None else total,
+        tasks=await task_views(context, found.tasks, show),
+        next_cursor=UNSET if found.next is None else write_cursor(found.next),
+    )
 
 
 @get("/tasks/{id}", gives=TaskView, query=[queries.SHOW_FILE], refuses=[404])

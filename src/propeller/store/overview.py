@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED, TaskState
 from propeller.store.port import PaceStep, Page, TaskFilter, Totals
-from propeller.store.queries import count_tasks, read_tasks, snapshot
+from propeller.store.queries import are_some_going, count_tasks, read_tasks, snapshot
 
 _PACE_COLUMNS = ", ".join(PaceStep._fields)
 #: More failed tasks are not counted.
@@ -30,7 +30,7 @@ def read_failures(db: sqlite3.Connection, since: int, limit: int) -> Page[Task]:
     """Read the tasks that have failed since a time, the one that failed last at the front."""
     failed = f"FROM runs r WHERE r.state = {int(FAILED)} AND r.finished_at >= ?"
     with snapshot(db):
-        if db.execute("SELECT 1 FROM going LIMIT 1").fetchone() is not None:
+        if are_some_going(db):
             failed += f" AND {_IS_SHOWN}"
         counted = f"SELECT COUNT(*) FROM (SELECT 1 {failed} LIMIT {FAILURES_COUNTED_MAX})"  # noqa: S608
         total = db.execute(counted, (since,)).fetchone()[0]

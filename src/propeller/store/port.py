@@ -83,6 +83,31 @@ class TaskFilter(NamedTuple):
     since: int = 0
 
 
+class Sought(NamedTuple):
+    """What is searched for among all tasks."""
+
+    only: TaskFilter = TaskFilter()
+    #: The begin of the id, or a part of the name; the case does not count.
+    text: str = ""
+    #: The proplet of the last attempt.
+    proplet_id: str = ""
+
+
+class TaskCursor(NamedTuple):
+    """The place where a search among tasks stopped."""
+
+    #: All up to the task with this ``seq``, or down to it, has been looked at.
+    seq: int
+    #: True if the tasks whose ids begin with the text have been given before all others.
+    has_ids: bool = False
+
+
+class FoundTasks(NamedTuple):
+    tasks: list[Task]
+    #: Where the search goes on; None if all has been looked at.
+    next: TaskCursor | None
+
+
 class Label(NamedTuple):
     """A label that groups are to have."""
 
@@ -309,6 +334,18 @@ class Store(Protocol):
         self, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
     ) -> Page[Task]:
         """Read a page of tasks in the order of their creation, or the other way round."""
+
+    async def search_tasks(
+        self, only: Sought, limit: int, *, newest_first: bool = False, after: TaskCursor | None = None
+    ) -> FoundTasks:
+        """Search all tasks in the order of their creation, or the other way round, from a place on.
+
+        Those whose id begins with the text come first, if they fit in a page. A search that takes long gives
+        what it has found by then, which may be nothing, and the place where it goes on.
+        """
+
+    async def count_tasks(self, only: TaskFilter) -> int | None:
+        """Give the number of tasks where a record has it; None where they would have to be counted."""
 
     async def totals(self) -> Totals:
         """Count all tasks, and the groups of each kind by state."""

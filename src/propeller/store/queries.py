@@ -13,7 +13,7 @@ from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Page, R
 
 _IDS_PER_QUERY = 500
 #: Longer values of metadata are in no index; see the migration that made it.
-_INDEXED_CHARS_MAX = 1000
+INDEXED_CHARS_MAX = 1000
 #: What a manager starts from: what has not ended, and what runs again by itself.
 _LIVE_GROUPS = "SELECT seq FROM groups WHERE live > 0 UNION SELECT seq FROM awaited_groups"
 _LIVE_RUNS = "SELECT seq FROM runs WHERE state < 3 UNION SELECT seq FROM awaited_runs"
@@ -98,7 +98,7 @@ def read_tasks(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list
 
 def _tasks(db: sqlite3.Connection) -> str:
     """Name the table of tasks, without those that are being deleted (``expiry``)."""
-    if db.execute("SELECT 1 FROM going LIMIT 1").fetchone() is None:
+    if not are_some_going(db):
         return "tasks"
     return "(SELECT * FROM tasks WHERE COALESCE(workflow_id, job_id, id) NOT IN (SELECT id FROM going))"
 
@@ -118,6 +118,11 @@ def missing(db: sqlite3.Connection, records: Iterable[Record]) -> set[Record]:
             ).fetchone()
             is None
         }
+
+
+def are_some_going(db: sqlite3.Connection) -> bool:
+    """Say whether records are being deleted, which are no longer shown (``expiry``)."""
+    return db.execute("SELECT 1 FROM going LIMIT 1").fetchone() is not None
 
 
 def read_groups(db: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Group]:
@@ -244,7 +249,7 @@ def conditions(only: TaskFilter) -> tuple[str, list[Any]]:
     if only.job_id:
         parts.append("t.job_id = ?")
         values.append(only.job_id)
-    more, more_values = _of_records("t", only)
+    more, more_values = of_records("t", only)
     parts += more
     values += more_values
     if only.state is not None:
@@ -255,14 +260,14 @@ def conditions(only: TaskFilter) -> tuple[str, list[Any]]:
         parts.append("t.spec ->> 'name' = ?")
         values.append(only.name)
     for key, value in only.metadata.items():
-        table = "task_metadata" if len(value) <= _INDEXED_CHARS_MAX else "metadata_of_specs"
+        table = "task_metadata" if len(value) <= INDEXED_CHARS_MAX else "metadata_of_specs"
         parts.append(f"t.seq IN (SELECT seq FROM {table} WHERE key = ? AND value = ?)")  # noqa: S608
         values += [key, value]
     return ("WHERE " + " AND ".join(parts) if parts else ""), values
 
 
 def _of_groups(only: GroupFilter) -> tuple[list[str], list[Any]]:
-    parts, values = _of_records("g", only)
+    parts, values = of_records("g", only)
     if only.name:
         parts.append("g.name = ?")
         values.append(only.name)
@@ -278,7 +283,7 @@ def _of_groups(only: GroupFilter) -> tuple[list[str], list[Any]]:
     return parts, values
 
 
-def _of_records(table: str, only: TaskFilter | GroupFilter) -> tuple[list[str], list[Any]]:
+def of_records(table: str, only: TaskFilter | GroupFilter) -> tuple[list[str], list[Any]]:
     parts: list[str] = []
     values: list[Any] = []
     if only.id_prefix:

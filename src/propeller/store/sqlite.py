@@ -37,7 +37,7 @@ from propeller.store.opening import (
     migrate,
     refuse_damage,
 )
-from propeller.store.overview import read_failures, read_pace, read_totals, write_pace
+from propeller.store.overview import write_pace
 from propeller.store.port import (
     Cursor,
     Ended,
@@ -62,12 +62,13 @@ from propeller.store.port import (
     SampleOf,
     StoredPiece,
     TaskFilter,
-    Totals,
 )
 from propeller.store.records import write_groups, write_modules, write_proplets, write_tasks
 from propeller.store.samples import read_samples, write_samples
+from propeller.store.search import prepare
 from propeller.store.soundness import progress
 from propeller.store.upkeep import LogUpkeep
+from propeller.store.whole import SEARCH_S, Whole
 
 T = TypeVar("T")
 
@@ -75,13 +76,11 @@ T = TypeVar("T")
 PAST_ATTEMPTS_KEPT = 50_000
 _PRUNE_EVERY = 500
 _READERS = 2
-#: After this time a search through the event log gives what it has found.
-_SEARCH_S = 0.06
 #: The cache of each connection. The system also keeps pages of the file in memory while it has room.
 _CACHE_KIB = 16_000
 
 
-class SqliteStore:
+class SqliteStore(Whole):
     """The store in SQLite; ``port.Store`` describes the methods.
 
     With ``durability="full"`` a commit survives a power cut. With ``"normal"`` it survives the end of the
@@ -95,6 +94,7 @@ class SqliteStore:
 
         The log of changes of state is kept up to ``history_bytes``.
         """
+        super().__init__()
         self._path = directory / FILE_NAME
         self._synchronous = "FULL" if durability == "full" else "NORMAL"
         self._lock = lock_directory(directory)
@@ -145,6 +145,7 @@ class SqliteStore:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
             connection.execute("PRAGMA temp_store=MEMORY")
+            prepare(connection)
         return connection
 
     # -- threads -------------------------------------------------------------------------------------------
@@ -363,12 +364,6 @@ class SqliteStore:
             lambda db: queries.read_task_page(db, offset, limit, only, newest_first=newest_first)
         )
 
-    async def totals(self) -> Totals:
-        return await self._read(read_totals)
-
-    async def failures(self, since: int, limit: int) -> Page[Task]:
-        return await self._read(lambda db: read_failures(db, since, limit))
-
     async def executions(self, task_id: str) -> list[Execution]:
         def query(db: sqlite3.Connection) -> list[Execution]:
             return queries.read_executions(db, "seq = (SELECT seq FROM tasks WHERE id = ?)", task_id)
@@ -432,9 +427,6 @@ class SqliteStore:
     async def samples(self, of: SampleOf, owner_id: str, offset: int, limit: int) -> Page[str]:
         return await self._read(lambda db: read_samples(db, of, owner_id, offset, limit))
 
-    async def pace(self) -> list[PaceStep]:
-        return await self._read(read_pace)
-
     async def invocations(self, task_id: str, offset: int, limit: int) -> Page[str]:
         return await self._read(lambda db: read_invocations(db, task_id, offset, limit))
 
@@ -452,7 +444,7 @@ class SqliteStore:
 
     async def events_of(self, only: EventFilter, after: int, limit: int) -> EventPage:
         search = Search(only, after, limit)
-        until = time.perf_counter() + _SEARCH_S
+        until = time.perf_counter() + SEARCH_S
         is_left = True
         while is_left and time.perf_counter() < until:
             count = max(PIECE_BYTES // self._history.event_bytes, 1)

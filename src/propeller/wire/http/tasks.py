@@ -30,7 +30,7 @@ from propeller.wire.http.schedules import (
     ZoneName,
     options_view,
 )
-from propeller.wire.http.schema import Env, Metadata, Page, ResultsEncoding, State, Time, like
+from propeller.wire.http.schema import Env, Metadata, ResultsEncoding, State, Time, like
 from propeller.wire.http.timing import (
     Deadline,
     DefaultsField,
@@ -322,8 +322,17 @@ class TaskView(msgspec.Struct, kw_only=True):
     runs_workflow: Annotated[Id, like("The workflow of its last attempt.")] | UnsetType = UNSET
 
 
-class TaskPage(Page, kw_only=True):
+class TaskPage(msgspec.Struct, kw_only=True):
+    offset: int
+    limit: int
+    total: Annotated[int, like("Left out where a search would have to count.")] | UnsetType = UNSET
     tasks: list[TaskView]
+    next_cursor: (
+        Annotated[
+            str, like("Where a search goes on; a page may be short, or even empty, and have more behind it.")
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class TasksView(msgspec.Struct):

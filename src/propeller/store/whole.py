@@ -1,0 +1,62 @@
+"""The part of the store in SQLite that looks at the whole: totals, failures, the pace, searches."""
+
+import asyncio
+import sqlite3
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeVar
+
+from propeller.core.model import Task
+from propeller.store import queries
+from propeller.store.overview import read_failures, read_pace, read_totals
+from propeller.store.port import (
+    FoundTasks,
+    PaceStep,
+    Page,
+    Sought,
+    TaskCursor,
+    TaskFilter,
+    Totals,
+)
+from propeller.store.search import TaskSearch
+
+T = TypeVar("T")
+
+#: After this time a search through tasks or the event log gives what it has found.
+SEARCH_S = 0.06
+
+
+class Whole(ABC):
+    """Reads that are about all records; ``port.Store`` describes the methods."""
+
+    def __init__(self) -> None:
+        #: Searches go one at a time: a reader stays free for others.
+        self._searching = asyncio.Lock()
+
+    @abstractmethod
+    async def _read(self, query: Callable[[sqlite3.Connection], T], *, for_work: bool = False) -> T:
+        """Run a query in a thread of its own."""
+
+    async def search_tasks(
+        self, only: Sought, limit: int, *, newest_first: bool = False, after: TaskCursor | None = None
+    ) -> FoundTasks:
+        search = TaskSearch(only, limit, newest_first=newest_first, after=after)
+        until = time.perf_counter() + SEARCH_S
+        while True:
+            async with self._searching:
+                is_left = await self._read(search.piece)
+            if not is_left or time.perf_counter() > until:
+                return await self._read(search.page)
+
+    async def count_tasks(self, only: TaskFilter) -> int | None:
+        return await self._read(lambda db: queries.count_tasks(db, only))
+
+    async def totals(self) -> Totals:
+        return await self._read(read_totals)
+
+    async def failures(self, since: int, limit: int) -> Page[Task]:
+        return await self._read(lambda db: read_failures(db, since, limit))
+
+    async def pace(self) -> list[PaceStep]:
+        return await self._read(read_pace)
