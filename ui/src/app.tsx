@@ -141,13 +141,15 @@ function Navigation(): ReactNode {
 }
 
 function ConnectionBanner(): ReactNode {
-  const { isLost, since } = useConnection();
+  const { isLost, since, isSignedOut } = useConnection();
   return (
     <div role="status" aria-live="polite">
       {isLost && (
         <div className="lost">
-          Not connected to the manager. What you see is as of {clock(since, Date.now())}. The page tries again
-          by itself.
+          {isSignedOut
+            ? "You are not signed in, or your sign-in has run out. Sign in again, and load this page again."
+            : "Not connected to the manager. The page tries again by itself."}{" "}
+          What you see is as of {clock(since, Date.now())}.
         </div>
       )}
     </div>

@@ -26,6 +26,7 @@ const WAITS_MS = [200, 500, 1_000, 2_000, 5_000];
 const HIDDEN_MS_MAX = 10_000;
 /** Refusals that another try does not change. */
 const FINAL = new Set([400, 403, 404, 405]);
+const SIGNED_OUT = 401;
 
 /** Follow a stream until the function that is returned is called. */
 export function follow(options: StreamOptions): () => void {
@@ -72,8 +73,9 @@ class Stream {
   private async connect(): Promise<void> {
     const aborting = new AbortController();
     this.aborting = aborting;
+    let status = 0;
     try {
-      await this.read(aborting);
+      status = await this.read(aborting);
     } catch {
       // Whatever it was, what follows is the same: the stream is tried again below.
     }
@@ -82,14 +84,15 @@ class Stream {
       aborting.abort();
       return;
     }
-    this.mark.lost();
+    this.mark.lost(status === SIGNED_OUT);
     const wait = WAITS_MS[Math.min(this.tries, WAITS_MS.length - 1)] as number;
     this.tries += 1;
     // Tabs do not all come back at once.
     this.timer = setTimeout(() => void this.connect(), wait * (0.75 + Math.random() / 2));
   }
 
-  private async read(aborting: AbortController): Promise<void> {
+  /** Read to the end of the stream; gives the status of the answer. */
+  private async read(aborting: AbortController): Promise<number> {
     const headers: Record<string, string> = { accept: "text/event-stream" };
     if (this.lastId !== undefined) headers["last-event-id"] = String(this.lastId);
     const response = await fetch(`${apiRoot}${this.options.path}`, {
@@ -102,7 +105,7 @@ class Stream {
         this.close();
         this.options.onRefused?.(response.status);
       }
-      return;
+      return response.status;
     }
     const parser = createParser({ onEvent: (event) => this.take(event) });
     const text = new TextDecoder();
@@ -113,7 +116,7 @@ class Stream {
         clearTimeout(silence);
         silence = setTimeout(() => aborting.abort(), SILENCE_MS_MAX);
         const { done, value } = await reader.read();
-        if (done) return;
+        if (done) return response.status;
         this.tries = 0;
         this.mark.found();
         parser.feed(text.decode(value, { stream: true }));
