@@ -47,7 +47,8 @@ class System:
         found = re.search(r"http://[\d.]+:\d+", self.process.stdout.readline())
         hurry.cancel()
         assert found, f"it did not come up: {self.log.read_text()}"
-        self.http = httpx.Client(base_url=found[0], timeout=30, trust_env=False)
+        self.url = found[0]
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
     def call(self, method: str, path: str, body: Any = None, status: int | None = None) -> Any:
         answer = self.http.request(method, path, json=body)
