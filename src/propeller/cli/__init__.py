@@ -30,6 +30,7 @@ programs.py     starts a manager, a proplet or a proxy of its own
 provision.py    writes the identities of a fleet
 db.py           checks, backs up and restores a store
 demo.py         plays the tutorial
+top/            shows what runs, live, on the whole screen of a terminal
 completion.py   the script by which a shell completes commands and flags
 completing.py   arguments that a shell completes from what the manager has
 health.py       asks the manager for its health
