@@ -11,7 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from propeller.api import (
     docs,
     events,
-    files,
     graphs,
     health,
     histories,
@@ -41,7 +40,6 @@ _log = logging.getLogger(__name__)
 _RESOURCES = (
     tasks,
     modules,
-    files,
     logs,
     invocations,
     workflows,

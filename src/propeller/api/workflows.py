@@ -38,12 +38,11 @@ _WORKFLOW = GroupKind.WORKFLOW
 )
 async def create_workflow(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a workflow, or none."""
-    _, views = await create_group(request, NewWorkflow, creation)
+    _, views = await create_group(request, NewWorkflow, _creation)
     return answer(TasksView(views), 201)
 
 
-def creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
-    """Make the command of a request."""
+def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
     return group_creation(new, lifted, _WORKFLOW, fail_fast=new.fail_fast)
 
 

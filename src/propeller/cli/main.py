@@ -32,7 +32,6 @@ _MODULES = {
     "run": "run",
     "inspect": "inspect",
     "demo": "demo",
-    "top": "top.command",
     "completion": "completion",
     "health": "health",
     "provision": "provision",

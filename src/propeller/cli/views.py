@@ -42,12 +42,7 @@ def outcome(task: Any, chars_max: int = 60) -> str:
 
 
 def task_lines(session: Session, task: Any) -> RenderableType:
-    return session.lines(task_pairs(task))
-
-
-def task_pairs(task: Any) -> list[tuple[str, str | Text]]:
-    """Give all that a task has, by name; what it has not is empty."""
-    return [
+    pairs = [
         ("id", formatting.plain(task["id"])),
         ("name", formatting.plain(task["name"])),
         ("state", formatting.state(task["state"])),
@@ -80,6 +75,7 @@ def task_pairs(task: Any) -> list[tuple[str, str | Text]]:
         ("started", formatting.clock(task["start_time"])),
         ("took", formatting.took(task["start_time"], task["finish_time"])),
     ]
+    return session.lines(pairs)
 
 
 def _schedule(task: Any) -> str:

@@ -1,6 +1,116 @@
-import type { ReactNode } from "react";
-import { Empty } from "../../parts/messages";
+// One workflow or job: its head, and its tasks as a graph or as a table. Both show the same data, and what is selected
+// in one is selected in the other.
 
-export default function Group(_: { kind: "workflow" | "job"; id: string }): ReactNode {
-  return <Empty title="Group" />;
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo } from "react";
+import { Link } from "wouter";
+import { Empty, isGone, Loading, Problem } from "../../parts/messages";
+import type { CountsByState } from "../../parts/state";
+import { STATES } from "../../states";
+import { shortened, visible } from "../../words";
+import { useGroupAddress } from "./address";
+import { GraphView } from "./graph";
+import { useGroupFacts } from "./group_query";
+import { Head } from "./head";
+import { layoutWorker } from "./layouts";
+import { type Kind, useLiveGroup, useVersion } from "./live";
+import type { GroupModel } from "./model";
+import { TableView } from "./table";
+import { GroupToolbar } from "./toolbar";
+import "./group.css";
+
+const TaskPanel = lazy(async () => ({ default: (await import("../task/panel")).TaskPanel }));
+const VIEWS = { graph: GraphView, table: TableView };
+
+export default function Group({ kind, id }: { kind: Kind; id: string }): ReactNode {
+  const live = useLiveGroup(kind, id);
+  const version = useVersion(live);
+  const facts = useGroupFacts(kind, id);
+  const [address, change] = useGroupAddress();
+  useEffect(() => void layoutWorker(), []);
+  const { model } = live;
+  const selected = useMemo(
+    () => (address.task === null ? null : (model?.structure.indexOf.get(address.task) ?? null)),
+    [address.task, model],
+  );
+  const select = useCallback(
+    (place: number | null) =>
+      change({ task: place === null ? null : (live.model?.structure.ids[place] ?? null) }),
+    [live, change],
+  );
+  const onSelect = useCallback((task: string) => change({ task }), [change]);
+  const onClose = useCallback(() => change({ task: null }), [change]);
+  const name = facts.data?.name || id;
+  useEffect(() => {
+    document.title = `${shortened(visible(name), 60)} · Propeller`;
+    return () => {
+      document.title = "Propeller";
+    };
+  }, [name]);
+
+  if (live.state === "gone" || isGone(facts.error))
+    return <Gone kind={kind} id={id} wasThere={model !== null} />;
+  const View = VIEWS[address.view];
+  const counts = model === null ? facts.data?.counts : countsOf(model);
+  return (
+    <div className="group">
+      {facts.data && counts && <Head kind={kind} id={id} facts={facts.data} counts={counts} />}
+      {facts.error !== null && <Problem error={facts.error} what={`The ${kind} can't be read.`} />}
+      {live.error !== null && <Problem error={live.error} what="The tasks can't be read." />}
+      {model === null && live.error === null && <Loading what="Loading the tasks" />}
+      {model !== null && counts && model.structure.count > 0 && (
+        <>
+          <GroupToolbar
+            address={address}
+            change={change}
+            counts={counts}
+            model={model}
+            selected={selected}
+            select={select}
+          />
+          <div className="group-body" data-has-panel={address.task !== null || undefined}>
+            <section className="group-view" aria-label={`Tasks of the ${kind}`}>
+              <View
+                live={live}
+                model={model}
+                version={version}
+                address={address}
+                change={change}
+                selected={selected}
+                select={select}
+              />
+            </section>
+            {address.task !== null && (
+              <aside className="group-panel" aria-label="The selected task">
+                <Suspense fallback={<Loading what="Loading the task" />}>
+                  <TaskPanel id={address.task} key={address.task} onSelect={onSelect} onClose={onClose} />
+                </Suspense>
+              </aside>
+            )}
+          </div>
+        </>
+      )}
+      {model !== null && model.structure.count === 0 && (
+        <Empty title={`This ${kind} has no tasks`}>All of them were deleted one by one.</Empty>
+      )}
+    </div>
+  );
+}
+
+function countsOf(model: GroupModel): CountsByState {
+  return Object.fromEntries(
+    STATES.map((state, number) => [state, model.counts[number] ?? 0]),
+  ) as CountsByState;
+}
+
+function Gone({ kind, id, wasThere }: { kind: Kind; id: string; wasThere: boolean }): ReactNode {
+  return (
+    <Empty title={wasThere ? `This ${kind} has been deleted` : `There is no such ${kind}`}>
+      <p>
+        {wasThere
+          ? "Somebody deleted it while you looked, or it ended long enough ago: its tasks, results and logs are gone."
+          : `The manager knows none with the id ${shortened(visible(id), 80)}.`}
+      </p>
+      <Link href={`/${kind}s`}>Show all {kind}s</Link>
+    </Empty>
+  );
 }
