@@ -96,7 +96,7 @@ REQUESTS = {
         for verb in ("pause", "resume")
     },
 }
-WITHOUT_KEY = {"/tasks/{id}/invoke", "/modules/inspect"}
+WITHOUT_KEY = {"/tasks/{id}/invoke", "/modules/inspect", "/files/check"}
 
 
 def test_every_post_is_among_those_that_are_tried_here(tmp_path):

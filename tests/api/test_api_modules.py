@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from propeller.api import inspections
+from propeller.api import inspections, turns
 from propeller.client.api import Client
 from propeller.runtime.inspection import inspect
 from tests.api.helpers import ADDITION, ADDITION_TEXT, a_manager, play, serving
@@ -116,7 +116,7 @@ def test_what_has_no_module_here_says_where_it_is(tmp_path):
 
 
 def test_too_many_at_once_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(inspections, "_WAITING_MAX", 1)
+    monkeypatch.setattr(turns, "_WAITING_MAX", 1)
 
     async def part(site):
         asked = [site.http.post("/modules/inspect", content=WAT) for _ in range(3)]

@@ -189,7 +189,10 @@ def test_an_image_needs_no_module(folder):
     [
         ("", "flow.yaml: it has to be object, not null"),
         ("[]", "flow.yaml:1:1: it has to be object, not list"),
-        ("a: [", "flow.yaml: neither YAML nor JSON"),
+        (
+            "a: [",
+            "flow.yaml:1:5: neither YAML nor JSON: while parsing a flow node, expected the node content",
+        ),
         ("tasks: 5", "flow.yaml:1:1: tasks: it has to be list, not number"),
         ("tasks: [5]", "flow.yaml:1:9: tasks[0]: it has to be object, not number"),
         ("tasks: []", "flow.yaml:1:1: tasks: a list with at least one task is needed"),
@@ -224,7 +227,7 @@ def test_an_image_needs_no_module(folder):
         ("tasks: [{id: a, depends_on: [a]}]", "task a depends on itself"),
         (
             "tasks: [{id: a, depends_on: [b]}, {id: b, depends_on: [a]}]",
-            "cycle detected involving tasks a and b",
+            "flow.yaml:1:17: tasks[0].depends_on: DAG validation failed: circular dependency detected: cycle",
         ),
         ("tasks: [{job_id: x}]", "flow.yaml:1:9: tasks[0]: workflow_id and job_id are made by the manager"),
         (

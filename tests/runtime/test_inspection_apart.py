@@ -11,7 +11,7 @@ import wasmtime
 from propeller.errors import Invalid, TimedOut, TooLarge
 from propeller.runtime import inspection_apart
 from propeller.runtime.inspection import inspect
-from propeller.runtime.inspection_apart import inspect_apart
+from propeller.runtime.inspection_apart import INSPECTION, inspect_apart
 from propeller.wire.http.modules import ModuleView
 from tests.guests import hostile
 from tests.runtime.component.helpers import CORE
@@ -24,7 +24,7 @@ COMPONENT = f"""(component {CORE}
 
 
 def inspected(data, **bounds):
-    return asyncio.run(inspect_apart(data, **bounds))
+    return asyncio.run(inspect_apart(data, INSPECTION._replace(**bounds)))
 
 
 @pytest.mark.parametrize("text", [ADD, ARGUMENTS, COMPONENT], ids=["module", "program", "component"])
@@ -71,7 +71,7 @@ def test_a_module_that_was_made_to_do_harm_is_inspected_soon_or_refused(make):
 
 
 def test_its_time_is_bounded():
-    with pytest.raises(TimedOut, match=r"not inspected within 0\.01 s"):
+    with pytest.raises(TimedOut, match=r"its inspection takes longer than 0\.01 s"):
         inspected(b"(module)", time_s=0.01)
 
 
@@ -82,7 +82,7 @@ def test_its_memory_is_bounded():
 
 
 def test_the_findings_and_text_are_bounded(monkeypatch):
-    with pytest.raises(TooLarge, match="its imports and exports are longer than the 8 MiB of an answer"):
+    with pytest.raises(TooLarge, match="its inspection gives more than 8 MiB; inspect it with"):
         inspected(hostile.many_exports(100_000))
     monkeypatch.setattr(inspection_apart, "TEXT_BYTES_MAX", 100)
     with pytest.raises(TooLarge, match="as text may have 100 bytes, and this one has 101 bytes"):

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from propeller.api import (
     docs,
     events,
+    files,
     graphs,
     health,
     histories,
@@ -40,6 +41,7 @@ _log = logging.getLogger(__name__)
 _RESOURCES = (
     tasks,
     modules,
+    files,
     logs,
     invocations,
     workflows,

@@ -14,6 +14,7 @@ from propeller.api.event_texts import EventTexts
 from propeller.api.inspections import Inspections
 from propeller.api.looks import Looks
 from propeller.api.overviews import Overviews
+from propeller.api.turns import Turns
 from propeller.core.events import Command
 from propeller.core.idempotency import Key
 from propeller.core.model import Module, Task
@@ -121,6 +122,7 @@ class Context:
         self.files = Files(manager.store)
         self.interfaces = Interfaces(manager.store)
         self.inspections = Inspections()
+        self.checks = Turns("too many files wait to be checked")
         self.looks = Looks(lambda: manager.is_at_work)
         self.event_texts = EventTexts()
         self.overviews = Overviews(manager)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from propeller.wire.http.files import NewFile
 from propeller.wire.http.groups import (
     JobMessage,
     JobView,
@@ -49,6 +50,7 @@ OF_REQUESTS: dict[Any, Any] = {
     },
     NewClone: {"name": "sums, once more"},
     NewRerun: {"from": "sum"},
+    NewFile: {"name": "sums.yaml", "text": "module: addition.wasm\ntasks: [{id: sum, inputs: [10, 20]}]\n"},
     Invoke: {"inputs": ["world"], "env": {"GREETING": "hola"}, "timeout": "5s"},
 }
 _TASK: dict[str, Any] = {

@@ -2,20 +2,15 @@
 
 import asyncio
 import base64
-import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator
 
 import msgspec
 
-from propeller.errors import Unavailable
+from propeller.api.turns import Turns
 from propeller.runtime.inspection_apart import Findings, inspect_apart
 from propeller.wire.http.modules import ModuleView
 from propeller.wire.http.schema import encode
 
-#: Each is a process, which compiles components.
-_AT_ONCE = 2
-_WAITING_MAX = 32
 _KEPT, _KEPT_BYTES_MAX = 64, 256 * 1024
 
 
@@ -23,8 +18,7 @@ class Inspections:
     """Inspects modules in processes of their own, because the engine is not loaded here."""
 
     def __init__(self) -> None:
-        self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._count = 0
+        self._turns = Turns("too many modules wait to be inspected")
         #: Answers by digest.
         self._kept: OrderedDict[str, bytes] = OrderedDict()
 
@@ -37,12 +31,12 @@ class Inspections:
             Unavailable: Too many wait for it.
 
         """
-        async with self._turn():
+        async with self._turns.one():
             return await _inspected(data)
 
     async def compiled(self, text: bytes) -> bytes:
         """Compile a module that is text; one that is none is given back. It raises what ``of`` does."""
-        async with self._turn():
+        async with self._turns.one():
             return (await inspect_apart(text)).wasm or text
 
     def kept(self, digest: str) -> bytes | None:
@@ -53,7 +47,7 @@ class Inspections:
 
     async def of_stored(self, digest: str, data: bytes) -> bytes:
         """Inspect a module of the store, as ``of`` does."""
-        async with self._turn():
+        async with self._turns.one():
             found = self.kept(digest)  # another request may have asked for the same
             if found is None:
                 found = await _inspected(data)
@@ -62,17 +56,6 @@ class Inspections:
                 if len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
         return found
-
-    @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        if self._count >= _WAITING_MAX:
-            raise Unavailable("too many modules wait to be inspected; try again later")
-        self._count += 1
-        try:
-            async with self._turns:
-                yield
-        finally:
-            self._count -= 1
 
 
 async def _inspected(data: bytes) -> bytes:

@@ -46,7 +46,7 @@ _JOB = GroupKind.JOB
 )
 async def create_job(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a job, or none."""
-    job, views = await create_group(request, NewJob, _creation)
+    job, views = await create_group(request, NewJob, creation)
     mode = job.mode or context_of(request).manager.job_mode
     return _created(job_view(job.id, views, job.name, mode, definition=job.definition))
 
@@ -55,7 +55,8 @@ def _created(view: JobView) -> ASGIApp:
     return answer(view, 201, {"location": f"/jobs/{quote(view.job_id, safe='')}"})
 
 
-def _creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
+def creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
+    """Make the command of a request."""
     return group_creation(new, lifted, _JOB, mode=_mode(new.execution_mode or ""), fail_fast=new.fail_fast)
 
 

@@ -38,11 +38,12 @@ _WORKFLOW = GroupKind.WORKFLOW
 )
 async def create_workflow(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a workflow, or none."""
-    _, views = await create_group(request, NewWorkflow, _creation)
+    _, views = await create_group(request, NewWorkflow, creation)
     return answer(TasksView(views), 201)
 
 
-def _creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
+def creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
+    """Make the command of a request."""
     return group_creation(new, lifted, _WORKFLOW, fail_fast=new.fail_fast)
 
 

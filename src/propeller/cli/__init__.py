@@ -19,8 +19,7 @@ logs.py         prints what guests wrote
 history.py      prints what became of tasks, and what made each change
 modules.py      .wasm and .wat files, and the choice of the function to run
 reading.py      reads files up to a bound
-runfile.py      files with a workflow or a job to run
-source_file.py  files in YAML or JSON, and messages about them with line and column
+runfile.py      files with a workflow or a job to run, and the modules beside them
 board.py        the latest news of tasks that are followed
 tree.py         draws tasks as a tree
 live.py         runs a workflow or a job, and shows its progress
@@ -31,6 +30,7 @@ programs.py     starts a manager, a proplet or a proxy of its own
 provision.py    writes the identities of a fleet
 db.py           checks, backs up and restores a store
 demo.py         plays the tutorial
+top/            shows what runs, live, on the whole screen of a terminal
 completion.py   the script by which a shell completes commands and flags
 completing.py   arguments that a shell completes from what the manager has
 health.py       asks the manager for its health

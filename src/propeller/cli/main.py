@@ -32,6 +32,7 @@ _MODULES = {
     "run": "run",
     "inspect": "inspect",
     "demo": "demo",
+    "top": "top.command",
     "completion": "completion",
     "health": "health",
     "provision": "provision",

@@ -42,7 +42,12 @@ def outcome(task: Any, chars_max: int = 60) -> str:
 
 
 def task_lines(session: Session, task: Any) -> RenderableType:
-    pairs = [
+    return session.lines(task_pairs(task))
+
+
+def task_pairs(task: Any) -> list[tuple[str, str | Text]]:
+    """Give all that a task has, by name; what it has not is empty."""
+    return [
         ("id", formatting.plain(task["id"])),
         ("name", formatting.plain(task["name"])),
         ("state", formatting.state(task["state"])),
@@ -75,7 +80,6 @@ def task_lines(session: Session, task: Any) -> RenderableType:
         ("started", formatting.clock(task["start_time"])),
         ("took", formatting.took(task["start_time"], task["finish_time"])),
     ]
-    return session.lines(pairs)
 
 
 def _schedule(task: Any) -> str:

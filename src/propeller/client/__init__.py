@@ -3,6 +3,7 @@
 api.py      ``Client``: one method per request
 looking.py  the requests about the whole, which are a part of it
 shapes.py   the types of answers; they stay plain JSON objects
+findings.py types of the answers about modules and files
 events.py   follows ``/events`` and other streams through broken connections and restarts
 contract.py workflows and jobs at a manager that only knows the contract
 errors.py   what can go wrong: refused, not reached, or not trusted

@@ -15,7 +15,7 @@ from typing import Any, Self, cast
 
 import httpx
 
-from propeller.client import contract, events, shapes
+from propeller.client import contract, events, findings, shapes
 from propeller.client.errors import ApiError, NoSuchRoute, Unreachable, not_reached, refusal
 from propeller.client.looking import AWAY_S as _AWAY_S
 from propeller.client.looking import Looking
@@ -156,13 +156,25 @@ class Client(Looking):
     def task_file(self, task_id: str) -> bytes:
         return self._send("GET", _path("tasks", task_id, "file"), None, {}).content
 
-    def task_module(self, task_id: str) -> shapes.Module:
+    def task_module(self, task_id: str) -> findings.Module:
         """Return what the module of a task is, what it needs and how to call it."""
-        return cast("shapes.Module", self.request("GET", _path("tasks", task_id, "module")))
+        return cast("findings.Module", self.request("GET", _path("tasks", task_id, "module")))
 
-    def inspect_module(self, module: bytes) -> shapes.Module:
+    def inspect_module(self, module: bytes) -> findings.Module:
         """Return the same of a module that no task has yet, which may be text."""
-        return cast("shapes.Module", self.request("POST", "/modules/inspect", content=module))
+        return cast("findings.Module", self.request("POST", "/modules/inspect", content=module))
+
+    def check_file(self, text: str, *, name: str = "", kind: str = "") -> findings.FileCheck:
+        """Return what a file with a workflow or a job makes, and what is wrong with it.
+
+        Args:
+            text: The file, in YAML or JSON.
+            name: Its name; one that ends in ``.json`` is JSON.
+            kind: ``workflow`` or ``job``; ``""`` for what it says itself.
+
+        """
+        body = {"text": text, "name": name, "kind": kind}
+        return cast("findings.FileCheck", self.request("POST", "/files/check", json=body))
 
     def delete_task(self, task_id: str) -> None:
         self.request("DELETE", _path("tasks", task_id))

@@ -107,59 +107,6 @@ class Executions(TypedDict):
     total: int
 
 
-class ModuleItem(TypedDict):
-    """One import or export."""
-
-    name: str
-    #: Such as ``function``, ``memory`` or ``instance``.
-    kind: str
-    type: NotRequired[str]
-
-
-class ModuleParameter(TypedDict):
-    #: Empty in core modules.
-    name: str
-    type: str
-    #: A value as an input has it; empty where there is none.
-    example: str
-
-
-class ModuleFunction(TypedDict):
-    #: As a task names it.
-    name: str
-    params: list[ModuleParameter]
-    results: list[str]
-
-
-class ModuleNeed(TypedDict):
-    #: A field of a task; empty where it is not offered.
-    grant: str
-    text: str
-
-
-class ModuleCall(TypedDict):
-    name: str
-    inputs: list[str]
-
-
-class Module(TypedDict):
-    """What a module is, what it needs and how to call it."""
-
-    #: ``module``, ``command``, ``reactor``, ``component``, ``component-command`` or ``component-http``.
-    kind: str
-    size: int
-    digest: str
-    imports: list[ModuleItem]
-    exports: list[ModuleItem]
-    functions: list[ModuleFunction]
-    needs: list[ModuleNeed]
-    #: Why it can't run here.
-    obstacles: list[str]
-    example: ModuleCall | None
-    #: In base64, if it came as text.
-    wasm: NotRequired[str]
-
-
 class Attempts(TypedDict):
     attempts: list[Execution]
     total: int

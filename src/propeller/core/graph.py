@@ -36,7 +36,8 @@ def resolve_dependencies(specs: Sequence[Spec], existing: Iterable[Spec] = ()) -
             continue
         parents = dict.fromkeys(_find(spec, wanted, ids, by_name) for wanted in spec.depends_on)
         resolved.append(msgspec.structs.replace(spec, depends_on=tuple(parents)))
-    _refuse_cycles({spec.id: spec.depends_on for spec in resolved})
+    if cycle := cycle_in({spec.id: spec.depends_on for spec in resolved}):
+        raise Invalid(cycle_text(cycle))
     return tuple(resolved)
 
 
@@ -57,8 +58,11 @@ def _find(spec: Spec, wanted: str, ids: set[str], by_name: Mapping[str, list[str
     )
 
 
-def _refuse_cycles(parents: Mapping[str, Sequence[str]]) -> None:
-    """Walk depth first with a stack of its own: a chain may be longer than Python's stack."""
+def cycle_in(parents: Mapping[str, Sequence[str]]) -> list[str]:
+    """Find a cycle: ids each of which depends on the next, and the last on the first; empty if there is none.
+
+    It is walked depth first with a stack of its own: a chain may be longer than Python's stack.
+    """
     done: set[str] = set()
     for root in parents:
         path: dict[str, None] = {}
@@ -68,7 +72,7 @@ def _refuse_cycles(parents: Mapping[str, Sequence[str]]) -> None:
             task_id, rest = stack[-1]
             for parent in rest:
                 if parent in path:
-                    _raise_cycle([*path][[*path].index(parent) :])
+                    return [*path][[*path].index(parent) :]
                 if parent in parents and parent not in done:
                     path[parent] = None
                     stack.append((parent, iter(parents[parent])))
@@ -77,14 +81,16 @@ def _refuse_cycles(parents: Mapping[str, Sequence[str]]) -> None:
                 stack.pop()
                 del path[task_id]
                 done.add(task_id)
+    return []
 
 
-def _raise_cycle(cycle: list[str]) -> None:
+def cycle_text(cycle: Sequence[str]) -> str:
+    """Say what is wrong with a cycle."""
     prefix = "DAG validation failed: circular dependency detected: "
     if len(cycle) == 1:
-        raise Invalid(f"{prefix}task {cycle[0]} depends on itself")
+        return f"{prefix}task {cycle[0]} depends on itself"
     text = f"{prefix}cycle detected involving tasks {cycle[0]} and {cycle[1]}"
     if len(cycle) > 2:
         shown = cycle if len(cycle) <= 12 else [*cycle[:6], "…", *cycle[-5:]]
         text += f" (each depends on the next: {', '.join(shown)}, {cycle[0]})"
-    raise Invalid(text)
+    return text

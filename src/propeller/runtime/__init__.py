@@ -15,7 +15,8 @@ quoting.py      text of users in messages
 address.py      the address of a server, as a task asks for it
 outline.py      kind and exports of a Wasm file, read without the engine
 inspection.py   kind, needs and an example call of a Wasm file, for ``propeller inspect``
-inspection_apart.py    the same in a process of its own, for programs that do not load the engine
+apart.py        work in a process of its own, with bounds
+inspection_apart.py    the inspection in such a process, for programs that do not load the engine
 inspection_process.py  that process
 heap.py         memory that the allocator keeps
 """

@@ -1,24 +1,21 @@
-"""A file in YAML or JSON, and messages about it that name line and column.
+"""The text of a file in YAML or JSON, and messages about it that name line and column.
 
 YAML 1.1 sees numbers also where nobody wrote one, as in ``22:22``, ``12:30:00`` and ``010``. Here a number is
 what JSON takes for one, and a date is the text that it is. Names of fields are texts, also ``on``.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
-from propeller.cli.reading import read_bounded
 from propeller.errors import Invalid
 
 #: The steps of a path such as ``tasks[3].limits.memory``.
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
-#: More than the API takes in one request, with all modules.
-_BYTES_MAX = 128 * 1024 * 1024
 #: How many values may come of a file, each alias counted with all that it stands for.
 _VALUES_MAX = 1_000_000
 
@@ -55,32 +52,75 @@ for _kind, _form in _NUMBERS.items():
     _Loader.add_implicit_resolver(_TAG + _kind, re.compile(_form), list("-+.0123456789"))
 
 
-class SourceFile:
-    """A file that is written by hand."""
+class Place(NamedTuple):
+    """Where something stands; both are counted from 1."""
 
-    def __init__(self, path: Path) -> None:
-        """Read a file; raise ``Invalid`` if it can't be read."""
-        self.path = path
+    line: int
+    column: int
+
+
+class Wrong(Invalid):
+    """Something in a file is wrong."""
+
+    def __init__(self, source: str, where: str, message: str, place: Place | None) -> None:
+        """Word it: the name of the file, where in it, and what is wrong."""
+        at = "" if place is None else f":{place.line}:{place.column}"
+        super().__init__(": ".join(filter(None, (f"{source}{at}", where, message))))
+        #: A path such as ``tasks[3].id``; ``""`` is the whole file.
+        self.where = where
+        self.message = message
+        #: None where it can't be told.
+        self.place = place
+
+
+class Source:
+    """A text that is written by hand."""
+
+    def __init__(self, text: str, name: str) -> None:
+        """Read a text.
+
+        Args:
+            text: The text.
+            name: The name of its file, for messages; one that ends in ``.json`` is JSON.
+
+        Raises:
+            Wrong: It can't be read.
+
+        """
+        self.name = name
+        self._text = text
+        self._is_json = name.endswith(".json")
+        #: The nodes of the text; None where it has none, or they are not known.
+        self._node: yaml.Node | None = None
         try:
-            self._text = read_bounded(path, _BYTES_MAX).decode()
             self.content = self._parsed()
-        except OSError as error:
-            raise Invalid(f"{path}: can't be read: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-            raise Invalid(f"{path}: neither YAML nor JSON: {error}") from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise Wrong(name, "", f"neither YAML nor JSON: {_said(error)}", _place_of(error)) from error
 
-    def wrong(self, where: str, message: str) -> Invalid:
+    def wrong(self, where: str, message: str) -> Wrong:
         """Make an error about a path such as ``tasks[3].id``; ``""`` is the whole file."""
-        place = ": ".join(filter(None, (f"{self.path}{self._position(where)}", where)))
-        return Invalid(f"{place}: {message}")
+        return Wrong(self.name, where, message, self.place(where))
+
+    def place(self, where: str) -> Place | None:
+        """Find the place of a path, or of its last step that the file has; None if it is unknown."""
+        node = self._nodes()
+        if node is None:
+            return None
+        mark = node.start_mark
+        for step in _steps(where):
+            found = _child(node, step)
+            if found is None:
+                break
+            mark, node = found
+        return Place(mark.line + 1, mark.column + 1)
 
     def _parsed(self) -> Any:
         # YAML reads JSON too, but not its pairs of surrogates.
-        if self.path.suffix == ".json":
+        if self._is_json:
             return json.loads(self._text)
         loader = _Loader(self._text)
         try:
-            node = loader.get_single_node()
+            node = self._node = loader.get_single_node()
             if node is None:
                 return None
             if _extent(node, {}) > _VALUES_MAX:
@@ -89,22 +129,30 @@ class SourceFile:
         finally:
             loader.dispose()
 
-    def _position(self, where: str) -> str:
-        """Find line and column of a path, or of its last step that the file has; ``""`` if unknown."""
-        try:
-            # In JSON, tabs may stand where YAML has none.
-            node = yaml.compose(self._text.replace("\t", " "), _Loader)
-        except (yaml.YAMLError, RecursionError):
-            return ""
-        if node is None:
-            return ""
-        mark = node.start_mark
-        for step in _steps(where):
-            found = _child(node, step)
-            if found is None:
-                break
-            mark, node = found
-        return f":{mark.line + 1}:{mark.column + 1}"
+    def _nodes(self) -> yaml.Node | None:
+        """Give the nodes of the text; those of JSON are read when they are asked for."""
+        if self._node is None and self._is_json:
+            self._is_json = False
+            with contextlib.suppress(yaml.YAMLError, RecursionError):
+                # In JSON, tabs may stand where YAML has none.
+                self._node = yaml.compose(self._text.replace("\t", " "), _Loader)
+        return self._node
+
+
+def _said(error: Exception) -> str:
+    """Word an error of a parser, without the place, which stands elsewhere."""
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    if isinstance(error, yaml.MarkedYAMLError):
+        return ", ".join(filter(None, (error.context, error.problem, error.note)))
+    return str(error)
+
+
+def _place_of(error: Exception) -> Place | None:
+    if isinstance(error, json.JSONDecodeError):
+        return Place(error.lineno, error.colno)
+    mark = getattr(error, "problem_mark", None)
+    return None if mark is None else Place(mark.line + 1, mark.column + 1)
 
 
 def _extent(node: yaml.Node, known: dict[int, int]) -> int:
