@@ -90,3 +90,8 @@ export function visible(text: string): string {
 export function shortened(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 1)}\u2026` : text;
 }
+
+/** The first line of a text, which of an error says the most. */
+export function firstLine(text: string): string {
+  return text.trimStart().split("\n", 1)[0] ?? "";
+}

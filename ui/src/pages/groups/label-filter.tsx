@@ -35,7 +35,7 @@ export function LabelFilter(): ReactNode {
       {labels.map((label) => (
         <Button
           key={label}
-          className="filter-label"
+          className="filter-chosen"
           aria-label={`Take out the label ${visible(label)}`}
           onPress={() => address.change({ label: labels.filter((one) => one !== label) })}
         >
