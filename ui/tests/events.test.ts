@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { causeInWords, Flow, passes, ROWS_KEPT, rowOf } from "../src/pages/events/flow";
+import { Flow, passes, ROWS_KEPT, rowOf } from "../src/pages/events/flow";
 
 function data(taskId: string, more: object = {}): string {
   return JSON.stringify({
@@ -34,9 +34,10 @@ describe("a row", () => {
     });
   });
   it("says what caused the change, where nothing went wrong", () => {
-    expect(causeInWords({ kind: "parent", task_id: "a" })).toBe("its parent a has ended, or is up");
-    expect(causeInWords({ kind: "timer", timer: "retry" })).toBe("tried again");
-    expect(causeInWords({ kind: "unknown" })).toBe("");
+    expect(rowOf(1, data("a")).why).toBe("a proplet had room");
+    const child = rowOf(1, data("b", { cause: { kind: "parent", task_id: "a" } }));
+    expect(child.why).toBe("a parent ended: a");
+    expect(child.isBad).toBe(false);
   });
   it("passes by its state, and by part of a name or id", () => {
     const row = rowOf(1, data("Extract-1", { job_id: "nightly" }));

@@ -94,7 +94,7 @@ describe("doing it", () => {
 
 it("asks the API by what the address says, and leaves out what is no filter", () => {
   const none = { state: "", search: "", labels: [], since: "", until: "", cursor: "" };
-  expect(queryOf(none, 0)).toEqual({ limit: 50 });
+  expect(queryOf(none, 0)).toEqual({ limit: 50, earlier: 20 });
   const now = Date.UTC(2026, 0, 31, 12);
   expect(
     queryOf(
@@ -103,11 +103,12 @@ it("asks the API by what the address says, and leaves out what is no filter", ()
     ),
   ).toEqual({
     limit: 50,
+    earlier: 20,
     state: "failed",
     name: "n",
     label: ["a=1"],
     since: "2026-01-31T11:00:00.000Z",
     cursor: "c",
   });
-  expect(queryOf({ ...none, state: "<b>" }, 0)).toEqual({ limit: 50 });
+  expect(queryOf({ ...none, state: "<b>" }, 0)).toEqual({ limit: 50, earlier: 20 });
 });

@@ -1,9 +1,10 @@
 // What a list is filtered by. All of it stands in the address of the page.
 
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { Button } from "react-aria-components";
 import { Link } from "wouter";
 import type { StateWord } from "../states";
-import { count } from "../words";
+import { count, visible } from "../words";
 import { useAddress } from "./address";
 import { StateSign } from "./state";
 import { forInput, fromInput, SPANS } from "./times";
@@ -102,10 +103,20 @@ function Count({ value }: { value: number }): ReactNode {
   return <span className="filter-count number">{count(value)}</span>;
 }
 
+/** A filter that some link has set, which can only be taken out again. */
+export function ChosenFilter({ text, onRemove }: { text: string; onRemove: () => void }): ReactNode {
+  const shown = visible(text);
+  return (
+    <Button className="filter-chosen" aria-label={`Take out the filter ${shown}`} onPress={onRemove}>
+      {shown} <span aria-hidden="true">×</span>
+    </Button>
+  );
+}
+
 const EXACT = "exact";
 
-/** When something was created: a span that ends now, or from a time until another. */
-export function TimeFilter({ label = "Created" }: { label?: string }): ReactNode {
+/** When something was created: a span that ends now, or from a time, until another where the list knows that. */
+export function TimeFilter({ hasEnd = true }: { hasEnd?: boolean }): ReactNode {
   const address = useAddress();
   const [since, until] = [address.get("since"), address.get("until")];
   const [isOpen, setOpen] = useState(false);
@@ -120,7 +131,7 @@ export function TimeFilter({ label = "Created" }: { label?: string }): ReactNode
     <div className="filter-time">
       <select
         className="field"
-        aria-label={label}
+        aria-label="Created"
         value={isExact ? EXACT : since}
         onChange={(event) => choose(event.target.value)}
       >
@@ -130,7 +141,7 @@ export function TimeFilter({ label = "Created" }: { label?: string }): ReactNode
             {span.text}
           </option>
         ))}
-        <option value={EXACT}>From … until …</option>
+        <option value={EXACT}>{hasEnd ? "From … until …" : "From …"}</option>
       </select>
       {isExact && (
         <>
@@ -139,7 +150,9 @@ export function TimeFilter({ label = "Created" }: { label?: string }): ReactNode
             value={isSpan ? "" : since}
             onChange={(next) => address.change({ since: next })}
           />
-          <TimeField label="until" value={until} onChange={(next) => address.change({ until: next })} />
+          {hasEnd && (
+            <TimeField label="until" value={until} onChange={(next) => address.change({ until: next })} />
+          )}
         </>
       )}
     </div>

@@ -20,13 +20,9 @@ type PagingProps = {
 export function Paging({ shown, total, next, what }: PagingProps): ReactNode {
   const address = useAddress();
   const isFirst = address.get("cursor") === "";
-  const all = total ?? shown;
   return (
     <nav className="paging" aria-label="Pages of the list">
-      <span className="quiet number">
-        {isFirst && shown === all ? "" : `${count(shown)} of `}
-        {count(all)} {all === 1 ? what[0] : what[1]}
-      </span>
+      <span className="quiet number">{standing(shown, total, what)}</span>
       {(!isFirst || next !== undefined) && (
         <>
           <Step to={isFirst ? undefined : address.with({})}>Newest</Step>
@@ -35,6 +31,12 @@ export function Paging({ shown, total, next, what }: PagingProps): ReactNode {
       )}
     </nav>
   );
+}
+
+/** Say how much is shown: `50 of 1,234 tasks`, or `50 tasks` where the whole is not known. */
+function standing(shown: number, total: number | undefined, [one, many]: readonly [string, string]): string {
+  const all = total ?? shown;
+  return `${shown === all ? "" : `${count(shown)} of `}${count(all)} ${all === 1 ? one : many}`;
 }
 
 function Step({ to, children }: { to: string | undefined; children: string }): ReactNode {

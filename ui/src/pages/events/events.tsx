@@ -3,11 +3,11 @@
 import { type ReactNode, useCallback, useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 import { useAddress } from "../../parts/address";
-import { FilterBar, SearchField, StateFilter } from "../../parts/filters";
+import { ChosenFilter, FilterBar, SearchField, StateFilter } from "../../parts/filters";
 import { useKeys } from "../../parts/keys";
 import { Empty } from "../../parts/messages";
 import { STATES, type StateWord } from "../../states";
-import { count, visible } from "../../words";
+import { count } from "../../words";
 import { ROWS_KEPT } from "./flow";
 import { type Only, type Picture, useEvents } from "./live";
 import { EventTable } from "./table";
@@ -42,14 +42,11 @@ export default function Events(): ReactNode {
         <SearchField name="search" label="Search events" placeholder="Part of a name or id" />
         <StateFilter states={STATES} />
         {ONLY.filter((name) => only[name]).map((name) => (
-          <Button
+          <ChosenFilter
             key={name}
-            className="filter-chosen"
-            aria-label={`No longer only those of ${NAMES[name]} ${visible(only[name] ?? "")}`}
-            onPress={() => address.change({ [name]: undefined })}
-          >
-            {NAMES[name]} {visible(only[name] ?? "")} <span aria-hidden="true">×</span>
-          </Button>
+            text={`${NAMES[name]} ${only[name]}`}
+            onRemove={() => address.change({ [name]: undefined })}
+          />
         ))}
       </FilterBar>
       {picture.isGone && (

@@ -1,6 +1,7 @@
 // Events as rows: gathered until the next picture, filtered, and no more of them kept than people look through.
 
 import type { Shapes } from "../../api/client";
+import { causeInWords } from "../../kinds";
 import { timeOf } from "../../words";
 
 export type EventRow = {
@@ -46,48 +47,16 @@ export function rowOf(id: number, data: string): EventRow {
     groupId,
     attempt: event.attempt ?? 0,
     propletId: event.proplet_id ?? "",
-    why: event.error ?? event.reason ?? causeInWords(event.cause),
+    why: event.error ?? event.reason ?? caused(event.cause),
     isBad: event.error !== undefined,
     isUp: event.up ?? false,
   };
 }
 
-/** Say what made a task change its state. */
-export function causeInWords(cause: Shapes["CauseView"]): string {
-  const task = cause.task_id ?? "a task";
-  switch (cause.kind) {
-    case "user":
-      return "asked for by a user";
-    case "parent":
-      return `its parent ${task} has ended, or is up`;
-    case "task":
-      return `${task} failed`;
-    case "workflow":
-      return "the workflow that it runs has ended";
-    case "outer_task":
-      return `by ${task}, which runs this workflow`;
-    case "timer":
-      return TIMERS[cause.timer ?? ""] ?? "a time has come";
-    case "proplet":
-      return "reported by its proplet";
-    case "proplet_lost":
-      return `its proplet ${cause.proplet_id ?? ""} was lost`;
-    case "placement":
-      return "placed";
-    case "manager":
-      return "the manager was started anew";
-    default:
-      return "";
-  }
+function caused(cause: Shapes["CauseView"]): string {
+  const words = causeInWords(cause);
+  return cause.task_id ? `${words}: ${cause.task_id}` : words;
 }
-
-const TIMERS: Readonly<Record<string, string>> = {
-  retry: "tried again",
-  deadline: "its deadline has come",
-  queue: "waited as long as it may",
-  group: "the time of its workflow or job is up",
-  schedule: "by its schedule",
-};
 
 export function passes(row: EventRow, filter: EventFilter): boolean {
   if (filter.state !== null && row.state !== filter.state) return false;

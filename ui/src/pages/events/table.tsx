@@ -3,6 +3,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type ReactNode, useRef } from "react";
 import { Link } from "wouter";
+import { PropletLink } from "../../parts/proplet-link";
 import { State } from "../../parts/state";
 import { firstLine, utc, visible } from "../../words";
 import type { EventRow } from "./flow";
@@ -115,13 +116,7 @@ const Row = memo(function Row({ row, index, at, measure }: RowProps): ReactNode 
           </Link>
         )}
       </td>
-      <td>
-        {propletId && (
-          <Link href={`/proplets/${encodeURIComponent(propletId)}`} title={visible(propletId)}>
-            {visible(propletId)}
-          </Link>
-        )}
-      </td>
+      <td>{propletId && <PropletLink id={propletId} />}</td>
       <td className={row.isBad ? "events-bad" : "quiet"} title={visible(why)}>
         {visible(firstLine(why))}
       </td>

@@ -1,7 +1,6 @@
 import { type ReactNode, useState } from "react";
-import { Button } from "react-aria-components";
 import { useAddress } from "../../parts/address";
-import { visible } from "../../words";
+import { ChosenFilter } from "../../parts/filters";
 
 /** Labels that all must have: a field for one more, and those that are asked for. */
 export function LabelFilter(): ReactNode {
@@ -33,14 +32,11 @@ export function LabelFilter(): ReactNode {
         autoComplete="off"
       />
       {labels.map((label) => (
-        <Button
+        <ChosenFilter
           key={label}
-          className="filter-chosen"
-          aria-label={`Take out the label ${visible(label)}`}
-          onPress={() => address.change({ label: labels.filter((one) => one !== label) })}
-        >
-          {visible(label)} <span aria-hidden="true">×</span>
-        </Button>
+          text={label}
+          onRemove={() => address.change({ label: labels.filter((one) => one !== label) })}
+        />
       ))}
     </form>
   );

@@ -42,11 +42,14 @@ export type GroupFilters = {
 
 /** How many rows a page has. */
 const ROWS = 50;
+/** How many earlier runs of the same name are shown. */
+const EARLIER = 20;
 
-type Listed = (Shapes["WorkflowView"] | Shapes["JobSummary"]) & { earlier?: EarlierRun[] };
+type Listed = Shapes["WorkflowView"] | Shapes["JobSummary"];
 
 type GroupQuery = {
   limit: number;
+  earlier: number;
   state?: (typeof GROUP_STATES)[number];
   name?: string;
   label?: string[];
@@ -62,6 +65,7 @@ export function queryOf(filters: GroupFilters, now: number): GroupQuery {
   const until = timeOfFilter(filters.until, now);
   return {
     limit: ROWS,
+    earlier: EARLIER,
     ...(state && { state }),
     ...(filters.search && { name: filters.search }),
     ...(filters.labels.length > 0 && { label: [...filters.labels] }),

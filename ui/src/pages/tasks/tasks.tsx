@@ -1,6 +1,196 @@
+// The list of all tasks, and the search over them.
+
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { Empty } from "../../parts/messages";
+import { Link } from "wouter";
+import { LIVE, useOverview } from "../../live/overview";
+import { type Address, useAddress } from "../../parts/address";
+import { ChosenFilter, FilterBar, SearchField, StateFilter, TimeFilter } from "../../parts/filters";
+import { ListTable } from "../../parts/list";
+import { Empty, notYet, Problem } from "../../parts/messages";
+import { Paging } from "../../parts/paging";
+import { midnight } from "../../parts/times";
+import { STATES } from "../../states";
+import { count } from "../../words";
+import { COLUMNS, COLUMNS_OF_FAILURES } from "./columns";
+import { listFailures, listTasks, type TaskList } from "./listing";
+import { ROWS, type TaskFilters, type TaskRow } from "./rows";
+import "./tasks.css";
+
+/** What is searched for is asked again after so many times the time that it took, so that this is little work. */
+const REST = 20;
+const REST_MS_MIN = 1_000;
+
+const idOf = (row: TaskRow): string => row.id;
 
 export default function Tasks(): ReactNode {
-  return <Empty title="Tasks" />;
+  const address = useAddress();
+  return address.get("failed") === "today" ? (
+    <FailedToday address={address} />
+  ) : (
+    <AllTasks address={address} />
+  );
+}
+
+function filtersOf(address: Address): TaskFilters {
+  return {
+    state: address.get("state"),
+    search: address.get("search"),
+    since: address.get("since"),
+    workflow: address.get("workflow_id"),
+    job: address.get("job_id"),
+    proplet: address.get("proplet_id"),
+    cursor: address.get("cursor"),
+  };
+}
+
+const CHOSEN = [
+  ["workflow_id", "workflow"],
+  ["job_id", "job"],
+  ["proplet_id", "proplet"],
+] as const;
+
+function AllTasks({ address }: { address: Address }): ReactNode {
+  const filters = filtersOf(address);
+  const overview = useOverview();
+  const isSearch = Object.entries(filters).some(([name, value]) => value !== "" && name !== "cursor");
+  const now = overview?.event_id;
+  const query = useQuery({
+    queryKey: [isSearch ? "search" : LIVE, "tasks", filters],
+    queryFn: async ({ signal }) => ({ ...(await listTasks(filters, signal)), asOf: now }),
+    placeholderData: keepPreviousData,
+    refetchInterval: (asked) => {
+      const { asOf, took = 0 } = asked.state.data ?? {};
+      return isSearch && asOf !== now ? Math.max(REST_MS_MIN, REST * took) : false;
+    },
+  });
+  const isFiltered = Object.values(filters).some((value) => value !== "");
+  return (
+    <div className="page">
+      <div className="page-head">
+        <h1>Tasks</h1>
+        <Link className="button head-button" href="/new?kind=task">
+          New task
+        </Link>
+      </div>
+      <FilterBar>
+        <SearchField name="search" label="Search tasks" placeholder="Begin of an id, or part of a name" />
+        <StateFilter states={STATES} counts={overview?.tasks ?? {}} />
+        {CHOSEN.filter(([name]) => address.get(name)).map(([name, what]) => (
+          <ChosenFilter
+            key={name}
+            text={`${what} ${address.get(name)}`}
+            onRemove={() => address.change({ [name]: undefined })}
+          />
+        ))}
+        <TimeFilter hasEnd={false} />
+      </FilterBar>
+      {query.error && <Problem error={query.error} what="The list of tasks could not be read." />}
+      {notYet(query, "tasks")}
+      {query.data && (
+        <Listed
+          list={query.data}
+          filters={filters}
+          isFiltered={isFiltered}
+          isStale={query.isPlaceholderData}
+        />
+      )}
+    </div>
+  );
+}
+
+function Listed(props: {
+  list: TaskList;
+  filters: TaskFilters;
+  isFiltered: boolean;
+  isStale: boolean;
+}): ReactNode {
+  const { rows, total, next } = props.list;
+  if (rows.length === 0 && next === undefined) return <Nothing isFiltered={props.isFiltered} />;
+  return (
+    <>
+      {rows.length < ROWS && next !== undefined && (
+        <p className="quiet">Not all tasks have been looked at yet. Older goes on with the search.</p>
+      )}
+      {rows.length > 0 && (
+        <ListTable
+          caption="Tasks"
+          columns={COLUMNS}
+          rows={rows}
+          idOf={idOf}
+          nameOf={idOf}
+          question={JSON.stringify(props.filters)}
+          isStale={props.isStale}
+        />
+      )}
+      <div className="list-foot">
+        <Paging shown={rows.length} total={total} next={next} what={["task", "tasks"]} />
+      </div>
+    </>
+  );
+}
+
+function Nothing({ isFiltered }: { isFiltered: boolean }): ReactNode {
+  if (isFiltered) {
+    return (
+      <Empty title="No task is like that">
+        <p>A search finds tasks by the begin of their id, or by a part of their name.</p>
+        <Link href="/tasks">Show all tasks</Link>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title="There are no tasks yet">
+      <p>
+        <Link href="/new?kind=task">Make one here</Link>, or on the command line:{" "}
+        <code>propeller run examples/addition.wat 10 20</code>
+      </p>
+    </Empty>
+  );
+}
+
+function FailedToday({ address }: { address: Address }): ReactNode {
+  const since = midnight(Date.now());
+  const query = useQuery({
+    queryKey: [LIVE, "failures", since],
+    queryFn: ({ signal }) => listFailures(since, signal),
+  });
+  const { rows, total = 0 } = query.data ?? { rows: [] };
+  return (
+    <div className="page">
+      <div className="page-head">
+        <h1>Tasks that failed today</h1>
+      </div>
+      <FilterBar>
+        <ChosenFilter
+          text="failed today"
+          onRemove={() => address.change({ failed: undefined, state: "failed" })}
+        />
+        <span className="quiet">Those that were started again since then are left out.</span>
+      </FilterBar>
+      {query.error && <Problem error={query.error} what="The list of failures could not be read." />}
+      {notYet(query, "failures")}
+      {rows.length > 0 && (
+        <ListTable
+          caption="Tasks that failed today"
+          columns={COLUMNS_OF_FAILURES}
+          rows={rows}
+          idOf={idOf}
+          nameOf={idOf}
+          question="failed today"
+        />
+      )}
+      {query.data && rows.length === 0 && (
+        <Empty title="No task has failed today">
+          <Link href="/tasks?state=failed">Show all that failed</Link>
+        </Empty>
+      )}
+      {rows.length < total && (
+        <p className="quiet">
+          The newest {count(rows.length)} of {count(total)}.{" "}
+          <Link href="/tasks?state=failed">Show all that failed</Link>
+        </p>
+      )}
+    </div>
+  );
 }
