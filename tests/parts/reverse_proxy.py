@@ -11,6 +11,8 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "host"}
+#: Answers come as they are, so that texts in them can be replaced.
+_NOT_HANDED_ON = {*_HOP_BY_HOP, "accept-encoding"}
 _CHUNK = 1 << 16
 
 
@@ -43,6 +45,8 @@ class ReverseProxy:
         self.stream_s_max: float | None = None
         #: Answers instead of the manager's: the first whose pattern fits the path, which has no prefix any more.
         self.instead: dict[str, Answer] = {}
+        #: Texts that stand in answers in place of others.
+        self.replaced: dict[bytes, bytes] = {}
         #: How many streams were begun.
         self.streams = 0
         self._open: set[_Stream] = set()
@@ -140,7 +144,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _hand_on(self, path: str) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0))) or None
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _NOT_HANDED_ON}
         address = self.proxy.upstream.hostname, self.proxy.upstream.port
         with contextlib.closing(HTTPConnection(*address)) as upstream:
             try:
@@ -151,7 +155,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 return
             self.send_response(answer.status)
             for name, value in answer.getheaders():
-                if name.lower() not in _HOP_BY_HOP:
+                if name.lower() not in {*_HOP_BY_HOP, "content-length"}:
                     self.send_header(name, value)
             self.end_headers()
             if answer.headers.get_content_type() == "text/event-stream":
@@ -160,8 +164,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                         if not stream.is_stalled:
                             self.wfile.write(piece)
             else:
-                while piece := answer.read(_CHUNK):
-                    self.wfile.write(piece)
+                content = answer.read()
+                for old, new in self.proxy.replaced.items():
+                    content = content.replace(old, new)
+                self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         pass
