@@ -34,4 +34,5 @@ top/            shows what runs, live, on the whole screen of a terminal
 completion.py   the script by which a shell completes commands and flags
 completing.py   arguments that a shell completes from what the manager has
 health.py       asks the manager for its health
+status.py       counts all that there is, and shows what failed last
 """

@@ -8,7 +8,7 @@ import typer
 
 from propeller.cli import formatting, pages
 from propeller.cli.completing import flag
-from propeller.cli.naming import JOB, WORKFLOW, Kind, id_of
+from propeller.cli.naming import JOB, PROPLET, WORKFLOW, Kind, id_of
 from propeller.cli.session import Session
 from propeller.errors import Invalid
 from propeller.wire.durations import parse_duration
@@ -38,6 +38,18 @@ TASK_FILTERS: dict[str, Any] = {
     "job": flag(JOB, "--job", text="Those of this job."),
     "name": _NAME,
     "since": _SINCE,
+}
+#: Those of a list of tasks.
+SEARCHES: dict[str, Any] = {
+    "search": Annotated[
+        str | None,
+        typer.Option(
+            "--search",
+            metavar="TEXT",
+            help="Those whose id begins with this, or whose name contains it, in whatever case.",
+        ),
+    ],
+    "proplet": flag(PROPLET, "--proplet", text="Those that run, or ran last, on this proplet."),
 }
 _UNTIL = Annotated[
     str | None,
@@ -93,15 +105,22 @@ def query(session: Session, chosen: Mapping[str, Any]) -> dict[str, str | list[s
             only["workflow_id"] = id_of(session, WORKFLOW, value)
         elif name == "job":
             only["job_id"] = id_of(session, JOB, value)
+        elif name == "proplet":
+            only["proplet_id"] = id_of(session, PROPLET, value)
         elif name in ("since", "until"):
-            only[name] = _time(name, value)
+            only[name] = time(name, value)
         else:
             only[name] = value
     return only
 
 
-def _time(flag: str, since: str) -> str:
-    """Read a time, or how long ago it was, and write it as the API has it."""
+def time(flag: str, since: str) -> str:
+    """Read a time, or how long ago it was, and write it as the API has it.
+
+    Raises:
+        BadParameter: It is none; the message names the flag.
+
+    """
     try:
         at = datetime.fromisoformat(since).astimezone(UTC)
     except ValueError:
@@ -162,6 +181,11 @@ def _fits(record: Mapping[str, Any], name: str, value: Any) -> bool:
     if name == "label":
         labels: Mapping[str, str] = record.get("labels", {})
         return all(_has_label(labels, label) for label in value)
+    if name == "search":
+        text = value.casefold()
+        return record["id"].casefold().startswith(text) or text in record["name"].casefold()
+    if name == "proplet_id":  # a task that several proplets run names none
+        return bool(record.get(name, value) == value)
     if name == "ended":
         counts = record.get("counts", {})
         return not any(counts.get(state) for state in ("pending", "scheduled", "running"))

@@ -35,6 +35,7 @@ _MODULES = {
     "top": "top.command",
     "completion": "completion",
     "health": "health",
+    "status": "status",
     "provision": "provision",
     "db": "db",
     "tasks": "tasks",

@@ -23,12 +23,14 @@ def read(fetch: Fetch, kind: str, key: str, *, start: int = 0, wanted: int = sys
 
     """
     pages = _pages(fetch, kind, start, wanted)
-    page = next(pages)
+    page = last = next(pages)
     found = {one[key]: one for one in page[kind]}
-    for more in pages:
+    for last in pages:
         # What came meanwhile pushes others onto the next page, once more.
-        found |= {one[key]: one for one in more[kind]}
-    return page | {kind: [*found.values()]}
+        found |= {one[key]: one for one in last[kind]}
+    whole = {name: value for name, value in page.items() if name != "next_cursor"}
+    further = {"next_cursor": last["next_cursor"]} if "next_cursor" in last else {}
+    return whole | {kind: [*found.values()]} | further
 
 
 def records(fetch: Fetch, kind: str) -> Iterator[Any]:
@@ -38,13 +40,17 @@ def records(fetch: Fetch, kind: str) -> Iterator[Any]:
 
 
 def _pages(fetch: Fetch, kind: str, start: int, wanted: int) -> Iterator[Any]:
-    """Read on by cursor where the manager has one, which what is created meanwhile does not move."""
+    """Read on by cursor where the manager has one, which what is created meanwhile does not move.
+
+    A page of a search may be short, and has no total.
+    """
     at, end, cursor = start, start + wanted, ""
     while True:
         page = fetch(0 if cursor else at, min(end - at, _PAGE), cursor)
         yield page
         at += len(page[kind])
         was_by_cursor, cursor = bool(cursor), page.get("next_cursor", "")
-        is_over = (not cursor) if was_by_cursor else not page[kind] or at >= page["total"]
+        is_counted = not was_by_cursor and not cursor and "total" in page
+        is_over = (not page[kind] or at >= page["total"]) if is_counted else not cursor
         if is_over or at >= end:
             return

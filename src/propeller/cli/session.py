@@ -137,6 +137,8 @@ class Session:
         if total > self.offset + len(items):
             shown = f"{self.offset + 1} to {self.offset + len(items)}" if items else "none"
             self.remark(f"{shown} of {total} {kind}; more with: -o {self.offset + self.limit}")
+        elif "next_cursor" in page and "total" not in page:
+            self.remark(f"there may be more {kind}; see with: -l {2 * self.limit}")
         elif not items:
             self.remark(f"no {kind}" if not total else f"there are only {total} {kind}")
 

@@ -15,7 +15,7 @@ from propeller.cli.commands import command, group
 from propeller.cli.completing import TaskId, flag
 from propeller.cli.heeding import check_heeded, check_key
 from propeller.cli.modules import create_task, read_module, update_task
-from propeller.cli.naming import PROPLET, TASK, id_of, named
+from propeller.cli.naming import PROPLET, TASK, id_of, named, with_cursor
 from propeller.cli.options import KeyFlag, PairsFlag
 from propeller.cli.session import Session
 from propeller.core.conditions import WORDS
@@ -130,14 +130,20 @@ def update(session: Session, task_id: TaskId, fields: dict[str, Any]) -> None:
     check_heeded(given, task, "create a task anew with it")
 
 
-@command(app, "list", pages=True, fields={**choosing.TASK_FILTERS, "metadata": PairsFlag})
+_CHOICES = {**choosing.TASK_FILTERS, **choosing.SEARCHES, "metadata": PairsFlag}
+
+
+@command(app, "list", pages=True, fields=_CHOICES)
 def list_(session: Session, fields: dict[str, Any], everything: choosing.AllFlag = False) -> None:
     """List tasks, the newest first."""
     wanted = options.pairs(fields.pop("metadata", None), "--metadata")
     only = choosing.query(session, fields)
 
-    def fetch(offset: int, limit: int, _cursor: str) -> Any:
-        chosen = {"order": "newest", **only}
+    if session.offset and choosing.SEARCHES.keys() & fields.keys():
+        raise typer.BadParameter("--offset: a search has none; leave it out, and give --limit")
+
+    def fetch(offset: int, limit: int, cursor: str) -> Any:
+        chosen = with_cursor({"order": "newest", **only}, cursor)
         return session.client.tasks(offset=offset, limit=limit, metadata=wanted, only=chosen)
 
     page = choosing.page(session, TASK, only, is_all=everything, fetch=fetch)

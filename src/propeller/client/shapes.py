@@ -135,8 +135,11 @@ class Schedule(TypedDict):
 class TaskPage(TypedDict):
     offset: int
     limit: int
-    total: int
+    #: Left out where a search would have to count.
+    total: NotRequired[int]
     tasks: list[Task]
+    #: Where a search goes on, as in ``WorkflowPage``; its pages may be short, or even empty.
+    next_cursor: NotRequired[str]
 
 
 class Tasks(TypedDict):
@@ -228,6 +231,8 @@ class Proplet(TypedDict):
     cordoned: NotRequired[bool]
     #: How many guests it runs at once.
     slots: NotRequired[int]
+    #: What it has, for those who ask: ``task_id``, ``name``, ``attempt``, ``started`` (ms) and so on.
+    running: NotRequired[list[dict[str, Any]]]
     metadata: dict[str, Any]
 
 
@@ -369,9 +374,9 @@ class PaceOfAll(TypedDict):
     completed: list[int]
     failed: list[int]
     ended_otherwise: list[int]
-    #: How many waited, and how many ran, at the end of each step.
-    waiting: list[int]
-    running: list[int]
+    #: How many waited, and how many ran, at the end of each step; None where no manager ran.
+    waiting: list[int | None]
+    running: list[int | None]
 
 
 class FailureOfTask(TypedDict):

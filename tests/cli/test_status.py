@@ -1,0 +1,26 @@
+"""What there is in all, and what failed last."""
+
+import json
+
+
+def test_all_is_counted_and_the_newest_failures_are_shown(shell):
+    shell("run", "addition.wat", "1", "2")
+    before = json.loads(shell("status", "--json").stdout)
+    assert list(before) == ["overview", "failures"]
+    failed = shell("run", "division.wat", "1", "0")
+    assert failed.returncode == 1
+    done = json.loads(shell("status", "--json").stdout)
+    assert done["overview"]["tasks"]["total"] == before["overview"]["tasks"]["total"] + 1
+    assert done["failures"]["total"] == before["failures"]["total"] + 1
+    newest = done["failures"]["failures"][0]
+    assert newest["error_kind"] == "trap"
+
+    shown = shell("status")
+    assert shown.returncode == 0, shown.stderr
+    for words in ("tasks", "workflows", "jobs", "1 alive", "slots", "failures", newest["task_id"]):
+        assert words in shown.stdout, words
+    assert "division by zero" in " ".join(shown.stdout.split())
+    none = shell("status", "--since", "0s")
+    assert newest["task_id"] not in none.stdout
+    wrong = shell("status", "--since", "soon")
+    assert (wrong.returncode, "--since: 'soon' is no time" in wrong.stderr) == (2, True)
