@@ -38,6 +38,11 @@ class Pace:
     def __init__(self) -> None:
         self._looks = 0
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether there have been looks in place of events, because the manager has none."""
+        return self._looks > 0
+
     def quicken(self) -> None:
         self._looks = 0
 

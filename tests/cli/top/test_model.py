@@ -81,8 +81,8 @@ def test_what_is_asked_has_no_control_characters():
 class Manager:
     """Answers lists; as an older one it refuses query parameters that it does not know."""
 
-    def __init__(self, pages, unknown=()):
-        self.pages = pages
+    def __init__(self, *pages, unknown=()):
+        self.pages = [*pages]
         self.unknown = set(unknown)
         self.asked = []
 
@@ -90,7 +90,7 @@ class Manager:
         self.asked.append(str(request.url.query, "ascii"))
         if self.unknown & {*request.url.params}:
             return httpx.Response(400, json={"error": "there is no such query parameter here"})
-        return httpx.Response(200, json=self.pages)
+        return httpx.Response(200, json=self.pages.pop(0) if len(self.pages) > 1 else self.pages[0])
 
     def client(self):
         return Client("http://far", transport=httpx.MockTransport(self))
@@ -118,22 +118,41 @@ def test_tasks_are_searched_by_the_manager_or_here():
         {"id": "y", "name": "g", "state": 0},
     ]
     page = {"tasks": tasks, "total": 3, "next_cursor": "n"}
-    manager = Manager({**page, "tasks": tasks[:2]})
+    parts = [
+        {"tasks": tasks[:1], "next_cursor": "1"},
+        {"tasks": [], "next_cursor": "2"},
+        {"tasks": tasks[1:2]},
+    ]
+    manager = Manager(*parts)
     found = lists.tasks(manager.client(), lists.Place(search="ab"))
     assert "search=ab" in manager.asked[0]
-    assert (len(found.items), found.next_cursor, found.remark) == (2, "n", "")
+    assert (len(found.items), found.total, found.next_cursor, found.remark) == (2, None, "", "")
+    assert ["cursor=2" in query for query in manager.asked] == [False, False, True], "it has gone on"
     older = Manager(page, unknown=["search"])
     found = lists.tasks(older.client(), lists.Place(search="ab"))
     assert [task["id"] for task in found.items] == ["abc", "x"]
     assert "can't search" in found.remark
 
 
+def test_a_manager_without_cursors_is_read_by_offsets():
+    page = {
+        "tasks": [{"id": f"t{n}", "name": "f", "state": 0} for n in range(100)],
+        "total": 250,
+        "offset": 0,
+    }
+    place = lists.Place()
+    manager = Manager(page, unknown=["cursor"])
+    for expected, more in (("offset=0", True), ("offset=100", True), ("offset=200", False)):
+        place.next_cursor = lists.tasks(manager.client(), place).next_cursor
+        assert expected in manager.asked[-1]
+        assert place.turn(1) is more
+
+
 def test_groups_are_found_by_a_whole_name_beyond_the_page():
     page = {"workflows": [{"workflow_id": "w", "name": "nightly", "state": 3}], "total": 900}
-    manager = Manager(page)
+    manager = Manager(page, unknown=["search"])
     found = lists.groups(manager.client(), "workflow", lists.Place(search="nigh", state="completed"))
     assert [one["workflow_id"] for one in found.items] == ["w"]
-    assert len(manager.asked) == 3
     assert all("status=completed" in query for query in manager.asked)
 
 

@@ -16,6 +16,7 @@ from propeller.cli.top.happenings import KEPT, Happenings, cause, why
 from propeller.cli.top.parts import Row, Table, Words
 from propeller.cli.top.source import Following
 from propeller.cli.top.task import TaskPage
+from propeller.client.events import Pace
 from propeller.core.states import FAILED
 
 _SHOWN = 200
@@ -35,6 +36,7 @@ class EventsPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self._happenings = Happenings()
+        self._pace = Pace()
         self._shown: dict[str, str] = {}
         self._state = ""
         self._is_held = False
@@ -52,7 +54,9 @@ class EventsPage(Page):
         after = max(overview["event_id"] - _PAST, 0) if overview else None
 
         def begin(client: Any, following: Following) -> Iterator[Any]:
-            return client.follow(after=after, give_up_s=math.inf, on_break=following.broke)  # type: ignore[no-any-return]
+            return client.follow(  # type: ignore[no-any-return]
+                after=after, give_up_s=math.inf, pace=self._pace, on_break=following.broke
+            )
 
         async for batch in self.top.source.follow(begin):
             self._happenings.take(batch)
@@ -81,8 +85,9 @@ class EventsPage(Page):
         rows = [Row(str(number), cells_of(event)) for number, event in found]
         self._shown = {str(number): event["task_id"] for number, event in found}
         self.query_one(Table).show(rows)
+        none = "this manager has no events" if self._pace.is_kept else "nothing has happened yet"
         parts = [
-            f"{self._happenings.count:,} events" if self._happenings.count else "nothing has happened yet",
+            drawing.number_of(self._happenings.count, "events") if self._happenings.count else none,
             f"the last {KEPT:,} are kept" if self._happenings.count > KEPT else "",
             f"{self._state} only" if self._state else "",
             f"search: {self.search}" if self.search else "",

@@ -98,7 +98,8 @@ class GroupsPage(Page):
 def about(plural: str, place: lists.Place, found: lists.Found, empty: str) -> str:
     """Say above a list what is shown of it."""
     chosen = [f"{place.state} only" if place.state else "", f"search: {place.search}" if place.search else ""]
-    parts = [drawing.number_of(found.total, plural), *chosen]
+    shown = drawing.number_of(len(found.items), plural) if found.total is None or place.search else ""
+    parts = [shown or drawing.number_of(found.total or 0, plural), *chosen]
     if place.number > 1 or place.next_cursor:
         parts.append(f"page {place.number}")
     parts += [found.remark, "" if found.items else empty]

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 #: Rows of a page.
 PAGE = 100
+#: How often a manager is asked to go on with a search before what it has found is shown.
+_SEARCHES = 20
+_UNKNOWN_PARAMETER = 400
 #: Before a number in place of a cursor, for a manager that has none for tasks.
 _OFFSET = "offset "
 #: What may be chosen of tasks, and of workflows and jobs; "" is all.
@@ -69,10 +72,13 @@ class Found:
     """A page of a list as it was answered."""
 
     items: list[Any]
-    total: int
+    #: How many there are in all, where the manager says so.
+    total: int | None
     next_cursor: str = ""
     #: What a reader has to know of it.
     remark: str = ""
+    #: The manager has searched.
+    is_searched: bool = False
 
 
 def tasks(client: "Client", place: Place) -> Found:
@@ -83,56 +89,86 @@ def tasks(client: "Client", place: Place) -> Found:
     only = {"order": "newest"} | ({"state": place.state} if place.state else {})
     if place.cursor.startswith(_OFFSET):
         only["offset"] = place.cursor.removeprefix(_OFFSET)
-    more = {"search": place.search, "cursor": "" if "offset" in only else place.cursor}
-    page: Any = _knowing(client.tasks, only, {name: value for name, value in more.items() if value})
-    items = [task for task in page["tasks"] if _is_in(task, place.state) and fits(task, "id", place.search)]
-    remark = ""
-    if len(items) < len(page["tasks"]):
-        remark = (
-            f"this manager can't search: only the {len(page['tasks'])} tasks that it showed were searched"
-        )
-    behind = page.get("offset", 0) + len(page["tasks"])
-    rest = f"{_OFFSET}{behind}" if behind < page["total"] and not place.search else ""
-    return Found(items, page["total"], page.get("next_cursor", rest), remark)
+        found = _page_of(client.tasks(limit=PAGE, only=only), "tasks")
+    else:
+        found = _knowing(client.tasks, "tasks", only, place)
+    chosen = [task for task in found.items if _is_in(task, place.state) and fits(task, "id", place.search)]
+    if len(chosen) < len(found.items):
+        found.remark = f"this manager can't search: only the {len(found.items)} that it showed were searched"
+    behind = len(found.items) + int(only.get("offset", 0))
+    is_by_offset = not place.cursor or "offset" in only
+    if is_by_offset and not (found.next_cursor or place.search) and behind < (found.total or 0):
+        found.next_cursor = f"{_OFFSET}{behind}"
+    found.items = chosen
+    return found
 
 
 def proplets(client: "Client") -> Any:
     """Read a page of proplets, with the tasks that they run where the manager says so."""
-    return _knowing(client.proplets, {}, {"tasks": "true"})
-
-
-def _knowing(read: Callable[..., Any], only: Mapping[str, str], more: Mapping[str, str]) -> Any:
-    """Read a page with query parameters of which an older manager does not know the latter."""
     try:
-        return read(limit=PAGE, only={**only, **more})
+        return client.proplets(limit=PAGE, only={"tasks": "true"})
     except ApiError as error:
-        if error.status != 400 or not more:
+        if error.status != _UNKNOWN_PARAMETER:
             raise
-        return read(limit=PAGE, only=only)
+        return client.proplets(limit=PAGE)
 
 
 def groups(client: "Client", kind: str, place: Place) -> Found:
     """Read a page of workflows or jobs, the newest first.
 
-    The manager finds an id by its beginning and a name as a whole; what has the text somewhere in either is
-    found on the page.
+    A manager that can't search finds an id by its beginning and a name as a whole; what has the text
+    somewhere in either is found on the page.
     """
     read: Callable[..., Any] = client.workflows
     if kind == "job":
         read = _briefly(client)
-    key = f"{kind}_id"
+    key, plural = f"{kind}_id", f"{kind}s"
     chosen = {"status": place.state} if place.state else {}
-    cursor = {"cursor": place.cursor} if place.cursor else {}
-    page = read(limit=PAGE, only=chosen | cursor)
-    plural = f"{kind}s"
+    found = _knowing(read, plural, chosen, place)
     items = {
-        one[key]: one for one in page[plural] if fits(one, key, place.search) and _is_in(one, place.state)
+        one[key]: one for one in found.items if fits(one, key, place.search) and _is_in(one, place.state)
     }
-    if place.search:
+    if place.search and not found.is_searched:
         for more in ({"name": place.search}, {"id_prefix": place.search}):
             exactly = read(limit=PAGE, only=chosen | more)[plural]
             items |= {one[key]: one for one in exactly if fits(one, key, place.search)}
-    return Found([*items.values()], page["total"], page.get("next_cursor") or "")
+    found.items = [*items.values()]
+    return found
+
+
+def _knowing(read: Callable[..., Any], plural: str, only: Mapping[str, str], place: Place) -> Found:
+    """Read a page by cursor and with the search; an older manager refuses one of them, or both.
+
+    A manager searches so much at once and no more: then it is asked to go on, up to a bound.
+    """
+    search = {"search": place.search} if place.search else {}
+    ways = [{**search, "cursor": place.cursor}]
+    if search:
+        ways.append({"cursor": place.cursor})
+    if not place.cursor:
+        ways.append({})
+    for way in ways:
+        try:
+            return _read_on(read, plural, {**only, **way})
+        except ApiError as error:
+            if error.status != _UNKNOWN_PARAMETER or way is ways[-1]:
+                raise
+    raise AssertionError("the last way returns or raises")
+
+
+def _read_on(read: Callable[..., Any], plural: str, only: dict[str, str]) -> Found:
+    found = _page_of(read(limit=PAGE, only=only), plural)
+    for _ in range(_SEARCHES if "search" in only else 0):
+        if not found.next_cursor or len(found.items) >= PAGE:
+            break
+        more = _page_of(read(limit=PAGE, only={**only, "cursor": found.next_cursor}), plural)
+        found = Found([*found.items, *more.items], more.total, more.next_cursor)
+    found.is_searched = "search" in only
+    return found
+
+
+def _page_of(answer: Mapping[str, Any], plural: str) -> Found:
+    return Found([*answer[plural]], answer.get("total"), answer.get("next_cursor") or "")
 
 
 def _briefly(client: "Client") -> Callable[..., Any]:
