@@ -159,7 +159,7 @@ def test_limits(reader):
 
 
 def test_labels_and_lists(reader):
-    commands, request = blocks("Labels and lists", "sh")
+    commands, request, earlier = blocks("Labels and lists", "sh")
     (reader.work / "sums.yaml").write_text(NIGHTLY.replace("nightly", "sums").replace("[6, 0]", "[6, 2]"))
     run, listed, delete = commands.splitlines()
     reader.types(run.partition("#")[0])
@@ -171,6 +171,8 @@ def test_labels_and_lists(reader):
     assert job["labels"] == {"team": "ops", "env": "prod"}
     assert job["job_id"] in reader.types(f"{listed} --json")
     assert json.loads(reader.types(request))["total"] == 2
+    of_jobs = json.loads(reader.types(earlier.replace("/workflows", "/jobs")))["jobs"]
+    assert [job["earlier"] for job in of_jobs] == [[], []]
     reader.types(delete)
     assert json.loads(reader.types(request))["total"] == 2, "they are not a week old"
     reader.types(delete.replace("--until 168h ", ""))
