@@ -1,6 +1,5 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { Button } from "react-aria-components";
-import "./copy.css";
 
 /** Copy a text; browsers give `navigator.clipboard` to https and to this machine only. */
 async function copied(text: string): Promise<boolean> {

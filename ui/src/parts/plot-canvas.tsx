@@ -93,7 +93,7 @@ function optionsOf(element: HTMLElement, newest: { current: CanvasProps }): uPlo
         ...axis,
         gap: 6,
         space: 32,
-        ...(newest.current.isWhole ? { incrs: WHOLE_STEPS } : {}),
+        ...(newest.current.steps ? { incrs: STEPS[newest.current.steps] } : {}),
         values: (_, splits) => splits.map((value) => newest.current.say(value)),
         size: (_, values) => 16 + 6.3 * Math.max(3, ...(values ?? []).map((text) => text.length)),
       },
@@ -117,9 +117,10 @@ function optionsOf(element: HTMLElement, newest: { current: CanvasProps }): uPlo
   };
 }
 
-const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) =>
-  [1, 2, 5].map((step) => step * 10 ** power),
-).flat();
+const STEPS = {
+  whole: Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat(),
+  bytes: Array.from({ length: 48 }, (_, power) => 2 ** power),
+};
 
 function timesOf(made: uPlot, splits: number[]): string[] {
   const { min = 0, max = 0 } = made.scales.x ?? {};

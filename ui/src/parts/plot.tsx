@@ -31,8 +31,8 @@ export type PlotProps = {
   to?: number | undefined;
   /** The value axis reaches at least so far, from 0. */
   top?: number;
-  /** True if values are whole numbers, so that the axis shows no parts of one. */
-  isWhole?: boolean;
+  /** What the steps of the value axis are: whole numbers, or of bytes. */
+  steps?: "whole" | "bytes";
 };
 
 /** Show values over time. The arrow keys go from one moment to the next. */

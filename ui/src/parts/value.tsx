@@ -15,6 +15,8 @@ export type ValueProps = {
   isBase64?: boolean;
   /** What it is, such as "Result"; also the begin of a downloaded file's name. */
   name: string;
+  /** So many lines are shown before the rest is asked for. */
+  linesMax?: number;
 };
 
 const CHARS_SHOWN_MAX = 2_000;
@@ -25,9 +27,9 @@ const ROW_PX = 18;
 /** Larger ones are for a download, and not for the clipboard. */
 const COPIED_CHARS_MAX = 1_000_000;
 
-export function Value({ value, isBase64 = false, name }: ValueProps): ReactNode {
+export function Value({ value, isBase64 = false, name, linesMax = LINES_SHOWN_MAX }: ValueProps): ReactNode {
   const shown = useMemo(() => shownAs(value, isBase64), [value, isBase64]);
-  const begin = useMemo(() => beginOf(shown.text, CHARS_SHOWN_MAX, LINES_SHOWN_MAX), [shown]);
+  const begin = useMemo(() => beginOf(shown.text, CHARS_SHOWN_MAX, linesMax), [shown, linesMax]);
   const [isWhole, setWhole] = useState(false);
   const isCut = begin.length < shown.text.length;
   if (shown.size === 0) return <span className="quiet">empty text</span>;

@@ -16,9 +16,11 @@ import type { TaskPanelProps } from "./panel";
 import { ownerOf, type Task } from "./task-query";
 
 const NAME_CHARS_MAX = 120;
+/** A reason may have the error of an earlier attempt in it, which its history shows. */
+const REASON_CHARS_MAX = 240;
 /** A longer error is cut, and shown as a whole on demand. */
 const ERROR_CHARS_MAX = 600;
-const ERROR_LINES_MAX = 8;
+const ERROR_LINES_MAX = 6;
 
 export function Head({ task, isGone, onClose }: TaskPanelProps & { task: Task; isGone: boolean }): ReactNode {
   const owner = ownerOf(task);
@@ -42,7 +44,11 @@ export function Head({ task, isGone, onClose }: TaskPanelProps & { task: Task; i
         {task.up && <span className="tag">up</span>}
         {!isRest(task) && <Since task={task} />}
       </div>
-      {task.reason && <p className="task-reason">{visible(task.reason)}</p>}
+      {task.reason && (
+        <p className="task-reason" title={visible(task.reason)}>
+          {shortened(visible(task.reason), REASON_CHARS_MAX)}
+        </p>
+      )}
       {task.retry_at && !hasEnded(task.state) && (
         <p className="task-reason">
           Tried again <Time at={timeOf(task.retry_at)} relative />.
@@ -85,7 +91,7 @@ function Since({ task }: { task: Task }): ReactNode {
 
 /** Why it failed: the kind in words, and the error. */
 function Failure({ task }: { task: Task }): ReactNode {
-  const error = task.error ?? "";
+  const error = (task.error ?? "").trimEnd();
   const isLong = beginOf(error, ERROR_CHARS_MAX, ERROR_LINES_MAX).length < error.length;
   const code = task.exit_code === undefined ? "" : ` ${task.exit_code}`;
   return (
@@ -97,7 +103,7 @@ function Failure({ task }: { task: Task }): ReactNode {
         </strong>
       )}
       {isLong ? (
-        <Value value={error} name="Error" />
+        <Value value={error} name="Error" linesMax={ERROR_LINES_MAX} />
       ) : (
         <div className="task-error-text">{visible(error)}</div>
       )}

@@ -144,7 +144,9 @@ function Events({ id }: { id: string }): ReactNode {
           <li key={event.id}>
             <Time at={timeOf(event.time)} />
             <State state={event.state} />
-            <span className="quiet">{visible(event.reason ?? causeInWords(event.cause))}</span>
+            <span className="quiet">
+              {shortened(visible(event.reason ?? causeInWords(event.cause)), ERROR_CHARS_MAX)}
+            </span>
           </li>
         ))}
       </ol>

@@ -59,8 +59,9 @@ export class Lines {
     }
     // The executions of a broadcast write at the same time, each as its own attempt.
     if (!this.isOfMany && piece.attempt !== this.attempt) {
+      const isOnlyOne = this.attempt === 0 && piece.attempt === 1;
       this.attempt = piece.attempt;
-      this.push(this.lineOf(piece, "", false, `attempt ${piece.attempt}`));
+      if (!isOnlyOne) this.push(this.lineOf(piece, "", false, `attempt ${piece.attempt}`));
     }
     const texts = piece.text.split("\n");
     for (const [at, text] of texts.entries()) {

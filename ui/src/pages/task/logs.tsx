@@ -40,12 +40,10 @@ export default function Logs({ task }: { task: Task }): ReactNode {
   }, [logs.hasEnded, task.state]);
   return (
     <div className="logs">
-      <div className="logs-tools">
+      <LinesView logs={logs} place={place} isOfMany={isOfMany}>
         <Choices task={task} chosen={chosen} onChoose={setChosen} />
         <DownloadAll id={task.id} chosen={chosen} />
-      </div>
-      <Passed logs={logs} />
-      <LinesView logs={logs} place={place} isOfMany={isOfMany} />
+      </LinesView>
     </div>
   );
 }
@@ -134,9 +132,11 @@ type LinesViewProps = {
   logs: LogStream;
   place: { current: HTMLElement | null };
   isOfMany: boolean;
+  /** More tools for the bar above the lines. */
+  children: ReactNode;
 };
 
-function LinesView({ logs, place, isOfMany }: LinesViewProps): ReactNode {
+function LinesView({ logs, place, isOfMany, children }: LinesViewProps): ReactNode {
   const { lines, version } = logs;
   const [isFollowing, setFollowing] = useState(true);
   const [wanted, setWanted] = useState("");
@@ -198,6 +198,7 @@ function LinesView({ logs, place, isOfMany }: LinesViewProps): ReactNode {
             </Button>
           </>
         )}
+        {children}
         <span className="logs-end quiet">
           {logs.hasEnded ? "ended" : isFollowing ? "following" : "not following"}
         </span>
@@ -207,6 +208,7 @@ function LinesView({ logs, place, isOfMany }: LinesViewProps): ReactNode {
           </Button>
         )}
       </div>
+      <Passed logs={logs} />
       <section
         className="logs-lines"
         ref={place}

@@ -8,13 +8,9 @@ import { Fact, Facts } from "../../parts/facts";
 import { notYet, Problem } from "../../parts/messages";
 import { Plot } from "../../parts/plot";
 import { bytes, count, duration } from "../../words";
-import { rowsOfTask } from "./samples";
+import { percent, rowsOfTask } from "./samples";
 
 const SAMPLES_MAX = 500;
-
-export function percent(value: number): string {
-  return `${value.toFixed(value < 9.95 && value > 0 ? 1 : 0)} %`;
-}
 
 export default function Metrics({ id }: { id: string }): ReactNode {
   const query = useQuery({
@@ -46,7 +42,7 @@ export default function Metrics({ id }: { id: string }): ReactNode {
       {rows.times.length > 1 && (
         <>
           <Plot label="CPU" times={rows.times} series={cpu} say={percent} />
-          <Plot label="Memory" times={rows.times} series={memory} say={bytes} />
+          <Plot label="Memory" times={rows.times} series={memory} say={bytes} steps="bytes" />
         </>
       )}
     </div>

@@ -11,6 +11,7 @@ import { Module } from "./module";
 import { Settings } from "./settings";
 import { Summary } from "./summary";
 import { type Task, useTask } from "./task-query";
+import "../../parts/dense.css";
 import "./panel.css";
 
 const Logs = lazy(() => import("./logs"));

@@ -5,6 +5,11 @@ import type { Values } from "../../parts/series";
 
 export type Rows = { times: number[]; cpu: Values; memory: Values };
 
+/** Say a share of a processor: `7.5 %`. */
+export function percent(value: number): string {
+  return `${value.toFixed(value < 9.95 && !Number.isInteger(value) ? 1 : 0)} %`;
+}
+
 /** Read the samples of a task, of which the API gives the newest first. */
 export function rowsOfTask(samples: readonly Shapes["TaskSample"][]): Rows {
   const sorted = inOrder(samples);

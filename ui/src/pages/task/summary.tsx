@@ -15,7 +15,7 @@ const INPUTS_SHOWN_MAX = 20;
 
 export function Summary({ task, ...select }: { task: Task } & Select): ReactNode {
   return (
-    <div className="stack">
+    <div className="stack summary">
       <section>
         <h2 className="part-title">Result</h2>
         <Result task={task} />
