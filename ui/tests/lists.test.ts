@@ -38,9 +38,9 @@ describe("a selection", () => {
 describe("earlier runs", () => {
   it("are as high as they took long, and never too low to be seen", () => {
     expect(heights([{ state: 3, duration: 10 }, { state: 4, duration: 5 }, { state: 6 }])).toEqual([
-      18, 9, 3,
+      18, 9, 4,
     ]);
-    expect(heights([{ state: 0 }])).toEqual([3]);
+    expect(heights([{ state: 0 }])).toEqual([4]);
   });
   it("are said in words", () => {
     expect(runsInWords([{ state: 3, duration: 4 }, { state: 4, duration: 1.2 }, { state: 3 }])).toBe(

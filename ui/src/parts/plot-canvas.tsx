@@ -25,7 +25,7 @@ export default function PlotCanvas(props: CanvasProps): ReactNode {
   const newest = useRef(props);
   newest.current = props;
   const isDark = useIsDark();
-  const look = series.map((one) => `${one.name} ${one.colour} ${one.isFilled}`).join("\n");
+  const look = series.map((one) => `${one.name} ${one.colour} ${one.isFilled} ${one.dash}`).join("\n");
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is made anew when how it looks changes, not with the values
   useEffect(() => {
@@ -77,7 +77,7 @@ function optionsOf(element: HTMLElement, newest: { current: CanvasProps }): uPlo
     width: element.clientWidth,
     height,
     ms: 1,
-    padding: [8, 8, 0, 0],
+    padding: [8, 28, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: {
@@ -88,7 +88,7 @@ function optionsOf(element: HTMLElement, newest: { current: CanvasProps }): uPlo
       y: { range: (_, __, highest) => [0, Math.max(newest.current.top ?? 0, (highest ?? 0) * 1.08) || 1] },
     },
     axes: [
-      { ...axis, size: 24, gap: 2, space: 80, values: timesOf, grid: { show: false } },
+      { ...axis, size: 26, gap: 5, space: 80, values: timesOf, grid: { show: false } },
       {
         ...axis,
         gap: 6,
@@ -107,6 +107,7 @@ function optionsOf(element: HTMLElement, newest: { current: CanvasProps }): uPlo
           stroke: colour,
           width: 1.75,
           points: { show: false },
+          ...(one.dash ? { dash: [...one.dash] } : {}),
           ...(one.isFilled ? { fill: colour.replace(/^rgb\((.*)\)$/, "rgba($1, 0.16)") } : {}),
         };
       }),

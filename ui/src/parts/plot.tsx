@@ -14,6 +14,8 @@ export type PlotSeries = {
   /** A variable of the theme, such as `--state-running`. */
   colour: string;
   isFilled?: boolean;
+  /** Lengths of line and gap in pixels, so that lines differ also for people who do not see colours. */
+  dash?: readonly number[];
 };
 
 export type PlotProps = {
@@ -111,7 +113,7 @@ function Words({ times, series, say, at }: PlotProps & { at: number | null }): R
         const all = summary(one.values);
         return (
           <span key={one.name} className="plot-word">
-            <span className="plot-mark" style={{ backgroundColor: `var(${one.colour})` }} />
+            <Mark colour={one.colour} dash={one.dash} />
             {one.name}{" "}
             <strong className="number">{said(at === null ? all?.now : one.values[at], say)}</strong>
             {all && (
@@ -123,5 +125,22 @@ function Words({ times, series, say, at }: PlotProps & { at: number | null }): R
         );
       })}
     </figcaption>
+  );
+}
+
+/** The line of a series, as it is in the plot. */
+function Mark({ colour, dash }: { colour: string; dash: readonly number[] | undefined }): ReactNode {
+  return (
+    <svg className="plot-mark" style={{ color: `var(${colour})` }} width="22" height="8" aria-hidden="true">
+      <line
+        x1="0"
+        x2="22"
+        y1="4"
+        y2="4"
+        stroke="currentColor"
+        strokeWidth="2.5"
+        strokeDasharray={dash?.join(" ")}
+      />
+    </svg>
   );
 }

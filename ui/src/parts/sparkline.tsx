@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import { colourOf, type StateWord, wordOf } from "../states";
 import { duration } from "../words";
+import "./sparkline.css";
 
 export type EarlierRun = {
   state: number;
@@ -15,7 +16,7 @@ const STEP = 7;
 const HEIGHT = 24;
 /** Above the highest bar there is room for the mark of one that failed. */
 const TALLEST = 18;
-const SHORTEST = 3;
+const SHORTEST = 4;
 
 /** Give the height of each run's bar; the longest has the tallest. */
 export function heights(runs: readonly EarlierRun[]): number[] {

@@ -1,12 +1,17 @@
 // Asks the API for a page of a list.
 
 import { api, ask } from "../../api/client";
-import { type GroupFilters, type GroupRow, type Kind, queryOf, rowOf } from "./rows";
+import { type GroupFilters, type GroupRow, type Kind, queryOf, rowOf, type Size } from "./rows";
 
 export type GroupList = { rows: readonly GroupRow[]; total: number; next: string | undefined };
 
-export async function listGroups(kind: Kind, filters: GroupFilters, signal: AbortSignal): Promise<GroupList> {
-  const query = queryOf(filters, Date.now());
+export async function listGroups(
+  kind: Kind,
+  filters: GroupFilters,
+  signal: AbortSignal,
+  size?: Size,
+): Promise<GroupList> {
+  const query = queryOf(filters, Date.now(), size);
   if (kind === "workflow") {
     const page = await ask(api.GET("/workflows", { params: { query }, signal }));
     return {

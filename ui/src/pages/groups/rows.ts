@@ -40,16 +40,27 @@ export type GroupFilters = {
   cursor: string;
 };
 
-/** How many rows a page has. */
-const ROWS = 50;
-/** How many earlier runs of the same name are shown. */
-const EARLIER = 20;
+export const NO_FILTERS: GroupFilters = {
+  state: "",
+  search: "",
+  labels: [],
+  since: "",
+  until: "",
+  cursor: "",
+};
+
+export type Size = {
+  /** How many rows a page has. */
+  limit: number;
+  /** How many earlier runs of the same name each has. */
+  earlier: number;
+};
+
+const PAGE: Size = { limit: 50, earlier: 20 };
 
 type Listed = Shapes["WorkflowView"] | Shapes["JobSummary"];
 
-type GroupQuery = {
-  limit: number;
-  earlier: number;
+type GroupQuery = Size & {
   state?: (typeof GROUP_STATES)[number];
   name?: string;
   label?: string[];
@@ -59,13 +70,12 @@ type GroupQuery = {
 };
 
 /** Write the filters as the API takes them; those that are empty or no such thing are left out. */
-export function queryOf(filters: GroupFilters, now: number): GroupQuery {
+export function queryOf(filters: GroupFilters, now: number, size: Size = PAGE): GroupQuery {
   const state = GROUP_STATES.find((word) => word === filters.state);
   const since = timeOfFilter(filters.since, now);
   const until = timeOfFilter(filters.until, now);
   return {
-    limit: ROWS,
-    earlier: EARLIER,
+    ...size,
     ...(state && { state }),
     ...(filters.search && { name: filters.search }),
     ...(filters.labels.length > 0 && { label: [...filters.labels] }),
