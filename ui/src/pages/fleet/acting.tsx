@@ -138,8 +138,8 @@ function DrainForm({ proplet, time }: { proplet: PropletView; time: { current: s
     <>
       <p>
         It gets no new tasks
-        {proplet.task_count > 0 && `, and the ${count(proplet.task_count)} that it has may end`}. What still
-        runs then is stopped here and begins anew on another proplet; that does not count as a failure.
+        {proplet.task_count > 0 && `, and the ${count(proplet.task_count)} that it has may end`}. A task that
+        is moved is stopped here and begins anew on another proplet; that does not count as a failure.
       </p>
       <label className="drain-field">
         Move what still runs{" "}

@@ -26,14 +26,16 @@ export function useFleet(): UseQueryResult<Fleet> {
 
 async function allProplets(signal: AbortSignal): Promise<Fleet> {
   const proplets: PropletView[] = [];
+  let total = 0;
   for (let offset = 0; offset < SHOWN_MAX; offset += PAGE) {
     const page = await ask(
       api.GET("/proplets", { params: { query: { tasks: true, limit: PAGE, offset } }, signal }),
     );
     proplets.push(...page.proplets);
-    if (page.proplets.length < PAGE) return { proplets, total: page.total };
+    total = page.total;
+    if (proplets.length >= total || page.proplets.length === 0) break;
   }
-  return { proplets, total: SHOWN_MAX };
+  return { proplets, total };
 }
 
 /** Ask for one proplet, with what it runs. */

@@ -13,7 +13,7 @@ import { shortened, visible } from "../../words";
 import { type Draft, draftOf, EditForm } from "./edit";
 import { ownerOf, type Task } from "./task-query";
 
-export function Actions({ task }: { task: Task }): ReactNode {
+export function Actions({ task, onClose }: { task: Task; onClose?: () => void }): ReactNode {
   const confirm = useConfirm();
   const queries = useQueryClient();
   const [, go] = useLocation();
@@ -67,7 +67,8 @@ export function Actions({ task }: { task: Task }): ReactNode {
             act: async () => {
               await questions.remove().act();
               const owner = ownerOf(task);
-              go(owner ? `/${owner.kind}s/${encodeURIComponent(owner.id)}` : "/tasks");
+              if (onClose) onClose();
+              else go(owner ? `/${owner.kind}s/${encodeURIComponent(owner.id)}` : "/tasks");
             },
           })
         }

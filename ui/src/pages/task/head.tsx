@@ -55,7 +55,7 @@ export function Head({ task, isGone, onClose }: TaskPanelProps & { task: Task; i
         </p>
       )}
       {task.error && <Failure task={task} />}
-      {!isGone && <Actions task={task} />}
+      {!isGone && <Actions task={task} {...(onClose && { onClose })} />}
     </header>
   );
 }

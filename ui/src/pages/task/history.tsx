@@ -22,7 +22,8 @@ export function History({ task }: { task: Task }): ReactNode {
   return (
     <div className="stack">
       {task.broadcast && <Executions id={task.id} />}
-      <Attempts id={task.id} />
+      {/* The executions of a broadcast are its attempts, until one of them is tried again. */}
+      {(!task.broadcast || (task.attempt ?? 1) > 1) && <Attempts id={task.id} />}
       <Events id={task.id} />
     </div>
   );

@@ -9,6 +9,9 @@ import { Value } from "../../parts/value";
 import { bytes, count, timeOf, visible } from "../../words";
 import type { Task } from "./task-query";
 
+/** A longer name is cut in the head of the panel. */
+const NAME_CHARS_MAX = 120;
+
 type Row = [name: string, value: ReactNode];
 
 export function Settings({ task }: { task: Task }): ReactNode {
@@ -43,6 +46,7 @@ function Group({ title, rows }: { title: string; rows: Row[] }): ReactNode {
 
 function kindRows(task: Task): Row[] {
   return [
+    ["Name", task.name.length > NAME_CHARS_MAX && <Value value={task.name} name="Name" />],
     ["Daemon", task.daemon],
     ["Latent", task.latent],
     ["Broadcast", task.broadcast],
