@@ -92,6 +92,11 @@ def test_groups_are_found_by_what_they_are(tmp_path):
                 ("ended=false", ["2"]),
                 (f"since={since}", ["2"]),
                 (f"until={since}", ["1"]),
+                ("search=TW", ["2"]),
+                ("search=o", ["2", "1"]),
+                (f"search={kind.upper()}-1&label=team", ["1"]),
+                ("search=-1", []),
+                ("search=", ["2", "1"]),
                 ("name=two&label=team&until=2999-01-01T00:00:00Z", ["2"]),
             ):
                 page = await site.get(f"/{kind}?{query}")

@@ -1,4 +1,4 @@
-"""Searches among all tasks, which go on by cursor and have no total."""
+"""Searches: among all tasks, which go on by cursor and have no total, and among workflows and jobs."""
 
 import json
 
@@ -37,6 +37,21 @@ def test_tasks_are_found_by_what_they_are_called_and_where_they_ran(shell):
     refused = shell("tasks", "list", "--search", "sought", "-o", "2")
     assert refused.returncode == 2
     assert "--offset: a search has none; leave it out, and give --limit" in refused.stderr
+
+
+def test_workflows_and_jobs_are_found_by_what_they_are_called(shell):
+    for kind, plural in (("workflow", "workflows"), ("job", "jobs")):
+        for name in ("hunted-Name", "else", "hunted-too"):
+            shell.system.call("POST", f"/{plural}", {"name": name, "tasks": [{"name": "main"}]})
+
+        def listed(text, plural=plural):
+            return json.loads(shell(plural, "list", "--search", text, "--json").stdout)[plural]
+
+        found = listed("HUNTED")
+        assert [group["name"] for group in found] == ["hunted-too", "hunted-Name"]
+        by_id = listed(found[0][f"{kind}_id"][:18].upper())
+        assert [group["name"] for group in by_id] == ["hunted-too"]
+        assert listed("nowhere") == []
 
 
 def test_a_search_is_read_on_over_pages_that_are_empty():

@@ -84,6 +84,10 @@ def test_groups_by_name_id_and_time(data):
         cases = [
             (GroupFilter(name="x"), ["b", "a1"]),
             (GroupFilter(id_prefix="a"), ["a2", "a1"]),
+            (GroupFilter(text="A"), ["a2", "a1"]),
+            (GroupFilter(text="Y"), ["a2"]),
+            (GroupFilter(text="1"), []),
+            (GroupFilter(text="x", id_prefix="b"), ["b"]),
             (GroupFilter(since=20), ["b", "a2"]),
             (GroupFilter(until=20), ["a1"]),
             (GroupFilter(since=20, until=30), ["a2"]),

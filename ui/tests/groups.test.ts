@@ -105,7 +105,7 @@ it("asks the API by what the address says, and leaves out what is no filter", ()
     limit: 50,
     earlier: 20,
     state: "failed",
-    name: "n",
+    search: "n",
     label: ["a=1"],
     since: "2026-01-31T11:00:00.000Z",
     cursor: "c",

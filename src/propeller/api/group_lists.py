@@ -49,6 +49,7 @@ def _filter(request: HttpRequest, kind: GroupKind) -> GroupFilter:
         state=queries.GROUP_STATES.get(word or other),
         id_prefix=queries.text(request, queries.ID_PREFIX),
         name=queries.text(request, queries.NAME),
+        text=queries.searched(request),
         since=queries.time(request, queries.SINCE),
         until=queries.time(request, queries.UNTIL),
         labels=_labels(request),

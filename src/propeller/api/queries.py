@@ -73,6 +73,11 @@ SEARCH = Query(
     "ids come first, if they fit in a page. A search takes a bounded time and goes on with next_cursor.",
     {"type": "string", "maxLength": SEARCH_CHARS_MAX},
 )
+GROUP_SEARCH = Query(
+    "search",
+    "Only those whose id begins with this or whose name contains it, in whatever case.",
+    SEARCH.schema,
+)
 TASK_CURSOR = Query(
     "cursor",
     "The next_cursor of the page before, or nothing for the first page: no task comes twice or is missed.",
@@ -141,6 +146,7 @@ OF_GROUPS = (
     GROUP_STATE,
     ID_PREFIX,
     NAME,
+    GROUP_SEARCH,
     LABEL,
     SINCE,
     UNTIL,

@@ -39,16 +39,17 @@ TASK_FILTERS: dict[str, Any] = {
     "name": _NAME,
     "since": _SINCE,
 }
+_SEARCH = Annotated[
+    str | None,
+    typer.Option(
+        "--search",
+        metavar="TEXT",
+        help="Those whose id begins with this, or whose name contains it, in whatever case.",
+    ),
+]
 #: Those of a list of tasks.
 SEARCHES: dict[str, Any] = {
-    "search": Annotated[
-        str | None,
-        typer.Option(
-            "--search",
-            metavar="TEXT",
-            help="Those whose id begins with this, or whose name contains it, in whatever case.",
-        ),
-    ],
+    "search": _SEARCH,
     "proplet": flag(PROPLET, "--proplet", text="Those that run, or ran last, on this proplet."),
 }
 _UNTIL = Annotated[
@@ -68,6 +69,7 @@ GROUP_FILTERS: dict[str, Any] = {
         ),
     ],
     "name": _NAME,
+    "search": _SEARCH,
     "label": Annotated[
         list[str] | None,
         typer.Option(
@@ -183,7 +185,8 @@ def _fits(record: Mapping[str, Any], name: str, value: Any) -> bool:
         return all(_has_label(labels, label) for label in value)
     if name == "search":
         text = value.casefold()
-        return record["id"].casefold().startswith(text) or text in record["name"].casefold()
+        record_id: str = next(record[key] for key in ("id", "workflow_id", "job_id") if key in record)
+        return record_id.casefold().startswith(text) or text in record.get("name", "").casefold()
     if name == "proplet_id":  # a task that several proplets run names none
         return bool(record.get(name, value) == value)
     if name == "ended":

@@ -120,6 +120,8 @@ class GroupFilter(NamedTuple):
     state: TaskState | None = None
     id_prefix: str = ""
     name: str = ""
+    #: The id begins with it or the name contains it, in whatever case.
+    text: str = ""
     #: Created then or later, ns since the epoch.
     since: int = 0
     #: Created before then, ns since the epoch; 0 for any time.

@@ -271,6 +271,10 @@ def _of_groups(only: GroupFilter) -> tuple[list[str], list[Any]]:
     if only.name:
         parts.append("g.name = ?")
         values.append(only.name)
+    if only.text:
+        found, found_values = called("g.id", "g.name", only.text)
+        parts.append(found)
+        values += found_values
     if only.until:
         parts.append("g.created_at < ?")
         values.append(only.until)
@@ -281,6 +285,13 @@ def _of_groups(only: GroupFilter) -> tuple[list[str], list[Any]]:
         parts.append(f"g.seq IN (SELECT seq FROM group_labels WHERE key = ?{value})")  # noqa: S608
         values += [label.key] if label.value is None else [*label]
     return parts, values
+
+
+def called(record_id: str, name: str, text: str) -> tuple[str, list[str]]:
+    """Say that an id begins with a text, or a name contains it, in whatever case."""
+    # SQLite itself knows only the case of ASCII, and is faster.
+    fold, folded = ("lower", text.lower()) if text.isascii() else ("casefold", text.casefold())
+    return f"(instr({fold}({record_id}), ?) = 1 OR instr({fold}({name}), ?) > 0)", [folded, folded]
 
 
 def of_records(table: str, only: TaskFilter | GroupFilter) -> tuple[list[str], list[Any]]:

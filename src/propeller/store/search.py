@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from propeller.store.port import FoundTasks, Sought, TaskCursor
-from propeller.store.queries import INDEXED_CHARS_MAX, are_some_going, of_records, read_tasks
+from propeller.store.queries import INDEXED_CHARS_MAX, are_some_going, called, of_records, read_tasks
 
 #: How many tasks the first piece passes over. One that is done sooner than ``_PIECE_S`` is followed by one
 #: that is twice as large, and any other by one that is half as large.
@@ -26,7 +26,7 @@ _IS_ON_PROPLET = (
 
 
 def prepare(db: sqlite3.Connection) -> None:
-    """Give a connection the functions that searches call."""
+    """Give a connection the functions that searches for texts call."""
     db.create_function("casefold", 1, str.casefold, deterministic=True)
 
 
@@ -141,10 +141,9 @@ class TaskSearch:
                 found.append(f"NOT ({_HAS_PREFIX})")
                 values += [text, text]
         if text := self._only.text:
-            # SQLite itself knows only the case of ASCII, and is faster.
-            fold, folded = ("lower", text.lower()) if text.isascii() else ("casefold", text.casefold())
-            found.append(f"(instr({fold}(t.id), ?) = 1 OR instr({fold}(t.spec ->> 'name'), ?) > 0)")
-            values += [folded, folded]
+            has_text, texts = called("t.id", "t.spec ->> 'name'", text)
+            found.append(has_text)
+            values += texts
         return " AND ".join(found) or "TRUE", values
 
     def page(self, db: sqlite3.Connection) -> FoundTasks:

@@ -5,6 +5,7 @@ import { type ReactNode, useState } from "react";
 import { Button } from "react-aria-components";
 import { api, ask, Refused } from "../../api/client";
 import { newKey } from "../../api/once";
+import { FILTERED } from "../../live/list";
 import { LIVE } from "../../live/overview";
 import { useConfirm } from "../../parts/confirm";
 import type { Selection } from "../../parts/selection";
@@ -39,6 +40,7 @@ export function BulkActions(props: {
           earlier.push(...(await carryOut(plan.rows, send, done)));
         } finally {
           void queries.invalidateQueries({ queryKey: [LIVE] });
+          void queries.invalidateQueries({ queryKey: [FILTERED] });
         }
         selection.select([]);
         props.onFailures({ word: plan.word, of: plan.rows.length, failures: earlier });

@@ -1,9 +1,9 @@
 // The lists of workflows and of jobs.
 
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo } from "react";
 import { Link } from "wouter";
-import { LIVE, useOverview } from "../../live/overview";
+import { useList } from "../../live/list";
+import { useOverview } from "../../live/overview";
 import { type Address, useAddress } from "../../parts/address";
 import { FilterBar, SearchField, StateFilter, TimeFilter } from "../../parts/filters";
 import { ListTable } from "../../parts/list";
@@ -13,7 +13,7 @@ import { useSelection } from "../../parts/selection";
 import { BulkActions, FailuresList, useFailures } from "./acting";
 import { columnsOf } from "./columns";
 import { LabelFilter } from "./label-filter";
-import { listGroups } from "./listing";
+import { type GroupList, listGroups } from "./listing";
 import { GROUP_STATES, type GroupFilters, type GroupRow, type Kind, nameOf } from "./rows";
 import "./groups.css";
 
@@ -33,18 +33,15 @@ function filtersOf(address: Address): GroupFilters {
 }
 
 const idOf = (row: GroupRow): string => row.id;
-const NO_ROWS: readonly GroupRow[] = [];
+const NOTHING: GroupList = { rows: [], total: 0, next: undefined };
 
 function GroupsOf({ kind }: { kind: Kind }): ReactNode {
   const address = useAddress();
   const filters = filtersOf(address);
   const overview = useOverview();
-  const query = useQuery({
-    queryKey: [LIVE, "groups", kind, filters],
-    queryFn: ({ signal }) => listGroups(kind, filters, signal),
-    placeholderData: keepPreviousData,
-  });
-  const rows = query.data?.rows ?? NO_ROWS;
+  const isFiltered = Object.entries(filters).some(([name, value]) => value.length > 0 && name !== "cursor");
+  const query = useList(`${kind}s`, filters, isFiltered, (signal) => listGroups(kind, filters, signal));
+  const { rows, total, next } = query.data?.list ?? NOTHING;
   const ids = useMemo(() => rows.map(idOf), [rows]);
   const selection = useSelection(ids);
   const [failures, setFailures] = useFailures();
@@ -53,7 +50,6 @@ function GroupsOf({ kind }: { kind: Kind }): ReactNode {
     [kind, address],
   );
   const title = kind === "workflow" ? "Workflows" : "Jobs";
-  const isFiltered = Object.values(filters).some((value) => value.length > 0);
   return (
     <div className="page">
       <div className="page-head">
@@ -63,7 +59,11 @@ function GroupsOf({ kind }: { kind: Kind }): ReactNode {
         </Link>
       </div>
       <FilterBar>
-        <SearchField name="search" label={`Search ${kind}s`} placeholder="Name" />
+        <SearchField
+          name="search"
+          label={`Search ${kind}s`}
+          placeholder="Begin of an id, or part of a name"
+        />
         <StateFilter states={GROUP_STATES} counts={overview?.[`${kind}s`] ?? {}} />
         <LabelFilter />
         <TimeFilter />
@@ -83,16 +83,13 @@ function GroupsOf({ kind }: { kind: Kind }): ReactNode {
           isStale={query.isPlaceholderData}
         />
       )}
-      {query.data && rows.length === 0 && <Nothing kind={kind} isFiltered={isFiltered} />}
+      {query.data && rows.length === 0 && (
+        <Nothing kind={kind} isFiltered={isFiltered || filters.cursor !== ""} />
+      )}
       {query.data && rows.length > 0 && (
         <div className="list-foot">
           <BulkActions kind={kind} rows={rows} selection={selection} onFailures={setFailures} />
-          <Paging
-            shown={rows.length}
-            total={query.data.total}
-            next={query.data.next}
-            what={[kind, `${kind}s`]}
-          />
+          <Paging shown={rows.length} total={total} next={next} what={[kind, `${kind}s`]} />
         </div>
       )}
     </div>

@@ -62,7 +62,7 @@ type Listed = Shapes["WorkflowView"] | Shapes["JobSummary"];
 
 type GroupQuery = Size & {
   state?: (typeof GROUP_STATES)[number];
-  name?: string;
+  search?: string;
   label?: string[];
   since?: string;
   until?: string;
@@ -77,7 +77,7 @@ export function queryOf(filters: GroupFilters, now: number, size: Size = PAGE): 
   return {
     ...size,
     ...(state && { state }),
-    ...(filters.search && { name: filters.search }),
+    ...(filters.search && { search: filters.search }),
     ...(filters.labels.length > 0 && { label: [...filters.labels] }),
     ...(since && { since }),
     ...(until && { until }),

@@ -1,8 +1,9 @@
 // The list of all tasks, and the search over them.
 
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
+import { useList } from "../../live/list";
 import { LIVE, useOverview } from "../../live/overview";
 import { type Address, useAddress } from "../../parts/address";
 import { ChosenFilter, FilterBar, SearchField, StateFilter, TimeFilter } from "../../parts/filters";
@@ -16,10 +17,6 @@ import { COLUMNS, COLUMNS_OF_FAILURES } from "./columns";
 import { listFailures, listTasks, type TaskList } from "./listing";
 import { ROWS, type TaskFilters, type TaskRow } from "./rows";
 import "./tasks.css";
-
-/** What is searched for is asked again after so many times the time that it took, so that this is little work. */
-const REST = 20;
-const REST_MS_MIN = 1_000;
 
 const idOf = (row: TaskRow): string => row.id;
 
@@ -53,18 +50,8 @@ const CHOSEN = [
 function AllTasks({ address }: { address: Address }): ReactNode {
   const filters = filtersOf(address);
   const overview = useOverview();
-  const isSearch = Object.entries(filters).some(([name, value]) => value !== "" && name !== "cursor");
-  const now = overview?.event_id;
-  const query = useQuery({
-    queryKey: [isSearch ? "search" : LIVE, "tasks", filters],
-    queryFn: async ({ signal }) => ({ ...(await listTasks(filters, signal)), asOf: now }),
-    placeholderData: keepPreviousData,
-    refetchInterval: (asked) => {
-      const { asOf, took = 0 } = asked.state.data ?? {};
-      return isSearch && asOf !== now ? Math.max(REST_MS_MIN, REST * took) : false;
-    },
-  });
-  const isFiltered = Object.values(filters).some((value) => value !== "");
+  const isFiltered = Object.entries(filters).some(([name, value]) => value !== "" && name !== "cursor");
+  const query = useList("tasks", filters, isFiltered, (signal) => listTasks(filters, signal));
   return (
     <div className="page">
       <div className="page-head">
@@ -89,9 +76,9 @@ function AllTasks({ address }: { address: Address }): ReactNode {
       {notYet(query, "tasks")}
       {query.data && (
         <Listed
-          list={query.data}
+          list={query.data.list}
           filters={filters}
-          isFiltered={isFiltered}
+          isFiltered={isFiltered || filters.cursor !== ""}
           isStale={query.isPlaceholderData}
         />
       )}
