@@ -104,11 +104,14 @@ function Actions(props: { kind: Kind; id: string; facts: GroupFacts; name: strin
       action: WORDS[action],
       isDangerous: DANGEROUS.has(action),
       act: async () => {
+        let place: string | null = null;
         try {
-          const place = await request();
+          place = await request();
           if (place !== null) go(place);
         } finally {
-          void queries.invalidateQueries({ queryKey: [LIVE] });
+          // What has been deleted is not asked for again on the way to another place.
+          const refetchType = place === null ? "active" : "none";
+          void queries.invalidateQueries({ queryKey: [LIVE], refetchType });
         }
       },
     });
