@@ -49,11 +49,15 @@ class Stream:
 
     def result_of(self, task_id: str) -> str:
         """Wait for the end of a task."""
+        return self.end_of(task_id)["results"]
+
+    def end_of(self, task_id: str) -> dict[str, Any]:
+        """Wait for the event in which a task ends."""
         while line := self._answer.readline():
             if line.startswith(b"data:"):
                 event = json.loads(line[5:])
                 if event["task_id"] == task_id and event["state"] >= 3:
-                    return event["results"]
+                    return event
         raise EOFError("the stream of events ended")
 
     def close(self) -> None:

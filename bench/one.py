@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import disk, embedded, guests, outside, over_mqtt, reading, waiting
+from bench import disk, embedded, guests, outside, over_mqtt, reading, ui, waiting
 from bench.figures import Figure
 
 MEASURES = {
@@ -21,6 +21,7 @@ MEASURES = {
     **disk.MEASURES,
     **reading.MEASURES,
     **waiting.MEASURES,
+    **ui.MEASURES,
 }
 #: One that takes longer has hung.
 SECONDS_MAX = 240

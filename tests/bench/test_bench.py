@@ -9,6 +9,7 @@ import psutil
 import pytest
 from bench import one
 from bench.figures import Figure, drift, judge
+from tests.parts.machine import need_browser
 
 ROOT = Path(__file__).parent.parent.parent
 FIGURES = {
@@ -57,30 +58,68 @@ FIGURES = {
     ],
     "mqtt_fan_out": ["result to first start", "result to start 50", "longest silence of a heart meanwhile"],
 }
+UI_FIGURES = [
+    *(
+        f"{what}, {size}"
+        for size in ("100", "200", "1,000")
+        for what in ("first picture", "panning", "change drawn, p50", "change drawn, slowest")
+    ),
+    *("manager for a viewer, 100", "manager for a viewer, 1,000", "the same, 1,000 : 100"),
+]
 FIGURES["growth_instant"] = FIGURES["growth"]
 FIGURES["mqtt_independent_qos2"] = FIGURES["mqtt_independent"]
 
 
-def test_all_measurements_give_their_figures(tmp_path):
-    written = tmp_path / "figures.json"
+def measured(directory, *names):
+    """Measure by the script; give its figures by name."""
+    written = directory / "figures.json"
     done = subprocess.run(
-        [ROOT / "script" / "bench", "--small", "--json", written, "--dir", tmp_path],
+        [
+            ROOT / "script" / "bench",
+            "--small",
+            "--only",
+            ",".join(names),
+            "--json",
+            written,
+            "--dir",
+            directory,
+        ],
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    measured = json.loads(written.read_text())["measurements"]
-    assert {name: [f["name"] for f in found["figures"]] for name, found in measured.items()} == FIGURES
-    for name, found in measured.items():
-        assert name in done.stdout
+    assert all(name in done.stdout for name in names)
+    return json.loads(written.read_text())["measurements"]
+
+
+def test_all_measurements_give_their_figures(tmp_path):
+    assert {*one.MEASURES} == {*FIGURES, "ui"}
+    outcomes = measured(tmp_path, *FIGURES)
+    assert {name: [f["name"] for f in found["figures"]] for name, found in outcomes.items()} == FIGURES
+    for name, found in outcomes.items():
         assert min(found["floors"].values()) > 0
         for figure in found["figures"]:
             # Memory may have been taken back meanwhile, and an idle system may use no time at all.
             may_be_none = name == "memory" or figure["unit"] == "% of a core"
             assert figure["value"] > 0 or may_be_none, f"{name}: {figure}"
     assert not list(tmp_path.glob("propeller-bench-*")), "what was measured with stays behind"
+
+
+def test_the_page_gives_its_figures(tmp_path):
+    need_browser()
+    found = measured(tmp_path, "ui")["ui"]["figures"]
+    assert [figure["name"] for figure in found] == UI_FIGURES
+    # What one viewer costs may be less than can be seen in a moment.
+    assert all(figure["value"] > 0 for figure in found[:12])
+
+
+def test_without_a_browser_the_page_says_what_to_do(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(one.Failed):
+        one.measure("ui", tmp_path / "ui", 0.02)
+    assert "error: this needs Chromium (Debian: apt-get install chromium)" in capfd.readouterr().err
 
 
 def test_unknown_measurements_are_refused_with_those_that_are_known():
