@@ -2,7 +2,9 @@
 
 import { createContext, type ReactNode, useCallback, useContext, useState } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { CopyAs } from "./copy-as";
 import { Problem } from "./messages";
+import type { Recipe } from "./recipe";
 import "./confirm.css";
 
 export type Question = {
@@ -14,6 +16,8 @@ export type Question = {
   /** True if it can't be undone. */
   isDangerous?: boolean;
   act: () => Promise<unknown>;
+  /** The same as something to paste. */
+  recipe?: Recipe;
 };
 
 const Confirming = createContext<(question: Question) => void>(() => undefined);
@@ -58,6 +62,7 @@ export function ConfirmProvider({ children }: { children: ReactNode }): ReactNod
             <Heading slot="title">{question?.title}</Heading>
             <div className="confirm-text">{question?.text}</div>
             {error !== null && <Problem error={error} />}
+            {question?.recipe && <CopyAs recipe={question.recipe} />}
             <div className="confirm-buttons">
               <Button className="button" onPress={() => setQuestion(null)} isDisabled={isBusy} autoFocus>
                 Cancel

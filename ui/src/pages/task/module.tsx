@@ -9,6 +9,7 @@ import { Fact, Facts } from "../../parts/facts";
 import { isGone, notYet, Problem } from "../../parts/messages";
 import { bytes, count, visible } from "../../words";
 import type { Task } from "./task-query";
+import "./panel.css";
 
 export type ModuleOf = Shapes["ModuleView"];
 
@@ -22,7 +23,7 @@ export function useModule(task: Task): UseQueryResult<ModuleOf> {
   });
 }
 
-const KINDS: Record<ModuleOf["kind"], string> = {
+export const KINDS: Record<ModuleOf["kind"], string> = {
   module: "core module",
   command: "program (WASI)",
   reactor: "reactor (WASI)",
@@ -114,7 +115,7 @@ function ModuleShown({ task, module }: { task: Task; module: ModuleOf }): ReactN
   );
 }
 
-function Items({ title, items }: { title: string; items: ModuleOf["exports"] }): ReactNode {
+export function Items({ title, items }: { title: string; items: ModuleOf["exports"] }): ReactNode {
   return (
     <section>
       <h2 className="part-title">{title}</h2>
