@@ -1,10 +1,12 @@
 """Draws ``docs/picture.svg``, the terminal at the top of the README, from commands that it really runs."""
 
+import contextlib
 import os
 import pty
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -91,7 +93,9 @@ def draw(address: str) -> str:
     return paper.export_svg(title="propeller", code_format=SVG, unique_id="propeller")
 
 
-def main() -> None:
+@contextlib.contextmanager
+def manager(data_dir: str) -> Iterator[str]:
+    """Start a manager and give its address."""
     up = [
         sys.executable,
         "-m",
@@ -102,17 +106,22 @@ def main() -> None:
         "--port",
         "0",
         "--data-dir",
-        sys.argv[1],
+        data_dir,
     ]
-    with subprocess.Popen(up, stdout=subprocess.PIPE, text=True) as manager:
+    with subprocess.Popen(up, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert manager.stdout is not None
-            found = re.search(r"http://[\d.]+:\d+", manager.stdout.readline())
+            assert process.stdout is not None
+            found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())
             if found is None:
                 raise SystemExit("error: the manager did not start")
-            (ROOT / "docs" / "picture.svg").write_text(draw(found[0]))
+            yield found[0]
         finally:
-            manager.terminate()
+            process.terminate()
+
+
+def main() -> None:
+    with manager(sys.argv[1]) as address:
+        (ROOT / "docs" / "picture.svg").write_text(draw(address))
 
 
 if __name__ == "__main__":

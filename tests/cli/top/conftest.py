@@ -1,14 +1,15 @@
 """A manager of its own for the screens, and what plays its user."""
 
 import asyncio
+import base64
 import contextlib
 import socket
 
 import pytest
+from wasmtime import wat2wasm
 
 from propeller.cli.top.app import Top
 from propeller.client.api import Client
-from tests.cli.conftest import ADDITION, DIVISION, ENDLESS
 from tests.e2e.local.harness import System
 
 DEADLINE_S = 60
@@ -17,6 +18,11 @@ LOUD = r"""(module (import "wasi_snapshot_preview1" "fd_write" (func $w (param i
 (memory (export "memory") 1)
 (data (i32.const 0) "\10\00\00\00\0e\00\00\00") (data (i32.const 16) "[red]hi\1b[31m!\0a")
 (func (export "_start") (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"""
+
+
+def module(text):
+    """Give a module in text form as a task has it."""
+    return base64.b64encode(wat2wasm(text)).decode()
 
 
 class User:
@@ -86,10 +92,3 @@ def stage(tmp_path):
     system.up()
     yield Stage(system)
     system.clean_up()
-
-
-@pytest.fixture
-def files(tmp_path):
-    for name, text in (("addition", ADDITION), ("division", DIVISION), ("endless", ENDLESS), ("loud", LOUD)):
-        (tmp_path / f"{name}.wat").write_text(text)
-    return tmp_path

@@ -1,63 +1,42 @@
 """``propeller top`` by its keys, against a real manager: what its user does, and what is then on the screen."""
 
-import json
-import subprocess
-import sys
-
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, RUNNING
+from tests.cli.conftest import ADDITION, DIVISION, ENDLESS
 from tests.waiting import until
+
+from .conftest import LOUD, module
 
 BAD = "[bold red]x[/] \x1b[31m\x07"
 
 
-def made(stage, files, kind, text):
-    """Create a workflow or a job from a file, which does not start it; returns its id."""
-    (files / "tasks.json").write_text(json.dumps(text))
-    flags = ["--name", "n"] if kind == "jobs" else []
-    url = str(stage.system.http.base_url)
-    command = [
-        sys.executable,
-        "-m",
-        "propeller",
-        kind,
-        "create",
-        *flags,
-        "--tasks-file",
-        "tasks.json",
-        "--json",
-        "-m",
-        url,
-    ]
-    out = subprocess.run(command, cwd=files, capture_output=True, check=True, text=True, timeout=60).stdout
-    (first, *_) = json.loads(out)["tasks"]
+def made(stage, kind, tasks):
+    """Create a workflow or a job, which does not start it; returns its id."""
+    body = {"tasks": tasks} | ({"name": "n"} if kind == "jobs" else {})
+    (first, *_) = stage.call("POST", f"/{kind}?file=false", body)["tasks"]
     return first[f"{kind.removesuffix('s')}_id"]
-
-
-def uploaded(stage, files, module, *task_ids):
-    for task_id in task_ids:
-        url = str(stage.system.http.base_url)
-        command = [sys.executable, "-m", "propeller", "tasks", "upload", task_id, f"{module}.wat", "-m", url]
-        subprocess.run(command, cwd=files, capture_output=True, check=True, timeout=60)
 
 
 def states(stage):
     return {task["id"]: task["state"] for task in stage.call("GET", "/tasks?file=false")["tasks"]}
 
 
-def a_workflow(stage, files):
+def a_workflow(stage):
     """One that adds, waits for that, and divides by zero."""
     tasks = [
-        {"id": "sum", "name": "main", "inputs": [10, 20]},
-        {"id": "quotient", "name": "main", "inputs": [1, 0], "depends_on": ["sum"]},
+        {"id": "sum", "name": "main", "file": module(ADDITION), "inputs": [10, 20]},
+        {
+            "id": "quotient",
+            "name": "main",
+            "file": module(DIVISION),
+            "inputs": [1, 0],
+            "depends_on": ["sum"],
+        },
     ]
-    workflow_id = made(stage, files, "workflows", tasks)
-    uploaded(stage, files, "addition", "sum")
-    uploaded(stage, files, "division", "quotient")
-    return workflow_id
+    return made(stage, "workflows", tasks)
 
 
-def test_a_workflow_is_started_seen_to_fail_read_and_run_again(stage, files):
-    workflow_id = a_workflow(stage, files)
+def test_a_workflow_is_started_seen_to_fail_read_and_run_again(stage):
+    workflow_id = a_workflow(stage)
 
     async def part(user):
         await user.sees("Tasks", "0 run", "2 pending")
@@ -85,8 +64,8 @@ def test_a_workflow_is_started_seen_to_fail_read_and_run_again(stage, files):
     stage.play(part)
 
 
-def test_no_changes_nothing_and_a_refusal_is_said(stage, files):
-    workflow_id = a_workflow(stage, files)
+def test_no_changes_nothing_and_a_refusal_is_said(stage):
+    workflow_id = a_workflow(stage)
 
     async def part(user):
         await user.press("g", "w")
@@ -103,9 +82,8 @@ def test_no_changes_nothing_and_a_refusal_is_said(stage, files):
     stage.play(part)
 
 
-def test_a_task_runs_is_stopped_and_deleted(stage, files):
-    job_id = made(stage, files, "jobs", [{"id": "endless", "name": "main"}])
-    uploaded(stage, files, "endless", "endless")
+def test_a_task_runs_is_stopped_and_deleted(stage):
+    job_id = made(stage, "jobs", [{"id": "endless", "name": "main", "file": module(ENDLESS)}])
 
     async def part(user):
         await user.press("g", "j")
@@ -129,10 +107,8 @@ def test_a_task_runs_is_stopped_and_deleted(stage, files):
     stage.play(part)
 
 
-def test_logs_follow_and_neither_markup_nor_control_characters_are_obeyed(stage, files):
-    stage.call("POST", "/tasks", {"id": "loud", "name": BAD, "metadata": {"a": "[b]"}})
-    uploaded(stage, files, "loud", "loud")
-    stage.call("PUT", "/tasks/loud", {"name": BAD})
+def test_logs_follow_and_neither_markup_nor_control_characters_are_obeyed(stage):
+    stage.call("POST", "/tasks", {"id": "loud", "name": BAD, "file": module(LOUD)})
 
     async def part(user):
         await user.press("3")
@@ -149,7 +125,7 @@ def test_logs_follow_and_neither_markup_nor_control_characters_are_obeyed(stage,
     stage.play(part)
 
 
-def test_a_search_finds_tasks_and_events_are_chosen(stage, files):
+def test_a_search_finds_tasks_and_events_are_chosen(stage):
     for name in ("alpha", "beta", "gamma"):
         stage.call("POST", "/tasks", {"id": f"id-{name}", "name": name})
 
@@ -177,7 +153,8 @@ def test_keys_are_listed_and_letters_behind_g_go_places(stage):
     async def part(user):
         await user.sees("Overview")
         await user.press("question_mark")
-        await user.sees("go to the workflows", "Keys", "search")
+        shown = await user.sees("go to the workflows", "Keys", "quit")
+        assert "search" not in shown, "there is nothing to search here"
         await user.press("escape")
         await user.press("g")
         await user.sees("go to:")
@@ -217,8 +194,8 @@ def test_a_proplet_is_cordoned_and_taken_back(stage):
     stage.play(part)
 
 
-def test_a_manager_that_goes_away_is_said_and_comes_back_by_itself(stage, files):
-    workflow_id = a_workflow(stage, files)
+def test_a_manager_that_goes_away_is_said_and_comes_back_by_itself(stage):
+    workflow_id = a_workflow(stage)
 
     async def part(user):
         await user.press("2", "enter")
@@ -236,8 +213,8 @@ def test_a_manager_that_goes_away_is_said_and_comes_back_by_itself(stage, files)
     stage.play(part)
 
 
-def test_a_workflow_that_is_deleted_under_the_reader_is_said_to_be_gone(stage, files):
-    workflow_id = a_workflow(stage, files)
+def test_a_workflow_that_is_deleted_under_the_reader_is_said_to_be_gone(stage):
+    workflow_id = a_workflow(stage)
 
     async def part(user):
         await user.press("2", "enter")
@@ -250,7 +227,7 @@ def test_a_workflow_that_is_deleted_under_the_reader_is_said_to_be_gone(stage, f
     stage.play(part)
 
 
-def test_5000_tasks_stay_quick(stage, files):
+def test_5000_tasks_stay_quick(stage):
     tasks = [{"id": f"t{n}", "name": "main", "inputs": [n, 1]} for n in range(5_000)]
     (answer, *_) = stage.call("POST", "/workflows?file=false", {"tasks": tasks})["tasks"]
     assert answer["workflow_id"]

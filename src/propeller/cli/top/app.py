@@ -74,10 +74,10 @@ class Top(Host):
             try:
                 await self._hear(self._overviews if self.has_overview else self._events)
             except ApiError as error:
+                # Of any other refusal, the page that is shown hears too, and says it.
                 if is_unknown(error) and self.has_overview:
                     self.has_overview = False
                     continue
-                self._broke(error)
             await asyncio.sleep(_RETRY_S)
 
     async def _hear(self, begin: Any) -> None:
@@ -110,6 +110,10 @@ class Top(Host):
 
     # -- keys ------------------------------------------------------------------------------------------------
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave out the search where there is nothing to search."""
+        return action != "search" or (isinstance(self.screen, Page) and bool(self.screen.searched))
+
     async def action_page(self, name: str, kind: str = "") -> None:
         """Go to a page, as it is in a list: what was opened on it is closed."""
         await self.switch_mode(name)
@@ -129,7 +133,7 @@ class Top(Host):
 
     def action_search(self) -> None:
         screen = self.screen
-        if isinstance(screen, Page) and screen.searched:
+        if isinstance(screen, Page):
             screen.action_search()
 
     def action_help(self) -> None:

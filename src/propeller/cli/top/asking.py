@@ -85,9 +85,9 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         wide = max(len(keys) for keys, _ in self._keys)
-        shown = Text("Keys\n", style="bold")
+        shown = Text.assemble(("Keys\n", "bold"))
         for keys, what in self._keys:
-            shown.append(f"\n{keys:>{wide}}  ", style="bold cyan").append(what, style="not bold")
+            shown.append(f"\n{keys:>{wide}}  ", style="bold cyan").append(what)
         with VerticalScroll(classes="box"):
             yield Words(shown)
 

@@ -18,7 +18,7 @@ ORDER = (FAILED, INTERRUPTED, RUNNING, SCHEDULED, PENDING, SKIPPED, COMPLETED)
 _FILLED = (COMPLETED, FAILED, INTERRUPTED, SKIPPED, RUNNING, SCHEDULED, PENDING)
 _BLOCKS = {RUNNING: "▓", SCHEDULED: "▒", PENDING: "░"}
 _CELLS_MAX = 32
-_FOLDED_CHARS = 2000
+_FOLDED_CHARS = 1000
 
 
 def text(value: Any, chars_max: int = 60, style: str = "") -> Text:
@@ -26,11 +26,11 @@ def text(value: Any, chars_max: int = 60, style: str = "") -> Text:
     return Text(formatting.one_line(value, chars_max), style=style, no_wrap=True, overflow="ellipsis")
 
 
-def long_text(value: Any, style: str = "") -> Text:
+def long_text(value: Any, style: str = "", *, chars_max: int = _FOLDED_CHARS) -> Text:
     """Draw what somebody wrote with its lines; of much, the beginning and how much there is."""
     whole = value if isinstance(value, str) else formatting.plain(value)
-    shown = Text(formatting.plain(whole[:_FOLDED_CHARS]), style=style)
-    if len(whole) > _FOLDED_CHARS:
+    shown = Text(formatting.plain(whole[:chars_max]), style=style)
+    if len(whole) > chars_max:
         shown.append(f" … ({formatting.size(len(whole.encode(errors='replace')))} in all)", style="dim")
     return shown
 
@@ -88,7 +88,7 @@ def slots(busy: int, total: int | None) -> Text:
     return shown.append(f" {busy} of {total}", style="")
 
 
-def pairs(lines: Iterable[tuple[str, str | Text]]) -> Text:
+def pairs(lines: Iterable[tuple[str, str | Text]], *, chars_max: int = _FOLDED_CHARS) -> Text:
     """Draw names and values, a pair a line; pairs without a value are left out."""
     given = [(formatting.one_line(name, 40), value) for name, value in lines if value]
     wide = max((len(name) for name, _ in given), default=0)
@@ -96,7 +96,7 @@ def pairs(lines: Iterable[tuple[str, str | Text]]) -> Text:
     for name, value in given:
         shown.append("\n" if shown else "")
         shown.append(f"{name:<{wide}}  ", style="bold")
-        shown.append_text(value if isinstance(value, Text) else long_text(value))
+        shown.append_text(value if isinstance(value, Text) else long_text(value, chars_max=chars_max))
     return shown
 
 

@@ -110,11 +110,11 @@ class Page(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def _tabs(self) -> Text:
-        shown = Text(" propeller ", style="bold reverse", no_wrap=True, overflow="ellipsis")
+        shown = Text(no_wrap=True, overflow="ellipsis")
         for name, key, title in PAGES:
-            shown.append("  ")
-            shown.append(f" {key} {title} ", style="bold underline" if name == self.page else "dim")
-        return shown.append(f"   {self.top.address}", style="dim")
+            shown.append(f" {key} {title} ", style="bold reverse" if name == self.page else "")
+            shown.append(" ")
+        return shown.append(f"  {self.top.address}", style="dim")
 
     def on_mount(self) -> None:
         self.query_one("#search").display = False

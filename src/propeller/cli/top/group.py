@@ -185,9 +185,10 @@ class GroupPage(Page):
 
 def summary_of(kind: str, group: Mapping[str, Any], counts: Mapping[str, int]) -> Text:
     """Draw how a workflow or job is as a whole."""
-    shown = Text(f"{kind} {formatting.one_line(group[f'{kind}_id'], 100)}", style="bold")
+    shown = Text()
+    shown.append(f"{kind} {formatting.one_line(group[f'{kind}_id'], 100)}", style="bold")
     if group.get("name"):
-        shown.append(f"  {formatting.one_line(group['name'], 60)}", style="not bold")
+        shown.append(f"  {formatting.one_line(group['name'], 60)}")
     if labels := labels_of(group):
         shown.append(f"  {formatting.one_line(labels, 60)}", style="dim")
     shown.append("\n")
@@ -195,8 +196,9 @@ def summary_of(kind: str, group: Mapping[str, Any], counts: Mapping[str, int]) -
         shown.append_text(drawing.state(group["state"]))
         ended = formatting.has_ended(group["state"]) and not counts.get("running")
         taken = formatting.took(group.get("start_time"), group.get("finish_time") if ended else None)
-        shown.append(f" {'in' if ended else 'for'} {taken}   " if taken else "   ", style="not bold")
-    return shown.append_text(drawing.bar(counts, _BAR_CHARS)).append("  ").append_text(drawing.counts(counts))
+        shown.append(f" {'in' if ended else 'for'} {taken}   " if taken else "   ")
+    shown.append_text(drawing.bar(counts, _BAR_CHARS)).append("\n")
+    return shown.append_text(drawing.counts(counts))
 
 
 def cells_of(row: TaskRow, now: float, said: str) -> list[Text]:

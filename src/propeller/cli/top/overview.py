@@ -110,10 +110,10 @@ class OverviewPage(Page):
 def figures_of(overview: Mapping[str, Any]) -> Text:
     """Draw what runs and waits, and the fleet in one row."""
     tasks = overview["tasks"]
-    shown = Text("Tasks      ", style="bold")
+    shown = Text.assemble(("Tasks      ", "bold"))
     shown.append(f"{tasks['running']:,} run", style=formatting.state_style(RUNNING))
     shown.append(f"   {tasks['scheduled']:,} wait for a proplet", style=formatting.state_style(SCHEDULED))
-    shown.append(f"   {tasks['pending']:,} pending   {tasks['total']:,} in all", style="not bold")
+    shown.append(f"   {tasks['pending']:,} pending   {tasks['total']:,} in all")
     for name, title in (("workflows", "Workflows"), ("jobs", "Jobs")):
         if name in overview:
             groups = {state: count for state, count in overview[name].items() if state != "total"}
@@ -126,12 +126,10 @@ def figures_of(overview: Mapping[str, Any]) -> Text:
 def _fleet(proplets: Mapping[str, Any]) -> Text:
     if not proplets["total"]:
         return Text("no proplet yet: nothing runs until one is there")
-    shown = Text(f"{proplets['alive']:,} of {proplets['total']:,} alive   ", style="not bold")
+    shown = Text(f"{proplets['alive']:,} of {proplets['total']:,} alive   ")
     if proplets["cordoned"]:
         shown.append(f"{proplets['cordoned']:,} cordoned   ", style="yellow")
-    return shown.append_text(drawing.slots(proplets["busy"], proplets["slots"])).append(
-        " slots", style="not bold"
-    )
+    return shown.append_text(drawing.slots(proplets["busy"], proplets["slots"])).append(" slots")
 
 
 def ended_of(pace: Mapping[str, Any]) -> list[int]:
@@ -145,15 +143,15 @@ def words_of_pace(pace: Mapping[str, Any]) -> str:
     ended, step = ended_of(pace), pace["step_s"]
     lately = sum(ended[-6:]) / (len(ended[-6:]) * step or 1)
     best = max(ended, default=0) / step
-    of_all = f"{sum(ended):,} ended in the last hour, {sum(pace['failed']):,} of them failed"
-    return f"{of_all}; {lately:,.1f}/s now, {best:,.1f}/s at best"
+    of_all = f"{sum(ended):,} ended in the last hour ({sum(pace['failed']):,} failed)"
+    return f"{of_all}; {lately:,.1f}/s now, {best:,.1f}/s at most"
 
 
 def words_of_queue(pace: Mapping[str, Any]) -> str:
     """Say how many tasks wait now, and how many did at most."""
     waiting = [count or 0 for count in pace["waiting"]]  # None while no manager ran
     now, most = waiting[-1] if waiting else 0, max(waiting, default=0)
-    return f"{now:,} wait for a proplet; at most {most:,} did in the last hour"
+    return f"{now:,} wait for a proplet; {most:,} at most in the last hour"
 
 
 def cells_of(failure: Mapping[str, Any]) -> list[Text]:

@@ -31,13 +31,13 @@ class Table(DataTable[Text], inherit_bindings=False):
     ]
 
     def __init__(self, *headings: str, id: str | None = None) -> None:  # noqa: A002  as Textual calls it
-        super().__init__(cursor_type="row", zebra_stripes=False, cell_padding=1, id=id)
+        super().__init__(cursor_type="row", cursor_foreground_priority="renderable", id=id)
         self._headings = headings
         self._shown: dict[str, tuple[Text, ...]] = {}
 
     def on_mount(self) -> None:
         for heading in self._headings:
-            self.add_column(Text(heading, style="bold"), key=heading)
+            self.add_column(Text(heading, style="bold"), key=heading, width=len(heading))
 
     @property
     def chosen(self) -> str | None:
@@ -48,6 +48,7 @@ class Table(DataTable[Text], inherit_bindings=False):
     def show(self, rows: Iterable[Row]) -> None:
         """Show these rows in this order; only cells that differ are drawn anew."""
         wanted = {row.key: tuple(row.cells) for row in rows}
+        self._widen(wanted.values())
         if [*wanted] == [*self._shown]:
             for key, cells in wanted.items():
                 for heading, cell, before in zip(self._headings, cells, self._shown[key], strict=True):
@@ -64,6 +65,17 @@ class Table(DataTable[Text], inherit_bindings=False):
         if keys:
             self.move_cursor(row=keys.index(chosen) if chosen in wanted else min(number, len(keys) - 1))
         self.scroll_to(y=top, animate=False)
+
+    def _widen(self, rows: Iterable[Sequence[Text]]) -> None:
+        """Give each column the room that its cells need.
+
+        That is done before they are drawn: the table keeps what it has drawn, and its own widths come later.
+        """
+        wide = [len(heading) for heading in self._headings]
+        for cells in rows:
+            wide = [max(width, cell.cell_len) for width, cell in zip(wide, cells, strict=True)]
+        for column, width in zip(self.ordered_columns, wide, strict=False):  # there are none before the mount
+            column.width = width
 
 
 class Words(Static):

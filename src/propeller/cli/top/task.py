@@ -23,6 +23,9 @@ from propeller.client.errors import ApiError
 #: Lines of logs that are kept on the screen; so many are read from the end.
 _LOG_LINES = 2_000
 _ATTEMPTS = 20
+#: What people look for first, and how much is shown of anything else.
+_FIRST = ("reason", "error", "result")
+_FIELD_CHARS = 200
 #: What the keys of ``DEEDS`` do to a task.
 DEEDS_OF_TASK = {
     "start": deeds.start_task,
@@ -62,9 +65,10 @@ class TaskPage(Page):
         attempts = await self._attempts()
         self.query_one("#attempts", Words).say(attempts_of(attempts))
         attempt = task.get("attempt", 1)
-        if attempt != self._followed and (
-            formatting.when(task["start_time"]) or formatting.has_ended(task["state"])
-        ):
+        has_begun = bool(formatting.when(task["start_time"])) or formatting.has_ended(task["state"])
+        if not self._followed:
+            self.query_one("#about", Words).say("logs" if has_begun else "logs: it has not begun")
+        if attempt != self._followed and has_begun:
             self._followed = attempt
             self.run_worker(self._follow(), name="logs", group="logs", exclusive=True)
 
@@ -117,27 +121,29 @@ class TaskPage(Page):
 
 
 def fields_of(task: Mapping[str, Any]) -> Text:
-    """Draw all that a task has, its state with its reason first."""
-    shown = drawing.state(task["state"], is_up=bool(task.get("up")))
-    shown.append("\n\n")
-    return shown.append_text(
-        drawing.pairs((name, value) for name, value in task_pairs(task) if name != "state")
-    )
+    """Draw all that a task has, its state first, and why."""
+    shown = Text().append_text(drawing.state(task["state"], is_up=bool(task.get("up")))).append("\n\n")
+    given = task_pairs(task)
+    first = drawing.pairs((name, value) for name, value in given if name in _FIRST)
+    if first:
+        shown.append_text(first).append("\n\n")
+    others = ((name, value) for name, value in given if name not in ("state", *_FIRST))
+    return shown.append_text(drawing.pairs(others, chars_max=_FIELD_CHARS))
 
 
 def attempts_of(attempts: list[Any]) -> Text:
     """Draw the newest attempts, a line each; nothing for a single one."""
     if len(attempts) < 2:
         return Text("")
-    shown = Text(f"{len(attempts)} attempts", style="bold")
+    shown = Text.assemble((f"{len(attempts)} attempts", "bold"))
     for one in sorted(attempts, key=lambda one: -one["attempt"])[:_ATTEMPTS]:
         taken = (
             formatting.took(one["start_time"], one["finish_time"])
             if formatting.has_ended(one["state"])
             else ""
         )
-        shown.append(f"\n{one['attempt']:>4} ", style="not bold").append_text(drawing.state(one["state"]))
-        shown.append(f"  {taken}  ", style="not bold").append_text(drawing.text(one["proplet_id"], 30, "dim"))
+        shown.append(f"\n{one['attempt']:>4} ").append_text(drawing.state(one["state"]))
+        shown.append(f"  {taken}  ").append_text(drawing.text(one["proplet_id"], 30, "dim"))
         shown.append("  ").append_text(drawing.text(outcome(one, 200), 200))
     return shown
 
