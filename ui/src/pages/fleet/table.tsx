@@ -1,7 +1,7 @@
 // All proplets as a table. Only the rows that are seen are drawn, and asked for what they use.
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useLayoutEffect, useRef, useState } from "react";
+import { type ReactNode, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Link } from "wouter";
 import { Meter } from "../../parts/meter";
 import { Time } from "../../parts/time";
@@ -12,7 +12,16 @@ import { useUsage } from "./fleet-query";
 import { LivenessState } from "./liveness";
 import { livenessOf, type PropletView, tagsOf } from "./proplets";
 
-const ROW_PX = 45;
+const ROW_PX = 50;
+/** On a phone each row is a card. */
+const CARD_PX = 132;
+
+const phone = matchMedia("(max-width: 760px)");
+
+function subscribe(listener: () => void): () => void {
+  phone.addEventListener("change", listener);
+  return () => phone.removeEventListener("change", listener);
+}
 
 export function FleetTable({ proplets }: { proplets: readonly PropletView[] }): ReactNode {
   const table = useRef<HTMLTableElement>(null);
@@ -22,13 +31,16 @@ export function FleetTable({ proplets }: { proplets: readonly PropletView[] }): 
     if (table.current === null || main === null) return;
     setTop(table.current.getBoundingClientRect().top - main.getBoundingClientRect().top + main.scrollTop);
   }, []);
+  const isPhone = useSyncExternalStore(subscribe, () => phone.matches);
   const list = useVirtualizer({
     count: proplets.length,
     getScrollElement: () => document.getElementById("main"),
-    estimateSize: () => ROW_PX,
+    estimateSize: () => (isPhone ? CARD_PX : ROW_PX),
     scrollMargin: top,
     overscan: 8,
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: heights follow from this
+  useLayoutEffect(() => list.measure(), [isPhone]);
   const rows = list.getVirtualItems();
   const above = (rows[0]?.start ?? top) - top;
   const below = list.getTotalSize() - ((rows.at(-1)?.end ?? top) - top);

@@ -10,7 +10,8 @@ import { LIVE } from "../../live/overview";
 import { type Question, useConfirm } from "../../parts/confirm";
 import { hasEnded, PENDING } from "../../states";
 import { shortened, visible } from "../../words";
-import { type Draft, draftOf, EditForm } from "./edit";
+import { type Draft, draftOf } from "./draft";
+import { EditForm } from "./edit";
 import { ownerOf, type Task } from "./task-query";
 
 export function Actions({ task, onClose }: { task: Task; onClose?: () => void }): ReactNode {

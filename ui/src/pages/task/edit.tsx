@@ -3,34 +3,9 @@
 import { type ReactNode, useState } from "react";
 import { Button } from "react-aria-components";
 import { visible } from "../../words";
+import type { Draft, Input } from "./draft";
 import { type ModuleOf, useModule } from "./module";
 import type { Task } from "./task-query";
-
-type Input = NonNullable<Task["inputs"]>[number];
-
-/** What is being written; the form changes it in place. */
-export type Draft = {
-  inputs: Input[];
-  args: string[];
-  /** The fields that differ from the task's, as a change of it. */
-  changes: () => { inputs?: Input[]; cli_args?: string[] };
-};
-
-export function draftOf(task: Task): Draft {
-  const draft: Draft = {
-    inputs: [...(task.inputs ?? [])],
-    args: [...(task.cli_args ?? [])],
-    changes: () => ({
-      ...(isSame(draft.inputs, task.inputs ?? []) ? {} : { inputs: draft.inputs }),
-      ...(isSame(draft.args, task.cli_args ?? []) ? {} : { cli_args: draft.args }),
-    }),
-  };
-  return draft;
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
-}
 
 export function EditForm({ task, draft }: { task: Task; draft: { current: Draft } }): ReactNode {
   const { data } = useModule(task);

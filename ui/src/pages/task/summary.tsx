@@ -7,6 +7,7 @@ import { Time } from "../../parts/time";
 import { Value } from "../../parts/value";
 import { hasEnded } from "../../states";
 import { count, timeOf, visible } from "../../words";
+import { isInexact } from "./draft";
 import { Family, type Select } from "./family";
 import type { Task } from "./task-query";
 
@@ -99,7 +100,7 @@ const SHORT_CHARS_MAX = 100;
 
 function InputShown({ input, at }: { input: NonNullable<Task["inputs"]>[number]; at: number }): ReactNode {
   if (typeof input === "object") return <FromParent id={input.from} />;
-  const text = String(input);
+  const text = isInexact(input) ? `about ${input}` : String(input);
   if (text.length > SHORT_CHARS_MAX) return <Value value={text} name={`Input ${at + 1}`} />;
   return <code>{text === "" ? '""' : visible(text)}</code>;
 }
