@@ -33,9 +33,18 @@ it("breaks a line that is too long, and goes on in its last part", () => {
 it("keeps the last lines only, and counts the others", () => {
   const lines = new Lines(true, { linesMax: 10, charsMax: 1_000, lineCharsMax: 100 });
   const gone = lines.add(Array.from({ length: 50 }, (_, at) => piece(`${at}\n`)));
-  expect(gone).toBe(40);
-  expect(lines.passedOver).toBe(40);
-  expect(texts(lines)[0]).toBe("40");
+  expect(gone).toBe(0);
+  expect(lines.passedOver).toBe(39);
+  expect(texts(lines)[0]).toBe("39");
+});
+
+it("takes apart no more of what comes at once than it keeps, and leaves no gap", () => {
+  const lines = new Lines(true, { linesMax: 10, charsMax: 1_000, lineCharsMax: 100 });
+  lines.add([piece("old\n")]);
+  const gone = lines.add([piece("0\n".repeat(30)), piece("1\n".repeat(9)), piece("2\n".repeat(2))]);
+  expect(gone).toBe(1);
+  expect(lines.passedOver).toBe(31);
+  expect(texts(lines)).toEqual([..."11111111122"]);
 });
 
 it("keeps so many characters only", () => {

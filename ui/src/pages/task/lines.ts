@@ -47,16 +47,35 @@ export class Lines {
 
   /** Take in pieces; give how many lines at the front were let go. */
   add(pieces: readonly Piece[]): number {
-    for (const piece of pieces) this.take(piece);
-    return this.trim();
+    const first = firstKept(pieces, this.bounds);
+    let gone = 0;
+    if (first > 0) {
+      // What comes fills all there is room for, so none of the lines before it stays.
+      gone = this.all.length;
+      this.all.length = 0;
+      this.chars = 0;
+      this.open.clear();
+      this.passedOver += gone;
+    }
+    for (const piece of pieces.slice(0, first)) {
+      this.know(piece);
+      this.passedOver += endsIn(piece.text);
+    }
+    for (const piece of pieces.slice(first)) this.take(piece);
+    return gone + this.trim();
   }
 
-  private take(piece: Piece): void {
+  private know(piece: Piece): string {
     const key = `${piece.attempt} ${piece.stream} ${piece.proplet_id}`;
     if (!this.known.has(key)) {
       this.known.add(key);
       this.bytesBefore += piece.offset;
     }
+    return key;
+  }
+
+  private take(piece: Piece): void {
+    const key = this.know(piece);
     // The executions of a broadcast write at the same time, each as its own attempt.
     if (!this.isOfMany && piece.attempt !== this.attempt) {
       const isOnlyOne = this.attempt === 0 && piece.attempt === 1;
@@ -127,6 +146,26 @@ export class Lines {
     this.passedOver += gone;
     return gone;
   }
+}
+
+/** Give the first of the pieces that has lines to keep: those before it are more than there is room for. */
+function firstKept(pieces: readonly Piece[], { linesMax, charsMax }: Bounds): number {
+  let lines = 0;
+  let chars = 0;
+  for (let at = pieces.length - 1; at > 0; at -= 1) {
+    const text = pieces[at]?.text ?? "";
+    lines += endsIn(text);
+    chars += text.length;
+    if (lines > linesMax || chars > charsMax) return at;
+  }
+  return 0;
+}
+
+/** Count the ends of lines in a text, which costs far less than to take it apart. */
+function endsIn(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) count += 1;
+  return count;
 }
 
 const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
