@@ -183,8 +183,22 @@ tasks:
             "tasks[0].workflow.tasks[1].run_if",
             "at character 8: x is no parent",
         ),
-        ('module: m\ntasks: [{id: a, name: "\\ud800"}]', 2, "tasks[0]", "a value of it can't be sent"),
-        ('name: "\\ud800"\nmodule: m\ntasks: [{}]', 1, "", "a text of it can't be sent"),
+        *(
+            (text, line, field, "half of a pair of surrogates")
+            for text, line, field in (
+                ('module: m\ntasks: [{id: a, name: "\\ud800"}]', 2, "tasks[0].name"),
+                ('name: "\\ud800"\nmodule: m\ntasks: [{}]', 1, "name"),
+                ('module: "\\ud800.wasm"\ntasks: [{}]', 1, "module"),
+                ('module: m\ntasks:\n- stdin_file: "a\\U0000DfFf"', 3, "tasks[0].stdin_file"),
+                (
+                    'module: m\ntasks:\n- workflow: {module: "\\ud800", tasks: [{}]}',
+                    3,
+                    "tasks[0].workflow.module",
+                ),
+                ('module: m\ntasks:\n- {id: a}\n- {"\\ud800": 1}', 4, "tasks[1]"),
+                ('module: m\ntasks:\n- &a {env: {A: "\\uD800"}}\n- *a', 3, "tasks[0].env.A"),
+            )
+        ),
     ],
 )
 def test_a_mistake_is_named_at_its_line(tmp_path, text, line, field, said):
@@ -201,6 +215,12 @@ def test_a_json_file_has_lines_too(tmp_path):
         tmp_path, '{"module": "m",\n\t"tasks": [{"id": "a"},\n\t\t{"idd": "b"}]}', name="a.json"
     )
     assert (line, field) == (3, "tasks[1].idd")
+
+
+def test_a_character_may_be_written_in_halves_in_json(tmp_path):
+    text = '{"module": "m", "name": "\\ud83d\\ude00", "tasks": [{"name": "main", "env": {"A": "\\ud83d"}}]}'
+    assert errors(tmp_path, text, name="a.json")[0][:2] == (1, "tasks[0].env.A")
+    assert checked(tmp_path, text.replace('"\\ud83d"', '"x"'), name="a.json")["name"] == "\U0001f600"
 
 
 def test_files_that_were_made_to_do_harm_are_refused(tmp_path, monkeypatch):

@@ -172,7 +172,7 @@ def test_json_is_read_too_and_dates_are_text(folder):
     path.write_text(json.dumps({"tasks": [{"module": "nop.wasm", "inputs": ["\u2028\U0001f600"]}]}))
     assert read_run_file(path).tasks[0]["inputs"] == ["\u2028\U0001f600"]
     path.write_text('{"tasks": [{"module": "nop.wasm", "inputs": ["\\ud800"]}]}')
-    with pytest.raises(Invalid, match=r"tasks\[0\]: a value of it can't be sent"):
+    with pytest.raises(Invalid, match=r"tasks\[0\].inputs\[0\]: half of a pair of surr"):
         read_run_file(path)
     assert read(folder, "tasks: [{module: nop.wasm, inputs: [2024-01-01]}]").tasks[0]["inputs"] == [
         "2024-01-01"
@@ -188,6 +188,7 @@ def test_an_image_needs_no_module(folder):
     ("content", "said"),
     [
         ("", "flow.yaml: it has to be object, not null"),
+        ('module: "\\ud800.wasm"\ntasks: [{}]', "flow.yaml:1:1: module: half of a pair of surrogates"),
         ("[]", "flow.yaml:1:1: it has to be object, not list"),
         (
             "a: [",

@@ -24,7 +24,6 @@ from propeller.runfiles.content import Content, Problems, read_content
 from propeller.runfiles.source import Source, Wrong
 from propeller.wire.http.files import FileCheck, FileError, FileNeed, FileTask, NewFile
 from propeller.wire.http.groups import NewJob, NewWorkflow
-from propeller.wire.http.schema import encode
 from propeller.wire.http.tasks import NewTask
 
 _ERRORS_MAX = 100
@@ -48,7 +47,6 @@ def checked(new: NewFile) -> FileCheck:
                 problems.add(wrong)
             if not problems.found:
                 with problems.caught():
-                    _check_texts(source, content)
                     _check_whole(source, _kind(new, content), content)
     except Wrong:
         pass  # it is the last mistake that is asked for, and among them
@@ -87,14 +85,14 @@ def _answer(
     new: NewFile, source: Source | None, content: Content, needs: _Needs, problems: Problems
 ) -> FileCheck:
     kind = _kind(new, content)
-    name = _shown(content.name) or PurePath(new.name).stem
+    name = content.name or PurePath(new.name).stem
     tasks, edges = ([], []) if source is None else _drawn(source)
     request = None if problems.found else _request(kind, name, content)
     errors = [
         FileError(
             line=0 if wrong.place is None else wrong.place.line,
-            field=_shown(wrong.where),
-            message=_shown(wrong.message),
+            field=wrong.where,
+            message=wrong.message,
         )
         for wrong in problems.found
     ]
@@ -154,7 +152,7 @@ def _drawn(source: Source) -> tuple[list[FileTask], list[list[str]]]:
             local, FileTask(id=local, name=name, module=module, line=_line(source, f"tasks[{number}]"))
         )
         named = one.get("depends_on")
-        parents += [(_shown(str(parent)), local) for parent in (named if isinstance(named, list) else [])]
+        parents += [(str(parent), local) for parent in (named if isinstance(named, list) else [])]
     return list(tasks.values()), [
         [parent, child] for parent, child in dict.fromkeys(parents) if parent in tasks
     ]
@@ -162,12 +160,7 @@ def _drawn(source: Source) -> tuple[list[FileTask], list[list[str]]]:
 
 def _text(given: Mapping[str, Any], field: str) -> str:
     value = given.get(field)
-    return _shown(str(value)) if isinstance(value, str | int) else ""
-
-
-def _shown(text: str) -> str:
-    """Make a text fit to be sent: YAML and JSON can write halves of pairs of surrogates."""
-    return text.encode(errors="replace").decode()
+    return str(value) if isinstance(value, str | int) else ""
 
 
 def _refused_tasks(source: Source, content: Content) -> Iterator[Wrong]:
@@ -179,14 +172,6 @@ def _refused_tasks(source: Source, content: Content) -> Iterator[Wrong]:
         except PropellerError as error:
             text = str(error).replace("tasks[0]", f"tasks[{numbers[task['id']]}]", 1)
             yield _placed(source, content, text)
-
-
-def _check_texts(source: Source, content: Content) -> None:
-    """Raise ``Wrong`` where the whole has a text that can't be sent; tasks were looked at."""
-    try:
-        encode([content.name, content.fields])
-    except UnicodeEncodeError as error:
-        raise source.wrong("", f"a text of it can't be sent: {error}") from error
 
 
 def _check_whole(source: Source, kind: str, content: Content) -> None:

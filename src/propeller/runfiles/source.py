@@ -16,6 +16,8 @@ from propeller.errors import Invalid
 
 #: The steps of a path such as ``tasks[3].limits.memory``.
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+#: Half of a pair of surrogates, as JSON and YAML write it.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]")
 #: How many values may come of a file, each alias counted with all that it stands for.
 _VALUES_MAX = 1_000_000
 
@@ -96,6 +98,11 @@ class Source:
             self.content = self._parsed()
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise Wrong(name, "", f"neither YAML nor JSON: {_said(error)}", _place_of(error)) from error
+        if _HALF.search(text) and (where := _where_half(self.content)) is not None:
+            raise self.wrong(
+                where,
+                "half of a pair of surrogates (\\ud800 to \\udfff) is no text; write the character itself",
+            )
 
     def wrong(self, where: str, message: str) -> Wrong:
         """Make an error about a path such as ``tasks[3].id``; ``""`` is the whole file."""
@@ -166,6 +173,32 @@ def _extent(node: yaml.Node, known: dict[int, int]) -> int:
             parts = [part for pair in node.value for part in pair]
         known[id(node)] = 1 + sum(_extent(part, known) for part in parts)
     return known[id(node)]
+
+
+def _where_half(content: Any) -> str | None:
+    """Give the path of the first text that can't be written in UTF-8; None if there is none."""
+    todo = [("", content)]
+    seen = set()
+    while todo:
+        where, value = todo.pop()
+        parts: list[tuple[str, Any]] = []
+        if isinstance(value, str):
+            if _has_half(value):
+                return where
+        elif isinstance(value, dict | list) and id(value) not in seen:
+            seen.add(id(value))  # an alias stands for the same once more
+            if isinstance(value, list):
+                parts = [(f"{where}[{number}]", one) for number, one in enumerate(value)]
+            elif any(_has_half(str(key)) for key in value):
+                return where
+            else:
+                parts = [(f"{where}.{key}" if where else str(key), one) for key, one in value.items()]
+        todo += reversed(parts)
+    return None
+
+
+def _has_half(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _steps(where: str) -> Iterator[int | str]:
