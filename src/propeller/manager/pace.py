@@ -1,4 +1,4 @@
-"""The pace: what was done in each step of ten seconds in the last hour, and what waited and ran at its end.
+"""The pace: what was done in each step of ten seconds in the last hour, and how much waited and ran at most.
 
 The engine only counts. When a step is over, what has been counted since the one before is put down for it.
 Steps are those of the machine's clock, which may be set: forward leaves a gap, and back drops the steps that
@@ -106,6 +106,8 @@ class Pace:
                 completed=known.completed + step.completed,
                 failed=known.failed + step.failed,
                 ended_otherwise=known.ended_otherwise + step.ended_otherwise,
+                waiting=max(known.waiting, step.waiting),
+                running=max(known.running, step.running),
             )
         self._kept[step.step] = step
         if len(self._kept) > _KEPT:

@@ -39,14 +39,14 @@ class Counted(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How often each thing has happened since the program began, and what is the case now."""
+    """How often each thing has happened, and the most that waited and ran since the last look."""
 
     started: int
     completed: int
     failed: int
     #: Skipped or interrupted.
     ended_otherwise: int
-    #: How many tasks wait for a proplet, and how many run.
+    #: How many tasks waited for a proplet, and how many ran, when that were the most.
     waiting: int
     running: int
 
@@ -73,6 +73,9 @@ class Present:
         self.is_changing = False
         self._has_failed = False
         self._looks: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        #: Since the last tally, between two turns.
+        self._most_waiting = 0
+        self._most_running = 0
 
     def turn_begins(self) -> None:
         self.is_changing = True
@@ -80,6 +83,7 @@ class Present:
     def turn_ended(self) -> None:
         """Let those look who have waited for this."""
         self.is_changing = False
+        self._note_most()
         looks, self._looks = self._looks, []
         for look, seen in looks:
             if seen.done():  # who waited went away
@@ -101,7 +105,7 @@ class Present:
         return await self._look(self._counts)
 
     async def tally(self) -> Tally:
-        """Give the counts over time; raise ``StoreUnusable`` if the store has failed."""
+        """Give the counts over time, to one keeper; raise ``StoreUnusable`` if the store has failed."""
         return await self._look(self._tally)
 
     async def placed_on(self, proplets: Sequence[Proplet], limit: int) -> list[list[Placed]]:
@@ -138,15 +142,23 @@ class Present:
             busy=sum(min(len(proplet.placed), proplet.slots) for proplet in alive),
         )
 
+    def _note_most(self) -> None:
+        waiting, running = self._state.tally[SCHEDULED], self._state.tally[RUNNING]
+        self._most_waiting = max(self._most_waiting, waiting)
+        self._most_running = max(self._most_running, running)
+
     def _tally(self) -> Tally:
+        self._note_most()
+        most_waiting, most_running = self._most_waiting, self._most_running
         tally = self._state.tally
+        self._most_waiting, self._most_running = tally[SCHEDULED], tally[RUNNING]
         return Tally(
             started=self._state.starts,
             completed=tally[COMPLETED],
             failed=tally[FAILED],
             ended_otherwise=tally[SKIPPED] + tally[INTERRUPTED],
-            waiting=tally[SCHEDULED],
-            running=tally[RUNNING],
+            waiting=most_waiting,
+            running=most_running,
         )
 
     def _placed_on(self, proplet: Proplet, limit: int) -> list[Placed]:

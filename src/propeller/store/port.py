@@ -194,7 +194,7 @@ class Totals(NamedTuple):
 
 
 class PaceStep(NamedTuple):
-    """What was done in a step of time, and what waited and ran at its end."""
+    """What was done in a step of time, and how much waited and ran at most."""
 
     #: Number of the step, counted from the Unix epoch.
     step: int

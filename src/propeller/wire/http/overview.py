@@ -79,9 +79,9 @@ class PaceView(msgspec.Struct, kw_only=True):
     ended_otherwise: Annotated[list[int], like("How many were skipped or interrupted.")]
     waiting: Annotated[
         list[int | None],
-        like("How many tasks waited for a proplet at the end of each step; null where no manager ran."),
+        like("How many tasks waited for a proplet at most in each step; null where no manager ran."),
     ]
-    running: Annotated[list[int | None], like("How many ran then.")]
+    running: Annotated[list[int | None], like("How many ran at most.")]
 
 
 def failed_task(task: Task) -> FailedTask:
