@@ -30,8 +30,10 @@ export default function Logs({ task }: { task: Task }): ReactNode {
   const [run, setRun] = useState(0);
   const isOfMany = task.broadcast ?? false;
   const place = useRef<HTMLElement>(null);
+  const following = useRef(true);
   const keepPlace = useCallback((gone: number) => {
-    if (place.current) place.current.scrollTop -= gone * ROW_PX;
+    // Who follows goes to the end anyway; a move up would count as the reader's own.
+    if (place.current && !following.current) place.current.scrollTop -= gone * ROW_PX;
   }, []);
   const logs = useLogs(task.id, chosen, isOfMany, run, keepPlace);
   useEffect(() => {
@@ -40,7 +42,7 @@ export default function Logs({ task }: { task: Task }): ReactNode {
   }, [logs.hasEnded, task.state]);
   return (
     <div className="logs">
-      <LinesView logs={logs} place={place} isOfMany={isOfMany}>
+      <LinesView logs={logs} place={place} following={following} isOfMany={isOfMany}>
         <Choices task={task} chosen={chosen} onChoose={setChosen} />
         <DownloadAll id={task.id} chosen={chosen} />
       </LinesView>
@@ -131,14 +133,17 @@ function Passed({ logs: { lines } }: { logs: LogStream }): ReactNode {
 type LinesViewProps = {
   logs: LogStream;
   place: { current: HTMLElement | null };
+  /** Whether the lines that are shown go along with those that come. */
+  following: { current: boolean };
   isOfMany: boolean;
   /** More tools for the bar above the lines. */
   children: ReactNode;
 };
 
-function LinesView({ logs, place, isOfMany, children }: LinesViewProps): ReactNode {
+function LinesView({ logs, place, following, isOfMany, children }: LinesViewProps): ReactNode {
   const { lines, version } = logs;
   const [isFollowing, setFollowing] = useState(true);
+  following.current = isFollowing;
   const [wanted, setWanted] = useState("");
   const sought = useDeferredValue(wanted);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the lines are changed in place
