@@ -1,6 +1,9 @@
 """The page is served from the files of the package, and leaves the answers of programs as they were."""
 
+import asyncio
+import gzip
 import re
+import threading
 
 import pytest
 
@@ -15,9 +18,10 @@ def test_a_browser_is_led_to_the_page_and_a_program_is_not(tmp_path):
     async def part(site):
         led = await site.http.get("/", headers=BROWSER)
         assert (led.status_code, led.headers["location"]) == (307, "ui/")
-        for accept in ("*/*", "application/json"):
+        for accept in ("*/*", "application/json", "text/html;q=0, application/json", "text/html ; Q=0.00"):
             told = await site.http.get("/", headers={"accept": accept})
             assert told.status_code == 200
+            assert told.headers["vary"] == led.headers["vary"] == "accept"
             assert "/openapi.json" in told.text
 
     play(part, tmp_path)
@@ -33,6 +37,8 @@ def test_a_browser_is_led_to_the_page_and_a_program_is_not(tmp_path):
         ("/ui/workflows/some-id", "../"),
         ("/ui/workflows/some/id", "../../"),
         ("/ui/tasks/a%2Fui%2Fb", "../"),
+        ("/%75i/workflows/some-id", "../"),
+        ("/u%69", "ui/"),
     ],
 )
 def test_each_path_says_where_the_page_begins(tmp_path, path, base):
@@ -78,6 +84,45 @@ def test_files_are_kept_by_browsers_and_others_are_named(tmp_path):
         assert "another version" in gone.json()["error"]
 
     play(part, tmp_path)
+
+
+def test_files_are_compressed_for_those_who_take_that(tmp_path):
+    async def part(site):
+        for accepted, is_compressed in (
+            ("gzip", True),
+            ("br, GZip;q=0.5", True),
+            ("gzip;q=0", False),
+            ("identity, gzip; q=0.000", False),
+            ("notgzip", False),
+        ):
+            got = await site.http.get("/ui/icon.svg", headers={"accept-encoding": accepted})
+            assert ("content-encoding" in got.headers) == is_compressed, accepted
+            assert got.content == page_files()["icon.svg"].content
+
+    play(part, tmp_path)
+
+
+def test_others_are_answered_while_the_files_are_read_for_the_first_time(tmp_path, monkeypatch):
+    is_reading, has_answered = threading.Event(), threading.Event()
+
+    def compress(content, mtime):
+        is_reading.set()
+        assert has_answered.wait(10), "the manager answers nobody meanwhile"
+        return content
+
+    async def part(site):
+        loading = asyncio.create_task(site.http.get("/ui/"))
+        await asyncio.to_thread(is_reading.wait)
+        await site.get("/health")
+        has_answered.set()
+        assert (await loading).status_code == 200
+
+    page_files.cache_clear()
+    monkeypatch.setattr(gzip, "compress", compress)
+    try:
+        play(part, tmp_path)
+    finally:
+        page_files.cache_clear()
 
 
 def test_it_loads_fast():

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -32,6 +33,8 @@ _MESSAGE_CHARS_MAX = 2000
 _PIECE_BYTES = 256 * 1024
 _BYTES = "application/octet-stream"
 _EVENTS = "text/event-stream"
+#: Of what a client does not take.
+_NO_WEIGHT = re.compile(r"q=0(\.0*)?")
 
 STATUSES: dict[type[PropellerError], int] = {
     Invalid: 400,
@@ -73,17 +76,21 @@ class LongAnswer:
 
 def wants_bytes(request: HttpRequest) -> bool:
     """Say whether a request accepts ``application/octet-stream``, in place of JSON."""
-    return _accepts(request, _BYTES)
+    return accepts(request, _BYTES)
 
 
 def wants_events(request: HttpRequest) -> bool:
     """Say whether a request accepts server-sent events, in place of JSON."""
-    return _accepts(request, _EVENTS)
+    return accepts(request, _EVENTS)
 
 
-def _accepts(request: HttpRequest, wanted: str) -> bool:
-    kinds = request.headers.get("accept", "").lower().split(",")
-    return any(kind.partition(";")[0].strip() == wanted for kind in kinds)
+def accepts(request: HttpRequest, wanted: str, header: str = "accept") -> bool:
+    """Say whether a header such as ``Accept`` names this itself, and not with the weight 0."""
+    for kind in request.headers.get(header, "").lower().split(","):
+        name, *options = (part.strip() for part in kind.split(";"))
+        if name == wanted:
+            return not any(map(_NO_WEIGHT.fullmatch, options))
+    return False
 
 
 def as_file(data: bytes) -> Response:

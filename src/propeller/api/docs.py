@@ -32,7 +32,7 @@ def endpoints(document: Mapping[str, Any], *, has_page: bool) -> list[Endpoint]:
     as_start = start_page(document, has_page=has_page).encode()
 
     async def get_start(_request: HttpRequest) -> ASGIApp:
-        return Response(as_start, media_type="text/html")
+        return Response(as_start, headers={"vary": "accept"}, media_type="text/html")
 
     @get("/openapi.json")
     async def get_openapi(_request: HttpRequest) -> ASGIApp:

@@ -4,8 +4,10 @@ A path of the page that is no file, such as ``/ui/workflows/ID``, gets the same 
 says where the page begins, relative to that path. So it works behind any prefix that a proxy takes off.
 """
 
+import asyncio
 import gzip
 import mimetypes
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -13,6 +15,7 @@ from typing import NamedTuple
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp
 
+from propeller.api.answers import accepts
 from propeller.api.context import HttpRequest
 from propeller.api.endpoints import Endpoint, Handler, get
 from propeller.errors import NotFound
@@ -57,6 +60,11 @@ def page_files() -> dict[str, PageFile]:
     return found
 
 
+async def _files() -> dict[str, PageFile]:
+    """Give all files of the page; to read and compress them takes long, and is done once."""
+    return await asyncio.to_thread(page_files)
+
+
 def _page_file(name: str, content: bytes) -> PageFile:
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     as_gzip = gzip.compress(content, mtime=0) if media_type.startswith(_COMPRESSED) else None
@@ -68,18 +76,19 @@ def endpoints() -> list[Endpoint]:
 
     @get("/ui", takes_any_query=True)
     async def get_page(request: HttpRequest) -> ASGIApp:
-        return _document(request)
+        return _document(request, await _files())
 
     @get("/ui/{path:path}", takes_any_query=True)
     async def get_page_file(request: HttpRequest) -> ASGIApp:
         path = request.path_params["path"]
-        file = page_files().get(path)
+        found = await _files()
+        file = found.get(path)
         if file is not None and path != "index.html":
             return _sent(request, file, _FOR_EVER if path.startswith("assets/") else _ASK_AGAIN)
         if path.startswith("assets/"):
             # A document in its place would be taken for a script.
             raise NotFound("this file belongs to another version of the page; load the page again")
-        return _document(request)
+        return _document(request, found)
 
     return [get_page, get_page_file]
 
@@ -88,7 +97,7 @@ def to_page(otherwise: Handler) -> Handler:
     """Send browsers to the page, and let programs have the answer that they had."""
 
     async def handler(request: HttpRequest) -> ASGIApp:
-        if _is_browser(request) and "index.html" in page_files():
+        if accepts(request, "text/html") and "index.html" in await _files():
             return RedirectResponse("ui/", 307, {"vary": "accept", "cache-control": _ASK_AGAIN})
         return await otherwise(request)
 
@@ -96,13 +105,8 @@ def to_page(otherwise: Handler) -> Handler:
     return handler
 
 
-def _is_browser(request: HttpRequest) -> bool:
-    kinds = request.headers.get("accept", "").lower().split(",")
-    return any(kind.partition(";")[0].strip() == "text/html" for kind in kinds)
-
-
-def _document(request: HttpRequest) -> Response:
-    index = page_files().get("index.html")
+def _document(request: HttpRequest, found: Mapping[str, PageFile]) -> Response:
+    index = found.get("index.html")
     if index is None:
         raise NotFound(
             "this package was made without the page; build it with script/ui, or use propeller top"
@@ -114,16 +118,15 @@ def _document(request: HttpRequest) -> Response:
 def _way_to_page(request: HttpRequest) -> str:
     """Give the way from the path of a request to the front of the page."""
     asked = request.scope.get("raw_path", b"").decode("ascii", "replace")
-    below = asked.partition("?")[0].partition("/ui")[2]
-    if not below.startswith("/"):
-        return "ui/"
-    return "../" * (below.count("/") - 1) or "./"
+    # The first step is the page's, also where its letters are written as %75 and the like.
+    below = asked.partition("?")[0].lstrip("/").partition("/")
+    return ("../" * below[2].count("/") or "./") if below[1] else "ui/"
 
 
 def _sent(request: HttpRequest, file: PageFile, caching: str) -> Response:
     headers = {**_HEADERS, "cache-control": caching}
     content = file.content
-    if file.as_gzip is not None and "gzip" in request.headers.get("accept-encoding", ""):
+    if file.as_gzip is not None and accepts(request, "gzip", "accept-encoding"):
         content = file.as_gzip
         headers["content-encoding"] = "gzip"
     return Response(content, headers=headers, media_type=file.media_type)
