@@ -162,10 +162,10 @@ describe("finding and sorting", () => {
   });
 
   it("puts what failed first unless it is asked for another order", () => {
-    expect([...rowsOf(model, [null], null, 10)]).toEqual([1, 0, 2]);
-    expect([...rowsOf(model, [], { column: "took", isDown: true }, 10)]).toEqual([0, 1, 2]);
-    expect([...rowsOf(model, [], { column: "took", isDown: false }, 10)]).toEqual([1, 0, 2]);
-    expect([...rowsOf(model, [], { column: "task", isDown: true }, 10)]).toEqual([2, 1, 0]);
-    expect([...rowsOf(model, [Uint8Array.of(1, 0, 1)], null, 10)]).toEqual([0, 2]);
+    expect([...rowsOf(model, [null], null, 10, (id) => id)]).toEqual([1, 0, 2]);
+    expect([...rowsOf(model, [], { column: "took", isDown: true }, 10, (id) => id)]).toEqual([0, 1, 2]);
+    expect([...rowsOf(model, [], { column: "took", isDown: false }, 10, (id) => id)]).toEqual([1, 0, 2]);
+    expect([...rowsOf(model, [], { column: "task", isDown: true }, 10, (id) => id)]).toEqual([2, 1, 0]);
+    expect([...rowsOf(model, [Uint8Array.of(1, 0, 1)], null, 10, (id) => id)]).toEqual([0, 2]);
   });
 });

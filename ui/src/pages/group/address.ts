@@ -4,7 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { useSearchParams } from "wouter";
 import { STATES, type StateWord } from "../../states";
 
-export const VIEWS = ["graph", "table"] as const;
+export const VIEWS = ["graph", "timeline", "table"] as const;
 export type ViewName = (typeof VIEWS)[number];
 
 export type Address = {

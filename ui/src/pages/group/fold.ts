@@ -11,6 +11,8 @@ import { at, type Lists, type Structure } from "./structure";
 export const FOLD_FROM = 500;
 /** Classes are split at most that often: what differs farther away than this makes no difference to the eye. */
 const ROUNDS_MAX = 60;
+/** With more classes than this for each task, nothing is folded. */
+const ALIKE_NONE = 0.9;
 
 export type Boxes = {
   count: number;
@@ -70,11 +72,8 @@ function numbered(count: number, keyOf: (place: number) => string): { numbers: I
 
 /** Fold a graph into boxes; up to `from` tasks each is a box of its own. */
 export function fold(input: FoldInput, patterns: Int32Array, from = FOLD_FROM): Boxes {
-  if (input.count <= from)
-    return boxesOf(
-      input,
-      Int32Array.from({ length: input.count }, (_, place) => place),
-    );
+  const separate = Int32Array.from({ length: input.count }, (_, place) => place);
+  if (input.count <= from) return boxesOf(input, separate);
   const depths = depthsOf(input.count, input.parents, input.children);
   const heights = depthsOf(input.count, input.children, input.parents);
   const firsts = new Splitter(input.count);
@@ -93,6 +92,8 @@ export function fold(input: FoldInput, patterns: Int32Array, from = FOLD_FROM): 
     }
     if (next.kinds === kinds) break;
     ({ classes, kinds } = next);
+    // Where hardly any are alike, folding some pairs would only hide them.
+    if (kinds > input.count * ALIKE_NONE) return boxesOf(input, separate);
   }
   return boxesOf(input, classes);
 }

@@ -66,6 +66,8 @@ export function GraphView(props: ViewProps): ReactNode {
   const calm = useCalm(version, MINIMAP_MS);
 
   const shown = useRef<Scene | null>(null);
+  /** The box of the selected task was opened: its cell is to be seen when that is laid out. */
+  const isRevealing = useRef(false);
   useEffect(() => {
     if (drawing === null || scene === null || marks === null) return;
     drawing.mark(marks);
@@ -73,6 +75,8 @@ export function GraphView(props: ViewProps): ReactNode {
     const anchor = shown.current === null ? null : anchorOf(shown.current, scene, marks.box);
     drawing.show(scene, anchor);
     shown.current = scene;
+    if (isRevealing.current && marks.task !== null) drawing.reveal(scene.rectOfTask(marks.task), false);
+    isRevealing.current = false;
   }, [drawing, scene, marks]);
   useEffect(
     () => live.onChange((changed) => live.model && drawing?.change(live.model, changed)),
@@ -90,9 +94,10 @@ export function GraphView(props: ViewProps): ReactNode {
   }, [selected, drawing, scene === null]);
 
   const toggle = (one: number): void => {
-    if (scene === null || scene.sizeOf(one) === 1) return;
+    if (scene === null || scene.sizeOf(one) === 1 || scene.layout.boxes === 1) return;
     const first = scene.firstOf(one);
     setBox(one);
+    isRevealing.current = selected !== null && at(scene.layout.boxOf, selected) === one;
     setOpen((before) =>
       before.includes(first) ? before.filter((task) => task !== first) : [...before, first],
     );

@@ -4,8 +4,8 @@ import { type Camera, fitted, fitZoom, kept, type Rect, revealing, type Size, un
 import type { Changed } from "./live";
 import type { GroupModel } from "./model";
 import { type Marks, paint, RING_PX, type View } from "./paint";
-import { countEdges, EDGES_MAX } from "./paint_edges";
-import { onScheme, type Palette, readPalette } from "./palette";
+import { countEdges, EDGES_MAX, EDGES_MOVING_MAX } from "./paint_edges";
+import { currentPalette, onScheme } from "./palette";
 import type { Hit, Scene } from "./scene";
 import { at } from "./structure";
 
@@ -13,6 +13,7 @@ import { at } from "./structure";
 const PARTS_MAX = 12;
 /** A box is shown so that its text can be read, where the whole graph does not make it smaller. */
 const FIRST_ZOOM_MIN = 0.02;
+const SETTLED_MS = 140;
 
 export type CanvasEvents = {
   /** The camera moved; `hasEdges` is false where there are too many edges to be drawn. */
@@ -24,7 +25,6 @@ export type CanvasEvents = {
 
 export class GraphCanvas {
   private readonly context: CanvasRenderingContext2D;
-  private palette: Palette = readPalette();
   private scene: Scene | null = null;
   private marks: Marks | null = null;
   private screen: Size = { width: 0, height: 0 };
@@ -36,6 +36,7 @@ export class GraphCanvas {
   private isStale = true;
   private frame = 0;
   private wasDrawn = false;
+  private settling: ReturnType<typeof setTimeout> | undefined;
   private readonly stopScheme: () => void;
   private readonly resizing: ResizeObserver;
 
@@ -46,10 +47,7 @@ export class GraphCanvas {
     const context = canvas.getContext("2d", { alpha: false });
     if (context === null) throw new Error("this browser draws no canvas");
     this.context = context;
-    this.stopScheme = onScheme(() => {
-      this.palette = readPalette();
-      this.redraw();
-    });
+    this.stopScheme = onScheme(() => this.redraw());
     this.resizing = new ResizeObserver(() => this.resize());
     this.resizing.observe(canvas);
     this.resize();
@@ -57,6 +55,7 @@ export class GraphCanvas {
 
   close(): void {
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.settling);
     this.stopScheme();
     this.resizing.disconnect();
   }
@@ -157,6 +156,12 @@ export class GraphCanvas {
     this.schedule();
   }
 
+  /** Draw all anew when the size has not changed for a moment. */
+  private redrawSoon(): void {
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.redraw(), SETTLED_MS);
+  }
+
   private move(camera: Camera): void {
     if (this.scene === null) return;
     this.camera = kept(camera, this.scene.layout, this.screen);
@@ -196,10 +201,14 @@ export class GraphCanvas {
       zoom: this.camera.zoom,
     };
     const whole = { left: 0, top: 0, right: screen.width, bottom: screen.height };
-    const hasEdges = countEdges({ scene }, under(camera, whole)) <= EDGES_MAX;
-    const view: View = { scene, camera, marks, palette: this.palette, now: Date.now(), hasEdges };
     const { drawn } = this;
-    if (this.isStale || drawn === null || drawn.zoom !== camera.zoom || hasEdges !== this.hasEdges) {
+    const isZooming = drawn !== null && drawn.zoom !== camera.zoom;
+    const edges = countEdges({ scene }, under(camera, whole));
+    const edgesMax = isZooming ? EDGES_MOVING_MAX : EDGES_MAX;
+    const hasEdges = edges <= edgesMax;
+    const view: View = { scene, camera, marks, palette: currentPalette(), now: Date.now(), edges, edgesMax };
+    if (isZooming && edges > edgesMax) this.redrawSoon();
+    if (this.isStale || drawn === null || isZooming || hasEdges !== this.hasEdges) {
       this.paintPart(view, whole);
     } else {
       const [dx, dy] = [camera.x - drawn.x, camera.y - drawn.y];
@@ -215,7 +224,7 @@ export class GraphCanvas {
       this.wasDrawn = true;
       this.events.onFirst();
     }
-    this.events.onMove(camera, screen, hasEdges);
+    this.events.onMove(camera, screen, isZooming || hasEdges);
     this.events.onDrawn();
   }
 

@@ -1,5 +1,5 @@
-// One workflow or job: its head, and its tasks as a graph or as a table. Both show the same data, and what is selected
-// in one is selected in the other.
+// One workflow or job: its head, and its tasks as a graph, along the time, or as a table. All three show the same data,
+// and what is selected in one is selected in all.
 
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo } from "react";
 import { Link } from "wouter";
@@ -15,11 +15,12 @@ import { layoutWorker } from "./layouts";
 import { type Kind, useLiveGroup, useVersion } from "./live";
 import type { GroupModel } from "./model";
 import { TableView } from "./table";
+import { TimelineView } from "./timeline";
 import { GroupToolbar } from "./toolbar";
 import "./group.css";
 
 const TaskPanel = lazy(async () => ({ default: (await import("../task/panel")).TaskPanel }));
-const VIEWS = { graph: GraphView, table: TableView };
+const VIEWS = { graph: GraphView, timeline: TimelineView, table: TableView };
 
 export default function Group({ kind, id }: { kind: Kind; id: string }): ReactNode {
   const live = useLiveGroup(kind, id);

@@ -109,7 +109,8 @@ function sizesOf(
     const size = at(members.start, box + 1) - first;
     w[box] = BOX_WIDTH;
     h[box] = size > 1 ? FOLDED_HEIGHT : BOX_HEIGHT;
-    if (size > 1 && open.has(at(members.items, first))) {
+    // A box that is all there is has nothing to say as long as it is closed.
+    if (size > 1 && (count === 1 || open.has(at(members.items, first)))) {
       const across = Math.max(Math.ceil(Math.sqrt(size * OPEN_ASPECT)), Math.ceil(BOX_WIDTH / CELL_PITCH));
       columns[box] = across;
       w[box] = across * CELL_PITCH - (CELL_PITCH - CELL) + OPEN_EDGE * 2;

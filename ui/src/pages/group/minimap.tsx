@@ -2,7 +2,7 @@
 
 import { type ReactNode, type Ref, useEffect, useImperativeHandle, useRef } from "react";
 import type { Camera, Size } from "./camera";
-import { onScheme, readPalette } from "./palette";
+import { currentPalette, onScheme } from "./palette";
 import type { Scene } from "./scene";
 import { at } from "./structure";
 
@@ -73,7 +73,7 @@ export function Minimap({
 function drawSmall(canvas: HTMLCanvasElement, scene: Scene, scale: number, left: number, top: number): void {
   const context = canvas.getContext("2d");
   if (context === null) return;
-  const palette = readPalette();
+  const palette = currentPalette();
   const { x, y, w, h, boxes } = scene.layout;
   context.setTransform(2, 0, 0, 2, 0, 0);
   context.clearRect(0, 0, WIDTH, HEIGHT);

@@ -3,10 +3,13 @@
 import { FAILED, hasEnded, RUNNING, STATES } from "../../states";
 import { count, duration, visible } from "../../words";
 import { type Camera, type Rect, under } from "./camera";
-import { CELL, CELL_PITCH, OPEN_EDGE, OPEN_HEAD } from "./layout";
+import { BOX_HEIGHT } from "./layout";
 import { paintEdges } from "./paint_edges";
+import { paintOpen } from "./paint_open";
+import { paintText } from "./paint_text";
 import { drawSign, type Palette } from "./palette";
 import type { Scene } from "./scene";
+import { paintSpots } from "./spots";
 import { at } from "./structure";
 
 export type Marks = {
@@ -29,14 +32,16 @@ export type View = {
   marks: Marks;
   palette: Palette;
   now: number;
-  /** False where there are too many edges to see one. */
-  hasEdges: boolean;
+  /** How many edges are on the screen, and up to how many they are drawn. */
+  edges: number;
+  edgesMax: number;
 };
 
-/** Boxes of this height on the screen have texts; lower ones have a bar; below that they are a spot of colour. */
+/** Boxes of this height on the screen have texts; lower ones are filled; still lower ones are a spot of colour. */
 const TEXT_PX_MIN = 20;
-const BAR_PX_MIN = 7;
-const PALE = 0.25;
+const SPOT_PX_MAX = 9;
+/** How strong is what was not asked for. */
+export const PALE = 0.25;
 /** What is drawn around a box reaches that far out of it, px. */
 export const RING_PX = 9;
 
@@ -54,9 +59,12 @@ export function paint(context: Context, view: View, part: Rect): void {
     bottom: part.bottom + RING_PX,
   });
   paintEdges(context, view, seen);
+  const isFar = BOX_HEIGHT * camera.zoom < SPOT_PX_MAX;
+  if (isFar) paintSpots(context, view, part, seen);
   const { x, y, w, h, boxes } = scene.layout;
   for (let box = 0; box < boxes; box++) {
     const [left, top] = [at(x, box), at(y, box)];
+    if (isFar && !scene.isOpen(box)) continue;
     if (
       left > seen.right ||
       top > seen.bottom ||
@@ -80,27 +88,18 @@ function paintBox(context: Context, view: View, box: number, seen: Rect): void {
   const [width, height] = [at(layout.w, box) * camera.zoom, at(layout.h, box) * camera.zoom];
   const isOne = scene.sizeOf(box) === 1;
   const task = scene.firstOf(box);
-  const isPale = marks.asked !== null && !someIn(scene, box, marks.asked);
+  const isPale = marks.asked !== null && !scene.hasMarked(box, marks.asked);
   if (isPale) context.globalAlpha = PALE;
   if (scene.isOpen(box)) paintOpen(context, view, box, seen);
-  else if (isOne && height < BAR_PX_MIN) {
-    context.fillStyle = palette.states[at(scene.model.states, task)] as string;
-    context.fillRect(left, top, Math.max(1, width), Math.max(1, height));
-  } else if (isOne) paintTask(context, view, task, left, top);
+  else if (isOne) paintTask(context, view, task, left, top);
   else paintFolded(context, view, box, left, top);
   if (isPale) context.globalAlpha = 1;
-  if (marks.hits !== null && someIn(scene, box, marks.hits) && !scene.isOpen(box)) {
+  if (marks.hits !== null && scene.hasMarked(box, marks.hits) && !scene.isOpen(box)) {
     ring(context, left, top, width, height, palette["warn-line"], Math.max(2, 4 * camera.zoom));
   }
 }
 
-function someIn(scene: Scene, box: number, marks: Uint8Array): boolean {
-  const { start, items } = scene.layout.members;
-  for (let next = at(start, box); next < at(start, box + 1); next++) if (marks[at(items, next)]) return true;
-  return false;
-}
-
-function card(
+export function card(
   context: Context,
   palette: Palette,
   left: number,
@@ -140,9 +139,9 @@ function paintTask(context: Context, view: View, task: number, left: number, top
   const indent = left + 36 * zoom;
   const room = width - 44 * zoom;
   context.fillStyle = palette.text;
-  text(context, palette, id, indent, top + 18 * zoom, 13 * zoom, room, 550);
+  paintText(context, palette, id, indent, top + 18 * zoom, 13 * zoom, room, 550);
   context.fillStyle = palette["text-quiet"];
-  text(context, palette, underTitle(view, task), indent, top + 34 * zoom, 11.5 * zoom, room, 400);
+  paintText(context, palette, underTitle(view, task), indent, top + 34 * zoom, 11.5 * zoom, room, 400);
   if (marks.critical[task]) {
     context.fillStyle = palette.text;
     context.fillRect(left + 8 * zoom, top + height - 3 * zoom, width - 16 * zoom, 2 * zoom);
@@ -170,10 +169,8 @@ function paintFolded(context: Context, view: View, box: number, left: number, to
   const zoom = camera.zoom;
   const [width, height] = [at(scene.layout.w, box) * zoom, at(scene.layout.h, box) * zoom];
   const size = scene.sizeOf(box);
-  if (height >= BAR_PX_MIN) {
-    card(context, palette, left + 4 * zoom, top + 4 * zoom, width, height);
-    card(context, palette, left, top, width, height);
-  }
+  card(context, palette, left + 4 * zoom, top + 4 * zoom, width, height);
+  card(context, palette, left, top, width, height);
   if (height < TEXT_PX_MIN) {
     bar(context, view, box, left, top, width, Math.max(1, height));
     return;
@@ -181,7 +178,7 @@ function paintFolded(context: Context, view: View, box: number, left: number, to
   const edge = 12 * zoom;
   const amount = `${count(size)} tasks`;
   context.fillStyle = palette.text;
-  text(
+  paintText(
     context,
     palette,
     visible(scene.titleOf(box)),
@@ -194,7 +191,7 @@ function paintFolded(context: Context, view: View, box: number, left: number, to
   context.fillStyle = palette["text-quiet"];
   const failed = at(scene.counts, box * STATES.length + FAILED);
   const words = failed ? `${amount} · ${count(failed)} failed` : amount;
-  text(context, palette, words, left + edge, top + 36 * zoom, 11.5 * zoom, width - 2 * edge, 400);
+  paintText(context, palette, words, left + edge, top + 36 * zoom, 11.5 * zoom, width - 2 * edge, 400);
   bar(context, view, box, left + edge, top + height - 15 * zoom, width - 2 * edge, 7 * zoom);
 }
 
@@ -224,84 +221,6 @@ function bar(
   }
 }
 
-function paintOpen(context: Context, view: View, box: number, seen: Rect): void {
-  const { scene, camera, palette } = view;
-  const { layout } = scene;
-  const zoom = camera.zoom;
-  const [left, top] = [at(layout.x, box) * zoom + camera.x, at(layout.y, box) * zoom + camera.y];
-  const [width, height] = [at(layout.w, box) * zoom, at(layout.h, box) * zoom];
-  card(context, palette, left, top, width, height);
-  if (OPEN_HEAD * zoom >= 14) {
-    const title = `${visible(scene.titleOf(box))} · ${count(scene.sizeOf(box))} tasks`;
-    context.fillStyle = palette.text;
-    text(context, palette, title, left + 28 * zoom, top + 22 * zoom, 13 * zoom, width - 40 * zoom, 550);
-    context.fillRect(left + 12 * zoom, top + 16.5 * zoom, 9 * zoom, 1.6 * zoom);
-  }
-  paintCells(context, view, box, seen);
-}
-
-/** Draw the cells of an open box; where they are tiny, equal ones side by side are one stroke. */
-function paintCells(context: Context, view: View, box: number, seen: Rect): void {
-  const { scene, camera, marks, palette } = view;
-  const { layout, model } = scene;
-  const { start, items } = layout.members;
-  const zoom = camera.zoom;
-  const columns = at(layout.columns, box);
-  const [boxX, boxY] = [at(layout.x, box) + OPEN_EDGE, at(layout.y, box) + OPEN_HEAD];
-  const size = scene.sizeOf(box);
-  const rows = Math.ceil(size / columns);
-  const within = (value: number, most: number): number => Math.max(0, Math.min(most, value));
-  const rowBegin = within(Math.floor((seen.top - boxY) / CELL_PITCH), rows);
-  const rowEnd = within(Math.ceil((seen.bottom - boxY) / CELL_PITCH), rows);
-  const columnBegin = within(Math.floor((seen.left - boxX) / CELL_PITCH), columns);
-  const columnEnd = within(Math.ceil((seen.right - boxX) / CELL_PITCH), columns);
-  const cell = CELL * zoom;
-  const isTiny = CELL_PITCH * zoom < 4;
-  const hasSigns = cell >= 11;
-  for (let row = rowBegin; row < rowEnd; row++) {
-    const end = Math.min(columnEnd, size - row * columns);
-    const y = (boxY + row * CELL_PITCH) * zoom + camera.y;
-    for (let column = columnBegin; column < end; ) {
-      const task = at(items, at(start, box) + row * columns + column);
-      const look = lookOf(marks, model.states, task);
-      let run = 1;
-      if (isTiny) {
-        while (
-          column + run < end &&
-          lookOf(marks, model.states, at(items, at(start, box) + row * columns + column + run)) === look
-        ) {
-          run += 1;
-        }
-      }
-      const state = at(model.states, task);
-      const x = (boxX + column * CELL_PITCH) * zoom + camera.x;
-      const colour = palette.states[state] as string;
-      if (look & PALE_LOOK) context.globalAlpha = PALE;
-      if (hasSigns) drawSign(context, state, x, y, cell, colour);
-      else {
-        context.fillStyle = colour;
-        const width = isTiny ? run * CELL_PITCH * zoom : cell;
-        context.fillRect(x, y, Math.max(1, width), isTiny ? Math.max(1, CELL_PITCH * zoom) : cell);
-      }
-      if (look & PALE_LOOK) context.globalAlpha = 1;
-      if (look & HIT_LOOK) ring(context, x, y, Math.max(2, cell), Math.max(2, cell), palette["warn-line"], 2);
-      column += run;
-    }
-  }
-}
-
-const PALE_LOOK = 8;
-const HIT_LOOK = 16;
-
-/** Sum up in a number how a cell looks. */
-function lookOf(marks: Marks, states: Uint8Array, task: number): number {
-  return (
-    at(states, task) |
-    (marks.asked && !marks.asked[task] ? PALE_LOOK : 0) |
-    (marks.hits?.[task] ? HIT_LOOK : 0)
-  );
-}
-
 function paintSelected(context: Context, { scene, camera, marks, palette }: View): void {
   if (marks.box === null) return;
   const rects = [scene.rectOf(marks.box)];
@@ -313,7 +232,7 @@ function paintSelected(context: Context, { scene, camera, marks, palette }: View
   ring(context, left * zoom + camera.x, top * zoom + camera.y, width, height, palette.accent, 3);
 }
 
-function ring(
+export function ring(
   context: Context,
   left: number,
   top: number,
@@ -328,32 +247,4 @@ function ring(
   const out = thickness / 2 + 1;
   context.roundRect(left - out, top - out, width + 2 * out, height + 2 * out, Math.min(9, height / 4 + 2));
   context.stroke();
-}
-
-const widths = new Map<string, number>();
-const WIDTHS_MAX = 5_000;
-
-/** Write a text in one line; cut what has no room. */
-function text(
-  context: Context,
-  palette: Palette,
-  words: string,
-  x: number,
-  y: number,
-  size: number,
-  room: number,
-  weight: number,
-): void {
-  context.font = `${weight} ${size}px ${palette.sans}`;
-  const line = words.length > 200 ? words.slice(0, 200) : words;
-  const key = `${weight} ${line}`;
-  let ratio = widths.get(key);
-  if (ratio === undefined) {
-    if (widths.size > WIDTHS_MAX) widths.clear();
-    ratio = context.measureText(line).width / size;
-    widths.set(key, ratio);
-  }
-  const width = ratio * size;
-  const fits = width <= room ? line.length : Math.max(1, Math.floor((room / width) * line.length) - 1);
-  context.fillText(fits < line.length ? `${line.slice(0, fits)}…` : line, x, y);
 }

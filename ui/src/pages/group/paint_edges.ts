@@ -6,7 +6,11 @@ import type { View } from "./paint";
 import { at } from "./structure";
 
 /** So many edges are drawn at once; more are a grey cloud that says nothing, and come when one goes nearer. */
-export const EDGES_MAX = 6_000;
+export const EDGES_MAX = 3_000;
+/** While the size changes, all is drawn with each frame: then only so many are drawn. */
+export const EDGES_MOVING_MAX = 600;
+/** More edges than these are straight lines, which is faster and looks the same in a crowd. */
+const CURVES_MAX = 600;
 
 /** Count the edges that may be seen in a part of the drawing; stops above what is drawn. */
 export function countEdges({ scene }: Pick<View, "scene">, seen: Rect): number {
@@ -31,12 +35,13 @@ function isSeen(extents: Float32Array, first: number, seen: Rect): boolean {
 export function paintEdges(context: CanvasRenderingContext2D, view: View, seen: Rect): void {
   const { scene, marks, palette, camera } = view;
   const { extents, layout } = scene;
-  if (view.hasEdges) {
+  if (view.edges <= view.edgesMax) {
     context.strokeStyle = palette["line-strong"];
     context.lineWidth = Math.max(0.7, Math.min(1.5, 1.5 * camera.zoom));
     context.beginPath();
+    const isStraight = view.edges > CURVES_MAX;
     for (let edge = 0; edge < extents.length / 4; edge++) {
-      if (isSeen(extents, edge * 4, seen)) trace(context, view, edge);
+      if (isSeen(extents, edge * 4, seen)) trace(context, view, edge, isStraight);
     }
     context.stroke();
   }
@@ -57,7 +62,12 @@ export function paintEdges(context: CanvasRenderingContext2D, view: View, seen: 
 }
 
 /** Add the way of an edge to the path. */
-function trace(context: CanvasRenderingContext2D, { scene, camera }: View, edge: number): void {
+function trace(
+  context: CanvasRenderingContext2D,
+  { scene, camera }: View,
+  edge: number,
+  isStraight = false,
+): void {
   const { points, pointStart } = scene.layout;
   const { zoom, x: moveX, y: moveY } = camera;
   const begin = at(pointStart, edge) * 2;
@@ -68,7 +78,7 @@ function trace(context: CanvasRenderingContext2D, { scene, camera }: View, edge:
   for (let next = begin + 2; next < end; next += 2) {
     const toX = at(points, next) * zoom + moveX;
     const toY = at(points, next + 1) * zoom + moveY;
-    if (Math.abs(toY - y) < 1 || Math.abs(toX - x) < 1) context.lineTo(toX, toY);
+    if (isStraight || Math.abs(toY - y) < 1 || Math.abs(toX - x) < 1) context.lineTo(toX, toY);
     else {
       const middle = (x + toX) / 2;
       context.bezierCurveTo(middle, y, middle, toY, toX, toY);

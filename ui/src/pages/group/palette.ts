@@ -1,5 +1,6 @@
 // Colours of the theme as canvases need them, and the signs of states as paths. Follows the colour scheme.
 
+import { colourAt } from "../../parts/colours";
 import { colourOf, OUTLINED, SHAPES, STATES } from "../../states";
 
 const NAMES = [
@@ -11,6 +12,7 @@ const NAMES = [
   "text",
   "text-quiet",
   "accent",
+  "accent-back",
   "warn-line",
 ] as const;
 type Name = (typeof NAMES)[number];
@@ -22,34 +24,39 @@ export type Palette = Record<Name, string> & {
 };
 
 /** The sign of each state by its number, in a square of 16; filled, unless it is outlined. */
-export const SIGNS: readonly { path: Path2D; isOutlined: boolean }[] = STATES.map((state) => ({
+const SIGNS: readonly { path: Path2D; isOutlined: boolean }[] = STATES.map((state) => ({
   path: new Path2D(SHAPES[state]),
   isOutlined: OUTLINED.has(state),
 }));
 
-/** Read the colours that hold now. */
-export function readPalette(): Palette {
-  const probe = document.createElement("span");
-  document.body.append(probe);
-  const colour = (name: string): string => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const found = Object.fromEntries(NAMES.map((name) => [name, colour(`--${name}`)])) as Record<Name, string>;
-  const states = STATES.map((state) => colour(colourOf(state)));
-  const sans = getComputedStyle(document.body).fontFamily;
-  probe.remove();
-  return { ...found, states, sans };
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let read: Palette | undefined;
+dark.addEventListener("change", () => {
+  read = undefined;
+});
+
+/** Give the colours that hold now. */
+export function currentPalette(): Palette {
+  read ??= readPalette();
+  return read;
 }
 
-/** Be told when the scheme changes from light to dark or back. */
+function readPalette(): Palette {
+  const found = Object.fromEntries(NAMES.map((name) => [name, colourAt(document.body, `--${name}`)]));
+  const states = STATES.map((state) => colourAt(document.body, colourOf(state)));
+  return { ...(found as Record<Name, string>), states, sans: getComputedStyle(document.body).fontFamily };
+}
+
+/** Be told when the scheme has changed from light to dark or back. */
 export function onScheme(listener: () => void): () => void {
-  const query = matchMedia("(prefers-color-scheme: dark)");
-  query.addEventListener("change", listener);
-  return () => query.removeEventListener("change", listener);
+  dark.addEventListener("change", listener);
+  return () => dark.removeEventListener("change", listener);
 }
 
-/** Draw the sign of a state; `x`, `y` is its corner. */
+const sprites = new Map<string, HTMLCanvasElement>();
+const SPRITES_MAX = 400;
+
+/** Draw the sign of a state; `x`, `y` is its corner. It is painted once for each size, and copied from then on. */
 export function drawSign(
   context: CanvasRenderingContext2D,
   state: number,
@@ -58,11 +65,24 @@ export function drawSign(
   size: number,
   colour: string,
 ): void {
+  const pixels = Math.max(1, Math.round(size * (window.devicePixelRatio || 1)));
+  const key = `${state} ${pixels} ${colour}`;
+  let sprite = sprites.get(key);
+  if (sprite === undefined) {
+    if (sprites.size > SPRITES_MAX) sprites.clear();
+    sprite = spriteOf(state, pixels, colour);
+    sprites.set(key, sprite);
+  }
+  context.drawImage(sprite, x, y, size, size);
+}
+
+function spriteOf(state: number, pixels: number, colour: string): HTMLCanvasElement {
+  const sprite = document.createElement("canvas");
+  sprite.width = sprite.height = pixels;
+  const context = sprite.getContext("2d");
   const sign = SIGNS[state];
-  if (sign === undefined) return;
-  context.save();
-  context.translate(x, y);
-  context.scale(size / 16, size / 16);
+  if (context === null || sign === undefined) return sprite;
+  context.scale(pixels / 16, pixels / 16);
   if (sign.isOutlined) {
     context.lineWidth = 2;
     context.lineCap = "round";
@@ -73,5 +93,5 @@ export function drawSign(
     context.fillStyle = colour;
     context.fill(sign.path);
   }
-  context.restore();
+  return sprite;
 }

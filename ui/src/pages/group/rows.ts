@@ -27,6 +27,7 @@ export function rowsOf(
   masks: readonly (Uint8Array | null)[],
   order: Order,
   now: number,
+  nameOf: (proplet: string) => string,
 ): Int32Array {
   const { count } = model.structure;
   const rows = new Int32Array(count);
@@ -35,16 +36,21 @@ export function rowsOf(
     if (masks.every((mask) => mask === null || mask[place])) rows[length++] = place;
   }
   const shown = rows.subarray(0, length);
-  return shown.sort(comparing(model, order, now));
+  return shown.sort(comparing(model, order, now, nameOf));
 }
 
-function comparing(model: GroupModel, order: Order, now: number): (one: number, other: number) => number {
+function comparing(
+  model: GroupModel,
+  order: Order,
+  now: number,
+  nameOf: (proplet: string) => string,
+): (one: number, other: number) => number {
   if (order === null) {
     const urgency = (place: number): number => (at(model.states, place) === FAILED ? 0 : 1);
     return (one, other) => urgency(one) - urgency(other) || one - other;
   }
   const sign = order.isDown ? -1 : 1;
-  const words = textOf(model, order.column);
+  const words = textOf(model, order.column, nameOf);
   if (words !== null) {
     const collator = new Intl.Collator(undefined, { numeric: true });
     const ranks = ranked(words, collator);
@@ -63,11 +69,16 @@ function comparing(model: GroupModel, order: Order, now: number): (one: number, 
   };
 }
 
-function textOf(model: GroupModel, column: Column): readonly string[] | null {
+function textOf(
+  model: GroupModel,
+  column: Column,
+  nameOf: (proplet: string) => string,
+): readonly string[] | null {
   if (column === "task") return model.structure.ids;
   if (column === "function") return model.structure.names;
   if (column !== "proplet") return null;
-  return Array.from(model.proplets, (proplet) => model.propletIds[proplet] ?? "\uffff");
+  const names = model.propletIds.map(nameOf);
+  return Array.from(model.proplets, (proplet) => names[proplet] ?? "\uffff");
 }
 
 /** Give the rank of each text, equal ones the same; each distinct text is compared and not each task. */

@@ -74,8 +74,17 @@ export class Scene {
     return this.edgeNumbers.get(parent * boxes + child);
   }
 
+  /** Say whether one of the tasks in a box is marked. */
+  hasMarked(box: number, marks: Uint8Array): boolean {
+    const { start, items } = this.layout.members;
+    for (let next = at(start, box); next < at(start, box + 1); next++)
+      if (marks[at(items, next)]) return true;
+    return false;
+  }
+
   /** Give the state in a box that people should see first. */
   urgentIn(box: number): number {
+    if (this.sizeOf(box) === 1) return at(this.states, this.firstOf(box));
     return URGENT.find((state) => at(this.counts, box * KINDS + state) > 0) ?? PENDING;
   }
 

@@ -11,6 +11,7 @@ import { RUNNING } from "../../states";
 import { count, visible } from "../../words";
 import { findStates, findText } from "./finding";
 import type { GroupModel } from "./model";
+import { usePropletNames } from "./proplet_names";
 import { COLUMNS, type Column, type Order, rowsOf } from "./rows";
 import { at } from "./structure";
 import { useCalm, type ViewProps } from "./views";
@@ -32,11 +33,12 @@ const TITLES: Record<Column, string> = {
 export function TableView({ model, version, address, change, selected, select }: ViewProps): ReactNode {
   const [order, setOrder] = useState<Order>(null);
   const calm = useCalm(version, ORDER_MS);
+  const nameOf = usePropletNames();
   const hits = useMemo(() => findText(model.structure, address.text), [model.structure, address.text]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the states in the model change with the version
   const rows = useMemo(
-    () => rowsOf(model, [hits, findStates(model, address.states)], order, Date.now()),
-    [model, hits, address.states, order, calm],
+    () => rowsOf(model, [hits, findStates(model, address.states)], order, Date.now(), nameOf),
+    [model, hits, address.states, order, calm, nameOf],
   );
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
@@ -99,6 +101,7 @@ export function TableView({ model, version, address, change, selected, select }:
                 isSelected={place === selected}
                 stamp={stampOf(model, place)}
                 select={select}
+                nameOf={nameOf}
               />
             );
           })}
@@ -133,6 +136,7 @@ const Row = memo(function Row({
   number,
   isSelected,
   select,
+  nameOf,
 }: {
   model: GroupModel;
   place: number;
@@ -140,11 +144,12 @@ const Row = memo(function Row({
   isSelected: boolean;
   stamp: string;
   select: (place: number) => void;
+  nameOf: (proplet: string) => string;
 }): ReactNode {
   const { structure, states, attempts, proplets, propletIds, started, finished } = model;
   const id = visible(structure.ids[place] as string);
   const name = visible(structure.names[place] as string);
-  const proplet = visible(propletIds[at(proplets, place)] ?? "");
+  const proplet = visible(nameOf(propletIds[at(proplets, place)] ?? ""));
   const isTimed = at(finished, place) > 0 || at(states, place) === RUNNING;
   return (
     <tr aria-rowindex={number} aria-selected={isSelected} onClick={() => select(place)}>

@@ -10,7 +10,7 @@ import { type Address, VIEWS, type ViewName, writeAddress } from "./address";
 import { countMarked, findText, nextMarked } from "./finding";
 import type { GroupModel } from "./model";
 
-const NAMES: Record<ViewName, string> = { graph: "Graph", table: "Table" };
+const NAMES: Record<ViewName, string> = { graph: "Graph", timeline: "Timeline", table: "Table" };
 
 export function GroupToolbar(props: {
   address: Address;
@@ -72,7 +72,10 @@ export function GroupToolbar(props: {
           onChange={(event) => change({ text: event.target.value })}
           onKeyDown={(event) => {
             if (event.key === "Enter") next();
-            if (event.key === "Escape") field.current?.blur();
+            if (event.key !== "Escape") return;
+            // Browsers would empty the field, and `n` goes on with what was found.
+            event.preventDefault();
+            field.current?.blur();
           }}
         />
         <span className="quiet number" role="status">
