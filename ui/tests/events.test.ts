@@ -30,7 +30,6 @@ describe("a row", () => {
       propletId: "p",
       why: "trap\nmore",
       isBad: true,
-      isUp: false,
     });
   });
   it("says what caused the change, where nothing went wrong", () => {
@@ -38,6 +37,7 @@ describe("a row", () => {
     const child = rowOf(1, data("b", { cause: { kind: "parent", task_id: "a" } }));
     expect(child.why).toBe("a parent ended: a");
     expect(child.isBad).toBe(false);
+    expect(rowOf(1, data("a", { up: true })).why).toBe("it is up");
   });
   it("passes by its state, and by part of a name or id", () => {
     const row = rowOf(1, data("Extract-1", { job_id: "nightly" }));
@@ -60,7 +60,6 @@ describe("the flow", () => {
     flow.take(3, data("c"));
     flow.turn();
     expect(ids(flow)).toEqual([3, 2, 1]);
-    expect(flow.isWaiting).toBe(false);
   });
   it("keeps no more rows than people look through", () => {
     const flow = new Flow();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Refused, Unreachable } from "../src/api/errors";
 import { carryOut, isOpenTo, planOf } from "../src/pages/groups/bulk";
-import { type GroupRow, queryOf } from "../src/pages/groups/rows";
+import { type GroupRow, queryOf, rowOf } from "../src/pages/groups/rows";
 
 const NONE = { pending: 0, scheduled: 0, running: 0, completed: 0, failed: 0, skipped: 0, interrupted: 0 };
 
@@ -90,6 +90,14 @@ describe("doing it", () => {
     expect(await carryOut([RUNNING, FRESH], one, done)).toEqual([]);
     expect(asked).toEqual(["runs", "fresh", "fresh"]);
   });
+});
+
+it("has not finished while one of its tasks may still run", () => {
+  const times = { created_at: "2026-01-31T12:00:00Z", start_time: "2026-01-31T12:00:00Z" };
+  const view = { ...times, workflow_id: "w", state: 2, finish_time: "2026-01-31T12:00:05Z" } as const;
+  const done = { ...NONE, completed: 2 };
+  expect(rowOf("w", { ...view, counts: { ...done, pending: 1 } }).finished).toBe(0);
+  expect(rowOf("w", { ...view, counts: done }).finished).toBe(Date.UTC(2026, 0, 31, 12, 0, 5));
 });
 
 it("asks the API by what the address says, and leaves out what is no filter", () => {

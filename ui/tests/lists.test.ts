@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { newKey } from "../src/api/once";
 import { changed } from "../src/parts/address";
+import { parted } from "../src/parts/hold";
 import { between, marked } from "../src/parts/selection";
 import { heights, runsInWords } from "../src/parts/sparkline";
 import { forInput, fromInput, midnight, timeOfFilter } from "../src/parts/times";
@@ -32,6 +33,21 @@ describe("a selection", () => {
   it("takes in and leaves out", () => {
     expect([...marked(new Set(["a"]), ["b", "c"], true)]).toEqual(["a", "b", "c"]);
     expect([...marked(new Set(["a", "b"]), ["b", "c"], false)]).toEqual(["a"]);
+  });
+});
+
+describe("a list that somebody is at", () => {
+  const idOf = (id: string): string => id;
+  const held = new Set(["c", "b", "a"]);
+  it("shows no new rows among those that were there", () => {
+    expect(parted(["e", "c", "d", "b", "a"], held, idOf)).toEqual({ shown: ["c", "b", "a"], waiting: 2 });
+  });
+  it("fills up behind the last one", () => {
+    expect(parted(["c", "a", "0"], held, idOf)).toEqual({ shown: ["c", "a", "0"], waiting: 0 });
+  });
+  it("shows all where nothing is left of what was there, and while nobody is at it", () => {
+    expect(parted(["e", "d"], held, idOf)).toEqual({ shown: ["e", "d"], waiting: 0 });
+    expect(parted(["e", "c"], null, idOf)).toEqual({ shown: ["e", "c"], waiting: 0 });
   });
 });
 

@@ -5,16 +5,15 @@ import { useCallback, useEffect, useRef, useState } from "react";
 /** How long after its last move a pointer counts as being at the list. */
 const REST_MS = 2_000;
 
-/** Part rows into those that were there, and how many came since. */
+/** Part rows into those that are shown, and how many came since and wait; what follows behind the last moves none. */
 export function parted<Row>(
   rows: readonly Row[],
   held: ReadonlySet<string> | null,
   idOf: (row: Row) => string,
-): { shown: readonly Row[]; newer: number } {
-  if (held === null) return { shown: rows, newer: 0 };
-  const shown = rows.filter((row) => held.has(idOf(row)));
-  // If nothing is left of what was there, there is nothing to keep in its place.
-  return shown.length === 0 ? { shown: rows, newer: 0 } : { shown, newer: rows.length - shown.length };
+): { shown: readonly Row[]; waiting: number } {
+  const last = held === null ? -1 : rows.findLastIndex((row) => held.has(idOf(row)));
+  const shown = rows.filter((row, at) => at > last || held?.has(idOf(row)));
+  return { shown, waiting: rows.length - shown.length };
 }
 
 export type Hold = {

@@ -39,13 +39,13 @@ export function ListTable<Row>(props: ListTableProps<Row>): ReactNode {
   const table = useRef<HTMLTableElement>(null);
   const ids = useMemo(() => props.rows.map(idOf), [props.rows, idOf]);
   const { held, release, ...hold } = useHold(ids, props.question, (selection?.ids.size ?? 0) > 0);
-  const { shown: rows, newer } = parted(props.rows, held, idOf);
+  const { shown: rows, waiting } = parted(props.rows, held, idOf);
   useKeys(caption, useRowKeys(table, selection !== undefined));
   return (
     <div className="list-place card" aria-busy={props.isStale || undefined} {...hold}>
-      {newer > 0 && (
-        <button type="button" className="list-newer" onClick={release}>
-          Show {count(newer)} newer
+      {waiting > 0 && (
+        <button type="button" className="list-waiting" onClick={release}>
+          Show {count(waiting)} new
         </button>
       )}
       <table className="list rows" ref={table} data-stale={props.isStale || undefined}>

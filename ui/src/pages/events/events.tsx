@@ -2,6 +2,7 @@
 
 import { type ReactNode, useCallback, useMemo, useState } from "react";
 import { Button } from "react-aria-components";
+import { Link } from "wouter";
 import { useAddress } from "../../parts/address";
 import { ChosenFilter, FilterBar, SearchField, StateFilter } from "../../parts/filters";
 import { useKeys } from "../../parts/keys";
@@ -50,18 +51,32 @@ export default function Events(): ReactNode {
         ))}
       </FilterBar>
       {picture.isGone && (
-        <div className="problem" role="status">
-          It has been deleted, so no more will happen to it.
-        </div>
+        <p className="events-gone" role="status">
+          The manager has no such{" "}
+          {ONLY.filter((name) => only[name])
+            .map((name) => NAMES[name])
+            .join(" or ")}{" "}
+          any more. What you see happened before it was deleted.
+        </p>
       )}
       {shown.rows.length > 0 ? (
         <EventTable rows={shown.rows} onAway={setAway} />
       ) : (
-        <Empty title={picture.taken > 0 ? "None of the latest events is like that" : "Nothing happens now"}>
-          What happens to tasks appears here by itself.
-        </Empty>
+        <Nothing isFiltered={picture.taken > 0} />
       )}
     </div>
+  );
+}
+
+function Nothing({ isFiltered }: { isFiltered: boolean }): ReactNode {
+  if (isFiltered)
+    return (
+      <Empty title="None of the latest events is like that">Newer ones appear here by themselves.</Empty>
+    );
+  return (
+    <Empty title="Nothing has happened yet">
+      <Link href="/new">Run something</Link>, and what happens to it appears here by itself.
+    </Empty>
   );
 }
 

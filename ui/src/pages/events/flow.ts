@@ -15,10 +15,9 @@ export type EventRow = {
   /** 0 for none. */
   attempt: number;
   propletId: string;
-  /** Why: the error, the reason, or what caused it. */
+  /** Why: the error, the reason, that it is up, or what caused it. */
   why: string;
   isBad: boolean;
-  isUp: boolean;
 };
 
 export type EventFilter = {
@@ -47,9 +46,8 @@ export function rowOf(id: number, data: string): EventRow {
     groupId,
     attempt: event.attempt ?? 0,
     propletId: event.proplet_id ?? "",
-    why: event.error ?? event.reason ?? caused(event.cause),
+    why: event.error ?? event.reason ?? (event.up ? "it is up" : caused(event.cause)),
     isBad: event.error !== undefined,
-    isUp: event.up ?? false,
   };
 }
 
@@ -89,10 +87,6 @@ export class Flow {
     const gone = this.waiting.splice(0, Math.ceil(this.waiting.length / 2));
     for (const one of gone) this.chars -= one.data.length;
     this.passedOver += gone.length;
-  }
-
-  get isWaiting(): boolean {
-    return this.waiting.length > 0;
   }
 
   /** Make rows of all that wait. */

@@ -17,7 +17,7 @@ export type GroupRow = {
   name: string;
   state: number;
   counts: CountsByState;
-  /** Times are ms, 0 for none. */
+  /** Times are ms, 0 for none. It has not finished while one of its tasks may still run. */
   created: number;
   started: number;
   finished: number;
@@ -93,7 +93,8 @@ export function rowOf(id: string, one: Listed): GroupRow {
     counts: one.counts,
     created: timeOf(one.created_at),
     started: timeOf(one.start_time),
-    finished: timeOf(one.finish_time),
+    // The API says when the last task ended so far.
+    finished: progressOf(one.counts).open > 0 ? 0 : timeOf(one.finish_time),
     labels: one.labels,
     earlier: one.earlier ?? [],
     nextRun: timeOf(one.next_run),

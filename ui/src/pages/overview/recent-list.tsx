@@ -5,7 +5,6 @@ import { LIVE, type Overview } from "../../live/overview";
 import { Problem } from "../../parts/messages";
 import { State, StateBar } from "../../parts/state";
 import { Time, Took } from "../../parts/time";
-import { hasEnded } from "../../states";
 import { visible } from "../../words";
 import { listGroups } from "../groups/listing";
 import { type Kind, NO_FILTERS, nameOf } from "../groups/rows";
@@ -83,7 +82,7 @@ export function RecentList({ overview }: { overview: Overview }): ReactNode {
                   <StateBar counts={row.counts} />
                 </td>
                 <td className="overview-took">
-                  <Took from={row.started} to={hasEnded(row.state) ? row.finished : 0} />
+                  <Took from={row.started} to={row.finished} />
                 </td>
                 <td className="overview-ago quiet">
                   <Time at={row.created} relative />

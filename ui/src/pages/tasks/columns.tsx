@@ -35,11 +35,12 @@ const ATTEMPTS: Column<TaskRow> = {
 const WHY: Column<TaskRow> = {
   title: "Error or reason",
   width: "20%",
-  cell: (row) => (
-    <span className={row.isBad ? "task-error" : "quiet"} title={visible(row.why)}>
-      {visible(firstLine(row.why))}
-    </span>
-  ),
+  cell: (row) =>
+    row.why && (
+      <span className={row.isBad ? "task-error" : "quiet"} title={visible(row.why)}>
+        {visible(firstLine(row.why))}
+      </span>
+    ),
 };
 
 export const COLUMNS: readonly Column<TaskRow>[] = [
