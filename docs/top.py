@@ -17,8 +17,8 @@ from picture import ROOT, manager
 SIZE = (116, 22)
 DEADLINE_S = 60
 PARTS = 12
-#: Textual names fonts of the network; the reader's own will do.
-FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+#: Textual names fonts of the network, and itself; the reader's own fonts will do.
+FONTS = re.compile(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", re.DOTALL)
 FONT = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace'
 
 

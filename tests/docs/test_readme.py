@@ -190,8 +190,15 @@ def test_every_block_is_known():
         assert sum(text in block for text in known) >= 1, f"no test runs this block:\n{block}"
 
 
-def test_the_picture_is_shown_and_can_be_drawn():
-    (name,) = re.findall(r"!\[[^]]+\]\((docs/[^)]+\.svg)\)", README)
+PICTURES = re.findall(r"!\[[^]]+\]\((docs/[^)]+\.svg)\)", README)
+
+
+def test_each_picture_that_is_drawn_is_shown():
+    assert PICTURES == ["docs/picture.svg", "docs/top.svg"]
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_can_be_drawn(name):
     drawn = (ROOT / name).read_text()
     root = ET.fromstring(drawn)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
