@@ -86,6 +86,24 @@ describe("what events change", () => {
     expect(model.took(0, 50)).toBe(10);
   });
 
+  it("keeps an attempt also when its task waits before the next one", () => {
+    const model = new GroupModel(
+      graphOf([
+        { state: RUNNING, attempt: 1, started: 10, proplet: 0 },
+        { state: FAILED, attempt: 1, started: 10, finished: 30, proplet: 0 },
+      ]),
+    );
+    expect(model.apply([["a", SCHEDULED, 1, "", 40, 0]]).isIncomplete).toBe(true);
+    expect(model.apply([["b", PENDING, 1, "", 50, 0]]).isIncomplete).toBe(false);
+    model.apply([
+      ["a", RUNNING, 2, "p1", 60, 0],
+      ["b", RUNNING, 2, "p1", 60, 0],
+    ]);
+    const first = { attempt: 1, proplet: 0, started: 10 };
+    expect(model.past.get(0)).toEqual([{ ...first, state: NOT_SAID, finished: 40 }]);
+    expect(model.past.get(1)).toEqual([{ ...first, state: FAILED, finished: 30 }]);
+  });
+
   it("asks for the graph again when a task is new", () => {
     const model = new GroupModel(graphOf([{}]));
     expect(model.apply([["new", RUNNING, 1, "p1", 5, 0]])).toEqual({ changed: [], isIncomplete: true });

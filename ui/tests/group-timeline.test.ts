@@ -80,7 +80,7 @@ describe("bars of a task", () => {
     ]);
   });
 
-  it("show each attempt and the waits between them", () => {
+  it("show each attempt, and as a wait between them only what the manager called one", () => {
     const model = modelOf([{ state: RUNNING, started: 60, attempt: 3, proplet: 1 }], {
       past_attempts: [
         [0, 1, FAILED, 0, 10, 20],
@@ -89,17 +89,17 @@ describe("bars of a task", () => {
     });
     expect(kinds(model, 0)).toEqual([
       ["run", 10, 20],
-      ["queued", 20, 30],
       ["run", 30, 40],
-      ["queued", 40, 60],
       ["run", 60, 100],
     ]);
-    expect(barsOf(model, 0, 100).map((bar) => bar.state)).toEqual([
-      FAILED,
-      SCHEDULED,
-      FAILED,
-      SCHEDULED,
-      RUNNING,
+    expect(barsOf(model, 0, 100).map((bar) => bar.state)).toEqual([FAILED, FAILED, RUNNING]);
+    model.apply([
+      ["t0", SCHEDULED, 3, "", 75, 0],
+      ["t0", RUNNING, 4, "p0", 80, 0],
+    ]);
+    expect(kinds(model, 0).slice(-2)).toEqual([
+      ["queued", 75, 80],
+      ["run", 80, 100],
     ]);
   });
 

@@ -99,14 +99,15 @@ export class GroupModel {
   private applyRow(place: number, [, state, attempt, propletId, ms, up]: Row): boolean {
     const before = at(this.states, place);
     const isNext = attempt > at(this.attempts, place);
-    const isPast = isNext && this.keepAttempt(place, before, ms);
+    const isReset = state === PENDING || state === SCHEDULED;
+    const isPast = (isNext || isReset) && this.keepAttempt(place, before, ms);
     this.counts[before] = at(this.counts, before) - 1;
     this.counts[state] = at(this.counts, state) + 1;
     this.states[place] = state;
     this.attempts[place] = attempt;
     this.up[place] = up;
     if (propletId) this.proplets[place] = this.propletPlace(propletId);
-    if (state === PENDING || state === SCHEDULED) {
+    if (isReset) {
       this.proplets[place] = -1;
       this.placed[place] = this.started[place] = this.finished[place] = 0;
       this.queued[place] = state === SCHEDULED ? ms : 0;

@@ -81,19 +81,19 @@ function withHeadings(model: GroupModel, tasks: Int32Array): Rows {
 export function barsOf(model: GroupModel, place: number, now: number): Bar[] {
   const bars: Bar[] = [];
   const past = model.past.get(place) ?? [];
-  let ready = firstReady(model, place);
+  const ready = firstReady(model, place);
   const attempt = at(model.attempts, place);
   for (const run of past) {
     if (run.attempt >= attempt && at(model.started, place)) continue;
-    if (ready && run.started > ready) bars.push(queued(ready, run.started));
+    if (ready && run.attempt === 1 && run.started > ready) bars.push(queued(ready, run.started));
     bars.push({ kind: "run", ...run, from: run.started, to: run.finished || now, lane: 0, lanes: 1 });
-    ready = run.finished;
   }
   const started = at(model.started, place);
   const state = at(model.states, place);
   const executions = model.executions.get(place) ?? [];
   if (started) {
-    const wait = at(model.queued, place) || ready;
+    // Before a later attempt a task may have rested, until somebody asked for a rerun.
+    const wait = at(model.queued, place) || (attempt <= 1 ? ready : 0);
     if (wait && started > wait) bars.push(queued(wait, started));
     const isOpen = state === RUNNING || at(model.up, place) === 1;
     const to = isOpen ? now : at(model.finished, place) || started;
