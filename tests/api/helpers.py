@@ -94,7 +94,7 @@ class Site:
         waiting = set(task_ids)
         async with asyncio.timeout(DEADLINE_S):
             async for item in self.manager.feed.follow(0):
-                if item is not None and item[1].state is state:
+                if item[1].state is state:
                     waiting.discard(item[1].task_id)
                 if not waiting:
                     return

@@ -106,10 +106,9 @@ def test_each_change_comes_once_in_order_and_in_few_words(tmp_path):
 
 async def _logged(site, count):
     async for item in site.manager.feed.follow(0):
-        if item is not None:
-            yield item[1]
-            if item[0] == count:
-                return
+        yield item[1]
+        if item[0] == count:
+            return
 
 
 def test_what_comes_soon_after_an_event_is_gathered(tmp_path, monkeypatch):

@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 import json
 
+import pytest
+
+from propeller.api import sse
 from propeller.core.effects import Transition
 from propeller.core.states import COMPLETED, RUNNING
 from tests.api.helpers import ADDITION_TEXT, DEADLINE_S, Errors, Site, a_manager, serving
@@ -122,6 +125,40 @@ def test_filters(tmp_path):
             assert (await follower.line()).startswith(":")
 
     play(part, tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/events?task_id=quiet", "/events?task_id=quiet&brief=true", "/overview"])
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_a_follower_hears_that_the_stream_is_alive(tmp_path, monkeypatch, path, is_busy):
+    """Also while much happens that does not concern it."""
+    monkeypatch.setattr(sse, "KEEP_ALIVE_S", 0.02)
+
+    async def part(site):
+        await site.post("/tasks", {"id": "quiet", "name": "main", "file": ADDITION_TEXT})
+        other = Transition(task_id="other", name="main", state=RUNNING, at=1)
+
+        async def happen():
+            while is_busy:
+                site.manager.feed.announce(site.manager.feed.last_id + 1, [other])
+                await site.turned()
+
+        happening = asyncio.create_task(happen())
+        headers = {"accept": "text/event-stream"}
+        async with asyncio.timeout(DEADLINE_S), site.http.stream("GET", path, headers=headers) as stream:
+            said = [line async for line in _until(stream.aiter_lines(), ": still here", 3)]
+        happening.cancel()
+        assert "event: changes" not in said
+
+    play(part, tmp_path)
+
+
+async def _until(lines, wanted, times):
+    """Give the lines up to the one that comes for so many times."""
+    async for line in lines:
+        yield line
+        times -= line == wanted
+        if not times:
+            return
 
 
 def test_a_follower_that_goes_leaves_nothing_behind(tmp_path):

@@ -49,7 +49,7 @@ async def started(site, times=1):
 
 async def running(site, attempt):
     async for item in site.manager.feed.follow(0):
-        if item is not None and (item[1].state, item[1].attempt) == (RUNNING, attempt):
+        if (item[1].state, item[1].attempt) == (RUNNING, attempt):
             return
 
 

@@ -110,7 +110,7 @@ class Site:
         """Wait until each of these tasks was in a state once."""
         waiting = set(task_ids)
         async for item in self.manager.feed.follow(0):
-            if item is not None and item[1].state is state:
+            if item[1].state is state:
                 waiting.discard(item[1].task_id)
             if not waiting:
                 return

@@ -9,7 +9,7 @@ from propeller.api import queries
 from propeller.api.context import Context, HttpRequest, context_of
 from propeller.api.endpoints import EventText, get
 from propeller.api.looks import PORTION
-from propeller.api.sse import STILL_HERE, EventStream, Write, event_text
+from propeller.api.sse import EventStream, Write, event_text
 from propeller.core.effects import Transition
 from propeller.manager.watches import Watch
 from propeller.store.port import Gone, Record, RecordKind
@@ -109,8 +109,8 @@ class _Following:
 
 
 def _of_quiet(watch: Watch) -> list[bytes]:
-    """Give what is sent where there are no events: which records are not there, or a sign of life."""
-    return [_gone_text(gone) for gone in watch.take()] or [STILL_HERE]
+    """Give what is sent where there are no events: which records are not there."""
+    return [_gone_text(gone) for gone in watch.take()]
 
 
 def _gone_text(gone: Gone) -> bytes:

@@ -10,10 +10,9 @@ from propeller.api import queries
 from propeller.api.answers import answer
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.endpoints import get
-from propeller.api.sse import STILL_HERE, EventStream, Write, event_text
+from propeller.api.sse import KEEP_ALIVE_S, EventStream, Write, event_text
 from propeller.core.model import Task
 from propeller.core.states import TaskState
-from propeller.manager.feed import KEEP_ALIVE_S
 from propeller.manager.service import Manager
 from propeller.store.port import LogFilter, LogTail, StoredPiece
 from propeller.wire.http.logs import LogEnd, LogPage, LogView
@@ -126,8 +125,7 @@ class _Following:
                 while not self._is_closed and not self._is_over():
                     news.clear()
                     await self._send_new(write)
-                    if not await self._wait(news):
-                        await write(STILL_HERE)
+                    await self._wait(news)
                 await self._manager.logs.flush()
                 await self._send_new(write)
             finally:
@@ -142,7 +140,7 @@ class _Following:
         """Take in the task's changes of state, up to the manager's end."""
         try:
             async for item in self._manager.feed.follow(self._last_event_id):
-                if item is not None and item[1].task_id == self._only.task_id:
+                if item[1].task_id == self._only.task_id:
                     self._moved(item[1].state, item[1].at)
                     news.set()
         finally:
@@ -156,20 +154,18 @@ class _Following:
     def _is_over(self) -> bool:
         return 0 < self._over_at <= time.time_ns()
 
-    async def _wait(self, news: asyncio.Event) -> bool:
-        """Wait for news, or until no more can come; False if there was none for long."""
+    async def _wait(self, news: asyncio.Event) -> None:
+        """Wait for news, or until no more can come."""
         if self._over_at:
             left_s = max(self._over_at - time.time_ns(), 0) / 1e9
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), left_s)
-            return True
+            return
         try:
             await asyncio.wait_for(news.wait(), KEEP_ALIVE_S)
         except TimeoutError:
             if await self._manager.store.task(self._only.task_id) is None:
                 self._over_at = time.time_ns()
-            return False
-        return True
 
     async def _send_new(self, write: Write) -> None:
         """Send all pieces in the store that were not sent yet."""

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from propeller.api.sse import STILL_HERE, Write, event_text
+from propeller.api.sse import Write, event_text
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, TaskState
-from propeller.manager.feed import KEEP_ALIVE_S
 from propeller.manager.present import Counted
 from propeller.manager.service import Manager
 from propeller.wire.http.overview import GroupsCounted, OverviewView, PropletsCounted, TasksCounted
@@ -46,10 +45,7 @@ class Overviews:
                     sent = self._text
                     await write(sent)
                     continue
-                try:
-                    await asyncio.wait_for(news.wait(), KEEP_ALIVE_S)
-                except TimeoutError:
-                    await write(STILL_HERE)
+                await news.wait()
             looking.result()
 
     @contextlib.contextmanager

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from starlette.types import Receive, Scope, Send
 
 _log = logging.getLogger(__name__)
 
-#: A comment that shows that the stream is alive.
-STILL_HERE = b": still here\n\n"
+#: After a silence of so long, a comment shows that the stream is alive.
+KEEP_ALIVE_S = 15.0
+_STILL_HERE = b": still here\n\n"
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -27,15 +29,29 @@ def event_text(event_id: int | None, kind: str, data: bytes) -> bytes:
 
 
 class EventStream:
-    """An answer to one follower; it ends when the client leaves or after the last event."""
+    """An answer to one follower; it ends when the client leaves or after the last event.
+
+    Where no event concerns the follower for long, it is told that the stream is alive, however much happens.
+    """
 
     def __init__(self, send_events: Callable[[Write], Awaitable[None]]) -> None:
         """Take the function that sends the events; it returns after the last, or is cancelled before."""
         self._send_events = send_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        written_at = time.monotonic()
+        turns = asyncio.Lock()
+
         async def write(data: bytes) -> None:
-            await send({"type": "http.response.body", "body": data, "more_body": True})
+            nonlocal written_at
+            async with turns:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+                written_at = time.monotonic()
+
+        async def keep_alive() -> None:
+            while True:
+                left_s = written_at + KEEP_ALIVE_S - time.monotonic()
+                await (asyncio.sleep(left_s) if left_s > 0 else write(_STILL_HERE))
 
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         if scope["method"] == "HEAD":
@@ -43,13 +59,13 @@ class EventStream:
             return
         await write(b": following\n\n")
         sending = asyncio.ensure_future(self._send_events(write))
-        watching = asyncio.create_task(_client_gone(receive))
+        tasks = {sending, asyncio.create_task(_client_gone(receive)), asyncio.create_task(keep_alive())}
         try:
-            await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, watching):
+            for task in tasks:
                 task.cancel()
-            outcomes = await asyncio.gather(sending, watching, return_exceptions=True)
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 _log.error("a stream of events broke off", exc_info=outcome)

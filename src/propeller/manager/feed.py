@@ -12,7 +12,6 @@ from propeller.store.port import Record, Store
 
 _KEPT_IN_MEMORY = 20_000
 _PAGE = 250
-KEEP_ALIVE_S = 15.0
 
 
 class Feed:
@@ -75,8 +74,8 @@ class Feed:
             self._news.set_result(None)
         self._news = None
 
-    async def follow(self, after: int | None = None) -> AsyncIterator[tuple[int, Transition] | None]:
-        """Yield each event after an id, for ever; None now and then while nothing happens.
+    async def follow(self, after: int | None = None) -> AsyncIterator[tuple[int, Transition]]:
+        """Yield each event after an id, for ever.
 
         Args:
             after: The last event that the caller has seen; None to begin with what happens from now on.
@@ -85,15 +84,13 @@ class Feed:
         async for batch in self.follow_in_batches(after):
             for event in batch:
                 yield event
-            if not batch:
-                yield None
 
     async def follow_in_batches(
         self, after: int | None = None, watch: Watch | None = None
     ) -> AsyncIterator[list[tuple[int, Transition]]]:
-        """Yield the events that are there already in one batch, up to a bound; an empty batch for None.
+        """Yield the events that are there already in one batch, up to a bound.
 
-        A batch is empty too where ``watch`` has something due, which the caller then takes.
+        A batch is empty where ``watch`` has something due, which the caller then takes.
         """
         position = self.last_id if after is None else min(after, self.last_id)
         while not self._closed.is_set():
@@ -105,8 +102,8 @@ class Feed:
             if batch:
                 position = batch[-1][0]
                 yield batch
-            elif not await self._wait():
-                yield []
+            else:
+                await self._wait()
 
     async def _batch(self, after: int, count: int) -> list[tuple[int, Transition]]:
         if after >= self.last_id:
@@ -116,14 +113,10 @@ class Feed:
             return list(islice(self._recent, start, start + count))
         return await self._store.events(after, count)
 
-    async def _wait(self) -> bool:
-        """Wait for news; False if there was none for a while."""
+    async def _wait(self) -> None:
+        """Wait for news, or the end of the feed."""
         if self._closed.is_set():
-            return True
+            return
         if self._news is None:
             self._news = asyncio.get_running_loop().create_future()
-        try:
-            await asyncio.wait_for(asyncio.shield(self._news), KEEP_ALIVE_S)
-        except TimeoutError:
-            return False
-        return True
+        await asyncio.shield(self._news)
