@@ -17,6 +17,8 @@ export type Column<Row> = {
   isHead?: boolean;
   /** Left out where there is little room. */
   isMinor?: boolean;
+  /** A text that on a phone has a line of its own. */
+  isText?: boolean;
 };
 
 export type ListTableProps<Row> = {
@@ -100,6 +102,7 @@ function look<Row>(column: Column<Row>): Record<string, string | boolean | undef
   return {
     "data-number": column.isNumber || undefined,
     "data-minor": column.isMinor || undefined,
+    "data-text": column.isText || undefined,
     "data-title": column.title,
   };
 }

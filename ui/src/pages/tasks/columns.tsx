@@ -35,6 +35,7 @@ const ATTEMPTS: Column<TaskRow> = {
 const WHY: Column<TaskRow> = {
   title: "Error or reason",
   width: "20%",
+  isText: true,
   cell: (row) =>
     row.why && (
       <span className={row.isBad ? "task-error" : "quiet"} title={visible(row.why)}>
@@ -66,7 +67,7 @@ export const COLUMNS_OF_FAILURES: readonly Column<TaskRow>[] = [
   PROPLET,
   ATTEMPTS,
   { title: "Failed", width: "104px", cell: (row) => <Time at={row.finished} relative /> },
-  { ...WHY, title: "Error" },
+  { ...WHY, title: "Error", width: "38%" },
 ];
 
 function Name({ row }: { row: TaskRow }): ReactNode {
