@@ -42,9 +42,9 @@ function standing(shown: number, total: number | undefined, [one, many]: readonl
 function Step({ to, children }: { to: string | undefined; children: string }): ReactNode {
   if (to === undefined) {
     return (
-      <span className="button" data-disabled>
+      <button type="button" className="button" data-disabled disabled>
         {children}
-      </span>
+      </button>
     );
   }
   return (

@@ -5,6 +5,7 @@ import { api, ask } from "../../api/client";
 import { LIVE } from "../../live/overview";
 import type { CountsByState } from "../../parts/state";
 import { timeOf } from "../../words";
+import { progressOf } from "../groups/rows";
 import type { Kind } from "./live";
 
 export type GroupFacts = {
@@ -14,6 +15,7 @@ export type GroupFacts = {
   labels: Readonly<Record<string, string>>;
   created: number;
   started: number;
+  /** 0 while one of its tasks may still run. */
   finished: number;
   /** Of a job. */
   mode: string;
@@ -67,7 +69,7 @@ function shared(said: Said): Omit<GroupFacts, "mode" | "runFor"> {
     labels: said.labels ?? {},
     created: timeOf(said.created_at),
     started: timeOf(said.start_time),
-    finished: timeOf(said.finish_time),
+    finished: progressOf(said.counts).open > 0 ? 0 : timeOf(said.finish_time),
     schedule: said.schedule ?? "",
     timezone: said.timezone ?? "",
     nextRun: timeOf(said.next_run),
