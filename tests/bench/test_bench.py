@@ -64,7 +64,7 @@ UI_FIGURES = [
         for size in ("100", "200", "1,000")
         for what in ("first picture", "panning", "change drawn, p50", "change drawn, slowest")
     ),
-    *("manager for a viewer, 100", "manager for a viewer, 1,000", "the same, 1,000 : 100"),
+    *("manager for a viewer, 100", "manager for a viewer, 1,000", "the same, 1,000 less 100"),
 ]
 FIGURES["growth_instant"] = FIGURES["growth"]
 FIGURES["mqtt_independent_qos2"] = FIGURES["mqtt_independent"]

@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.page.visits import NOT_LOADED
+
 PLACES = ["overview", "workflows", "jobs", "tasks", "proplets", "events", "new"]
 LOADED_MAX = 250_000
 
@@ -49,7 +51,7 @@ def test_back_and_forward_work(page):
 
 def test_it_works_behind_a_prefix(proxy, visit):
     """A proxy takes the prefix off, and the manager knows nothing of it."""
-    page = visit(proxy.url, path="workflows")
+    page = visit(proxy.url, path="workflows", may_say=NOT_LOADED)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     expect(current(page)).to_have_text("Workflows")
