@@ -254,3 +254,16 @@ def test_the_client_asks_for_it(tmp_path):
             assert (found["kind"], [error["field"] for error in found["errors"]]) == ("job", ["tasks"])
 
     asyncio.run(scene())
+
+
+def test_the_request_has_no_number_that_a_browser_would_change(tmp_path):
+    text = """\
+module: m.wasm
+tasks:
+  - {id: a, name: main, inputs: [9007199254740993, -9007199254740993, 9007199254740991, 0.1]}
+  - id: b
+    workflow: {tasks: [{id: x, name: main, inputs: [18446744073709551615]}]}
+"""
+    first, second = checked(tmp_path, text)["request"]["tasks"]
+    assert first["inputs"] == ["9007199254740993", "-9007199254740993", 9007199254740991, 0.1]
+    assert second["workflow"]["tasks"][0]["inputs"] == ["18446744073709551615"]

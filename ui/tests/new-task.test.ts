@@ -45,13 +45,20 @@ describe("inputs by type", () => {
   });
 
   it("are numbers where nothing is lost by that, and texts otherwise", () => {
-    expect(inputOf("i32", " 10 ")).toBe(10);
-    expect(inputOf("i64", "9007199254740993")).toBe("9007199254740993");
-    expect(inputOf("i64", "9007199254740991")).toBe(9007199254740991);
-    expect(inputOf("i32", "0x10")).toBe("0x10");
-    expect(inputOf("i32", "-0")).toBe("-0");
-    expect(inputOf("f64", "1.0")).toBe("1.0");
-    expect(inputOf("string", " 10 ")).toBe(" 10 ");
+    expect(inputOf("i32", " 10 ", false)).toBe(10);
+    expect(inputOf("i64", "9007199254740993", false)).toBe("9007199254740993");
+    expect(inputOf("s64", "9007199254740991", true)).toBe(9007199254740991);
+    expect(inputOf("i32", "0x10", false)).toBe("0x10");
+    expect(inputOf("i32", "-0", false)).toBe("-0");
+    expect(inputOf("f64", "1.0", false)).toBe("1.0");
+    expect(inputOf("string", " 10 ", false)).toBe(" 10 ");
+  });
+
+  it("are in quotes for components", () => {
+    expect(inputOf("string", `it's "x" \\ a\nb`, true)).toBe(`"it's \\"x\\" \\\\ a\\u{a}b"`);
+    expect(inputOf("char", "'", true)).toBe("'\\''");
+    expect(inputOf("char", "'a'", true)).toBe("'a'");
+    expect(inputOf("list<string>", '["a"]', true)).toBe('["a"]');
   });
 
   it("have a range only where they are whole numbers", () => {

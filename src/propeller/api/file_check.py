@@ -30,6 +30,8 @@ _ERRORS_MAX = 100
 _NOTHING = Content("", "", {}, [], {})
 #: Stands for the modules, which are not there.
 _A_MODULE = base64.b64encode(b"\0asm\1\0\0\0").decode()
+#: All whole numbers up to here are doubles.
+_DOUBLE_INT_MAX = 2**53 - 1
 #: The path of a field at the beginning of a message.
 _PATH = re.compile(r"([a-z_]+(?:\[\d+\]|\.[\w-]+)*): ")
 
@@ -115,7 +117,21 @@ def _request(kind: str, name: str, content: Content) -> dict[str, Any]:
     body = {"name": name} if name else {}
     if kind == "job" and content.execution_mode:
         body["execution_mode"] = content.execution_mode
-    return {**body, **content.fields, "tasks": content.tasks}
+    return {**body, **content.fields, "tasks": [_exact(task) for task in content.tasks]}
+
+
+def _exact(task: dict[str, Any]) -> dict[str, Any]:
+    """Write those inputs as text that a browser would change, all of whose numbers are doubles."""
+    found = dict(task)
+    if isinstance(inputs := task.get("inputs"), list):
+        found["inputs"] = [str(one) if _is_beyond_doubles(one) else one for one in inputs]
+    if isinstance(inner := task.get("workflow"), dict) and inner.get("tasks"):
+        found["workflow"] = {**inner, "tasks": [_exact(one) for one in inner["tasks"]]}
+    return found
+
+
+def _is_beyond_doubles(value: Any) -> bool:
+    return type(value) is int and abs(value) > _DOUBLE_INT_MAX
 
 
 def _line(source: Source, where: str) -> int:

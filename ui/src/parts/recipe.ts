@@ -41,6 +41,8 @@ export type Recipe = {
   files?: readonly { name: string; text: string }[];
   /** What the first call creates, if later ones are about it. */
   creates?: "task" | "workflow" | "job";
+  /** What in the ids of the bodies is to be another each time, so that it can be pasted twice. */
+  random?: string;
 };
 
 /** Say by one request and one command what is done. */
@@ -51,6 +53,11 @@ export function recipeOf(
   body?: BodyValue,
 ): Recipe {
   return { calls: [body === undefined ? { method, path } : { method, path, body }], commands: [{ words }] };
+}
+
+/** Write what a command takes as it is so that it is no flag. */
+export function idWords(...ids: readonly string[]): string[] {
+  return ids.some((id) => id.startsWith("-")) ? ["--", ...ids] : [...ids];
 }
 
 const DEFAULT_ROOT = "http://localhost:7070";
@@ -71,10 +78,13 @@ const LINE_CHARS = 80;
 const ID_OF_LOCATION = "sed -n 's/^[Ll]ocation:.*\\///p' | tr -d '\\r'";
 const ID_OF_WORKFLOW = `tee /dev/stderr | grep -o '"workflow_id":"[^"]*"' | head -n 1 | cut -d '"' -f 4`;
 
-export function asCurl({ calls, creates }: Recipe, root: string): string {
+export function asCurl({ calls, creates, random }: Recipe, root: string): string {
   const isUsed = calls.some(({ path }) => path.includes(MADE));
-  return chained(
-    calls.map((call, place) => {
+  // Bodies are in single quotes.
+  const anew = (text: string): string => (random ? text.replaceAll(random, `'"$run"'`) : text);
+  return chained([
+    ...(random ? ["run=$(date +%s)$$"] : []),
+    ...calls.map((call, place) => {
       const catches = place === 0 && isUsed && creates !== undefined;
       const isByHeader = catches && creates !== "workflow";
       const options = ["-sS", "--fail-with-body", ...(isByHeader ? ["-D", "-", "-o", "/dev/stderr"] : [])];
@@ -83,11 +93,11 @@ export function asCurl({ calls, creates }: Recipe, root: string): string {
       }
       const [before, content] = contentOf(call);
       const url = call.path.split(MADE).map((part, at) => (at === 0 ? `${root}${part}` : part));
-      const line = [`${before}curl ${shellLine(options)}`, ...content, joined(url)].join(" ");
+      const line = [`${anew(before)}curl ${shellLine(options)}`, ...content.map(anew), joined(url)].join(" ");
       if (!catches) return line;
       return caught(line, isByHeader ? ID_OF_LOCATION : ID_OF_WORKFLOW);
     }),
-  );
+  ]);
 }
 
 /** Keep the id that a command prints, and go on only if there is one. */
@@ -180,21 +190,25 @@ const ID_IN_PYTHON = {
 } as const;
 
 /** Give a program that needs Propeller's own client. */
-export function asPython({ calls, creates }: Recipe, root: string): string {
+export function asPython({ calls, creates, random }: Recipe, root: string): string {
   const isUsed = creates !== undefined && calls.some(({ path }) => path.includes(MADE));
   const bodies = calls.map(({ body }) => (body === undefined ? [] : written(body, PYTHON_STYLE, "    ")));
+  const anew = (text: string): string =>
+    random ? text.replaceAll(`${random}"`, '" + run').replaceAll(random, '" + run + "') : text;
   const hasFiles = bodies.flat().some((part) => part instanceof FileValue);
   const reads = hasFiles || calls.some(({ upload }) => upload !== undefined);
   return lines([
     ...(hasFiles ? ["import base64"] : []),
+    ...(random ? ["import secrets"] : []),
     ...(reads ? ["from pathlib import Path"] : []),
-    ...(reads ? [""] : []),
+    ...(reads || random ? [""] : []),
     "from propeller.client.api import Client",
     "",
+    ...(random ? ["run = secrets.token_hex(4)"] : []),
     `with Client(${quotedText(root)}) as client:`,
     ...calls.flatMap((call, place) => {
       const catches = isUsed && place === 0;
-      const line = `    ${catches ? "made = " : ""}${callInPython(call, bodies[place] ?? [])}`;
+      const line = `    ${catches ? "made = " : ""}${anew(callInPython(call, bodies[place] ?? []))}`;
       return catches ? [line, `    id_ = ${ID_IN_PYTHON[creates]}`] : [line];
     }),
   ]);

@@ -1,13 +1,15 @@
 // What a reader can do with a proplet. Each asks first, and says what becomes of its tasks.
 
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useRef } from "react";
+import { type ReactNode, useMemo, useRef, useState } from "react";
 import { Button } from "react-aria-components";
 import { useLocation } from "wouter";
 import { api, ask } from "../../api/client";
 import { newKey } from "../../api/once";
 import { LIVE } from "../../live/overview";
 import { type Question, useConfirm } from "../../parts/confirm";
+import { CopyAs } from "../../parts/copy-as";
+import { flag, idWords, type Recipe, recipeOf } from "../../parts/recipe";
 import { count, shortened, visible } from "../../words";
 import { livenessOf, type PropletView } from "./proplets";
 
@@ -19,6 +21,17 @@ const DRAIN_TIMES: readonly [string, string][] = [
   ["1h", "after 1 hour"],
   ["0s", "at once"],
 ];
+
+function pathOf(id: string): string {
+  return `/proplets/${encodeURIComponent(id)}`;
+}
+
+/** Say how the same is done elsewhere. */
+function recipeFor(id: string, verb: "cordon" | "uncordon" | "drain", timeout = ""): Recipe {
+  const query = timeout === "" ? "" : `?timeout=${encodeURIComponent(timeout)}`;
+  const flags = timeout === "" ? [] : [flag("timeout", timeout)];
+  return recipeOf("POST", `${pathOf(id)}/${verb}${query}`, ["proplets", verb, ...flags, ...idWords(id)]);
+}
 
 export function PropletActions({
   proplet,
@@ -55,6 +68,7 @@ export function PropletActions({
       title: `Cordon ${name}?`,
       text: `It gets no new tasks. ${tasksOf(proplet)} on until they end. Tasks that are pinned to it wait. Uncordon takes it back.`,
       action: "Cordon",
+      recipe: recipeFor(proplet.id, "cordon"),
       act: () => ask(api.POST("/proplets/{id}/cordon", { params: params(key) })),
     });
   };
@@ -64,6 +78,7 @@ export function PropletActions({
       title: `Uncordon ${name}?`,
       text: "It gets tasks again. A drain of it ends.",
       action: "Uncordon",
+      recipe: recipeFor(proplet.id, "uncordon"),
       act: () => ask(api.POST("/proplets/{id}/uncordon", { params: params(key) })),
     });
   };
@@ -91,6 +106,7 @@ export function PropletActions({
       title: `Forget ${name}?`,
       text: "It is taken off the list, with its samples. If its program starts again, it comes back as a new one.",
       action: "Forget",
+      recipe: recipeOf("DELETE", pathOf(proplet.id), ["proplets", "delete", ...idWords(proplet.id)]),
       isDangerous: true,
       act: async () => {
         await ask(api.DELETE("/proplets/{id}", { params: { path: { id: proplet.id } } }));
@@ -134,6 +150,8 @@ function tasksOf({ task_count: tasks }: PropletView): string {
 }
 
 function DrainForm({ proplet, time }: { proplet: PropletView; time: { current: string } }): ReactNode {
+  const [chosen, choose] = useState("");
+  const recipe = useMemo(() => recipeFor(proplet.id, "drain", chosen), [proplet.id, chosen]);
   return (
     <>
       <p>
@@ -148,6 +166,7 @@ function DrainForm({ proplet, time }: { proplet: PropletView; time: { current: s
           defaultValue=""
           onChange={(event) => {
             time.current = event.target.value;
+            choose(event.target.value);
           }}
         >
           {DRAIN_TIMES.map(([value, text]) => (
@@ -157,6 +176,7 @@ function DrainForm({ proplet, time }: { proplet: PropletView; time: { current: s
           ))}
         </select>
       </label>
+      <CopyAs recipe={recipe} />
     </>
   );
 }

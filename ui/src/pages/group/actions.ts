@@ -2,6 +2,7 @@
 
 import { api, ask } from "../../api/client";
 import { newKey } from "../../api/once";
+import { idWords, type Recipe, recipeOf } from "../../parts/recipe";
 import type { CountsByState } from "../../parts/state";
 import { count } from "../../words";
 import type { GroupFacts } from "./group_query";
@@ -76,6 +77,24 @@ export function effectOf(action: Action, facts: GroupFacts, kind: Kind): string 
 
 function tasks(number: number): string {
   return number === 1 ? "1 task" : `${count(number)} tasks`;
+}
+
+const ROUTES: Record<Action, [verb: string, what?: "failed" | "all"]> = {
+  start: ["start"],
+  stop: ["stop"],
+  "rerun-failed": ["rerun", "failed"],
+  "rerun-all": ["rerun", "all"],
+  clone: ["clone"],
+  delete: ["delete"],
+};
+
+/** Say how the same is done elsewhere. */
+export function recipeFor(action: Action, kind: Kind, id: string): Recipe {
+  const [verb, what] = ROUTES[action];
+  const place = `/${kind}s/${encodeURIComponent(id)}`;
+  const words = [`${kind}s`, verb, ...(what === undefined ? [] : [`--what=${what}`]), ...idWords(id)];
+  if (action === "delete") return recipeOf("DELETE", place, words);
+  return recipeOf("POST", `${place}/${verb}`, words, what === undefined ? undefined : { what });
 }
 
 /** Give the function that asks the manager; each try of it has the same key. It gives where to go, if elsewhere. */

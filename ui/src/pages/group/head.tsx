@@ -10,7 +10,7 @@ import { Labels } from "../../parts/labels";
 import { type CountsByState, State, StateBar } from "../../parts/state";
 import { Time, Took } from "../../parts/time";
 import { shortened, visible } from "../../words";
-import { type Action, actionsOf, effectOf, requestOf, WORDS } from "./actions";
+import { type Action, actionsOf, effectOf, recipeFor, requestOf, WORDS } from "./actions";
 import type { GroupFacts } from "./group_query";
 import type { Kind } from "./live";
 
@@ -103,6 +103,7 @@ function Actions(props: { kind: Kind; id: string; facts: GroupFacts; name: strin
       text: effectOf(action, facts, kind),
       action: WORDS[action],
       isDangerous: DANGEROUS.has(action),
+      recipe: recipeFor(action, kind, id),
       act: async () => {
         let place: string | null = null;
         try {

@@ -10,7 +10,16 @@ import { LIVE } from "../../live/overview";
 import { useConfirm } from "../../parts/confirm";
 import type { Selection } from "../../parts/selection";
 import { count, shortened, visible } from "../../words";
-import { type Action, type BulkFailure, carryOut, isOpenTo, type Plan, planOf, wordFor } from "./bulk";
+import {
+  type Action,
+  type BulkFailure,
+  carryOut,
+  isOpenTo,
+  type Plan,
+  planOf,
+  recipeForMany,
+  wordFor,
+} from "./bulk";
 import type { GroupRow, Kind } from "./rows";
 
 const ACTIONS: readonly Action[] = ["stop", "rerun-failed", "rerun-all", "delete"];
@@ -35,6 +44,7 @@ export function BulkActions(props: {
       text: <PlanText plan={plan} />,
       action: plan.word,
       isDangerous: plan.isDangerous,
+      recipe: recipeForMany(action, plan.rows, kind),
       act: async () => {
         try {
           earlier.push(...(await carryOut(plan.rows, send, done)));

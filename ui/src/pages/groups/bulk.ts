@@ -1,6 +1,7 @@
 // What is done to several workflows or jobs at once: to which of the selected ones, and what that means in words.
 
 import { Refused, Unreachable } from "../../api/errors";
+import { flag, idWords, type Recipe } from "../../parts/recipe";
 import { wordOf } from "../../states";
 import { count } from "../../words";
 import { type GroupRow, type Kind, nameOf, progressOf } from "./rows";
@@ -104,6 +105,23 @@ function inStates(rows: readonly GroupRow[]): string {
 
 function many(number: number, kind: Kind): string {
   return number === 1 ? `1 ${kind}` : `${count(number)} ${kind}s`;
+}
+
+/** Say how the same is done elsewhere: one request for each, and one command where there is one for several. */
+export function recipeForMany(action: Action, rows: readonly GroupRow[], kind: Kind): Recipe {
+  const ids = rows.map(({ id }) => id);
+  const what = action === "rerun-all" ? "all" : "failed";
+  const verb = action === "stop" || action === "delete" ? action : "rerun";
+  const calls = ids.map((id): Recipe["calls"][number] => {
+    const place = `/${kind}s/${encodeURIComponent(id)}`;
+    if (verb === "delete") return { method: "DELETE", path: place };
+    return { method: "POST", path: `${place}/${verb}`, ...(verb === "rerun" ? { body: { what } } : {}) };
+  });
+  const commands =
+    verb === "rerun"
+      ? ids.map((id) => ({ words: [`${kind}s`, verb, flag("what", what), ...idWords(id)] }))
+      : [{ words: [`${kind}s`, verb, "--yes", ...idWords(...ids)] }];
+  return { calls, commands };
 }
 
 export type BulkFailure = { id: string; name: string; message: string };

@@ -1,6 +1,6 @@
 // A place for files: drop them on it, or choose them by pointer or keys.
 
-import { type ReactNode, useId, useState } from "react";
+import { type DragEvent, type ReactNode, useId, useState } from "react";
 import "./drop.css";
 
 type DropProps = {
@@ -13,26 +13,40 @@ type DropProps = {
   children: ReactNode;
 };
 
-export function Drop({ label, accept, isMultiple = false, onFiles, children }: DropProps): ReactNode {
-  const id = useId();
+/**
+ * Take files that are dropped on an element. A browser would leave the page and open a file that nobody takes, so a form
+ * takes all that are dropped anywhere on it.
+ */
+export function useDrop(
+  onFiles: (files: File[]) => void,
+): [isOver: boolean, handlers: Record<"onDragOver" | "onDragLeave" | "onDrop", (event: DragEvent) => void>] {
   const [isOver, setOver] = useState(false);
-  return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the field within takes keys and pointers
-    <div
-      className="drop"
-      data-over={isOver || undefined}
-      onDragOver={(event) => {
+  return [
+    isOver,
+    {
+      onDragOver: (event) => {
+        if (!event.dataTransfer.types.includes("Files")) return;
         event.preventDefault();
         setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
+      },
+      onDragLeave: () => setOver(false),
+      onDrop: (event) => {
         const files = [...event.dataTransfer.files];
-        if (files.length > 0) onFiles(isMultiple ? files : files.slice(0, 1));
-      }}
-    >
+        if (files.length === 0) return;
+        event.preventDefault();
+        event.stopPropagation();
+        setOver(false);
+        onFiles(files);
+      },
+    },
+  ];
+}
+
+export function Drop({ label, accept, isMultiple = false, onFiles, children }: DropProps): ReactNode {
+  const id = useId();
+  const [isOver, handlers] = useDrop(onFiles);
+  return (
+    <div className="drop" data-over={isOver || undefined} {...handlers}>
       <input
         id={id}
         type="file"

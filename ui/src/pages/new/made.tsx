@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import { Button } from "react-aria-components";
 import { Link } from "wouter";
+import { Unreachable } from "../../api/errors";
 import { Problem } from "../../parts/messages";
 import { visible } from "../../words";
 import type { Kind, Maker } from "./making";
@@ -11,7 +12,12 @@ export function Made({ kind, maker }: { kind: Kind; maker: Maker }): ReactNode {
   const { making } = maker;
   if (making.at === "refused") return <Problem error={making.error} what={`The ${kind} was not created.`} />;
   if (making.at !== "half" && making.at !== "removing") return null;
-  const text = making.error instanceof Error ? making.error.message : String(making.error);
+  const text =
+    making.error instanceof Unreachable
+      ? "No answer came from the manager."
+      : making.error instanceof Error
+        ? making.error.message
+        : String(making.error);
   const isRemoving = making.at === "removing";
   return (
     <div className="problem new-half" role="alert">

@@ -3,11 +3,16 @@
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { useAddress } from "../../parts/address";
+import { GroupForm } from "./group-form";
 import type { Kind } from "./making";
 import { TaskForm } from "./task-form";
 import "./new.css";
 
-const KINDS: readonly { kind: Kind; name: string }[] = [{ kind: "task", name: "Task" }];
+const KINDS: readonly { kind: Kind; name: string }[] = [
+  { kind: "task", name: "Task" },
+  { kind: "workflow", name: "Workflow" },
+  { kind: "job", name: "Job" },
+];
 
 export default function New(): ReactNode {
   const address = useAddress();
@@ -29,9 +34,15 @@ export default function New(): ReactNode {
           ))}
         </nav>
       </div>
+      {/* All stay, so that what was written in one is there when the reader comes back from another. */}
       <div className="new-body" hidden={kind !== "task"}>
         <TaskForm />
       </div>
+      {(["workflow", "job"] as const).map((one) => (
+        <div key={one} className="new-body new-body-group" hidden={kind !== one}>
+          <GroupForm kind={one} />
+        </div>
+      ))}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // What is written in the form for a task, the request that it makes, and the command that does the same. Pure.
 
 import type { Shapes } from "../../api/client";
-import { type BodyValue, csv, flag, MADE, type Recipe } from "../../parts/recipe";
+import { type BodyValue, csv, flag, idWords, MADE, type Recipe } from "../../parts/recipe";
 import { inputOf, problemOf } from "./values";
 
 export type ModuleView = Shapes["ModuleView"];
@@ -168,9 +168,10 @@ export function takesArguments(draft: TaskDraft, module: ModuleView | null): boo
 }
 
 function inputsOf(draft: TaskDraft, module: ModuleView | null): (number | string)[] {
-  if (draft.source === "image") return linesOf(draft.freeInputs).map((text) => inputOf("s64", text));
+  if (draft.source === "image") return linesOf(draft.freeInputs).map((text) => inputOf("s64", text, false));
   const params = functionOf(draft, module)?.params ?? [];
-  return params.map(({ type }, place) => inputOf(type, draft.inputs[place] ?? ""));
+  const isComponent = module?.kind === "component";
+  return params.map(({ type }, place) => inputOf(type, draft.inputs[place] ?? "", isComponent));
 }
 
 function retryOf({ attempts, delay }: TaskDraft): BodyValue | undefined {
@@ -238,16 +239,12 @@ export function recipeOfTask(body: TaskBody, fileName: string | null): Recipe {
     ],
     commands: [
       {
-        words: ["tasks", "create", ...flagsOf(body, fileName), ...nameWords(body.name)],
+        words: ["tasks", "create", ...flagsOf(body, fileName), ...idWords(body.name)],
         ...(typeof stdin === "string" ? { stdin } : {}),
       },
       ...(start ? [{ words: ["tasks", "start", MADE] }] : []),
     ],
   };
-}
-
-function nameWords(name: string): string[] {
-  return name.startsWith("-") ? ["--", name] : [name];
 }
 
 /** Fields whose flag takes their text as it is. */

@@ -5,6 +5,7 @@ import { type ReactNode, useMemo, useRef, useState } from "react";
 import { Refused } from "../../api/client";
 import { CopyAs } from "../../parts/copy-as";
 import { base64Of } from "./base64";
+import { useDrop } from "./drop";
 import { exampleModule } from "./example";
 import { Errors, Field } from "./field";
 import { type FieldErrors, partOf, placed } from "./field-errors";
@@ -116,6 +117,7 @@ export function TaskForm(): ReactNode {
     point({ [field]: message });
   };
   const isHalf = maker.making.at === "half" || maker.making.at === "removing";
+  const [, dropping] = useDrop(([first]) => first && take(first));
   const isTimed = draft.schedule.trim() !== "";
   return (
     <Errors value={{ errors, shown }}>
@@ -123,6 +125,7 @@ export function TaskForm(): ReactNode {
         ref={form}
         className="new-task"
         aria-label="New task"
+        {...dropping}
         onSubmit={(event) => {
           event.preventDefault();
           void make(!isTimed);

@@ -51,14 +51,24 @@ function integerOf(text: string): bigint | null {
 }
 
 /**
- * Give an input as a request has it: a whole number that JSON and JavaScript have exactly is a number, all else is the
- * text as it was typed, so that nothing is lost.
+ * Give an input as a request has it: a whole number that JSON and JavaScript have exactly is a number, all else is text,
+ * so that nothing is lost. Components take texts and characters in quotes, which people need not write.
  */
-export function inputOf(type: string, text: string): number | string {
+export function inputOf(type: string, text: string, isComponent: boolean): number | string {
   const given = text.trim();
-  if (rangeOf(type) === null) return type === "string" || type === "char" ? text : given;
+  if (isComponent && type === "string") return `"${escaped(text, '"')}"`;
+  if (isComponent && type === "char") return [...text].length === 1 ? `'${escaped(text, "'")}'` : given;
+  if (rangeOf(type) === null) return type === "string" ? text : given;
   const value = Number(given);
   return Number.isSafeInteger(value) && String(value) === given ? value : given;
+}
+
+/** Escape as WAVE does, the notation of components' values. */
+function escaped(text: string, quote: string): string {
+  return text.replace(/\p{Cc}|["'\\]/gu, (one) => {
+    if (one === "\\" || one === quote) return `\\${one}`;
+    return one === "'" || one === '"' ? one : `\\u{${one.charCodeAt(0).toString(16)}}`;
+  });
 }
 
 /** True for types whose values are written as numbers. */

@@ -8,11 +8,12 @@ import { api, ask } from "../../api/client";
 import { newKey } from "../../api/once";
 import { LIVE } from "../../live/overview";
 import { type Question, useConfirm } from "../../parts/confirm";
+import { flag, idWords, type Recipe, recipeOf } from "../../parts/recipe";
 import { hasEnded, PENDING } from "../../states";
 import { shortened, visible } from "../../words";
 import { type Draft, draftOf } from "./draft";
 import { EditForm } from "./edit";
-import { ownerOf, type Task } from "./task-query";
+import { type Owner, ownerOf, type Task } from "./task-query";
 
 export function Actions({ task, onClose }: { task: Task; onClose?: () => void }): ReactNode {
   const confirm = useConfirm();
@@ -97,6 +98,8 @@ function questionsOf(task: Task, draft: { current: Draft }): Record<Name, () => 
       ? ask(api.POST("/jobs/{id}/rerun", request))
       : ask(api.POST("/workflows/{id}/rerun", request));
   };
+  const place = `/tasks/${encodeURIComponent(task.id)}`;
+  const startRecipe = recipeOf("POST", `${place}/start`, ["tasks", "start", ...idWords(task.id)]);
   return {
     start: () => ({
       title: `Start ${name}?`,
@@ -105,12 +108,14 @@ function questionsOf(task: Task, draft: { current: Draft }): Record<Name, () => 
         : "The task runs as soon as a proplet has room.",
       action: "Start",
       act: once(start),
+      recipe: startRecipe,
     }),
     stop: () => ({
       title: `Stop ${name}?`,
       text: `It becomes interrupted at once, and its proplet ends its run.${owner ? " Tasks that depend on it go by their conditions: most are skipped." : ""} It can be started again.`,
       action: "Stop",
       isDangerous: true,
+      recipe: recipeOf("POST", `${place}/stop`, ["tasks", "stop", ...idWords(task.id)]),
       act: once((key) =>
         ask(api.POST("/tasks/{id}/stop", { params: { ...params, header: { "Idempotency-Key": key } } })),
       ),
@@ -120,12 +125,14 @@ function questionsOf(task: Task, draft: { current: Draft }): Record<Name, () => 
       text: `It runs as its next attempt. Its results and error are cleared; its past attempts stay in its history.${owner ? ` ${CHILDREN_STAY}` : ""}`,
       action: "Start again",
       act: once(start),
+      recipe: startRecipe,
     }),
     rerunFrom: () => ({
       title: `Rerun from ${name}?`,
       text: `This task and all tasks that hang on it run again, each as its next attempt; their results and errors are cleared. All other tasks of the ${owner?.kind} keep theirs. The ${owner?.kind} must have ended.`,
       action: "Rerun from here",
       act: once(rerun),
+      ...(owner ? { recipe: rerunFrom(owner, task.id) } : {}),
     }),
     edit: () => {
       draft.current = draftOf(task);
@@ -145,11 +152,17 @@ function questionsOf(task: Task, draft: { current: Draft }): Record<Name, () => 
       action: "Delete",
       isDangerous: true,
       act: () => ask(api.DELETE("/tasks/{id}", { params })),
+      recipe: recipeOf("DELETE", place, ["tasks", "delete", ...idWords(task.id)]),
     }),
   };
 }
 
 type Name = "start" | "stop" | "startAgain" | "rerunFrom" | "edit" | "remove";
+
+function rerunFrom(owner: Owner, taskId: string): Recipe {
+  const words = [`${owner.kind}s`, "rerun", flag("from", taskId), ...idWords(owner.id)];
+  return recipeOf("POST", `/${owner.kind}s/${encodeURIComponent(owner.id)}/rerun`, words, { from: taskId });
+}
 
 /** Have all tries of one question be the same request. */
 function once(act: (key: string) => Promise<unknown>): () => Promise<unknown> {

@@ -9,6 +9,7 @@ import { Fact, Facts } from "../../parts/facts";
 import { isGone, notYet, Problem } from "../../parts/messages";
 import { bytes, count, visible } from "../../words";
 import type { Task } from "./task-query";
+import "../../parts/dense.css";
 import "./panel.css";
 
 export type ModuleOf = Shapes["ModuleView"];
