@@ -7,6 +7,8 @@ import { Empty, isGone, Loading, Problem } from "../../parts/messages";
 import type { CountsByState } from "../../parts/state";
 import { STATES } from "../../states";
 import { shortened, visible } from "../../words";
+import { KnownChildren } from "../task/known-children";
+import type { Relative } from "../task/relatives";
 import { useGroupAddress } from "./address";
 import { GraphView } from "./graph";
 import { useGroupFacts } from "./group_query";
@@ -14,6 +16,7 @@ import { Head } from "./head";
 import { layoutWorker } from "./layouts";
 import { type Kind, useLiveGroup, useVersion } from "./live";
 import type { GroupModel } from "./model";
+import { at, type Structure } from "./structure";
 import { TableView } from "./table";
 import { TimelineView } from "./timeline";
 import { GroupToolbar } from "./toolbar";
@@ -39,6 +42,11 @@ export default function Group({ kind, id }: { kind: Kind; id: string }): ReactNo
     [live, change],
   );
   const onSelect = useCallback((task: string) => change({ task }), [change]);
+  const structure = model?.structure;
+  const childrenOf = useCallback(
+    (task: string) => (structure ? childrenIn(structure, task) : []),
+    [structure],
+  );
   const onClose = useCallback(() => change({ task: null }), [change]);
   const name = facts.data?.name || id;
   useEffect(() => {
@@ -82,9 +90,11 @@ export default function Group({ kind, id }: { kind: Kind; id: string }): ReactNo
             </section>
             {address.task !== null && (
               <aside className="group-panel" aria-label="The selected task">
-                <Suspense fallback={<Loading what="Loading the task" />}>
-                  <TaskPanel id={address.task} key={address.task} onSelect={onSelect} onClose={onClose} />
-                </Suspense>
+                <KnownChildren value={childrenOf}>
+                  <Suspense fallback={<Loading what="Loading the task" />}>
+                    <TaskPanel id={address.task} key={address.task} onSelect={onSelect} onClose={onClose} />
+                  </Suspense>
+                </KnownChildren>
               </aside>
             )}
           </div>
@@ -95,6 +105,13 @@ export default function Group({ kind, id }: { kind: Kind; id: string }): ReactNo
       )}
     </div>
   );
+}
+
+function childrenIn({ indexOf, children, ids, names, isSequence }: Structure, task: string): Relative[] {
+  const place = indexOf.get(task);
+  if (place === undefined || isSequence) return [];
+  const found = children.items.subarray(at(children.start, place), at(children.start, place + 1));
+  return Array.from(found, (child) => ({ id: ids[child] ?? "", name: names[child] ?? "" }));
 }
 
 function countsOf(model: GroupModel): CountsByState {

@@ -1,12 +1,13 @@
 // The parents and children of a task, and how they fare.
 
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, useContext, useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 import { Link } from "wouter";
 import { api, ask, type Shapes } from "../../api/client";
 import { State } from "../../parts/state";
 import { count, shortened, visible } from "../../words";
+import { KnownChildren } from "./known-children";
 import { childrenOf, type Relative } from "./relatives";
 import { ownerOf, type Task, useTask } from "./task-query";
 
@@ -18,6 +19,7 @@ export type Select = { onSelect?: (taskId: string) => void };
 
 export function Family({ task, ...select }: { task: Task } & Select): ReactNode {
   const owner = ownerOf(task);
+  const known = useContext(KnownChildren);
   // Edges don't change while a workflow runs, so its graph is asked for once, and states of those shown are live.
   const graph = useQuery({
     queryKey: ["edges", owner?.kind, owner?.id],
@@ -30,9 +32,12 @@ export function Family({ task, ...select }: { task: Task } & Select): ReactNode 
       );
       return (await answer) as Shapes["GraphView"];
     },
-    enabled: owner !== null,
+    enabled: owner !== null && known === null,
   });
-  const children = useMemo(() => (graph.data ? childrenOf(graph.data, task.id) : []), [graph.data, task.id]);
+  const children = useMemo(() => {
+    if (known !== null) return known(task.id);
+    return graph.data ? childrenOf(graph.data, task.id) : [];
+  }, [known, graph.data, task.id]);
   const parents = (task.depends_on ?? []).map((id) => ({ id, name: "" }));
   if (parents.length === 0 && children.length === 0) return null;
   return (
@@ -52,7 +57,7 @@ function Relatives({
   title,
   relatives,
   ...select
-}: { title: string; relatives: Relative[] } & Select): ReactNode {
+}: { title: string; relatives: readonly Relative[] } & Select): ReactNode {
   const [isWhole, setWhole] = useState(false);
   if (relatives.length === 0) return null;
   const shown = relatives.slice(0, isWhole ? ALL_SHOWN_MAX : SHOWN_MAX);

@@ -67,7 +67,7 @@ export const COLUMNS_OF_FAILURES: readonly Column<TaskRow>[] = [
   PROPLET,
   ATTEMPTS,
   { title: "Failed", width: "104px", cell: (row) => <Time at={row.finished} relative /> },
-  { ...WHY, title: "Error", width: "38%" },
+  { ...WHY, title: "Error", width: "29%" },
 ];
 
 function Name({ row }: { row: TaskRow }): ReactNode {
