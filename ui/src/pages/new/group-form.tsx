@@ -159,7 +159,8 @@ export function GroupForm({ kind: wanted }: { kind: "workflow" | "job" }): React
             onMake={(isStarted) => void make(isStarted)}
           />
         )}
-        {recipe && <CopyAs recipe={recipe} />}
+        {/* What was checked before is not what stands there now. */}
+        <div hidden={check.isWaiting}>{recipe && <CopyAs recipe={recipe} />}</div>
       </form>
       <div className="new-side">
         {check.error ? <Problem error={check.error} what="The file could not be checked." /> : null}

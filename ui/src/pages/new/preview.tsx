@@ -10,6 +10,9 @@ export type PreviewTask = { id: string; name: string; module: string; line: numb
 
 const BOXES_MAX = 400;
 const NAME_CHARS_MAX = 22;
+/** No box is drawn smaller than that; a larger graph is scrolled. */
+const SCALE_MIN = 0.62;
+const SCROLLED_PX = 400;
 const MARGIN = 12;
 /** About that of the place where it stands. */
 const ASPECT = 1.3;
@@ -27,6 +30,7 @@ export default function Preview(props: {
   const said = `${count(tasks.length)} ${tasks.length === 1 ? "task" : "tasks"}, ${count(edges.length)} ${edges.length === 1 ? "edge" : "edges"}`;
   if (layout.boxes > BOXES_MAX) return <p className="quiet">{said}: too many to draw here.</p>;
   const [width, height] = [layout.width + 2 * MARGIN, layout.height + 2 * MARGIN];
+  const isScrolled = width * SCALE_MIN > SCROLLED_PX || height * SCALE_MIN > SCROLLED_PX;
   const lines = Array.from({ length: layout.edges.length / 2 }, (_, edge) => (
     <path
       key={edge}
@@ -54,16 +58,18 @@ export default function Preview(props: {
     );
   });
   return (
-    <figure className="preview" aria-label={`Graph: ${said}`}>
-      <svg
-        viewBox={`${-MARGIN} ${-MARGIN} ${width} ${height}`}
-        style={{ maxWidth: width, maxHeight: 420 }}
-        role="img"
-        aria-label={`Graph: ${said}`}
-      >
-        {lines}
-        {boxes}
-      </svg>
+    <figure className="preview">
+      <section className="preview-frame" tabIndex={isScrolled ? 0 : undefined} aria-label="The whole graph">
+        <svg
+          viewBox={`${-MARGIN} ${-MARGIN} ${width} ${height}`}
+          style={{ width: `max(min(100%, ${width}px), ${width * SCALE_MIN}px)` }}
+          role="img"
+          aria-label={`Graph: ${said}`}
+        >
+          {lines}
+          {boxes}
+        </svg>
+      </section>
       <figcaption className="quiet">
         {said}
         {isSequence && ", one after another"}
