@@ -3,7 +3,7 @@
 import { FAILED, hasEnded, RUNNING } from "../../states";
 import { count, duration, visible } from "../../words";
 import type { GroupModel } from "./model";
-import { paintText } from "./paint_text";
+import { paintText, textWidth } from "./paint_text";
 import { drawSign, type Palette } from "./palette";
 import { at } from "./structure";
 import { type Span, ticksOf, tickText, zoneOffset } from "./timeline_axis";
@@ -12,6 +12,7 @@ import { type Bar, barsOf, type Rows } from "./timeline_rows";
 export const ROW_PX = 24;
 export const AXIS_PX = 28;
 const TICK_GAP_PX = 110;
+const WORDS_PX_MAX = 260;
 const BAR_PX = 12;
 const SIGN_PX = 10;
 
@@ -113,7 +114,13 @@ function paintRow(context: Context, view: TimelineView, task: number, y: number)
       context.fillRect(from, y + ROW_PX - 4, Math.max(4, xOf(view, last.to) - from), 2);
     }
     context.fillStyle = palette["text-quiet"];
-    paintText(context, palette, wordsOf(view, task, last), xOf(view, last.to) + 8, y + 16, 11.5, 260, 400);
+    const words = wordsOf(view, task, last);
+    const wide = Math.min(textWidth(context, palette, words, 11.5, 400), WORDS_PX_MAX);
+    // Behind the last bar, or before the first one where there is no room behind it.
+    const behind = xOf(view, last.to) + 8;
+    const before = xOf(view, (bars[0] ?? last).from) - 8 - wide;
+    const x = behind + wide > width && before > labelPx ? before : behind;
+    paintText(context, palette, words, x, y + 16, 11.5, WORDS_PX_MAX, 400);
   }
   context.restore();
 }
