@@ -80,6 +80,7 @@ def test_the_first_load_is_small(visit, up):
 
 
 def test_keys_are_listed_and_lead_everywhere(page):
+    expect(current(page)).to_have_text("Overview")
     page.keyboard.press("?")
     listed = page.get_by_role("dialog", name="Keys")
     expect(listed).to_contain_text("Go to Workflows")

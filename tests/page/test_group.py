@@ -45,8 +45,11 @@ def test_a_failing_workflow_is_found_read_and_rerun_from_the_task_that_failed(pa
         task("m-after", 1, 1, after=["m-bad"]),
     )
     ended(up, f"/workflows/{made}", FAILED)
-    page.goto("workflows?state=failed")
-    page.get_by_role("rowheader").get_by_role("link", name="to-be-mended").click()
+    page.goto("overview")
+    failures = page.get_by_role("region").or_(page.locator("section")).filter(has_text="Newest failures")
+    failure = failures.get_by_role("listitem").filter(has_text="m-bad")
+    expect(failure).to_contain_text("integer division by zero")
+    failure.get_by_role("link", name=made).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("to-be-mended")
     view(page, "Table")
     expect(table_row(page, "m-after")).to_contain_text("skipped")

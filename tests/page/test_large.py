@@ -52,7 +52,7 @@ def long_name(up):
     )
 
 
-@pytest.mark.parametrize("place", ["workflows", "workflows/{id}?view=table", "tasks/of-a-long-name"])
+@pytest.mark.parametrize("place", ["workflows", "tasks", "workflows/{id}?view=table", "tasks/of-a-long-name"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_name_of_ten_kilobytes_with_markup(proxy, visit, long_name, place, width):
     proxy.replaced[PLACEHOLDER.encode()] = json.dumps(LONG_NAME)[1:-1].encode()
