@@ -46,7 +46,7 @@ def test_filters_are_in_the_address_and_back_takes_them_off(page, several):
     page.get_by_role("combobox", name="Created").select_option(index=1)
     expect(page).to_have_url(re.compile("since="))
     expect(rows(page)).to_have_count(2)
-    page.get_by_role("button", name="Take out the label kind=several").click()
+    page.get_by_role("button", name="Take out the filter kind=several").click()
     expect(page).not_to_have_url(re.compile("label="))
 
 
@@ -65,7 +65,7 @@ def test_rows_are_walked_selected_and_opened_by_keys(page, several):
     expect(rows(page)).to_have_count(2)
     page.keyboard.press("j")
     expect(rows(page).nth(0).get_by_role("link").first).to_be_focused()
-    page.keyboard.press("x")
+    page.keyboard.press("Space")
     expect(rows(page).nth(0).get_by_role("checkbox")).to_be_checked()
     page.keyboard.press("j")
     page.keyboard.press("Enter")

@@ -19,14 +19,14 @@ const Proplet = lazy(() => import("./pages/fleet/proplet"));
 const Events = lazy(() => import("./pages/events/events"));
 const New = lazy(() => import("./pages/new/new"));
 
-/** The places in the navigation; the letter follows `g`. */
+/** The places in the navigation; the letter follows `g`, the digit is that of `propeller top`. */
 const PLACES = [
-  { path: "/overview", name: "Overview", letter: "o" },
-  { path: "/workflows", name: "Workflows", letter: "w" },
+  { path: "/overview", name: "Overview", letter: "o", digit: "1" },
+  { path: "/workflows", name: "Workflows", letter: "w", digit: "2" },
   { path: "/jobs", name: "Jobs", letter: "j" },
-  { path: "/tasks", name: "Tasks", letter: "t" },
-  { path: "/proplets", name: "Proplets", letter: "p" },
-  { path: "/events", name: "Events", letter: "e" },
+  { path: "/tasks", name: "Tasks", letter: "t", digit: "3" },
+  { path: "/proplets", name: "Proplets", letter: "p", digit: "4" },
+  { path: "/events", name: "Events", letter: "e", digit: "5" },
   { path: "/new", name: "New", letter: "n" },
 ] as const;
 
@@ -39,11 +39,16 @@ export function App(): ReactNode {
         text: `Go to ${place.name}`,
         act: () => go(place.path),
       })),
+      ...PLACES.flatMap((place) =>
+        "digit" in place
+          ? [{ keys: place.digit, text: `Go to ${place.name}`, act: () => go(place.path) }]
+          : [],
+      ),
       { keys: "/", text: "Search", act: focusSearch },
     ],
     [go],
   );
-  useKeys("Everywhere", keys);
+  useKeys("Everywhere", keys, "everywhere");
   return (
     <div className="frame">
       <button type="button" className="skip" onClick={() => document.getElementById("main")?.focus()}>

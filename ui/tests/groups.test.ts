@@ -30,6 +30,7 @@ const FRESH = row("fresh", 0, { pending: 1 });
 
 describe("what can be done", () => {
   it.each([
+    ["start", ["fresh"]],
     ["stop", ["runs", "fresh"]],
     ["rerun-failed", ["failed"]],
     ["rerun-all", ["failed", "done"]],
@@ -50,6 +51,18 @@ describe("what will happen", () => {
       "1 of the selected stays as it is: ended already.",
     ]);
     expect(plan.rows).toEqual([RUNNING, FRESH]);
+  });
+  it("tells those that have a schedule from those that run themselves", () => {
+    const pattern = { ...FRESH, isPattern: true };
+    expect(planOf("start", [FRESH, pattern], "workflow").lines).toEqual([
+      "2 pending.",
+      "1 task will run, each when those that it depends on have ended.",
+      "1 has a schedule: a copy is made and started now.",
+    ]);
+    expect(planOf("stop", [RUNNING, pattern], "workflow").lines.slice(1)).toEqual([
+      "3 tasks have not ended yet, and will be interrupted. A rerun can run them again later.",
+      "1 has a schedule: copies that run are stopped, and later times come as before.",
+    ]);
   });
   it("is said before something is deleted", () => {
     const plan = planOf("delete", [RUNNING], "job");

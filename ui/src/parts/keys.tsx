@@ -2,18 +2,10 @@
 
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { inOrder, type Key, type Listing, type Rank } from "./key-order";
 import "./keys.css";
 
-export type Key = {
-  /** One key as `KeyboardEvent.key` names it, or two that are pressed one after the other: `g w`. */
-  keys: string;
-  /** What it does, for the list. */
-  text: string;
-  /** Left out where the browser does it, such as Enter on a link. */
-  act?: () => void;
-};
-
-type Listing = { title: string; keys: readonly Key[] };
+export type { Key };
 
 const KeysContext = createContext<{ add: (listing: Listing) => () => void; show: () => void }>({
   add: () => () => undefined,
@@ -24,9 +16,9 @@ const KeysContext = createContext<{ add: (listing: Listing) => () => void; show:
 const PAUSE_MS_MAX = 1_200;
 
 /** Take keys while the caller is on the page. `keys` should be kept by useMemo. */
-export function useKeys(title: string, keys: readonly Key[]): void {
+export function useKeys(title: string, keys: readonly Key[], rank: Rank = "page"): void {
   const { add } = useContext(KeysContext);
-  useEffect(() => add({ title, keys }), [add, title, keys]);
+  useEffect(() => add({ title, keys, rank }), [add, title, keys, rank]);
 }
 
 /** Give the function that shows the list of keys. */
@@ -44,6 +36,15 @@ function isTyping(target: EventTarget | null): boolean {
   );
 }
 
+/** Elements that the browser itself works by the space bar. */
+const PRESSED_BY_SPACE = "button,summary,[role=button],[role=tab],input[type=checkbox],input[type=radio]";
+
+/** Give what a key is called in a list; "" where it is the browser's own. */
+function nameOf({ key, target }: KeyboardEvent): string {
+  if (key !== " ") return key;
+  return target instanceof Element && target.matches(PRESSED_BY_SPACE) ? "" : "Space";
+}
+
 export function KeysProvider({ children }: { children: ReactNode }): ReactNode {
   const listings = useRef(new Set<Listing>());
   const [shown, setShown] = useState<readonly Listing[] | null>(null);
@@ -55,7 +56,7 @@ export function KeysProvider({ children }: { children: ReactNode }): ReactNode {
           listings.current.delete(listing);
         };
       },
-      show: () => setShown([...listings.current]),
+      show: () => setShown(inOrder([...listings.current])),
     }),
     [],
   );
@@ -70,13 +71,15 @@ export function KeysProvider({ children }: { children: ReactNode }): ReactNode {
         context.show();
         return;
       }
-      const pair = event.timeStamp - beforeAt < PAUSE_MS_MAX ? `${before} ${event.key}` : "";
-      const all = [...listings.current]
-        .reverse()
+      const name = nameOf(event);
+      if (/^(Shift|CapsLock|Dead)$/.test(name)) return;
+      const all = inOrder([...listings.current])
         .flatMap((listing) => listing.keys)
         .filter((key) => key.act !== undefined);
-      const found = all.find((key) => key.keys === pair) ?? all.find((key) => key.keys === event.key);
-      before = found ? "" : event.key;
+      // The second key of two is never taken for one of its own: `g d` goes nowhere, and deletes nothing.
+      const isSecond = before !== "" && event.timeStamp - beforeAt < PAUSE_MS_MAX;
+      const found = all.find((key) => key.keys === (isSecond ? `${before} ${name}` : name));
+      before = !isSecond && all.some((key) => key.keys.startsWith(`${name} `)) ? name : "";
       beforeAt = event.timeStamp;
       if (found) {
         event.preventDefault();

@@ -3,7 +3,7 @@
 import { type ReactNode, useMemo, useRef } from "react";
 import { count } from "../words";
 import { parted, useHold } from "./hold";
-import { type Key, useKeys } from "./keys";
+import { type RowKey, useRowKeys } from "./row-keys";
 import type { Selection } from "./selection";
 import "./list.css";
 
@@ -32,6 +32,8 @@ export type ListTableProps<Row> = {
   /** What was asked for. While somebody is at the list, its new rows wait, until something else is asked for. */
   question: string;
   selection?: Selection;
+  /** What keys do to rows. */
+  acts?: readonly RowKey[];
   /** True while rows of another question are shown until its answer is there. */
   isStale?: boolean;
 };
@@ -42,7 +44,7 @@ export function ListTable<Row>(props: ListTableProps<Row>): ReactNode {
   const ids = useMemo(() => props.rows.map(idOf), [props.rows, idOf]);
   const { held, release, ...hold } = useHold(ids, props.question, (selection?.ids.size ?? 0) > 0);
   const { shown: rows, waiting } = parted(props.rows, held, idOf);
-  useKeys(caption, useRowKeys(table, selection !== undefined));
+  useRowKeys(caption, table, selection?.ids, props.acts);
   return (
     <div className="list-place card" aria-busy={props.isStale || undefined} {...hold}>
       {waiting > 0 && (
@@ -80,7 +82,7 @@ export function ListTable<Row>(props: ListTableProps<Row>): ReactNode {
           {rows.map((row) => {
             const id = idOf(row);
             return (
-              <tr key={id} data-selected={selection?.ids.has(id) || undefined}>
+              <tr key={id} data-id={id} data-selected={selection?.ids.has(id) || undefined}>
                 {selection && (
                   <td className="row-mark">
                     <RowMark id={id} name={props.nameOf(row)} selection={selection} />
@@ -146,26 +148,4 @@ function AllMark({ ids, selection }: { ids: readonly string[]; selection: Select
       onChange={(event) => selection.select(event.target.checked ? ids : [])}
     />
   );
-}
-
-/** Keys that walk over the rows. The focus itself is the place, on the link of the row. */
-function useRowKeys(table: { current: HTMLTableElement | null }, isSelectable: boolean): readonly Key[] {
-  return useMemo(() => {
-    const rows = (): HTMLTableRowElement[] => [...(table.current?.tBodies[0]?.rows ?? [])];
-    const present = (): number => rows().findIndex((row) => row.contains(document.activeElement));
-    const walk = (by: number): void => {
-      const all = rows();
-      const next = Math.min(Math.max(present() + by, 0), all.length - 1);
-      all[next]?.querySelector<HTMLElement>("th a")?.focus();
-    };
-    const mark = (): void => {
-      rows()[present()]?.querySelector<HTMLInputElement>("input[type=checkbox]")?.click();
-    };
-    return [
-      { keys: "j", text: "Next row", act: () => walk(1) },
-      { keys: "k", text: "Row before", act: () => walk(-1) },
-      { keys: "Enter", text: "Open the row" },
-      ...(isSelectable ? [{ keys: "x", text: "Select the row, or take it out again", act: mark }] : []),
-    ];
-  }, [table, isSelectable]);
 }

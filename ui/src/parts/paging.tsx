@@ -1,9 +1,10 @@
 // The way through a list that goes on behind a cursor. The place is in the address.
 
 import type { ReactNode } from "react";
-import { Link } from "wouter";
+import { Link, useLocation } from "wouter";
 import { count } from "../words";
 import { useAddress } from "./address";
+import { useKeys } from "./keys";
 import "./paging.css";
 
 type PagingProps = {
@@ -19,7 +20,12 @@ type PagingProps = {
 
 export function Paging({ shown, total, next, what }: PagingProps): ReactNode {
   const address = useAddress();
+  const [, go] = useLocation();
   const isFirst = address.get("cursor") === "";
+  useKeys("Pages of the list", [
+    { keys: "n", text: "Older", act: () => next !== undefined && go(address.with({ cursor: next })) },
+    { keys: "b", text: "Newest", act: () => isFirst || go(address.with({})) },
+  ]);
   return (
     <nav className="paging" aria-label="Pages of the list">
       <span className="quiet number">{standing(shown, total, what)}</span>

@@ -28,7 +28,7 @@ export default function Events(): ReactNode {
   const pause = useCallback(() => setPaused((now) => !now), []);
   useKeys(
     "Events",
-    useMemo(() => [{ keys: "p", text: "Pause, or go on", act: pause }], [pause]),
+    useMemo(() => [{ keys: "Space", text: "Pause, or go on", act: pause }], [pause]),
   );
   return (
     <div className="page events-page">

@@ -1,7 +1,7 @@
 // What a reader can do with a proplet. Each asks first, and says what becomes of its tasks.
 
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useMemo, useRef, useState } from "react";
+import { type ReactNode, useCallback, useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 import { useLocation } from "wouter";
 import { api, ask } from "../../api/client";
@@ -33,6 +33,61 @@ function recipeFor(id: string, verb: "cordon" | "uncordon" | "drain", timeout = 
   return recipeOf("POST", `${pathOf(id)}/${verb}${query}`, ["proplets", verb, ...flags, ...idWords(id)]);
 }
 
+export type Action = "cordon" | "uncordon" | "drain" | "forget";
+
+const WORDS: Record<Action, string> = {
+  cordon: "Cordon",
+  uncordon: "Uncordon",
+  drain: "Drain",
+  forget: "Forget",
+};
+
+/** Give what can be done to a proplet as it is now. */
+export function actionsOf(proplet: PropletView): readonly Action[] {
+  const isLost = livenessOf(proplet) === "lost";
+  return [proplet.cordoned ? "uncordon" : "cordon", isLost ? "forget" : "drain"];
+}
+
+type Keyed = { keys: string; text: string; action: Action };
+
+/** The keys of `propeller top`, which open the same questions as the buttons. */
+export const PROPLET_KEYS: readonly Keyed[] = [
+  { keys: "c", text: "Cordon the proplet", action: "cordon" },
+  { keys: "u", text: "Uncordon the proplet", action: "uncordon" },
+  { keys: "D", text: "Drain the proplet", action: "drain" },
+  { keys: "d", text: "Forget the proplet, if it is lost", action: "forget" },
+];
+
+/** Give the function that asks before it does something to a proplet, if that can be done. */
+export function usePropletAsk(): (action: Action, proplet: PropletView) => void {
+  const confirm = useConfirm();
+  const queries = useQueryClient();
+  const [, go] = useLocation();
+  return useCallback(
+    (action, proplet) => {
+      if (!actionsOf(proplet).includes(action) || isHeld(action, proplet)) return;
+      const question = QUESTIONS[action](proplet, shortened(visible(proplet.name || proplet.id), 40));
+      confirm({
+        ...question,
+        act: async () => {
+          try {
+            await question.act();
+            if (action === "forget") go("/proplets");
+          } finally {
+            await Promise.all([[LIVE], ["paced"]].map((queryKey) => queries.invalidateQueries({ queryKey })));
+          }
+        },
+      });
+    },
+    [confirm, queries, go],
+  );
+}
+
+/** Say whether something has to wait: one that has tasks can't be forgotten. */
+function isHeld(action: Action, proplet: PropletView): boolean {
+  return action === "forget" && proplet.task_count > 0;
+}
+
 export function PropletActions({
   proplet,
   isQuiet = false,
@@ -40,109 +95,77 @@ export function PropletActions({
   proplet: PropletView;
   isQuiet?: boolean;
 }): ReactNode {
-  const confirm = useConfirm();
-  const queries = useQueryClient();
-  const [, go] = useLocation();
-  const drainTime = useRef("");
-  const liveness = livenessOf(proplet);
+  const ask = usePropletAsk();
   const name = shortened(visible(proplet.name || proplet.id), 40);
-  const look = isQuiet ? "quiet-button" : "button";
-  const asked = (question: Question): void =>
-    confirm({
-      ...question,
-      act: async () => {
-        try {
-          await question.act();
-        } finally {
-          await Promise.all([[LIVE], ["paced"]].map((queryKey) => queries.invalidateQueries({ queryKey })));
-        }
-      },
-    });
-  const params = (key: string): { path: { id: string }; header: { "Idempotency-Key": string } } => ({
-    path: { id: proplet.id },
-    header: { "Idempotency-Key": key },
-  });
-  const cordon = (): void => {
-    const key = newKey();
-    asked({
+  return actionsOf(proplet).map((action) => (
+    <Button
+      key={action}
+      className={isQuiet ? "quiet-button" : "button"}
+      aria-label={`${WORDS[action]} ${name}`}
+      onPress={() => ask(action, proplet)}
+      isDisabled={isHeld(action, proplet)}
+      data-look={action === "forget" && !isQuiet ? "danger" : undefined}
+    >
+      {WORDS[action]}
+    </Button>
+  ));
+}
+
+type Params = { path: { id: string }; header: { "Idempotency-Key": string } };
+
+function paramsOf(proplet: PropletView, key: string): Params {
+  return { path: { id: proplet.id }, header: { "Idempotency-Key": key } };
+}
+
+const QUESTIONS: Record<Action, (proplet: PropletView, name: string) => Question> = {
+  cordon: (proplet, name) => {
+    const params = paramsOf(proplet, newKey());
+    return {
       title: `Cordon ${name}?`,
       text: `It gets no new tasks. ${tasksOf(proplet)} on until they end. Tasks that are pinned to it wait. Uncordon takes it back.`,
       action: "Cordon",
       recipe: recipeFor(proplet.id, "cordon"),
-      act: () => ask(api.POST("/proplets/{id}/cordon", { params: params(key) })),
-    });
-  };
-  const uncordon = (): void => {
-    const key = newKey();
-    asked({
+      act: () => ask(api.POST("/proplets/{id}/cordon", { params })),
+    };
+  },
+  uncordon: (proplet, name) => {
+    const params = paramsOf(proplet, newKey());
+    return {
       title: `Uncordon ${name}?`,
       text: "It gets tasks again. A drain of it ends.",
       action: "Uncordon",
       recipe: recipeFor(proplet.id, "uncordon"),
-      act: () => ask(api.POST("/proplets/{id}/uncordon", { params: params(key) })),
-    });
-  };
-  const drain = (): void => {
-    drainTime.current = "";
+      act: () => ask(api.POST("/proplets/{id}/uncordon", { params })),
+    };
+  },
+  drain: (proplet, name) => {
+    const time = { current: "" };
     const key = newKey();
-    asked({
+    return {
       title: `Drain ${name}?`,
-      text: <DrainForm proplet={proplet} time={drainTime} />,
+      text: <DrainForm proplet={proplet} time={time} />,
       action: "Drain",
       isDangerous: true,
       act: () =>
         ask(
           api.POST("/proplets/{id}/drain", {
             params: {
-              ...params(`${key}-${drainTime.current}`),
-              ...(drainTime.current ? { query: { timeout: drainTime.current } } : {}),
+              ...paramsOf(proplet, `${key}-${time.current}`),
+              ...(time.current ? { query: { timeout: time.current } } : {}),
             },
           }),
         ),
-    });
-  };
-  const forget = (): void =>
-    asked({
-      title: `Forget ${name}?`,
-      text: "It is taken off the list, with its samples. If its program starts again, it comes back as a new one.",
-      action: "Forget",
-      recipe: recipeOf("DELETE", pathOf(proplet.id), ["proplets", "delete", ...idWords(proplet.id)]),
-      isDangerous: true,
-      act: async () => {
-        await ask(api.DELETE("/proplets/{id}", { params: { path: { id: proplet.id } } }));
-        go("/proplets");
-      },
-    });
-  return (
-    <>
-      {proplet.cordoned ? (
-        <Button className={look} aria-label={`Uncordon ${name}`} onPress={uncordon}>
-          Uncordon
-        </Button>
-      ) : (
-        <Button className={look} aria-label={`Cordon ${name}`} onPress={cordon}>
-          Cordon
-        </Button>
-      )}
-      {liveness !== "lost" && (
-        <Button className={look} aria-label={`Drain ${name}`} onPress={drain}>
-          Drain
-        </Button>
-      )}
-      {liveness === "lost" && (
-        <Button
-          className={look}
-          aria-label={`Forget ${name}`}
-          onPress={forget}
-          isDisabled={proplet.task_count > 0}
-          {...(isQuiet ? {} : { "data-look": "danger" })}
-        >
-          Forget
-        </Button>
-      )}
-    </>
-  );
-}
+    };
+  },
+  forget: (proplet, name) => ({
+    title: `Forget ${name}?`,
+    text: "It is taken off the list, with its samples. If its program starts again, it comes back as a new one.",
+    action: "Forget",
+    recipe: recipeOf("DELETE", pathOf(proplet.id), ["proplets", "delete", ...idWords(proplet.id)]),
+    isDangerous: true,
+    act: () => ask(api.DELETE("/proplets/{id}", { params: { path: { id: proplet.id } } })),
+  }),
+};
 
 function tasksOf({ task_count: tasks }: PropletView): string {
   if (tasks === 0) return "It has no tasks now; what it may still get goes";

@@ -11,6 +11,8 @@ import {
   useState,
 } from "react";
 import { useLocation } from "wouter";
+import { useKeys } from "../../parts/keys";
+import { PROPLET_KEYS, usePropletAsk } from "./acting";
 import { Block } from "./block";
 import { CellWords } from "./cell-words";
 import {
@@ -82,6 +84,13 @@ export function FleetMap({ proplets }: { proplets: readonly PropletView[] }): Re
     list.scrollToIndex(Math.floor(next.proplet / perRow));
   };
   const present = pointed && proplets[pointed.proplet];
+  const ask = usePropletAsk();
+  const keys = PROPLET_KEYS.map(({ keys, text, action }) => ({
+    keys,
+    text,
+    act: () => present && ask(action, present),
+  }));
+  useKeys("Map", keys);
   return (
     <div className="map-place">
       <Legend />

@@ -5,10 +5,11 @@ import { Toolbar } from "react-aria-components";
 import { Link } from "wouter";
 import { CopyButton } from "../../parts/copy";
 import { Fact, Facts } from "../../parts/facts";
+import { useKeys } from "../../parts/keys";
 import { Empty, isGone, notYet, Problem } from "../../parts/messages";
 import { Time } from "../../parts/time";
 import { bytes, count, shortened, timeOf, visible } from "../../words";
-import { PropletActions } from "./acting";
+import { PROPLET_KEYS, PropletActions, usePropletAsk } from "./acting";
 import { useProplet } from "./fleet-query";
 import { Earlier, RunningNow } from "./its-tasks";
 import { LivenessState } from "./liveness";
@@ -58,6 +59,13 @@ export default function PropletPage({ id }: { id: string }): ReactNode {
 
 function Head({ proplet, isGone }: { proplet: PropletView; isGone: boolean }): ReactNode {
   const liveness = livenessOf(proplet);
+  const ask = usePropletAsk();
+  const keys = PROPLET_KEYS.map(({ keys, text, action }) => ({
+    keys,
+    text,
+    act: () => isGone || ask(action, proplet),
+  }));
+  useKeys("This proplet", keys);
   return (
     <header className="proplet-head">
       <Link href="/proplets">Proplets</Link>

@@ -1,13 +1,14 @@
 // All proplets as a table. Only the rows that are seen are drawn, and asked for what they use.
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
+import { type ReactNode, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Link } from "wouter";
 import { Meter } from "../../parts/meter";
+import { useRowKeys } from "../../parts/row-keys";
 import { Time } from "../../parts/time";
 import { bytes, count, shortened, timeOf, visible } from "../../words";
 import { percent } from "../task/samples";
-import { PropletActions } from "./acting";
+import { PROPLET_KEYS, PropletActions, usePropletAsk } from "./acting";
 import { useUsage } from "./fleet-query";
 import { LivenessState } from "./liveness";
 import { livenessOf, type PropletView, tagsOf } from "./proplets";
@@ -26,6 +27,20 @@ function subscribe(listener: () => void): () => void {
 export function FleetTable({ proplets }: { proplets: readonly PropletView[] }): ReactNode {
   const table = useRef<HTMLTableElement>(null);
   const [top, setTop] = useState(0);
+  const ask = usePropletAsk();
+  const acts = useMemo(
+    () =>
+      PROPLET_KEYS.map(({ keys, text, action }) => ({
+        keys,
+        text,
+        act: ([id]: readonly string[]) => {
+          const proplet = proplets.find((one) => one.id === id);
+          if (proplet) ask(action, proplet);
+        },
+      })),
+    [proplets, ask],
+  );
+  useRowKeys("Proplets", table, undefined, acts);
   useLayoutEffect(() => {
     const main = document.getElementById("main");
     if (table.current === null || main === null) return;
@@ -95,7 +110,7 @@ function Row({ proplet, at }: { proplet: PropletView; at: number }): ReactNode {
   const liveness = livenessOf(proplet);
   const drainBy = timeOf(proplet.drain_by);
   return (
-    <tr aria-rowindex={at + 2}>
+    <tr aria-rowindex={at + 2} data-id={proplet.id}>
       <th scope="row">
         <Link href={`/proplets/${encodeURIComponent(proplet.id)}`} title={visible(proplet.id)}>
           {shortened(visible(proplet.name || proplet.id), 32)}

@@ -62,7 +62,9 @@ export default function Group({ kind, id }: { kind: Kind; id: string }): ReactNo
   const counts = model === null ? facts.data?.counts : countsOf(model);
   return (
     <div className="group">
-      {facts.data && counts && <Head kind={kind} id={id} facts={facts.data} counts={counts} />}
+      {facts.data && counts && (
+        <Head kind={kind} id={id} facts={facts.data} counts={counts} hasKeys={address.task === null} />
+      )}
       {facts.error !== null && <Problem error={facts.error} what={`The ${kind} can't be read.`} />}
       {live.error !== null && <Problem error={live.error} what="The tasks can't be read." />}
       {model === null && live.error === null && <Loading what="Loading the tasks" />}

@@ -6,6 +6,8 @@ import { Button } from "react-aria-components";
 import { Link, useLocation } from "wouter";
 import { LIVE } from "../../live/overview";
 import { useConfirm } from "../../parts/confirm";
+import { DEED_KEYS } from "../../parts/deeds";
+import { type Key, useKeys } from "../../parts/keys";
 import { Labels } from "../../parts/labels";
 import { type CountsByState, State, StateBar } from "../../parts/state";
 import { Time, Took } from "../../parts/time";
@@ -22,8 +24,10 @@ export function Head(props: {
   facts: GroupFacts;
   /** Newer than those of the facts, where the tasks are known. */
   counts: CountsByState;
+  /** False while its keys mean the task that is selected. */
+  hasKeys: boolean;
 }): ReactNode {
-  const { kind, id, facts, counts } = props;
+  const { kind, id, facts, counts, hasKeys } = props;
   const name = visible(facts.name || id);
   return (
     <header className="group-head">
@@ -31,7 +35,7 @@ export function Head(props: {
         <span className="group-kind">{kind === "workflow" ? "Workflow" : "Job"}</span>
         <h1 title={name}>{shortened(name, 160)}</h1>
         <State state={facts.state} />
-        <Actions kind={kind} id={id} facts={{ ...facts, counts }} name={name} />
+        <Actions kind={kind} id={id} facts={{ ...facts, counts }} name={name} hasKeys={hasKeys} />
       </div>
       <div className="group-facts">
         {facts.name && <span className="mono quiet">{visible(id)}</span>}
@@ -91,7 +95,13 @@ function Origin({ kind, facts }: { kind: Kind; facts: GroupFacts }): ReactNode {
   );
 }
 
-function Actions(props: { kind: Kind; id: string; facts: GroupFacts; name: string }): ReactNode {
+function Actions(props: {
+  kind: Kind;
+  id: string;
+  facts: GroupFacts;
+  name: string;
+  hasKeys: boolean;
+}): ReactNode {
   const { kind, id, facts, name } = props;
   const confirm = useConfirm();
   const queries = useQueryClient();
@@ -118,6 +128,7 @@ function Actions(props: { kind: Kind; id: string; facts: GroupFacts; name: strin
     });
   };
   const actions = actionsOf(facts);
+  useKeys(kind === "workflow" ? "Workflow" : "Job", props.hasKeys ? keysOf(actions, ask, kind) : []);
   return (
     <div className="group-actions" role="toolbar" aria-label={`What to do with the ${kind}`}>
       {actions.map((action) => (
@@ -132,4 +143,15 @@ function Actions(props: { kind: Kind; id: string; facts: GroupFacts; name: strin
       ))}
     </div>
   );
+}
+
+function keysOf(actions: readonly Action[], ask: (action: Action) => void, kind: Kind): readonly Key[] {
+  return DEED_KEYS.map(({ keys, word, wanted }) => ({
+    keys,
+    text: `${word} the ${kind}`,
+    act: () => {
+      const action = wanted.find((one) => actions.includes(one));
+      if (action) ask(action);
+    },
+  }));
 }

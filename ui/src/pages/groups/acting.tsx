@@ -1,13 +1,15 @@
 // The buttons for what is selected, and what could not be done.
 
 import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useCallback, useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 import { api, ask, Refused } from "../../api/client";
 import { newKey } from "../../api/once";
 import { FILTERED } from "../../live/list";
 import { LIVE } from "../../live/overview";
 import { useConfirm } from "../../parts/confirm";
+import { DEED_KEYS } from "../../parts/deeds";
+import type { RowKey } from "../../parts/row-keys";
 import type { Selection } from "../../parts/selection";
 import { count, shortened, visible } from "../../words";
 import {
@@ -22,41 +24,72 @@ import {
 } from "./bulk";
 import type { GroupRow, Kind } from "./rows";
 
-const ACTIONS: readonly Action[] = ["stop", "rerun-failed", "rerun-all", "delete"];
+const ACTIONS: readonly Action[] = ["start", "stop", "rerun-failed", "rerun-all", "delete"];
 
-export function BulkActions(props: {
-  kind: Kind;
-  rows: readonly GroupRow[];
-  selection: Selection;
-  onFailures: (of: Failures) => void;
-}): ReactNode {
-  const { kind, selection } = props;
+/** Give the function that asks before it does something to some. */
+export function useBulk(
+  kind: Kind,
+  selection: Selection,
+  onFailures: (of: Failures) => void,
+): (action: Action, rows: readonly GroupRow[]) => void {
   const confirm = useConfirm();
   const queries = useQueryClient();
+  return useCallback(
+    (action, rows) => {
+      const plan = planOf(action, rows, kind);
+      const done = new Set<string>();
+      const send = sender(kind, action);
+      const earlier: BulkFailure[] = [];
+      confirm({
+        title: plan.title,
+        text: <PlanText plan={plan} />,
+        action: plan.word,
+        isDangerous: plan.isDangerous,
+        recipe: recipeForMany(action, plan.rows, kind),
+        act: async () => {
+          try {
+            earlier.push(...(await carryOut(plan.rows, send, done)));
+          } finally {
+            void queries.invalidateQueries({ queryKey: [LIVE] });
+            void queries.invalidateQueries({ queryKey: [FILTERED] });
+          }
+          selection.select([]);
+          onFailures({ word: plan.word, of: plan.rows.length, failures: earlier });
+        },
+      });
+    },
+    [kind, selection, onFailures, confirm, queries],
+  );
+}
+
+/** Give the keys of the list: they do something to those that are selected, or to the one with the focus. */
+export function useBulkKeys(
+  kind: Kind,
+  rows: readonly GroupRow[],
+  ask: (action: Action, rows: readonly GroupRow[]) => void,
+): readonly RowKey[] {
+  return useMemo(
+    () =>
+      DEED_KEYS.map(({ keys, word, wanted }) => ({
+        keys,
+        text: `${word} the ${kind}, or all that are selected`,
+        act: (ids) => {
+          const chosen = rows.filter((row) => ids.includes(row.id));
+          const action = wanted.find((one) => chosen.some((row) => isOpenTo(one, row)));
+          if (action) ask(action, chosen);
+        },
+      })),
+    [kind, rows, ask],
+  );
+}
+
+export function BulkActions(props: {
+  rows: readonly GroupRow[];
+  selection: Selection;
+  ask: (action: Action, rows: readonly GroupRow[]) => void;
+}): ReactNode {
+  const { selection } = props;
   const selected = props.rows.filter((row) => selection.ids.has(row.id));
-  const ask = (action: Action): void => {
-    const plan = planOf(action, selected, kind);
-    const done = new Set<string>();
-    const send = sender(kind, action);
-    const earlier: BulkFailure[] = [];
-    confirm({
-      title: plan.title,
-      text: <PlanText plan={plan} />,
-      action: plan.word,
-      isDangerous: plan.isDangerous,
-      recipe: recipeForMany(action, plan.rows, kind),
-      act: async () => {
-        try {
-          earlier.push(...(await carryOut(plan.rows, send, done)));
-        } finally {
-          void queries.invalidateQueries({ queryKey: [LIVE] });
-          void queries.invalidateQueries({ queryKey: [FILTERED] });
-        }
-        selection.select([]);
-        props.onFailures({ word: plan.word, of: plan.rows.length, failures: earlier });
-      },
-    });
-  };
   if (selected.length === 0) return null;
   return (
     <div className="bulk" role="toolbar" aria-label="What to do with the selected">
@@ -67,7 +100,7 @@ export function BulkActions(props: {
           className="button"
           data-look={action === "delete" ? "danger" : undefined}
           isDisabled={!selected.some((row) => isOpenTo(action, row))}
-          onPress={() => ask(action)}
+          onPress={() => props.ask(action, selected)}
         >
           {wordFor(action)} …
         </Button>
@@ -95,6 +128,11 @@ function sender(kind: Kind, action: Action): (row: GroupRow) => Promise<unknown>
     keys.set(row.id, key);
     const params = { path: { id: row.id }, header: { "Idempotency-Key": key } };
     if (action === "delete") return gone(kind, row.id);
+    if (action === "start") {
+      return kind === "workflow"
+        ? ask(api.POST("/workflows/{id}/start", { params }))
+        : ask(api.POST("/jobs/{id}/start", { params }));
+    }
     if (action === "stop") {
       return kind === "workflow"
         ? ask(api.POST("/workflows/{id}/stop", { params }))

@@ -1,12 +1,13 @@
 // What is done to several workflows or jobs at once: to which of the selected ones, and what that means in words.
 
 import { Refused, Unreachable } from "../../api/errors";
+import type { Deed } from "../../parts/deeds";
 import { flag, idWords, type Recipe } from "../../parts/recipe";
 import { wordOf } from "../../states";
 import { count } from "../../words";
 import { type GroupRow, type Kind, nameOf, progressOf } from "./rows";
 
-export type Action = "stop" | "rerun-failed" | "rerun-all" | "delete";
+export type Action = Deed;
 
 export type Plan = {
   title: string;
@@ -20,6 +21,7 @@ export type Plan = {
 };
 
 const WORDS: Record<Action, string> = {
+  start: "Start",
   stop: "Stop",
   "rerun-failed": "Rerun what failed",
   "rerun-all": "Rerun all tasks",
@@ -32,8 +34,9 @@ export function wordFor(action: Action): string {
 
 /** Say whether an action can be done to a workflow or job as it is now. */
 export function isOpenTo(action: Action, row: GroupRow): boolean {
-  const { open, ended, bad } = progressOf(row.counts);
+  const { open, ended, bad, total } = progressOf(row.counts);
   if (action === "delete") return true;
+  if (action === "start") return row.isPattern || (total > 0 && row.counts.pending === total);
   if (action === "stop") return open > 0;
   if (open > 0) return false;
   return action === "rerun-failed" ? bad > 0 : ended > 0;
@@ -56,11 +59,31 @@ export function planOf(action: Action, selected: readonly GroupRow[], kind: Kind
 
 function effects(action: Action, rows: readonly GroupRow[]): string[] {
   const all = rows.map((row) => progressOf(row.counts));
-  const sum = (part: "open" | "bad" | "total"): number => all.reduce((total, one) => total + one[part], 0);
+  const sum = (part: "open" | "bad" | "total", withPatterns = true): number =>
+    rows.reduce(
+      (total, row) => (row.isPattern && !withPatterns ? total : total + progressOf(row.counts)[part]),
+      0,
+    );
+  const patterns = rows.filter((row) => row.isPattern).length;
+  const others = rows.length - patterns;
   switch (action) {
+    case "start":
+      return [
+        ...(others
+          ? [`${tasks(sum("total", false), "")} will run, each when those that it depends on have ended.`]
+          : []),
+        ...(patterns ? [`${haveSchedule(patterns)}: a copy is made and started now.`] : []),
+      ];
     case "stop":
       return [
-        `${tasks(sum("open"))} not ended yet, and will be interrupted. A rerun can run them again later.`,
+        ...(others
+          ? [
+              `${tasks(sum("open", false))} not ended yet, and will be interrupted. A rerun can run them again later.`,
+            ]
+          : []),
+        ...(patterns
+          ? [`${haveSchedule(patterns)}: copies that run are stopped, and later times come as before.`]
+          : []),
       ];
     case "rerun-failed":
       return [
@@ -81,6 +104,10 @@ function effects(action: Action, rows: readonly GroupRow[]): string[] {
   }
 }
 
+function haveSchedule(number: number): string {
+  return number === 1 ? "1 has a schedule" : `${count(number)} have a schedule`;
+}
+
 function tasks(number: number, verb = number === 1 ? " has" : " have"): string {
   return `${count(number)} ${number === 1 ? "task" : "tasks"}${verb}`;
 }
@@ -88,6 +115,7 @@ function tasks(number: number, verb = number === 1 ? " has" : " have"): string {
 function leftOut(action: Action, left: number): string[] {
   if (left === 0) return [];
   const why = {
+    start: "started before",
     stop: "ended already",
     "rerun-failed": "nothing to run again, or not ended yet",
     "rerun-all": "not ended yet",
@@ -107,20 +135,21 @@ function many(number: number, kind: Kind): string {
   return number === 1 ? `1 ${kind}` : `${count(number)} ${kind}s`;
 }
 
-/** Say how the same is done elsewhere: one request for each, and one command where there is one for several. */
+/** Say how the same is done elsewhere: one request for each, and one command where one takes several. */
 export function recipeForMany(action: Action, rows: readonly GroupRow[], kind: Kind): Recipe {
   const ids = rows.map(({ id }) => id);
   const what = action === "rerun-all" ? "all" : "failed";
-  const verb = action === "stop" || action === "delete" ? action : "rerun";
+  const verb = action === "rerun-all" || action === "rerun-failed" ? "rerun" : action;
   const calls = ids.map((id): Recipe["calls"][number] => {
     const place = `/${kind}s/${encodeURIComponent(id)}`;
     if (verb === "delete") return { method: "DELETE", path: place };
     return { method: "POST", path: `${place}/${verb}`, ...(verb === "rerun" ? { body: { what } } : {}) };
   });
-  const commands =
-    verb === "rerun"
-      ? ids.map((id) => ({ words: [`${kind}s`, verb, flag("what", what), ...idWords(id)] }))
-      : [{ words: [`${kind}s`, verb, "--yes", ...idWords(...ids)] }];
+  const isOneByOne = verb === "rerun" || verb === "start";
+  const flags = verb === "rerun" ? [flag("what", what)] : [];
+  const commands = isOneByOne
+    ? ids.map((id) => ({ words: [`${kind}s`, verb, ...flags, ...idWords(id)] }))
+    : [{ words: [`${kind}s`, verb, "--yes", ...idWords(...ids)] }];
   return { calls, commands };
 }
 

@@ -10,7 +10,7 @@ import { ListTable } from "../../parts/list";
 import { Empty, notYet, Problem } from "../../parts/messages";
 import { Paging } from "../../parts/paging";
 import { useSelection } from "../../parts/selection";
-import { BulkActions, FailuresList, useFailures } from "./acting";
+import { BulkActions, FailuresList, useBulk, useBulkKeys, useFailures } from "./acting";
 import { columnsOf } from "./columns";
 import { LabelFilter } from "./label-filter";
 import { type GroupList, listGroups } from "./listing";
@@ -45,6 +45,8 @@ function GroupsOf({ kind }: { kind: Kind }): ReactNode {
   const ids = useMemo(() => rows.map(idOf), [rows]);
   const selection = useSelection(ids);
   const [failures, setFailures] = useFailures();
+  const ask = useBulk(kind, selection, setFailures);
+  const acts = useBulkKeys(kind, rows, ask);
   const columns = useMemo(
     () => columnsOf(kind, (label) => address.with({ label: [...new Set([...address.all("label"), label])] })),
     [kind, address],
@@ -80,6 +82,7 @@ function GroupsOf({ kind }: { kind: Kind }): ReactNode {
           nameOf={nameOf}
           question={JSON.stringify(filters)}
           selection={selection}
+          acts={acts}
           isStale={query.isPlaceholderData}
         />
       )}
@@ -88,7 +91,7 @@ function GroupsOf({ kind }: { kind: Kind }): ReactNode {
       )}
       {query.data && rows.length > 0 && (
         <div className="list-foot">
-          <BulkActions kind={kind} rows={rows} selection={selection} onFailures={setFailures} />
+          <BulkActions rows={rows} selection={selection} ask={ask} />
           <Paging shown={rows.length} total={total} next={next} what={[kind, `${kind}s`]} />
         </div>
       )}

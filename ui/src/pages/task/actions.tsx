@@ -1,171 +1,92 @@
 // What a reader can do with a task. Each asks first, and says what will happen.
 
-import { useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useRef } from "react";
+import { type Query, useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useCallback } from "react";
 import { Button, Toolbar } from "react-aria-components";
 import { useLocation } from "wouter";
-import { api, ask } from "../../api/client";
-import { newKey } from "../../api/once";
+import { FILTERED } from "../../live/list";
 import { LIVE } from "../../live/overview";
-import { type Question, useConfirm } from "../../parts/confirm";
-import { flag, idWords, type Recipe, recipeOf } from "../../parts/recipe";
-import { hasEnded, PENDING } from "../../states";
-import { shortened, visible } from "../../words";
-import { type Draft, draftOf } from "./draft";
-import { EditForm } from "./edit";
-import { type Owner, ownerOf, type Task } from "./task-query";
+import { useConfirm } from "../../parts/confirm";
+import { type Key, useKeys } from "../../parts/keys";
+import { type Action, actionsOf, TASK_KEYS } from "./deeds";
+import { ownerOf } from "./owner";
+import { questionsOf } from "./questions";
+import type { Task } from "./task-query";
 
-export function Actions({ task, onClose }: { task: Task; onClose?: () => void }): ReactNode {
+const WORDS: Record<Action, string> = {
+  start: "Start",
+  stop: "Stop",
+  startAgain: "Start again",
+  rerunFrom: "Rerun from here",
+  edit: "Edit inputs",
+  remove: "Delete",
+};
+
+/** Give the function that asks before it does something to a task. */
+export function useTaskAsk(): (action: Action, task: Task, onRemoved?: () => void) => void {
   const confirm = useConfirm();
   const queries = useQueryClient();
+  return useCallback(
+    (action, task, onRemoved) => {
+      const question = questionsOf(task)[action]();
+      confirm({
+        ...question,
+        act: async () => {
+          let isRemoved = false;
+          try {
+            await question.act();
+            isRemoved = action === "remove";
+            if (isRemoved) onRemoved?.();
+          } finally {
+            // What has been deleted is not asked for again on the way to another place.
+            const predicate = ({ queryKey }: Query): boolean => !(isRemoved && queryKey.includes(task.id));
+            void queries.invalidateQueries({ queryKey: [FILTERED], predicate });
+            await queries.invalidateQueries({ queryKey: [LIVE], predicate });
+          }
+        },
+      });
+    },
+    [confirm, queries],
+  );
+}
+
+export function Actions({ task, onClose }: { task: Task; onClose?: () => void }): ReactNode {
+  const ask = useTaskAsk();
   const [, go] = useLocation();
-  const draft = useRef<Draft>(draftOf(task));
-  const questions = questionsOf(task, draft);
-  const asked = (question: Question): void =>
-    confirm({
-      ...question,
-      act: async () => {
-        try {
-          await question.act();
-        } finally {
-          await queries.invalidateQueries({ queryKey: [LIVE] });
-        }
-      },
-    });
-  const runsAgain = hasEnded(task.state);
+  const actions = actionsOf(task);
+  const act = (action: Action): void => {
+    const owner = ownerOf(task);
+    ask(
+      action,
+      task,
+      onClose ?? (() => go(owner ? `/${owner.kind}s/${encodeURIComponent(owner.id)}` : "/tasks")),
+    );
+  };
+  useKeys("This task", keysOf(actions, act), "panel");
   return (
     <Toolbar className="task-actions" aria-label="What to do with the task">
-      {task.state === PENDING && (
-        <Button className="button" onPress={() => asked(questions.start())}>
-          Start
+      {actions.map((action) => (
+        <Button
+          key={action}
+          className="button"
+          data-look={action === "remove" ? "danger" : undefined}
+          onPress={() => act(action)}
+        >
+          {WORDS[action]}
         </Button>
-      )}
-      {!runsAgain && (
-        <Button className="button" onPress={() => asked(questions.stop())}>
-          Stop
-        </Button>
-      )}
-      {runsAgain && (
-        <>
-          <Button className="button" onPress={() => asked(questions.startAgain())}>
-            Start again
-          </Button>
-          {ownerOf(task) && (
-            <Button className="button" onPress={() => asked(questions.rerunFrom())}>
-              Rerun from here
-            </Button>
-          )}
-          <Button className="button" onPress={() => asked(questions.edit())}>
-            Edit inputs
-          </Button>
-        </>
-      )}
-      <Button
-        className="button"
-        data-look="danger"
-        onPress={() =>
-          asked({
-            ...questions.remove(),
-            act: async () => {
-              await questions.remove().act();
-              const owner = ownerOf(task);
-              if (onClose) onClose();
-              else go(owner ? `/${owner.kind}s/${encodeURIComponent(owner.id)}` : "/tasks");
-            },
-          })
-        }
-      >
-        Delete
-      </Button>
+      ))}
     </Toolbar>
   );
 }
 
-const CHILDREN_STAY = "Tasks that depend on it stay as they are; “Rerun from here” runs these too.";
-
-function questionsOf(task: Task, draft: { current: Draft }): Record<Name, () => Question> {
-  const params = { path: { id: task.id } };
-  const name = shortened(visible(task.name), 40);
-  const owner = ownerOf(task);
-  const start = (key: string): Promise<unknown> =>
-    ask(api.POST("/tasks/{id}/start", { params: { ...params, header: { "Idempotency-Key": key } } }));
-  const rerun = (key: string): Promise<unknown> => {
-    const request = {
-      params: { path: { id: owner?.id ?? "" }, header: { "Idempotency-Key": key } },
-      body: { what: null, from: task.id },
-    };
-    return owner?.kind === "job"
-      ? ask(api.POST("/jobs/{id}/rerun", request))
-      : ask(api.POST("/workflows/{id}/rerun", request));
-  };
-  const place = `/tasks/${encodeURIComponent(task.id)}`;
-  const startRecipe = recipeOf("POST", `${place}/start`, ["tasks", "start", ...idWords(task.id)]);
-  return {
-    start: () => ({
-      title: `Start ${name}?`,
-      text: owner
-        ? "This task runs. Tasks that depend on it follow by themselves, as their conditions say."
-        : "The task runs as soon as a proplet has room.",
-      action: "Start",
-      act: once(start),
-      recipe: startRecipe,
-    }),
-    stop: () => ({
-      title: `Stop ${name}?`,
-      text: `It becomes interrupted at once, and its proplet ends its run.${owner ? " Tasks that depend on it go by their conditions: most are skipped." : ""} It can be started again.`,
-      action: "Stop",
-      isDangerous: true,
-      recipe: recipeOf("POST", `${place}/stop`, ["tasks", "stop", ...idWords(task.id)]),
-      act: once((key) =>
-        ask(api.POST("/tasks/{id}/stop", { params: { ...params, header: { "Idempotency-Key": key } } })),
-      ),
-    }),
-    startAgain: () => ({
-      title: `Start ${name} again?`,
-      text: `It runs as its next attempt. Its results and error are cleared; its past attempts stay in its history.${owner ? ` ${CHILDREN_STAY}` : ""}`,
-      action: "Start again",
-      act: once(start),
-      recipe: startRecipe,
-    }),
-    rerunFrom: () => ({
-      title: `Rerun from ${name}?`,
-      text: `This task and all tasks that hang on it run again, each as its next attempt; their results and errors are cleared. All other tasks of the ${owner?.kind} keep theirs. The ${owner?.kind} must have ended.`,
-      action: "Rerun from here",
-      act: once(rerun),
-      ...(owner ? { recipe: rerunFrom(owner, task.id) } : {}),
-    }),
-    edit: () => {
-      draft.current = draftOf(task);
-      return {
-        title: `Edit inputs of ${name}`,
-        text: <EditForm task={task} draft={draft} />,
-        action: "Save and start again",
-        act: once(async (key) => {
-          await ask(api.PUT("/tasks/{id}", { params, body: draft.current.changes() as never }));
-          await start(key);
-        }),
-      };
+/** Give the keys of `propeller top`, which open the same questions as the buttons. */
+function keysOf(actions: readonly Action[], act: (action: Action) => void): readonly Key[] {
+  return TASK_KEYS.map(({ keys, text, wanted }) => ({
+    keys,
+    text,
+    act: () => {
+      const action = wanted.find((one) => actions.includes(one));
+      if (action) act(action);
     },
-    remove: () => ({
-      title: `Delete ${name}?`,
-      text: `The task goes with its results, logs and history${hasEnded(task.state) ? "" : ", and is stopped if it runs"}. This can't be undone. It is refused while other tasks depend on it.`,
-      action: "Delete",
-      isDangerous: true,
-      act: () => ask(api.DELETE("/tasks/{id}", { params })),
-      recipe: recipeOf("DELETE", place, ["tasks", "delete", ...idWords(task.id)]),
-    }),
-  };
-}
-
-type Name = "start" | "stop" | "startAgain" | "rerunFrom" | "edit" | "remove";
-
-function rerunFrom(owner: Owner, taskId: string): Recipe {
-  const words = [`${owner.kind}s`, "rerun", flag("from", taskId), ...idWords(owner.id)];
-  return recipeOf("POST", `/${owner.kind}s/${encodeURIComponent(owner.id)}/rerun`, words, { from: taskId });
-}
-
-/** Have all tries of one question be the same request. */
-function once(act: (key: string) => Promise<unknown>): () => Promise<unknown> {
-  const key = newKey();
-  return () => act(key);
+  }));
 }

@@ -8,8 +8,9 @@ import { api, ask, type Shapes } from "../../api/client";
 import { State } from "../../parts/state";
 import { count, shortened, visible } from "../../words";
 import { KnownChildren } from "./known-children";
+import { ownerOf } from "./owner";
 import { childrenOf, type Relative } from "./relatives";
-import { ownerOf, type Task, useTask } from "./task-query";
+import { type Task, useTask } from "./task-query";
 
 /** Each that is shown is asked for by itself. */
 const SHOWN_MAX = 8;

@@ -12,8 +12,9 @@ import { Value } from "../../parts/value";
 import { FAILED, hasEnded, RUNNING } from "../../states";
 import { count, shortened, timeOf, visible } from "../../words";
 import { Actions } from "./actions";
+import { ownerOf } from "./owner";
 import type { TaskPanelProps } from "./panel";
-import { ownerOf, type Task } from "./task-query";
+import type { Task } from "./task-query";
 
 const NAME_CHARS_MAX = 120;
 /** A reason may have the error of an earlier attempt in it, which its history shows. */

@@ -61,7 +61,7 @@ export function TaskPanel(props: TaskPanelProps): ReactNode {
       PARTS.map((one) => ({ keys: one.letter, text: `${one.name} of the task`, act: () => open(one.id) })),
     [open],
   );
-  useKeys("Task", keys);
+  useKeys("Parts of the task", keys, "panel");
   const task = query.data;
   const gone = isGone(query.error);
   return (

@@ -8,16 +8,11 @@ export type Task = Shapes["TaskView"];
 export function useTask(id: string): UseQueryResult<Task> {
   return useQuery({
     queryKey: [LIVE, "task", id],
-    queryFn: ({ signal }) =>
-      ask(api.GET("/tasks/{id}", { params: { path: { id }, query: { file: false } }, signal })),
+    queryFn: ({ signal }) => fetchTask(id, signal),
   });
 }
 
-/** The workflow or job that a task is in. */
-export type Owner = { kind: "workflow" | "job"; id: string };
-
-export function ownerOf(task: Task): Owner | null {
-  if (task.workflow_id) return { kind: "workflow", id: task.workflow_id };
-  if (task.job_id) return { kind: "job", id: task.job_id };
-  return null;
+export function fetchTask(id: string, signal?: AbortSignal): Promise<Task> {
+  const params = { path: { id }, query: { file: false } };
+  return ask(api.GET("/tasks/{id}", { params, ...(signal && { signal }) }));
 }

@@ -13,6 +13,7 @@ import { Paging } from "../../parts/paging";
 import { midnight } from "../../parts/times";
 import { STATES } from "../../states";
 import { count } from "../../words";
+import { useTaskActs } from "./acting";
 import { COLUMNS, COLUMNS_OF_FAILURES } from "./columns";
 import { listFailures, listTasks, type TaskList } from "./listing";
 import { ROWS, type TaskFilters, type TaskRow } from "./rows";
@@ -93,12 +94,14 @@ function Listed(props: {
   isStale: boolean;
 }): ReactNode {
   const { rows, total, next } = props.list;
+  const { acts, error } = useTaskActs();
   if (rows.length === 0 && next === undefined) return <Nothing isFiltered={props.isFiltered} />;
   return (
     <>
       {rows.length < ROWS && next !== undefined && (
         <p className="quiet">Not all tasks have been looked at yet. Older goes on with the search.</p>
       )}
+      {error !== null && <Problem error={error} />}
       {rows.length > 0 && (
         <ListTable
           caption="Tasks"
@@ -106,6 +109,7 @@ function Listed(props: {
           rows={rows}
           idOf={idOf}
           nameOf={idOf}
+          acts={acts}
           question={JSON.stringify(props.filters)}
           isStale={props.isStale}
         />
@@ -143,6 +147,7 @@ function FailedToday({ address }: { address: Address }): ReactNode {
     queryFn: ({ signal }) => listFailures(since, signal),
   });
   const { rows, total = 0 } = query.data ?? { rows: [] };
+  const { acts, error } = useTaskActs();
   return (
     <div className="page">
       <div className="page-head">
@@ -157,6 +162,7 @@ function FailedToday({ address }: { address: Address }): ReactNode {
       </FilterBar>
       {query.error && <Problem error={query.error} what="The list of failures could not be read." />}
       {notYet(query, "failures")}
+      {error !== null && <Problem error={error} />}
       {rows.length > 0 && (
         <ListTable
           caption="Tasks that failed today"
@@ -164,6 +170,7 @@ function FailedToday({ address }: { address: Address }): ReactNode {
           rows={rows}
           idOf={idOf}
           nameOf={idOf}
+          acts={acts}
           question="failed today"
         />
       )}
