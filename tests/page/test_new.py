@@ -22,7 +22,7 @@ def form(page, kind):
 
 
 def preview(page):
-    return page.get_by_role("figure", name=re.compile("^Graph"))
+    return page.get_by_role("region", name="Preview").filter(visible=True).get_by_role("img")
 
 
 def address_id(page, kind):

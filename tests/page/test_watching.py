@@ -12,7 +12,22 @@ def tile(page, text):
     return page.get_by_role("main").get_by_role("link").filter(has_text=text)
 
 
+def test_an_empty_system_says_what_to_do(own, visit):
+    own.up()
+    page = visit(own.url)
+    expect(page.get_by_role("heading", name="Nothing has run here yet")).to_be_visible()
+    for place in ("workflows", "jobs", "tasks", "events"):
+        page.goto(place)
+        expect(page.get_by_role("main").get_by_role("heading", level=2)).to_have_text(re.compile("yet$"))
+        expect(page.get_by_role("main").locator(".empty").get_by_role("link").first).to_be_visible()
+    page.goto("overview")
+    single(own, id="first", file=ADDITION, inputs=[1, 2])
+    expect(page.get_by_role("region", name="Tasks")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing has run here yet")).to_be_hidden()
+
+
 def test_numbers_of_the_overview_follow_and_lead_to_their_lists(page, up):
+    ended(up, f"/tasks/{single(up, file=ADDITION, inputs=[1, 2])}")
     page.goto("overview")
     tasks = up.call("GET", "/overview")["tasks"]
     expect(tile(page, "running").first).to_contain_text(str(tasks["running"]))
