@@ -6,6 +6,7 @@ import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { useConnection } from "./live/connection";
 import { useKeys, useShowKeys } from "./parts/keys";
 import { Empty, Loading } from "./parts/messages";
+import { idFrom } from "./raw-address";
 import { clock } from "./words";
 import "./app.css";
 
@@ -70,13 +71,13 @@ export function App(): ReactNode {
               <Groups kind="job" />
             </Route>
             <Route path="/workflows/:id">
-              {({ id }) => <Group kind="workflow" id={decoded(id)} key={id} />}
+              {({ id }) => <Group kind="workflow" id={idFrom(id)} key={id} />}
             </Route>
-            <Route path="/jobs/:id">{({ id }) => <Group kind="job" id={decoded(id)} key={id} />}</Route>
+            <Route path="/jobs/:id">{({ id }) => <Group kind="job" id={idFrom(id)} key={id} />}</Route>
             <Route path="/tasks" component={Tasks} />
-            <Route path="/tasks/:id">{({ id }) => <Task id={decoded(id)} key={id} />}</Route>
+            <Route path="/tasks/:id">{({ id }) => <Task id={idFrom(id)} key={id} />}</Route>
             <Route path="/proplets" component={Fleet} />
-            <Route path="/proplets/:id">{({ id }) => <Proplet id={decoded(id)} key={id} />}</Route>
+            <Route path="/proplets/:id">{({ id }) => <Proplet id={idFrom(id)} key={id} />}</Route>
             <Route path="/events" component={Events} />
             <Route path="/new" component={New} />
             <Route>
@@ -89,15 +90,6 @@ export function App(): ReactNode {
       </main>
     </div>
   );
-}
-
-/** Read an id of a path; the router may have decoded it already, and a lone % in it is itself. */
-function decoded(id: string): string {
-  try {
-    return decodeURIComponent(id);
-  } catch {
-    return id;
-  }
 }
 
 function focusSearch(): void {

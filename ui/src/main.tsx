@@ -7,6 +7,7 @@ import { App } from "./app";
 import { OverviewProvider } from "./live/overview";
 import { ConfirmProvider } from "./parts/confirm";
 import { KeysProvider } from "./parts/keys";
+import { useRawLocation, useRawSearch } from "./raw-address";
 import "./theme.css";
 
 const queries = new QueryClient({
@@ -29,7 +30,11 @@ if (root === null) throw new Error("the document has no place for the page");
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
-      <Router base={new URL(document.baseURI).pathname.replace(/\/$/, "")}>
+      <Router
+        base={new URL(document.baseURI).pathname.replace(/\/$/, "")}
+        hook={useRawLocation}
+        searchHook={useRawSearch}
+      >
         <KeysProvider>
           <ConfirmProvider>
             <OverviewProvider>
