@@ -1,11 +1,15 @@
 """What all pages have in common: how one comes to them, what they load, and the keys."""
 
 import re
+import time
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.local.harness import ADDITION
 from tests.page.visits import NOT_LOADED
+from tests.page.works import LOOP, RUNNING, ended, single
 
 PLACES = ["overview", "workflows", "jobs", "tasks", "proplets", "events", "new"]
 LOADED_MAX = 250_000
@@ -112,3 +116,48 @@ def test_a_phone_has_the_navigation_behind_a_button(visit, up):
     expect(page).to_have_url(f"{up.url}/ui/jobs")
     expect(jobs).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+
+
+def test_a_tab_is_named_after_what_it_shows(page, up):
+    task_id = single(up, start=False, id="named in its tab", file=ADDITION, inputs=[1, 2])
+    places = {
+        "overview": "Overview",
+        "workflows": "Workflows",
+        "tasks": "Tasks",
+        "proplets": "Proplets",
+        "events": "Events",
+        "new": "New",
+        f"tasks/{quote(task_id)}": task_id,
+        "nowhere": "No such page",
+    }
+    for path, name in places.items():
+        page.goto(path)
+        expect(page).to_have_title(f"{name} · Propeller")
+
+
+@pytest.mark.parametrize("task_id", ["%2F", "%252e", "50%", "a?b#c", "a&b=c+d", "with space"])
+def test_an_id_in_an_address_is_what_it_is(page, up, task_id):
+    """Some signs are decoded twice by routers: `%2F` would be `/`, and another task or none."""
+    single(up, start=False, id=task_id, file=ADDITION, inputs=[1, 2])
+    page.goto(f"tasks/{quote(task_id, safe='')}")
+    panel = page.get_by_role("article", name="Task")
+    expect(panel.get_by_text(task_id, exact=True).first).to_be_visible()
+    page.get_by_role("tab", name="Settings").click()
+    page.reload()
+    expect(panel.get_by_text(task_id, exact=True).first).to_be_visible()
+    page.goto(f"tasks?search={quote(task_id, safe='')}")
+    page.get_by_role("link", name=task_id, exact=True).click()
+    expect(panel.get_by_text(task_id, exact=True).first).to_be_visible()
+
+
+@pytest.mark.parametrize("off_s", [-3600, 3600])
+def test_a_clock_of_the_reader_that_is_wrong_by_an_hour_changes_no_duration(visit, up, off_s):
+    task_id = single(up, file=LOOP)
+    ended(up, f"/tasks/{task_id}", RUNNING)
+    page = visit(up.url)
+    page.clock.install(time=time.time() + off_s)
+    page.goto(f"tasks/{task_id}")
+    expect(page.get_by_text(re.compile(r"for \d+ s"))).to_be_visible()
+    page.goto(f"tasks?search={task_id}")
+    expect(page.get_by_role("cell", name=re.compile(r"^\d+(\.\d)? s$"))).to_be_visible()
+    up.call("DELETE", f"/tasks/{task_id}")

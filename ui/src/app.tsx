@@ -4,8 +4,10 @@ import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "re
 import { Button } from "react-aria-components";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { useConnection } from "./live/connection";
+import { managerNow } from "./live/manager-clock";
 import { useKeys, useShowKeys } from "./parts/keys";
 import { Empty, Loading } from "./parts/messages";
+import { useTitle } from "./parts/title";
 import { idFrom } from "./raw-address";
 import { clock } from "./words";
 import "./app.css";
@@ -81,14 +83,21 @@ export function App(): ReactNode {
             <Route path="/events" component={Events} />
             <Route path="/new" component={New} />
             <Route>
-              <Empty title="There is no such page">
-                <Link href="/overview">Go to the overview</Link>
-              </Empty>
+              <NoPage />
             </Route>
           </Switch>
         </Suspense>
       </main>
     </div>
+  );
+}
+
+function NoPage(): ReactNode {
+  useTitle("No such page");
+  return (
+    <Empty title="There is no such page">
+      <Link href="/overview">Go to the overview</Link>
+    </Empty>
   );
 }
 
@@ -146,7 +155,7 @@ function ConnectionBanner(): ReactNode {
           {isSignedOut
             ? "You are not signed in, or your sign-in has run out. Sign in again, and load this page again."
             : "Not connected to the manager. The page tries again by itself."}{" "}
-          What you see is as of {clock(since, Date.now())}.
+          What you see is as of {clock(since, managerNow())}.
         </div>
       )}
     </div>

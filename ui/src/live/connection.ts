@@ -1,6 +1,7 @@
 // Whether the page hears from the manager: every stream says so for itself, and the worst of them counts.
 
 import { useSyncExternalStore } from "react";
+import { managerNow } from "./manager-clock";
 
 export type Connection = {
   isLost: boolean;
@@ -47,7 +48,7 @@ class Connections {
       if (this.shown.isLost) this.show(this.now());
       return;
     }
-    if (isLost) this.lost.set(stream, Date.now());
+    if (isLost) this.lost.set(stream, managerNow());
     else this.lost.delete(stream);
     clearTimeout(this.timer);
     if (this.lost.size === 0) this.show(CONNECTED);

@@ -6,6 +6,7 @@
 import { createParser } from "eventsource-parser";
 import { apiRoot } from "../api/client";
 import { connection } from "./connection";
+import { hearTime } from "./manager-clock";
 
 export type StreamEvent = { kind: string; id: number | null; data: string };
 
@@ -100,6 +101,7 @@ class Stream {
       signal: aborting.signal,
       cache: "no-store",
     });
+    hearTime(response.headers.get("date"));
     if (!response.ok || response.body === null) {
       if (FINAL.has(response.status) && !this.isClosed) {
         this.close();

@@ -1,6 +1,7 @@
 // A plot of values over time, with what it says in words below it. What draws is loaded when the first one is shown.
 
 import { type KeyboardEvent, lazy, type ReactNode, Suspense, useState } from "react";
+import { managerNow } from "../live/manager-clock";
 import { clock } from "../words";
 import { inWords, summary, type Values } from "./series";
 import "./plot.css";
@@ -95,7 +96,7 @@ function stepped(key: string, at: number, last: number): number | null | undefin
 
 function valuesAt({ times, series, say }: PlotProps, at: number): string {
   const values = series.map((one) => `${one.name} ${said(one.values[at], say)}`);
-  return `${clock(times[at] ?? 0, Date.now())}: ${values.join(", ")}`;
+  return `${clock(times[at] ?? 0, managerNow())}: ${values.join(", ")}`;
 }
 
 function said(value: number | null | undefined, say: (value: number) => string): string {
@@ -107,7 +108,7 @@ function Words({ times, series, say, at }: PlotProps & { at: number | null }): R
   return (
     <figcaption className="plot-words">
       <span className="quiet number plot-when">
-        {at === null ? "now" : clock(times[at] ?? 0, Date.now())}
+        {at === null ? "now" : clock(times[at] ?? 0, managerNow())}
       </span>
       {series.map((one) => {
         const all = summary(one.values);

@@ -1,15 +1,16 @@
 import { type ReactNode, useSyncExternalStore } from "react";
+import { managerNow } from "../live/manager-clock";
 import { ago, clock, duration, utc } from "../words";
 
 // One clock for the whole page: what shows a running time is drawn anew each second, and nothing else.
-let now = Date.now();
+let now = managerNow();
 const listeners = new Set<() => void>();
 let ticking: ReturnType<typeof setInterval> | undefined;
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   ticking ??= setInterval(() => {
-    now = Date.now();
+    now = managerNow();
     for (const one of listeners) one();
   }, 1000);
   return () => {

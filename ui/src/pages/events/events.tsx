@@ -7,6 +7,7 @@ import { useAddress } from "../../parts/address";
 import { ChosenFilter, FilterBar, SearchField, StateFilter } from "../../parts/filters";
 import { useKeys } from "../../parts/keys";
 import { Empty } from "../../parts/messages";
+import { useTitle } from "../../parts/title";
 import { STATES, type StateWord } from "../../states";
 import { count } from "../../words";
 import { ROWS_KEPT } from "./flow";
@@ -17,6 +18,7 @@ import "./events.css";
 const ONLY = ["workflow_id", "job_id", "task_id"] as const;
 
 export default function Events(): ReactNode {
+  useTitle("Events");
   const address = useAddress();
   const only: Only = {};
   for (const name of ONLY) if (address.get(name)) only[name] = address.get(name);

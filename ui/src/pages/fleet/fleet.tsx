@@ -5,6 +5,7 @@ import { Link } from "wouter";
 import { useAddress } from "../../parts/address";
 import { FilterBar, SearchField } from "../../parts/filters";
 import { Empty, notYet, Problem } from "../../parts/messages";
+import { useTitle } from "../../parts/title";
 import { count, shortened, visible } from "../../words";
 import { type Fleet, useFleet } from "./fleet-query";
 import { LivenessSign } from "./liveness";
@@ -22,6 +23,7 @@ const VIEWS = [
 const NONE: PropletView[] = [];
 
 export default function FleetPage(): ReactNode {
+  useTitle("Proplets");
   const query = useFleet();
   const address = useAddress();
   const proplets = query.data?.proplets ?? NONE;

@@ -8,6 +8,7 @@ import { Fact, Facts } from "../../parts/facts";
 import { useKeys } from "../../parts/keys";
 import { Empty, isGone, notYet, Problem } from "../../parts/messages";
 import { Time } from "../../parts/time";
+import { useTitle } from "../../parts/title";
 import { bytes, count, shortened, timeOf, visible } from "../../words";
 import { PROPLET_KEYS, PropletActions, usePropletAsk } from "./acting";
 import { useProplet } from "./fleet-query";
@@ -21,6 +22,7 @@ import "./fleet.css";
 export default function PropletPage({ id }: { id: string }): ReactNode {
   const query = useProplet(id);
   const proplet = query.data;
+  useTitle(proplet?.name || id);
   const gone = isGone(query.error);
   return (
     <div className="page">

@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo } from "react";
 import { api, ask } from "../../api/client";
+import { managerNow } from "../../live/manager-clock";
 import { notYet, Problem } from "../../parts/messages";
 import { Plot } from "../../parts/plot";
 import { bytes, clock, count, duration } from "../../words";
@@ -73,7 +74,7 @@ export function SignsOfLife({ id }: { id: string }): ReactNode {
   });
   const history = query.data?.history;
   const contacts = useMemo(() => contactsOf((history ?? []).map((at) => Date.parse(at))), [history]);
-  const now = Date.now();
+  const now = managerNow();
   return (
     <section className="card proplet-part">
       <h2>Signs of life</h2>

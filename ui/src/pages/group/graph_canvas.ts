@@ -1,5 +1,6 @@
 // A canvas that shows a scene: draws when something changed and not otherwise, and moves what is drawn already.
 
+import { managerNow } from "../../live/manager-clock";
 import { type Camera, fitted, fitZoom, kept, type Rect, revealing, type Size, under, zoomed } from "./camera";
 import type { Changed } from "./live";
 import type { GroupModel } from "./model";
@@ -206,7 +207,15 @@ export class GraphCanvas {
     const edges = countEdges({ scene }, under(camera, whole));
     const edgesMax = isZooming ? EDGES_MOVING_MAX : EDGES_MAX;
     const hasEdges = edges <= edgesMax;
-    const view: View = { scene, camera, marks, palette: currentPalette(), now: Date.now(), edges, edgesMax };
+    const view: View = {
+      scene,
+      camera,
+      marks,
+      palette: currentPalette(),
+      now: managerNow(),
+      edges,
+      edgesMax,
+    };
     if (isZooming && edges > edgesMax) this.redrawSoon();
     if (this.isStale || drawn === null || isZooming || hasEdges !== this.hasEdges) {
       this.paintPart(view, whole);

@@ -5,6 +5,7 @@ import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo } from 
 import { Link } from "wouter";
 import { Empty, isGone, Loading, Problem } from "../../parts/messages";
 import type { CountsByState } from "../../parts/state";
+import { useTitle } from "../../parts/title";
 import { STATES } from "../../states";
 import { shortened, visible } from "../../words";
 import { KnownChildren } from "../task/known-children";
@@ -49,12 +50,7 @@ export default function Group({ kind, id }: { kind: Kind; id: string }): ReactNo
   );
   const onClose = useCallback(() => change({ task: null }), [change]);
   const name = facts.data?.name || id;
-  useEffect(() => {
-    document.title = `${shortened(visible(name), 60)} · Propeller`;
-    return () => {
-      document.title = "Propeller";
-    };
-  }, [name]);
+  useTitle(name);
 
   if (live.state === "gone" || isGone(facts.error))
     return <Gone kind={kind} id={id} wasThere={model !== null} />;

@@ -3,6 +3,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { Button } from "react-aria-components";
+import { managerNow } from "../../live/manager-clock";
 import { useKeys } from "../../parts/keys";
 import { Empty } from "../../parts/messages";
 import { State } from "../../parts/state";
@@ -37,7 +38,7 @@ export function TableView({ model, version, address, change, selected, select }:
   const hits = useMemo(() => findText(model.structure, address.text), [model.structure, address.text]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the states in the model change with the version
   const rows = useMemo(
-    () => rowsOf(model, [hits, findStates(model, address.states)], order, Date.now(), nameOf),
+    () => rowsOf(model, [hits, findStates(model, address.states)], order, managerNow(), nameOf),
     [model, hits, address.states, order, calm, nameOf],
   );
   const scroller = useRef<HTMLDivElement>(null);

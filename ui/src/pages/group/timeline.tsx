@@ -2,6 +2,7 @@
 
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { Button, ToggleButton } from "react-aria-components";
+import { managerNow } from "../../live/manager-clock";
 import { useKeys } from "../../parts/keys";
 import { Empty } from "../../parts/messages";
 import { wordOf } from "../../states";
@@ -49,7 +50,7 @@ export function TimelineView(props: ViewProps): ReactNode {
   const redraw = useCanvas(canvas, scroller, () => {
     const element = scroller.current;
     if (element === null) return null;
-    const now = Date.now();
+    const now = managerNow();
     const most = spanOf(model, now) ?? { from: now - 1000, to: now };
     const width = element.clientWidth;
     shown.current = {
@@ -84,7 +85,7 @@ export function TimelineView(props: ViewProps): ReactNode {
     const view = shown.current;
     if (view === null) return;
     const fraction = x === undefined ? 0.5 : (x - view.labelPx) / (view.width - view.labelPx);
-    const most = spanOf(model, Date.now()) ?? view.span;
+    const most = spanOf(model, managerNow()) ?? view.span;
     setChosen(zoomedSpan(view.span, factor, Math.max(0, Math.min(1, fraction)), most));
   };
   const taskAt = (y: number): number | null => {
@@ -100,7 +101,7 @@ export function TimelineView(props: ViewProps): ReactNode {
       scroller.current?.scrollBy(0, -dy);
       if (dx === 0) return;
       const perPx = (view.span.to - view.span.from) / (view.width - view.labelPx);
-      setChosen(movedSpan(view.span, -dx * perPx, spanOf(model, Date.now()) ?? view.span));
+      setChosen(movedSpan(view.span, -dx * perPx, spanOf(model, managerNow()) ?? view.span));
     },
     onZoom: (factor, { x }) => zoom(factor, x),
     onClick: (_, y) => select(taskAt(y)),
@@ -184,7 +185,7 @@ function keysOf(
 
 /** Say how a task is, for those who point at it or hear it. */
 function wordsOf({ model }: ViewProps, task: number): string {
-  const took = model.took(task, Date.now());
+  const took = model.took(task, managerNow());
   const words = `${visible(model.structure.ids[task] as string)}, ${wordOf(at(model.states, task))}`;
   return took > 0 ? `${words}, ${duration(took / 1000)}` : words;
 }

@@ -10,6 +10,7 @@ import { ListTable } from "../../parts/list";
 import { Empty, notYet, Problem } from "../../parts/messages";
 import { Paging } from "../../parts/paging";
 import { useSelection } from "../../parts/selection";
+import { useTitle } from "../../parts/title";
 import { BulkActions, FailuresList, useBulk, useBulkKeys, useFailures } from "./acting";
 import { columnsOf } from "./columns";
 import { LabelFilter } from "./label-filter";
@@ -52,6 +53,7 @@ function GroupsOf({ kind }: { kind: Kind }): ReactNode {
     [kind, address],
   );
   const title = kind === "workflow" ? "Workflows" : "Jobs";
+  useTitle(title);
   return (
     <div className="page">
       <div className="page-head">
@@ -61,11 +63,7 @@ function GroupsOf({ kind }: { kind: Kind }): ReactNode {
         </Link>
       </div>
       <FilterBar>
-        <SearchField
-          name="search"
-          label={`Search ${kind}s`}
-          placeholder="Begin of an id, or part of a name"
-        />
+        <SearchField name="search" label={`Search ${kind}s`} placeholder="Id, or part of a name" />
         <StateFilter states={GROUP_STATES} counts={overview?.[`${kind}s`] ?? {}} />
         <LabelFilter />
         <TimeFilter />

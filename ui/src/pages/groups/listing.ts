@@ -1,6 +1,7 @@
 // Asks the API for a page of a list.
 
 import { api, ask } from "../../api/client";
+import { managerNow } from "../../live/manager-clock";
 import { type GroupFilters, type GroupRow, type Kind, queryOf, rowOf, type Size } from "./rows";
 
 export type GroupList = { rows: readonly GroupRow[]; total: number; next: string | undefined };
@@ -11,7 +12,7 @@ export async function listGroups(
   signal: AbortSignal,
   size?: Size,
 ): Promise<GroupList> {
-  const query = queryOf(filters, Date.now(), size);
+  const query = queryOf(filters, managerNow(), size);
   if (kind === "workflow") {
     const page = await ask(api.GET("/workflows", { params: { query }, signal }));
     return {

@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { useAddress } from "../../parts/address";
+import { useTitle } from "../../parts/title";
 import { GroupForm } from "./group-form";
 import type { Kind } from "./making";
 import { TaskForm } from "./task-form";
@@ -15,6 +16,7 @@ const KINDS: readonly { kind: Kind; name: string }[] = [
 ];
 
 export default function New(): ReactNode {
+  useTitle("New");
   const address = useAddress();
   const given = address.get("kind");
   const kind = KINDS.find((one) => one.kind === given)?.kind ?? "task";

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { useOverview, type Overview as Whole } from "../../live/overview";
 import { Loading } from "../../parts/messages";
+import { useTitle } from "../../parts/title";
 import { FailuresList, useFailuresToday } from "./failures";
 import { Pace } from "./plots";
 import { RecentList } from "./recent-list";
@@ -11,6 +12,7 @@ import { FleetRow, GroupTile, TaskTiles } from "./tiles";
 import "./overview.css";
 
 export default function Overview(): ReactNode {
+  useTitle("Overview");
   const overview = useOverview();
   return (
     <div className="page overview">

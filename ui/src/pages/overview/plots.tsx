@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo } from "react";
 import { api, ask, type Shapes } from "../../api/client";
+import { managerNow } from "../../live/manager-clock";
 import { Loading, Problem } from "../../parts/messages";
 import { Plot, type PlotSeries } from "../../parts/plot";
 import { count } from "../../words";
@@ -17,7 +18,7 @@ export function Pace(): ReactNode {
     queryFn: ({ signal }) => ask(api.GET("/pace", { signal })),
     refetchInterval: ({ state }) => {
       const { end = 0, step_s = 10 } = state.data ?? {};
-      return Math.min(Math.max(PAUSE_MS_MIN, end + step_s * 1000 + LATE_MS - Date.now()), step_s * 1000);
+      return Math.min(Math.max(PAUSE_MS_MIN, end + step_s * 1000 + LATE_MS - managerNow()), step_s * 1000);
     },
   });
   if (!query.data) {

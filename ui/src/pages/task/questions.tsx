@@ -16,7 +16,8 @@ const CHILDREN_STAY = "Tasks that depend on it stay as they are; “Rerun from h
 
 export function questionsOf(task: Task): Record<Action, () => Question> {
   const params = { path: { id: task.id } };
-  const name = shortened(visible(task.name), 40);
+  // Its name is that of a function, which many tasks share.
+  const name = `task ${shortened(visible(task.id), 60)}`;
   const owner = ownerOf(task);
   const start = (key: string): Promise<unknown> =>
     ask(api.POST("/tasks/{id}/start", { params: { ...params, header: { "Idempotency-Key": key } } }));

@@ -1,6 +1,7 @@
 // Asks the API for a page of the list of tasks.
 
 import { api, ask, type Shapes } from "../../api/client";
+import { managerNow } from "../../live/manager-clock";
 import { queryOf, ROWS, rowOf, rowOfFailure, type TaskFilters, type TaskQuery, type TaskRow } from "./rows";
 
 export type TaskList = {
@@ -15,7 +16,7 @@ const SEARCH_MS_MAX = 2_000;
 /** Give a page of tasks. A search ends each answer after a bounded time, so it is asked on until a page is full. */
 export async function listTasks(filters: TaskFilters, signal: AbortSignal): Promise<TaskList> {
   const begin = Date.now();
-  const query = queryOf(filters, begin);
+  const query = queryOf(filters, managerNow());
   const rows: TaskRow[] = [];
   let total: number | undefined;
   let next: string | undefined = query.cursor;

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { useList } from "../../live/list";
+import { managerNow } from "../../live/manager-clock";
 import { LIVE, useOverview } from "../../live/overview";
 import { type Address, useAddress } from "../../parts/address";
 import { ChosenFilter, FilterBar, SearchField, StateFilter, TimeFilter } from "../../parts/filters";
@@ -11,6 +12,7 @@ import { ListTable } from "../../parts/list";
 import { Empty, notYet, Problem } from "../../parts/messages";
 import { Paging } from "../../parts/paging";
 import { midnight } from "../../parts/times";
+import { useTitle } from "../../parts/title";
 import { STATES } from "../../states";
 import { count } from "../../words";
 import { useTaskActs } from "./acting";
@@ -49,6 +51,7 @@ const CHOSEN = [
 ] as const;
 
 function AllTasks({ address }: { address: Address }): ReactNode {
+  useTitle("Tasks");
   const filters = filtersOf(address);
   const overview = useOverview();
   const isFiltered = Object.entries(filters).some(([name, value]) => value !== "" && name !== "cursor");
@@ -62,7 +65,7 @@ function AllTasks({ address }: { address: Address }): ReactNode {
         </Link>
       </div>
       <FilterBar>
-        <SearchField name="search" label="Search tasks" placeholder="Begin of an id, or part of a name" />
+        <SearchField name="search" label="Search tasks" placeholder="Id, or part of a name" />
         <StateFilter states={STATES} counts={overview?.tasks ?? {}} />
         {CHOSEN.filter(([name]) => address.get(name)).map(([name, what]) => (
           <ChosenFilter
@@ -125,7 +128,7 @@ function Nothing({ isFiltered }: { isFiltered: boolean }): ReactNode {
   if (isFiltered) {
     return (
       <Empty title="No task is like that">
-        <p>A search finds tasks by the begin of their id, or by a part of their name.</p>
+        <p>A search finds tasks whose id begins with it, or whose name has it in it.</p>
         <Link href="/tasks">Show all tasks</Link>
       </Empty>
     );
@@ -141,7 +144,8 @@ function Nothing({ isFiltered }: { isFiltered: boolean }): ReactNode {
 }
 
 function FailedToday({ address }: { address: Address }): ReactNode {
-  const since = midnight(Date.now());
+  useTitle("Tasks that failed today");
+  const since = midnight(managerNow());
   const query = useQuery({
     queryKey: [LIVE, "failures", since],
     queryFn: ({ signal }) => listFailures(since, signal),
