@@ -10,19 +10,20 @@ from playwright.sync_api import expect
 
 from tests.e2e.local.harness import System
 from tests.page import world
+from tests.page.visits import Visits
 
 ROOT = Path(__file__).parents[2]
 #: Pictures of all pages are written there; `script/screens` makes them for the documentation.
 SCREENS = Path(os.environ.get("SCREENS", ROOT / ".screens"))
 AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-SIZE = {"width": 1440, "height": 900}
+SCREEN = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 #: What differs between light and dark.
 COLOURS = ["color-contrast", "link-in-text-block"]
 PLACES = (
     *("overview", "workflows", "jobs", "graph", "graph-task", "graph-folded", "timeline", "table", "job"),
     *("tasks", "task", "task-logs", "task-history", "task-module", "fleet", "fleet-table", "proplet"),
-    *("events", "new"),
+    *("events", "new", "new-workflow"),
 )
 
 
@@ -49,6 +50,14 @@ def settled(page):
     """Wait until a page shows what it is for, and nothing of it is awaited any more."""
     main = page.get_by_role("main")
     expect(main.get_by_role("heading", level=1).first).to_be_visible()
+    if (
+        "?kind=workflow" in page.url
+        and (example := main.get_by_role("button", name="Take an example")).count()
+    ):
+        example.filter(visible=True).click()
+        expect(main.get_by_role("region", name="Preview").get_by_role("img")).to_be_visible()
+    if "part=logs" in page.url:
+        expect(main.get_by_text("ended", exact=True)).to_be_visible()
     expect(main.locator(".loading")).to_have_count(0)
     for canvas in main.locator("canvas.graph-canvas").filter(visible=True).all():
         expect(canvas).to_have_attribute("data-first-picture", re.compile(r"\d+"))
@@ -76,18 +85,22 @@ def pictured(page, name):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it sticks out"
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_page_keeps_nobody_out(visit, lively, place):
-    page = visit(lively.url, path=lively.places[place], viewport=SIZE, color_scheme="light")
-    pictured(page, f"{place}-light")
-    assert not faults_of(page)
-    page.emulate_media(color_scheme="dark")
-    pictured(page, f"{place}-dark")
-    assert not faults_of(page, *COLOURS)
+@pytest.fixture(scope="module", params=[SCREEN, PHONE], ids=["screen", "phone"])
+def looker(request, browser, lively):
+    """Give one page for all places, which loads the files of the page once."""
+    visits = Visits(browser)
+    yield visits.open(lively.url, **request.param)
+    visits.close()
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_phone_shows_it_all(visit, lively, place):
-    page = visit(lively.url, path=lively.places[place], **PHONE)
-    pictured(page, f"{place}-phone")
-    assert not faults_of(page)
+def test_a_page_keeps_nobody_out(looker, lively, place):
+    is_phone = looker.viewport_size == PHONE["viewport"]
+    looker.emulate_media(color_scheme="light")
+    looker.goto(lively.places[place])
+    pictured(looker, f"{place}-phone" if is_phone else f"{place}-light")
+    assert not faults_of(looker)
+    if not is_phone:
+        looker.emulate_media(color_scheme="dark")
+        pictured(looker, f"{place}-dark")
+        assert not faults_of(looker, *COLOURS)

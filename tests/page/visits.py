@@ -40,7 +40,7 @@ class Visits:
 
         def complain(text: str) -> None:
             if not (may_say and re.search(may_say, text)):
-                self.complaints.append(text)
+                self.complaints.append(f"{page.url}: {text}")
 
         context.on("console", lambda said: said.type == "error" and complain(said.text))
         context.on("weberror", lambda met: complain(f"page error: {met.error}"))

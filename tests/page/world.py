@@ -6,13 +6,23 @@ import time
 from pathlib import Path
 
 from tests.e2e.local.harness import System
-from tests.page.works import DIVISION, FAILED, NAP, RUNNING, ended, job, single, task, workflow
+from tests.page.works import DIVISION, FAILED, NAP, RUNNING, ended, job, says, single, task, workflow
 from tests.waiting import until
 
 #: So long that what runs is still running when the last page has been looked at.
 _LONG_MS = 600_000
 _STEP_S = 10
 _STEPS = 330
+
+
+#: A program that says what it does, line by line.
+TALKER = says(
+    *(
+        f"{'read' if at % 3 else 'wrote'} /var/log/app-{at:03}.log{'' if at % 3 else '.zst'}: "
+        f"{(at * 7919) % 90000 + 4096:,} bytes\n"
+        for at in range(180)
+    )
+)
 
 
 def make(system: System) -> dict[str, str]:
@@ -28,6 +38,7 @@ def make(system: System) -> dict[str, str]:
     images = _images(system)
     etl = _etl(system)
     imports = _jobs(system)
+    single(system, id="compress-logs", name="_start", file=TALKER)
     alone = single(system, id="checksum-archive", name="nap", inputs=[_LONG_MS], file=NAP)
     single(system, id="later", name="nap", inputs=[1], file=NAP, start=False)
     for one in ("extract-events", "shard-04", alone):
@@ -45,7 +56,7 @@ def make(system: System) -> dict[str, str]:
         "job": f"jobs/{imports}",
         "tasks": "tasks",
         "task": "tasks/train-model",
-        "task-logs": "tasks/train-model?part=logs",
+        "task-logs": "tasks/compress-logs?part=logs",
         "task-history": "tasks/train-model?part=history",
         "task-module": "tasks/train-model?part=module",
         "fleet": "proplets",
@@ -53,6 +64,7 @@ def make(system: System) -> dict[str, str]:
         "proplet": f"proplets/{proplet}",
         "events": "events",
         "new": "new",
+        "new-workflow": "new?kind=workflow",
     }
 
 
@@ -62,8 +74,9 @@ def _write_pace(database: Path) -> None:
     rows = []
     for at in range(_STEPS):
         swing = abs((at % 90) - 45)
-        done, bad = 6 + swing // 3 + at % 5, 1 if at % 37 == 0 else 0
-        rows.append((now - _STEPS + at, done + bad, done, bad, 0, max(0, swing - 30), 8 + swing // 4))
+        done, bad = 260 + 6 * swing + at * 7919 % 60, 9 if at % 37 == 0 else 0
+        waiting = max(0, 16 * (swing - 20) + at * 104729 % 40)
+        rows.append((now - _STEPS + at, done + bad, done, bad, 0, waiting, 90 + 2 * swing + at % 9))
     with sqlite3.connect(database) as db:
         db.execute("DELETE FROM pace")
         db.executemany(
