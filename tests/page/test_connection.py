@@ -46,3 +46,15 @@ def test_a_bad_gateway_is_said_in_words(proxy, visit):
     assert "<h1>" not in page.get_by_role("main").inner_text()
     proxy.instead.clear()
     expect(lost_banner(page)).to_be_hidden()
+
+
+def test_a_tab_that_is_opened_in_the_background_holds_no_connection(visit, up):
+    """A browser has six for all tabs, so a seventh tab would never load."""
+    page = visit(up.url)
+    page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => !window.isSeen})")
+    streams = []
+    page.on("request", lambda asked: asked.url.endswith("/overview") and streams.append(asked.url))
+    page.goto("workflows", wait_until="networkidle")
+    assert streams == []
+    with page.expect_request("**/overview"):
+        page.evaluate("window.isSeen = true; document.dispatchEvent(new Event('visibilitychange'))")

@@ -166,3 +166,20 @@ def test_a_graph_is_walked_by_keys_and_said_aloud(page, up):
     expect(said).to_have_text(re.compile(r"^k-2-\d, completed$"))
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("status").filter(has_text="k-1, completed")).to_be_attached()
+
+
+def test_a_schedule_is_paused_and_resumed(page, up):
+    """A double click opens the question; its second click does not close it again."""
+    made = workflow(up, "nightly", task("p-1", 1, 2), start=False, schedule="0 3 * * *", is_recurring=True)
+    page.goto(f"workflows/{made}")
+    page.get_by_role("button", name="Pause schedule").dblclick()
+    asked = page.get_by_role("alertdialog")
+    expect(asked).to_contain_text("No more times of its schedule come")
+    asked.get_by_role("button", name="Pause schedule").click()
+    expect(page.get_by_text("paused", exact=True)).to_be_visible()
+    assert up.call("GET", f"/workflows/{made}/schedule")["paused"]
+    page.get_by_role("button", name="Resume schedule").click()
+    asked.get_by_role("button", name="Resume schedule").click()
+    expect(page.get_by_role("button", name="Pause schedule")).to_be_visible()
+    assert not up.call("GET", f"/workflows/{made}/schedule")["paused"]
+    up.call("DELETE", f"/workflows/{made}")

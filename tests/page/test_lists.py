@@ -145,3 +145,11 @@ def test_a_long_list_goes_on_behind_its_place(page, up):
     expect(row(page, "page-0")).to_be_visible()
     page.get_by_role("link", name="Newest").click()
     expect(row(page, "page-59")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 800, 1024, 1440])
+def test_names_have_room_on_each_width(visit, up, several, width):
+    page = visit(up.url, path="workflows?label=kind%3Dseveral", viewport={"width": width, "height": 800})
+    name = row(page, "good").get_by_role("link", name="good")
+    expect(name).to_be_visible()
+    assert name.evaluate("link => link.closest('th').clientWidth") >= 120

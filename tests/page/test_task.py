@@ -64,7 +64,8 @@ def test_what_a_user_wrote_is_text(page, up):
     made = quote(single(up, id=MARKUP.replace("/", "|"), name=MARKUP, file=trapping), safe="")
     ended(up, f"/tasks/{made}", FAILED)
     page.goto(f"tasks/{made}")
-    expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP)
+    expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP.replace("/", "|"))
+    expect(panel(page).get_by_text(MARKUP, exact=True)).to_be_visible()
     for name in ("Logs", "History", "Metrics", "Module", "Settings", "Summary"):
         part(page, name)
     assert page.locator("main img, main script").count() == 0

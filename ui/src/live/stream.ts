@@ -50,7 +50,8 @@ class Stream {
 
   start(): void {
     document.addEventListener("visibilitychange", this.onVisibility);
-    void this.connect();
+    // One that is opened in the background waits until somebody looks at it.
+    if (!document.hidden) void this.connect();
   }
 
   close(): void {

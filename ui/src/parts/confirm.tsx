@@ -1,6 +1,6 @@
 // Asks before something is changed, and says what will happen. Shows what went wrong, and stays then.
 
-import { createContext, type ReactNode, useCallback, useContext, useState } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useRef, useState } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { CopyAs } from "./copy-as";
 import { Problem } from "./messages";
@@ -20,6 +20,9 @@ export type Question = {
   recipe?: Recipe;
 };
 
+/** The second click of a double click falls beside the question that the first one opened, and does not close it. */
+const DOUBLE_CLICK_MS = 500;
+
 const Confirming = createContext<(question: Question) => void>(() => undefined);
 
 /** Give the function that asks. */
@@ -31,7 +34,9 @@ export function ConfirmProvider({ children }: { children: ReactNode }): ReactNod
   const [question, setQuestion] = useState<Question | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
+  const askedAt = useRef(0);
   const ask = useCallback((next: Question) => {
+    askedAt.current = performance.now();
     setError(null);
     setQuestion(next);
   }, []);
@@ -54,6 +59,7 @@ export function ConfirmProvider({ children }: { children: ReactNode }): ReactNod
       <ModalOverlay
         className="veil"
         isDismissable={!isBusy}
+        shouldCloseOnInteractOutside={() => performance.now() - askedAt.current > DOUBLE_CLICK_MS}
         isOpen={question !== null}
         onOpenChange={(isOpen) => isOpen || setQuestion(null)}
       >

@@ -8,13 +8,23 @@ import { count } from "../../words";
 import type { GroupFacts } from "./group_query";
 import type { Kind } from "./live";
 
-export type Action = "start" | "stop" | "rerun-failed" | "rerun-all" | "clone" | "delete";
+export type Action =
+  | "start"
+  | "stop"
+  | "rerun-failed"
+  | "rerun-all"
+  | "pause"
+  | "resume"
+  | "clone"
+  | "delete";
 
 export const WORDS: Record<Action, string> = {
   start: "Start",
   stop: "Stop",
   "rerun-failed": "Rerun failed",
   "rerun-all": "Rerun all",
+  pause: "Pause schedule",
+  resume: "Resume schedule",
   clone: "Clone",
   delete: "Delete",
 };
@@ -43,6 +53,7 @@ export function actionsOf(facts: GroupFacts): Action[] {
   if (open > 0 && (!isWaiting || facts.schedule)) found.push("stop");
   if (open === 0 && bad > 0) found.push("rerun-failed");
   if (open === 0 && total > 0) found.push("rerun-all");
+  if (facts.schedule) found.push(facts.isPaused ? "resume" : "pause");
   return [...found, "clone", "delete"];
 }
 
@@ -65,6 +76,10 @@ export function effectOf(action: Action, facts: GroupFacts, kind: Kind): string 
       );
     case "rerun-all":
       return `${total === 1 ? "Its task" : `All ${tasks(total)}`} will run again. Present results are replaced.`;
+    case "pause":
+      return "No more times of its schedule come, until it is resumed. What runs goes on.";
+    case "resume":
+      return "Times of its schedule come again. Those of the pause are not made up for.";
     case "clone":
       return `Another ${kind} is made with the same ${tasks(total)}, under new ids. It is not started.`;
     case "delete":
@@ -84,6 +99,8 @@ const ROUTES: Record<Action, [verb: string, what?: "failed" | "all"]> = {
   stop: ["stop"],
   "rerun-failed": ["rerun", "failed"],
   "rerun-all": ["rerun", "all"],
+  pause: ["schedule/pause"],
+  resume: ["schedule/resume"],
   clone: ["clone"],
   delete: ["delete"],
 };
@@ -92,6 +109,9 @@ const ROUTES: Record<Action, [verb: string, what?: "failed" | "all"]> = {
 export function recipeFor(action: Action, kind: Kind, id: string): Recipe {
   const [verb, what] = ROUTES[action];
   const place = `/${kind}s/${encodeURIComponent(id)}`;
+  if (action === "pause" || action === "resume") {
+    return recipeOf("POST", `${place}/${verb}`, [`${kind}s`, "schedule", `--${action}`, ...idWords(id)]);
+  }
   const words = [`${kind}s`, verb, ...(what === undefined ? [] : [`--what=${what}`]), ...idWords(id)];
   if (action === "delete") return recipeOf("DELETE", place, words);
   return recipeOf("POST", `${place}/${verb}`, words, what === undefined ? undefined : { what });
@@ -122,6 +142,16 @@ export function requestOf(action: Action, kind: Kind, id: string): () => Promise
         await (isWorkflow
           ? ask(api.POST("/workflows/{id}/rerun", { params, body }))
           : ask(api.POST("/jobs/{id}/rerun", { params, body })));
+        return null;
+      case "pause":
+        await (isWorkflow
+          ? ask(api.POST("/workflows/{id}/schedule/pause", { params }))
+          : ask(api.POST("/jobs/{id}/schedule/pause", { params })));
+        return null;
+      case "resume":
+        await (isWorkflow
+          ? ask(api.POST("/workflows/{id}/schedule/resume", { params }))
+          : ask(api.POST("/jobs/{id}/schedule/resume", { params })));
         return null;
       case "clone":
         return clone(kind, params);

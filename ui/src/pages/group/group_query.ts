@@ -23,6 +23,8 @@ export type GroupFacts = {
   timezone: string;
   /** When a schedule runs it next. */
   nextRun: number;
+  /** True while its schedule runs it at no times. */
+  isPaused: boolean;
   /** What has the schedule that this is a run of. */
   runOf: string;
   /** The task that this workflow runs for. */
@@ -37,14 +39,19 @@ export function useGroupFacts(kind: Kind, id: string): UseQueryResult<GroupFacts
 }
 
 async function readFacts(kind: Kind, id: string, signal: AbortSignal): Promise<GroupFacts> {
+  const place = { params: { path: { id } }, signal };
   const options = { params: { path: { id }, query: { tasks: false } }, signal };
   if (kind === "workflow") {
     const workflow = await ask(api.GET("/workflows/{id}", options));
-    return { ...shared(workflow), runFor: workflow.run_for ?? "", mode: "" };
+    const schedule = workflow.schedule && (await ask(api.GET("/workflows/{id}/schedule", place)));
+    const isPaused = schedule ? schedule.paused : false;
+    return { ...shared(workflow), isPaused, runFor: workflow.run_for ?? "", mode: "" };
   }
   const job = await ask(api.GET("/jobs/{id}", options));
   if (!("counts" in job)) throw new Error("the manager did not say how the job is");
-  return { ...shared(job), runFor: "", mode: job.execution_mode ?? "" };
+  const schedule = job.schedule && (await ask(api.GET("/jobs/{id}/schedule", place)));
+  const isPaused = schedule ? schedule.paused : false;
+  return { ...shared(job), isPaused, runFor: "", mode: job.execution_mode ?? "" };
 }
 
 type Said = {
@@ -61,7 +68,7 @@ type Said = {
   run_of?: string;
 };
 
-function shared(said: Said): Omit<GroupFacts, "mode" | "runFor"> {
+function shared(said: Said): Omit<GroupFacts, "mode" | "runFor" | "isPaused"> {
   return {
     name: said.name ?? "",
     state: said.state,

@@ -68,7 +68,8 @@ function Origin({ kind, facts }: { kind: Kind; facts: GroupFacts }): ReactNode {
         <span>
           <span className="quiet">runs at</span>{" "}
           <code>{shortened(visible(`${facts.schedule} ${facts.timezone}`.trim()), 80)}</code>
-          {facts.nextRun > 0 && (
+          {facts.isPaused && <span className="tag">paused</span>}
+          {facts.nextRun > 0 && !facts.isPaused && (
             <>
               <span className="quiet">, next</span> <Time at={facts.nextRun} relative />
             </>

@@ -25,7 +25,7 @@ export function columnsOf(kind: Kind, toLabel: (label: string) => string): reado
       cell: (row) => <Took from={row.started} to={row.finished} />,
     },
     { title: "Created", width: "110px", cell: (row) => <Time at={row.created} relative /> },
-    { title: "Earlier runs", width: "166px", cell: (row) => <Sparkline runs={row.earlier} /> },
+    { title: "Earlier runs", width: "166px", isMinor: true, cell: (row) => <Sparkline runs={row.earlier} /> },
     {
       title: "Labels",
       width: "18%",

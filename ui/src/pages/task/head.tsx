@@ -32,11 +32,12 @@ export function Head({ task, isGone, onClose }: TaskPanelProps & { task: Task; i
           {owner.kind === "workflow" ? "Workflow" : "Job"} {shortened(visible(owner.id), 60)}
         </Link>
       )}
-      <h1 className="task-name" title={visible(task.name)}>
-        {shortened(visible(task.name), NAME_CHARS_MAX)}
+      <h1 className="task-name" title={visible(task.id)}>
+        {shortened(visible(task.id), NAME_CHARS_MAX)}
       </h1>
       <div className="task-id">
-        <code>{visible(task.id)}</code>
+        <span className="quiet">Function</span>
+        <code title={visible(task.name)}>{shortened(visible(task.name), NAME_CHARS_MAX)}</code>
         <CopyButton text={task.id} what="the id" />
         {onClose && <Link href={`/tasks/${encodeURIComponent(task.id)}`}>Open as a page</Link>}
       </div>

@@ -35,6 +35,11 @@ export function Summary({ task, ...select }: { task: Task } & Select): ReactNode
           <Fact name="Ended">
             <Time at={timeOf(task.finish_time)} />
           </Fact>
+          {timeOf(task.next_run) > 0 && (
+            <Fact name="Next run">
+              <Time at={timeOf(task.next_run)} />
+            </Fact>
+          )}
           {task.proplet_id && (
             <Fact name="Proplet">
               <PropletLink id={task.proplet_id} />
