@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { Field } from "./field";
 import { signatureOf } from "./module-part";
 import { functionOf, isProgram, type ModuleView, nameOf, type TaskDraft } from "./task-draft";
-import { isNumeric } from "./values";
+import { isUnsigned } from "./values";
 
 export type Change = (changes: Partial<TaskDraft>) => void;
 
@@ -61,7 +61,7 @@ export function TaskCall({
                 onChange={(value) => onChange({ inputs: withValue(draft.inputs, place, value) })}
                 isMono
                 {...(param.type === "bool" ? { options: ["", "true", "false"] } : {})}
-                {...(isNumeric(param.type) ? { inputMode: "decimal" as const } : {})}
+                {...(isUnsigned(param.type) ? { inputMode: "numeric" as const } : {})}
               />
             ))}
           </div>

@@ -71,7 +71,7 @@ function escaped(text: string, quote: string): string {
   });
 }
 
-/** True for types whose values are written as numbers. */
-export function isNumeric(type: string): boolean {
-  return SIZED.test(type);
+/** Say whether a value of a type has no sign: the keyboard that a phone shows for such numbers has no minus. */
+export function isUnsigned(type: string): boolean {
+  return /^u\d+$/.test(type);
 }

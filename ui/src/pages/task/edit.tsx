@@ -3,6 +3,7 @@
 import { type ReactNode, useState } from "react";
 import { Button } from "react-aria-components";
 import { visible } from "../../words";
+import { isUnsigned } from "../new/values";
 import type { Draft, Input } from "./draft";
 import { type ModuleOf, useModule } from "./module";
 import type { Task } from "./task-query";
@@ -93,7 +94,7 @@ function InputField({ place, input, param, onChange }: InputFieldProps): ReactNo
         className="field mono"
         value={isFromParent ? input.from : String(input)}
         placeholder={param?.example}
-        inputMode={param && /^([isuf]\d+|float\d+)$/.test(param.type) ? "decimal" : "text"}
+        inputMode={param && isUnsigned(param.type) ? "numeric" : "text"}
         spellCheck={false}
         onChange={({ target }) => onChange(isFromParent ? { from: target.value } : target.value)}
       />
