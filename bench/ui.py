@@ -110,7 +110,7 @@ def _workflow(directory: Path, size: int) -> Iterator[_Seen]:
         names = [f"w-live-{number}" for number in range(live)]
         for name in names:
             up.start(name)
-        # A first start costs less than a further one; from here on, all are further ones.
+        # A first start and a further one may cost different work; from here on, all are further ones.
         _until(lambda: up.http.get("/workflows/w?tasks=false")["counts"]["completed"] >= live)
         yield _Seen(up, url, cycle(names))
 
