@@ -1,0 +1,1 @@
+import{t as e}from"./jsx-runtime-Wy9s6hX0.js";var t=e();function n({children:e}){return(0,t.jsx)(`dl`,{className:`facts`,children:e})}function r({name:e,children:n}){return(0,t.jsxs)(`div`,{className:`fact`,children:[(0,t.jsx)(`dt`,{children:e}),(0,t.jsx)(`dd`,{children:n})]})}export{n,r as t};

@@ -1,0 +1,1 @@
+import{a as e,n as t}from"./jsx-runtime-Wy9s6hX0.js";var n=e(t(),1),r=(0,n.createContext)({isSelected:!1}),i=(0,n.createContext)(null);export{r as n,i as t};

@@ -1,0 +1,1 @@
+import{t as e}from"./jsx-runtime-Wy9s6hX0.js";var t=e();function n({value:e,of:n,label:r}){let i=n>0?Math.min(1,e/n):0;return(0,t.jsx)(`span`,{className:`meter`,role:`img`,"aria-label":r,title:r,children:(0,t.jsx)(`span`,{style:{width:`${i*100}%`}})})}export{n as t};
