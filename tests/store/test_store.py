@@ -184,7 +184,12 @@ def test_an_empty_store_has_nothing(data):
         assert loaded.live == ([], [], {})
         assert (loaded.proplets, loaded[2:]) == ([], (0, 0, 0))
         assert await store.tasks(0, 10, EVERYTHING) == (0, [])
-        assert await store.groups(GroupKind.JOB, 0, 10, GroupFilter(), tasks_max=9) == (0, ([], [], {}), None, {})
+        assert await store.groups(GroupKind.JOB, 0, 10, GroupFilter(), tasks_max=9) == (
+            0,
+            ([], [], {}),
+            None,
+            {},
+        )
         assert await store.events(0, 10) == []
 
     data.with_store(work)
