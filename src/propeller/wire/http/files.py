@@ -57,8 +57,16 @@ class FileError(msgspec.Struct, kw_only=True):
 class FileCheck(msgspec.Struct, kw_only=True):
     kind: Literal["workflow", "job"]
     name: str
-    #: The body for ``POST /workflows`` or ``POST /jobs``, but for what it needs; None where there are errors.
-    request: dict[str, Any] | None
+    request: (
+        Annotated[
+            dict[str, Any],
+            like(
+                "The body for ``POST /workflows`` or ``POST /jobs``, but for what it needs.",
+                title="FileRequest",
+            ),
+        ]
+        | None
+    )
     tasks: list[FileTask]
     #: Each has two ids of the file: a parent and its child.
     edges: list[list[str]]
