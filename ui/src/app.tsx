@@ -1,10 +1,12 @@
 // The frame around all pages: navigation, keys, and whether the page hears from the manager.
 
-import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
 import { Button } from "react-aria-components";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { useConnection } from "./live/connection";
+import { later } from "./live/later";
 import { managerNow } from "./live/manager-clock";
+import { FaultBoundary } from "./parts/fault";
 import { useKeys, useShowKeys } from "./parts/keys";
 import { Empty, Loading } from "./parts/messages";
 import { useTitle } from "./parts/title";
@@ -12,15 +14,15 @@ import { idFrom } from "./raw-address";
 import { clock } from "./words";
 import "./app.css";
 
-const Overview = lazy(() => import("./pages/overview/overview"));
-const Groups = lazy(() => import("./pages/groups/groups"));
-const Group = lazy(() => import("./pages/group/group"));
-const Tasks = lazy(() => import("./pages/tasks/tasks"));
-const Task = lazy(() => import("./pages/task/task"));
-const Fleet = lazy(() => import("./pages/fleet/fleet"));
-const Proplet = lazy(() => import("./pages/fleet/proplet"));
-const Events = lazy(() => import("./pages/events/events"));
-const New = lazy(() => import("./pages/new/new"));
+const Overview = later(() => import("./pages/overview/overview"));
+const Groups = later(() => import("./pages/groups/groups"));
+const Group = later(() => import("./pages/group/group"));
+const Tasks = later(() => import("./pages/tasks/tasks"));
+const Task = later(() => import("./pages/task/task"));
+const Fleet = later(() => import("./pages/fleet/fleet"));
+const Proplet = later(() => import("./pages/fleet/proplet"));
+const Events = later(() => import("./pages/events/events"));
+const New = later(() => import("./pages/new/new"));
 
 /** The places in the navigation; the letter follows `g`, the digit is that of `propeller top`. */
 const PLACES = [
@@ -34,7 +36,7 @@ const PLACES = [
 ] as const;
 
 export function App(): ReactNode {
-  const [, go] = useLocation();
+  const [location, go] = useLocation();
   const keys = useMemo(
     () => [
       ...PLACES.map((place) => ({
@@ -60,33 +62,35 @@ export function App(): ReactNode {
       <Navigation />
       <main id="main" tabIndex={-1}>
         <ConnectionBanner />
-        <Suspense fallback={<Loading what="Loading" />}>
-          <Switch>
-            <Route path="/">
-              <Redirect to="/overview" replace />
-            </Route>
-            <Route path="/overview" component={Overview} />
-            <Route path="/workflows">
-              <Groups kind="workflow" />
-            </Route>
-            <Route path="/jobs">
-              <Groups kind="job" />
-            </Route>
-            <Route path="/workflows/:id">
-              {({ id }) => <Group kind="workflow" id={idFrom(id)} key={id} />}
-            </Route>
-            <Route path="/jobs/:id">{({ id }) => <Group kind="job" id={idFrom(id)} key={id} />}</Route>
-            <Route path="/tasks" component={Tasks} />
-            <Route path="/tasks/:id">{({ id }) => <Task id={idFrom(id)} key={id} />}</Route>
-            <Route path="/proplets" component={Fleet} />
-            <Route path="/proplets/:id">{({ id }) => <Proplet id={idFrom(id)} key={id} />}</Route>
-            <Route path="/events" component={Events} />
-            <Route path="/new" component={New} />
-            <Route>
-              <NoPage />
-            </Route>
-          </Switch>
-        </Suspense>
+        <FaultBoundary place={location}>
+          <Suspense fallback={<Loading what="Loading" />}>
+            <Switch>
+              <Route path="/">
+                <Redirect to="/overview" replace />
+              </Route>
+              <Route path="/overview" component={Overview} />
+              <Route path="/workflows">
+                <Groups kind="workflow" />
+              </Route>
+              <Route path="/jobs">
+                <Groups kind="job" />
+              </Route>
+              <Route path="/workflows/:id">
+                {({ id }) => <Group kind="workflow" id={idFrom(id)} key={id} />}
+              </Route>
+              <Route path="/jobs/:id">{({ id }) => <Group kind="job" id={idFrom(id)} key={id} />}</Route>
+              <Route path="/tasks" component={Tasks} />
+              <Route path="/tasks/:id">{({ id }) => <Task id={idFrom(id)} key={id} />}</Route>
+              <Route path="/proplets" component={Fleet} />
+              <Route path="/proplets/:id">{({ id }) => <Proplet id={idFrom(id)} key={id} />}</Route>
+              <Route path="/events" component={Events} />
+              <Route path="/new" component={New} />
+              <Route>
+                <NoPage />
+              </Route>
+            </Switch>
+          </Suspense>
+        </FaultBoundary>
       </main>
     </div>
   );

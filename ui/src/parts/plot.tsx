@@ -1,12 +1,13 @@
 // A plot of values over time, with what it says in words below it. What draws is loaded when the first one is shown.
 
-import { type KeyboardEvent, lazy, type ReactNode, Suspense, useState } from "react";
+import { type KeyboardEvent, type ReactNode, Suspense, useState } from "react";
+import { later } from "../live/later";
 import { managerNow } from "../live/manager-clock";
 import { clock } from "../words";
 import { inWords, summary, type Values } from "./series";
 import "./plot.css";
 
-const Canvas = lazy(() => import("./plot-canvas"));
+const Canvas = later(() => import("./plot-canvas"));
 
 export type PlotSeries = {
   name: string;

@@ -1,8 +1,9 @@
 // One workflow or job: its head, and its tasks as a graph, along the time, or as a table. All three show the same data,
 // and what is selected in one is selected in all.
 
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo } from "react";
+import { type ReactNode, Suspense, useCallback, useEffect, useMemo } from "react";
 import { Link } from "wouter";
+import { later } from "../../live/later";
 import { Empty, isGone, Loading, Problem } from "../../parts/messages";
 import type { CountsByState } from "../../parts/state";
 import { useTitle } from "../../parts/title";
@@ -23,7 +24,7 @@ import { TimelineView } from "./timeline";
 import { GroupToolbar } from "./toolbar";
 import "./group.css";
 
-const TaskPanel = lazy(async () => ({ default: (await import("../task/panel")).TaskPanel }));
+const TaskPanel = later(async () => ({ default: (await import("../task/panel")).TaskPanel }));
 const VIEWS = { graph: GraphView, timeline: TimelineView, table: TableView };
 
 export default function Group({ kind, id }: { kind: Kind; id: string }): ReactNode {

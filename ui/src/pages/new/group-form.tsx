@@ -23,7 +23,8 @@ import { useMaker } from "./making";
 import { type Checked, useCheck } from "./use-check";
 import { givenFor, useFiles, withBytes } from "./use-files";
 
-const Preview = lazy(() => import("./preview"));
+// The form works without it, and loading the page anew would take away what is written in it.
+const Preview = lazy(() => import("./preview").catch(() => ({ default: NoPreview })));
 
 const NO_NEEDS: readonly Need[] = [];
 const NO_MISTAKES: readonly Mistake[] = [];
@@ -228,4 +229,8 @@ function sourceOf(
   }
   if (source.text === text) return { name: source.name, text: null, others: [] };
   return { name: source.name.replace(/(\.\w+)$/, "-edited$1"), text, others: [] };
+}
+
+function NoPreview(): ReactNode {
+  return <p className="quiet">The graph can't be shown: this part of the page could not be loaded.</p>;
 }

@@ -1,8 +1,9 @@
 // All about one task, beside the picture of its workflow or job or as a page of its own.
 
-import { lazy, type ReactNode, Suspense, useMemo } from "react";
+import { type ReactNode, Suspense, useMemo } from "react";
 import { Button, Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { Link, useSearchParams } from "wouter";
+import { later } from "../../live/later";
 import { useKeys } from "../../parts/keys";
 import { Empty, isGone, notYet, Problem } from "../../parts/messages";
 import { Head } from "./head";
@@ -14,8 +15,8 @@ import { type Task, useTask } from "./task-query";
 import "../../parts/dense.css";
 import "./panel.css";
 
-const Logs = lazy(() => import("./logs"));
-const Metrics = lazy(() => import("./metrics"));
+const Logs = later(() => import("./logs"));
+const Metrics = later(() => import("./metrics"));
 
 export type TaskPanelProps = {
   id: string;
