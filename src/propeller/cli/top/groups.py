@@ -11,8 +11,9 @@ from textual.widgets import DataTable
 
 from propeller.cli import formatting
 from propeller.cli.top import deeds, drawing, lists
-from propeller.cli.top.frame import DEEDS, PAGING, Page
+from propeller.cli.top.frame import DEEDS, PAGING
 from propeller.cli.top.group import GroupPage
+from propeller.cli.top.list_page import ListPage, about
 from propeller.cli.top.parts import Row, Table, Words
 from propeller.cli.top.source import is_unknown
 from propeller.client.errors import ApiError
@@ -20,9 +21,9 @@ from propeller.client.errors import ApiError
 _BAR_CHARS = 20
 
 
-class GroupsPage(Page):
+class GroupsPage(ListPage):
     page = "groups"
-    searched = "an id by its beginning, or a part of a name"
+    states = lists.GROUP_STATES
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "other", "jobs / workflows", priority=True),
         *DEEDS,
@@ -32,8 +33,6 @@ class GroupsPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self._kind = "workflow"
-        self._place = lists.Place()
-        self._shown: dict[str, Any] = {}
 
     def parts(self) -> Iterable[Widget]:
         yield Words(id="about", classes="heading")
@@ -50,19 +49,6 @@ class GroupsPage(Page):
 
     def action_other(self) -> None:
         self.show_kind("job" if self._kind == "workflow" else "workflow")
-
-    def searches(self, text: str) -> None:
-        self._place.narrow(search=text)
-        self.stale()
-
-    def action_filter(self) -> None:
-        states = lists.GROUP_STATES
-        self._place.narrow(state=states[(states.index(self._place.state) + 1) % len(states)])
-        self.stale()
-
-    def action_turn(self, step: int) -> None:
-        if self._place.turn(step):
-            self.stale()
 
     async def look(self) -> None:
         kind, place = self._kind, self._place.copy()
@@ -93,17 +79,6 @@ class GroupsPage(Page):
         chosen = self._shown.get(self.query_one(Table).chosen or "")
         if chosen is not None:
             self.propose(partial(getattr(deeds, verb), deeds.target(self._kind, chosen)))
-
-
-def about(plural: str, place: lists.Place, found: lists.Found, empty: str) -> str:
-    """Say above a list what is shown of it."""
-    chosen = [f"{place.state} only" if place.state else "", f"search: {place.search}" if place.search else ""]
-    shown = drawing.number_of(len(found.items), plural) if found.total is None or place.search else ""
-    parts = [shown or drawing.number_of(found.total or 0, plural), *chosen]
-    if place.number > 1 or place.next_cursor:
-        parts.append(f"page {place.number}")
-    parts += [found.remark, "" if found.items else empty]
-    return formatting.plain("   ".join(filter(None, parts)))
 
 
 def cells_of(group: Mapping[str, Any], key: str) -> list[Text]:

@@ -11,8 +11,8 @@ from textual.widgets import DataTable
 
 from propeller.cli import formatting
 from propeller.cli.top import drawing, lists
-from propeller.cli.top.frame import DEEDS, PAGING, Page
-from propeller.cli.top.groups import about
+from propeller.cli.top.frame import DEEDS, PAGING
+from propeller.cli.top.list_page import ListPage, about
 from propeller.cli.top.parts import Row, Table, Words
 from propeller.cli.top.task import DEEDS_OF_TASK, TaskPage
 from propeller.cli.views import outcome
@@ -21,32 +21,14 @@ from propeller.core.states import FAILED, RUNNING
 _WHY_CHARS = 300
 
 
-class TasksPage(Page):
+class TasksPage(ListPage):
     page = "tasks"
-    searched = "an id by its beginning, or a part of a name"
+    states = lists.TASK_STATES
     BINDINGS: ClassVar[list[BindingType]] = [*DEEDS, *PAGING]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._place = lists.Place()
-        self._shown: dict[str, Any] = {}
 
     def parts(self) -> Iterable[Widget]:
         yield Words(id="about", classes="heading")
         yield Table("STATE", "TASK", "NAME", "OF", "TOOK", "CREATED", "RESULT OR REASON")
-
-    def searches(self, text: str) -> None:
-        self._place.narrow(search=text)
-        self.stale()
-
-    def action_filter(self) -> None:
-        states = lists.TASK_STATES
-        self._place.narrow(state=states[(states.index(self._place.state) + 1) % len(states)])
-        self.stale()
-
-    def action_turn(self, step: int) -> None:
-        if self._place.turn(step):
-            self.stale()
 
     async def look(self) -> None:
         place = self._place.copy()
