@@ -161,3 +161,10 @@ def test_a_clock_of_the_reader_that_is_wrong_by_an_hour_changes_no_duration(visi
     page.goto(f"tasks?search={task_id}")
     expect(page.get_by_role("cell", name=re.compile(r"^\d+(\.\d)? s$"))).to_be_visible()
     up.call("DELETE", f"/tasks/{task_id}")
+
+
+@pytest.mark.parametrize(("flags", "says"), [((), True), (("--no-ui",), False)])
+def test_up_says_that_there_is_a_page(own, flags, says):
+    own.flags = flags
+    own.up()
+    assert ("open it in a browser" in own.process.stdout.readline()) == says
