@@ -17,6 +17,7 @@ drawing.py     texts, bars, cells and times as they are drawn
 What is shown:
 
 frame.py       what all pages have: the bars, the search, the clock by which they look anew
+list_page.py   what pages of lists have besides: the place in the list, and what narrows it
 parts.py       the table and the texts that pages are made of
 asking.py      questions and help, before a page
 overview.py, groups.py, group.py, tasks.py, task.py, fleet.py, events.py    one file per page
