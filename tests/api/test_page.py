@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import mimetypes
 import re
 import threading
 
@@ -131,6 +132,15 @@ def test_it_loads_fast():
     needed = [page_files()[path] for path in re.findall(r'"\./((?:assets/)?[^"]+\.(?:js|css|svg))"', index)]
     assert len(needed) >= 3
     assert sum(len(file.as_gzip or file.content) for file in needed) <= 250_000
+
+
+def test_types_of_files_are_the_same_on_every_machine(monkeypatch):
+    """A browser refuses a script of another type, and machines have their own tables of suffixes."""
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *_: ("text/plain", None))
+    page_files.cache_clear()
+    types = {path.rpartition(".")[2]: file.media_type for path, file in page_files().items()}
+    page_files.cache_clear()
+    assert types == {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
 
 def test_it_can_be_left_out(tmp_path):
