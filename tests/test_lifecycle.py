@@ -22,7 +22,7 @@ from propeller.proplet.socket_uplink import SocketUplink
 from propeller.runtime.external.runtime import ExternalRuntime
 from propeller.runtime.guest_run import Limits
 from propeller.runtime.pool.pool import Pool
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.store import SqliteStore
 
 DEADLINE_S = 60
 #: Nobody listens there, so links go on trying to connect.

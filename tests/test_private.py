@@ -9,7 +9,7 @@ from propeller import private
 from propeller.core.effects import Changes
 from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.outbox import Outbox
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.store import SqliteStore
 
 
 @pytest.fixture(autouse=True)

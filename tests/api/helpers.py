@@ -21,7 +21,7 @@ from propeller.core.policy import Policy
 from propeller.core.states import TaskState
 from propeller.manager.clock import Clock
 from propeller.manager.service import Manager
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.store import SqliteStore
 
 DEADLINE_S = 60
 ADDITION = base64.b64decode("AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL")

@@ -15,7 +15,7 @@ from propeller.core.policy import Policy
 from propeller.core.states import COMPLETED, RUNNING
 from propeller.manager import expiry
 from propeller.manager.service import Manager
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.store import SqliteStore
 from propeller.wire.http.graphs import GraphView
 from tests.api.helpers import ADDITION_TEXT, DEADLINE_S, Site, serving
 from tests.api.test_api_events import play

@@ -12,7 +12,7 @@ from propeller.api import once
 from propeller.api.app import create_app
 from propeller.core import idempotency as core
 from propeller.core.states import TaskState
-from propeller.store import idempotency
+from propeller.store.sqlite import idempotency
 from tests.api.helpers import ADDITION_TEXT, Site, a_manager, play, serving
 
 TASK = {"name": "main", "file": ADDITION_TEXT, "inputs": [1, 2]}

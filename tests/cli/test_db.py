@@ -17,10 +17,10 @@ from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, RUNNING
 from propeller.errors import StoreUnusable
-from propeller.store.backups import back_up, restore
 from propeller.store.port import TaskFilter
-from propeller.store.soundness import damage_inside
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.backups import back_up, restore
+from propeller.store.sqlite.soundness import damage_inside
+from propeller.store.sqlite.store import SqliteStore
 from tests.builders import a_group, a_move, a_task
 
 

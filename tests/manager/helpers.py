@@ -16,7 +16,7 @@ from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
 from propeller.manager.service import Manager
 from propeller.store.port import LogPiece, Sample
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.store import SqliteStore
 
 DEADLINE_S = 60
 MODULE = module_of(b"m")

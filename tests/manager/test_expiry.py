@@ -12,8 +12,8 @@ from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, RUNNING
 from propeller.errors import Conflict, NotFound
 from propeller.manager import expiry
-from propeller.store import expiry as pieces
 from propeller.store.port import TaskFilter
+from propeller.store.sqlite import expiry as pieces
 
 JOB = GroupKind.JOB
 

@@ -8,7 +8,7 @@ from tests.builders import a_move
 from propeller.core.effects import Changes
 from propeller.manager import feed as feed_module
 from propeller.manager.feed import Feed
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.store import SqliteStore
 
 
 class Log:

@@ -7,7 +7,7 @@ from tests.builders import a_group, a_move, a_task
 from propeller.core.effects import Changes
 from propeller.manager.feed import Feed
 from propeller.store.port import Gone, Record
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.store import SqliteStore
 
 WORKFLOW, TASK = Record("workflow", "w"), Record("task", "t1")
 

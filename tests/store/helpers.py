@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from propeller.store.port import Store, TaskFilter
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.store import SqliteStore
 
 T = TypeVar("T")
 

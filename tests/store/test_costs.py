@@ -7,8 +7,8 @@ from propeller.core.effects import Changes
 from propeller.core.failures import Failure
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, FAILED
-from propeller.store import overview, queries
 from propeller.store.port import GroupFilter, TaskFilter
+from propeller.store.sqlite import overview, queries
 from tests.builders import a_group, a_task
 from tests.store.helpers import Data
 

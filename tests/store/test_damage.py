@@ -15,12 +15,12 @@ from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, PENDING, RUNNING
 from propeller.errors import StoreUnusable
-from propeller.store import soundness, sqlite, upkeep
-from propeller.store.mark import MarkFile, boot, mark_path, read_mark
-from propeller.store.opening import FILE_NAME, refuse_damage
 from propeller.store.port import TaskFilter
-from propeller.store.sqlite import SqliteStore
-from propeller.store.wal import read_log
+from propeller.store.sqlite import soundness, store, upkeep
+from propeller.store.sqlite.mark import MarkFile, boot, mark_path, read_mark
+from propeller.store.sqlite.opening import FILE_NAME, refuse_damage
+from propeller.store.sqlite.store import SqliteStore
+from propeller.store.sqlite.wal import read_log
 from tests.builders import a_group, a_move, a_task, module_of
 
 PARTS = ("", "-wal", "-mark")
@@ -194,7 +194,7 @@ def test_what_the_mark_promises_at_a_start_is_in_the_database(killed, tmp_path, 
             shutil.copy(database.with_name(FILE_NAME + part), at_the_mark)
         return made
 
-    monkeypatch.setattr(sqlite, "MarkFile", mark_file)
+    monkeypatch.setattr(store, "MarkFile", mark_file)
     assert outcome(database.parent) == killed.expected
     monkeypatch.undo()
     assert outcome(at_the_mark) == killed.expected

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from propeller.core import causes
 from propeller.core.effects import Changes
 from propeller.core.states import COMPLETED, PENDING
-from propeller.store import events, history
 from propeller.store.port import EventFilter
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite import events, history
+from propeller.store.sqlite.store import SqliteStore
 from tests.builders import TEXT, a_move, a_task
 
 #: Ids that are parts of others, or have a meaning in patterns, in JSON or in SQL.
@@ -126,12 +126,12 @@ def test_after_a_restart_newer_tasks_are_still_told_from_older_ones(play):
 
 
 def test_a_search_that_takes_long_gives_what_it_has_and_goes_on_from_there(play, monkeypatch):
-    monkeypatch.setattr("propeller.store.sqlite.SEARCH_S", 0.0)
+    monkeypatch.setattr("propeller.store.sqlite.store.SEARCH_S", 0.0)
 
     async def work(store):
         await store.commit(Changes(transitions=[a_move("a")], first_event_id=1))
         page = await store.events_of(EventFilter("a"), 0, 10)
-        monkeypatch.setattr("propeller.store.sqlite.SEARCH_S", 1.0)
+        monkeypatch.setattr("propeller.store.sqlite.store.SEARCH_S", 1.0)
         rest = await store.events_of(EventFilter("a"), page.next_after, 10)
         return page, rest
 

@@ -12,9 +12,9 @@ from propeller.core.effects import Changes
 from propeller.core.model import GroupKind, GroupTiming, SubWorkflow, Timing
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
 from propeller.errors import StoreUnusable
-from propeller.store import expiry
 from propeller.store.port import GroupFilter, Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite import expiry
+from propeller.store.sqlite.store import SqliteStore
 from tests.builders import a_group, a_move, a_spec, a_task, module_of
 from tests.store.helpers import EVERYTHING, ids
 

@@ -9,8 +9,8 @@ from propeller.core.effects import Changes
 from propeller.core.groups import UP
 from propeller.core.model import Execution, GroupKind, JobMode, SubWorkflow
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING
-from propeller.store.graphs import PAST_ATTEMPTS_MAX, read_graph
 from propeller.store.port import Ended
+from propeller.store.sqlite.graphs import PAST_ATTEMPTS_MAX, read_graph
 from tests.builders import TEXT, a_group, a_move, a_spec, a_task
 from tests.store.helpers import Data
 

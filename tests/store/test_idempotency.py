@@ -7,9 +7,9 @@ import pytest
 
 from propeller.core.effects import Changes
 from propeller.core.idempotency import REMEMBERED_NS, Key, Remembered
-from propeller.store import idempotency
 from propeller.store.port import KeptAnswer
-from propeller.store.soundness import damage_inside
+from propeller.store.sqlite import idempotency
+from propeller.store.sqlite.soundness import damage_inside
 
 KEY = Key("k", b"f")
 DONE = Remembered(KEY, 5, ("t1", "t2"))

@@ -16,7 +16,7 @@ FILTERS = (EVERYTHING, TaskFilter(workflow_id="w"), TaskFilter(metadata={"team":
 
 def _write_as_of(version, path, statements):
     """Make a database as the program wrote it when it knew so many migrations."""
-    folder = resources.files("propeller.store") / "migrations"
+    folder = resources.files("propeller.store.sqlite") / "migrations"
     steps = sorted(entry for entry in folder.iterdir() if entry.name.endswith(".sql"))
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         for step in steps[:version]:

@@ -15,9 +15,9 @@ import pytest
 
 from propeller.core.effects import Changes
 from propeller.errors import StoreUnusable
-from propeller.store import opening
 from propeller.store.port import TaskFilter
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite import opening
+from propeller.store.sqlite.store import SqliteStore
 from tests.builders import a_task, filled_task, module_of, stored
 from tests.store.helpers import Data
 
@@ -159,7 +159,7 @@ def test_the_lock_ends_with_its_process(tmp_path, data):
             textwrap.dedent(
                 """
                 import pathlib, sys
-                from propeller.store.sqlite import SqliteStore
+                from propeller.store.sqlite.store import SqliteStore
 
                 store = SqliteStore(pathlib.Path(sys.argv[1]))
                 print("open", flush=True)
@@ -240,7 +240,7 @@ def in_process(code, **options):
         from pathlib import Path
         from propeller.core.effects import Changes
         from propeller.errors import StoreUnusable
-        from propeller.store.sqlite import SqliteStore
+        from propeller.store.sqlite.store import SqliteStore
         from tests.builders import a_task
     """
     done = subprocess.run(
@@ -319,7 +319,7 @@ def test_killed_while_it_writes_nothing_is_damaged(tmp_path, data):
                 import asyncio, sys
                 from pathlib import Path
                 from propeller.core.effects import Changes
-                from propeller.store.sqlite import SqliteStore
+                from propeller.store.sqlite.store import SqliteStore
                 from tests.builders import a_task
 
                 async def main():

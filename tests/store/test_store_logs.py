@@ -3,8 +3,8 @@
 import pytest
 
 from propeller.core.effects import Changes
-from propeller.store import logs
 from propeller.store.port import LogFilter, LogPiece, LogTail
+from propeller.store.sqlite import logs
 from tests.builders import a_task, filled_execution
 
 MIB = 1024 * 1024

@@ -4,8 +4,8 @@ import pytest
 
 from propeller.core.effects import Changes
 from propeller.core.model import Proplet
-from propeller.store import samples
 from propeller.store.port import Sample, SampleOf
+from propeller.store.sqlite import samples
 from tests.builders import a_task
 
 DAY_NS = 24 * 3600 * 10**9

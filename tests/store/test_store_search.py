@@ -8,9 +8,9 @@ import pytest
 from propeller.core.effects import Changes
 from propeller.core.model import Execution, GroupKind
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING
-from propeller.store import search
 from propeller.store.port import Ended, Sought, TaskFilter
-from propeller.store.search import TaskSearch
+from propeller.store.sqlite import search
+from propeller.store.sqlite.search import TaskSearch
 from tests.builders import a_group, a_task
 from tests.store.helpers import Data, ids
 
@@ -118,7 +118,7 @@ def test_what_is_found_is_what_fits_in_order_and_once(data, monkeypatch, newest_
 
 
 def test_a_search_that_takes_long_goes_on_where_it_stopped(data, monkeypatch):
-    monkeypatch.setattr("propeller.store.whole.SEARCH_S", 0)
+    monkeypatch.setattr("propeller.store.sqlite.whole.SEARCH_S", 0)
     monkeypatch.setattr(search, "_FIRST_PIECE", 4)
 
     async def work(store):

@@ -10,10 +10,10 @@ import pytest
 
 from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
-from propeller.store import queries, upkeep
 from propeller.store.port import GroupFilter, Sample, SampleOf, TaskFilter
-from propeller.store.sqlite import SqliteStore
-from propeller.store.wal import LiveLog
+from propeller.store.sqlite import queries, upkeep
+from propeller.store.sqlite.store import SqliteStore
+from propeller.store.sqlite.wal import LiveLog
 from tests.builders import a_task
 
 BOUND = 256 * 1024

@@ -25,9 +25,9 @@ from propeller.manager.standing import Standing
 from propeller.manager.supervisor import Launch, LaunchOf, Supervisor
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.build import parts_to_json
-from propeller.store.history import BYTES_KEPT
-from propeller.store.mark import Durability
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.history import BYTES_KEPT
+from propeller.store.sqlite.mark import Durability
+from propeller.store.sqlite.store import SqliteStore
 
 
 class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):

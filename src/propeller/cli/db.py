@@ -11,7 +11,7 @@ from propeller.cli import formatting
 from propeller.cli.commands import command, new_app
 from propeller.cli.session import Session
 from propeller.config.programs import data_home
-from propeller.store import backups
+from propeller.store.sqlite import backups
 
 app = new_app(help="Check, copy or replace the store of a manager.", no_args_is_help=True)
 

@@ -1,1 +1,1 @@
-"""Stores: the interface (``port``) and SQLite behind it."""
+"""Stores: the interface (``port``), how records become rows (``rows``), and a folder for each database."""

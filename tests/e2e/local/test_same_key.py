@@ -11,7 +11,7 @@ from tests.waiting import until
 #: A manager that ends itself as kill -9 does, once it has come to a point with a request that has a key.
 PROGRAM = """
 import os, signal, sys
-from propeller.store.sqlite import SqliteStore
+from propeller.store.sqlite.store import SqliteStore
 
 point = sys.argv.pop(1)
 
@@ -32,8 +32,8 @@ class Dying(SqliteStore):
             end()
         return kept
 
-import propeller.store.sqlite
-propeller.store.sqlite.SqliteStore = Dying
+import propeller.store.sqlite.store
+propeller.store.sqlite.store.SqliteStore = Dying
 from propeller.__main__ import main
 main()
 """

@@ -11,7 +11,7 @@ from typing import Any
 from propeller.core.copies import id_of_inner
 from propeller.core.model import GroupKind
 from propeller.store.port import Graph
-from propeller.store.queries import read_groups, snapshot
+from propeller.store.sqlite.queries import read_groups, snapshot
 
 #: How many past attempts of a task are in a graph: the newest.
 PAST_ATTEMPTS_MAX = 20

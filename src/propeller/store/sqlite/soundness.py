@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from propeller.store import rows
-from propeller.store.mark import Mark, change_count, checksum_of, mark_path
-from propeller.store.queries import snapshot
-from propeller.store.wal import Log, read_log
+from propeller.store.sqlite.mark import Mark, change_count, checksum_of, mark_path
+from propeller.store.sqlite.queries import snapshot
+from propeller.store.sqlite.wal import Log, read_log
 
 #: Errors that reading a damaged record may raise.
 UNREADABLE = (sqlite3.Error, msgspec.MsgspecError, ValueError, LookupError, TypeError, OverflowError)

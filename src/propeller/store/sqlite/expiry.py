@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from propeller.core.effects import Changes
 from propeller.store.port import Ended
-from propeller.store.queries import parts
+from propeller.store.sqlite.queries import parts
 
 #: After this time a piece begins no more deletions.
 _PIECE_S = 0.003

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from propeller import private
 from propeller.errors import StoreUnusable
-from propeller.store import soundness
-from propeller.store.mark import mark_path, read_mark
+from propeller.store.sqlite import soundness
+from propeller.store.sqlite.mark import mark_path, read_mark
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def migrate(db: sqlite3.Connection) -> None:
 
 
 def _steps() -> list[Any]:
-    folder = resources.files("propeller.store") / "migrations"
+    folder = resources.files("propeller.store.sqlite") / "migrations"
     return sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
 
 

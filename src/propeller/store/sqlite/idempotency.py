@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from propeller.core.idempotency import REMEMBERED_NS, Key, Remembered
 from propeller.store import rows
 from propeller.store.port import KeptAnswer, KeptKey
-from propeller.store.queries import parts
+from propeller.store.sqlite.queries import parts
 
 #: How large an answer may be that is kept, and how much is kept of all.
 ANSWER_BYTES_MAX = 2**20

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED, TaskState
 from propeller.store.port import PaceStep, Page, TaskFilter, Totals
-from propeller.store.queries import are_some_going, count_tasks, read_tasks, snapshot
+from propeller.store.sqlite.queries import are_some_going, count_tasks, read_tasks, snapshot
 
 _PACE_COLUMNS = ", ".join(PaceStep._fields)
 #: More failed tasks are not counted.

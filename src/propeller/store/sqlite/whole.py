@@ -8,8 +8,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from propeller.core.model import Task
-from propeller.store import queries
-from propeller.store.overview import read_failures, read_pace, read_totals
 from propeller.store.port import (
     FoundTasks,
     PaceStep,
@@ -19,7 +17,9 @@ from propeller.store.port import (
     TaskFilter,
     Totals,
 )
-from propeller.store.search import TaskSearch
+from propeller.store.sqlite import queries
+from propeller.store.sqlite.overview import read_failures, read_pace, read_totals
+from propeller.store.sqlite.search import TaskSearch
 
 T = TypeVar("T")
 

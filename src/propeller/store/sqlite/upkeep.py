@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from propeller.store.wal import LiveLog
+from propeller.store.sqlite.wal import LiveLog
 
 _log = logging.getLogger(__name__)
 

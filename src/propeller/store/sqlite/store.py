@@ -21,23 +21,6 @@ from propeller import private
 from propeller.core.effects import Changes, Transition
 from propeller.core.idempotency import Key
 from propeller.core.model import Execution, Group, GroupKind, Task
-from propeller.store import expiry, queries
-from propeller.store.events import PIECE_BYTES, Search, read_events
-from propeller.store.graphs import read_graph
-from propeller.store.history import BYTES_KEPT, History
-from propeller.store.idempotency import Keys, find_keys, read_key
-from propeller.store.invocations import close_invocations, read_invocations, write_invocations
-from propeller.store.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
-from propeller.store.mark import Durability, MarkFile
-from propeller.store.opening import (
-    FILE_NAME,
-    closed_on_error,
-    explained,
-    lock_directory,
-    migrate,
-    refuse_damage,
-)
-from propeller.store.overview import write_pace
 from propeller.store.port import (
     Cursor,
     Ended,
@@ -63,12 +46,29 @@ from propeller.store.port import (
     StoredPiece,
     TaskFilter,
 )
-from propeller.store.records import write_groups, write_modules, write_proplets, write_tasks
-from propeller.store.samples import read_samples, write_samples
-from propeller.store.search import prepare
-from propeller.store.soundness import progress
-from propeller.store.upkeep import LogUpkeep
-from propeller.store.whole import SEARCH_S, Whole
+from propeller.store.sqlite import expiry, queries
+from propeller.store.sqlite.events import PIECE_BYTES, Search, read_events
+from propeller.store.sqlite.graphs import read_graph
+from propeller.store.sqlite.history import BYTES_KEPT, History
+from propeller.store.sqlite.idempotency import Keys, find_keys, read_key
+from propeller.store.sqlite.invocations import close_invocations, read_invocations, write_invocations
+from propeller.store.sqlite.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
+from propeller.store.sqlite.mark import Durability, MarkFile
+from propeller.store.sqlite.opening import (
+    FILE_NAME,
+    closed_on_error,
+    explained,
+    lock_directory,
+    migrate,
+    refuse_damage,
+)
+from propeller.store.sqlite.overview import write_pace
+from propeller.store.sqlite.records import write_groups, write_modules, write_proplets, write_tasks
+from propeller.store.sqlite.samples import read_samples, write_samples
+from propeller.store.sqlite.search import prepare
+from propeller.store.sqlite.soundness import progress
+from propeller.store.sqlite.upkeep import LogUpkeep
+from propeller.store.sqlite.whole import SEARCH_S, Whole
 
 T = TypeVar("T")
 

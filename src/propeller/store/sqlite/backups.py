@@ -13,9 +13,9 @@ import msgspec
 
 from propeller import private
 from propeller.errors import Conflict, Invalid, NotFound, StoreUnusable
-from propeller.store import soundness
-from propeller.store.mark import MarkFile, mark_path
-from propeller.store.opening import (
+from propeller.store.sqlite import soundness
+from propeller.store.sqlite.mark import MarkFile, mark_path
+from propeller.store.sqlite.opening import (
     FILE_NAME,
     StoreInUse,
     damage_of,

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from propeller.store.wal import LiveLog
+from propeller.store.sqlite.wal import LiveLog
 
 Durability = Literal["full", "normal"]
 

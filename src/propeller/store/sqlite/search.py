@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from propeller.store.port import FoundTasks, Sought, TaskCursor
-from propeller.store.queries import INDEXED_CHARS_MAX, are_some_going, called, of_records, read_tasks
+from propeller.store.sqlite.queries import INDEXED_CHARS_MAX, are_some_going, called, of_records, read_tasks
 
 #: How many tasks the first piece passes over. One that is done sooner than ``_PIECE_S`` is followed by one
 #: that is twice as large, and any other by one that is half as large.

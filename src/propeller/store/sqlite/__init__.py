@@ -1,0 +1,1 @@
+"""The store in one SQLite database, for a manager alone."""
