@@ -12,7 +12,7 @@ from propeller.api import once
 from propeller.api.app import create_app
 from propeller.core import idempotency as core
 from propeller.core.states import TaskState
-from propeller.store.sqlite import idempotency
+from propeller.store import limits
 from tests.api.helpers import ADDITION_TEXT, Site, a_manager, play, serving
 
 TASK = {"name": "main", "file": ADDITION_TEXT, "inputs": [1, 2]}
@@ -234,7 +234,7 @@ def test_the_answer_stays_whatever_has_become_of_the_task(tmp_path):
 
 @pytest.mark.parametrize("path", ["/tasks", "/workflows", "/jobs"])
 def test_an_answer_that_was_not_kept_is_made_again(tmp_path, path, monkeypatch):
-    monkeypatch.setattr(idempotency, "ANSWER_BYTES_MAX", 10)
+    monkeypatch.setattr(limits, "ANSWER_BYTES_MAX", 10)
 
     async def part(site):
         site.bring_proplet()
@@ -256,7 +256,7 @@ def test_an_answer_that_was_not_kept_is_made_again(tmp_path, path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["workflow", "job"])
 def test_the_start_of_a_pattern_whose_answer_was_not_kept_names_its_run_again(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr(idempotency, "ANSWER_BYTES_MAX", 10)
+    monkeypatch.setattr(limits, "ANSWER_BYTES_MAX", 10)
 
     async def part(site):
         url = f"/{kind}s/{await a_scheduled(site, kind)}/start"
@@ -270,7 +270,7 @@ def test_the_start_of_a_pattern_whose_answer_was_not_kept_names_its_run_again(tm
 
 @pytest.mark.parametrize("kind", ["task", "workflow", "job"])
 def test_what_has_a_schedule_and_whose_answer_was_not_kept_is_there_once(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr(idempotency, "ANSWER_BYTES_MAX", 10)
+    monkeypatch.setattr(limits, "ANSWER_BYTES_MAX", 10)
 
     async def part(site):
         asked = TASK if kind == "task" else {"name": "nightly", "tasks": [TASK]}
@@ -298,7 +298,7 @@ def group_ids(path, response):
 
 def test_a_call_that_could_no_longer_be_made_does_not_hide_that_it_was_started(tmp_path, monkeypatch):
     """Checks before a command are for what it is to do; that was done."""
-    monkeypatch.setattr(idempotency, "ANSWER_BYTES_MAX", 10)
+    monkeypatch.setattr(limits, "ANSWER_BYTES_MAX", 10)
 
     async def part(site):
         site.bring_proplet()
@@ -353,7 +353,7 @@ def test_a_large_body_comes_in_pieces_and_is_carried_out_once(tmp_path):
             site = Site(manager, http)
             body = {"tasks": [{**TASK, "stdin": "x" * 900_000, "metadata": {"n": n}} for n in range(3)]}
             first = await sent(site, "/jobs?file=false", body)
-            assert len(first.content) > idempotency.ANSWER_BYTES_MAX
+            assert len(first.content) > limits.ANSWER_BYTES_MAX
             again = await sent(site, "/jobs?file=false", body)
             assert again.content == first.content
             assert (await site.get("/jobs"))["total"] == 1

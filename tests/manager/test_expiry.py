@@ -12,8 +12,8 @@ from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, RUNNING
 from propeller.errors import Conflict, NotFound
 from propeller.manager import expiry
+from propeller.store import limits
 from propeller.store.port import TaskFilter
-from propeller.store.sqlite import expiry as pieces
 
 JOB = GroupKind.JOB
 
@@ -73,7 +73,7 @@ def test_without_it_all_is_kept(tmp_path):
 
 def test_names_are_used_again_while_their_owner_is_deleted(tmp_path, monkeypatch):
     """The same job again and again: what is left of the last one never mixes with the next."""
-    monkeypatch.setattr(pieces, "_PIECE_S", 0.0002)
+    monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0002)
 
     async def work(site):
         site.bring_proplet()
@@ -107,7 +107,7 @@ def test_a_job_that_is_started_again_and_again_is_whole_or_gone(tmp_path):
 
 
 def test_after_a_crash_in_the_middle_the_names_are_free_though_all_is_kept_from_now_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(pieces, "_PIECE_S", 0.0002)
+    monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0002)
 
     async def is_cut_off(site):
         site.bring_proplet()

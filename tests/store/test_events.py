@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from propeller.core import causes
 from propeller.core.effects import Changes
 from propeller.core.states import COMPLETED, PENDING
+from propeller.store import limits
 from propeller.store.port import EventFilter
-from propeller.store.sqlite import events, history
+from propeller.store.sqlite import events
 from propeller.store.sqlite.store import SqliteStore
 from tests.builders import TEXT, a_move, a_task
 
@@ -126,12 +127,12 @@ def test_after_a_restart_newer_tasks_are_still_told_from_older_ones(play):
 
 
 def test_a_search_that_takes_long_gives_what_it_has_and_goes_on_from_there(play, monkeypatch):
-    monkeypatch.setattr("propeller.store.sqlite.store.SEARCH_S", 0.0)
+    monkeypatch.setattr(limits, "SEARCH_S", 0.0)
 
     async def work(store):
         await store.commit(Changes(transitions=[a_move("a")], first_event_id=1))
         page = await store.events_of(EventFilter("a"), 0, 10)
-        monkeypatch.setattr("propeller.store.sqlite.store.SEARCH_S", 1.0)
+        monkeypatch.setattr(limits, "SEARCH_S", 1.0)
         rest = await store.events_of(EventFilter("a"), page.next_after, 10)
         return page, rest
 
@@ -177,7 +178,7 @@ def event_bytes(tmp_path):
 
 
 def test_it_is_bounded_in_bytes(tmp_path, play, monkeypatch):
-    monkeypatch.setattr(history, "_PIECE_BYTES", 20_000)
+    monkeypatch.setattr(limits, "HISTORY_PIECE_BYTES", 20_000)
     kept = log_of(play, 300, "é" * 1000, history_bytes=200_000)
     assert kept == list(range(kept[0], 301)), "the newest, without a gap"
     assert 150_000 < event_bytes(tmp_path) < 250_000
@@ -191,12 +192,12 @@ def test_it_is_bounded_in_bytes(tmp_path, play, monkeypatch):
 
 
 def test_the_newest_change_stays_however_large_it_is(play, monkeypatch):
-    monkeypatch.setattr(history, "_PIECE_BYTES", 100)
+    monkeypatch.setattr(limits, "HISTORY_PIECE_BYTES", 100)
     assert log_of(play, 5, "x" * 5000, history_bytes=1000) == [5]
 
 
 def test_what_is_gone_is_told(play, monkeypatch):
-    monkeypatch.setattr(history, "_PIECE_BYTES", 100)
+    monkeypatch.setattr(limits, "HISTORY_PIECE_BYTES", 100)
 
     async def work(store):
         await store.commit(Changes(created=[a_task(1)]))
@@ -214,7 +215,7 @@ def test_what_is_gone_is_told(play, monkeypatch):
 
 
 def test_what_is_too_old_goes_a_little_at_a_time(play, monkeypatch):
-    monkeypatch.setattr(history, "_PIECE_S", 0.0)
+    monkeypatch.setattr(limits, "HISTORY_PIECE_S", 0.0)
 
     async def write(store):
         for n in range(1, 21):

@@ -12,6 +12,7 @@ from propeller.core.effects import Changes
 from propeller.core.model import GroupKind, GroupTiming, SubWorkflow, Timing
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
 from propeller.errors import StoreUnusable
+from propeller.store import limits
 from propeller.store.port import GroupFilter, Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
 from propeller.store.sqlite import expiry
 from propeller.store.sqlite.store import SqliteStore
@@ -175,7 +176,7 @@ def test_what_a_user_may_let_run_again_stays_and_is_not_loaded(play, course, sta
 
 
 def test_a_large_job_is_gone_at_once_and_deleted_in_small_pieces(tmp_path, play, monkeypatch):
-    monkeypatch.setattr(expiry, "_PIECE_S", 0.0005)
+    monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0005)
 
     async def work(store):
         tasks = [a_task(n, job_id="g", **LONG_AGO) for n in range(1, 1001)]
@@ -205,7 +206,7 @@ def test_a_large_job_is_gone_at_once_and_deleted_in_small_pieces(tmp_path, play,
 
 
 def test_a_name_that_is_going_can_be_used_again(play, monkeypatch):
-    monkeypatch.setattr(expiry, "_PIECE_S", 0.0005)
+    monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0005)
 
     async def work(store):
         tasks = [a_task(n, job_id="g", **LONG_AGO) for n in range(1, 1001)]
@@ -230,7 +231,7 @@ def cut_off(play, monkeypatch):
         assert await store.forget(await store.find_ended(THEN), THEN), "there is more"
 
     with monkeypatch.context() as patch:
-        patch.setattr(expiry, "_PIECE_S", 0.0005)
+        patch.setattr(limits, "FORGET_PIECE_S", 0.0005)
         play(work)
 
 
@@ -261,19 +262,19 @@ def test_whoever_looks_for_a_name_to_use_it_finds_nothing_half_gone(tmp_path, pl
 
 
 def test_long_logs_go_in_pieces_too(tmp_path, play, monkeypatch):
-    monkeypatch.setattr(expiry, "_PIECE_S", 0.0)
-    monkeypatch.setattr(expiry, "_LOG_PIECES", 10)
+    monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0)
+    monkeypatch.setattr(limits, "FORGET_LOG_PIECES", 10)
 
     async def work(store):
         await store.commit(Changes(created=[a_task(1, **LONG_AGO)]))
         pieces = [LogPiece("t1", "p", 2, "stdout", 10 * n, "0123456789", False, 1) for n in range(100)]
         await store.write_logs(pieces)
-        monkeypatch.setattr(expiry, "_PIECE_S", 1e-9)
+        monkeypatch.setattr(limits, "FORGET_PIECE_S", 1e-9)
         ended = await store.find_ended(THEN)
         count = 0
         while await store.forget(ended, THEN):
             count += 1
-            monkeypatch.setattr(expiry, "_PIECE_S", 0.0005)
+            monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0005)
         return count, (await store.logs(LogFilter("t1"), 0, 10)).total
 
     _, total = play(work)

@@ -9,8 +9,9 @@ from propeller.core.effects import Changes
 from propeller.core.groups import UP
 from propeller.core.model import Execution, GroupKind, JobMode, SubWorkflow
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING
+from propeller.store.limits import ATTEMPTS_IN_GRAPH
 from propeller.store.port import Ended
-from propeller.store.sqlite.graphs import PAST_ATTEMPTS_MAX, read_graph
+from propeller.store.sqlite.graphs import read_graph
 from tests.builders import TEXT, a_group, a_move, a_spec, a_task
 from tests.store.helpers import Data
 
@@ -100,7 +101,7 @@ def test_every_column_is_as_the_records_say(data):
 
 def test_only_the_newest_of_many_attempts_are_there(data):
     tasks = [a_task(seq, job_id="j") for seq in (1, 2, 3)]
-    counts = (PAST_ATTEMPTS_MAX + 5, 0, 3)
+    counts = (ATTEMPTS_IN_GRAPH + 5, 0, 3)
 
     async def work(store):
         past = [
@@ -113,7 +114,7 @@ def test_only_the_newest_of_many_attempts_are_there(data):
         return await store.graph(JOB, "j")
 
     graph = data.with_store(work)
-    first = [[0, n, FAILED, 0, 0, 0] for n in range(6, PAST_ATTEMPTS_MAX + 6)]
+    first = [[0, n, FAILED, 0, 0, 0] for n in range(6, ATTEMPTS_IN_GRAPH + 6)]
     assert read(graph)["past_attempts"] == first + [[2, n, FAILED, 0, 0, 0] for n in (1, 2, 3)]
     assert (graph.event_id, graph.mode) == (0, JobMode.SEQUENTIAL)
 

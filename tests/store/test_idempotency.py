@@ -7,6 +7,7 @@ import pytest
 
 from propeller.core.effects import Changes
 from propeller.core.idempotency import REMEMBERED_NS, Key, Remembered
+from propeller.store import limits
 from propeller.store.port import KeptAnswer
 from propeller.store.sqlite import idempotency
 from propeller.store.sqlite.soundness import damage_inside
@@ -60,7 +61,7 @@ def test_a_key_that_is_used_anew_has_no_answer_yet(data):
 
 
 def test_keys_older_than_a_day_are_deleted_a_piece_at_a_time(data, monkeypatch):
-    monkeypatch.setattr(idempotency, "_PIECE", 10)
+    monkeypatch.setattr(limits, "KEYS_PIECE", 10)
 
     async def work(store):
         names = [f"k{n:02}" for n in range(25)]
@@ -75,8 +76,8 @@ def test_keys_older_than_a_day_are_deleted_a_piece_at_a_time(data, monkeypatch):
 
 
 def test_large_answers_are_not_kept_and_the_oldest_of_many_go_first(data, monkeypatch):
-    monkeypatch.setattr(idempotency, "ANSWER_BYTES_MAX", 10)
-    monkeypatch.setattr(idempotency, "BYTES_KEPT", 25)
+    monkeypatch.setattr(limits, "ANSWER_BYTES_MAX", 10)
+    monkeypatch.setattr(limits, "ANSWER_BYTES_KEPT", 25)
 
     async def write(store, n, size):
         done = Remembered(Key(f"k{n}", b""), n)

@@ -3,8 +3,8 @@
 import pytest
 
 from propeller.core.effects import Changes
+from propeller.store import limits
 from propeller.store.port import LogFilter, LogPiece, LogTail
-from propeller.store.sqlite import logs
 from tests.builders import a_task, filled_execution
 
 MIB = 1024 * 1024
@@ -177,7 +177,7 @@ def test_of_a_broadcast_each_proplet_keeps_its_present_attempt(data):
 
 
 def test_all_together_are_bounded_too(data, monkeypatch):
-    monkeypatch.setattr(logs, "BYTES_KEPT", 100_000)
+    monkeypatch.setattr(limits, "LOG_BYTES_KEPT", 100_000)
 
     async def work(store):
         await store.commit(tasks(*range(1, 31)))

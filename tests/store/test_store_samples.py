@@ -4,8 +4,8 @@ import pytest
 
 from propeller.core.effects import Changes
 from propeller.core.model import Proplet
+from propeller.store import limits
 from propeller.store.port import Sample, SampleOf
-from propeller.store.sqlite import samples
 from tests.builders import a_task
 
 DAY_NS = 24 * 3600 * 10**9
@@ -101,7 +101,7 @@ def test_samples_stay_when_their_owner_changes(data):
 
 @pytest.mark.parametrize("batch", [1, 7, 400])
 def test_of_each_owner_the_newest_are_kept(data, monkeypatch, batch):
-    monkeypatch.setattr(samples, "KEPT_OF_ONE", 10)
+    monkeypatch.setattr(limits, "SAMPLES_OF_ONE", 10)
 
     async def work(store):
         await store.commit(tasks_and_proplets(1, 2))
@@ -134,7 +134,7 @@ def test_old_ones_are_deleted_as_new_ones_come(data):
 
 
 def test_after_a_long_pause_all_old_ones_go_in_the_end(data, monkeypatch):
-    monkeypatch.setattr(samples, "_EXPIRED_MAX", 3)
+    monkeypatch.setattr(limits, "SAMPLES_EXPIRED_MAX", 3)
 
     async def work(store):
         await store.commit(tasks_and_proplets(1, 2))
@@ -150,7 +150,7 @@ def test_after_a_long_pause_all_old_ones_go_in_the_end(data, monkeypatch):
 
 
 def test_all_together_are_bounded_too(data, monkeypatch):
-    monkeypatch.setattr(samples, "KEPT_OF_ALL", 5)
+    monkeypatch.setattr(limits, "SAMPLES_OF_ALL", 5)
 
     async def work(store):
         await store.commit(tasks_and_proplets(1, 2, 3))

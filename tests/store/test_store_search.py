@@ -8,6 +8,7 @@ import pytest
 from propeller.core.effects import Changes
 from propeller.core.model import Execution, GroupKind
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING
+from propeller.store import limits
 from propeller.store.port import Ended, Sought, TaskFilter
 from propeller.store.sqlite import search
 from propeller.store.sqlite.search import TaskSearch
@@ -102,7 +103,7 @@ def test_what_is_found_is_what_fits_in_order_and_once(data, monkeypatch, newest_
     async def work(store):
         await store.commit(changes)
         for first_piece in (1, 7, 1000):
-            monkeypatch.setattr(search, "_FIRST_PIECE", first_piece)
+            monkeypatch.setattr(limits, "SEARCH_FIRST_PIECE", first_piece)
             for sought in CASES:
                 pages = await all_pages(store, sought, newest_first=newest_first)
                 expected = [task.id for task in changes.created if fits(task, sought)]
@@ -118,8 +119,8 @@ def test_what_is_found_is_what_fits_in_order_and_once(data, monkeypatch, newest_
 
 
 def test_a_search_that_takes_long_goes_on_where_it_stopped(data, monkeypatch):
-    monkeypatch.setattr("propeller.store.sqlite.whole.SEARCH_S", 0)
-    monkeypatch.setattr(search, "_FIRST_PIECE", 4)
+    monkeypatch.setattr(limits, "SEARCH_S", 0)
+    monkeypatch.setattr(limits, "SEARCH_FIRST_PIECE", 4)
 
     async def work(store):
         await store.commit(

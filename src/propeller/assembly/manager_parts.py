@@ -25,7 +25,7 @@ from propeller.manager.standing import Standing
 from propeller.manager.supervisor import Launch, LaunchOf, Supervisor
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.build import parts_to_json
-from propeller.store.sqlite.history import BYTES_KEPT
+from propeller.store import limits
 from propeller.store.sqlite.mark import Durability
 from propeller.store.sqlite.store import SqliteStore
 
@@ -42,7 +42,7 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     #: How long tasks, workflows and jobs are kept after their end; None for ever.
     keep_ended_s: float | None = None
     #: How many bytes of the event log are kept, and how long; None for no limit by time.
-    history_bytes: int = BYTES_KEPT
+    history_bytes: int = limits.HISTORY_BYTES_KEPT
     history_s: float | None = None
     #: How many local proplets to start.
     proplets: int = 1

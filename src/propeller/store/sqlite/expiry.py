@@ -16,14 +16,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 from propeller.core.effects import Changes
+from propeller.store import limits
 from propeller.store.port import Ended
 from propeller.store.sqlite.queries import parts
-
-#: After this time a piece begins no more deletions.
-_PIECE_S = 0.003
-#: How many candidates are looked up at once; each is checked again before it is deleted.
-_CANDIDATES_MAX = 1_000
-_LOG_PIECES = 500
 
 _GROUPS = (
     "SELECT seq, id FROM groups WHERE live = 0 AND MAX(finished_at, created_at) < ? "
@@ -37,9 +32,19 @@ _TASKS = (
 
 def find_ended(db: sqlite3.Connection, before: int) -> Ended:
     """Look for records that had ended before a time, the oldest first."""
-    groups = [row[0] for row in db.execute(f"{_GROUPS} ORDER BY seq LIMIT {_CANDIDATES_MAX}", (before,))]
-    tasks = [row[0] for row in db.execute(f"{_TASKS} ORDER BY t.seq LIMIT {_CANDIDATES_MAX}", (before,))]
-    return Ended(groups[::-1], tasks[::-1], len(groups) == _CANDIDATES_MAX or len(tasks) == _CANDIDATES_MAX)
+    groups = [
+        row[0]
+        for row in db.execute(f"{_GROUPS} ORDER BY seq LIMIT {limits.FORGET_CANDIDATES_MAX}", (before,))
+    ]
+    tasks = [
+        row[0]
+        for row in db.execute(f"{_TASKS} ORDER BY t.seq LIMIT {limits.FORGET_CANDIDATES_MAX}", (before,))
+    ]
+    return Ended(
+        groups[::-1],
+        tasks[::-1],
+        len(groups) == limits.FORGET_CANDIDATES_MAX or len(tasks) == limits.FORGET_CANDIDATES_MAX,
+    )
 
 
 def forget(db: sqlite3.Connection, ended: Ended, before: int) -> bool:
@@ -47,7 +52,7 @@ def forget(db: sqlite3.Connection, ended: Ended, before: int) -> bool:
 
     Candidates that are dealt with are taken out of ``ended``.
     """
-    until = time.perf_counter() + _PIECE_S
+    until = time.perf_counter() + limits.FORGET_PIECE_S
     while time.perf_counter() < until:
         if _forget_of_going(db):
             continue
@@ -117,7 +122,7 @@ def _forget_logs(db: sqlite3.Connection, seq: int) -> bool:
     if stream is None:
         return False
     sql = "DELETE FROM log_pieces WHERE id IN (SELECT id FROM log_pieces WHERE log_stream = ? LIMIT ?)"
-    if db.execute(sql, (*stream, _LOG_PIECES)).rowcount < _LOG_PIECES:
+    if db.execute(sql, (*stream, limits.FORGET_LOG_PIECES)).rowcount < limits.FORGET_LOG_PIECES:
         db.execute("DELETE FROM log_streams WHERE id = ?", stream)
     return True
 

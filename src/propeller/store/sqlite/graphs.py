@@ -10,11 +10,9 @@ from typing import Any
 
 from propeller.core.copies import id_of_inner
 from propeller.core.model import GroupKind
+from propeller.store import limits
 from propeller.store.port import Graph
 from propeller.store.sqlite.queries import read_groups, snapshot
-
-#: How many past attempts of a task are in a graph: the newest.
-PAST_ATTEMPTS_MAX = 20
 
 #: The tasks in order, and the proplets of all attempts. These are tables of the connection's own, because
 #: SQLite finds no index for a part of a query that is joined with itself.
@@ -63,7 +61,9 @@ _RUNS = (
 )
 _PROPLET_OF_RUN = " LEFT JOIN graph_proplets w ON w.id = a.proplet_id"
 _EXECUTIONS = f"{_RUNS} executions a ON a.seq = p.seq {_PROPLET_OF_RUN}"
-_NEWEST = f"SELECT attempt FROM attempts WHERE seq = p.seq ORDER BY attempt DESC LIMIT {PAST_ATTEMPTS_MAX}"  # noqa: S608
+_NEWEST = (
+    f"SELECT attempt FROM attempts WHERE seq = p.seq ORDER BY attempt DESC LIMIT {limits.ATTEMPTS_IN_GRAPH}"  # noqa: S608
+)
 _PAST_ATTEMPTS = (
     f"{_RUNS} attempts a ON a.seq = p.seq AND a.attempt >= (SELECT MIN(attempt) FROM ({_NEWEST})) "  # noqa: S608
     f"{_PROPLET_OF_RUN}"

@@ -4,15 +4,7 @@ import sqlite3
 import time
 
 from propeller.core.effects import Changes
-from propeller.store import rows
-
-#: How many bytes are kept unless the owner chooses.
-BYTES_KEPT = 64 * 2**20
-#: The excess is deleted when it has this size, and in pieces of this size or of so many rows.
-_PIECE_BYTES = 2**20
-_PIECE_ROWS = 500
-#: After this time a piece of what is too old takes in no more rows.
-_PIECE_S = 0.003
+from propeller.store import limits, rows
 
 
 class History:
@@ -51,7 +43,7 @@ class History:
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", row)
         self._last_id = row[0]
         self._bytes += len(row[2].encode())
-        if self._bytes > self._bytes_kept + _PIECE_BYTES:
+        if self._bytes > self._bytes_kept + limits.HISTORY_PIECE_BYTES:
             self._forget_excess()
 
     def _forget_excess(self) -> None:
@@ -60,15 +52,15 @@ class History:
             "SELECT last_id, LENGTH(CAST(transitions AS BLOB)) FROM events WHERE last_id < ? "
             "ORDER BY last_id LIMIT ?"
         )
-        for id_, bytes_ in self._db.execute(sql, (self._last_id, _PIECE_ROWS)):
+        for id_, bytes_ in self._db.execute(sql, (self._last_id, limits.HISTORY_PIECE_ROWS)):
             last_id, size = id_, size + bytes_
-            if self._bytes - size <= self._bytes_kept or size >= _PIECE_BYTES:
+            if self._bytes - size <= self._bytes_kept or size >= limits.HISTORY_PIECE_BYTES:
                 break
         self._delete(last_id, size)
 
     def forget_before(self, before: int) -> bool:
         """Delete some of what happened before a time, ns since the epoch; say whether there may be more."""
-        until = time.perf_counter() + _PIECE_S
+        until = time.perf_counter() + limits.HISTORY_PIECE_S
         last_id, size, is_left = 0, 0, False
         sql = "SELECT last_id, transitions FROM events WHERE last_id < ? ORDER BY last_id"
         for id_, text in self._db.execute(sql, (self._last_id,)):

@@ -9,15 +9,9 @@ import sqlite3
 from collections.abc import Sequence
 
 from propeller.core.idempotency import REMEMBERED_NS, Key, Remembered
-from propeller.store import rows
+from propeller.store import limits, rows
 from propeller.store.port import KeptAnswer, KeptKey
 from propeller.store.sqlite.queries import parts
-
-#: How large an answer may be that is kept, and how much is kept of all.
-ANSWER_BYTES_MAX = 2**20
-BYTES_KEPT = 64 * 2**20
-#: How many keys and answers are looked at in one piece.
-_PIECE = 500
 
 _DELETE = "DELETE FROM idempotency_keys WHERE key IN"
 
@@ -42,11 +36,11 @@ class Keys:
     def prune(self, now: int) -> None:
         """Delete some of the keys that no longer count."""
         old = "(SELECT key FROM idempotency_keys WHERE created_at <= ? ORDER BY created_at LIMIT ?)"
-        self._delete(old, now - REMEMBERED_NS, _PIECE)
+        self._delete(old, now - REMEMBERED_NS, limits.KEYS_PIECE)
 
     def write_answer(self, key: Key, answer: KeptAnswer) -> KeptAnswer | None:
         """Keep the answer to what was done under a key, if it is the first; give the one that is kept."""
-        if len(answer.body) <= ANSWER_BYTES_MAX:
+        if len(answer.body) <= limits.ANSWER_BYTES_MAX:
             sql = (
                 "UPDATE idempotency_keys SET status = ?, location = ?, answer = ? "
                 "WHERE key = ? AND fingerprint = ? AND answer IS NULL"
@@ -58,15 +52,15 @@ class Keys:
         return found.answer if found is not None and found.remembered.key == key else None
 
     def _drop_oldest_answers(self) -> None:
-        if self._bytes <= BYTES_KEPT:
+        if self._bytes <= limits.ANSWER_BYTES_KEPT:
             return
         sql = (
             "SELECT key, LENGTH(answer) FROM idempotency_keys WHERE answer IS NOT NULL "
             "ORDER BY created_at LIMIT ?"
         )
         gone: list[tuple[str]] = []
-        for key, size in self._db.execute(sql, (_PIECE,)):
-            if self._bytes <= BYTES_KEPT:
+        for key, size in self._db.execute(sql, (limits.KEYS_PIECE,)):
+            if self._bytes <= limits.ANSWER_BYTES_KEPT:
                 break
             gone.append((key,))
             self._bytes -= size

@@ -3,10 +3,8 @@
 import sqlite3
 from collections.abc import Iterable
 
+from propeller.store import limits
 from propeller.store.port import Invocation, Page
-
-#: How many invocations of one task are kept.
-KEPT_OF_ONE = 1_000
 
 _OWNER = "SELECT seq FROM tasks WHERE id = ?"
 
@@ -28,7 +26,7 @@ def write_invocations(db: sqlite3.Connection, invocations: Iterable[Invocation])
         db.execute(
             "DELETE FROM invocations WHERE owner = ?1 AND number <= (SELECT number FROM invocations "
             "WHERE owner = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
-            (*owner, KEPT_OF_ONE),
+            (*owner, limits.INVOCATIONS_OF_ONE),
         )
 
 

@@ -8,16 +8,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from propeller.store import limits
 from propeller.store.port import LogFilter, LogPiece, LogTail, Page, StoredPiece
-
-#: How many bytes of one stream of one attempt are kept.
-STREAM_BYTES_KEPT = 1024 * 1024
-#: How many attempts of one task are kept.
-ATTEMPTS_KEPT = 3
-#: How many bytes of all tasks are kept; the streams that began first are deleted first.
-BYTES_KEPT = 1024 * 1024 * 1024
-#: The size that a piece counts as at least, because small ones take more room than their text.
-_PIECE_BYTES_MIN = 64
 
 _OWNER = """
 SELECT t.seq, r.attempt, COALESCE((SELECT attempt FROM past_attempts WHERE id = t.id), 0)
@@ -75,7 +67,7 @@ def _stream(db: sqlite3.Connection, owner: int, attempt: int, piece: LogPiece) -
     }
     # In a broadcast, each proplet has its own attempt, and one that was never lost goes on with an old one.
     present = {row[0] for row in db.execute("SELECT attempt FROM executions WHERE seq = ?", (owner,))}
-    old = sorted({*kept, attempt}, reverse=True)[ATTEMPTS_KEPT:]
+    old = sorted({*kept, attempt}, reverse=True)[limits.LOG_ATTEMPTS_KEPT :]
     too_old = [each for each in old if each not in present]
     if attempt in too_old:
         return None
@@ -87,8 +79,8 @@ def _stream(db: sqlite3.Connection, owner: int, attempt: int, piece: LogPiece) -
 
 def _write(db: sqlite3.Connection, stream: _Stream, piece: LogPiece) -> None:
     data = piece.text.encode(errors="replace")
-    room = STREAM_BYTES_KEPT - stream.bytes
-    size = max(len(data), _PIECE_BYTES_MIN)
+    room = limits.LOG_STREAM_BYTES_KEPT - stream.bytes
+    size = max(len(data), limits.LOG_PIECE_BYTES_MIN)
     is_full = size > room
     text = data[: max(room, 0)].decode(errors="ignore") if is_full else data.decode()
     row = (stream.id, piece.offset, piece.at, text, piece.is_cut or is_full)
@@ -101,7 +93,7 @@ def _write(db: sqlite3.Connection, stream: _Stream, piece: LogPiece) -> None:
 
 def _make_room(db: sqlite3.Connection) -> None:
     """Delete the streams that began first, until the rest is within the bound."""
-    excess = db.execute("SELECT bytes FROM log_total").fetchone()[0] - BYTES_KEPT
+    excess = db.execute("SELECT bytes FROM log_total").fetchone()[0] - limits.LOG_BYTES_KEPT
     if excess <= 0:
         return
     gone: list[tuple[int]] = []

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED, TaskState
+from propeller.store import limits
 from propeller.store.port import PaceStep, Page, TaskFilter, Totals
 from propeller.store.sqlite.queries import are_some_going, count_tasks, read_tasks, snapshot
 
 _PACE_COLUMNS = ", ".join(PaceStep._fields)
-#: More failed tasks are not counted.
-FAILURES_COUNTED_MAX = 100_000
 #: Failed tasks that are being deleted, as their workflow or job is, are no longer shown.
 _IS_SHOWN = (
     "(SELECT COALESCE(workflow_id, job_id, id) FROM tasks t WHERE t.seq = r.seq) "
@@ -32,7 +31,7 @@ def read_failures(db: sqlite3.Connection, since: int, limit: int) -> Page[Task]:
     with snapshot(db):
         if are_some_going(db):
             failed += f" AND {_IS_SHOWN}"
-        counted = f"SELECT COUNT(*) FROM (SELECT 1 {failed} LIMIT {FAILURES_COUNTED_MAX})"  # noqa: S608
+        counted = f"SELECT COUNT(*) FROM (SELECT 1 {failed} LIMIT {limits.FAILURES_COUNTED_MAX})"  # noqa: S608
         total = db.execute(counted, (since,)).fetchone()[0]
         page = f"SELECT r.seq {failed} ORDER BY r.finished_at DESC, r.seq DESC LIMIT ?"
         rest = f"WHERE t.seq IN ({page}) ORDER BY r.finished_at DESC, r.seq DESC"

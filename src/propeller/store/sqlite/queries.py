@@ -8,12 +8,9 @@ from typing import Any
 import msgspec
 
 from propeller.core.model import Execution, Group, GroupKind, Task
-from propeller.store import rows
+from propeller.store import limits, rows
 from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Page, Record, Records, TaskFilter
 
-_IDS_PER_QUERY = 500
-#: Longer values of metadata are in no index; see the migration that made it.
-INDEXED_CHARS_MAX = 1000
 #: What a manager starts from: what has not ended, and what runs again by itself.
 _LIVE_GROUPS = "SELECT seq FROM groups WHERE live > 0 UNION SELECT seq FROM awaited_groups"
 _LIVE_RUNS = "SELECT seq FROM runs WHERE state < 3 UNION SELECT seq FROM awaited_runs"
@@ -260,7 +257,7 @@ def conditions(only: TaskFilter) -> tuple[str, list[Any]]:
         parts.append("t.spec ->> 'name' = ?")
         values.append(only.name)
     for key, value in only.metadata.items():
-        table = "task_metadata" if len(value) <= INDEXED_CHARS_MAX else "metadata_of_specs"
+        table = "task_metadata" if len(value) <= limits.INDEXED_CHARS_MAX else "metadata_of_specs"
         parts.append(f"t.seq IN (SELECT seq FROM {table} WHERE key = ? AND value = ?)")  # noqa: S608
         values += [key, value]
     return ("WHERE " + " AND ".join(parts) if parts else ""), values
@@ -308,6 +305,6 @@ def of_records(table: str, only: TaskFilter | GroupFilter) -> tuple[list[str], l
 
 def parts(values: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
     """Split values into parts that one query can take, each with its question marks."""
-    for start in range(0, len(values), _IDS_PER_QUERY):
-        part = values[start : start + _IDS_PER_QUERY]
+    for start in range(0, len(values), limits.IDS_PER_QUERY):
+        part = values[start : start + limits.IDS_PER_QUERY]
         yield ",".join("?" * len(part)), part

@@ -3,10 +3,7 @@
 import sqlite3
 
 from propeller.core.effects import Changes
-from propeller.store import rows
-
-#: How many attempts of a task are kept, besides the present one.
-ATTEMPTS_KEPT = 1000
+from propeller.store import limits, rows
 
 
 def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
@@ -57,9 +54,9 @@ def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
         many(
             "DELETE FROM attempts WHERE seq = ? AND attempt <= ?",
             (
-                (task.seq, past.attempt - ATTEMPTS_KEPT)
+                (task.seq, past.attempt - limits.ATTEMPTS_KEPT)
                 for task, past in changes.attempts
-                if past.attempt > ATTEMPTS_KEPT
+                if past.attempt > limits.ATTEMPTS_KEPT
             ),
         )
 

@@ -7,15 +7,8 @@ the lowest numbers. Those that are too old are the first of the table.
 import sqlite3
 from collections.abc import Iterable
 
+from propeller.store import limits
 from propeller.store.port import Page, Sample, SampleOf
-
-#: How many samples of one task, or of one proplet, are kept.
-KEPT_OF_ONE = 1_000
-#: How many samples of all tasks, or of all proplets, are kept.
-KEPT_OF_ALL = 1_000_000
-KEPT_NS = 24 * 3600 * 1_000_000_000
-#: How many old samples are deleted at once, so that no batch takes long.
-_EXPIRED_MAX = 2_000
 
 _TABLES = {SampleOf.TASK: "task_samples", SampleOf.PROPLET: "proplet_samples"}
 _OWNERS = {
@@ -41,19 +34,19 @@ def _write(db: sqlite3.Connection, table: str, owner: int | str, text: str, now:
     number = (last or 0) + 1
     sql = f"INSERT INTO {table} (owner, number, written_at, sample) VALUES (?,?,?,?)"  # noqa: S608
     db.execute(sql, (owner, number, now, text))
-    if number > KEPT_OF_ONE:
+    if number > limits.SAMPLES_OF_ONE:
         db.execute(
             f"DELETE FROM {table} WHERE owner = ? AND number <= ?",  # noqa: S608
-            (owner, number - KEPT_OF_ONE),
+            (owner, number - limits.SAMPLES_OF_ONE),
         )
 
 
 def _expire(db: sqlite3.Connection, table: str, now: int) -> None:
     last = db.execute(f"SELECT MAX(id) FROM {table}").fetchone()[0]  # noqa: S608
-    until = last - KEPT_OF_ALL
-    oldest = f"SELECT id, written_at FROM {table} ORDER BY id LIMIT {_EXPIRED_MAX}"  # noqa: S608
+    until = last - limits.SAMPLES_OF_ALL
+    oldest = f"SELECT id, written_at FROM {table} ORDER BY id LIMIT {limits.SAMPLES_EXPIRED_MAX}"  # noqa: S608
     for number, written_at in db.execute(oldest):
-        if written_at > now - KEPT_NS:
+        if written_at > now - limits.SAMPLES_KEPT_NS:
             break
         until = max(until, number)
     db.execute(f"DELETE FROM {table} WHERE id <= ?", (until,))  # noqa: S608

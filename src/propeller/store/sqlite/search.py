@@ -9,13 +9,10 @@ import sqlite3
 import time
 from typing import Any
 
+from propeller.store import limits
 from propeller.store.port import FoundTasks, Sought, TaskCursor
-from propeller.store.sqlite.queries import INDEXED_CHARS_MAX, are_some_going, called, of_records, read_tasks
+from propeller.store.sqlite.queries import are_some_going, called, of_records, read_tasks
 
-#: How many tasks the first piece passes over. One that is done sooner than ``_PIECE_S`` is followed by one
-#: that is twice as large, and any other by one that is half as large.
-_FIRST_PIECE = 128
-_PIECE_S = 0.01
 _SEQ_MAX = 2**63 - 1
 _HAS_PREFIX = "t.id >= ? AND t.id <= ? || char(1114111)"
 #: The proplet of the last attempt, or of one of the executions of a broadcast.
@@ -44,7 +41,7 @@ class TaskSearch:
         self._is_first = after is None
         self._seq = after.seq if after is not None else _SEQ_MAX if newest_first else 0
         self._has_ids = after is not None and after.has_ids
-        self._count = _FIRST_PIECE
+        self._count = limits.SEARCH_FIRST_PIECE
         self._has_more = True
 
     def piece(self, db: sqlite3.Connection) -> bool:
@@ -73,7 +70,7 @@ class TaskSearch:
         self._has_more = count == self._count or (is_full and found[-1] != end)
         if count:
             self._seq = found[-1] if is_full else end
-        is_quick = time.perf_counter() - began < _PIECE_S
+        is_quick = time.perf_counter() - began < limits.SEARCH_PIECE_S
         self._count = self._count * 2 if is_quick else max(self._count // 2, 1)
         return self._has_more and not is_full
 
@@ -109,7 +106,7 @@ class TaskSearch:
             live = "SELECT seq FROM runs INDEXED BY runs_live WHERE state < 3"
             return f"{live} AND seq {self._further} ?", [self._seq]
         for key, value in only.metadata.items():
-            if len(value) <= INDEXED_CHARS_MAX:
+            if len(value) <= limits.INDEXED_CHARS_MAX:
                 having = "SELECT seq FROM task_metadata WHERE key = ? AND value = ?"
                 return f"{having} AND seq {self._further} ?", [key, value, self._seq]
         return f"SELECT seq FROM runs WHERE seq {self._further} ?", [self._seq]  # noqa: S608
@@ -130,7 +127,7 @@ class TaskSearch:
         if are_some_going(db):
             found.append("COALESCE(t.workflow_id, t.job_id, t.id) NOT IN (SELECT id FROM going)")
         for key, value in only.metadata.items():
-            table = "task_metadata" if len(value) <= INDEXED_CHARS_MAX else "metadata_of_specs"
+            table = "task_metadata" if len(value) <= limits.INDEXED_CHARS_MAX else "metadata_of_specs"
             found.append(f"EXISTS (SELECT 1 FROM {table} WHERE key = ? AND value = ? AND seq = t.seq)")  # noqa: S608
             values += [key, value]
         if only.name:

@@ -21,6 +21,7 @@ from propeller import private
 from propeller.core.effects import Changes, Transition
 from propeller.core.idempotency import Key
 from propeller.core.model import Execution, Group, GroupKind, Task
+from propeller.store import limits
 from propeller.store.port import (
     Cursor,
     Ended,
@@ -49,7 +50,7 @@ from propeller.store.port import (
 from propeller.store.sqlite import expiry, queries
 from propeller.store.sqlite.events import PIECE_BYTES, Search, read_events
 from propeller.store.sqlite.graphs import read_graph
-from propeller.store.sqlite.history import BYTES_KEPT, History
+from propeller.store.sqlite.history import History
 from propeller.store.sqlite.idempotency import Keys, find_keys, read_key
 from propeller.store.sqlite.invocations import close_invocations, read_invocations, write_invocations
 from propeller.store.sqlite.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
@@ -68,12 +69,10 @@ from propeller.store.sqlite.samples import read_samples, write_samples
 from propeller.store.sqlite.search import prepare
 from propeller.store.sqlite.soundness import progress
 from propeller.store.sqlite.upkeep import LogUpkeep
-from propeller.store.sqlite.whole import SEARCH_S, Whole
+from propeller.store.sqlite.whole import Whole
 
 T = TypeVar("T")
 
-#: How many deleted tasks are remembered with their last attempts.
-PAST_ATTEMPTS_KEPT = 50_000
 _PRUNE_EVERY = 500
 _READERS = 2
 #: The cache of each connection. The system also keeps pages of the file in memory while it has room.
@@ -88,7 +87,11 @@ class SqliteStore(Whole):
     """
 
     def __init__(
-        self, directory: Path, *, durability: Durability = "full", history_bytes: int = BYTES_KEPT
+        self,
+        directory: Path,
+        *,
+        durability: Durability = "full",
+        history_bytes: int = limits.HISTORY_BYTES_KEPT,
     ) -> None:
         """Open or create the store in a directory; raise ``StoreUnusable``, with a way out, if that fails.
 
@@ -314,7 +317,7 @@ class SqliteStore(Whole):
             "DELETE FROM past_attempts "
             "WHERE rowid IN (SELECT rowid FROM past_attempts ORDER BY rowid LIMIT 500) "
             "AND rowid < (SELECT rowid FROM past_attempts ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
-            (PAST_ATTEMPTS_KEPT,),
+            (limits.PAST_ATTEMPTS_KEPT,),
         )
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -444,7 +447,7 @@ class SqliteStore(Whole):
 
     async def events_of(self, only: EventFilter, after: int, limit: int) -> EventPage:
         search = Search(only, after, limit)
-        until = time.perf_counter() + SEARCH_S
+        until = time.perf_counter() + limits.SEARCH_S
         is_left = True
         while is_left and time.perf_counter() < until:
             count = max(PIECE_BYTES // self._history.event_bytes, 1)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from propeller.core.model import Task
+from propeller.store import limits
 from propeller.store.port import (
     FoundTasks,
     PaceStep,
@@ -22,9 +23,6 @@ from propeller.store.sqlite.overview import read_failures, read_pace, read_total
 from propeller.store.sqlite.search import TaskSearch
 
 T = TypeVar("T")
-
-#: After this time a search through tasks or the event log gives what it has found.
-SEARCH_S = 0.06
 
 
 class Whole(ABC):
@@ -42,7 +40,7 @@ class Whole(ABC):
         self, only: Sought, limit: int, *, newest_first: bool = False, after: TaskCursor | None = None
     ) -> FoundTasks:
         search = TaskSearch(only, limit, newest_first=newest_first, after=after)
-        until = time.perf_counter() + SEARCH_S
+        until = time.perf_counter() + limits.SEARCH_S
         while True:
             async with self._searching:
                 is_left = await self._read(search.piece)
