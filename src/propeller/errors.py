@@ -8,6 +8,7 @@
     ├── TooLarge           it is larger than the limit (413)
     ├── KeyReused          its idempotency key stands for another request (422)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
+    │   └── LeadershipLost another manager leads, and this one can write nothing more
     ├── Unavailable        a thing that it needs is not there now; later it may be (503)
     ├── GuestFailed        the guest that it ran failed (502)
     ├── TimedOut           it waited for too long (504)
@@ -55,7 +56,11 @@ class KeyReused(PropellerError):
 
 
 class StoreUnusable(PropellerError):
-    """The data directory can't be used; the message says what is wrong, and what of it is lost."""
+    """The data can't be used; the message says what is wrong, and what of it is lost."""
+
+
+class LeadershipLost(StoreUnusable):
+    """Another manager of the same database leads; nothing was written."""
 
 
 class Unavailable(PropellerError):
