@@ -8,7 +8,7 @@
     ├── TooLarge           it is larger than the limit (413)
     ├── KeyReused          its idempotency key stands for another request (422)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
-    │   └── LeadershipLost another manager leads, and this one can write nothing more
+    │   └── LeadershipLost another manager of the same store has the lead, or may have it (503)
     ├── Unavailable        a thing that it needs is not there now; later it may be (503)
     ├── GuestFailed        the guest that it ran failed (502)
     ├── TimedOut           it waited for too long (504)
@@ -60,7 +60,7 @@ class StoreUnusable(PropellerError):
 
 
 class LeadershipLost(StoreUnusable):
-    """Another manager of the same database leads; nothing was written."""
+    """Another manager of the same database leads, or may lead, so that this one may not write and act."""
 
 
 class Unavailable(PropellerError):

@@ -14,7 +14,7 @@ from propeller.core.failures import Failure
 from propeller.core.policy import Policy
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
-from propeller.manager.service import Manager
+from propeller.manager.service import Lead, Manager
 from propeller.store.port import LogPiece, Sample
 from propeller.store.sqlite.store import SqliteStore
 
@@ -131,9 +131,12 @@ async def a_site(
     policy: Policy | None = None,
     keep_ended_s: float | None = None,
     history_s: float | None = None,
+    lead: Lead | None = None,
 ) -> AsyncIterator[Site]:
     store = WatchedStore(directory)
-    manager = Manager(store, policy=policy or Policy(), keep_ended_s=keep_ended_s, history_s=history_s)
+    manager = Manager(
+        store, policy=policy or Policy(), keep_ended_s=keep_ended_s, history_s=history_s, lead=lead
+    )
     try:
         await manager.load()
         await manager.start()

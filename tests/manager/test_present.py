@@ -38,7 +38,7 @@ def test_who_looks_when_the_store_has_failed_is_refused():
         present.turn_begins()
         before = asyncio.create_task(present.counts())
         await asyncio.sleep(0)
-        present.turn_failed()
+        present.turn_failed(StoreUnusable("the disk is full"))
         for look in (before, present.tally()):
             with pytest.raises(StoreUnusable, match="its store failed"):
                 await look

@@ -106,7 +106,8 @@ def nothing() -> Response:
 
 def refusal(error: PropellerError) -> Response:
     """Make the answer for an error that is raised on purpose."""
-    return _error(str(error), STATUSES[type(error)])
+    headers = {"retry-after": "1"} if isinstance(error, LeadershipLost) else None
+    return _error(str(error), STATUSES[type(error)], headers)
 
 
 def no_such_path() -> Response:
@@ -136,8 +137,8 @@ def _presentable(message: str) -> str:
     return text if len(text) <= _MESSAGE_CHARS_MAX else f"{text[:_MESSAGE_CHARS_MAX]}…"
 
 
-def _error(message: str, status: int) -> Response:
-    return Response(error_body(message), status, media_type="application/json")
+def _error(message: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(error_body(message), status, headers, media_type="application/json")
 
 
 def error_body(message: str) -> bytes:

@@ -16,7 +16,7 @@ from propeller.core.states import (
     SKIPPED,
     TaskState,
 )
-from propeller.errors import StoreUnusable
+from propeller.errors import LeadershipLost, StoreUnusable
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Present:
         self._state = state
         #: True while a turn is being taken.
         self.is_changing = False
-        self._has_failed = False
+        self._failure: StoreUnusable | None = None
         self._looks: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
         #: Since the last tally, between two turns.
         self._most_waiting = 0
@@ -93,12 +93,15 @@ class Present:
             except Exception as error:  # it is a matter of who looks, and not of the engine
                 seen.set_exception(error)
 
-    def turn_failed(self) -> None:
+    def turn_failed(self, error: BaseException) -> None:
         """Refuse those who look: what is in memory will not come into the store."""
-        self._has_failed = True
+        if isinstance(error, LeadershipLost):
+            self._failure = LeadershipLost("this manager does not lead any more; ask again")
+        else:
+            self._failure = StoreUnusable("the manager is stopping because its store failed")
         for _, seen in self._looks:
             if not seen.done():
-                seen.set_exception(_unusable())
+                seen.set_exception(self._failure)
 
     async def counts(self) -> Counted:
         """Count all; raise ``StoreUnusable`` if the store has failed."""
@@ -118,10 +121,10 @@ class Present:
         return await self._look(lambda: [self._placed_on(proplet, limit) for proplet in proplets])
 
     async def _look(self, look: Callable[[], T]) -> T:
+        if self._failure is not None:
+            raise self._failure
         if not self.is_changing:
             return look()
-        if self._has_failed:
-            raise _unusable()
         seen: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._looks.append((look, seen))
         return await seen
@@ -167,7 +170,3 @@ class Present:
             Placed(task.spec, task.state, task.attempt_on(proplet.id), task.placed_on(proplet.id))
             for task in tasks
         ]
-
-
-def _unusable() -> StoreUnusable:
-    return StoreUnusable("the manager is stopping because its store failed")

@@ -14,7 +14,7 @@ from propeller.core.policy import Policy
 from propeller.core.reasons import Waiting
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING
-from propeller.errors import NotFound, StoreUnusable
+from propeller.errors import LeadershipLost, NotFound, StoreUnusable
 from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
 from propeller.manager.expiry import Expiry, forget_events
@@ -30,6 +30,11 @@ from propeller.store.port import Store
 _log = logging.getLogger(__name__)
 
 Outcome = list[Task] | Remembered
+_NOT_BEGUN = "this manager does not lead any more, and has done nothing of that; ask again"
+_MAYBE_DONE = (
+    "this manager lost the lead before it could answer, so that may have been done or not; look, or ask "
+    "again: with an Idempotency-Key it is done only once"
+)
 #: How many of the tasks that an earlier command created are read in one query.
 _READ_AT_ONCE = 500
 
@@ -38,6 +43,17 @@ class Fleet(Protocol):
     """Carries effects to proplets. It may lose, repeat and reorder them."""
 
     def send(self, effects: Sequence[Outgoing]) -> None: ...
+
+
+class Lead(Protocol):
+    """The right to act, where several managers share a store."""
+
+    @property
+    def may_act(self) -> bool:
+        """True while this manager leads, and nobody else can."""
+
+    async def acting(self) -> None:
+        """Wait until this manager may act; raise ``LeadershipLost`` if it does not lead any more."""
 
 
 class Starting(NamedTuple):
@@ -82,13 +98,15 @@ class Manager:
         clock: Clock | None = None,
         keep_ended_s: float | None = None,
         history_s: float | None = None,
+        lead: Lead | None = None,
     ) -> None:
         """Prepare it; call ``load`` and ``start`` next.
 
         ``keep_ended_s`` None keeps ended work for ever, and ``history_s`` None keeps events as long as the
-        store has room for them.
+        store has room for them. ``lead`` is None where no other manager has this store.
         """
         self.store = store
+        self._lead = lead
         self.samples = Samples(store)
         self.invocations = Invocations(store, self._send)
         self.logs = TaskLogs(store)
@@ -168,6 +186,8 @@ class Manager:
     async def _outcome(
         self, command: Command, modules: dict[Module, bytes] | None, key: Key | None
     ) -> Outcome:
+        if isinstance(self._failure, LeadershipLost):
+            raise LeadershipLost(_NOT_BEGUN)
         if self._failure is not None:
             raise StoreUnusable("the manager is stopping because its store failed") from self._failure
         if self._has_stopped:
@@ -269,10 +289,22 @@ class Manager:
         self._is_stopping = True
         self._arrival.set()
         await asyncio.wait({self._running})
+        if isinstance(self._failure, LeadershipLost):
+            return
         for beside in (self.samples, self.logs, self.invocations):
             await beside.flush()
         if self._failure is None:
             await self.pace.end()
+
+    async def abandon(self) -> None:
+        """End at once, as after a crash: another manager has the lead, and the work goes on there."""
+        if self._running is None:
+            return
+        if self._failure is None:
+            self._failure = LeadershipLost(_NOT_BEGUN)
+        self._is_stopping = True
+        self._running.cancel()
+        await asyncio.wait({self._running})
 
     async def _run(self) -> None:
         beside = [asyncio.create_task(self._tick()), asyncio.create_task(self.pace.run())]
@@ -295,9 +327,9 @@ class Manager:
                     await self.feed.look_for_watched()
                     self.writes += 1
         except BaseException as error:
-            self._failure = error
-            self._refuse(_asks_among(self._inbox))
-            self.present.turn_failed()
+            self._failure = self._failure or error
+            self._refuse(_asks_among(self._inbox), _NOT_BEGUN)
+            self.present.turn_failed(self._failure)
             raise
         finally:
             self._has_stopped = True
@@ -330,6 +362,8 @@ class Manager:
         try:
             while True:
                 step, reply = steps.send(reply), None
+                if self._lead is not None and not isinstance(step, Load | Commit) and not self._lead.may_act:
+                    await self._lead.acting()
                 match step:
                     case Commit(changes):
                         await self.store.commit(changes)
@@ -351,8 +385,9 @@ class Manager:
         except StopIteration:
             if committed is not None:
                 self.feed.committed(committed)
-        except BaseException:
-            self._refuse(_asks_among(inputs))
+        except BaseException as error:
+            self._failure = self._failure or error
+            self._refuse(_asks_among(inputs), _MAYBE_DONE)
             raise
 
     def _send(self, effects: Sequence[Effect]) -> None:
@@ -362,11 +397,16 @@ class Manager:
         if self._fleet is not None:
             self._fleet.send([effect for effect in effects if not isinstance(effect, Refused)])
 
-    def _refuse(self, asks: list[Ask]) -> None:
+    def _refuse(self, asks: list[Ask], of_the_lead: str) -> None:
+        """Answer those that will get no other answer; ``of_the_lead`` says it where the lead was lost."""
         for ask in asks:
-            _answer(
-                ask, StoreUnusable("the manager stopped before it could answer; ask again when it is back")
-            )
+            if isinstance(self._failure, LeadershipLost):
+                _answer(ask, LeadershipLost(of_the_lead))
+            else:
+                _answer(
+                    ask,
+                    StoreUnusable("the manager stopped before it could answer; ask again when it is back"),
+                )
 
 
 def _in_words(it: Transition) -> str:
