@@ -286,6 +286,12 @@ OF_MANAGER = {
         "2000", {"http.head_bytes_max": 2000}, f"{SLOW}test_a_head_may_be_as_large_as_is_said"
     ),
     "data_dir": Here("/far", lambda made: made.at("manager.data_dir"), Path("/far")),
+    "storage_type": There(
+        "memory",
+        {"manager.storage": "memory"},
+        "tests/e2e/local/test_storage.py::test_a_store_in_memory_leaves_nothing",
+        "--storage-type",
+    ),
     "sqlite_path": Here("/far/p.db", lambda made: made.at("manager.data_dir"), Path("/far")),
     "durability": There(
         "normal",
@@ -438,10 +444,6 @@ OF_PROXY = {
         {"registry.cache_dir": Path("/far")},
         f"{IMAGES}test_keeps_modules_by_digest_and_notices_when_the_disk_does_not",
     ),
-}
-#: Settings that take one value only; the test shows that others are refused.
-ONE_VALUE = {
-    (MANAGER, "storage_type"): ("tests/config/test_settings.py::test_wrong_values_are_told_by_name", "badger")
 }
 ENTRIES = {
     MANAGER: BROKER | SERVER | OF_MANAGER,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.config.effects_helpers import commands, flags_of, source_of
-from tests.config.entries_helpers import ENTRIES, ONE_VALUE, Here, build, environ_of
+from tests.config.entries_helpers import ENTRIES, Here, build, environ_of
 from typer.testing import CliRunner
 
 from propeller.cli.main import app
@@ -43,20 +43,15 @@ CASES = [(program, setting) for program in PROGRAMS for setting in program.setti
 def test_each_setting_has_an_entry_and_each_entry_a_setting():
     for program in PROGRAMS:
         keys = {setting.key for setting in program.settings}
-        refused = {key for one, key in ONE_VALUE if one is program}
-        assert keys == {*ENTRIES[program], *refused}, (
+        assert keys == set(ENTRIES[program]), (
             f"{program.name}: say in entries_helpers.py where its effect is seen"
         )
-    for node_id, word in ONE_VALUE.values():
-        assert word in source_of(node_id)
 
 
 @pytest.mark.parametrize(
     ("program", "setting"), CASES, ids=lambda value: getattr(value, "name", getattr(value, "key", ""))
 )
 def test_each_setting_reaches_its_part_and_has_an_effect_there(program, setting):
-    if (program, setting.key) in ONE_VALUE:
-        return
     entry = ENTRIES[program][setting.key]
     before = environ_of(program, **entry.more)
     after = before | {program.variables(setting)[0]: entry.raw.format(there=Path.cwd() / "there")}
@@ -99,7 +94,7 @@ def test_a_flag_of_a_program_does_what_its_variable_does(program, begun):
     wanted = {setting.flag for setting in program.settings if not setting.is_secret}
     assert flags_of(command) == wanted | {"--config", "--section", "--show-config"}
     for setting in program.settings:
-        if setting.is_secret or (program, setting.key) in ONE_VALUE:
+        if setting.is_secret:
             continue
         entry = ENTRIES[program][setting.key]
         raw = entry.raw.format(there=Path.cwd() / "there")
@@ -121,6 +116,7 @@ UP = {
     "--data-dir": ("MANAGER_DATA_DIR", "/far"),
     "--proplets": ("", "3"),
     "--concurrency": ("PROPLET_SLOTS", "99"),
+    "--storage-type": ("MANAGER_STORAGE_TYPE", "memory"),
     "--durability": ("MANAGER_DURABILITY", "normal"),
     "--max-losses": ("MANAGER_LOSSES_MAX", "9"),
     "--job-mode": ("JOB_EXECUTION_MODE", "parallel"),
@@ -158,8 +154,6 @@ def is_idle(told, variable):
 @pytest.mark.parametrize("program", [MANAGER, PROPLET], ids=lambda program: program.name)
 def test_each_setting_holds_for_up_too_or_says_that_it_does_not(program, begun):
     for setting in program.settings:
-        if (program, setting.key) in ONE_VALUE:
-            continue
         entry = ENTRIES[program][setting.key]
         environ = environ_of(MANAGER)
         more = {f"{program.prefix}{name}": value for name, value in entry.more.items()}

@@ -129,9 +129,13 @@ def test_durations_of_the_shipped_environment_count():
         (
             MANAGER,
             {"MANAGER_STORAGE_TYPE": "badger"},
-            "badger is not available in this version; leave it out",
+            "badger is not available in this version, which has memory and sqlite; leave it out",
         ),
-        (MANAGER, {"MANAGER_STORAGE_TYPE": "memory"}, "memory is not available"),
+        (
+            MANAGER,
+            {"MANAGER_STORAGE_TYPE": "memory", "MANAGER_DURABILITY": "full"},
+            "MANAGER_DURABILITY: has no effect with MANAGER_STORAGE_TYPE=memory",
+        ),
         (MANAGER, {"MANAGER_STORAGE_TYPE": "mysql"}, "MANAGER_STORAGE_TYPE: 'mysql' is none of"),
         (MANAGER, {"MANAGER_FORGET_AFTER": "10s"}, "MANAGER_FORGET_AFTER: has to be longer"),
         (MANAGER, {"MANAGER_HTTP_SERVER_CERT": __file__}, "MANAGER_HTTP_SERVER_KEY: give both"),

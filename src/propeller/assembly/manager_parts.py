@@ -8,7 +8,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -26,7 +26,9 @@ from propeller.manager.supervisor import Launch, LaunchOf, Supervisor
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.build import parts_to_json
 from propeller.store import limits
+from propeller.store.memory import MemoryStore
 from propeller.store.sqlite.mark import Durability
+from propeller.store.sqlite.opening import lock_directory
 from propeller.store.sqlite.store import SqliteStore
 
 
@@ -37,6 +39,7 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether it serves the page for people.
     has_page: bool = True
     data_dir: Path
+    storage: Literal["memory", "sqlite"] = "sqlite"
     durability: Durability = "full"
     policy: Policy = Policy()
     #: How long tasks, workflows and jobs are kept after their end; None for ever.
@@ -64,6 +67,7 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
         http=settings.http,
         has_page=settings.ui,
         data_dir=settings.data_dir,
+        storage=settings.storage,
         durability=settings.durability,
         proplets=0,
         mqtt=settings.mqtt,
@@ -91,14 +95,14 @@ class Running(NamedTuple):
 @contextlib.asynccontextmanager
 async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
     """Open the store, start the writer and the proplets, and stop all of it in order."""
-    store = SqliteStore(parts.data_dir, durability=parts.durability, history_bytes=parts.history_bytes)
     async with contextlib.AsyncExitStack() as stack:
+        store, directory = _opened_store(parts, stack)
         stack.push_async_callback(store.close)
         manager = Manager(
             store, policy=parts.policy, keep_ended_s=parts.keep_ended_s, history_s=parts.history_s
         )
         await manager.load()
-        remote = _mqtt_fleet(manager, parts, parts.mqtt) if parts.mqtt else None
+        remote = _mqtt_fleet(manager, parts, parts.mqtt, directory) if parts.mqtt else None
         local = LocalFleet(manager, remote)
         manager.connect(local)
         await start_within(stack, manager)
@@ -112,8 +116,22 @@ async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
         yield Running(manager, vital)
 
 
-def _mqtt_fleet(manager: Manager, parts: ManagerParts, mqtt: MqttSettings) -> MqttFleet:
-    who = identity.begin(parts.data_dir)
+def _opened_store(parts: ManagerParts, stack: contextlib.AsyncExitStack) -> tuple[SqliteStore, Path]:
+    """Open the store, and give the directory of the identity that goes with it.
+
+    A new store needs a new identity: proplets then end what they run for the store before.
+    """
+    if parts.storage == "memory":
+        # Its proplets keep their modules there, as those of another manager would.
+        stack.enter_context(contextlib.closing(lock_directory(parts.data_dir)))
+        in_memory = MemoryStore(history_bytes=parts.history_bytes)
+        return in_memory, in_memory.directory
+    store = SqliteStore(parts.data_dir, durability=parts.durability, history_bytes=parts.history_bytes)
+    return store, parts.data_dir
+
+
+def _mqtt_fleet(manager: Manager, parts: ManagerParts, mqtt: MqttSettings, directory: Path) -> MqttFleet:
+    who = identity.begin(directory)
     where = f"{socket.gethostname()}, process {os.getpid()}"
     return MqttFleet(
         manager,

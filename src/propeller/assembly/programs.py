@@ -92,11 +92,12 @@ def _instance_id(parts: ManagerParts) -> str:
 
 def _banner(parts: ManagerParts, url: str) -> str:
     beyond = f", and those behind {parts.mqtt.address}" if parts.mqtt else ""
+    place = "memory: nothing stays at the end" if parts.storage == "memory" else parts.data_dir
     page = "open it in a browser to see what runs; " if parts.has_page else ""
     return (
         f"Propeller {__version__}: manager at {url}\n"
         f"  {page}its API is described at {url}/docs\n"
-        f"  data in {parts.data_dir}\n"
+        f"  data in {place}\n"
         f"  {parts.proplets} local proplet(s), {parts.concurrency} guests each{beyond}\n"
         "  stop with Ctrl-C"
     )

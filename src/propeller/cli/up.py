@@ -103,6 +103,13 @@ Durability = Annotated[
         "[env: MANAGER_DURABILITY; default: full]."
     ),
 ]
+StorageType = Annotated[
+    str | None,
+    typer.Option(
+        help="sqlite: all is kept in the data directory; memory: nothing is kept at the end "
+        "[env: MANAGER_STORAGE_TYPE; default: sqlite]."
+    ),
+]
 MaxLosses = Annotated[
     int | None,
     typer.Option(
@@ -176,6 +183,7 @@ def up(
     data_dir: DataDir = None,
     proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
     concurrency: Concurrency = None,
+    storage_type: StorageType = None,
     durability: Durability = None,
     max_losses: MaxLosses = None,
     job_mode: JobModeFlag = None,
@@ -204,6 +212,7 @@ def up(
         "http_names": http_names,
         "ui": None if ui is None else str(ui),
         "data_dir": data_dir,
+        "storage_type": storage_type,
         "durability": durability,
         "losses_max": max_losses,
         "job_execution_mode": job_mode,

@@ -263,7 +263,7 @@ MANAGER = Program(
             key="storage_type",
             read=values.choice("memory", "sqlite", "postgres", "badger"),
             default="sqlite",
-            text="Only sqlite is available.",
+            text="sqlite: all is kept in `data_dir`; memory: nothing is kept when the manager ends.",
         ),
         Setting(
             key="sqlite_path",

@@ -23,6 +23,8 @@ from propeller.config.values import broker_parts
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings, TlsSettings
 
+#: The kinds of stores.
+_STORAGE_TYPES = ("memory", "sqlite")
 #: Bytes of a message besides the chunk of a module in it: topic, names, numbers.
 _AROUND_CHUNK_BYTES = 4096
 
@@ -43,11 +45,7 @@ def manager_settings(
     """
     given = effective.values
     mqtt = mqtt_settings(effective) if has_broker else None
-    if given["storage_type"] != "sqlite":
-        raise BadSettings(
-            f"MANAGER_STORAGE_TYPE: {given['storage_type']} is not available in this version; "
-            "leave it out, or set it to sqlite: everything is kept in MANAGER_DATA_DIR"
-        )
+    _check_storage(effective)
     if given["forget_after"] <= given["liveness"]:
         raise BadSettings("MANAGER_FORGET_AFTER: has to be longer than MANAGER_LIVENESS")
     return ManagerSettings(
@@ -56,6 +54,7 @@ def manager_settings(
         ui=given["ui"],
         log_level=given["log_level"],
         data_dir=_data_dir(given, environ),
+        storage=given["storage_type"],
         durability=given["durability"],
         job_mode=JobMode(given["job_execution_mode"]),
         liveness_s=given["liveness"],
@@ -68,6 +67,21 @@ def manager_settings(
         allow_foreign=given["allow_foreign"],
         placement=given["placement"],
     )
+
+
+def _check_storage(effective: Effective) -> None:
+    """Refuse a kind of store that there is not, and a setting that has no effect with it."""
+    kind = effective.values["storage_type"]
+    if kind not in _STORAGE_TYPES:
+        raise BadSettings(
+            f"MANAGER_STORAGE_TYPE: {kind} is not available in this version, which has "
+            f"{' and '.join(_STORAGE_TYPES)}; leave it out, and everything is kept in MANAGER_DATA_DIR"
+        )
+    if kind == "memory" and effective.sources["durability"] != "default":
+        raise BadSettings(
+            "MANAGER_DURABILITY: has no effect with MANAGER_STORAGE_TYPE=memory, which keeps nothing; "
+            "leave one of them out"
+        )
 
 
 def _data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:

@@ -70,6 +70,7 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ui: bool
     log_level: str
     data_dir: Path
+    storage: Literal["memory", "sqlite"]
     durability: Literal["full", "normal"]
     #: Mode of a job that names none.
     job_mode: JobMode

@@ -16,7 +16,8 @@ import msgspec
 
 from propeller.store.sqlite.wal import LiveLog
 
-Durability = Literal["full", "normal"]
+#: ``none`` is for a store that nobody opens again.
+Durability = Literal["full", "normal", "none"]
 
 #: One sector, so that it is written as a whole.
 _BYTES = 512

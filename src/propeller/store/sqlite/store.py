@@ -74,6 +74,7 @@ from propeller.store.sqlite.whole import Whole
 T = TypeVar("T")
 
 _PRUNE_EVERY = 500
+_SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "none": "OFF"}
 _READERS = 2
 #: The cache of each connection. The system also keeps pages of the file in memory while it has room.
 _CACHE_KIB = 16_000
@@ -83,7 +84,8 @@ class SqliteStore(Whole):
     """The store in SQLite; ``port.Store`` describes the methods.
 
     With ``durability="full"`` a commit survives a power cut. With ``"normal"`` it survives the end of the
-    program; a power cut may take the last commits, but never damages the data.
+    program; a power cut may take the last commits, but never damages the data. With ``"none"`` nothing waits
+    for the disk.
     """
 
     def __init__(
@@ -99,7 +101,8 @@ class SqliteStore(Whole):
         """
         super().__init__()
         self._path = directory / FILE_NAME
-        self._synchronous = "FULL" if durability == "full" else "NORMAL"
+        self._synchronous = _SYNCHRONOUS[durability]
+        self._synchronous_beside = "OFF" if durability == "none" else "NORMAL"
         self._lock = lock_directory(directory)
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         try:
@@ -124,7 +127,6 @@ class SqliteStore(Whole):
         self._long_read = asyncio.Lock()
 
     def _prepare(self, durability: Durability, history_bytes: int) -> None:
-        self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
         migrate(self._writer)
         # This waits for the disk, so that the mark counts no commit that a power cut could still take.
         self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -146,6 +148,7 @@ class SqliteStore(Whole):
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         with closed_on_error(connection):
             connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={self._synchronous}")
             connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
             connection.execute("PRAGMA temp_store=MEMORY")
             prepare(connection)
@@ -281,7 +284,7 @@ class SqliteStore(Whole):
 
     def _write_beside(self, write: Callable[[], None]) -> None:
         """Write without waiting for the disk; the next commit of the engine brings the data there too."""
-        self._writer.execute("PRAGMA synchronous=NORMAL")
+        self._writer.execute(f"PRAGMA synchronous={self._synchronous_beside}")
         try:
             with self._transaction():
                 write()
