@@ -8,9 +8,27 @@ from typing import Any
 import msgspec
 
 from propeller.core.model import Execution, Group, GroupKind, Task
-from propeller.store import limits, rows
+from propeller.store import filters, limits, rows
+from propeller.store.filters import Dialect
 from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Page, Record, Records, TaskFilter
 
+
+def _called(record_id: str, name: str, text: str) -> tuple[str, list[Any]]:
+    # SQLite itself knows only the case of ASCII, and is faster.
+    fold, folded = ("lower", text.lower()) if text.isascii() else ("casefold", text.casefold())
+    return f"(instr({fold}({record_id}), ?) = 1 OR instr({fold}({name}), ?) > 0)", [folded, folded]
+
+
+def _metadata_table(_key: str, value: str) -> str:
+    return "task_metadata" if len(value) <= limits.INDEXED_CHARS_MAX else "metadata_of_specs"
+
+
+DIALECT = Dialect(
+    task_name="t.spec ->> 'name'",
+    by_live="INDEXED BY runs_live",
+    metadata_table=_metadata_table,
+    called=_called,
+)
 #: What a manager starts from: what has not ended, and what runs again by itself.
 _LIVE_GROUPS = "SELECT seq FROM groups WHERE live > 0 UNION SELECT seq FROM awaited_groups"
 _LIVE_RUNS = "SELECT seq FROM runs WHERE state < 3 UNION SELECT seq FROM awaited_runs"
@@ -139,7 +157,8 @@ def _read_all_tasks(db: sqlite3.Connection, groups: Iterable[Group]) -> list[Tas
 def read_task_page(
     db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
 ) -> Page[Task]:
-    where, values = conditions(only)
+    found = filters.of_tasks(DIALECT, only)
+    where, values = found.where, found.values
     order = "DESC" if newest_first else "ASC"
     # Tasks before the page are skipped in one table, and by an index if there is one.
     page = f"SELECT t.seq FROM {_tasks(db)} t {where} ORDER BY t.seq {order} LIMIT ? OFFSET ?"  # noqa: S608
@@ -202,9 +221,9 @@ def read_group_page(
     # A record counts those of a state; the rest has to be counted.
     counted = f"SELECT COALESCE(SUM(count), 0) FROM totals {where}"  # noqa: S608
     if only != GroupFilter(state=only.state):
-        more, more_values = _of_groups(only)
-        where = " AND ".join([where, *more])
-        values += more_values
+        found = filters.of_groups(DIALECT, only)
+        where += f" AND {found.text}"
+        values += found.values
         counted = f"SELECT COUNT(*) FROM groups g {where}"  # noqa: S608
     with snapshot(db):
         total = db.execute(counted, values).fetchone()[0]
@@ -235,72 +254,6 @@ def snapshot(db: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         db.execute("COMMIT")
-
-
-def conditions(only: TaskFilter) -> tuple[str, list[Any]]:
-    parts: list[str] = []
-    values: list[Any] = []
-    if only.workflow_id:
-        parts.append("t.workflow_id = ?")
-        values.append(only.workflow_id)
-    if only.job_id:
-        parts.append("t.job_id = ?")
-        values.append(only.job_id)
-    more, more_values = of_records("t", only)
-    parts += more
-    values += more_values
-    if only.state is not None:
-        # Said twice where an index has only such: SQLite does not conclude the one from the other.
-        is_live = "" if only.state.has_ended else " AND state < 3"
-        parts.append(f"t.seq IN (SELECT seq FROM runs WHERE state = {int(only.state)}{is_live})")  # noqa: S608
-    if only.name:
-        parts.append("t.spec ->> 'name' = ?")
-        values.append(only.name)
-    for key, value in only.metadata.items():
-        table = "task_metadata" if len(value) <= limits.INDEXED_CHARS_MAX else "metadata_of_specs"
-        parts.append(f"t.seq IN (SELECT seq FROM {table} WHERE key = ? AND value = ?)")  # noqa: S608
-        values += [key, value]
-    return ("WHERE " + " AND ".join(parts) if parts else ""), values
-
-
-def _of_groups(only: GroupFilter) -> tuple[list[str], list[Any]]:
-    parts, values = of_records("g", only)
-    if only.name:
-        parts.append("g.name = ?")
-        values.append(only.name)
-    if only.text:
-        found, found_values = called("g.id", "g.name", only.text)
-        parts.append(found)
-        values += found_values
-    if only.until:
-        parts.append("g.created_at < ?")
-        values.append(only.until)
-    if only.has_ended is not None:
-        parts.append("g.live = 0" if only.has_ended else "g.live > 0")
-    for label in only.labels:
-        value = "" if label.value is None else " AND value = ?"
-        parts.append(f"g.seq IN (SELECT seq FROM group_labels WHERE key = ?{value})")  # noqa: S608
-        values += [label.key] if label.value is None else [*label]
-    return parts, values
-
-
-def called(record_id: str, name: str, text: str) -> tuple[str, list[str]]:
-    """Say that an id begins with a text, or a name contains it, in whatever case."""
-    # SQLite itself knows only the case of ASCII, and is faster.
-    fold, folded = ("lower", text.lower()) if text.isascii() else ("casefold", text.casefold())
-    return f"(instr({fold}({record_id}), ?) = 1 OR instr({fold}({name}), ?) > 0)", [folded, folded]
-
-
-def of_records(table: str, only: TaskFilter | GroupFilter) -> tuple[list[str], list[Any]]:
-    parts: list[str] = []
-    values: list[Any] = []
-    if only.id_prefix:
-        parts.append(f"{table}.id >= ? AND {table}.id <= ? || char(1114111)")
-        values += [only.id_prefix, only.id_prefix]
-    if only.since:
-        parts.append(f"{table}.created_at >= ?")
-        values.append(only.since)
-    return parts, values
 
 
 def parts(values: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
