@@ -61,7 +61,7 @@ async def manager(directory: Path, *, is_instant: bool = False) -> AsyncIterator
     parts = ManagerParts(
         data_dir=directory,
         proplet=proplet_settings(resolve(PROPLET, {}), directory, {}),
-        launch_of=_instant_proplet if is_instant else None,
+        launch_of=instant_proplet if is_instant else None,
     )
     async with running_manager(parts) as (running, _):
         await run_group(running, "warm-up", [job_task("warm-up", 0)])
@@ -69,7 +69,7 @@ async def manager(directory: Path, *, is_instant: bool = False) -> AsyncIterator
         yield running
 
 
-def _instant_proplet(proplet_id: str, descriptor: int) -> Launch:
+def instant_proplet(proplet_id: str, descriptor: int) -> Launch:
     return Launch([sys.executable, "-m", "bench.instant_proplet", str(descriptor), proplet_id])
 
 

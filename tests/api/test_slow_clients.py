@@ -24,7 +24,8 @@ BIG = HALF.replace(b"1000", b"90000000") + b'"name":"' + b"f" * 1_000_000
 class Scene:
     """An API whose clients are of all kinds."""
 
-    def __init__(self, port, watch, http):
+    def __init__(self, manager, port, watch, http):
+        self.manager = manager
         self.port = port
         self.watch = watch
         self.http = http
@@ -56,7 +57,7 @@ def play(directory, part, *, limits=None, **more):
             running = asyncio.create_task(server.serve(sockets=listeners))
             port = listeners[0].getsockname()[1]
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as http:
-                one = Scene(port, watch, http)
+                one = Scene(manager, port, watch, http)
                 try:
                     await part(one)
                     assert (await http.get("/health")).status_code == 200

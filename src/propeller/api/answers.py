@@ -106,8 +106,8 @@ def nothing() -> Response:
 
 def refusal(error: PropellerError) -> Response:
     """Make the answer for an error that is raised on purpose."""
-    headers = {"retry-after": "1"} if isinstance(error, LeadershipLost) else None
-    return _error(str(error), STATUSES[type(error)], headers)
+    status = STATUSES[type(error)]
+    return _error(str(error), status, {"retry-after": "1"} if status == 503 else None)
 
 
 def no_such_path() -> Response:

@@ -8,6 +8,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from propeller.api.context import HttpRequest
+from propeller.api.entrance import lane_of
 from propeller.api.queries import IDEMPOTENCY_KEY, Query
 
 Handler = Callable[[HttpRequest], Awaitable[ASGIApp]]
@@ -101,6 +102,8 @@ def endpoint(
     """
     takes_key = method == "POST" if takes_key is None else takes_key
     follows = {413, 422} if takes_key else {413} if takes else set[int]()
+    if lane_of(method, path):
+        follows = follows | {429}
     return lambda handler: Endpoint(
         method=method,
         path=path,

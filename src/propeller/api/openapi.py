@@ -24,10 +24,12 @@ _PROBLEMS = {
     413: "The body is larger than 100 MiB, or larger than 16 MiB or 300,000 values besides modules, "
     "or a module in it takes too much memory.",
     422: "Its Idempotency-Key stands for another request, of less than a day ago.",
+    429: "This client has too many requests under way; send fewer at once, and try again after Retry-After.",
     431: "The headers are larger than 64 KiB.",
     502: "The guest failed.",
-    503: "The store can't be read or written, no proplet that is alive has the task, or there are too many "
-    "connections, large requests, invocations or inspections at once; try again later.",
+    503: "The store can't be read or written, no proplet that is alive has the task, or there is too much to "
+    "do: too many requests, connections, large requests, invocations or inspections at once; try again after "
+    "Retry-After, which all of these have but the answer of GET /ready.",
     504: "It took too long.",
 }
 
@@ -185,7 +187,15 @@ def _problem(status: int, also: Any) -> dict[str, Any]:
         content["application/json"]["example"] = examples.ERROR
     if status == 404:  # a path that no route has, such as one with a slash inside an id
         content["text/plain"] = {"schema": {"type": "string"}}
-    return {"description": _PROBLEMS[status], "content": content}
+    problem: dict[str, Any] = {"description": _PROBLEMS[status], "content": content}
+    if status in (429, 503):
+        problem["headers"] = {
+            "Retry-After": {
+                "description": "After how many seconds there should be room.",
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        }
+    return problem
 
 
 def _alternatives(shape: Any) -> tuple[Any, ...]:

@@ -3,32 +3,38 @@
 Uvicorn waits for a request for ever and takes in whatever comes. Here a client has to get on with it, and
 what all of them may hold at once is bounded: when there are too many connections, the one that is silent for
 longest goes, and when bodies take too much memory, the one that arrives most slowly.
+
+Requests that bring new work pass the entrance (``api.entrance``): some wait for their turn with no more than
+their body in memory, and some are refused before it is read.
 """
 
+import asyncio
 import functools
-import http
 import resource
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import is_ssl
 
-from propeller.api.answers import error_body
-from propeller.api.bodies import BODY_BYTES_MAX
+from propeller.api.entrance import COMMANDS, INVOCATIONS, Entrance, Refusal, lane_of
+from propeller.assembly.heads import (
+    SMALL_BODY_BYTES,
+    comes_unasked,
+    ends_soon,
+    is_there,
+    network,
+    refusal_text,
+)
 from propeller.config.settings import HttpSettings
 
 #: How much a body has to bring in each second, on average, to make up for its pauses.
 BODY_BYTES_PER_S_MIN = 1024
 #: Bytes of the bodies of all requests that are not answered yet.
 BODIES_BYTES_MAX = 256 * 1024 * 1024
-#: The application begins with a request whose body has not all come yet when this much of it is there.
-_BEGUN_BYTES = 1024 * 1024
-#: Bodies of this size are taken however many large ones there are.
-_SMALL_BODY_BYTES = 64 * 1024
 #: A body gets at least this long, s, before it has to give way to others.
 _BODY_S_MIN = 5.0
 #: The most that counts of the time between two looks, s.
@@ -37,8 +43,24 @@ _LOOK_S_MAX = 2.0
 _LINGER_S = 2.0
 _LINGER_BYTES_MAX = 1024 * 1024
 _CONNECTIONS_MAX = 8192
+#: How many invocations are under way at once: they wait for guests and take no turn of the engine.
+_INVOCATIONS_AT_ONCE = 1024
+#: A refused request is told so after this time, s, so that clients that come again at once cost little.
+_PAUSE_S = 1.0
+#: When one may come again that was refused because of what others do just now, s.
+_RETRY_S = 1
 #: For the store, proplets and the programs that they start.
 _OTHER_FILES = 512
+
+
+class Waiting(NamedTuple):
+    """A request that waits at the entrance, or is to be told that it is refused."""
+
+    connection: "Connection"
+    cycle: RequestResponseCycle
+    #: What is to answer it.
+    app: Any
+    client: str
 
 
 class Watch:
@@ -50,6 +72,7 @@ class Watch:
         *,
         connections_max: int | None = None,
         bodies_bytes_max: int = BODIES_BYTES_MAX,
+        commands: Entrance[Waiting] | None = None,
     ) -> None:
         """Begin with no connections.
 
@@ -57,6 +80,7 @@ class Watch:
             http: The limits of one connection.
             connections_max: How many may be open; None for what the system's limit of files leaves.
             bodies_bytes_max: How much may be held of bodies whose requests are not answered yet.
+            commands: The entrance for requests that bring new work, where it is not the usual one.
 
         """
         self.http = http
@@ -75,6 +99,13 @@ class Watch:
         #: Bytes of bodies whose requests are not answered yet.
         self.held = 0
         self._looked_at = 0.0
+        #: By lane.
+        self.entrances: dict[str, Entrance[Waiting]] = {
+            COMMANDS: commands or Entrance(COMMANDS),
+            INVOCATIONS: Entrance(INVOCATIONS, at_once=_INVOCATIONS_AT_ONCE),
+        }
+        #: Connections with a refused request that has yet to be told so, the one refused first at the front.
+        self.turned_away: OrderedDict[Connection, None] = OrderedDict()
 
     def protocol(self) -> Callable[..., Any]:
         """The factory of connections for Uvicorn."""
@@ -89,18 +120,34 @@ class Watch:
             connection.look(passed_s)
         for connection in list(self.unread):
             connection.look_at_answer(passed_s)
+        for entrance in self.entrances.values():
+            for one, refusal in entrance.overdue(now):
+                one.connection.turn_away(one.cycle, refusal)
 
     def make_room(self, newcomer: "Connection") -> None:
         """Send one away if there are more than may be."""
-        if len(newcomer.connections) > self.connections_max:
+        if len(newcomer.connections) <= self.connections_max:
+            return
+        if self.turned_away:
+            next(iter(self.turned_away)).tell_refusal(is_last=True)
+        else:
             one = next(iter(self.waiting))
             one.refuse(503, "there are too many connections; try again later", lingers=False)
+
+    async def pass_through(self, lane: str, app: Any, *given: Any) -> None:
+        """Answer a request that has passed the entrance; then the next one begins."""
+        try:
+            await app(*given)
+        finally:
+            following = self.entrances[lane].leave(asyncio.get_running_loop().time())
+            if following is not None:
+                following.connection.begins(following)
 
     def hold(self, holder: "Connection", count: int, now: float) -> None:
         """Take in a part of a body; if that is too much, send away the slowest of those not just begun."""
         self.held += count
         holder.held += count
-        if holder.held > _SMALL_BODY_BYTES:
+        if holder.held > SMALL_BODY_BYTES:
             self.arriving.add(holder)
         if self.held > self.bodies_bytes_max:
             # Not often: each time one goes, with more than a small body.
@@ -143,6 +190,10 @@ class Connection(HttpToolsProtocol):
         self._answer_s_left = 0.0
         #: A request whose body we wait for, and the application that is to answer it.
         self._unbegun: tuple[RequestResponseCycle, Any] | None = None
+        #: A request that waits at the entrance, and one that was refused there and has yet to be told so.
+        self._queued: Waiting | None = None
+        self._turned_away: tuple[RequestResponseCycle, Refusal] | None = None
+        self._client: str | None = None
 
     # -- what comes in -------------------------------------------------------------------------------------
 
@@ -157,6 +208,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._queued is not None:
+            self._entrance_of(self._queued.cycle).gives_up(self._queued.client, self._queued)
+            self._queued = None
+        self._watch.turned_away.pop(self, None)
         self._watch.waiting.pop(self, None)
         self._watch.unread.discard(self)
         self._watch.let_go(self)
@@ -207,8 +262,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         self._head_s_left = None
-        super().on_headers_complete()
         self._is_in_body = True
+        super().on_headers_complete()
         self.body_since = self.loop.time()
         self._body_s_left = self._watch.http.body_silence_s_max
 
@@ -217,15 +272,84 @@ class Connection(HttpToolsProtocol):
 
         A request whose body does not come costs little that way.
         """
-        if _is_there(cycle) or not _comes_unasked(cycle):
-            super()._start_asgi_task(cycle, app)
+        if lane_of(cycle.scope["method"], cycle.scope["path"]):
+            refusal = self._entrance_of(cycle).refusal(self._client_name, self.loop.time())
+            if refusal is not None:
+                self.turn_away(cycle, refusal)
+                return
+        if is_there(cycle) or not comes_unasked(cycle):
+            self._enter(cycle, app)
         else:
             self._unbegun = (cycle, app)
 
     def _begin_unbegun(self) -> None:
-        if self._unbegun is not None and _is_there(self._unbegun[0]):
+        if self._unbegun is not None and is_there(self._unbegun[0]):
             (cycle, app), self._unbegun = self._unbegun, None
+            self._enter(cycle, app)
+
+    # -- the entrance --------------------------------------------------------------------------------------
+
+    def _enter(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Begin with a request, or let it wait for its turn if it brings new work.
+
+        One whose body is still on its way would have its turn for as long as its client likes; bodies that
+        are so large are bounded by their bytes.
+        """
+        lane = "" if cycle.more_body else lane_of(cycle.scope["method"], cycle.scope["path"])
+        if not lane:
             super()._start_asgi_task(cycle, app)
+            return
+        passing = functools.partial(self._watch.pass_through, lane, app)
+        waiting = Waiting(self, cycle, passing, self._client_name)
+        if self._watch.entrances[lane].enters(waiting.client, waiting, self.loop.time()):
+            super()._start_asgi_task(cycle, passing)
+        else:
+            self._queued = waiting
+
+    def begins(self, one: Waiting) -> None:
+        """Begin with a request whose turn has come."""
+        self._queued = None
+        super()._start_asgi_task(one.cycle, one.app)
+
+    def turn_away(self, cycle: RequestResponseCycle, refusal: Refusal) -> None:
+        """Refuse a request, before its body is read if that is not small."""
+        self._queued = None
+        if not ends_soon(cycle):
+            self.refuse(refusal.status, refusal.message, retry_s=refusal.retry_after_s)
+            return
+        self._turned_away = (cycle, refusal)
+        self._watch.turned_away[self] = None
+        self.loop.call_later(_PAUSE_S, self.tell_refusal)
+
+    def tell_refusal(self, *, is_last: bool = False) -> None:
+        """Answer a request that was refused at the entrance; the connection stays unless this is its last."""
+        if self._turned_away is None or self.transport.is_closing():
+            return
+        (cycle, refusal), self._turned_away = self._turned_away, None
+        self._watch.turned_away.pop(self, None)
+        if cycle.more_body:
+            self.refuse(refusal.status, refusal.message, retry_s=refusal.retry_after_s)
+            return
+        closes = is_last or not cycle.keep_alive
+        self.transport.write(
+            refusal_text(refusal.status, refusal.message, refusal.retry_after_s, closes=closes)
+        )
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if closes:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _entrance_of(self, cycle: RequestResponseCycle) -> Entrance[Waiting]:
+        return self._watch.entrances[lane_of(cycle.scope["method"], cycle.scope["path"])]
+
+    @property
+    def _client_name(self) -> str:
+        """Name the client: its address, or the network that is one client's with IPv6."""
+        if self._client is None:
+            peer = self.transport.get_extra_info("peername")
+            self._client = network(peer[0]) if isinstance(peer, tuple) else ""
+        return self._client
 
     def on_body(self, body: bytes) -> None:
         if self._unbegun is None:
@@ -303,7 +427,7 @@ class Connection(HttpToolsProtocol):
         most = self._watch.http.head_bytes_max
         self.refuse(431, f"the headers of the request are too large; the limit is {most} bytes")
 
-    def refuse(self, status: int, message: str, *, lingers: bool = True) -> None:
+    def refuse(self, status: int, message: str, *, lingers: bool = True, retry_s: int = _RETRY_S) -> None:
         """Answer, where an answer is still waited for, and close.
 
         What is still on its way here is thrown away for a moment: a system that has to throw it away itself
@@ -316,10 +440,7 @@ class Connection(HttpToolsProtocol):
         is_idle = not (self._is_in_head or self._is_in_body)
         has_begun = self._is_in_body and cycle is not None and cycle.response_started
         if not is_idle and not has_begun:
-            body = error_body(message)
-            head = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nconnection: close\r\n"
-            kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-            self.transport.write(head.encode() + kind.encode() + body)
+            self.transport.write(refusal_text(status, message, retry_s, closes=True))
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -331,17 +452,3 @@ class Connection(HttpToolsProtocol):
             self.loop.call_later(_LINGER_S, self.transport.close)
         else:
             self.transport.close()
-
-
-def _is_there(cycle: RequestResponseCycle) -> bool:
-    return not cycle.more_body or len(cycle.body) >= _BEGUN_BYTES
-
-
-def _comes_unasked(cycle: RequestResponseCycle) -> bool:
-    """Say whether the client sends the body before it is asked to, and no more than is taken."""
-    if cycle.waiting_for_100_continue:
-        return False
-    for name, value in cycle.scope["headers"]:
-        if name == b"content-length" and int(value) > BODY_BYTES_MAX:
-            return False
-    return True
