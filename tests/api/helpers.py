@@ -179,10 +179,16 @@ async def serving(
     manager: Manager, wrapped: Callable[[Any], Any] = lambda app: app
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Serve over a real socket, which is what streams need."""
+    async with serving_app(wrapped(create_app(manager, instance_id="i-1"))) as http:
+        yield http
+
+
+@contextlib.asynccontextmanager
+async def serving_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an application over a real socket."""
     # With the protocol named, asyncio sends small writes at once.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    app = wrapped(create_app(manager, instance_id="i-1"))
     server = Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -28,7 +28,7 @@ from propeller.api import (
     workflows,
 )
 from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
-from propeller.api.context import CONTEXT, Context, HttpRequest
+from propeller.api.context import CONTEXT, Context, HttpRequest, NeedsLeader
 from propeller.api.endpoints import Endpoint
 from propeller.api.openapi import document
 from propeller.api.queries import check_known
@@ -59,8 +59,10 @@ _RESOURCES = (
 class Resource:
     """One path, with an endpoint for each of its methods."""
 
-    def __init__(self) -> None:
+    def __init__(self, to_leader: ASGIApp | None) -> None:
+        """Begin without any; ``to_leader`` answers what the manager that leads has to, if that is another."""
         self.endpoints: dict[str, Endpoint] = {}
+        self._to_leader = to_leader
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._response(HttpRequest(scope, receive))
@@ -73,6 +75,8 @@ class Resource:
             head = ["HEAD"] if "GET" in self.endpoints else []
             allowed = sorted([*self.endpoints, *head, "OPTIONS"])
             return methods(allowed) if request.method == "OPTIONS" else no_such_method(allowed)
+        if self._to_leader is not None and not endpoint.anywhere:
+            return self._to_leader
         try:
             if not endpoint.takes_any_query:
                 check_known(request, endpoint.query)
@@ -81,6 +85,9 @@ class Resource:
             if not endpoint.takes_key:
                 once.refuse_key()
             return await once.answered_once(request, endpoint.handler)
+        except NeedsLeader:
+            assert self._to_leader is not None, "this manager leads"
+            return self._to_leader
         except Exception as error:
             return error_answer(request, error)
 
@@ -88,11 +95,14 @@ class Resource:
 class Application:
     """The HTTP API of a manager; it needs no lifespan events."""
 
-    def __init__(self, context: Context, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(
+        self, context: Context, endpoints: Iterable[Endpoint], *, to_leader: ASGIApp | None = None
+    ) -> None:
+        """Build it; ``to_leader`` answers what the manager that leads has to, if that is another."""
         self.context = context
         self.resources: dict[str, Resource] = {}
         for endpoint in endpoints:
-            resource = self.resources.setdefault(endpoint.path, Resource())
+            resource = self.resources.setdefault(endpoint.path, Resource(to_leader))
             resource.endpoints[endpoint.method] = endpoint
         routes = [Route(path, resource) for path, resource in self.resources.items()]
         self._router = Router(routes, redirect_slashes=False, default=no_such_path())
@@ -124,9 +134,13 @@ def described() -> dict[str, Any]:
 
 def create_app(manager: Manager, *, instance_id: str, has_page: bool = True) -> Application:
     """Build the HTTP API of a manager, and the page for people unless it is to have none."""
-    context = Context(manager, instance_id=instance_id)
+    return Application(Context(manager, instance_id=instance_id), all_endpoints(has_page=has_page))
+
+
+def all_endpoints(*, has_page: bool) -> list[Endpoint]:
+    """Give the endpoints of the API, and those that describe and show it."""
     shown = [*docs.endpoints(described(), has_page=has_page), *(page.endpoints() if has_page else ())]
-    return Application(context, [*_endpoints(), *shown])
+    return [*_endpoints(), *shown]
 
 
 def _endpoints() -> list[Endpoint]:

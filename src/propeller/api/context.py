@@ -1,10 +1,11 @@
-"""The context that every handler works with: the manager, and the caches of the API."""
+"""The context that every handler works with: what is committed, the manager, and the caches of the API."""
 
 import asyncio
 import base64
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import msgspec
 from starlette.requests import Request
@@ -17,8 +18,10 @@ from propeller.api.overviews import Overviews
 from propeller.api.turns import Turns
 from propeller.core.events import Command
 from propeller.core.idempotency import Key
-from propeller.core.model import Module, Task
+from propeller.core.model import JobMode, Module, Task
 from propeller.errors import no_such
+from propeller.manager.feed import Feed
+from propeller.manager.follower import Follower
 from propeller.manager.service import Manager
 from propeller.runtime.core_module.interface import HEAD_BYTES
 from propeller.store.port import Store
@@ -110,24 +113,62 @@ class Once(msgspec.Struct):
     is_asked: bool = False
 
 
+class NeedsLeader(Exception):
+    """Ends the handling of a request by a manager that does not lead: the one that leads is to answer it."""
+
+
 class Context:
-    """The manager behind the API, and the caches of the API."""
+    """What is committed, the manager behind the API, and the caches of the API."""
 
     #: The present request, if it has an idempotency key.
     once: Once | None = None
 
-    def __init__(self, manager: Manager, *, instance_id: str) -> None:
-        self.manager = manager
+    def __init__(self, one: Manager | Follower, *, instance_id: str) -> None:
+        """Take the manager, which leads or follows; it shows what is committed already."""
+        self._one = one
         self.instance_id = instance_id
-        self.files = Files(manager.store)
-        self.interfaces = Interfaces(manager.store)
+        self.files = Files(one.store)
+        self.interfaces = Interfaces(one.store)
         self.inspections = Inspections()
         self.checks = Turns("too many files wait to be checked")
-        self.looks = Looks(lambda: manager.is_at_work)
+        self.looks = Looks(lambda: one.is_at_work)
         self.event_texts = EventTexts()
-        self.overviews = Overviews(manager)
         #: Runs functions that take long, one at a time, because each of them takes memory too.
         self.aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
+
+    @property
+    def store(self) -> Store:
+        return self._one.store
+
+    @property
+    def feed(self) -> Feed:
+        return self._one.feed
+
+    @property
+    def job_mode(self) -> JobMode:
+        """The mode of a job that names none."""
+        return self._one.job_mode
+
+    @property
+    def manager(self) -> Manager:
+        """The manager, with all that its memory knows; raise ``NeedsLeader`` if it does not lead."""
+        if isinstance(self._one, Follower):
+            raise NeedsLeader
+        return self._one
+
+    @property
+    def follows(self) -> bool:
+        """True if another manager leads, or nobody."""
+        return isinstance(self._one, Follower)
+
+    @property
+    def has_leader(self) -> bool:
+        """True if somebody leads, this manager or another."""
+        return not isinstance(self._one, Follower) or self._one.leaders.now is not None
+
+    @cached_property
+    def overviews(self) -> Overviews:
+        return Overviews(self.manager)
 
     async def ask(self, command: Command, modules: dict[Module, bytes] | None = None) -> list[Task]:
         """Ask the manager for what the present request wants, once if it has an idempotency key.
@@ -157,7 +198,7 @@ def context_of(request: HttpRequest) -> Context:
 
 async def stored_task(context: Context, task_id: str) -> Task:
     """Read a task, or raise ``NotFound``."""
-    task = await context.manager.store.task(task_id)
+    task = await context.store.task(task_id)
     if task is None:
         raise no_such("task", task_id)
     return task

@@ -34,15 +34,16 @@ def endpoints(document: Mapping[str, Any], *, has_page: bool) -> list[Endpoint]:
     async def get_start(_request: HttpRequest) -> ASGIApp:
         return Response(as_start, headers={"vary": "accept"}, media_type="text/html")
 
-    @get("/openapi.json")
+    @get("/openapi.json", anywhere=True)
     async def get_openapi(_request: HttpRequest) -> ASGIApp:
         return Response(as_json, media_type="application/json")
 
-    @get("/docs")
+    @get("/docs", anywhere=True)
     async def get_docs(_request: HttpRequest) -> ASGIApp:
         return Response(as_page, media_type="text/html")
 
-    return [get("/")(to_page(get_start) if has_page else get_start), get_openapi, get_docs]
+    start = get("/", anywhere=True)(to_page(get_start) if has_page else get_start)
+    return [start, get_openapi, get_docs]
 
 
 #: Where to go from the first page: what is there, and what it is.

@@ -54,6 +54,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     takes_key: bool
     #: A page reads its query itself; elsewhere, a parameter that the endpoint does not have is refused.
     takes_any_query: bool
+    #: True if any manager answers it, from what is committed; else the one that leads.
+    anywhere: bool
 
     @property
     def name(self) -> str:
@@ -80,6 +82,7 @@ def endpoint(
     may_be_bytes: bool = False,
     takes_key: bool | None = None,
     takes_any_query: bool = False,
+    anywhere: bool = False,
 ) -> Callable[[Handler], Endpoint]:
     """Make an endpoint of a handler, with its description in the document.
 
@@ -98,12 +101,16 @@ def endpoint(
         may_be_bytes: True if ``Accept`` may ask for bytes (``answers.wants_bytes``).
         takes_key: Whether a request may have an idempotency key; None for any POST.
         takes_any_query: True if query parameters that are not in ``query`` are let through.
+        anywhere: True if any manager answers it, from what is committed and nothing else. Others are for the
+            manager that leads: they change something, or show what only its memory has.
 
     """
     takes_key = method == "POST" if takes_key is None else takes_key
     follows = {413, 422} if takes_key else {413} if takes else set[int]()
     if lane_of(method, path):
         follows = follows | {429}
+    if not anywhere:
+        follows = follows | {502}
     return lambda handler: Endpoint(
         method=method,
         path=path,
@@ -120,6 +127,7 @@ def endpoint(
         may_be_bytes=may_be_bytes,
         takes_key=takes_key,
         takes_any_query=takes_any_query,
+        anywhere=anywhere,
     )
 
 

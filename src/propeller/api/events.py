@@ -38,6 +38,7 @@ _Row = tuple[str, int, int, str, int, int]
         queries.OF_JOB,
         queries.BRIEF,
     ],
+    anywhere=True,
 )
 async def follow_events(request: HttpRequest) -> ASGIApp:
     """Follow the changes of tasks' states, from now on or from an earlier event on."""
@@ -59,7 +60,7 @@ class _Following:
     """One follower of events; it ends with the feed."""
 
     def __init__(self, context: Context, after: int | None, only: tuple[str, str, str]) -> None:
-        self._feed = context.manager.feed
+        self._feed = context.feed
         self._looks = context.looks
         self._texts = context.event_texts
         # Set here and not at the first wait, so that no event is lost between headers and events.

@@ -27,7 +27,7 @@ CHECK = Work(
 )
 
 
-@post("/files/check", gives=FileCheck, takes=NewFile, refuses=[504], takes_key=False)
+@post("/files/check", gives=FileCheck, takes=NewFile, refuses=[504], takes_key=False, anywhere=True)
 async def check_file(request: HttpRequest) -> ASGIApp:
     """Say what a file with a workflow or a job makes, and what is wrong with it; nothing is created."""
     context = context_of(request)

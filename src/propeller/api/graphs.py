@@ -13,13 +13,13 @@ from propeller.wire.http.graphs import GraphView
 from propeller.wire.http.schema import encode
 
 
-@get("/workflows/{id}/graph", gives=GraphView, refuses=[404])
+@get("/workflows/{id}/graph", gives=GraphView, refuses=[404], anywhere=True)
 async def get_workflow_graph(request: HttpRequest) -> ASGIApp:
     """Show all tasks of a workflow by columns, and its edges: light enough for 50,000 tasks."""
     return await _graph(request, GroupKind.WORKFLOW)
 
 
-@get("/jobs/{id}/graph", gives=GraphView, refuses=[404])
+@get("/jobs/{id}/graph", gives=GraphView, refuses=[404], anywhere=True)
 async def get_job_graph(request: HttpRequest) -> ASGIApp:
     """Show all tasks of a job by columns: light enough for 50,000 tasks."""
     return await _graph(request, GroupKind.JOB)
@@ -27,12 +27,12 @@ async def get_job_graph(request: HttpRequest) -> ASGIApp:
 
 async def _graph(request: HttpRequest, kind: GroupKind) -> ASGIApp:
     context, group_id = context_of(request), id_in_path(request)
-    graph = await context.manager.store.graph(kind, group_id)
+    graph = await context.store.graph(kind, group_id)
     if graph is None:
         raise no_such(kind.value, group_id)
     fields = {"event_id": [encode(graph.event_id)]}
     if kind is GroupKind.JOB:
-        fields["mode"] = [encode(graph.mode or context.manager.job_mode)]
+        fields["mode"] = [encode(graph.mode or context.job_mode)]
     fields["tasks"] = list(_object({name: [values] for name, values in graph.tasks.items()}))
     for name in ("proplets", "edges", "past_attempts", "executions"):
         fields[name] = [getattr(graph, name)]

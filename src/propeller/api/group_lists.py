@@ -27,7 +27,7 @@ async def read_list(request: HttpRequest, kind: GroupKind, *, tasks_max: int = 0
     after = read_cursor(queries.text(request, queries.CURSOR), Cursor)
     if after is not None and page.offset:
         raise Invalid("cursor, offset: both say where the page begins; leave one of them out")
-    found = await context_of(request).manager.store.groups(
+    found = await context_of(request).store.groups(
         kind,
         page.offset,
         page.limit,

@@ -130,7 +130,7 @@ async def clone_group(request: HttpRequest, kind: GroupKind, group_id: str) -> C
     name = await read_json_or_nothing(request, NewClone, lambda new, _: check_group_name(new.name)) or ""
     created = await context.ask(CloneGroup(kind, group_id, next(new_ids(1)), name))
     new_id = created[0].spec.group_id
-    records = await context.manager.store.group(kind, new_id, tasks_max=0)
+    records = await context.store.group(kind, new_id, tasks_max=0)
     if records is None:
         raise no_such(kind.value, new_id)
     return Cloned(records.groups[0], await task_views(context, created, show))
@@ -142,7 +142,7 @@ async def read_group(request: HttpRequest, kind: GroupKind) -> tuple[Group, Show
     show = showing(request)
     show_tasks = queries.flag(request, queries.SHOW_TASKS)
     group_id = id_in_path(request)
-    records = await context.manager.store.group(kind, group_id, tasks_max=PORTION if show_tasks else 0)
+    records = await context.store.group(kind, group_id, tasks_max=PORTION if show_tasks else 0)
     if records is None:
         raise no_such(kind.value, group_id)
     (group,) = records.groups

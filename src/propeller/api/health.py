@@ -8,7 +8,7 @@ from propeller.api.endpoints import get
 from propeller.wire.http.health import HealthView, ReadyView
 
 
-@get("/health", gives=HealthView)
+@get("/health", gives=HealthView, anywhere=True)
 async def get_health(request: HttpRequest) -> ASGIApp:
     """Show that the manager answers, and its version."""
     context = context_of(request)

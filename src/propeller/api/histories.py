@@ -14,7 +14,7 @@ from propeller.wire.http.events import EventPage, kept_event_view
 _QUERY = [queries.EVENTS_AFTER, queries.LIMIT]
 
 
-@get("/tasks/{id}/events", gives=EventPage, query=_QUERY, refuses=[404])
+@get("/tasks/{id}/events", gives=EventPage, query=_QUERY, refuses=[404], anywhere=True)
 async def get_task_events(request: HttpRequest) -> ASGIApp:
     """Show the changes of state of a task that are kept, the oldest first."""
     task_id = id_in_path(request)
@@ -22,7 +22,7 @@ async def get_task_events(request: HttpRequest) -> ASGIApp:
     return await _page(request, EventFilter(task_id=task_id))
 
 
-@get("/workflows/{id}/events", gives=EventPage, query=_QUERY, refuses=[404])
+@get("/workflows/{id}/events", gives=EventPage, query=_QUERY, refuses=[404], anywhere=True)
 async def get_workflow_events(request: HttpRequest) -> ASGIApp:
     """Show the changes of state of the tasks of a workflow that are kept, the oldest first."""
     workflow_id = id_in_path(request)
@@ -30,7 +30,7 @@ async def get_workflow_events(request: HttpRequest) -> ASGIApp:
     return await _page(request, EventFilter(workflow_id=workflow_id))
 
 
-@get("/jobs/{id}/events", gives=EventPage, query=_QUERY, refuses=[404])
+@get("/jobs/{id}/events", gives=EventPage, query=_QUERY, refuses=[404], anywhere=True)
 async def get_job_events(request: HttpRequest) -> ASGIApp:
     """Show the changes of state of the tasks of a job that are kept, the oldest first."""
     job_id = id_in_path(request)
@@ -39,14 +39,14 @@ async def get_job_events(request: HttpRequest) -> ASGIApp:
 
 
 async def _check_group(request: HttpRequest, kind: GroupKind, group_id: str) -> None:
-    if await context_of(request).manager.store.group(kind, group_id, tasks_max=0) is None:
+    if await context_of(request).store.group(kind, group_id, tasks_max=0) is None:
         raise no_such(kind.value, group_id)
 
 
 async def _page(request: HttpRequest, only: EventFilter) -> ASGIApp:
     after = queries.whole(request, queries.EVENTS_AFTER) or 0
     limit = queries.within(request, queries.LIMIT)
-    found = await context_of(request).manager.store.events_of(only, after, limit)
+    found = await context_of(request).store.events_of(only, after, limit)
     return answer(
         EventPage(
             events=[kept_event_view(*event) for event in found.events],

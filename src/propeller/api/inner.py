@@ -30,7 +30,7 @@ async def with_copies(context: Context, command: CreateTasks, builder: SpecBuild
 
 
 async def _copy_of(context: Context, workflow_id: str, field: str) -> SubWorkflow:
-    found = await context.manager.store.group(GroupKind.WORKFLOW, workflow_id, tasks_max=TASKS_MAX)
+    found = await context.store.group(GroupKind.WORKFLOW, workflow_id, tasks_max=TASKS_MAX)
     if found is None:
         raise Invalid(
             f"{field}: there is no workflow {workflow_id}; name one that is there, or give its tasks"

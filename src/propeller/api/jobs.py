@@ -47,7 +47,7 @@ _JOB = GroupKind.JOB
 async def create_job(request: HttpRequest) -> ASGIApp:
     """Create all tasks of a job, or none."""
     job, views = await create_group(request, NewJob, creation)
-    mode = job.mode or context_of(request).manager.job_mode
+    mode = job.mode or context_of(request).job_mode
     return _created(job_view(job.id, views, job.name, mode, definition=job.definition))
 
 
@@ -68,6 +68,7 @@ def creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
         queries.SHOW_TASKS_OF_LISTED,
         queries.SHOW_FILE,
     ],
+    anywhere=True,
 )
 async def list_jobs(request: HttpRequest) -> ASGIApp:
     """List jobs, the newest first."""
@@ -100,6 +101,7 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
     gives=JobView | JobSummary,
     query=[queries.SHOW_TASKS, queries.SHOW_FILE],
     refuses=[404],
+    anywhere=True,
 )
 async def get_job(request: HttpRequest) -> ASGIApp:
     """Show the tasks of a job in the order given, or a summary of the job."""

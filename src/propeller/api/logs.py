@@ -21,6 +21,8 @@ from propeller.wire.rfc3339 import format_time
 
 #: How long after the result the last pieces may arrive, since they are sent apart from it.
 _GRACE_S = 1.0
+#: So long after its end nothing more of a task is on its way, whatever the clocks of machines say.
+_SETTLED_S = 60.0
 #: How many pieces a follower is sent at once.
 _BATCH = 100
 
@@ -39,6 +41,7 @@ _BATCH = 100
     ],
     refuses=[404],
     may_stream=True,
+    anywhere=True,
 )
 async def get_task_logs(request: HttpRequest) -> ASGIApp:
     """Show the logs of a task, or follow them until the task has ended."""
@@ -50,19 +53,25 @@ async def get_task_logs(request: HttpRequest) -> ASGIApp:
     tail = queries.whole(request, queries.TAIL)
     start = LogTail(queries.whole(request, queries.PIECES_AFTER) or 0, 0)
 
-    last_event_id = context.manager.feed.last_id  # before the task is read, so that no change is missed
+    last_event_id = context.feed.last_id  # before the task is read, so that no change is missed
     task = await stored_task(context, task_id)
-    await context.manager.logs.flush()
+    if context.has_leader and not (context.follows and _is_settled(task)):
+        await context.manager.logs.flush()
     # A follower that comes back gets all pieces after its last one, even if there is a later attempt by now.
     only = await _chosen(context, task_id, stream, 0 if seen is not None and attempt is None else attempt)
     if seen is not None:
         start = LogTail(seen, 0)
     elif tail is not None:
-        start = max(start, await context.manager.store.tail_of_logs(only, tail))
+        start = max(start, await context.store.tail_of_logs(only, tail))
     if is_followed:
         return EventStream(_Following(context.manager, task, only, start, last_event_id).send_events)
-    found = await context.manager.store.logs(only, start.after, limit)
+    found = await context.store.logs(only, start.after, limit)
     return answer(LogPage(total=found.total, logs=_views(found.items, start.chars)))
+
+
+def _is_settled(task: Task) -> bool:
+    """Say whether all that a task wrote has come to the store, as far as can be told without its manager."""
+    return task.state.has_ended and time.time_ns() - task.updated_at > _SETTLED_S * 1e9
 
 
 async def _chosen(context: Context, task_id: str, stream: str, attempt: int | None) -> LogFilter:
@@ -72,7 +81,7 @@ async def _chosen(context: Context, task_id: str, stream: str, attempt: int | No
     """
     if attempt:
         return LogFilter(task_id, stream, attempt, attempt)
-    store = context.manager.store
+    store = context.store
     first = 0 if attempt == 0 else await store.last_log_attempt(task_id, stream)
     of_executions = [one.attempt for one in await store.executions(task_id)] if attempt is None else []
     return LogFilter(task_id, stream, min([first, *of_executions]))

@@ -11,7 +11,7 @@ from propeller.errors import Invalid, NotFound, TooLarge
 from propeller.wire.http.modules import ModuleView
 
 
-@post("/modules/inspect", gives=ModuleView, takes=AnyModule, refuses=[504], takes_key=False)
+@post("/modules/inspect", gives=ModuleView, takes=AnyModule, refuses=[504], takes_key=False, anywhere=True)
 async def inspect_module(request: HttpRequest) -> ASGIApp:
     """Say what a module is, what it needs and how to call it; it may be WebAssembly or text (WAT).
 
@@ -27,7 +27,7 @@ async def inspect_module(request: HttpRequest) -> ASGIApp:
         raise Invalid(f"body: {error}") from error
 
 
-@get("/tasks/{id}/module", gives=ModuleView, refuses=[404, 504])
+@get("/tasks/{id}/module", gives=ModuleView, refuses=[404, 504], anywhere=True)
 async def show_module(request: HttpRequest) -> ASGIApp:
     """Say what the module of a task is, what it needs and how to call it."""
     context, task_id = context_of(request), id_in_path(request)
@@ -64,7 +64,7 @@ async def module_of(context: Context, task: Task) -> tuple[str, bytes]:
         raise NotFound(
             f"not found: task {task_id} has no module; upload one with PUT /tasks/{task_id}/upload"
         )
-    data = (await context.manager.store.modules([spec.module.digest])).get(spec.module.digest)
+    data = (await context.store.modules([spec.module.digest])).get(spec.module.digest)
     if data is None:
         raise NotFound(f"not found: the module of task {task_id} was replaced just now; ask again")
     return spec.module.digest, data

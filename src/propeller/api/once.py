@@ -58,7 +58,7 @@ async def answered_once(request: HttpRequest, handler: Handler) -> ASGIApp:
     fingerprint, receive = await _read(request)
     once = Once(Key(text, fingerprint))
     context = copy.copy(context_of(request))
-    known = await context.manager.store.key(text)
+    known = await context.store.key(text)
     if known is not None and known.remembered.is_known_at(time.time_ns()):
         known.remembered.check_is(once.key)
         if known.answer is not None:
@@ -71,7 +71,7 @@ async def answered_once(request: HttpRequest, handler: Handler) -> ASGIApp:
     answer = KeptAnswer(response.status_code, response.headers.get("location"), bytes(response.body))
     try:
         # Of several answers that are made at once the first one counts.
-        answer = await context.manager.store.write_answer(once.key, answer) or answer
+        answer = await context.store.write_answer(once.key, answer) or answer
     except StoreUnusable as error:
         _log.warning("an answer could not be kept, and is made again if it is asked for: %s", error)
     return _response(answer, is_again=once.was_done_before)

@@ -26,10 +26,10 @@ _PROBLEMS = {
     422: "Its Idempotency-Key stands for another request, of less than a day ago.",
     429: "This client has too many requests under way; send fewer at once, and try again after Retry-After.",
     431: "The headers are larger than 64 KiB.",
-    502: "The guest failed.",
-    503: "The store can't be read or written, no proplet that is alive has the task, or there is too much to "
-    "do: too many requests, connections, large requests, invocations or inspections at once; try again after "
-    "Retry-After, which all of these have but the answer of GET /ready.",
+    502: "The guest failed; or the manager that leads went away, and whether it did this is not known.",
+    503: "The store can't be read or written, no manager leads, no proplet that is alive has the task, or "
+    "there is too much to do: too many requests, connections, large requests, invocations or inspections at "
+    "once; try again after Retry-After, which all of these have but the answer of GET /ready.",
     504: "It took too long.",
 }
 

@@ -27,14 +27,14 @@ async def get_overview(request: HttpRequest) -> ASGIApp:
     return answer(await overviews.view())
 
 
-@get("/failures", gives=FailuresView, query=[queries.FAILED_SINCE, queries.FEW])
+@get("/failures", gives=FailuresView, query=[queries.FAILED_SINCE, queries.FEW], anywhere=True)
 async def get_failures(request: HttpRequest) -> ASGIApp:
     """List the tasks that have failed since a time, the one that failed last at the front.
 
     A task that was started again since then is not among them.
     """
     since, limit = queries.time(request, queries.FAILED_SINCE), queries.within(request, queries.FEW)
-    found = await context_of(request).manager.store.failures(since, limit)
+    found = await context_of(request).store.failures(since, limit)
     return answer(FailuresView(total=found.total, failures=[failed_task(task) for task in found.items]))
 
 

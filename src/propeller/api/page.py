@@ -78,11 +78,11 @@ def _page_file(name: str, content: bytes) -> PageFile:
 def endpoints() -> list[Endpoint]:
     """Make the endpoints of the page."""
 
-    @get("/ui", takes_any_query=True)
+    @get("/ui", takes_any_query=True, anywhere=True)
     async def get_page(request: HttpRequest) -> ASGIApp:
         return _document(request, await _files())
 
-    @get("/ui/{path:path}", takes_any_query=True)
+    @get("/ui/{path:path}", takes_any_query=True, anywhere=True)
     async def get_page_file(request: HttpRequest) -> ASGIApp:
         path = request.path_params["path"]
         found = await _files()

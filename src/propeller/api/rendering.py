@@ -20,6 +20,7 @@ from propeller.wire.http.tasks import TaskView, inputs_as_texts, task_view
 _AT_A_TIME = 500
 #: How programs in Go introduce themselves; the contract's client and command line add nothing.
 _GO = "Go-http-client/"
+_NO_LEADER = "waits for a manager that leads: none does at present"
 
 
 class Showing(NamedTuple):
@@ -71,7 +72,7 @@ async def shown_group(context: Context, group: Group, tasks: Sequence[Task], sho
     shown, after = Shown([], []), 0
     while True:
         async with context.looks.portion():
-            tasks = await context.manager.store.tasks_of_group(group, after, PORTION)
+            tasks = await context.store.tasks_of_group(group, after, PORTION)
             views = await task_views(context, tasks, show)
             # Encoded at once: to encode all of them at the end would hold up other requests.
             shown.views.extend(cast("list[TaskView]", [msgspec.Raw(encode(view)) for view in views]))
@@ -86,7 +87,9 @@ def _reason_at_present(context: Context, task: Task) -> str:
     if task.timing is not None and task.timing.retry_at:
         return str(task.reason)  # it waits for no proplet yet
     past = None if isinstance(task.reason, Waiting) else task.reason
-    present = context.manager.why_waits(task) or WaitsForSlot()
+    present: Waiting | str = _NO_LEADER
+    if context.has_leader:
+        present = context.manager.why_waits(task) or WaitsForSlot()
     return f"{past}; {present}" if past else str(present)
 
 

@@ -12,7 +12,7 @@ _to_proplet_sample = msgspec.json.Decoder(PropletSample).decode
 
 
 async def task_sample_page(context: Context, task_id: str, page: Paging) -> TaskSamplePage:
-    found = await context.manager.store.samples(SampleOf.TASK, task_id, page.offset, page.limit)
+    found = await context.store.samples(SampleOf.TASK, task_id, page.offset, page.limit)
     return TaskSamplePage(
         offset=page.offset,
         limit=page.limit,
@@ -22,7 +22,7 @@ async def task_sample_page(context: Context, task_id: str, page: Paging) -> Task
 
 
 async def proplet_sample_page(context: Context, proplet_id: str, page: Paging) -> PropletSamplePage:
-    found = await context.manager.store.samples(SampleOf.PROPLET, proplet_id, page.offset, page.limit)
+    found = await context.store.samples(SampleOf.PROPLET, proplet_id, page.offset, page.limit)
     return PropletSamplePage(
         offset=page.offset,
         limit=page.limit,

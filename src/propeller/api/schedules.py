@@ -17,7 +17,7 @@ from propeller.wire.http.schedules import ScheduleView, schedule_view
 _TIMES = 10
 
 
-@get("/tasks/{id}/schedule", gives=ScheduleView, refuses=[404, 409])
+@get("/tasks/{id}/schedule", gives=ScheduleView, refuses=[404, 409], anywhere=True)
 async def get_task_schedule(request: HttpRequest) -> ASGIApp:
     """Show the schedule of a task, with its next ten times."""
     return await _show(request, None)
@@ -35,7 +35,7 @@ async def resume_task_schedule(request: HttpRequest) -> ASGIApp:
     return await _pause(request, None, is_paused=False)
 
 
-@get("/workflows/{id}/schedule", gives=ScheduleView, refuses=[404, 409])
+@get("/workflows/{id}/schedule", gives=ScheduleView, refuses=[404, 409], anywhere=True)
 async def get_workflow_schedule(request: HttpRequest) -> ASGIApp:
     """Show the schedule of a workflow, with its next ten times."""
     return await _show(request, GroupKind.WORKFLOW)
@@ -53,7 +53,7 @@ async def resume_workflow_schedule(request: HttpRequest) -> ASGIApp:
     return await _pause(request, GroupKind.WORKFLOW, is_paused=False)
 
 
-@get("/jobs/{id}/schedule", gives=ScheduleView, refuses=[404, 409])
+@get("/jobs/{id}/schedule", gives=ScheduleView, refuses=[404, 409], anywhere=True)
 async def get_job_schedule(request: HttpRequest) -> ASGIApp:
     """Show the schedule of a job, with its next ten times."""
     return await _show(request, GroupKind.JOB)
@@ -95,7 +95,7 @@ async def _show(request: HttpRequest, kind: GroupKind | None) -> ASGIApp:
 async def _record(context: Context, kind: GroupKind | None, name: str) -> Task | Group:
     if kind is None:
         return await stored_task(context, name)
-    records = await context.manager.store.group(kind, name, tasks_max=0)
+    records = await context.store.group(kind, name, tasks_max=0)
     if records is None:
         raise no_such(kind.value, name)
     return records.groups[0]

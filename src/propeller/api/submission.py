@@ -68,7 +68,7 @@ async def check_start(context: Context, task_id: str) -> None:
         return
     spec = context.manager.spec_in_memory(task_id)
     if spec is None:
-        stored = await context.manager.store.task(task_id)
+        stored = await context.store.task(task_id)
         spec = None if stored is None else stored.spec
     if spec is not None:
         await _check_starts(context, [Starting(spec, begins_now=True)])
@@ -87,7 +87,7 @@ async def check_start_of_group(context: Context, kind: GroupKind, group_id: str)
         return
     starting = context.manager.starting(kind, group_id)
     if starting is None:
-        stored = await context.manager.store.group(kind, group_id, tasks_max=PORTION)
+        stored = await context.store.group(kind, group_id, tasks_max=PORTION)
         tasks = [] if stored is None else stored.tasks
         starting = [Starting(task.spec, begins_now=not task.spec.depends_on) for task in tasks]
     # Where nothing begins now, the rules say why.

@@ -92,6 +92,7 @@ def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
         queries.TASK_CURSOR,
         queries.SHOW_FILE,
     ],
+    anywhere=True,
 )
 async def list_tasks(request: HttpRequest) -> ASGIApp:
     """List tasks in the order of their creation, or the newest first."""
@@ -111,7 +112,7 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
     sought = Sought(only, queries.searched(request), queries.text(request, queries.ON_PROPLET))
     if sought != Sought(only) or queries.TASK_CURSOR.name in request.query_params:
         return answer(await _found(request, page, sought, show, is_newest_first=is_newest_first))
-    found = await context.manager.store.tasks(page.offset, page.limit, only, newest_first=is_newest_first)
+    found = await context.store.tasks(page.offset, page.limit, only, newest_first=is_newest_first)
     views = await task_views(context, found.items, show)
     return answer(TaskPage(offset=page.offset, limit=page.limit, total=found.total, tasks=views))
 
@@ -123,7 +124,7 @@ async def _found(
     if page.offset:
         raise Invalid("offset: a search goes on by cursor; leave it out, and give the next_cursor of a page")
     context = context_of(request)
-    store = context.manager.store
+    store = context.store
     after = read_cursor(queries.text(request, queries.TASK_CURSOR), TaskCursor)
     total = await store.count_tasks(sought.only) if sought == Sought(sought.only) else None
     found = await store.search_tasks(sought, page.limit, newest_first=is_newest_first, after=after)
@@ -136,7 +137,7 @@ async def _found(
     )
 
 
-@get("/tasks/{id}", gives=TaskView, query=[queries.SHOW_FILE], refuses=[404])
+@get("/tasks/{id}", gives=TaskView, query=[queries.SHOW_FILE], refuses=[404], anywhere=True)
 async def get_task(request: HttpRequest) -> ASGIApp:
     """Show a task."""
     context, task_id = context_of(request), id_in_path(request)
@@ -220,7 +221,7 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     return await _shown(context, changed[0], show)
 
 
-@get("/tasks/{id}/file", gives=Binary, refuses=[404])
+@get("/tasks/{id}/file", gives=Binary, refuses=[404], anywhere=True)
 async def get_module(request: HttpRequest) -> ASGIApp:
     """Download the module of a task."""
     context, task_id = context_of(request), id_in_path(request)
@@ -253,7 +254,7 @@ async def stop_task(request: HttpRequest) -> ASGIApp:
     return answer(Stopped())
 
 
-@get("/tasks/{id}/results", gives=Results, refuses=[404], may_be_bytes=True)
+@get("/tasks/{id}/results", gives=Results, refuses=[404], may_be_bytes=True, anywhere=True)
 async def get_results(request: HttpRequest) -> ASGIApp:
     """Show the result of a task's last run, or null; with ``Accept: application/octet-stream`` as it is."""
     context, task_id = context_of(request), id_in_path(request)
@@ -266,12 +267,12 @@ async def get_results(request: HttpRequest) -> ASGIApp:
     return as_file(data if isinstance(data, bytes) else encode(to_json(data)[0]))
 
 
-@get("/tasks/{id}/attempts", gives=AttemptsView, refuses=[404])
+@get("/tasks/{id}/attempts", gives=AttemptsView, refuses=[404], anywhere=True)
 async def get_attempts(request: HttpRequest) -> ASGIApp:
     """Show all attempts of a task, the first at the front; of many only the newest are kept."""
     context, task_id = context_of(request), id_in_path(request)
     task = await stored_task(context, task_id)
-    store = context.manager.store
+    store = context.store
     found = await store.attempts(task_id)
     present = await store.executions(task_id) if task.spec.broadcast else [_its_execution(task)]
     known = {(one.attempt, one.proplet_id) for one in found}
@@ -280,13 +281,13 @@ async def get_attempts(request: HttpRequest) -> ASGIApp:
     return answer(AttemptsView(total=len(found), attempts=list(map(execution_view, found))))
 
 
-@get("/tasks/{id}/executions", gives=ExecutionsView, refuses=[404])
+@get("/tasks/{id}/executions", gives=ExecutionsView, refuses=[404], anywhere=True)
 async def get_executions(request: HttpRequest) -> ASGIApp:
     """Show the last executions of a task, one for each proplet; with ``broadcast`` there are several."""
     context, task_id = context_of(request), id_in_path(request)
     task = await stored_task(context, task_id)
     if task.spec.broadcast:
-        executions = await context.manager.store.executions(task_id)
+        executions = await context.store.executions(task_id)
     else:
         executions = [_its_execution(task)] if task.proplet_id else []
     return answer(ExecutionsView(total=len(executions), executions=list(map(execution_view, executions))))
@@ -309,6 +310,7 @@ def _its_execution(task: Task) -> Execution:
     gives=TaskSamplePage,
     query=[queries.OFFSET, queries.MANY],
     refuses=[404],
+    anywhere=True,
 )
 async def get_task_metrics(request: HttpRequest) -> ASGIApp:
     """Show the resources that the runs of a task used, the newest sample first."""

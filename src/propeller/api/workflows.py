@@ -51,6 +51,7 @@ def creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder
     "/workflows",
     gives=WorkflowPage,
     query=queries.OF_GROUPS,
+    anywhere=True,
 )
 async def list_workflows(request: HttpRequest) -> ASGIApp:
     """List workflows, the newest first."""
@@ -69,7 +70,13 @@ async def list_workflows(request: HttpRequest) -> ASGIApp:
     )
 
 
-@get("/workflows/{id}", gives=WorkflowView, query=[queries.SHOW_TASKS, queries.SHOW_FILE], refuses=[404])
+@get(
+    "/workflows/{id}",
+    gives=WorkflowView,
+    query=[queries.SHOW_TASKS, queries.SHOW_FILE],
+    refuses=[404],
+    anywhere=True,
+)
 async def get_workflow(request: HttpRequest) -> ASGIApp:
     """Show a workflow with its tasks, in the order given, and the edges between them."""
     group, shown = await read_group(request, _WORKFLOW)

@@ -48,8 +48,12 @@ class Feed:
                 await self._look(watch.records)
             yield watch
 
+    async def catch_up(self) -> None:
+        """Take in all that is committed by now: this feed is told of each commit, and has it."""
+
     async def _look(self, records: list[Record]) -> None:
         missing = await self._store.missing(records)
+        await self.catch_up()  # the events before a deletion come before it
         self._wake_if(is_news=self._watches.look(self.last_id, records, missing))
 
     def close(self) -> None:
@@ -92,6 +96,8 @@ class Feed:
 
         A batch is empty where ``watch`` has something due, which the caller then takes.
         """
+        if after is not None and after > self.last_id:
+            await self.catch_up()
         position = self.last_id if after is None else min(after, self.last_id)
         while not self._closed.is_set():
             if watch is not None and watch.reached(position):

@@ -295,6 +295,17 @@ class Ended(NamedTuple):
     is_full: bool
 
 
+class Leader(NamedTuple):
+    """The manager that leads those that share a store."""
+
+    #: Larger than that of any earlier leader.
+    token: int
+    #: Its id.
+    holder: str
+    #: Its URL for other managers.
+    address: str
+
+
 class Store(Protocol):
     async def load(self) -> Loaded:
         """Read the live records: groups with a task that has not ended, and such tasks of no group.
@@ -402,6 +413,9 @@ class Store(Protocol):
 
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
         """Read the event log after an id, oldest first; very old events are no longer there."""
+
+    async def last_event_id(self) -> int:
+        """Give the id of the last event; 0 before the first."""
 
     async def events_of(self, only: EventFilter, after: int, limit: int) -> EventPage:
         """Search the event log after an id for the events of one task, workflow or job, the oldest first.

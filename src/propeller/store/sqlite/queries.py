@@ -47,10 +47,11 @@ _EARLIER = (
 )
 
 
-def load(db: sqlite3.Connection) -> Loaded:
-    def largest(column: str, table: str) -> int:
-        return int(db.execute(f"SELECT COALESCE(MAX({column}), 0) FROM {table}").fetchone()[0])  # noqa: S608
+def last_event_id(db: sqlite3.Connection) -> int:
+    return _largest(db, "last_id", "events")
 
+
+def load(db: sqlite3.Connection) -> Loaded:
     groups = read_groups(db, f"WHERE g.seq IN ({_LIVE_GROUPS}) ORDER BY g.seq", ())
     tasks = read_tasks(
         db,
@@ -66,10 +67,14 @@ def load(db: sqlite3.Connection) -> Loaded:
     return Loaded(
         live=Records(groups, tasks),
         proplets=proplets,
-        last_task_seq=largest("seq", "tasks"),
-        last_group_seq=largest("seq", "groups"),
-        last_event_id=largest("last_id", "events"),
+        last_task_seq=_largest(db, "seq", "tasks"),
+        last_group_seq=_largest(db, "seq", "groups"),
+        last_event_id=last_event_id(db),
     )
+
+
+def _largest(db: sqlite3.Connection, column: str, table: str) -> int:
+    return int(db.execute(f"SELECT COALESCE(MAX({column}), 0) FROM {table}").fetchone()[0])  # noqa: S608
 
 
 def find(db: sqlite3.Connection, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:

@@ -1,0 +1,367 @@
+"""Forwards requests to the manager that leads, and hands its answers back, both as they come.
+
+What is sent a second time is only what changes nothing, what certainly was not begun, and what has an
+idempotency key, so that it is carried out once. Of anything else the client is told that its outcome is not
+known.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from enum import Enum
+from pathlib import Path
+from typing import Self
+
+import httpcore
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from propeller.api.answers import error_body, refusal
+from propeller.api.queries import IDEMPOTENCY_KEY
+from propeller.errors import Invalid
+from propeller.manager.leaders import Leaders
+from propeller.store.port import Leader
+
+_log = logging.getLogger(__name__)
+
+#: Says which manager has forwarded a request; one that has it is not forwarded again.
+FORWARDED_BY = b"propeller-forwarded-by"
+#: The answer of a manager that does not lead to a request that was forwarded to it (RFC 9110, 15.5.20).
+_MISDIRECTED = 421
+
+#: How long a request waits for a leader that answers.
+WAIT_S = 6.0
+#: How many requests wait at most.
+_WAITING_MAX = 1000
+#: How long an earlier leader may take for its last answers, when another leads already.
+_LAST_ANSWER_S = 0.25
+#: From one attempt to reach the leader to the next.
+_PAUSE_S = 0.1
+_CONNECT_S = 1.0
+#: Connections are kept for less time than servers keep them, which must not end one that is being used.
+_IDLE_S = 15.0
+_IDLE_MAX = 64
+#: Up to this size a body is kept until its request is answered, so that it can be sent again.
+_KEPT_BYTES_MAX = 1024 * 1024
+
+#: Headers of one connection (RFC 9110, 7.6.1); those that the servers write anew; and those that tell of the
+#: page that a request comes from, which the gate before this manager has looked at.
+_NOT_FORWARDED = frozenset(
+    b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade expect host "
+    b"origin sec-fetch-site sec-fetch-mode sec-fetch-dest sec-fetch-user".split()
+)
+_NOT_HANDED_BACK = frozenset(
+    b"connection keep-alive proxy-connection trailer transfer-encoding upgrade date server".split()
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class _Outcome(Enum):
+    ANSWERED = "answered"
+    #: Nothing was done.
+    NOT_BEGUN = "not begun"
+    UNKNOWN = "unknown"
+
+
+class _ClientGone(Exception):
+    """The client waits for no answer."""
+
+
+class Forwarding:
+    """An application that has the manager that leads answer; close it, or use it as a context manager."""
+
+    def __init__(self, leaders: Leaders, *, instance_id: str, trusted: Path | None = None) -> None:
+        """Make it; nothing is connected yet.
+
+        Args:
+            leaders: Who leads.
+            instance_id: Names this manager in what it forwards.
+            trusted: Certificates that are believed besides those that the system trusts, in PEM form: the
+                one that this manager shows, since others may show the same.
+
+        """
+        self._leaders = leaders
+        self._instance_id = instance_id.encode()
+        self._waiting = 0
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=_trusting(trusted),
+            max_connections=None,
+            max_keepalive_connections=_IDLE_MAX,
+            keepalive_expiry=_IDLE_S,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._pool.aclose()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(name == FORWARDED_BY for name, _ in scope["headers"]):
+            text = "this manager does not lead, and the request was forwarded to it; ask again soon"
+            await _refused(text, _MISDIRECTED)(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self._instance_id)
+        left = asyncio.create_task(exchange.client_left())
+        try:
+            response = await self._answered(exchange)
+        except _ClientGone:
+            return
+        finally:
+            left.cancel()
+        if response is not None:
+            await response(scope, receive, send)
+
+    async def _answered(self, exchange: "_Exchange") -> Response | None:
+        """Have a leader answer, this one or the next; give the answer where none does."""
+        now = asyncio.get_running_loop().time
+        give_up_at: float | None = None
+        is_unknown = False
+        while True:
+            leader = self._leaders.now
+            outcome = _Outcome.NOT_BEGUN
+            if leader is not None:
+                outcome = await self._ask(leader, exchange)
+            if outcome is _Outcome.ANSWERED:
+                return None
+            is_unknown |= outcome is _Outcome.UNKNOWN
+            give_up_at = give_up_at or now() + WAIT_S
+            may_go_on = exchange.can_be_repeated and (not is_unknown or exchange.may_be_repeated)
+            if not may_go_on or now() > give_up_at or self._waiting >= _WAITING_MAX:
+                return _gave_up(leader, exchange, is_unknown=is_unknown)
+            self._waiting += 1
+            try:
+                await self._pause(leader, exchange, give_up_at)
+            finally:
+                self._waiting -= 1
+
+    async def _pause(self, leader: Leader | None, exchange: "_Exchange", until: float) -> None:
+        """Wait for somebody who leads, or a little where somebody seems to."""
+        async with exchange.limited() as limit:
+            if leader is None:
+                limit.reschedule(until)
+                await self._leaders.one()
+            else:
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _ask(self, leader: Leader, exchange: "_Exchange") -> _Outcome:
+        """Send a request to a leader and hand its answer back, as long as it can be the leader."""
+
+        def changed() -> None:
+            now, other = loop.time(), self._leaders.now
+            if limit.expired():
+                return
+            if other is None:
+                limit.reschedule(now + WAIT_S)
+            else:
+                limit.reschedule(None if other.token == leader.token else now + _LAST_ANSWER_S)
+
+        loop = asyncio.get_running_loop()
+        outcome = _Outcome.UNKNOWN
+        try:
+            async with exchange.limited() as limit:
+                with self._leaders.watching(changed):
+                    outcome = await self._exchanged(leader, exchange)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            _log.debug("the manager at %s can't be reached: %s", leader.address, error)
+            return _Outcome.NOT_BEGUN
+        except httpcore.LocalProtocolError as error:
+            await refusal(Invalid(f"the request can't be forwarded: {error}"))(*exchange.ends)
+            return _Outcome.ANSWERED
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+            _log.debug("the manager at %s went away: %s", leader.address, error)
+        if outcome is _Outcome.UNKNOWN and exchange.has_begun_answer:
+            await exchange.break_off()
+            return _Outcome.ANSWERED
+        return outcome
+
+    async def _exchanged(self, leader: Leader, exchange: "_Exchange") -> _Outcome:
+        response = await self._pool.handle_async_request(exchange.request_to(leader))
+        try:
+            if response.status == _MISDIRECTED:
+                return _Outcome.NOT_BEGUN
+            await exchange.begin_answer(response.status, response.headers)
+            async for chunk in response.aiter_stream():
+                await exchange.go_on(chunk)
+            await exchange.end_answer()
+        finally:
+            await response.aclose()
+        return _Outcome.ANSWERED
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, instance_id: bytes) -> None:
+        self.ends = (scope, receive, send)
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._instance_id = instance_id
+        self.has_begun_answer = False
+        self._is_event_stream = False
+        #: What has come of the body, as long as that is little.
+        self._kept: list[bytes] = []
+        self._kept_bytes = 0
+        #: False once a part of the body is neither kept nor to come.
+        self.can_be_repeated = True
+        self._is_whole = asyncio.Event()
+        names = {name for name, _ in scope["headers"]}
+        self._is_chunked = b"transfer-encoding" in names
+        if not self._is_chunked and b"content-length" not in names:
+            self._is_whole.set()  # there is no body
+        has_key = scope["method"] == "POST" and IDEMPOTENCY_KEY.name.lower().encode() in names
+        self.is_change = scope["method"] not in ("GET", "HEAD")
+        #: True if it does no harm that the request comes twice.
+        self.may_be_repeated = has_key or not self.is_change
+        self._limit: asyncio.Timeout | None = None
+        self._has_left = False
+
+    # -- the client ----------------------------------------------------------------------------------------
+
+    async def client_left(self) -> None:
+        """Wait until the client has left, and end what is limited then."""
+        await self._is_whole.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._leave()
+
+    def _leave(self) -> None:
+        self._has_left = True
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(0.0)
+
+    @contextlib.asynccontextmanager
+    async def limited(self) -> AsyncIterator[asyncio.Timeout]:
+        """End the block when its time is over; raise ``_ClientGone`` if the client has left."""
+        if self._has_left:
+            raise _ClientGone
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                yield self._limit
+        except TimeoutError:
+            if self._has_left:
+                raise _ClientGone from None
+        finally:
+            self._limit = None
+
+    # -- the request ---------------------------------------------------------------------------------------
+
+    def request_to(self, leader: Leader) -> httpcore.Request:
+        """Make the request for a leader, whose address is a URL; what has come of the body comes again."""
+        url = httpcore.URL(leader.address)
+        target = url.target.rstrip(b"/") + self._scope["raw_path"].partition(b"?")[0]
+        if self._scope["query_string"]:
+            target += b"?" + self._scope["query_string"]
+        headers = _without(self._scope["headers"], _NOT_FORWARDED)
+        headers += [(b"host", _host_of(url)), (FORWARDED_BY, self._instance_id)]
+        if self._is_chunked:
+            headers.append((b"transfer-encoding", b"chunked"))
+        return httpcore.Request(
+            self._scope["method"],
+            httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=target),
+            headers=headers,
+            content=self._body(),
+            extensions={"timeout": {"connect": _CONNECT_S}},
+        )
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        for chunk in self._kept:
+            yield chunk
+        while not self._is_whole.is_set():
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._leave()
+                await asyncio.sleep(0)
+                raise _ClientGone
+            chunk = message.get("body", b"")
+            self._keep(chunk)
+            if not message.get("more_body", False):
+                self._is_whole.set()
+            if chunk:
+                yield chunk
+
+    def _keep(self, chunk: bytes) -> None:
+        self._kept_bytes += len(chunk)
+        if self._kept_bytes <= _KEPT_BYTES_MAX:
+            self._kept.append(chunk)
+        else:
+            self.can_be_repeated = False
+            self._kept.clear()
+
+    # -- the answer ----------------------------------------------------------------------------------------
+
+    async def begin_answer(self, status: int, headers: Headers) -> None:
+        handed_back = _without(headers, _NOT_HANDED_BACK)
+        self._is_event_stream = any(
+            name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+            for name, value in handed_back
+        )
+        self.has_begun_answer = True
+        await self._send({"type": "http.response.start", "status": status, "headers": handed_back})
+
+    async def go_on(self, chunk: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def end_answer(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def break_off(self) -> None:
+        """End an answer whose rest is lost: a stream of events as streams end, any other so that it shows."""
+        if self._is_event_stream:
+            await self.end_answer()
+        else:
+            raise ConnectionError("the manager that leads went away in the middle of its answer")
+
+
+def _without(headers: Iterable[tuple[bytes, bytes]], left_out: frozenset[bytes]) -> Headers:
+    """Copy headers without those of one connection, also those that ``Connection`` names."""
+    named = {
+        name.strip().lower()
+        for key, value in headers
+        if key.lower() == b"connection"
+        for name in value.split(b",")
+    }
+    return [
+        (key, value) for key, value in headers if key.lower() not in left_out and key.lower() not in named
+    ]
+
+
+def _host_of(url: httpcore.URL) -> bytes:
+    host = b"[%s]" % url.host if b":" in url.host else url.host
+    return host if url.port is None else b"%s:%d" % (host, url.port)
+
+
+def _trusting(more: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if more is not None:
+        context.load_verify_locations(more)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the file may have no root
+    return context
+
+
+def _gave_up(leader: Leader | None, exchange: _Exchange, *, is_unknown: bool) -> Response:
+    if is_unknown and exchange.is_change:
+        text = (
+            "the manager that leads went away before it answered, so it is not known whether this was done; "
+        )
+        if exchange.may_be_repeated:
+            return _refused(f"{text}send it again with the same Idempotency-Key, then it is done once", 502)
+        return _refused(
+            f"{text}look before you send it again; with an Idempotency-Key that does no harm", 502
+        )
+    why = f"{leader.address}, which leads, does not answer" if leader else "none leads at present"
+    return _refused(
+        f"this request is for the manager that leads, and {why}; nothing was done, try again soon", 503
+    )
+
+
+def _refused(text: str, status: int) -> Response:
+    headers = {"retry-after": "1"} if status == 503 else {}
+    return Response(error_body(text), status, headers, media_type="application/json")

@@ -1,0 +1,116 @@
+"""A manager that does not lead gives the same answers as the one that does, whatever it is asked."""
+
+import asyncio
+import re
+
+from propeller.api import examples
+from propeller.api.app import all_endpoints
+from propeller.api.endpoints import AnyModule, Binary, EventText
+from propeller.core.states import COMPLETED
+from tests.api.following_helpers import beside
+from tests.api.helpers import ADDITION, ADDITION_TEXT
+
+ENDPOINTS = all_endpoints(has_page=True)
+CHANGES = [each for each in ENDPOINTS if not each.anywhere and each.method != "GET"]
+#: What differs between two managers that are asked for the same.
+OWN = re.compile(
+    rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # ids
+    rb"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z"  # times
+    rb"|\b1[0-9]{12}\b"  # ms since 1970
+    rb"|\bi-[12]\b"
+)
+NO_STREAM = {"accept": "application/json"}
+
+
+def task(**fields):
+    return {"name": "main", "file": ADDITION_TEXT, "inputs": [1, 2]} | fields
+
+
+async def fill(site):
+    """Make records of each kind and in each state, by the leader."""
+    site = site.at_leader
+    site.bring_proplet()
+    await site.turned()
+    await site.post("/tasks", task(id="new"))
+    await site.post("/tasks", task(id="ended"))
+    await site.post("/tasks/ended/start", status=200)
+    await site.post("/tasks", task(id="scheduled", required_tags=["nowhere"]))
+    await site.post("/tasks/scheduled/start", status=200)
+    await site.post("/tasks", task(id="timed", schedule="0 3 * * *", is_recurring=True))
+    group = [task(id="a"), task(id="b", depends_on=["a"])]
+    await site.post("/workflows", {"name": "w", "tasks": [{**one, "workflow_id": "w-1"} for one in group]})
+    await site.post("/jobs", {"name": "j", "tasks": [task(id="c", job_id="j-1"), task(id="d", job_id="j-1")]})
+    await site.post("/jobs/j-1/start", status=200)
+    await site.reached(COMPLETED, "ended", "c", "d")
+
+
+#: Ids that fit a path, by the kind of what it names.
+IDS = {
+    "tasks": ("ended", "new", "scheduled", "timed", "none"),
+    "workflows": ("w-1", "none"),
+    "jobs": ("j-1", "none"),
+    "proplets": ("p-9", "none"),
+    "ui": ("",),
+}
+
+
+def requests_of(each):
+    """Give requests for an endpoint: for each record that fits its path, and some that are refused."""
+    kind = each.path.split("/")[1]
+    paths = [each.path.replace("{path:path}", "index.html")]
+    if "{id}" in each.path:
+        paths = [each.path.replace("{id}", its_id) for its_id in IDS[kind]]
+    sent = {}
+    if each.takes in (Binary, AnyModule):
+        sent = {"files": {"file": ("a.wasm", ADDITION, "application/wasm")}}
+    elif each.takes is not None:
+        sent = {"json": examples.OF_REQUESTS[each.takes]}
+    for path in paths:
+        yield each.method, path, sent
+        yield each.method, f"{path}?no-such-parameter=1", sent
+    if each.takes is not None:
+        yield each.method, paths[0], {"content": b"{", "headers": {"content-type": "application/json"}}
+
+
+async def ask(http, method, path, sent):
+    sent = {**sent, "headers": NO_STREAM | sent.get("headers", {})}
+    response = await http.request(method, path, **sent)
+    headers = {
+        name: response.headers.get(name)
+        for name in ("content-type", "allow", "retry-after", "idempotent-replayed", "vary", "cache-control")
+    }
+    location = OWN.sub(b"*", response.headers.get("location", "").encode())
+    return response.status_code, OWN.sub(b"*", response.content), headers, location
+
+
+READS = [each for each in ENDPOINTS if each.method == "GET" and each.gives is not EventText]
+
+
+def test_reads_are_answered_alike(tmp_path):
+    async def scene():
+        async with beside(tmp_path) as site:
+            await fill(site)
+            for each in READS:
+                for method, path, sent in requests_of(each):
+                    for verb in (method, "HEAD"):
+                        before = await ask(site.at_leader.http, verb, path, sent)
+                        found = await ask(site.http, verb, path, sent)
+                        after = await ask(site.at_leader.http, verb, path, sent)
+                        assert found in (before, after), f"{verb} {path}"
+
+    asyncio.run(scene())
+
+
+def test_changes_are_answered_alike(tmp_path):
+    """Of two that are alike, one is asked itself, and the other by a manager that follows."""
+
+    async def scene():
+        async with beside(tmp_path / "one") as one, beside(tmp_path / "other") as other:
+            await fill(one)
+            await fill(other)
+            for each in sorted(CHANGES, key=lambda each: each.method == "DELETE"):
+                for request in requests_of(each):
+                    led = await ask(one.at_leader.http, *request)
+                    assert await ask(other.http, *request) == led, request[:2]
+
+    asyncio.run(scene())
