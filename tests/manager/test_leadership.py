@@ -108,6 +108,7 @@ def test_that_the_lead_is_free_does_not_hurry_its_leader():
 def test_one_that_gives_way_leaves_the_lead_to_others_for_a_time():
     one = leading()
     one.gives_way(S, 5.0)
+    one.freed(S)  # by itself
     assert not one.may_act(S)
     assert one.wish(6 * S - 1) is None
     assert one.wish(6 * S) is Wish.TAKE

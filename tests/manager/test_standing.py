@@ -346,3 +346,91 @@ def test_a_word_of_before_one_stood_still_ends_nobody(channel):
     channel.say([late])
     channel.wait(30)
     assert second.is_serving
+
+
+# -- managers that share a database ---------------------------------------------------------------------------
+
+
+def one_of_several():
+    return Standing("several", next(_epochs), "one.example", is_leased=True)
+
+
+def leading(channel):
+    member = one_of_several()
+    channel.join(member)
+    channel.wait(QUIET_S + 0.1)
+    assert member.is_serving
+    return member
+
+
+@pytest.mark.parametrize("end", ["crash", "cut", "stop", "unnoticed"])
+def test_one_that_takes_the_lead_serves_at_once(channel, end):
+    before = leading(channel)
+    if end == "crash":
+        channel.cut(before)
+    elif end == "cut":
+        channel.cut(before, is_noticed=False)
+    elif end == "stop":
+        channel.say(before.left(channel.now))
+        channel.connected.remove(before)
+    after = one_of_several()
+    channel.join(after)
+    assert after.is_serving
+    assert after.other is before.other is None
+    assert (channel.kept.status, channel.kept.epoch) == ("here", after.epoch)
+
+
+def test_the_late_words_of_one_that_led_before_do_not_stay_in_place_of_ours(channel):
+    before = leading(channel)
+    will = channel.wills[before]
+    channel.connected.remove(before)
+    after = one_of_several()
+    channel.join(after)
+    for late in (before._here(channel.moment), will):
+        channel.say([late])
+        assert after.is_serving
+        assert (channel.kept.status, channel.kept.epoch) == ("here", after.epoch)
+
+
+def test_one_that_led_before_says_nothing_against_who_leads_now_and_does_not_go_above_its_epoch(channel):
+    before = leading(channel)
+    after = one_of_several()
+    channel.join(after)
+    channel.cut(before, is_noticed=False)
+    channel.join(before)
+    assert after.is_serving
+    assert after.other is None
+    assert before.epoch < after.epoch
+
+
+def test_a_manager_of_another_database_is_found_by_whoever_leads(channel):
+    serving(channel, "other")
+    one = one_of_several()
+    channel.join(one)
+    channel.wait(RIVAL_S + 1)
+    assert not one.is_serving
+    assert one.other.manager_id == "other"
+
+
+def test_a_manager_of_another_database_finds_whoever_leads(channel):
+    leading(channel)
+    after = one_of_several()
+    channel.join(after)
+    other = manager("other")
+    channel.join(other)
+    channel.wait(RIVAL_S + 1)
+    assert after.is_serving
+    assert other.other.manager_id == "several"
+
+
+def test_one_that_takes_the_lead_after_another_database_had_the_channel_waits_for_that(channel):
+    leading(channel)
+    channel.connected.clear()
+    other = serving(channel, "other")
+    channel.cut(other)
+    after = one_of_several()
+    channel.join(after)
+    channel.wait(QUIET_S + 0.1)
+    assert not after.is_serving
+    channel.wait(RIVAL_S)
+    assert after.is_serving

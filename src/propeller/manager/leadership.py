@@ -56,6 +56,7 @@ class Leadership:
         #: When the request that is under way was sent.
         self._asked_at: int | None = None
         self._next_at = 0
+        self._rests_until = 0
         self._was_freed = False
         self._has_left = False
 
@@ -76,6 +77,10 @@ class Leadership:
     def may_act(self, now: int) -> bool:
         """Say whether this manager leads, and the lease holds for certain."""
         return self.token is not None and now < self._acts_until and not self._has_left
+
+    def acts_for_s(self, now: int) -> float:
+        """Say for how long this manager may act if no renewal comes; 0 where it may not."""
+        return (self._acts_until - now) / 1e9 if self.may_act(now) else 0.0
 
     # -- answers ---------------------------------------------------------------------------------------------
 
@@ -118,12 +123,12 @@ class Leadership:
         """Note that the leader gave the lead back."""
         self._was_freed = True
         if self.token is None:
-            self._next_at = min(self._next_at, now)
+            self._next_at = max(min(self._next_at, now), self._rests_until)
 
     def gives_way(self, now: int, rest_s: float) -> None:
         """Give the lead back, and leave it to others for a time."""
         self.lost(now)
-        self._next_at = now + int(rest_s * 1e9)
+        self._next_at = self._rests_until = now + int(rest_s * 1e9)
 
     def leaves(self) -> None:
         """Act and ask no more; the lead is to be given back."""

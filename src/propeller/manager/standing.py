@@ -9,6 +9,9 @@ that has served for longer.
 Pure: announcements and the time come in, announcements go out. The broker keeps the last one that anybody has
 made, and says of a manager whose connection broke that it is ``gone``.
 
+Managers that share a database have one id, and a lease in the database says which of them leads
+(``leadership``). Each takes the others for itself at an earlier or a later time, and waits for none of them.
+
 Two programs with one identity at the broker throw each other out. Then the newer one hears no answer; but it
 sees, each time that it comes back, that the other one has been there meanwhile.
 """
@@ -46,9 +49,27 @@ class Rival(msgspec.Struct):
 class Standing:
     """Decides by what is announced; each method returns what to announce to all."""
 
-    def __init__(self, manager_id: str, epoch: int, where: str, times: Times | None = None) -> None:
-        """Begin; ``epoch`` has to be larger than at any start of this manager before."""
+    def __init__(
+        self,
+        manager_id: str,
+        epoch: int,
+        where: str,
+        times: Times | None = None,
+        *,
+        is_leased: bool = False,
+    ) -> None:
+        """Begin.
+
+        Args:
+            manager_id: Its id, which it keeps.
+            epoch: Has to be larger than at any start of this manager before.
+            where: Its place, for people.
+            times: Durations.
+            is_leased: True if a lease says which of the managers with this id is there.
+
+        """
         self.id = manager_id
+        self._is_leased = is_leased
         #: Raised above all epochs on the channel when we begin to serve: clocks may be set back.
         self.epoch = epoch
         self.is_serving = False
@@ -107,6 +128,8 @@ class Standing:
         if (said.manager_id, said.epoch) == self.by:
             return self._heard_ourselves(said, moment)
         if said.manager_id == self.id:
+            if self._is_leased:
+                return self._heard_of_ours(said, moment)
             self._epoch_min = max(self._epoch_min, said.epoch + 1)
         is_news = self._note(said)
         if said.answers == self._asked_at:
@@ -149,6 +172,14 @@ class Standing:
                 self.other = rival.word
                 return []
         return [] if self._patience_s() else self._serve(moment)
+
+    def _heard_of_ours(self, said: Announcement, moment: Moment) -> list[Announcement]:
+        """Take in the word of a manager that shares our database: it led before us, or does so after us."""
+        if not self.is_heard:
+            self._kept = said
+        elif self.is_serving and said.epoch < self.epoch and said.status != "asks":
+            return [self._here(moment)]  # for the broker has kept its word in place of ours
+        return []
 
     def _note(self, said: Announcement) -> bool:
         """Remember what another said; tell whether it is a new sign of its life."""
@@ -210,6 +241,8 @@ class Standing:
             return 0.0
         if self._kept is not None and (self._kept.manager_id, self._kept.epoch) == self.by and self._since:
             return 0.0  # nobody has been here since
+        if self._is_leased and self._kept is not None and self._kept.manager_id == self.id:
+            return 0.0  # likewise, and who was here before us does not lead any more
         others = [one for name, one in self._rivals.items() if name != self.id and not one.has_left]
         return self._times.rival if others else self._times.quiet
 
