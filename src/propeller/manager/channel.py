@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from propeller.core.times import Moment
 from propeller.errors import AnotherManager
+from propeller.manager.service import Lead
 from propeller.manager.standing import Standing
 from propeller.mqtt.link import Link, TooLarge, Will
 from propeller.mqtt.settings import MqttSettings
@@ -40,10 +41,17 @@ class Channel:
         on_up: Callable[[], None],
         on_down: Callable[[float], None],
         on_too_large: Callable[[TooLarge], None],
+        lead: Lead | None = None,
     ) -> None:
-        """Prepare it; ``start`` connects. The arguments are as those of ``Link``."""
+        """Prepare it; ``start`` connects. The arguments are as those of ``Link``.
+
+        Nothing is said while ``lead``, if there is one, does not let us act.
+        """
         self._settings = settings
         self._standing = standing
+        self._lead = lead
+        self._topics = topics
+        self._on_too_large = on_too_large
         self._on_message = on_message
         self._on_up = on_up
         self._on_down = on_down
@@ -52,14 +60,18 @@ class Channel:
         self._arrived_bytes = 0
         self._running: asyncio.Task[None] | None = None
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=_WAITING_MAX)
-        will = encode(standing.will(time.time_ns()))
-        self._link = Link(
-            settings,
-            topics=[ANNOUNCEMENT_TOPIC, *topics],
+        self._is_connected = self._is_paused = False
+        self._link = self._make_link()
+
+    def _make_link(self) -> Link:
+        will = encode(self._standing.will(time.time_ns()))
+        return Link(
+            self._settings,
+            topics=[ANNOUNCEMENT_TOPIC, *self._topics],
             on_message=self._received,
             on_up=self._connected,
             on_down=self._disconnected,
-            on_too_large=on_too_large,
+            on_too_large=self._on_too_large,
             will=Will(ANNOUNCEMENT_TOPIC, will, is_kept=True),
         )
 
@@ -90,11 +102,32 @@ class Channel:
         self._announce(farewell)
         await self._link.stop()
 
+    async def pause(self) -> None:
+        """Leave the broker, and say nothing of that: another may be in our place."""
+        if self._running is not None and not self._is_paused:
+            self._is_paused = True
+            await self._link.stop()
+            self._disconnected(0.0)
+
+    async def resume(self) -> None:
+        """Connect again; messages that were on their way are lost, and repeated by whoever needs them."""
+        if self._is_paused:
+            self._link = self._make_link()
+            self._is_paused = False
+            await self._link.start()
+
     def publish(self, topic: str, payload: bytes) -> None:
-        if self._is_served:
-            self._link.publish(topic, payload)
-        else:
-            self._waiting.append((topic, payload))
+        self._waiting.append((topic, payload))
+        if self._is_served and self._may_speak:
+            self._publish_waiting()
+
+    def _publish_waiting(self) -> None:
+        while self._waiting:
+            self._link.publish(*self._waiting.popleft())
+
+    @property
+    def _may_speak(self) -> bool:
+        return self._lead is None or self._lead.may_act
 
     def obstacle(self, payload_bytes: int) -> str:
         return self._link.obstacle(payload_bytes)
@@ -109,30 +142,37 @@ class Channel:
     # -- who serves ------------------------------------------------------------------------------------------
 
     async def _stay(self) -> None:
-        linked = self._link.running
         try:
             while self._standing.other is None:
+                if self._is_paused:
+                    await asyncio.sleep(_LOOK_EVERY_S)
+                    continue
+                linked = self._link.running
                 await asyncio.wait({linked}, timeout=_LOOK_EVERY_S)
-                if linked.done():
+                if linked.done() and linked is self._link.running and not self._is_paused:
                     linked.result()
-                self._announce(self._standing.time_passed(_moment()))
+                if self._may_speak:
+                    self._announce(self._standing.time_passed(_moment()))
         finally:
-            linked.cancel()
+            self._link.running.cancel()
         # With a good-bye: else the broker keeps our will in place of the other's word.
         await self._link.stop()
         raise AnotherManager(_refusal(self._settings, self._standing.other))
 
     def _connected(self) -> None:
+        self._is_connected = True
         self._announce(self._standing.connected(_moment()))
 
     def _disconnected(self, unheard_s: float) -> None:
-        self._is_served = False
+        if not self._is_connected:
+            return
+        self._is_connected = self._is_served = False
         self._standing.disconnected()
         self._link.bequeath(encode(self._standing.will(time.time_ns())))
         self._on_down(unheard_s)
 
     def _announce(self, announcements: Sequence[Announcement]) -> None:
-        for one in announcements:
+        for one in announcements if self._may_speak else ():
             # A question is not kept: the answer would be, and stands for more.
             self._link.say_now(ANNOUNCEMENT_TOPIC, encode(one), is_kept=one.status != "asks")
         if self._standing.is_serving and not self._is_served:
@@ -154,8 +194,7 @@ class Channel:
         arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
         for topic, payload in arrived:
             self._on_message(topic, payload)
-        while self._waiting:
-            self._link.publish(*self._waiting.popleft())
+        self._publish_waiting()
 
     def _received(self, topic: str, payload: bytes) -> None:
         if topic == ANNOUNCEMENT_TOPIC:

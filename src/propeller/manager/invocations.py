@@ -207,6 +207,11 @@ class Invocations:
                 why = transition.reason or transition.error or f"it is {transition.state.name.lower()}"
                 _fail(pending, f"task {transition.task_id} went away while it was invoked: {why}")
 
+    def give_up(self) -> None:
+        """Fail all that are under way: this manager does not hear any more what comes of them."""
+        for pending in self._pending.values():
+            _fail(pending, ENDED_WITH_MANAGER)
+
     async def page(self, task_id: str, offset: int, limit: int) -> Page[str]:
         """Read what came of invocations, the newest first."""
         await self._batches.flush()

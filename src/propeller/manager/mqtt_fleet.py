@@ -25,7 +25,7 @@ from propeller.manager.dispatch import dispatch
 from propeller.manager.image_turns import ImageTurns
 from propeller.manager.modules import pieces
 from propeller.manager.oversize import Oversize
-from propeller.manager.service import Manager
+from propeller.manager.service import Lead, Manager
 from propeller.manager.standing import Standing
 from propeller.mqtt.limits import AROUND_BYTES
 from propeller.mqtt.settings import MqttSettings
@@ -71,8 +71,12 @@ class MqttFleet:
         standing: Standing,
         *,
         allow_foreign: Sequence[str] = (ANY,),
+        lead: Lead | None = None,
     ) -> None:
-        """Prepare it; ``start`` connects. ``allow_foreign`` has ids, or ``ANY``."""
+        """Prepare it; ``start`` connects. ``allow_foreign`` has ids, or ``ANY``.
+
+        Nothing is sent while ``lead``, if there is one, does not let this manager act.
+        """
         self._manager = manager
         self._standing = standing
         self._allowed = frozenset(allow_foreign)
@@ -100,6 +104,7 @@ class MqttFleet:
             on_up=self._connected,
             on_down=self._disconnected,
             on_too_large=oversize.take,
+            lead=lead,
         )
 
     async def start(self) -> None:
@@ -121,6 +126,14 @@ class MqttFleet:
             answering.cancel()
         self._turns.close()
         await self._channel.stop()
+
+    async def pause(self) -> None:
+        """Leave the broker: this manager may not act, and another may be in its place there."""
+        await self._channel.pause()
+
+    async def resume(self) -> None:
+        """Connect again."""
+        await self._channel.resume()
 
     # -- to proplets ---------------------------------------------------------------------------------------
 

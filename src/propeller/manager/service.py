@@ -14,7 +14,7 @@ from propeller.core.policy import Policy
 from propeller.core.reasons import Waiting
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING
-from propeller.errors import LeadershipLost, NotFound, StoreUnusable
+from propeller.errors import LeadershipLost, NotFound, StoreUnusable, Unavailable
 from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
 from propeller.manager.expiry import Expiry, forget_events
@@ -108,7 +108,7 @@ class Manager:
         self.store = store
         self._lead = lead
         self.samples = Samples(store)
-        self.invocations = Invocations(store, self._send)
+        self.invocations = Invocations(store, self._send_aside)
         self.logs = TaskLogs(store)
         self._fleet: Fleet | None = None
         self._state = ClusterState(policy)
@@ -303,6 +303,7 @@ class Manager:
         if self._failure is None:
             self._failure = LeadershipLost(_NOT_BEGUN)
         self._is_stopping = True
+        self.invocations.give_up()
         self._running.cancel()
         await asyncio.wait({self._running})
 
@@ -396,6 +397,12 @@ class Manager:
                 self._refusals.tell(effect)
         if self._fleet is not None:
             self._fleet.send([effect for effect in effects if not isinstance(effect, Refused)])
+
+    def _send_aside(self, effects: Sequence[Outgoing]) -> None:
+        """Send what no turn has decided; raise ``Unavailable`` if this manager may not act."""
+        if self._lead is not None and not self._lead.may_act:
+            raise Unavailable("this manager has lost its database, or the lead; try again soon")
+        self._send(effects)
 
     def _refuse(self, asks: list[Ask], of_the_lead: str) -> None:
         """Answer those that will get no other answer; ``of_the_lead`` says it where the lead was lost."""
