@@ -11,6 +11,7 @@ from propeller.api.following import create_follower_app
 from propeller.api.forwarding import Forwarding
 from propeller.core.model import JobMode
 from propeller.manager.follower import Follower
+from propeller.manager.leaders import Leaders
 from propeller.manager.service import Manager
 from propeller.store.port import Leader
 from tests.api.helpers import Site, a_manager, serving, serving_app
@@ -35,7 +36,7 @@ def leader_at(http: httpx.AsyncClient, token: int = 1) -> Leader:
 @contextlib.asynccontextmanager
 async def a_follower(manager: Manager) -> AsyncIterator[Follower]:
     """Start a follower of a manager, to which is said what a database says of events."""
-    follower = Follower(manager.store, job_mode=JobMode.PARALLEL)
+    follower = Follower(manager.store, Leaders(), job_mode=JobMode.PARALLEL)
     await follower.start()
 
     async def tell() -> None:

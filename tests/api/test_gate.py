@@ -61,14 +61,15 @@ def asked(directory, requests, **http):
     return served(directory, part, **http)
 
 
-def served(directory, part, **http):
+def served(directory, part, address="", **http):
     """Serve as the program does; give what a part with its port gives."""
 
     async def scene():
         settings = HttpSettings(port=0, **http)
         listeners = listen(settings.host, 0)
         async with a_manager(directory) as manager:
-            server = server_of(guarded(create_app(manager, instance_id="i"), settings, listeners), settings)
+            app = create_app(manager, instance_id="i")
+            server = server_of(guarded(app, settings, listeners, address), settings)
             running = asyncio.create_task(server.serve(sockets=listeners))
             try:
                 port = next(one for one in listeners if one.family == socket.AF_INET).getsockname()[1]
@@ -100,6 +101,13 @@ def test_other_names_can_be_given(tmp_path):
         for name in ("propeller.test", "[FD00::1]:7", "localhost", "evil.test")
     ]
     assert asked(tmp_path, named, names=("propeller.test", "fd00::1")) == [200, 200, 200, 403]
+
+
+def test_other_managers_ask_by_the_address_that_they_know(tmp_path):
+    named = [("GET /health", {"Host": name}) for name in ("manager-1:7070", "10.0.0.5:7070", "manager-2")]
+    assert asked(tmp_path, named, address="https://Manager-1:7070") == [200, 403, 403]
+    names = ("propeller.test",)
+    assert asked(tmp_path, named, address="http://10.0.0.5:7070", names=names) == [403, 200, 403]
 
 
 def test_behind_a_proxy_that_asks_by_another_name_its_own_page_may_change(tmp_path):

@@ -30,6 +30,8 @@ from propeller.wire.http.schema import encode
 _log = logging.getLogger(__name__)
 
 _MESSAGE_CHARS_MAX = 2000
+#: A header with which a manager says to others that it answers so because it does not lead any more.
+LEAD = "propeller-lead"
 #: How much of a long answer is sent at once.
 _PIECE_BYTES = 256 * 1024
 _BYTES = "application/octet-stream"
@@ -107,7 +109,10 @@ def nothing() -> Response:
 def refusal(error: PropellerError) -> Response:
     """Make the answer for an error that is raised on purpose."""
     status = STATUSES[type(error)]
-    return _error(str(error), status, {"retry-after": "1"} if status == 503 else None)
+    headers = {"retry-after": "1"} if status == 503 else {}
+    if isinstance(error, LeadershipLost):
+        headers[LEAD] = "lost"
+    return _error(str(error), status, headers)
 
 
 def no_such_path() -> Response:

@@ -18,7 +18,7 @@ import httpcore
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from propeller.api.answers import error_body, refusal
+from propeller.api.answers import LEAD, error_body, refusal
 from propeller.api.queries import IDEMPOTENCY_KEY
 from propeller.errors import Invalid
 from propeller.manager.leaders import Leaders
@@ -186,6 +186,8 @@ class Forwarding:
         try:
             if response.status == _MISDIRECTED:
                 return _Outcome.NOT_BEGUN
+            if exchange.may_be_repeated and exchange.can_be_repeated and _has_lost_lead(response):
+                return _Outcome.UNKNOWN
             await exchange.begin_answer(response.status, response.headers)
             async for chunk in response.aiter_stream():
                 await exchange.go_on(chunk)
@@ -230,9 +232,6 @@ class _Exchange:
         await self._is_whole.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._leave()
-
-    def _leave(self) -> None:
         self._has_left = True
         if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(0.0)
@@ -277,8 +276,6 @@ class _Exchange:
         while not self._is_whole.is_set():
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                self._leave()
-                await asyncio.sleep(0)
                 raise _ClientGone
             chunk = message.get("body", b"")
             self._keep(chunk)
@@ -331,6 +328,10 @@ def _without(headers: Iterable[tuple[bytes, bytes]], left_out: frozenset[bytes])
     return [
         (key, value) for key, value in headers if key.lower() not in left_out and key.lower() not in named
     ]
+
+
+def _has_lost_lead(response: httpcore.Response) -> bool:
+    return any(name.lower() == LEAD.encode() for name, _ in response.headers)
 
 
 def _host_of(url: httpcore.URL) -> bytes:

@@ -6,11 +6,12 @@ import errno
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from propeller.api.gate import Gate, is_loopback
+from propeller.api.gate import Gate, host_name, is_loopback
 from propeller.assembly.connections import Watch
 from propeller.config.settings import HttpSettings
 from propeller.errors import CannotListen
@@ -46,9 +47,15 @@ def server_of(
     return Server(config, watch)
 
 
-def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket]) -> Gate:
-    """Put the gate before an application that is served on these sockets."""
-    return Gate(app, names=_names(http, listeners), sites=http.names)
+def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket], address: str = "") -> Gate:
+    """Put the gate before an application that is served on these sockets.
+
+    ``address`` is the URL by which other managers ask this one; ``""`` if there are none.
+    """
+    names = _names(http, listeners)
+    if names is not None and address:
+        names |= {host_name(urlsplit(address).netloc)}
+    return Gate(app, names=names, sites=http.names)
 
 
 def url_of(http: HttpSettings, listeners: list[socket.socket]) -> str:

@@ -15,11 +15,11 @@ class Follower:
     #: It has no work that reads could hold up.
     is_at_work = False
 
-    def __init__(self, store: Store, *, job_mode: JobMode) -> None:
-        """Prepare it; ``job_mode`` is the mode of a job that names none."""
+    def __init__(self, store: Store, leaders: Leaders, *, job_mode: JobMode) -> None:
+        """Prepare it; ``leaders`` is told who leads, and ``job_mode`` is that of a job that names none."""
         self.store = store
+        self.leaders = leaders
         self.job_mode = job_mode
-        self.leaders = Leaders()
         self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

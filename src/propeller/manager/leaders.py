@@ -17,7 +17,7 @@ class Leaders:
         self._watching: set[Callable[[], None]] = set()
 
     def learn(self, leader: Leader | None) -> None:
-        """Take in who leads at present; None for nobody."""
+        """Take in who leads at present, which may be this manager; None for nobody."""
         if leader != self.now:
             self.now = leader
             self._news.set()
