@@ -296,7 +296,7 @@ OF_MANAGER = {
     "durability": There(
         "normal",
         {"manager.durability": "normal"},
-        "tests/store/test_damage.py::test_without_the_wait_for_the_disk_a_power_cut_may_take_the_end",
+        "tests/store/sqlite/test_damage.py::test_without_the_wait_for_the_disk_a_power_cut_may_take_the_end",
     ),
     "job_execution_mode": There(
         "parallel",
@@ -322,7 +322,7 @@ OF_MANAGER = {
     "history_size": There(
         "2MiB",
         {"manager.history_bytes": 2 * 2**20},
-        "tests/store/test_events.py::test_it_is_bounded_in_bytes",
+        "tests/store/conformance/test_events.py::test_it_is_bounded_in_bytes",
         "history_bytes",
     ),
     "history_time": There(

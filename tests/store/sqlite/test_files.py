@@ -19,12 +19,7 @@ from propeller.store.port import TaskFilter
 from propeller.store.sqlite import opening
 from propeller.store.sqlite.store import SqliteStore
 from tests.builders import a_task, filled_task, module_of, stored
-from tests.store.helpers import Data
-
-
-@pytest.fixture
-def data(tmp_path):
-    return Data(tmp_path, "sqlite")
+from tests.store.helpers import SqliteData
 
 
 @contextlib.contextmanager
@@ -183,7 +178,7 @@ def test_the_lock_ends_with_its_process(tmp_path, data):
 
 
 def test_a_directory_is_made_with_its_parents(tmp_path):
-    Data(tmp_path / "a" / "b", "sqlite").with_store(lambda store: store.load())
+    SqliteData(tmp_path / "a" / "b").with_store(lambda store: store.load())
     assert (tmp_path / "a" / "b").stat().st_mode & 0o077 == 0, "for its owner alone"
 
 

@@ -10,7 +10,7 @@ from propeller.core.states import COMPLETED, FAILED
 from propeller.store.port import GroupFilter, TaskFilter
 from propeller.store.sqlite import overview, queries
 from tests.builders import a_group, a_task
-from tests.store.helpers import Data
+from tests.store.helpers import SqliteData
 
 LOOKS = {
     "workflows": lambda db: queries.read_group_page(db, GroupKind.WORKFLOW, 0, 5, GroupFilter(), tasks_max=0),
@@ -60,7 +60,7 @@ def _costs(data, directory, size):
 
 def test_ten_times_as_many_tasks_and_groups_make_no_look_dearer(tmp_path):
     few, many = (
-        _costs(Data(_made(tmp_path / str(size)), "sqlite"), tmp_path / str(size), size) for size in (50, 500)
+        _costs(SqliteData(_made(tmp_path / str(size))), tmp_path / str(size), size) for size in (50, 500)
     )
     assert min(few.values()) > 0
     dearer = {name: (few[name], many[name]) for name in LOOKS if many[name] > 1.2 * few[name]}
@@ -81,7 +81,7 @@ def _cost_of_earlier(directory, size):
     async def fill(store):
         await store.commit(Changes(groups=groups))
 
-    Data(_made(directory), "sqlite").with_store(fill)
+    SqliteData(_made(directory)).with_store(fill)
     steps = 0
 
     def step():

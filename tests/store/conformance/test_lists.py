@@ -23,7 +23,7 @@ from propeller.core.states import (
 )
 from propeller.store.port import GroupFilter, Label, Record, TaskFilter
 from tests.builders import TEXT, a_group, a_task
-from tests.store.helpers import EVERYTHING, Data, ids
+from tests.store.helpers import EVERYTHING, ids
 
 
 def test_pages_of_tasks_are_in_the_order_of_creation(data):
@@ -308,7 +308,7 @@ _CREATES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=12
 @given(before=_CREATES, meanwhile=_CREATES, limit=st.integers(1, 4), labelled=st.booleans())
 @settings(max_examples=20, deadline=None)
 def test_who_pages_by_cursor_sees_each_group_once_whatever_is_created_meanwhile(
-    tmp_path_factory, before, meanwhile, limit, labelled
+    fresh, before, meanwhile, limit, labelled
 ):
     """Several are created at the same time, with ids in any order; deletes do not move the others."""
     only = GroupFilter(labels=(Label("k", "1"),)) if labelled else GroupFilter()
@@ -337,7 +337,8 @@ def test_who_pages_by_cursor_sees_each_group_once_whatever_is_created_meanwhile(
         in_order.sort(key=lambda group: group.created_at, reverse=True)
         assert seen == ids(in_order)
 
-    Data(tmp_path_factory.mktemp("data"), "sqlite").with_store(work)
+    with fresh() as data:
+        data.with_store(work)
 
 
 def test_records_that_are_missing(data):
@@ -374,7 +375,7 @@ NAMES = st.sampled_from(["", "a", "b", TEXT])
     ),
     count=st.integers(1, 4),
 )
-def test_earlier_runs_are_those_of_the_name_created_before(tmp_path_factory, made, count):
+def test_earlier_runs_are_those_of_the_name_created_before(fresh, made, count):
     plan = Definition(schedule=Schedule(text="* * * * *"))
     labelled = Definition(labels={"schedule": "x"})
     groups = [
@@ -398,7 +399,8 @@ def test_earlier_runs_are_those_of_the_name_created_before(tmp_path_factory, mad
         shown = {"id": group.id, "state": int(group_state(group.counts))}
         return shown | ({"duration": 1.5} if group.started_at and not group.has_live_tasks else {})
 
-    page, plain = Data(tmp_path_factory.mktemp("data"), "sqlite").with_store(work)
+    with fresh() as data:
+        page, plain = data.with_store(work)
     assert plain.earlier == {}
     for group in groups:
         before = [

@@ -1,8 +1,6 @@
 """What ended long ago goes, whole and a little at a time, and nothing else does."""
 
 import asyncio
-import sqlite3
-import threading
 import time
 
 import pytest
@@ -11,31 +9,13 @@ from propeller.core.calendar import ScheduleState
 from propeller.core.effects import Changes
 from propeller.core.model import GroupKind, GroupTiming, SubWorkflow, Timing
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
-from propeller.errors import StoreUnusable
 from propeller.store import limits
 from propeller.store.port import GroupFilter, Invocation, LogFilter, LogPiece, Sample, SampleOf, TaskFilter
-from propeller.store.sqlite import expiry
-from propeller.store.sqlite.store import SqliteStore
-from tests.builders import a_group, a_move, a_spec, a_task, module_of
+from tests.builders import a_group, a_spec, a_task, module_of
 from tests.store.helpers import EVERYTHING, ids
 
 THEN = 1000
 LONG_AGO = {"state": COMPLETED, "attempt": 2, "started_at": 5, "finished_at": 10, "updated_at": 10}
-
-
-@pytest.fixture
-def play(tmp_path):
-    def run(work):
-        async def whole():
-            store = SqliteStore(tmp_path, durability="normal")
-            try:
-                return await work(store)
-            finally:
-                await store.close()
-
-        return asyncio.run(whole())
-
-    return run
 
 
 async def forget_all(store, before=THEN):
@@ -51,23 +31,13 @@ def ended_group(name, seq, finished_at=10, **fields):
     return a_group(name, GroupKind.JOB, seq, created_at=1, started_at=5, finished_at=finished_at, **fields)
 
 
-def rows_left(tmp_path):
-    """Count what is left in every table but those that count."""
-    with sqlite3.connect(tmp_path / "propeller.db") as db:
-        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        counted = {name: db.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in names}
-    db.close()
-    kept = ("totals", "quiet_commits", "log_total", "sqlite_sequence", "events", "past_attempts")
-    return {name: count for name, count in counted.items() if count and name not in kept}
-
-
 async def belongings(store, task_id):
     await store.write_logs([LogPiece(task_id, "p", 1, "stdout", 0, "said\n", False, 1)])
     await store.write_samples([Sample(SampleOf.TASK, task_id, "{}")], now=1)
     await store.write_invocations([Invocation(task_id, "i" + task_id, "{}")])
 
 
-def test_all_that_belongs_to_it_goes(tmp_path, play):
+def test_all_that_belongs_to_it_goes(data):
     module = module_of(b"wasm")
 
     async def work(store):
@@ -82,14 +52,14 @@ def test_all_that_belongs_to_it_goes(tmp_path, play):
         again = await store.find(["t1", "t3"], ["g"])
         return page, again
 
-    page, again = play(work)
+    page, again = data.with_store(work)
     assert (page.total, page.items) == (0, [])
     assert (again.groups, again.tasks) == ([], [])
     assert again.past_attempts == {"t1": 2, "t3": 2}, "a task of the same id goes on from there"
-    assert rows_left(tmp_path) == {}
+    assert data.rows() == {}
 
 
-def test_what_is_young_or_runs_or_was_started_again_stays(play):
+def test_what_is_young_or_runs_or_was_started_again_stays(data):
     async def work(store):
         await store.commit(
             Changes(
@@ -125,7 +95,7 @@ def test_what_is_young_or_runs_or_was_started_again_stays(play):
         groups = await store.groups(GroupKind.JOB, 0, 10, GroupFilter(), tasks_max=0)
         return ids((await store.tasks(0, 20, EVERYTHING)).items), sorted(ids(groups.records.groups))
 
-    tasks, groups = play(work)
+    tasks, groups = data.with_store(work)
     assert tasks == ["t2", "t3", "t4", "t6", "t7", "t8", "t9", "t11"]
     assert groups == ["again", "half", "young"]
 
@@ -140,7 +110,7 @@ def test_what_is_young_or_runs_or_was_started_again_stays(play):
         (None, False),
     ],
 )
-def test_what_runs_again_by_itself_stays_and_is_loaded(play, course, stays):
+def test_what_runs_again_by_itself_stays_and_is_loaded(data, course, stays):
     async def work(store):
         task = a_task(1, timing=Timing(schedule=course), **LONG_AGO)
         group = a_group("g", seq=1, of=[], timing=GroupTiming(schedule=course))
@@ -151,7 +121,7 @@ def test_what_runs_again_by_itself_stays_and_is_loaded(play, course, stays):
         return ids([*live.tasks, *live.groups]), ids([*found.tasks, *found.groups])
 
     expected = ["t1", "g"] if stays else []
-    assert play(work) == (expected, expected)
+    assert data.with_store(work) == (expected, expected)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +132,7 @@ def test_what_runs_again_by_itself_stays_and_is_loaded(play, course, stays):
         (ScheduleState(is_paused=True, done_until=5, last_run=4, is_over=True), False),
     ],
 )
-def test_what_a_user_may_let_run_again_stays_and_is_not_loaded(play, course, stays):
+def test_what_a_user_may_let_run_again_stays_and_is_not_loaded(data, course, stays):
     async def work(store):
         task = a_task(1, timing=Timing(schedule=course), **LONG_AGO)
         group = a_group("g", seq=1, of=[], timing=GroupTiming(schedule=course))
@@ -172,10 +142,10 @@ def test_what_a_user_may_let_run_again_stays_and_is_not_loaded(play, course, sta
         found = await store.find(["t1"], ["g"])
         return ids([*found.tasks, *found.groups])
 
-    assert play(work) == (["t1", "g"] if stays else [])
+    assert data.with_store(work) == (["t1", "g"] if stays else [])
 
 
-def test_a_large_job_is_gone_at_once_and_deleted_in_small_pieces(tmp_path, play, monkeypatch):
+def test_a_large_job_is_gone_at_once_and_deleted_in_small_pieces(data, monkeypatch):
     monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0005)
 
     async def work(store):
@@ -193,19 +163,19 @@ def test_a_large_job_is_gone_at_once_and_deleted_in_small_pieces(tmp_path, play,
         assert (page.total, ids(page.items), of_group.total, of_group.items) == (1, ["t1001"], 0, [])
         return took
 
-    took = play(work)
+    took = data.with_store(work)
     assert took < 0.5
-    assert rows_left(tmp_path)["tasks"] > 500, "most are still to be deleted"
+    assert data.rows()["tasks"] > 500, "most are still to be deleted"
 
     async def go_on(store):
         """After a crash, say: it is found again, and nobody takes it for damage."""
         return await forget_all(store)
 
-    assert play(go_on) > 3
-    assert set(rows_left(tmp_path)) == {"tasks", "runs"}
+    assert data.with_store(go_on) > 3
+    assert set(data.rows()) == {"tasks", "runs"}
 
 
-def test_a_name_that_is_going_can_be_used_again(play, monkeypatch):
+def test_a_name_that_is_going_can_be_used_again(data, monkeypatch):
     monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0005)
 
     async def work(store):
@@ -218,11 +188,11 @@ def test_a_name_that_is_going_can_be_used_again(play, monkeypatch):
         await forget_all(store)
         return await store.tasks(0, 10, EVERYTHING)
 
-    page = play(work)
+    page = data.with_store(work)
     assert (page.total, ids(page.items)) == (1, ["t900"])
 
 
-def cut_off(play, monkeypatch):
+def cut_off(data, monkeypatch):
     """Let a manager end while it deletes a job of 1000 tasks; more than half of them are still to go."""
 
     async def work(store):
@@ -232,36 +202,34 @@ def cut_off(play, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(limits, "FORGET_PIECE_S", 0.0005)
-        play(work)
+        data.with_store(work)
 
 
-def test_the_next_start_finishes_what_is_going_though_nothing_is_forgotten_any_more(
-    tmp_path, play, monkeypatch
-):
-    cut_off(play, monkeypatch)
-    assert rows_left(tmp_path)["tasks"] > 500
+def test_the_next_start_finishes_what_is_going_though_nothing_is_forgotten_any_more(data, monkeypatch):
+    cut_off(data, monkeypatch)
+    assert data.rows()["tasks"] > 500
 
     async def load(store):
         return await store.load()
 
-    assert play(load).last_task_seq == 0
-    assert rows_left(tmp_path) == {}
+    assert data.with_store(load).last_task_seq == 0
+    assert data.rows() == {}
 
 
 @pytest.mark.parametrize("names", [(["t900"], []), ([], ["g"])])
-def test_whoever_looks_for_a_name_to_use_it_finds_nothing_half_gone(tmp_path, play, monkeypatch, names):
-    cut_off(play, monkeypatch)
+def test_whoever_looks_for_a_name_to_use_it_finds_nothing_half_gone(data, monkeypatch, names):
+    cut_off(data, monkeypatch)
 
     async def find(store):
         return await store.find(*names)
 
-    found = play(find)
+    found = data.with_store(find)
     assert (found.groups, found.tasks) == ([], [])
     assert found.past_attempts == dict.fromkeys(names[0], 2)
-    assert rows_left(tmp_path) == {}
+    assert data.rows() == {}
 
 
-def test_long_logs_go_in_pieces_too(tmp_path, play, monkeypatch):
+def test_long_logs_go_in_pieces_too(data, monkeypatch):
     monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0)
     monkeypatch.setattr(limits, "FORGET_LOG_PIECES", 10)
 
@@ -277,12 +245,12 @@ def test_long_logs_go_in_pieces_too(tmp_path, play, monkeypatch):
             monkeypatch.setattr(limits, "FORGET_PIECE_S", 0.0005)
         return count, (await store.logs(LogFilter("t1"), 0, 10)).total
 
-    _, total = play(work)
+    _, total = data.with_store(work)
     assert total == 0
-    assert rows_left(tmp_path) == {}
+    assert data.rows() == {}
 
 
-def test_a_module_stays_while_a_task_has_it_or_gets_it(play):
+def test_a_module_stays_while_a_task_has_it_or_gets_it(data):
     shared, lonely, late = (module_of(data) for data in (b"shared", b"lonely", b"late"))
 
     async def work(store):
@@ -305,36 +273,10 @@ def test_a_module_stays_while_a_task_has_it_or_gets_it(play):
         await forget_all(store)
         return set(await store.modules([shared.digest, lonely.digest, late.digest]))
 
-    assert play(work) == {shared.digest, late.digest}
+    assert data.with_store(work) == {shared.digest, late.digest}
 
 
-def test_a_module_that_comes_again_in_a_commit_under_way_stays(play, monkeypatch):
-    module = module_of(b"wasm")
-
-    async def work(store):
-        may_end, has_begun = threading.Event(), threading.Event()
-
-        def hold_up(_):
-            has_begun.set()
-            assert may_end.wait(10)
-
-        await store.commit(Changes(modules={module: b"wasm"}))
-        monkeypatch.setattr(store._history, "write", hold_up)
-        again = Changes(created=[a_task(1, module=module)], modules={module: b"wasm"})
-        again.transitions, again.first_event_id = [a_move("t1")], 1
-        committing = asyncio.create_task(store.commit(again))
-        assert await asyncio.to_thread(has_begun.wait, 10)
-        looking = asyncio.create_task(store.forget_unused_modules())
-        while store._queue.empty():  # noqa: ASYNC110  it tells nobody
-            await asyncio.sleep(0.001)
-        may_end.set()
-        await asyncio.gather(committing, looking)
-        return await store.modules([module.digest])
-
-    assert play(work) == {module.digest: b"wasm"}
-
-
-def test_modules_of_workflows_inside_of_tasks_are_in_use(play):
+def test_modules_of_workflows_inside_of_tasks_are_in_use(data):
     inside, deep, alone = module_of(b"inside"), module_of(b"deep"), module_of(b"alone")
     specs = (a_spec("x", module=inside), a_spec("y", workflow=SubWorkflow(specs=(a_spec("z", module=deep),))))
     task = a_task(1, workflow=SubWorkflow(specs=specs))
@@ -349,10 +291,10 @@ def test_modules_of_workflows_inside_of_tasks_are_in_use(play):
         await store.forget_unused_modules()
         return kept.keys(), found.spec, await store.modules([inside.digest, deep.digest])
 
-    assert play(work) == ({inside.digest, deep.digest}, task.spec, {})
+    assert data.with_store(work) == ({inside.digest, deep.digest}, task.spec, {})
 
 
-def test_modules_inside_that_come_during_a_search_are_in_use(play):
+def test_modules_inside_that_come_during_a_search_are_in_use(data):
     inside = module_of(b"inside")
     task = a_task(1, workflow=SubWorkflow(specs=(a_spec("x", module=inside),)))
     assert list(task.spec.modules) == [inside]
@@ -365,52 +307,4 @@ def test_modules_inside_that_come_during_a_search_are_in_use(play):
         await looking
         return await store.modules([inside.digest])
 
-    assert play(work) == {inside.digest: b"wasm"}
-
-
-def test_unused_modules_are_looked_for_only_where_there_may_be_any(play, monkeypatch):
-    looks = []
-    look = expiry.unused_modules
-    monkeypatch.setattr(expiry, "unused_modules", lambda db: looks.append(1) or look(db))
-
-    async def looks_after(store, changes=None):
-        if changes is not None:
-            await store.commit(changes)
-        del looks[:]
-        await store.forget_unused_modules()
-        return len(looks)
-
-    async def work(store):
-        tasks = [a_task(n) for n in (1, 2)]
-        assert await looks_after(store) == 1, "it can't know what was before it started"
-        assert await looks_after(store) == 0
-        assert await looks_after(store, Changes(created=[*tasks, a_task(3, **LONG_AGO)])) == 0
-        assert await looks_after(store, Changes(updated=tasks)) == 0
-        assert await looks_after(store, Changes(respecified=tasks[:1])) == 1
-        assert await looks_after(store, Changes(deleted=tasks[:1])) == 1
-        assert await looks_after(store) == 0
-        await store.forget(await store.find_ended(THEN), THEN)
-        assert await looks_after(store) == 1
-        await store.forget(await store.find_ended(THEN), THEN)
-        assert await looks_after(store) == 0, "nothing went"
-
-    play(work)
-
-
-def test_unused_modules_that_could_not_be_looked_for_are_looked_for_again(play, monkeypatch):
-    module = module_of(b"wasm")
-
-    def fails(_):
-        raise sqlite3.OperationalError("disk I/O error")
-
-    async def work(store):
-        await store.forget_unused_modules()
-        await store.commit(Changes(modules={module: b"wasm"}))
-        with monkeypatch.context() as patch:
-            patch.setattr(expiry, "unused_modules", fails)
-            with pytest.raises(StoreUnusable):
-                await store.forget_unused_modules()
-        await store.forget_unused_modules()
-        return await store.modules([module.digest])
-
-    assert play(work) == {}
+    assert data.with_store(work) == {inside.digest: b"wasm"}

@@ -1,8 +1,5 @@
 """Searches among all tasks: they find what a look at each task would find, piece by piece."""
 
-import contextlib
-import sqlite3
-
 import pytest
 
 from propeller.core.effects import Changes
@@ -10,10 +7,8 @@ from propeller.core.model import Execution, GroupKind
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING
 from propeller.store import limits
 from propeller.store.port import Ended, Sought, TaskFilter
-from propeller.store.sqlite import search
-from propeller.store.sqlite.search import TaskSearch
 from tests.builders import a_group, a_task
-from tests.store.helpers import Data, ids
+from tests.store.helpers import ids
 
 WORKFLOW, JOB = "w", "j"
 
@@ -128,7 +123,7 @@ def test_a_search_that_takes_long_goes_on_where_it_stopped(data, monkeypatch):
         )
         return [await all_pages(store, Sought(text="rare"), newest_first=is_) for is_ in (False, True)]
 
-    assert data.with_store(work) == [[[], [], ["t11"], [], []], [[], ["t11"], [], [], []]]
+    assert [together(pages) for pages in data.with_store(work)] == [["t11"], ["t11"]]
 
 
 def test_what_comes_and_goes_meanwhile_moves_no_page(data):
@@ -165,53 +160,6 @@ def test_tasks_that_are_being_deleted_are_not_found(data):
         return [together(await all_pages(store, sought)) for sought in (Sought(), Sought(text="main"))]
 
     assert data.with_store(work) == [["t3000"], ["t3000"]]
-
-
-def _steps(path, sought):
-    """Count the steps of SQLite's machine that the first page of a search takes."""
-    steps = 0
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        search.prepare(db)
-
-        def step():
-            nonlocal steps
-            steps += 1
-
-        db.set_progress_handler(step, 1)
-        one = TaskSearch(sought, 5)
-        one.piece(db)
-        one.page(db)
-    return steps
-
-
-RARE = [
-    Sought(text="nowhere"),
-    Sought(proplet_id="nowhere"),
-    Sought(TaskFilter(state=RUNNING), "nowhere"),
-    Sought(TaskFilter(state=FAILED)),
-    Sought(TaskFilter(job_id=JOB), "nowhere"),
-    Sought(TaskFilter(metadata={"team": "none"}), "nowhere"),
-    Sought(TaskFilter(name="nowhere")),
-]
-
-
-def test_a_piece_costs_the_same_however_many_tasks_there_are(tmp_path):
-    costs = []
-    for size in (500, 3000):
-        directory = tmp_path / str(size)
-        directory.mkdir()
-
-        async def fill(store, size=size):
-            tasks = [a_task(seq, metadata={"team": "ops"}, proplet_id="p") for seq in range(1, size)]
-            await store.commit(Changes(created=tasks))
-
-        Data(directory, "sqlite").with_store(fill)
-        costs.append([_steps(directory / "propeller.db", sought) for sought in RARE])
-    dearer = {
-        sought: pair for sought, *pair in zip(map(str, RARE), *costs, strict=True) if pair[1] > 1.2 * pair[0]
-    }
-    assert min(costs[0]) > 0
-    assert not dearer
 
 
 def test_any_text_is_found_as_it_is(data):

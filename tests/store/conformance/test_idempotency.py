@@ -1,16 +1,11 @@
 """Idempotency keys in a store: with the command, the first answer, for a day, and bounded."""
 
-import contextlib
-import sqlite3
-
 import pytest
 
 from propeller.core.effects import Changes
 from propeller.core.idempotency import REMEMBERED_NS, Key, Remembered
 from propeller.store import limits
 from propeller.store.port import KeptAnswer
-from propeller.store.sqlite import idempotency
-from propeller.store.sqlite.soundness import damage_inside
 
 KEY = Key("k", b"f")
 DONE = Remembered(KEY, 5, ("t1", "t2"))
@@ -103,36 +98,6 @@ def test_large_answers_are_not_kept_and_the_oldest_of_many_go_first(data, monkey
         assert (await store.find([], [], ["k2"])).remembered, "the key still counts"
 
     data.with_store(after_a_restart)
-
-
-def test_the_look_for_a_key_reads_no_other(data, tmp_path):
-    async def fill(store):
-        await store.commit(
-            Changes(remembered=[Remembered(Key(f"k{n}", b""), n) for n in range(2000)]),
-        )
-
-    data.with_store(fill)
-    steps = 0
-
-    def step():
-        nonlocal steps
-        steps += 1
-
-    with contextlib.closing(sqlite3.connect(tmp_path / "propeller.db", isolation_level=None)) as db:
-        db.execute("SELECT 1 FROM idempotency_keys LIMIT 1").fetchone()  # reads the schema
-        db.set_progress_handler(step, 1)
-        assert idempotency.find_keys(db, ["k7"])
-        assert idempotency.read_key(db, "k7")
-    assert 0 < steps < 200
-
-
-def test_a_key_that_cannot_be_read_is_damage(data, tmp_path):
-    data.with_store(lambda store: store.commit(Changes(remembered=[DONE])))
-    with contextlib.closing(sqlite3.connect(tmp_path / "propeller.db", isolation_level=None)) as db:
-        assert damage_inside(db, with_records=True) == ""
-        db.execute("UPDATE idempotency_keys SET task_ids = '[7]'")
-        found = damage_inside(db, with_records=True)
-    assert found.startswith("is damaged: idempotency key 1 can't be read")
 
 
 @pytest.mark.parametrize("count", [1, 1201])

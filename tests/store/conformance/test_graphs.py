@@ -1,8 +1,6 @@
-"""The graph of a workflow or job: what SQLite writes is what the records say."""
+"""The graph of a workflow or job: what the store writes is what the records say."""
 
-import contextlib
 import json
-import sqlite3
 
 from propeller.core.copies import id_of_inner
 from propeller.core.effects import Changes
@@ -11,9 +9,7 @@ from propeller.core.model import Execution, GroupKind, JobMode, SubWorkflow
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING
 from propeller.store.limits import ATTEMPTS_IN_GRAPH
 from propeller.store.port import Ended
-from propeller.store.sqlite.graphs import read_graph
 from tests.builders import TEXT, a_group, a_move, a_spec, a_task
-from tests.store.helpers import Data
 
 WORKFLOW, JOB = GroupKind.WORKFLOW, GroupKind.JOB
 MS = 1_000_000
@@ -141,33 +137,3 @@ def test_groups_that_are_not_there_and_one_without_tasks(data):
     found = read(data.with_store(work))
     assert set(map(tuple, found.pop("tasks").values())) == {()}
     assert set(map(tuple, found.values())) == {()}
-
-
-def _steps(directory, size):
-    """Count the steps of SQLite for a fan of so many tasks, beside as many tasks of another workflow."""
-    directory.mkdir()
-    middle = tuple(f"t{2 * n + 1}" for n in range(1, size))
-    tasks = [a_task(2 * n + 1, workflow_id="w", depends_on=("t1",) if n else ()) for n in range(size)]
-    tasks += [a_task(2 * n + 2, workflow_id="other") for n in range(size)]
-    tasks.append(a_task(2 * size + 1, workflow_id="w", depends_on=middle))
-    groups = [a_group("w", of=[PENDING] * (size + 1)), a_group("other", seq=2, of=[PENDING] * size)]
-
-    async def fill(store):
-        await store.commit(Changes(created=tasks, groups=groups))
-
-    Data(directory, "sqlite").with_store(fill)
-    steps = 0
-
-    def step():
-        nonlocal steps
-        steps += 1
-
-    with contextlib.closing(sqlite3.connect(directory / "propeller.db", isolation_level=None)) as db:
-        db.set_progress_handler(step, 1)
-        assert len(read(read_graph(db, WORKFLOW, "w"))["edges"]) == 4 * (size - 1)
-    return steps
-
-
-def test_the_cost_grows_no_faster_than_the_tasks(tmp_path):
-    few, many = (_steps(tmp_path / str(size), size) for size in (200, 2000))
-    assert many < 11 * few
