@@ -2,28 +2,33 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import asyncpg
 
 T = TypeVar("T")
 
-#: A connection. Texts in arrays go through ``texts.array``; all other texts may have any characters.
-Db: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+if TYPE_CHECKING:
+    #: A connection. Texts in arrays go through ``texts.array``; all other texts may have any characters.
+    Db: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Db = asyncpg.Connection
 
 
 class Access(ABC):
     """What reads and writes the database, whatever becomes of the connection meanwhile."""
 
     @abstractmethod
-    async def _read(self, query: Callable[[Db], Awaitable[T]], *, for_work: bool = False) -> T:
+    async def _read(
+        self, query: Callable[[Db], Awaitable[T]], *, for_work: bool = False, seconds: float = 10.0
+    ) -> T:
         """Run a query on a connection that only reads; where the connection is lost, on the next one.
 
         Several statements see the same commit within ``snapshot``. With ``for_work``, it does not wait for
         the queries of the API, and waits for the database however long that takes.
 
         Raises:
-            Unavailable: The database has not answered for some seconds, and this is not ``for_work``.
+            Unavailable: The database has not answered within ``seconds``, and this is not ``for_work``.
 
         """
 

@@ -208,6 +208,7 @@ CREATE TABLE events (
   transitions text NOT NULL,
   task_seq    bigint
 );
+CREATE INDEX events_by_task ON events (COALESCE(task_seq, 0), last_id);
 
 -- Commands that were carried out under a client's key, and the answers.
 CREATE TABLE idempotency_keys (

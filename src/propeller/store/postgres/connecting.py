@@ -1,0 +1,175 @@
+"""Connections to PostgreSQL, and what its errors mean: wait and try again, or give up with a way out."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from typing import Any
+
+import asyncpg
+
+from propeller.errors import StoreUnusable
+from propeller.store.postgres import texts
+from propeller.store.postgres.access import Db
+from propeller.store.postgres.settings import PostgresSettings
+
+#: How long one try to connect may take.
+CONNECT_S = 5.0
+#: A transaction of ours that stands still for longer is over: its locks would keep another manager from
+#: taking over.
+_STANDSTILL_MS = "2000"
+#: After so long a silence of the network, each side takes the connection for lost.
+_SILENCE_S = 6
+
+#: What waiting may cure: a lost connection, too few resources, an operator who stepped in, a database that
+#: only reads because another has taken its place, the disk.
+_PASSING = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.PostgresIOError,
+    asyncpg.InvalidCachedStatementError,  # another program has changed the schema
+    asyncpg.InternalClientError,
+    OSError,
+)
+_FOR_GOOD = (asyncpg.DatabaseDroppedError, ssl.SSLCertVerificationError)
+
+#: For every connection.
+_SESSION = {
+    "application_name": "propeller",
+    "jit": "off",
+    "DateStyle": "ISO",
+    "idle_in_transaction_session_timeout": _STANDSTILL_MS,
+    "tcp_keepalives_idle": "2",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": str(_SILENCE_S - 2),
+}
+#: A writer's statements all go by keys, so indexes are right whatever the statistics say, which a young
+#: database has not got. They come again and again: one plan does.
+_WRITER = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+
+
+async def connect(settings: PostgresSettings, *, is_writer: bool = False) -> Db:
+    """Connect to the database.
+
+    Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: It did not work; see ``is_passing``.
+
+    """
+    db: Db = await asyncpg.connect(
+        host=settings.host,
+        port=settings.port,
+        user=settings.user,
+        password=settings.password,
+        database=settings.database,
+        ssl=_ssl(settings),
+        timeout=CONNECT_S,
+        max_cached_statement_lifetime=0,
+        server_settings={**_SESSION, **(_WRITER if is_writer else {})},
+    )
+    try:
+        _watch(db)
+        await db.set_type_codec(
+            "text", schema="pg_catalog", encoder=texts.encode, decoder=texts.decode, format="binary"
+        )
+    except BaseException:
+        db.terminate()
+        raise
+    return db
+
+
+def _ssl(settings: PostgresSettings) -> Any:
+    mode, ca_cert = settings.ssl_mode, settings.ca_cert
+    if mode == "require" and ca_cert is not None:
+        mode = "verify-ca"  # as libpq does
+    if mode in ("disable", "prefer", "require"):
+        return mode
+    context = ssl.create_default_context(cafile=None if ca_cert is None else str(ca_cert))
+    context.check_hostname = mode == "verify-full"
+    return context
+
+
+def _watch(db: Db) -> None:
+    """Let the system notice that the network to the server is cut, also while a statement runs."""
+    transport: asyncio.Transport = db._transport  # type: ignore[attr-defined]  # noqa: SLF001  no other way
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family == socket.AF_UNIX:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", 2),
+        ("TCP_KEEPINTVL", 1),
+        ("TCP_KEEPCNT", _SILENCE_S - 2),
+        ("TCP_USER_TIMEOUT", _SILENCE_S * 1000),
+    ):
+        with contextlib.suppress(AttributeError, OSError):  # Linux has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def is_passing(error: BaseException, db: Db | None) -> bool:
+    """Say whether waiting may cure an error of an operation on a connection, or of connecting (None)."""
+    if isinstance(error, _FOR_GOOD) or type(error) is ConnectionError:  # the server knows no TLS
+        return False
+    if isinstance(error, asyncpg.InterfaceError):
+        return db is not None and db.is_closed()
+    return isinstance(error, _PASSING)
+
+
+def reason(error: BaseException) -> str:
+    """Say in words what an error is."""
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    return str(error) or type(error).__name__
+
+
+def unusable(settings: PostgresSettings, error: BaseException) -> StoreUnusable:
+    """Make an error that ends the manager, with a way out."""
+    variable = "MANAGER_POSTGRES"
+    where = f"PostgreSQL ({settings.place})"
+    match error:
+        case StoreUnusable():
+            return error
+        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
+            return StoreUnusable(
+                f"{where} does not let the user {settings.user} in: {reason(error)}; look at "
+                f"{variable}_USER and {variable}_PASS, and at the server's pg_hba.conf"
+            )
+        case asyncpg.InvalidCatalogNameError() | asyncpg.DatabaseDroppedError():
+            return StoreUnusable(
+                f"{where}: there is no such database; create it: CREATE DATABASE {settings.database} OWNER "
+                f"{settings.user}, or name another in {variable}_DB"
+            )
+        case ssl.SSLError() | ConnectionError() if (
+            isinstance(error, ssl.SSLError) or type(error) is ConnectionError
+        ):
+            return StoreUnusable(
+                f"{where}: there is no TLS with it: {reason(error)}; look at {variable}_SSLMODE and "
+                f"{variable}_CA_CERT"
+            )
+        case asyncpg.InsufficientPrivilegeError():
+            return StoreUnusable(
+                f"{where} refuses the user {settings.user} something: {reason(error)}; let the user own the "
+                f"database: ALTER DATABASE {settings.database} OWNER TO {settings.user}"
+            )
+        case (
+            asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError() | asyncpg.UndefinedFunctionError()
+        ):
+            return StoreUnusable(
+                f"{where} lacks a part of Propeller's tables: {reason(error)}; put a backup in its place: "
+                "propeller db restore FILE"
+            )
+        case OSError():
+            return StoreUnusable(
+                f"{where} can't be reached: {reason(error)}; start the server, or look at "
+                f"{variable}_HOST and {variable}_PORT"
+            )
+    return StoreUnusable(f"{where} can't be read or written: {reason(error)}")

@@ -1,0 +1,132 @@
+"""Who leads among the managers of one database: a lease in the row that fences every write.
+
+A manager leads while its lease holds, by the clock of the database; each commit renews it too. A take-over
+waits for the commit under way, and from then on no write of the earlier leader finds its row.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
+
+from propeller.store.postgres.access import Db
+from propeller.store.postgres.commits import EVENTS
+from propeller.store.postgres.link import Link, Outage
+from propeller.store.postgres.settings import PostgresSettings
+
+T = TypeVar("T")
+
+#: How long a lease holds, and how often it is renewed.
+LEASE_S = 3.0
+RENEW_EVERY_S = 1.0
+#: The channel that tells when somebody takes the lead, or gives it up.
+LEADER = "propeller_leader"
+
+#: Told of each notice: its channel, and its text; ``""`` after some may have been missed.
+Told = Callable[[str, str], None]
+
+
+class Held(NamedTuple):
+    """The lead, as it was taken."""
+
+    #: Larger at each take-over.
+    token: int
+    #: How many commits the engines have made before, ever.
+    commits: int
+
+
+class Leader(NamedTuple):
+    """Who led last."""
+
+    token: int
+    #: The id of its process; ``""`` if nobody ever led.
+    holder: str
+    #: Its URL, for other managers.
+    address: str
+    #: False if its lease is over: anybody may take the lead.
+    leads: bool
+
+
+class Lease:
+    """The lease of one database, over a connection of its own.
+
+    Where the database does not answer within the time of a lease, all methods raise ``Unavailable``. What was
+    asked may have been done all the same.
+    """
+
+    def __init__(self, settings: PostgresSettings, told: Told | None = None) -> None:
+        """Prepare it; ``told`` hears all notices of the database from ``start`` on."""
+        self._told = told or (lambda _channel, _text: None)
+        self._link = Link(settings, Outage(settings), on_connect=self._listen)
+        self._is_lost = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._keep_listening())
+
+    async def take(self, holder: str, address: str) -> Held | None:
+        """Take the lead if nobody has it; None if somebody has. A holder that asks again gets a new token."""
+        row = await self._run(
+            lambda db: db.fetchrow(
+                "UPDATE leader SET token = token + 1, holder = $1, address = $2, "
+                "expires_at = clock_timestamp() + $3 * interval '1 second' "
+                "WHERE expires_at < clock_timestamp() OR holder = $1 "
+                f"RETURNING token, commits, pg_notify('{LEADER}', token::text)",
+                holder,
+                address,
+                LEASE_S,
+            )
+        )
+        return None if row is None else Held(row[0], row[1])
+
+    async def renew(self, token: int) -> bool:
+        """Let the lease hold ``LEASE_S`` from now on; False if it was lost to another manager."""
+        sql = (
+            "UPDATE leader SET expires_at = clock_timestamp() + $2 * interval '1 second' WHERE token = $1 "
+            "RETURNING token"
+        )
+        return await self._run(lambda db: db.fetchval(sql, token, LEASE_S)) is not None
+
+    async def release(self, token: int) -> None:
+        """Give up the lead, unless it was lost: another manager may take it at once."""
+        sql = (
+            "UPDATE leader SET expires_at = '-infinity', holder = '' WHERE token = $1 "
+            f"RETURNING pg_notify('{LEADER}', '')"
+        )
+        await self._run(lambda db: db.fetchval(sql, token))
+
+    async def leader(self) -> Leader | None:
+        """Say who led last; None if nobody ever did."""
+        sql = "SELECT token, holder, address, expires_at >= clock_timestamp() FROM leader"
+        row = await self._run(lambda db: db.fetchrow(sql))
+        return None if row is None or row[0] == 0 else Leader(*row)
+
+    async def close(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+        await self._link.close()
+
+    async def _run(self, work: Callable[[Db], Awaitable[T]]) -> T:
+        return await self._link.run(work, LEASE_S)
+
+    async def _listen(self, db: Db) -> None:
+        for channel in (LEADER, EVENTS):
+            await db.add_listener(channel, self._hear)
+        db.add_termination_listener(lambda _: self._is_lost.set())
+        for channel in (LEADER, EVENTS):
+            self._told(channel, "")
+
+    def _hear(self, _db: object, _pid: int, channel: str, text: object) -> None:
+        self._told(channel, str(text))
+
+    async def _keep_listening(self) -> None:
+        async def nothing(_: Db) -> None:
+            pass
+
+        while True:
+            self._is_lost.clear()
+            await self._link.run(nothing)
+            await self._is_lost.wait()

@@ -1,0 +1,129 @@
+"""The queries that read records for the engine and by their ids; lists are in ``lists``."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from propeller.core.model import Execution, Group, GroupKind, Task
+from propeller.store import rows
+from propeller.store.port import Loaded, Record, Records
+from propeller.store.postgres import texts
+from propeller.store.postgres.access import Db
+
+#: How many rows are turned into records before others get their turn.
+_AT_ONCE = 500
+#: Each has an execution on every proplet.
+_BROADCASTS_AT_ONCE = 20
+#: The table of tasks, without those that are being deleted, which are no longer shown (``expiry``).
+SHOWN_TASKS = (
+    "(SELECT * FROM tasks s WHERE NOT EXISTS "
+    "(SELECT FROM going WHERE going.id = COALESCE(s.workflow_id, s.job_id, s.id)))"
+)
+_TASKS = f"SELECT {rows.TASK_COLUMNS} FROM {SHOWN_TASKS} t JOIN runs r ON r.seq = t.seq"
+#: What a manager starts from: what has not ended, and what runs again by itself.
+_LIVE_GROUPS = "SELECT seq FROM groups WHERE live > 0 UNION SELECT seq FROM awaited_groups"
+_LIVE_RUNS = "SELECT seq FROM runs WHERE state < 3 UNION SELECT seq FROM awaited_runs"
+_EXECUTIONS = f"SELECT seq, {rows.EXECUTION_COLUMNS} FROM executions WHERE seq"
+_SEQ_OF = "(SELECT seq FROM tasks WHERE id = $1)"
+
+
+async def load(db: Db) -> Loaded:
+    """Read what a manager starts from."""
+
+    async def largest(column: str, table: str) -> int:
+        return int(await db.fetchval(f"SELECT COALESCE(MAX({column}), 0) FROM {table}"))
+
+    groups = await read_groups(db, f"WHERE g.seq IN ({_LIVE_GROUPS}) ORDER BY g.seq")
+    single = f"WHERE t.seq IN ({_LIVE_RUNS}) AND t.workflow_id IS NULL AND t.job_id IS NULL"
+    tasks = await read_many_tasks(db, single)
+    tasks += await _read_all_tasks(db, groups)
+    await _fill_in_executions(db, tasks)
+    found = await db.fetch(f"SELECT {rows.PROPLET_COLUMNS} FROM proplets ORDER BY created_at, id")
+    return Loaded(
+        live=Records(groups, tasks),
+        proplets=[rows.to_proplet(tuple(row)) for row in found],
+        last_task_seq=await largest("seq", "tasks"),
+        last_group_seq=await largest("seq", "groups"),
+        last_event_id=await largest("last_id", "events"),
+    )
+
+
+async def find(db: Db, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:
+    """Read these records, each with its whole group."""
+    named = await read_tasks(db, "WHERE t.id = ANY($1)", texts.array(task_ids)) if task_ids else []
+    wanted = dict.fromkeys(one for one in (*group_ids, *(task.spec.group_id for task in named)) if one)
+    groups = await read_groups(db, "WHERE g.id = ANY($1)", texts.array(wanted)) if wanted else []
+    tasks = [task for task in named if not task.spec.group_id]
+    tasks += await _read_all_tasks(db, groups)
+    await _fill_in_executions(db, tasks)
+    past: dict[str, int] = {}
+    if task_ids:
+        sql = "SELECT id, attempt FROM past_attempts WHERE id = ANY($1)"
+        past = {row[0]: row[1] for row in await db.fetch(sql, texts.array(task_ids))}
+    return Records(groups, tasks, past)
+
+
+async def read_tasks(db: Db, rest: str, *values: Any) -> list[Task]:
+    """Read tasks, of which ``rest`` says which (``t``, ``r`` are the tables) and in what order."""
+    return [rows.to_task(tuple(row)) for row in await db.fetch(f"{_TASKS} {rest}", *values)]
+
+
+async def read_many_tasks(db: Db, where: str, *values: Any) -> list[Task]:
+    """Read tasks that may be many in the order of their creation; others get their turn meanwhile."""
+    sql = f"{where} AND t.seq > ${len(values) + 1} ORDER BY t.seq LIMIT {_AT_ONCE}"
+    found: list[Task] = []
+    part = await read_tasks(db, sql, *values, 0)
+    while part:
+        found += part
+        part = await read_tasks(db, sql, *values, part[-1].seq) if len(part) == _AT_ONCE else []
+    return found
+
+
+async def read_groups(db: Db, rest: str, *values: Any) -> list[Group]:
+    """Read groups, of which ``rest`` says which (``g`` is the table) and in what order."""
+    sql = f"SELECT {rows.GROUP_COLUMNS} FROM groups g {rest}"
+    return [rows.to_group(tuple(row)) for row in await db.fetch(sql, *values)]
+
+
+async def read_tasks_of_group(db: Db, group: Group, after: int, limit: int) -> list[Task]:
+    rest = f"WHERE t.{group.kind}_id = $1 AND t.seq > $2 ORDER BY t.seq LIMIT $3"
+    return await read_tasks(db, rest, group.id, after, limit)
+
+
+async def _read_all_tasks(db: Db, groups: Sequence[Group]) -> list[Task]:
+    found: list[Task] = []
+    for kind in GroupKind:
+        ids = [group.id for group in groups if group.kind is kind]
+        if ids:
+            found += await read_many_tasks(db, f"WHERE t.{kind}_id = ANY($1)", texts.array(ids))
+    return found
+
+
+async def _fill_in_executions(db: Db, tasks: Iterable[Task]) -> None:
+    broadcasts = {task.seq: task for task in tasks if task.spec.broadcast}
+    seqs = list(broadcasts)
+    for start in range(0, len(seqs), _BROADCASTS_AT_ONCE):
+        part = seqs[start : start + _BROADCASTS_AT_ONCE]
+        for seq, *row in await db.fetch(f"{_EXECUTIONS} = ANY($1) ORDER BY seq, proplet_id", part):
+            one = rows.to_execution(tuple(row))
+            broadcasts[seq].executions[one.proplet_id] = one
+
+
+async def read_executions(db: Db, task_id: str) -> list[Execution]:
+    found = await db.fetch(f"{_EXECUTIONS} = {_SEQ_OF} ORDER BY proplet_id", task_id)
+    return [rows.to_execution(tuple(row)[1:]) for row in found]
+
+
+async def read_attempts(db: Db, task_id: str) -> list[Execution]:
+    sql = f"SELECT {rows.EXECUTION_COLUMNS} FROM attempts WHERE seq = {_SEQ_OF} ORDER BY attempt, proplet_id"
+    return [rows.to_execution(tuple(row)) for row in await db.fetch(sql, task_id)]
+
+
+async def missing(db: Db, records: Sequence[Record]) -> set[Record]:
+    """Find which records are not there, or are being deleted."""
+    tasks = f"SELECT 'task' AS kind, id FROM {SHOWN_TASKS} t WHERE id = ANY($1)"
+    groups = "SELECT kind, id FROM groups WHERE id = ANY($2)"
+    names = [
+        texts.array(one.id for one in records if (one.kind == "task") is is_task) for is_task in (True, False)
+    ]
+    there = {tuple(row) for row in await db.fetch(f"{tasks} UNION ALL {groups}", *names)}
+    return {record for record in records if tuple(record) not in there}
