@@ -6,9 +6,10 @@ import time
 
 from .nested import simulate_nested
 from .planned import simulate_schedules
+from .several import simulate_several
 from .simulation import Outcome, simulate
 
-WORLDS = (simulate, simulate_schedules, simulate_nested)
+WORLDS = (simulate, simulate_schedules, simulate_nested, simulate_several)
 
 
 def main() -> int:
