@@ -1,18 +1,20 @@
 """A manager that follows beside one that leads, both over one store, each with an API of its own."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from propeller.api.following import create_follower_app
 from propeller.api.forwarding import Forwarding
+from propeller.core.effects import Changes, Transition
 from propeller.core.model import JobMode
 from propeller.manager.follower import Follower
 from propeller.manager.leaders import Leaders
 from propeller.manager.service import Manager
+from propeller.store.deletions import notices
 from propeller.store.port import Leader
 from tests.api.helpers import Site, a_manager, serving, serving_app
 
@@ -39,16 +41,25 @@ async def a_follower(manager: Manager) -> AsyncIterator[Follower]:
     follower = Follower(manager.store, Leaders(), job_mode=JobMode.PARALLEL)
     await follower.start()
 
-    async def tell() -> None:
-        async for batch in manager.feed.follow_in_batches(follower.feed.last_id):
-            follower.feed.heard(batch[-1][0])
+    feed = manager.feed
+    announce, committed = feed.announce, feed.committed
 
-    telling = asyncio.create_task(tell())
-    try:
-        yield follower
-    finally:
-        telling.cancel()
-        await follower.stop()
+    def told_of_events(first_id: int, transitions: list[Transition]) -> None:
+        announce(first_id, transitions)
+        follower.feed.heard(feed.last_id)
+
+    def told_of_deletions(changes: Changes) -> None:
+        committed(changes)
+        for notice in notices(changes):
+            follower.feed.heard_of_deletions(notice)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(feed, "announce", told_of_events)
+        patched.setattr(feed, "committed", told_of_deletions)
+        try:
+            yield follower
+        finally:
+            await follower.stop()
 
 
 @contextlib.asynccontextmanager

@@ -17,8 +17,10 @@ from propeller.manager import expiry
 from propeller.manager.service import Manager
 from propeller.store.sqlite.store import SqliteStore
 from propeller.wire.http.graphs import GraphView
+from tests.api.following_helpers import a_follower, leader_at
+from tests.api.following_helpers import following as following_api
 from tests.api.helpers import ADDITION_TEXT, DEADLINE_S, Site, serving
-from tests.api.test_api_events import play
+from tests.api.test_api_events import ROLES, play
 
 
 def _task(task_id, *parents, **fields):
@@ -73,7 +75,8 @@ def move(task_id, state=RUNNING, **fields):
     return Transition(**{"task_id": task_id, "name": "f", "state": state, "at": 5_000_000, **fields})
 
 
-def test_each_change_comes_once_in_order_and_in_few_words(tmp_path):
+@pytest.mark.parametrize("role", ROLES)
+def test_each_change_comes_once_in_order_and_in_few_words(tmp_path, role):
     async def part(site):
         site.bring_proplet()
         tasks = [_task(f"t{n}", job_id="j") for n in range(30)]
@@ -101,7 +104,7 @@ def test_each_change_comes_once_in_order_and_in_few_words(tmp_path):
         async with following(site, "?brief=true&after=0&job_id=j") as follower:
             assert (await follower.rows(90))[0] == rows
 
-    play(part, tmp_path)
+    play(part, tmp_path, role)
 
 
 async def _logged(site, count):
@@ -170,8 +173,9 @@ def test_wrong_requests(tmp_path):
 # -- deletions ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("brief", ["", "&brief=true"])
-def test_who_follows_a_record_hears_of_its_deletion(tmp_path, brief):
+def test_who_follows_a_record_hears_of_its_deletion(tmp_path, brief, role):
     async def part(site):
         await site.post("/workflows", {"tasks": [_task("a", workflow_id="w"), _task("b"), _task("c", "b")]})
         await site.post("/jobs", {"tasks": [_task("d", job_id="j")]})
@@ -196,14 +200,16 @@ def test_who_follows_a_record_hears_of_its_deletion(tmp_path, brief):
             assert await job.event() == ("gone", None, {"job_id": "j"})
             assert await task.event() == ("gone", None, {"task_id": "e"})
             assert await inner.event() == ("gone", None, {"task_id": "a"})
-            announce(site, move("later"))
+            await site.post("/tasks", _task("later"))
+            await site.post("/tasks/later/start", status=200)
             assert (await everything.event())[0] == ("changes" if brief else "task")
         await site.nobody_watches()
 
-    play_watched(part, tmp_path)
+    play_watched(part, tmp_path, role)
 
 
-def test_who_comes_too_late_hears_it_first_and_what_was_before_it_comes_before(tmp_path):
+@pytest.mark.parametrize("role", ROLES)
+def test_who_comes_too_late_hears_it_first_and_what_was_before_it_comes_before(tmp_path, role):
     async def part(site):
         site.bring_proplet()
         async with following(site, "?workflow_id=none") as follower:
@@ -227,10 +233,11 @@ def test_who_comes_too_late_hears_it_first_and_what_was_before_it_comes_before(t
             await site.delete("/tasks/a")
             assert await follower.event() == ("gone", None, {"task_id": "a"})
 
-    play_watched(part, tmp_path)
+    play_watched(part, tmp_path, role)
 
 
-def test_who_follows_what_ended_long_ago_hears_when_it_is_forgotten(tmp_path, monkeypatch):
+@pytest.mark.parametrize("role", ROLES)
+def test_who_follows_what_ended_long_ago_hears_when_it_is_forgotten(tmp_path, monkeypatch, role):
     monkeypatch.setattr(expiry, "_LOOK_EVERY_S", 0.05)
 
     async def part(site):
@@ -250,24 +257,28 @@ def test_who_follows_what_ended_long_ago_hears_when_it_is_forgotten(tmp_path, mo
             assert await task.event() == ("gone", None, {"task_id": "t1"})
         await site.refused("GET", "/jobs/j", 404)
 
-    play_watched(part, tmp_path, keep_ended_s=0.2)
+    play_watched(part, tmp_path, role, keep_ended_s=0.2)
 
 
 class Watched(Site):
+    def __init__(self, manager, http, feed):
+        super().__init__(manager, http)
+        self._feed = feed
+
     async def held(self, *queries):
         """Wait until somebody watches what these queries name."""
         wanted = {(query.partition("_")[0], query.partition("=")[2]) for query in queries if "_id=" in query}
         async with asyncio.timeout(DEADLINE_S):
-            while not wanted <= set(self.manager.feed._watches.records):
+            while not wanted <= set(self._feed._watches.records):
                 await self.turned()
 
     async def nobody_watches(self):
         async with asyncio.timeout(DEADLINE_S):
-            while self.manager.feed._watches:
+            while self._feed._watches:
                 await self.turned()
 
 
-def play_watched(part, directory, *, keep_ended_s=None):
+def play_watched(part, directory, role, *, keep_ended_s=None):
     async def scene():
         store = SqliteStore(directory, durability="normal")
         manager = Manager(store, policy=Policy(), keep_ended_s=keep_ended_s)
@@ -275,7 +286,12 @@ def play_watched(part, directory, *, keep_ended_s=None):
         await manager.start()
         try:
             async with asyncio.timeout(DEADLINE_S), serving(manager) as http:
-                await part(Watched(manager, http))
+                if role == "leads":
+                    await part(Watched(manager, http, manager.feed))
+                    return
+                async with a_follower(manager) as follower, following_api(follower) as at_follower:
+                    follower.leaders.learn(leader_at(http))
+                    await part(Watched(manager, at_follower, follower.feed))
         finally:
             manager.feed.close()
             await manager.stop()
@@ -287,8 +303,9 @@ def play_watched(part, directory, *, keep_ended_s=None):
 # -- a graph and what comes after it -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("seed", range(6))
-def test_a_graph_and_the_changes_behind_it_are_the_graph_at_the_end(tmp_path, seed):
+def test_a_graph_and_the_changes_behind_it_are_the_graph_at_the_end(tmp_path, seed, role):
     rng = random.Random(seed)
 
     async def part(site):
@@ -334,7 +351,7 @@ def test_a_graph_and_the_changes_behind_it_are_the_graph_at_the_end(tmp_path, se
                         shown[task_id] = (*now, up)
             assert shown == _moving(last)
 
-    play(part, tmp_path)
+    play(part, tmp_path, role)
 
 
 async def _graph(site):

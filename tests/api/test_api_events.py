@@ -9,8 +9,10 @@ import pytest
 from propeller.api import sse
 from propeller.core.effects import Transition
 from propeller.core.states import COMPLETED, RUNNING
+from tests.api.following_helpers import beside
 from tests.api.helpers import ADDITION_TEXT, DEADLINE_S, Errors, Site, a_manager, serving
 
+ROLES = "leads", "follows"
 JOB = {
     "tasks": [
         {"id": f"t{n}", "name": "f", "file": ADDITION_TEXT, "inputs": [n], "job_id": "j"} for n in range(20)
@@ -18,12 +20,18 @@ JOB = {
 }
 
 
-def play(part, directory):
+def play(part, directory, role="leads"):
+    """Run a part that asks a manager that leads, or one that follows it."""
     errors = Errors()
 
     async def scene():
-        async with asyncio.timeout(DEADLINE_S), a_manager(directory) as manager, serving(manager) as http:
-            await part(Site(manager, http))
+        async with asyncio.timeout(DEADLINE_S):
+            if role == "follows":
+                async with beside(directory) as site:
+                    await part(site)
+            else:
+                async with a_manager(directory) as manager, serving(manager) as http:
+                    await part(Site(manager, http))
 
     with errors:
         asyncio.run(scene())
@@ -65,17 +73,19 @@ async def run_job(site):
     await site.reached(COMPLETED, *(task["id"] for task in JOB["tasks"]))
 
 
-def test_headers_come_before_any_event(tmp_path):
+@pytest.mark.parametrize("role", ROLES)
+def test_headers_come_before_any_event(tmp_path, role):
     async def part(site):
         async with following(site) as follower:
             assert follower.headers["content-type"] == "text/event-stream; charset=utf-8"
             assert follower.headers["cache-control"] == "no-store"
             assert (await follower.line()).startswith(":")
 
-    play(part, tmp_path)
+    play(part, tmp_path, role)
 
 
-def test_every_change_comes_once_and_in_order(tmp_path):
+@pytest.mark.parametrize("role", ROLES)
+def test_every_change_comes_once_and_in_order(tmp_path, role):
     async def part(site):
         site.bring_proplet()
         async with following(site) as follower:
@@ -91,10 +101,11 @@ def test_every_change_comes_once_and_in_order(tmp_path):
         assert (last["job_id"], last["attempt"], last["proplet_id"]) == ("j", 1, "p-9")
         assert last["results"] == f"{last['task_id'][1:]}\n"
 
-    play(part, tmp_path)
+    play(part, tmp_path, role)
 
 
-def test_a_follower_goes_on_where_it_was(tmp_path):
+@pytest.mark.parametrize("role", ROLES)
+def test_a_follower_goes_on_where_it_was(tmp_path, role):
     async def part(site):
         site.bring_proplet()
         await run_job(site)
@@ -105,10 +116,11 @@ def test_a_follower_goes_on_where_it_was(tmp_path):
         async with following(site, "?after=0") as follower:
             assert [(await follower.event())[0] for _ in range(60)] == list(range(1, 61))
 
-    play(part, tmp_path)
+    play(part, tmp_path, role)
 
 
-def test_filters(tmp_path):
+@pytest.mark.parametrize("role", ROLES)
+def test_filters(tmp_path, role):
     async def part(site):
         site.bring_proplet()
         await run_job(site)
@@ -124,7 +136,7 @@ def test_filters(tmp_path):
         async with following(site, "?after=0&workflow_id=none") as follower:
             assert (await follower.line()).startswith(":")
 
-    play(part, tmp_path)
+    play(part, tmp_path, role)
 
 
 @pytest.mark.parametrize("path", ["/events?task_id=quiet", "/events?task_id=quiet&brief=true", "/overview"])
@@ -198,11 +210,12 @@ def test_large_results_are_left_out(tmp_path):
     play(part, tmp_path)
 
 
-def test_wrong_requests(tmp_path):
+@pytest.mark.parametrize("role", ROLES)
+def test_wrong_requests(tmp_path, role):
     async def part(site):
         assert "invalid after" in await site.refused("GET", "/events?after=x", 400)
         for none in ("-1", ""):
             message = await site.refused("GET", "/events", 400, headers={"Last-Event-ID": none})
             assert "invalid Last-Event-ID" in message
 
-    play(part, tmp_path)
+    play(part, tmp_path, role)

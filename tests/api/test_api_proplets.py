@@ -120,7 +120,9 @@ def _with(value, key):
 def test_health(tmp_path):
     async def part(site):
         shown = await site.get("/health")
-        assert list(shown) == ["status", "version", "commit", "description", "build_time", "instance_id"]
+        contract = ["status", "version", "commit", "description", "build_time", "instance_id"]
+        assert list(shown) == [*contract, "role"]
+        assert shown["role"] == "leader"
         assert (shown["status"], shown["description"], shown["instance_id"]) == (
             "pass",
             "manager service",

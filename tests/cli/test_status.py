@@ -6,7 +6,7 @@ import json
 def test_all_is_counted_and_the_newest_failures_are_shown(shell):
     shell("run", "addition.wat", "1", "2")
     before = json.loads(shell("status", "--json").stdout)
-    assert list(before) == ["overview", "failures"]
+    assert list(before) == ["manager", "overview", "failures"]
     failed = shell("run", "division.wat", "1", "0")
     assert failed.returncode == 1
     done = json.loads(shell("status", "--json").stdout)
@@ -17,7 +17,7 @@ def test_all_is_counted_and_the_newest_failures_are_shown(shell):
 
     shown = shell("status")
     assert shown.returncode == 0, shown.stderr
-    for words in ("tasks", "workflows", "jobs", "1 alive", "slots", "failures", newest["task_id"]):
+    for words in ("leads", "tasks", "workflows", "jobs", "1 alive", "slots", "failures", newest["task_id"]):
         assert words in shown.stdout, words
     assert "division by zero" in " ".join(shown.stdout.split())
     none = shell("status", "--since", "0s")

@@ -24,7 +24,7 @@ from propeller.manager.feed import Feed
 from propeller.manager.follower import Follower
 from propeller.manager.service import Manager
 from propeller.runtime.core_module.interface import HEAD_BYTES
-from propeller.store.port import Store
+from propeller.store.port import Leader, Store
 from propeller.wire.http.tasks import INLINE_FILE_BYTES_MAX
 
 HttpRequest = Request
@@ -164,7 +164,12 @@ class Context:
     @property
     def has_leader(self) -> bool:
         """True if somebody leads, this manager or another."""
-        return not isinstance(self._one, Follower) or self._one.leaders.now is not None
+        return not self.follows or self.leader is not None
+
+    @property
+    def leader(self) -> Leader | None:
+        """The other manager that leads; None if this one does, or nobody."""
+        return self._one.leaders.now if isinstance(self._one, Follower) else None
 
     @cached_property
     def overviews(self) -> Overviews:

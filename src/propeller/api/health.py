@@ -5,14 +5,17 @@ from starlette.types import ASGIApp
 from propeller.api.answers import answer
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.endpoints import get
-from propeller.wire.http.health import HealthView, ReadyView
+from propeller.wire.http.health import FOLLOWER, LEADER, HealthView, ReadyView
 
 
 @get("/health", gives=HealthView, anywhere=True)
 async def get_health(request: HttpRequest) -> ASGIApp:
-    """Show that the manager answers, and its version."""
+    """Show that the manager answers, its version, and whether it leads."""
     context = context_of(request)
-    return answer(HealthView(instance_id=context.instance_id))
+    view = HealthView(instance_id=context.instance_id, role=FOLLOWER if context.follows else LEADER)
+    if context.leader is not None:
+        view.leader = context.leader.address
+    return answer(view)
 
 
 @get("/ready", gives=ReadyView, also={503: ReadyView})

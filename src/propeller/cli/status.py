@@ -9,6 +9,7 @@ from rich.text import Text
 from propeller.cli import choosing, formatting
 from propeller.cli.commands import command, new_app
 from propeller.cli.session import Session
+from propeller.client.shapes import Health
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -26,27 +27,35 @@ def status(
         ),
     ] = "24h",
 ) -> None:
-    """Count tasks, workflows, jobs and proplets by state, and show what failed last."""
+    """Count tasks, workflows, jobs and proplets by state, show what failed last, and which manager leads."""
     begin = choosing.time("since", since)
+    manager = session.client.health()
     overview, failures = session.client.overview(), session.client.failures(since=begin, limit=10)
     if session.as_json:
-        session.show_json({"overview": overview, "failures": failures})
+        session.show_json({"manager": manager, "overview": overview, "failures": failures})
         return
-    session.show(overview, lambda shown: _lines(session, shown, failures["total"], begin))
+    session.show(overview, lambda shown: _lines(session, manager, shown, failures["total"], begin))
     if failures["failures"]:
         session.show(failures["failures"], lambda shown: _failures_table(session, shown))
 
 
-def _lines(session: Session, overview: Any, failed: int, begin: str) -> "RenderableType":
+def _lines(session: Session, manager: Health, overview: Any, failed: int, begin: str) -> "RenderableType":
     proplets = overview["proplets"]
     pairs: list[tuple[str, str | Text]] = [
-        (name, _counted(overview[name])) for name in ("tasks", "workflows", "jobs")
+        ("manager", f"{session.client.base_url} {_role(manager)}"),
+        *((name, _counted(overview[name])) for name in ("tasks", "workflows", "jobs")),
     ]
     cordoned = f", {proplets['cordoned']} cordoned" if proplets["cordoned"] else ""
     pairs.append(("proplets", f"{proplets['total']}: {proplets['alive']} alive{cordoned}"))
     pairs.append(("slots", f"{proplets['busy']} of {proplets['slots']} busy"))
     pairs.append(("failures", f"{failed} since {formatting.clock(begin)}"))
     return session.lines(pairs)
+
+
+def _role(manager: Health) -> str:
+    if manager.get("role") != "follower":
+        return "leads"
+    return f"follows {manager['leader']}" if "leader" in manager else "follows, but nobody leads at present"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -327,6 +327,10 @@ class Health(TypedDict):
     description: str
     build_time: str
     instance_id: str
+    #: ``leader`` or ``follower``; a manager that only knows the contract does not say it.
+    role: NotRequired[str]
+    #: URL of the manager that leads, if that is another.
+    leader: NotRequired[str]
 
 
 class CountedTasks(TypedDict):

@@ -10,6 +10,7 @@ import logging
 from propeller.backoff import Backoff
 from propeller.errors import StoreUnusable
 from propeller.manager.feed import Feed
+from propeller.store.deletions import read_notice
 from propeller.store.port import Store
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,10 @@ class FollowedFeed(Feed):
         if event_id > self._heard_of:
             self._heard_of = event_id
             self._heard.set()
+
+    def heard_of_deletions(self, notice: str) -> None:
+        """Take in what the commit deleted whose events were heard of last: a text of ``store.deletions``."""
+        self._wake_if(is_news=self._watches.told(self._heard_of, read_notice(notice)))
 
     def missed(self) -> None:
         """Take in that there may be events of which nothing was heard."""

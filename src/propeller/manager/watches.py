@@ -97,6 +97,17 @@ class Watches:
             watch.gone(position, gone)
         return bool(found)
 
+    def told(self, position: int, deleted: Iterable[Gone]) -> bool:
+        """Tell of what another manager has deleted; say whether somebody is to hear it."""
+        is_news = False
+        for gone in deleted:
+            for watch in self._by_record.get(gone.record, ()):
+                is_news |= watch.look(position, gone.record, is_missing=True)
+            for watch in self._by_record.get(gone.within, ()) if gone.within is not None else ():
+                watch.gone(position, gone)
+                is_news = True
+        return is_news
+
     def look(self, position: int, looked_for: Iterable[Record], missing: set[Record]) -> bool:
         """Compare with those of the records that are not there; say whether somebody is to hear of it."""
         is_news = False

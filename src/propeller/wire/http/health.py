@@ -3,9 +3,12 @@
 from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from propeller import __version__
 from propeller.wire.http.schema import like
+
+LEADER, FOLLOWER = "leader", "follower"
 
 
 class HealthView(msgspec.Struct, kw_only=True):
@@ -15,6 +18,15 @@ class HealthView(msgspec.Struct, kw_only=True):
     description: str = "manager service"
     build_time: str = "unknown"
     instance_id: str
+    role: Annotated[
+        str,
+        like(
+            "Whether this manager leads, or follows another one of its database.",
+            title="ManagerRole",
+            enum=[LEADER, FOLLOWER],
+        ),
+    ]
+    leader: Annotated[str, like("URL of the manager that leads, if that is another.")] | UnsetType = UNSET
 
 
 class ReadyView(msgspec.Struct, kw_only=True):
