@@ -56,14 +56,15 @@ class TaskSearch:
         return self._limit - len(self.found)
 
     def first_prefixes(self) -> list[str]:
-        """Give, once, how ids may begin that come before all others, if they are no more than a page."""
-        is_first, self._is_first = self._is_first, False
-        return self._prefixes if is_first else []
+        """Say how ids begin that come before all others, if these are no more than there is room for."""
+        return self._prefixes if self._is_first else []
 
-    def take_ids(self, seqs: list[int]) -> None:
-        """Take in which of these fit, in order."""
-        self.found = seqs
-        self._has_ids = True
+    def take_ids(self, seqs: list[int] | None) -> None:
+        """Take in those of them that fit, in order; None if they do not come before all others."""
+        self._is_first = False
+        if seqs is not None:
+            self.found = seqs
+            self._has_ids = True
 
     def source(self) -> tuple[str, list[Any]]:
         """Say which tasks are passed over: those that an index leads to, from the present place on."""

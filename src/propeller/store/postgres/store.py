@@ -5,7 +5,7 @@ thread. ``lease`` says who leads; every write is fenced by it.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import asyncpg
@@ -28,6 +28,7 @@ from propeller.store.port import (
 from propeller.store.postgres import commits, queries, texts
 from propeller.store.postgres.access import Db
 from propeller.store.postgres.events import Search, read_events
+from propeller.store.postgres.expiry import prune_past_attempts
 from propeller.store.postgres.history import History, forget_before
 from propeller.store.postgres.idempotency import Answers, find_keys, read_key
 from propeller.store.postgres.lease import LEASE_S, Held
@@ -41,7 +42,6 @@ T = TypeVar("T")
 
 _READERS = 3
 _PRUNE_EVERY = 500
-_PAST_ATTEMPTS_AT_ONCE = 500
 
 
 class _Lead:
@@ -90,6 +90,7 @@ class PostgresStore(Reads, Writes):
         """Write from now on, as the holder of the lease."""
         lead = _Lead(held, self._history_bytes)
         await self._read(lead.history.load, for_work=True)
+        self._begin_to_write()
         self._lead = lead
 
     def follow(self) -> None:
@@ -140,20 +141,20 @@ class PostgresStore(Reads, Writes):
 
     async def commit(self, changes: Changes) -> None:
         lead = self._leading
-        self._note(changes)
         if lead.history.is_excessive:
             lead.history.deleted(await self._beside(lead.history.forget_excess))
         event = lead.history.row(changes)
         fence = commits.Fence(lead.token, lead.commits, LEASE_S)
 
         async def work(db: Db) -> None:
+            self._note(changes)
             if not await commits.write(db, fence, changes, event):
                 await _look_why(db, fence)
             lead.commits = fence.commits + 1
 
         await self._writer.run(work)
         if lead.commits % _PRUNE_EVERY == 0:
-            await self._beside(_prune_past_attempts)
+            await self._beside(prune_past_attempts)
 
     async def write_answer(self, key: Key, answer: KeptAnswer) -> KeptAnswer | None:
         lead = self._leading
@@ -207,16 +208,6 @@ class PostgresStore(Reads, Writes):
     async def attempts(self, task_id: str) -> list[Execution]:
         return await self._read(lambda db: queries.read_attempts(db, task_id))
 
-    async def module_part(self, digest: str, start: int, size_bytes: int) -> tuple[int, bytes] | None:
-        sql = "SELECT octet_length(bytes), substring(bytes FROM $2 FOR $3) FROM modules WHERE digest = $1"
-        row = await self._read(lambda db: db.fetchrow(sql, digest, start + 1, size_bytes))
-        return None if row is None else (row[0], row[1])
-
-    async def modules(self, digests: Iterable[str]) -> dict[str, bytes]:
-        wanted = texts.array(digests)
-        sql = "SELECT digest, bytes FROM modules WHERE digest = ANY($1)"
-        return {row[0]: row[1] for row in await self._read(lambda db: db.fetch(sql, wanted))}
-
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
         return await self._read(lambda db: read_events(db, after, limit))
 
@@ -259,14 +250,3 @@ async def _came_through(db: Db, number: int) -> bool:
     except asyncpg.InvalidParameterValueError:
         return False  # an older copy has taken the place of the database
     return bool(state == "committed")
-
-
-async def _prune_past_attempts(db: Db) -> None:
-    """Delete the oldest of those beyond the bound, some at a time."""
-    await db.execute(
-        "DELETE FROM past_attempts "
-        "WHERE number IN (SELECT number FROM past_attempts ORDER BY number LIMIT $1) "
-        "AND number < (SELECT number FROM past_attempts ORDER BY number DESC LIMIT 1 OFFSET $2)",
-        _PAST_ATTEMPTS_AT_ONCE,
-        limits.PAST_ATTEMPTS_KEPT,
-    )

@@ -7,7 +7,10 @@ them in the same way.
 Each connection does that to every text, but not to those in arrays: these go through ``array``.
 """
 
+import re
 from collections.abc import Iterable
+
+_ESCAPED = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0001([01])")
 
 
 def encode(text: str) -> bytes:
@@ -21,6 +24,11 @@ def decode(data: bytes) -> str:
     if "\1" in text:
         text = text.replace("\x010", "\0").replace("\x011", "\1")
     return text
+
+
+def decode_json(data: bytes) -> bytes:
+    """Give JSON that the database has written as it would be of the texts as they were."""
+    return _ESCAPED.sub(rb"\1\\u000\2", data) if b"\\u0001" in data else data
 
 
 def array(texts: Iterable[str | None]) -> list[str | None]:

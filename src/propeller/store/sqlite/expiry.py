@@ -15,8 +15,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 
-from propeller.core.effects import Changes
-from propeller.store import limits
+from propeller.store import limits, unused
 from propeller.store.port import Ended
 from propeller.store.sqlite.queries import parts
 
@@ -155,23 +154,12 @@ def unused_modules(db: sqlite3.Connection) -> list[str]:
     return [digest for (digest,) in db.execute("SELECT digest FROM modules") if digest not in used]
 
 
-class UnusedModules:
+class UnusedModules(unused.UnusedModules):
     """The modules that tasks may no longer use; its methods run in the writer's thread."""
 
     def __init__(self, writer: sqlite3.Connection) -> None:
+        super().__init__()
         self._writer = writer
-        #: Modules that tasks got since a search began.
-        self._named: set[str] = set()
-        #: True if a task was deleted or got another module since then, or may have before the start.
-        self.may_be_some = True
-
-    def note(self, changes: Changes) -> None:
-        """Note the modules of a commit, before it is written."""
-        tasks = (*changes.created, *changes.respecified)
-        had = {module.digest for task in tasks for module in task.spec.modules}
-        came = {module.digest for module in changes.modules}
-        self._named |= had | came
-        self.may_be_some |= bool(changes.deleted or changes.respecified or came - had)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -180,12 +168,7 @@ class UnusedModules:
         yield
         self.may_be_some |= self._writer.total_changes > before
 
-    def begin_to_look(self) -> None:
-        """Begin to note anew, between two commits: a search from now on sees the modules of the last one."""
-        self._named.clear()
-        self.may_be_some = False
-
     def forget(self, digest: str) -> None:
         """Delete a module that a search found, unless a task got it meanwhile."""
-        if digest not in self._named:
+        if self.may_go(digest):
             self._writer.execute("DELETE FROM modules WHERE digest = ?", (digest,))

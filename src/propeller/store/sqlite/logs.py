@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from propeller.store import limits
+from propeller.store.last_lines import LastLines
 from propeller.store.port import LogFilter, LogPiece, LogTail, Page, StoredPiece
 
 _OWNER = """
@@ -135,26 +136,11 @@ def read_logs(db: sqlite3.Connection, only: LogFilter, after: int, limit: int) -
 
 def tail_of_logs(db: sqlite3.Connection, only: LogFilter, lines: int) -> LogTail:
     """Find the begin of the last lines; an unfinished line counts."""
-    values = _values(only)
-    is_last, wanted = True, lines
-    for number, text in db.execute(f"SELECT p.id, p.text {_CHOSEN} ORDER BY p.id DESC", values):
-        if not lines:
-            return LogTail(number, 0)
-        ends = text.count("\n")
-        wanted += is_last and text.endswith("\n")
-        is_last = is_last and not text
-        if ends >= wanted:
-            chars = _behind_line_end(text, wanted)
-            return LogTail(number - 1, chars) if chars < len(text) else LogTail(number, 0)
-        wanted -= ends
+    search = LastLines(lines)
+    for number, text in db.execute(f"SELECT p.id, p.text {_CHOSEN} ORDER BY p.id DESC", _values(only)):
+        if tail := search.take(number, text):
+            return tail
     return LogTail(0, 0)
-
-
-def _behind_line_end(text: str, count: int) -> int:
-    at = len(text)
-    for _ in range(count):
-        at = text.rindex("\n", 0, at)
-    return at + 1
 
 
 def _values(only: LogFilter) -> dict[str, str | int]:

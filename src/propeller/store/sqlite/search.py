@@ -26,7 +26,7 @@ class TaskSearch(searches.TaskSearch):
     def piece(self, db: sqlite3.Connection) -> bool:
         """Search on; say whether more has to be searched."""
         if prefixes := self.first_prefixes():
-            self._find_ids(db, prefixes)
+            self.take_ids(self._find_ids(db, prefixes))
         room = self.room
         if not room:
             return False
@@ -44,20 +44,20 @@ class TaskSearch(searches.TaskSearch):
         found = [row[0] for row in db.execute(sql, (*source_values, *fits.values, room))]
         return self.take(Passed(count, low, high, found), time.perf_counter() - began)
 
-    def _find_ids(self, db: sqlite3.Connection, prefixes: list[str]) -> None:
+    def _find_ids(self, db: sqlite3.Connection, prefixes: list[str]) -> list[int] | None:
         found: set[int] = set()
         for prefix in prefixes:
             begins, values = has_prefix("t.id", prefix)
             sql = f"SELECT seq FROM tasks t WHERE {begins} LIMIT ?"  # noqa: S608
             found.update(row[0] for row in db.execute(sql, (*values, self.room + 1)))
         if not 0 < len(found) <= self.room:
-            return
+            return None
         fits = self.conditions(*_hidden(db))
         sql = (
             "SELECT t.seq FROM tasks t JOIN runs r ON r.seq = t.seq "  # noqa: S608
             f"WHERE t.seq IN ({','.join(map(str, found))}) AND {fits.text} ORDER BY t.seq {self.order}"
         )
-        self.take_ids([row[0] for row in db.execute(sql, fits.values)])
+        return [row[0] for row in db.execute(sql, fits.values)]
 
     def page(self, db: sqlite3.Connection) -> FoundTasks:
         """Read what was found; a task that was deleted meanwhile is left out."""
