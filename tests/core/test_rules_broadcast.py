@@ -140,6 +140,14 @@ def test_an_execution_does_not_begin_again_on_a_proplet_that_is_cordoned(how):
     assert rules.task("a").attempt == 1
 
 
+def test_a_loss_counts_after_a_restart_where_it_changed_nothing_else_of_its_task():
+    rules = a_broadcast("p", "q")
+    rules.turn(CordonProplet("p"))
+    turn = rules.turn(RunHandedBack(proplet_id="p", task_id="a", attempt=1, reason="killed", is_lost=True))
+    assert rules.task("a").losses == 1
+    assert turn.changes.updated == [rules.task("a")]
+
+
 def test_a_lost_start_is_repeated_to_the_one_that_lacks_it():
     rules = a_broadcast("p", "q")
     seen = PropletSeen(proplet_id="q", boot=1, slots=10, running=())

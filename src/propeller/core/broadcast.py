@@ -89,6 +89,7 @@ def lost_there(state: ClusterState, task: Task, proplet: Proplet, how: str, now:
     """Start an execution anew that was lost on a living proplet, up to a limit; then fail it."""
     if task.was_up or task.losses < state.policy.losses_max:
         task.losses += 1
+        state.turn.touched[task.id] = task  # also where it is given up there, and nothing else of it changes
         run_there_again(state, task, proplet, f"lost: {how}", now)
     else:
         error = f"lost: {how}; not run again after {task.losses + 1} losses"
