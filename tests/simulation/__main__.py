@@ -1,6 +1,7 @@
 """``python -m tests.simulation``: run many seeds, or one of them once more."""
 
 import argparse
+import gc
 import sys
 import time
 
@@ -21,6 +22,8 @@ def main() -> int:
             if outcome.law:
                 print(report(outcome))
         return any(outcome.law for outcome in outcomes)
+    gc.collect()
+    gc.freeze()  # what stays need not be looked through for garbage
     began = time.perf_counter()
     steps = 0
     failed = []

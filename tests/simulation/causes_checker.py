@@ -37,15 +37,19 @@ class CausesChecker:
 
     def committed(self, changes: Changes, inputs: Sequence[Input], reused: set[str]) -> None:
         """Check the moves of a commit, before the shadow takes them in."""
-        self._created = {task.id: self._store.task(task.seq) for task in changes.created}
-        tasks = {**self._checker.tasks, **self._created}
+        self._created = {task.id: self._store.seen(task.seq) for task in changes.created}
+        created, known = self._created, self._checker.tasks
         #: The moves so far, and where each task was before or is placed by them.
         story: list[Transition] = []
-        places = {task.id: _places(task) for task in tasks.values()}
+        places: dict[str, set[str]] = {}
         for task, execution in changes.executions:
             places.setdefault(task.id, set()).add(execution.proplet_id)
+        had: set[str] = set()
         for move in changes.transitions:
-            task = tasks.get(move.task_id)
+            task = created.get(move.task_id) or known.get(move.task_id)
+            if task is not None and task.id not in had:
+                had.add(task.id)
+                places.setdefault(task.id, set()).update(_places(task))
             if task is not None and move.task_id not in reused:
                 why = self._doubt(task, move, story, inputs, places[task.id])
                 if why:

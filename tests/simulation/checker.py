@@ -37,7 +37,7 @@ from .groups_checker import GroupsChecker
 from .hearing_checker import HearingChecker
 from .inputs_checker import InputsChecker
 from .loss_checker import LossChecker
-from .replay import check_replay
+from .replay import Replay
 from .resident_checker import ResidentChecker, uid_of
 from .store import SimulatedStore
 from .timing_checker import TimingChecker
@@ -56,8 +56,13 @@ class Checker:
         self._store = store
         #: All committed tasks by id, read back from their rows.
         self.tasks: dict[str, Task] = {}
+        #: Their numbers, and the rows of ``runs`` from which they were read.
+        self._ids: dict[str, int] = {}
+        self._rows: dict[int, rows.Row] = {}
         #: All committed groups by id.
         self.groups: dict[str, Group] = {}
+        #: The tasks of each group, by ``seq`` and in that order.
+        self._by_seq: dict[str, dict[int, Task]] = {}
         self._members: dict[str, list[Task]] = {}
         #: Where each committed attempt was placed, and when. A store that was restored from a backup may count
         #: to the same number again: the last time counts …
@@ -78,6 +83,7 @@ class Checker:
         self.timing = TimingChecker(self, world, store)
         self.wholes = GroupsChecker(self)
         self.causes = CausesChecker(self, store)
+        self.replay = Replay(store)
         #: In the present commit: the moves that placed a task, the last one of each …
         self._placements: dict[tuple[str, int], Transition] = {}
         #: … and the tasks for which nobody has to wait any longer.
@@ -89,9 +95,11 @@ class Checker:
         #: When it last heard of a boot that it had not given up since.
         self._heard: dict[tuple[str, int], int] = {}
         self._was_restored = False
+        self._is_first_turn = True
         self._inputs: Sequence[Input] = ()
         self._turn: Changes | None = None
-        self._seen: dict[int, Transition] = {}
+        #: The rows of the events that the world was told of, by the number of the last event in each.
+        self._seen: dict[int, rows.Row] = {}
 
     # -- turns ---------------------------------------------------------------------------------------------
 
@@ -99,33 +107,32 @@ class Checker:
         """Check that all that was committed, and all that the world was told of, is still there."""
         self._boots.clear()
         self._heard.clear()
-        for task in self.tasks.values():
-            seq = self._store.ids.get(task.id)
-            if seq is None or self._store.runs[seq] != rows.run_row(task):
-                raise LawBroken(
-                    "durable", f"{task.id} was committed as {task.state.name} and is lost", task.id
-                )
-        log = dict(self._store.transitions())
-        for event_id, transition in self._seen.items():
-            if log.get(event_id) != transition:
-                raise LawBroken("durable", f"event {event_id} was announced and is lost", transition.task_id)
-
+        self._is_first_turn = True
+        self._check_durable()
+        log = {row[0]: row for row in self._store.events}
+        for event_id, row in self._seen.items():
+            if log.get(event_id) != row:
+                raise LawBroken("durable", f"event {event_id} was announced and is lost")
         self.hearing.manager_started()
         self.foreign.manager_started()
 
     def restored(self) -> None:
         """The store is what it was at a time before: what came after that time never was."""
         self._was_restored = True
-        self.tasks = {task.id: task for task in map(self._store.task, self._store.runs)}
+        self.tasks = {task.id: task for task in map(self._store.seen, self._store.runs)}
+        self._ids = {task.id: task.seq for task in self.tasks.values()}
+        self._rows = {task.seq: self._store.runs[task.seq] for task in self.tasks.values()}
         self.groups = {group_id: self._store.group(group_id) for group_id in self._store.groups}
-        self._collect_members()
+        self._by_seq = {}
+        self._members = {}
+        self._keep_members(self.tasks.values(), ())
         self._accepted.clear()
         self.fleet.restored()
         self.inputs.restored(self.tasks.values())
         self.timing.restored()
         last = self._store.last_event_id
         self.conditions.restored(last)
-        self._seen = {number: move for number, move in self._seen.items() if number <= last}
+        self._seen = {number: row for number, row in self._seen.items() if number <= last}
 
     def turn_began(self, inputs: Sequence[Input]) -> None:
         self._inputs, self._turn = inputs, None
@@ -141,8 +148,10 @@ class Checker:
                 self._heard[item.proplet_id, item.boot] = self._world.now
 
     def turn_ended(self, state: ClusterState) -> None:
-        self.wholes.turn_ended(state)
-        check_replay(state, self._store, thorough=self._turn is not None)
+        if self._turn is not None:
+            self.wholes.turn_ended(state)
+        self.replay.turn_ended(state, self._turn, is_first=self._is_first_turn)
+        self._is_first_turn = False
 
     # -- commits -------------------------------------------------------------------------------------------
 
@@ -162,9 +171,13 @@ class Checker:
                 self.groups.pop(group.id, None)
         for task in changes.deleted:
             self.tasks.pop(task.id, None)
-        for task in changed(changes):
-            self.tasks[task.id] = self._store.task(self._store.ids[task.id])
-        self._collect_members()
+            self._rows.pop(task.seq, None)
+            self._ids.pop(task.id, None)
+        touched = dict.fromkeys(task.id for task in changed(changes))
+        for task_id in touched:
+            seq = self._ids[task_id] = self._store.ids[task_id]
+            self.tasks[task_id], self._rows[seq] = self._store.seen(seq), self._store.runs[seq]
+        self._keep_members((self.tasks[task_id] for task_id in touched), changes.deleted)
         moved = {transition.task_id for transition in changes.transitions}
         self._check_unmoved(before, moved | reused, inputs)
         self._check_children(self._settled - reused, {task.id for task in changes.created})
@@ -189,10 +202,10 @@ class Checker:
         placed = {move.task_id for move in changes.transitions if move.state is RUNNING}
         for task in changes.created:
             if task.id not in reused:
-                view.add(self._store.task(task.seq), task.attempt - (task.id in placed))
+                view.add(self._store.seen(task.seq), task.attempt - (task.id in placed))
         for number, move in enumerate(changes.transitions, start=changes.first_event_id):
             if move.task_id in reused and move.state is RUNNING:  # it was placed last: this is the new one
-                self._note_place(self._store.task(self._store.ids[move.task_id]).spec, move)
+                self._note_place(self._store.seen(self._store.ids[move.task_id]).spec, move)
                 self._placements[move.task_id, move.attempt] = move
             task = view.tasks.get(move.task_id)
             if task is None or move.task_id in reused:
@@ -352,11 +365,17 @@ class Checker:
     def members_of(self, group_id: str) -> list[Task]:
         return self._members.get(group_id, [])
 
-    def _collect_members(self) -> None:
-        self._members = {}
-        for task in sorted(self.tasks.values(), key=lambda task: task.seq):
-            if task.spec.group_id:
-                self._members.setdefault(task.spec.group_id, []).append(task)
+    def _keep_members(self, kept: Iterable[Task], deleted: Iterable[Task]) -> None:
+        """Keep the members of each group in order, as they are now."""
+        groups = set()
+        for task in deleted:
+            self._by_seq.get(task.spec.group_id, {}).pop(task.seq, None)
+            groups.add(task.spec.group_id)
+        for task in kept:
+            self._by_seq.setdefault(task.spec.group_id, {})[task.seq] = task
+            groups.add(task.spec.group_id)
+        for group_id in groups - {""}:
+            self._members[group_id] = [task for _, task in sorted(self._by_seq.get(group_id, {}).items())]
 
     # -- what leaves the manager ---------------------------------------------------------------------------
 
@@ -379,17 +398,22 @@ class Checker:
             raise LawBroken("commit-first", f"{effect} while this attempt of {task.id} runs", task.id)
 
     def announced(self, first_event_id: int, transitions: list[Transition]) -> None:
-        for task in self.tasks.values():
-            seq = self._store.ids.get(task.id)
-            if seq is None or self._store.runs[seq] != rows.run_row(task):
-                raise LawBroken(
-                    "durable", f"{task.id} was committed as {task.state.name} and is lost", task.id
-                )
-        log = dict(self._store.transitions()[-len(transitions) :])
-        for number, transition in enumerate(transitions, start=first_event_id):
-            if log.get(number) != transition:
-                raise LawBroken("commit-first", f"event {number} is not in the store", transition.task_id)
-            self._seen[number] = transition
+        self._check_durable()
+        told = rows.event_row(first_event_id, transitions, 0)
+        if self._store.events[-1:] != [told]:
+            text = f"event {first_event_id} is not in the store as it is announced"
+            raise LawBroken("commit-first", text, transitions[0].task_id)
+        self._seen[told[0]] = told
+
+    def _check_durable(self) -> None:
+        """Check that all rows that were committed are there as they were."""
+        ids, runs = self._store.ids, self._store.runs
+        if self._ids.items() <= ids.items() and self._rows.items() <= runs.items():
+            return
+        for task_id, seq in self._ids.items():
+            if ids.get(task_id) != seq or runs.get(seq) != self._rows[seq]:
+                text = f"{task_id} was committed as {self.tasks[task_id].state.name} and is lost"
+                raise LawBroken("durable", text, task_id)
 
     def answered(self, ask: Ask, outcome: list[Task] | PropellerError) -> None:
         """Check that what a user is told to have happened is in the store."""

@@ -48,7 +48,7 @@ class FleetChecker:
             for task, one in changes.executions
             if (task.id, one.attempt) == (move.task_id, move.attempt)
         }
-        return found or {move.proplet_id: self._store.task(self._store.ids[move.task_id]).placed_at}
+        return found or {move.proplet_id: self._store.seen(self._store.ids[move.task_id]).placed_at}
 
     def committed(self, changes: Changes, placements: Iterable[Transition]) -> None:
         for told in changes.transitions:
@@ -118,7 +118,7 @@ class FleetChecker:
     def check_broadcast(self, task: Task, move: Transition) -> None:
         """Check that a broadcast ended as all of its executions did, and that these did so themselves."""
         seq = self._store.ids.get(task.id)
-        stored = self._store.task(seq) if seq is not None else None
+        stored = self._store.seen(seq) if seq is not None else None
         if stored is None or (stored.state, stored.attempt) != (move.state, move.attempt):
             return  # it was deleted, or started once more, before the commit
         executions = stored.executions.values()

@@ -155,6 +155,8 @@ class SimulatedManager:
         """End at once; a commit under way was in time, or was not."""
         if self.cluster is None:
             return
+        if self._steps is None:
+            self._checker.replay.check_all(self.cluster.state)
         committing = self._committing
         lost = [item for item in (*self._inputs, *self._inbox) if isinstance(item, Ask)]
         self._world.note("manager", "crashes")

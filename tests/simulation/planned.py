@@ -36,7 +36,7 @@ from propeller.manager.clock import Clock
 from propeller.manager.engine import Ask, Commit, Load, Send
 
 from .manager import load
-from .replay import check_replay
+from .replay import Replay
 from .schedule_checker import TEXTS, ScheduleChecker
 from .simulation import Outcome
 from .store import SimulatedStore
@@ -72,6 +72,7 @@ class Planned:
         self.random = Random(seed)
         self.store = store_class()
         self.checker = ScheduleChecker(self.store, OWNERS)
+        self._replay = Replay(self.store)
         self._cluster: Cluster | None = None
         self._inbox: list[engine.Input] = []
         self._incarnation = 0
@@ -118,7 +119,7 @@ class Planned:
             return
         inputs, self._inbox = self._inbox, []
         steps, reply, wall = engine.turn(cluster, inputs, self._clock.moment()), None, self.wall()
-        has_changed = False
+        changes = None
         while True:
             try:
                 step, reply = steps.send(reply), None
@@ -131,7 +132,7 @@ class Planned:
             if isinstance(step, Load):
                 reply = self.store.find(step.task_ids, step.group_ids, step.keys)
             elif isinstance(step, Commit):
-                has_changed = True
+                changes = step.changes
                 self.store.commit(step.changes)
                 for move in step.changes.transitions:
                     self.world.note("manager", f"commits {move.state.name}", move.task_id)
@@ -141,7 +142,8 @@ class Planned:
             if is_crash:
                 self._crash()
                 return
-        check_replay(cluster.state, self.store, thorough=has_changed)
+        is_first = any(isinstance(item, ManagerStarted) for item in inputs)
+        self._replay.turn_ended(cluster.state, changes, is_first=is_first)
         if (due_in_ns := cluster.state.due_in_ns()) is not None and due_in_ns < LOOK_NS:
             incarnation = self._incarnation
             self.world.after(due_in_ns, lambda: self._wake(incarnation))

@@ -259,6 +259,8 @@ class Simulation:
         raise LawBroken("ends", "the system does not come to rest")
 
     def _check_end(self) -> None:
+        assert self.manager.cluster is not None
+        self.checker.replay.check_all(self.manager.cluster.state)
         for proplet in self.proplets:
             if isinstance(proplet, SimulatedProplet) and not proplet.is_gone:
                 for task_id in proplet.disk:

@@ -1,6 +1,5 @@
 """A durable store in memory: it keeps encoded rows, so that nothing live is shared with it."""
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,9 +32,11 @@ class SimulatedStore:
         self.modules: set[str] = set()
         self.events: list[rows.Row] = []
         self.keys: dict[str, Remembered] = {}
+        self._seen: dict[int, Task] = {}
 
     def commit(self, changes: Changes) -> None:
         """Write it all; nothing can come in between."""
+        self._seen_no_more(changes)
         for task in changes.deleted:
             self._delete(task)
         for task in changes.created:
@@ -90,11 +91,12 @@ class SimulatedStore:
 
     def backup(self) -> dict[str, Any]:
         """Copy all of it, as a user does who wants to be safe."""
-        return copy.deepcopy(vars(self))
+        return _copied(vars(self))
 
     def restore(self, backup: dict[str, Any]) -> None:
         """Become what it was when the copy was made."""
-        vars(self).update(copy.deepcopy(backup))
+        vars(self).update(_copied(backup))
+        self._seen = {}
 
     def crashed(self) -> None:
         """Lose nothing: what was committed is durable."""
@@ -152,3 +154,31 @@ class SimulatedStore:
 
     def _tasks_of(self, groups: Sequence[Group]) -> list[Task]:
         return [self.task(seq) for group in groups for seq in sorted(self.members.get(group.id, ()))]
+
+    # -- for who judges ------------------------------------------------------------------------------------
+
+    def seen(self, seq: int) -> Task:
+        """Give a task as its rows have it; who judges may not change it, and so gets the same one again."""
+        task = self._seen.get(seq)
+        if task is None:
+            task = self._seen[seq] = self.task(seq)
+        return task
+
+    def _seen_no_more(self, changes: Changes) -> None:
+        """Forget what was read of the tasks whose rows a commit writes."""
+        for task in (*changes.created, *changes.updated, *changes.respecified, *changes.deleted):
+            self._seen.pop(task.seq, None)
+        for task in changes.replaced:
+            self._seen.pop(task.seq, None)
+        for task, _ in changes.executions:
+            self._seen.pop(task.seq, None)
+
+
+def _copied(tables: dict[str, Any]) -> dict[str, Any]:
+    """Copy tables down to their rows, which never change."""
+    return {
+        name: {key: row.copy() if isinstance(row, dict) else row for key, row in table.items()}
+        if isinstance(table, dict)
+        else table.copy()
+        for name, table in tables.items()
+    }

@@ -174,9 +174,12 @@ class TimingChecker:
             if is_under_way and now - begun_at > most and present > most:
                 raise LawBroken("group-time", f"{group_id} goes on, and its time is over")
         for task in tasks:
+            spec = task.spec
+            if not (spec.deadline_ns or spec.queue_timeout_ns):
+                continue
             if task.state not in (SCHEDULED, RUNNING) or task.was_up:
                 continue
-            uid, spec = uid_of(task.spec), task.spec
+            uid = uid_of(spec)
             for what, since, most in (
                 ("deadline", self._begun.get(uid, (now, 0))[0], spec.deadline_ns),
                 ("queue timeout", self._queued.get(uid, now), spec.queue_timeout_ns),

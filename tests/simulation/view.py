@@ -1,7 +1,7 @@
 """What was committed, in the middle of a commit: its moves are judged one by one."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from propeller.core.effects import Changes
 from propeller.core.model import Task
@@ -24,24 +24,29 @@ class View:
 
     def __init__(self, checker: "Checker"):
         self._checker = checker
+        self._added: dict[str, list[Task]] = {}
         #: Tasks that the commit deletes: they may have stood in the way before that.
         self.gone: set[str] = set()
         self.tasks = dict(checker.tasks)
-        self.states = {task_id: task.state for task_id, task in checker.tasks.items()}
-        self.attempts = {task_id: task.attempt for task_id, task in checker.tasks.items()}
+        self.states = _Looked(checker.tasks, "state")
+        self.attempts = _Looked(checker.tasks, "attempt")
         #: Whether each was up since it was started: who waits for it need not wait for its end.
-        self.was_up = {task_id: task.was_up for task_id, task in checker.tasks.items()}
+        self.was_up = _Looked(checker.tasks, "was_up")
 
     def add(self, task: Task, attempts: int) -> None:
         self.tasks[task.id] = task
+        if task.spec.group_id:
+            self._added.setdefault(task.spec.group_id, []).append(task)
         self.states[task.id] = PENDING
         self.attempts[task.id] = attempts
         self.was_up[task.id] = False
 
     def members(self, task: Task) -> list[Task]:
         group_id = task.spec.group_id
-        found = [other for other in self.tasks.values() if group_id and other.spec.group_id == group_id]
-        return found if task.id in self.gone else [other for other in found if other.id not in self.gone]
+        found = [*self._checker.members_of(group_id), *self._added.get(group_id, ())]
+        if not self.gone or task.id in self.gone:
+            return found
+        return [other for other in found if other.id not in self.gone]
 
     def has_succeeded(self, task_id: str) -> bool:
         state = self.states[task_id]
@@ -54,3 +59,14 @@ class View:
         if self._checker.before(task, members):  # any before it may halt its job
             waits_for += [other for other in members if other.seq < task.seq]
         return not any(stays(other.spec) for other in waits_for)
+
+
+class _Looked(dict[str, Any]):
+    """One field of each task, as it was committed before, unless it is set here: looked up where somebody asks."""
+
+    def __init__(self, tasks: Mapping[str, Task], field: str):
+        super().__init__()
+        self._tasks, self._field = tasks, field
+
+    def __missing__(self, task_id: str) -> Any:
+        return getattr(self._tasks[task_id], self._field)

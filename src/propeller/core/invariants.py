@@ -1,13 +1,15 @@
 """Invariants that hold between two turns, each checked the slow way.
 
 The rules keep counts, queues and relations up to date in small steps. ``check`` computes them from the
-records and compares. It looks at everything, and is meant for tests and the simulation.
+records and compares. It looks at everything, ``check_touched`` at what one turn changed: both are meant for
+tests and the simulation.
 """
 
 from collections import Counter
 
 from propeller.core import places
 from propeller.core.copies import id_of_inner
+from propeller.core.effects import Changes
 from propeller.core.groups import UP
 from propeller.core.model import Group, JobMode, Proplet, Task, Timing
 from propeller.core.placement import has_room, needs_of, needs_of_pinned, refused_by, takes_work
@@ -31,7 +33,33 @@ def check(state: ClusterState) -> None:
     _check_queue(state)
     _check_placed(state)
     _check_room(state)
-    _check_schedules(state)
+    for task in state.tasks.values():
+        _check_schedule(state, task)
+    for group in state.groups.values():
+        _check_schedule(state, group)
+
+
+def check_touched(state: ClusterState, changes: Changes | None) -> None:
+    """Check the invariants of what a turn has changed, and of the groups that this belongs to.
+
+    It costs as much as the turn did. What a turn spoils elsewhere only ``check`` finds.
+    """
+    _check_turn_is_over(state)
+    if changes is None:
+        return
+    changed = [*changes.created, *changes.updated, *(task for task, _ in changes.executions)]
+    made_anew = {task.spec.group_id for task in (*changes.created, *changes.respecified, *changes.deleted)}
+    names = made_anew.union((task.spec.group_id for task in changed), (group.id for group in changes.groups))
+    for group in [state.groups[name] for name in sorted(names) if name in state.groups]:
+        _check_group(state, group, is_as_before=group.id not in made_anew)
+        for task in group.tasks.values():
+            _check_task(state, task)
+        _check_schedule(state, group)
+    for task in changed:
+        if not task.spec.group_id and state.tasks.get(task.id) is task:
+            _check_task(state, task)
+            _check_schedule(state, task)
+    _check_room(state)
 
 
 def _check_turn_is_over(state: ClusterState) -> None:
@@ -54,7 +82,8 @@ def _check_live(state: ClusterState) -> None:
     assert counted == live, f"{counted} tasks are counted that have not ended, and there are {live}"
 
 
-def _check_group(state: ClusterState, group: Group) -> None:
+def _check_group(state: ClusterState, group: Group, *, is_as_before: bool = False) -> None:
+    """Check a group; one that has the same tasks as before has them related as before."""
     counts = [0] * (UP + 1)
     for task in group.tasks.values():
         counts[task.state] += 1
@@ -72,7 +101,9 @@ def _check_group(state: ClusterState, group: Group) -> None:
     if group.mode is JobMode.SEQUENTIAL:
         running = counts[SCHEDULED] + counts[RUNNING] - counts[UP]
         assert running <= 1, f"sequential job {group.id} runs {running} tasks at once"
-    _check_relations(group)
+    if not is_as_before:
+        _check_relations(group)
+    _check_unmet(group)
     _check_places(group)
 
 
@@ -94,10 +125,7 @@ def _check_relations(group: Group) -> None:
         assert parents == task.spec.depends_on, f"task {task.id} has parents {parents}"
         wanted = before if group.mode is JobMode.SEQUENTIAL else None
         assert task.before is wanted, f"task {task.id} has the wrong task before it"
-        waits_for = predecessors(task)
-        unmet = count_unmet(task)
-        assert task.unmet == unmet, f"task {task.id} counts {task.unmet} unmet, and {unmet} have not ended"
-        for other in waits_for:
+        for other in predecessors(task):
             assert group.tasks.get(other.id) is other, (
                 f"task {task.id} waits for {other.id}, of no such group"
             )
@@ -106,6 +134,15 @@ def _check_relations(group: Group) -> None:
     for task in group.tasks.values():
         found = sorted(child.id for child in task.children)
         assert found == sorted(children[task.id]), f"task {task.id} has children {found}"
+
+
+def _check_unmet(group: Group) -> None:
+    for task in group.tasks.values():
+        if task.parents or task.before is not None or task.unmet:
+            unmet = count_unmet(task)
+            assert task.unmet == unmet, (
+                f"task {task.id} counts {task.unmet} unmet, and {unmet} have not ended"
+            )
 
 
 def _check_task(state: ClusterState, task: Task) -> None:
@@ -220,7 +257,7 @@ def _check_placed(state: ClusterState) -> None:
 def _check_room(state: ClusterState) -> None:
     waiting = [task for task in state.placement.waiting() if task.spec.workflow is None]
     for proplet in state.proplets.values():
-        if has_room(proplet):
+        if waiting and has_room(proplet):
             for task in waiting:
                 assert not _may_go_to(task, proplet), f"proplet {proplet.id} has room, and {task.id} waits"
 
@@ -230,22 +267,19 @@ def is_awaited(record: Task | Group) -> bool:
     return record.course is not None and record.course.is_live
 
 
-def _check_schedules(state: ClusterState) -> None:
-    records: list[Task | Group] = [*state.tasks.values(), *state.groups.values()]
-    for record in records:
-        course = record.course
-        assert (record.schedule is None) == (course is None), f"{record.id} has half a schedule"
-        if course is None:
-            continue
-        due = state.alarms.due(TimerOf.SCHEDULE, alarm_key(record))
-        assert (due is None) <= (not course.next_run), f"{record.id} has a next run, and no alarm"
-        assert due is None or due <= (course.due_at or due), f"the alarm of {record.id} comes late"
-        assert not (course.is_paused and course.is_live), f"{record.id} is paused, and has a next run"
-        assert course.next_run <= course.due_at, f"{record.id} is due before its time"
-    for group in state.groups.values():
-        if group.schedule is not None:
-            begun = [task.id for task in group.tasks.values() if task.state is not PENDING]
-            assert not begun, f"{begun} of group {group.id} have begun, and only its copies run"
+def _check_schedule(state: ClusterState, record: Task | Group) -> None:
+    course = record.course
+    assert (record.schedule is None) == (course is None), f"{record.id} has half a schedule"
+    if course is None:
+        return
+    due = state.alarms.due(TimerOf.SCHEDULE, alarm_key(record))
+    assert (due is None) <= (not course.next_run), f"{record.id} has a next run, and no alarm"
+    assert due is None or due <= (course.due_at or due), f"the alarm of {record.id} comes late"
+    assert not (course.is_paused and course.is_live), f"{record.id} is paused, and has a next run"
+    assert course.next_run <= course.due_at, f"{record.id} is due before its time"
+    if isinstance(record, Group):
+        begun = [task.id for task in record.tasks.values() if task.state is not PENDING]
+        assert not begun, f"{begun} of group {record.id} have begun, and only its copies run"
 
 
 def _may_go_to(task: Task, proplet: Proplet) -> bool:
