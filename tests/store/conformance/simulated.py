@@ -9,7 +9,9 @@ from propeller.store.port import Found, Loaded
 from tests.simulation.store import SimulatedStore
 
 #: What is tried of it. The rest of the interface it does not have, and the simulation has no need of it.
-OPERATIONS = frozenset({"load", "find", "commit", "events", "task", "executions", "attempts", "close"})
+OPERATIONS = frozenset(
+    {"load", "find", "commit", "events", "last_event_id", "task", "executions", "attempts", "close"}
+)
 
 
 class SimulatedPort:
@@ -31,6 +33,9 @@ class SimulatedPort:
 
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
         return [event for event in self._store.transitions() if event[0] > after][:limit]
+
+    async def last_event_id(self) -> int:
+        return self._store.last_event_id
 
     async def task(self, task_id: str) -> Task | None:
         seq = self._store.ids.get(task_id)

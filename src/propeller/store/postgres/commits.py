@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 from propeller.core.effects import Changes
 from propeller.core.idempotency import REMEMBERED_NS
 from propeller.store import limits, rows
+from propeller.store.deletions import notices
 from propeller.store.postgres import texts
 from propeller.store.postgres.access import Db
 
 #: The channel that tells of each commit with changes of state: the id of the last one.
 EVENTS = "propeller_events"
+#: The channel that tells of deletions, after the events of the same commit: texts of ``store.deletions``.
+DELETIONS = "propeller_deletions"
 
 _RUN = (
     "state integer, attempt bigint, losses bigint, proplet_id text, placed_at bigint, started_at bigint, "
@@ -127,6 +130,8 @@ async def write(db: Db, fence: Fence, changes: Changes, event: rows.Row | None) 
         if not await deletions.run(db):
             return False
         await _rest(_Statement("SELECT 1", ()), changes, event, db)
+        sql = "SELECT pg_notify($1, notice) FROM unnest($2::text[]) notice"
+        await db.execute(sql, DELETIONS, list(notices(changes)))
     return True
 
 

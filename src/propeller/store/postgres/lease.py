@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 from propeller.store.postgres.access import Db
-from propeller.store.postgres.commits import EVENTS
+from propeller.store.postgres.commits import DELETIONS, EVENTS
 from propeller.store.postgres.link import Link, Outage
 from propeller.store.postgres.settings import PostgresSettings
 
@@ -113,10 +113,10 @@ class Lease:
         return await self._link.run(work, LEASE_S)
 
     async def _listen(self, db: Db) -> None:
-        for channel in (LEADER, EVENTS):
+        for channel in (LEADER, EVENTS, DELETIONS):
             await db.add_listener(channel, self._hear)
         db.add_termination_listener(lambda _: self._is_lost.set())
-        for channel in (LEADER, EVENTS):
+        for channel in (LEADER, EVENTS, DELETIONS):
             self._told(channel, "")
 
     def _hear(self, _db: object, _pid: int, channel: str, text: object) -> None:

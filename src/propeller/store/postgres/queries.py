@@ -26,12 +26,12 @@ _EXECUTIONS = f"SELECT seq, {rows.EXECUTION_COLUMNS} FROM executions WHERE seq"
 _SEQ_OF = "(SELECT seq FROM tasks WHERE id = $1)"
 
 
+async def last_event_id(db: Db) -> int:
+    return await _largest(db, "last_id", "events")
+
+
 async def load(db: Db) -> Loaded:
     """Read what a manager starts from."""
-
-    async def largest(column: str, table: str) -> int:
-        return int(await db.fetchval(f"SELECT COALESCE(MAX({column}), 0) FROM {table}"))
-
     groups = await read_groups(db, f"WHERE g.seq IN ({_LIVE_GROUPS}) ORDER BY g.seq")
     single = f"WHERE t.seq IN ({_LIVE_RUNS}) AND t.workflow_id IS NULL AND t.job_id IS NULL"
     tasks = await read_many_tasks(db, single)
@@ -41,10 +41,14 @@ async def load(db: Db) -> Loaded:
     return Loaded(
         live=Records(groups, tasks),
         proplets=[rows.to_proplet(tuple(row)) for row in found],
-        last_task_seq=await largest("seq", "tasks"),
-        last_group_seq=await largest("seq", "groups"),
-        last_event_id=await largest("last_id", "events"),
+        last_task_seq=await _largest(db, "seq", "tasks"),
+        last_group_seq=await _largest(db, "seq", "groups"),
+        last_event_id=await last_event_id(db),
     )
+
+
+async def _largest(db: Db, column: str, table: str) -> int:
+    return int(await db.fetchval(f"SELECT COALESCE(MAX({column}), 0) FROM {table}"))
 
 
 async def find(db: Db, task_ids: Sequence[str], group_ids: Sequence[str]) -> Records:

@@ -211,6 +211,9 @@ class PostgresStore(Reads, Writes):
     async def events(self, after: int, limit: int) -> list[tuple[int, Transition]]:
         return await self._read(lambda db: read_events(db, after, limit))
 
+    async def last_event_id(self) -> int:
+        return await self._read(queries.last_event_id)
+
     async def events_of(self, only: EventFilter, after: int, limit: int) -> EventPage:
         search = Search(only, after, limit)
         until = time.perf_counter() + limits.SEARCH_S
