@@ -17,6 +17,7 @@ EVERYTHING = TaskFilter()
 #: Tables that count, and those that outlive the records that they are about.
 _NOT_RECORDS = (
     "totals",
+    "task_blocks",
     "quiet_commits",
     "log_total",
     "sqlite_sequence",

@@ -114,7 +114,15 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
         return answer(await _found(request, page, sought, show, is_newest_first=is_newest_first))
     found = await context.store.tasks(page.offset, page.limit, only, newest_first=is_newest_first)
     views = await task_views(context, found.items, show)
-    return answer(TaskPage(offset=page.offset, limit=page.limit, total=found.total, tasks=views))
+    return answer(
+        TaskPage(
+            offset=page.offset,
+            limit=page.limit,
+            total=found.total,
+            total_is_at_least=True if found.total_is_at_least else UNSET,
+            tasks=views,
+        )
+    )
 
 
 async def _found(

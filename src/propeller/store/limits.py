@@ -15,14 +15,23 @@ ATTEMPTS_IN_GRAPH = 20
 IDS_PER_QUERY = 500
 #: Longer values of metadata are in no index; see the migration that made it.
 INDEXED_CHARS_MAX = 1000
+#: How many tasks are counted for the total of a list where an index has all that is asked for, and how many
+#: are looked at one by one where it has not. A longer list says that it has more than its total.
+COUNTED_MAX = 100_000
+LOOKED_AT_MAX = 2_000
+#: How many tasks whose ids begin alike are sorted by their creation for a page.
+SORTED_MAX = 50_000
 #: More failed tasks are not counted.
 FAILURES_COUNTED_MAX = 100_000
 #: After this time a search through tasks or the event log gives what it has found.
-SEARCH_S = 0.06
+SEARCH_S = 0.015
 #: How many tasks the first piece of a search passes over. One that is done sooner than ``SEARCH_PIECE_S`` is
 #: followed by one that is twice as large, and any other by one that is half as large.
 SEARCH_FIRST_PIECE = 128
-SEARCH_PIECE_S = 0.01
+SEARCH_PIECE_S = 0.005
+#: How many different names of tasks a search looks at, and the tasks of how many of them it merges.
+NAMES_LOOKED_AT_MAX = 2_000
+NAMES_MERGED_MAX = 100
 
 # -- the event log -------------------------------------------------------------------------------------------
 

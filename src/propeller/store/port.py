@@ -8,22 +8,13 @@ An operation that can't be carried out because the data can't be read or written
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol
 
 from propeller.core.effects import Changes, Transition
 from propeller.core.idempotency import Key, Remembered
 from propeller.core.model import Execution, Group, GroupKind, JobMode, Proplet, Task
 from propeller.core.states import TaskState
-
-Item = TypeVar("Item")
-
-
-class Page(NamedTuple, Generic[Item]):
-    """A part of a list."""
-
-    #: The length of the whole list.
-    total: int
-    items: list[Item]
+from propeller.store.pages import Page as Page  # noqa: PLC0414  it is part of the interface
 
 
 class Records(NamedTuple):
@@ -346,7 +337,11 @@ class Store(Protocol):
     async def tasks(
         self, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
     ) -> Page[Task]:
-        """Read a page of tasks in the order of their creation, or the other way round."""
+        """Read a page of tasks in the order of their creation, or the other way round.
+
+        The total is exact where records have it. Else no more are counted than ``limits`` says, and a longer
+        list is given as ``PageOfMany``; its total is more than the page's end.
+        """
 
     async def search_tasks(
         self, only: Sought, limit: int, *, newest_first: bool = False, after: TaskCursor | None = None

@@ -51,6 +51,7 @@ CASES = [
     Sought(text="größe"),
     Sought(text="RÖS"),
     Sought(text="T1"),
+    Sought(text="a"),
     Sought(text="t17"),
     Sought(text="t"),
     Sought(text="nowhere"),
@@ -97,8 +98,9 @@ def test_what_is_found_is_what_fits_in_order_and_once(data, monkeypatch, newest_
 
     async def work(store):
         await store.commit(changes)
-        for first_piece in (1, 7, 1000):
+        for first_piece, names in ((1, 0), (7, 2000), (1000, 2000)):
             monkeypatch.setattr(limits, "SEARCH_FIRST_PIECE", first_piece)
+            monkeypatch.setattr(limits, "NAMES_LOOKED_AT_MAX", names)
             for sought in CASES:
                 pages = await all_pages(store, sought, newest_first=newest_first)
                 expected = [task.id for task in changes.created if fits(task, sought)]

@@ -8,7 +8,7 @@ from propeller.core.failures import Failure
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, FAILED
 from propeller.store.port import GroupFilter, TaskFilter
-from propeller.store.sqlite import overview, queries
+from propeller.store.sqlite import lists, overview, queries
 from tests.builders import a_group, a_task
 from tests.store.helpers import SqliteData
 
@@ -18,9 +18,9 @@ LOOKS = {
         db, GroupKind.JOB, 0, 5, GroupFilter(COMPLETED), tasks_max=0
     ),
     "a job": lambda db: queries.read_group(db, GroupKind.JOB, "j0", 0),
-    "tasks": lambda db: queries.read_task_page(db, 0, 5, TaskFilter()),
-    "tasks of a job": lambda db: queries.read_task_page(db, 3, 5, TaskFilter(job_id="j0")),
-    "tasks with some metadata": lambda db: queries.read_task_page(
+    "tasks": lambda db: lists.read_task_page(db, 0, 5, TaskFilter()),
+    "tasks of a job": lambda db: lists.read_task_page(db, 3, 5, TaskFilter(job_id="j0")),
+    "tasks with some metadata": lambda db: lists.read_task_page(
         db, 0, 5, TaskFilter(metadata={"team": "ops"})
     ),
     "totals": overview.read_totals,

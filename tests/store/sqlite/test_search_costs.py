@@ -17,6 +17,7 @@ from tests.store.helpers import SqliteData
 def test_a_search_that_takes_long_gives_what_it_has_and_goes_on(data, monkeypatch):
     monkeypatch.setattr(limits, "SEARCH_S", 0)
     monkeypatch.setattr(limits, "SEARCH_FIRST_PIECE", 4)
+    monkeypatch.setattr(limits, "NAMES_LOOKED_AT_MAX", 1)
 
     async def work(store):
         await store.commit(

@@ -7,7 +7,8 @@ from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED, TaskState
 from propeller.store import limits
 from propeller.store.port import PaceStep, Page, TaskFilter, Totals
-from propeller.store.sqlite.queries import are_some_going, count_tasks, read_tasks, snapshot
+from propeller.store.sqlite.lists import count_tasks
+from propeller.store.sqlite.queries import are_some_going, read_tasks, snapshot
 
 _PACE_COLUMNS = ", ".join(PaceStep._fields)
 #: Failed tasks that are being deleted, as their workflow or job is, are no longer shown.

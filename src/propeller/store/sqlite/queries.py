@@ -10,7 +10,7 @@ import msgspec
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import filters, limits, rows
 from propeller.store.filters import Dialect
-from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Page, Record, Records, TaskFilter
+from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Record, Records
 
 
 def _called(record_id: str, name: str, text: str) -> tuple[str, list[Any]]:
@@ -157,40 +157,6 @@ def read_tasks_of_group(db: sqlite3.Connection, group: Group, after: int, limit:
 
 def _read_all_tasks(db: sqlite3.Connection, groups: Iterable[Group]) -> list[Task]:
     return [task for group in groups for task in read_tasks_of_group(db, group, 0, -1)]
-
-
-def read_task_page(
-    db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
-) -> Page[Task]:
-    found = filters.of_tasks(DIALECT, only)
-    where, values = found.where, found.values
-    order = "DESC" if newest_first else "ASC"
-    # Tasks before the page are skipped in one table, and by an index if there is one.
-    page = f"SELECT t.seq FROM {_tasks(db)} t {where} ORDER BY t.seq {order} LIMIT ? OFFSET ?"  # noqa: S608
-    with snapshot(db):
-        total = count_tasks(db, only)
-        if total is None:
-            total = db.execute(f"SELECT COUNT(*) FROM {_tasks(db)} t {where}", values).fetchone()[0]  # noqa: S608
-        return Page(
-            total, read_tasks(db, f"WHERE t.seq IN ({page}) ORDER BY t.seq {order}", (*values, limit, offset))
-        )
-
-
-def count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
-    """Give the number of tasks if a record has it; None if the tasks have to be counted."""
-    if only == TaskFilter():
-        hidden = (
-            "(SELECT COUNT(*) FROM tasks WHERE workflow_id IN (SELECT id FROM going)) "
-            "- (SELECT COUNT(*) FROM tasks WHERE job_id IN (SELECT id FROM going)) "
-            "- (SELECT COUNT(*) FROM tasks WHERE id IN (SELECT id FROM going WHERE kind = 'task'))"
-        )
-        found = db.execute(f"SELECT count - {hidden} FROM totals WHERE kind = 'task'").fetchone()  # noqa: S608
-        return int(found[0])
-    group_id = only.workflow_id or only.job_id
-    if only not in (TaskFilter(workflow_id=group_id), TaskFilter(job_id=group_id)):
-        return None
-    kind = GroupKind.WORKFLOW if only.workflow_id else GroupKind.JOB
-    return sum(group.size for group in read_groups(db, "WHERE g.id = ? AND g.kind = ?", (group_id, kind)))
 
 
 def read_group(db: sqlite3.Connection, kind: GroupKind, group_id: str, tasks_max: int) -> Records | None:

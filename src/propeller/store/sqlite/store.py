@@ -47,7 +47,7 @@ from propeller.store.port import (
     StoredPiece,
     TaskFilter,
 )
-from propeller.store.sqlite import expiry, queries
+from propeller.store.sqlite import expiry, lists, queries
 from propeller.store.sqlite.events import PIECE_BYTES, Search, read_events
 from propeller.store.sqlite.graphs import read_graph
 from propeller.store.sqlite.history import History
@@ -367,7 +367,7 @@ class SqliteStore(Whole):
         self, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
     ) -> Page[Task]:
         return await self._read(
-            lambda db: queries.read_task_page(db, offset, limit, only, newest_first=newest_first)
+            lambda db: lists.read_task_page(db, offset, limit, only, newest_first=newest_first)
         )
 
     async def executions(self, task_id: str) -> list[Execution]:

@@ -18,7 +18,7 @@ from propeller.store.port import (
     TaskFilter,
     Totals,
 )
-from propeller.store.sqlite import queries
+from propeller.store.sqlite import lists
 from propeller.store.sqlite.overview import read_failures, read_pace, read_totals
 from propeller.store.sqlite.search import TaskSearch
 
@@ -48,7 +48,7 @@ class Whole(ABC):
                 return await self._read(search.page)
 
     async def count_tasks(self, only: TaskFilter) -> int | None:
-        return await self._read(lambda db: queries.count_tasks(db, only))
+        return await self._read(lambda db: lists.count_tasks(db, only))
 
     async def totals(self) -> Totals:
         return await self._read(read_totals)

@@ -326,6 +326,10 @@ class TaskPage(msgspec.Struct, kw_only=True):
     offset: int
     limit: int
     total: Annotated[int, like("Left out where a search would have to count.")] | UnsetType = UNSET
+    total_is_at_least: (
+        Annotated[bool, like("True where too many would have to be counted: there are more than the total.")]
+        | UnsetType
+    ) = UNSET
     tasks: list[TaskView]
     next_cursor: (
         Annotated[
