@@ -6,7 +6,7 @@ import pytest
 from tests.builders import a_move, a_task
 
 from propeller.core.effects import Changes
-from propeller.errors import StoreUnusable
+from propeller.errors import StoreUnusable, Unavailable
 from propeller.manager import followed_feed as module
 from propeller.manager.followed_feed import FollowedFeed
 from propeller.store.port import Gone, Record
@@ -21,7 +21,7 @@ class Read:
     def __init__(self, store):
         self.store = store
         self.reads = 0
-        self.is_broken = False
+        self.error = None
         self.was_asked = asyncio.Event()
 
     def __getattr__(self, name):
@@ -30,8 +30,8 @@ class Read:
     async def events(self, after, limit):
         self.reads += 1
         self.was_asked.set()
-        if self.is_broken:
-            raise StoreUnusable("it is away")
+        if self.error is not None:
+            raise self.error
         return await self.store.events(after, limit)
 
 
@@ -123,18 +123,19 @@ def test_who_comes_from_a_manager_that_was_ahead_gets_nothing_twice(tmp_path):
     run(tmp_path, part)
 
 
-def test_it_waits_for_a_store_that_is_away(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [StoreUnusable("it is away"), Unavailable("it is away")])
+def test_it_waits_for_a_store_that_is_away(tmp_path, monkeypatch, error):
     monkeypatch.setattr(module, "_AGAIN", module.Backoff(first_s=0.001, longest_s=0.001))
 
     async def part(log):
         following = asyncio.create_task(take(3, log.feed.follow(0)))
-        log.store.is_broken = True
+        log.store.error = error
         await log.happens(3)
         log.feed.heard(3)
         while log.store.reads < 3:
             await log.store.was_asked.wait()
             log.store.was_asked.clear()
-        log.store.is_broken = False
+        log.store.error = None
         assert await following == [1, 2, 3]
 
     run(tmp_path, part)

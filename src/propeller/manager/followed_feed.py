@@ -8,7 +8,7 @@ import asyncio
 import logging
 
 from propeller.backoff import Backoff
-from propeller.errors import StoreUnusable
+from propeller.errors import StoreUnusable, Unavailable
 from propeller.manager.feed import Feed
 from propeller.store.deletions import read_notice
 from propeller.store.port import Store
@@ -20,6 +20,8 @@ _READ_MAX = 1000
 _PAUSE_S = 0.005
 #: How often it is looked whether what is watched is still there.
 _LOOK_EVERY_S = 0.5
+#: What reads raise while the database is away.
+_AWAY = (StoreUnusable, Unavailable)
 _AGAIN = Backoff(first_s=0.1, longest_s=2.0)
 
 
@@ -55,7 +57,7 @@ class FollowedFeed(Feed):
             self._heard.clear()
             try:
                 await self.catch_up()
-            except StoreUnusable as error:
+            except _AWAY as error:
                 _log.warning("events can't be read, and are tried again: %s", error)
                 self._heard.set()
                 await asyncio.sleep(_AGAIN.delay_s(failures))
@@ -70,7 +72,7 @@ class FollowedFeed(Feed):
             await asyncio.sleep(_LOOK_EVERY_S)
             try:
                 await self.look_for_watched()
-            except StoreUnusable as error:
+            except _AWAY as error:
                 _log.warning("what is followed can't be looked for, and is tried again: %s", error)
 
     async def catch_up(self) -> None:
