@@ -214,6 +214,8 @@ class Checker:
             self.inputs.moved(task, old, move, view)
             if (old, move.state) == (RUNNING, RUNNING):
                 self.residents.check_word(task, uid_of(task.spec), move, view)
+                if move.is_up:
+                    self.timing.came_up(task)
                 if move.is_up and not view.was_up[task.id]:
                     view.was_up[task.id] = True
                     self._settled.add(task.id)

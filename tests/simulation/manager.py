@@ -24,6 +24,7 @@ from propeller.errors import PropellerError
 from propeller.manager import engine
 from propeller.manager.clock import Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Load, Send, Step
+from propeller.manager.inbox import Inbox
 from propeller.manager.standing import Standing, Times
 from propeller.wire.fleet.facts import fact_of
 from propeller.wire.fleet.from_manager import Announcement, FromManager, Hello
@@ -37,6 +38,7 @@ from .keys_checker import KeysChecker
 from .manager_checker import ManagerChecker
 from .store import SimulatedStore
 from .transport import Network, about, told
+from .waits_checker import WaitsChecker
 from .world import MS, LawBroken, S, World
 
 POLICY = Policy(
@@ -54,6 +56,8 @@ TIMES = Times(here_every=2.0, quiet=0.3, rival=4.0, deaf=2.0)
 READING_NS = 300 * MS
 #: The chance of an end before a step, and again after it.
 CRASH_AT_STEP = 0.001
+#: How many facts, and how many commands of each lane, a turn takes.
+TAKEN_MAX = 5
 
 
 class Ticket(Protocol):
@@ -110,7 +114,8 @@ class SimulatedManager:
         self._reset()
 
     def _reset(self) -> None:
-        self._inbox: list[engine.Input] = []
+        self._inbox = Inbox(lambda _: 1, facts_max=TAKEN_MAX, tasks_max=TAKEN_MAX)
+        self._waits = WaitsChecker(TAKEN_MAX)
         self._inputs: Sequence[engine.Input] = ()
         self._steps: Generator[Step, Found | None, None] | None = None
         self._committing: Commit | None = None
@@ -241,10 +246,12 @@ class SimulatedManager:
     # -- what arrives --------------------------------------------------------------------------------------
 
     def tell(self, fact: Fact) -> None:
+        self._waits.came(fact)
         self._inbox.append(fact)
         self._wake()
 
     def ask(self, ask: Ask) -> None:
+        self._waits.came(ask)
         self._inbox.append(ask)
         self._wake()
 
@@ -342,7 +349,8 @@ class SimulatedManager:
     def _begin_turn(self) -> None:
         if self._steps is not None or not self._inbox or self.cluster is None:
             return
-        self._inputs, self._inbox = self._inbox, []
+        self._inputs = self._inbox.take()
+        self._waits.turn_began(self._inputs)
         self.keys.turn_began()
         self._checker.turn_began(self._inputs)
         self._steps = engine.turn(self.cluster, self._inputs, self._clock.moment())

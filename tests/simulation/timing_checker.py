@@ -56,6 +56,10 @@ class TimingChecker:
         for known in (self._tries, self._failed, self._begun, self._queued, self._groups):
             known.clear()
 
+    def came_up(self, task: Task) -> None:
+        """Take in that a task is up: one that crashes later has all of its tries again."""
+        self._tries.pop(uid_of(task.spec), None)
+
     def moved(self, task: Task, old: TaskState, move: Transition) -> None:
         """Take in one move of a task, in the order of the commit."""
         uid, now, retry = uid_of(task.spec), self._world.now, task.spec.retry

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from propeller.core.cluster import Cluster
 from propeller.core.effects import Changes, Effect, Outgoing, Refused, Transition
-from propeller.core.events import Command, Fact, ManagerStarted, TimePassed
+from propeller.core.events import Command, CreateTasks, Fact, ManagerStarted, TimePassed
 from propeller.core.idempotency import Key, Remembered, as_created
 from propeller.core.model import GroupKind, JobMode, Module, Proplet, Spec, Task
 from propeller.core.policy import Policy
@@ -19,6 +19,7 @@ from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
 from propeller.manager.expiry import Expiry, forget_events
 from propeller.manager.feed import Feed
+from propeller.manager.inbox import Inbox
 from propeller.manager.invocations import ENDED_WITH_MANAGER, Invocations
 from propeller.manager.logs import TaskLogs
 from propeller.manager.pace import Pace
@@ -117,7 +118,7 @@ class Manager:
         self.pace = Pace(store, self.present)
         self._clock = clock or Clock()
         self._refusals = Refusals()
-        self._inbox: list[Input] = []
+        self._inbox = Inbox(self._tasks_of)
         self._arrival = asyncio.Event()
         self._expiry = Expiry(store, keep_ended_s, self._arrival.set) if keep_ended_s else None
         self._history_s = history_s
@@ -317,7 +318,9 @@ class Manager:
             while self._inbox or not self._is_stopping:
                 await self._arrival.wait()
                 self._arrival.clear()
-                inputs, self._inbox = self._inbox, []
+                inputs = self._inbox.take()
+                if self._inbox:
+                    self._arrival.set()
                 if inputs:
                     self.present.turn_begins()
                     await self._take_turn(inputs)
@@ -329,7 +332,7 @@ class Manager:
                     self.writes += 1
         except BaseException as error:
             self._failure = self._failure or error
-            self._refuse(_asks_among(self._inbox), _NOT_BEGUN)
+            self._refuse(_asks_among(list(self._inbox)), _NOT_BEGUN)
             self.present.turn_failed(self._failure)
             raise
         finally:
@@ -338,6 +341,13 @@ class Manager:
                 task.cancel()
             if self._timer is not None:
                 self._timer.cancel()
+
+    def _tasks_of(self, command: Command) -> int:
+        """Count the tasks that a command is about, at least 1."""
+        if isinstance(command, CreateTasks):
+            return len(command.specs)
+        group = self._state.groups.get(getattr(command, "group_id", ""))
+        return max(len(group.tasks), 1) if group is not None else 1
 
     def _set_timer(self) -> None:
         """Wake up for the next timer of a rule, if it is due before the next look at the clock."""
