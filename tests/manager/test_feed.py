@@ -7,7 +7,7 @@ from tests.builders import a_move
 
 from propeller.core.effects import Changes
 from propeller.manager import feed as feed_module
-from propeller.manager.feed import Feed
+from propeller.manager.feed import Batch, Feed
 from propeller.store.sqlite.store import SqliteStore
 
 
@@ -154,3 +154,41 @@ def test_a_follower_that_goes_away_leaves_the_others(tmp_path):
         assert await staying == [1, 2]
 
     run(tmp_path, work)
+
+
+def test_followers_at_one_place_share_what_is_made_for_them(tmp_path):
+    async def work(log):
+        await log.happen(300)
+        batches = [await anext(log.feed.follow_in_batches(0)) for _ in range(3)]
+        assert batches[0] is batches[1] is batches[2]
+        made = [batch.made("ids", lambda batch: [event[0] for event in batch]) for batch in batches]
+        assert made[0] is made[1] is made[2]
+        assert made[0] == list(range(1, 251))
+        # One that comes from elsewhere is at the same place after its first batch.
+        other = log.feed.follow_in_batches(100)
+        assert [event[0] for event in await anext(other)] == list(range(101, 251))
+        rest = log.feed.follow_in_batches(250)
+        assert await anext(other) is await anext(rest)
+
+    run(tmp_path, work)
+
+
+def test_a_batch_gives_what_concerns_a_follower(tmp_path):
+    moves = [
+        a_move("a", workflow_id="w"),
+        a_move("b", workflow_id="w"),
+        a_move("a", workflow_id="w"),
+        a_move("c", job_id="w"),
+    ]
+    batch = Batch(enumerate(moves, start=1))
+
+    def ids(*only):
+        return [event[0] for event in batch.of(only)]
+
+    assert batch.of(("", "", "")) is batch
+    assert ids("a", "", "") == [1, 3]
+    assert ids("", "w", "") == [1, 2, 3]
+    assert ids("", "", "w") == [4]
+    assert ids("b", "w", "") == [2]
+    assert ids("c", "w", "") == []
+    assert ids("none", "", "") == []

@@ -1,6 +1,5 @@
 """``/events``: every change of state as server-sent events, in order and without gaps."""
 
-import contextlib
 from collections.abc import Iterable, Iterator
 
 from starlette.types import ASGIApp
@@ -8,9 +7,10 @@ from starlette.types import ASGIApp
 from propeller.api import queries
 from propeller.api.context import Context, HttpRequest, context_of
 from propeller.api.endpoints import EventText, get
-from propeller.api.looks import PORTION
 from propeller.api.sse import EventStream, Write, event_text
 from propeller.core.effects import Transition
+from propeller.manager.feed import Batch
+from propeller.manager.rounds import Turn
 from propeller.manager.watches import Watch
 from propeller.store.port import Gone, Record, RecordKind
 from propeller.wire.http.events import GoneView
@@ -61,11 +61,10 @@ class _Following:
 
     def __init__(self, context: Context, after: int | None, only: tuple[str, str, str]) -> None:
         self._feed = context.feed
-        self._looks = context.looks
         self._texts = context.event_texts
         # Set here and not at the first wait, so that no event is lost between headers and events.
         self._after = self._feed.last_id if after is None else after
-        self._task_id, self._workflow_id, self._job_id = only
+        self._only = only
         kinds: tuple[RecordKind, ...] = ("task", "workflow", "job")
         self._records = [Record(kind, its_id) for kind, its_id in zip(kinds, only, strict=True) if its_id]
 
@@ -73,40 +72,38 @@ class _Following:
         """Send each event as soon as it is there; send events that are there together in one piece."""
         async with self._feed.watching(self._records) as watch:
             async for batch in self._feed.follow_in_batches(self._after, watch):
-                # A large batch is a look at the past: it waits for its turn.
-                async with self._looks.portion() if len(batch) > PORTION else contextlib.nullcontext():
-                    texts = [self._texts.of(*event) for event in batch if self._concerns(event[1])]
-                for piece in _pieces(texts if batch else _of_quiet(watch)):
+                for piece in self._texts_of(batch) if batch else _of_quiet(watch):
                     await write(piece)
 
     async def send_changes(self, write: Write) -> None:
         """Send what has changed in brief, and what changes within a while after that together."""
         async with self._feed.watching(self._records) as watch:
             rows: list[_Row] = []
-            last_id = 0
-            async for batch in self._feed.follow_in_batches(self._after, watch):
-                async with self._looks.portion() if len(batch) > PORTION else contextlib.nullcontext():
-                    for event_id, transition in batch:
-                        if self._concerns(transition):
-                            rows.append(_row(transition))
-                            last_id = event_id
+            last_id, turn = 0, Turn()
+            async for batch in self._feed.follow_in_batches(self._after, watch, turn):
+                if found := batch.of(self._only):
+                    rows += batch.made("rows", _rows) if found is batch else _rows(found)
+                    last_id = found[-1][0]
                 is_full = len(rows) >= _ROWS_MAX
                 if batch and batch[-1][0] < self._feed.last_id and not is_full:
                     continue
                 if rows:
                     await write(event_text(last_id, "changes", encode(rows)))
                     rows = []
-                    if not is_full and await self._feed.closes_within(_GATHER_S):
+                    if not is_full and await self._feed.pauses(turn, _GATHER_S):
                         return
                 for piece in () if batch else _of_quiet(watch):
                     await write(piece)
 
-    def _concerns(self, transition: Transition) -> bool:
-        return (
-            self._task_id in ("", transition.task_id)
-            and self._workflow_id in ("", transition.workflow_id)
-            and self._job_id in ("", transition.job_id)
-        )
+    def _texts_of(self, batch: Batch) -> Iterable[bytes]:
+        """Render what concerns this follower; what is for all is rendered and joined once."""
+        found = batch.of(self._only)
+        if found is batch:
+            return batch.made("pieces", self._pieces)
+        return self._pieces(found)
+
+    def _pieces(self, events: Iterable[tuple[int, Transition]]) -> list[bytes]:
+        return list(_pieces(self._texts.of(*event) for event in events))
 
 
 def _of_quiet(watch: Watch) -> list[bytes]:
@@ -117,6 +114,10 @@ def _of_quiet(watch: Watch) -> list[bytes]:
 def _gone_text(gone: Gone) -> bytes:
     ids = {f"{record.kind}_id": record.id for record in (gone.record, gone.within) if record is not None}
     return event_text(None, "gone", encode(GoneView(**ids)))
+
+
+def _rows(events: Iterable[tuple[int, Transition]]) -> list[_Row]:
+    return [_row(transition) for _, transition in events]
 
 
 def _row(it: Transition) -> _Row:

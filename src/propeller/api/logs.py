@@ -148,9 +148,10 @@ class _Following:
     async def _watch(self, news: asyncio.Event) -> None:
         """Take in the task's changes of state, up to the manager's end."""
         try:
-            async for item in self._manager.feed.follow(self._last_event_id):
-                if item[1].task_id == self._only.task_id:
-                    self._moved(item[1].state, item[1].at)
+            only = (self._only.task_id, "", "")
+            async for batch in self._manager.feed.follow_in_batches(self._last_event_id):
+                for _, transition in batch.of(only):
+                    self._moved(transition.state, transition.at)
                     news.set()
         finally:
             self._is_closed = True

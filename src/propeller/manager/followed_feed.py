@@ -83,7 +83,4 @@ class FollowedFeed(Feed):
                 events = await self._store.events(self.last_id, _READ_MAX)
                 is_more = len(events) == _READ_MAX
                 if events:
-                    first_id = events[0][0]
-                    if first_id > self.last_id + 1:
-                        self._recent.clear()  # the events between have been forgotten
-                    self.announce(first_id, [transition for _, transition in events])
+                    self.announce(events[0][0], [transition for _, transition in events])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -38,6 +39,8 @@ _MAYBE_DONE = (
 )
 #: How many of the tasks that an earlier command created are read in one query.
 _READ_AT_ONCE = 500
+#: For how long after a turn there is probably more to do, s.
+_BUSY_S = 0.1
 
 
 class Fleet(Protocol):
@@ -129,6 +132,8 @@ class Manager:
         #: How often records in the store were changed since the program began.
         self.writes = 0
         self._has_stopped = False
+        #: When the last turn ended, s by the monotonic clock.
+        self._turn_ended_at = 0.0
         self._failure: BaseException | None = None
 
     async def load(self) -> None:
@@ -142,7 +147,7 @@ class Manager:
         state.adopt(*loaded.live)
         await self.store.close_invocations(ENDED_WITH_MANAGER)
         await self.pace.load()
-        self.feed = Feed(self.store, loaded.last_event_id)
+        self.feed = Feed(self.store, loaded.last_event_id, is_busy=lambda: self._is_busy)
         self.tell(ManagerStarted())
 
     async def ask(self, command: Command, modules: dict[Module, bytes] | None = None) -> list[Task]:
@@ -206,6 +211,11 @@ class Manager:
     def is_at_work(self) -> bool:
         """True while a turn is being taken."""
         return self.present.is_changing
+
+    @property
+    def _is_busy(self) -> bool:
+        """True while turns are taken, and for a moment after that: guests run, or the next turn comes."""
+        return self.is_at_work or time.monotonic() - self._turn_ended_at < _BUSY_S
 
     @property
     def job_mode(self) -> JobMode:
@@ -325,6 +335,7 @@ class Manager:
                     self.present.turn_begins()
                     await self._take_turn(inputs)
                     self.present.turn_ended()
+                    self._turn_ended_at = time.monotonic()
                     self._set_timer()
                 if self._expiry is not None and self._expiry.is_due:
                     await self._expiry.piece()
