@@ -82,3 +82,8 @@ FORGET_PIECE_S = 0.003
 FORGET_CANDIDATES_MAX = 1_000
 #: How many pieces of logs are deleted at once.
 FORGET_LOG_PIECES = 500
+
+# -- the start -----------------------------------------------------------------------------------------------
+
+#: A store up to this size is looked at as a whole before a start after a crash, and a larger one beside it.
+LOOKED_AT_FIRST_BYTES = 128 * 2**20

@@ -15,6 +15,7 @@ from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, PENDING, RUNNING
 from propeller.errors import StoreUnusable
+from propeller.store import limits
 from propeller.store.port import TaskFilter
 from propeller.store.sqlite import soundness, store, upkeep
 from propeller.store.sqlite.mark import MarkFile, boot, mark_path, read_mark
@@ -413,3 +414,77 @@ def test_a_damaged_mark_is_no_reason_to_refuse(killed, tmp_path):
     database = killed.copy(tmp_path)
     mark_path(database).write_bytes(b"\0" * 512)
     assert outcome(tmp_path) == killed.expected
+
+
+# -- large stores --------------------------------------------------------------------------------------------
+
+
+def looked_at_beside(directory):
+    """Open a store, wait until all of it was looked at, and answer."""
+
+    async def work():
+        store = SqliteStore(directory)
+        try:
+            if store.look is not None:
+                await asyncio.to_thread(store.look.wait)
+            return await answered(store)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(work())
+    except StoreUnusable as refusal:
+        return refusal
+
+
+@pytest.fixture
+def _is_large(monkeypatch):
+    monkeypatch.setattr(limits, "LOOKED_AT_FIRST_BYTES", 0)
+
+
+@pytest.mark.usefixtures("_is_large")
+def test_a_large_store_is_looked_at_beside_the_work_until_it_is_known_to_be_sound(half, tmp_path, caplog):
+    database = half.copy(tmp_path)
+
+    async def end_too_soon():
+        await SqliteStore(tmp_path).close()
+
+    asyncio.run(end_too_soon())
+    assert "is looked at beside the work" in caplog.text
+    assert read_mark(database).checksum is None, "it is looked at again"
+    assert looked_at_beside(tmp_path) == half.expected
+    assert read_mark(database).checksum is not None
+    caplog.clear()
+    assert looked_at_beside(tmp_path) == half.expected
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("_is_large")
+def test_damage_in_a_large_store_ends_all_work(half, tmp_path):
+    database = half.copy(tmp_path)
+    page = max(set(range(2, database.stat().st_size // PAGE_BYTES)) - pages_in_log(database))
+    with database.open("r+b") as file:
+        file.seek((page - 1) * PAGE_BYTES)
+        file.write(b"\0" * 100)
+
+    async def work():
+        store = SqliteStore(tmp_path)
+        try:
+            await asyncio.to_thread(store.look.wait)
+            for what in (store.commit(Changes(created=[a_task(999)])), store.task("t1")):
+                with pytest.raises(StoreUnusable) as refusal:
+                    await what
+                check_refused(database, refusal.value, "is damaged")
+        finally:
+            await store.close()
+
+    asyncio.run(work())
+    assert read_mark(database).checksum is None
+
+
+@pytest.mark.usefixtures("_is_large")
+def test_what_a_crash_can_damage_in_a_large_store_is_seen_before_the_start(killed, tmp_path):
+    database = killed.copy(tmp_path)
+    os.truncate(f"{database}-wal", Path(f"{database}-wal").stat().st_size // 2)
+    with pytest.raises(StoreUnusable, match="can't be read in full"):
+        SqliteStore(tmp_path)

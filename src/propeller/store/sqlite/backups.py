@@ -59,7 +59,7 @@ def check(directory: Path) -> Checked:
     database = _database_in(directory)
     with _held(directory) as is_in_use:
         if not is_in_use:
-            damage = damage_of(database, thorough=True)
+            damage = damage_of(database)
         else:
             with contextlib.closing(read_only(database)) as db:
                 damage = soundness.damage_inside(db, with_records=True)
@@ -81,7 +81,7 @@ def back_up(directory: Path, target: Path) -> Held:
         raise Conflict(f"{target} is there already; name a new file")
     draft = target.with_name(f".{target.name}.draft")
     with _held(directory) as is_in_use, explained(target), contextlib.ExitStack() as stack:
-        if not is_in_use and (damage := damage_of(database, thorough=True)):
+        if not is_in_use and (damage := damage_of(database)):
             raise StoreUnusable(f"{database} {damage}. {way_out(database)}")
         private.make_file(draft)
         stack.callback(draft.unlink, missing_ok=True)

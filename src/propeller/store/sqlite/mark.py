@@ -94,6 +94,8 @@ class MarkFile:
     ) -> None:
         """Create the mark for what is in the database now."""
         self._database = database
+        #: False as long as the database has to be looked at: then its end does not count as one in order.
+        self.is_trusted = True
         self._mark = Mark(
             last_event_id=last_event_id, quiet_commits=quiet_commits, durability=durability, boot=boot()
         )
@@ -122,7 +124,7 @@ class MarkFile:
 
     def close(self) -> None:
         """Note the checksum of the database, which no program has open any more."""
-        if not self._database.with_name(f"{self._database.name}-wal").exists():
+        if self.is_trusted and not self._database.with_name(f"{self._database.name}-wal").exists():
             self._mark = msgspec.structs.replace(
                 self._mark,
                 log="",

@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from propeller import private
 from propeller.errors import StoreUnusable
+from propeller.store import limits
 from propeller.store.sqlite import soundness
-from propeller.store.sqlite.mark import mark_path, read_mark
+from propeller.store.sqlite.mark import Mark, mark_path, read_mark
 
 _log = logging.getLogger(__name__)
 
@@ -70,10 +71,33 @@ def lock_directory(directory: Path) -> Any:
     return lock
 
 
-def refuse_damage(database: Path) -> None:
-    """Raise ``StoreUnusable`` if something is missing or damaged; change nothing."""
-    if problem := damage_of(database, thorough=False):
+def refuse_damage(database: Path) -> bool:
+    """Raise ``StoreUnusable`` if something is missing or damaged; change nothing.
+
+    Say whether all pages and records are still to be looked at (``looking``).
+    """
+    mark = read_mark(database)
+    is_as_left = soundness.is_as_it_was_left(database, mark)
+    problem = soundness.damage_of_files(database, mark, is_as_left=is_as_left)
+    log = soundness.log_path(database)
+    is_trusted = soundness.is_empty(database) or (is_as_left and soundness.is_empty(log))
+    is_looked_at_later = False
+    if not problem and not is_trusted:
+        size = sum(path.stat().st_size for path in (database, log) if path.exists())
+        is_looked_at_later = size > limits.LOOKED_AT_FIRST_BYTES and _is_migrated(database)
+        when = "beside the work" if is_looked_at_later else "before the start"
+        text = "%s was not closed in order: all of it (%.1f MiB) is looked at %s"
+        _log.warning(text, database, size / 2**20, when)
+        problem = _damage_inside(database, mark, is_whole=not is_looked_at_later)
+    if problem:
         raise StoreUnusable(f"{database} {problem}. {way_out(database)}")
+    return is_looked_at_later
+
+
+def _is_migrated(database: Path) -> bool:
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(read_only(database)) as db:
+        return bool(db.execute("PRAGMA user_version").fetchone()[0] == len(_steps()))
+    return False
 
 
 def way_out(database: Path) -> str:
@@ -87,30 +111,24 @@ def way_out(database: Path) -> str:
     )
 
 
-def damage_of(database: Path, *, thorough: bool) -> str:
-    """Say what is wrong with a store that no program has open; ``""`` if nothing is.
-
-    Unless ``thorough``, trust a database that has not changed since the program ended in order.
-    """
-    mark, log = read_mark(database), soundness.log_path(database)
+def damage_of(database: Path) -> str:
+    """Look at all of a store that no program has open; say what is wrong with it, ``""`` if nothing is."""
+    mark = read_mark(database)
     is_as_left = soundness.is_as_it_was_left(database, mark)
-    if problem := soundness.damage_of_files(database, mark, is_as_left=is_as_left):
+    problem = soundness.damage_of_files(database, mark, is_as_left=is_as_left)
+    if problem or soundness.is_empty(database):
         return problem
-    if soundness.is_empty(database):
-        return ""
-    if not thorough:
-        if is_as_left and soundness.is_empty(log):
-            return ""
-        size = sum(path.stat().st_size for path in (database, log) if path.exists())
-        _log.warning(
-            "%s was not closed in order: all of it (%.1f MiB) is looked at before the start",
-            database,
-            size / 2**20,
-        )
+    return _damage_inside(database, mark, is_whole=True)
+
+
+def _damage_inside(database: Path, mark: Mark | None, *, is_whole: bool) -> str:
+    """Compare what is in a database with its mark; look at all of it if ``is_whole``."""
     try:
         with contextlib.closing(read_only(database)) as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            problem = soundness.damage_inside(db, with_records=version == len(_steps()))
+            problem = ""
+            if is_whole:
+                version = db.execute("PRAGMA user_version").fetchone()[0]
+                problem = soundness.damage_inside(db, with_records=version == len(_steps()))
             return problem or soundness.lack(db, mark)
     except sqlite3.Error as error:
         return f"can't be read: {error}"

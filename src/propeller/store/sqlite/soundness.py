@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,29 +122,49 @@ def damage_inside(db: sqlite3.Connection, *, with_records: bool) -> str:
     """Check every page, and ``with_records`` every record, in one snapshot."""
     try:
         with snapshot(db):
-            problems = [row[0] for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
-            if problems:
-                return f"is damaged: {'; '.join(problems)}"
-            return next(_damaged_records(db), "") if with_records else ""
+            checks = _CHECKS if with_records else _CHECKS[:1]
+            return next((problem for check in checks for problem in check(db)), "")
     except sqlite3.Error as error:
         return f"is damaged: {error}"
 
 
-def _damaged_records(db: sqlite3.Connection) -> Iterator[str]:
+def damage_in_pieces(db: sqlite3.Connection) -> str:
+    """Check everything in a database in use, in several snapshots: a long one keeps its log from ending."""
+    try:
+        for check in _CHECKS:
+            with snapshot(db):
+                if problem := next(check(db), ""):
+                    return problem
+    except sqlite3.Error as error:
+        return f"is damaged: {error}"
+    return ""
+
+
+def _damaged_pages(db: sqlite3.Connection) -> Iterator[str]:
+    problems = [row[0] for row in db.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
+    if problems:
+        yield f"is damaged: {'; '.join(problems)}"
+
+
+def _lost_records(db: sqlite3.Connection) -> Iterator[str]:
     for what, sql in _ORPHANS.items():
         if count := db.execute(sql).fetchone()[0]:
             yield f"is damaged: {count} {what}"
-    for name, (read, columns, source) in _RECORDS.items():
-        found = db.execute(f"SELECT {columns} FROM {source}")  # noqa: S608
-        for number, row in enumerate(found, start=1):
-            try:
-                read(row)
-            except UNREADABLE as error:
-                yield f"is damaged: {name} {number} can't be read: {error}"
+
+
+def _damaged_records(db: sqlite3.Connection, name: str) -> Iterator[str]:
+    read, columns, source = _RECORDS[name]
+    for number, row in enumerate(db.execute(f"SELECT {columns} FROM {source}"), start=1):  # noqa: S608
+        try:
+            read(row)
+        except UNREADABLE as error:
+            yield f"is damaged: {name} {number} can't be read: {error}"
+
+
+def _damaged_modules(db: sqlite3.Connection) -> Iterator[str]:
     for digest, data in db.execute("SELECT digest, bytes FROM modules"):
         if hashlib.sha256(data).hexdigest() != digest:
             yield f"is damaged: module {digest} has other bytes than its digest says"
-    yield from _wrong_counts(db)
 
 
 def _wrong_counts(db: sqlite3.Connection) -> Iterator[str]:
@@ -158,3 +179,23 @@ def _wrong_counts(db: sqlite3.Connection) -> Iterator[str]:
         group = rows.to_group(row)
         if any(found[group.id, state] != count for state, count in enumerate(group.counts[:7])):
             yield f"is damaged: {group.kind} {group.id} does not count as many tasks as there are"
+
+
+def _wrong_blocks(db: sqlite3.Connection) -> Iterator[str]:
+    states = ", ".join(f"SUM(state = {state}) AS s{state}" for state in range(7))
+    sql = (
+        f"SELECT COUNT(*) FROM (SELECT seq >> 8 AS block, {states} FROM runs GROUP BY block "  # noqa: S608
+        "EXCEPT SELECT block, s0, s1, s2, s3, s4, s5, s6 FROM task_blocks)"
+    )
+    if count := db.execute(sql).fetchone()[0]:
+        yield f"is damaged: {count} blocks of tasks are not counted as they are"
+
+
+_CHECKS: list[Callable[[sqlite3.Connection], Iterator[str]]] = [
+    _damaged_pages,
+    _lost_records,
+    *(partial(_damaged_records, name=name) for name in _RECORDS),
+    _damaged_modules,
+    _wrong_counts,
+    _wrong_blocks,
+]

@@ -54,6 +54,7 @@ from propeller.store.sqlite.history import History
 from propeller.store.sqlite.idempotency import Keys, find_keys, read_key
 from propeller.store.sqlite.invocations import close_invocations, read_invocations, write_invocations
 from propeller.store.sqlite.logs import last_log_attempt, read_logs, tail_of_logs, write_logs
+from propeller.store.sqlite.looking import Look, refuse_if_damaged
 from propeller.store.sqlite.mark import Durability, MarkFile
 from propeller.store.sqlite.opening import (
     FILE_NAME,
@@ -107,7 +108,7 @@ class SqliteStore(Whole):
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         try:
             with explained(self._path):
-                refuse_damage(self._path)
+                is_doubtful = refuse_damage(self._path)
                 private.database(self._path)
                 self._writer = self._connect()
                 with closed_on_error(self._writer):
@@ -115,6 +116,8 @@ class SqliteStore(Whole):
         except BaseException:
             self._lock.close()
             raise
+        #: A look at all of the database, where that was too much before the start.
+        self.look = Look(self._path, self._mark) if is_doubtful else None
         self._commits = 0
         self._modules = expiry.UnusedModules(self._writer)
         self._thread = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
@@ -227,6 +230,7 @@ class SqliteStore(Whole):
         def job() -> None:
             try:
                 with explained(self._path):
+                    refuse_if_damaged(self.look)
                     write()
             except BaseException as error:  # the caller must hear of any error
                 loop.call_soon_threadsafe(_fail, done, error)
@@ -242,6 +246,7 @@ class SqliteStore(Whole):
 
         def job() -> T:
             with explained(self._path):
+                refuse_if_damaged(self.look)
                 connection = getattr(self._local, "connection", None)
                 if connection is None:
                     connection = self._local.connection = self._connect()
@@ -256,6 +261,8 @@ class SqliteStore(Whole):
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        if self.look is not None:
+            self.look.stop()
         self._upkeep.stop()
         self._readers.shutdown(wait=True)  # while the writer still lets them pass
         self._loader.shutdown(wait=True)
