@@ -253,6 +253,15 @@ IMAGE_SOURCES = {
 }
 RULES = "tests/core/test_rules_"
 POLICY = "manager.policy"
+
+
+def _postgres(name, raw, wanted, test, **more):
+    """Make an entry of a setting of the connection to PostgreSQL."""
+    place = f"tests/store/postgres/test_connecting.py::{test}"
+    more = {"STORAGE_TYPE": "postgres"} | more
+    return There(raw, {f"manager.postgres.{name}": wanted}, place, name, more)
+
+
 OF_MANAGER = {
     "ui": There(
         "false", {"manager.has_page": False}, "tests/api/test_page.py::test_it_can_be_left_out", "has_page"
@@ -291,6 +300,17 @@ OF_MANAGER = {
         {"manager.storage": "memory"},
         "tests/e2e/local/test_storage.py::test_a_store_in_memory_leaves_nothing",
         "--storage-type",
+    ),
+    "postgres_host": _postgres("host", "db.test", "db.test", "test_the_server_is_found_by_host_and_port"),
+    "postgres_port": _postgres("port", "5433", 5433, "test_the_server_is_found_by_host_and_port"),
+    "postgres_user": _postgres(
+        "user", "somebody", "somebody", "test_a_user_is_let_in_with_the_right_password"
+    ),
+    "postgres_pass": _postgres("password", "word", "word", "test_a_user_is_let_in_with_the_right_password"),
+    "postgres_db": _postgres("database", "ours", "ours", "test_a_database_that_is_not_there_is_named"),
+    "postgres_sslmode": _postgres("ssl_mode", "require", "require", "test_tls_is_as_the_mode_says"),
+    "postgres_ca_cert": _postgres(
+        "ca_cert", "file.pem", Path("file.pem"), "test_tls_is_as_the_mode_says", POSTGRES_SSLMODE="verify-ca"
     ),
     "sqlite_path": Here("/far/p.db", lambda made: made.at("manager.data_dir"), Path("/far")),
     "durability": There(

@@ -129,12 +129,32 @@ def test_durations_of_the_shipped_environment_count():
         (
             MANAGER,
             {"MANAGER_STORAGE_TYPE": "badger"},
-            "badger is not available in this version, which has memory and sqlite; leave it out",
+            "badger is not available in this version, which has memory, sqlite, postgres; leave it out",
         ),
         (
             MANAGER,
             {"MANAGER_STORAGE_TYPE": "memory", "MANAGER_DURABILITY": "full"},
             "MANAGER_DURABILITY: has no effect with MANAGER_STORAGE_TYPE=memory",
+        ),
+        (
+            MANAGER,
+            {"MANAGER_STORAGE_TYPE": "postgres", "MANAGER_DURABILITY": "normal"},
+            "MANAGER_DURABILITY: has no effect with MANAGER_STORAGE_TYPE=postgres; leave it out",
+        ),
+        (
+            MANAGER,
+            {"MANAGER_POSTGRES_HOST": "db.test"},
+            "MANAGER_POSTGRES_HOST: has no effect with MANAGER_STORAGE_TYPE=sqlite; set",
+        ),
+        (
+            MANAGER,
+            {"MANAGER_STORAGE_TYPE": "postgres", "MANAGER_POSTGRES_CA_CERT": __file__},
+            "MANAGER_POSTGRES_CA_CERT: has no effect with MANAGER_POSTGRES_SSLMODE=disable; set",
+        ),
+        (
+            MANAGER,
+            {"MANAGER_STORAGE_TYPE": "postgres", "MANAGER_POSTGRES_SSLMODE": "always"},
+            "MANAGER_POSTGRES_SSLMODE: 'always' is none of: disable, prefer, require",
         ),
         (MANAGER, {"MANAGER_STORAGE_TYPE": "mysql"}, "MANAGER_STORAGE_TYPE: 'mysql' is none of"),
         (MANAGER, {"MANAGER_FORGET_AFTER": "10s"}, "MANAGER_FORGET_AFTER: has to be longer"),
@@ -397,6 +417,14 @@ def test_what_is_shown_can_be_read_again_and_holds_no_secret(program):
     write(text)
     after = resolve(program, {})
     assert {**after.values, "api_key": "hush"} == before.values
+
+
+def test_all_that_is_shown_of_the_manager_may_stand_in_a_file():
+    environ = identity(MANAGER)
+    write(shown(resolve(MANAGER, environ)))
+    assert manager_settings(resolve(MANAGER, {}), environ).postgres is None
+    text = shown(resolve(MANAGER, environ | {"MANAGER_POSTGRES_PASS": "hush"}))
+    assert 'postgres_pass = "********"  # MANAGER_POSTGRES_PASS' in text
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)

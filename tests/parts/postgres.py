@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.parts.certificates import Certificates
 from tests.parts.ports import free_port
 from tests.parts.programs import path_of
 
@@ -59,6 +60,16 @@ class Postgres:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    def certify(self, certificates: Certificates) -> None:
+        """Let it speak TLS from its next start on."""
+        for source, name in ((certificates.server, "server.crt"), (certificates.server_key, "server.key")):
+            target = self.data / name
+            shutil.copyfile(source, target)
+            target.chmod(0o600)
+            if self._who:
+                shutil.chown(target, self._who.pw_uid, self._who.pw_gid)
+        self.settings["ssl"] = "on"
 
     # -- the process ---------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.build import parts_to_json
 from propeller.store import limits
 from propeller.store.memory import MemoryStore
+from propeller.store.port import Store
+from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.sqlite.mark import Durability
 from propeller.store.sqlite.opening import lock_directory
 from propeller.store.sqlite.store import SqliteStore
@@ -39,7 +41,9 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether it serves the page for people.
     has_page: bool = True
     data_dir: Path
-    storage: Literal["memory", "sqlite"] = "sqlite"
+    storage: Literal["memory", "sqlite", "postgres"] = "sqlite"
+    #: The database, with ``postgres``.
+    postgres: PostgresSettings | None = None
     durability: Durability = "full"
     policy: Policy = Policy()
     #: How long tasks, workflows and jobs are kept after their end; None for ever.
@@ -68,6 +72,7 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
         has_page=settings.ui,
         data_dir=settings.data_dir,
         storage=settings.storage,
+        postgres=settings.postgres,
         durability=settings.durability,
         proplets=0,
         mqtt=settings.mqtt,
@@ -96,8 +101,19 @@ class Running(NamedTuple):
 async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
     """Open the store, start the writer and the proplets, and stop all of it in order."""
     async with contextlib.AsyncExitStack() as stack:
-        store, directory = _opened_store(parts, stack)
-        stack.push_async_callback(store.close)
+        vital: list[asyncio.Task[None]] = []
+        store: Store
+        directory = parts.data_dir
+        if parts.postgres is not None:
+            from propeller.assembly.lone_lead import leading_store  # noqa: PLC0415  others need no asyncpg
+
+            stack.enter_context(contextlib.closing(lock_directory(parts.data_dir)))
+            led = leading_store(parts.postgres, parts.history_bytes)
+            store, keeping = await stack.enter_async_context(led)
+            vital.append(keeping)
+        else:
+            store, directory = _opened_store(parts, stack)
+            stack.push_async_callback(store.close)
         manager = Manager(
             store, policy=parts.policy, keep_ended_s=parts.keep_ended_s, history_s=parts.history_s
         )
@@ -106,7 +122,7 @@ async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
         local = LocalFleet(manager, remote)
         manager.connect(local)
         await start_within(stack, manager)
-        vital = [manager.running]
+        vital.append(manager.running)
         if remote is not None:
             await start_within(stack, remote)
             vital.append(remote.running)

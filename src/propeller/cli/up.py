@@ -106,7 +106,8 @@ Durability = Annotated[
 StorageType = Annotated[
     str | None,
     typer.Option(
-        help="sqlite: all is kept in the data directory; memory: nothing is kept at the end "
+        help="sqlite: all is kept in the data directory; postgres: in the database of "
+        "MANAGER_POSTGRES_HOST; memory: nothing is kept at the end "
         "[env: MANAGER_STORAGE_TYPE; default: sqlite]."
     ),
 ]

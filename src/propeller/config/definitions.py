@@ -218,6 +218,43 @@ _NO_CLIENT_CERTIFICATES = (
 )
 _NO_PLUGINS = "there are no plugins in this version, so none would be asked; leave it out"
 
+_POSTGRES = (
+    Setting(
+        key="postgres_host",
+        read=values.text,
+        default="localhost",
+        text="With `storage_type` postgres: name or address of the server, or the directory of its socket.",
+    ),
+    Setting(key="postgres_port", read=values.whole(1, 65535), default=5432, text="Its port."),
+    Setting(key="postgres_user", read=values.text, default="propeller", text="The user there."),
+    Setting(
+        key="postgres_pass",
+        read=values.text,
+        default="propeller",
+        is_secret=True,
+        text="The password of that user.",
+    ),
+    Setting(
+        key="postgres_db",
+        read=values.text,
+        default="propeller",
+        text="The database, which is there already; the manager makes its tables.",
+    ),
+    Setting(
+        key="postgres_sslmode",
+        read=values.choice("disable", "prefer", "require", "verify-ca", "verify-full"),
+        default="disable",
+        text="disable: no TLS; prefer: TLS if the server has it; require: only with TLS; verify-ca: also "
+        "check who signed its certificate; verify-full: also its name.",
+    ),
+    Setting(
+        key="postgres_ca_cert",
+        read=values.pem_file,
+        text="*Extension.* PEM file of the CA that signed the server's certificate; without it, the "
+        "system's CAs.",
+    ),
+)
+
 MANAGER = Program(
     name="manager",
     text="Run a manager for proplets at a broker, until it is stopped.",
@@ -263,13 +300,15 @@ MANAGER = Program(
             key="storage_type",
             read=values.choice("memory", "sqlite", "postgres", "badger"),
             default="sqlite",
-            text="sqlite: all is kept in `data_dir`; memory: nothing is kept when the manager ends.",
+            text="sqlite: all is kept in `data_dir`; postgres: in a database on a server, which several "
+            "managers may share; memory: nothing is kept when the manager ends.",
         ),
         Setting(
             key="sqlite_path",
             read=values.path,
             text="The directory of this file is the data directory, unless `data_dir` is given.",
         ),
+        *_POSTGRES,
         Setting(
             key="durability",
             read=values.choice("full", "normal"),

@@ -22,9 +22,10 @@ from propeller.config.sources import Effective, missing_identity
 from propeller.config.values import broker_parts
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings, TlsSettings
+from propeller.store.postgres.settings import PostgresSettings
 
 #: The kinds of stores.
-_STORAGE_TYPES = ("memory", "sqlite")
+_STORAGE_TYPES = ("memory", "sqlite", "postgres")
 #: Bytes of a message besides the chunk of a module in it: topic, names, numbers.
 _AROUND_CHUNK_BYTES = 4096
 
@@ -55,6 +56,7 @@ def manager_settings(
         log_level=given["log_level"],
         data_dir=_data_dir(given, environ),
         storage=given["storage_type"],
+        postgres=_postgres(given) if given["storage_type"] == "postgres" else None,
         durability=given["durability"],
         job_mode=JobMode(given["job_execution_mode"]),
         liveness_s=given["liveness"],
@@ -75,13 +77,48 @@ def _check_storage(effective: Effective) -> None:
     if kind not in _STORAGE_TYPES:
         raise BadSettings(
             f"MANAGER_STORAGE_TYPE: {kind} is not available in this version, which has "
-            f"{' and '.join(_STORAGE_TYPES)}; leave it out, and everything is kept in MANAGER_DATA_DIR"
+            f"{', '.join(_STORAGE_TYPES)}; leave it out, and everything is kept in MANAGER_DATA_DIR"
         )
-    if kind == "memory" and effective.sources["durability"] != "default":
+    given = {key for key, source in effective.sources.items() if source != "default"}
+    if kind == "memory" and "durability" in given:
         raise BadSettings(
             "MANAGER_DURABILITY: has no effect with MANAGER_STORAGE_TYPE=memory, which keeps nothing; "
             "leave one of them out"
         )
+    if kind == "postgres" and "durability" in given:
+        raise BadSettings(
+            "MANAGER_DURABILITY: has no effect with MANAGER_STORAGE_TYPE=postgres; leave it out, and set "
+            "synchronous_commit at the server"
+        )
+    # What is shown of the settings, with all defaults, can be used as a file.
+    of_postgres = [
+        setting.key
+        for setting in effective.program.settings
+        if setting.key.startswith("postgres_")
+        and effective.values[setting.key] != (setting.default and setting.read(setting.default))
+    ]
+    if kind != "postgres" and of_postgres:
+        raise BadSettings(
+            f"MANAGER_{of_postgres[0].upper()}: has no effect with MANAGER_STORAGE_TYPE={kind}; set "
+            "MANAGER_STORAGE_TYPE=postgres, or leave it out"
+        )
+    if "postgres_ca_cert" in given and effective.values["postgres_sslmode"] in ("disable", "prefer"):
+        raise BadSettings(
+            f"MANAGER_POSTGRES_CA_CERT: has no effect with MANAGER_POSTGRES_SSLMODE="
+            f"{effective.values['postgres_sslmode']}; set that to verify-full, or leave it out"
+        )
+
+
+def _postgres(given: Mapping[str, Any]) -> PostgresSettings:
+    return PostgresSettings(
+        host=given["postgres_host"],
+        port=given["postgres_port"],
+        user=given["postgres_user"],
+        password=given["postgres_pass"],
+        database=given["postgres_db"],
+        ssl_mode=given["postgres_sslmode"],
+        ca_cert=given["postgres_ca_cert"],
+    )
 
 
 def _data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:

@@ -8,6 +8,7 @@ import msgspec
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.sandbox_policy import SandboxPolicy
+from propeller.store.postgres.settings import PostgresSettings
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,9 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ui: bool
     log_level: str
     data_dir: Path
-    storage: Literal["memory", "sqlite"]
+    storage: Literal["memory", "sqlite", "postgres"]
+    #: The database; None where there is none.
+    postgres: PostgresSettings | None
     durability: Literal["full", "normal"]
     #: Mode of a job that names none.
     job_mode: JobMode

@@ -18,7 +18,9 @@ def shown(effective: Effective) -> str:
             computed = f": {setting.computed.replace('`', '')}" if setting.computed else ""
             lines.append(f"# {setting.key} is not set{computed}")
         else:
-            written = toml_value(_MASK if setting.is_secret else value)
+            # What everybody can read in the documentation is no secret.
+            is_hidden = setting.is_secret and source != "default"
+            written = toml_value(_MASK if is_hidden else value)
             lines.append(f"{setting.key} = {written}  # {source}")
     return "\n".join(lines) + "\n"
 

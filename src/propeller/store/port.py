@@ -52,6 +52,14 @@ class KeptKey(NamedTuple):
     answer: KeptAnswer | None
 
 
+class Identity(NamedTuple):
+    """Who the managers of one database are for proplets at a broker: one manager."""
+
+    id: str
+    #: Larger at each take-over: at least the time, ns since the Unix epoch.
+    epoch: int
+
+
 class Loaded(NamedTuple):
     """The data that a manager starts from."""
 

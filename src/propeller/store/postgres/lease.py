@@ -16,9 +16,6 @@ from propeller.store.postgres.settings import PostgresSettings
 
 T = TypeVar("T")
 
-#: How long a lease holds, and how often it is renewed.
-LEASE_S = 3.0
-RENEW_EVERY_S = 1.0
 #: The channel that tells when somebody takes the lead, or gives it up.
 LEADER = "propeller_leader"
 
@@ -56,6 +53,7 @@ class Lease:
 
     def __init__(self, settings: PostgresSettings, told: Told | None = None) -> None:
         """Prepare it; ``told`` hears all notices of the database from ``start`` on."""
+        self._lease_s = settings.lease_s
         self._told = told or (lambda _channel, _text: None)
         self._link = Link(settings, Outage(settings), on_connect=self._listen)
         self._is_lost = asyncio.Event()
@@ -75,18 +73,18 @@ class Lease:
                 f"RETURNING token, commits, pg_notify('{LEADER}', token::text)",
                 holder,
                 address,
-                LEASE_S,
+                self._lease_s,
             )
         )
         return None if row is None else Held(row[0], row[1])
 
     async def renew(self, token: int) -> bool:
-        """Let the lease hold ``LEASE_S`` from now on; False if it was lost to another manager."""
+        """Let the lease hold from now on; False if it was lost to another manager."""
         sql = (
             "UPDATE leader SET expires_at = clock_timestamp() + $2 * interval '1 second' WHERE token = $1 "
             "RETURNING token"
         )
-        return await self._run(lambda db: db.fetchval(sql, token, LEASE_S)) is not None
+        return await self._run(lambda db: db.fetchval(sql, token, self._lease_s)) is not None
 
     async def release(self, token: int) -> None:
         """Give up the lead, unless it was lost: another manager may take it at once."""
@@ -110,7 +108,7 @@ class Lease:
         await self._link.close()
 
     async def _run(self, work: Callable[[Db], Awaitable[T]]) -> T:
-        return await self._link.run(work, LEASE_S)
+        return await self._link.run(work, self._lease_s)
 
     async def _listen(self, db: Db) -> None:
         for channel in (LEADER, EVENTS, DELETIONS):

@@ -30,35 +30,41 @@ _ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Inter
 
 
 class Outage:
-    """Says what keeps the database from answering: at once, and then each minute."""
+    """Says what keeps the database from answering: at once, and then each minute, whoever waits for it."""
 
     def __init__(self, settings: PostgresSettings) -> None:
         self._settings = settings
         self._began = 0.0
-        self._said = 0.0
-        #: Why it does not answer; ``""`` while it does.
-        self.reason = ""
+        self._said_at = 0.0
+        self._said = ""
+        #: Why those that wait have no answer, the one that waits longest first.
+        self._reasons: dict[object, str] = {}
 
-    def goes_on(self, error: BaseException) -> None:
+    @property
+    def reason(self) -> str:
+        """Why the database does not answer; ``""`` while nobody waits for it."""
+        return next(iter(self._reasons.values()), "")
+
+    def goes_on(self, waiter: object, error: BaseException) -> None:
+        """Note that somebody waits for the database, after this error."""
         now = time.monotonic()
-        if not self.reason:
-            self._began, self._said = now, float("-inf")
-        if reason(error) != self.reason or now - self._said >= _SAY_EVERY_S:
-            self._said = now
+        if not self._reasons:
+            self._began, self._said = now, ""
+        self._reasons[waiter] = reason(error)
+        if self.reason != self._said or now - self._said_at >= _SAY_EVERY_S:
+            self._said, self._said_at = self.reason, now
             _log.warning(
                 "PostgreSQL (%s) can't be used: %s; waiting for it (since %.0f s)",
                 self._settings.place,
-                reason(error),
+                self.reason,
                 now - self._began,
             )
-        self.reason = reason(error)
 
-    def is_over(self) -> None:
-        if self.reason:
-            _log.warning(
-                "PostgreSQL (%s) is back after %.1f s", self._settings.place, time.monotonic() - self._began
-            )
-            self.reason = ""
+    def is_over(self, waiter: object, *, has_answer: bool) -> None:
+        """Note that somebody waits no more, because there is an answer or because that took too long."""
+        if self._reasons.pop(waiter, "") and not self._reasons and has_answer:
+            seconds = time.monotonic() - self._began
+            _log.warning("PostgreSQL (%s) is back after %.1f s", self._settings.place, seconds)
 
 
 class Link:
@@ -96,10 +102,11 @@ class Link:
             return await asyncio.shield(task)
         done, _ = await asyncio.wait({task}, timeout=seconds)
         if not done:
+            why = self._outage.reason or f"it has not answered for {seconds:g} s"
             task.add_done_callback(_forget)
             self._drop()
             task.cancel()
-            why = self._outage.reason or f"it has not answered for {seconds:g} s"
+            self._outage.is_over(self, has_answer=False)
             raise Unavailable(f"the database can't be used now: {why}; ask again later")
         return task.result()
 
@@ -123,15 +130,16 @@ class Link:
                     passes = is_passing(error, self._db) and time.monotonic() < until
                     self._drop()
                     if not passes:
+                        self._outage.is_over(self, has_answer=False)
                         raise unusable(self._settings, error) from error
                     if self._is_closed:
                         raise StoreUnusable("the store has been closed") from error
-                    self._outage.goes_on(error)
+                    self._outage.goes_on(self, error)
                 except BaseException:
                     self._drop_if_busy()
                     raise
                 else:
-                    self._outage.is_over()
+                    self._outage.is_over(self, has_answer=True)
                     return found
                 await asyncio.sleep(_BACKOFF.delay_s(failures) * random.uniform(0.5, 1))  # noqa: S311
                 failures += 1

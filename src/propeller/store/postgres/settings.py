@@ -22,6 +22,8 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     ssl_mode: SslMode = "disable"
     #: Certificates in PEM form, in place of those of the system.
     ca_cert: Path | None = None
+    #: How long the lead of one of several managers holds if it is not renewed.
+    lease_s: float = 3.0
 
     @property
     def place(self) -> str:

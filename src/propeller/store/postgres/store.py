@@ -20,6 +20,7 @@ from propeller.store.port import (
     EventFilter,
     EventPage,
     Found,
+    Identity,
     KeptAnswer,
     KeptKey,
     Loaded,
@@ -31,7 +32,7 @@ from propeller.store.postgres.events import Search, read_events
 from propeller.store.postgres.expiry import prune_past_attempts
 from propeller.store.postgres.history import History, forget_before
 from propeller.store.postgres.idempotency import Answers, find_keys, read_key
-from propeller.store.postgres.lease import LEASE_S, Held
+from propeller.store.postgres.lease import Held
 from propeller.store.postgres.link import Link, Links, Outage
 from propeller.store.postgres.reads import Reads
 from propeller.store.postgres.schema import migrate
@@ -144,7 +145,7 @@ class PostgresStore(Reads, Writes):
         if lead.history.is_excessive:
             lead.history.deleted(await self._beside(lead.history.forget_excess))
         event = lead.history.row(changes)
-        fence = commits.Fence(lead.token, lead.commits, LEASE_S)
+        fence = commits.Fence(lead.token, lead.commits, self._settings.lease_s)
 
         async def work(db: Db) -> None:
             self._note(changes)
@@ -155,6 +156,17 @@ class PostgresStore(Reads, Writes):
         await self._writer.run(work)
         if lead.commits % _PRUNE_EVERY == 0:
             await self._beside(prune_past_attempts)
+
+    async def begin_epoch(self) -> Identity:
+        """Give the identity at the broker, which all managers of this database share, with a new epoch."""
+        sql = "UPDATE identity SET epoch = GREATEST(epoch + 1, $1) RETURNING id, epoch"
+
+        async def work(db: Db) -> Identity:
+            await db.execute("SET LOCAL synchronous_commit = on")  # proplets hold on to the newest
+            [(id_, epoch)] = await db.fetch(sql, time.time_ns())
+            return Identity(id_, epoch)
+
+        return await self._beside(work)
 
     async def write_answer(self, key: Key, answer: KeptAnswer) -> KeptAnswer | None:
         lead = self._leading

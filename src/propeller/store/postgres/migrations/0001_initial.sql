@@ -13,6 +13,13 @@ CREATE TABLE leader (
 );
 INSERT INTO leader (token, holder, address, commits, expires_at) VALUES (0, '', '', 0, '-infinity');
 
+-- Who all managers of this database are for proplets at a broker: one, with an epoch that grows at each take-over.
+CREATE TABLE identity (
+  id    text NOT NULL,
+  epoch bigint NOT NULL
+);
+INSERT INTO identity (id, epoch) VALUES (substr(md5(random()::text || clock_timestamp()::text), 1, 16), 0);
+
 -- Reads JSON that was stored as text. jsonb and ->> refuse \u0000, which our texts may have: it becomes the two
 -- characters that a connection writes for it.
 CREATE FUNCTION json_of(stored text) RETURNS json LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
