@@ -15,14 +15,16 @@ FORMS = {"embedded": Embedded, "fleet": Behind}
 #: So long what was accepted may take to end once nothing goes wrong any more.
 END_S_MAX = 600.0
 CLIENTS = 4
+#: How many tasks a large workflow has.
+LARGE = 2000
 
 
-def storm(form: str, seconds: float, seed: int) -> tuple[Verdict, Counter[str]]:
+def storm(form: str, seconds: float, seed: int, *, large: int = LARGE) -> tuple[Verdict, Counter[str]]:
     with tempfile.TemporaryDirectory(prefix="propeller-storm-") as directory:
         world = FORMS[form](Path(directory))
         try:
             world.begin()
-            load = Load(seed)
+            load = Load(seed, world.marks, large=large)
             load.url = world.url
 
             def moved() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +22,8 @@ class Faults:
         self._random = random.Random(seed)
         self._on_restart = on_restart
         self.done: Counter[str] = Counter()
+        #: Each lets a stopped process go on.
+        self._stopped: list[threading.Timer] = []
         self._kinds: dict[str, Callable[[], None]] = {
             "manager killed": self._kill_manager,
             "manager stopped for a while": self._stop_manager,
@@ -40,10 +43,12 @@ class Faults:
             for kind in self._random.sample(list(self._kinds), len(self._kinds)):
                 if time.monotonic() >= until and kind in self.done:
                     continue
-                time.sleep(self._random.uniform(0.1, 1.5))
+                time.sleep(self._random.uniform(0.2, 2))
                 with contextlib.suppress(psutil.NoSuchProcess):
                     self._kinds[kind]()
                     self.done[kind] += 1
+        for going_on in self._stopped:
+            going_on.join()
 
     def _kill_manager(self) -> None:
         self._world.restart_manager()
@@ -56,11 +61,16 @@ class Faults:
         self._stop(self._any_proplet(), self._random.choice((0.5, 3)))
 
     def _stop(self, pid: int, seconds: float) -> None:
+        """Stop a process for a while, and do further harm meanwhile."""
         process = psutil.Process(pid)
         process.send_signal(signal.SIGSTOP)
-        try:
-            time.sleep(seconds)
-        finally:
+        going_on = threading.Timer(seconds, self._go_on, (process,))
+        going_on.start()
+        self._stopped.append(going_on)
+
+    @staticmethod
+    def _go_on(process: psutil.Process) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGCONT)
 
     def _move_clock(self) -> None:

@@ -1,33 +1,22 @@
-"""What a storm asks for: small workflows whose every result is known beforehand, and what came of them."""
+"""What a storm asks for: workflows whose every result is known beforehand, and what came of them."""
 
-import base64
 import json
 import random
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import httpx
-import wasmtime
+
+from tests.storm.guest import ADD, complaint, marks
 
 COMPLETED, FIRST_END = 3, 3
-#: ``add(a, b, ms)`` sleeps for so many milliseconds, and adds.
-ADD = base64.b64encode(
-    wasmtime.wat2wasm(
-        """(module
-          (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
-          (memory (export "memory") 1)
-          (func (export "add") (param $a i32) (param $b i32) (param $ms i64) (result i32)
-            (i32.store (i32.const 16) (i32.const 1))
-            (i64.store (i32.const 24) (i64.mul (local.get $ms) (i64.const 1000000)))
-            (if (i64.ne (local.get $ms) (i64.const 0))
-              (then (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))
-            (i32.add (local.get $a) (local.get $b))))"""
-    )
-).decode()
 _AGAIN_S = 0.1
+#: Longer than the clock may have been moved by when a manager starts again, which then knows no other.
+LONG = "5000h"
 
 
 @dataclass
@@ -39,6 +28,7 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     #: With more than one end in the log of events.
     twice: list[str] = field(default_factory=list)
+    #: With another result, or whose guests left marks that can't be.
     wrong: list[str] = field(default_factory=list)
     #: How many times guests were placed, all in all.
     attempts: int = 0
@@ -48,17 +38,30 @@ class Verdict:
         return self.tasks > 0 and not (self.lost or self.twice or self.wrong)
 
 
+class Expected(NamedTuple):
+    """What is to come of a task."""
+
+    result: str
+    #: Of its marks.
+    key: int
+    #: The keys of those that it depends on.
+    parents: tuple[int, ...]
+
+
 class Load:
     """Some clients that create and start workflows until they are told to stop.
 
     They ask again where a crash ate the answer.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, marks_in: Path, *, large: int) -> None:
+        """Take the directory for the marks of guests, and the size of the workflows of the first client."""
         self._seed = seed
+        self._marks_in = marks_in
+        self._large = large
         self._is_over = threading.Event()
-        #: The result of each task that was accepted.
-        self._expected: dict[str, str] = {}
+        #: Each task that was accepted.
+        self._expected: dict[str, Expected] = {}
         self._accepted: list[str] = []
         #: Where the manager is now; set whenever one was started.
         self.url = ""
@@ -75,43 +78,52 @@ class Load:
     def _ask_on(self, client: int) -> None:
         chance, number = random.Random(self._seed * 1000 + client), 0
         while not self._is_over.is_set():
-            self._workflow(f"w{client}.{number}", chance)
+            size = self._large if client == 0 else chance.randint(2, 12)
+            self.workflow(f"w{client}.{number}", (client * 1000 + number) << 12, size, chance)
             number += 1
 
-    def _workflow(self, name: str, chance: random.Random) -> None:
-        """Let each task add to what one before it returned: chains and fans, some a few at a time only.
+    def workflow(self, name: str, first_key: int, size: int, chance: random.Random | None = None) -> None:
+        """Create and start a workflow whose tasks have this key and those behind it.
 
-        That a task has a deadline, and would be tried again if it failed, must change nothing.
+        Each task adds to what one before it returned: chains and fans, some a few at a time only. That a task has a deadline, and would be tried again if it failed, must change nothing.
         """
-        size = chance.randint(2, 12)
+        chance = chance or random.Random(self._seed)
         tasks: list[dict[str, Any]] = []
         totals: list[int] = []
+        expected: dict[str, Expected] = {}
         for number in range(size):
             parent = chance.randrange(max(number - 3, 0), number) if number else None
+            others = {chance.randrange(number)} if number and chance.random() < 0.2 else set()
+            needed = sorted(others | ({parent} if parent is not None else set()))
             more = chance.randrange(1000)
             totals.append(more + (totals[parent] if parent is not None else 0))
             of_parent = {"from": f"{name}-{parent}"} if parent is not None else 0
+            key = first_key + number
+            pause_ms = chance.choice((0, 0, 5, 50, 700)) if size < 100 else chance.choice((0, 0, 0, 5))
             tasks.append(
                 {
                     "id": f"{name}-{number}",
                     "name": "add",
                     "file": ADD,
                     "workflow_id": name,
-                    "inputs": [of_parent, more, chance.choice((0, 0, 5, 50, 700))],
-                    "depends_on": [f"{name}-{parent}"] if parent is not None else [],
+                    "inputs": [of_parent, more, pause_ms, key],
+                    "depends_on": [f"{name}-{one}" for one in needed],
                 }
+            )
+            expected[f"{name}-{number}"] = Expected(
+                f"{totals[-1]}\n", key, tuple(first_key + one for one in needed)
             )
         whole: dict[str, Any] = {"tasks": tasks, "max_parallel": chance.choice((None, None, 1, 3))}
         if chance.random() < 0.5:
-            whole |= {"timeout": "1h", "defaults": {"retry": {}, "deadline": "1h", "queue_timeout": "1h"}}
+            whole |= {"timeout": LONG, "defaults": {"retry": {}, "deadline": LONG, "queue_timeout": LONG}}
         self._ask("POST", "/workflows?file=false", whole)
-        self._expected |= {f"{name}-{number}": f"{total}\n" for number, total in enumerate(totals)}
+        self._expected |= expected
         self._accepted.append(name)
         while not self._has_begun(name):
             self._try("POST", f"/workflows/{name}/start")
 
     def _has_begun(self, name: str) -> bool:
-        counts = self._ask("GET", f"/workflows/{name}?file=false")["counts"]
+        counts = self._ask("GET", f"/workflows/{name}?tasks=false")["counts"]
         return bool(counts["pending"] < sum(counts.values()))
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -129,6 +141,11 @@ class Load:
         except httpx.TransportError:
             return None
 
+    def has_ended(self, name: str) -> bool:
+        """Say whether a workflow is known to have ended."""
+        answer = self._try("GET", f"/workflows/{name}?tasks=false")
+        return answer is not None and answer.is_success and answer.json()["state"] >= FIRST_END
+
     # -- what came of it -----------------------------------------------------------------------------------
 
     def wait_for_end(self, seconds: float) -> None:
@@ -136,7 +153,7 @@ class Load:
         deadline = time.monotonic() + seconds
         for name in self._accepted:
             while time.monotonic() < deadline:
-                if self._ask("GET", f"/workflows/{name}?file=false")["state"] >= FIRST_END:
+                if self._ask("GET", f"/workflows/{name}?tasks=false")["state"] >= FIRST_END:
                     break
                 time.sleep(_AGAIN_S)
 
@@ -160,12 +177,16 @@ class Load:
             verdict.lost.append(f"{task_id} {said}")
             return
         verdict.attempts += task.get("attempt", 1)
-        if task["results"] != self._expected[task_id]:
-            verdict.wrong.append(f"{task_id} is {task['results']!r}, not {self._expected[task_id]!r}")
+        expected = self._expected[task_id]
+        if task["results"] != expected.result:
+            verdict.wrong.append(f"{task_id} is {task['results']!r}, not {expected.result!r}")
+        parents = [marks(self._marks_in, key) for key in expected.parents]
+        if wrong := complaint(marks(self._marks_in, expected.key), parents, task.get("attempt", 1)):
+            verdict.wrong.append(f"{task_id} {wrong}")
 
     def _ends(self) -> Counter[str]:
         """Count the ends of each task in the log of events, up to the end of a task that marks where it is."""
-        marker = {"id": "marker", "name": "add", "file": ADD, "inputs": [1, 1, 0]}
+        marker = {"id": "marker", "name": "add", "file": ADD, "inputs": [1, 1, 0, -1]}
         self._ask("POST", "/tasks", marker)
         self._ask("POST", "/tasks/marker/start")
         ends: Counter[str] = Counter()

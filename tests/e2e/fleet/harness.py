@@ -112,10 +112,10 @@ class Fleet:
             self.start_proplet(section, **(proplet_env or {}))
         self.wait_for_proplets(len(self.sections))
 
-    def start_manager(self, *flags: str, **env: str) -> None:
+    def start_manager(self, *flags: str, program: Sequence[str] = PROPELLER, **env: str) -> None:
         port = str(free_port())
         command = [
-            *PROPELLER,
+            *program,
             "manager",
             "--config",
             str(self.config),

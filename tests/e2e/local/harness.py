@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ ENDED = 3
 class System:
     """One manager with its local proplets, on one data directory."""
 
-    program = (sys.executable, "-m", "propeller")
+    program: Sequence[str] = (sys.executable, "-m", "propeller")
 
     def __init__(self, data_dir: Path, *flags: str) -> None:
         self.data_dir = data_dir
