@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from propeller.api import forwarding as forwarding_module
+from propeller.api.answers import refusal
 from propeller.core.model import JobMode
 from propeller.errors import LeadershipLost
 from propeller.manager.follower import Follower
@@ -399,7 +400,7 @@ def test_who_has_lost_the_lead_is_asked_no_more(tmp_path):
         lost = Played()
 
         async def refuse(receive, send):
-            response = forwarding_module.refusal(LeadershipLost("it may have been done"))
+            response = refusal(LeadershipLost("it may have been done"))
             await response(lost.heads[-1], receive, send)
 
         lost.respond = refuse

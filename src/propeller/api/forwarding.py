@@ -13,14 +13,14 @@ from collections.abc import AsyncIterator, Iterable
 from enum import Enum
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
-import httpcore
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from propeller.api.answers import LEAD, error_body, refusal
+from propeller.api.answers import LEAD, error_body
+from propeller.api.peers import Broken, Connections, Head, Headers, Unreachable
 from propeller.api.queries import IDEMPOTENCY_KEY
-from propeller.errors import Invalid
 from propeller.manager.leaders import Leaders
 from propeller.store.port import Leader
 
@@ -39,10 +39,6 @@ _WAITING_MAX = 1000
 _LAST_ANSWER_S = 0.25
 #: From one attempt to reach the leader to the next.
 _PAUSE_S = 0.1
-_CONNECT_S = 1.0
-#: Connections are kept for less time than servers keep them, which must not end one that is being used.
-_IDLE_S = 15.0
-_IDLE_MAX = 64
 #: Up to this size a body is kept until its request is answered, so that it can be sent again.
 _KEPT_BYTES_MAX = 1024 * 1024
 
@@ -55,8 +51,6 @@ _NOT_FORWARDED = frozenset(
 _NOT_HANDED_BACK = frozenset(
     b"connection keep-alive proxy-connection trailer transfer-encoding upgrade date server".split()
 )
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class _Outcome(Enum):
@@ -86,21 +80,16 @@ class Forwarding:
         self._leaders = leaders
         self._instance_id = instance_id.encode()
         self._waiting = 0
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_trusting(trusted),
-            max_connections=None,
-            max_keepalive_connections=_IDLE_MAX,
-            keepalive_expiry=_IDLE_S,
-        )
+        self._connections = Connections(_trusting(trusted))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        self.close()
 
-    async def close(self) -> None:
-        await self._pool.aclose()
+    def close(self) -> None:
+        self._connections.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if any(name == FORWARDED_BY for name, _ in scope["headers"]):
@@ -168,32 +157,35 @@ class Forwarding:
             async with exchange.limited() as limit:
                 with self._leaders.watching(changed):
                     outcome = await self._exchanged(leader, exchange)
-        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+        except Unreachable as error:
             _log.debug("the manager at %s can't be reached: %s", leader.address, error)
             return _Outcome.NOT_BEGUN
-        except httpcore.LocalProtocolError as error:
-            await refusal(Invalid(f"the request can't be forwarded: {error}"))(*exchange.ends)
-            return _Outcome.ANSWERED
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-            _log.debug("the manager at %s went away: %s", leader.address, error)
+        except Broken:
+            _log.debug("the manager at %s went away", leader.address)
         if outcome is _Outcome.UNKNOWN and exchange.has_begun_answer:
             await exchange.break_off()
             return _Outcome.ANSWERED
         return outcome
 
     async def _exchanged(self, leader: Leader, exchange: "_Exchange") -> _Outcome:
-        response = await self._pool.handle_async_request(exchange.request_to(leader))
+        connection = await self._connections.take(leader.address)
         try:
-            if response.status == _MISDIRECTED:
+            head = await connection.ask(
+                exchange.head_for(leader),
+                exchange.body(),
+                is_chunked=exchange.is_chunked,
+                has_body=exchange.wants_body,
+            )
+            if head.status == _MISDIRECTED:
                 return _Outcome.NOT_BEGUN
-            if exchange.may_be_repeated and exchange.can_be_repeated and _has_lost_lead(response):
+            if exchange.may_be_repeated and exchange.can_be_repeated and _has_lost_lead(head):
                 return _Outcome.UNKNOWN
-            await exchange.begin_answer(response.status, response.headers)
-            async for chunk in response.aiter_stream():
-                await exchange.go_on(chunk)
+            await exchange.begin_answer(head)
+            async for piece in connection.pieces():
+                await exchange.go_on(piece)
             await exchange.end_answer()
         finally:
-            await response.aclose()
+            self._connections.give_back(leader.address, connection)
         return _Outcome.ANSWERED
 
 
@@ -215,10 +207,11 @@ class _Exchange:
         self.can_be_repeated = True
         self._is_whole = asyncio.Event()
         names = {name for name, _ in scope["headers"]}
-        self._is_chunked = b"transfer-encoding" in names
-        if not self._is_chunked and b"content-length" not in names:
+        self.is_chunked = b"transfer-encoding" in names
+        if not self.is_chunked and b"content-length" not in names:
             self._is_whole.set()  # there is no body
         has_key = scope["method"] == "POST" and IDEMPOTENCY_KEY.name.lower().encode() in names
+        self.wants_body = scope["method"] != "HEAD"
         self.is_change = scope["method"] not in ("GET", "HEAD")
         #: True if it does no harm that the request comes twice.
         self.may_be_repeated = has_key or not self.is_change
@@ -252,25 +245,22 @@ class _Exchange:
 
     # -- the request ---------------------------------------------------------------------------------------
 
-    def request_to(self, leader: Leader) -> httpcore.Request:
-        """Make the request for a leader, whose address is a URL; what has come of the body comes again."""
-        url = httpcore.URL(leader.address)
-        target = url.target.rstrip(b"/") + self._scope["raw_path"].partition(b"?")[0]
-        if self._scope["query_string"]:
-            target += b"?" + self._scope["query_string"]
+    def head_for(self, leader: Leader) -> bytes:
+        """Write line and headers for a leader, whose address is a URL."""
+        url = urlsplit(leader.address)
+        path = self._scope["raw_path"].partition(b"?")[0]
+        query = self._scope["query_string"]
+        target = url.path.rstrip("/").encode() + path + (b"?" + query if query else b"")
         headers = _without(self._scope["headers"], _NOT_FORWARDED)
-        headers += [(b"host", _host_of(url)), (FORWARDED_BY, self._instance_id)]
-        if self._is_chunked:
+        headers += [(b"host", url.netloc.encode()), (FORWARDED_BY, self._instance_id)]
+        if self.is_chunked:
             headers.append((b"transfer-encoding", b"chunked"))
-        return httpcore.Request(
-            self._scope["method"],
-            httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=target),
-            headers=headers,
-            content=self._body(),
-            extensions={"timeout": {"connect": _CONNECT_S}},
-        )
+        lines = [b"%s %s HTTP/1.1" % (self._scope["method"].encode(), target)]
+        lines += [b"%s: %s" % header for header in headers]
+        return b"\r\n".join([*lines, b"", b""])
 
-    async def _body(self) -> AsyncIterator[bytes]:
+    async def body(self) -> AsyncIterator[bytes]:
+        """Give the body; what has come of it comes again each time."""
         for chunk in self._kept:
             yield chunk
         while not self._is_whole.is_set():
@@ -294,14 +284,14 @@ class _Exchange:
 
     # -- the answer ----------------------------------------------------------------------------------------
 
-    async def begin_answer(self, status: int, headers: Headers) -> None:
-        handed_back = _without(headers, _NOT_HANDED_BACK)
+    async def begin_answer(self, head: Head) -> None:
+        handed_back = _without(head.headers, _NOT_HANDED_BACK)
         self._is_event_stream = any(
             name.lower() == b"content-type" and value.startswith(b"text/event-stream")
             for name, value in handed_back
         )
         self.has_begun_answer = True
-        await self._send({"type": "http.response.start", "status": status, "headers": handed_back})
+        await self._send({"type": "http.response.start", "status": head.status, "headers": handed_back})
 
     async def go_on(self, chunk: bytes) -> None:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -330,13 +320,8 @@ def _without(headers: Iterable[tuple[bytes, bytes]], left_out: frozenset[bytes])
     ]
 
 
-def _has_lost_lead(response: httpcore.Response) -> bool:
-    return any(name.lower() == LEAD.encode() for name, _ in response.headers)
-
-
-def _host_of(url: httpcore.URL) -> bytes:
-    host = b"[%s]" % url.host if b":" in url.host else url.host
-    return host if url.port is None else b"%s:%d" % (host, url.port)
+def _has_lost_lead(head: Head) -> bool:
+    return any(name.lower() == LEAD.encode() for name, _ in head.headers)
 
 
 def _trusting(more: Path | None) -> ssl.SSLContext:
