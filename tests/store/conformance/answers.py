@@ -18,8 +18,8 @@ from propeller.store.port import (
     Sought,
     TaskFilter,
 )
-from tests.builders import TEXT, module_of, stored
-from tests.store.conformance.courses import GROUPS, KEYS, MODULES, NAMES, PROPLETS, TASKS
+from tests.builders import module_of, stored
+from tests.store.conformance.courses import GROUPS, KEYS, MODULES, NAMES, PROPLETS, SOUGHT, TASKS
 
 Ask = Callable[[Any], Awaitable[Any]]
 
@@ -32,7 +32,7 @@ TASK_FILTERS = [
     TaskFilter(workflow_id="w1"),
     TaskFilter(job_id="j1"),
     *(TaskFilter(name=name) for name in NAMES if name),
-    TaskFilter(metadata={"team": TEXT}),
+    TaskFilter(metadata={"team": SOUGHT}),
     TaskFilter(metadata={"on": "true"}),
     TaskFilter(id_prefix="t1", since=1_000_000),
 ]
@@ -40,7 +40,7 @@ GROUP_FILTERS = [
     GroupFilter(),
     GroupFilter(RUNNING),
     GroupFilter(has_ended=True),
-    GroupFilter(name=TEXT),
+    GroupFilter(name=SOUGHT),
     GroupFilter(text="RÖ"),
     GroupFilter(labels=(Label("team"),)),
     GroupFilter(labels=(Label("", ""), Label("team", "ops"))),
@@ -87,7 +87,8 @@ async def _find(store: Any) -> Any:
 def _pages(only: TaskFilter, *, newest_first: bool) -> Ask:
     async def ask(store: Any) -> Any:
         pages = [await store.tasks(at, 5, only, newest_first=newest_first) for at in (0, 5)]
-        return [(page.total, tasks(page.items)) for page in pages], await store.count_tasks(only)
+        assert await store.count_tasks(only) in (None, pages[0].total)  # not every store has each count
+        return [(page.total, tasks(page.items)) for page in pages]
 
     return ask
 
@@ -230,6 +231,7 @@ QUESTIONS: dict[str, list[Ask]] = {
     "group": [_group(name, kind) for name, kind in GROUPS.items()],
     "groups": [_groups(kind, only) for kind in GroupKind for only in GROUP_FILTERS],
     "modules": [_modules],
+    "last_event_id": [lambda store: store.last_event_id()],
     "events": [lambda store: store.events(0, 1000), lambda store: store.events(3, 2)],
     "events_of": [
         _of_each(TASKS, lambda store, name: _events_of(store, EventFilter(task_id=name))),

@@ -11,12 +11,23 @@ import inspect
 
 import pytest
 
+from propeller.store import limits
 from tests.store.conformance.kinds import OPERATIONS, Stores
 
 
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory):
-    return Stores(tmp_path_factory.mktemp("stores"))
+    made = Stores(tmp_path_factory.mktemp("stores"))
+    yield made
+    made.remove()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patience():
+    """Let searches take the time that they need on a machine that is busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "SEARCH_S", 30)
+        yield
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from propeller.store.memory import MemoryStore
 from propeller.store.port import Store
 from tests.store.conformance import simulated
+from tests.store.conformance.postgres import Server
 from tests.store.conformance.simulated import SimulatedPort
 from tests.store.helpers import SqliteData, rows_of
 
@@ -20,6 +21,7 @@ ALL = frozenset(name for name in vars(Store) if not name.startswith("_"))
 OPERATIONS = {
     "sqlite": ALL | {"reopen", "rows", "options", "limits"},
     "memory": ALL | {"rows", "options", "limits"},
+    "postgres": ALL | {"reopen", "rows", "options", "limits"},
     "simulated": simulated.OPERATIONS,
 }
 
@@ -72,6 +74,7 @@ class Stores:
 
     def __init__(self, directory: Path) -> None:
         self._directories = (directory / str(number) for number in itertools.count())
+        self._server: Server | None = None
 
     def fresh(self, kind: str) -> Data:
         """Make data of this kind with nothing in them."""
@@ -80,6 +83,13 @@ class Stores:
                 return SqliteData(next(self._directories), durability="normal")
             case "memory":
                 return KeptData(kind, MemoryStore)
+            case "postgres":
+                self._server = self._server or Server()
+                return self._server.fresh()
             case "simulated":
                 return KeptData(kind, SimulatedPort)
         raise AssertionError(kind)
+
+    def remove(self) -> None:
+        if self._server is not None:
+            self._server.remove()

@@ -3,13 +3,14 @@
 import pytest
 
 from propeller.store.memory import MemoryStore
+from propeller.store.postgres.store import PostgresStore
 from propeller.store.sqlite.store import SqliteStore
 from tests.store.conformance import test_events, test_lists, test_records
 from tests.store.conformance.conftest import used_by
 from tests.store.conformance.kinds import ALL
 from tests.store.conformance.simulated import OPERATIONS, SimulatedPort
 
-CLASSES = {SqliteStore: ALL, MemoryStore: ALL, SimulatedPort: OPERATIONS}
+CLASSES = {SqliteStore: ALL, MemoryStore: ALL, PostgresStore: ALL, SimulatedPort: OPERATIONS}
 
 
 @pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)

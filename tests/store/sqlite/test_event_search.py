@@ -55,6 +55,20 @@ def test_a_search_that_takes_long_gives_what_it_has_and_goes_on_from_there(data,
     assert ([number for number, _ in rest.events], rest.has_more) == ([1], False)
 
 
+def test_what_is_too_old_goes_one_row_at_a_time_if_there_is_no_time(data, monkeypatch):
+    monkeypatch.setattr(limits, "HISTORY_PIECE_S", 0.0)
+
+    async def work(store):
+        for n in range(1, 21):
+            await store.commit(Changes(transitions=[a_move("t", at=n * 10)], first_event_id=n))
+        pieces = 1
+        while await store.forget_events(105):
+            pieces += 1
+        return pieces
+
+    assert data.with_store(work) == 11
+
+
 def test_rows_of_an_earlier_version_name_no_causes(tmp_path, data):
     async def before(store):
         await store.commit(Changes(created=[a_task(1, task_id="a")]))

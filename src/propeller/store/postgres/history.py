@@ -69,7 +69,7 @@ async def forget_before(db: Db, before: int) -> tuple[bool, int]:
     until = time.perf_counter() + limits.HISTORY_PIECE_S
     size, is_left = 0, True
     sql = f"SELECT last_id, transitions FROM events {_ALL_BUT_NEWEST} LIMIT $1"
-    while is_left and time.perf_counter() < until:
+    while is_left:
         last_id = 0
         found = await db.fetch(sql, _OLD_ROWS)
         is_left = len(found) == _OLD_ROWS
@@ -79,6 +79,8 @@ async def forget_before(db: Db, before: int) -> tuple[bool, int]:
                 break
             last_id, size = id_, size + len(text.encode())
         await _delete(db, last_id)
+        if time.perf_counter() > until:
+            break
     return is_left, size
 
 
