@@ -119,3 +119,67 @@ def test_changes_are_answered_alike(tmp_path):
                     assert await ask(other.http, *request) == led, request[:2]
 
     asyncio.run(scene())
+
+
+def test_what_is_committed_is_read_while_nobody_leads(tmp_path):
+    async def scene():
+        async with beside(tmp_path) as site:
+            await fill(site)
+            site.follower.leaders.learn(None)
+            await site.get("/tasks/ended")
+            await site.get("/tasks/ended/logs")
+            waiting = await site.get("/tasks/scheduled")
+            assert waiting["reason"] == "waits for a manager that leads: none does at present"
+            assert (await site.get("/tasks?state=scheduled"))["tasks"] == [waiting]
+            health = await site.get("/health")
+            assert (health["role"], "leader" in health) == ("follower", False)
+
+    asyncio.run(scene())
+
+
+def test_a_manager_says_who_leads(tmp_path):
+    async def scene():
+        async with beside(tmp_path) as site:
+            address = str(site.at_leader.http.base_url).rstrip("/")
+            health = await site.get("/health")
+            assert (health["role"], health["leader"], health["instance_id"]) == ("follower", address, "i-2")
+            health = await site.at_leader.get("/health")
+            assert (health["role"], "leader" in health) == ("leader", False)
+
+    asyncio.run(scene())
+
+
+def test_only_the_leader_knows_why_a_task_waits(tmp_path):
+    async def scene():
+        async with beside(tmp_path) as site:
+            await fill(site)
+            asked = "/tasks/scheduled"
+            why = "waits for a proplet with the tag nowhere: none that takes work has it"
+            assert (await site.get(asked))["reason"] == why
+            assert await site.get(asked) == await site.at_leader.get(asked)
+
+    asyncio.run(scene())
+
+
+def test_the_leader_is_not_asked_for_events(tmp_path):
+    async def read(site, last_id):
+        found = []
+        async with site.http.stream("GET", "/events?after=0") as response:
+            async for line in response.aiter_lines():
+                if line.startswith("id: "):
+                    found.append(int(line.removeprefix("id: ")))
+                if found[-1:] == [last_id]:
+                    break
+        return found
+
+    async def scene():
+        async with beside(tmp_path) as site:
+            await fill(site)
+            site.follower.leaders.learn(None)
+            last_id = site.manager.feed.last_id + 3
+            reading = [asyncio.create_task(read(site, last_id)) for _ in range(50)]
+            await site.at_leader.post("/tasks/new/start", status=200)
+            for found in await asyncio.gather(*reading):
+                assert found == list(range(1, last_id + 1))
+
+    asyncio.run(scene())
