@@ -82,6 +82,8 @@ FORGET_PIECE_S = 0.003
 FORGET_CANDIDATES_MAX = 1_000
 #: How many pieces of logs are deleted at once.
 FORGET_LOG_PIECES = 500
+#: Of how many tasks the modules are looked at in one piece.
+MODULES_LOOKED_AT = 2_000
 
 # -- the start -----------------------------------------------------------------------------------------------
 

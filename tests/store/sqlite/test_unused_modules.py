@@ -7,9 +7,11 @@ import threading
 import pytest
 
 from propeller.core.effects import Changes
+from propeller.core.model import SubWorkflow
 from propeller.errors import StoreUnusable
+from propeller.store import limits
 from propeller.store.sqlite import expiry
-from tests.builders import a_move, a_task, module_of
+from tests.builders import a_move, a_spec, a_task, module_of
 from tests.store.conformance.test_expiry import LONG_AGO, THEN
 
 
@@ -41,8 +43,8 @@ def test_a_module_that_comes_again_in_a_commit_under_way_stays(data, monkeypatch
 
 def test_unused_modules_are_looked_for_only_where_there_may_be_any(data, monkeypatch):
     looks = []
-    look = expiry.unused_modules
-    monkeypatch.setattr(expiry, "unused_modules", lambda db: looks.append(1) or look(db))
+    look = expiry.ModuleSearch
+    monkeypatch.setattr(expiry, "ModuleSearch", lambda: looks.append(1) or look())
 
     async def looks_after(store, changes=None):
         if changes is not None:
@@ -71,17 +73,32 @@ def test_unused_modules_are_looked_for_only_where_there_may_be_any(data, monkeyp
 def test_unused_modules_that_could_not_be_looked_for_are_looked_for_again(data, monkeypatch):
     module = module_of(b"wasm")
 
-    def fails(_):
+    def fails(*_):
         raise sqlite3.OperationalError("disk I/O error")
 
     async def work(store):
         await store.forget_unused_modules()
         await store.commit(Changes(modules={module: b"wasm"}))
         with monkeypatch.context() as patch:
-            patch.setattr(expiry, "unused_modules", fails)
+            patch.setattr(expiry.ModuleSearch, "piece", fails)
             with pytest.raises(StoreUnusable):
                 await store.forget_unused_modules()
         await store.forget_unused_modules()
         return await store.modules([module.digest])
 
     assert data.with_store(work) == {}
+
+
+def test_a_module_is_found_in_whichever_piece_of_the_tasks_it_is_used(data, monkeypatch):
+    monkeypatch.setattr(limits, "MODULES_LOOKED_AT", 3)
+    used, inside, unused = (module_of(name) for name in (b"used", b"inside", b"unused"))
+
+    async def work(store):
+        inner = SubWorkflow(specs=(a_spec("i", module=inside),))
+        tasks = [a_task(2, module=used), a_task(5, workflow=inner), *(a_task(n) for n in range(6, 20))]
+        modules = {used: b"used", inside: b"inside", unused: b"unused"}
+        await store.commit(Changes(created=tasks, modules=modules))
+        await store.forget_unused_modules()
+        return set(await store.modules(module.digest for module in modules))
+
+    assert data.with_store(work) == {used.digest, inside.digest}

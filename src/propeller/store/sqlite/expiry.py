@@ -29,21 +29,22 @@ _TASKS = (
 )
 
 
+#: Only in these blocks may be tasks that ended before a time: they were created earlier.
+_OLD_TASKS = _TASKS.replace(
+    "tasks t JOIN runs r ON r.seq = t.seq WHERE",
+    "task_blocks b CROSS JOIN runs r ON r.seq BETWEEN b.block << 8 AND (b.block << 8 | 255) "
+    "CROSS JOIN tasks t ON t.seq = r.seq WHERE b.first_at < ? AND b.s3 + b.s4 + b.s5 + b.s6 > 0 AND",
+)
+
+
 def find_ended(db: sqlite3.Connection, before: int) -> Ended:
-    """Look for records that had ended before a time, the oldest first."""
-    groups = [
-        row[0]
-        for row in db.execute(f"{_GROUPS} ORDER BY seq LIMIT {limits.FORGET_CANDIDATES_MAX}", (before,))
-    ]
-    tasks = [
-        row[0]
-        for row in db.execute(f"{_TASKS} ORDER BY t.seq LIMIT {limits.FORGET_CANDIDATES_MAX}", (before,))
-    ]
-    return Ended(
-        groups[::-1],
-        tasks[::-1],
-        len(groups) == limits.FORGET_CANDIDATES_MAX or len(tasks) == limits.FORGET_CANDIDATES_MAX,
-    )
+    """Look for records that had ended before a time: groups that ended first, tasks that came first."""
+    most = limits.FORGET_CANDIDATES_MAX
+    sql = f"{_GROUPS} ORDER BY MAX(finished_at, created_at), seq LIMIT ?"
+    groups = [row[0] for row in db.execute(sql, (before, most))]
+    sql = f"{_OLD_TASKS} ORDER BY b.block, r.seq LIMIT ?"
+    tasks = [row[0] for row in db.execute(sql, (before, before, most))]
+    return Ended(groups[::-1], tasks[::-1], len(groups) == most or len(tasks) == most)
 
 
 def forget(db: sqlite3.Connection, ended: Ended, before: int) -> bool:
@@ -140,18 +141,35 @@ def _forget_task(db: sqlite3.Connection, seq: int) -> None:
 # -- modules ------------------------------------------------------------------------------------------------
 
 
-#: The digests of the modules of tasks in workflows that tasks run, and maybe other texts.
-_MODULES_INSIDE = (
-    "SELECT DISTINCT inside.value FROM tasks, json_tree(tasks.spec, '$.workflow') AS inside "
-    "WHERE inside.key = 'digest'"
-)
+#: The digests of the modules of some tasks, of those in workflows that they run, and maybe other texts.
+_NAMED = """
+SELECT spec ->> '$.module.digest' FROM tasks WHERE seq > :low AND seq <= :high
+UNION SELECT inside.value FROM tasks, json_tree(spec, '$.workflow') inside
+WHERE seq > :low AND seq <= :high AND instr(spec, '"workflow":') > 0 AND inside.key = 'digest'
+"""
 
 
-def unused_modules(db: sqlite3.Connection) -> list[str]:
-    """Find the modules that no task uses. This reads every task, so it runs in a reader's thread."""
-    used = {row[0] for row in db.execute("SELECT DISTINCT json_extract(spec, '$.module.digest') FROM tasks")}
-    used |= {row[0] for row in db.execute(_MODULES_INSIDE)}
-    return [digest for (digest,) in db.execute("SELECT digest FROM modules") if digest not in used]
+class ModuleSearch:
+    """Looks for the modules that no task uses, from the newest task on, until each is found to be used.
+
+    The pieces run in a reader's thread, so that others can read between them.
+    """
+
+    def __init__(self) -> None:
+        #: The modules that no task has used so far; None before the first piece.
+        self.unused: set[str] | None = None
+        self._high = 0
+
+    def piece(self, db: sqlite3.Connection) -> bool:
+        """Look at some tasks; say whether more have to be looked at."""
+        if self.unused is None:
+            self.unused = {row[0] for row in db.execute("SELECT digest FROM modules")}
+            self._high = db.execute("SELECT COALESCE(MAX(seq), 0) FROM tasks").fetchone()[0]
+        low = max(self._high - limits.MODULES_LOOKED_AT, 0)
+        named = db.execute(_NAMED, {"low": low, "high": self._high})
+        self.unused.difference_update(row[0] for row in named)
+        self._high = low
+        return bool(low and self.unused)
 
 
 class UnusedModules(unused.UnusedModules):

@@ -217,7 +217,10 @@ class SqliteStore(Whole):
             return
         await self._in_writer(self._modules.begin_to_look)
         try:
-            for digest in await self._read(expiry.unused_modules):
+            search = expiry.ModuleSearch()
+            while await self._read(search.piece):
+                pass
+            for digest in search.unused or ():
                 await self._in_writer(partial(self._write_beside, partial(self._modules.forget, digest)))
         except BaseException:
             self._modules.may_be_some = True
