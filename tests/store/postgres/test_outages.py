@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import random
 
 import pytest
 
@@ -110,18 +111,16 @@ def test_an_answer_whose_connection_is_cut_is_the_first_still(settings, proxy):
 
 
 def test_commits_go_on_while_every_connection_is_cut_again_and_again(server, settings, proxy):
-    async def cut():
-        while True:
-            await asyncio.sleep(0.1)
-            proxy.cut_all()
+    chance = random.Random(1)
 
     async def run():
+        loop = asyncio.get_running_loop()
         async with leading(through(settings, proxy)) as store:
-            cutting = asyncio.create_task(cut())
             for number in range(1, 101):
+                # At some moment of the two: while they connect, ask, or hear the answer.
+                loop.call_later(chance.uniform(0, 0.004), proxy.cut_all)
                 await store.commit(creation(number))
                 await store.find([f"t{number}"], [])
-            cutting.cancel()
             return await store.events(0, 1000)
 
     events = asyncio.run(run())
