@@ -9,8 +9,11 @@ import sys
 import psutil
 import pytest
 
+from propeller.core.model import JobMode
 from propeller.core.policy import Policy
 from propeller.manager.channel import Channel
+from propeller.manager.follower import Follower
+from propeller.manager.leaders import Leaders
 from propeller.manager.mqtt_fleet import MqttFleet
 from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
@@ -90,8 +93,14 @@ async def external_runtime(tmp_path, stack):
     return ExternalRuntime("/bin/false", tmp_path, size=2, limits=Limits(), on_ended=print)
 
 
+async def follower(tmp_path, stack):
+    store = SqliteStore(tmp_path, durability="normal")
+    stack.push_async_callback(store.close)
+    return Follower(store, Leaders(), job_mode=JobMode.PARALLEL)
+
+
 PARTS = [
-    manager, mqtt_fleet, channel, link, mqtt_uplink, socket_uplink, supervisor, pool, external_runtime,
+    manager, follower, mqtt_fleet, channel, link, mqtt_uplink, socket_uplink, supervisor, pool, external_runtime,
 ]  # fmt: skip
 
 

@@ -11,13 +11,18 @@ import pytest
 
 from propeller.api import forwarding as forwarding_module
 from propeller.api.answers import refusal
+from propeller.api.forwarding import Forwarding
+from propeller.assembly.serving import listen, server_of
+from propeller.config.settings import HttpSettings
 from propeller.core.model import JobMode
 from propeller.errors import LeadershipLost
 from propeller.manager.follower import Follower
 from propeller.manager.leaders import Leaders
+from propeller.store.port import Leader
 from propeller.store.sqlite.store import SqliteStore
 from tests.api.following_helpers import following, leader_at
 from tests.api.helpers import DEADLINE_S, serving_app
+from tests.parts.certificates import Certificates
 
 MIB = 2**20
 KEY = {"idempotency-key": "k-1"}
@@ -255,7 +260,8 @@ def test_it_does_not_wait_for_ever(tmp_path, monkeypatch):
         scene.leads(gone)
         found = await scene.http.get("/overview")
         assert found.status_code == 503
-        assert f"{gone.base_url}".rstrip("/") + ", which leads, does not answer" in found.json()["error"]
+        address = str(gone.base_url).rstrip("/")
+        assert f"{address}, which leads, can't be reached: " in found.json()["error"]
 
     run(tmp_path, part)
 
@@ -271,7 +277,7 @@ def test_two_that_forward_to_each_other_do_not_go_round(tmp_path, monkeypatch):
             other.leaders.learn(leader_at(scene.http))
             found = await scene.http.post("/tasks", json={})
             assert found.status_code == 503
-            assert "does not answer; nothing was done" in found.json()["error"]
+            assert "says that it does not lead; nothing was done" in found.json()["error"]
             asked = await at_other.post("/tasks", json={}, headers={"propeller-forwarded-by": "i-2"})
             assert asked.status_code == 421
             # As soon as one of them leads, the other is answered.
@@ -434,3 +440,29 @@ def test_headers_that_no_request_may_have_are_refused(tmp_path):
                 assert json.loads(body)["error"].startswith("the request can't be forwarded: ")
 
     run(tmp_path, part)
+
+
+def test_over_https_the_leader_shows_a_certificate_that_is_believed(tmp_path, monkeypatch):
+    made, other = Certificates(tmp_path / "ours"), Certificates(tmp_path / "others")
+    settings = HttpSettings(port=0, server_cert=made.server, server_key=made.server_key)
+
+    async def scene():
+        leaders = Leaders()
+        listeners = listen("localhost", 0)
+        server = server_of(Played(), settings)
+        running = asyncio.create_task(server.serve(sockets=listeners))
+        leaders.learn(Leader(1, "m-1", f"https://localhost:{listeners[0].getsockname()[1]}"))
+        found = []
+        for trusted in (made.server, made.ca, other.ca, None):
+            wait_s = DEADLINE_S if trusted in (made.server, made.ca) else 0.1
+            monkeypatch.setattr(forwarding_module, "WAIT_S", wait_s)
+            async with Forwarding(leaders, instance_id="i", trusted=trusted) as app:
+                transport = httpx.ASGITransport(app)
+                async with httpx.AsyncClient(transport=transport, base_url="http://m") as http:
+                    found.append(await http.post("/tasks", content=b"x"))
+        server.should_exit = True
+        await running
+        assert [one.status_code for one in found] == [200, 200, 503, 503]
+        assert "certificate verify failed" in found[2].json()["error"]
+
+    asyncio.run(scene())

@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from propeller.cli.status import _role
+
 
 def test_all_is_counted_and_the_newest_failures_are_shown(shell):
     shell("run", "addition.wat", "1", "2")
@@ -24,3 +28,16 @@ def test_all_is_counted_and_the_newest_failures_are_shown(shell):
     assert newest["task_id"] not in none.stdout
     wrong = shell("status", "--since", "soon")
     assert (wrong.returncode, "--since: 'soon' is no time" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        ({"role": "leader"}, "leads"),
+        ({"role": "follower", "leader": "http://b:7070"}, "follows http://b:7070"),
+        ({"role": "follower"}, "follows, but nobody leads at present"),
+        ({}, "leads"),  # a manager that only knows the contract
+    ],
+)
+def test_it_says_which_manager_leads(health, words):
+    assert _role(health) == words

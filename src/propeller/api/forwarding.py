@@ -7,7 +7,6 @@ known.
 
 import asyncio
 import contextlib
-import logging
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from enum import Enum
@@ -23,8 +22,6 @@ from propeller.api.peers import Broken, Connections, Head, Headers, Unreachable
 from propeller.api.queries import IDEMPOTENCY_KEY
 from propeller.manager.leaders import Leaders
 from propeller.store.port import Leader
-
-_log = logging.getLogger(__name__)
 
 #: Says which manager has forwarded a request; one that has it is not forwarded again.
 FORWARDED_BY = b"propeller-forwarded-by"
@@ -158,10 +155,10 @@ class Forwarding:
                 with self._leaders.watching(changed):
                     outcome = await self._exchanged(leader, exchange)
         except Unreachable as error:
-            _log.debug("the manager at %s can't be reached: %s", leader.address, error)
+            exchange.trouble = f"can't be reached: {error}"
             return _Outcome.NOT_BEGUN
         except Broken:
-            _log.debug("the manager at %s went away", leader.address)
+            exchange.trouble = "went away before it answered"
         if outcome is _Outcome.UNKNOWN and exchange.has_begun_answer:
             await exchange.break_off()
             return _Outcome.ANSWERED
@@ -177,6 +174,7 @@ class Forwarding:
                 has_body=exchange.wants_body,
             )
             if head.status == _MISDIRECTED:
+                exchange.trouble = "says that it does not lead"
                 return _Outcome.NOT_BEGUN
             if exchange.may_be_repeated and exchange.can_be_repeated and _has_lost_lead(head):
                 return _Outcome.UNKNOWN
@@ -199,6 +197,8 @@ class _Exchange:
         self._send = send
         self._instance_id = instance_id
         self.has_begun_answer = False
+        #: What was the matter with the leader that was asked last.
+        self.trouble = "does not answer"
         self._is_event_stream = False
         #: What has come of the body, as long as that is little.
         self._kept: list[bytes] = []
@@ -342,7 +342,7 @@ def _gave_up(leader: Leader | None, exchange: _Exchange, *, is_unknown: bool) ->
         return _refused(
             f"{text}look before you send it again; with an Idempotency-Key that does no harm", 502
         )
-    why = f"{leader.address}, which leads, does not answer" if leader else "none leads at present"
+    why = f"{leader.address}, which leads, {exchange.trouble}" if leader else "none leads at present"
     return _refused(
         f"this request is for the manager that leads, and {why}; nothing was done, try again soon", 503
     )

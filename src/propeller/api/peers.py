@@ -202,7 +202,9 @@ class Connections:
                     url.port or (443 if is_tls else 80),
                     ssl=self._trust if is_tls else None,
                 )
-        except (OSError, ValueError) as error:  # TLS errors and the end of the time are among them
+        except TimeoutError as error:
+            raise Unreachable("it took too long") from error
+        except (OSError, ValueError) as error:  # TLS errors are among them
             raise Unreachable(str(error)) from error
         return connection
 
