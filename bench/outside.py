@@ -21,9 +21,9 @@ _SECONDS_MAX = 30
 class Up:
     """`propeller up`, from the start of its process to its end."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         self.began = time.perf_counter()
-        command = [sys.executable, "-m", "propeller", "up", "--host", "127.0.0.1", "--port", "0"]
+        command = [sys.executable, "-m", "propeller", "up", "--host", "127.0.0.1", "--port", "0", *options]
         self.process = subprocess.Popen(
             [*command, "--data-dir", str(directory)], stdout=subprocess.PIPE, text=True
         )

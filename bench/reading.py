@@ -30,15 +30,15 @@ def reading(directory: Path, scale: float) -> list[Figure]:
     """(r) The rate of a job while it is looked at every 5 ms, divided by its rate while it is not."""
     count = max(100, int(5_000 * scale))
     with Up(directory) as up:
-        _rate(up, count, "")
+        rate_of_job(up, count, "")
         alone = []
         beside: dict[str, list[float]] = {name: [] for name in LOOKS}
         for _ in range(
             _ROUNDS if scale >= 1 else 1
         ):  # they take turns, so that a slow moment weighs on all of them
-            alone.append(_rate(up, count, ""))
+            alone.append(rate_of_job(up, count, ""))
             for name, path in LOOKS.items():
-                beside[name].append(_rate(up, count, path))
+                beside[name].append(rate_of_job(up, count, path))
     rate = statistics.median(alone)
     return [
         Figure(name="nobody looks, tasks", value=rate, unit="/s", floor="calls/s"),
@@ -54,8 +54,8 @@ def reading(directory: Path, scale: float) -> list[Figure]:
     ]
 
 
-def _rate(up: Up, count: int, path: str) -> float:
-    """Run a job, and tell how many of its tasks ended in a second."""
+def rate_of_job(up: Up, count: int, path: str = "") -> float:
+    """Run a job while a path is asked for; tell how many of its tasks ended in a second."""
     tasks = [{"name": "main", "inputs": [number, 1], "file": FILE} for number in range(count)]
     created = up.http.post("/jobs?file=false", {"name": "read", "execution_mode": "parallel", "tasks": tasks})
     job_id = created["job_id"]

@@ -47,6 +47,13 @@ FIGURES = {
         "beside its events",
     ],
     "waiting": ["a job alone, tasks", "beside 2,000 that wait", "idle manager", "idle manager that waits"],
+    "million": [
+        *("start", "start after kill -9", "memory, a task that waits", "memory for all lists"),
+        *("a record, slowest p50", "a list of tasks, slowest p50", "a list of workflows, slowest p50"),
+        *("a list of jobs, slowest p50", "a look at the whole, slowest p50"),
+        *("a job alone, tasks", "a job on this store", "deleted, tasks"),
+        *("GET /health, p99 during deletion", "create and start, p99 during deletion"),
+    ],
     "invoke": ["warm invoke, p50", "warm invoke, p99"],
     "mqtt_independent": ["create, tasks", "run, tasks", "slowest round, tasks"],
     "mqtt_factory_fan": ["1 to 20, median", "1 to 20, slowest"],
