@@ -80,6 +80,8 @@ LOG_PIECE_BYTES_MIN = 64
 FORGET_PIECE_S = 0.003
 #: How many candidates are looked up at once; each is checked again before it is deleted.
 FORGET_CANDIDATES_MAX = 1_000
+#: How many tasks are deleted at once.
+FORGET_AT_ONCE = 20
 #: How many pieces of logs are deleted at once.
 FORGET_LOG_PIECES = 500
 #: Of how many tasks the modules are looked at in one piece.

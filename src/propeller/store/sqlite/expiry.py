@@ -59,7 +59,8 @@ def forget(db: sqlite3.Connection, ended: Ended, before: int) -> bool:
         if ended.groups:
             _let_go_group(db, ended.groups.pop(), before)
         elif ended.tasks:
-            _let_go_task(db, ended.tasks.pop(), before)
+            _let_go_tasks(db, ended.tasks[-limits.FORGET_AT_ONCE :], before)
+            del ended.tasks[-limits.FORGET_AT_ONCE :]
         else:
             return False
     return True
@@ -96,29 +97,40 @@ def _let_go_group(db: sqlite3.Connection, seq: int, before: int) -> None:
         db.execute("DELETE FROM groups WHERE seq = ?", (seq,))
 
 
-def _let_go_task(db: sqlite3.Connection, seq: int, before: int) -> None:
-    if db.execute(f"{_TASKS} AND t.seq = ?", (before, seq)).fetchone():
-        db.execute("INSERT INTO going SELECT id, 'task' FROM tasks WHERE seq = ?", (seq,))
+def _let_go_tasks(db: sqlite3.Connection, seqs: Sequence[int], before: int) -> None:
+    old = f"{_TASKS} AND t.seq IN ({_listed(seqs)})"
+    db.execute(f"INSERT INTO going SELECT id, 'task' FROM tasks WHERE seq IN ({old})", (before,))  # noqa: S608
 
 
 def _forget_of_going(db: sqlite3.Connection) -> bool:
-    """Delete a part of a record in ``going``, or at last its id there; say whether there was one."""
+    """Delete some tasks of those in ``going``, or at last an id there; say whether there was one.
+
+    Some tasks go at once, so that the interpreter has little to do and is left to others.
+    """
     going = db.execute("SELECT id, kind FROM going LIMIT 1").fetchone()
     if going is None:
         return False
     name, kind = going
-    column = "id" if kind == "task" else f"{kind}_id"
-    found = db.execute(f"SELECT seq FROM tasks WHERE {column} = ? LIMIT 1", (name,)).fetchone()  # noqa: S608
-    if found is None:
-        db.execute("DELETE FROM going WHERE id = ?", (name,))
-    elif not _forget_logs(db, found[0]):
-        _forget_task(db, found[0])
+    if kind == "task":
+        names = f"SELECT id FROM going WHERE kind = 'task' ORDER BY id LIMIT {limits.FORGET_AT_ONCE}"  # noqa: S608
+        found = db.execute(f"SELECT seq FROM tasks WHERE id IN ({names})").fetchall()  # noqa: S608
+        done = f"DELETE FROM going WHERE kind = 'task' AND id IN ({names})"  # noqa: S608
+    else:
+        sql = f"SELECT seq FROM tasks WHERE {kind}_id = ? LIMIT {limits.FORGET_AT_ONCE}"  # noqa: S608
+        found = db.execute(sql, (name,)).fetchall()
+        done = "DELETE FROM going WHERE id = :name"
+    seqs = [row[0] for row in found]
+    if not seqs:
+        db.execute(done, {"name": name})
+    elif not _forget_logs(db, seqs):
+        _forget_tasks(db, seqs)
     return True
 
 
-def _forget_logs(db: sqlite3.Connection, seq: int) -> bool:
-    """Delete some logs of a task, which may have 100,000 pieces; say whether there were any."""
-    stream = db.execute("SELECT id FROM log_streams WHERE owner = ? LIMIT 1", (seq,)).fetchone()
+def _forget_logs(db: sqlite3.Connection, seqs: Sequence[int]) -> bool:
+    """Delete some logs of tasks, of which each may have 100,000 pieces; say whether there were any."""
+    sql = f"SELECT id FROM log_streams WHERE owner IN ({_listed(seqs)}) LIMIT 1"  # noqa: S608
+    stream = db.execute(sql).fetchone()
     if stream is None:
         return False
     sql = "DELETE FROM log_pieces WHERE id IN (SELECT id FROM log_pieces WHERE log_stream = ? LIMIT ?)"
@@ -127,15 +139,20 @@ def _forget_logs(db: sqlite3.Connection, seq: int) -> bool:
     return True
 
 
-def _forget_task(db: sqlite3.Connection, seq: int) -> None:
-    """Delete a task; triggers delete its samples and invocations too, which are few enough."""
+def _forget_tasks(db: sqlite3.Connection, seqs: Sequence[int]) -> None:
+    """Delete tasks; triggers delete their samples and invocations too, which are few enough."""
+    listed = _listed(seqs)
     db.execute(
-        "INSERT OR REPLACE INTO past_attempts "
-        "SELECT t.id, r.attempt FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.seq = ? AND r.attempt > 0",
-        (seq,),
+        "INSERT OR REPLACE INTO past_attempts "  # noqa: S608
+        "SELECT t.id, r.attempt FROM tasks t JOIN runs r ON r.seq = t.seq "
+        f"WHERE t.seq IN ({listed}) AND r.attempt > 0"
     )
     for table in ("tasks", "runs", "executions", "attempts"):
-        db.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))  # noqa: S608
+        db.execute(f"DELETE FROM {table} WHERE seq IN ({listed})")  # noqa: S608
+
+
+def _listed(seqs: Sequence[int]) -> str:
+    return ",".join(map(str, seqs))
 
 
 # -- modules ------------------------------------------------------------------------------------------------
