@@ -86,9 +86,7 @@ class Stores:
         return self._runner.run(self._answers(work))
 
     async def _answers(self, work):
-        tables = (
-            "tasks, runs, groups, executions, attempts, past_attempts, task_metadata, group_labels, going"
-        )
+        tables = "tasks, runs, groups, task_blocks, executions, attempts, past_attempts, task_metadata, group_labels, going"
         tables += ", proplets, modules, events, task_samples, proplet_samples, log_streams, log_pieces"
         await run_sql(
             self._postgres,

@@ -3,7 +3,7 @@
 from unittest import mock
 
 import msgspec
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from propeller.core.effects import Changes
@@ -174,7 +174,11 @@ async def all_that_is_kept(store):
             yield (digest, start, size), await store.module_part(digest, start, size)
 
 
-@settings(phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(history=st.lists(operations, max_size=12))
 def test_what_is_kept_after_any_history(stores, history):
     async def work(store):

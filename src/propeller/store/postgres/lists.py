@@ -1,30 +1,25 @@
-"""The queries that read lists of tasks and groups: a page is one view of the data, as is its total."""
+"""Lists of tasks: pages and totals that cost the same however many tasks lie before and behind them.
+
+A list that is about states and times only is counted, and its page found, by blocks. Any other list looks
+along an index: that of the fewest tasks. Its total stops at a bound, and then says so. All of a page is one
+view of the data.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from propeller.core.model import Group, GroupKind, Task
+from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED
 from propeller.store import filters, limits, rows
-from propeller.store.port import (
-    Cursor,
-    GroupFilter,
-    GroupPage,
-    Page,
-    Records,
-    TaskFilter,
-)
-from propeller.store.postgres import texts
+from propeller.store.pages import Page, PageOfMany
+from propeller.store.port import Sought, TaskFilter
 from propeller.store.postgres.access import Db, snapshot
 from propeller.store.postgres.dialect import DIALECT, numbered
-from propeller.store.postgres.queries import read_groups, read_tasks
+from propeller.store.postgres.queries import read_tasks
+from propeller.store.postgres.sources import IS_SHOWN, OF_BLOCK, Chosen, choose, looked_at
 
-#: Tasks that are being deleted, as their workflow or job is, are no longer shown (``expiry``). Mostly there
-#: are none, which is asked once.
-IS_SHOWN = (
-    "(NOT EXISTS (SELECT FROM going) "
-    "OR COALESCE(t.workflow_id, t.job_id, t.id) NOT IN (SELECT id FROM going))"
-)
+Query = tuple[str, Sequence[Any]]
+
 #: How many tasks there are in all, as a record has it, without those that are being deleted.
 ALL_TASKS = (
     "SELECT count "
@@ -39,40 +34,43 @@ _SIZE = (
     "json_array_elements_text(g.counts::json) WITH ORDINALITY counts (number, place) "
     "WHERE g.id = ? AND g.kind = ? AND place <= 7"
 )
-#: The runs before a group ``g``: of its kind and name, the newest first, without those that only have a
-#: schedule.
-_EARLIER = """
-LEFT JOIN LATERAL (
-  SELECT '[' || string_agg(run::text, ',' ORDER BY created_at DESC, seq DESC) || ']' AS runs FROM (
-    SELECT e.created_at, e.seq, CASE WHEN e.live = 0 AND e.started_at > 0 AND e.finished_at > 0
-      THEN json_build_object('id', e.id, 'state', e.state,
-        'duration', round((e.finished_at - e.started_at)::numeric / 1000000000, 3))
-      ELSE json_build_object('id', e.id, 'state', e.state) END AS run
-    FROM groups e
-    WHERE e.kind = g.kind AND left(e.name, 500) = left(g.name, 500) AND e.name = g.name AND e.name <> ''
-      AND e.created_at <= g.created_at AND (e.created_at < g.created_at OR e.seq < g.seq)
-      AND (e.definition = '' OR json_of(e.definition) -> 'schedule' IS NULL)
-    ORDER BY e.created_at DESC, e.seq DESC LIMIT ?
-  ) each
-) earlier ON TRUE
-"""
+#: The blocks with tasks that are being deleted.
+_GOING_BLOCKS = " UNION ALL ".join(
+    f"SELECT seq >> 8 FROM tasks WHERE {column} IN (SELECT id FROM going WHERE kind = '{kind}')"
+    for column, kind in (("workflow_id", "workflow"), ("job_id", "job"), ("id", "task"))
+)
 
 
 async def read_task_page(
     db: Db, offset: int, limit: int, only: TaskFilter, *, newest_first: bool = False
 ) -> Page[Task]:
-    found = filters.of_tasks(DIALECT, only)
-    found.add(IS_SHOWN)
-    order = "DESC" if newest_first else "ASC"
-    counted = _recorded(only) or (f"SELECT COUNT(*) FROM tasks t {found.where}", found.values)
-    # Tasks before the page are skipped in one table, and by an index if there is one.
-    page = f"SELECT t.seq FROM tasks t {found.where} ORDER BY t.seq {order} LIMIT ? OFFSET ?"
-    return await page_of_tasks(db, counted, (page, [*found.values, limit, offset]), f"seq {order}")
+    direction = "DESC" if newest_first else "ASC"
+    recorded = _recorded(only)
+    if _is_in_blocks(only):
+        assert recorded is not None
+        return await _page(db, recorded, _in_blocks(offset, limit, only, direction), f"seq {direction}")
+    async with snapshot(db):
+        chosen = await choose(db, only)
+        sql, values = chosen.source.select(chosen.within, None if chosen.is_all else _fits(only))
+        sql += f" ORDER BY {chosen.source.order(direction)} LIMIT ? OFFSET ?"
+        seqs = [row[0] for row in await db.fetch(numbered(sql), *values, limit + 1, offset)]
+        has_more = len(seqs) > limit
+        del seqs[limit:]
+        if recorded is None:
+            total, is_at_least = await _counted(db, chosen, only)
+        else:
+            total, is_at_least = await _number(db, recorded), False
+        if is_at_least and has_more:
+            total = max(total, offset + limit + 1)
+        elif is_at_least and (seqs or not offset):
+            total, is_at_least = offset + len(seqs), False
+        tasks = (
+            await read_tasks(db, f"WHERE t.seq = ANY ($1) ORDER BY t.seq {direction}", seqs) if seqs else []
+        )
+        return (PageOfMany if is_at_least else Page)(total, tasks)
 
 
-async def page_of_tasks(
-    db: Db, counted: tuple[str, Sequence[Any]], page: tuple[str, Sequence[Any]], order: str
-) -> Page[Task]:
+async def _page(db: Db, counted: Query, page: Query, order: str) -> Page[Task]:
     """Read a page of tasks in one statement: its total, and the tasks whose ``seq`` a query gives."""
     sql = (
         f"SELECT p.*, total.size FROM (SELECT ({counted[0]}) AS size) total LEFT JOIN ("
@@ -83,118 +81,127 @@ async def page_of_tasks(
     return Page(found[0]["size"], [rows.to_task(tuple(row)) for row in found if row[0] is not None])
 
 
+# -- totals that are recorded --------------------------------------------------------------------------------
+
+
 async def count_tasks(db: Db, only: TaskFilter) -> int | None:
-    """Give the number of tasks if a record has it; None if the tasks have to be counted."""
-    counted = _recorded(only)
-    if counted is None:
-        return None
-    sql, values = counted
-    return int(await db.fetchval(numbered(sql), *values))
+    """Give the number of tasks if records have it; None if the tasks have to be counted."""
+    recorded = _recorded(only)
+    return None if recorded is None else await _number(db, recorded)
 
 
-def _recorded(only: TaskFilter) -> tuple[str, list[Any]] | None:
+async def _number(db: Db, query: Query) -> int:
+    return int(await db.fetchval(numbered(query[0]), *query[1]))
+
+
+def _recorded(only: TaskFilter) -> Query | None:
     """Say where the number of tasks is recorded; None if it is not."""
     if only == TaskFilter():
         return ALL_TASKS, []
+    if _is_in_blocks(only):
+        blocks, values = _blocks(only)
+        return f"SELECT COALESCE(SUM(count), 0)::bigint FROM ({blocks}) blocks", values
     group_id = only.workflow_id or only.job_id
     if only not in (TaskFilter(workflow_id=group_id), TaskFilter(job_id=group_id)):
         return None
     return _SIZE, [group_id, str(GroupKind.WORKFLOW if only.workflow_id else GroupKind.JOB)]
 
 
+# -- lists of states and times -------------------------------------------------------------------------------
+
+
+def _is_in_blocks(only: TaskFilter) -> bool:
+    return only == TaskFilter(state=only.state, since=only.since)
+
+
+def _of_block(only: TaskFilter) -> Query:
+    """Give the query of the tasks of a block ``b`` that are listed."""
+    state = "" if only.state is None else f" AND r.state = {only.state:d}"
+    since, values = (" AND t.created_at >= ?", [only.since]) if only.since else ("", [])
+    sql = (
+        f"SELECT r.seq FROM runs r JOIN tasks t ON t.seq = r.seq WHERE r.seq {OF_BLOCK}"
+        f"{state}{since} AND {IS_SHOWN}"
+    )
+    return sql, values
+
+
+def _blocks(only: TaskFilter) -> Query:
+    """Give the query of the blocks in which tasks are listed, with the number of these."""
+    count = "s0 + s1 + s2 + s3 + s4 + s5 + s6" if only.state is None else f"s{only.state:d}"
+    sql, values = _of_block(only)
+    # Some are counted anew.
+    partly = f"EXISTS (SELECT FROM going) AND block IN ({_GOING_BLOCKS})"
+    before, after = [], []
+    where = f"{count} > 0"
+    if only.since:
+        partly = f"first_at < ? OR ({partly})"
+        where += " AND last_at >= ?"
+        before, after = [only.since], [only.since]
+    counted = f"CASE WHEN {partly} THEN (SELECT COUNT(*) FROM ({sql}) looked) ELSE {count} END"
+    return f"SELECT block, {counted} AS count FROM task_blocks b WHERE {where}", [*before, *values, *after]
+
+
+def _in_blocks(offset: int, limit: int, only: TaskFilter, direction: str) -> Query:
+    """Give the query of a page."""
+    sql, values = _of_block(only)
+    where, of_where = ("b.last_at >= ?", [only.since]) if only.since else ("TRUE", [])
+    if only.state is not None:
+        where += f" AND b.s{only.state:d} > 0"
+    page = (
+        f"SELECT s.seq FROM {{}}task_blocks b CROSS JOIN LATERAL ({sql} OFFSET 0) s WHERE {where}{{}} "
+        f"ORDER BY b.block {direction}, s.seq {direction} LIMIT ? OFFSET {{}}"
+    )
+    if not offset:
+        return page.format("", "", "0"), [*values, *of_where, limit]
+    blocks, of_blocks = _blocks(only)
+    # The block in which the page begins, and how many of its tasks come before the page.
+    first = (
+        f"WITH first AS MATERIALIZED (SELECT block, ?::bigint - before AS rest FROM (SELECT block, "
+        f"SUM(count) OVER (ORDER BY block {direction}) - count AS before FROM ({blocks}) blocks) placed "
+        f"WHERE before <= ? ORDER BY before DESC, block {'DESC' if direction == 'ASC' else 'ASC'} LIMIT 1) "
+    )
+    further = f" AND b.block {'>=' if direction == 'ASC' else '<='} (SELECT block FROM first)"
+    return (
+        first + page.format("", further, "(SELECT rest FROM first)"),
+        [offset, *of_blocks, offset, *values, *of_where, limit],
+    )
+
+
+# -- all other lists -----------------------------------------------------------------------------------------
+
+
+def _fits(only: TaskFilter) -> filters.Conditions:
+    return filters.of_search(DIALECT, Sought(only), IS_SHOWN)
+
+
+async def _counted(db: Db, chosen: Chosen, only: TaskFilter) -> tuple[int, bool]:
+    """Count the tasks of a list up to a bound of those looked at; say whether there may be more."""
+    most = limits.COUNTED_MAX if chosen.is_all else limits.LOOKED_AT_MAX
+    passed, values = chosen.source.select(chosen.within)
+    passed = f"({passed} LIMIT {most}) s"
+    if chosen.is_all:
+        found = await _number(db, (f"SELECT COUNT(*) FROM {passed}", values))
+        return found, found == most
+    fits = _fits(only)
+    sql = (
+        f"SELECT COUNT(*), COUNT(fits.yes) FROM {passed} "
+        f"LEFT JOIN LATERAL (SELECT 1 AS yes FROM ({looked_at(fits)}) one) fits ON TRUE"
+    )
+    row = await db.fetchrow(numbered(sql), *values, *fits.values)
+    assert row is not None
+    return row[1], row[0] == most
+
+
+# -- failures ------------------------------------------------------------------------------------------------
+
+
 async def read_failures(db: Db, since: int, limit: int) -> Page[Task]:
     """Read the tasks that have failed since a time, the one that failed last at the front."""
     failed = (
-        f"FROM runs r WHERE r.state = {int(FAILED)} AND r.finished_at >= ? "
+        f"FROM runs r WHERE r.state = {FAILED:d} AND r.finished_at >= ? "
         "AND (NOT EXISTS (SELECT FROM going) OR "
         f"EXISTS (SELECT FROM tasks t WHERE t.seq = r.seq AND {IS_SHOWN}))"
     )
     counted = f"SELECT COUNT(*) FROM (SELECT {failed} LIMIT {limits.FAILURES_COUNTED_MAX}) counted"
     page = f"SELECT r.seq {failed} ORDER BY r.finished_at DESC, r.seq DESC LIMIT ?"
-    return await page_of_tasks(db, (counted, [since]), (page, [since, limit]), "finished_at DESC, p.seq DESC")
-
-
-async def read_group(db: Db, kind: GroupKind, group_id: str, tasks_max: int) -> Records | None:
-    async with snapshot(db):
-        groups = await read_groups(db, "WHERE g.id = $1 AND g.kind = $2", group_id, str(kind))
-        return Records(groups, await _read_tasks_that_fit(db, kind, groups, tasks_max)) if groups else None
-
-
-async def _read_tasks_that_fit(
-    db: Db, kind: GroupKind, groups: Sequence[Group], tasks_max: int
-) -> list[Task]:
-    """Read all tasks of each group, or none of them if they no longer fit."""
-    room = tasks_max
-    fitting: list[str] = []
-    for group in groups:
-        if 0 < group.size <= room:
-            room -= group.size
-            fitting.append(group.id)
-    if not fitting:
-        return []
-    rest = f"WHERE t.{kind}_id = ANY ($1) ORDER BY array_position($1, t.{kind}_id), t.seq"
-    return await read_tasks(db, rest, texts.array(fitting))
-
-
-async def read_group_page(
-    db: Db,
-    kind: GroupKind,
-    offset: int,
-    limit: int,
-    only: GroupFilter,
-    *,
-    tasks_max: int,
-    after: Cursor | None = None,
-    earlier: int = 0,
-) -> GroupPage:
-    async with snapshot(db):
-        total, groups, runs = await _read_groups(db, kind, offset, limit, only, after=after, earlier=earlier)
-        has_more = len(groups) > limit > 0
-        del groups[limit:]
-        cursor = Cursor(groups[-1].created_at, groups[-1].id) if has_more else None
-        earlier_runs = {group.id: runs[group.id] for group in groups} if earlier else {}
-        tasks = await _read_tasks_that_fit(db, kind, groups, tasks_max)
-        return GroupPage(total, Records(groups, tasks), cursor, earlier_runs)
-
-
-async def _read_groups(
-    db: Db,
-    kind: GroupKind,
-    offset: int,
-    limit: int,
-    only: GroupFilter,
-    *,
-    after: Cursor | None,
-    earlier: int,
-) -> tuple[int, list[Group], dict[str, bytes]]:
-    """Read how many groups there are, those of a page and one more, and the runs before each of them."""
-    where = "WHERE kind = ?"
-    values: list[Any] = [str(kind)]
-    if only.state is not None:
-        where += f" AND state = {int(only.state)}"
-    # A record counts those of a state; the rest has to be counted.
-    counted = f"SELECT COALESCE(SUM(count), 0)::bigint FROM totals {where}"
-    if only != GroupFilter(state=only.state):
-        found = filters.of_groups(DIALECT, only)
-        where += f" AND {found.text}"
-        values += found.values
-        counted = f"SELECT COUNT(*) FROM groups g {where}"
-    counted_values = list(values)
-    if after is not None:
-        # Said so that an index leads to the place.
-        where += " AND g.created_at <= ? AND NOT (g.created_at = ? AND g.id <= ?)"
-        values += [after.created_at, after.created_at, after.id]
-    order = "ORDER BY g.created_at DESC, g.id"
-    lateral, runs = (_EARLIER, "COALESCE(earlier.runs, '[]')") if earlier else ("", "''")
-    sql = (
-        f"SELECT {rows.GROUP_COLUMNS}, {runs} AS runs, total.size FROM (SELECT ({counted}) AS size) total "
-        f"LEFT JOIN (SELECT * FROM groups g {where} {order} LIMIT ? OFFSET ?) g ON TRUE {lateral} {order}"
-    )
-    values = [*counted_values, *values, limit + 1, offset, *([earlier] if earlier else [])]
-    read = await db.fetch(numbered(sql), *values)
-    groups = [tuple(row) for row in read if row[0] is not None]
-    return (
-        read[0]["size"],
-        [rows.to_group(row) for row in groups],
-        {row[0]: row[-2].encode() for row in groups},
-    )
+    return await _page(db, (counted, [since]), (page, [since, limit]), "finished_at DESC, p.seq DESC")

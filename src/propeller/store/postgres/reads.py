@@ -25,7 +25,7 @@ from propeller.store.port import (
     TaskFilter,
     Totals,
 )
-from propeller.store.postgres import lists
+from propeller.store.postgres import groups, lists
 from propeller.store.postgres.access import Access, Db, snapshot
 from propeller.store.postgres.expiry import find_ended
 from propeller.store.postgres.graphs import read_graph
@@ -74,7 +74,7 @@ class Reads(Access):
         return await self._read(lambda db: lists.read_failures(db, since, limit))
 
     async def group(self, kind: GroupKind, group_id: str, *, tasks_max: int) -> Records | None:
-        return await self._read(lambda db: lists.read_group(db, kind, group_id, tasks_max))
+        return await self._read(lambda db: groups.read_group(db, kind, group_id, tasks_max))
 
     async def tasks_of_group(self, group: Group, after: int, limit: int) -> list[Task]:
         return await self._read(lambda db: read_tasks_of_group(db, group, after, limit))
@@ -91,7 +91,7 @@ class Reads(Access):
         earlier: int = 0,
     ) -> GroupPage:
         return await self._read(
-            lambda db: lists.read_group_page(
+            lambda db: groups.read_group_page(
                 db, kind, offset, limit, only, tasks_max=tasks_max, after=after, earlier=earlier
             )
         )

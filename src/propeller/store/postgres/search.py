@@ -7,8 +7,8 @@ from propeller.store.filters import has_prefix
 from propeller.store.port import FoundTasks, Sought, TaskCursor
 from propeller.store.postgres.access import Db
 from propeller.store.postgres.dialect import DIALECT, numbered
-from propeller.store.postgres.lists import IS_SHOWN
 from propeller.store.postgres.queries import read_tasks
+from propeller.store.postgres.sources import IS_SHOWN
 from propeller.store.searches import Passed
 
 

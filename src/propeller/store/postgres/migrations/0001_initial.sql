@@ -22,7 +22,7 @@ INSERT INTO identity (id, epoch) VALUES (substr(md5(random()::text || clock_time
 
 -- Reads JSON that was stored as text. jsonb and ->> refuse \u0000, which our texts may have: it becomes the two
 -- characters that a connection writes for it.
-CREATE FUNCTION json_of(stored text) RETURNS json LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION json_of(stored text) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN strpos(stored, '\u0000') = 0 AND strpos(stored, '\u0001') = 0 THEN stored ELSE
     regexp_replace(
       regexp_replace(stored, '(?<!\\)((?:\\\\)*)\\u0001', '\1\\u00011', 'g'),
@@ -42,6 +42,9 @@ CREATE TABLE tasks (
 );
 CREATE INDEX tasks_of_workflow ON tasks (workflow_id, seq) WHERE workflow_id IS NOT NULL;
 CREATE INDEX tasks_of_job ON tasks (job_id, seq) WHERE job_id IS NOT NULL;
+
+-- The tasks of a name in the order of their creation. A name may be too long for an index.
+CREATE INDEX tasks_by_name ON tasks ((left(json_of(spec) ->> 'name', 500) COLLATE "C"), seq);
 
 -- Apart from tasks: a change of state rewrites a small row. Room is left in each page for the next version of a row.
 CREATE TABLE runs (
@@ -67,6 +70,17 @@ CREATE TABLE runs (
 ) WITH (fillfactor = 70);
 CREATE INDEX runs_live ON runs (seq) WHERE state < 3;
 CREATE INDEX runs_failed ON runs (finished_at) WHERE state = 4;
+
+-- Tasks in blocks of 256, in the order of their creation: how many of each block are in each state (`s` and the
+-- state's number), and when the first and the last of it were created. So lists are counted, and their pages found,
+-- in steps of blocks. A block without tasks has no row.
+CREATE TABLE task_blocks (
+  block    bigint PRIMARY KEY,  -- seq >> 8
+  first_at bigint NOT NULL,
+  last_at  bigint NOT NULL,
+  s0 bigint NOT NULL, s1 bigint NOT NULL, s2 bigint NOT NULL, s3 bigint NOT NULL,
+  s4 bigint NOT NULL, s5 bigint NOT NULL, s6 bigint NOT NULL
+) WITH (fillfactor = 50);
 
 -- Records with a schedule of which something is to come: they are read at each start, and are never too old.
 CREATE INDEX runs_awaited ON runs (seq)
@@ -348,6 +362,62 @@ BEGIN
 END $$;
 CREATE TRIGGER tasks_go AFTER DELETE ON tasks REFERENCING OLD TABLE AS gone
   FOR EACH STATEMENT EXECUTE FUNCTION tasks_went();
+
+-- A task is written before its run, or with it.
+CREATE FUNCTION runs_came() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO task_blocks (block, first_at, last_at, s0, s1, s2, s3, s4, s5, s6)
+    SELECT c.seq >> 8, MIN(t.created_at), MAX(t.created_at),
+      COUNT(*) FILTER (WHERE c.state = 0), COUNT(*) FILTER (WHERE c.state = 1), COUNT(*) FILTER (WHERE c.state = 2),
+      COUNT(*) FILTER (WHERE c.state = 3), COUNT(*) FILTER (WHERE c.state = 4), COUNT(*) FILTER (WHERE c.state = 5),
+      COUNT(*) FILTER (WHERE c.state = 6)
+    FROM came c JOIN tasks t ON t.seq = c.seq GROUP BY c.seq >> 8
+    ON CONFLICT (block) DO UPDATE SET
+      first_at = LEAST(task_blocks.first_at, excluded.first_at),
+      last_at = GREATEST(task_blocks.last_at, excluded.last_at),
+      s0 = task_blocks.s0 + excluded.s0, s1 = task_blocks.s1 + excluded.s1, s2 = task_blocks.s2 + excluded.s2,
+      s3 = task_blocks.s3 + excluded.s3, s4 = task_blocks.s4 + excluded.s4, s5 = task_blocks.s5 + excluded.s5,
+      s6 = task_blocks.s6 + excluded.s6;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER runs_come AFTER INSERT ON runs REFERENCING NEW TABLE AS came
+  FOR EACH STATEMENT EXECUTE FUNCTION runs_came();
+
+CREATE FUNCTION runs_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE task_blocks b SET s0 = b.s0 + m.s0, s1 = b.s1 + m.s1, s2 = b.s2 + m.s2, s3 = b.s3 + m.s3,
+      s4 = b.s4 + m.s4, s5 = b.s5 + m.s5, s6 = b.s6 + m.s6
+    FROM (
+      SELECT seq >> 8 AS block, COALESCE(SUM(number) FILTER (WHERE state = 0), 0) AS s0,
+        COALESCE(SUM(number) FILTER (WHERE state = 1), 0) AS s1, COALESCE(SUM(number) FILTER (WHERE state = 2), 0) AS s2,
+        COALESCE(SUM(number) FILTER (WHERE state = 3), 0) AS s3, COALESCE(SUM(number) FILTER (WHERE state = 4), 0) AS s4,
+        COALESCE(SUM(number) FILTER (WHERE state = 5), 0) AS s5, COALESCE(SUM(number) FILTER (WHERE state = 6), 0) AS s6
+      FROM (SELECT seq, state, 1 AS number FROM now UNION ALL SELECT seq, state, -1 FROM before) each GROUP BY seq >> 8
+    ) m
+    WHERE b.block = m.block AND (m.s0, m.s1, m.s2, m.s3, m.s4, m.s5, m.s6) <> (0, 0, 0, 0, 0, 0, 0);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER runs_move AFTER UPDATE ON runs REFERENCING OLD TABLE AS before NEW TABLE AS now
+  FOR EACH STATEMENT EXECUTE FUNCTION runs_moved();
+
+CREATE FUNCTION runs_went() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE task_blocks b SET s0 = b.s0 - g.s0, s1 = b.s1 - g.s1, s2 = b.s2 - g.s2, s3 = b.s3 - g.s3,
+      s4 = b.s4 - g.s4, s5 = b.s5 - g.s5, s6 = b.s6 - g.s6
+    FROM (
+      SELECT seq >> 8 AS block, COUNT(*) FILTER (WHERE state = 0) AS s0, COUNT(*) FILTER (WHERE state = 1) AS s1,
+        COUNT(*) FILTER (WHERE state = 2) AS s2, COUNT(*) FILTER (WHERE state = 3) AS s3,
+        COUNT(*) FILTER (WHERE state = 4) AS s4, COUNT(*) FILTER (WHERE state = 5) AS s5,
+        COUNT(*) FILTER (WHERE state = 6) AS s6
+      FROM gone GROUP BY seq >> 8
+    ) g
+    WHERE b.block = g.block;
+  DELETE FROM task_blocks b WHERE b.block IN (SELECT seq >> 8 FROM gone)
+    AND b.s0 + b.s1 + b.s2 + b.s3 + b.s4 + b.s5 + b.s6 = 0;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER runs_go AFTER DELETE ON runs REFERENCING OLD TABLE AS gone
+  FOR EACH STATEMENT EXECUTE FUNCTION runs_went();
 
 CREATE FUNCTION groups_came() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,0 +1,155 @@
+"""Tasks to which an index leads, in the order of their creation, and which of them a list looks along.
+
+Tasks are counted by state in blocks of 256, as in SQLite, so that those of a state are found in steps of
+blocks.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from propeller.core.states import TaskState
+from propeller.store import limits
+from propeller.store.filters import Conditions, has_prefix
+from propeller.store.port import TaskFilter
+from propeller.store.postgres.access import Db
+from propeller.store.postgres.dialect import DIALECT, numbered
+
+SEQ_MAX = 2**63 - 1
+OF_BLOCK = "BETWEEN b.block << 8 AND (b.block << 8 | 255)"
+#: Tasks that are being deleted, as their workflow or job is, are no longer shown (``expiry``). Mostly there
+#: are none, which is asked once.
+IS_SHOWN = (
+    "(NOT EXISTS (SELECT FROM going) "
+    "OR COALESCE(t.workflow_id, t.job_id, t.id) NOT IN (SELECT id FROM going))"
+)
+
+
+class Range(NamedTuple):
+    """Tasks from one ``seq`` up to another."""
+
+    low: int = 0
+    high: int = SEQ_MAX
+
+
+EVERYWHERE = Range()
+
+
+class Source(NamedTuple):
+    """Tasks ``s`` that an index leads to."""
+
+    #: The field of the filter that all of them fulfil, or the key of metadata; ``""`` for none.
+    field: str
+    tables: str
+    where: str = "TRUE"
+    values: Sequence[Any] = ()
+    #: True if they are found by blocks ``b``.
+    by_block: bool = False
+    #: True if the index has them in another order, so that all have to be sorted.
+    is_unsorted: bool = False
+
+    def select(self, within: Range = EVERYWHERE, fits: Conditions | None = None) -> tuple[str, list[Any]]:
+        """Give the query of those in a range, and maybe of those that fit, without an order."""
+        joined, values = "", []
+        if fits is not None:
+            joined, values = f"CROSS JOIN LATERAL ({looked_at(fits)}) fits", [*fits.values]
+        sql = f"SELECT s.seq FROM {self.tables} {joined} WHERE {self.where}"
+        values += self.values
+        if within != EVERYWHERE:
+            # With the plus it is no reason to look along another index.
+            sql += f" AND {'+' if self.is_unsorted else ''}s.seq BETWEEN ? AND ?"
+            values += within
+            if self.by_block:
+                sql += " AND b.block BETWEEN ? AND ?"
+                values += [within.low >> 8, within.high >> 8]
+        return sql, values
+
+    def order(self, direction: str) -> str:
+        return f"b.block {direction}, s.seq {direction}" if self.by_block else f"s.seq {direction}"
+
+
+def looked_at(fits: Conditions) -> str:
+    """Give a query that has a row if the task ``s`` fits; it is kept apart, so that no other is looked at."""
+    return f"SELECT FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.seq = s.seq AND {fits.text} OFFSET 0"
+
+
+ALL = Source("", "runs s")
+
+
+def _of_state(state: TaskState) -> Source:
+    runs = f"(SELECT r.seq FROM runs r WHERE r.seq {OF_BLOCK} AND r.state = {state:d} OFFSET 0) s"
+    return Source("state", f"task_blocks b CROSS JOIN LATERAL {runs}", f"b.s{state:d} > 0", by_block=True)
+
+
+def _of_prefix(prefix: str) -> Source:
+    where, values = has_prefix("s.id", prefix)
+    return Source("id_prefix", "tasks s", where, values, is_unsorted=True)
+
+
+def _sources(only: TaskFilter) -> Iterator[Source]:
+    """Give the sources that a filter allows, but for its state and the begin of the id."""
+    for field in ("workflow_id", "job_id"):
+        if group_id := getattr(only, field):
+            yield Source(field, "tasks s", f"s.{field} = ?", [group_id])
+    for key, value in only.metadata.items():
+        if DIALECT.metadata_table(key, value) == "task_metadata":
+            yield Source(f"metadata {key}", "task_metadata s", "s.key = ? AND s.value = ?", [key, value])
+    if only.name:
+        named = "(json_of(s.spec) ->> 'name')"
+        where = f'left({named}, 500) COLLATE "C" = left(?, 500) AND {named} = ?'
+        yield Source("name", "tasks s", where, [only.name, only.name])
+
+
+class Chosen(NamedTuple):
+    source: Source
+    #: All tasks of the list are in it.
+    within: Range
+    #: True if all tasks of the source in the range are in the list.
+    is_all: bool
+
+
+async def choose(db: Db, only: TaskFilter, *, sorted_only: bool = False) -> Chosen:
+    """Choose the source of the fewest tasks; many with the same begin of their ids are not sorted."""
+    found = list(_sources(only))
+    sizes = [_size(source, limits.LOOKED_AT_MAX) for source in found]
+    if only.id_prefix and not sorted_only:
+        found.append(_of_prefix(only.id_prefix))
+        sizes.append(_size(found[-1], limits.SORTED_MAX))
+    count = "b.s0 + b.s1 + b.s2 + b.s3 + b.s4 + b.s5 + b.s6" if only.state is None else f"b.s{only.state:d}"
+    sized = "".join(f", ({sql})" for sql, _ in sizes)
+    sql = (
+        f"SELECT EXISTS (SELECT FROM going), MIN(b.block), MAX(b.block), COALESCE(SUM({count}), 0)::bigint"
+        f"{sized} FROM task_blocks b WHERE {count} > 0 AND b.last_at >= ?"
+    )
+    row = await db.fetchrow(numbered(sql), *(value for _, values in sizes for value in values), only.since)
+    assert row is not None
+    some_going, low, high, in_blocks, *counts = row
+    source = _best(only, list(zip(found, counts, strict=True)), in_blocks)
+    within = Range(1, 0) if low is None else Range(low << 8, high << 8 | 255)
+    is_all = not some_going and _fields(only) <= {source.field}
+    return Chosen(source, within if only.state is not None or only.since else EVERYWHERE, is_all)
+
+
+def _size(source: Source, most: int) -> tuple[str, list[Any]]:
+    sql, values = source.select()
+    return f"SELECT COUNT(*) FROM ({sql} LIMIT {most}) counted", values
+
+
+def _best(only: TaskFilter, sizes: list[tuple[Source, int]], in_state: int) -> Source:
+    most = limits.LOOKED_AT_MAX
+    found = [(size, source) for source, size in sizes if source.field != "id_prefix"]
+    if only.state is not None:
+        found.append((in_state if in_state < most else most + 1, _of_state(only.state)))
+    best = min(found, key=lambda one: one[0])[1] if found else ALL
+    for source, size in sizes:
+        if source.field == "id_prefix" and size < (most if best.field else limits.SORTED_MAX):
+            return source
+    return best
+
+
+def _fields(only: TaskFilter) -> set[str]:
+    """Name what a filter asks for, as sources do."""
+    plain = {
+        field for field in only._fields if field != "metadata" and getattr(only, field) not in ("", 0, None)
+    }
+    state = {"state"} if only.state is not None else set()
+    return plain | state | {f"metadata {key}" for key in only.metadata}
