@@ -25,6 +25,7 @@ _NOT_RECORDS = (
     "past_attempts",
     "leader",
     "schema_version",
+    "identity",
 )
 
 

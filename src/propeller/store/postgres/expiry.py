@@ -17,6 +17,7 @@ from propeller.store import limits
 from propeller.store.port import Ended
 from propeller.store.postgres import texts
 from propeller.store.postgres.access import Db
+from propeller.store.postgres.sources import OF_BLOCK
 
 #: How many candidates, or tasks, one statement takes on.
 _AT_ONCE = 25
@@ -29,6 +30,12 @@ _ENDED_TASKS = (
     "SELECT t.seq, t.id FROM tasks t JOIN runs r ON r.seq = t.seq WHERE r.state > 2 AND r.updated_at < $1 "
     "AND t.workflow_id IS NULL AND t.job_id IS NULL AND t.seq NOT IN (SELECT seq FROM kept_runs)"
 )
+#: Only in these blocks may be tasks that ended before a time: they were created earlier.
+_OLD_TASKS = f"""
+SELECT s.seq FROM task_blocks b CROSS JOIN LATERAL (
+  {_ENDED_TASKS} AND r.seq {OF_BLOCK} OFFSET 0
+) s WHERE b.first_at < $1 AND b.s3 + b.s4 + b.s5 + b.s6 > 0 ORDER BY b.block, s.seq LIMIT $2
+"""
 #: Each is looked at again, for it may have been started again meanwhile.
 _LET_GROUPS_GO = f"""
 WITH ended AS ({_ENDED_GROUPS} AND seq = ANY ($2)),
@@ -68,10 +75,11 @@ DELETE FROM tasks WHERE seq = ANY ($1)
 
 
 async def find_ended(db: Db, before: int) -> Ended:
-    """Look for records that had ended before a time, the oldest first."""
+    """Look for records that had ended before a time: groups that ended first, tasks that came first."""
     most = limits.FORGET_CANDIDATES_MAX
-    groups = [row[0] for row in await db.fetch(f"{_ENDED_GROUPS} ORDER BY seq LIMIT $2", before, most)]
-    tasks = [row[0] for row in await db.fetch(f"{_ENDED_TASKS} ORDER BY t.seq LIMIT $2", before, most)]
+    sql = f"{_ENDED_GROUPS} ORDER BY GREATEST(finished_at, created_at), seq LIMIT $2"
+    groups = [row[0] for row in await db.fetch(sql, before, most)]
+    tasks = [row[0] for row in await db.fetch(_OLD_TASKS, before, most)]
     return Ended(groups[::-1], tasks[::-1], len(groups) == most or len(tasks) == most)
 
 

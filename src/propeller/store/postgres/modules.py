@@ -2,21 +2,19 @@
 
 from collections.abc import Iterable
 
+from propeller.store import limits
 from propeller.store.postgres import texts
 from propeller.store.postgres.access import Db
 
 #: PostgreSQL counts bytes with 32 bits.
 _INT_MAX = 2**31 - 1
-#: Those of tasks, and those of tasks in workflows that tasks run, with maybe other texts.
-_UNUSED = """
-SELECT digest FROM modules WHERE digest NOT IN (
-  SELECT json_of(spec) -> 'module' ->> 'digest' FROM tasks WHERE strpos(spec, '"module":') > 0
-    AND json_of(spec) -> 'module' ->> 'digest' IS NOT NULL
-  UNION ALL
-  SELECT inside #>> '{}' FROM tasks CROSS JOIN LATERAL
-    jsonb_path_query(json_of(spec)::jsonb -> 'workflow', '$.**.digest') inside
-    WHERE strpos(spec, '"workflow":{') > 0 AND inside #>> '{}' IS NOT NULL
-)
+#: Those of some tasks, and of tasks in workflows that they run, with maybe other texts.
+_NAMED = """
+SELECT json_of(spec) -> 'module' ->> 'digest' FROM tasks WHERE seq > $1 AND seq <= $2
+UNION
+SELECT inside #>> '{}' FROM tasks CROSS JOIN LATERAL
+  jsonb_path_query(json_of(spec)::jsonb -> 'workflow', '$.**.digest') inside
+WHERE seq > $1 AND seq <= $2 AND strpos(spec, '"workflow":') > 0
 """
 
 
@@ -35,9 +33,23 @@ async def read_modules(db: Db, digests: Iterable[str]) -> dict[str, bytes]:
     return {row[0]: row[1] for row in found}
 
 
-async def unused_modules(db: Db) -> list[str]:
-    """Find the modules that no task uses; this reads every task."""
-    return [row[0] for row in await db.fetch(_UNUSED)]
+class ModuleSearch:
+    """Looks for the modules that no task uses, from the newest task on, until each is found to be used."""
+
+    def __init__(self) -> None:
+        #: The modules that no task has used so far; None before the first piece.
+        self.unused: set[str] | None = None
+        self._high = 0
+
+    async def piece(self, db: Db) -> bool:
+        """Look at some tasks; say whether more have to be looked at."""
+        if self.unused is None:
+            self._high = await db.fetchval("SELECT COALESCE(MAX(seq), 0) FROM tasks")
+            self.unused = {row[0] for row in await db.fetch("SELECT digest FROM modules")}
+        low = max(self._high - limits.MODULES_LOOKED_AT, 0)
+        self.unused.difference_update([row[0] for row in await db.fetch(_NAMED, low, self._high)])
+        self._high = low
+        return bool(low and self.unused)
 
 
 async def forget_module(db: Db, digest: str) -> None:

@@ -109,7 +109,7 @@ class Reads(Access):
         return await self._read(read_pace)
 
     async def find_ended(self, before: int) -> Ended:
-        return await self._read(lambda db: find_ended(db, before), seconds=60.0)
+        return await self._read(lambda db: find_ended(db, before))
 
     # -- beside records ------------------------------------------------------------------------------------
 

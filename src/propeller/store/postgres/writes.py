@@ -8,13 +8,10 @@ from propeller.store.postgres.access import Access, Db
 from propeller.store.postgres.expiry import Forgetting, is_going, prune_past_attempts
 from propeller.store.postgres.invocations import close_invocations, write_invocations
 from propeller.store.postgres.logs import write_logs
-from propeller.store.postgres.modules import forget_module, unused_modules
+from propeller.store.postgres.modules import ModuleSearch, forget_module
 from propeller.store.postgres.overview import write_pace
 from propeller.store.postgres.samples import write_samples
 from propeller.store.unused import UnusedModules
-
-#: How long a look at all tasks may take.
-_LONG_S = 600.0
 
 
 class Writes(Access):
@@ -79,7 +76,10 @@ class Writes(Access):
 
         await self._beside(begin)
         try:
-            for digest in await self._read(unused_modules, seconds=_LONG_S):
+            search = ModuleSearch()
+            while await self._read(search.piece):
+                pass
+            for digest in search.unused or ():
                 await self._beside(lambda db: self._forget_module(db, digest))  # noqa: B023  called at once
         except BaseException:
             self._modules.may_be_some = True

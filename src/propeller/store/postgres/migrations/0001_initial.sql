@@ -174,6 +174,7 @@ CREATE TABLE groups (
 CREATE INDEX groups_by_kind ON groups (kind, created_at DESC, id);
 CREATE INDEX groups_by_state ON groups (kind, state, created_at DESC, id);
 CREATE INDEX groups_live ON groups (seq) WHERE live > 0;
+CREATE INDEX groups_ended ON groups (GREATEST(finished_at, created_at)) WHERE live = 0;
 -- The runs of one name in the order of their creation; most groups have no name. A name may be too long for an index.
 CREATE INDEX groups_by_name ON groups (kind, left(name, 500), created_at) WHERE name <> '';
 CREATE INDEX groups_awaited ON groups (seq)
