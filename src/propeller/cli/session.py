@@ -71,6 +71,7 @@ class Session:
             tls_verification=is_checked,
             ca_cert=self.ca_cert or (Path(named) if named else None),
             answer_s=self.answer_s,
+            on_wait=_say_that_it_waits,
         )
         if not is_checked and client.base_url.startswith("https:"):
             show_warning(f"the certificate of {client.base_url} is not checked: anybody may answer there")
@@ -207,6 +208,10 @@ def show_error(text: str) -> None:
         print(json.dumps({"error": text}, ensure_ascii=False), file=sys.stderr)
     else:
         _say_aloud(f"error: {text}", "red")
+
+
+def _say_that_it_waits(said: str, seconds: float) -> None:
+    show_warning(f"{said.partition('; ')[0]}; this is sent again in {seconds:.0f} s")
 
 
 def show_warning(text: str) -> None:

@@ -5,6 +5,7 @@ looking.py  the requests about the whole, which are a part of it
 shapes.py   the types of answers; they stay plain JSON objects
 findings.py types of the answers about modules and files
 events.py   follows ``/events`` and other streams through broken connections and restarts
+patience.py waits for a manager that has too much to do
 contract.py workflows and jobs at a manager that only knows the contract
 errors.py   what can go wrong: refused, not reached, or not trusted
 trust.py    whose certificates are believed

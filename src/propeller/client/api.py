@@ -20,6 +20,7 @@ from propeller.client.errors import ApiError, NoSuchRoute, Unreachable, not_reac
 from propeller.client.looking import AWAY_S as _AWAY_S
 from propeller.client.looking import Looking
 from propeller.client.looking import path_to as _path
+from propeller.client.patience import OnWait, Patience
 from propeller.client.trust import tls_context
 from propeller.errors import Invalid
 
@@ -44,6 +45,7 @@ class Client(Looking):
         tls_verification: bool = True,
         ca_cert: Path | None = None,
         answer_s: float | None = None,
+        on_wait: OnWait | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Make a client; nothing is sent yet.
@@ -53,6 +55,7 @@ class Client(Looking):
             tls_verification: Whether the certificate of an ``https`` manager is checked.
             ca_cert: Who signed it, in PEM form; None for those whom the system trusts.
             answer_s: How long an answer may take; None for longer than any request does.
+            on_wait: Told of each wait for a manager that has too much to do.
             transport: In place of the network.
 
         Raises:
@@ -66,6 +69,7 @@ class Client(Looking):
             raise Invalid(f"manager URL {base_url}: {error}; it looks like {DEFAULT_URL}") from error
         if url.scheme not in ("http", "https") or not url.host:
             raise Invalid(f"manager URL {base_url}: it has to look like {DEFAULT_URL}")
+        self._patience = Patience(on_wait, wait_s_max=answer_s)
         self._http = httpx.Client(
             base_url=self.base_url,
             verify=tls_context(is_tls=url.scheme == "https", verification=tls_verification, ca_cert=ca_cert),
@@ -110,7 +114,7 @@ class Client(Looking):
         except (TypeError, ValueError) as error:
             raise Invalid(f"{method} {path}: this can't be sent: {error}") from error
         try:
-            response = self._http.send(request)
+            response = self._patience.send(self._http, request)
         except httpx.TimeoutException as error:
             raise Unreachable(self.base_url, "it took too long") from error
         except httpx.TransportError as error:

@@ -40,7 +40,7 @@ _MAYBE_DONE = (
 #: How many of the tasks that an earlier command created are read in one query.
 _READ_AT_ONCE = 500
 #: For how long after a turn there is probably more to do, s.
-_BUSY_S = 0.1
+_BUSY_S = 0.25
 
 
 class Fleet(Protocol):
