@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from propeller.api.answers import LEAD, error_body
 from propeller.api.peers import Broken, Connections, Head, Headers, Unreachable
 from propeller.api.queries import IDEMPOTENCY_KEY
+from propeller.backoff import Backoff
 from propeller.manager.leaders import Leaders
 from propeller.store.port import Leader
 
@@ -34,8 +35,8 @@ WAIT_S = 6.0
 _WAITING_MAX = 1000
 #: How long an earlier leader may take for its last answers, when another leads already.
 _LAST_ANSWER_S = 0.25
-#: From one attempt to reach the leader to the next.
-_PAUSE_S = 0.1
+#: From one attempt to reach the same leader to the next.
+_AGAIN = Backoff(first_s=0.05, longest_s=0.5)
 #: Up to this size a body is kept until its request is answered, so that it can be sent again.
 _KEPT_BYTES_MAX = 1024 * 1024
 
@@ -77,6 +78,8 @@ class Forwarding:
         self._leaders = leaders
         self._instance_id = instance_id.encode()
         self._waiting = 0
+        #: Those whose answers are streams of events.
+        self._streams: set[_Exchange] = set()
         self._connections = Connections(_trusting(trusted))
 
     async def __aenter__(self) -> Self:
@@ -84,6 +87,11 @@ class Forwarding:
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
+
+    def end_streams(self) -> None:
+        """End all streams of events, so that the program can end."""
+        for exchange in self._streams:
+            exchange.end()
 
     def close(self) -> None:
         self._connections.close()
@@ -108,6 +116,7 @@ class Forwarding:
         """Have a leader answer, this one or the next; give the answer where none does."""
         now = asyncio.get_running_loop().time
         give_up_at: float | None = None
+        attempts = 0
         is_unknown = False
         while True:
             leader = self._leaders.now
@@ -119,22 +128,17 @@ class Forwarding:
             is_unknown |= outcome is _Outcome.UNKNOWN
             give_up_at = give_up_at or now() + WAIT_S
             may_go_on = exchange.can_be_repeated and (not is_unknown or exchange.may_be_repeated)
-            if not may_go_on or now() > give_up_at or self._waiting >= _WAITING_MAX:
+            if not may_go_on or now() >= give_up_at or self._waiting >= _WAITING_MAX:
                 return _gave_up(leader, exchange, is_unknown=is_unknown)
             self._waiting += 1
             try:
-                await self._pause(leader, exchange, give_up_at)
+                async with exchange.limited() as limit:
+                    pause_s = WAIT_S if leader is None else _AGAIN.delay_s(attempts)
+                    limit.reschedule(min(now() + pause_s, give_up_at))
+                    await self._leaders.changed_from(leader)
             finally:
                 self._waiting -= 1
-
-    async def _pause(self, leader: Leader | None, exchange: "_Exchange", until: float) -> None:
-        """Wait for somebody who leads, or a little where somebody seems to."""
-        async with exchange.limited() as limit:
-            if leader is None:
-                limit.reschedule(until)
-                await self._leaders.one()
-            else:
-                await asyncio.sleep(_PAUSE_S)
+            attempts += 1
 
     async def _ask(self, leader: Leader, exchange: "_Exchange") -> _Outcome:
         """Send a request to a leader and hand its answer back, as long as it can be the leader."""
@@ -179,10 +183,13 @@ class Forwarding:
             if exchange.may_be_repeated and exchange.can_be_repeated and _has_lost_lead(head):
                 return _Outcome.UNKNOWN
             await exchange.begin_answer(head)
+            if exchange.is_event_stream:
+                self._streams.add(exchange)
             async for piece in connection.pieces():
                 await exchange.go_on(piece)
             await exchange.end_answer()
         finally:
+            self._streams.discard(exchange)
             self._connections.give_back(leader.address, connection)
         return _Outcome.ANSWERED
 
@@ -199,7 +206,7 @@ class _Exchange:
         self.has_begun_answer = False
         #: What was the matter with the leader that was asked last.
         self.trouble = "does not answer"
-        self._is_event_stream = False
+        self.is_event_stream = False
         #: What has come of the body, as long as that is little.
         self._kept: list[bytes] = []
         self._kept_bytes = 0
@@ -226,6 +233,10 @@ class _Exchange:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._has_left = True
+        self.end()
+
+    def end(self) -> None:
+        """End what is limited at present."""
         if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(0.0)
 
@@ -254,6 +265,7 @@ class _Exchange:
         headers = _without(self._scope["headers"], _NOT_FORWARDED)
         headers += [(b"host", url.netloc.encode()), (FORWARDED_BY, self._instance_id)]
         if self.is_chunked:
+            headers = [header for header in headers if header[0] != b"content-length"]
             headers.append((b"transfer-encoding", b"chunked"))
         lines = [b"%s %s HTTP/1.1" % (self._scope["method"].encode(), target)]
         lines += [b"%s: %s" % header for header in headers]
@@ -286,7 +298,7 @@ class _Exchange:
 
     async def begin_answer(self, head: Head) -> None:
         handed_back = _without(head.headers, _NOT_HANDED_BACK)
-        self._is_event_stream = any(
+        self.is_event_stream = any(
             name.lower() == b"content-type" and value.startswith(b"text/event-stream")
             for name, value in handed_back
         )
@@ -300,11 +312,13 @@ class _Exchange:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def break_off(self) -> None:
-        """End an answer whose rest is lost: a stream of events as streams end, any other so that it shows."""
-        if self._is_event_stream:
+        """End an answer whose rest is lost.
+
+        A stream of events ends as streams do. Of any other the server sees that it is not whole, and ends the
+        connection, so that the client sees it too.
+        """
+        if self.is_event_stream:
             await self.end_answer()
-        else:
-            raise ConnectionError("the manager that leads went away in the middle of its answer")
 
 
 def _without(headers: Iterable[tuple[bytes, bytes]], left_out: frozenset[bytes]) -> Headers:

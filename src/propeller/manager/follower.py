@@ -23,7 +23,7 @@ class Follower:
         self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to follow the events that come from now on; raise ``StoreUnusable``."""
+        """Begin with the events that come from now on; raise ``StoreUnusable`` or ``Unavailable``."""
         if not self._running:
             self.feed = FollowedFeed(self.store, await self.store.last_event_id())
             self._running = [asyncio.create_task(self.feed.run()), asyncio.create_task(self.feed.watch())]

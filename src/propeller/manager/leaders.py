@@ -25,11 +25,10 @@ class Leaders:
             for changed in list(self._watching):
                 changed()
 
-    async def one(self) -> Leader:
-        """Wait until somebody leads."""
-        while self.now is None:
+    async def changed_from(self, leader: Leader | None) -> None:
+        """Wait until somebody else leads than this one, or nobody."""
+        while self.now == leader:
             await self._news.wait()
-        return self.now
 
     @contextlib.contextmanager
     def watching(self, changed: Callable[[], None]) -> Iterator[None]:
