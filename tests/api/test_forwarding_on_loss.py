@@ -64,13 +64,15 @@ def test_two_that_forward_to_each_other_do_not_go_round(tmp_path):
             asked = await at_other.post("/tasks", json={}, headers={"propeller-forwarded-by": "i-2"})
             assert asked.status_code == 421
             # As soon as one of them leads, the other is answered.
-            asking = asyncio.create_task(scene.http.post("/tasks", json={}))
             async with serving_app(Played()) as at_leader:
+                await at_leader.get("/")
+                asking = asyncio.create_task(scene.http.post("/tasks", json={}))
+                await scene.http.get("/health")
                 scene.leads(at_leader)
                 assert (await asking).json() == {"ok": True}
         await other.stop()
 
-    run(tmp_path, part, wait_s=0.5)
+    run(tmp_path, part, wait_s=1.0)
 
 
 def test_the_outcome_of_a_change_is_not_known_where_its_leader_dies(tmp_path):
