@@ -480,3 +480,18 @@ def test_the_will_is_not_published_after_a_good_bye(broker):
         witness.say("news", "end")
         witness.wait(lambda heard: ("news", "end", 2) in heard)
         assert [text for _, text, _ in witness.heard] == ["here", "end"]
+
+
+def test_what_comes_during_a_hold_waits_at_the_broker(broker):
+    async def part():
+        one, other = (settings_for(broker, name) for name in ("one", "other"))
+        async with linked(one) as (sender, _), linked(other, "news") as (receiver, ear):
+            receiver.hold(is_held=True)
+            numbered(sender, range(100))
+            await sender.drained()
+            assert ear.heard == []
+            receiver.hold(is_held=False)
+            await ear.has_heard("99")
+            assert ear.heard == [("news", text) for text in texts(range(100))]
+
+    play(part())

@@ -129,6 +129,10 @@ class Channel:
     def _may_speak(self) -> bool:
         return self._lead is None or self._lead.may_act
 
+    def hold(self, *, is_held: bool) -> None:
+        """Take in no more messages for a moment, or go on; see ``Link.hold``."""
+        self._link.hold(is_held=is_held)
+
     def obstacle(self, payload_bytes: int) -> str:
         return self._link.obstacle(payload_bytes)
 

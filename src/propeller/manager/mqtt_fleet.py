@@ -42,7 +42,7 @@ from propeller.wire.fleet.messages import (
     speaker,
     topic_of,
 )
-from propeller.wire.fleet.metrics import TaskMetrics
+from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.fleet.modules import (
     NO_PIECE_FITS,
     REPOSITORY,
@@ -57,6 +57,10 @@ _log = logging.getLogger(__name__)
 #: In place of ids: the manager hears every foreign proplet.
 ANY = "*"
 _REGISTRY_REQUESTS = "registry/proplet"
+#: What is dropped while facts come faster than they are taken in: of all messages these matter least.
+_LEAST = frozenset(topic for topic, kind in TOPICS.items() if kind in (Logs, Metrics, TaskMetrics))
+#: How many requests for modules are answered at once: each reads a module.
+_ANSWERING_MAX = 1024
 #: How many unheard proplets the log names.
 _NAMED_MAX = 50
 
@@ -88,6 +92,8 @@ class MqttFleet:
         self._turns = ImageTurns(self._send_start)
         self._answering: set[asyncio.Task[None]] = set()
         self._serving: asyncio.Task[None] | None = None
+        #: Set while nothing more is taken in from the broker, until the manager has room.
+        self._holding: asyncio.Task[None] | None = None
         self._settings = settings
         oversize = Oversize(
             manager,
@@ -122,6 +128,8 @@ class MqttFleet:
     async def stop(self) -> None:
         if self._serving is not None:
             self._serving.cancel()
+        if self._holding is not None:
+            self._holding.cancel()
         for answering in self._answering:
             answering.cancel()
         self._turns.close()
@@ -200,6 +208,9 @@ class MqttFleet:
 
     def _received(self, topic: str, payload: bytes) -> None:
         sender, topic = speaker(topic)
+        if self._holding is not None and topic in _LEAST:
+            self._ignore(f"{topic}: dropped, as more comes in than can be done", sender)
+            return
         try:
             message = decode(topic, payload)
         except ValueError as error:
@@ -231,6 +242,17 @@ class MqttFleet:
             self._ignore(f"{topic}: of a task that runs elsewhere", message.proplet_id)
             return
         dispatch(self._manager, message, is_local=False)
+        if self._holding is None and not self._manager.has_room:
+            self._holding = asyncio.create_task(self._hold())
+
+    async def _hold(self) -> None:
+        """Take in no more until the manager has room: results and heartbeats wait at the broker, in order."""
+        self._channel.hold(is_held=True)
+        try:
+            await self._manager.room()
+        finally:
+            self._channel.hold(is_held=False)
+            self._holding = None
 
     def _is_heard(self, message: PropletMessage, sender: str) -> bool:
         """Say whether a message counts; on a topic of its own, the topic names the sender."""
@@ -287,6 +309,11 @@ class MqttFleet:
         self._soon(self._send_pieces(request))
 
     def _soon(self, answer: Coroutine[Any, Any, None]) -> None:
+        """Answer a request for a module, unless too many are being answered: then it comes again."""
+        if len(self._answering) >= _ANSWERING_MAX:
+            answer.close()
+            self._ignore("a request for a module", "too many are being answered; it comes again")
+            return
         answering = asyncio.create_task(answer)
         self._answering.add(answering)
         answering.add_done_callback(self._answering.discard)

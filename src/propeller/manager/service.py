@@ -123,6 +123,8 @@ class Manager:
         self._refusals = Refusals()
         self._inbox = Inbox(self._tasks_of)
         self._arrival = asyncio.Event()
+        #: Set when a turn has taken in what waited.
+        self._room = asyncio.Event()
         self._expiry = Expiry(store, keep_ended_s, self._arrival.set) if keep_ended_s else None
         self._history_s = history_s
         self._running: asyncio.Task[None] | None = None
@@ -206,6 +208,17 @@ class Manager:
     def tell(self, fact: Fact) -> None:
         self._inbox.append(fact)
         self._arrival.set()
+
+    @property
+    def has_room(self) -> bool:
+        """False while more facts wait than should; see ``room``."""
+        return not self._inbox.is_full
+
+    async def room(self) -> None:
+        """Wait until most of the facts that wait have been taken in."""
+        while not (self._inbox.has_room or self._has_stopped):
+            self._room.clear()
+            await self._room.wait()
 
     @property
     def is_at_work(self) -> bool:
@@ -329,6 +342,7 @@ class Manager:
                 await self._arrival.wait()
                 self._arrival.clear()
                 inputs = self._inbox.take()
+                self._room.set()
                 if self._inbox:
                     self._arrival.set()
                 if inputs:
@@ -348,6 +362,7 @@ class Manager:
             raise
         finally:
             self._has_stopped = True
+            self._room.set()
             for task in beside:
                 task.cancel()
             if self._timer is not None:

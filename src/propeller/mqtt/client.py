@@ -104,6 +104,13 @@ def bequeath(client: Any, payload: bytes) -> None:
     client._will_message.payload = payload
 
 
+def hold(client: Any, *, is_held: bool) -> None:
+    """Read nothing more from the broker, or go on reading; what was read already still comes."""
+    transport = client._connection._transport
+    if not transport.is_closing():
+        (transport.pause_reading if is_held else transport.resume_reading)()
+
+
 def last_heard(client: Any) -> float:
     """Give the time at which the broker was last heard of, by the monotonic clock, s."""
     at: float = client._connection._last_data_in

@@ -17,6 +17,12 @@ class CorkedTransport:
             self._loop.call_soon(self._hand_over)
         self._written.append(data)
 
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
     def is_closing(self) -> bool:
         return self._transport.is_closing()
 

@@ -31,14 +31,13 @@ from propeller.mqtt.sessions import Sessions
 from propeller.mqtt.settings import MqttSettings
 from propeller.mqtt.terms import Terms
 from propeller.mqtt.unacknowledged import Outgoing, Unacknowledged
+from propeller.mqtt.waiting import Waiting
 
 _log = logging.getLogger(__name__)
 _silent = logging.getLogger(f"{__name__}.gmqtt")
 _silent.setLevel(logging.CRITICAL)
 logging.getLogger("gmqtt").setLevel(logging.CRITICAL)
 
-#: Messages that wait for a broker; beyond this the oldest are dropped.
-_WAITING_MAX = 100_000
 #: After how many short connections in a row another program probably has the same identity.
 _SHORT_ONES = 3
 #: Room for the header and a topic below the prefix, with a proplet's id in it.
@@ -107,7 +106,7 @@ class Link:
         self._terms = Terms(settings)
         self._sessions = Sessions()
         self._version = MQTTv50
-        self._waiting: deque[Outgoing] = deque()
+        self._waiting = Waiting()
         self._unacknowledged = Unacknowledged(self._acknowledged)
         self._limits = Limits(settings.max_packet_bytes)
         #: With QoS 0 nothing is acknowledged: the last large messages, and when they were sent.
@@ -127,7 +126,6 @@ class Link:
         #: The kinds of refused and too large messages that were logged already.
         self._told: set[str] = set()
         self._reconnect_delay = ReconnectDelay()
-        self._dropped = 0
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -175,14 +173,17 @@ class Link:
                 self._prefix + topic, payload, qos=0, retain=is_kept and self._terms.can_keep
             )
 
+    def hold(self, *, is_held: bool) -> None:
+        """Take in no more messages for a moment, or go on: the broker keeps them, as far as it has room.
+
+        A new connection begins without a hold.
+        """
+        if self._up.is_set():
+            gm.hold(self._client, is_held=is_held)
+
     def publish(self, topic: str, payload: bytes) -> None:
-        """Send a message when there is room; while the broker is away, messages wait, up to a bound."""
+        """Send a message when there is room; while the broker is away, messages wait, up to two bounds."""
         self._waiting.append(Outgoing(topic, payload))
-        if len(self._waiting) > _WAITING_MAX:
-            self._waiting.popleft()
-            self._dropped += 1
-            if self._dropped == 1:
-                _log.warning("messages to the broker are dropped: %d wait already", _WAITING_MAX)
         self._flush()
 
     def obstacle(self, payload_bytes: int) -> str:
@@ -354,7 +355,7 @@ class Link:
             )
         if not session_present:
             # The broker lost the session: messages on their way are sent anew, before those that wait.
-            self._waiting.extendleft(reversed(self._take_back()))
+            self._waiting.put_back(self._take_back())
         self._client.subscriptions.clear()
         if self._topics:
             self._client.subscribe(
