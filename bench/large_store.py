@@ -265,5 +265,14 @@ async def _beside(store: Store, tasks: list[Task], now: int) -> None:
         for task in few
     ]
     await store.write_logs(logs)
-    sample = '{"metrics":{"cpu_percent":1.5,"memory_bytes":4096},"timestamp":"2026-05-04T09:10:11.5Z"}'
-    await store.write_samples([Sample(SampleOf.TASK, task.id, sample) for task in few], now)
+    usage = {
+        **dict.fromkeys(("memory_percent", "disk_read_bytes", "disk_write_bytes", "uptime_seconds"), 0),
+        "cpu_percent": 1.5,
+        "memory_bytes": 4096,
+        "thread_count": 2,
+    }
+    seen = {"metrics": usage, "timestamp": "2026-05-04T09:10:11.5Z"}
+    samples = [{"task_id": task.id, "proplet_id": task.proplet_id, **seen} for task in few]
+    await store.write_samples(
+        [Sample(SampleOf.TASK, one["task_id"], msgspec.json.encode(one).decode()) for one in samples], now
+    )
