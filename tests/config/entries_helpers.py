@@ -312,6 +312,18 @@ OF_MANAGER = {
     "postgres_ca_cert": _postgres(
         "ca_cert", "file.pem", Path("file.pem"), "test_tls_is_as_the_mode_says", POSTGRES_SSLMODE="verify-ca"
     ),
+    "advertise_url": There(
+        "http://m.test:7070",
+        {"manager.advertise_url": "http://m.test:7070"},
+        "tests/manager/test_front.py::test_other_managers_are_told_the_url_that_is_set_or_one_that_leads_here",
+        more={"STORAGE_TYPE": "postgres"},
+    ),
+    "lease": There(
+        "5s",
+        {"manager.postgres.lease_s": 5.0},
+        "tests/store/postgres/test_lease.py::test_a_lease_holds_for_as_long_as_is_set",
+        more={"STORAGE_TYPE": "postgres"},
+    ),
     "sqlite_path": Here("/far/p.db", lambda made: made.at("manager.data_dir"), Path("/far")),
     "durability": There(
         "normal",

@@ -56,9 +56,6 @@ class PlayedLease:
             for lead in self.leads:
                 lead.freed()
 
-    async def free_in_s(self):
-        return self.expires_at - self.now
-
 
 def play(work):
     async def run():

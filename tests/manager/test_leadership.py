@@ -78,16 +78,15 @@ def test_a_write_that_was_refused_counts_more_than_a_renewal_that_is_under_way()
     assert one.wish(2 * S) is Wish.TAKE
 
 
-@pytest.mark.parametrize(("free_in_s", "tried_in_s"), [(0.5, 0.5), (60.0, TIMES.poll_every), (-1.0, 0.01)])
-def test_one_that_waits_tries_when_the_lease_must_be_over_and_now_and_then(one, free_in_s, tried_in_s):
+def test_one_that_waits_tries_now_and_then(one):
     one.wish(0)
-    one.not_free(S, free_in_s)
-    assert one.due_in_s(S) == pytest.approx(tried_in_s)
+    one.not_free(S)
+    assert one.due_in_s(S) == pytest.approx(TIMES.poll_every)
 
 
 def test_one_that_waits_tries_at_once_when_the_lead_is_free(one):
     one.wish(0)
-    one.not_free(S, 2.0)
+    one.not_free(S)
     one.freed(S + MS)
     assert one.wish(S + MS) is Wish.TAKE
 
@@ -95,7 +94,7 @@ def test_one_that_waits_tries_at_once_when_the_lead_is_free(one):
 def test_a_lead_that_is_free_while_the_answer_is_on_its_way_is_tried_for_at_once(one):
     one.wish(0)
     one.freed(MS)
-    one.not_free(2 * MS, 2.0)
+    one.not_free(2 * MS)
     assert one.wish(2 * MS) is Wish.TAKE
 
 
@@ -245,8 +244,7 @@ class Play:
             if answer is not None:
                 machine.leadership.granted(answer)
             elif wish is Wish.TAKE:
-                free_in_s = self._database.expires_at - self._database.time(at)
-                machine.leadership.not_free(machine.ticks(at), free_in_s)
+                machine.leadership.not_free(machine.ticks(at))
             else:
                 machine.leadership.lost(machine.ticks(at))
             self._look(at, machine)

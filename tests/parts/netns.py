@@ -34,6 +34,8 @@ class Cable(threading.Thread):
         self.loss = 0.0
         self.delay_s = 0.0
         self.is_cut = False
+        #: TCP ports whose packets are lost, in both directions.
+        self.cut_ports: set[int] = set()
         self._is_over = False
         self._chance = random.Random(7)
         self._on_the_way: list[tuple[float, int, int, bytes]] = []
@@ -57,13 +59,15 @@ class Cable(threading.Thread):
         self.join()
 
     def _take(self, packet: bytes, towards: int) -> None:
+        if self.cut_ports and self.cut_ports & _tcp_ports(packet):
+            return
         if not self.is_cut and self._chance.random() >= self.loss:
             due = time.monotonic() + self.delay_s
             heapq.heappush(self._on_the_way, (due, next(self._count), towards, packet))
 
 
 class Island:
-    """A network namespace; ``host`` is this machine's address at the other end of the cable.
+    """A network namespace; ``host`` is this machine's address at the other end of the cable, ``own`` its.
 
     Where a machine can't make one, the test is skipped.
     """
@@ -74,7 +78,7 @@ class Island:
         self.name = f"propeller-{os.getpid()}-{number}"
         # A range that is kept for tests of networks, four addresses for each cable.
         addresses = int(ip_address("198.18.0.0")) + 4 * number
-        self.host, self._own = (str(ip_address(addresses + side)) for side in (1, 2))
+        self.host, self.own = (str(ip_address(addresses + side)) for side in (1, 2))
         self._near, self._far = f"pta{number}", f"ptb{number}"
         self._end = contextlib.ExitStack()
 
@@ -90,7 +94,7 @@ class Island:
             _ip("link", "set", self._far, "netns", self.name)
             _ip("addr", "add", f"{self.host}/30", "dev", self._near)
             _ip("link", "set", self._near, "up")
-            _ip("-n", self.name, "addr", "add", f"{self._own}/30", "dev", self._far)
+            _ip("-n", self.name, "addr", "add", f"{self.own}/30", "dev", self._far)
             _ip("-n", self.name, "link", "set", self._far, "up")
             _ip("-n", self.name, "link", "set", "lo", "up")
             self.cable = Cable((ends[0], ends[1]))
@@ -115,6 +119,15 @@ class Island:
             self.cable.is_cut = False
 
     @contextlib.contextmanager
+    def cut_from(self, port: int) -> Iterator[None]:
+        """Lose what goes to this TCP port and comes from it, and nothing else."""
+        self.cable.cut_ports.add(port)
+        try:
+            yield
+        finally:
+            self.cable.cut_ports.discard(port)
+
+    @contextlib.contextmanager
     def impaired(self, *, loss: float, delay_s: float) -> Iterator[None]:
         """Lose and delay what goes over the cable, in both directions."""
         self.cable.loss, self.cable.delay_s = loss, delay_s
@@ -122,6 +135,14 @@ class Island:
             yield
         finally:
             self.cable.loss = self.cable.delay_s = 0.0
+
+
+def _tcp_ports(packet: bytes) -> set[int]:
+    """Give the ports of a packet of TCP over IPv4; none of any other."""
+    if packet[0] >> 4 != 4 or packet[9] != 6:
+        return set()
+    head = (packet[0] & 15) * 4
+    return set(struct.unpack("!HH", packet[head : head + 4]))
 
 
 def _open_tun(name: str) -> int:

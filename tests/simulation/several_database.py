@@ -34,13 +34,9 @@ class Database:
     def _clock(self) -> float:
         return self._world.now / S * self._rate
 
-    @property
-    def free_in_s(self) -> float:
-        return self._expires_at - self._clock()
-
     def take(self, holder: str) -> tuple[int, int] | None:
         """Take the lead; give the token and how many commits there were."""
-        if self.free_in_s >= 0 and self.holder != holder:
+        if self._expires_at >= self._clock() and self.holder != holder:
             return None
         self._take(holder)
         return self.token, self.commits

@@ -166,7 +166,7 @@ class SeveralManager:
 
         def answered(answer: Any) -> None:
             if wish is Wish.TAKE and answer is None:
-                self._leadership.not_free(self.ticks(), database.free_in_s)
+                self._leadership.not_free(self.ticks())
             elif wish is Wish.TAKE:
                 self._checker.granted(answer[0], asked_at)
                 self._leadership.granted(answer[0])

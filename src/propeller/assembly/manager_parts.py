@@ -20,18 +20,21 @@ from propeller.core.policy import Policy
 from propeller.manager import identity
 from propeller.manager.local_fleet import LocalFleet
 from propeller.manager.mqtt_fleet import ANY, MqttFleet
-from propeller.manager.service import Manager
+from propeller.manager.service import Lead, Manager
 from propeller.manager.standing import Standing
 from propeller.manager.supervisor import Launch, LaunchOf, Supervisor
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.build import parts_to_json
 from propeller.store import limits
 from propeller.store.memory import MemoryStore
-from propeller.store.port import Store
+from propeller.store.port import Identity, Store
 from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.sqlite.mark import Durability
 from propeller.store.sqlite.opening import lock_directory
 from propeller.store.sqlite.store import SqliteStore
+
+#: Who a manager is at its broker.
+Who = identity.Identity | Identity
 
 
 class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,8 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     storage: Literal["memory", "sqlite", "postgres"] = "sqlite"
     #: The database, with ``postgres``.
     postgres: PostgresSettings | None = None
+    #: The URL at which other managers of the database reach this one; ``""`` for where it listens.
+    advertise_url: str = ""
     durability: Durability = "full"
     policy: Policy = Policy()
     #: How long tasks, workflows and jobs are kept after their end; None for ever.
@@ -73,6 +78,7 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
         data_dir=settings.data_dir,
         storage=settings.storage,
         postgres=settings.postgres,
+        advertise_url=settings.advertise_url,
         durability=settings.durability,
         proplets=0,
         mqtt=settings.mqtt,
@@ -97,39 +103,51 @@ class Running(NamedTuple):
     vital: list["asyncio.Task[None]"]
 
 
+class AtWork(NamedTuple):
+    running: Running
+    #: The way to remote proplets, if there is one.
+    remote: MqttFleet | None
+
+
 @contextlib.asynccontextmanager
 async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
-    """Open the store, start the writer and the proplets, and stop all of it in order."""
-    async with contextlib.AsyncExitStack() as stack:
-        vital: list[asyncio.Task[None]] = []
-        store: Store
-        directory = parts.data_dir
-        if parts.postgres is not None:
-            from propeller.assembly.lone_lead import leading_store  # noqa: PLC0415  others need no asyncpg
+    """Open the store, start the writer and the proplets, and stop all of it in order.
 
-            stack.enter_context(contextlib.closing(lock_directory(parts.data_dir)))
-            led = leading_store(parts.postgres, parts.history_bytes)
-            store, keeping = await stack.enter_async_context(led)
-            vital.append(keeping)
-        else:
-            store, directory = _opened_store(parts, stack)
-            stack.push_async_callback(store.close)
+    This is a manager that shares its store with no other; see ``several`` for one that does.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        store, directory = _opened_store(parts, stack)
+        stack.push_async_callback(store.close)
+        who = identity.begin(directory) if parts.mqtt else None
+        yield (await stack.enter_async_context(managing(parts, store, who))).running
+
+
+@contextlib.asynccontextmanager
+async def managing(
+    parts: ManagerParts, store: Store, who: Who | None, lead: Lead | None = None
+) -> AsyncIterator[AtWork]:
+    """Take up the work that a store has, with all proplets, and stop in order.
+
+    With a broker, ``who`` is the identity there. Where several managers share the store, ``lead`` is the
+    right to do all that.
+    """
+    async with contextlib.AsyncExitStack() as stack:
         manager = Manager(
-            store, policy=parts.policy, keep_ended_s=parts.keep_ended_s, history_s=parts.history_s
+            store, policy=parts.policy, keep_ended_s=parts.keep_ended_s, history_s=parts.history_s, lead=lead
         )
         await manager.load()
-        remote = _mqtt_fleet(manager, parts, parts.mqtt, directory) if parts.mqtt else None
+        remote = _mqtt_fleet(manager, parts, who, lead) if who is not None else None
         local = LocalFleet(manager, remote)
         manager.connect(local)
         await start_within(stack, manager)
-        vital.append(manager.running)
+        vital = [manager.running]
         if remote is not None:
             await start_within(stack, remote)
             vital.append(remote.running)
         launch_of = parts.launch_of or _launch_of(parts)
         supervisor = Supervisor(local, _local_ids(manager, parts.proplets), launch_of)
         await start_within(stack, supervisor)
-        yield Running(manager, vital)
+        yield AtWork(Running(manager, vital), remote)
 
 
 def _opened_store(parts: ManagerParts, stack: contextlib.AsyncExitStack) -> tuple[SqliteStore, Path]:
@@ -146,14 +164,15 @@ def _opened_store(parts: ManagerParts, stack: contextlib.AsyncExitStack) -> tupl
     return store, parts.data_dir
 
 
-def _mqtt_fleet(manager: Manager, parts: ManagerParts, mqtt: MqttSettings, directory: Path) -> MqttFleet:
-    who = identity.begin(directory)
+def _mqtt_fleet(manager: Manager, parts: ManagerParts, who: Who, lead: Lead | None) -> MqttFleet:
+    assert parts.mqtt is not None
     where = f"{socket.gethostname()}, process {os.getpid()}"
     return MqttFleet(
         manager,
-        _watchful(mqtt, parts.policy),
-        Standing(who.id, who.epoch, where),
+        _watchful(parts.mqtt, parts.policy),
+        Standing(who.id, who.epoch, where, is_leased=lead is not None),
         allow_foreign=parts.allow_foreign,
+        lead=lead,
     )
 
 

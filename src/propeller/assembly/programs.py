@@ -71,6 +71,11 @@ def _run(program: Coroutine[Any, Any, None]) -> int:
 
 
 async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -> None:
+    if parts.postgres is not None:
+        from propeller.assembly.several import serve_one_of_several  # noqa: PLC0415  others need no driver
+
+        await serve_one_of_several(parts, announce)
+        return
     stop = stop_asked()
     listeners = listen(parts.http.host, parts.http.port)
     async with running_manager(parts) as (running, vital):

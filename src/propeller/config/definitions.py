@@ -253,6 +253,20 @@ _POSTGRES = (
         text="*Extension.* PEM file of the CA that signed the server's certificate; without it, the "
         "system's CAs.",
     ),
+    Setting(
+        key="advertise_url",
+        read=values.web_address,
+        computed="where it listens",
+        text="*Extension.* With `storage_type` postgres: the URL at which the other managers of the database "
+        "reach this one.",
+    ),
+    Setting(
+        key="lease",
+        read=values.duration(),
+        default="3s",
+        text="*Extension.* With `storage_type` postgres: how long a manager leads without a renewal, and so "
+        "about how long nobody leads after a crash. At least 1s.",
+    ),
 )
 
 MANAGER = Program(

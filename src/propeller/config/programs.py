@@ -26,6 +26,9 @@ from propeller.store.postgres.settings import PostgresSettings
 
 #: The kinds of stores.
 _STORAGE_TYPES = ("memory", "sqlite", "postgres")
+#: Settings of one of several managers on PostgreSQL.
+_OF_SEVERAL = ("advertise_url", "lease")
+_LEASE_S_MIN = 1.0
 #: Bytes of a message besides the chunk of a module in it: topic, names, numbers.
 _AROUND_CHUNK_BYTES = 4096
 
@@ -57,6 +60,7 @@ def manager_settings(
         data_dir=_data_dir(given, environ),
         storage=given["storage_type"],
         postgres=_postgres(given) if given["storage_type"] == "postgres" else None,
+        advertise_url=given["advertise_url"] or "",
         durability=given["durability"],
         job_mode=JobMode(given["job_execution_mode"]),
         liveness_s=given["liveness"],
@@ -94,7 +98,7 @@ def _check_storage(effective: Effective) -> None:
     of_postgres = [
         setting.key
         for setting in effective.program.settings
-        if setting.key.startswith("postgres_")
+        if (setting.key.startswith("postgres_") or setting.key in _OF_SEVERAL)
         and effective.values[setting.key] != (setting.default and setting.read(setting.default))
     ]
     if kind != "postgres" and of_postgres:
@@ -110,6 +114,10 @@ def _check_storage(effective: Effective) -> None:
 
 
 def _postgres(given: Mapping[str, Any]) -> PostgresSettings:
+    if given["lease"] < _LEASE_S_MIN:
+        raise BadSettings(
+            "MANAGER_LEASE: has to be at least 1s: a shorter one ends while the manager is busy"
+        )
     return PostgresSettings(
         host=given["postgres_host"],
         port=given["postgres_port"],
@@ -118,6 +126,7 @@ def _postgres(given: Mapping[str, Any]) -> PostgresSettings:
         database=given["postgres_db"],
         ssl_mode=given["postgres_sslmode"],
         ca_cert=given["postgres_ca_cert"],
+        lease_s=given["lease"],
     )
 
 

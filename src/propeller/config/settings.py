@@ -74,6 +74,8 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     storage: Literal["memory", "sqlite", "postgres"]
     #: The database; None where there is none.
     postgres: PostgresSettings | None
+    #: The URL at which other managers of the database reach this one; ``""`` for where it listens.
+    advertise_url: str
     durability: Literal["full", "normal"]
     #: Mode of a job that names none.
     job_mode: JobMode

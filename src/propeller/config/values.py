@@ -181,6 +181,15 @@ def host_names(raw: Raw) -> tuple[str, ...]:
     return found
 
 
+def web_address(raw: Raw) -> str:
+    """Read the URL of a manager: ``http`` or ``https``, a host, maybe a port and a path."""
+    url = text(raw).strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("has to be a URL like http://manager-1.example:7070")
+    return url
+
+
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

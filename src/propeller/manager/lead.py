@@ -35,9 +35,6 @@ class Lease(Protocol):
     async def release(self, token: int) -> None:
         """End the lease, and let the others know."""
 
-    async def free_in_s(self) -> float:
-        """Say how long the lease goes on if nobody renews it, s."""
-
 
 class SharedLead:
     """Keeps asking for the lead, and keeps it once it is there."""
@@ -189,7 +186,7 @@ class SharedLead:
         if token is not None:
             self._leadership.granted(token)
         else:
-            self._leadership.not_free(self._clock(), await self._lease.free_in_s())
+            self._leadership.not_free(self._clock())
 
     async def _renew(self) -> None:
         token = self._leadership.token
@@ -219,7 +216,7 @@ class Term:
     async def acting(self) -> None:
         """Wait until this manager may act; raise ``LeadershipLost`` if it does not lead any more."""
         while not self.may_act:
-            if self._lead.token != self.token:
+            if self.is_over:
                 raise LeadershipLost("another manager of the same database has the lead")
             await self._lead.changed()
 
@@ -228,9 +225,14 @@ class Term:
         while self.may_act:
             await self._lead.changed_or_over()
 
+    @property
+    def is_over(self) -> bool:
+        """True once the lead is lost, or given away."""
+        return self._lead.token != self.token
+
     async def over(self) -> None:
-        """Wait until the lead is lost."""
-        while self._lead.token == self.token:
+        """Wait until the lead is lost, or given away."""
+        while not self.is_over:
             await self._lead.changed()
 
     def refused(self) -> None:

@@ -28,13 +28,13 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     renew_every: float = 1.0
     #: From a request that was not answered to the next.
     again_after: float = 0.25
-    #: How often to try to take the lead, whatever was heard of it.
-    poll_every: float = 1.0
+    #: How often to try to take the lead: the leader may have crashed, or the notice of its end got lost.
+    poll_every: float = 0.3
 
     @classmethod
     def of(cls, lease_s: float) -> "Times":
         """Give the times that go with a lease."""
-        return cls(lease=lease_s, renew_every=lease_s / 3, again_after=lease_s / 12, poll_every=lease_s / 3)
+        return cls(lease=lease_s, renew_every=lease_s / 3, again_after=lease_s / 12, poll_every=lease_s / 10)
 
 
 class Wish(Enum):
@@ -91,11 +91,10 @@ class Leadership:
         self._acts_until = asked_at + int(self._times.lease * (1 - SPARE) * 1e9)
         self._next_at = asked_at + int(self._times.renew_every * 1e9)
 
-    def not_free(self, now: int, free_in_s: float) -> None:
-        """Note that another has the lead, whose lease ends after a time if it is not renewed."""
+    def not_free(self, now: int) -> None:
+        """Note that another has the lead."""
         self._answered()
-        wait_s = 0.0 if self._was_freed else min(max(free_in_s, 0.01), self._times.poll_every)
-        self._next_at = now + int(wait_s * 1e9)
+        self._next_at = now + int(0 if self._was_freed else self._times.poll_every * 1e9)
 
     def lost(self, now: int) -> None:
         """Note that another has taken the lead since.
@@ -133,3 +132,4 @@ class Leadership:
     def leaves(self) -> None:
         """Act and ask no more; the lead is to be given back."""
         self._has_left = True
+        self.token = None

@@ -239,11 +239,16 @@ class Manager:
         """Return the live records, in the order in which they were first seen."""
         return list(self._state.proplets.values())
 
+    @property
+    def is_deaf(self) -> bool:
+        """True while there is no connection to the broker, if there is to be one."""
+        return self._state.remote.is_deaf
+
     def readiness(self) -> tuple[bool, list[str]]:
         """Say whether a task that is started now would be run, and what keeps proplets from running any."""
         found: list[str] = []
         takers = [one for one in self._state.proplets.values() if one.is_alive and not one.is_cordoned]
-        is_deaf = self._state.remote.is_deaf
+        is_deaf = self.is_deaf
         if is_deaf:
             found.append("the broker: there is no connection to it, so remote proplets hear and say nothing")
         if not takers:

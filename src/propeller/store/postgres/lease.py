@@ -100,6 +100,10 @@ class Lease:
         row = await self._run(lambda db: db.fetchrow(sql))
         return None if row is None or row[0] == 0 else Leader(*row)
 
+    async def tell(self, text: str) -> None:
+        """Tell all managers of the database, by a notice on the channel ``LEADER``."""
+        await self._run(lambda db: db.fetchval(f"SELECT pg_notify('{LEADER}', $1)", text))
+
     async def close(self) -> None:
         if self._listening is not None:
             self._listening.cancel()

@@ -99,6 +99,7 @@ class Link:
         """
         task = asyncio.ensure_future(self._run(work))
         if seconds is None:
+            task.add_done_callback(_forget)  # if the caller is cancelled
             return await asyncio.shield(task)
         done, _ = await asyncio.wait({task}, timeout=seconds)
         if not done:

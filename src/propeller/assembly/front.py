@@ -1,0 +1,54 @@
+"""The application of one of several managers: of the leader while it may act, else of one that follows."""
+
+import asyncio
+import contextlib
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from propeller.api.answers import refusal
+from propeller.errors import LeadershipLost
+from propeller.manager.lead import Term
+
+#: How long a request waits while this manager leads and does not reach its database.
+PATIENCE_S = 6.0
+#: Is answered without a database.
+_ALWAYS = "/health"
+
+
+class Front:
+    """Hands each request to the application that is to answer it at that moment."""
+
+    def __init__(self) -> None:
+        self._following: ASGIApp | None = None
+        self._leading: tuple[ASGIApp, Term] | None = None
+
+    def follow(self, app: ASGIApp) -> None:
+        """Answer as one that does not lead."""
+        self._following, self._leading = app, None
+
+    def lead(self, app: ASGIApp, term: Term) -> None:
+        """Answer as the leader while ``term`` lets this manager act."""
+        self._leading = app, term
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._following
+        if self._leading is not None:
+            app, term = self._leading
+            if not term.may_act and scope["path"] != _ALWAYS:
+                app = await self._settled(term)
+        assert app is not None, "it follows before it serves"
+        await app(scope, receive, send)
+
+    async def _settled(self, term: Term) -> ASGIApp:
+        """Wait until it is known who leads; give what answers then."""
+        with contextlib.suppress(LeadershipLost, TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await term.acting()
+        if self._leading is None:
+            assert self._following is not None
+            return self._following
+        app, now = self._leading
+        if now.may_act:
+            return app
+        text = "this manager does not reach its database, and another may lead; nothing was done: ask again"
+        return refusal(LeadershipLost(text))

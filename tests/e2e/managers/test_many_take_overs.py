@@ -1,0 +1,11 @@
+"""The lead changes hands ten times while workflows, jobs and a schedule run; a hundred times in ``__main__``."""
+
+from tests.e2e.managers.many import play
+
+TAKE_OVERS = 10
+
+
+def test_nothing_is_lost_or_doubled_when_the_lead_changes_hands(make_several):
+    several = make_several(proplets=2)
+    several.begin("a", "b", "c", MANAGER_LEASE="1s")
+    print(play(several, TAKE_OVERS))

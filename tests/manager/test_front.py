@@ -1,0 +1,129 @@
+"""What one of several managers answers while it leads, may not act, and follows; and where others reach it."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from propeller.assembly import front as front_module
+from propeller.assembly.front import Front
+from propeller.assembly.manager_parts import ManagerParts
+from propeller.assembly.several import address_of
+from propeller.config.settings import HttpSettings
+from propeller.errors import LeadershipLost
+from propeller.store.postgres.settings import PostgresSettings
+
+
+class PlayedTerm:
+    def __init__(self):
+        self.may_act = True
+        self._news = asyncio.Event()
+        self.is_over = False
+
+    async def acting(self):
+        while not self.may_act:
+            await self._news.wait()
+            if self.is_over:
+                raise LeadershipLost("another has it")
+
+    def comes_back(self):
+        self.may_act = True
+        self._news.set()
+
+    def ends(self):
+        self.is_over = True
+        self._news.set()
+
+
+def answers(text):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": text.encode()})
+
+    return app
+
+
+def play(work):
+    async def run():
+        front, term = Front(), PlayedTerm()
+        front.follow(answers("follower"))
+        transport = httpx.ASGITransport(front)
+        async with asyncio.timeout(30), httpx.AsyncClient(transport=transport, base_url="http://m") as client:
+            await work(front, term, client)
+
+    asyncio.run(run())
+
+
+def test_one_that_leads_answers_as_leader_and_one_that_does_not_as_follower():
+    async def work(front, term, client):
+        assert (await client.get("/tasks")).text == "follower"
+        front.lead(answers("leader"), term)
+        assert (await client.get("/tasks")).text == "leader"
+        front.follow(answers("follower again"))
+        assert (await client.get("/tasks")).text == "follower again"
+
+    play(work)
+
+
+def test_a_request_waits_while_it_is_not_known_who_leads_and_its_health_does_not():
+    async def work(front, term, client):
+        front.lead(answers("leader"), term)
+        term.may_act = False
+        waiting = asyncio.create_task(client.get("/tasks"))
+        assert (await client.get("/health")).text == "leader"
+        assert not waiting.done()
+        term.comes_back()
+        assert (await waiting).text == "leader"
+
+    play(work)
+
+
+def test_a_request_that_waited_is_the_followers_when_the_lead_is_lost():
+    async def work(front, term, client):
+        front.lead(answers("leader"), term)
+        term.may_act = False
+        waiting = asyncio.create_task(client.get("/tasks"))
+        await asyncio.sleep(0)
+        front.follow(answers("follower"))
+        term.ends()
+        assert (await waiting).text == "follower"
+
+    play(work)
+
+
+def test_a_request_does_not_wait_for_ever(monkeypatch):
+    monkeypatch.setattr(front_module, "PATIENCE_S", 0.05)
+
+    async def work(front, term, client):
+        front.lead(answers("leader"), term)
+        term.may_act = False
+        answer = await client.post("/tasks")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "1"
+        assert "does not reach its database" in answer.json()["error"]
+
+    play(work)
+
+
+DATABASE = PostgresSettings(host="127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("host", "advertise_url", "expected"),
+    [
+        ("localhost", "", "http://localhost:7070"),
+        ("localhost", "http://m.test:1", "http://m.test:1"),
+        ("", "", "http://127.0.0.1:7070"),
+        ("0.0.0.0", "", "http://127.0.0.1:7070"),
+        ("", "http://m.test:1", "http://m.test:1"),
+    ],
+)
+def test_other_managers_are_told_the_url_that_is_set_or_one_that_leads_here(host, advertise_url, expected):
+    parts = ManagerParts(
+        http=HttpSettings(host=host, port=7070),
+        data_dir=Path("/nowhere"),
+        postgres=DATABASE,
+        advertise_url=advertise_url,
+    )
+    assert address_of(parts, f"http://{host or 'localhost'}:7070") == expected

@@ -1,0 +1,65 @@
+"""The lease of a database: who may take it, for how long it holds, and what managers tell each other."""
+
+import asyncio
+import time
+
+import msgspec
+
+from propeller.store.postgres.lease import LEADER, Lease
+
+
+def play(settings, work, lease_s=0.5):
+    async def run():
+        heard = []
+        settings_ = msgspec.structs.replace(settings, lease_s=lease_s)
+        one, other = Lease(settings_), Lease(settings_, lambda *notice: heard.append(notice))
+        try:
+            await other.start()
+            async with asyncio.timeout(60):
+                await work(one, other, heard)
+        finally:
+            await one.close()
+            await other.close()
+
+    asyncio.run(run())
+
+
+async def until(look):
+    while not look():  # noqa: ASYNC110  what it waits for sets no event
+        await asyncio.sleep(0.005)
+
+
+def test_a_lease_holds_for_as_long_as_is_set(settings):
+    lease_s = 0.5
+
+    async def work(one, other, heard):
+        held = await one.take("one", "http://one")
+        began = time.monotonic()
+        while (taken := await other.take("other", "http://other")) is None:
+            assert (await other.leader()).address == "http://one"
+        assert lease_s * 0.9 < time.monotonic() - began < lease_s * 4
+        assert taken.token == held.token + 1
+        assert not await one.renew(held.token)
+
+    play(settings, work, lease_s)
+
+
+def test_a_lease_that_is_given_back_is_free_at_once_and_the_others_hear_of_it(settings):
+    async def work(one, other, heard):
+        held = await one.take("one", "http://one")
+        await until(lambda: (LEADER, str(held.token)) in heard)
+        heard.clear()
+        await one.release(held.token)
+        await until(lambda: (LEADER, "") in heard)
+        assert not (await other.leader()).leads
+        assert await other.take("other", "http://other") is not None
+
+    play(settings, work, lease_s=60)
+
+
+def test_what_a_manager_tells_reaches_the_others(settings):
+    async def work(one, other, heard):
+        await one.tell("deaf 7")
+        await until(lambda: (LEADER, "deaf 7") in heard)
+
+    play(settings, work)
