@@ -22,6 +22,7 @@ from propeller.store.sqlite.backups import back_up, restore
 from propeller.store.sqlite.soundness import damage_inside
 from propeller.store.sqlite.store import SqliteStore
 from tests.builders import a_group, a_move, a_task
+from tests.parts.postgres import PASSWORD, USER, Postgres, running
 
 
 def db(*words, data):
@@ -264,3 +265,100 @@ def test_what_is_no_sound_store_is_not_restored(tmp_path, data, what):
     assert done.stderr.startswith(f"error: {source}")
     assert sorted(path.name for path in data.iterdir()) == ["lock", "propeller.db", "propeller.db-mark"]
     assert ids(data) == ["t1", "t2", "t3"]
+
+
+# -- PostgreSQL ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server():
+    with running(Postgres()) as made:
+        yield made
+
+
+@pytest.fixture
+def url(server):
+    name = server.database()
+    yield f"postgresql://{USER}@{server.host}:{server.port}/{name}"
+    server.drop(name)
+
+
+def run_db(*words, **environ):
+    """Run a command as a user does; the password is a variable."""
+    done = subprocess.run(
+        [sys.executable, "-m", "propeller", "db", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"MANAGER_POSTGRES_PASS": PASSWORD} | environ,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_from_sqlite_to_postgres_and_back(data, url, tmp_path):
+    done = run_db("copy", data, url)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"copied: {data}/propeller.db to PostgreSQL (database test_"), done.stdout
+    assert done.stdout.endswith("3 tasks, 3 runs, 3 events\n")
+    again = run_db("copy", data, url)
+    assert again.returncode == 1
+    assert "is not empty: there are rows in tasks, runs, events; name an empty database" in again.stderr
+    checked = run_db("check", "--database", url)
+    assert checked.stdout.startswith("sound: PostgreSQL (database test_"), checked.stderr
+    assert "3 tasks, 0 workflows and jobs, 3 changes" in checked.stdout
+    made = run_db("backup", tmp_path / "copy.db", "--database", url, "--json")
+    assert json.loads(made.stdout)["tasks"] == 3
+    with_store(data, lambda store: commit(store, 4))
+    assert db("backup", tmp_path / "more.db", data=data).returncode == 0
+    restored = run_db("restore", tmp_path / "more.db", "--database", url)
+    assert restored.stdout.startswith("restored: PostgreSQL (database test_"), restored.stderr
+    assert f"what was there before is in {tmp_path}/before-restore-" in restored.stdout
+    back = run_db("copy", url, tmp_path / "back" / "propeller.db", "--json")
+    assert json.loads(back.stdout)["rows"]["tasks"] == 4, back.stderr
+    assert ids(tmp_path / "back") == ["t1", "t2", "t3", "t4"]
+
+
+def test_damage_in_postgres_is_told(data, url, server):
+    assert run_db("copy", data, url).returncode == 0
+    server.sql("UPDATE events SET transitions = '[7]'", url.rpartition("/")[2])
+    found = run_db("check", "--database", url)
+    assert found.returncode == 1
+    assert "is damaged: event 1 can't be read" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (
+            ["check", "--database", "mysql://u@h/d"],
+            "mysql://…: there are no such databases; write postgresql://",
+        ),
+        (
+            ["check", "--database", "postgresql://u:secret@h/d"],
+            "has a password, which everybody on this machine",
+        ),
+        (["check", "--database", "postgresql://u@h:x/d"], "the database's URL is none"),
+        (["check", "--database", "postgresql://u@h/d?sslmode=maybe"], "sslmode=maybe: is none of: disable"),
+        (["check", "--database", "postgresql://u@h/d?x=1"], "has x; only sslmode and sslrootcert"),
+        (["check", "--database", "postgresql://u@h/d", "--data-dir", "d"], "a store is in one of both"),
+        (["check", "--database", "postgresql://u@127.0.0.1:1/d"], "can't be reached"),
+        (["copy", __file__, "new"], "is a file, and no propeller.db in a data directory"),
+        (["copy", "none", "new"], "none holds no store"),
+    ],
+)
+def test_places_that_are_none_are_told(words, complaint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run_db(*words)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_wrong_password_is_told_and_not_shown(url):
+    done = run_db("check", "--database", url, MANAGER_POSTGRES_PASS="mistaken")
+    assert done.returncode == 1
+    assert "does not let the user propeller in" in done.stderr
+    assert "mistaken" not in done.stderr

@@ -24,6 +24,7 @@ _NOT_RECORDS = (
     "events",
     "past_attempts",
     "leader",
+    "identity",
     "schema_version",
     "identity",
 )

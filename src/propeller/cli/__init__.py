@@ -28,7 +28,8 @@ inspect.py      shows what a module is and needs
 up.py           starts a manager
 programs.py     starts a manager, a proplet or a proxy of its own
 provision.py    writes the identities of a fleet
-db.py           checks, backs up and restores a store
+db.py           checks, backs up, restores and copies a store
+places.py       places of stores as arguments: a directory, or the URL of a database
 demo.py         plays the tutorial
 top/            shows what runs, live, on the whole screen of a terminal
 completion.py   the script by which a shell completes commands and flags

@@ -82,12 +82,16 @@ class PostgresData:
         self._server = server
         self._database = database
 
+    @property
+    def settings(self) -> PostgresSettings:
+        return self._server.settings(self._database)
+
     def with_store(self, work: Callable[[Any], Awaitable[T]], **options: Any) -> T:
         """Open it, take the lead, work with it, close it."""
 
         async def run() -> T:
-            settings = self._server.settings(self._database)
-            store, lease = PostgresStore(settings, **options), Lease(settings)
+            store, lease = PostgresStore(self.settings, **options), Lease(self.settings)
+            held = None
             try:
                 await store.open(30)
                 held = await lease.take(HOLDER, "http://localhost")
@@ -96,6 +100,8 @@ class PostgresData:
                 return await work(store)
             finally:
                 await store.close()
+                if held is not None:
+                    await lease.release(held.token)
                 await lease.close()
 
         return asyncio.run(run())

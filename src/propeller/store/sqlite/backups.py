@@ -26,6 +26,8 @@ from propeller.store.sqlite.opening import (
     way_out,
 )
 
+_DRAFTS = ".restore-"
+
 
 class Held(msgspec.Struct, frozen=True):
     """The contents of a database, counted."""
@@ -56,14 +58,14 @@ class Restored(msgspec.Struct, frozen=True):
 
 def check(directory: Path) -> Checked:
     """Check everything in a store, and change nothing. A manager may have the store open."""
-    database = _database_in(directory)
+    database = database_in(directory)
     with _held(directory) as is_in_use:
         if not is_in_use:
             damage = damage_of(database)
         else:
             with contextlib.closing(read_only(database)) as db:
                 damage = soundness.damage_inside(db, with_records=True)
-        held = None if damage or soundness.is_empty(database) else _held_by(database)
+        held = None if damage or soundness.is_empty(database) else held_by(database)
     return Checked(str(database), damage, is_in_use=is_in_use, held=held)
 
 
@@ -76,7 +78,7 @@ def back_up(directory: Path, target: Path) -> Held:
         StoreUnusable: The store is damaged, or the file can't be written; then no part of the file is left.
 
     """
-    database = _database_in(directory)
+    database = database_in(directory)
     if target.exists():
         raise Conflict(f"{target} is there already; name a new file")
     draft = target.with_name(f".{target.name}.draft")
@@ -91,12 +93,12 @@ def back_up(directory: Path, target: Path) -> Held:
         ):
             db.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
-        if damage := _damage_of_copy(draft):
+        if damage := damage_of_copy(draft):
             raise StoreUnusable(f"{database} {damage}. {way_out(database)}")
-        _sync(draft)
+        sync(draft)
         draft.rename(target)
-        _sync(target.parent)
-    return _held_by(target)
+        sync(target.parent)
+    return held_by(target)
 
 
 def restore(directory: Path, source: Path) -> Restored:
@@ -113,26 +115,42 @@ def restore(directory: Path, source: Path) -> Restored:
     if not source.is_file():
         raise NotFound(f"{source}: there is no such file; name a backup that propeller db backup made")
     database = directory / FILE_NAME
-    with contextlib.closing(lock_directory(directory)), explained(database):
-        with tempfile.TemporaryDirectory(prefix=".restore-", dir=directory) as work:
-            copy = Path(work) / FILE_NAME
-            for end in ("", "-wal"):
-                if (part := source.with_name(source.name + end)).is_file():
-                    shutil.copyfile(part, f"{copy}{end}")
-            _refuse_unless_sound(copy, source)
-            with contextlib.closing(read_only(copy)) as db:
-                last_event_id, quiet_commits = soundness.progress(db)
-            before = _set_aside(database)
-            mark = MarkFile(
-                database, last_event_id=last_event_id, quiet_commits=quiet_commits, durability="full"
-            )
-            copy.rename(database)
-        _sync(directory)
-        mark.close()
-    return Restored(_held_by(database), str(before or ""))
+    with (
+        contextlib.closing(lock_directory(directory)),
+        explained(database),
+        working_directory(directory) as work,
+    ):
+        copy = work / FILE_NAME
+        for end in ("", "-wal"):
+            if (part := source.with_name(source.name + end)).is_file():
+                shutil.copyfile(part, f"{copy}{end}")
+        refuse_unless_sound(copy, source)
+        before = put_in_place(copy, database)
+    return Restored(held_by(database), str(before or ""))
 
 
-def _refuse_unless_sound(copy: Path, source: Path) -> None:
+@contextlib.contextmanager
+def working_directory(directory: Path) -> Iterator[Path]:
+    """Make a directory for a draft in one that is locked; those of programs that were killed are deleted."""
+    for left in directory.glob(f"{_DRAFTS}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_DRAFTS, dir=directory) as work:
+        yield Path(work)
+
+
+def put_in_place(copy: Path, database: Path) -> Path | None:
+    """Give a sound copy the place of a store; give the directory that has that one's files now, if any."""
+    with contextlib.closing(read_only(copy)) as db:
+        last_event_id, quiet_commits = soundness.progress(db)
+    before = _set_aside(database)
+    mark = MarkFile(database, last_event_id=last_event_id, quiet_commits=quiet_commits, durability="full")
+    copy.rename(database)
+    sync(database.parent)
+    mark.close()
+    return before
+
+
+def refuse_unless_sound(copy: Path, source: Path) -> None:
     """Migrate a copy to this version, with its log in it; raise ``Invalid`` if it is no sound store."""
     try:
         with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
@@ -143,16 +161,17 @@ def _refuse_unless_sound(copy: Path, source: Path) -> None:
             migrate(db)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("PRAGMA journal_mode=DELETE")
-        damage = _damage_of_copy(copy)
+        damage = damage_of_copy(copy)
     except sqlite3.Error as error:
         damage = f"can't be read: {error}"
     if damage:
         raise Invalid(f"{source} {damage}; restore another backup. Nothing was changed")
     private.mend(copy)
-    _sync(copy)
+    sync(copy)
 
 
-def _damage_of_copy(path: Path) -> str:
+def damage_of_copy(path: Path) -> str:
+    """Check every page and every record of a database that no program has open."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         return soundness.damage_inside(db, with_records=True)
 
@@ -176,7 +195,8 @@ def _set_aside(database: Path) -> Path | None:
     return aside
 
 
-def _database_in(directory: Path) -> Path:
+def database_in(directory: Path) -> Path:
+    """Give the database in a directory; raise ``NotFound`` if there is none."""
     database = directory / FILE_NAME
     if not (database.exists() or mark_path(database).exists() or soundness.log_path(database).exists()):
         raise NotFound(f"{directory} holds no store; name its directory with --data-dir")
@@ -195,7 +215,8 @@ def _held(directory: Path) -> Iterator[bool]:
         yield False
 
 
-def _held_by(database: Path) -> Held:
+def held_by(database: Path) -> Held:
+    """Count what a database holds."""
     with contextlib.closing(read_only(database)) as db:
         tasks = db.execute("SELECT COUNT(*) FROM tasks").fetchone()[0]
         groups = db.execute("SELECT COUNT(*) FROM groups").fetchone()[0]
@@ -203,7 +224,8 @@ def _held_by(database: Path) -> Held:
     return Held(str(database), tasks, groups, last, database.stat().st_size)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or directory is on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.core.model import Group
 from propeller.store import rows
 from propeller.store.sqlite.mark import Mark, change_count, checksum_of, mark_path
 from propeller.store.sqlite.queries import snapshot
@@ -22,7 +23,7 @@ from propeller.store.sqlite.wal import Log, read_log
 UNREADABLE = (sqlite3.Error, msgspec.MsgspecError, ValueError, LookupError, TypeError, OverflowError)
 _Row = tuple[Any, ...]
 #: The kinds of records: the function that reads a row, its columns, and its tables.
-_RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
+RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
     "task": (rows.to_task, rows.TASK_COLUMNS, "tasks t JOIN runs r ON r.seq = t.seq"),
     "workflow or job": (rows.to_group, rows.GROUP_COLUMNS, "groups g"),
     "proplet": (rows.to_proplet, rows.PROPLET_COLUMNS, "proplets"),
@@ -31,7 +32,7 @@ _RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
     "idempotency key": (rows.to_remembered, rows.REMEMBERED_COLUMNS, "idempotency_keys"),
     "event": (lambda row: rows.to_events([row]), rows.EVENT_COLUMNS, "events"),
 }
-_ORPHANS = {
+ORPHANS = {
     "tasks have no state": "SELECT COUNT(*) FROM tasks WHERE seq NOT IN (SELECT seq FROM runs)",
     "states have no task": "SELECT COUNT(*) FROM runs WHERE seq NOT IN (SELECT seq FROM tasks)",
     "tasks are of a workflow or job that is not there": (
@@ -147,13 +148,13 @@ def _damaged_pages(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def _lost_records(db: sqlite3.Connection) -> Iterator[str]:
-    for what, sql in _ORPHANS.items():
+    for what, sql in ORPHANS.items():
         if count := db.execute(sql).fetchone()[0]:
             yield f"is damaged: {count} {what}"
 
 
 def _damaged_records(db: sqlite3.Connection, name: str) -> Iterator[str]:
-    read, columns, source = _RECORDS[name]
+    read, columns, source = RECORDS[name]
     for number, row in enumerate(db.execute(f"SELECT {columns} FROM {source}"), start=1):  # noqa: S608
         try:
             read(row)
@@ -176,9 +177,15 @@ def _wrong_counts(db: sqlite3.Connection) -> Iterator[str]:
     for group_id, state, count in db.execute(sql):
         found[group_id, state] = count
     for row in db.execute(f"SELECT {rows.GROUP_COLUMNS} FROM groups g"):  # noqa: S608
-        group = rows.to_group(row)
-        if any(found[group.id, state] != count for state, count in enumerate(group.counts[:7])):
-            yield f"is damaged: {group.kind} {group.id} does not count as many tasks as there are"
+        if problem := wrong_count(rows.to_group(row), found):
+            yield f"is damaged: {problem}"
+
+
+def wrong_count(group: Group, found: Counter[tuple[str, int]]) -> str:
+    """Compare a group with the number of its tasks in each state, by its id and the state."""
+    if any(found[group.id, state] != count for state, count in enumerate(group.counts[:7])):
+        return f"{group.kind} {group.id} does not count as many tasks as there are"
+    return ""
 
 
 def _wrong_blocks(db: sqlite3.Connection) -> Iterator[str]:
@@ -194,7 +201,7 @@ def _wrong_blocks(db: sqlite3.Connection) -> Iterator[str]:
 _CHECKS: list[Callable[[sqlite3.Connection], Iterator[str]]] = [
     _damaged_pages,
     _lost_records,
-    *(partial(_damaged_records, name=name) for name in _RECORDS),
+    *(partial(_damaged_records, name=name) for name in RECORDS),
     _damaged_modules,
     _wrong_counts,
     _wrong_blocks,
