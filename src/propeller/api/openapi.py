@@ -15,6 +15,10 @@ from propeller.wire.http.tasks import Id
 
 _REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+#: Where the answer has the id of what was created, by the path of what creates it.
+_ID_IN_ANSWER = {"/tasks": "id", "/workflows": "tasks/0/workflow_id", "/jobs": "job_id"}
+#: Ends of paths that a task has once it has a module, which it may get later.
+_NEEDS_MODULE = ("/file", "/module")
 _PROBLEMS = {
     400: "The request is wrong in itself.",
     403: "A page of another site sent it, or it asks by a name that this manager does not answer to.",
@@ -57,7 +61,9 @@ def document(endpoints: Iterable[Endpoint], also: Sequence[type]) -> dict[str, A
     components |= _take_out_choices(components)
     paths: dict[str, dict[str, Any]] = {}
     for each in endpoints:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
+        operation = paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
+        if each.method == "POST" and each.path in _ID_IN_ANSWER:
+            operation["responses"][str(each.status)]["links"] = _links(each, endpoints)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -125,6 +131,16 @@ def _operation(each: Endpoint) -> dict[str, Any]:
         str(status): _problem(status, each.also.get(status)) for status in each.refuses
     }
     return operation
+
+
+def _links(creating: Endpoint, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """Say what can be done with what an endpoint creates."""
+    of_created = {"id": f"$response.body#/{_ID_IN_ANSWER[creating.path]}"}
+    return {
+        each.name: {"operationId": each.name, "parameters": of_created}
+        for each in endpoints
+        if each.path.startswith(f"{creating.path}/{{id}}") and not each.path.endswith(_NEEDS_MODULE)
+    }
 
 
 def _path_parameter(name: str) -> dict[str, Any]:

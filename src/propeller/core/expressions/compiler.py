@@ -119,7 +119,7 @@ def with_other_names(text: str, names: Mapping[str, str]) -> str:
     """
     for key in reversed(compiled(text).keys):
         if key.name in names:
-            quoted = json.dumps(names[key.name])
+            quoted = json.dumps(names[key.name], ensure_ascii=False)
             written = f"[{quoted}]" if text[key.start] == "." else quoted
             text = text[: key.start] + written + text[key.end :]
     return text
