@@ -149,8 +149,9 @@ class OneOfSeveral:
         await start_within(stack, self._lead)
 
     async def give_back(self) -> None:
-        """Ask for the lead no more, give it back, and end what follows events."""
+        """Ask for the lead no more, give it back, and end all streams of events."""
         await self._lead.stop()
+        self._forwarding.end_streams()
         if self._follower is not None:
             self._follower.feed.close()
 
@@ -200,7 +201,7 @@ class OneOfSeveral:
         while self._follower is None:
             try:
                 await self._follow()
-            except StoreUnusable as error:
+            except (StoreUnusable, Unavailable) as error:
                 if stop.is_set():
                     return
                 _log.warning("the events of other managers can't be followed yet: %s", error)

@@ -1,0 +1,53 @@
+"""What one of several managers does where its database is away, and when it ends."""
+
+import asyncio
+
+import pytest
+
+from propeller.assembly import several
+from propeller.assembly.manager_parts import ManagerParts
+from propeller.assembly.several import OneOfSeveral
+from propeller.errors import StoreUnusable, Unavailable
+from propeller.store.postgres.settings import PostgresSettings
+
+#: Nobody listens there.
+NOWHERE = PostgresSettings(host="127.0.0.1", port=1)
+
+
+def one_of_several(directory):
+    return OneOfSeveral(ManagerParts(data_dir=directory), NOWHERE, "http://127.0.0.1:7070")
+
+
+@pytest.mark.parametrize("error", [StoreUnusable("it is away"), Unavailable("it has not answered for 10 s")])
+def test_who_lost_the_lead_follows_as_soon_as_the_database_is_back(tmp_path, monkeypatch, error):
+    async def scene():
+        one, attempts = one_of_several(tmp_path), []
+
+        async def follow():
+            attempts.append(1)
+            if len(attempts) < 3:
+                raise error
+            one._follower = object()
+
+        monkeypatch.setattr(one, "_follow", follow)
+        monkeypatch.setattr(several, "_AGAIN_S", 0.001)
+        await one._follow_again(asyncio.Event())
+        assert len(attempts) == 3
+
+    asyncio.run(scene())
+
+
+def test_the_streams_that_are_forwarded_end_with_the_program(tmp_path):
+    class Stream:
+        has_ended = False
+
+        def end(self):
+            self.has_ended = True
+
+    async def scene():
+        one, stream = one_of_several(tmp_path), Stream()
+        one._forwarding._streams.add(stream)
+        await one.give_back()
+        assert stream.has_ended
+
+    asyncio.run(scene())
