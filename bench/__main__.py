@@ -1,6 +1,7 @@
 """Runs the measurements, each in a fresh process between two looks at the floors; prints a table and JSON."""
 
 import argparse
+import contextlib
 import os
 import platform
 import sqlite3
@@ -15,6 +16,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from bench import postgres
+from bench.embedded import MEASURES as EMBEDDED
 from bench.figures import Figure, Outcome, drift, judge, mean
 from bench.floors import Floors
 from bench.one import MEASURES, Failed, measure
@@ -32,6 +35,7 @@ def main() -> int:
         )
     scale = 0.02 if given.small else 1.0
     with (
+        postgres.server() if given.storage == "postgres" else contextlib.nullcontext(),
         tempfile.TemporaryDirectory(prefix="propeller-bench-", dir=given.dir) as work,
         Floors(
             Path(work),
@@ -82,10 +86,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", type=_names, metavar="A,B", default=list(MEASURES), help=", ".join(MEASURES)
     )
+    parser.add_argument(
+        "--storage",
+        choices=("sqlite", "postgres"),
+        default="sqlite",
+        help=f"postgres: for {', '.join(EMBEDDED)}; its data goes to /tmp",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
     parser.add_argument("--dir", type=Path, default=Path.cwd(), help="where the data goes; default: here")
     parser.add_argument("--profile", type=Path, metavar="DIR", help="write a cProfile of each manager to DIR")
     given = parser.parse_args()
+    if given.storage == "postgres" and not EMBEDDED.keys() >= set(given.only):
+        parser.error(f"--storage postgres: measure only some of {', '.join(EMBEDDED)}")
     if given.profile:
         given.profile.mkdir(parents=True, exist_ok=True)
     return given

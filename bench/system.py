@@ -7,13 +7,15 @@ import hashlib
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import uvloop
 
+from bench import postgres
 from propeller.assembly import ManagerParts, running_manager
+from propeller.assembly.manager_parts import managing
 from propeller.config.definitions import PROPLET
 from propeller.config.programs import proplet_settings
 from propeller.config.sources import resolve
@@ -63,7 +65,12 @@ async def manager(directory: Path, *, is_instant: bool = False) -> AsyncIterator
         proplet=proplet_settings(resolve(PROPLET, {}), directory, {}),
         launch_of=instant_proplet if is_instant else None,
     )
-    async with running_manager(parts) as (running, _):
+    async with AsyncExitStack() as stack:
+        if postgres.is_wanted():
+            store = await stack.enter_async_context(postgres.fresh_store())
+            running = (await stack.enter_async_context(managing(parts, store, None))).running.manager
+        else:
+            running, _ = await stack.enter_async_context(running_manager(parts))
         await run_group(running, "warm-up", [job_task("warm-up", 0)])
         gc.freeze()
         yield running

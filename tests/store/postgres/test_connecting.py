@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -185,3 +187,8 @@ def test_the_password_is_not_shown(caplog):
     open_(given)
     assert "can't be used" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_who_uses_no_postgres_loads_nothing_for_it():
+    look = "import sys, propeller.cli.main, propeller.assembly; sys.exit('asyncpg' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], check=False, timeout=60).returncode == 0

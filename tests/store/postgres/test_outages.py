@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import os
 import random
+import subprocess
 
 import pytest
 
@@ -304,25 +306,55 @@ def test_a_database_that_only_reads_is_waited_for_and_said_once(server, settings
     assert count(server, settings) == 2
 
 
-def test_a_full_disk_is_waited_for(own, tmp_path, caplog):
-    """What is full here is a quota of our own making: the server says the same as for a disk."""
-    settings = settings_of(own, own.database())
+def test_a_full_disk_is_waited_for(own, small_disk):
+    """The tables are on a disk of their own, which is filled by somebody else."""
+    own.sql(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+    name = own.database()
+    own.sql(f"ALTER DATABASE {name} SET TABLESPACE small")
+    settings = settings_of(own, name)
+    filler = small_disk / "filler"
 
     async def run():
         async with leading(settings) as store:
-            own.sql(
-                "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; "
-                "END $$; CREATE TRIGGER full_disk BEFORE INSERT ON tasks EXECUTE FUNCTION fill()",
-                settings.database,
-            )
-            commit = asyncio.create_task(store.commit(creation(1)))
-            await is_said(store, "No space left")
-            own.sql("DROP TRIGGER full_disk ON tasks", settings.database)
-            await commit
+            await store.commit(creation(1))
+            fill(filler)
+            commits = asyncio.create_task(many(store))
+            await is_said(store, "No space left on device")
+            assert ids(await store.tasks_of(["t1"])) == ["t1"], "reads go on"
+            filler.unlink()
+            await commits
+
+    async def many(store):
+        for number in range(2, 12):  # large, so that the tables have to grow
+            task = a_task(number, env={"text": random.Random(number).randbytes(200_000).hex()})
+            await store.commit(Changes(created=[task]))
 
     asyncio.run(run())
-    assert count(own, settings) == 1
+    assert count(own, settings) == 11
+    assert own.sql("SELECT commits FROM leader", settings.database) == "11"
+
+
+@pytest.fixture
+def small_disk(own):
+    """A directory on a disk of 64 MiB, for the server's user."""
+    disk = own.directory / "small"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "small", disk], check=True)
+    place = disk / "tables"
+    place.mkdir(mode=0o700)
+    owner = own.directory.stat()
+    os.chown(place, owner.st_uid, owner.st_gid)
+    yield place
+    own.kill()
+    subprocess.run(["umount", disk], check=True)
+
+
+def fill(path):
+    """Write a file until nothing more can be written beside it."""
+    with path.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(65536))
+            file.flush()
 
 
 def test_a_server_that_stands_still_is_waited_for_and_readers_are_told(own):
