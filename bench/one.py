@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import disk, embedded, guests, million, outside, over_mqtt, reading, ui, waiting
+from bench import disk, embedded, guests, million, outside, over_mqtt, overload, reading, ui, waiting
 from bench.figures import Figure
 
 MEASURES = {
@@ -22,6 +22,7 @@ MEASURES = {
     **reading.MEASURES,
     **waiting.MEASURES,
     **million.MEASURES,
+    **overload.MEASURES,
     **ui.MEASURES,
 }
 #: One that takes longer has hung.

@@ -50,7 +50,6 @@ class One(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
         self._buffer, self._task_id = b"", ""
-        self._now_free()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
@@ -87,14 +86,17 @@ class One(asyncio.Protocol):
             self._task_id = ""
         if status < 300:
             self._shared.waits_ms.append((time.perf_counter() - self._sent_at) * 1e3)
-        self._now_free()
+        self.now_free()
 
     def close(self) -> None:
         if self._transport is not None:
             transport, self._transport = self._transport, None
             transport.abort()
 
-    def _now_free(self) -> None:
+    def now_free(self) -> None:
+        """Send the next request, or wait for the time that it is to be sent at."""
+        if not self.is_there:
+            return
         if self._shared.is_open_loop:
             self._shared.free.append(self)
         else:
@@ -105,8 +107,10 @@ async def press(host: str, port: int, connections: int, rate: float, seconds: fl
     shared = Pressing()
     shared.is_open_loop = rate > 0
     loop = asyncio.get_running_loop()
-    began = time.perf_counter()
     ones = [(await loop.create_connection(lambda: One(shared), host, port))[1] for _ in range(connections)]
+    began = time.perf_counter()
+    for one in ones:
+        one.now_free()
     offered = unsent = 0
     while (passed := time.perf_counter() - began) < seconds:
         if shared.is_open_loop:

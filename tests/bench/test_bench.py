@@ -54,6 +54,17 @@ FIGURES = {
         *("a job alone, tasks", "a job on this store", "deleted, tasks"),
         *("GET /health, p99 during deletion", "create and start, p99 during deletion"),
     ],
+    "overload": [
+        *("requests that can be done", "done at ten times that", "refused"),
+        *("GET /health of another client, p99", "a stop of another client, p99"),
+        "a task to its result of another client, p99",
+        *("memory before", "memory at most", "as fast as before after"),
+    ],
+    "followers": [
+        *("nobody follows, tasks", "beside 20 followers of all events"),
+        *("beside 20 followers of those of the job", "beside 20 followers of those in brief"),
+        *("beside 20 followers of those of another job", "the last of all events came after"),
+    ],
     "invoke": ["warm invoke, p50", "warm invoke, p99"],
     "mqtt_independent": ["create, tasks", "run, tasks", "slowest round, tasks"],
     "mqtt_factory_fan": ["1 to 20, median", "1 to 20, slowest"],
