@@ -11,6 +11,7 @@ from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import filters, limits, rows
 from propeller.store.filters import Dialect
 from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Record, Records
+from propeller.store.sqlite.named import groups_with
 
 
 def _called(record_id: str, name: str, text: str) -> tuple[str, list[Any]]:
@@ -193,10 +194,16 @@ def read_group_page(
     counted = f"SELECT COALESCE(SUM(count), 0) FROM totals {where}"  # noqa: S608
     if only != GroupFilter(state=only.state):
         found = filters.of_groups(DIALECT, only)
-        where += f" AND {found.text}"
+        where += f" AND {found.text}" + (
+            " AND g.name <> ''" if only.name else ""
+        )  # so that an index leads there
         values += found.values
         counted = f"SELECT COUNT(*) FROM groups g {where}"  # noqa: S608
     with snapshot(db):
+        if only.text and (wanted := groups_with(db, kind, only.text)) is not None:
+            where += f" AND g.seq IN ({wanted[0]})"
+            values += wanted[1]
+            counted = f"SELECT COUNT(*) FROM groups g {where}"  # noqa: S608
         total = db.execute(counted, values).fetchone()[0]
         if after is not None:
             # Said so that an index leads to the place.

@@ -1,30 +1,15 @@
-"""Runs the pieces of a search among all tasks in SQLite.
-
-There is an index of names, but none of their parts. Where tasks have only some hundred different names, all
-of these are looked at, and a search passes over the tasks of those that have the text.
-"""
+"""Runs the pieces of a search among all tasks in SQLite."""
 
 import sqlite3
 import time
 
-from propeller.store import limits, searches
+from propeller.store import searches
 from propeller.store.filters import has_prefix
 from propeller.store.port import FoundTasks, Sought, TaskCursor
 from propeller.store.searches import Passed
 from propeller.store.sqlite.lists import ALL, SEQ_MAX, Source, of_names, ordered_source
+from propeller.store.sqlite.named import cases_of, names_of_tasks
 from propeller.store.sqlite.queries import DIALECT, are_some_going, read_tasks
-
-_NAMES = """
-WITH RECURSIVE names (name) AS (
-  SELECT * FROM (SELECT spec ->> 'name' FROM tasks ORDER BY spec ->> 'name' LIMIT 1)
-  UNION ALL
-  SELECT (
-    SELECT spec ->> 'name' FROM tasks WHERE spec ->> 'name' > names.name ORDER BY spec ->> 'name' LIMIT 1
-  ) FROM names WHERE names.name IS NOT NULL LIMIT ?
-) SELECT name FROM names WHERE name IS NOT NULL
-"""
-#: More ways to write the begin of an id in large and small letters are not looked for.
-_CASES_MAX = 64
 
 
 def prepare(db: sqlite3.Connection) -> None:
@@ -69,11 +54,11 @@ class TaskSearch(searches.TaskSearch):
         prefixes = self.first_prefixes()
         if prefixes:
             self.take_ids(self._find_ids(db, prefixes))
-        cases = _cases_of(db, text) if text else None
+        cases = cases_of(db, "tasks", text) if text else None
         if cases is None or not (cases == [] or (self._has_ids and {*cases} <= {text, text.lower()})):
             return ordered_source(db, only)
         # No other task has an id with the text, so that only names are left.
-        names = _names_with(db, text)
+        names = names_of_tasks(db, text)
         if names is None:
             return ordered_source(db, only)
         return ordered_source(db, only, [of_names(names)]) if names else ALL._replace(where="FALSE")
@@ -98,31 +83,6 @@ class TaskSearch(searches.TaskSearch):
         seqs = ",".join(map(str, self.found))
         tasks = {task.seq: task for task in read_tasks(db, f"WHERE t.seq IN ({seqs})", ())}
         return FoundTasks([tasks[seq] for seq in self.found if seq in tasks], self.next)
-
-
-def _cases_of(db: sqlite3.Connection, text: str) -> list[str] | None:
-    """Find how ids are written that begin with a text in whatever case; None where that is not known."""
-    if not text.isascii():
-        return None
-    found = [""]
-    for char in text:
-        longer = [begin + case for begin in found for case in sorted({char.lower(), char.upper()})]
-        found = []
-        for begin in longer:
-            begins, values = has_prefix("t.id", begin)
-            if db.execute(f"SELECT 1 FROM tasks t WHERE {begins} LIMIT 1", values).fetchone():  # noqa: S608
-                found.append(begin)
-        if not found or len(found) > _CASES_MAX:
-            break
-    return None if len(found) > _CASES_MAX else found
-
-
-def _names_with(db: sqlite3.Connection, text: str) -> list[str] | None:
-    """Find the names with a text, if tasks have few names, and few have the text; None if not."""
-    names = [row[0] for row in db.execute(_NAMES, (limits.NAMES_LOOKED_AT_MAX + 1,))]
-    found = [name for name in names if text.lower().encode() in name.encode().lower()]
-    few = len(names) <= limits.NAMES_LOOKED_AT_MAX and len(found) <= limits.NAMES_MERGED_MAX
-    return found if few else None
 
 
 def _hidden(db: sqlite3.Connection) -> list[str]:
