@@ -90,3 +90,36 @@ def test_large_reports_leave_no_large_file(tmp_path):
 
     with_outbox(tmp_path, measured)
     assert sizes[0] <= 4 * 2**20
+
+
+def test_what_a_full_disk_did_not_take_is_written_when_it_has_room_again(tmp_path):
+    large = Results(task_id="large", proplet_id="p", results="x" * 2**20, attempt=1)
+
+    async def work(outbox):
+        await kept(outbox, a_result("gone"))
+        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+        outbox._db.execute(f"PRAGMA max_page_count={pages}")
+        await kept(outbox, large)  # it is sent all the same
+        outbox.forget(["gone"])
+        await kept(outbox, a_result("large", attempt=2), large)
+        outbox._db.execute("PRAGMA max_page_count=100000")
+        await kept(outbox, a_result("b"))
+
+    with_outbox(tmp_path, work)
+    assert with_outbox(tmp_path)[0] == [large, a_result("b")]
+
+
+def test_a_report_that_can_not_be_read_is_lost_and_keeps_no_program_from_starting(tmp_path):
+    async def work(outbox):
+        await kept(outbox, a_result("a"), a_result("b"))
+        outbox._db.execute("UPDATE reports SET line = x'5b2200' WHERE task_id = 'a'")
+
+    with_outbox(tmp_path, work)
+    assert with_outbox(tmp_path)[0] == [a_result("b")]
+
+
+def test_a_damaged_outbox_is_refused_with_the_way_out(tmp_path):
+    with_outbox(tmp_path)
+    (tmp_path / "outbox.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreUnusable, match=r"outbox\.db is damaged: .*; move it away"):
+        with_outbox(tmp_path)

@@ -56,10 +56,15 @@ class Outbox:
             self.boot = self._next_boot()
             #: Reports of the programs before that were not acknowledged.
             self.kept = self._read()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.OperationalError) as error:
             raise StoreUnusable(
                 f"{self._path} can't be used: {error}; if another proplet uses this directory stop that one, "
                 "or choose another with --data-dir"
+            ) from error
+        except sqlite3.Error as error:
+            raise StoreUnusable(
+                f"{self._path} is damaged: {error}; move it away, with the files whose names begin like its "
+                "own: ends in it that the manager has not heard of are lost, and their tasks run again"
             ) from error
         self._news: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -77,8 +82,18 @@ class Outbox:
         return int(boot)
 
     def _read(self) -> list[Report]:
-        found = [from_line(line) for (line,) in self._db.execute("SELECT line FROM reports")]
-        return [message for message in found if isinstance(message, Results | HandBack)]
+        """Read the reports of before; one that can't be read is dropped, and its task runs again."""
+        found: list[Report] = []
+        for task_id, line in self._db.execute("SELECT task_id, line FROM reports").fetchall():
+            try:
+                message = from_line(line)
+            except ValueError as error:
+                _log.error("%s: the end of task %s can't be read: %s; it is lost", self._path, task_id, error)
+                self._db.execute("DELETE FROM reports WHERE task_id = ?", (task_id,))
+                continue
+            if isinstance(message, Results | HandBack):
+                found.append(message)
+        return found
 
     def keep(self, reports: Sequence[Report], then: Callable[[], None]) -> None:
         """Write reports; ``then`` is called from the loop when they are durable."""
@@ -107,8 +122,10 @@ class Outbox:
             try:
                 self._write(batch)
             except sqlite3.Error as error:
-                # A report that can't be kept is still better sent than not.
+                # A report that can't be kept is still better sent than not; the next write tries it again.
                 _log.error("%s can't be written: %s; reports may be lost with the program", self._path, error)
+                with self._lock:
+                    self._batch.words = batch.words | self._batch.words
             for then in batch.then:
                 self._loop.call_soon_threadsafe(then)
 
