@@ -1,5 +1,6 @@
 """A workflow or job knows when the first of its tasks began and when the last one ended."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +90,18 @@ def test_a_turn_looks_at_the_tasks_that_changed_and_at_no_others(monkeypatch):
         rules.turn(rules.end_of(name, started_at=placed_at + 2, finished_at=rules.now), after_s=1)
     assert rules.states().keys() == set(names)
     assert len(looks) <= 3
+
+
+@pytest.mark.parametrize("how", ["completes", "fails", "stop"])
+def test_a_run_ends_no_sooner_than_it_began_though_the_clock_was_set_back(how):
+    """After a restart nobody knows what the clock showed before."""
+    rules = Rules()
+    rules.proplet()
+    rules.create(a_task("a"))
+    rules.start("a")
+    rules.restart()
+    rules.turn(clock_moved_s=-86_400)
+    getattr(rules, how)("a")
+    task = rules.task("a")
+    assert task.state.has_ended
+    assert 0 < task.placed_at <= task.started_at <= task.finished_at

@@ -212,7 +212,7 @@ def end(state: ClusterState, task: Task, how: TaskState, now: int) -> None:
     if task.spec.workflow is not None:
         state.consequences.left.append(task)
     if how is not SKIPPED and not task.finished_at:
-        task.finished_at = now
+        task.finished_at = max(now, task.started_at)  # the clock may have been set back before a restart
     state.move(task, how, now)
     if not task.was_up:
         state.settled(task)

@@ -99,7 +99,8 @@ def lost_there(state: ClusterState, task: Task, proplet: Proplet, how: str, now:
 def fail_there(state: ClusterState, task: Task, proplet: Proplet, failure: Failure, now: int) -> None:
     """Fail an execution that can't go on although its proplet lives: the task does not begin there again."""
     before = task.executions[proplet.id]
-    failed = msgspec.structs.replace(before, state=FAILED, failure=failure, finished_at=now)
+    finished_at = max(now, before.started_at)
+    failed = msgspec.structs.replace(before, state=FAILED, failure=failure, finished_at=finished_at)
     execution_ended(state, task, failed, now)
 
 
@@ -116,7 +117,7 @@ def give_up(state: ClusterState, task: Task, proplet_id: str, how: str, now: int
         state=SCHEDULED if task.spec.is_resident else FAILED,
         failure=Failure(how, ErrorKind.LOST),
         started_at=before.started_at,
-        finished_at=0 if task.spec.is_resident else now,
+        finished_at=0 if task.spec.is_resident else max(now, before.started_at),
     )
     execution_ended(state, task, lost, now)
 

@@ -26,7 +26,8 @@ def _as_past(execution: Execution, now: int) -> Execution:
         return execution
     failure = execution.failure or Failure("its proplet gave it back and began it anew", ErrorKind.RETURNED)
     how = FAILED if execution.failure else INTERRUPTED
-    return msgspec.structs.replace(execution, state=how, failure=failure, finished_at=now)
+    finished_at = max(now, execution.started_at)
+    return msgspec.structs.replace(execution, state=how, failure=failure, finished_at=finished_at)
 
 
 def put(state: ClusterState, task: Task, execution: Execution) -> None:

@@ -210,13 +210,14 @@ class ClusterState:
 
     def attempt_of(self, task: Task, how: TaskState, failure: Failure, now: int) -> Execution:
         """Give the present attempt of a task as one that ended now without a report."""
+        started_at = task.started_at or task.placed_at
         return Execution(
             proplet_id=task.proplet_id,
             attempt=task.attempt,
             state=how,
             failure=failure,
-            started_at=task.started_at or task.placed_at,
-            finished_at=now,
+            started_at=started_at,
+            finished_at=max(now, started_at),
         )
 
     def past(self, task: Task, attempt: Execution) -> None:

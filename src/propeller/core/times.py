@@ -36,8 +36,10 @@ def own_times(task: Task, event: RunEnded, now: int) -> tuple[int, int]:
     """Give the start and the end of a run by the manager's clock, ns.
 
     The proplet's clock may be wrong. Its times are taken if they are possible. Otherwise only the duration is
-    taken, and the run ended when its report arrived.
+    taken, and the run ended when its report arrived. The manager's clock may be wrong too: one that was set
+    back before a restart shows less than the stored begin.
     """
+    now = max(now, task.placed_at)
     if not event.finished_at:
         return task.placed_at, now
     if task.placed_at <= event.started_at <= event.finished_at <= now:
