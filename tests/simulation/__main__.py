@@ -2,53 +2,106 @@
 
 import argparse
 import gc
+import json
 import sys
 import time
+from collections import Counter
 
 from .nested import simulate_nested
 from .planned import simulate_schedules
 from .several import simulate_several
+from .shrink import shrink
 from .simulation import Outcome, simulate
 
-WORLDS = (simulate, simulate_schedules, simulate_nested, simulate_several)
+WORLDS = {
+    "main": simulate,
+    "schedules": simulate_schedules,
+    "nested": simulate_nested,
+    "several": simulate_several,
+}
 
 
 def main() -> int:
     options = _options()
-    if options.seed is not None:
-        outcomes = [world(options.seed) for world in WORLDS]
-        for outcome in outcomes:
-            print(outcome.transcript)
-            if outcome.law:
-                print(report(outcome))
-        return any(outcome.law for outcome in outcomes)
+    worlds = options.worlds or list(WORLDS)
     gc.collect()
     gc.freeze()  # what stays need not be looked through for garbage
-    began = time.perf_counter()
-    steps = 0
-    failed = []
-    for number in range(options.seeds):
-        for world in WORLDS:
-            outcome = world(options.start + number)
-            steps += outcome.steps
+    if options.seed is not None:
+        outcomes = {name: WORLDS[name](options.seed) for name in worlds}
+        for name, outcome in outcomes.items():
+            print(outcome.transcript)
             if outcome.law:
-                failed.append(outcome)
-                print(f"\n{report(outcome)}\n", flush=True)
-        if len(failed) >= options.failures:
+                print(report(name, outcome))
+        return any(outcome.law for outcome in outcomes.values())
+    began, began_cpu = time.perf_counter(), time.process_time()
+    figures = Figures()
+    for number in range(options.seeds):
+        for name in worlds:
+            outcome = WORLDS[name](options.start + number)
+            figures.add(name, outcome)
+            if outcome.law:
+                print(f"\n{report(name, outcome)}\n", flush=True, file=sys.stderr if options.json else None)
+        figures.seeds += 1
+        if figures.violations >= options.failures:
             break
         if sys.stderr.isatty():
             print(f"\r{number + 1} of {options.seeds} seeds", end="", file=sys.stderr, flush=True)
-    took = time.perf_counter() - began
-    done = number + 1
-    print(f"{done} seeds, {steps} steps, {took:.1f} s ({done / took:.1f} seeds/s): {len(failed)} failed")
-    return bool(failed)
+    told = figures.told(time.perf_counter() - began, time.process_time() - began_cpu)
+    print(json.dumps(told, indent=2) if options.json else _in_words(told))
+    return bool(figures.violations)
 
 
-def report(outcome: Outcome) -> str:
+class Figures:
+    """What many seeds come to."""
+
+    def __init__(self) -> None:
+        self.seeds = self.steps = self.violations = 0
+        self.tasks: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+
+    def add(self, world: str, outcome: Outcome) -> None:
+        self.steps += outcome.steps
+        self.tasks[world] += outcome.tasks_run
+        self.faults.update(outcome.faults)
+        self.violations += bool(outcome.law)
+
+    def told(self, took_s: float, cpu_s: float) -> dict[str, object]:
+        """Give all figures by name; rates are by time on the clock, and tasks by seconds of computing too."""
+        tasks = sum(self.tasks.values())
+        return {
+            "seeds": self.seeds,
+            "tasks": tasks,
+            "tasks_by_world": dict(self.tasks),
+            "steps": self.steps,
+            "faults": sum(self.faults.values()),
+            "faults_by_kind": dict(sorted(self.faults.items())),
+            "violations": self.violations,
+            "seconds": round(took_s, 1),
+            "cpu_seconds": round(cpu_s, 1),
+            "seeds_per_s": round(self.seeds / took_s, 1),
+            "tasks_per_s": round(tasks / took_s, 1),
+            "tasks_per_cpu_s": round(tasks / cpu_s, 1),
+        }
+
+
+def _in_words(told: dict[str, object]) -> str:
     return (
-        f"{outcome.story}\n\nseed {outcome.seed} breaks a law: {outcome.text}\n"
-        f"run it again with: script/simulate --seed {outcome.seed}"
+        f"{told['seeds']} seeds, {told['tasks']} tasks, {told['faults']} faults, {told['seconds']} s "
+        f"({told['seeds_per_s']} seeds/s, {told['tasks_per_s']} tasks/s): {told['violations']} failed"
     )
+
+
+def report(world: str, outcome: Outcome) -> str:
+    """Tell how a law is broken, in as short a story as can be found."""
+    told = f"{outcome.story}\n\nseed {outcome.seed} breaks a law: {outcome.text}\n"
+    if world == "main":
+        short = shrink(outcome)
+        faults = ", ".join(f"{number} x {kind}" for kind, number in sorted(short.faults.items()))
+        told += (
+            f"\nThe same law in a short story: users ask {short.actions} times, faults: {faults or 'none'}\n"
+            f"{short.story}\n{short.text}\n"
+        )
+    return f"{told}run it again with: script/simulate --seed {outcome.seed} --world {world}"
 
 
 def _options() -> argparse.Namespace:
@@ -57,6 +110,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--from", dest="start", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--seed", type=int, help="run this one, and print its transcript's hash")
     parser.add_argument("--failures", type=int, default=1, help="stop after so many failures (1)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument(
+        "--world", dest="worlds", action="append", choices=WORLDS, help="only this world (all of them)"
+    )
     options = parser.parse_args()
     if options.seeds < 1:
         parser.error("--seeds: give 1 or more")

@@ -208,11 +208,11 @@ class Broker:
         client = self._clients[sender]
         if not client.is_connected:
             client.unsaid.append((to, line))
-        elif world.trouble(transport.LOSS / 3):
+        elif world.trouble(transport.LOSS / 3, "message lost"):
             world.note("broker", f"loses {told(message)}", *about(message))
         else:
             self._route(to, line)
-            while world.trouble(transport.REPEAT):
+            while world.trouble(transport.REPEAT, "message repeated"):
                 world.note("broker", f"repeats {told(message)}", *about(message))
                 delay = world.between(1, 4000)
                 world.after(delay, lambda: self._route(to, line))
@@ -231,7 +231,7 @@ class Broker:
         client, world = self._clients[to], self._world
         connections = client.connections
         delay = world.between(0.1, 20)
-        if not is_sure and world.trouble(transport.LONG_DELAY):
+        if not is_sure and world.trouble(transport.LONG_DELAY, "message delayed"):
             delay = world.between(500, 6000)  # and is overtaken
         else:
             delay = max(delay, client.last_at - world.now + MS // 1000)

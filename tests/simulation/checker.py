@@ -285,6 +285,11 @@ class Checker:
         known = self._said.get((uid, attempt), ())
         return any((when, *said) in known for when in (0, self.placed_at(uid, attempt, proplet_id)))
 
+    @property
+    def tasks_run(self) -> int:
+        """Tell how many different tasks were placed, ever."""
+        return len({uid for uid, _ in self._placed})
+
     def placed_at(self, uid: str, attempt: int, proplet_id: str) -> int:
         """Name when the attempt that counts was placed there; 0 if none was."""
         return self._placed.get((uid, attempt), {}).get(proplet_id, 0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: What a reason says of that.
 COMPILES = "compiles its module"
+NO_MODULE = "the manager has no module"
 
 
 def holders(task: Task) -> list[str]:
@@ -35,10 +36,14 @@ class FleetChecker:
         self._ended: dict[tuple[str, int, str], rows.Row] = {}
         #: Task and attempt of which a proplet has said that it compiles the module first.
         self.compiling: set[tuple[str, int]] = set()
+        #: The modules that users have given.
+        self._given: set[str] = set()
+        self._was_restored = False
 
     def restored(self) -> None:
         """What has ended since the backup may end otherwise."""
         self._ended.clear()
+        self._was_restored = True
 
     def places(self, move: Transition, changes: Changes | None) -> dict[str, int]:
         """Name the proplets to which a commit gave an attempt, and when."""
@@ -51,7 +56,9 @@ class FleetChecker:
         return found or {move.proplet_id: self._store.seen(self._store.ids[move.task_id]).placed_at}
 
     def committed(self, changes: Changes, placements: Iterable[Transition]) -> None:
+        self._given.update(module.digest for module in changes.modules)
         for told in changes.transitions:
+            self._check_module(told)
             runs = told.state is RUNNING and (told.task_id, told.attempt) in self.compiling
             if COMPILES in told.reason and not runs:
                 text = f"the module of {told.task_id}, which is {told.state.name}, is said to be compiled"
@@ -70,6 +77,14 @@ class FleetChecker:
                     raise LawBroken(
                         "one-result", f"{task.id} ended on {one.proplet_id} once more, otherwise", task.id
                     )
+
+    def _check_module(self, move: Transition) -> None:
+        """Check that nothing fails for want of a module that the manager was given."""
+        task = self._checker.tasks.get(move.task_id)
+        if move.state is not FAILED or NO_MODULE not in move.error or task is None or self._was_restored:
+            return
+        if task.spec.module is not None and task.spec.module.digest in self._given:
+            raise LawBroken("modules", f"{task.id} failed, and its module was given: {move.error}", task.id)
 
     def _check_place(self, task: Task, proplet_id: str) -> None:
         broken = self._misplaced(task, self._proplet(proplet_id))

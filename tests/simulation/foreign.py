@@ -106,7 +106,7 @@ class ForeignProplet:
         if isinstance(message, Stop) and message.proplet_id in (UNSET, self.id):
             self.running.pop(message.id, None)
         elif isinstance(message, Start) and message.proplet_id == self.id and message.id not in self.running:
-            if self._world.trouble(DEAF):
+            if self._world.trouble(DEAF, "start not heard"):
                 self._world.note(self.id, "does not hear a start", message.id)
                 return
             self._begin(message)

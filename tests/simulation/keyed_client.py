@@ -14,7 +14,7 @@ from propeller.manager.engine import Ask
 
 from .manager import SimulatedManager
 from .users import MODULES
-from .world import World
+from .world import ACTION, World
 
 #: In how many of the worlds there is one.
 SHARE = 0.3
@@ -72,7 +72,9 @@ class KeyedClient:
         choose = self._random.random()
         is_full = len(self._sent) >= REQUESTS_MAX
         if self._sent and (choose < 0.35 or is_full):
-            self._ask(self._random.choice(self._sent))
+            request = self._random.choice(self._sent)
+            if self._world.happens(ACTION):
+                self._ask(request)
         elif self._created and choose < 0.6:
             task_id = self._random.choice(self._created)
             self._send(lambda _: StartTask(task_id))
@@ -90,7 +92,8 @@ class KeyedClient:
         if not is_mistake:
             self._sent.append(request)
         for _ in range(2 if self._random.random() < 0.2 else 1):
-            self._ask(request)
+            if self._world.happens(ACTION):
+                self._ask(request)
 
     def _creation(self) -> Callable[[int], Command]:
         size = self._random.choice((0, 0, 1, 2, 3))

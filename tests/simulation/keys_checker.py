@@ -8,7 +8,10 @@ from propeller.errors import KeyReused, PropellerError
 from propeller.manager.engine import Ask
 
 from .resident_checker import uid_of
-from .world import LawBroken
+from .world import LawBroken, S
+
+#: For so long, by the manager's clock, a key is remembered.
+KEPT_NS = 24 * 3600 * S
 
 
 class KeysChecker:
@@ -23,6 +26,8 @@ class KeysChecker:
         self._done: dict[str, bytes] = {}
         #: The keys of the present turn: what came before in it may have been refused.
         self._new: set[str] = set()
+        #: Keys that the manager may have forgotten, as by its clock their time is over.
+        self._unsure: set[str] = set()
 
     def turn_began(self) -> None:
         self._new.clear()
@@ -30,6 +35,11 @@ class KeysChecker:
     def asked(self, ask: Ask) -> None:
         if ask.key is not None and isinstance(ask.command, CreateTasks):
             self._key_of |= dict.fromkeys(map(uid_of, ask.command.specs), ask.key.text)
+
+    def clock_moved(self, by_ns: int) -> None:
+        """Take note that keys may be too old, or will be when the clock is set right."""
+        if abs(by_ns) >= KEPT_NS:
+            self._unsure |= self._done.keys()
 
     def restored(self, kept: dict[str, Remembered]) -> None:
         """What came after the backup never was."""
@@ -42,18 +52,18 @@ class KeysChecker:
             if key := self._key_of.get(uid_of(task.spec)):
                 made.setdefault(key, []).append(task.id)
         for key, ids in made.items():
-            if key in self._made:
+            if key in self._made and key not in self._unsure:
                 text = f"key {key} made {self._made[key]}, and now {ids}"
                 raise LawBroken("one-key", text, ids[0])
         self._made |= made
         for one in changes.remembered:
-            if one.key.text in self._done:
+            if one.key.text in self._done and one.key.text not in self._unsure:
                 raise LawBroken("one-key", f"what key {one.key.text} stands for was done a second time")
             self._done[one.key.text] = one.key.fingerprint
             self._new.add(one.key.text)
 
     def answered(self, ask: Ask, outcome: list[Task] | Remembered | PropellerError) -> None:
-        if ask.key is None:
+        if ask.key is None or ask.key.text in self._unsure:
             return
         key, done = ask.key.text, self._done.get(ask.key.text)
         if isinstance(outcome, KeyReused):

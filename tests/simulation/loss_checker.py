@@ -34,6 +34,8 @@ class LossChecker:
     def check(self, uid: str, attempt: int, proplet_id: str, error: str) -> None:
         """Check a failure: what was lost fails only where it had been lost too often, and then says so."""
         placed_at = self._checker.placed_at(uid, attempt, proplet_id)
+        if error.endswith("is cordoned"):  # there it may not begin once more
+            return
         if (uid, attempt, proplet_id, placed_at) in self._lost and "not run again" not in error:
             raise LawBroken(
                 "no-fault", f"attempt {attempt} on {proplet_id} was lost, and has failed: {error}"

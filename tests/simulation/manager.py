@@ -34,6 +34,7 @@ from propeller.wire.fleet.outgoing import messages_to_native, start_message, sto
 
 from .broker import MANAGER, Broker
 from .checker import Checker
+from .disks import StoreDisk
 from .keys_checker import KeysChecker
 from .manager_checker import ManagerChecker
 from .store import SimulatedStore
@@ -103,6 +104,7 @@ class SimulatedManager:
             MANAGER, self._arrive_from_broker, self._connected_to_broker, self._disconnected_from_broker
         )
         self._checker = checker
+        self.disk = StoreDisk(world, store)
         self.rivalry = ManagerChecker(world)
         self.keys = KeysChecker()
         self._make_cluster, self._make_state = cluster_class, state_class
@@ -165,9 +167,12 @@ class SimulatedManager:
         committing = self._committing
         lost = [item for item in (*self._inputs, *self._inbox) if isinstance(item, Ask)]
         self._world.note("manager", "crashes")
-        if committing is not None and self._world.chance(0.5):
-            self._world.note("manager", "had its commit written all the same")
-            self._write(committing)
+        if committing is not None:
+            if self._world.chance(0.5) and not self.disk.is_full:
+                self._world.note("manager", "had its commit written all the same")
+                self._write(committing)
+            else:
+                self._store.cut_off(committing.changes)
         self._store.crashed()
         self._broker.program_ended(MANAGER, politely=False)
         self.cluster = None
@@ -192,6 +197,7 @@ class SimulatedManager:
     def move_clock(self, by_ns: int) -> None:
         self._world.note("manager", f"has its clock moved by {by_ns / S:.0f} s")
         self._clock_is_wrong_by += by_ns
+        self.keys.clock_moved(by_ns)
 
     @property
     def present_ns(self) -> int:
@@ -371,7 +377,7 @@ class SimulatedManager:
             return
         except Exception as error:
             raise LawBroken("no-defect", f"a turn raised {type(error).__name__}: {error}") from error
-        if self._world.trouble(CRASH_AT_STEP):
+        if self._world.trouble(CRASH_AT_STEP, "manager crash"):
             self.crash()
         elif isinstance(step, Commit | Load):
             self._committing = step if isinstance(step, Commit) else None
@@ -380,8 +386,17 @@ class SimulatedManager:
             self._finish(step)
 
     def _finish(self, step: Step) -> None:
+        if isinstance(step, Commit) and self.disk.is_full:
+            self._world.fault("failed commit")
+            self._world.note("manager", "ends: its commit fails, as the disk is full")
+            self._committing = None
+            self.crash()
+            return
+        if isinstance(step, Commit) and self.disk.tears():
+            self.crash()
+            return
         reply = self._carry_out(step)
-        if self._world.trouble(CRASH_AT_STEP):
+        if self._world.trouble(CRASH_AT_STEP, "manager crash"):
             self.crash()
         else:
             self._advance(reply)
@@ -393,6 +408,7 @@ class SimulatedManager:
             case Commit():
                 self._committing = None
                 self._write(step)
+                self.disk.written()
             case Send(effects):
                 self._send([effect for effect in effects if not isinstance(effect, Refused)])
             case Answer(ask, outcome):

@@ -99,6 +99,7 @@ class Planned:
 
     def _crash(self) -> None:
         self.world.note("manager", "crashes")
+        self.world.fault("manager crash")
         self._cluster, self._inbox = None, []
         self._incarnation += 1
         self.world.after(self.random.choice((1, 30, 90, 600, 1500)) * S, self.start)
@@ -218,7 +219,8 @@ class Planned:
         self._tell(Ask(command))
 
     def _set_clock(self) -> None:
-        by_s = self.random.choice((-3000, -400, -70, 70, 200, 1500, 4000))
+        by_s = self.random.choice((-3000, -400, -70, 70, 200, 1500, 4000, 86_400, -40_000_000))
+        self.world.fault("clock moved")
         self.world.note("machine", f"has its clock set by {by_s} s")
         self._ahead_ns += by_s * S
 
@@ -291,6 +293,6 @@ def outcome_of(planned: Planned) -> Outcome:
     told = "\n".join(
         f"{(at - DAWN) / S:9.3f} {who} {what} {' '.join(ids)}" for at, who, what, ids in world.log
     )
-    return Outcome(
-        planned.seed, law, text, told if law else "", world.transcript(), world.steps, planned.checker.runs
-    )
+    runs, faults = planned.checker.runs, dict(world.happened)
+    told = told if law else ""
+    return Outcome(planned.seed, law, text, told, world.transcript(), world.steps, runs, faults=faults)

@@ -18,6 +18,8 @@ from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
 
 from .broker import MANAGER, Broker
 from .checker import Checker
+from .clocks import MachineClock
+from .disks import FILLS_UP, OutboxDisk
 from .manager import SimulatedManager
 from .resident_checker import is_server, stays
 from .transport import Network, about, told
@@ -78,6 +80,7 @@ class SimulatedProplet:
         self._queue: dict[int, _Guest] = {}
         self._modules: set[str] = set()
         self._world = world
+        self._random = world.stream(proplet_id)
         self._network, self._broker = carriers
         self._manager = manager
         self._checker = checker
@@ -89,10 +92,13 @@ class SimulatedProplet:
         #: The last that it said of each task that stays: attempt, and whether it is up.
         self._words: dict[str, tuple[int, bool]] = {}
         #: Its clock is not the manager's.
-        self._clock_is_wrong_by = 0 if is_local else world.random.choice((0, -600 * S, 600 * S))
+        wrong_by = 0 if is_local else world.random.choice((0, -600 * S, 600 * S))
+        self._clock = MachineClock(world, proplet_id, wrong_by)
+        if not is_local:
+            self._clock.may_be_set()
         self._boot = 0
-        #: The outbox: what is on the disk, which a crash leaves there. Local ones have none.
-        self.disk: dict[str, Report] = {}
+        #: With the outbox. Local ones have none.
+        self.disk = OutboxDisk(world, proplet_id, 0 if is_local else FILLS_UP)
         #: On its way there.
         self._unwritten: dict[str, Report] = {}
         self._is_leaving = False
@@ -124,12 +130,15 @@ class SimulatedProplet:
     def start(self) -> None:
         if self.is_gone or self.machine is not None or (self.is_local and not self._manager.is_up):
             return
+        if self.disk.is_full:  # it can't number this start
+            self._world.after(500 * MS, self.start)
+            return
         self._boots += 1
         self._boot = self._next_boot()
         self._is_leaving = False
         self._refusals.clear()
         self._world.note(self.id, f"starts as {self._boot}")
-        kept = list(self.disk.values())
+        kept = self.disk.read()
         machine = self._make_machine(
             self.id, boot=self._boot, slots=self._slots, kept=kept, resend_s=RESEND_S, offer=self.offer
         )
@@ -154,10 +163,10 @@ class SimulatedProplet:
 
     def _next_boot(self) -> int:
         """Number this start of the program above all before, unless the disk was replaced by a new one."""
-        if self.is_local or not self._world.trouble(EMPTY_DISK):
+        if self.is_local or not self._world.trouble(EMPTY_DISK, "empty disk"):
             return 1000 * self._boots
         self._world.note(self.id, "starts with an empty disk and a wrong clock")
-        self.disk.clear()
+        self.disk.reports.clear()
         self._modules.clear()
         return self._boots
 
@@ -209,9 +218,10 @@ class SimulatedProplet:
         self.residents.clear()
         self._queue.clear()
         self._unwritten.clear()
+        self.disk.program_ended()
         if self.is_local:
-            self._world.after(self._world.between(0.1, 5), lambda: self._manager.socket_closed(self, boot))
-        self._world.after(self._world.between(100, 9000), self.start)
+            self._world.after(self._between(0.1, 5), lambda: self._manager.socket_closed(self, boot))
+        self._world.after(self._between(100, 9000), self.start)
 
     def _go_if_done(self) -> None:
         if self._is_leaving and self.machine is not None and self.machine.owes_nothing:
@@ -223,7 +233,10 @@ class SimulatedProplet:
             self._end()
 
     def manager_is_up(self) -> None:
-        self._world.after(self._world.between(1, 50), self.start)
+        self._world.after(self._between(1, 50), self.start)
+
+    def _between(self, least_ms: float, most_ms: float) -> int:
+        return int(self._random.uniform(least_ms, most_ms) * MS)
 
     def _later(self, delay_ns: int, action: Callable[[], None]) -> None:
         boot = self._boot
@@ -327,8 +340,8 @@ class SimulatedProplet:
                 case Keep(report):
                     self._keep(report)
                 case Forget(task_id):
-                    self.disk.pop(task_id, None)
                     self._unwritten.pop(task_id, None)
+                    self.disk.forget(task_id)
                 case Fetch(source):
                     digest = source.removeprefix("sha256:")
                     if digest in self._modules:
@@ -349,11 +362,11 @@ class SimulatedProplet:
             if self._unwritten.get(report.task_id) is not report:
                 return  # somebody has heard of it already, and it is dropped
             del self._unwritten[report.task_id]
-            self.disk[report.task_id] = report
-            self._world.note(self.id, f"sends {told(report)}, which is durable", *about(report))
+            how = "which is durable" if self.disk.write(report) else "and can't keep it"
+            self._world.note(self.id, f"sends {told(report)}, {how}", *about(report))
             self._send(report)
 
-        self._later(self._world.between(0.2, 8), written)
+        self._later(self._between(0.2, 8), written)
 
     def _kill(self, key: int) -> None:
         for guests in (self.running, self._queue):
@@ -374,25 +387,26 @@ class SimulatedProplet:
         world = self._world
         world.note(self.id, f"runs attempt {start.attempt}", start.id)
         self._checker.guest_began(self.id, self._boot, start)
-        kind = world.random.random()
-        duration = world.between(1, 40) if kind < 0.65 else world.between(40, 1500)
+        kind = self._random.random()
+        duration = self._between(1, 40) if kind < 0.65 else self._between(40, 1500)
         if kind > 0.96:
-            duration = world.between(2000, 8000)
+            duration = self._between(2000, 8000)
         uid = start.env["UID"]
-        error = f"guest {uid} trapped in attempt {start.attempt}" if world.chance(0.2) else ""
+        error = f"guest {uid} trapped in attempt {start.attempt}" if (self._random.random() < 0.2) else ""
         results = "" if error else f"{uid}:{start.attempt}\n"
         if is_large(results) and not self.is_local:
             self._checker.guest_will_say(start, "", TOO_LARGE)
         else:
             self._checker.guest_will_say(start, results, error)
-        began = world.now + self._clock_is_wrong_by + world.between(-50, 50)
+        began = self._clock.now() + self._between(-50, 50)
         failure = Failure(error) if error else None
         end = began + duration
         outcome = Outcome(key=key, results=results, failure=failure, started_at=began, finished_at=end)
         if start.latent and not error:
             self._checker.residents.guest_is_up(uid, start.attempt, "")
         if "ENDLESS" not in start.env:
-            self._later(duration, lambda: self._ended(outcome))
+            was_wrong_by = self._clock.wrong_by
+            self._later(duration, lambda: self._ended(self._told_late(outcome, was_wrong_by)))
 
     def _begin_to_stay(self, key: int, start: Start) -> None:
         """Begin what ends only where it crashes, is refused, or has nothing more to do."""
@@ -401,15 +415,15 @@ class SimulatedProplet:
         self._checker.guest_began(self.id, self._boot, start)
         self.residents[key] = start
         where = f"http://{self.id}/{uid}" if is_server(start.env) else ""
-        world_ends = world.random.random()
+        world_ends = self._random.random()
         if world_ends > 0.1:
-            self._later(world.between(1, 300), lambda: self._came_up(key, start, where))
+            self._later(self._between(1, 300), lambda: self._came_up(key, start, where))
         if world_ends < 0.2:
             self._later(
-                world.between(1, 4000), lambda: self._stayed(key, start, is_refused=world_ends < 0.05)
+                self._between(1, 4000), lambda: self._stayed(key, start, is_refused=world_ends < 0.05)
             )
-        elif world.trouble(0.4):
-            self._later(world.between(1, 6000), lambda: self._crashed(key, start))
+        elif world.trouble(0.4, "guest crash"):
+            self._later(self._between(1, 6000), lambda: self._crashed(key, start))
 
     def _came_up(self, key: int, start: Start, where: str) -> None:
         if self.machine is None or key not in self.residents:
@@ -441,6 +455,11 @@ class SimulatedProplet:
             self._carry_out(self.machine.ended(outcome, self._world.now))
             self._go_if_done()
 
+    def _told_late(self, outcome: Outcome, was_wrong_by: int) -> Outcome:
+        """Let the clock tell the end of a run, which may have been moved since it told the begin."""
+        moved_by = self._clock.wrong_by - was_wrong_by
+        return msgspec.structs.replace(outcome, finished_at=outcome.finished_at + moved_by)
+
     def _ended(self, outcome: Outcome) -> None:
         if self.machine is None or outcome.key not in self.running:
             return
@@ -464,4 +483,4 @@ class SimulatedProplet:
                 del self._queue[key]
             self._carry_out(self.machine.withdrawn(keys, "the proplet is busy with longer tasks", now))
         self._go_if_done()
-        self._later(self._world.between(900, 1100), lambda: self._tick(ticks + 1))
+        self._later(self._between(900, 1100), lambda: self._tick(ticks + 1))

@@ -181,9 +181,12 @@ class Several:
 
     def _carry(self, deliver: Callable[[], None]) -> None:
         world = self.world
-        if world.trouble(0.03):
+        if world.trouble(0.03, "message lost"):
             return
-        world.after(world.between(500, 6000) if world.trouble(0.05) else world.between(0.1, 20), deliver)
+        world.after(
+            world.between(500, 6000) if world.trouble(0.05, "message delayed") else world.between(0.1, 20),
+            deliver,
+        )
 
     # -- what happens --------------------------------------------------------------------------------------
 
@@ -212,11 +215,15 @@ class Several:
         kind = world.random.random()
         if kind < 0.25:
             manager.crash()
+            world.fault("manager crash")
         elif kind < 0.4:
             manager.stop()
+            world.fault("manager stop")
         elif kind < 0.7:
+            world.fault("manager stands still")
             manager.stand_still(world.between(500, 9000))
         else:
+            world.fault("database cut off")
             manager.line.cut(world.between(500, 9000))
         world.after(world.between(500, 8000), self._break_again)
 
@@ -293,4 +300,5 @@ def simulate_several(seed: int, **parts: Any) -> Outcome:
         law, text = broken.law, str(broken)
         told = story(several.world, broken.task_id)
     world = several.world
-    return Outcome(seed, law, text, told, world.transcript(), world.steps, several.checker.runs)
+    runs, faults = several.checker.runs, dict(world.happened)
+    return Outcome(seed, law, text, told, world.transcript(), world.steps, runs, faults=faults)

@@ -59,7 +59,7 @@ class Database:
             self._world.note("database", f"has the lead of token {token} back")
             self._expires_at, self.holder = float("-inf"), ""
             for hear in self.listeners:
-                if not self._world.trouble(BROKEN):
+                if not self._world.trouble(BROKEN, "notice lost"):
                     self._world.after(self._world.between(0.1, 20), hear)
 
     def is_fenced(self, token: int) -> bool:
@@ -124,10 +124,10 @@ class Line:
                 failed()
 
         def arrive() -> None:
-            if self.is_cut or world.trouble(BROKEN / 2):
+            if self.is_cut or world.trouble(BROKEN / 2, "database unreachable"):
                 return
             answer = do()
-            if not world.trouble(BROKEN / 2):
+            if not world.trouble(BROKEN / 2, "database unreachable"):
                 world.after(self._delay(), lambda: come_back(answer))
 
         def come_back(answer: Any) -> None:
@@ -142,4 +142,6 @@ class Line:
 
     def _delay(self) -> int:
         world = self._world
-        return world.between(200, 4000) if world.trouble(LONG_DELAY) else world.between(0.1, 5)
+        return (
+            world.between(200, 4000) if world.trouble(LONG_DELAY, "database slow") else world.between(0.1, 5)
+        )

@@ -260,7 +260,7 @@ class SeveralManager:
             return
         except Exception as error:
             raise LawBroken("no-defect", f"a turn raised {type(error).__name__}: {error}") from error
-        if self._world.trouble(CRASH_AT_STEP):
+        if self._world.trouble(CRASH_AT_STEP, "manager crash"):
             self.crash()
         elif isinstance(step, Load):
             self._find(step)

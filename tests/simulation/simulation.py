@@ -16,6 +16,8 @@ from propeller.proplet.machine import Machine
 
 from .broker import MANAGER, Broker
 from .checker import Checker
+from .clocks import DAY
+from .disks import next_power_cut
 from .fleet_checker import holders
 from .foreign import ForeignProplet
 from .keyed_client import KeyedClient
@@ -26,12 +28,14 @@ from .store import SimulatedStore
 from .story import story
 from .transport import Network
 from .users import Users
-from .world import DAWN, MS, LawBroken, S, World
+from .world import ACTION, DAWN, MS, LawBroken, Plan, S, World
 
 #: The crashes end before the network heals: a crash would undo what a lost message has done.
 #: How many of the faults are restores of a backup.
 RESTORES = 0.09
-CRASHES_END = DAWN + 16 * S
+#: How far the manager's clock is moved.
+CLOCK_JUMPS = (3600 * S, -7200 * S, -9 * S, 3 * DAY, -700 * DAY)
+CALM = 4 * S
 FAULTS_END = DAWN + 20 * S
 #: By then all that was started has ended: the longest chain, run after run, takes far less.
 END_MAX = FAULTS_END + 240 * S
@@ -45,7 +49,14 @@ class Outcome(msgspec.Struct):
     story: str
     transcript: str
     steps: int
+    #: How many different tasks ran, also of those that were deleted.
     tasks_run: int
+    #: How many things users did, and how many faults there were of each kind.
+    actions: int = 0
+    faults: dict[str, int] = {}
+    #: How many of each kind there could have been, with those that the plan leaves out.
+    could: dict[str, int] = {}
+    plan: Plan = Plan()
 
 
 class Simulation:
@@ -58,9 +69,11 @@ class Simulation:
         store_class: Callable[[], SimulatedStore] = SimulatedStore,
         following_class: Callable[..., Following] = Following,
         standing_class: Callable[..., Standing] = Standing,
+        plan: Plan = Plan(),  # noqa: B008  it never changes
     ):
-        world = self.world = World(seed)
+        world = self.world = World(seed, plan)
         random = world.random
+        self._random = world.stream("faults")
         self.store = store_class()
         self._backup: dict[str, Any] | None = None
         network = Network(world)
@@ -102,6 +115,7 @@ class Simulation:
             self.proplets.insert(random.randint(1, len(self.proplets)), foreign)
         self.users = Users(world, self.manager, [proplet.id for proplet in self.proplets])
         self.client = KeyedClient(world, self.manager)
+        self._faults_end = plan.until or FAULTS_END
 
     def run(self) -> None:
         """Run it to its end; raise ``LawBroken`` where a law does not hold."""
@@ -109,14 +123,17 @@ class Simulation:
         self.manager.start()
         for proplet in self.proplets:
             world.after(world.between(0, 500), proplet.start)
-        if world.chance(0.5):
-            world.after(world.between(1000, 12_000), self._make_backup)
-        if world.chance(0.4):
-            world.after(world.between(1000, 8000), self._second.start)
+        random = self._random
+        if random.random() < 0.5:
+            world.after(self._between(1000, 12_000), self._make_backup)
+        if random.random() < 0.4 and world.happens("second manager"):
+            world.after(self._between(1000, 8000), self._second.start)
         self._act_again()
         self.client.act_again()
         self._break_again()
-        world.run_until(FAULTS_END)
+        if self.manager.disk.is_normal:
+            world.after(next_power_cut(self.manager.disk.random), self._lose_power)
+        world.run_until(self._faults_end)
         world.has_faults = False
         world.note("world", "The faults stop")
         self._lose_one_for_ever()
@@ -128,47 +145,57 @@ class Simulation:
             world.run_until(world.now + 730 * MS)  # not in step with any tick
         self._check_end()
 
+    def _between(self, least_ms: float, most_ms: float) -> int:
+        return int(self._random.uniform(least_ms, most_ms) * MS)
+
     def _lose_one_for_ever(self) -> None:
         """Let a remote proplet not come back, now and then, where others can do its work."""
         last = self.proplets[-1]
-        if len(self.proplets) > 1 and not last.is_local and self.world.chance(0.4):
+        may_be = len(self.proplets) > 1 and not last.is_local and self._random.random() < 0.4
+        if may_be and self.world.happens("proplet lost for ever"):
             last.is_gone = True
             last.crash()
 
     def _act_again(self) -> None:
         if self.world.has_faults:
             self.users.act()
-            self.world.after(self.world.between(1, 400), self._act_again)
+            self.world.after(self._between(1, 400), self._act_again)
 
     def _break_again(self) -> None:
-        world = self.world
-        if world.now > CRASHES_END:
+        world, random = self.world, self._random
+        if world.now > self._faults_end - CALM:
             return
-        kind = world.random.random()
-        proplet = world.random.choice(self.proplets)
-        if kind < RESTORES:
-            self._restore()
-        elif kind < 0.16:
-            self.manager.crash()
-        elif kind < 0.21:
-            self.manager.stand_still(world.between(2500, 12_000))
-        elif kind < 0.24:
-            self.manager.move_clock(world.random.choice((3600 * S, -7200 * S, -9 * S)))
-        elif kind < 0.30:
-            self.broker.crash()
-        elif kind < 0.34:
-            self.broker.stop()
-        elif kind < 0.38:
-            self.broker.cut(MANAGER, world.between(300, 12_000))
-        elif kind < 0.55 and not proplet.is_local:
-            self.broker.cut(proplet.id, world.between(300, 12_000))
-        elif kind < 0.7:
-            proplet.crash()
-        elif kind < 0.8 and isinstance(proplet, SimulatedProplet):
-            proplet.fork_server_dies()
-        else:
-            proplet.leave()
-        world.after(world.between(200, 7000), self._break_again)
+        proplet = random.choice(self.proplets)
+        kinds = self._breaks(proplet)
+        kind, fault = random.choices(list(kinds), [share for share, _ in kinds.values()])[0], None
+        fault = kinds[kind][1]
+        duration = self._between(300, 12_000)
+        if world.happens(kind):
+            fault(duration)
+        world.after(self._between(200, 7000), self._break_again)
+
+    def _breaks(
+        self, proplet: SimulatedProplet | ForeignProplet
+    ) -> dict[str, tuple[float, Callable[[int], None]]]:
+        """Give the kinds of faults by name: how often each happens, and what it does for so long."""
+        manager, broker = self.manager, self.broker
+        jump = self._random.choice(CLOCK_JUMPS)
+        kinds: dict[str, tuple[float, Callable[[int], None]]] = {
+            "backup restored": (RESTORES, lambda _: self._restore()),
+            "manager crash": (0.07, lambda _: manager.crash()),
+            "manager stands still": (0.05, lambda duration: manager.stand_still(max(duration, 2500 * MS))),
+            "clock moved": (0.03, lambda _: manager.move_clock(jump)),
+            "broker crash": (0.06, lambda _: broker.crash()),
+            "broker stop": (0.04, lambda _: broker.stop()),
+            "manager cut off": (0.04, lambda duration: broker.cut(MANAGER, duration)),
+            "proplet crash": (0.17, lambda _: proplet.crash()),
+            "proplet leaves": (0.2, lambda _: proplet.leave()),
+        }
+        if not proplet.is_local:
+            kinds["proplet cut off"] = 0.15, lambda duration: broker.cut(proplet.id, duration)
+        if isinstance(proplet, SimulatedProplet):
+            kinds["fork server lost"] = 0.1, lambda _: proplet.fork_server_dies()
+        return kinds
 
     def _make_backup(self) -> None:
         self.world.note("user", "makes a backup")
@@ -180,9 +207,27 @@ class Simulation:
             self.manager.crash()
             self.world.note("user", "restores the backup")
             self.store.restore(self._backup)
-            self.checker.restored()
-            self.users.restored(self.store)
-            self.manager.keys.restored(self.store.keys)
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Let all know that the store is what it was at a time before."""
+        self.manager.disk.restored()
+        self.checker.restored()
+        self.users.restored(self.store)
+        self.manager.keys.restored(self.store.keys)
+
+    def _lose_power(self) -> None:
+        """Let the manager's machine lose its power, now and then, with all that is on it."""
+        disk, world = self.manager.disk, self.world
+        if world.now > self._faults_end - CALM:
+            return
+        if self.manager.is_up and world.happens("power cut"):
+            world.note("manager", "The power is cut")
+            self.manager.crash()
+            if disk.lose_power():
+                self._backup = None  # it was on that disk, too, and may hold more than is left
+                self._take_back()
+        world.after(next_power_cut(disk.random), self._lose_power)
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -263,7 +308,7 @@ class Simulation:
         self.checker.replay.check_all(self.manager.cluster.state)
         for proplet in self.proplets:
             if isinstance(proplet, SimulatedProplet) and not proplet.is_gone:
-                for task_id in proplet.disk:
+                for task_id in proplet.disk.kept_for_ever:
                     raise LawBroken("kept-results", f"{proplet.id} kept a report and sent it not", task_id)
 
 
@@ -275,7 +320,20 @@ def simulate(seed: int, **parts: Any) -> Outcome:
         simulation.run()
     except LawBroken as broken:
         law, text = broken.law, str(broken)
-        told = story(simulation.world, broken.task_id)
+        told = story(simulation.world, "" if "plan" in parts else broken.task_id)
     world = simulation.world
-    tasks_run = sum(task.attempt > 0 for task in simulation.checker.tasks.values())
-    return Outcome(seed, law, text, told, world.transcript(), world.steps, tasks_run)
+    faults = dict(world.happened)
+    actions = faults.pop(ACTION, 0)
+    return Outcome(
+        seed=seed,
+        law=law,
+        text=text,
+        story=told,
+        transcript=world.transcript(),
+        steps=world.steps,
+        tasks_run=simulation.checker.tasks_run,
+        actions=actions,
+        faults=faults,
+        could=dict(world.could),
+        plan=world.plan,
+    )

@@ -98,6 +98,9 @@ class SimulatedStore:
         vars(self).update(_copied(backup))
         self._seen = {}
 
+    def cut_off(self, changes: Changes) -> None:
+        """Be left with what the log has of a commit that a crash cut off: recovery cuts its torn end."""
+
     def crashed(self) -> None:
         """Lose nothing: what was committed is durable."""
 

@@ -2,7 +2,9 @@
 
 from .world import DAWN, MS, World
 
-LINES_MAX = 150
+#: So many lines are told: how it began, and more of how it ended.
+FIRST, LAST = 40, 110
+LINES_MAX = FIRST + LAST
 
 
 def story(world: World, task_id: str) -> str:
@@ -18,8 +20,9 @@ def story(world: World, task_id: str) -> str:
             for at, who, what, about in world.log
         ]
     left_out = len(lines) - LINES_MAX
-    head = [f"({left_out} earlier lines left out)"] if left_out > 0 else []
-    return "\n".join([*head, *lines[-LINES_MAX:]])
+    if left_out > 0:
+        lines[FIRST:-LAST] = [f"({left_out} lines left out)"]
+    return "\n".join(lines)
 
 
 def _is_for_all(what: str) -> bool:

@@ -176,7 +176,7 @@ def test_two_starts_when_two_parents_end_together(monkeypatch):
             super().settle(now)
 
     monkeypatch.setattr(state_module, "check_transition", lambda *_: None)
-    assert_caught("transitions", cluster_class=Doubling)
+    assert_caught("transitions", "children-follow", cluster_class=Doubling)
 
 
 def test_a_sequential_job_does_not_wait(monkeypatch):
@@ -259,7 +259,7 @@ def test_what_was_up_forgets_its_result_when_it_is_to_run_again(monkeypatch):
         real(state, task, reason, now)
 
     spoil(monkeypatch, attempts, "run_again", forgetful)
-    assert_caught("inputs")
+    assert_caught("inputs", first=280)
 
 
 def test_what_failed_has_results_for_its_children(monkeypatch):
@@ -297,7 +297,7 @@ def test_a_group_keeps_the_times_of_a_run_that_is_no_more(monkeypatch):
             real_step(group, task, start, end)
 
     monkeypatch.setattr(spans, "_step", forgetful)
-    assert_caught("times")
+    assert_caught("times", "invariants")
 
 
 def test_a_change_is_not_stored(monkeypatch):
@@ -318,7 +318,7 @@ def test_a_restart_forgets_what(state):
                 if task.state is state:
                     self.release(task)
 
-    assert_caught("invariants", "room", state_class=Amnesiac)
+    assert_caught("invariants", "room", "commit-first", state_class=Amnesiac)
 
 
 # -- the proplet ---------------------------------------------------------------------------------------------

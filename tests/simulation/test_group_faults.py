@@ -44,7 +44,7 @@ def test_more_run_at_once_than_may(monkeypatch):
 
 def test_what_is_handed_back_takes_a_second_place(monkeypatch):
     spoil(monkeypatch, places, "join", lambda _real, _found, task, placement: placement.wait(task))
-    assert_caught("at-once")
+    assert_caught("at-once", "invariants")
 
 
 def test_who_leaves_lets_nobody_in(monkeypatch):

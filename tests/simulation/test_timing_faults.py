@@ -75,4 +75,4 @@ def test_a_failed_attempt_whose_next_one_is_begun_beside_it(monkeypatch):
 
     spoil(monkeypatch, retries, "attempt_failed", doubling)
     monkeypatch.setattr(reports.retries, "attempt_failed", retries.attempt_failed)
-    assert_caught("delay", "invariants")
+    assert_caught("delay", "invariants", "no-defect")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PENDING, SCHEDULED, RUNNING, _, FAILED, *_ = TaskState
 #: A commit comes so much later than the turn that it is of.
 COMMIT_NS = 50 * MS
+#: What a task fails with that waited for too long.
+NO_PROPLET = "queue_timeout: no proplet took the task"
 #: Within so long a manager that is awake and connected does what is due.
 ACTS_WITHIN_NS = 3 * S
 
@@ -40,6 +42,8 @@ class TimingChecker:
         #: … when and in which life its run began, and when it was queued last.
         self._begun: dict[str, tuple[int, int]] = {}
         self._queued: dict[str, int] = {}
+        #: As ``_queued``, by the turn, with the life of the manager; until it ends.
+        self._since: dict[str, tuple[int, int]] = {}
         #: When the first task of each group that has a time began.
         self._groups: dict[str, int] = {}
         #: In which life of the manager each of them began to run, since it last ended.
@@ -68,6 +72,7 @@ class TimingChecker:
             self._tries.pop(uid, None)
         if move.state is SCHEDULED:
             self._queued[uid] = now
+            self._since[uid] = self._turn_at, self.life()
         elif move.state is not RUNNING or old is SCHEDULED:
             self._queued.pop(uid, None)
         has_failed = f"attempt {move.attempt} failed: " in move.reason
@@ -99,6 +104,7 @@ class TimingChecker:
         retry, tries = task.spec.retry, self._tries.pop(uid, 0)
         self._failed.pop(uid, None)
         begun_at, life = self._begun.pop(uid, (0, -1))
+        self._check_queue(task, move, uid)
         is_guests = old is RUNNING and move.state is FAILED and move.error.startswith("guest")
         if retry and is_guests and not task.spec.broadcast and not self._was_restored:
             is_covered = not retry.on or ErrorKind.OTHER in retry.on
@@ -108,6 +114,15 @@ class TimingChecker:
             is_of_group = move.error.startswith("timeout: ")
             if not is_of_group and self._world.now < begun_at + task.spec.deadline_ns - COMMIT_NS:
                 raise LawBroken("deadline", f"{task.id} missed a deadline that is still to come", task.id)
+
+    def _check_queue(self, task: Task, move: Transition, uid: str) -> None:
+        """Check that nobody leaves the queue before its time is over."""
+        queued_at = self._since.pop(uid, None)
+        if NO_PROPLET not in move.error or queued_at is None or self._was_restored:
+            return
+        at, life = queued_at
+        if life == self.life() and self._world.now < at + task.spec.queue_timeout_ns - COMMIT_NS:
+            raise LawBroken("queue-time", f"{task.id} left the queue, and has time left", task.id)
 
     def is_skip_by_time(self, task: Task, move: Transition) -> bool:
         """Say whether a task was skipped because the time of its group is over, which it has to be then."""
@@ -127,10 +142,21 @@ class TimingChecker:
         tasks = self._checker.tasks
         for move in changes.transitions:
             task = tasks.get(move.task_id)
-            if task is not None and move.state is RUNNING and not task.spec.broadcast:
+            if task is None or task.spec.broadcast:
+                continue
+            if move.state is RUNNING:
                 self._check_kept(task)
+            elif move.state is task.state and task.started_at and task.finished_at:
+                self._check_run(task)
         self._follow_groups(changes)
         self._check_overdue(tasks.values())
+
+    @staticmethod
+    def _check_run(task: Task) -> None:
+        """Check that a run began after it was placed and before it ended, whatever the clocks say."""
+        if not task.placed_at <= task.started_at <= task.finished_at:
+            text = f"{task.id} was placed at {task.placed_at}, and ran from {task.started_at}"
+            raise LawBroken("run-times", f"{text} to {task.finished_at}", task.id)
 
     def _check_kept(self, task: Task) -> None:
         """Check that no attempt of this task is forgotten, now that it has the next one."""

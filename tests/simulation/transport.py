@@ -25,17 +25,21 @@ class Network:
         """Carry a message; ``deliver`` is called never, once or more often, and later."""
         world = self._world
         line = to_line(message)[:-1]
-        if world.trouble(LOSS):
+        if world.trouble(LOSS, "message lost"):
             world.note("network", f"loses {told(message)}", *about(message))
             return
         self._arrive(line, deliver)
-        while world.trouble(REPEAT):
+        while world.trouble(REPEAT, "message repeated"):
             world.note("network", f"repeats {told(message)}", *about(message))
             self._arrive(line, deliver)
 
     def _arrive(self, line: bytes, deliver: Deliver) -> None:
         world = self._world
-        delay = world.between(500, 6000) if world.trouble(LONG_DELAY) else world.between(0.1, 20)
+        delay = (
+            world.between(500, 6000)
+            if world.trouble(LONG_DELAY, "message delayed")
+            else world.between(0.1, 20)
+        )
         world.after(delay, lambda: deliver(from_line(line)))
 
 

@@ -33,7 +33,7 @@ from propeller.manager.engine import Ask
 from .conditions_checker import EXPRESSIONS
 from .manager import SimulatedManager
 from .store import SimulatedStore
-from .world import MS, World
+from .world import ACTION, MS, World
 
 MODULES = tuple(Module(digest=letter * 8, size_bytes=1) for letter in "abc")
 #: No bytes come with it: whoever runs it learns that it does not exist.
@@ -71,13 +71,15 @@ class _Waiting:
         users.waiting -= 1
         if self._tries > 0:
             users.world.after(
-                users.world.between(200, 1500), lambda: users.ask(self._command, self._then, self._tries - 1)
+                users.world.between(200, 1500),
+                lambda: users.ask_again(self._command, self._then, self._tries - 1),
             )
 
 
 class Users:
     def __init__(self, world: World, manager: SimulatedManager, proplet_ids: list[str]):
         self.world = world
+        self._random = world.stream("users")
         #: How many asks have no answer yet.
         self.waiting = 0
         self._manager = manager
@@ -98,11 +100,20 @@ class Users:
         self._endless: list[str] = []
         #: Ids that may be used again.
         self._free: list[str] = []
+        #: What they do, and how often they do one thing for each of another.
+        self._deeds, self._weights = zip(*self._acts(), strict=True)
 
     def ask(self, command: Command, then: Callable[[], None] | None = None, tries: int = PATIENCE) -> None:
+        """Ask for something; again where the manager is not there, or went away before it answered."""
+        if not self.world.has_faults or self.world.happens(ACTION):
+            self.ask_again(command, then, tries)
+
+    def ask_again(self, command: Command, then: Callable[[], None] | None, tries: int) -> None:
         if not self._manager.is_up:
             if tries > 0:
-                self.world.after(self.world.between(200, 1500), lambda: self.ask(command, then, tries - 1))
+                self.world.after(
+                    self.world.between(200, 1500), lambda: self.ask_again(command, then, tries - 1)
+                )
             return
         about = [spec.id for spec in command.specs] if isinstance(command, CreateTasks) else []
         if isinstance(command, StartTask | StopTask | DeleteTask | UpdateTask):
@@ -125,13 +136,15 @@ class Users:
             del self._groups[group_id]
         self._free += [*gone, *lost]
 
+    def _chance(self, probability: float) -> bool:
+        return self._random.random() < probability
+
     # -- what users do -------------------------------------------------------------------------------------
 
-    def act(self) -> None:
-        """Do one thing, or now and then several at once."""
-        acts = [
-            (self._create_single, 3 if len(self._singles) < SINGLES_MAX else 0),
-            (self._create_group, 5 if len(self._groups) < GROUPS_MAX else 0),
+    def _acts(self) -> list[tuple[Callable[[], None], float]]:
+        return [
+            (self._create_single, 3),
+            (self._create_group, 5),
             (self._add_tasks, 2.5),
             (self._start_group, 8),
             (self._start_task, 6),
@@ -147,23 +160,24 @@ class Users:
             (self._delete_proplet, 0.3),
             (self._service_proplet, 0.8),
         ]
-        deeds = [deed for deed, _ in acts]
-        weights = [weight for _, weight in acts]
-        for _ in range(1 if self.world.chance(0.7) else 3):
-            self.world.random.choices(deeds, weights)[0]()
+
+    def act(self) -> None:
+        """Do one thing, or now and then several at once."""
+        for _ in range(1 if self._chance(0.7) else 3):
+            self._random.choices(self._deeds, self._weights)[0]()
         if self._groups and self._groups_random.random() < 0.2:
             self._rerun_group()
 
     def _spec(self, task_id: str, **fields) -> Spec:
         self._uids += 1
         chance = self.world.chance
-        module = self.world.random.choice(MODULES)
+        module = self._random.choice(MODULES)
         if chance(0.03):
-            module = self.world.random.choice((LOST_MODULE, None))
+            module = self._random.choice((LOST_MODULE, None))
         env = {"UID": str(self._uids)}
         is_broadcast, listens = chance(0.06), chance(0.06)
         if chance(STAYS):
-            fields |= self.world.random.choice(STAYING)
+            fields |= self._random.choice(STAYING)
         elif not is_broadcast and chance(0.04):
             env["SERVER"] = "1"
         fields |= self._timing(is_broadcast=is_broadcast)
@@ -173,8 +187,8 @@ class Users:
             module=module,
             env=env,
             stdin="" if self._uids % 16 else "in",
-            priority=self.world.random.choice((0, 0, 0, 10, 90)),
-            pin=self.world.random.choice(self._proplet_ids) if chance(0.1) and not is_broadcast else "",
+            priority=self._random.choice((0, 0, 0, 10, 90)),
+            pin=self._random.choice(self._proplet_ids) if chance(0.1) and not is_broadcast else "",
             broadcast=is_broadcast,
             required_tags=("edge",) if chance(0.1) else (),
             sandbox=Sandbox(grants=Grants(listen=True)) if listens and not is_broadcast else None,
@@ -202,22 +216,26 @@ class Users:
 
     def _new_id(self, letter: str) -> str:
         free = [name for name in self._free if name[0] == letter]
-        if free and self.world.chance(0.5):
-            name = self.world.random.choice(free)
+        if free and self._chance(0.5):
+            name = self._random.choice(free)
             self._free.remove(name)
             return name
         return f"{letter}{self._uids}"
 
     def _create_single(self) -> None:
+        if len(self._singles) >= SINGLES_MAX:
+            return
         task_id = self._new_id("t")
         spec = self._spec(task_id)
-        if self.world.chance(0.15):
+        if self._chance(0.15):
             spec = replace(spec, env={**(spec.env or {}), "ENDLESS": "1"})
             self._endless.append(task_id)
         self.ask(CreateTasks(specs=(spec,), chosen_ids=(task_id,)), lambda: self._singles.append(task_id))
 
     def _create_group(self) -> None:
-        random = self.world.random
+        if len(self._groups) >= GROUPS_MAX:
+            return
+        random = self._random
         name = self._new_id("g")
         kind = random.choice((GroupKind.WORKFLOW, GroupKind.WORKFLOW, GroupKind.JOB))
         mode = random.choice((*JobMode, None)) if kind is GroupKind.JOB else None
@@ -247,20 +265,18 @@ class Users:
 
     def _dag(self, group_id: str, kind: GroupKind, size: int, existing: list[str]) -> tuple[Spec, ...]:
         """Make tasks that depend on some of those before them: chains, fans, diamonds."""
-        random = self.world.random
+        random = self._random
         density = random.choice((0.1, 0.4, 0.9))
         first = len(existing) + self._uids
         known = list(existing)
         specs = []
         for number in range(size):
             near = known[-4:]
-            parents = tuple(
-                parent for parent in near if self.world.chance(density / max(len(near) ** 0.5, 1))
-            )
+            parents = tuple(parent for parent in near if self._chance(density / max(len(near) ** 0.5, 1)))
             spec = self._spec(
                 f"{group_id}-{first + number}",
                 depends_on=parents,
-                run_if=random.choice(("", "success", "failure")) if self.world.chance(0.3) else "",
+                run_if=random.choice(("", "success", "failure")) if self._chance(0.3) else "",
                 **{f"{kind}_id": group_id},
             )
             specs.append(self._with_condition(self._with_reference(spec)))
@@ -289,21 +305,21 @@ class Users:
     def _add_tasks(self) -> None:
         if self._groups:
             name, (kind, ids) = self._any_group()
-            specs = self._dag(name, kind, self.world.random.randint(1, 2), ids)
+            specs = self._dag(name, kind, self._random.randint(1, 2), ids)
             new = [spec.id for spec in specs]
             self.ask(CreateTasks(specs=specs, chosen_ids=tuple(new)), lambda: ids.extend(new))
 
     def _any_group(self) -> tuple[str, tuple[GroupKind, list[str]]]:
         """Choose a group, rather the one that was chosen last: there things get in each other's way."""
-        if self._favourite not in self._groups or self.world.chance(0.3):
-            self._favourite = self.world.random.choice(list(self._groups))
+        if self._favourite not in self._groups or self._chance(0.3):
+            self._favourite = self._random.choice(list(self._groups))
         return self._favourite, self._groups[self._favourite]
 
     def _any_task(self) -> str:
-        if self._groups and (not self._singles or self.world.chance(0.6)):
+        if self._groups and (not self._singles or self._chance(0.6)):
             _, (_, ids) = self._any_group()
-            return self.world.random.choice(ids) if ids else "nothing"
-        return self.world.random.choice(self._singles) if self._singles else "nothing"
+            return self._random.choice(ids) if ids else "nothing"
+        return self._random.choice(self._singles) if self._singles else "nothing"
 
     def _start_group(self) -> None:
         if self._groups:
@@ -342,8 +358,8 @@ class Users:
             self.ask(StopTask(task_id))
 
     def _delete_task(self) -> None:
-        if self._singles and self.world.chance(0.6):
-            task_id = self.world.random.choice(self._singles)
+        if self._singles and self._chance(0.6):
+            task_id = self._random.choice(self._singles)
             self._singles.remove(task_id)
             self.ask(DeleteTask(task_id), lambda: self._free.append(task_id))
         elif self._groups:
@@ -353,12 +369,12 @@ class Users:
                 self.ask(DeleteTask(last), lambda: ids.remove(last) if last in ids else None)
 
     def _update_task(self) -> None:
-        change = self.world.random.choice(
+        change = self._random.choice(
             (
-                {"module": self.world.random.choice(MODULES)},
-                {"run_if": self.world.random.choice(("success", "failure"))},
+                {"module": self._random.choice(MODULES)},
+                {"run_if": self._random.choice(("success", "failure"))},
                 {"priority": 70},
-                {"pin": self.world.random.choice((*self._proplet_ids, ""))},
+                {"pin": self._random.choice((*self._proplet_ids, ""))},
                 {"metadata": {"colour": "blue"}},
             )
         )
@@ -367,7 +383,7 @@ class Users:
     def _replace_task(self) -> None:
         """Delete a task and create another with its id, all at once."""
         if self._singles:
-            task_id = self.world.random.choice(self._singles)
+            task_id = self._random.choice(self._singles)
             self.ask(DeleteTask(task_id), tries=0)
             self.ask(CreateTasks(specs=(self._spec(task_id),), chosen_ids=(task_id,)), tries=0)
             self.ask(StartTask(task_id), tries=0)
@@ -383,11 +399,11 @@ class Users:
         self.ask(StopTask(task_id), tries=0)
 
     def _delete_proplet(self) -> None:
-        self.ask(DeleteProplet(self.world.random.choice(self._proplet_ids)))
+        self.ask(DeleteProplet(self._random.choice(self._proplet_ids)))
 
     def _service_proplet(self) -> None:
         """Take a machine out of service, or put it back."""
-        random = self.world.random
+        random = self._random
         name = random.choice(self._proplet_ids)
         seconds = random.choice((None, 0.5, 4.0))
         self.ask(
@@ -417,7 +433,7 @@ class Users:
             StartTask("nobody"),
             StopGroup(GroupKind.JOB, "nobody"),
         )
-        command = self.world.random.choice(bad)
+        command = self._random.choice(bad)
         if isinstance(command, CreateTasks) and command.chosen_ids:
             command = CreateTasks(specs=command.specs, chosen_ids=(command.specs[0].id,))
         self.ask(command)

@@ -1,14 +1,34 @@
 """Time, chance and memory of one simulated world: everything else is made of these."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
 from random import Random
+
+import msgspec
 
 MS = 1_000_000
 S = 1_000_000_000
 #: Simulated time begins here, so that times look like those of a real system.
 DAWN = 1_700_000_000 * S
+
+
+#: What users ask for, as a kind of what happens; all other kinds are faults.
+ACTION = "action"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is left out of the story of a seed: one that breaks a law can be told again with less in it."""
+
+    #: Kinds of faults that do not happen.
+    off: frozenset[str] = frozenset()
+    #: Single things that do not happen: the kind, and the how many-th of it that it would be.
+    without: frozenset[tuple[str, int]] = frozenset()
+    #: Another course of what is left to chance: how long messages and commits take.
+    luck: int = 0
+    #: From this time on users do nothing and nothing fails; 0 for the usual time.
+    until: int = 0
 
 
 class LawBroken(AssertionError):
@@ -23,12 +43,16 @@ class LawBroken(AssertionError):
 class World:
     """A queue of events by time; of those at the same time chance chooses."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, plan: Plan = Plan()):  # noqa: B008  it never changes
         self.seed = seed
-        self.random = Random(seed)
+        self.plan = plan
+        self.random = Random(f"{seed}, luck {plan.luck}" if plan.luck else seed)
         self.now = DAWN
         self.has_faults = True
         self.steps = 0
+        #: How many faults and actions of users happened, by kind, and how many could have.
+        self.happened: Counter[str] = Counter()
+        self.could: Counter[str] = Counter()
         #: What happened: when, who, what, and the tasks that it is about.
         self.log: list[tuple[int, str, str, tuple[str, ...]]] = []
         self._events: list[tuple[int, float, int, Callable[[], None]]] = []
@@ -44,9 +68,26 @@ class World:
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
 
-    def trouble(self, probability: float) -> bool:
+    def trouble(self, probability: float, kind: str = "trouble") -> bool:
         """Decide whether a fault happens; none does once the faults have stopped."""
-        return self.has_faults and self.random.random() < probability
+        return self.has_faults and self.random.random() < probability and self.happens(kind)
+
+    def happens(self, kind: str) -> bool:
+        """Say whether the plan has room for what is about to happen, and count it."""
+        self.could[kind] += 1
+        plan = self.plan
+        if kind in plan.off or (kind, self.could[kind]) in plan.without:
+            return False
+        self.happened[kind] += 1
+        return True
+
+    def fault(self, kind: str) -> None:
+        """Count a fault that follows from another one."""
+        self.happened[kind] += 1
+
+    def stream(self, name: str) -> Random:
+        """Make a stream of chance for one part: what others do does not hang on how much it draws."""
+        return Random(f"{name} {self.seed}")
 
     def between(self, least_ms: float, most_ms: float) -> int:
         return int(self.random.uniform(least_ms, most_ms) * MS)
