@@ -173,6 +173,8 @@ async def back_up(settings: PostgresSettings, target: Path) -> Held:
         async with postgres.read(settings) as rows:
             await _refuse_damage(rows)
             await _draft(rows, draft)
+        backups.seal(draft)
+        backups.sync(draft)
         draft.rename(target)
         backups.sync(target.parent)
     return backups.held_by(target)

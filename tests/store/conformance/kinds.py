@@ -76,6 +76,12 @@ class Stores:
         self._directories = (directory / str(number) for number in itertools.count())
         self._server: Server | None = None
 
+    def directory(self, name: str) -> Path:
+        """Make a directory for a test."""
+        made = next(self._directories).with_suffix(f".{name}")
+        made.mkdir()
+        return made
+
     def fresh(self, kind: str) -> Data:
         """Make data of this kind with nothing in them."""
         match kind:

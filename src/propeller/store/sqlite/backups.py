@@ -1,6 +1,7 @@
 """Checks a store, backs it up, and restores a backup; a store may be checked and backed up while in use."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -27,6 +28,9 @@ from propeller.store.sqlite.opening import (
 )
 
 _DRAFTS = ".restore-"
+#: What a backup has behind its last page, where SQLite does not look: this, and the SHA-256 of all before.
+_SEAL = b"\npropeller backup, sha256 "
+_SEAL_BYTES = len(_SEAL) + 64
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -95,6 +99,7 @@ def back_up(directory: Path, target: Path) -> Held:
             copy.execute("PRAGMA journal_mode=DELETE")
         if damage := damage_of_copy(draft):
             raise StoreUnusable(f"{database} {damage}. {way_out(database)}")
+        seal(draft)
         sync(draft)
         draft.rename(target)
         sync(target.parent)
@@ -152,6 +157,8 @@ def put_in_place(copy: Path, database: Path) -> Path | None:
 
 def refuse_unless_sound(copy: Path, source: Path) -> None:
     """Migrate a copy to this version, with its log in it; raise ``Invalid`` if it is no sound store."""
+    if _is_seal_broken(copy):
+        raise Invalid(f"{source} is not what was written; restore another backup. Nothing was changed")
     try:
         with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
             if db.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'runs'").fetchone()[0] == 0:
@@ -168,6 +175,23 @@ def refuse_unless_sound(copy: Path, source: Path) -> None:
         raise Invalid(f"{source} {damage}; restore another backup. Nothing was changed")
     private.mend(copy)
     sync(copy)
+
+
+def seal(path: Path) -> None:
+    """Write behind the end of a database what its bytes add up to: no page shows that it was changed."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("ab") as file:
+        file.write(_SEAL + digest.encode())
+
+
+def _is_seal_broken(copy: Path) -> bool:
+    """Compare a copy with its seal, if it has one, and take the seal off."""
+    data = copy.read_bytes()
+    at = len(data) - _SEAL_BYTES
+    if at < 0 or data[at : at + len(_SEAL)] != _SEAL:
+        return False
+    os.truncate(copy, at)
+    return hashlib.sha256(data[:at]).hexdigest().encode() != data[at + len(_SEAL) :]
 
 
 def damage_of_copy(path: Path) -> str:
