@@ -9,9 +9,9 @@ from pathlib import Path
 
 from .faults import Faults
 from .load import Load, Verdict
-from .worlds import Behind, Embedded
+from .worlds import Behind, Cluster, Embedded
 
-FORMS = {"embedded": Embedded, "fleet": Behind}
+FORMS = {"embedded": Embedded, "fleet": Behind, "managers": Cluster}
 #: So long what was accepted may take to end once nothing goes wrong any more.
 END_S_MAX = 600.0
 CLIENTS = 4
@@ -45,11 +45,11 @@ def storm(form: str, seconds: float, seed: int, *, large: int = LARGE) -> tuple[
 def main() -> int:
     parser = argparse.ArgumentParser(prog="script/storm", description=__doc__)
     parser.add_argument("--minutes", type=float, default=3.0, help="how long each form is stormed at (3)")
-    parser.add_argument("--form", choices=[*FORMS, "both"], default="both", help="which (both)")
+    parser.add_argument("--form", choices=[*FORMS, "all"], default="all", help="which (all)")
     parser.add_argument("--seed", type=int, help="of what goes wrong and what is asked for (by chance)")
     options = parser.parse_args()
     seed = random.randrange(10**6) if options.seed is None else options.seed
-    forms = list(FORMS) if options.form == "both" else [options.form]
+    forms = list(FORMS) if options.form == "all" else [options.form]
     print(f"seed {seed}\n| form | tasks | attempts | faults | lost | recorded twice | wrong |")
     print("|---|---|---|---|---|---|---|")
     is_good = True

@@ -27,12 +27,16 @@ class Faults:
         self._kinds: dict[str, Callable[[], None]] = {
             "manager killed": self._kill_manager,
             "manager stopped for a while": self._stop_manager,
-            "manager's clock moved": self._move_clock,
             "proplet killed": self._kill_proplet,
             "proplet stopped for a while": self._stop_proplet,
             "fork server killed": self._kill_fork_server,
         }
-        if world.name == "fleet":
+        if world.name == "managers":
+            self._kinds["database killed"] = lambda: world.restart_database(self._away())
+            self._kinds["database stopped for a while"] = lambda: world.freeze_database(self._away())
+        else:
+            self._kinds["manager's clock moved"] = self._move_clock
+        if world.name in ("fleet", "managers"):
             self._kinds["broker killed"] = lambda: self._restart_broker(politely=False)
             self._kinds["broker stopped and started"] = lambda: self._restart_broker(politely=True)
 
@@ -91,4 +95,7 @@ class Faults:
         return int(self._random.choice(found))
 
     def _restart_broker(self, *, politely: bool) -> None:
-        self._world.restart_broker(politely=politely, away_s=self._random.choice((0.1, 2, 12)))
+        self._world.restart_broker(politely=politely, away_s=self._away())
+
+    def _away(self) -> float:
+        return self._random.choice((0.1, 2, 12))

@@ -7,7 +7,7 @@ from .commits import die_at_commits
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("form", ["embedded", "fleet"])
+@pytest.mark.parametrize("form", ["embedded", "fleet", "managers"])
 def test_nothing_is_lost_in_a_storm(form):
     verdict, faults = storm(form, seconds=15, seed=15, large=200)
     assert verdict.is_good, verdict

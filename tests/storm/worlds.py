@@ -1,6 +1,7 @@
 """The two forms of a system: all on one machine, or a fleet behind a broker; and its processes, to do harm to."""
 
 import os
+import random
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,8 @@ import psutil
 
 from tests.e2e.fleet.harness import Fleet
 from tests.e2e.local.harness import System
+from tests.e2e.managers.harness import One, Several
+from tests.parts.postgres import Postgres
 
 #: Losses are what a storm is made of: none must end a task.
 LOSSES_MAX = "100000"
@@ -160,3 +163,68 @@ class Behind:
             self._fleet.broker.kill()
         time.sleep(away_s)
         self._fleet.broker.start()
+
+
+class Cluster:
+    """Three managers on one PostgreSQL, and two proplets behind a real Mosquitto."""
+
+    name = "managers"
+    _names = ("a", "b", "c")
+
+    def __init__(self, directory: Path) -> None:
+        self._database = Postgres()
+        self._database.start()
+        self._several = Several(directory, self._database, proplets=2)
+        self.marks = self._several.logs
+
+    def begin(self) -> None:
+        self._several.begin(*self._names, MANAGER_LOSSES_MAX=LOSSES_MAX, MANAGER_LIVENESS="10s")
+
+    def end(self) -> None:
+        self._several.end()
+        self._database.remove()
+
+    @property
+    def url(self) -> str:
+        """Any of them, for each answers for all."""
+        return self._any().url
+
+    def manager(self) -> int:
+        return self._any().pid
+
+    def restart_manager(self) -> None:
+        one = self._any()
+        one.program.kill()
+        self._several.begin_again(one)
+
+    def _any(self) -> One:
+        return random.choice(list(self._several.managers.values()))
+
+    def proplets(self) -> list[int]:
+        programs = self._several.fleet.proplets.values()
+        return [one.process.pid for one in programs if one.process is not None]
+
+    def kill_proplet(self, pid: int) -> None:
+        for program in self._several.fleet.proplets.values():
+            if program.process is not None and program.process.pid == pid:
+                program.kill()
+                program.start()
+
+    def restart_broker(self, *, politely: bool, away_s: float) -> None:
+        broker = self._several.fleet.broker
+        if politely:
+            broker.stop()
+        else:
+            broker.kill()
+        time.sleep(away_s)
+        broker.start()
+
+    def restart_database(self, away_s: float) -> None:
+        self._database.kill()
+        time.sleep(away_s)
+        self._database.start()
+
+    def freeze_database(self, seconds: float) -> None:
+        self._database.freeze()
+        time.sleep(seconds)
+        self._database.thaw()

@@ -1,0 +1,160 @@
+"""``python -m tests.prove``: the long form of what the tests do for a moment; at the end, one page of figures.
+
+Two lanes go at once: one only computes (the simulation), the other does harm to real programs.
+"""
+
+import argparse
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.managers.harness import Several, a_server
+from tests.e2e.managers.many import play
+from tests.fuzz.__main__ import CORPUS, fuzz
+from tests.fuzz.targets import TARGETS
+from tests.storm.__main__ import FORMS, storm
+from tests.storm.commits import die_at_commits
+
+ROOT = Path(__file__).parents[1]
+#: How the lane of real programs divides its minutes; what was accepted takes some more to end.
+_STORM_SHARE = 0.11
+_FUZZ_SHARE = 0.1
+#: How many seeds are simulated by one process.
+_SEEDS_AT_ONCE = 100
+_TAKE_OVERS = 100
+_TASKS_OF_COMMITS = 10
+
+
+class Page:
+    """The figures, line by line; a line may say that something is wrong."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[str, str]] = []
+        self.violations = 0
+
+    def add(self, what: str, found: str, violations: int = 0) -> None:
+        self.violations += violations
+        self._lines.append((what, found))
+        print(f"{datetime.now(UTC):%H:%M:%S} {what}: {found}", file=sys.stderr, flush=True)
+
+    def __str__(self) -> str:
+        rows = "\n".join(f"| {what} | {found} |" for what, found in sorted(self._lines))
+        return f"| what | figures |\n|---|---|\n{rows}\n\nviolations: {self.violations}"
+
+
+def kinds(counts: Counter[str]) -> str:
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+    return f"{counts.total():,} faults ({listed})"
+
+
+# -- the lane that computes ----------------------------------------------------------------------------------
+
+
+def simulated(page: Page, until: float) -> None:
+    """Catch all planted faults, and then run new seeds until the time is over."""
+    done = _run(sys.executable, "-m", "pytest", "tests/simulation", "-k", "fault", "-q", "--no-header")
+    found = re.search(r"(\d+) passed", done.stdout)
+    page.add(
+        "planted faults", f"{found[1] if found else 0} tests of them passed", violations=bool(done.returncode)
+    )
+    total: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    cpu_s = 0.0
+    first = int(time.time())  # seeds that no run before has seen
+    while time.monotonic() < until:
+        seeds = ("--seeds", str(_SEEDS_AT_ONCE), "--from", str(first + total["seeds"]))
+        done = _run(sys.executable, "-m", "tests.simulation", "--json", *seeds)
+        told: dict[str, Any] = json.loads(done.stdout)
+        total.update({key: told[key] for key in ("seeds", "tasks", "violations")})
+        faults.update(told["faults_by_kind"])
+        cpu_s += told["cpu_seconds"]
+        if told["violations"]:
+            print(done.stderr, file=sys.stderr)
+    rate = total["tasks"] / cpu_s if cpu_s else 0
+    page.add(
+        "simulation",
+        f"{total['seeds']:,} seeds of each world, {total['tasks']:,} tasks, {rate:,.0f} of them in a second of "
+        f"computing, {kinds(faults)}, {total['violations']} violations",
+        violations=total["violations"],
+    )
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+# -- the lane of real programs -------------------------------------------------------------------------------
+
+
+def stormed(page: Page, form: str, seconds: float) -> None:
+    verdict, faults = storm(form, seconds, seed=int(time.time()))
+    violations = len(verdict.lost) + len(verdict.twice) + len(verdict.wrong)
+    page.add(
+        f"storm, {form}",
+        f"{verdict.tasks:,} tasks, {verdict.attempts:,} attempts, {kinds(faults)}, "
+        f"{len(verdict.lost)} lost, {len(verdict.twice)} recorded twice, {len(verdict.wrong)} wrong",
+        violations=violations + (verdict.tasks == 0),
+    )
+
+
+def died_at_each_commit(page: Page, directory: Path) -> None:
+    verdicts = die_at_commits(directory, tasks=_TASKS_OF_COMMITS)
+    bad = sum(not verdict.is_good for verdict in verdicts)
+    page.add("a death at each commit", f"{len(verdicts)} runs, {bad} violations", violations=bad)
+
+
+def taken_over(page: Page, directory: Path) -> None:
+    with a_server() as server, contextlib.ExitStack() as end:
+        several = Several(directory, server, proplets=2)
+        end.callback(several.end)
+        several.begin("a", "b", "c")
+        page.add("take-overs", str(play(several, _TAKE_OVERS, seed=int(time.time()))))
+
+
+def fuzzed(page: Page, seconds: float) -> None:
+    bad = {target: said for target in TARGETS if (said := fuzz(target, max(int(seconds / len(TARGETS)), 1)))}
+    kept = sum(1 for _ in CORPUS.rglob("*"))
+    found = f"{len(TARGETS)} targets, {kept:,} inputs kept, {len(bad)} violations"
+    page.add("fuzzing", found, violations=len(bad))
+    for said in bad.values():
+        print(said, file=sys.stderr)
+
+
+def harmed(page: Page, minutes: float) -> None:
+    with tempfile.TemporaryDirectory(prefix="propeller-prove-") as directory:
+        for form in FORMS:
+            stormed(page, form, minutes * 60 * _STORM_SHARE)
+        died_at_each_commit(page, Path(directory, "commits"))
+        Path(directory, "managers").mkdir()
+        taken_over(page, Path(directory, "managers"))
+        fuzzed(page, minutes * 60 * _FUZZ_SHARE)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="script/prove", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0, help="about how long (30)")
+    options = parser.parse_args()
+    page, began = Page(), time.monotonic()
+    computing = threading.Thread(target=simulated, args=(page, began + options.minutes * 60))
+    computing.start()
+    is_done = False
+    try:
+        harmed(page, options.minutes)
+        is_done = True
+    finally:
+        computing.join()
+        print(f"{datetime.now(UTC):%Y-%m-%d}, {(time.monotonic() - began) / 60:.0f} minutes\n\n{page}")
+    return bool(page.violations) or not is_done
+
+
+if __name__ == "__main__":
+    sys.exit(main())
