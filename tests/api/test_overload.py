@@ -17,7 +17,7 @@ REQUEST = (
 
 def one_at_a_time(monkeypatch, *, wait_s_max=30.0):
     """Make an entrance with room for one, and a manager that is held up by each creation until it is let go."""
-    monkeypatch.setattr(connections, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(connections, "_PAUSE_S_MAX", 0.0)
     return Entrance("requests", at_once=1, wait_s_max=wait_s_max)
 
 
@@ -111,7 +111,7 @@ def test_a_large_body_is_refused_before_it_comes(tmp_path, monkeypatch):
 
 def test_of_too_many_connections_a_refused_one_goes_first(tmp_path, monkeypatch):
     entrance = one_at_a_time(monkeypatch, wait_s_max=0.0)
-    monkeypatch.setattr(connections, "_PAUSE_S", 60.0)
+    monkeypatch.setattr(connections, "_PAUSE_S_MAX", 60.0)
 
     async def part(scene):
         gate = Gate(monkeypatch)
@@ -125,6 +125,31 @@ def test_of_too_many_connections_a_refused_one_goes_first(tmp_path, monkeypatch)
         gate.is_open.set()
 
     play(tmp_path, part, commands=entrance, connections_max=2)
+
+
+def test_no_more_are_refused_than_are_carried_out(tmp_path, monkeypatch):
+    """Otherwise clients that come again at once keep the manager busy with refusals alone."""
+    entrance = one_at_a_time(monkeypatch, wait_s_max=0.0)
+    monkeypatch.setattr(connections, "_PAUSE_S_MAX", 60.0)
+    monkeypatch.setattr(connections, "_PAUSE_S", 0.0)
+
+    async def part(scene):
+        gate = Gate(monkeypatch)
+        gate.hold_up(scene.manager)
+        first, writer = await scene.begin(REQUEST)
+        await scene.until(lambda: gate.held == 1)
+        refused = [(await scene.begin(REQUEST))[0] for _ in range(3)]
+        await scene.until(lambda: len(scene.watch.turned_away) == 3)
+        gate.is_open.set()
+        assert (await answer_of(first))[0] == 201
+        assert (await answer_of(refused[0]))[0] == 503
+        assert len(scene.watch.turned_away) == 2
+        writer.write(REQUEST)
+        assert (await answer_of(first))[0] == 201
+        assert (await answer_of(refused[1]))[0] == 503
+        assert len(scene.watch.turned_away) == 1
+
+    play(tmp_path, part, commands=entrance)
 
 
 def test_an_answer_that_the_store_can_not_be_written_says_when_to_come_again(tmp_path, monkeypatch):

@@ -45,8 +45,11 @@ _LINGER_BYTES_MAX = 1024 * 1024
 _CONNECTIONS_MAX = 8192
 #: How many invocations are under way at once: they wait for guests and take no turn of the engine.
 _INVOCATIONS_AT_ONCE = 1024
-#: A refused request is told so after this time, s, so that clients that come again at once cost little.
+#: A refused request is told so after this time, s, when another one has been carried out: there are no more
+#: refusals than work done then, however many clients come again at once.
 _PAUSE_S = 1.0
+#: And after this time in any case.
+_PAUSE_S_MAX = 10.0
 #: When one may come again that was refused because of what others do just now, s.
 _RETRY_S = 1
 #: For the store, proplets and the programs that they start.
@@ -104,8 +107,8 @@ class Watch:
             COMMANDS: commands or Entrance(COMMANDS),
             INVOCATIONS: Entrance(INVOCATIONS, at_once=_INVOCATIONS_AT_ONCE),
         }
-        #: Connections with a refused request that has yet to be told so, the one refused first at the front.
-        self.turned_away: OrderedDict[Connection, None] = OrderedDict()
+        #: Connections with a refused request that has yet to be told so, first ones first, and since when.
+        self.turned_away: OrderedDict[Connection, float] = OrderedDict()
 
     def protocol(self) -> Callable[..., Any]:
         """The factory of connections for Uvicorn."""
@@ -139,9 +142,14 @@ class Watch:
         try:
             await app(*given)
         finally:
-            following = self.entrances[lane].leave(asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            following = self.entrances[lane].leave(now)
             if following is not None:
                 following.connection.begins(following)
+            if self.turned_away:
+                connection, since = next(iter(self.turned_away.items()))
+                if now - since >= _PAUSE_S:
+                    connection.tell_refusal()
 
     def hold(self, holder: "Connection", count: int, now: float) -> None:
         """Take in a part of a body; if that is too much, send away the slowest of those not just begun."""
@@ -193,6 +201,7 @@ class Connection(HttpToolsProtocol):
         #: A request that waits at the entrance, and one that was refused there and has yet to be told so.
         self._queued: Waiting | None = None
         self._turned_away: tuple[RequestResponseCycle, Refusal] | None = None
+        self._telling: asyncio.TimerHandle | None = None
         self._client: str | None = None
 
     # -- what comes in -------------------------------------------------------------------------------------
@@ -212,6 +221,8 @@ class Connection(HttpToolsProtocol):
             self._entrance_of(self._queued.cycle).gives_up(self._queued.client, self._queued)
             self._queued = None
         self._watch.turned_away.pop(self, None)
+        if self._telling is not None:
+            self._telling.cancel()
         self._watch.waiting.pop(self, None)
         self._watch.unread.discard(self)
         self._watch.let_go(self)
@@ -318,8 +329,8 @@ class Connection(HttpToolsProtocol):
             self.refuse(refusal.status, refusal.message, retry_s=refusal.retry_after_s)
             return
         self._turned_away = (cycle, refusal)
-        self._watch.turned_away[self] = None
-        self.loop.call_later(_PAUSE_S, self.tell_refusal)
+        self._watch.turned_away[self] = self.loop.time()
+        self._telling = self.loop.call_later(_PAUSE_S_MAX, self.tell_refusal)
 
     def tell_refusal(self, *, is_last: bool = False) -> None:
         """Answer a request that was refused at the entrance; the connection stays unless this is its last."""
@@ -327,6 +338,8 @@ class Connection(HttpToolsProtocol):
             return
         (cycle, refusal), self._turned_away = self._turned_away, None
         self._watch.turned_away.pop(self, None)
+        if self._telling is not None:
+            self._telling.cancel()
         if cycle.more_body:
             self.refuse(refusal.status, refusal.message, retry_s=refusal.retry_after_s)
             return
