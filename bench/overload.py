@@ -168,16 +168,18 @@ def followers(directory: Path, scale: float) -> list[Figure]:
         "those of another job": "/events?job_id=none",
     }
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+    costs: dict[str, list[float]] = {kind: [] for kind in kinds}
     late: list[float] = []
     with InstantUp(directory) as up:
         _rate_beside(up, tasks, 0, "")
         for _ in range(_ROUNDS if scale >= 1 else 1):
             for kind, path in kinds.items():
-                rate, late_s = _rate_beside(up, tasks, count if path else 0, path)
+                rate, cost_s, late_s = _rate_beside(up, tasks, count if path else 0, path)
                 rates[kind].append(rate)
+                costs[kind].append(cost_s)
                 if kind == "all events":
                     late.append(late_s)
-    alone = statistics.median(rates["nobody"])
+    alone, cost_s = statistics.median(rates["nobody"]), statistics.median(costs["nobody"])
     return [
         Figure(name="nobody follows, tasks", value=alone, unit="/s"),
         *(
@@ -190,29 +192,43 @@ def followers(directory: Path, scale: float) -> list[Figure]:
             for kind, found in rates.items()
             if kind != "nobody"
         ),
+        Figure(name="the manager's time for a task", value=cost_s * 1e6, unit="us"),
+        *(
+            Figure(
+                name=f"the same beside {kind}", value=statistics.median(found) / cost_s, unit="x", at_most=1.1
+            )
+            for kind, found in costs.items()
+            if kind != "nobody"
+        ),
         Figure(name="the last of all events came after", value=statistics.median(late), unit="s"),
     ]
 
 
-def _rate_beside(up: InstantUp, tasks: int, count: int, path: str) -> tuple[float, float]:
-    """Run a job; give how many of its tasks ended in a second, and how late the last event came, s."""
+def _rate_beside(up: InstantUp, tasks: int, count: int, path: str) -> tuple[float, float, float]:
+    """Run a job; give its tasks that ended in a second, the manager's time for each, how late events came."""
+    manager = psutil.Process(up.process.pid)
     http = Http(*up.address)
     specs = [{"name": "main", "inputs": [number, 1], "file": FILE} for number in range(tasks)]
     job = {"name": "followed", "execution_mode": "parallel", "tasks": specs}
     job_id = http.post("/jobs?file=false", job)["job_id"]
     with _following(up, count, path.format(job=job_id)) as end:
+        looks = [(0.0, sum(manager.cpu_times()[:2]))]
         http.post(f"/jobs/{job_id}/start")
         until = time.monotonic() + _SECONDS_MAX
         while (seen := http.get("/jobs?tasks=false&limit=1")["jobs"][0])["state"] < 3:
             assert time.monotonic() < until, "the job did not end"
-            time.sleep(0.1)
+            for _ in range(5):
+                time.sleep(0.02)
+                looks.append((time.time(), sum(manager.cpu_times()[:2])))
+        looks.append((time.time(), sum(manager.cpu_times()[:2])))
         began, ended = (
             datetime.fromisoformat(seen[key]).timestamp() for key in ("start_time", "finish_time")
         )
+        used_s = next(used for at, used in looks if at >= ended) - looks[0][1]
         last_at = end()
     http.delete(f"/jobs/{job_id}")
     http.close()
-    return tasks / max(ended - began, 0.001), max(last_at - ended, 0.0)
+    return tasks / max(ended - began, 0.001), max(used_s, 0.001) / tasks, max(last_at - ended, 0.0)
 
 
 @contextmanager

@@ -63,7 +63,10 @@ FIGURES = {
     "followers": [
         *("nobody follows, tasks", "beside 20 followers of all events"),
         *("beside 20 followers of those of the job", "beside 20 followers of those in brief"),
-        *("beside 20 followers of those of another job", "the last of all events came after"),
+        *("beside 20 followers of those of another job", "the manager's time for a task"),
+        *("the same beside all events", "the same beside those of the job"),
+        *("the same beside those in brief", "the same beside those of another job"),
+        "the last of all events came after",
     ],
     "invoke": ["warm invoke, p50", "warm invoke, p99"],
     "mqtt_independent": ["create, tasks", "run, tasks", "slowest round, tasks"],
