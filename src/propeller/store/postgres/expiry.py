@@ -33,8 +33,11 @@ _ENDED_TASKS = (
 #: Only in these blocks may be tasks that ended before a time: they were created earlier.
 _OLD_TASKS = f"""
 SELECT s.seq FROM task_blocks b CROSS JOIN LATERAL (
-  {_ENDED_TASKS} AND r.seq {OF_BLOCK} OFFSET 0
-) s WHERE b.first_at < $1 AND b.s3 + b.s4 + b.s5 + b.s6 > 0 ORDER BY b.block, s.seq LIMIT $2
+  SELECT r.seq FROM runs r WHERE r.seq {OF_BLOCK} AND r.state > 2 AND r.updated_at < $1 OFFSET 0
+) s CROSS JOIN LATERAL (
+  SELECT FROM tasks t WHERE t.seq = s.seq AND t.workflow_id IS NULL AND t.job_id IS NULL
+    AND t.seq NOT IN (SELECT seq FROM kept_runs) OFFSET 0
+) single WHERE b.first_at < $1 AND b.s3 + b.s4 + b.s5 + b.s6 > 0 ORDER BY b.block, s.seq LIMIT $2
 """
 #: Each is looked at again, for it may have been started again meanwhile.
 _LET_GROUPS_GO = f"""

@@ -32,9 +32,11 @@ WITH written AS (
     JOIN {owners} o ON o.id = s.owner_id
   ) numbered WHERE nth > size - $4 ORDER BY place
   RETURNING owner, number
+), gone AS (
+  DELETE FROM {table} old USING (SELECT owner, MAX(number) AS last FROM written GROUP BY owner) w
+  WHERE old.owner = w.owner AND old.number <= w.last - $4
 )
-DELETE FROM {table} old USING (SELECT owner, MAX(number) AS last FROM written GROUP BY owner) w
-WHERE old.owner = w.owner AND old.number <= w.last - $4
+SELECT COUNT(*) FROM written
 """
 #: The oldest of all up to the first that is young, where the first is old.
 _EXPIRE = """
@@ -56,19 +58,20 @@ async def write_samples(db: Db, samples: Iterable[Sample], now: int) -> None:
     for sample in samples:
         by_kind.setdefault(sample.of, []).append(sample)
     for of, some in by_kind.items():
-        await db.execute(
+        written = await db.fetchval(
             _WRITE.format(table=_TABLES[of], owners=_OWNERS[of]),
             texts.array(sample.owner_id for sample in some),
             texts.array(sample.text for sample in some),
             now,
             limits.SAMPLES_OF_ONE,
         )
-        await db.execute(
-            _EXPIRE.format(table=_TABLES[of]),
-            limits.SAMPLES_OF_ALL,
-            now - limits.SAMPLES_KEPT_NS,
-            limits.SAMPLES_EXPIRED_MAX,
-        )
+        if written:
+            await db.execute(
+                _EXPIRE.format(table=_TABLES[of]),
+                limits.SAMPLES_OF_ALL,
+                now - limits.SAMPLES_KEPT_NS,
+                limits.SAMPLES_EXPIRED_MAX,
+            )
 
 
 async def read_samples(db: Db, of: SampleOf, owner_id: str, offset: int, limit: int) -> Page[str]:
