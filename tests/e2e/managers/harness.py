@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import os
 import signal
 import struct
@@ -20,7 +21,8 @@ from tests.parts.ports import free_port
 from tests.parts.postgres import PASSWORD, USER, Postgres, running
 from tests.waiting import until
 
-#: ``log(i32, i64) -> i32``: appends the number to the file ``log`` of its directory, sleeps, and returns it.
+#: ``log(i32, i64) -> i32``: appends the number to the file ``log`` in one of its directories, which may not be the
+#: first, sleeps, and returns it.
 LOGGER = """(module
   (import "wasi_snapshot_preview1" "path_open"
     (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
@@ -30,8 +32,15 @@ LOGGER = """(module
   (data (i32.const 0) "log")
   (func $check (param i32) (if (local.get 0) (then unreachable)))
   (func (export "log") (param $n i32) (param $ns i64) (result i32)
-    (call $check (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 3) (i32.const 1)
-      (i64.const 64) (i64.const 64) (i32.const 1) (i32.const 16)))
+    (local $dir i32)
+    (local.set $dir (i32.const 3))
+    (loop $next
+      (if (call $open (local.get $dir) (i32.const 0) (i32.const 0) (i32.const 3) (i32.const 0)
+          (i64.const 64) (i64.const 64) (i32.const 1) (i32.const 16))
+        (then
+          (local.set $dir (i32.add (local.get $dir) (i32.const 1)))
+          (call $check (i32.gt_u (local.get $dir) (i32.const 9)))
+          (br $next))))
     (i32.store (i32.const 32) (local.get $n))
     (i32.store (i32.const 24) (i32.const 32))
     (i32.store (i32.const 28) (i32.const 4))
@@ -108,7 +117,10 @@ class Several:
         """Start a manager, maybe on another machine or reached from one, and wait until it answers."""
         here = island.host if island else "127.0.0.1"
         host = island.own if island else "127.0.0.1"
-        port = self.managers[name].port if name in self.managers else free_port()
+        before = self.managers.get(name)
+        if before is not None:
+            before.http.close()
+        port = before.port if before is not None else free_port()
         command = [*PROPELLER, "manager", "--config", str(self.fleet.config)]
         command += ["--http-host", "" if seen_from else host, "--http-port", str(port)]
         command += ["--data-dir", str(self.directory / name), *flags]
@@ -141,6 +153,12 @@ class Several:
     def begin_again(self, one: One) -> None:
         """Start a manager anew that has ended, as it was; it need not answer yet."""
         one.program.start()
+
+    def revive(self, one: One) -> None:
+        """Start a manager anew if it has ended, and wait until it answers."""
+        if one.program.process is None:
+            self.begin_again(one)
+        until(one.is_answered)
 
     def end(self) -> None:
         with contextlib.ExitStack() as each:
@@ -226,19 +244,19 @@ def database_server() -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture
-def make_several(tmp_path, database_server):
-    """Make managers and fleets that are ended with the test, and show what they said if it failed."""
-    made: list[Several] = []
+@contextlib.contextmanager
+def several_managers(directory: Path, server: Postgres, proplets: int = 1) -> Iterator[Several]:
+    """Make managers and a fleet that are ended afterwards; what they said is printed, for where a test fails."""
+    directory.mkdir(exist_ok=True)
+    several = Several(directory, server, proplets)
+    try:
+        yield several
+    finally:
+        several.end()
+        print_logs(directory)
 
-    def make(proplets: int = 1) -> Several:
-        directory = tmp_path / f"several{len(made)}"
-        directory.mkdir()
-        made.append(Several(directory, database_server, proplets))
-        return made[-1]
 
-    with contextlib.ExitStack() as each:
-        yield make
-        for several in made:
-            each.callback(print_logs, several.directory)
-            each.callback(several.end)
+@pytest.fixture(scope="session")
+def make_several(database_server):
+    """Give ``several_managers`` a server."""
+    return functools.partial(several_managers, server=database_server)

@@ -134,7 +134,8 @@ class Work:
                 self._read(one, self.events[-1][0] if self.events else 0)
             time.sleep(_AGAIN_S)
 
-    def _read(self, one: One, after: int) -> None:
+    def _read(self, one: One, after: int, last: int = 0) -> None:
+        """Read until the stream ends, the work is over, or up to ``last``."""
         with httpx.stream("GET", f"{one.url}/events?after={after}", timeout=5, trust_env=False) as answer:
             number = 0
             for line in answer.iter_lines():
@@ -144,18 +145,14 @@ class Work:
                     event = json.loads(line[5:])
                     self.events.append((number, event["task_id"], event["state"]))
                     number = 0
-                if self._is_over.is_set() and self._has_all():
+                if self.events and self._is_over.is_set() and self.events[-1][0] >= last:
                     return
-
-    def _has_all(self) -> bool:
-        last = int(self._several.server.sql("SELECT max(last_id) FROM events", self._several.database))
-        return bool(self.events) and self.events[-1][0] >= last
 
     # -- what came of it -----------------------------------------------------------------------------------
 
     def check(self) -> tuple[int, int]:
         """Hold all that was asked for to what became of it; give how many times and events there were."""
-        for thread in self._threads[1:]:
+        for thread in self._threads:
             thread.join(120)
         for kind, name in self.groups:
             until(lambda kind=kind, name=name: self._has_ended(kind, name), seconds=120)
@@ -175,10 +172,12 @@ class Work:
         return times, len(ids)
 
     def _is_followed(self) -> bool:
-        if not self._has_all():
+        """Read the rest of the events."""
+        last = int(self._several.server.sql("SELECT max(last_id) FROM events", self._several.database))
+        if not self.events or self.events[-1][0] < last:
             with contextlib.suppress(httpx.TransportError):
-                self._read(self._up()[0], self.events[-1][0] if self.events else 0)
-        return self._has_all()
+                self._read(self._up()[0], self.events[-1][0] if self.events else 0, last)
+        return bool(self.events) and self.events[-1][0] >= last
 
     def _has_ended(self, kind: str, name: str) -> bool:
         tasks = self.ask("GET", f"/{kind}/{name}?file=false")["tasks"]

@@ -5,7 +5,7 @@ from tests.e2e.managers.many import play
 TAKE_OVERS = 10
 
 
-def test_nothing_is_lost_or_doubled_when_the_lead_changes_hands(make_several):
-    several = make_several(proplets=2)
-    several.begin("a", "b", "c", MANAGER_LEASE="1s")
-    print(play(several, TAKE_OVERS))
+def test_nothing_is_lost_or_doubled_when_the_lead_changes_hands(make_several, tmp_path):
+    with make_several(tmp_path / "several", proplets=2) as several:
+        several.begin("a", "b", "c", MANAGER_LEASE="1s")
+        print(play(several, TAKE_OVERS))

@@ -10,28 +10,39 @@ from tests.parts.netns import Island
 from tests.waiting import until
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def island():
     with Island() as one:
         yield one
 
 
+@pytest.fixture(scope="module")
+def both(make_several, island, tmp_path_factory):
+    with make_several(tmp_path_factory.mktemp("several")) as several:
+        several.fleet.broker.start()
+        several.start("a", island=island)
+        several.start("b", seen_from=island)
+        several.fleet.http = several.managers["a"].http
+        several.fleet.start_proplet("proplet", PROPLET_DIRS=str(several.logs))
+        several.fleet.wait_for_proplets(1)
+        yield several
+
+
 @pytest.fixture
-def several(make_several, island):
+def several(both):
     """Two managers; the one that leads is on a machine of its own."""
-    several = make_several()
-    several.fleet.broker.start()
-    several.start("a", island=island)
-    several.leader()
-    several.start("b", seen_from=island)
-    several.fleet.http = several.managers["a"].http
-    several.fleet.start_proplet("proplet", PROPLET_DIRS=str(several.logs))
-    several.fleet.wait_for_proplets(1)
-    return several
+    far, near = both.managers["a"], both.managers["b"]
+    both.revive(near)
+    if both.leader() is near:
+        near.program.stop()
+        until(lambda: both.leader() is far)
+        both.revive(near)
+    return both
 
 
 def test_a_leader_that_is_cut_from_the_database_acts_no_more_and_leaves_the_broker(several, island):
     leader, (other,) = several.leader(), several.others()
+    lost = leader.said.count("does not lead any more")
     began = time.monotonic()
     with island.cut_from(several.server.port):
         until(lambda: several.leader() is other, seconds=20)
@@ -46,11 +57,10 @@ def test_a_leader_that_is_cut_from_the_database_acts_no_more_and_leaves_the_brok
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
         assert leader.http.get("/health").is_success
-    until(lambda: "does not lead any more" in leader.said)
+    until(lambda: leader.said.count("does not lead any more") > lost)
     works_within(leader, 20.0, time.monotonic())
     assert several.leader() is other
-    tasks = other.http.get("/tasks").json()["tasks"]
-    assert [task["name"] for task in tasks] == ["log", "log"]
+    assert "never" not in [task["name"] for task in other.http.get("/tasks?limit=100").json()["tasks"]]
 
 
 def test_a_cut_that_is_shorter_than_anybody_needs_to_take_the_lead_changes_nothing(several, island):
@@ -58,9 +68,10 @@ def test_a_cut_that_is_shorter_than_anybody_needs_to_take_the_lead_changes_nothi
     (other,) = several.others()
     other.program.kill()
     leader, token = several.leader(), several.token()
+    silent, again = leader.said.count("may not act"), leader.said.count("may act again")
     with island.cut_from(several.server.port):
-        until(lambda: "may not act" in leader.said, seconds=20)
-    until(lambda: "may act again" in leader.said, seconds=20)
+        until(lambda: leader.said.count("may not act") > silent, seconds=20)
+    until(lambda: leader.said.count("may act again") > again, seconds=20)
     works_within(leader, 10.0, time.monotonic())
     assert several.token() == token
 

@@ -12,11 +12,19 @@ from tests.waiting import until
 AFTER_CRASH_S, AFTER_STOP_S = 5.0, 1.0
 
 
+@pytest.fixture(scope="module")
+def both(make_several, tmp_path_factory):
+    with make_several(tmp_path_factory.mktemp("several")) as several:
+        several.begin("a", "b")
+        yield several
+
+
 @pytest.fixture
-def several(make_several):
-    several = make_several()
-    several.begin("a", "b")
-    return several
+def several(both):
+    """Two managers, of which the test may end one."""
+    for one in both.managers.values():
+        both.revive(one)
+    return both
 
 
 def lead_passes(several, leader, began):
@@ -44,6 +52,7 @@ def test_another_leads_within_a_second_of_a_stop_and_work_goes_on(several):
     worked_s = works_within(other, AFTER_STOP_S, began)
     print(f"after a stop: another leads after {led_s:.2f} s, a task has run after {worked_s:.2f} s")
     assert leader.program.process.wait(20) == 0
+    leader.program.process = None
     assert led_s <= AFTER_STOP_S
     assert worked_s <= AFTER_STOP_S + 1
 
