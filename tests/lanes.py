@@ -15,7 +15,7 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 #: First what only computes, while the guests are built that all others need; then the longest.
 COMPUTING = ["simulation", "store"]
-LONGEST = ["e2e/fleet", "e2e/local", "bench", "runtime", "page", "cli", "api", "docs", "compat", "storm"]
+LONGEST = "e2e/fleet e2e/local bench e2e/managers runtime page cli api storm docs compat".split()
 #: Of two cores: whole fleets mostly wait.
 LANES = 3
 
