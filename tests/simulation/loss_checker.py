@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .checker import Checker
 
 
+#: What a proplet says of an attempt that it has lost.
+KILLED = "its process was killed"
+
+
 class LossChecker:
     def __init__(self, checker: "Checker"):
         self._checker = checker
@@ -34,8 +38,8 @@ class LossChecker:
     def check(self, uid: str, attempt: int, proplet_id: str, error: str) -> None:
         """Check a failure: what was lost fails only where it had been lost too often, and then says so."""
         placed_at = self._checker.placed_at(uid, attempt, proplet_id)
-        if error.endswith("is cordoned"):  # there it may not begin once more
-            return
+        if KILLED not in error or error.endswith("is cordoned"):
+            return  # it ended for another reason, or may not begin there once more
         if (uid, attempt, proplet_id, placed_at) in self._lost and "not run again" not in error:
             raise LawBroken(
                 "no-fault", f"attempt {attempt} on {proplet_id} was lost, and has failed: {error}"

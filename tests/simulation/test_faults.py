@@ -114,7 +114,8 @@ def test_a_message_of_an_old_boot_counts(monkeypatch):
         real(state, event, now)
 
     spoil(monkeypatch, liveness, "seen", credulous)
-    assert_caught("stale-boot", first=300)
+    monkeypatch.setattr(transport, "LONG_DELAY", 0.3)
+    assert_caught("stale-boot", first=50)
 
 
 def test_a_deleted_task_is_forgotten_with_its_attempts():

@@ -84,7 +84,7 @@ def _is_hand_back(actions):
 
 
 def test_an_attempt_is_known_by_its_number_alone(monkeypatch):
-    monkeypatch.setattr(simulation, "RESTORES", 0.5)
+    monkeypatch.setattr(simulation, "RESTORES", 2.0)
 
     class Counting(ClusterState):
         def current(self, proplet_id, task_id, attempt, placed_at=0):
@@ -98,7 +98,7 @@ def test_an_attempt_is_known_by_its_number_alone(monkeypatch):
             super()._remember(task_id, attempt, 0)
 
     parts = {"state_class": Counting, "machine_class": CountingToo}
-    assert_caught("stale-attempt", "commit-first", first=60, **parts)
+    assert_caught("stale-attempt", "commit-first", first=45, **parts)
 
 
 # -- the fleet -----------------------------------------------------------------------------------------------
