@@ -272,4 +272,4 @@ def test_a_foreign_proplet_is_waited_for_where_a_task_stays(monkeypatch):
             real(state, lease, now)
 
     spoil(monkeypatch, leases, "end", patient)
-    assert_caught("ends", first=700)
+    assert_caught("ends")
