@@ -238,7 +238,7 @@ def test_a_broadcast_has_failed_where_a_proplet_has_lost_it(monkeypatch):
         broadcast.give_up(state, task, proplet.id, f"lost: {why}", now)
 
     monkeypatch.setattr(broadcast, "lost_there", hasty)
-    assert_caught("no-fault", first=320)
+    assert_caught("no-fault", first=110)
 
 
 def test_a_word_that_got_lost_is_not_said_again(monkeypatch):
