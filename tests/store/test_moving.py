@@ -11,7 +11,7 @@ import pytest
 from propeller.core.effects import Changes
 from propeller.errors import Conflict, Invalid, NotFound, StoreUnusable
 from propeller.store import moving, transfer
-from propeller.store.postgres.transfer import PostgresDraft
+from propeller.store.postgres.transfer import COUNTERS, DERIVED, PostgresDraft
 from propeller.store.sqlite import backups
 from propeller.store.sqlite.transfer import SqliteDraft
 from propeller.store.tables import TABLES
@@ -154,7 +154,7 @@ def test_every_table_and_every_column_is_moved(postgres):
         await db.close()
         return {tuple(row) for row in found}
 
-    derived = {"task_metadata", "group_labels", "totals", "log_total", "task_blocks"}
+    derived = {*DERIVED, *COUNTERS}
     own = {"leader", "identity", "schema_version"}
     expected = {(table.name, column) for table in TABLES for column in table.columns}
     assert {pair for pair in run(columns()) if pair[0] not in derived | own} == expected
@@ -274,7 +274,7 @@ def test_what_no_text_of_sql_can_hold_is_moved_too(sqlite, postgres, place):
 # -- check, backup and restore of PostgreSQL -----------------------------------------------------------------
 
 DAMAGE = {
-    "UPDATE tasks SET spec = '{' WHERE seq = (SELECT MIN(seq) FROM tasks)": "can't be read: Input data was truncated",
+    "UPDATE tasks SET spec = '{}' WHERE seq = (SELECT MIN(seq) FROM tasks)": "can't be read: Object missing required field",
     "DELETE FROM runs WHERE seq = (SELECT MIN(seq) FROM runs)": "1 tasks have no state",
     "DELETE FROM tasks WHERE seq = (SELECT MIN(seq) FROM tasks)": "1 states have no task",
     "DELETE FROM modules": "tasks have a module that is not there",
@@ -374,3 +374,26 @@ def test_the_hash_of_a_table_sees_any_change():
         [(1, "a", b"x", 0), rows[1]],
     ):
         assert transfer.Content().with_rows(other) != whole
+
+
+def test_a_database_without_a_store_is_told_and_left_as_it_is(stores, tmp_path):
+    made = stores.fresh("postgres")
+    sql(made, "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION propeller")
+    for asked in (
+        moving.check(made.settings),
+        moving.back_up(made.settings, tmp_path / "new.db"),
+        moving.copy(made.settings, tmp_path / "new"),
+    ):
+        with pytest.raises(NotFound, match="holds no store; name the database that a manager has used"):
+            run(asked)
+    assert made.rows() == {}
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_store_of_another_version_is_told(postgres, tmp_path):
+    sql(postgres, "UPDATE schema_version SET version = 0, oldest = 0")
+    with pytest.raises(NotFound):
+        run(moving.check(postgres.settings))
+    sql(postgres, "UPDATE schema_version SET version = 99, oldest = 99")
+    with pytest.raises(StoreUnusable, match=r"newer version of Propeller \(schema 99"):
+        run(moving.check(postgres.settings))

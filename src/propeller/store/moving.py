@@ -74,6 +74,8 @@ async def copy(source: Place, target: Place) -> Copied:
 async def _opened(place: Place) -> AsyncIterator[tuple[transfer.Source, Identity | None]]:
     """Keep managers out of a sound store while it is read."""
     if isinstance(place, PostgresSettings):
+        async with postgres.read(place):
+            pass  # the lead is taken of a store alone
         async with postgres.led(place), postgres.read(place) as rows:
             await _refuse_damage(rows)
             found = await rows.db.fetchrow("SELECT id, epoch FROM identity")
@@ -212,8 +214,8 @@ async def _set_aside(rows: postgres.PostgresDraft, directory: Path) -> Path | No
     if not await rows.held():
         return None
     is_damaged = bool(await of_postgres.damage_inside(rows.db))
-    name = time.strftime("before-restore-%Y-%m-%dT%H-%M-%S")
-    path = directory / f"{'damaged-' if is_damaged else ''}{name}-{os.getpid()}.db"
+    name = time.strftime("before-restore-%Y-%m-%dT%H-%M-%S-")
+    path = _new_file(directory, f"damaged-{name}" if is_damaged else name)
     with explained(path):
         try:
             with drafted(path, takes_anything=is_damaged) as draft:
@@ -223,6 +225,13 @@ async def _set_aside(rows: postgres.PostgresDraft, directory: Path) -> Path | No
             raise
         backups.sync(path)
     return path
+
+
+def _new_file(directory: Path, prefix: str) -> Path:
+    with explained(directory):
+        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".db", dir=directory)
+        os.close(descriptor)
+    return Path(name)
 
 
 async def _held_by(db: Db, place: str) -> Held:

@@ -51,12 +51,12 @@ async def migrate(db: Db, known: list[Step] | None = None) -> None:
     """
     await _check_server(db)
     known = steps() if known is None else known
-    if await _version(db, len(known)) >= len(known):
+    if await version_of(db, len(known)) >= len(known):
         return
     try:
         async with db.transaction():
             await db.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            version = await _version(db, len(known))  # another program may have done it meanwhile
+            version = await version_of(db, len(known))  # another program may have done it meanwhile
             if version == 0:
                 await db.execute(
                     "CREATE TABLE schema_version (version integer NOT NULL, oldest integer NOT NULL);"
@@ -94,7 +94,7 @@ async def _check_server(db: Db) -> None:
         )
 
 
-async def _version(db: Db, known: int) -> int:
+async def version_of(db: Db, known: int) -> int:
     """Read the version of the schema, 0 if there is none; raise if this program can't go on with it."""
     if await db.fetchval("SELECT to_regclass('schema_version')") is None:
         return 0

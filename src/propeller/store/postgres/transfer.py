@@ -8,18 +8,19 @@ from typing import Any
 
 import asyncpg
 
-from propeller.errors import Conflict, StoreUnusable
+from propeller.errors import Conflict, NotFound, StoreUnusable
 from propeller.store.postgres.access import Db, snapshot
 from propeller.store.postgres.connecting import connect, unusable
 from propeller.store.postgres.lease import Lease
-from propeller.store.postgres.schema import migrate
+from propeller.store.postgres.schema import migrate, steps, version_of
 from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.tables import TABLES, Table
 
 Row = tuple[Any, ...]
 
-#: What follows from the other tables.
-_DERIVED = ("task_metadata", "group_labels")
+#: What follows from the other tables, besides ``COUNTERS``, whose rows stay.
+DERIVED = ("task_metadata", "group_labels", "task_blocks")
+COUNTERS = ("totals", "log_total")
 
 
 class PostgresRows:
@@ -54,8 +55,7 @@ class PostgresDraft(PostgresRows):
 
     async def empty(self) -> None:
         """Delete all that is there."""
-        names = [*(table.name for table in TABLES), *_DERIVED]
-        await self.db.execute(f"TRUNCATE {', '.join(names)}")
+        await self.db.execute(f"TRUNCATE {', '.join([*(table.name for table in TABLES), *DERIVED])}")
         await self.db.execute("UPDATE totals SET count = 0; UPDATE log_total SET bytes = 0")
 
     async def write(self, table: Table, rows: list[Row]) -> None:
@@ -72,11 +72,10 @@ def _sequence(table: Table) -> str:
 
 @contextlib.asynccontextmanager
 async def connected(settings: PostgresSettings) -> AsyncIterator[Db]:
-    """Connect, with the tables there; errors of the database become ``StoreUnusable`` with a way out."""
+    """Connect; errors of the database become ``StoreUnusable`` with a way out."""
     db: Db | None = None
     try:
         db = await connect(settings)
-        await migrate(db)
         # Reading or writing the other side may take long.
         await db.execute("SET idle_in_transaction_session_timeout = 0")
         yield db
@@ -84,13 +83,31 @@ async def connected(settings: PostgresSettings) -> AsyncIterator[Db]:
         raise unusable(settings, error) from error
     finally:
         if db is not None:
-            db.terminate()
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await db.close(timeout=5)
 
 
 @contextlib.asynccontextmanager
 async def read(settings: PostgresSettings) -> AsyncIterator[PostgresRows]:
-    """Let the block read a database as it is at one moment; managers may go on."""
+    """Let the block read a database as it is at one moment; managers may go on.
+
+    Raises:
+        NotFound: There is no store in it.
+        StoreUnusable: It is of another version, or can't be read.
+
+    """
     async with connected(settings) as db, snapshot(db):
+        known = len(steps())
+        if (version := await version_of(db, known)) == 0:
+            raise NotFound(
+                f"the {settings.place} holds no store; name the database that a manager has "
+                "used, or that propeller db copy has filled"
+            )
+        if version < known:
+            raise StoreUnusable(
+                f"the {settings.place} is of an older version of Propeller (schema {version}, this one has "
+                f"{known}); start a manager of this version once, which changes that, or use the older one"
+            )
         yield PostgresRows(db, f"PostgreSQL ({settings.place})")
 
 
@@ -128,6 +145,14 @@ async def _keep(lease: Lease, token: int) -> None:
 
 
 @contextlib.asynccontextmanager
+async def _made(settings: PostgresSettings) -> AsyncIterator[Db]:
+    """Connect to a database that gets its tables if need be."""
+    async with connected(settings) as db:
+        await migrate(db)
+        yield db
+
+
+@contextlib.asynccontextmanager
 async def filled(settings: PostgresSettings) -> AsyncIterator[PostgresDraft]:
     """Let the block fill a database; all of it is there at the end of the block, or nothing.
 
@@ -136,7 +161,7 @@ async def filled(settings: PostgresSettings) -> AsyncIterator[PostgresDraft]:
         StoreUnusable: The lead was lost meanwhile.
 
     """
-    async with connected(settings) as db, led(settings) as token, db.transaction():
+    async with _made(settings) as db, led(settings) as token, db.transaction():
         # Until the end of the transaction nobody can take the lead.
         if await db.fetchval("SELECT 1 FROM leader WHERE token = $1 FOR KEY SHARE", token) is None:
             raise StoreUnusable(f"the lead of the {settings.place} was lost meanwhile; try again")
