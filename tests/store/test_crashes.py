@@ -16,6 +16,7 @@ from propeller.core.idempotency import Key, Remembered
 from propeller.core.states import COMPLETED, RUNNING
 from propeller.store import limits, moving
 from propeller.store.port import Invocation, KeptAnswer, LogPiece, PaceStep, Sample, SampleOf
+from propeller.store.postgres.store import PostgresStore
 from propeller.store.sqlite.soundness import damage_inside
 from propeller.store.sqlite.store import SqliteStore
 from tests.builders import a_group, a_move, a_task, filled_execution, filled_proplet, module_of
@@ -26,7 +27,7 @@ from tests.store.helpers import SqliteData
 
 KEY = Key("k1", b"f")
 #: How many moments of an operation are tried, the first and the last among them.
-MOMENTS = 5
+MOMENTS = 4
 WASM = b"a new module"
 LONG_AGO = 20_000_000
 
@@ -264,3 +265,38 @@ def test_a_program_that_dies_at_any_statement_to_postgres(stores, statements, na
     for moment in moments(count):
         found, _ = after(OPERATIONS[name], moment)
         assert found in (before, whole), f"died before statement {moment} of {count}"
+
+
+def test_a_program_that_dies_while_it_makes_the_tables_of_postgres(stores, statements):
+    """All of them are there, or none; the next program makes them."""
+    data = stores.fresh("postgres")
+
+    async def emptied():
+        async with moving.postgres.connected(data.settings) as db:
+            await db.execute("DROP SCHEMA public CASCADE")
+            await db.execute("CREATE SCHEMA public")
+
+    async def nothing(_):
+        pass
+
+    async def die(last):
+        await emptied()
+        statements.count, statements.last = 0, last
+        store = PostgresStore(data.settings)
+        try:
+            with contextlib.suppress(Died):
+                await store.open(30)
+        finally:
+            statements.last = 0
+            await store.close()
+        return statements.count
+
+    try:
+        for moment in moments(asyncio.run(die(0))):
+            asyncio.run(die(moment))
+            assert data.rows() == {}
+            data.with_store(lambda store: store.commit(a_commit()))
+            assert data.with_store(lambda store: store.task("t1001")) is not None
+    finally:
+        data.with_store(nothing)
+        data.remove()

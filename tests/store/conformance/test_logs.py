@@ -193,30 +193,33 @@ def test_all_together_are_bounded_too(data, monkeypatch):
     data.with_store(work)
 
 
-@pytest.mark.parametrize(
-    ("written", "lines", "shown"),
-    [
-        (["a\nb\n", "c\n"], 1, "c\n"),
-        (["a\nb\n", "c\n"], 2, "b\nc\n"),
-        (["a\nb\n", "c\n"], 3, "a\nb\nc\n"),
-        (["a\nb\n", "c\n"], 9, "a\nb\nc\n"),
-        (["a\nb", "c", "d\ne"], 1, "e"),
-        (["a\nb", "c", "d\ne"], 2, "bcd\ne"),
-        (["a\nb", "c", "d\ne"], 3, "a\nbcd\ne"),
-        (["\n", "\n\n"], 2, "\n\n"),
-        (["a\n", ""], 1, "a\n"),
-        (["a\n", "b\n"], 0, ""),
-        (["a\n", "b"], 0, ""),
-        ([], 5, ""),
-    ],
-)
-def test_the_last_lines(data, written, lines, shown):
+#: What was written, how many lines are asked for, and what is shown.
+TAILS = [
+    (["a\nb\n", "c\n"], 1, "c\n"),
+    (["a\nb\n", "c\n"], 2, "b\nc\n"),
+    (["a\nb\n", "c\n"], 3, "a\nb\nc\n"),
+    (["a\nb\n", "c\n"], 9, "a\nb\nc\n"),
+    (["a\nb", "c", "d\ne"], 1, "e"),
+    (["a\nb", "c", "d\ne"], 2, "bcd\ne"),
+    (["a\nb", "c", "d\ne"], 3, "a\nbcd\ne"),
+    (["\n", "\n\n"], 2, "\n\n"),
+    (["a\n", ""], 1, "a\n"),
+    (["a\n", "b\n"], 0, ""),
+    (["a\n", "b"], 0, ""),
+    ([], 5, ""),
+]
+
+
+def test_the_last_lines(data):
     async def work(store):
-        await store.commit(tasks(1, 2))
-        await store.write_logs([piece("t2", 0, "x\n" * 9)])
-        await store.write_logs([piece("t1", n, text) for n, text in enumerate(written)])
-        tail = await store.tail_of_logs(LogFilter("t1"), lines)
-        assert "".join(await texts(store, "t1", after=tail.after))[tail.chars :] == shown
-        assert await store.tail_of_logs(LogFilter("ghost"), lines) == LogTail(0, 0)
+        await store.commit(tasks(1, *range(2, len(TAILS) + 2)))
+        await store.write_logs([piece("t1", 0, "x\n" * 9)])
+        for number, (written, lines, shown) in enumerate(TAILS, 2):
+            task_id = f"t{number}"
+            await store.write_logs([piece(task_id, n, text) for n, text in enumerate(written)])
+            tail = await store.tail_of_logs(LogFilter(task_id), lines)
+            found = "".join(await texts(store, task_id, after=tail.after))[tail.chars :]
+            assert found == shown, (written, lines)
+            assert await store.tail_of_logs(LogFilter("ghost"), lines) == LogTail(0, 0)
 
     data.with_store(work)

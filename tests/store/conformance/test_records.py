@@ -1,6 +1,7 @@
 """What every store must do, whatever it is made of."""
 
 import asyncio
+import itertools
 
 import msgspec
 import pytest
@@ -151,16 +152,20 @@ def test_a_module_is_read_in_parts(data):
     assert data.with_store(work) == ([(10, b"0123"), (10, b"89"), (10, b"")], None)
 
 
-@pytest.mark.parametrize("state", TaskState)
-@pytest.mark.parametrize("results", [None, "", "30\n", 0, False, [], {}, {"a": None}])
-def test_states_and_results_keep_their_kind(data, state, results):
-    async def work(store):
-        await store.commit(Changes(created=[a_task(1, state=state, results=results)]))
-        return await store.task("t1")
+RESULTS = [None, "", "30\n", 0, False, [], {}, {"a": None}]
 
-    found = data.with_store(work)
-    assert (found.state, type(found.results), found.results) == (state, type(results), results)
-    assert found.state is state
+
+def test_states_and_results_keep_their_kind(data):
+    cases = list(itertools.product(TaskState, RESULTS))
+
+    async def work(store):
+        tasks = [a_task(n, state=state, results=results) for n, (state, results) in enumerate(cases, 1)]
+        await store.commit(Changes(created=tasks))
+        return [await store.task(task.id) for task in tasks]
+
+    for (state, results), found in zip(cases, data.with_store(work), strict=True):
+        assert (found.state, type(found.results), found.results) == (state, type(results), results)
+        assert found.state is state
 
 
 def test_empty_and_absent_are_told_apart(data):
