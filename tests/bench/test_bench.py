@@ -122,8 +122,10 @@ def test_all_measurements_give_their_figures(tmp_path):
     for name, found in outcomes.items():
         assert min(found["floors"].values()) > 0
         for figure in found["figures"]:
-            # Memory may have been taken back meanwhile, and an idle system may use no time at all.
-            may_be_none = name == "memory" or figure["unit"] == "% of a core"
+            # Memory may have been taken back meanwhile, an idle system may use no time at all, and a fast one may
+            # have room for all that is asked of it in so short a time.
+            is_of_refusals = (name, figure["name"]) == ("overload", "refused")
+            may_be_none = name == "memory" or figure["unit"] == "% of a core" or is_of_refusals
             assert figure["value"] > 0 or may_be_none, f"{name}: {figure}"
     assert not list(tmp_path.glob("propeller-bench-*")), "what was measured with stays behind"
 

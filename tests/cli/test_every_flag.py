@@ -24,6 +24,7 @@ SEEN = {
     "--attempt": f"{CLI}logs.py::test_many_pieces_are_all_printed",
     "--ca-cert": HTTPS,
     "--data-dir": f"{CLI}db.py::test_a_directory_without_one",
+    "--database": f"{CLI}db.py::test_from_sqlite_to_postgres_and_back",
     "--detach": f"{CLI}commands.py::test_detached_workflow",
     "--dir": "tests/e2e/local/test_external.py::test_a_directory_is_an_option_and_held_to_what_the_owner_allows",
     "--ended": f"{CLI}groups.py::test_one_is_cloned_shown_found_and_deleted",

@@ -16,6 +16,10 @@ def play(settings, work, lease_s=0.5):
         try:
             await other.start()
             async with asyncio.timeout(60):
+                await until(
+                    lambda: (LEADER, "") in heard
+                )  # that is said once it listens: what came before is missed
+                heard.clear()
                 await work(one, other, heard)
         finally:
             await one.close()
