@@ -177,6 +177,24 @@ def test_headers_that_no_request_may_have_are_refused(tmp_path):
     run(tmp_path, part)
 
 
+def test_a_header_that_says_where_a_request_ends_is_not_taken_away(tmp_path):
+    """Without it, the leader would take the body for a request of its own, that no gate has looked at."""
+
+    async def part(scene):
+        leader = Played()
+        async with serving_app(leader) as at_leader:
+            scene.leads(at_leader)
+            inner = b"DELETE /tasks/other HTTP/1.1\r\nhost: x\r\n\r\n"
+            headers = {"connection": "Content-Length, idempotency-key", "idempotency-key": "k-1"}
+            found = await scene.http.post("/tasks/a/start", content=inner, headers=headers)
+            assert found.json() == {"ok": True}
+            assert [(head["method"], head["path"]) for head in leader.heads] == [("POST", "/tasks/a/start")]
+            assert leader.bodies == [inner]
+            assert leader.header("idempotency-key") == ["k-1"], "it may be sent again"
+
+    run(tmp_path, part)
+
+
 def test_over_https_the_leader_shows_a_certificate_that_is_believed(tmp_path, monkeypatch):
     made, other = Certificates(tmp_path / "ours"), Certificates(tmp_path / "others")
     settings = HttpSettings(port=0, server_cert=made.server, server_key=made.server_key)

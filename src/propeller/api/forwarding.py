@@ -49,6 +49,9 @@ _NOT_FORWARDED = frozenset(
 _NOT_HANDED_BACK = frozenset(
     b"connection keep-alive proxy-connection trailer transfer-encoding upgrade date server".split()
 )
+#: Headers that stay even where ``Connection`` names them: they say where a request ends, and whether it may
+#: come twice.
+_KEPT = frozenset((b"content-length", IDEMPOTENCY_KEY.name.lower().encode()))
 
 
 class _Outcome(Enum):
@@ -329,9 +332,8 @@ def _without(headers: Iterable[tuple[bytes, bytes]], left_out: frozenset[bytes])
         if key.lower() == b"connection"
         for name in value.split(b",")
     }
-    return [
-        (key, value) for key, value in headers if key.lower() not in left_out and key.lower() not in named
-    ]
+    gone = left_out | (named - _KEPT)
+    return [(key, value) for key, value in headers if key.lower() not in gone]
 
 
 def _has_lost_lead(head: Head) -> bool:
