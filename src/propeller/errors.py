@@ -9,6 +9,7 @@
     ├── KeyReused          its idempotency key stands for another request (422)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
     │   └── LeadershipLost another manager of the same store has the lead, or may have it (503)
+    │       └── OutcomeUnknown  it came in the middle, so that nobody knows whether it was done (502)
     ├── Unavailable        a thing that it needs is not there now; later it may be (503)
     ├── GuestFailed        the guest that it ran failed (502)
     ├── TimedOut           it waited for too long (504)
@@ -61,6 +62,10 @@ class StoreUnusable(PropellerError):
 
 class LeadershipLost(StoreUnusable):
     """Another manager of the same database leads, or may lead, so that this one may not write and act."""
+
+
+class OutcomeUnknown(LeadershipLost):
+    """The lead was lost while the request was carried out: it may have been done, or not."""
 
 
 class Unavailable(PropellerError):

@@ -7,7 +7,7 @@ import pytest
 
 from propeller.api.answers import refusal
 from propeller.core.model import JobMode
-from propeller.errors import LeadershipLost
+from propeller.errors import OutcomeUnknown
 from propeller.manager.follower import Follower
 from propeller.manager.leaders import Leaders
 from tests.api.following_helpers import following, leader_at
@@ -186,14 +186,15 @@ def test_who_has_lost_the_lead_is_asked_no_more(tmp_path):
         lost = Played()
 
         async def refuse(receive, send):
-            response = refusal(LeadershipLost("it may have been done"))
+            response = refusal(OutcomeUnknown("it may have been done"))
             await response(lost.heads[-1], receive, send)
 
         lost.respond = refuse
         async with serving_app(lost) as at_lost, serving_app(Played()) as at_next:
             scene.leads(at_lost)
             found = await scene.http.post("/tasks")
-            assert (found.status_code, found.json()) == (503, {"error": "it may have been done"})
+            assert (found.status_code, found.json()) == (502, {"error": "it may have been done"})
+            assert "retry-after" not in found.headers, "else a client does it twice"
             asking = asyncio.create_task(scene.http.post("/tasks", headers=KEY))
             while len(lost.heads) < 2:
                 await scene.http.get("/health")

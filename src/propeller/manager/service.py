@@ -15,7 +15,7 @@ from propeller.core.policy import Policy
 from propeller.core.reasons import Waiting
 from propeller.core.state import ClusterState
 from propeller.core.states import PENDING
-from propeller.errors import LeadershipLost, NotFound, StoreUnusable, Unavailable
+from propeller.errors import LeadershipLost, NotFound, OutcomeUnknown, StoreUnusable, Unavailable
 from propeller.manager.clock import LOOK_EVERY_S, Clock
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Input, Load, Send, turn
 from propeller.manager.expiry import Expiry, forget_events
@@ -362,7 +362,7 @@ class Manager:
                     self.writes += 1
         except BaseException as error:
             self._failure = self._failure or error
-            self._refuse(_asks_among(list(self._inbox)), _NOT_BEGUN)
+            self._refuse(_asks_among(list(self._inbox)), LeadershipLost(_NOT_BEGUN))
             self.present.turn_failed(self._failure)
             raise
         finally:
@@ -429,7 +429,7 @@ class Manager:
                 self.feed.committed(committed)
         except BaseException as error:
             self._failure = self._failure or error
-            self._refuse(_asks_among(inputs), _MAYBE_DONE)
+            self._refuse(_asks_among(inputs), OutcomeUnknown(_MAYBE_DONE))
             raise
 
     def _send(self, effects: Sequence[Effect]) -> None:
@@ -445,11 +445,11 @@ class Manager:
             raise Unavailable("this manager has lost its database, or the lead; try again soon")
         self._send(effects)
 
-    def _refuse(self, asks: list[Ask], of_the_lead: str) -> None:
-        """Answer those that will get no other answer; ``of_the_lead`` says it where the lead was lost."""
+    def _refuse(self, asks: list[Ask], of_the_lead: LeadershipLost) -> None:
+        """Answer those that will get no other answer; ``of_the_lead`` is for where the lead was lost."""
         for ask in asks:
             if isinstance(self._failure, LeadershipLost):
-                _answer(ask, LeadershipLost(of_the_lead))
+                _answer(ask, of_the_lead)
             else:
                 _answer(
                     ask,
