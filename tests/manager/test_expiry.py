@@ -10,7 +10,7 @@ from tests.manager.helpers import MODULE, at_site
 from propeller.core.events import CreateTasks, NewGroup, StartGroup, StartTask
 from propeller.core.model import GroupKind
 from propeller.core.states import COMPLETED, RUNNING
-from propeller.errors import Conflict, NotFound
+from propeller.errors import Conflict, NotFound, Unavailable
 from propeller.manager import expiry
 from propeller.store import limits
 from propeller.store.port import TaskFilter
@@ -60,6 +60,28 @@ def test_what_ended_goes_and_what_runs_stays(tmp_path):
             await asyncio.sleep(0.005)
 
     at_site(tmp_path, work, keep_ended_s=0.2)
+
+
+@pytest.mark.parametrize("look", ["find_ended", "forget_unused_modules"])
+def test_it_goes_on_when_the_database_is_back(tmp_path, monkeypatch, look):
+    async def work(site):
+        known, failures = getattr(site.store, look), []
+
+        async def away(*given):
+            if len(failures) < 2:
+                failures.append(1)
+                raise Unavailable("the database can't be used now")
+            return await known(*given)
+
+        monkeypatch.setattr(site.store, look, away)
+        site.bring_proplet()
+        await run_job(site, "old", 1)
+        await until_gone(site, "old")
+        while await site.store.modules([MODULE.digest]):  # noqa: ASYNC110  the store tells nobody
+            await asyncio.sleep(0.005)
+        assert len(failures) == 2
+
+    at_site(tmp_path, work, keep_ended_s=0.001)
 
 
 def test_without_it_all_is_kept(tmp_path):

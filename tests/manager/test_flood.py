@@ -2,10 +2,13 @@
 
 import asyncio
 
-from tests.manager.helpers import at_site
+from tests.builders import a_spec
+from tests.manager.helpers import MODULE, at_site
 
+from propeller.core.effects import SendStart
 from propeller.core.events import PropletSeen
-from propeller.manager import inbox
+from propeller.errors import Unavailable
+from propeller.manager import inbox, mqtt_fleet
 from propeller.manager.mqtt_fleet import MqttFleet
 from propeller.manager.standing import Standing
 from propeller.mqtt.settings import MqttSettings
@@ -52,5 +55,33 @@ def test_results_and_heartbeats_wait_at_the_broker_and_logs_are_dropped(tmp_path
         assert site.manager.proplet("p") is not None
         says(a_piece(2))
         assert len(logs) == 2
+
+    at_site(tmp_path, work)
+
+
+def test_a_foreign_proplet_gets_its_start_when_the_database_is_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(mqtt_fleet, "_AGAIN_S", 0.001)
+
+    async def work(site):
+        settings = MqttSettings(address="tcp://none:1", entity_id="m", tenant_id="t", channel_id="c")
+        fleet, failures, sent = MqttFleet(site.manager, settings, Standing("m", 1, "")), [], asyncio.Queue()
+
+        async def away(_digests):
+            if len(failures) < 2:
+                failures.append(1)
+                raise Unavailable("the database can't be used now")
+            return {MODULE.digest: b"m"}
+
+        monkeypatch.setattr(site.store, "modules", away)
+        monkeypatch.setattr(fleet._channel, "publish", lambda topic, _: sent.put_nowait(topic))
+        serving = asyncio.create_task(fleet._serve_foreign())
+        spec = a_spec("a", module=MODULE)
+        start = SendStart(
+            proplet_id="p", spec=spec, attempt=1, placed_at=1, inputs=(), parent_results={}, is_native=False
+        )
+        fleet._foreign.put_nowait(start)
+        async with asyncio.timeout(60):
+            assert await sent.get() == "control/manager/start"
+        serving.cancel()
 
     at_site(tmp_path, work)

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from propeller.errors import StoreUnusable
+from propeller.errors import StoreUnusable, Unavailable
 from propeller.store.port import Ended, Store
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Expiry:
                 while await self._round():
                     pass
                 await self._store.forget_unused_modules()
-            except StoreUnusable as error:
+            except (StoreUnusable, Unavailable) as error:
                 _log.warning("what ended long ago can't be forgotten yet: %s", error)
             await asyncio.sleep(min(_LOOK_EVERY_S, self._keep_s / 2))
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from propeller.core.effects import Outgoing
 from propeller.core.events import PropletLost
-from propeller.errors import StoreUnusable
+from propeller.errors import StoreUnusable, Unavailable
 from propeller.manager.dispatch import dispatch
 from propeller.manager.modules import pieces
 from propeller.manager.service import Fleet, Manager
@@ -97,7 +97,7 @@ class _Connection(asyncio.Protocol):
     async def _send_module(self, manager: Manager, request: ModuleRequest) -> None:
         try:
             chunks = await pieces(manager.store, request, CHUNK_BYTES)
-        except StoreUnusable as error:
+        except (StoreUnusable, Unavailable) as error:
             _log.error("module %s can't be read: %s", request.app_name, error)
             return
         self.write(b"".join(map(to_line, chunks)))

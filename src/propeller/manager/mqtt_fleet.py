@@ -19,7 +19,7 @@ from propeller.core.effects import Outgoing, SendInvoke, SendStart, SendStop
 from propeller.core.events import ConnectionLost, ConnectionRestored, RunSeen
 from propeller.core.model import Module
 from propeller.core.names import attempt_of
-from propeller.errors import StoreUnusable
+from propeller.errors import StoreUnusable, Unavailable
 from propeller.manager.channel import Channel
 from propeller.manager.dispatch import dispatch
 from propeller.manager.image_turns import ImageTurns
@@ -61,6 +61,8 @@ _REGISTRY_REQUESTS = "registry/proplet"
 _LEAST = frozenset(topic for topic, kind in TOPICS.items() if kind in (Logs, Metrics, TaskMetrics))
 #: How many requests for modules are answered at once: each reads a module.
 _ANSWERING_MAX = 1024
+#: How long after an attempt to read a module, which takes long itself, the next one comes.
+_AGAIN_S = 1.0
 #: How many unheard proplets the log names.
 _NAMED_MAX = 50
 
@@ -202,7 +204,13 @@ class MqttFleet:
         self._channel.publish("control/manager/start", encode(start))
 
     async def _module(self, digest: str) -> bytes:
-        return (await self._manager.store.modules([digest])).get(digest, b"")
+        """Read a module, however long the database is away: foreign proplets do not ask again."""
+        while True:
+            try:
+                return (await self._manager.store.modules([digest])).get(digest, b"")
+            except Unavailable as error:
+                _log.warning("module %s can't be read yet: %s", digest, error)
+                await asyncio.sleep(_AGAIN_S)
 
     # -- from proplets -------------------------------------------------------------------------------------
 
@@ -326,7 +334,7 @@ class MqttFleet:
             size_bytes = piece_bytes(self._channel.room_bytes)
             for chunk in await pieces(self._manager.store, request, size_bytes):
                 self._channel.publish(own_topic(request.proplet_id, topic_of(chunk)), encode(chunk))
-        except StoreUnusable as error:
+        except (StoreUnusable, Unavailable) as error:
             _log.error("module %s can't be read: %s", request.app_name, error)
 
     async def _send_shared(self, name: str) -> None:

@@ -106,7 +106,7 @@ class Reads(Access):
         return await self._read(read_totals)
 
     async def pace(self) -> list[PaceStep]:
-        return await self._read(read_pace)
+        return await self._read(read_pace, for_work=True)
 
     async def find_ended(self, before: int) -> Ended:
         return await self._read(lambda db: find_ended(db, before))
