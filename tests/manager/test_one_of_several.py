@@ -8,6 +8,7 @@ from propeller.assembly import several
 from propeller.assembly.manager_parts import ManagerParts
 from propeller.assembly.several import OneOfSeveral
 from propeller.errors import StoreUnusable, Unavailable
+from propeller.manager.lead import Term
 from propeller.store.postgres.settings import PostgresSettings
 
 #: Nobody listens there.
@@ -33,6 +34,31 @@ def test_who_lost_the_lead_follows_as_soon_as_the_database_is_back(tmp_path, mon
         monkeypatch.setattr(several, "_AGAIN_S", 0.001)
         await one._follow_again(asyncio.Event())
         assert len(attempts) == 3
+
+    asyncio.run(scene())
+
+
+def test_who_begins_to_lead_while_the_database_is_away_can_be_stopped(tmp_path, monkeypatch):
+    async def scene():
+        one, stop, waits = one_of_several(tmp_path), asyncio.Event(), asyncio.Event()
+
+        async def taken():
+            return Term(one._lead, 1)
+
+        async def lead(_):
+            waits.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(one._lead, "taken", taken)
+        monkeypatch.setattr(one._store, "lead", lead)
+        await one._lead.start()
+        turns = asyncio.create_task(one.take_turns(stop))
+        await waits.wait()
+        stop.set()
+        async with asyncio.timeout(10):
+            await turns
+        await one.give_back()
+        await one._lease.close()
 
     asyncio.run(scene())
 

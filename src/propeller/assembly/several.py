@@ -229,9 +229,14 @@ class OneOfSeveral:
         """Lead until that is lost, or the program is to stop."""
         quiet: asyncio.Task[None] | None = None
         try:
-            await self._store.lead(self._row.held)
-            who = await self._store.begin_epoch() if self._parts.mqtt else None
-            async with managing(self._parts, self._store, who, term) as at_work:
+            async with contextlib.AsyncExitStack() as stack:
+                beginning = asyncio.create_task(self._begin_to_lead(term, stack))
+                await until_over(stop, [beginning])
+                if not beginning.done():  # there is much to read, or the database is away
+                    beginning.cancel()
+                    await asyncio.wait({beginning})
+                    return
+                at_work = beginning.result()
                 quiet = asyncio.create_task(_keep_quiet(term, at_work, stop))
                 await self._lead_with(at_work, term, stop)
         except LeadershipLost:
@@ -243,6 +248,12 @@ class OneOfSeveral:
         gc.unfreeze()
         if not stop.is_set():
             gc.collect()  # it is much, and nothing else would look for it soon
+
+    async def _begin_to_lead(self, term: Term, stack: contextlib.AsyncExitStack) -> AtWork:
+        """Take up the work, to be ended with the stack."""
+        await self._store.lead(self._row.held)
+        who = await self._store.begin_epoch() if self._parts.mqtt else None
+        return await stack.enter_async_context(managing(self._parts, self._store, who, term))
 
     async def _lead_with(self, at_work: AtWork, term: Term, stop: asyncio.Event) -> None:
         (manager, proper), remote = at_work
