@@ -68,7 +68,7 @@ class Database:
 
     def commit(self, token: int, commits: int, changes: Changes) -> str:
         """Write if the token is the newest and so many commits were made before; say what became of it."""
-        if self.is_fenced(token):
+        if self.is_fenced(token) or (commits == self.commits and not self.holder):
             return "lost"
         if commits != self.commits:
             return "done" if commits == self.commits - 1 else "lost"

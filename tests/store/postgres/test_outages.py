@@ -15,6 +15,7 @@ from propeller.core.idempotency import Key, Remembered
 from propeller.core.states import COMPLETED
 from propeller.errors import LeadershipLost, StoreUnusable, Unavailable
 from propeller.store.port import KeptAnswer, PaceStep
+from propeller.store.postgres.lease import Lease
 from tests.builders import a_move, a_task
 from tests.parts.postgres import Postgres, running
 from tests.parts.postgres_proxy import Proxy
@@ -183,6 +184,22 @@ def test_who_has_lost_the_lead_writes_nothing_more(server, settings):
 
     asyncio.run(run())
     assert count(server, settings, "pace") == 0
+
+
+def test_who_gave_the_lead_back_writes_nothing_more(settings):
+    """Else a commit that was on its way would renew the lease, and nobody could take the lead."""
+
+    async def run():
+        lease = Lease(settings)
+        async with leading(settings) as store:
+            held = await take_the_lead(store, settings)
+            await lease.release(held.token)
+            with pytest.raises(LeadershipLost):
+                await store.commit(creation(1))
+            assert not (await lease.leader()).leads
+        await lease.close()
+
+    asyncio.run(run())
 
 
 def test_who_does_not_lead_writes_nothing(settings):
@@ -373,6 +390,17 @@ def test_a_server_that_stands_still_is_waited_for_and_readers_are_told(own):
                 own.thaw()
             await commit
             assert ids(await store.tasks_of(["t1", "t2"])) == ["t1", "t2"]
+
+    asyncio.run(run())
+
+
+def test_what_a_manager_begins_with_does_not_wait_behind_requests(settings):
+    async def run():
+        async with leading(settings) as store:
+            while not store._readers._free.empty():
+                store._readers._free.get_nowait()
+            async with asyncio.timeout(5):
+                assert await store.pace() == []
 
     asyncio.run(run())
 

@@ -120,7 +120,8 @@ async def write(db: Db, fence: Fence, changes: Changes, event: rows.Row | None) 
     first = (
         "UPDATE leader SET commits = commits + 1, expires_at = clock_timestamp() + $3 * interval '1 second' "
     )
-    counts = f"{first} WHERE token = $1 AND commits = $2 RETURNING token"
+    # The one that gave the lead back has its token still, and must not renew the lease by a commit under way.
+    counts = f"{first} WHERE token = $1 AND commits = $2 AND holder <> '' RETURNING token"
     values = (fence.token, fence.commits, fence.lease_s)
     deletions = _Statement(counts, values)
     _delete(deletions, changes)

@@ -242,12 +242,12 @@ async def _look_why(db: Db, fence: commits.Fence) -> None:
     """Return if the commit came through although the connection was lost; else raise why it did not.
 
     Raises:
-        LeadershipLost: Another manager leads.
+        LeadershipLost: Another manager leads, or this one has given the lead back.
         StoreUnusable: The database is not the one that there was: it has fewer commits.
 
     """
-    token, made = await db.fetchrow("SELECT token, commits FROM leader") or (0, 0)
-    if token != fence.token:
+    token, made, holder = await db.fetchrow("SELECT token, commits, holder FROM leader") or (0, 0, "")
+    if token != fence.token or (made == fence.commits and not holder):
         raise _lost()
     if made != fence.commits + 1:
         raise StoreUnusable(
