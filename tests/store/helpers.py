@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,18 @@ _NOT_RECORDS = (
     "schema_version",
     "identity",
 )
+
+
+def write_as_of(version: int, path: Path, statements: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
+    """Make a database as the program wrote it when it knew so many migrations."""
+    folder = resources.files("propeller.store.sqlite") / "migrations"
+    steps = sorted(entry for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for step in steps[:version]:
+            db.executescript(step.read_text())
+        for sql, values in statements:
+            db.execute(sql, values)
+        db.execute(f"PRAGMA user_version={version}")
 
 
 def ids(records: Iterable[Any]) -> list[str]:

@@ -6,9 +6,10 @@ Whatever is written is read back and compared, and it is there whole or not at a
 import contextlib
 import os
 import shutil
+import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -26,8 +27,11 @@ from propeller.store.sqlite.backups import Checked, Held, Restored
 from propeller.store.sqlite.opening import (
     FILE_NAME,
     damage_of,
+    damage_of_content,
     explained,
+    is_of_this_version,
     lock_directory,
+    migrate,
     read_only,
     way_out,
 )
@@ -85,9 +89,26 @@ async def _opened(place: Place) -> AsyncIterator[tuple[transfer.Source, Identity
     with contextlib.closing(lock_directory(place)), explained(database):
         if damage := damage_of(database):
             raise StoreUnusable(f"{database} {damage}. {way_out(database)}")
-        with contextlib.closing(read_only(database)) as db:
+        with _of_this_version(database) as db:
             db.execute("BEGIN")
             yield SqliteRows(db, str(database)), _identity_in(place)
+
+
+@contextlib.contextmanager
+def _of_this_version(database: Path) -> Iterator[sqlite3.Connection]:
+    """Connect to a store, for reading; of one of an earlier version a copy is read that has been migrated."""
+    with contextlib.closing(read_only(database)) as db, contextlib.ExitStack() as stack:
+        if is_of_this_version(db):
+            yield db
+            return
+        work = stack.enter_context(tempfile.TemporaryDirectory(prefix="propeller-copy-"))
+        migrated = sqlite3.connect(Path(work) / FILE_NAME, isolation_level=None)
+        stack.enter_context(contextlib.closing(migrated))
+        db.backup(migrated)
+        migrate(migrated)
+        if damage := damage_of_content(migrated):
+            raise StoreUnusable(f"{database} {damage}. {way_out(database)}")
+        yield migrated
 
 
 async def _refuse_damage(rows: postgres.PostgresRows) -> None:

@@ -1,29 +1,13 @@
 """Data of earlier versions: what a migration adds is filled in."""
 
-import contextlib
-import sqlite3
-from importlib import resources
-
 from propeller.core.failures import Failure
 from propeller.core.model import GroupKind
 from propeller.core.reasons import Note
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, SCHEDULED, SKIPPED
 from propeller.store.port import GroupFilter, TaskFilter
-from tests.store.helpers import EVERYTHING
+from tests.store.helpers import EVERYTHING, write_as_of
 
 FILTERS = (EVERYTHING, TaskFilter(workflow_id="w"), TaskFilter(metadata={"team": "ops"}))
-
-
-def _write_as_of(version, path, statements):
-    """Make a database as the program wrote it when it knew so many migrations."""
-    folder = resources.files("propeller.store.sqlite") / "migrations"
-    steps = sorted(entry for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for step in steps[:version]:
-            db.executescript(step.read_text())
-        for sql, values in statements:
-            db.execute(sql, values)
-        db.execute(f"PRAGMA user_version={version}")
 
 
 def test_reasons_and_errors_keep_their_words(tmp_path, data):
@@ -31,7 +15,7 @@ def test_reasons_and_errors_keep_their_words(tmp_path, data):
     lost = "attempt 1 was lost: proplet p went offline; run again (1 of 5)"
     task = "INSERT INTO tasks VALUES (?,?,NULL,NULL,0,?)"
     run = "INSERT INTO runs VALUES (?,?,1,0,'p',0,1,2,0,NULL,?,?,0,0,0)"
-    _write_as_of(
+    write_as_of(
         13,
         tmp_path / "propeller.db",
         [
@@ -65,7 +49,7 @@ def test_groups_get_their_times_and_lists_their_totals(tmp_path, data):
     task = "INSERT INTO tasks VALUES (?,?,?,?,0,?)"
     group = "INSERT INTO groups VALUES (?,?,?,'',NULL,?,?,?,1,0)"
     spec = '{"id":"%s","name":"f","workflow_id":"%s"}'
-    _write_as_of(
+    write_as_of(
         9,
         tmp_path / "propeller.db",
         [
@@ -100,7 +84,7 @@ def test_groups_that_were_interrupted_are_told_from_those_that_failed(tmp_path, 
     group = "INSERT INTO groups (seq, id, kind, name, state, live, counts, created_at) VALUES (?,?,'job','',4,0,?,1)"
     counts = {"both": "[0,0,0,1,1,0,1,0]", "interrupted": "[0,0,0,1,0,0,1,0]", "failed": "[0,0,0,0,2,0,0,0]"}
     rows = [(group, (seq, *item)) for seq, item in enumerate(counts.items(), 1)]
-    _write_as_of(17, tmp_path / "propeller.db", rows)
+    write_as_of(17, tmp_path / "propeller.db", rows)
 
     async def work(store):
         found = {}

@@ -96,8 +96,20 @@ def refuse_damage(database: Path) -> bool:
 
 def _is_migrated(database: Path) -> bool:
     with contextlib.suppress(sqlite3.Error), contextlib.closing(read_only(database)) as db:
-        return bool(db.execute("PRAGMA user_version").fetchone()[0] == len(_steps()))
+        return is_of_this_version(db)
     return False
+
+
+def is_of_this_version(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("PRAGMA user_version").fetchone()[0] == len(_steps()))
+
+
+def damage_of_content(db: sqlite3.Connection) -> str:
+    """Look at every page of a database and, if it is of this version, at every record; say what is wrong.
+
+    Records of another version have other columns.
+    """
+    return soundness.damage_inside(db, with_records=is_of_this_version(db))
 
 
 def way_out(database: Path) -> str:
@@ -125,10 +137,7 @@ def _damage_inside(database: Path, mark: Mark | None, *, is_whole: bool) -> str:
     """Compare what is in a database with its mark; look at all of it if ``is_whole``."""
     try:
         with contextlib.closing(read_only(database)) as db:
-            problem = ""
-            if is_whole:
-                version = db.execute("PRAGMA user_version").fetchone()[0]
-                problem = soundness.damage_inside(db, with_records=version == len(_steps()))
+            problem = damage_of_content(db) if is_whole else ""
             return problem or soundness.lack(db, mark)
     except sqlite3.Error as error:
         return f"can't be read: {error}"
