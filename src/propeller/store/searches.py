@@ -5,11 +5,14 @@ that an index leads to, if one does, or else over all of them. One that takes lo
 on from there when it is asked for more.
 """
 
-from typing import Any, NamedTuple
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
 
 from propeller.store import filters, limits
 from propeller.store.filters import Conditions, Dialect, has_prefix
-from propeller.store.port import Sought, TaskCursor
+from propeller.store.port import FoundTasks, Sought, TaskCursor
 
 _SEQ_MAX = 2**63 - 1
 
@@ -115,3 +118,26 @@ class TaskSearch:
     def _prefixes(self) -> list[str]:
         text = self._only.text
         return list(dict.fromkeys((text, text.lower()))) if text else []
+
+
+class Pieces(Protocol):
+    """A search whose methods are queries of one database."""
+
+    @property
+    def piece(self) -> Callable[..., Any]:
+        """Searches on, and says whether more has to be searched."""
+
+    @property
+    def page(self) -> Callable[..., Any]:
+        """Reads what was found."""
+
+
+async def searched(search: Pieces, read: Callable[..., Awaitable[Any]], turn: asyncio.Lock) -> FoundTasks:
+    """Run a search until it is done or has taken long; each piece waits for its turn among other searches."""
+    until = time.perf_counter() + limits.SEARCH_S
+    while True:
+        async with turn:
+            is_left = await read(search.piece)
+        if not is_left or time.perf_counter() > until:
+            page: FoundTasks = await read(search.page)
+            return page

@@ -1,11 +1,9 @@
 """The part of the store in PostgreSQL that reads lists and what is beside records."""
 
 import asyncio
-import time
 from collections.abc import Iterable
 
 from propeller.core.model import Group, GroupKind, Task
-from propeller.store import limits
 from propeller.store.port import (
     Cursor,
     Ended,
@@ -36,6 +34,7 @@ from propeller.store.postgres.overview import read_pace, read_totals
 from propeller.store.postgres.queries import read_tasks_of_group
 from propeller.store.postgres.samples import read_samples
 from propeller.store.postgres.search import TaskSearch
+from propeller.store.searches import searched
 
 
 class Reads(Access):
@@ -60,12 +59,7 @@ class Reads(Access):
         self, only: Sought, limit: int, *, newest_first: bool = False, after: TaskCursor | None = None
     ) -> FoundTasks:
         search = TaskSearch(only, limit, newest_first=newest_first, after=after)
-        until = time.perf_counter() + limits.SEARCH_S
-        while True:
-            async with self._searching:
-                is_left = await self._read(search.piece)
-            if not is_left or time.perf_counter() > until:
-                return await self._read(search.page)
+        return await searched(search, self._read, self._searching)
 
     async def count_tasks(self, only: TaskFilter) -> int | None:
         return await self._read(lambda db: lists.count_tasks(db, only))

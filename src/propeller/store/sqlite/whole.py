@@ -2,13 +2,11 @@
 
 import asyncio
 import sqlite3
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
 from propeller.core.model import Task
-from propeller.store import limits
 from propeller.store.port import (
     FoundTasks,
     PaceStep,
@@ -18,6 +16,7 @@ from propeller.store.port import (
     TaskFilter,
     Totals,
 )
+from propeller.store.searches import searched
 from propeller.store.sqlite import lists
 from propeller.store.sqlite.overview import read_failures, read_pace, read_totals
 from propeller.store.sqlite.search import TaskSearch
@@ -40,12 +39,7 @@ class Whole(ABC):
         self, only: Sought, limit: int, *, newest_first: bool = False, after: TaskCursor | None = None
     ) -> FoundTasks:
         search = TaskSearch(only, limit, newest_first=newest_first, after=after)
-        until = time.perf_counter() + limits.SEARCH_S
-        while True:
-            async with self._searching:
-                is_left = await self._read(search.piece)
-            if not is_left or time.perf_counter() > until:
-                return await self._read(search.page)
+        return await searched(search, self._read, self._searching)
 
     async def count_tasks(self, only: TaskFilter) -> int | None:
         return await self._read(lambda db: lists.count_tasks(db, only))
