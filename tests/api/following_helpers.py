@@ -15,7 +15,7 @@ from propeller.manager.follower import Follower
 from propeller.manager.leaders import Leaders
 from propeller.manager.service import Manager
 from propeller.store.deletions import notices
-from propeller.store.port import Leader
+from propeller.store.lead import Leader
 from tests.api.helpers import Site, a_manager, serving, serving_app
 
 

@@ -11,7 +11,7 @@ from propeller.api.forwarding import Forwarding
 from propeller.assembly.serving import listen, server_of
 from propeller.config.settings import HttpSettings
 from propeller.manager.leaders import Leaders
-from propeller.store.port import Leader
+from propeller.store.lead import Leader
 from tests.api.forwarding_helpers import MIB, Played, answer, run
 from tests.api.helpers import DEADLINE_S, serving_app
 from tests.parts.certificates import Certificates

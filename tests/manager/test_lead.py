@@ -7,6 +7,7 @@ import pytest
 from propeller.errors import LeadershipLost
 from propeller.manager.lead import SharedLead
 from propeller.manager.leadership import Times
+from propeller.store.lead import Held
 
 #: Short, so that nothing here takes long.
 TIMES = Times.of(0.6)
@@ -40,18 +41,18 @@ class PlayedLease:
         self.token += 1
         self.holder = holder
         self.expires_at = self.now + TIMES.lease
-        return self.token
+        return Held(self.token, 0, holder)
 
-    async def renew(self, token):
+    async def renew(self, held):
         await self._reach()
-        if token != self.token:
+        if (held.token, held.holder) != (self.token, self.holder):
             return False
         self.expires_at = self.now + TIMES.lease
         return True
 
-    async def release(self, token):
+    async def release(self, held):
         await self._reach()
-        if token == self.token:
+        if (held.token, held.holder) == (self.token, self.holder):
             self.expires_at = 0.0
             for lead in self.leads:
                 lead.freed()
@@ -89,7 +90,7 @@ def test_the_first_leads_and_keeps_the_lead_for_longer_than_a_lease():
         while lease.asked < asked + 12:
             assert term.may_act
             await second.changed()
-        assert (lease.token, lease.holder, second.token) == (1, "first", None)
+        assert (lease.token, lease.holder, second.held) == (1, "first", None)
 
     play(work)
 
@@ -102,7 +103,7 @@ def test_one_that_stops_gives_the_lead_back_and_another_has_it_at_once():
         await first.stop()
         term = await second.taken()
         assert lease.now - began < TIMES.lease / 4
-        assert term.token == 2
+        assert term.held.token == 2
 
     play(work)
 
@@ -122,7 +123,7 @@ def test_a_leader_that_is_cut_off_is_silent_before_another_leads_and_loses_the_l
         with pytest.raises(LeadershipLost, match="another manager"):
             await waiting
         await term.over()
-        assert second.token is None
+        assert second.held is None
         assert not term.may_act
 
     play(work)
@@ -167,7 +168,7 @@ def test_a_new_term_does_not_let_the_one_before_act_again():
         old.refused()
         lease.expires_at = 0.0
         new = await first.taken()
-        assert new.token == 2
+        assert new.held.token == 2
         assert new.may_act
         assert not old.may_act
         with pytest.raises(LeadershipLost):

@@ -1,14 +1,16 @@
 """What one of several managers does where its database is away, and when it ends."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from propeller.assembly import several
 from propeller.assembly.manager_parts import ManagerParts
 from propeller.assembly.several import OneOfSeveral
-from propeller.errors import StoreUnusable, Unavailable
+from propeller.errors import LeadershipLost, StoreUnusable, Unavailable
 from propeller.manager.lead import Term
+from propeller.store.lead import Held
 from propeller.store.postgres.settings import PostgresSettings
 
 #: Nobody listens there.
@@ -43,7 +45,7 @@ def test_who_begins_to_lead_while_the_database_is_away_can_be_stopped(tmp_path, 
         one, stop, waits = one_of_several(tmp_path), asyncio.Event(), asyncio.Event()
 
         async def taken():
-            return Term(one._lead, 1)
+            return Term(one._lead, Held(1, 0, "one"))
 
         async def lead(_):
             waits.set()
@@ -59,6 +61,26 @@ def test_who_begins_to_lead_while_the_database_is_away_can_be_stopped(tmp_path, 
             await turns
         await one.give_back()
         await one._lease.close()
+
+    asyncio.run(scene())
+
+
+def test_who_leads_again_while_an_earlier_term_begins_does_not_let_that_one_write(tmp_path, monkeypatch):
+    """Else it would write without having read what the store has by then."""
+
+    async def scene():
+        one, leads = one_of_several(tmp_path), []
+
+        async def lead(held):
+            leads.append(held)
+            raise LeadershipLost("another has it")
+
+        monkeypatch.setattr(one._store, "lead", lead)
+        earlier, now = Held(1, 0, "one"), Held(3, 7, "one")
+        one._lead._taken = now
+        with pytest.raises(LeadershipLost):
+            await one._begin_to_lead(Term(one._lead, earlier), contextlib.AsyncExitStack())
+        assert leads == [earlier]
 
     asyncio.run(scene())
 

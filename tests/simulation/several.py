@@ -168,7 +168,7 @@ class Several:
 
     def _say(self, manager: SeveralManager, effects: list[Any]) -> None:
         """Carry what a manager says; nothing at all is a greeting to everybody."""
-        by = "several", manager.token
+        by = "several", manager.epoch
         for proplet in self.proplets.values():
             own = [effect for effect in effects if effect.proplet_id == proplet.name]
             if own or not effects:

@@ -1,6 +1,6 @@
 """Checks the laws of several managers on one database, in words of its own.
 
-- ``one-leader``: each lead has a larger token, and only the newest writes.
+- ``one-leader``: each lead has a larger token than those that the database knows of, and only the newest writes.
 - ``no-word-after-lease``: nothing is sent or answered by a manager whose lease is over by its own clock, or after
   another has spoken.
 - ``durable``: what was answered or announced is in the database.
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from propeller.core.copies import run_id
 from propeller.core.effects import Changes, Transition
 from propeller.core.model import Task
+from propeller.store.lead import Held
 
 from .store import SimulatedStore
 from .world import LawBroken, S, World
@@ -25,9 +26,12 @@ class SeveralChecker:
         self._world = world
         self._store = store
         self._lease_ns = int(lease_s * S)
-        self._newest = 0
-        #: Until when each token gives the right to speak, by the clock of its manager.
-        self._speaks_until: dict[int, int] = {}
+        #: The newest lead, as far as the database knows: token and holder.
+        self._newest = (0, "")
+        #: Which take-over each lead comes from: a replica may give a token again.
+        self._places: dict[tuple[int, str], int] = {}
+        #: Until when each lead gives the right to speak, by the clock of its manager.
+        self._speaks_until: dict[Held, int] = {}
         self._last_speaker = 0
         self._announced: dict[int, Transition] = {}
         self._began: set[tuple[str, int, int]] = set()
@@ -39,32 +43,40 @@ class SeveralChecker:
 
     def taken(self, token: int, holder: str) -> None:
         self.takes += 1
-        if token <= self._newest:
-            raise LawBroken("one-leader", f"{holder} leads with token {token} after {self._newest}")
-        self._newest = token
+        if token <= self._newest[0]:
+            raise LawBroken("one-leader", f"{holder} leads with token {token} after {self._newest[0]}")
+        self._newest = token, holder
+        self._places[self._newest] = self.takes
 
-    def granted(self, token: int, asked_at: int) -> None:
+    def forgot(self, token: int) -> None:
+        """Note that a replica has the place of the database, and knows of no later token."""
+        self._newest = token, ""
+
+    def granted(self, held: Held, asked_at: int) -> None:
         """Note that a manager knows of its lease, which it asked for at a moment of its own clock."""
         until = asked_at + self._lease_ns
-        self._speaks_until[token] = max(self._speaks_until.get(token, 0), until)
+        self._speaks_until[held] = max(self._speaks_until.get(held, 0), until)
 
-    def spoke(self, token: int, ticks: int, what: str) -> None:
+    def spoke(self, held: Held, ticks: int, what: str) -> None:
         """Note that something left a manager at a moment of its own clock."""
         self.words += 1
-        over_for_ns = ticks - self._speaks_until.get(token, 0)
+        over_for_ns = ticks - self._speaks_until.get(held, 0)
+        who = f"{held.holder} with token {held.token}"
         if over_for_ns >= 0:
-            text = f"token {token} {what}, and its lease has been over for {over_for_ns / S:.3f} s"
+            text = f"{who} {what}, and its lease has been over for {over_for_ns / S:.3f} s"
             raise LawBroken("no-word-after-lease", text)
-        if token < self._last_speaker:
-            raise LawBroken("no-word-after-lease", f"token {token} {what} after {self._last_speaker} spoke")
-        self._last_speaker = token
+        place = self._places[held.token, held.holder]
+        if place < self._last_speaker:
+            raise LawBroken("no-word-after-lease", f"{who} {what} after a later leader spoke")
+        self._last_speaker = place
 
     # -- writes --------------------------------------------------------------------------------------------
 
-    def committing(self, token: int, changes: Changes) -> None:
+    def committing(self, held: Held, changes: Changes) -> None:
         self.commits += 1
-        if token != self._newest:
-            raise LawBroken("one-leader", f"token {token} writes, and the newest is {self._newest}")
+        if (held.token, held.holder) != self._newest:
+            text = f"{held.holder} writes with token {held.token}, and the newest is {self._newest}"
+            raise LawBroken("one-leader", text)
         for one in changes.remembered:
             self._carried_out[one.key.text] += 1
             if self._carried_out[one.key.text] > 1:

@@ -13,6 +13,7 @@ from propeller.errors import PropellerError
 from propeller.manager import engine
 from propeller.manager.engine import Announce, Answer, Ask, Commit, Found, Load, Send, Step
 from propeller.manager.leadership import Leadership, Times, Wish
+from propeller.store.lead import Held
 
 from .manager import load
 from .several_checker import SeveralChecker
@@ -25,6 +26,8 @@ TIMES = Times.of(LEASE_S)
 CRASH_AT_STEP = 0.002
 #: After how long a write is taken for lost, and tried again.
 AGAIN_S = 2.0
+#: Nobody has this lead.
+NOTHING = Held(0, 0, "")
 
 
 class SeveralManager:
@@ -40,9 +43,10 @@ class SeveralManager:
         leadership_class: Callable[[Times], Leadership] = Leadership,
     ):
         self.name = name
-        self.line = Line(world, name)
+        self.line = Line(world, database, name)
         self.cluster: Cluster | None = None
-        self.token = 0
+        self.held = NOTHING
+        self.epoch = 0
         self._world = world
         self._database = database
         self._checker = checker
@@ -67,7 +71,7 @@ class SeveralManager:
             if isinstance(item, Ask)
         ]
         self.cluster = None
-        self.token = 0
+        self.held = NOTHING
         #: Counts terms and lives: what was meant for an earlier one is dropped.
         self._incarnation += 1
         self._inbox: list[engine.Input] = []
@@ -110,10 +114,10 @@ class SeveralManager:
         if not self._is_up:
             return
         self._world.note(self.name, "is stopped")
-        token = self.token
+        held = self.held
         self._leadership.leaves()
-        if token:
-            self.line.ask(lambda: self._database.release(token), lambda _: None, lambda: None, AGAIN_S)
+        if held.token:
+            self.line.ask(lambda: self._database.release(held), lambda _: None, lambda: None, AGAIN_S)
         self._is_up = False
         self._end_term()
         self._world.after(self._world.between(500, 8000), self.start)
@@ -162,19 +166,19 @@ class SeveralManager:
             self._later(int(due_in_s * S) + MS, self._look)
 
     def _wish(self, wish: Wish) -> None:
-        asked_at, token, database = self.ticks(), self._leadership.token, self._database
+        asked_at, held, database = self.ticks(), self.held, self._database
 
         def answered(answer: Any) -> None:
             if wish is Wish.TAKE and answer is None:
                 self._leadership.not_free(self.ticks())
             elif wish is Wish.TAKE:
-                self._checker.granted(answer[0], asked_at)
-                self._leadership.granted(answer[0])
-                self._begin_term(*answer)
+                self._checker.granted(answer, asked_at)
+                self._leadership.granted(answer.token)
+                self._begin_term(answer)
                 return
             elif answer:
-                self._checker.granted(token, asked_at)
-                self._leadership.granted(token)
+                self._checker.granted(held, asked_at)
+                self._leadership.granted(held.token)
                 self._go_on()
             else:
                 self._lose()
@@ -185,7 +189,7 @@ class SeveralManager:
             self._leadership.unanswered(self.ticks())
             self._look()
 
-        do = (lambda: database.take(self.name)) if wish is Wish.TAKE else (lambda: database.renew(token))
+        do = (lambda: database.take(self.name)) if wish is Wish.TAKE else (lambda: database.renew(held))
         self._ask_database(do, answered, failed)
 
     def freed(self) -> None:
@@ -195,32 +199,40 @@ class SeveralManager:
             self._later(0, self._look)
 
     def _lose(self) -> None:
-        self._world.note(self.name, f"has lost the lead of token {self.token}")
+        self._world.note(self.name, f"has lost the lead of token {self.held.token}")
         self._leadership.lost(self.ticks())
         self._end_term()
         self._look()
 
-    def _begin_term(self, token: int, commits: int) -> None:
+    def _begin_term(self, held: Held) -> None:
         self._end_term()
-        self.token, self._commits = token, commits
+        self.held, self._commits = held, held.commits
         self._look()
         self._load()
 
     def _load(self) -> None:
-        """Read what there is to do, as ``service.Manager.load`` does."""
+        """Begin an epoch, and read what there is to do, as ``service.Manager.load`` does."""
+        held, database, wall = self.held, self._database, self._moment().wall
 
-        def loaded(state: ClusterState) -> None:
+        def do() -> tuple[int, ClusterState]:
+            return database.begin_epoch(held, wall), load(database.store, ClusterState(POLICY))
+
+        def loaded(answer: tuple[int, ClusterState]) -> None:
+            self.epoch, state = answer
+            if not self.epoch:
+                self._lose()
+                return
             self.cluster = Cluster(state)
-            self._world.note(self.name, f"leads with token {self.token}, {len(state.tasks)} tasks")
+            self._world.note(self.name, f"leads with token {held.token}, {len(state.tasks)} tasks")
             self.tell(ManagerStarted())
             if self.may_act():
                 self._say([])
             self._tick()
 
-        self._ask_database(lambda: load(self._database.store, ClusterState(POLICY)), loaded, self._load)
+        self._ask_database(do, loaded, self._load)
 
     def may_act(self) -> bool:
-        return self._leadership.token == self.token and self._leadership.may_act(self.ticks())
+        return self._leadership.token == self.held.token and self._leadership.may_act(self.ticks())
 
     def _tick(self) -> None:
         self.tell(TimePassed())
@@ -277,7 +289,7 @@ class SeveralManager:
 
     def _commit(self, step: Commit) -> None:
         """Write, and where no answer comes, again: the number of commits says whether it came through."""
-        token, commits = self.token, self._commits
+        held, commits = self.held, self._commits
 
         def answered(outcome: str) -> None:
             if outcome == "done":
@@ -290,7 +302,7 @@ class SeveralManager:
             self._world.note(self.name, "does not know whether its commit came through")
             self._commit(step)
 
-        self._ask_database(lambda: self._database.commit(token, commits, step.changes), answered, failed)
+        self._ask_database(lambda: self._database.commit(held, commits, step.changes), answered, failed)
 
     def _act(self, step: Step) -> None:
         """Carry a step out if this manager may act; else wait for the renewal of its lease, or its loss."""
@@ -302,7 +314,7 @@ class SeveralManager:
         elif isinstance(step, Answer):
             self._answer(step)
         elif isinstance(step, Announce):
-            self._checker.spoke(self.token, self.ticks(), "announces")
+            self._checker.spoke(self.held, self.ticks(), "announces")
             self._checker.announced(step.first_event_id, step.transitions)
         self._advance(None)
 
@@ -312,11 +324,11 @@ class SeveralManager:
             self._act(step)
 
     def _say(self, effects: list[Any]) -> None:
-        self._checker.spoke(self.token, self.ticks(), "sends")
+        self._checker.spoke(self.held, self.ticks(), "sends")
         self._tell_proplets(self, effects)
 
     def _answer(self, step: Answer) -> None:
-        self._checker.spoke(self.token, self.ticks(), "answers")
+        self._checker.spoke(self.held, self.ticks(), "answers")
         if isinstance(step.outcome, list):
             self._checker.answered(step.outcome)
         refused = f" with {step.outcome}" if isinstance(step.outcome, PropellerError) else ""

@@ -46,10 +46,20 @@ def caught(*laws, **parts):
 
 def test_a_write_that_does_not_look_at_the_token():
     class Open(Database):
-        def is_fenced(self, token):
+        def is_fenced(self, held):
             return False
 
     caught("one-leader", "store", database_class=Open)
+
+
+def test_a_write_that_looks_at_the_token_alone():
+    """A replica that lacks a take-over gives its token again."""
+
+    class Alone(Database):
+        def is_fenced(self, held):
+            return held.token != self.token or not self.holder
+
+    caught("one-leader", "store", "durable", "no-word-after-lease", database_class=Alone)
 
 
 def test_a_take_over_that_does_not_raise_the_token():
@@ -72,8 +82,8 @@ def test_a_take_over_while_the_lease_holds():
 
 def test_a_commit_that_is_made_again_though_it_had_come_through():
     class Forgetful(Database):
-        def commit(self, token, commits, changes):
-            return super().commit(token, self.commits, changes)
+        def commit(self, held, commits, changes):
+            return super().commit(held, self.commits, changes)
 
     caught("store", "once", database_class=Forgetful)
 
@@ -111,8 +121,8 @@ def test_a_commit_without_an_answer_that_is_taken_for_done():
                 else:
                     self._lose()
 
-            token, commits = self.token, self._commits
-            do = lambda: self._database.commit(token, commits, step.changes)  # noqa: E731
+            held, commits = self.held, self._commits
+            do = lambda: self._database.commit(held, commits, step.changes)  # noqa: E731
             self._ask_database(do, answered, failed)
 
     caught("durable", "store", "once", "times", "ends", "no-defect", manager_class=Hopeful)
@@ -139,9 +149,9 @@ def test_a_leader_that_goes_on_from_what_it_remembers():
 def test_a_leader_that_gives_the_lead_back_and_acts_on():
     class Lingering(SeveralManager):
         def stop(self):
-            token = self.token
-            if token:
-                self.line.ask(lambda: self._database.release(token), lambda _: None, lambda: None, 2.0)
+            held = self.held
+            if held.token:
+                self.line.ask(lambda: self._database.release(held), lambda _: None, lambda: None, 2.0)
 
     caught("no-word-after-lease", manager_class=Lingering)
 

@@ -24,7 +24,8 @@ from propeller.manager.feed import Feed
 from propeller.manager.follower import Follower
 from propeller.manager.service import Manager
 from propeller.runtime.core_module.interface import HEAD_BYTES
-from propeller.store.port import Leader, Store
+from propeller.store.lead import Leader
+from propeller.store.port import Store
 from propeller.wire.http.tasks import INLINE_FILE_BYTES_MAX
 
 HttpRequest = Request

@@ -22,7 +22,7 @@ from propeller.api.peers import Broken, Connections, Head, Headers, Unreachable
 from propeller.api.queries import IDEMPOTENCY_KEY
 from propeller.backoff import Backoff
 from propeller.manager.leaders import Leaders
-from propeller.store.port import Leader
+from propeller.store.lead import Leader
 
 #: Says which manager has forwarded a request; one that has it is not forwarded again.
 FORWARDED_BY = b"propeller-forwarded-by"
@@ -153,7 +153,7 @@ class Forwarding:
             if other is None:
                 limit.reschedule(now + WAIT_S)
             else:
-                limit.reschedule(None if other.token == leader.token else now + _LAST_ANSWER_S)
+                limit.reschedule(None if other == leader else now + _LAST_ANSWER_S)
 
         loop = asyncio.get_running_loop()
         outcome = _Outcome.UNKNOWN

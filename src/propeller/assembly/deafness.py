@@ -41,7 +41,7 @@ class Deafness:
 
     async def give_way(self, term: Term, is_deaf: Callable[[], bool]) -> None:
         """Give the lead away once this manager is deaf and another is not."""
-        self._asks = term.token
+        self._asks = term.held.token
         self._others_hear.clear()
         deaf_since = time.monotonic()
         while True:
@@ -50,7 +50,7 @@ class Deafness:
             if time.monotonic() - deaf_since < DEAF_S:
                 await asyncio.sleep(_LOOK_EVERY_S)
                 continue
-            await self._say(f"deaf {term.token}")
+            await self._say(f"deaf {term.held.token}")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ASK_EVERY_S):
                     await self._others_hear.wait()

@@ -23,9 +23,9 @@ from propeller.manager.follower import Follower
 from propeller.manager.lead import SharedLead, Term
 from propeller.manager.leaders import Leaders
 from propeller.manager.leadership import Times
-from propeller.store.port import Leader
+from propeller.store.lead import Leader
 from propeller.store.postgres.commits import DELETIONS, EVENTS
-from propeller.store.postgres.lease import LEADER, Held, Lease
+from propeller.store.postgres.lease import LEADER, Lease
 from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.postgres.store import PostgresStore
 from propeller.store.sqlite.opening import lock_directory
@@ -89,28 +89,6 @@ def _own_address(database: PostgresSettings) -> str:
     return socket.gethostname()
 
 
-class _Row:
-    """The lease in the database, as ``SharedLead`` takes it."""
-
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
-        #: The lead as it was taken last.
-        self.held = Held(0, 0)
-
-    async def take(self, holder: str, address: str) -> int | None:
-        held = await self._lease.take(holder, address)
-        if held is None:
-            return None
-        self.held = held
-        return held.token
-
-    async def renew(self, token: int) -> bool:
-        return await self._lease.renew(token)
-
-    async def release(self, token: int) -> None:
-        await self._lease.release(token)
-
-
 class OneOfSeveral:
     """A manager on PostgreSQL, from its start to its end."""
 
@@ -126,8 +104,7 @@ class OneOfSeveral:
         self._lease = Lease(settings, self._told)
         times = Times.of(settings.lease_s)
         self._look_every_s = times.poll_every
-        self._row = _Row(self._lease)
-        self._lead = SharedLead(self._row, times, holder=self._holder, address=address)
+        self._lead = SharedLead(self._lease, times, holder=self._holder, address=address)
         self._forwarding = Forwarding(
             self._leaders, instance_id=self._instance_id, trusted=parts.http.server_cert
         )
@@ -161,7 +138,7 @@ class OneOfSeveral:
             self._has_changed.set()
             self._lead.freed()
             if self._deafness is not None:
-                self._deafness.told(text, leads=self._lead.token is not None)
+                self._deafness.told(text, leads=self._lead.held is not None)
         elif self._follower is None:
             return
         elif not text:
@@ -175,7 +152,7 @@ class OneOfSeveral:
         """Know who leads while that is another, to the end: then what has come is still forwarded."""
         while True:
             self._has_changed.clear()
-            if self._lead.token is None:
+            if self._lead.held is None:
                 with contextlib.suppress(StoreUnusable, Unavailable):
                     leader = await self._lease.leader()
                     there = leader is not None and leader.leads
@@ -251,7 +228,7 @@ class OneOfSeveral:
 
     async def _begin_to_lead(self, term: Term, stack: contextlib.AsyncExitStack) -> AtWork:
         """Take up the work, to be ended with the stack."""
-        await self._store.lead(self._row.held)
+        await self._store.lead(term.held)
         who = await self._store.begin_epoch() if self._parts.mqtt else None
         return await stack.enter_async_context(managing(self._parts, self._store, who, term))
 
@@ -259,10 +236,10 @@ class OneOfSeveral:
         (manager, proper), remote = at_work
         app = create_app(manager, instance_id=self._instance_id, has_page=self._parts.has_page)
         self.front.lead(app, term)
-        self._leaders.learn(Leader(term.token, self._holder, self._address))
+        self._leaders.learn(Leader(term.held.token, self._holder, self._address))
         await self._stop_following()
         gc.freeze()
-        _log.info("this manager leads, with token %d", term.token)
+        _log.info("this manager leads, with token %d", term.held.token)
         over = asyncio.create_task(term.over())
         beside = [over]
         if self._deafness is not None:

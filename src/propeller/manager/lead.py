@@ -9,6 +9,7 @@ from typing import Protocol
 
 from propeller.errors import LeadershipLost
 from propeller.manager.leadership import Leadership, Times, Wish
+from propeller.store.lead import Held
 
 _log = logging.getLogger(__name__)
 
@@ -26,13 +27,13 @@ def awake_or_not() -> int:
 class Lease(Protocol):
     """The lead, as the database keeps it; whatever these raise, the lead may have changed."""
 
-    async def take(self, holder: str, address: str) -> int | None:
-        """Take the lead if its lease is over; give the new token, or None."""
+    async def take(self, holder: str, address: str) -> Held | None:
+        """Take the lead if its lease is over; None if it is not."""
 
-    async def renew(self, token: int) -> bool:
-        """Begin the lease anew; say whether this token is the newest still."""
+    async def renew(self, held: Held) -> bool:
+        """Begin the lease anew; say whether it is that of this token and this holder still."""
 
-    async def release(self, token: int) -> None:
+    async def release(self, held: Held) -> None:
         """End the lease, and let the others know."""
 
 
@@ -64,6 +65,8 @@ class SharedLead:
         self._address = address
         self._clock = clock
         self._leadership = Leadership(times)
+        #: The lead as it was taken last, whether it is lost since or not.
+        self._taken: Held | None = None
         self._changed = asyncio.Event()
         self._nudged = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
@@ -78,14 +81,14 @@ class SharedLead:
         """Give the lead back, if it is here, so that another takes it at once."""
         if self._running is None:
             return
-        token = self._leadership.token
+        held = self.held
         self._leadership.leaves()
         self._running.cancel()
         await asyncio.wait({self._running})
-        if token is not None:
+        if held is not None:
             try:
                 async with asyncio.timeout(_RELEASE_S_MAX):
-                    await self._lease.release(token)
+                    await self._lease.release(held)
             except Exception as error:
                 _log.warning("the lead is not given back, and ends with its lease: %s", error)
 
@@ -96,18 +99,18 @@ class SharedLead:
         return self._running
 
     @property
-    def token(self) -> int | None:
-        """The token of the lead that this manager has, as far as it knows."""
-        return self._leadership.token
+    def held(self) -> Held | None:
+        """The lead that this manager has, as far as it knows."""
+        return self._taken if self._leadership.token is not None else None
 
-    def may_act(self, token: int) -> bool:
-        return self._leadership.token == token and self._leadership.may_act(self._clock())
+    def may_act(self, held: Held) -> bool:
+        return self.held is held and self._leadership.may_act(self._clock())
 
     async def taken(self) -> "Term":
         """Wait until this manager leads."""
-        while self._leadership.token is None:
+        while (held := self.held) is None:
             await self.changed()
-        return Term(self, self._leadership.token)
+        return Term(self, held)
 
     async def changed(self) -> None:
         """Wait for the next answer of the database."""
@@ -126,20 +129,20 @@ class SharedLead:
         self._leadership.freed(self._clock())
         self._nudged.set()
 
-    def lost(self, token: int) -> None:
+    def lost(self, held: Held) -> None:
         """Take in that a write was refused, since another has the lead."""
-        if self._leadership.token == token:
+        if self.held is held:
             self._leadership.lost(self._clock())
             self._drop_request()
 
-    async def give_way(self, token: int, rest_s: float) -> None:
+    async def give_way(self, held: Held, rest_s: float) -> None:
         """Give the lead back, and leave it to the others for a time."""
-        if self._leadership.token == token:
+        if self.held is held:
             self._leadership.gives_way(self._clock(), rest_s)
             self._drop_request()
             with contextlib.suppress(Exception):  # then its lease ends
                 async with asyncio.timeout(_RELEASE_S_MAX):
-                    await self._lease.release(token)
+                    await self._lease.release(held)
 
     def _drop_request(self) -> None:
         if self._asking is not None:
@@ -182,17 +185,18 @@ class SharedLead:
         self._is_answered = error is None
 
     async def _take(self) -> None:
-        token = await self._lease.take(self._holder, self._address)
-        if token is not None:
-            self._leadership.granted(token)
+        held = await self._lease.take(self._holder, self._address)
+        if held is not None:
+            self._taken = held
+            self._leadership.granted(held.token)
         else:
             self._leadership.not_free(self._clock())
 
     async def _renew(self) -> None:
-        token = self._leadership.token
-        assert token is not None
-        if await self._lease.renew(token):
-            self._leadership.granted(token)
+        held = self.held
+        assert held is not None
+        if await self._lease.renew(held):
+            self._leadership.granted(held.token)
         else:
             self._leadership.lost(self._clock())
 
@@ -202,16 +206,19 @@ class SharedLead:
 
 
 class Term:
-    """The time in which this manager leads with one token."""
+    """The time in which this manager leads, from one take-over on.
 
-    def __init__(self, lead: SharedLead, token: int) -> None:
+    Another one has another ``held``, also where a database that has lost a take-over gives its token again.
+    """
+
+    def __init__(self, lead: SharedLead, held: Held) -> None:
         self._lead = lead
-        self.token = token
+        self.held = held
 
     @property
     def may_act(self) -> bool:
         """True while this manager leads, and nobody else can."""
-        return self._lead.may_act(self.token)
+        return self._lead.may_act(self.held)
 
     async def acting(self) -> None:
         """Wait until this manager may act; raise ``LeadershipLost`` if it does not lead any more."""
@@ -228,7 +235,7 @@ class Term:
     @property
     def is_over(self) -> bool:
         """True once the lead is lost, or given away."""
-        return self._lead.token != self.token
+        return self._lead.held is not self.held
 
     async def over(self) -> None:
         """Wait until the lead is lost, or given away."""
@@ -237,8 +244,8 @@ class Term:
 
     def refused(self) -> None:
         """Take in that the store has refused a write, since another has the lead."""
-        self._lead.lost(self.token)
+        self._lead.lost(self.held)
 
     async def give_way(self, rest_s: float) -> None:
         """Give the lead back, and leave it to the others for a time."""
-        await self._lead.give_way(self.token, rest_s)
+        await self._lead.give_way(self.held, rest_s)

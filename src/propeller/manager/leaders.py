@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 
-from propeller.store.port import Leader
+from propeller.store.lead import Leader
 
 
 class Leaders:

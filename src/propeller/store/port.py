@@ -294,17 +294,6 @@ class Ended(NamedTuple):
     is_full: bool
 
 
-class Leader(NamedTuple):
-    """The manager that leads those that share a store."""
-
-    #: Larger than that of any earlier leader.
-    token: int
-    #: Its id.
-    holder: str
-    #: Its URL for other managers.
-    address: str
-
-
 class Store(Protocol):
     async def load(self) -> Loaded:
         """Read the live records: groups with a task that has not ended, and such tasks of no group.

@@ -101,7 +101,7 @@ class PostgresData:
             finally:
                 await store.close()
                 if held is not None:
-                    await lease.release(held.token)
+                    await lease.release(held)
                 await lease.close()
 
         return asyncio.run(run())

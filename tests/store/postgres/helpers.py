@@ -5,6 +5,7 @@ import itertools
 
 import msgspec
 
+from propeller.store.lead import Held
 from propeller.store.postgres.lease import Lease
 from propeller.store.postgres.store import PostgresStore
 
@@ -29,7 +30,7 @@ async def take_the_lead(store, settings):
     try:
         leader = await lease.leader()
         if leader is not None:
-            await lease.release(leader.token)
+            await lease.release(Held(leader.token, 0, leader.holder))
         held = await lease.take(next(_holders), "http://here")
     finally:
         await lease.close()

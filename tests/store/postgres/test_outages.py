@@ -193,13 +193,31 @@ def test_who_gave_the_lead_back_writes_nothing_more(settings):
         lease = Lease(settings)
         async with leading(settings) as store:
             held = await take_the_lead(store, settings)
-            await lease.release(held.token)
+            await lease.release(held)
             with pytest.raises(LeadershipLost):
                 await store.commit(creation(1))
             assert not (await lease.leader()).leads
         await lease.close()
 
     asyncio.run(run())
+
+
+def test_who_has_a_token_that_was_given_again_writes_nothing_more(server, settings):
+    """A replica that takes the place of the database may lack the last take-over."""
+
+    async def run():
+        async with leading(settings) as old, leading(settings) as new:
+            await take_the_lead(old, settings)
+            server.sql("UPDATE leader SET token = token - 1", settings.database)
+            await take_the_lead(new, settings)
+            await new.commit(creation(1))
+            for write in (old.commit(creation(2)), old.write_pace([PaceStep(1, 1, 2, 3, 4, 5, 6)], 10)):
+                with pytest.raises(LeadershipLost):
+                    await write
+            await new.commit(creation(2))
+
+    asyncio.run(run())
+    assert count(server, settings, "pace") == 0
 
 
 def test_who_does_not_lead_writes_nothing(settings):

@@ -65,6 +65,7 @@ class Fence(NamedTuple):
     """Who may write."""
 
     token: int
+    holder: str
     #: How many commits there were before.
     commits: int
     #: How long the lease is then, s.
@@ -118,11 +119,12 @@ class _Statement:
 async def write(db: Db, fence: Fence, changes: Changes, event: rows.Row | None) -> bool:
     """Write changes, all or none, with their row in the event log; say whether the fence let them through."""
     first = (
-        "UPDATE leader SET commits = commits + 1, expires_at = clock_timestamp() + $3 * interval '1 second' "
+        "UPDATE leader SET commits = commits + 1, expires_at = clock_timestamp() + $4 * interval '1 second' "
     )
-    # The one that gave the lead back has its token still, and must not renew the lease by a commit under way.
-    counts = f"{first} WHERE token = $1 AND commits = $2 AND holder <> '' RETURNING token"
-    values = (fence.token, fence.commits, fence.lease_s)
+    # The one that gave the lead back has its token still, and must not renew the lease by a commit under way:
+    # the row names no holder then. Nor must one whose token a replica that took over has given again.
+    counts = f"{first} WHERE token = $1 AND holder = $2 AND commits = $3 RETURNING token"
+    values = (fence.token, fence.holder, fence.commits, fence.lease_s)
     deletions = _Statement(counts, values)
     _delete(deletions, changes)
     if deletions.is_empty:

@@ -1,7 +1,8 @@
 """Who leads among the managers of one database: a lease in the row that fences every write.
 
 A manager leads while its lease holds, by the clock of the database; each commit renews it too. A take-over
-waits for the commit under way, and from then on no write of the earlier leader finds its row.
+waits for the commit under way, and from then on no write of the earlier leader finds its row. The row names
+the holder too: a replica that took the place of the database may lack take-overs, and gives a token again.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
+from propeller.store.lead import Held
 from propeller.store.postgres.access import Db
 from propeller.store.postgres.commits import DELETIONS, EVENTS
 from propeller.store.postgres.link import Link, Outage
@@ -21,15 +23,6 @@ LEADER = "propeller_leader"
 
 #: Told of each notice: its channel, and its text; ``""`` after some may have been missed.
 Told = Callable[[str, str], None]
-
-
-class Held(NamedTuple):
-    """The lead, as it was taken."""
-
-    #: Larger at each take-over.
-    token: int
-    #: How many commits the engines have made before, ever.
-    commits: int
 
 
 class Leader(NamedTuple):
@@ -76,23 +69,25 @@ class Lease:
                 self._lease_s,
             )
         )
-        return None if row is None else Held(row[0], row[1])
+        return None if row is None else Held(row[0], row[1], holder)
 
-    async def renew(self, token: int) -> bool:
+    async def renew(self, held: Held) -> bool:
         """Let the lease hold from now on; False if it was lost to another manager."""
         sql = (
-            "UPDATE leader SET expires_at = clock_timestamp() + $2 * interval '1 second' WHERE token = $1 "
-            "RETURNING token"
+            "UPDATE leader SET expires_at = clock_timestamp() + $3 * interval '1 second' "
+            "WHERE token = $1 AND holder = $2 RETURNING token"
         )
-        return await self._run(lambda db: db.fetchval(sql, token, self._lease_s)) is not None
+        return (
+            await self._run(lambda db: db.fetchval(sql, held.token, held.holder, self._lease_s)) is not None
+        )
 
-    async def release(self, token: int) -> None:
+    async def release(self, held: Held) -> None:
         """Give up the lead, unless it was lost: another manager may take it at once."""
         sql = (
-            "UPDATE leader SET expires_at = '-infinity', holder = '' WHERE token = $1 "
+            "UPDATE leader SET expires_at = '-infinity', holder = '' WHERE token = $1 AND holder = $2 "
             f"RETURNING pg_notify('{LEADER}', '')"
         )
-        await self._run(lambda db: db.fetchval(sql, token))
+        await self._run(lambda db: db.fetchval(sql, held.token, held.holder))
 
     async def leader(self) -> Leader | None:
         """Say who led last; None if nobody ever did."""

@@ -15,6 +15,7 @@ from propeller.core.idempotency import Key
 from propeller.core.model import Execution, Task
 from propeller.errors import LeadershipLost, StoreUnusable
 from propeller.store import limits
+from propeller.store.lead import Held
 from propeller.store.port import (
     Ended,
     EventFilter,
@@ -32,7 +33,6 @@ from propeller.store.postgres.events import Search, read_events
 from propeller.store.postgres.expiry import prune_past_attempts
 from propeller.store.postgres.history import History, forget_before
 from propeller.store.postgres.idempotency import Answers, find_keys, read_key
-from propeller.store.postgres.lease import Held
 from propeller.store.postgres.link import Link, Links, Outage
 from propeller.store.postgres.reads import Reads
 from propeller.store.postgres.schema import migrate
@@ -50,6 +50,7 @@ class _Lead:
 
     def __init__(self, held: Held, history_bytes: int) -> None:
         self.token = held.token
+        self.holder = held.holder
         #: How many the engines have made, ever.
         self.commits = held.commits
         self.history = History(history_bytes)
@@ -111,17 +112,19 @@ class PostgresStore(Reads, Writes):
         return await (self._loader.run(query) if for_work else self._readers.run(query, seconds))
 
     async def _beside(self, write: Callable[[Db], Awaitable[T]]) -> T:
-        token = self._leading.token
+        lead = self._leading
         before: list[tuple[int, T]] = []
 
         async def work(db: Db) -> T:
             if before and await _came_through(db, before[-1][0]):
                 return before[-1][1]
+            self._look_at_term(lead)
             async with db.transaction():
                 number = await db.fetchval(
                     "SELECT set_config('synchronous_commit', 'off', true), txid_current() "
-                    "FROM leader WHERE token = $1 FOR KEY SHARE",
-                    token,
+                    "FROM leader WHERE token = $1 AND holder = $2 FOR KEY SHARE",
+                    lead.token,
+                    lead.holder,
                     column=1,
                 )
                 if number is None:
@@ -138,6 +141,11 @@ class PostgresStore(Reads, Writes):
             raise _lost()
         return self._lead
 
+    def _look_at_term(self, lead: _Lead) -> None:
+        """Refuse what waited for the database until this manager began to lead anew, or to follow."""
+        if self._lead is not lead:
+            raise _lost()
+
     # -- the engine's writes -------------------------------------------------------------------------------
 
     async def commit(self, changes: Changes) -> None:
@@ -145,9 +153,10 @@ class PostgresStore(Reads, Writes):
         if lead.history.is_excessive:
             lead.history.deleted(await self._beside(lead.history.forget_excess))
         event = lead.history.row(changes)
-        fence = commits.Fence(lead.token, lead.commits, self._settings.lease_s)
+        fence = commits.Fence(lead.token, lead.holder, lead.commits, self._settings.lease_s)
 
         async def work(db: Db) -> None:
+            self._look_at_term(lead)
             self._note(changes)
             if not await commits.write(db, fence, changes, event):
                 await _look_why(db, fence)
@@ -247,7 +256,7 @@ async def _look_why(db: Db, fence: commits.Fence) -> None:
 
     """
     token, made, holder = await db.fetchrow("SELECT token, commits, holder FROM leader") or (0, 0, "")
-    if token != fence.token or (made == fence.commits and not holder):
+    if (token, holder) != (fence.token, fence.holder):
         raise _lost()
     if made != fence.commits + 1:
         raise StoreUnusable(

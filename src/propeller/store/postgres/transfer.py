@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from propeller.errors import Conflict, NotFound, StoreUnusable
+from propeller.store.lead import Held
 from propeller.store.postgres.access import Db, snapshot
 from propeller.store.postgres.connecting import connect, unusable
 from propeller.store.postgres.lease import Lease
@@ -112,8 +113,8 @@ async def read(settings: PostgresSettings) -> AsyncIterator[PostgresRows]:
 
 
 @contextlib.asynccontextmanager
-async def led(settings: PostgresSettings) -> AsyncIterator[int]:
-    """Take the lead of a database for the block, so that no manager writes; give the token.
+async def led(settings: PostgresSettings) -> AsyncIterator[Held]:
+    """Take the lead of a database for the block, so that no manager writes.
 
     Raises:
         Conflict: A manager leads.
@@ -128,19 +129,19 @@ async def led(settings: PostgresSettings) -> AsyncIterator[int]:
             raise Conflict(
                 f"a manager{where} has the database open ({settings.place}); stop all managers of it first"
             )
-        renewing = asyncio.create_task(_keep(lease, held.token))
+        renewing = asyncio.create_task(_keep(lease, held))
         try:
-            yield held.token
+            yield held
         finally:
             renewing.cancel()
             await asyncio.wait({renewing})
-            await lease.release(held.token)
+            await lease.release(held)
     finally:
         await lease.close()
 
 
-async def _keep(lease: Lease, token: int) -> None:
-    while await lease.renew(token):  # noqa: ASYNC110  nobody sets an event
+async def _keep(lease: Lease, held: Held) -> None:
+    while await lease.renew(held):  # noqa: ASYNC110  nobody sets an event
         await asyncio.sleep(0.5)
 
 
@@ -161,8 +162,9 @@ async def filled(settings: PostgresSettings) -> AsyncIterator[PostgresDraft]:
         StoreUnusable: The lead was lost meanwhile.
 
     """
-    async with _made(settings) as db, led(settings) as token, db.transaction():
+    async with _made(settings) as db, led(settings) as held, db.transaction():
         # Until the end of the transaction nobody can take the lead.
-        if await db.fetchval("SELECT 1 FROM leader WHERE token = $1 FOR KEY SHARE", token) is None:
+        sql = "SELECT 1 FROM leader WHERE token = $1 AND holder = $2 FOR KEY SHARE"
+        if await db.fetchval(sql, held.token, held.holder) is None:
             raise StoreUnusable(f"the lead of the {settings.place} was lost meanwhile; try again")
         yield PostgresDraft(db, f"PostgreSQL ({settings.place})")
