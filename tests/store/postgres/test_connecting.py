@@ -8,15 +8,18 @@ import sys
 import msgspec
 import pytest
 
+from propeller.core.effects import Changes
 from propeller.errors import StoreUnusable
 from propeller.store.postgres.connecting import connect
 from propeller.store.postgres.schema import Step, steps
 from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.postgres.store import PostgresStore
+from tests.builders import filled_task, stored
 from tests.parts.certificates import Certificates
 from tests.parts.ports import free_port
 from tests.parts.postgres import Postgres, running
 from tests.store.postgres.conftest import settings_of
+from tests.store.postgres.helpers import leading
 
 
 def open_(settings, seconds=0.3):
@@ -86,6 +89,104 @@ def test_a_user_who_may_make_no_tables_is_told_how_to_get_the_right(server, empt
 def test_an_encoding_that_cannot_hold_all_text_is_refused(server):
     server.sql("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
     assert "has the encoding LATIN1, and UTF8 is needed" in open_(settings_of(server, "latin"))
+
+
+def test_a_database_with_settings_of_its_own_will_do(server, empty):
+    """What a server, a database or a user may have set is set anew by each connection."""
+    for setting in (
+        "standard_conforming_strings = off",
+        "default_transaction_isolation = serializable",
+        "statement_timeout = 1",
+        "lock_timeout = 1",
+        "bytea_output = escape",
+        "datestyle = 'SQL, DMY'",
+        "timezone = 'Asia/Kolkata'",
+        "search_path = mine, public",
+    ):
+        server.sql(f"ALTER DATABASE {empty.database} SET {setting}")
+    server.sql("CREATE SCHEMA mine AUTHORIZATION propeller", empty.database)
+    task = filled_task()
+
+    async def run():
+        async with leading(empty) as store:
+            await store.commit(Changes(created=[task]))
+            return await store.task(task.id)
+
+    assert stored(asyncio.run(run())) == stored(task)
+    assert server.sql("SELECT to_regclass('mine.tasks') IS NOT NULL", empty.database) == "t"
+
+
+def test_a_search_path_without_a_schema_is_named(server, empty):
+    server.sql(f"ALTER DATABASE {empty.database} SET search_path = elsewhere")
+    said = open_(empty)
+    assert f"the search_path of the user propeller in the database {empty.database} names no schema" in said
+    assert f"ALTER DATABASE {empty.database} RESET search_path" in said
+
+
+@pytest.mark.parametrize("table", ["tasks (id integer)", "schema_version (rank integer, version text)"])
+def test_a_database_of_another_program_is_left_alone(server, empty, table):
+    server.sql(f"CREATE TABLE {table}; GRANT ALL ON {table.split()[0]} TO propeller", empty.database)
+    said = open_(empty)
+    assert "holds a table of another program" in said
+    assert table.split()[0] in said
+    assert "create a database for Propeller alone" in said
+    assert server.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", empty.database) == "1"
+
+
+def test_names_that_need_quotes_have_them_in_what_is_to_be_typed(server, empty):
+    said = open_(changed(empty, database='no "where"'))
+    assert 'CREATE DATABASE "no ""where""" OWNER propeller' in said
+
+
+class Pool:
+    """Stands between a program and its server as PgBouncer does, which keeps startup parameters to itself."""
+
+    def __init__(self, server, *, drops):
+        self._server, self._drops = server, drops
+
+    async def __aenter__(self):
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self._listener.sockets[0].getsockname()[1]
+
+    async def __aexit__(self, *_):
+        self._listener.close()
+
+    async def _serve(self, reader, writer):
+        size = int.from_bytes(await reader.readexactly(4))
+        words = (await reader.readexactly(size - 4))[4:].rstrip(b"\0").split(b"\0")
+        given = dict(zip(words[::2], words[1::2], strict=True))
+        if not self._drops:
+            text = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: jit\0\0"
+            writer.write(b"E" + (4 + len(text)).to_bytes(4) + text)
+            writer.close()
+            return
+        kept = [word for name in (b"user", b"database") for word in (name, given[name])]
+        body = (196608).to_bytes(4) + b"\0".join(kept) + b"\0\0"
+        there, onward = await asyncio.open_connection(self._server.host, self._server.port)
+        onward.write((4 + len(body)).to_bytes(4) + body)
+        await asyncio.gather(pipe(reader, onward), pipe(there, writer))
+
+
+async def pipe(reader, writer):
+    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+
+
+@pytest.mark.parametrize("drops", [False, True])
+def test_a_pool_in_between_is_named_at_once(server, empty, drops):
+    async def run():
+        async with Pool(server, drops=drops) as port:
+            store = PostgresStore(changed(empty, host="127.0.0.1", port=port))
+            try:
+                with pytest.raises(StoreUnusable, match="is behind a pool of connections") as found:
+                    await store.open(30)
+            finally:
+                await store.close()
+            assert "connect to the server itself" in str(found.value)
+
+    asyncio.run(run())
 
 
 def test_a_server_that_is_too_old_is_refused(empty, monkeypatch):

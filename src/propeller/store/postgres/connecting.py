@@ -11,13 +11,13 @@ import asyncpg
 from propeller.errors import StoreUnusable
 from propeller.store.postgres import texts
 from propeller.store.postgres.access import Db
-from propeller.store.postgres.settings import PostgresSettings
+from propeller.store.postgres.settings import PostgresSettings, quoted
 
 #: How long one try to connect may take.
 CONNECT_S = 5.0
 #: A transaction of ours that stands still for longer is over: its locks would keep another manager from
 #: taking over.
-_STANDSTILL_MS = "2000"
+_STANDSTILL_S = 2
 #: After so long a silence of the network, each side takes the connection for lost.
 _SILENCE_S = 6
 
@@ -43,7 +43,12 @@ _SESSION = {
     "application_name": "propeller",
     "jit": "off",
     "DateStyle": "ISO",
-    "idle_in_transaction_session_timeout": _STANDSTILL_MS,
+    "idle_in_transaction_session_timeout": f"{_STANDSTILL_S}s",
+    # These may be otherwise for a whole server, database or user.
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": "read committed",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
     "tcp_keepalives_idle": "2",
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": str(_SILENCE_S - 2),
@@ -57,12 +62,21 @@ _WRITER = {
     "plan_cache_mode": "force_generic_plan",
 }
 
+_STANDSTILL = "SELECT current_setting('idle_in_transaction_session_timeout')"
+#: How a pool, such as PgBouncer, refuses a connection that asks for settings.
+_REFUSED_BY_POOL = "unsupported startup parameter"
+_POOL = (
+    "is behind a pool of connections, which keeps settings from the server; connect to the server itself: "
+    "look at MANAGER_POSTGRES_HOST and MANAGER_POSTGRES_PORT"
+)
+
 
 async def connect(settings: PostgresSettings, *, is_writer: bool = False) -> Db:
     """Connect to the database.
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: It did not work; see ``is_passing``.
+        StoreUnusable: A pool is in between.
 
     """
     db: Db = await asyncpg.connect(
@@ -81,6 +95,9 @@ async def connect(settings: PostgresSettings, *, is_writer: bool = False) -> Db:
         await db.set_type_codec(
             "text", schema="pg_catalog", encoder=texts.encode, decoder=texts.decode, format="binary"
         )
+        # A pool that drops what a connection asks for also gives it to others between two transactions.
+        if await db.fetchval(_STANDSTILL) != f"{_STANDSTILL_S}s":
+            raise StoreUnusable(f"PostgreSQL ({settings.place}) {_POOL}")
     except BaseException:
         db.terminate()
         raise
@@ -119,9 +136,15 @@ def is_passing(error: BaseException, db: Db | None) -> bool:
     """Say whether waiting may cure an error of an operation on a connection, or of connecting (None)."""
     if isinstance(error, _FOR_GOOD) or type(error) is ConnectionError:  # the server knows no TLS
         return False
+    if _is_by_pool(error):
+        return False
     if isinstance(error, asyncpg.InterfaceError):
         return db is not None and db.is_closed()
     return isinstance(error, _PASSING)
+
+
+def _is_by_pool(error: BaseException) -> bool:
+    return isinstance(error, asyncpg.ProtocolViolationError) and _REFUSED_BY_POOL in str(error)
 
 
 def reason(error: BaseException) -> str:
@@ -138,6 +161,8 @@ def unusable(settings: PostgresSettings, error: BaseException) -> StoreUnusable:
     match error:
         case StoreUnusable():
             return error
+        case asyncpg.ProtocolViolationError() if _is_by_pool(error):
+            return StoreUnusable(f"{where} {_POOL} ({reason(error)})")
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
             return StoreUnusable(
                 f"{where} does not let the user {settings.user} in: {reason(error)}; look at "
@@ -145,8 +170,8 @@ def unusable(settings: PostgresSettings, error: BaseException) -> StoreUnusable:
             )
         case asyncpg.InvalidCatalogNameError() | asyncpg.DatabaseDroppedError():
             return StoreUnusable(
-                f"{where}: there is no such database; create it: CREATE DATABASE {settings.database} OWNER "
-                f"{settings.user}, or name another in {variable}_DB"
+                f"{where}: there is no such database; create it: CREATE DATABASE {quoted(settings.database)} "
+                f"OWNER {quoted(settings.user)}, or name another in {variable}_DB"
             )
         case ssl.SSLError() | ConnectionError() if (
             isinstance(error, ssl.SSLError) or type(error) is ConnectionError
@@ -158,7 +183,7 @@ def unusable(settings: PostgresSettings, error: BaseException) -> StoreUnusable:
         case asyncpg.InsufficientPrivilegeError():
             return StoreUnusable(
                 f"{where} refuses the user {settings.user} something: {reason(error)}; let the user own the "
-                f"database: ALTER DATABASE {settings.database} OWNER TO {settings.user}"
+                f"database: ALTER DATABASE {quoted(settings.database)} OWNER TO {quoted(settings.user)}"
             )
         case (
             asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError() | asyncpg.UndefinedFunctionError()

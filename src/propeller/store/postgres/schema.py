@@ -12,12 +12,24 @@ import asyncpg
 
 from propeller.errors import StoreUnusable
 from propeller.store.postgres.access import Db
+from propeller.store.postgres.settings import quoted
 
 #: Those before are no longer looked after by anybody.
 SERVER_VERSION_MIN = 120_000
 #: Names the lock under which the schema is changed; any number that no other program takes.
 _LOCK = 0x70726F70
 _OLDEST = re.compile(r"-- oldest: (\d+)\n")
+
+#: What a database may refuse when tables are made; each has a way out.
+_REFUSALS = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.DuplicateTableError,
+    asyncpg.DuplicateObjectError,
+    asyncpg.DuplicateFunctionError,
+)
+_OF_ANOTHER = "holds a table of another program that has the name of one of ours"
+_ONE_OF_ITS_OWN = "create a database for Propeller alone"
 
 
 class Step(NamedTuple):
@@ -68,14 +80,27 @@ async def migrate(db: Db, known: list[Step] | None = None) -> None:
                 oldest = max(step.oldest for step in known[version:])
                 sql = "UPDATE schema_version SET version = $1, oldest = GREATEST(oldest, $2)"
                 await db.execute(sql, len(known), oldest)
-    except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError) as error:
-        user = await db.fetchval("SELECT current_user::text")
-        database = await db.fetchval("SELECT current_database()::text")
-        raise StoreUnusable(
-            f"PostgreSQL does not let the user {user} create tables in the database {database}: {error}; "
-            f"let it own the database: ALTER DATABASE {database} OWNER TO {user}, "
-            f"or grant it: GRANT CREATE ON SCHEMA public TO {user}"
-        ) from error
+    except _REFUSALS as error:
+        user = quoted(await db.fetchval("SELECT current_user::text"))
+        database = quoted(await db.fetchval("SELECT current_database()::text"))
+        raise StoreUnusable(_way_out(error, user, database)) from error
+
+
+def _way_out(error: asyncpg.PostgresError, user: str, database: str) -> str:
+    match error:
+        case asyncpg.InvalidSchemaNameError():
+            return (
+                f"the search_path of the user {user} in the database {database} names no schema that is "
+                f"there: {error}; create it: CREATE SCHEMA … AUTHORIZATION {user}, or leave the usual one: "
+                f"ALTER DATABASE {database} RESET search_path; ALTER ROLE {user} RESET search_path"
+            )
+        case asyncpg.InsufficientPrivilegeError():
+            return (
+                f"PostgreSQL does not let the user {user} create tables in the database {database}: {error}; "
+                f"let it own the database: ALTER DATABASE {database} OWNER TO {user}, "
+                f"or grant it: GRANT CREATE ON SCHEMA public TO {user}"
+            )
+    return f"the database {database} {_OF_ANOTHER}: {error}; {_ONE_OF_ITS_OWN}"
 
 
 async def _check_server(db: Db) -> None:
@@ -98,7 +123,10 @@ async def version_of(db: Db, known: int) -> int:
     """Read the version of the schema, 0 if there is none; raise if this program can't go on with it."""
     if await db.fetchval("SELECT to_regclass('schema_version')") is None:
         return 0
-    [(version, oldest)] = await db.fetch("SELECT version, oldest FROM schema_version")
+    try:
+        [(version, oldest)] = await db.fetch("SELECT version, oldest FROM schema_version")
+    except (asyncpg.UndefinedColumnError, ValueError) as error:
+        raise StoreUnusable(f"the database {_OF_ANOTHER}: schema_version; {_ONE_OF_ITS_OWN}") from error
     if oldest > known:
         raise StoreUnusable(
             f"the database was changed by a newer version of Propeller (schema {version}, for programs "

@@ -1,11 +1,22 @@
 """Settings of a connection to PostgreSQL."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
+
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+def quoted(name: str) -> str:
+    """Write a name as statements of SQL take it."""
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
