@@ -65,7 +65,7 @@ class LeadershipLost(StoreUnusable):
 
 
 class OutcomeUnknown(LeadershipLost):
-    """The lead was lost while the request was carried out: it may have been done, or not."""
+    """The lead or the database was lost while the request was carried out: it was done, or may have been."""
 
 
 class Unavailable(PropellerError):

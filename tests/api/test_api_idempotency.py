@@ -374,6 +374,22 @@ def test_a_key_costs_a_store_that_cannot_keep_an_answer_nothing_but_the_answer(t
     play(part, tmp_path)
 
 
+def test_an_answer_does_not_wait_long_to_be_kept(tmp_path, monkeypatch):
+    """The database may have gone away since the commit, and nobody knows for how long."""
+
+    async def part(site):
+        async def hangs(key, answer):
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(site.manager.store, "write_answer", hangs)
+            patched.setattr(once, "_KEEP_S_MAX", 0.05)
+            first = await sent(site, "/tasks", TASK)
+        same(first, await sent(site, "/tasks", TASK))
+
+    play(part, tmp_path)
+
+
 def test_a_handler_that_does_not_ask_once_is_a_defect_and_no_silent_promise(tmp_path):
     async def part(site):
         async def careless(request):

@@ -1,6 +1,7 @@
 """``POST …/rerun`` and ``/clone``: parts of a workflow or job run again, or it is made once more."""
 
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SKIPPED
+from propeller.errors import Unavailable
 from tests.api.helpers import ADDITION_TEXT, play
 
 
@@ -111,5 +112,28 @@ def test_a_job_is_cloned(tmp_path):
         for field in ("name", "execution_mode", "labels"):
             assert made[field] == first[field]
         assert made["job_id"] != first["job_id"]
+
+    play(part, tmp_path)
+
+
+def test_what_was_done_and_cannot_be_shown_is_not_to_be_asked_for_again(tmp_path, monkeypatch):
+    """The database has gone away between the commit and the answer; 503 would say that nothing was done."""
+
+    async def part(site):
+        await site.post("/workflows", {"tasks": [_task("a", workflow_id="g")]})
+        real, asked = site.manager.store.group, []
+
+        async def away(*args, **more):
+            asked.append(args)
+            if len(asked) == 1:
+                raise Unavailable("the database can't be used now: it does not answer; ask again later")
+            return await real(*args, **more)
+
+        monkeypatch.setattr(site.manager.store, "group", away)
+        said = await site.refused("POST", "/workflows/g/clone", 502)
+        assert said.startswith("this was done, and what came of it can't be read")
+        assert (await site.get("/workflows"))["total"] == 2
+        asked.clear()
+        assert "ask again later" in await site.refused("GET", "/workflows/g", 503)
 
     play(part, tmp_path)

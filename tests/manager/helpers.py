@@ -14,7 +14,8 @@ from propeller.core.failures import Failure
 from propeller.core.policy import Policy
 from propeller.core.states import TaskState
 from propeller.errors import StoreUnusable
-from propeller.manager.service import Lead, Manager
+from propeller.manager.patience import Lead
+from propeller.manager.service import Manager
 from propeller.store.port import LogPiece, Sample
 from propeller.store.sqlite.store import SqliteStore
 

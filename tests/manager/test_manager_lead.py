@@ -9,6 +9,7 @@ from tests.manager.helpers import MODULE, at_site, until
 from propeller.core.events import CreateTasks, StartTask
 from propeller.core.states import COMPLETED
 from propeller.errors import LeadershipLost, NotFound, OutcomeUnknown
+from propeller.manager import patience, service
 
 
 class PlayedLead:
@@ -128,6 +129,61 @@ def test_one_that_is_abandoned_ends_in_the_middle_of_a_commit_and_writes_nothing
         await site.manager.stop()
         assert len(site.store.commits) == commits
         assert site.fleet.starts == []
+
+    at_site(tmp_path, work, lead=PlayedLead())
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(patience, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(service, "LOOK_EVERY_S", 0.01)
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["may not act", "store is out"])
+def test_who_waits_for_a_turn_that_stands_still_is_told_soon_and_it_goes_on_later(
+    tmp_path, monkeypatch, impatient, is_away
+):
+    lead = PlayedLead()
+
+    async def work(site):
+        await ready(site)
+        site.store.gate.clear()
+        if is_away:
+            monkeypatch.setattr(site.store, "outage", "it does not answer")
+        else:
+            lead.may_act = False
+        under_way = asyncio.create_task(site.manager.ask(StartTask("a")))
+        await site.held_up()
+        behind = asyncio.create_task(site.manager.ask(create("b"), {MODULE: b"m"}))
+        looks = asyncio.create_task(site.manager.present.counts())
+        patient = asyncio.create_task(site.manager.present.counts(is_patient=True))
+        with pytest.raises(OutcomeUnknown, match="may have been done or not, or be done yet"):
+            await under_way
+        for waiting in (behind, looks):
+            with pytest.raises(LeadershipLost, match="nothing was done: ask again") as refused:
+                await waiting
+            assert type(refused.value) is LeadershipLost
+        monkeypatch.setattr(site.store, "outage", "")
+        lead.comes_back()
+        site.store.gate.set()
+        await site.reached(COMPLETED, "a")
+        assert (await patient).pending == 0
+        assert await site.store.task("b") is None
+
+    at_site(tmp_path, work, lead=lead)
+
+
+def test_a_turn_that_is_long_is_waited_for(tmp_path, impatient):
+    async def work(site):
+        await ready(site)
+        site.store.gate.clear()
+        answer = asyncio.create_task(site.manager.ask(StartTask("a")))
+        await site.held_up()
+        began = asyncio.get_running_loop().time()
+        await until(lambda: asyncio.get_running_loop().time() - began > 0.2)
+        assert not answer.done()
+        site.store.gate.set()
+        await answer
 
     at_site(tmp_path, work, lead=PlayedLead())
 

@@ -28,10 +28,11 @@ from propeller.api import (
     workflows,
 )
 from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
-from propeller.api.context import CONTEXT, Context, HttpRequest, NeedsLeader
+from propeller.api.context import CONTEXT, HAS_DONE, Context, HttpRequest, NeedsLeader
 from propeller.api.endpoints import Endpoint
 from propeller.api.openapi import document
 from propeller.api.queries import check_known
+from propeller.errors import OutcomeUnknown, Unavailable
 from propeller.manager.service import Manager
 from propeller.wire.http.events import EventView, GoneView
 from propeller.wire.http.logs import LogEnd
@@ -56,6 +57,12 @@ _RESOURCES = (
 )
 
 
+_DONE = (
+    "this was done, and what came of it can't be read, since the database does not answer any more; look "
+    "later, and send this again only under the Idempotency-Key that it had"
+)
+
+
 class Resource:
     """One path, with an endpoint for each of its methods."""
 
@@ -77,6 +84,7 @@ class Resource:
             return methods(allowed) if request.method == "OPTIONS" else no_such_method(allowed)
         if self._to_leader is not None and not endpoint.anywhere:
             return self._to_leader
+        HAS_DONE.set(False)
         try:
             if not endpoint.takes_any_query:
                 check_known(request, endpoint.query)
@@ -88,6 +96,8 @@ class Resource:
         except NeedsLeader:
             assert self._to_leader is not None, "this manager leads"
             return self._to_leader
+        except Unavailable as error:
+            return error_answer(request, OutcomeUnknown(_DONE) if HAS_DONE.get() else error)
         except Exception as error:
             return error_answer(request, error)
 

@@ -5,6 +5,7 @@ import base64
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from functools import cached_property
 
 import msgspec
@@ -104,6 +105,10 @@ class Interfaces:
         return found
 
 
+#: Whether the manager has done what the present request wants.
+HAS_DONE = ContextVar("has_done", default=False)
+
+
 class Once(msgspec.Struct):
     """A request with an idempotency key, and how far it has come."""
 
@@ -183,10 +188,13 @@ class Context:
         """
         once = self.once
         if once is None:
-            return await self.manager.ask(command, modules)
+            changed = await self.manager.ask(command, modules)
+            HAS_DONE.set(True)
+            return changed
         assert not once.is_asked, "a request is one command: of two, a crash may come between"
         once.is_asked = True
         done = await self.manager.ask_once(once.key, command, modules)
+        HAS_DONE.set(True)
         once.was_done_before = done.was_done_before
         return done.tasks
 

@@ -5,6 +5,7 @@ engine, before it is sent. A request that comes again is answered with it, whate
 since. Where there is no answer, because a crash came first or it was too large, it is made again.
 """
 
+import asyncio
 import copy
 import hashlib
 import logging
@@ -26,6 +27,8 @@ from propeller.store.port import KeptAnswer
 _log = logging.getLogger(__name__)
 
 _NAME = queries.IDEMPOTENCY_KEY.name
+#: How long a client waits for its answer to be kept: the database may have gone away since the commit.
+_KEEP_S_MAX = 6.0
 _KEY = re.compile(queries.IDEMPOTENCY_KEY.schema["pattern"])
 
 Handler = Callable[[HttpRequest], Awaitable[ASGIApp]]
@@ -71,9 +74,11 @@ async def answered_once(request: HttpRequest, handler: Handler) -> ASGIApp:
     answer = KeptAnswer(response.status_code, response.headers.get("location"), bytes(response.body))
     try:
         # Of several answers that are made at once the first one counts.
-        answer = await context.store.write_answer(once.key, answer) or answer
-    except StoreUnusable as error:
-        _log.warning("an answer could not be kept, and is made again if it is asked for: %s", error)
+        async with asyncio.timeout(_KEEP_S_MAX):
+            answer = await context.store.write_answer(once.key, answer) or answer
+    except (StoreUnusable, TimeoutError) as error:
+        why = str(error) or f"that takes longer than {_KEEP_S_MAX:g} s"
+        _log.warning("an answer could not be kept, and is made again if it is asked for: %s", why)
     return _response(answer, is_again=once.was_done_before)
 
 

@@ -68,7 +68,7 @@ class Overviews:
         seen: tuple[int, Counted] | None = None
         is_over = False
         while not is_over:
-            now = self._manager.writes, await self._manager.present.counts()
+            now = self._manager.writes, await self._manager.present.counts(is_patient=True)
             if now != seen:
                 seen, view = now, await self._view_of(now[1])
                 if shown is None or msgspec.structs.replace(shown, time=view.time) != view:

@@ -20,7 +20,8 @@ from propeller.core.policy import Policy
 from propeller.manager import identity
 from propeller.manager.local_fleet import LocalFleet
 from propeller.manager.mqtt_fleet import ANY, MqttFleet
-from propeller.manager.service import Lead, Manager
+from propeller.manager.patience import Lead
+from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
 from propeller.manager.supervisor import Launch, LaunchOf, Supervisor
 from propeller.mqtt.settings import MqttSettings

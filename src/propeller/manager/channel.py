@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from propeller.core.times import Moment
 from propeller.errors import AnotherManager
-from propeller.manager.service import Lead
+from propeller.manager.patience import Lead
 from propeller.manager.standing import Standing
 from propeller.mqtt.link import Link, TooLarge, Will
 from propeller.mqtt.settings import MqttSettings

@@ -99,6 +99,13 @@ class Inbox:
         passed, self._time_passed = self._time_passed, None
         return [*(item for _, item in taken), *([passed] if passed is not None else [])]
 
+    def withdraw(self) -> list[Ask]:
+        """Take out all commands, so that none of them is carried out."""
+        taken = sorted((*self._ending, *self._bringing), key=_number)
+        self._ending.clear()
+        self._bringing.clear()
+        return [ask for _, ask in taken]
+
     @property
     def is_full(self) -> bool:
         """True while so many facts wait that no more should come in."""

@@ -25,7 +25,8 @@ from propeller.manager.dispatch import dispatch
 from propeller.manager.image_turns import ImageTurns
 from propeller.manager.modules import pieces
 from propeller.manager.oversize import Oversize
-from propeller.manager.service import Lead, Manager
+from propeller.manager.patience import Lead
+from propeller.manager.service import Manager
 from propeller.manager.standing import Standing
 from propeller.mqtt.limits import AROUND_BYTES
 from propeller.mqtt.settings import MqttSettings

@@ -73,6 +73,8 @@ class Present:
         self.is_changing = False
         self._failure: StoreUnusable | None = None
         self._looks: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        #: Of those, the ones that wait however long that takes.
+        self._patient: set[asyncio.Future[Any]] = set()
         #: Since the last tally, between two turns.
         self._most_waiting = 0
         self._most_running = 0
@@ -85,6 +87,7 @@ class Present:
         self.is_changing = False
         self._note_most()
         looks, self._looks = self._looks, []
+        self._patient.clear()
         for look, seen in looks:
             if seen.done():  # who waited went away
                 continue
@@ -103,30 +106,43 @@ class Present:
             if not seen.done():
                 seen.set_exception(self._failure)
 
-    async def counts(self) -> Counted:
-        """Count all; raise ``StoreUnusable`` if the store has failed."""
-        return await self._look(self._counts)
+    def let_go(self, error: LeadershipLost) -> None:
+        """Refuse those who look for now and are not patient: the turn under way stands still."""
+        for _, seen in self._looks:
+            if not seen.done() and seen not in self._patient:
+                seen.set_exception(error)
+        self._looks = [one for one in self._looks if not one[1].done()]
+
+    async def counts(self, *, is_patient: bool = False) -> Counted:
+        """Count all; raise ``StoreUnusable`` if the store has failed.
+
+        Who is not patient gets ``LeadershipLost`` while nothing can be written.
+        """
+        return await self._look(self._counts, is_patient=is_patient)
 
     async def tally(self) -> Tally:
         """Give the counts over time, to one keeper; raise ``StoreUnusable`` if the store has failed."""
-        return await self._look(self._tally)
+        return await self._look(self._tally, is_patient=True)
 
     async def placed_on(self, proplets: Sequence[Proplet], limit: int) -> list[list[Placed]]:
         """Give up to ``limit`` tasks that are placed on each of these proplets, in the order of placement.
 
         Raises:
             StoreUnusable: The store has failed.
+            LeadershipLost: Nothing can be written for now.
 
         """
         return await self._look(lambda: [self._placed_on(proplet, limit) for proplet in proplets])
 
-    async def _look(self, look: Callable[[], T]) -> T:
+    async def _look(self, look: Callable[[], T], *, is_patient: bool = False) -> T:
         if self._failure is not None:
             raise self._failure
         if not self.is_changing:
             return look()
         seen: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._looks.append((look, seen))
+        if is_patient:
+            self._patient.add(seen)
         return await seen
 
     def _counts(self) -> Counted:

@@ -24,6 +24,7 @@ from propeller.manager.inbox import Inbox
 from propeller.manager.invocations import ENDED_WITH_MANAGER, Invocations
 from propeller.manager.logs import TaskLogs
 from propeller.manager.pace import Pace
+from propeller.manager.patience import Lead, Patience
 from propeller.manager.present import Present
 from propeller.manager.refusals import Refusals
 from propeller.manager.samples import Samples
@@ -34,8 +35,8 @@ _log = logging.getLogger(__name__)
 Outcome = list[Task] | Remembered
 _NOT_BEGUN = "this manager does not lead any more, and has done nothing of that; ask again"
 _MAYBE_DONE = (
-    "this manager lost the lead before it could answer, so that may have been done or not; look, or ask "
-    "again: with an Idempotency-Key it is done only once"
+    "that may have been done or not, or be done yet; look, or ask again: with an Idempotency-Key it is done "
+    "only once"
 )
 #: How many of the tasks that an earlier command created are read in one query.
 _READ_AT_ONCE = 500
@@ -47,17 +48,6 @@ class Fleet(Protocol):
     """Carries effects to proplets. It may lose, repeat and reorder them."""
 
     def send(self, effects: Sequence[Outgoing]) -> None: ...
-
-
-class Lead(Protocol):
-    """The right to act, where several managers share a store."""
-
-    @property
-    def may_act(self) -> bool:
-        """True while this manager leads, and nobody else can."""
-
-    async def acting(self) -> None:
-        """Wait until this manager may act; raise ``LeadershipLost`` if it does not lead any more."""
 
 
 class Starting(NamedTuple):
@@ -123,6 +113,9 @@ class Manager:
         self._refusals = Refusals()
         self._inbox = Inbox(self._tasks_of)
         self._arrival = asyncio.Event()
+        self._patience = Patience(store, lead)
+        #: What the turn under way is about.
+        self._inputs: list[Input] = []
         #: Set when a turn has taken in what waited.
         self._room = asyncio.Event()
         self._expiry = Expiry(store, keep_ended_s, self._arrival.set) if keep_ended_s else None
@@ -158,6 +151,8 @@ class Manager:
         Raises:
             Invalid, NotFound, Conflict: The command breaks a rule; nothing has changed.
             StoreUnusable: Nothing can be written any more.
+            LeadershipLost: Nothing can be written for now, and nothing was done.
+            OutcomeUnknown: Nothing can be written for now, or the lead was lost in the middle.
 
         """
         outcome = await self._outcome(command, modules, None)
@@ -352,7 +347,10 @@ class Manager:
                     self._arrival.set()
                 if inputs:
                     self.present.turn_begins()
+                    self._inputs = inputs
+                    self._patience.turn_begins()
                     await self._take_turn(inputs)
+                    self._inputs = []
                     self.present.turn_ended()
                     self._turn_ended_at = time.monotonic()
                     self._set_timer()
@@ -396,6 +394,17 @@ class Manager:
             await asyncio.sleep(LOOK_EVERY_S)
             self._clock.look()
             self.tell(TimePassed())
+            if self.is_at_work and (why := self._patience.why_over()):
+                self._let_go(why)
+
+    def _let_go(self, why: str) -> None:
+        """Answer all who wait; what the turn under way is about may be done all the same, later."""
+        unknown = OutcomeUnknown(f"this manager can't go on: {why}; {_MAYBE_DONE}")
+        not_begun = LeadershipLost(f"this manager can't go on: {why}; nothing was done: ask again")
+        for asks, error in ((_asks_among(self._inputs), unknown), (self._inbox.withdraw(), not_begun)):
+            for ask in asks:
+                _answer(ask, error)
+        self.present.let_go(not_begun)
 
     async def _take_turn(self, inputs: list[Input]) -> None:
         steps = turn(self._cluster, inputs, self._clock.moment())
@@ -429,7 +438,7 @@ class Manager:
                 self.feed.committed(committed)
         except BaseException as error:
             self._failure = self._failure or error
-            self._refuse(_asks_among(inputs), OutcomeUnknown(_MAYBE_DONE))
+            self._refuse(_asks_among(inputs), OutcomeUnknown(f"this manager lost the lead; {_MAYBE_DONE}"))
             raise
 
     def _send(self, effects: Sequence[Effect]) -> None:

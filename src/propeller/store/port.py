@@ -295,6 +295,10 @@ class Ended(NamedTuple):
 
 
 class Store(Protocol):
+    @property
+    def outage(self) -> str:
+        """Why it does not answer and is waited for, in words; ``""`` while it does."""
+
     async def load(self) -> Loaded:
         """Read the live records: groups with a task that has not ended, and such tasks of no group.
 

@@ -89,6 +89,9 @@ class SqliteStore(Whole):
     for the disk.
     """
 
+    #: It answers, or fails for good.
+    outage = ""
+
     def __init__(
         self,
         directory: Path,

@@ -1,0 +1,47 @@
+"""What is asked of several managers when their database stops to answer, and no connection breaks."""
+
+import contextlib
+import time
+
+import pytest
+
+from tests.e2e.managers.harness import works_within
+from tests.waiting import until
+
+#: The rest of a lease, a look each second, and what requests wait while nobody leads.
+ANSWERED_S = 3 + 1 + 6 + 3
+
+
+@pytest.fixture(scope="module")
+def several(make_several, tmp_path_factory):
+    with make_several(tmp_path_factory.mktemp("several")) as one:
+        one.begin("a", "b")
+        yield one
+
+
+@contextlib.contextmanager
+def frozen(server):
+    server.freeze()
+    try:
+        yield
+    finally:
+        server.thaw()
+
+
+@pytest.mark.parametrize("at", ["leader", "other"])
+def test_what_was_under_way_when_the_database_stopped_to_answer_is_answered(several, at):
+    leader, (other,) = several.leader(), several.others()
+    one = leader if at == "leader" else other
+    with frozen(several.server):
+        began = time.monotonic()
+        answer = one.http.post("/tasks", json={"name": f"late-{at}"}, timeout=60)
+        took_s = time.monotonic() - began
+    print(f"asked while the database stood still: {answer.status_code} after {took_s:.1f} s")
+    assert answer.status_code == 502, answer.text
+    assert "retry-after" not in answer.headers
+    assert "may have been done or not" in answer.json()["error"]
+    assert took_s <= ANSWERED_S
+    until(lambda: leader.is_answered() and other.is_answered(), seconds=20)
+    works_within(several.leader(), 20.0, time.monotonic())
+    names = [task["name"] for task in other.http.get("/tasks?limit=100").json()["tasks"]]
+    assert names.count(f"late-{at}") <= 1
