@@ -18,8 +18,8 @@ from propeller.store.port import (
     Sought,
     TaskFilter,
 )
-from tests.builders import module_of, stored
-from tests.store.conformance.courses import GROUPS, KEYS, MODULES, NAMES, PROPLETS, SOUGHT, TASKS
+from tests.builders import TEXT, module_of, stored
+from tests.store.conformance.courses import GROUPS, KEYS, MODULES, NAMES, PROPLETS, TASKS
 
 Ask = Callable[[Any], Awaitable[Any]]
 
@@ -32,7 +32,7 @@ TASK_FILTERS = [
     TaskFilter(workflow_id="w1"),
     TaskFilter(job_id="j1"),
     *(TaskFilter(name=name) for name in NAMES if name),
-    TaskFilter(metadata={"team": SOUGHT}),
+    TaskFilter(metadata={"team": TEXT}),
     TaskFilter(metadata={"on": "true"}),
     TaskFilter(id_prefix="t1", since=1_000_000),
 ]
@@ -40,7 +40,7 @@ GROUP_FILTERS = [
     GroupFilter(),
     GroupFilter(RUNNING),
     GroupFilter(has_ended=True),
-    GroupFilter(name=SOUGHT),
+    GroupFilter(name=TEXT),
     GroupFilter(text="RÖ"),
     GroupFilter(labels=(Label("team"),)),
     GroupFilter(labels=(Label("", ""), Label("team", "ops"))),

@@ -24,11 +24,9 @@ GROUPS = {"w1": GroupKind.WORKFLOW, "w2": GroupKind.WORKFLOW, "j1": GroupKind.JO
 PROPLETS = ["p-1", "p-2", "ü"]
 KEYS = ["k1", "k2", TEXT]
 MODULES = [b"one", b"two" * 100]
-#: What is looked for in SQL: SQLite takes JSON text to end at U+0000 there.
-SOUGHT = TEXT.replace("\0", "")
-NAMES = ["", "main", "Größe", SOUGHT]
+NAMES = ["", "main", "Größe", TEXT]
 RESULTS = [None, TEXT, 1.5, b"\xff\x00", {"a": [TEXT, None]}, ""]
-METADATA = [None, {}, {"team": "ops"}, {"team": SOUGHT, "n": 5}, {"on": True, "deep": {"a": [1]}}]
+METADATA = [None, {}, {"team": "ops"}, {"team": TEXT, "n": 5}, {"on": True, "deep": {"a": [1]}}]
 
 
 class Step(NamedTuple):
@@ -102,7 +100,7 @@ class Course:
                 created_at=self._now,
                 name=rng.choice(NAMES),
                 mode=rng.choice([None, *JobMode]) if GROUPS[group_id] is GroupKind.JOB else None,
-                definition=Definition(labels=rng.choice([{}, {"team": SOUGHT}, {"team": "ops", "": ""}])),
+                definition=Definition(labels=rng.choice([{}, {"team": TEXT}, {"team": "ops", "": ""}])),
                 counts=[0] * 8,
             )
         where = {f"{GROUPS[group_id]}_id": group_id} if group_id else {}

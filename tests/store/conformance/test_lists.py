@@ -147,6 +147,53 @@ def test_metadata_filter(data):
         assert (page.total, [task.seq for task in page.items]) == (len(wanted), wanted), metadata
 
 
+#: Texts that differ only from U+0000 on, and what is written in the place of it.
+WITH_NUL = [
+    "a",
+    "a\0",
+    "a\0b",
+    "a\0c",
+    "a\x01",
+    "a\x010b",
+    "a\x011b",
+    "a\\u0000b",
+    "\0",
+    "\\\0\\\\",
+    "\\udfff",
+]
+
+
+def test_names_metadata_and_labels_are_told_apart_behind_a_nul(data):
+    async def work(store):
+        tasks = [a_task(seq, name=text, metadata={text: text}) for seq, text in enumerate(WITH_NUL, 1)]
+        tasks += [a_task(99, metadata={"deep": [text, {text: 1}]}) for text in ["\\\0\\udfff"]]
+        groups = [
+            a_group(f"g{seq}", seq=seq, name=text, definition=Definition(labels={text: text}))
+            for seq, text in enumerate(WITH_NUL, 1)
+        ]
+        await store.commit(Changes(created=tasks, groups=groups))
+        await store.commit(Changes(respecified=tasks))
+        for seq, text in enumerate(WITH_NUL, 1):
+            for of_tasks in (
+                TaskFilter(name=text),
+                TaskFilter(metadata={text: text}),
+                TaskFilter(state=PENDING, name=text),
+            ):
+                page = await store.tasks(0, 99, of_tasks)
+                assert (page.total, ids(page.items)) == (1, [f"t{seq}"]), of_tasks
+            for of_groups in (
+                GroupFilter(name=text),
+                GroupFilter(labels=(Label(text),)),
+                GroupFilter(labels=(Label(text, text),)),
+            ):
+                found = await store.groups(GroupKind.WORKFLOW, 0, 99, of_groups, tasks_max=0)
+                assert (found.total, ids(found.records.groups)) == (1, [f"g{seq}"]), of_groups
+        deep = json.dumps(tasks[-1].spec.metadata["deep"], separators=(",", ":"))
+        return ids((await store.tasks(0, 9, TaskFilter(metadata={"deep": deep}))).items)
+
+    assert data.with_store(work) == ["t99"]
+
+
 def test_the_filter_follows_changes_and_deletes(data):
     async def work(store):
         async def found(value):

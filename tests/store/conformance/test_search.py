@@ -6,7 +6,7 @@ from propeller.core.effects import Changes
 from propeller.core.model import Execution, GroupKind
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING
 from propeller.store import limits
-from propeller.store.port import Ended, Sought, TaskFilter
+from propeller.store.port import Ended, GroupFilter, Sought, TaskFilter
 from tests.builders import a_group, a_task
 from tests.store.helpers import ids
 
@@ -174,3 +174,31 @@ def test_any_text_is_found_as_it_is(data):
         return [together(await all_pages(store, Sought(text=text), limit=99)) for text in texts]
 
     assert data.with_store(work) == [[f"t{seq}"] for seq in range(1, len(texts) + 1)]
+
+
+def test_a_name_is_searched_behind_a_nul_and_for_what_it_has_only(data):
+    names = ["a\0b", "a\x01B", "ab", "0", "ü\0B", "x\x010"]
+    wanted = {
+        "b": {1, 2, 3, 5},
+        "\0b": {1, 5},
+        "\0": {1, 5},
+        "\1": {2, 6},
+        "0": {4, 6},
+        "1": set(),
+        "0b": set(),
+        "ü": {5},
+        "Ü\0b": {5},
+    }
+
+    async def work(store):
+        await store.commit(Changes(created=[a_task(seq, name=name) for seq, name in enumerate(names, 1)]))
+        groups = [a_group(f"g{seq}", seq=seq, name=name) for seq, name in enumerate(names, 1)]
+        await store.commit(Changes(groups=groups))
+        for text, seqs in wanted.items():
+            assert {*together(await all_pages(store, Sought(text=text), limit=99))} == {
+                f"t{n}" for n in seqs
+            }, text
+            page = await store.groups(GroupKind.WORKFLOW, 0, 9, GroupFilter(text=text), tasks_max=0)
+            assert {group.seq for group in page.records.groups} == seqs, text
+
+    data.with_store(work)

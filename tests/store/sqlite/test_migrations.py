@@ -1,11 +1,17 @@
 """Data of earlier versions: what a migration adds is filled in."""
 
+import contextlib
+import sqlite3
+
 from propeller.core.failures import Failure
 from propeller.core.model import GroupKind
 from propeller.core.reasons import Note
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, SCHEDULED, SKIPPED
-from propeller.store.port import GroupFilter, TaskFilter
-from tests.store.helpers import EVERYTHING, write_as_of
+from propeller.store.port import GroupFilter, Label, TaskFilter
+from propeller.store.sqlite.store import SqliteStore
+from propeller.store.tables import TABLES
+from tests.store.conformance.test_totals import COUNT, filled
+from tests.store.helpers import EVERYTHING, SqliteData, ids, write_as_of
 
 FILTERS = (EVERYTHING, TaskFilter(workflow_id="w"), TaskFilter(metadata={"team": "ops"}))
 
@@ -94,3 +100,61 @@ def test_groups_that_were_interrupted_are_told_from_those_that_failed(tmp_path, 
         return found
 
     assert data.with_store(work) == {FAILED: (2, ["both", "failed"]), INTERRUPTED: (1, ["interrupted"])}
+
+
+def test_tasks_are_counted_by_blocks(tmp_path, data):
+    SqliteData(tmp_path / "new").with_store(filled)
+    moved = [f"SELECT {', '.join(table.columns)} FROM new.{table.name}" for table in TABLES[:2]]
+    write_as_of(
+        24,
+        tmp_path / "propeller.db",
+        [
+            ("ATTACH ? AS new", (str(tmp_path / "new/propeller.db"),)),
+            *(
+                (f"INSERT INTO {table.name} ({', '.join(table.columns)}) {select}", ())
+                for table, select in zip(TABLES, moved, strict=False)
+            ),
+        ],
+    )
+    data.with_store(SqliteStore.load)
+
+    def blocks(path):
+        with contextlib.closing(sqlite3.connect(path / "propeller.db")) as db:
+            return db.execute("SELECT * FROM task_blocks ORDER BY block").fetchall()
+
+    assert sum(sum(row[3:]) for row in blocks(tmp_path)) == COUNT
+    assert blocks(tmp_path) == blocks(tmp_path / "new")
+
+
+def test_what_is_behind_a_nul_is_read_anew(tmp_path, data):
+    task = "INSERT INTO tasks VALUES (?,?,NULL,NULL,0,?)"
+    run = (
+        "INSERT INTO runs (seq, state, attempt, losses, proplet_id, placed_at, started_at, finished_at, updated_at, "
+        "error, reason) VALUES (?,0,0,0,'',0,0,0,0,'','')"
+    )
+    group = (
+        "INSERT INTO groups (seq, id, kind, name, state, live, counts, created_at, definition) "
+        "VALUES (?,?,'workflow','',0,0,'[1,0,0,0,0,0,0,0]',1,?)"
+    )
+    write_as_of(
+        26,
+        tmp_path / "propeller.db",
+        [
+            (task, (1, "t1", r'{"id":"t1","name":"a\u0000b","metadata":{"team":"a\u0000b"}}')),
+            (task, (2, "t2", '{"id":"t2","name":"a","metadata":{"team":"a"}}')),
+            (run, (1,)),
+            (run, (2,)),
+            (group, (1, "w1", r'{"labels":{"team":"a\u0000b"}}')),
+            (group, (2, "w2", '{"labels":{"team":"a"}}')),
+        ],
+    )
+
+    async def work(store):
+        for seq, text in ((2, "a"), (1, "a\0b")):
+            for only in (TaskFilter(name=text), TaskFilter(metadata={"team": text})):
+                assert ids((await store.tasks(0, 9, only)).items) == [f"t{seq}"], only
+            only = GroupFilter(labels=(Label("team", text),))
+            page = await store.groups(GroupKind.WORKFLOW, 0, 9, only, tasks_max=0)
+            assert ids(page.records.groups) == [f"w{seq}"], only
+
+    data.with_store(work)

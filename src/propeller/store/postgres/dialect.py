@@ -27,6 +27,9 @@ def _metadata_table(key: str, value: str) -> str:
 
 def _called(record_id: str, name: str, text: str) -> tuple[str, list[Any]]:
     folded = text.casefold()
+    if text[0] in "01" and not {"\0", "\1"} & {*text}:
+        # It is no part of how a character is kept that text can't hold (``texts``).
+        name = f"replace(replace({name}, chr(1) || '0', chr(2)), chr(1) || '1', chr(2))"
     if text.isascii():  # then only the case of ASCII counts, as in SQLite
         lower = (
             f'(starts_with(lower({record_id} COLLATE "C"), ?) OR strpos(lower({name} COLLATE "C"), ?) > 0)'

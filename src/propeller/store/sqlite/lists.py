@@ -73,7 +73,7 @@ def of_state(state: int) -> Source:
 
 
 def of_names(names: Sequence[str]) -> Source:
-    return Source("name", "tasks s", "s.spec ->> 'name' = ?", [[name] for name in names])
+    return Source("name", "tasks s", "s.name = ?", [[name] for name in names])
 
 
 def _sources(only: TaskFilter) -> Iterator[Source]:
@@ -147,7 +147,7 @@ def conditions(db: sqlite3.Connection, only: TaskFilter, source: Source = ALL) -
             found.append(f"EXISTS (SELECT 1 FROM {table} WHERE key = ? AND value = ? AND seq = s.seq)")  # noqa: S608
             values += [key, value]
     if only.name and source.field != "name":
-        found.append(of_task.format("spec ->> 'name'") + " = ?")
+        found.append(of_task.format("name") + " = ?")
         values.append(only.name)
     if are_some_going(db):
         found.append(_IS_SHOWN)

@@ -21,7 +21,7 @@ WITH RECURSIVE names (name) AS (
   FROM names WHERE names.name IS NOT NULL LIMIT :most
 ) SELECT name FROM names WHERE name IS NOT NULL
 """
-_OF_TASKS = _NAMES.format(name="spec ->> 'name'", source="tasks WHERE TRUE")
+_OF_TASKS = _NAMES.format(name="name", source="tasks WHERE TRUE")
 _OF_GROUPS = _NAMES.format(name="name", source="groups WHERE kind = :kind AND name <> ''")
 
 

@@ -25,7 +25,7 @@ def _metadata_table(_key: str, value: str) -> str:
 
 
 DIALECT = Dialect(
-    task_name="t.spec ->> 'name'",
+    task_name="t.name",
     by_live="INDEXED BY runs_live",
     metadata_table=_metadata_table,
     called=_called,
