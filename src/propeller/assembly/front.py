@@ -1,4 +1,4 @@
-"""The application of one of several managers: of the leader while it may act, else of one that follows."""
+"""The application of a manager: it starts; then it answers alone, or leads or follows, as one of several."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import contextlib
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from propeller.api.answers import refusal
-from propeller.errors import LeadershipLost
+from propeller.errors import LeadershipLost, PropellerError
 from propeller.manager.lead import Term
 
 #: How long a request waits while this manager leads and does not reach its database.
@@ -18,9 +18,14 @@ _ALWAYS = "/health"
 class Front:
     """Hands each request to the application that is to answer it at that moment."""
 
-    def __init__(self) -> None:
-        self._following: ASGIApp | None = None
+    def __init__(self, starting: PropellerError) -> None:
+        """Refuse all requests with this error until there is something else."""
+        self._following: ASGIApp = refusal(starting)
         self._leading: tuple[ASGIApp, Term] | None = None
+
+    def alone(self, app: ASGIApp) -> None:
+        """Answer as the only manager of a store."""
+        self._following = app
 
     def follow(self, app: ASGIApp) -> None:
         """Answer as one that does not lead."""
@@ -36,7 +41,6 @@ class Front:
             app, term = self._leading
             if not term.may_act and scope["path"] != _ALWAYS:
                 app = await self._settled(term)
-        assert app is not None, "it follows before it serves"
         await app(scope, receive, send)
 
     async def _settled(self, term: Term) -> ASGIApp:
@@ -45,7 +49,6 @@ class Front:
             async with asyncio.timeout(PATIENCE_S):
                 await term.acting()
         if self._leading is None:
-            assert self._following is not None
             return self._following
         app, now = self._leading
         if now.may_act:

@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import resource
 import signal
-from collections.abc import Iterable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from propeller.lifecycle import Lifecycle
+
+T = TypeVar("T")
 
 #: More than this has no use, and some systems take no more.
 _FILES_MAX = 1 << 20
@@ -47,8 +50,38 @@ async def until_over(stop: asyncio.Event, vital: Iterable["asyncio.Task[Any]"]) 
     waiting.cancel()
 
 
+async def give_up(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task, and wait for its end, whatever that is."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 def raise_failure(vital: Iterable["asyncio.Task[Any]"]) -> None:
     """Raise what a vital part failed with, if one did."""
     for part in vital:
         if part.done() and not part.cancelled():
             part.result()
+
+
+async def beside(work: Callable[[], T]) -> T:
+    """Do work that takes long beside the loop. If the caller is cancelled, the program may end without it."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(settling: Callable[[], None]) -> None:
+        if not done.cancelled():
+            settling()
+
+    def run() -> None:
+        try:
+            found = work()
+        except BaseException as error:  # the caller must hear of any error
+            failure = error
+            settling = lambda: done.set_exception(failure)  # noqa: E731
+        else:
+            settling = lambda: done.set_result(found)  # noqa: E731
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, settling)
+
+    threading.Thread(target=run, name="beside", daemon=True).start()
+    return await done

@@ -7,12 +7,13 @@ import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from propeller.assembly.lifetime import start_within
+from propeller.assembly.lifetime import beside, start_within
 from propeller.assembly.proplet_parts import local_parts
 from propeller.config.settings import HttpSettings, ManagerSettings, PropletSettings
 from propeller.core.placement import Order
@@ -117,7 +118,7 @@ async def running_manager(parts: ManagerParts) -> AsyncIterator[Running]:
     This is a manager that shares its store with no other; see ``several`` for one that does.
     """
     async with contextlib.AsyncExitStack() as stack:
-        store, directory = _opened_store(parts, stack)
+        store, directory = await _opened_store(parts, stack)
         stack.push_async_callback(store.close)
         who = identity.begin(directory) if parts.mqtt else None
         yield (await stack.enter_async_context(managing(parts, store, who))).running
@@ -151,8 +152,11 @@ async def managing(
         yield AtWork(Running(manager, vital), remote)
 
 
-def _opened_store(parts: ManagerParts, stack: contextlib.AsyncExitStack) -> tuple[SqliteStore, Path]:
+async def _opened_store(parts: ManagerParts, stack: contextlib.AsyncExitStack) -> tuple[SqliteStore, Path]:
     """Open the store, and give the directory of the identity that goes with it.
+
+    A store that was not closed in order is looked at first, and one of an earlier version is migrated: that
+    may take long.
 
     A new store needs a new identity: proplets then end what they run for the store before.
     """
@@ -161,8 +165,10 @@ def _opened_store(parts: ManagerParts, stack: contextlib.AsyncExitStack) -> tupl
         stack.enter_context(contextlib.closing(lock_directory(parts.data_dir)))
         in_memory = MemoryStore(history_bytes=parts.history_bytes)
         return in_memory, in_memory.directory
-    store = SqliteStore(parts.data_dir, durability=parts.durability, history_bytes=parts.history_bytes)
-    return store, parts.data_dir
+    opening = partial(
+        SqliteStore, parts.data_dir, durability=parts.durability, history_bytes=parts.history_bytes
+    )
+    return await beside(opening), parts.data_dir
 
 
 def _mqtt_fleet(manager: Manager, parts: ManagerParts, who: Who, lead: Lead | None) -> MqttFleet:

@@ -1,6 +1,7 @@
 """The programs: each runs until SIGINT or SIGTERM and returns its exit code."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -13,14 +14,15 @@ import uvloop
 
 from propeller import __version__
 from propeller.api.app import create_app
-from propeller.assembly.lifetime import raise_failure, raise_file_limit, stop_asked, until_over
+from propeller.assembly.front import Front
+from propeller.assembly.lifetime import give_up, raise_failure, raise_file_limit, stop_asked, until_over
 from propeller.assembly.logs import log_as_json, log_as_text
 from propeller.assembly.manager_parts import ManagerParts, parts_of, running_manager
 from propeller.assembly.proplet_parts import serve_proplet
 from propeller.assembly.proxying import serve_proxy
 from propeller.assembly.serving import guarded, listen, server_of, url_of
 from propeller.config.settings import ManagerSettings, ProxySettings, RemotePropletSettings
-from propeller.errors import PropellerError
+from propeller.errors import PropellerError, Unavailable
 from propeller.runtime.heap import give_large_blocks_back
 
 _log = logging.getLogger(__name__)
@@ -78,16 +80,26 @@ async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -
         return
     stop = stop_asked()
     listeners = listen(parts.http.host, parts.http.port)
-    async with running_manager(parts) as (running, vital):
-        app = create_app(running, instance_id=_instance_id(parts), has_page=parts.has_page)
-        server = server_of(guarded(app, parts.http, listeners), parts.http)
-        serving = asyncio.create_task(server.serve(sockets=listeners))
-        announce(url_of(parts.http, listeners))
-        gc.freeze()
-        await until_over(stop, [*vital, serving])
-        running.feed.close()
-        server.should_exit = True
-        await serving
+    front = Front(Unavailable("this manager is starting: it opens its store; ask again later"))
+    server = server_of(guarded(front, parts.http, listeners), parts.http)
+    serving = asyncio.create_task(server.serve(sockets=listeners))
+    async with contextlib.AsyncExitStack() as stack:
+        starting = asyncio.create_task(stack.enter_async_context(running_manager(parts)))
+        vital: list[asyncio.Task[None]] = []
+        try:
+            await until_over(stop, [starting, serving])
+            if starting.done():
+                running, vital = starting.result()
+                front.alone(create_app(running, instance_id=_instance_id(parts), has_page=parts.has_page))
+                announce(url_of(parts.http, listeners))
+                gc.freeze()
+                await until_over(stop, [*vital, serving])
+                running.feed.close()
+            else:
+                await give_up(starting)
+        finally:
+            server.should_exit = True
+            await serving
         raise_failure(vital)
 
 

@@ -15,7 +15,7 @@ from propeller.api.following import create_follower_app
 from propeller.api.forwarding import Forwarding
 from propeller.assembly.deafness import Deafness
 from propeller.assembly.front import Front
-from propeller.assembly.lifetime import raise_failure, start_within, stop_asked, until_over
+from propeller.assembly.lifetime import give_up, raise_failure, start_within, stop_asked, until_over
 from propeller.assembly.manager_parts import AtWork, ManagerParts, managing
 from propeller.assembly.serving import guarded, listen, server_of, url_of
 from propeller.errors import LeadershipLost, StoreUnusable, Unavailable
@@ -51,19 +51,27 @@ async def serve_one_of_several(parts: ManagerParts, announce: Callable[[str], No
         if parts.proplets:  # of two managers here each needs a directory of its own for its proplets
             stack.enter_context(contextlib.closing(lock_directory(parts.data_dir)))
         one = OneOfSeveral(parts, parts.postgres, address)
-        await one.open(stack)
         app = guarded(one.front, parts.http, listeners, address)
         server = server_of(app, parts.http, stop_s_max=_STOP_S_MAX)
         serving = asyncio.create_task(server.serve(sockets=listeners))
-        announce(url)
-        turns = asyncio.create_task(one.take_turns(stop))
-        await until_over(stop, [turns, serving])
-        stop.set()
-        await asyncio.wait({turns})
-        await one.give_back()
-        server.should_exit = True
-        await serving
-    raise_failure([turns])
+        opening = asyncio.create_task(one.open(stack, stop))
+        turns: list[asyncio.Task[None]] = []
+        try:
+            await until_over(stop, [opening, serving])
+            if opening.done():
+                opening.result()
+                announce(url)
+                turns.append(asyncio.create_task(one.take_turns(stop)))
+                await until_over(stop, [*turns, serving])
+                stop.set()
+                await asyncio.wait(turns)
+                await one.give_back()
+            else:
+                await give_up(opening)
+        finally:
+            server.should_exit = True
+            await serving
+    raise_failure(turns)
 
 
 def address_of(parts: ManagerParts, url: str) -> str:
@@ -94,7 +102,7 @@ class OneOfSeveral:
 
     def __init__(self, parts: ManagerParts, settings: PostgresSettings, address: str) -> None:
         """Prepare it; ``address`` is the URL at which other managers reach it."""
-        self.front = Front()
+        self.front = Front(LeadershipLost("this manager is starting: it opens its database; ask again later"))
         self._parts = parts
         self._address = address
         self._instance_id = parts.mqtt.entity_id if parts.mqtt else uuid.uuid4().hex
@@ -112,7 +120,7 @@ class OneOfSeveral:
         self._has_changed = asyncio.Event()
         self._deafness = Deafness(self._lease, parts.mqtt.address) if parts.mqtt else None
 
-    async def open(self, stack: contextlib.AsyncExitStack) -> None:
+    async def open(self, stack: contextlib.AsyncExitStack, stop: asyncio.Event) -> None:
         """Open the database, follow, and begin to ask for the lead, all until the stack is left."""
         stack.push_async_callback(self._store.close)
         await self._store.open(_OPEN_S_MAX)
@@ -122,7 +130,7 @@ class OneOfSeveral:
         learning = asyncio.create_task(self._learn_who_leads())
         stack.callback(learning.cancel)
         stack.push_async_callback(self._stop_following)
-        await self._follow()
+        await self._follow_again(stop)
         await start_within(stack, self._lead)
 
     async def give_back(self) -> None:

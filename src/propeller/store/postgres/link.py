@@ -98,13 +98,12 @@ class Link:
 
         """
         task = asyncio.ensure_future(self._run(work))
+        task.add_done_callback(_forget)  # if the caller is cancelled
         if seconds is None:
-            task.add_done_callback(_forget)  # if the caller is cancelled
             return await asyncio.shield(task)
         done, _ = await asyncio.wait({task}, timeout=seconds)
         if not done:
             why = self._outage.reason or f"it has not answered for {seconds:g} s"
-            task.add_done_callback(_forget)
             self._drop()
             task.cancel()
             self._outage.is_over(self, has_answer=False)
@@ -196,6 +195,7 @@ class Links:
             why = self._outage.reason or "too many requests wait for it"
             raise Unavailable(f"the database can't be used now: {why}; ask again later") from None
         task = asyncio.ensure_future(link.run(work, max(until - time.monotonic(), 0)))
+        task.add_done_callback(_forget)
         task.add_done_callback(lambda _: self._free.put_nowait(link))
         return await asyncio.shield(task)
 

@@ -148,8 +148,8 @@ def read_only(database: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, isolation_level=None)
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Migrate the schema to this program's version, each step in a transaction."""
+def migrate(db: sqlite3.Connection, store: Path | None = None) -> None:
+    """Migrate the schema to this program's version, each step in a transaction; say so of a ``store``."""
     steps = _steps()
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > len(steps):
@@ -157,6 +157,9 @@ def migrate(db: sqlite3.Connection) -> None:
             f"the data was written by a newer version of Propeller (schema {version}, this one knows "
             f"{len(steps)}); use that version, or another --data-dir"
         )
+    if store is not None and 0 < version < len(steps):
+        text = "%s is of an earlier version: its tables are brought from schema %d to %d (%.1f MiB)"
+        _log.warning(text, store, version, len(steps), store.stat().st_size / 2**20)
     for number, step in enumerate(steps[version:], start=version + 1):
         db.executescript(f"BEGIN;\n{step.read_text()}\nPRAGMA user_version={number};\nCOMMIT;")
 

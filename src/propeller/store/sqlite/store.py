@@ -133,7 +133,7 @@ class SqliteStore(Whole):
         self._long_read = asyncio.Lock()
 
     def _prepare(self, durability: Durability, history_bytes: int) -> None:
-        migrate(self._writer)
+        migrate(self._writer, self._path)
         # This waits for the disk, so that the mark counts no commit that a power cut could still take.
         self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
         last_event_id, quiet_commits = progress(self._writer)
