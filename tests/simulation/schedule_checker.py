@@ -31,6 +31,10 @@ TEXTS: dict[str, tuple[set[int], set[int], bool]] = {
 }
 LATE_NS = 60 * S
 MINUTE_NS = 60 * S
+#: So many may wait for the run before; what was missed counts, and may be more.
+WAITING_MAX = 100
+#: With these, a time may be passed over for the others.
+_PASSED_OVER = (Overlap.SKIP, Overlap.QUEUE)
 
 
 @lru_cache(maxsize=100_000)
@@ -206,8 +210,10 @@ class ScheduleChecker:
             )
         live = known.live or self._live(record)  # a user may have started it in the same turn
         is_busy = live or before.waiting or course.waiting or kept & set(came)
+        is_full = len(kept) >= WAITING_MAX
         for at in timely:
-            if at not in kept and not (options.overlap is Overlap.SKIP and is_busy):
+            is_passed_over = is_busy if options.overlap is Overlap.SKIP else is_full
+            if at not in kept and not (options.overlap in _PASSED_OVER and is_passed_over):
                 raise LawBroken("missed", f"{record.id} did not run at {_shown(at)}", record.id)
 
     def _is_taken(self, record: Task | Group, at: int) -> bool:

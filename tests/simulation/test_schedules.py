@@ -34,6 +34,12 @@ def test_the_same_seed_is_the_same_story():
     assert simulate_schedules(3).transcript != simulate_schedules(4).transcript
 
 
+def test_a_time_is_passed_over_while_a_hundred_wait():
+    """A clock that is set forward by a day brings more times to make up for than may wait."""
+    for seed in (1796026935, 1796027010):
+        assert not simulate_schedules(seed).law
+
+
 # -- planted faults ----------------------------------------------------------------------------------------
 
 

@@ -1,11 +1,13 @@
 """Several managers on one database: the laws hold, and each fault that is planted on purpose breaks its own."""
 
+from functools import partial
+
 import pytest
 
 from propeller.manager.leadership import SPARE, Leadership
 from propeller.proplet.following import Following
 
-from .faults import assert_caught
+from . import faults
 from .several import Several, simulate_several
 from .several_database import LEASE_S, Database
 from .several_manager import SeveralManager
@@ -37,8 +39,7 @@ def test_the_lead_changes_hands_often_and_much_is_done():
     assert sum(one.checker.runs for one in worlds) > 100
 
 
-def caught(*laws, **parts):
-    assert_caught(*laws, play=simulate_several, seeds=60, **parts)
+assert_caught = partial(faults.assert_caught, play=simulate_several, seeds=60)
 
 
 # -- faults in the database ----------------------------------------------------------------------------------
@@ -49,7 +50,7 @@ def test_a_write_that_does_not_look_at_the_token():
         def is_fenced(self, held):
             return False
 
-    caught("one-leader", "store", database_class=Open)
+    assert_caught("one-leader", "store", database_class=Open)
 
 
 def test_a_write_that_looks_at_the_token_alone():
@@ -59,7 +60,7 @@ def test_a_write_that_looks_at_the_token_alone():
         def is_fenced(self, held):
             return held.token != self.token or not self.holder
 
-    caught("one-leader", "store", "durable", "no-word-after-lease", database_class=Alone)
+    assert_caught("one-leader", "store", "durable", "no-word-after-lease", database_class=Alone)
 
 
 def test_a_take_over_that_does_not_raise_the_token():
@@ -68,7 +69,7 @@ def test_a_take_over_that_does_not_raise_the_token():
             self.token -= self.token > 0
             super()._take(holder)
 
-    caught("one-leader", database_class=Flat)
+    assert_caught("one-leader", database_class=Flat)
 
 
 def test_a_take_over_while_the_lease_holds():
@@ -77,7 +78,7 @@ def test_a_take_over_while_the_lease_holds():
             self._expires_at = 0.0
             return super().take(holder)
 
-    caught("no-word-after-lease", database_class=Hasty)
+    assert_caught("no-word-after-lease", database_class=Hasty)
 
 
 def test_a_commit_that_is_made_again_though_it_had_come_through():
@@ -85,7 +86,7 @@ def test_a_commit_that_is_made_again_though_it_had_come_through():
         def commit(self, held, commits, changes):
             return super().commit(held, self.commits, changes)
 
-    caught("store", "once", database_class=Forgetful)
+    assert_caught("store", "once", database_class=Forgetful)
 
 
 # -- faults in a manager -------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def test_acting_after_the_lease():
         def may_act(self, now):
             return self.token is not None
 
-    caught("no-word-after-lease", leadership_class=Endless)
+    assert_caught("no-word-after-lease", leadership_class=Endless)
 
 
 def test_a_lease_that_is_counted_from_its_answer():
@@ -105,7 +106,7 @@ def test_a_lease_that_is_counted_from_its_answer():
             self._leadership._acts_until = self.ticks() + int(LEASE_S * (1 - SPARE) * S)
             super()._go_on()
 
-    caught("no-word-after-lease", manager_class=FromTheAnswer)
+    assert_caught("no-word-after-lease", manager_class=FromTheAnswer)
 
 
 def test_a_commit_without_an_answer_that_is_taken_for_done():
@@ -125,7 +126,7 @@ def test_a_commit_without_an_answer_that_is_taken_for_done():
             do = lambda: self._database.commit(held, commits, step.changes)  # noqa: E731
             self._ask_database(do, answered, failed)
 
-    caught("durable", "store", "once", "times", "ends", "no-defect", manager_class=Hopeful)
+    assert_caught("durable", "store", "once", "times", "ends", "no-defect", manager_class=Hopeful)
 
 
 def test_a_leader_that_goes_on_from_what_it_remembers():
@@ -143,7 +144,7 @@ def test_a_leader_that_goes_on_from_what_it_remembers():
             self.remembered = getattr(self, "cluster", None) or self.remembered
             super()._end_term()
 
-    caught("store", "durable", "no-defect", "once", manager_class=Nostalgic)
+    assert_caught("store", "durable", "no-defect", "once", manager_class=Nostalgic)
 
 
 def test_a_leader_that_gives_the_lead_back_and_acts_on():
@@ -153,7 +154,7 @@ def test_a_leader_that_gives_the_lead_back_and_acts_on():
             if held.token:
                 self.line.ask(lambda: self._database.release(held), lambda _: None, lambda: None, 2.0)
 
-    caught("no-word-after-lease", manager_class=Lingering)
+    assert_caught("no-word-after-lease", manager_class=Lingering)
 
 
 # -- faults in a proplet -------------------------------------------------------------------------------------
@@ -164,4 +165,4 @@ def test_a_proplet_that_obeys_a_leader_of_before():
         def heeds(self, message, now):
             return True
 
-    caught("one-leader", following_class=Obedient)
+    assert_caught("one-leader", following_class=Obedient)

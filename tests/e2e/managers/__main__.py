@@ -1,12 +1,8 @@
 """``python -m tests.e2e.managers --take-overs 100``: the long form, with leases as they are by default."""
 
 import argparse
-import contextlib
-import tempfile
-from pathlib import Path
 
-from tests.e2e.managers.harness import Several, a_server
-from tests.e2e.managers.many import play
+from tests.e2e.managers.many import play_alone
 
 
 def main() -> None:
@@ -16,11 +12,7 @@ def main() -> None:
     parser.add_argument("--take-overs", type=int, default=100, help="how often the lead is taken over (100)")
     parser.add_argument("--seed", type=int, default=1, help="what is done and when follows from it (1)")
     options = parser.parse_args()
-    with a_server() as server, contextlib.ExitStack() as end, tempfile.TemporaryDirectory() as directory:
-        several = Several(Path(directory), server, proplets=2)
-        end.callback(several.end)
-        several.begin("a", "b", "c")
-        print(play(several, options.take_overs, options.seed))
+    print(play_alone(options.take_overs, options.seed))
 
 
 main()

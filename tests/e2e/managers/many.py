@@ -4,15 +4,18 @@ import contextlib
 import json
 import random
 import signal
+import tempfile
 import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 
-from tests.e2e.managers.harness import LOGGING, MS_NS, One, Several
+from tests.e2e.fleet.harness import print_logs
+from tests.e2e.managers.harness import LOGGING, MS_NS, One, Several, a_server
 from tests.waiting import until
 
 COMPLETED, FIRST_END = 3, 3
@@ -214,7 +217,7 @@ def take_over(several: Several, how: str) -> float:
         leader.send(signal.SIGTERM)
     else:
         leader.send(signal.SIGSTOP)
-    until(lambda: several.token() > token, seconds=30)
+    until(lambda: several.token() > token or _is_too_late(began, how))
     took_s = time.monotonic() - began
     if how == "standing still":
         leader.send(signal.SIGCONT)
@@ -223,6 +226,24 @@ def take_over(several: Several, how: str) -> float:
         assert leader.program.process.wait(30) == 0
         leader.program.process = None
     return took_s
+
+
+def _is_too_late(began: float, how: str) -> bool:
+    assert time.monotonic() - began < 30, f"nobody leads half a minute after {how}"
+    return False
+
+
+def play_alone(take_overs: int, seed: int) -> Found:
+    """Start three managers and what they need, and play; what they said is printed if something is wrong."""
+    with tempfile.TemporaryDirectory() as directory, a_server() as server, contextlib.ExitStack() as end:
+        several = Several(Path(directory), server, proplets=2)
+        end.callback(several.end)
+        try:
+            several.begin("a", "b", "c")
+            return play(several, take_overs, seed)
+        except BaseException:
+            print_logs(several.directory)
+            raise
 
 
 def play(several: Several, take_overs: int, seed: int = 1) -> Found:
