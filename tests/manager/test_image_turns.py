@@ -85,7 +85,8 @@ def test_a_proplet_that_stays_silent_holds_up_the_others_for_a_while_only(monkey
         turns.start(start("a"))
         turns.start(start("b"))
         assert not second.is_set()
-        await asyncio.wait_for(second.wait(), 10)
+        async with asyncio.timeout(10):
+            await second.wait()
         turns.close()
 
     asyncio.run(play())

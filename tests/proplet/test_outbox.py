@@ -31,7 +31,8 @@ def with_outbox(directory, work=None):
 async def kept(outbox: Outbox, *reports) -> None:
     durable = asyncio.Event()
     outbox.keep(reports, durable.set)
-    await asyncio.wait_for(durable.wait(), 20)
+    async with asyncio.timeout(20):
+        await durable.wait()
 
 
 def test_reports_are_there_after_a_restart_and_gone_when_they_were_dropped(tmp_path):

@@ -169,10 +169,12 @@ class _Following:
         if self._over_at:
             left_s = max(self._over_at - time.time_ns(), 0) / 1e9
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), left_s)
+                async with asyncio.timeout(left_s):
+                    await news.wait()
             return
         try:
-            await asyncio.wait_for(news.wait(), KEEP_ALIVE_S)
+            async with asyncio.timeout(KEEP_ALIVE_S):
+                await news.wait()
         except TimeoutError:
             if await self._manager.store.task(self._only.task_id) is None:
                 self._over_at = time.time_ns()

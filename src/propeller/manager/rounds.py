@@ -96,7 +96,8 @@ class Rounds:
     async def closes_within(self, seconds: float) -> bool:
         """Wait for the end; False if it does not come so soon."""
         try:
-            await asyncio.wait_for(self._closed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
         except TimeoutError:
             return False
         return True

@@ -149,7 +149,8 @@ class ExternalRuntime:
         if executions:
             # A process that hangs in the kernel can't be waited for; it dies when it comes back.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._all_ended.wait(), _STOP_S_MAX)
+                async with asyncio.timeout(_STOP_S_MAX):
+                    await self._all_ended.wait()
 
     def submit(self, runs: list[GuestRun]) -> None:
         for run in runs:

@@ -190,7 +190,8 @@ class Links:
         """Do work on a free connection; ``Link.run`` says how. The time to wait for one counts."""
         until = time.monotonic() + seconds
         try:
-            link = await asyncio.wait_for(self._free.get(), seconds)
+            async with asyncio.timeout(seconds):
+                link = await self._free.get()
         except TimeoutError:
             why = self._outage.reason or "too many requests wait for it"
             raise Unavailable(f"the database can't be used now: {why}; ask again later") from None
