@@ -46,17 +46,18 @@ class CausesChecker:
             places.setdefault(task.id, set()).add(execution.proplet_id)
         had: set[str] = set()
         for move in changes.transitions:
-            task = created.get(move.task_id) or known.get(move.task_id)
-            if task is not None and task.id not in had:
-                had.add(task.id)
-                places.setdefault(task.id, set()).update(_places(task))
-            if task is not None and move.task_id not in reused:
-                why = self._doubt(task, move, story, inputs, places[task.id])
+            task_id = move.task_id
+            task = created.get(task_id) or known.get(task_id)
+            if task is not None and task_id not in had:
+                had.add(task_id)
+                places.setdefault(task_id, set()).update(_places(task))
+            if task is not None and task_id not in reused:
+                why = self._doubt(task, move, story, inputs, places[task_id])
                 if why:
-                    text = f"{move.task_id} is {move.state.name} by {move.whole_cause}: {why}"
-                    raise LawBroken("causes", text, move.task_id)
+                    text = f"{task_id} is {move.state.name} by {move.whole_cause}: {why}"
+                    raise LawBroken("causes", text, task_id)
             if move.proplet_id:
-                places.setdefault(move.task_id, set()).add(move.proplet_id)
+                places.setdefault(task_id, set()).add(move.proplet_id)
             story.append(move)
 
     def _doubt(
@@ -135,8 +136,10 @@ class CausesChecker:
 
 def _places(task: Task) -> set[str]:
     """Name the proplets that have or had a task."""
-    running = {one.proplet_id for one in task.executions.values() if one.state in (RUNNING, SCHEDULED)}
-    return running | ({task.proplet_id} - {""})
+    found = {one.proplet_id for one in task.executions.values() if one.state in (RUNNING, SCHEDULED)}
+    if task.proplet_id:
+        found.add(task.proplet_id)
+    return found
 
 
 def _reports(item: Input, proplet_id: str, task_id: str) -> bool:
@@ -149,4 +152,4 @@ def _reports(item: Input, proplet_id: str, task_id: str) -> bool:
 def _tells_of_loss(item: Input, proplet_id: str) -> bool:
     if isinstance(item, TimePassed):
         return True
-    return isinstance(item, PropletLost | PropletSeen) and item.proplet_id == proplet_id
+    return isinstance(item, (PropletLost, PropletSeen)) and item.proplet_id == proplet_id

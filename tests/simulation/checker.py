@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from propeller.core.effects import AskHello, Changes, Outgoing, SendStart, SendStop, Transition
 from propeller.core.events import (
+    Command,
     CreateTasks,
     DeleteGroup,
     DeleteTask,
@@ -37,15 +38,17 @@ from .groups_checker import GroupsChecker
 from .hearing_checker import HearingChecker
 from .inputs_checker import InputsChecker
 from .loss_checker import LossChecker
+from .members import Members
 from .replay import Replay
 from .resident_checker import ResidentChecker, uid_of
 from .store import SimulatedStore
 from .timing_checker import TimingChecker
-from .turns import changed, commands_on, created_by, is_settled, outcome
+from .turns import asked, changed, created_by, is_settled, named, outcome
 from .view import View, go_on
 from .world import LawBroken, S, World
 
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, _INTERRUPTED = TaskState
+_STATES = len(TaskState)
 #: Well under the time after which a silent proplet is given up.
 BOOT_FRESH_NS = 4 * S
 
@@ -61,9 +64,7 @@ class Checker:
         self._rows: dict[int, rows.Row] = {}
         #: All committed groups by id.
         self.groups: dict[str, Group] = {}
-        #: The tasks of each group, by ``seq`` and in that order.
-        self._by_seq: dict[str, dict[int, Task]] = {}
-        self._members: dict[str, list[Task]] = {}
+        self._members = Members()
         #: Where each committed attempt was placed, and when. A store that was restored from a backup may count
         #: to the same number again: the last time counts …
         self._placed: dict[tuple[str, int], dict[str, int]] = {}
@@ -123,9 +124,7 @@ class Checker:
         self._ids = {task.id: task.seq for task in self.tasks.values()}
         self._rows = {task.seq: self._store.runs[task.seq] for task in self.tasks.values()}
         self.groups = {group_id: self._store.group(group_id) for group_id in self._store.groups}
-        self._by_seq = {}
-        self._members = {}
-        self._keep_members(self.tasks.values(), ())
+        self._members = Members(self.tasks.values())
         self._accepted.clear()
         self.fleet.restored()
         self.inputs.restored(self.tasks.values())
@@ -157,15 +156,17 @@ class Checker:
 
     def committed(self, changes: Changes, inputs: Sequence[Input]) -> None:
         self._turn = changes
-        self.wholes.commit_begins(inputs, self._members)
-        before = {task.id: self.tasks[task.id] for task in changed(changes) if task.id in self.tasks}
-        reused = created_by(inputs) & (
-            {task.id for task in changes.deleted} | set(commands_on(inputs, DeleteTask, "task_id"))
-        )
+        commands = asked(inputs)
+        self.wholes.commit_begins(commands, self._members)
+        touched = dict.fromkeys([task.spec.id for task in changed(changes)])
+        before = {task_id: self.tasks[task_id] for task_id in touched if task_id in self.tasks}
+        reused = created_by(commands)
+        if reused:
+            reused &= {task.id for task in changes.deleted} | named(commands, DeleteTask, "task_id")
         for group in changes.groups:
             self.groups[group.id] = self._store.group(group.id)
         self.causes.committed(changes, inputs, reused)
-        self._check_moves(changes, inputs, reused)
+        self._check_moves(changes, commands, reused)
         for group in changes.deleted_groups:
             if group.id not in self._store.groups:
                 self.groups.pop(group.id, None)
@@ -173,15 +174,14 @@ class Checker:
             self.tasks.pop(task.id, None)
             self._rows.pop(task.seq, None)
             self._ids.pop(task.id, None)
-        touched = dict.fromkeys(task.id for task in changed(changes))
         for task_id in touched:
             seq = self._ids[task_id] = self._store.ids[task_id]
             self.tasks[task_id], self._rows[seq] = self._store.seen(seq), self._store.runs[seq]
-        self._keep_members((self.tasks[task_id] for task_id in touched), changes.deleted)
+        self._members.follow([self.tasks[task_id] for task_id in touched], changes.deleted)
         moved = {transition.task_id for transition in changes.transitions}
-        self._check_unmoved(before, moved | reused, inputs)
+        self._check_unmoved(before, moved | reused, commands)
         self._check_children(self._settled - reused, {task.id for task in changes.created})
-        self.wholes.committed(changes, inputs)
+        self.wholes.committed(changes, commands)
         self._check_counts(changes.groups)
         self._check_boots(changes)
         self.fleet.committed(changes, self._placements.values())
@@ -189,10 +189,10 @@ class Checker:
         self.foreign.committed(changes)
         self.timing.committed(changes)
 
-    def _check_moves(self, changes: Changes, inputs: Sequence[Input], reused: set[str]) -> None:
+    def _check_moves(self, changes: Changes, commands: Sequence[Command], reused: set[str]) -> None:
         """Replay the committed moves one by one over the shadow."""
-        started = set(commands_on(inputs, StartTask, "task_id"))
-        started_groups = set(commands_on(inputs, StartGroup, "group_id"))
+        started = named(commands, StartTask, "task_id")
+        started_groups = named(commands, StartGroup, "group_id")
         respecified = {task.id: task.spec for task in changes.respecified}
         self._placements = {}
         self._settled = set()
@@ -294,8 +294,8 @@ class Checker:
         """Name when the attempt that counts was placed there; 0 if none was."""
         return self._placed.get((uid, attempt), {}).get(proplet_id, 0)
 
-    def _check_unmoved(self, before: dict[str, Task], moved: set[str], inputs: Sequence[Input]) -> None:
-        updated = set(commands_on(inputs, UpdateTask, "task_id"))
+    def _check_unmoved(self, before: dict[str, Task], moved: set[str], commands: Sequence[Command]) -> None:
+        updated = named(commands, UpdateTask, "task_id")
         for task_id, old in before.items():
             new = self.tasks.get(task_id)
             if new is None or task_id in moved:
@@ -324,7 +324,7 @@ class Checker:
 
     def _check_counts(self, groups: Iterable[Group]) -> None:
         for group in groups:
-            counts = [0] * (len(TaskState) + 1)
+            counts = [0] * (_STATES + 1)
             for task in self._members.get(group.id, ()):
                 counts[task.state] += 1
                 counts[-1] += task.was_up and not task.state.has_ended
@@ -370,19 +370,7 @@ class Checker:
                 boots.append(proplet.boot)
 
     def members_of(self, group_id: str) -> list[Task]:
-        return self._members.get(group_id, [])
-
-    def _keep_members(self, kept: Iterable[Task], deleted: Iterable[Task]) -> None:
-        """Keep the members of each group in order, as they are now."""
-        groups = set()
-        for task in deleted:
-            self._by_seq.get(task.spec.group_id, {}).pop(task.seq, None)
-            groups.add(task.spec.group_id)
-        for task in kept:
-            self._by_seq.setdefault(task.spec.group_id, {})[task.seq] = task
-            groups.add(task.spec.group_id)
-        for group_id in groups - {""}:
-            self._members[group_id] = [task for _, task in sorted(self._by_seq.get(group_id, {}).items())]
+        return self._members.of(group_id)
 
     # -- what leaves the manager ---------------------------------------------------------------------------
 
@@ -415,7 +403,7 @@ class Checker:
     def _check_durable(self) -> None:
         """Check that all rows that were committed are there as they were."""
         ids, runs = self._store.ids, self._store.runs
-        if self._ids.items() <= ids.items() and self._rows.items() <= runs.items():
+        if self._ids == ids and self._rows == runs:
             return
         for task_id, seq in self._ids.items():
             if ids.get(task_id) != seq or runs.get(seq) != self._rows[seq]:
@@ -426,25 +414,28 @@ class Checker:
         """Check that what a user is told to have happened is in the store."""
         if isinstance(outcome, PropellerError):
             return
-        moved = {(move.task_id, move.state) for move in self._turn.transitions} if self._turn else set()
+        moves = self._turn.transitions if self._turn is not None else ()
         match ask.command:
             case CreateTasks():
-                gone = set(commands_on(self._inputs, DeleteTask, "task_id"))
-                gone_groups = set(commands_on(self._inputs, DeleteGroup, "group_id"))
+                commands = asked(self._inputs)
+                gone = named(commands, DeleteTask, "task_id")
+                gone_groups = named(commands, DeleteGroup, "group_id")
                 for task in outcome:
                     known = self.tasks.get(task.id)
                     is_gone = task.id in gone or task.spec.group_id in gone_groups
                     is_there = known is not None and uid_of(known.spec) == uid_of(task.spec)
                     if not is_there and not is_gone:
                         raise LawBroken("commit-first", f"{task.id} was answered and not committed", task.id)
-            case StartTask(task_id) if (task_id, SCHEDULED) not in moved:
+            case StartTask(task_id) if not any(
+                move.task_id == task_id and move.state is SCHEDULED for move in moves
+            ):
                 raise LawBroken("commit-first", f"{task_id} was answered to run, not committed", task_id)
             case StopTask(task_id) if go_on([self.tasks.get(task_id)], self._turn):
                 raise LawBroken("commit-first", f"the stop of {task_id} was answered, not committed", task_id)
-            case StartGroup(group_id=name) if not moved:
+            case StartGroup(group_id=name) if not moves:
                 raise LawBroken("commit-first", f"the start of {name} was answered, not committed")
             case RerunGroup(group_id=name):
-                self.wholes.reran(name, moved)
+                self.wholes.reran(name, {(move.task_id, move.state) for move in moves})
             case StopGroup(group_id=name) if go_on(self._members.get(name, ()), self._turn):
                 raise LawBroken("commit-first", f"the stop of {name} was answered, not committed")
 

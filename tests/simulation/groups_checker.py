@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from propeller.core.effects import Changes
-from propeller.core.events import CreateTasks, Rerun, RerunGroup, StartGroup, StartTask
+from propeller.core.events import Command, CreateTasks, Rerun, RerunGroup, StartGroup, StartTask
 from propeller.core.model import Group, JobMode, Task
 from propeller.core.state import ClusterState
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, SCHEDULED, TaskState
-from propeller.manager.engine import Ask, Input
 
 from .conditions_checker import PLAIN, is_for_itself
 from .world import LawBroken
@@ -26,10 +25,9 @@ class GroupsChecker:
 
     # -- reruns --------------------------------------------------------------------------------------------
 
-    def commit_begins(self, inputs: Sequence[Input], members: Mapping[str, Sequence[Task]]) -> None:
+    def commit_begins(self, commands: Sequence[Command], members: Mapping[str, Sequence[Task]]) -> None:
         """Work out what the reruns of a turn are about, from what was committed before."""
         self._again = {}
-        commands = [item.command for item in inputs if isinstance(item, Ask)]
         for command in commands:
             if isinstance(command, RerunGroup):
                 tasks = members.get(command.group_id, ())
@@ -78,8 +76,8 @@ class GroupsChecker:
         """Check that of a group with a bound no more tasks are queued or run, and none is left out without need."""
         queued: set[str] | None = None
         for group in self._checker.groups.values():
-            most = group.definition.max_parallel
-            if not most or not sum(group.counts[SCHEDULED : RUNNING + 1]):
+            most, counts = group.definition.max_parallel, group.counts
+            if not most or not (counts[SCHEDULED] or counts[RUNNING]):
                 continue
             if queued is None:
                 queued = {task.id for task in state.placement.waiting()}
@@ -95,14 +93,15 @@ class GroupsChecker:
 
     # -- fail-fast -----------------------------------------------------------------------------------------
 
-    def committed(self, changes: Changes, inputs: Sequence[Input]) -> None:
+    def committed(self, changes: Changes, commands: Sequence[Command]) -> None:
         """Check that with the first failure one that is fail-fast has ended, but for what comes after it."""
-        asked = _asked_to_begin(inputs)
         for move in changes.transitions:
+            if move.state is not FAILED:
+                continue
             group = self._checker.groups.get(move.workflow_id or move.job_id)
             task = self._checker.tasks.get(move.task_id)
-            if move.state is FAILED and task is not None and group is not None and group.fail_fast:
-                self._check_fail_fast(task, group, asked)
+            if task is not None and group is not None and group.fail_fast:
+                self._check_fail_fast(task, group, _asked_to_begin(commands))
 
     def _check_fail_fast(self, task: Task, group: Group, asked: set[str]) -> None:
         members = self._checker.members_of(group.id)
@@ -118,13 +117,11 @@ class GroupsChecker:
                 raise LawBroken("fail-fast", text, other.id)
 
 
-def _asked_to_begin(inputs: Iterable[Input]) -> set[str]:
+def _asked_to_begin(commands: Iterable[Command]) -> set[str]:
     found: set[str] = set()
-    for item in inputs:
-        if isinstance(item, Ask) and isinstance(
-            item.command, StartTask | StartGroup | RerunGroup | CreateTasks
-        ):
-            found |= _named_by(item.command)
+    for command in commands:
+        if isinstance(command, StartTask | StartGroup | RerunGroup | CreateTasks):
+            found |= _named_by(command)
     return found
 
 

@@ -379,22 +379,23 @@ class SimulatedManager:
             raise LawBroken("no-defect", f"a turn raised {type(error).__name__}: {error}") from error
         if self._world.trouble(CRASH_AT_STEP, "manager crash"):
             self.crash()
-        elif isinstance(step, Commit | Load):
+        elif isinstance(step, (Commit, Load)):
             self._committing = step if isinstance(step, Commit) else None
             self._later(self._world.between(0.2, 8), lambda: self._finish(step))
         else:
             self._finish(step)
 
     def _finish(self, step: Step) -> None:
-        if isinstance(step, Commit) and self.disk.is_full:
-            self._world.fault("failed commit")
-            self._world.note("manager", "ends: its commit fails, as the disk is full")
-            self._committing = None
-            self.crash()
-            return
-        if isinstance(step, Commit) and self.disk.tears():
-            self.crash()
-            return
+        if isinstance(step, Commit):
+            if self.disk.is_full:
+                self._world.fault("failed commit")
+                self._world.note("manager", "ends: its commit fails, as the disk is full")
+                self._committing = None
+                self.crash()
+                return
+            if self.disk.tears():
+                self.crash()
+                return
         reply = self._carry_out(step)
         if self._world.trouble(CRASH_AT_STEP, "manager crash"):
             self.crash()

@@ -75,9 +75,8 @@ class Replay:
             seq = store.ids.get(task.id)
             if seq is None:
                 raise LawBroken("replay", f"tasks: {task.id} would be lost by a restart", task.id)
-            executions = [rows.execution_row(task, one) for _, one in sorted(task.executions.items())]
-            kept = [row for _, row in sorted(store.executions.get(seq, {}).items())]
-            if store.runs[seq] != rows.run_row(task) or kept != executions:
+            executions = {key: rows.execution_row(task, one) for key, one in task.executions.items()}
+            if store.runs[seq] != rows.run_row(task) or store.executions.get(seq, {}) != executions:
                 text = f"tasks: {task.id} is {rows.run_row(task)}, stored: {store.runs[seq]}"
                 raise LawBroken("replay", text, task.id)
             if store.specs[seq][5] != rows.spec_row(task)[0]:
@@ -99,10 +98,11 @@ def _check_invariants(check: Callable[..., None], *what: object) -> None:
 
 def _same(what: str, live: dict, stored: dict, view) -> None:
     for key, value in live.items():
-        if key not in stored:
+        other = stored.get(key)
+        if other is None:
             raise LawBroken("replay", f"{what}: {key} would be lost by a restart", key)
-        if view(stored[key]) != view(value):
-            text = f"{what}: {key} is {view(value)}, loaded: {view(stored[key])}"
+        if view(other) != view(value):
+            text = f"{what}: {key} is {view(value)}, loaded: {view(other)}"
             raise LawBroken("replay", text, key)
     for key in stored:
         if key not in live:
@@ -110,11 +110,11 @@ def _same(what: str, live: dict, stored: dict, view) -> None:
 
 
 def _task(task: Task) -> tuple[object, ...]:
-    before = task.before.id if task.before else ""
-    parents = [parent.id for parent in task.parents]
-    children = sorted(child.id for child in task.children)
+    before = task.before.spec.id if task.before else ""
+    parents = [parent.spec.id for parent in task.parents]
+    children = sorted([child.spec.id for child in task.children])
     executions = {key: _fields_of_execution(one) for key, one in task.executions.items()}
-    return *_fields_of(task), before, parents, children, executions
+    return _fields_of(task), before, parents, children, executions
 
 
 def _group(group: Group) -> tuple[object, ...]:

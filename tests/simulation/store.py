@@ -54,7 +54,7 @@ class SimulatedStore:
             self.runs[task.seq] = rows.run_row(task)
         for task in changes.respecified:
             self.specs[task.seq] = (*self.specs[task.seq][:5], rows.spec_row(task)[0])
-        self.past_attempts |= changes.past_attempts
+        self.past_attempts.update(changes.past_attempts)
         for task in changes.replaced:
             self.executions.pop(task.seq, None)
         for task, execution in changes.executions:
@@ -66,15 +66,17 @@ class SimulatedStore:
                 task, past
             )
         self.modules.update(module.digest for module in changes.modules)
-        gone = {group.seq for group in changes.deleted_groups}
-        self.groups = {key: row for key, row in self.groups.items() if row[0] not in gone}
+        if changes.deleted_groups:
+            gone = {group.seq for group in changes.deleted_groups}
+            self.groups = {key: row for key, row in self.groups.items() if row[0] not in gone}
         for group in changes.groups:
             self.groups[group.id] = rows.group_row(group)
         for proplet in changes.deleted_proplets:
             self.proplets.pop(proplet.id, None)
         for proplet in changes.proplets:
             self.proplets[proplet.id] = rows.proplet_row(proplet)
-        self.keys |= {one.key.text: one for one in changes.remembered}
+        for one in changes.remembered:
+            self.keys[one.key.text] = one
         if changes.transitions:
             if changes.first_event_id != self.last_event_id + 1:
                 raise LawBroken("store", f"event {changes.first_event_id} follows {self.last_event_id}")
@@ -141,8 +143,10 @@ class SimulatedStore:
     def task(self, seq: int) -> Task:
         spec, run = self.specs[seq], self.runs[seq]
         task = rows.to_task((seq, spec[4], spec[5], *run[:-1]))
-        found = [rows.to_execution(row[1:]) for _, row in sorted(self.executions.get(seq, {}).items())]
-        task.executions = {execution.proplet_id: execution for execution in found}
+        kept = self.executions.get(seq)
+        if kept:
+            found = [rows.to_execution(row[1:]) for _, row in sorted(kept.items())]
+            task.executions = {execution.proplet_id: execution for execution in found}
         return task
 
     def group(self, group_id: str) -> Group:

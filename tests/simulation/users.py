@@ -44,6 +44,8 @@ STAYING = ({"daemon": True}, {"daemon": True}, {"latent": True})
 CONDITIONS = ("failure", "all_done", "always", "any_success")
 PATIENCE = 6
 GROUPS_MAX = 7
+#: Commands about one task.
+_ON_TASK = (StartTask, StopTask, DeleteTask, UpdateTask)
 SINGLES_MAX = 10
 
 
@@ -115,15 +117,15 @@ class Users:
                     self.world.between(200, 1500), lambda: self.ask_again(command, then, tries - 1)
                 )
             return
-        about = [spec.id for spec in command.specs] if isinstance(command, CreateTasks) else []
-        if isinstance(command, StartTask | StopTask | DeleteTask | UpdateTask):
+        about, modules = [], {}
+        if isinstance(command, CreateTasks):
+            about = [spec.id for spec in command.specs]
+            modules = {spec.module: b"" for spec in command.specs if spec.module in MODULES}
+        elif isinstance(command, _ON_TASK):
             about = [command.task_id]
         target = "" if about else f" {command}"
         self.world.note("user", f"asks: {type(command).__name__}{target}", *about)
-        modules = {}
-        if isinstance(command, CreateTasks):
-            modules = {spec.module: b"" for spec in command.specs if spec.module in MODULES}
-        elif isinstance(command, UpdateTask) and command.changes.get("module") in MODULES:
+        if isinstance(command, UpdateTask) and command.changes.get("module") in MODULES:
             modules = {command.changes["module"]: b""}
         self._manager.ask(Ask(command, modules, _Waiting(self, command, then, tries)))
 

@@ -65,7 +65,6 @@ class _Looked(dict[str, Any]):
     """One field of each task, as it was committed before, unless it is set here: looked up where somebody asks."""
 
     def __init__(self, tasks: Mapping[str, Task], field: str):
-        super().__init__()
         self._tasks, self._field = tasks, field
 
     def __missing__(self, task_id: str) -> Any:

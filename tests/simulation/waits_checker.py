@@ -51,17 +51,18 @@ class WaitsChecker:
 
     def turn_began(self, inputs: Sequence[Input]) -> None:
         self._turns += 1
-        hears = [item for item in inputs if isinstance(item, TimePassed)]
-        if len(hears) != self._has_passed:
-            raise LawBroken("own-lane", f"a turn hears {len(hears)} times that time has passed")
-        self._has_passed = False
+        hears = 0
         for item in inputs:
             if isinstance(item, TimePassed):
+                hears += 1
                 continue
             lane = self._waiting[_lane_of(item)]
             if not lane or lane[0][0] is not item:
                 raise LawBroken("own-lane", f"a turn takes {item}, which is not the next of its lane")
             del lane[0]
+        if hears != self._has_passed:
+            raise LawBroken("own-lane", f"a turn hears {hears} times that time has passed")
+        self._has_passed = False
         for name, lane in self._waiting.items():
             if lane and lane[0][1] <= self._turns:
                 raise LawBroken(

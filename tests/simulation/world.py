@@ -90,7 +90,7 @@ class World:
         return Random(f"{name} {self.seed}")
 
     def between(self, least_ms: float, most_ms: float) -> int:
-        return int(self.random.uniform(least_ms, most_ms) * MS)
+        return int((least_ms + (most_ms - least_ms) * self.random.random()) * MS)
 
     def run_until(self, time: int) -> None:
         """Carry out all events up to this time."""
@@ -103,5 +103,5 @@ class World:
 
     def transcript(self) -> str:
         """Hash everything that happened."""
-        lines = (f"{at} {who} {what} {' '.join(about)}\n" for at, who, what, about in self.log)
+        lines = [f"{at} {who} {what} {' '.join(about)}\n" for at, who, what, about in self.log]
         return hashlib.sha256("".join(lines).encode()).hexdigest()

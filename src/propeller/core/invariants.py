@@ -47,16 +47,17 @@ def check_touched(state: ClusterState, changes: Changes | None) -> None:
     _check_turn_is_over(state)
     if changes is None:
         return
-    changed = [*changes.created, *changes.updated, *(task for task, _ in changes.executions)]
+    changed = [*changes.created, *changes.updated, *[task for task, _ in changes.executions]]
+    of_groups = [(task.spec.group_id, task) for task in changed]
     made_anew = {task.spec.group_id for task in (*changes.created, *changes.respecified, *changes.deleted)}
-    names = made_anew.union((task.spec.group_id for task in changed), (group.id for group in changes.groups))
+    names = {group_id for group_id, _ in of_groups}.union(made_anew, [group.id for group in changes.groups])
     for group in [state.groups[name] for name in sorted(names) if name in state.groups]:
         _check_group(state, group, is_as_before=group.id not in made_anew)
         for task in group.tasks.values():
             _check_task(state, task)
         _check_schedule(state, group)
-    for task in changed:
-        if not task.spec.group_id and state.tasks.get(task.id) is task:
+    for group_id, task in of_groups:
+        if not group_id and state.tasks.get(task.spec.id) is task:
             _check_task(state, task)
             _check_schedule(state, task)
     _check_room(state)
@@ -84,11 +85,11 @@ def _check_live(state: ClusterState) -> None:
 
 def _check_group(state: ClusterState, group: Group, *, is_as_before: bool = False) -> None:
     """Check a group; one that has the same tasks as before has them related as before."""
-    counts = [0] * (UP + 1)
+    counts, known = [0] * (UP + 1), state.tasks
     for task in group.tasks.values():
         counts[task.state] += 1
         counts[UP] += task.was_up and not task.state.has_ended
-        assert state.tasks.get(task.id) is task, f"task {task.id} of group {group.id} is not in memory"
+        assert known.get(task.spec.id) is task, f"task {task.id} of group {group.id} is not in memory"
     assert group.counts == counts, f"group {group.id} counts {group.counts}, and its tasks are {counts}"
     _check_times(group)
     is_timed = group.timing is not None and group.timing.deadline_at > 0
@@ -108,10 +109,10 @@ def _check_group(state: ClusterState, group: Group, *, is_as_before: bool = Fals
 
 
 def _check_times(group: Group) -> None:
-    starts = sorted(task.started_at for task in group.tasks.values() if task.started_at)
-    ends = sorted(task.finished_at for task in group.tasks.values() if task.finished_at)
+    starts = [task.started_at for task in group.tasks.values() if task.started_at]
+    ends = [task.finished_at for task in group.tasks.values() if task.finished_at]
     kept = group.started_at, group.finished_at
-    truth = starts[0] if starts else 0, ends[-1] if ends else 0
+    truth = min(starts) if starts else 0, max(ends) if ends else 0
     assert kept == truth, f"group {group.id} has the times {kept}, and its tasks have {truth}"
     counts = starts.count(truth[0]), ends.count(truth[1])
     assert (group.first_count, group.last_count) == counts, f"group {group.id} counts its times wrongly"
@@ -120,25 +121,28 @@ def _check_times(group: Group) -> None:
 def _check_relations(group: Group) -> None:
     children: dict[str, list[str]] = {task_id: [] for task_id in group.tasks}
     before: Task | None = None
+    is_sequential = group.mode is JobMode.SEQUENTIAL
     for task in group.tasks.values():
-        parents = tuple(parent.id for parent in task.parents)
+        parents = tuple([parent.spec.id for parent in task.parents])
         assert parents == task.spec.depends_on, f"task {task.id} has parents {parents}"
-        wanted = before if group.mode is JobMode.SEQUENTIAL else None
-        assert task.before is wanted, f"task {task.id} has the wrong task before it"
+        assert task.before is (before if is_sequential else None), (
+            f"task {task.id} has the wrong task before it"
+        )
         for other in predecessors(task):
-            assert group.tasks.get(other.id) is other, (
-                f"task {task.id} waits for {other.id}, of no such group"
+            other_id = other.spec.id
+            assert group.tasks.get(other_id) is other, (
+                f"task {task.id} waits for {other_id}, of no such group"
             )
-            children[other.id].append(task.id)
+            children[other_id].append(task.spec.id)
         before = task
     for task in group.tasks.values():
-        found = sorted(child.id for child in task.children)
-        assert found == sorted(children[task.id]), f"task {task.id} has children {found}"
+        found = sorted([child.spec.id for child in task.children])
+        assert found == sorted(children[task.spec.id]), f"task {task.id} has children {found}"
 
 
 def _check_unmet(group: Group) -> None:
     for task in group.tasks.values():
-        if task.parents or task.before is not None or task.unmet:
+        if task.unmet or task.parents or task.before is not None:
             unmet = count_unmet(task)
             assert task.unmet == unmet, (
                 f"task {task.id} counts {task.unmet} unmet, and {unmet} have not ended"
@@ -146,14 +150,14 @@ def _check_unmet(group: Group) -> None:
 
 
 def _check_task(state: ClusterState, task: Task) -> None:
-    group_id = task.spec.group_id
-    if group_id:
+    spec, has_ended, is_running = task.spec, task.state.has_ended, task.state is RUNNING
+    if group_id := spec.workflow_id or spec.job_id:
         group = state.groups.get(group_id)
         assert group is not None, f"task {task.id} is in memory without its group {group_id}"
-        assert group.tasks.get(task.id) is task, f"group {group_id} does not know task {task.id}"
+        assert group.tasks.get(spec.id) is task, f"group {group_id} does not know task {task.id}"
     else:
-        assert not task.state.has_ended or is_awaited(task), f"task {task.id} is in memory, and has ended"
-    if task.state.has_ended:
+        assert not has_ended or is_awaited(task), f"task {task.id} is in memory, and has ended"
+    if has_ended:
         is_timed = task.finished_at > 0
         assert is_timed or task.state is SKIPPED, f"task {task.id} has ended at no time"
         assert task.state is FAILED or not task.error, f"task {task.id} has an error and has not failed"
@@ -164,34 +168,34 @@ def _check_task(state: ClusterState, task: Task) -> None:
     else:
         assert not task.finished_at, f"task {task.id} has not ended, and has an end"
         assert task.results is None or task.was_up, f"task {task.id} has not ended, and has results"
-        assert not task.error, f"task {task.id} has not ended, and has an error"
-    assert not task.is_up or (task.was_up and task.state is RUNNING), f"task {task.id} can't be up"
-    _check_timing(task)
-    _check_workflow(state, task)
-    if task.state is RUNNING:
+        assert not task.failure or not task.error, f"task {task.id} has not ended, and has an error"
+    assert not task.is_up or (task.was_up and is_running), f"task {task.id} can't be up"
+    if task.timing is not None:
+        _check_timing(task, task.timing)
+    if spec.workflow is not None:
+        _check_workflow(state, task)
+    if is_running:
         assert task.attempt > 0, f"task {task.id} runs without an attempt"
         for proplet_id in state.holders(task):
             assert proplet_id in state.proplets, f"task {task.id} runs on a proplet that is not known"
-    if task.spec.broadcast:
+    if spec.broadcast:
         live = len(state.holders(task))
         assert task.live_executions == live, (
             f"task {task.id} counts {task.live_executions} executions, {live} run"
         )
-        assert task.state is not RUNNING or live, f"task {task.id} runs, and none of its executions does"
-    is_everywhere = task.spec.broadcast and task.spec.is_resident and task.state is RUNNING
-    assert (state.everywhere.get(task.id) is task) == is_everywhere, (
+        assert not is_running or live, f"task {task.id} runs, and none of its executions does"
+    is_everywhere = is_running and spec.broadcast and spec.is_resident
+    assert (state.everywhere.get(spec.id) is task) == is_everywhere, (
         f"task {task.id} is{'' if is_everywhere else ' not'} to run everywhere, and is kept otherwise"
     )
     if is_everywhere:
         for proplet in state.proplets.values():
-            may_go = takes_work(proplet) and not refused_by(proplet, needs_of(task.spec))
+            may_go = takes_work(proplet) and not refused_by(proplet, needs_of(spec))
             assert not may_go or proplet.id in task.executions, f"task {task.id} did not reach {proplet.id}"
 
 
 def _check_workflow(state: ClusterState, task: Task) -> None:
     """Check that the workflow which a running task runs is there, and goes on."""
-    if task.spec.workflow is None:
-        return
     assert not task.proplet_id, f"task {task.id} runs a workflow, and has a proplet"
     group = state.groups.get(id_of_inner(task.id, task.attempt))
     if task.state is not RUNNING:
@@ -232,14 +236,14 @@ def _waits_for_retry(task: Task) -> bool:
     return task.timing is not None and task.timing.retry_at > 0
 
 
-def _check_timing(task: Task) -> None:
-    if task.timing is None or task.timing == Timing(schedule=task.course):
+def _check_timing(task: Task, timing: Timing) -> None:
+    if timing == Timing(schedule=timing.schedule):
         return
     assert not task.state.has_ended, f"task {task.id} has ended, and a clock runs for it"
-    assert task.state is SCHEDULED or not task.timing.retry_at, f"task {task.id} is tried again, and runs"
-    assert task.state is SCHEDULED or not task.timing.queue_until, f"task {task.id} is queued, and runs"
+    assert task.state is SCHEDULED or not timing.retry_at, f"task {task.id} is tried again, and runs"
+    assert task.state is SCHEDULED or not timing.queue_until, f"task {task.id} is queued, and runs"
     retry = task.spec.retry
-    tries, most = task.timing.tries, retry.max_attempts if retry else 1
+    tries, most = timing.tries, retry.max_attempts if retry else 1
     assert tries < most, f"task {task.id} has failed {tries} times of {most}, and is tried again"
 
 
@@ -256,8 +260,8 @@ def _check_placed(state: ClusterState) -> None:
 
 def _check_room(state: ClusterState) -> None:
     waiting = [task for task in state.placement.waiting() if task.spec.workflow is None]
-    for proplet in state.proplets.values():
-        if waiting and has_room(proplet):
+    for proplet in state.proplets.values() if waiting else ():
+        if has_room(proplet):
             for task in waiting:
                 assert not _may_go_to(task, proplet), f"proplet {proplet.id} has room, and {task.id} waits"
 

@@ -379,7 +379,8 @@ class Group(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def has_live_tasks(self) -> bool:
-        return sum(self.counts[:3]) > 0
+        pending, scheduled, running = self.counts[:3]
+        return pending + scheduled + running > 0
 
 
 class Proplet(msgspec.Struct, kw_only=True, eq=False):

@@ -193,10 +193,12 @@ class Placement:
 
     def waiting(self) -> list[Task]:
         """List all waiting tasks, in no order; for checks, not for placing."""
-        pinned = (queue for queues in self._pinned.values() for queue in queues.values())
-        queues = (self._anywhere, *pinned, *self._choosy.values())
-        alone = (*self._broadcast.values(), *self.workflows.values())
-        return [*(task for queue in queues for task in queue), *alone]
+        found = [*self._broadcast.values(), *self.workflows.values()]
+        found += self._anywhere
+        for queues in (*self._pinned.values(), self._choosy):
+            for queue in queues.values():
+                found += queue
+        return found
 
     def waiting_broadcasts(self) -> list[tuple[Task, list[Proplet]]]:
         """List the broadcast tasks for which there are proplets now, each with all of these."""

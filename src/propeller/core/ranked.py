@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -25,7 +26,7 @@ class Ranked(Generic[Key, Item]):
 
     def __iter__(self) -> Iterator[Item]:
         """Iterate over the items in the order of arrival."""
-        return (entry[3] for entry in self._valid.values())
+        return map(itemgetter(3), self._valid.values())
 
     def push(self, key: Key, rank: Any, item: Item) -> None:
         """Add an item; one that is here with the same rank keeps its place."""

@@ -59,10 +59,10 @@ def waits_for_its_turn(task: Task) -> bool:
 
 def count_unmet(task: Task) -> int:
     """Count the predecessors that a task waits for; those of the one before it are counted already."""
-    return sum(
-        not (has_had_its_turn(other) if other is task.before else other.is_settled)
-        for other in predecessors(task)
-    )
+    before, unmet = task.before, 0
+    for other in predecessors(task):
+        unmet += not (has_had_its_turn(other) if other is before else other.is_settled)
+    return unmet
 
 
 def awaited(task: Task) -> list[Task]:

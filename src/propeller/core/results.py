@@ -44,7 +44,7 @@ def has_bytes(results: Any) -> bool:
 
 def to_json(results: Any) -> tuple[Any, str]:
     """Give results as JSON has them, and ``BASE64`` where texts in them are that, else ``""``."""
-    if not has_bytes(results):
+    if results is None or isinstance(results, str) or not has_bytes(results):
         return results, ""
     if isinstance(results, dict):
         return {name: _base64(one) for name, one in results.items()}, BASE64

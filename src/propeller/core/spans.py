@@ -23,10 +23,13 @@ def derive(group: Group) -> None:
 
 def follow(turn: Turn, groups: Mapping[str, Group]) -> None:
     """Update the spans of the groups whose tasks changed in this turn or are gone."""
+    if not (turn.touched or turn.deleted):
+        return
     changed: dict[str, list[Task]] = {}
     gone: dict[str, list[Task]] = {}
     for task in turn.touched.values():
-        if task.spec.group_id and (task.started_at, task.finished_at) != (task.told_start, task.told_end):
+        has_moved = task.started_at != task.told_start or task.finished_at != task.told_end
+        if has_moved and task.spec.group_id:
             changed.setdefault(task.spec.group_id, []).append(task)
     for task in turn.deleted.values():
         # A task that was deleted with its group is not in a new group of the same id.

@@ -113,10 +113,13 @@ class ClusterState:
     def due_in_ns(self) -> int | None:
         """Say in how long the next timer is due, from when the turn began; None if none is set."""
         due, alarm = self.timers.next_due(), self.alarms.next_due()
+        if self.placement.workflows:
+            return 0
+        if due is None and alarm is None:
+            return None
         waits = [] if due is None else [due - self.ticks]
         waits += [] if alarm is None else [alarm - self.wall]
-        waits += [0] if self.placement.workflows else []
-        return max(min(waits), 0) if waits else None
+        return max(min(waits), 0)
 
     # -- who has what --------------------------------------------------------------------------------------
 
@@ -394,14 +397,14 @@ class ClusterState:
                 self._adopted.append(group)
                 fresh[group.id] = self.groups[group.id] = group
         for task in tasks:
-            group_id = task.spec.group_id
-            if task.id in self.tasks or (group_id and group_id not in fresh):
+            task_id, group_id = task.spec.id, task.spec.group_id
+            if task_id in self.tasks or (group_id and group_id not in fresh):
                 continue
-            self.tasks[task.id] = task
+            self.tasks[task_id] = task
             if not task.state.has_ended:
                 self.tally[task.state] += 1
             if group_id:
-                fresh[group_id].tasks[task.id] = task
+                fresh[group_id].tasks[task_id] = task
             else:
                 self._adopted.append(task)
             if task.state is SCHEDULED and not (task.timing and task.timing.retry_at):
@@ -445,7 +448,7 @@ class ClusterState:
                 if not record.has_live_tasks and self.groups.get(record.id) is record:
                     del self.groups[record.id]
                     for task in record.tasks.values():
-                        del self.tasks[task.id]
+                        del self.tasks[task.spec.id]
                         unlink(task)
             elif record.state.has_ended and not record.spec.group_id and self.tasks.get(record.id) is record:
                 del self.tasks[record.id]

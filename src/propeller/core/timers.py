@@ -52,5 +52,9 @@ class Timers:
 
     def next_due(self) -> int | None:
         """Give the time of the timer that is due first; None if none is set."""
-        heads = [timers.head() for timers in self._by_kind.values()]
-        return min((head[0] for head in heads if head is not None), default=None)
+        first: int | None = None
+        for timers in self._by_kind.values():
+            head = timers.head()
+            if head is not None and (first is None or head[0] < first):
+                first = head[0]
+        return first

@@ -96,16 +96,18 @@ def turn(cluster: Cluster, inputs: Sequence[Input], moment: Moment) -> Generator
         cluster.state.adopt(groups, tasks, past_attempts)
         memory.adopt(remembered)
 
-    now, answers = moment.now, list[Answer]()
+    now, answers, has_time_passed = moment.now, list[Answer](), False
     modules: dict[Module, bytes] = {}
     cluster.begin(moment)
     for item in inputs:
         if isinstance(item, Ask):
             answers.append(_carry_out_once(cluster, item, now, memory))
             modules.update(item.modules)
-        elif not isinstance(item, TimePassed):
+        elif isinstance(item, TimePassed):
+            has_time_passed = True
+        else:
             cluster.handle(item, now)
-    if any(isinstance(item, TimePassed) for item in inputs):
+    if has_time_passed:
         cluster.handle(TimePassed(), now)
     cluster.settle(now)
     changes, effects = cluster.take_turn()
@@ -172,9 +174,10 @@ def _named_but_absent(cluster: Cluster, inputs: Sequence[Input], moment: Moment)
                 pass
             case command:
                 tasks[command.task_id] = None
+    state = cluster.state
     return Load(
-        [task_id for task_id in tasks if task_id not in cluster.state.tasks],
-        [group_id for group_id in groups if group_id not in cluster.state.groups],
+        [task_id for task_id in tasks if task_id not in state.tasks],
+        [group_id for group_id in groups if group_id not in state.groups],
         list(keys),
     )
 

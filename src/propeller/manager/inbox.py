@@ -9,6 +9,7 @@ This is pure.
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 from propeller.core.events import (
     Command,
@@ -70,6 +71,9 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._facts) + len(self._ending) + len(self._bringing) + (self._time_passed is not None)
 
+    def __bool__(self) -> bool:
+        return bool(self._facts or self._ending or self._bringing or self._time_passed is not None)
+
     def __iter__(self) -> Iterator[Input]:
         for lane in (self._facts, self._ending, self._bringing):
             yield from (item for _, item in lane)
@@ -89,19 +93,27 @@ class Inbox:
 
     def take(self) -> list[Input]:
         """Take out what the next turn takes in, in the order in which it came; last, that time has passed."""
-        taken = [self._facts.popleft() for _ in range(min(self._facts_max, len(self._facts)))]
+        facts = self._facts
+        if len(facts) <= self._facts_max:
+            taken = [*facts]
+            facts.clear()
+        else:
+            taken = [facts.popleft() for _ in range(self._facts_max)]
         for lane in (self._ending, self._bringing):
             tasks = 0
             while lane and tasks < self._tasks_max:
                 tasks += self._tasks_of(lane[0][1].command)
                 taken.append(lane.popleft())
-        taken.sort(key=_number)
-        passed, self._time_passed = self._time_passed, None
-        return [*(item for _, item in taken), *([passed] if passed is not None else [])]
+        taken.sort(key=itemgetter(0))
+        inputs = [item for _, item in taken]
+        if self._time_passed is not None:
+            inputs.append(self._time_passed)
+            self._time_passed = None
+        return inputs
 
     def withdraw(self) -> list[Ask]:
         """Take out all commands, so that none of them is carried out."""
-        taken = sorted((*self._ending, *self._bringing), key=_number)
+        taken = sorted((*self._ending, *self._bringing), key=itemgetter(0))
         self._ending.clear()
         self._bringing.clear()
         return [ask for _, ask in taken]
@@ -115,7 +127,3 @@ class Inbox:
     def has_room(self) -> bool:
         """True once most of the facts that were too many are taken."""
         return len(self._facts) <= self._facts_waiting_max // 4
-
-
-def _number(item: tuple[int, Input]) -> int:
-    return item[0]
