@@ -204,21 +204,22 @@ class Checker:
             if task.id not in reused:
                 view.add(self._store.seen(task.seq), task.attempt - (task.id in placed))
         for number, move in enumerate(changes.transitions, start=changes.first_event_id):
-            if move.task_id in reused and move.state is RUNNING:  # it was placed last: this is the new one
-                self._note_place(self._store.seen(self._store.ids[move.task_id]).spec, move)
-                self._placements[move.task_id, move.attempt] = move
-            task = view.tasks.get(move.task_id)
-            if task is None or move.task_id in reused:
+            task_id = move.task_id
+            if task_id in reused and move.state is RUNNING:  # it was placed last: this is the new one
+                self._note_place(self._store.seen(self._store.ids[task_id]).spec, move)
+                self._placements[task_id, move.attempt] = move
+            task = view.tasks.get(task_id)
+            if task is None or task_id in reused:
                 continue  # created and deleted in one turn
-            old = view.states[task.id]
+            old = view.states[task_id]
             self.inputs.moved(task, old, move, view)
             if (old, move.state) == (RUNNING, RUNNING):
                 self.residents.check_word(task, uid_of(task.spec), move, view)
                 if move.is_up:
                     self.timing.came_up(task)
-                if move.is_up and not view.was_up[task.id]:
-                    view.was_up[task.id] = True
-                    self._settled.add(task.id)
+                if move.is_up and not view.was_up[task_id]:
+                    view.was_up[task_id] = True
+                    self._settled.add(task_id)
                 else:
                     self._words.add(id(move))
                 continue
@@ -226,22 +227,22 @@ class Checker:
                 raise LawBroken(
                     "transitions", f"{task.id} went from {old.name} to {move.state.name}", task.id
                 )
-            is_started = task.id in started or task.spec.group_id in started_groups
+            is_started = task_id in started or task.spec.group_id in started_groups
             if old.has_ended and not (is_started or self.wholes.lets_run_again(task)):
                 raise LawBroken("ended-stays", f"{task.id} left {old.name} and nobody started it", task.id)
             if old.has_ended:
-                view.was_up[task.id] = False
-            if move.state.has_ended and not view.was_up[task.id]:
-                self._settled.add(task.id)
+                view.was_up[task_id] = False
+            if move.state.has_ended and not view.was_up[task_id]:
+                self._settled.add(task_id)
             self.timing.moved(task, old, move)
-            view.states[task.id] = move.state
-            specs = [task.spec, *([respecified[task.id]] if task.id in respecified else [])]
+            view.states[task_id] = move.state
+            specs = [task.spec, respecified[task_id]] if task_id in respecified else [task.spec]
             if move.state in (SCHEDULED, RUNNING):
                 begins = old is PENDING or old.has_ended
-                if begins or (view.keeps_its_condition(task) and not view.was_up[task.id]):
+                if begins or (view.keeps_its_condition(task) and not view.was_up[task_id]):
                     self.conditions.check_may_run(task, specs, view, may_fail=move.state is SCHEDULED)
                 if move.state is RUNNING:
-                    self._placements[task.id, move.attempt] = move
+                    self._placements[task_id, move.attempt] = move
             self.conditions.moved(task, move, number, specs, view)
             self._check_attempt(task, old, move, view)
 
@@ -328,7 +329,7 @@ class Checker:
             for task in self._members.get(group.id, ()):
                 counts[task.state] += 1
                 counts[-1] += task.was_up and not task.state.has_ended
-            stored = self._store.group(group.id)
+            stored = self.groups[group.id]
             if stored.counts != counts:
                 text = f"group {group.id} says {stored.counts}, and its tasks are {counts}"
                 raise LawBroken("counts", text)
@@ -478,10 +479,14 @@ class Checker:
 
     # -- the shadow ----------------------------------------------------------------------------------------
 
+    def is_sequential(self, task: Task) -> bool:
+        """Say whether a task is of a sequential job."""
+        group = self.groups.get(task.spec.group_id)
+        return group is not None and group.mode is JobMode.SEQUENTIAL
+
     def before(self, task: Task, members: Iterable[Task]) -> Task | None:
         """Name the task before this one in a sequential job."""
-        group = self.groups.get(task.spec.group_id)
-        if group is None or group.mode is not JobMode.SEQUENTIAL:
+        if not self.is_sequential(task):
             return None
         return max(
             (other for other in members if other.seq < task.seq), key=lambda other: other.seq, default=None

@@ -152,10 +152,10 @@ class ConditionsChecker:
         parents = spec.depends_on
         if not all(self._has_settled(parent, view) for parent in parents):
             return False
+        if spec.run_if in PLAIN:
+            return all(view.has_succeeded(parent) for parent in parents)
         before = self._checker.before(task, view.members(task))
         match spec.run_if:
-            case "" | "success":
-                return all(view.has_succeeded(parent) for parent in parents)
             case "failure":
                 others = view.members(task) if before is not None else []
                 is_needed = any(view.states[other.id] is FAILED for other in others if other.id != task.id)

@@ -80,14 +80,14 @@ class GroupsChecker:
             if not most or not (counts[SCHEDULED] or counts[RUNNING]):
                 continue
             if queued is None:
-                queued = {task.id for task in state.placement.waiting()}
+                queued = {task.spec.id for task in state.placement.waiting()}
             members = [task for task in self._checker.members_of(group.id) if not task.was_up]
-            begun = [task for task in members if task.state is RUNNING or task.id in queued]
+            begun = [task for task in members if task.state is RUNNING or task.spec.id in queued]
             if len(begun) > most:
                 names = ", ".join(task.id for task in begun)
                 raise LawBroken("at-once", f"{names} of {group.id} are under way, and {most} may be", names)
             for task in members:
-                waits = task.state is SCHEDULED and task.id not in queued
+                waits = task.state is SCHEDULED and task.spec.id not in queued
                 if waits and len(begun) < most and not (task.timing and task.timing.retry_at):
                     raise LawBroken("room", f"{task.id} is held, and {group.id} has room", task.id)
 

@@ -18,6 +18,7 @@ EVERY = 30
 #: All that a restart has to find as it was; relations and executions are compared by name.
 _BY_NAME = ("before", "parents", "children", "executions")
 _fields_of = attrgetter(*(name for name in Task.__struct_fields__ if name not in _BY_NAME))
+_fields_of_group = attrgetter(*(name for name in Group.__struct_fields__ if name not in ("tasks", "places")))
 _fields_of_execution = attrgetter(*Execution.__struct_fields__)
 
 
@@ -70,9 +71,10 @@ class Replay:
         """Check that what this commit changed is in the store as it is in memory."""
         store = self._store
         for task in {task.seq: task for task in changed(changes)}.values():
-            if state.tasks.get(task.id) is not task:
+            task_id = task.spec.id
+            if state.tasks.get(task_id) is not task:
                 continue  # it has ended, or was deleted
-            seq = store.ids.get(task.id)
+            seq = store.ids.get(task_id)
             if seq is None:
                 raise LawBroken("replay", f"tasks: {task.id} would be lost by a restart", task.id)
             executions = {key: rows.execution_row(task, one) for key, one in task.executions.items()}
@@ -118,4 +120,4 @@ def _task(task: Task) -> tuple[object, ...]:
 
 
 def _group(group: Group) -> tuple[object, ...]:
-    return rows.group_row(group), list(group.tasks)
+    return _fields_of_group(group), list(group.tasks)

@@ -46,6 +46,8 @@ class TimingChecker:
         self._since: dict[str, tuple[int, int]] = {}
         #: When the first task of each group that has a time began.
         self._groups: dict[str, int] = {}
+        #: The tasks that have a deadline or may wait only so long, by id.
+        self._timed: set[str] = set()
         #: In which life of the manager each of them began to run, since it last ended.
         self._lives: dict[str, int] = {}
         #: When the present turn began: what it decides counts from there, however long its commit takes.
@@ -57,6 +59,7 @@ class TimingChecker:
 
     def restored(self) -> None:
         self._was_restored = True
+        self._timed = {task.id for task in self._checker.tasks.values() if _is_timed(task)}
         for known in (self._tries, self._failed, self._begun, self._queued, self._groups):
             known.clear()
 
@@ -149,7 +152,11 @@ class TimingChecker:
             elif move.state is task.state and task.started_at and task.finished_at:
                 self._check_run(task)
         self._follow_groups(changes)
-        self._check_overdue(tasks.values())
+        for new in (*changes.created, *changes.respecified):
+            if new.id in tasks and _is_timed(tasks[new.id]):
+                self._timed.add(new.id)
+        self._timed &= tasks.keys()
+        self._check_overdue([tasks[task_id] for task_id in sorted(self._timed)])
 
     @staticmethod
     def _check_run(task: Task) -> None:
@@ -205,8 +212,6 @@ class TimingChecker:
                 raise LawBroken("group-time", f"{group_id} goes on, and its time is over")
         for task in tasks:
             spec = task.spec
-            if not (spec.deadline_ns or spec.queue_timeout_ns):
-                continue
             if task.state not in (SCHEDULED, RUNNING) or task.was_up:
                 continue
             uid = uid_of(spec)
@@ -217,3 +222,7 @@ class TimingChecker:
                 is_over = most and now - since > most + ACTS_WITHIN_NS and present > most + ACTS_WITHIN_NS
                 if is_over and not (what == "queue timeout" and task.state is RUNNING):
                     raise LawBroken("deadline", f"{task.id} goes on, and its {what} is over", task.id)
+
+
+def _is_timed(task: Task) -> bool:
+    return bool(task.spec.deadline_ns or task.spec.queue_timeout_ns)

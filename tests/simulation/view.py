@@ -34,16 +34,19 @@ class View:
         self.was_up = _Looked(checker.tasks, "was_up")
 
     def add(self, task: Task, attempts: int) -> None:
-        self.tasks[task.id] = task
-        if task.spec.group_id:
-            self._added.setdefault(task.spec.group_id, []).append(task)
-        self.states[task.id] = PENDING
-        self.attempts[task.id] = attempts
-        self.was_up[task.id] = False
+        task_id, group_id = task.spec.id, task.spec.group_id
+        self.tasks[task_id] = task
+        if group_id:
+            self._added.setdefault(group_id, []).append(task)
+        self.states[task_id] = PENDING
+        self.attempts[task_id] = attempts
+        self.was_up[task_id] = False
 
     def members(self, task: Task) -> list[Task]:
         group_id = task.spec.group_id
-        found = [*self._checker.members_of(group_id), *self._added.get(group_id, ())]
+        found = self._checker.members_of(group_id)
+        if group_id in self._added:
+            found = [*found, *self._added[group_id]]
         if not self.gone or task.id in self.gone:
             return found
         return [other for other in found if other.id not in self.gone]
@@ -55,9 +58,8 @@ class View:
     def keeps_its_condition(self, task: Task) -> bool:
         """Say whether what let it begin can't change any more: what is up may be so no longer."""
         waits_for = [self.tasks[parent] for parent in task.spec.depends_on if parent in self.tasks]
-        members = self.members(task)
-        if self._checker.before(task, members):  # any before it may halt its job
-            waits_for += [other for other in members if other.seq < task.seq]
+        if self._checker.is_sequential(task):  # any before it may halt its job
+            waits_for += [other for other in self.members(task) if other.seq < task.seq]
         return not any(stays(other.spec) for other in waits_for)
 
 
