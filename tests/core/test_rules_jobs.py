@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from propeller.core.events import CreateTasks, RunUp, StartGroup, StopGroup, StopTask
+from propeller.core.events import CreateTasks, PropletLost, RunUp, StartGroup, StopGroup, StopTask
 from propeller.core.model import FromParent, GroupKind, JobMode
 from propeller.core.policy import Policy
 from propeller.core.states import FAILED, RUNNING
@@ -58,6 +58,20 @@ def test_a_task_added_to_a_sequential_job_waits_for_the_last_one():
     rules.start_job()
     rules.turn(CreateTasks(specs=(a_task("b", job_id="j"),)))
     assert rules.completes("a").moves == ["a COMPLETED", "b SCHEDULED", "b RUNNING"]
+
+
+def test_a_task_added_behind_a_daemon_that_was_up_waits_for_no_one_before_it():
+    """What was up has had its turn, also where it was lost and stopped afterwards, and so has no start any more."""
+    rules = a_job(JobMode.SEQUENTIAL, a_task("a"), a_task("b", daemon=True))
+    rules.start_job()
+    rules.completes("a")
+    rules.up("b")
+    rules.turn(PropletLost("p", "it is gone"))
+    rules.stop("b")
+    assert (rules.task("b").started_at, rules.task("b").was_up) == (0, True)
+    rules.turn(CreateTasks(specs=(a_task("c", job_id="j"),)))
+    rules.start("a")
+    assert rules.stop("a").moves == ["a INTERRUPTED"]
 
 
 def test_no_other_task_of_a_sequential_job_starts_while_one_runs():

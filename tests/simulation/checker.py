@@ -6,15 +6,15 @@ It keeps a shadow of what was committed, read back from the store's rows, and co
 
 from collections.abc import Iterable, Sequence
 
-from propeller.core.effects import AskHello, Changes, Outgoing, SendStart, SendStop, Transition
+from propeller.core.effects import AskHello, Changes, Outgoing, SendAck, SendStart, SendStop, Transition
 from propeller.core.events import (
     Command,
     CreateTasks,
     DeleteGroup,
     DeleteTask,
-    PropletLost,
-    PropletSeen,
     RerunGroup,
+    RunEnded,
+    RunHandedBack,
     StartGroup,
     StartTask,
     StopGroup,
@@ -30,6 +30,7 @@ from propeller.manager.engine import Ask, Input
 from propeller.store import rows
 from propeller.wire.fleet.from_manager import Start
 
+from .boots_checker import BootsChecker
 from .causes_checker import CausesChecker
 from .conditions_checker import ConditionsChecker
 from .fleet_checker import FleetChecker, holders
@@ -45,12 +46,10 @@ from .store import SimulatedStore
 from .timing_checker import TimingChecker
 from .turns import asked, changed, created_by, is_settled, named, outcome
 from .view import View, go_on
-from .world import LawBroken, S, World
+from .world import LawBroken, World
 
 PENDING, SCHEDULED, RUNNING, COMPLETED, FAILED, SKIPPED, _INTERRUPTED = TaskState
 _STATES = len(TaskState)
-#: Well under the time after which a silent proplet is given up.
-BOOT_FRESH_NS = 4 * S
 
 
 class Checker:
@@ -74,6 +73,7 @@ class Checker:
         self._began: set[tuple[str, str, int, int]] = set()
         #: What guests said, by task and attempt, and when that was placed; 0 where they don't know.
         self._said: dict[tuple[str, int], set[tuple[int, str, str]]] = {}
+        self.boots = BootsChecker(world)
         self.losses = LossChecker(self)
         self.fleet = FleetChecker(self, store)
         self.residents = ResidentChecker(self)
@@ -91,10 +91,6 @@ class Checker:
         self._settled: set[str] = set()
         #: Words about tasks that stay, which change nothing that a group counts; by identity.
         self._words: set[int] = set()
-        #: The boots of each proplet that this manager took for the running one, the newest last.
-        self._boots: dict[str, list[int]] = {}
-        #: When it last heard of a boot that it had not given up since.
-        self._heard: dict[tuple[str, int], int] = {}
         self._was_restored = False
         self._is_first_turn = True
         self._inputs: Sequence[Input] = ()
@@ -106,8 +102,7 @@ class Checker:
 
     def manager_started(self) -> None:
         """Check that all that was committed, and all that the world was told of, is still there."""
-        self._boots.clear()
-        self._heard.clear()
+        self.boots.manager_started()
         self._is_first_turn = True
         self._check_durable()
         log = {row[0]: row for row in self._store.events}
@@ -138,13 +133,7 @@ class Checker:
         self.foreign.turn_began(inputs)
         self.hearing.turn_began()
         self.timing.turn_began()
-        for item in inputs:
-            if isinstance(item, PropletLost):
-                newest = self._boots.get(item.proplet_id, [0])[-1]
-                if item.boot in (0, newest):
-                    self._heard.pop((item.proplet_id, newest), None)
-            elif isinstance(item, PropletSeen) and self._boots.get(item.proplet_id, [0])[-1] == item.boot:
-                self._heard[item.proplet_id, item.boot] = self._world.now
+        self.boots.turn_began(inputs)
 
     def turn_ended(self, state: ClusterState) -> None:
         if self._turn is not None:
@@ -183,7 +172,7 @@ class Checker:
         self._check_children(self._settled - reused, {task.id for task in changes.created})
         self.wholes.committed(changes, commands)
         self._check_counts(changes.groups)
-        self._check_boots(changes)
+        self.boots.committed(changes)
         self.fleet.committed(changes, self._placements.values())
         self.hearing.committed(changes)
         self.foreign.committed(changes)
@@ -355,21 +344,6 @@ class Checker:
                     "counts", f"{move.task_id} moved; group {group_id} did not hear of it", move.task_id
                 )
 
-    def _check_boots(self, changes: Changes) -> None:
-        """Check that a message of an old boot does not displace the one that was heard of just now."""
-        for proplet in changes.deleted_proplets:
-            self._boots.pop(proplet.id, None)
-        for proplet in changes.proplets:
-            boots = self._boots.setdefault(proplet.id, [proplet.boot])
-            if boots[-1] != proplet.boot:
-                last_heard = self._heard.get((proplet.id, boots[-1]), 0)
-                is_fresh = self._world.now - last_heard < BOOT_FRESH_NS
-                self._heard[proplet.id, proplet.boot] = self._world.now
-                # One that lost its disk numbers itself too low: a late message of before may displace it.
-                if proplet.boot in boots and proplet.boot < boots[-1] and is_fresh:
-                    raise LawBroken("stale-boot", f"{proplet.id} is {proplet.boot} again, after {boots[-1]}")
-                boots.append(proplet.boot)
-
     def members_of(self, group_id: str) -> list[Task]:
         return self._members.of(group_id)
 
@@ -388,10 +362,24 @@ class Checker:
         task = self.tasks.get(effect.task_id)
         if task is None or (task.state, task.attempt) != (RUNNING, effect.attempt):
             return
-        # One of the same number may have run there before a restore; the proplet says then that it is past it.
-        is_other = isinstance(effect, SendStop) or (effect.task_id, effect.attempt) in self._placements
-        if effect.proplet_id in holders(task) and not (self._was_restored and is_other):
+        if effect.proplet_id in holders(task) and not self._is_of_namesake(effect, task):
             raise LawBroken("commit-first", f"{effect} while this attempt of {task.id} runs", task.id)
+
+    def _is_of_namesake(self, effect: SendStop | SendAck, task: Task) -> bool:
+        """Say whether a message is about an attempt of the same number that was placed before a restore.
+
+        A proplet that is told to stop it says of the new one that it is past it. One that is answered has reported
+        the end of the old one in this turn, and not necessarily in that in which the new one was placed.
+        """
+        if isinstance(effect, SendStop):
+            return self._was_restored
+        this = effect.proplet_id, effect.task_id, effect.attempt
+        placed_at = self.placed_at(uid_of(task.spec), effect.attempt, effect.proplet_id)
+        return any(
+            (item.proplet_id, item.task_id, item.attempt) == this and item.placed_at != placed_at
+            for item in self._inputs
+            if isinstance(item, RunEnded | RunHandedBack)
+        )
 
     def announced(self, first_event_id: int, transitions: list[Transition]) -> None:
         self._check_durable()

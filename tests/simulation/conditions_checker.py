@@ -56,12 +56,16 @@ class ConditionsChecker:
         self._history: list[tuple[int, str, Skip | None]] = []
 
     def predecessors(self, task: Task, members: Mapping[str, Sequence[Task]]) -> list[Task]:
-        """Name the tasks that one waits for; one that ended and never began hands on whom it waited for."""
+        """Name the tasks that one waits for; one that ended and never began hands on whom it waited for.
+
+        What was up has begun, and let the next one have its turn, also where it was lost and stopped afterwards.
+        """
         found = [self._checker.tasks[parent] for parent in task.spec.depends_on]
         before = self._checker.before(task, members.get(task.spec.group_id, ()))
         while before is not None:
             found.append(before)
-            has_ended_early = before.state.has_ended and not before.started_at
+            has_begun = before.started_at or before.was_up
+            has_ended_early = before.state.has_ended and not has_begun
             if has_ended_early:
                 found += [self._checker.tasks[parent] for parent in before.spec.depends_on]
             before = self._checker.before(before, members[task.spec.group_id]) if has_ended_early else None
