@@ -1,13 +1,17 @@
 """Followers of what happens: none misses anything, whether it comes early, late, or again after a restart."""
 
 import asyncio
+import random
 
 import pytest
-from tests.builders import a_move
+from tests.builders import a_group, a_move
 
 from propeller.core.effects import Changes
+from propeller.core.model import GroupKind
 from propeller.manager import feed as feed_module
-from propeller.manager.feed import Batch, Feed
+from propeller.manager.batches import Batch
+from propeller.manager.feed import Feed
+from propeller.store.port import Gone, Record
 from propeller.store.sqlite.store import SqliteStore
 
 
@@ -192,3 +196,191 @@ def test_a_batch_gives_what_concerns_a_follower(tmp_path):
     assert ids("b", "w", "") == [2]
     assert ids("c", "w", "") == []
     assert ids("none", "", "") == []
+    assert ids("a", "w", "") == [1, 3]
+    assert ids("", "w", "w") == []
+    for only in (("", "w", ""), ("b", "w", "")):
+        assert batch.of(only) is batch.of(only), "what is made of it is made once"
+
+
+def test_those_who_come_one_after_the_other_while_more_happens_share_a_batch(tmp_path):
+    async def work(log):
+        await log.happen(100)
+        found = []
+        for _ in range(30):
+            following = log.feed.follow_in_batches(0)
+            found.append(await anext(following))
+            await log.happen(1)
+        assert len({id(batch) for batch in found}) < 5
+        # And who comes late need not go through what was shared piece by piece.
+        places = [len(batch) async for batch in _up_to(log.feed.follow_in_batches(0), log.feed.last_id)]
+        assert sum(places) == 130
+        assert len(places) < 5
+
+    run(tmp_path, work)
+
+
+async def _up_to(following, last_id):
+    async for batch in following:
+        yield batch
+        if batch.last == last_id:
+            return
+
+
+def test_followers_at_one_place_read_it_from_the_store_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(feed_module, "_KEPT_IN_MEMORY", 10)
+
+    async def work(log):
+        for _ in range(60):
+            await log.happen(100)
+        reads = []
+        events = log.store.events
+
+        async def counted(*given):
+            reads.append(given)
+            return await events(*given)
+
+        monkeypatch.setattr(log.store, "events", counted)
+        found = await asyncio.gather(*(take(500, log.feed.follow(0)) for _ in range(50)))
+        assert found == [list(range(1, 501))] * 50
+        assert reads == [(0, 250), (250, 250)]
+
+    run(tmp_path, work)
+
+
+# -- those whom it does not concern ------------------------------------------------------------------------
+
+
+def test_nobody_takes_a_step_whose_job_has_no_news(tmp_path, monkeypatch):
+    async def work(log):
+        looks = []
+        batch_of = log.feed._batch
+
+        async def counted(after, *given):
+            looks.append(after)
+            return await batch_of(after, *given)
+
+        monkeypatch.setattr(log.feed, "_batch", counted)
+        onlys = [("", "", "j"), ("t", "", ""), ("", "w", ""), ("", "w", "j"), ("t", "w", "")] * 10
+        heard = [[] for _ in onlys]
+
+        async def follow(only, found):
+            async for batch in log.feed.follow_in_batches(only=only):
+                found += [event_id for event_id, _ in batch]
+
+        following = [asyncio.create_task(follow(*given)) for given in zip(onlys, heard, strict=True)]
+        await settle()
+        for n in range(100):
+            announce(log, a_move(f"other-{n}", workflow_id="x", job_id="y"))
+            await settle()
+        assert looks == []
+        announce(log, a_move("t", workflow_id="w"))
+        await settle()
+        assert looks == [100] * 40, "those of the job alone are not among them"
+        assert heard == [[], [101], [101], [], [101]] * 10
+        looks.clear()
+        announce(log, a_move("other"))
+        await settle()
+        assert looks == []
+        for one in following:
+            one.cancel()
+        await asyncio.wait(following)
+        await settle()
+        assert not any(log.feed._interests._by_name), "they have left"
+
+    run(tmp_path, work)
+
+
+def announce(log, *moves):
+    """Have something happen that the store has nothing of."""
+    log.feed.announce(log.feed.last_id + 1, list(moves))
+
+
+async def settle():
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
+class Reader:
+    """A follower that takes its time as it likes, with what is to come to it and what has."""
+
+    def __init__(self, rng, moves):
+        self._rng = rng
+        self._moves = moves
+        self.after = rng.randrange(len(moves) + 1)
+        self.only = tuple(rng.choices(NAMES, k=3)) if rng.random() < 0.7 else ("", "", "")
+        self.records = [Record("job", self.only[2])] if self.only[2] and rng.random() < 0.5 else []
+        self.found, self.gone = [], []
+
+    async def follow(self, feed):
+        page, rest_s = self._rng.choice([10, 250]), self._rng.choice([0.0, 0.001])
+        async with feed.watching(self.records) as watch:
+            async for batch in feed.follow_in_batches(
+                self.after, watch, only=self.only, page=page, rest_s=rest_s
+            ):
+                self.found += batch
+                self.gone += watch.take()
+                for _ in range(self._rng.choice([0, 0, 1, 20])):
+                    await asyncio.sleep(0)
+
+    @property
+    def is_complete(self):
+        wanted = [
+            (event_id, it)
+            for event_id, it in enumerate(self._moves, start=1)
+            if event_id > self.after
+            and all(
+                one in ("", name)
+                for one, name in zip(self.only, (it.task_id, it.workflow_id, it.job_id), strict=True)
+            )
+        ]
+        assert self.found == wanted[: len(self.found)]
+        # There is no job in the store, and job b is deleted at the end once more.
+        gone = [Gone(record) for record in self.records] * (2 if self.only[2] == "b" else 1)
+        assert self.gone == gone[: len(self.gone)]
+        return len(self.found) == len(wanted) and self.gone == gone
+
+
+async def until(look):
+    async with asyncio.timeout(60):
+        while not look():  # noqa: ASYNC110  those who read say nothing
+            await asyncio.sleep(0.001)
+
+
+NAMES = ["", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_each_follower_gets_all_that_concerns_it_once_and_in_order(tmp_path, monkeypatch, seed):
+    monkeypatch.setattr(feed_module, "_KEPT_IN_MEMORY", 200)
+    monkeypatch.setattr(feed_module, "_DROPPED_AT_ONCE", 100)
+    rng = random.Random(seed)
+
+    async def work(log):
+        log.feed = Feed(log.store, log.feed.last_id, is_busy=lambda: rng.random() < 0.1)
+        moves, readers, following = [], [], []
+
+        async def happen():
+            new = []
+            for _ in range(rng.choice([1, 1, 3, 40])):
+                workflow, job = rng.choices(NAMES, k=2)
+                new.append(a_move(rng.choice(NAMES[1:]), workflow_id=workflow, job_id=job))
+            await log.store.commit(Changes(transitions=new, first_event_id=len(moves) + 1))
+            log.feed.announce(len(moves) + 1, new)
+            moves.extend(new)
+
+        for _ in range(40):
+            await happen()
+            if rng.random() < 0.5:
+                readers.append(Reader(rng, moves))
+                following.append(asyncio.create_task(readers[-1].follow(log.feed)))
+            for _ in range(rng.choice([0, 1, 5, 50])):
+                await asyncio.sleep(0)
+        await until(lambda: all(reader.gone or not reader.records for reader in readers))
+        log.feed.committed(Changes(deleted_groups=[a_group("b", kind=GroupKind.JOB)]))
+        await happen()
+        await until(lambda: all(reader.is_complete for reader in readers))
+        assert not any(task.done() for task in following)
+        log.feed.close()
+        await asyncio.gather(*following)
+
+    run(tmp_path, work)

@@ -9,8 +9,7 @@ from propeller.api.context import Context, HttpRequest, context_of
 from propeller.api.endpoints import EventText, get
 from propeller.api.sse import EventStream, Write, event_text
 from propeller.core.effects import Transition
-from propeller.manager.feed import Batch
-from propeller.manager.rounds import Turn
+from propeller.manager.batches import Batch, Only
 from propeller.manager.watches import Watch
 from propeller.store.port import Gone, Record, RecordKind
 from propeller.wire.http.events import GoneView
@@ -20,8 +19,8 @@ from propeller.wire.http.schema import encode
 _PIECE_BYTES = 64 * 1024
 #: For how long changes are gathered after some were sent.
 _GATHER_S = 0.1
-#: How many changes are sent at once; more than these are there only while a follower catches up.
-_ROWS_MAX = 5000
+#: Of how many events the changes are sent at once, about 64 KiB; the next come without a pause then.
+_ROWS_MAX = 1000
 
 #: Id of the task, state, attempt, id of the proplet, time in ms, and whether it is up.
 _Row = tuple[str, int, int, str, int, int]
@@ -59,7 +58,7 @@ async def follow_events(request: HttpRequest) -> ASGIApp:
 class _Following:
     """One follower of events; it ends with the feed."""
 
-    def __init__(self, context: Context, after: int | None, only: tuple[str, str, str]) -> None:
+    def __init__(self, context: Context, after: int | None, only: Only) -> None:
         self._feed = context.feed
         self._texts = context.event_texts
         # Set here and not at the first wait, so that no event is lost between headers and events.
@@ -71,39 +70,21 @@ class _Following:
     async def send_events(self, write: Write) -> None:
         """Send each event as soon as it is there; send events that are there together in one piece."""
         async with self._feed.watching(self._records) as watch:
-            async for batch in self._feed.follow_in_batches(self._after, watch):
-                for piece in self._texts_of(batch) if batch else _of_quiet(watch):
+            async for batch in self._feed.follow_in_batches(self._after, watch, only=self._only):
+                for piece in batch.made("pieces", self._pieces) if batch else _of_quiet(watch):
                     await write(piece)
 
     async def send_changes(self, write: Write) -> None:
         """Send what has changed in brief, and what changes within a while after that together."""
         async with self._feed.watching(self._records) as watch:
-            rows: list[_Row] = []
-            last_id, turn = 0, Turn()
-            async for batch in self._feed.follow_in_batches(self._after, watch, turn):
-                if found := batch.of(self._only):
-                    rows += batch.made("rows", _rows) if found is batch else _rows(found)
-                    last_id = found[-1][0]
-                is_full = len(rows) >= _ROWS_MAX
-                if batch and batch[-1][0] < self._feed.last_id and not is_full:
-                    continue
-                if rows:
-                    await write(event_text(last_id, "changes", encode(rows)))
-                    rows = []
-                    if not is_full and await self._feed.pauses(turn, _GATHER_S):
-                        return
-                for piece in () if batch else _of_quiet(watch):
+            async for batch in self._feed.follow_in_batches(
+                self._after, watch, only=self._only, page=_ROWS_MAX, rest_s=_GATHER_S
+            ):
+                for piece in batch.made("changes", _changes) if batch else _of_quiet(watch):
                     await write(piece)
 
-    def _texts_of(self, batch: Batch) -> Iterable[bytes]:
-        """Render what concerns this follower; what is for all is rendered and joined once."""
-        found = batch.of(self._only)
-        if found is batch:
-            return batch.made("pieces", self._pieces)
-        return self._pieces(found)
-
-    def _pieces(self, events: Iterable[tuple[int, Transition]]) -> list[bytes]:
-        return list(_pieces(self._texts.of(*event) for event in events))
+    def _pieces(self, batch: Batch) -> list[bytes]:
+        return list(_pieces(self._texts.of(*event) for event in batch))
 
 
 def _of_quiet(watch: Watch) -> list[bytes]:
@@ -116,8 +97,8 @@ def _gone_text(gone: Gone) -> bytes:
     return event_text(None, "gone", encode(GoneView(**ids)))
 
 
-def _rows(events: Iterable[tuple[int, Transition]]) -> list[_Row]:
-    return [_row(transition) for _, transition in events]
+def _changes(batch: Batch) -> list[bytes]:
+    return [event_text(batch.last, "changes", encode([_row(transition) for _, transition in batch]))]
 
 
 def _row(it: Transition) -> _Row:

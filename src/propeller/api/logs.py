@@ -149,8 +149,8 @@ class _Following:
         """Take in the task's changes of state, up to the manager's end."""
         try:
             only = (self._only.task_id, "", "")
-            async for batch in self._manager.feed.follow_in_batches(self._last_event_id):
-                for _, transition in batch.of(only):
+            async for batch in self._manager.feed.follow_in_batches(self._last_event_id, only=only):
+                for _, transition in batch:
                     self._moved(transition.state, transition.at)
                     news.set()
         finally:

@@ -177,9 +177,9 @@ AFTER = Query(
 )
 BRIEF = Query(
     "brief",
-    "With true, the changes of 100 ms come as one event, changes: an array of rows. A row has the id of the "
-    "task, its state, the attempt, the id of the proplet or nothing, the time in ms since 1970, and 1 if it "
-    "is up.",
+    "With true, the changes of 100 ms, up to 1,000, come as one event, changes: an array of rows. A row has "
+    "the id of the task, its state, the attempt, the id of the proplet or nothing, the time in ms since "
+    "1970, and 1 if it is up.",
     {"type": "boolean", "default": False},
 )
 EVENTS_AFTER = Query("after", "Only events after the one with this id.", AFTER.schema)

@@ -6,12 +6,14 @@ gaps, so nothing can be missed or come twice, however late that is said and whoe
 
 import asyncio
 import logging
+from collections import deque
 
 from propeller.backoff import Backoff
+from propeller.core.effects import Transition
 from propeller.errors import StoreUnusable, Unavailable
 from propeller.manager.feed import Feed
 from propeller.store.deletions import read_notice
-from propeller.store.port import Store
+from propeller.store.port import Gone, Store
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ class FollowedFeed(Feed):
         self._heard = asyncio.Event()
         #: The last event of which was heard.
         self._heard_of = last_id
+        #: What is yet to be told of, and the events that come before it.
+        self._deleted: deque[tuple[int, list[Gone]]] = deque()
         self._reading = asyncio.Lock()
 
     def heard(self, event_id: int) -> None:
@@ -43,7 +47,18 @@ class FollowedFeed(Feed):
 
     def heard_of_deletions(self, notice: str) -> None:
         """Take in what the commit deleted whose events were heard of last: a text of ``store.deletions``."""
-        self._wake_if(is_news=self._watches.told(self._heard_of, read_notice(notice)))
+        if self._watches:
+            self._deleted.append((self._heard_of, read_notice(notice)))
+            self._tell_of_deletions()
+
+    def announce(self, first_id: int, transitions: list[Transition]) -> None:
+        super().announce(first_id, transitions)
+        self._tell_of_deletions()
+
+    def _tell_of_deletions(self) -> None:
+        """Tell of what was deleted with events that have been read by now."""
+        while self._deleted and self._deleted[0][0] <= self.last_id:
+            self._call(self._watches.told(*self._deleted.popleft()))
 
     def missed(self) -> None:
         """Take in that there may be events of which nothing was heard."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from propeller.core.effects import Changes
 from propeller.core.model import GroupKind
+from propeller.manager.rounds import Turn
 from propeller.store.port import Gone, Record, RecordKind
 
 
@@ -18,6 +19,8 @@ class Watch:
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.records = list(records)
+        #: That of the follower, once it follows.
+        self.turn: Turn | None = None
         #: What the follower is to be told now.
         self._due: list[Gone] = []
         #: What it is to be told behind the event with this id.
@@ -44,14 +47,15 @@ class Watch:
         self._ahead.append((position, gone))
         self._missing.add(gone.record)
 
-    def look(self, position: int, record: Record, *, is_missing: bool) -> bool:
-        """Take in whether a record is there; say whether the follower is to hear of it."""
-        is_news = is_missing and record not in self._missing
+    def misses(self, position: int, record: Record) -> bool:
+        """Take in that a record is not there; say whether the follower is to hear of it."""
+        is_news = record not in self._missing
         if is_news:
             self.gone(position, Gone(record))
-        elif not is_missing:
-            self._missing.discard(record)
         return is_news
+
+    def is_there(self, record: Record) -> None:
+        self._missing.discard(record)
 
 
 class Watches:
@@ -81,8 +85,8 @@ class Watches:
                 if not self._by_record[record]:
                     del self._by_record[record]
 
-    def committed(self, position: int, changes: Changes) -> bool:
-        """Tell of what a commit has deleted, behind its events; say whether somebody is to hear it."""
+    def committed(self, position: int, changes: Changes) -> list[Watch]:
+        """Tell of what a commit has deleted, behind its events; give the watches that are to hear it."""
         groups = {Record(_kind(group.kind), group.id) for group in changes.deleted_groups}
         news = [(record, Gone(record)) for record in groups]
         for task in changes.deleted:
@@ -95,26 +99,31 @@ class Watches:
         found = [(watch, gone) for record, gone in news for watch in self._by_record.get(record, ())]
         for watch, gone in found:
             watch.gone(position, gone)
-        return bool(found)
+        return [watch for watch, _ in found]
 
-    def told(self, position: int, deleted: Iterable[Gone]) -> bool:
-        """Tell of what another manager has deleted; say whether somebody is to hear it."""
-        is_news = False
+    def told(self, position: int, deleted: Iterable[Gone]) -> list[Watch]:
+        """Tell of what another manager has deleted; give the watches that are to hear it."""
+        found = []
         for gone in deleted:
-            for watch in self._by_record.get(gone.record, ()):
-                is_news |= watch.look(position, gone.record, is_missing=True)
+            found += self._missed(position, gone.record)
             for watch in self._by_record.get(gone.within, ()) if gone.within is not None else ():
                 watch.gone(position, gone)
-                is_news = True
-        return is_news
+                found.append(watch)
+        return found
 
-    def look(self, position: int, looked_for: Iterable[Record], missing: set[Record]) -> bool:
-        """Compare with those of the records that are not there; say whether somebody is to hear of it."""
-        is_news = False
+    def look(self, position: int, looked_for: Iterable[Record], missing: set[Record]) -> list[Watch]:
+        """Compare with those of the records that are not there; give the watches that are to hear of it."""
+        found = []
         for record in looked_for:
-            for watch in self._by_record.get(record, ()):
-                is_news |= watch.look(position, record, is_missing=record in missing)
-        return is_news
+            if record in missing:
+                found += self._missed(position, record)
+            else:
+                for watch in self._by_record.get(record, ()):
+                    watch.is_there(record)
+        return found
+
+    def _missed(self, position: int, record: Record) -> list[Watch]:
+        return [watch for watch in self._by_record.get(record, ()) if watch.misses(position, record)]
 
 
 def _kind(kind: GroupKind) -> RecordKind:
