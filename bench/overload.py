@@ -212,7 +212,8 @@ def _rate_beside(up: InstantUp, tasks: int, count: int, path: str) -> tuple[floa
     job = {"name": "followed", "execution_mode": "parallel", "tasks": specs}
     job_id = http.post("/jobs?file=false", job)["job_id"]
     with _following(up, count, path.format(job=job_id)) as end:
-        looks = [(0.0, sum(manager.cpu_times()[:2]))]
+        _until_quiet(manager)  # to let them begin is no part of the work
+        looks = [(time.time(), sum(manager.cpu_times()[:2]))]
         http.post(f"/jobs/{job_id}/start")
         until = time.monotonic() + _SECONDS_MAX
         while (seen := http.get("/jobs?tasks=false&limit=1")["jobs"][0])["state"] < 3:
@@ -224,11 +225,26 @@ def _rate_beside(up: InstantUp, tasks: int, count: int, path: str) -> tuple[floa
         began, ended = (
             datetime.fromisoformat(seen[key]).timestamp() for key in ("start_time", "finish_time")
         )
-        used_s = next(used for at, used in looks if at >= ended) - looks[0][1]
+        used_s = _used_at(ended, looks) - looks[0][1]
         last_at = end()
     http.delete(f"/jobs/{job_id}")
     http.close()
     return tasks / max(ended - began, 0.001), max(used_s, 0.001) / tasks, max(last_at - ended, 0.0)
+
+
+def _used_at(moment: float, looks: list[tuple[float, float]]) -> float:
+    """Give the processor time that was used up to a moment between two looks; what comes later is no work."""
+    after = next(place for place, (at, _) in enumerate(looks) if at >= moment)
+    (began, used), (ended, more) = looks[after - 1], looks[after]
+    return used + (more - used) * (moment - began) / (ended - began)
+
+
+def _until_quiet(process: psutil.Process) -> None:
+    """Wait until a process has nothing to do."""
+    used = -1.0
+    while (now := sum(process.cpu_times()[:2])) > used + 0.02:
+        used = now
+        time.sleep(1)
 
 
 @contextmanager
@@ -244,10 +260,7 @@ def _following(up: InstantUp, count: int, path: str) -> Iterator[Callable[[], fl
         reading = psutil.Process(process.pid)
 
         def end() -> float:
-            used = -1.0
-            while (now := sum(reading.cpu_times()[:2])) > used + 0.02:  # it still reads
-                used = now
-                time.sleep(1)
+            _until_quiet(reading)
             process.terminate()
             assert process.stdout is not None
             return float(json.loads(process.stdout.read())["last_at"])
