@@ -11,10 +11,13 @@ _OBJECTS = 10_000
 @contextmanager
 def looked_at_seldom() -> Iterator[None]:
     """Let it look seldom, and through what is there by now, all modules, never: that is a sixth of the time."""
-    before = gc.get_threshold()
+    before, is_outer = gc.get_threshold(), not gc.get_freeze_count()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS, *before[1:])
-    yield
-    gc.set_threshold(*before)
-    gc.unfreeze()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        if is_outer:
+            gc.unfreeze()
