@@ -3,26 +3,33 @@
 The tasks are always the same (``large_store``). The manager is `propeller up`, asked over HTTP.
 """
 
+import shutil
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
 
 import psutil
 
+from bench import postgres
 from bench.figures import Figure
 from bench.http import Http
 from bench.large_store import STEP_NS, Filled, fill
 from bench.outside import Up
 from bench.reading import rate_of_job
 from bench.system import percentiles, run_loop
+from propeller.store import moving
+from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.sqlite.store import SqliteStore
 
 _ROUNDS = 5
+_START_S = 60
+_LOOK = "propeller.store.sqlite.looking"
 _KINDS = {
     "a record": ("a ", "its ", "history"),
     "a list of tasks": ("tasks: ",),
@@ -141,15 +148,39 @@ class Asked(NamedTuple):
             yield Figure(name=f"{kind}, slowest p50", value=medians[slowest], unit="ms", at_most=20)
 
 
+class Place(NamedTuple):
+    """A store: the directory of its manager, and the variables that name its database if it has one."""
+
+    directory: Path
+    variables: Mapping[str, str] = MappingProxyType({})
+
+
 def million(directory: Path, scale: float) -> list[Figure]:
-    """Fill a store, start on it, ask it everything, work beside it, and have most of it deleted."""
-    ended, live = int(1_000_000 * scale), int(100_000 * scale)
-    filled = run_loop(_filled(directory / "store", ended, live))
+    """Measure a store in SQLite."""
+    filled = run_loop(_filled(directory / "store", scale))
+    return _measured(filled, Place(directory / "store"), Place(directory / "empty"), scale)
+
+
+def million_postgres(directory: Path, scale: float) -> list[Figure]:
+    """Measure the same store in PostgreSQL, as `propeller db copy` brings it there."""
+    with postgres.server():
+        source = directory / "source"
+        filled = run_loop(_filled(source, scale))
+        began = time.perf_counter()
+        database = run_loop(_copied(source))
+        rate = (filled.ended + filled.live) / (time.perf_counter() - began)
+        store = Place(directory / "store", postgres.variables(database))
+        empty = Place(directory / "empty", postgres.variables(run_loop(postgres.fresh_database())))
+        return [Figure(name="copied, tasks", value=rate, unit="/s"), *_measured(filled, store, empty, scale)]
+
+
+def _measured(filled: Filled, store: Place, empty: Place, scale: float) -> list[Figure]:
+    """Start on a store, ask it everything, work beside it, and have most of it deleted."""
+    ended, live = filled.ended, filled.live
     jobs, seconds = max(100, int(5_000 * scale)), max(2.0, 20 * scale)
-    with Up(directory / "empty") as up:
-        up.http.get("/health")
+    with _started(empty) as up:
         empty_bytes, alone = _memory(up), _rate(up, jobs)
-    with _started(directory / "store") as up:
+    with _started(store) as up:
         start_s = up.answered_s
         bytes_ = _memory(up)
         asked = Asked({name: _times(up.http, path) for name, path in looks(filled).items()})
@@ -157,10 +188,11 @@ def million(directory: Path, scale: float) -> list[Figure]:
         beside = _rate(up, jobs)
         quiet = _latencies(up, seconds)
         _kill(up)
-    with _started(directory / "store") as up:
+    with _started(store) as up:
         killed_s = up.answered_s
+        _wait_for_look(up)  # else it goes on beside what is measured next
     keep_s = int((0.4 * ended + live) * STEP_NS / 1e9)
-    with Up(directory / "store", "--keep-ended", f"{keep_s}s") as up:
+    with _started(store, "--keep-ended", f"{keep_s}s") as up:
         before, began = up.http.get("/tasks?limit=1")["total"], time.perf_counter()
         busy = _latencies(up, seconds)
         gone = before - up.http.get("/tasks?limit=1")["total"]
@@ -181,7 +213,8 @@ def million(directory: Path, scale: float) -> list[Figure]:
     ]
 
 
-async def _filled(directory: Path, ended: int, live: int) -> Filled:
+async def _filled(directory: Path, scale: float) -> Filled:
+    ended, live = int(1_000_000 * scale), int(100_000 * scale)
     store = SqliteStore(directory, durability="normal")
     try:
         return await fill(store, ended=ended, live=live, now=time.time_ns())
@@ -189,14 +222,30 @@ async def _filled(directory: Path, ended: int, live: int) -> Filled:
         await store.close()
 
 
-class _started(Up):  # noqa: N801  used as a phrase: with _started(directory)
-    """`propeller up`, when it has given its first list."""
+async def _copied(source: Path) -> PostgresSettings:
+    database = await postgres.fresh_database()
+    await moving.copy(source, database)
+    shutil.rmtree(source)
+    return database
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
-        self.http.get("/tasks?limit=1")
+
+class _started(Up):  # noqa: N801  used as a phrase: with _started(store)
+    """`propeller up`, when it has loaded what lives: only then the overview says what waits."""
+
+    def __init__(self, store: Place, *options: str) -> None:
+        super().__init__(store.directory, *options, variables=store.variables)
+        until = time.monotonic() + _START_S
+        while not self._has_loaded():
+            assert time.monotonic() < until, "the manager does not begin to lead"
         #: From the start of the process, s.
         self.answered_s = time.perf_counter() - self.began
+
+    def _has_loaded(self) -> bool:
+        """Ask for the overview; a manager that waits for the lead of another refuses it after a while."""
+        try:
+            return bool(self.http.get("/overview"))
+        except AssertionError:
+            return False
 
 
 def _kill(up: Up) -> None:
@@ -205,6 +254,12 @@ def _kill(up: Up) -> None:
     up.process.kill()
     up.process.wait()
     psutil.wait_procs(family, timeout=10)
+
+
+def _wait_for_look(up: Up) -> None:
+    """Wait until all of a store in SQLite was looked at, which a program of its own does after a crash."""
+    family = psutil.Process(up.process.pid).children()
+    psutil.wait_procs([one for one in family if _LOOK in one.cmdline()])
 
 
 def _rate(up: Up, count: int) -> float:
@@ -236,4 +291,4 @@ def _latencies(up: Up, seconds: float) -> dict[str, float]:
     return {name: percentiles(found)["p99"] for name, found in times.items()}
 
 
-MEASURES = {"million": million}
+MEASURES = {"million": million, "million_postgres": million_postgres}

@@ -1,12 +1,14 @@
 """The measurements of `propeller up` as a process of its own, over HTTP."""
 
+import os
 import re
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import psutil
@@ -21,11 +23,16 @@ _SECONDS_MAX = 30
 class Up:
     """`propeller up`, from the start of its process to its end."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(
+        self, directory: Path, *options: str, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.began = time.perf_counter()
         command = [sys.executable, "-m", "propeller", "up", "--host", "127.0.0.1", "--port", "0", *options]
         self.process = subprocess.Popen(
-            [*command, "--data-dir", str(directory)], stdout=subprocess.PIPE, text=True
+            [*command, "--data-dir", str(directory)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **variables},
         )
         assert self.process.stdout is not None
         found = re.search(r"http://([\d.]+):(\d+)", self.process.stdout.readline())

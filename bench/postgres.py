@@ -34,16 +34,32 @@ def is_wanted() -> bool:
     return VARIABLE in os.environ
 
 
-@contextlib.asynccontextmanager
-async def fresh_store() -> AsyncIterator[PostgresStore]:
-    """Open a store in a fresh database, which nobody else wants to lead."""
+async def fresh_database() -> PostgresSettings:
+    """Make a database, and say how to connect to it."""
     host, port = os.environ[VARIABLE].split()
     settings = PostgresSettings(host=host, port=int(port), user=ADMIN, database=ADMIN)
     admin = await connect(settings)
     name = f"bench_{uuid.uuid4().hex}"
     await admin.execute(f"CREATE DATABASE {name}")
     await admin.close()
-    settings = PostgresSettings(host=host, port=int(port), user=ADMIN, database=name)
+    return PostgresSettings(host=host, port=int(port), user=ADMIN, database=name)
+
+
+def variables(settings: PostgresSettings) -> dict[str, str]:
+    """Give the variables of the environment with which a manager uses a database."""
+    return {
+        "MANAGER_STORAGE_TYPE": "postgres",
+        "MANAGER_POSTGRES_HOST": settings.host,
+        "MANAGER_POSTGRES_PORT": str(settings.port),
+        "MANAGER_POSTGRES_USER": settings.user,
+        "MANAGER_POSTGRES_DB": settings.database,
+    }
+
+
+@contextlib.asynccontextmanager
+async def fresh_store() -> AsyncIterator[PostgresStore]:
+    """Open a store in a fresh database, which nobody else wants to lead."""
+    settings = await fresh_database()
     store, lease = PostgresStore(settings), Lease(settings)
     try:
         await store.open(_OPEN_S)

@@ -46,7 +46,7 @@ class EventSearch:
 
     def take(self, row: rows.Row) -> bool:
         """Take in the events of a row; say whether there was room for all."""
-        for event_id, move in rows.to_events([row]):
+        for event_id, move in rows.to_events_with(row, self.json_id):
             if event_id <= self.after or getattr(move, self.field) != self.id:
                 continue
             if len(self._found) == self._limit:

@@ -1,6 +1,6 @@
 """Turns records into rows and back: the one place that knows the columns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -57,6 +57,8 @@ _decode_group_timing = msgspec.json.Decoder(GroupTiming).decode
 _decode_ids = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_transitions = msgspec.json.Decoder(list[Transition]).decode
+_decode_transition = msgspec.json.Decoder(Transition).decode
+_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def _text(value: Any) -> str:
@@ -246,6 +248,15 @@ def to_events(rows: Iterable[Row]) -> list[tuple[int, Transition]]:
     ]
 
 
+def to_events_with(row: Row, text: str) -> Iterator[tuple[int, Transition]]:
+    """Make those events of a row whose JSON has this text, without a look into the others."""
+    first_id, transitions, task_seq = row
+    sought = text.encode()
+    for number, raw in enumerate(_split(transitions)):
+        if sought in bytes(raw):
+            yield first_id + number, _of_version(_decode_transition(raw), task_seq)
+
+
 def remembered_row(one: Remembered) -> Row:
     return one.key.text, one.key.fingerprint, one.at, _text(one.task_ids)
 
@@ -257,10 +268,12 @@ def to_remembered(row: Row) -> Remembered:
 
 def _to_transitions(text: str, task_seq: int | None) -> list[Transition]:
     found = _decode_transitions(text)
-    if task_seq is not None:
-        return found
-    # A row of an earlier version, which named no causes.
-    return [msgspec.structs.replace(transition, cause=UNKNOWN) for transition in found]
+    return found if task_seq is not None else [_of_version(transition, task_seq) for transition in found]
+
+
+def _of_version(transition: Transition, task_seq: int | None) -> Transition:
+    """Say that the cause is not known in a row of an earlier version, which names no task."""
+    return transition if task_seq is not None else msgspec.structs.replace(transition, cause=UNKNOWN)
 
 
 class _At(msgspec.Struct):

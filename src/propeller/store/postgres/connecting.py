@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -53,9 +55,10 @@ _SESSION = {
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": str(_SILENCE_S - 2),
 }
-#: A writer's statements all go by keys, so indexes are right whatever the statistics say, which a young
-#: database has not got. They come again and again: one plan does.
-_WRITER = {
+#: The statements of a store go by keys, and take a few rows from wherever an index leads. So indexes are
+#: right whatever the statistics say, which a young database has not got. They come again and again: one plan
+#: does, and making it may take longer than the rest.
+BY_KEYS = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
@@ -71,8 +74,8 @@ _POOL = (
 )
 
 
-async def connect(settings: PostgresSettings, *, is_writer: bool = False) -> Db:
-    """Connect to the database.
+async def connect(settings: PostgresSettings, planning: Mapping[str, str] = MappingProxyType({})) -> Db:
+    """Connect to the database; ``planning`` says how statements are planned.
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: It did not work; see ``is_passing``.
@@ -88,7 +91,7 @@ async def connect(settings: PostgresSettings, *, is_writer: bool = False) -> Db:
         ssl=_ssl(settings),
         timeout=CONNECT_S,
         max_cached_statement_lifetime=0,
-        server_settings={**_SESSION, **(_WRITER if is_writer else {})},
+        server_settings={**_SESSION, **planning},
     )
     try:
         _watch(db)

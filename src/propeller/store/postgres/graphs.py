@@ -93,7 +93,9 @@ def _graph(kind: GroupKind) -> str:
 
 async def read_graph(db: Db, kind: GroupKind, group_id: str) -> Graph | None:
     """Read the graph of a workflow or job; None if there is none of this id."""
-    row = await db.fetchrow(_graph(kind), group_id, str(kind))
+    async with db.transaction():
+        await db.execute("SET LOCAL enable_hashjoin = on")  # all tasks of a group are joined with each other
+        row = await db.fetchrow(_graph(kind), group_id, str(kind))
     if row is None:
         return None
     event_id, mode, *columns = row

@@ -16,7 +16,7 @@ import asyncpg
 from propeller.backoff import Backoff
 from propeller.errors import StoreUnusable, Unavailable
 from propeller.store.postgres.access import Db
-from propeller.store.postgres.connecting import connect, is_passing, reason, unusable
+from propeller.store.postgres.connecting import BY_KEYS, connect, is_passing, reason, unusable
 from propeller.store.postgres.settings import PostgresSettings
 
 T = TypeVar("T")
@@ -75,14 +75,12 @@ class Link:
         settings: PostgresSettings,
         outage: Outage,
         *,
-        is_writer: bool = False,
         on_connect: Callable[[Db], Awaitable[None]] | None = None,
     ) -> None:
         """Prepare it; ``on_connect`` is called with each new connection before anything else."""
         self._on_connect = on_connect
         self._settings = settings
         self._outage = outage
-        self._is_writer = is_writer
         self._db: Db | None = None
         self._turn = asyncio.Lock()
         self._is_closed = False
@@ -148,7 +146,7 @@ class Link:
         if self._is_closed:
             raise StoreUnusable("the store has been closed")
         if self._db is None or self._db.is_closed():
-            self._db = await connect(self._settings, is_writer=self._is_writer)
+            self._db = await connect(self._settings, BY_KEYS)
             if self._on_connect is not None:
                 await self._on_connect(self._db)
         return self._db

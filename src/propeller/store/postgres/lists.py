@@ -10,13 +10,13 @@ from typing import Any
 
 from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED
-from propeller.store import filters, limits, rows
+from propeller.store import limits, rows
 from propeller.store.pages import Page, PageOfMany
-from propeller.store.port import Sought, TaskFilter
+from propeller.store.port import TaskFilter
 from propeller.store.postgres.access import Db, snapshot
-from propeller.store.postgres.dialect import DIALECT, numbered
+from propeller.store.postgres.dialect import numbered
 from propeller.store.postgres.queries import read_tasks
-from propeller.store.postgres.sources import IS_SHOWN, OF_BLOCK, Chosen, choose, looked_at
+from propeller.store.postgres.sources import IS_SHOWN, OF_BLOCK, Chosen, Fits, choose
 
 Query = tuple[str, Sequence[Any]]
 
@@ -51,22 +51,11 @@ async def read_task_page(
         return await _page(db, recorded, _in_blocks(offset, limit, only, direction), f"seq {direction}")
     async with snapshot(db):
         chosen = await choose(db, only)
-        sql, values = chosen.source.select(chosen.within, None if chosen.is_all else _fits(only))
-        sql += f" ORDER BY {chosen.source.order(direction)} LIMIT ? OFFSET ?"
-        seqs = [row[0] for row in await db.fetch(numbered(sql), *values, limit + 1, offset)]
-        has_more = len(seqs) > limit
-        del seqs[limit:]
-        if recorded is None:
-            total, is_at_least = await _counted(db, chosen, only)
-        else:
+        seqs, total, is_at_least = await _look(db, chosen, offset, limit, direction)
+        if recorded is not None:
             total, is_at_least = await _number(db, recorded), False
-        if is_at_least and has_more:
-            total = max(total, offset + limit + 1)
-        elif is_at_least and (seqs or not offset):
-            total, is_at_least = offset + len(seqs), False
-        tasks = (
-            await read_tasks(db, f"WHERE t.seq = ANY ($1) ORDER BY t.seq {direction}", seqs) if seqs else []
-        )
+        rest = f"WHERE t.seq = ANY ($1) ORDER BY t.seq {direction}"
+        tasks = await read_tasks(db, rest, seqs) if seqs else []
         return (PageOfMany if is_at_least else Page)(total, tasks)
 
 
@@ -170,26 +159,42 @@ def _in_blocks(offset: int, limit: int, only: TaskFilter, direction: str) -> Que
 # -- all other lists -----------------------------------------------------------------------------------------
 
 
-def _fits(only: TaskFilter) -> filters.Conditions:
-    return filters.of_search(DIALECT, Sought(only), IS_SHOWN)
+async def _look(
+    db: Db, chosen: Chosen, offset: int, limit: int, direction: str
+) -> tuple[list[int], int, bool]:
+    """Find the tasks of a page by ``seq``, and how many there are; say whether there may be more."""
+    if chosen.fits is None:
+        sql, values = chosen.source.select(chosen.within, what="")
+        sql = f"SELECT COUNT(*) FROM ({sql} LIMIT {limits.COUNTED_MAX}) counted"
+        total = await _number(db, (sql, values))
+        has_more = total == limits.COUNTED_MAX
+    else:
+        first, has_more = await _first(db, chosen, chosen.fits, direction)
+        total = len(first)
+        if not has_more or offset + limit < total:
+            return first[offset : offset + limit], total, has_more
+    sql, values = chosen.source.select(chosen.within, chosen.fits)
+    sql += f" ORDER BY {chosen.source.order(direction)} LIMIT ? OFFSET ?"
+    seqs = [row[0] for row in await db.fetch(numbered(sql), *values, limit + 1, offset)]
+    if not has_more:
+        return seqs[:limit], total, False
+    if len(seqs) > limit:
+        return seqs[:limit], max(total, offset + limit + 1), True
+    return (seqs, offset + len(seqs), False) if seqs or not offset else (seqs, total, True)
 
 
-async def _counted(db: Db, chosen: Chosen, only: TaskFilter) -> tuple[int, bool]:
-    """Count the tasks of a list up to a bound of those looked at; say whether there may be more."""
-    most = limits.COUNTED_MAX if chosen.is_all else limits.LOOKED_AT_MAX
+async def _first(db: Db, chosen: Chosen, fits: Fits, direction: str) -> tuple[list[int], bool]:
+    """Look at the first tasks of a source one by one; give those that fit, and say whether there are more."""
+    most = limits.LOOKED_AT_MAX
     passed, values = chosen.source.select(chosen.within)
-    passed = f"({passed} LIMIT {most}) s"
-    if chosen.is_all:
-        found = await _number(db, (f"SELECT COUNT(*) FROM {passed}", values))
-        return found, found == most
-    fits = _fits(only)
     sql = (
-        f"SELECT COUNT(*), COUNT(fits.yes) FROM {passed} "
-        f"LEFT JOIN LATERAL (SELECT 1 AS yes FROM ({looked_at(fits)}) one) fits ON TRUE"
+        f"SELECT COUNT(*), COALESCE(ARRAY_AGG(s.seq) FILTER (WHERE fits.yes), '{{}}') FROM ("
+        f"{passed} ORDER BY {chosen.source.order(direction)} LIMIT {most}) s "
+        f"LEFT JOIN LATERAL (SELECT TRUE AS yes FROM ({fits.sql}) one) fits ON TRUE"
     )
     row = await db.fetchrow(numbered(sql), *values, *fits.values)
     assert row is not None
-    return row[1], row[0] == most
+    return sorted(row[1], reverse=direction == "DESC"), row[0] == most
 
 
 # -- failures ------------------------------------------------------------------------------------------------

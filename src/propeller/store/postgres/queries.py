@@ -33,8 +33,11 @@ async def last_event_id(db: Db) -> int:
 async def load(db: Db) -> Loaded:
     """Read what a manager starts from."""
     groups = await read_groups(db, f"WHERE g.seq IN ({_LIVE_GROUPS}) ORDER BY g.seq")
-    single = f"WHERE t.seq IN ({_LIVE_RUNS}) AND t.workflow_id IS NULL AND t.job_id IS NULL"
-    tasks = await read_many_tasks(db, single)
+    tasks: list[Task] = []
+    live = [row[0] for row in await db.fetch(_LIVE_RUNS)]
+    single = "WHERE t.seq = ANY ($1) AND t.workflow_id IS NULL AND t.job_id IS NULL"
+    for start in range(0, len(live), _AT_ONCE):
+        tasks += await read_tasks(db, single, live[start : start + _AT_ONCE])
     tasks += await _read_all_tasks(db, groups)
     await _fill_in_executions(db, tasks)
     found = await db.fetch(f"SELECT {rows.PROPLET_COLUMNS} FROM proplets ORDER BY created_at, id")
@@ -71,17 +74,6 @@ async def read_tasks(db: Db, rest: str, *values: Any) -> list[Task]:
     return [rows.to_task(tuple(row)) for row in await db.fetch(f"{_TASKS} {rest}", *values)]
 
 
-async def read_many_tasks(db: Db, where: str, *values: Any) -> list[Task]:
-    """Read tasks that may be many in the order of their creation; others get their turn meanwhile."""
-    sql = f"{where} AND t.seq > ${len(values) + 1} ORDER BY t.seq LIMIT {_AT_ONCE}"
-    found: list[Task] = []
-    part = await read_tasks(db, sql, *values, 0)
-    while part:
-        found += part
-        part = await read_tasks(db, sql, *values, part[-1].seq) if len(part) == _AT_ONCE else []
-    return found
-
-
 async def read_groups(db: Db, rest: str, *values: Any) -> list[Group]:
     """Read groups, of which ``rest`` says which (``g`` is the table) and in what order."""
     sql = f"SELECT {rows.GROUP_COLUMNS} FROM groups g {rest}"
@@ -93,12 +85,39 @@ async def read_tasks_of_group(db: Db, group: Group, after: int, limit: int) -> l
     return await read_tasks(db, rest, group.id, after, limit)
 
 
-async def _read_all_tasks(db: Db, groups: Sequence[Group]) -> list[Task]:
+async def _read_all_tasks(db: Db, groups: Iterable[Group]) -> list[Task]:
+    """Read all tasks of groups; each is small enough to be read at once with others, or is read in pieces."""
     found: list[Task] = []
     for kind in GroupKind:
-        ids = [group.id for group in groups if group.kind is kind]
-        if ids:
-            found += await read_many_tasks(db, f"WHERE t.{kind}_id = ANY($1)", texts.array(ids))
+        small: list[str] = []
+        room = _AT_ONCE
+        for group in groups:
+            if group.kind is not kind:
+                continue
+            if group.size > _AT_ONCE:
+                found += await _read_many(db, group)
+                continue
+            if group.size > room:
+                found += await _read_together(db, kind, small)
+                small, room = [], _AT_ONCE
+            small.append(group.id)
+            room -= group.size
+        found += await _read_together(db, kind, small)
+    return found
+
+
+async def _read_together(db: Db, kind: GroupKind, ids: Sequence[str]) -> list[Task]:
+    return (
+        await read_tasks(db, f"WHERE t.{kind}_id = ANY ($1) ORDER BY t.seq", texts.array(ids)) if ids else []
+    )
+
+
+async def _read_many(db: Db, group: Group) -> list[Task]:
+    found: list[Task] = []
+    part = await read_tasks_of_group(db, group, 0, _AT_ONCE)
+    while part:
+        found += part
+        part = await read_tasks_of_group(db, group, part[-1].seq, _AT_ONCE)
     return found
 
 

@@ -30,14 +30,15 @@ class TaskSearch(searches.TaskSearch):
         began = time.perf_counter()
         fits = self.conditions(IS_SHOWN)
         source, source_values = self.source()
-        # What is passed over is chosen first, so that no more is looked at.
+        # What is passed over is chosen first, and each is looked at by itself, so that no more is looked at.
         sql = (
-            f"WITH passed AS MATERIALIZED ({source} ORDER BY seq {self.order} LIMIT {self.count}) "
-            "SELECT COUNT(*), MIN(seq), MAX(seq), ARRAY("
-            "SELECT p.seq FROM passed p JOIN runs r ON r.seq = p.seq JOIN tasks t ON t.seq = p.seq "
-            f"WHERE {fits.text} ORDER BY p.seq {self.order} LIMIT ?) FROM passed"
+            f"WITH passed AS MATERIALIZED ({source} ORDER BY seq {self.order} LIMIT ?) "
+            "SELECT COUNT(*), MIN(seq), MAX(seq), ARRAY(SELECT p.seq FROM passed p CROSS JOIN LATERAL ("
+            "SELECT FROM tasks t JOIN runs r ON r.seq = t.seq "
+            f"WHERE t.seq = p.seq AND {fits.text} OFFSET 0) one "
+            f"ORDER BY p.seq {self.order} LIMIT ?) FROM passed"
         )
-        row = await db.fetchrow(numbered(sql), *source_values, *fits.values, room)
+        row = await db.fetchrow(numbered(sql), *source_values, self.count, *fits.values, room)
         assert row is not None
         return self.take(Passed(*row), time.perf_counter() - began)
 

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from propeller.core.states import TaskState
-from propeller.store import limits
-from propeller.store.filters import Conditions, has_prefix
-from propeller.store.port import TaskFilter
+from propeller.store import filters, limits
+from propeller.store.filters import has_prefix
+from propeller.store.port import Sought, TaskFilter
 from propeller.store.postgres.access import Db
 from propeller.store.postgres.dialect import DIALECT, numbered
 
 SEQ_MAX = 2**63 - 1
+#: How many characters of a name are in the index of names.
+_INDEXED_CHARS = 500
 OF_BLOCK = "BETWEEN b.block << 8 AND (b.block << 8 | 255)"
 #: Tasks that are being deleted, as their workflow or job is, are no longer shown (``expiry``). Mostly there
 #: are none, which is asked once.
@@ -47,12 +49,14 @@ class Source(NamedTuple):
     #: True if the index has them in another order, so that all have to be sorted.
     is_unsorted: bool = False
 
-    def select(self, within: Range = EVERYWHERE, fits: Conditions | None = None) -> tuple[str, list[Any]]:
+    def select(
+        self, within: Range = EVERYWHERE, fits: "Fits | None" = None, what: str = "s.seq"
+    ) -> tuple[str, list[Any]]:
         """Give the query of those in a range, and maybe of those that fit, without an order."""
         joined, values = "", []
         if fits is not None:
-            joined, values = f"CROSS JOIN LATERAL ({looked_at(fits)}) fits", [*fits.values]
-        sql = f"SELECT s.seq FROM {self.tables} {joined} WHERE {self.where}"
+            joined, values = f"CROSS JOIN LATERAL ({fits.sql}) fits", [*fits.values]
+        sql = f"SELECT {what} FROM {self.tables} {joined} WHERE {self.where}"
         values += self.values
         if within != EVERYWHERE:
             # With the plus it is no reason to look along another index.
@@ -67,9 +71,11 @@ class Source(NamedTuple):
         return f"b.block {direction}, s.seq {direction}" if self.by_block else f"s.seq {direction}"
 
 
-def looked_at(fits: Conditions) -> str:
-    """Give a query that has a row if the task ``s`` fits; it is kept apart, so that no other is looked at."""
-    return f"SELECT FROM tasks t JOIN runs r ON r.seq = t.seq WHERE t.seq = s.seq AND {fits.text} OFFSET 0"
+class Fits(NamedTuple):
+    """A query that has a row if the task ``s`` fits; it is kept apart, so that no other is looked at."""
+
+    sql: str
+    values: Sequence[Any]
 
 
 ALL = Source("", "runs s")
@@ -94,24 +100,26 @@ def _sources(only: TaskFilter) -> Iterator[Source]:
         if DIALECT.metadata_table(key, value) == "task_metadata":
             yield Source(f"metadata {key}", "task_metadata s", "s.key = ? AND s.value = ?", [key, value])
     if only.name:
-        named = "(json_of(s.spec) ->> 'name')"
-        where = f'left({named}, 500) COLLATE "C" = left(?, 500) AND {named} = ?'
-        yield Source("name", "tasks s", where, [only.name, only.name])
+        where, values = f"s.indexed_name = left(?, {_INDEXED_CHARS})", [only.name]
+        if len(only.name) >= _INDEXED_CHARS // 2:  # which may be twice as many as they are kept (``texts``)
+            where, values = f"{where} AND json_of(s.spec) ->> 'name' = ?", [only.name, only.name]
+        yield Source("name", "tasks s", where, values)
 
 
 class Chosen(NamedTuple):
     source: Source
     #: All tasks of the list are in it.
     within: Range
-    #: True if all tasks of the source in the range are in the list.
-    is_all: bool
+    #: What tasks of the source in the range must be like to be in the list; None if all are.
+    fits: Fits | None
 
 
-async def choose(db: Db, only: TaskFilter, *, sorted_only: bool = False) -> Chosen:
+async def choose(db: Db, only: TaskFilter) -> Chosen:
     """Choose the source of the fewest tasks; many with the same begin of their ids are not sorted."""
     found = list(_sources(only))
-    sizes = [_size(source, limits.LOOKED_AT_MAX) for source in found]
-    if only.id_prefix and not sorted_only:
+    has_choice = len(found) > 1 or only.state is not None or bool(only.id_prefix)
+    sizes = [_size(source, limits.LOOKED_AT_MAX) for source in found] if has_choice else []
+    if only.id_prefix:
         found.append(_of_prefix(only.id_prefix))
         sizes.append(_size(found[-1], limits.SORTED_MAX))
     count = "b.s0 + b.s1 + b.s2 + b.s3 + b.s4 + b.s5 + b.s6" if only.state is None else f"b.s{only.state:d}"
@@ -123,10 +131,27 @@ async def choose(db: Db, only: TaskFilter, *, sorted_only: bool = False) -> Chos
     row = await db.fetchrow(numbered(sql), *(value for _, values in sizes for value in values), only.since)
     assert row is not None
     some_going, low, high, in_blocks, *counts = row
-    source = _best(only, list(zip(found, counts, strict=True)), in_blocks)
+    source = _best(only, list(zip(found, counts, strict=True)), in_blocks) if has_choice else (*found, ALL)[0]
     within = Range(1, 0) if low is None else Range(low << 8, high << 8 | 255)
-    is_all = not some_going and _fields(only) <= {source.field}
-    return Chosen(source, within if only.state is not None or only.since else EVERYWHERE, is_all)
+    fits = _fits(only, source, some_going=some_going)
+    return Chosen(source, within if only.state is not None or only.since else EVERYWHERE, fits)
+
+
+def _fits(only: TaskFilter, source: Source, *, some_going: bool) -> Fits | None:
+    """Say what tasks of a source must be like besides."""
+    rest = only
+    if source.field.startswith("metadata "):
+        key = source.field.removeprefix("metadata ")
+        rest = only._replace(metadata={one: only.metadata[one] for one in only.metadata if one != key})
+    elif source.field:
+        rest = only._replace(**{source.field: TaskFilter._field_defaults[source.field]})
+    if rest == TaskFilter() and not some_going:
+        return None
+    if rest == TaskFilter(state=rest.state) and not some_going:
+        return Fits(f"SELECT FROM runs r WHERE r.seq = s.seq AND r.state = {rest.state:d} OFFSET 0", ())
+    found = filters.of_search(DIALECT, Sought(rest), *([IS_SHOWN] if some_going else []))
+    run = "" if rest.state is None else "JOIN runs r ON r.seq = t.seq "
+    return Fits(f"SELECT FROM tasks t {run}WHERE t.seq = s.seq AND {found.text} OFFSET 0", found.values)
 
 
 def _size(source: Source, most: int) -> tuple[str, list[Any]]:
@@ -144,12 +169,3 @@ def _best(only: TaskFilter, sizes: list[tuple[Source, int]], in_state: int) -> S
         if source.field == "id_prefix" and size < (most if best.field else limits.SORTED_MAX):
             return source
     return best
-
-
-def _fields(only: TaskFilter) -> set[str]:
-    """Name what a filter asks for, as sources do."""
-    plain = {
-        field for field in only._fields if field != "metadata" and getattr(only, field) not in ("", 0, None)
-    }
-    state = {"state"} if only.state is not None else set()
-    return plain | state | {f"metadata {key}" for key in only.metadata}

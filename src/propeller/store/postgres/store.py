@@ -69,7 +69,7 @@ class PostgresStore(Reads, Writes):
         self._settings = settings
         self._history_bytes = history_bytes
         self._outage = Outage(settings)
-        self._writer = Link(settings, self._outage, is_writer=True)
+        self._writer = Link(settings, self._outage)
         self._loader = Link(settings, self._outage)
         self._readers = Links(settings, self._outage, _READERS)
         self._lead: _Lead | None = None

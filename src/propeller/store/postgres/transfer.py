@@ -162,9 +162,12 @@ async def filled(settings: PostgresSettings) -> AsyncIterator[PostgresDraft]:
         StoreUnusable: The lead was lost meanwhile.
 
     """
-    async with _made(settings) as db, led(settings) as held, db.transaction():
-        # Until the end of the transaction nobody can take the lead.
-        sql = "SELECT 1 FROM leader WHERE token = $1 AND holder = $2 FOR KEY SHARE"
-        if await db.fetchval(sql, held.token, held.holder) is None:
-            raise StoreUnusable(f"the lead of the {settings.place} was lost meanwhile; try again")
-        yield PostgresDraft(db, f"PostgreSQL ({settings.place})")
+    async with _made(settings) as db, led(settings) as held:
+        async with db.transaction():
+            # Until the end of the transaction nobody can take the lead.
+            sql = "SELECT 1 FROM leader WHERE token = $1 AND holder = $2 FOR KEY SHARE"
+            if await db.fetchval(sql, held.token, held.holder) is None:
+                raise StoreUnusable(f"the lead of the {settings.place} was lost meanwhile; try again")
+            yield PostgresDraft(db, f"PostgreSQL ({settings.place})")
+        # So that the database knows at once how much it holds of what, and that nothing of it is old.
+        await db.execute(f"VACUUM (ANALYZE) {', '.join([*(table.name for table in TABLES), *DERIVED])}")

@@ -140,6 +140,8 @@ def conditions(db: sqlite3.Connection, only: TaskFilter, source: Source = ALL) -
         found.append(f"{of_task.format('created_at')} >= ?")
         values.append(only.since)
     if only.state is not None and source.field != "state":
+        # Blocks without the state are passed over.
+        found.append(f"(SELECT s{int(only.state)} FROM task_blocks WHERE block = s.seq >> 8) > 0")  # noqa: S608
         found.append(f"(SELECT state FROM runs WHERE seq = s.seq) = {int(only.state)}")  # noqa: S608
     for key, value in only.metadata.items():
         if source.field != f"metadata {key}":
@@ -228,25 +230,48 @@ def read_task_page(
         if _is_in_blocks(only):
             assert total is not None
             seqs = _page_in_blocks(db, offset, limit, only, direction) if offset < total else []
+        elif total is None:
+            seqs, total, is_at_least = _look(db, offset, limit, only, direction)
         else:
-            source = _any_source(db, only)
-            low, high = _range(db, only)
-            more, values = conditions(db, only, source)
-            sql = source.select(low=low, high=high, more=more)
-            sql = f"{sql} ORDER BY {source.ordered(direction)} LIMIT ? OFFSET ?"
-            found = db.execute(sql, (*source.values(values), limit + 1, offset))
-            seqs = [row[0] for row in found]
-            has_more = len(seqs) > limit
-            del seqs[limit:]
-            if total is None:
-                total, is_at_least = _counted(db, source, (low, high), more, values)
-            if is_at_least and has_more:
-                total = max(total, offset + limit + 1)
-            elif is_at_least and (seqs or not offset):
-                total, is_at_least = offset + len(seqs), False
+            seqs = _look(db, offset, limit, only, direction)[0]
         listed = ",".join(map(str, seqs))
         tasks = read_tasks(db, f"WHERE t.seq IN ({listed}) ORDER BY t.seq {direction}", ())
         return (PageOfMany if is_at_least else Page)(total, tasks)
+
+
+def _look(
+    db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter, direction: str
+) -> tuple[list[int], int, bool]:
+    """Find the tasks of a page by ``seq``, and how many there are; say whether there may be more."""
+    source = _any_source(db, only)
+    low, high = _range(db, only)
+    more, values = conditions(db, only, source)
+    passed = source.select("s.seq AS seq", low=low, high=high)
+    if not more:
+        counted = f"SELECT COUNT(*) FROM (SELECT * FROM ({passed}) LIMIT {limits.COUNTED_MAX})"  # noqa: S608
+        total = db.execute(counted, source.values()).fetchone()[0]
+        has_more = total == limits.COUNTED_MAX
+    else:
+        most = limits.LOOKED_AT_MAX
+        sql = (
+            f"SELECT s.seq, TRUE{more} FROM ("  # noqa: S608
+            f"SELECT * FROM ({passed} ORDER BY {source.ordered(direction)} LIMIT {most})) s"
+        )
+        looked = db.execute(
+            sql, (*values, *source.values())
+        ).fetchall()  # the conditions stand before the source
+        first = sorted((seq for seq, fits in looked if fits), reverse=direction == "DESC")
+        total, has_more = len(first), len(looked) == most
+        if not has_more or offset + limit < total:
+            return first[offset : offset + limit], total, has_more
+    sql = source.select(low=low, high=high, more=more)
+    sql = f"{sql} ORDER BY {source.ordered(direction)} LIMIT ? OFFSET ?"
+    seqs = [row[0] for row in db.execute(sql, (*source.values(values), limit + 1, offset))]
+    if not has_more:
+        return seqs[:limit], total, False
+    if len(seqs) > limit:
+        return seqs[:limit], max(total, offset + limit + 1), True
+    return (seqs, offset + len(seqs), False) if seqs or not offset else (seqs, total, True)
 
 
 def _range(db: sqlite3.Connection, only: TaskFilter) -> tuple[int, int]:
@@ -257,22 +282,6 @@ def _range(db: sqlite3.Connection, only: TaskFilter) -> tuple[int, int]:
     sql = f"SELECT MIN(block), MAX(block) FROM task_blocks WHERE {count} > 0 AND last_at >= ?"  # noqa: S608
     low, high = db.execute(sql, (only.since,)).fetchone()
     return (1, 0) if low is None else (low << 8, high << 8 | 255)
-
-
-def _counted(
-    db: sqlite3.Connection, source: Source, bounds: tuple[int, int], more: str, values: Sequence[Any]
-) -> tuple[int, bool]:
-    """Count the tasks of a list up to a bound of those looked at; say whether there may be more."""
-    most = limits.LOOKED_AT_MAX if more else limits.COUNTED_MAX
-    low, high = bounds
-    passed = source.select("s.seq AS seq", low=low, high=high)
-    sql = (
-        f"SELECT COUNT(*), COALESCE(SUM(TRUE{more}), 0) "  # noqa: S608
-        f"FROM (SELECT * FROM ({passed}) LIMIT {most}) s"
-    )
-    # The conditions stand before the source.
-    looked, found = db.execute(sql, (*values, *source.values())).fetchone()
-    return found, looked == most
 
 
 def count_tasks(db: sqlite3.Connection, only: TaskFilter) -> int | None:
