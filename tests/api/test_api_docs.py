@@ -147,6 +147,19 @@ def test_head_is_get_without_the_body(tmp_path):
     play(part, tmp_path)
 
 
+def test_ready_says_that_the_database_is_away(tmp_path, monkeypatch):
+    async def part(site):
+        site.bring_proplet()
+        await site.turned()
+        monkeypatch.setattr(site.manager.store, "outage", "it does not answer")
+        expected = {"ready": False, "obstacles": ["the database: it does not answer"]}
+        assert await site.get("/ready", 503) == expected
+        monkeypatch.setattr(site.manager.store, "outage", "")
+        assert (await site.get("/ready"))["ready"]
+
+    play(part, tmp_path)
+
+
 def test_ready_says_what_is_in_the_way(tmp_path):
     async def part(site):
         none = "proplets: none is alive and takes new tasks"

@@ -149,6 +149,20 @@ def test_a_manager_says_who_leads(tmp_path):
     asyncio.run(scene())
 
 
+def test_one_that_follows_says_that_the_database_is_away_where_nobody_leads(tmp_path, monkeypatch):
+    async def scene():
+        async with beside(tmp_path) as site:
+            site.bring_proplet()
+            await site.at_leader.turned()
+            assert (await site.get("/ready"))["ready"]
+            site.follower.leaders.learn(None)
+            monkeypatch.setattr(site.manager.store, "outage", "it does not answer")
+            expected = {"ready": False, "obstacles": ["the database: it does not answer"]}
+            assert await site.get("/ready", 503) == expected
+
+    asyncio.run(scene())
+
+
 def test_only_the_leader_knows_why_a_task_waits(tmp_path):
     async def scene():
         async with beside(tmp_path) as site:

@@ -66,12 +66,13 @@ def test_one_that_leads_answers_as_leader_and_one_that_does_not_as_follower():
     play(work)
 
 
-def test_a_request_waits_while_it_is_not_known_who_leads_and_its_health_does_not():
+def test_a_request_waits_while_it_is_not_known_who_leads_and_what_says_how_it_is_does_not():
     async def work(front, term, client):
         front.lead(answers("leader"), term)
         term.may_act = False
         waiting = asyncio.create_task(client.get("/tasks"))
         assert (await client.get("/health")).text == "leader"
+        assert (await client.get("/ready")).text == "leader"
         assert not waiting.done()
         term.comes_back()
         assert (await waiting).text == "leader"

@@ -47,6 +47,17 @@ class Postgres:
         words = ["--no-sync", "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8"]
         self._run("initdb", "-D", self.data, "-U", ADMIN, "--locale=C.UTF-8", *words)
 
+    def copied(self, *, is_standby: bool = False) -> "Postgres":
+        """Make another one with the data of this one, which does not run; a standby only reads."""
+        assert self._process is None
+        other = Postgres(host=self.host)
+        shutil.rmtree(other.data)
+        subprocess.run(["cp", "-a", self.data, other.data], check=True)
+        other._has_role = self._has_role
+        if is_standby:
+            (other.data / "standby.signal").touch()
+        return other
+
     @property
     def socket(self) -> str:
         """The directory of the socket, which clients take for a host."""

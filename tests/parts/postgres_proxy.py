@@ -28,6 +28,10 @@ class Proxy:
         """
         self._to_cut += whens
 
+    def lead_to(self, host: str, port: int) -> None:
+        """Lead to another server from now on; connections that there are stay as they are."""
+        self._target = (host, port)
+
     def cut_all(self) -> None:
         """Cut all connections that there are."""
         self._loop.call_soon_threadsafe(self._abort_all)

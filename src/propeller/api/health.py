@@ -18,13 +18,16 @@ async def get_health(request: HttpRequest) -> ASGIApp:
     return answer(view)
 
 
-@get("/ready", gives=ReadyView, also={503: ReadyView})
+@get("/ready", gives=ReadyView, also={503: ReadyView}, refuses=[502], anywhere=True)
 async def get_ready(request: HttpRequest) -> ASGIApp:
     """Say whether what is started now would be run: 503 where it would wait.
 
     Obstacles that keep only some proplets from running tasks are named too.
     """
-    is_ready, obstacles = context_of(request).manager.readiness()
+    context = context_of(request)
+    if not context.has_leader and context.store.outage:
+        return answer(ReadyView(ready=False, obstacles=[f"the database: {context.store.outage}"]), 503)
+    is_ready, obstacles = context.manager.readiness()  # which another manager knows, if that one leads
     return answer(ReadyView(ready=is_ready, obstacles=obstacles), 200 if is_ready else 503)
 
 

@@ -1,6 +1,9 @@
 """Connections to other managers: requests and answers pass in pieces, each at the pace of who takes it.
 
 A general client for HTTP takes three times as long for a small request.
+
+An answer may take as long as it takes. Where the other machine is silent, the connection is broken after
+``keepalive.SILENCE_S``; where another leads, ``forwarding`` waits no more.
 """
 
 import asyncio
@@ -10,6 +13,8 @@ from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httptools
+
+from propeller.keepalive import keep_alive
 
 #: How much of an answer is held before it is taken.
 _HELD_BYTES_MAX = 64 * 1024
@@ -126,6 +131,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own does not inherit from it
+        keep_alive(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False

@@ -11,8 +11,8 @@ from propeller.manager.lead import Term
 
 #: How long a request waits while this manager leads and does not reach its database.
 PATIENCE_S = 6.0
-#: Is answered without a database.
-_ALWAYS = "/health"
+#: These are answered without a database; the second says what is the matter with it.
+_ALWAYS = ("/health", "/ready")
 
 
 class Front:
@@ -39,7 +39,7 @@ class Front:
         app = self._following
         if self._leading is not None:
             app, term = self._leading
-            if not term.may_act and scope["path"] != _ALWAYS:
+            if not term.may_act and scope["path"] not in _ALWAYS:
                 app = await self._settled(term)
         await app(scope, receive, send)
 

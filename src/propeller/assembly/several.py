@@ -26,6 +26,7 @@ from propeller.manager.leadership import Times
 from propeller.store.lead import Leader
 from propeller.store.postgres.commits import DELETIONS, EVENTS
 from propeller.store.postgres.lease import LEADER, Lease
+from propeller.store.postgres.link import Outage
 from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.postgres.store import PostgresStore
 from propeller.store.sqlite.opening import lock_directory
@@ -108,8 +109,9 @@ class OneOfSeveral:
         self._instance_id = parts.mqtt.entity_id if parts.mqtt else uuid.uuid4().hex
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._leaders = Leaders()
-        self._store = PostgresStore(settings, history_bytes=parts.history_bytes)
-        self._lease = Lease(settings, self._told)
+        outage = Outage(settings)
+        self._store = PostgresStore(settings, history_bytes=parts.history_bytes, outage=outage)
+        self._lease = Lease(settings, self._told, outage)
         times = Times.of(settings.lease_s)
         self._look_every_s = times.poll_every
         self._lead = SharedLead(self._lease, times, holder=self._holder, address=address)

@@ -37,7 +37,7 @@ class Patience:
 
         A turn that is long for the work that it has is waited for, however long it takes.
         """
-        why, now = self._why_still(), time.monotonic()
+        why, now = self.why_still(), time.monotonic()
         if not why:
             self._still_since = None
         elif self._still_since is None:
@@ -46,7 +46,8 @@ class Patience:
             return why
         return ""
 
-    def _why_still(self) -> str:
+    def why_still(self) -> str:
+        """Say of the database why nothing can be written now; ``""`` where that can be."""
         if self._lead is not None and not self._lead.may_act:
-            return "it does not reach its database, and another may lead"
+            return self._store.outage or "this manager does not reach it, and another may lead"
         return self._store.outage

@@ -241,14 +241,15 @@ class Manager:
 
     def readiness(self) -> tuple[bool, list[str]]:
         """Say whether a task that is started now would be run, and what keeps proplets from running any."""
-        found: list[str] = []
+        why = self._patience.why_still()
+        found = [f"the database: {why}"] if why else []
         takers = [one for one in self._state.proplets.values() if one.is_alive and not one.is_cordoned]
         is_deaf = self.is_deaf
         if is_deaf:
             found.append("the broker: there is no connection to it, so remote proplets hear and say nothing")
         if not takers:
             found.append("proplets: none is alive and takes new tasks")
-        return any(one.is_local or not is_deaf for one in takers), found
+        return not why and any(one.is_local or not is_deaf for one in takers), found
 
     @property
     def knows_runtime(self) -> bool:
@@ -399,8 +400,10 @@ class Manager:
 
     def _let_go(self, why: str) -> None:
         """Answer all who wait; what the turn under way is about may be done all the same, later."""
-        unknown = OutcomeUnknown(f"this manager can't go on: {why}; {_MAYBE_DONE}")
-        not_begun = LeadershipLost(f"this manager can't go on: {why}; nothing was done: ask again")
+        unknown = OutcomeUnknown(f"this manager can't go on, because of the database: {why}; {_MAYBE_DONE}")
+        not_begun = LeadershipLost(
+            f"this manager can't go on, because of the database: {why}; nothing was done: ask again"
+        )
         for asks, error in ((_asks_among(self._inputs), unknown), (self._inbox.withdraw(), not_begun)):
             for ask in asks:
                 _answer(ask, error)

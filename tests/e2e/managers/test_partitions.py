@@ -100,3 +100,21 @@ def test_a_leader_that_does_not_hear_the_broker_keeps_the_lead_where_nobody_does
     assert several.leader() is leader
     several.fleet.broker.start()
     works_within(leader, 20.0, time.monotonic())
+
+
+def test_a_request_at_one_that_is_cut_from_the_database_and_from_the_leader_is_answered(both, island):
+    """It knows of no other leader, and its connections to the one that it knows do not break."""
+    far, near = both.managers["a"], both.managers["b"]
+    both.revive(far)
+    if both.leader() is far:
+        far.program.stop()
+        until(lambda: both.leader() is near)
+        both.revive(far)
+    until(lambda: far.http.get("/proplets").is_success, seconds=20)  # so there is a connection
+    with island.cut_from(both.server.port), island.cut_from(near.port):
+        began = time.monotonic()
+        answer = far.http.post("/tasks", json={"name": "unheard"}, timeout=60)
+        took_s = time.monotonic() - began
+        print(f"cut from the leader: {answer.status_code} after {took_s:.1f} s")
+        assert (answer.status_code, took_s <= 15) == (502, True), answer.text
+        assert far.http.get("/proplets", timeout=60).status_code == 503

@@ -1,27 +1,26 @@
 """Connections to PostgreSQL, and what its errors mean: wait and try again, or give up with a way out."""
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
+from propeller import keepalive
 from propeller.errors import StoreUnusable
+from propeller.keepalive import keep_alive
 from propeller.store.postgres import texts
 from propeller.store.postgres.access import Db
 from propeller.store.postgres.settings import PostgresSettings, quoted
 
-#: How long one try to connect may take.
+#: How long one try to connect may take, and then each of the first questions.
 CONNECT_S = 5.0
 #: A transaction of ours that stands still for longer is over: its locks would keep another manager from
 #: taking over.
 _STANDSTILL_S = 2
-#: After so long a silence of the network, each side takes the connection for lost.
-_SILENCE_S = 6
 
 #: What waiting may cure: a lost connection, too few resources, an operator who stepped in, a database that
 #: only reads because another has taken its place, the disk.
@@ -51,9 +50,10 @@ _SESSION = {
     "default_transaction_isolation": "read committed",
     "statement_timeout": "0",
     "lock_timeout": "0",
-    "tcp_keepalives_idle": "2",
-    "tcp_keepalives_interval": "1",
-    "tcp_keepalives_count": str(_SILENCE_S - 2),
+    # The server notices as soon as we do that the network is cut.
+    "tcp_keepalives_idle": str(keepalive.IDLE_S),
+    "tcp_keepalives_interval": str(keepalive.AGAIN_S),
+    "tcp_keepalives_count": str(keepalive.QUESTIONS),
 }
 #: The statements of a store go by keys, and take a few rows from wherever an index leads. So indexes are
 #: right whatever the statistics say, which a young database has not got. They come again and again: one plan
@@ -94,13 +94,14 @@ async def connect(settings: PostgresSettings, planning: Mapping[str, str] = Mapp
         server_settings={**_SESSION, **planning},
     )
     try:
-        _watch(db)
-        await db.set_type_codec(
-            "text", schema="pg_catalog", encoder=texts.encode, decoder=texts.decode, format="binary"
-        )
-        # A pool that drops what a connection asks for also gives it to others between two transactions.
-        if await db.fetchval(_STANDSTILL) != f"{_STANDSTILL_S}s":
-            raise StoreUnusable(f"PostgreSQL ({settings.place}) {_POOL}")
+        keep_alive(db._transport)  # type: ignore[attr-defined]  # noqa: SLF001  no other way
+        async with asyncio.timeout(CONNECT_S):
+            await db.set_type_codec(
+                "text", schema="pg_catalog", encoder=texts.encode, decoder=texts.decode, format="binary"
+            )
+            # A pool that drops what a connection asks for also gives it to others between two transactions.
+            if await db.fetchval(_STANDSTILL) != f"{_STANDSTILL_S}s":
+                raise StoreUnusable(f"PostgreSQL ({settings.place}) {_POOL}")
     except BaseException:
         db.terminate()
         raise
@@ -118,21 +119,45 @@ def _ssl(settings: PostgresSettings) -> Any:
     return context
 
 
-def _watch(db: Db) -> None:
-    """Let the system notice that the network to the server is cut, also while a statement runs."""
-    transport: asyncio.Transport = db._transport  # type: ignore[attr-defined]  # noqa: SLF001  no other way
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.family == socket.AF_UNIX:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (
-        ("TCP_KEEPIDLE", 2),
-        ("TCP_KEEPINTVL", 1),
-        ("TCP_KEEPCNT", _SILENCE_S - 2),
-        ("TCP_USER_TIMEOUT", _SILENCE_S * 1000),
-    ):
-        with contextlib.suppress(AttributeError, OSError):  # Linux has all of them
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+class Session(NamedTuple):
+    """Names a connection among all that servers ever had."""
+
+    pid: int
+    began_at: datetime
+
+
+async def meet(db: Db) -> Session:
+    """Say as what the server knows a connection.
+
+    Raises:
+        asyncpg.ReadOnlySQLTransactionError: It is a standby: that may lag behind what was acknowledged.
+
+    """
+    sql = "SELECT pg_is_in_recovery(), pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+    [(is_standby, pid, began_at)] = await db.fetch(sql)
+    if is_standby:
+        raise asyncpg.ReadOnlySQLTransactionError("the server that answers is a standby, and may lag behind")
+    return Session(pid, began_at)
+
+
+async def is_replaced(settings: PostgresSettings, session: Session) -> bool:
+    """Ask whether the server that one reaches now is another than the one that has this connection.
+
+    A server that has it works on it still, however long that takes. A standby can't know.
+
+    Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: None answers.
+
+    """
+    db = await connect(settings)
+    sql = (
+        "SELECT NOT pg_is_in_recovery() AND "
+        "NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2)"
+    )
+    try:
+        return bool(await db.fetchval(sql, *session, timeout=CONNECT_S))
+    finally:
+        db.terminate()
 
 
 def is_passing(error: BaseException, db: Db | None) -> bool:

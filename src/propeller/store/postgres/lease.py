@@ -44,11 +44,16 @@ class Lease:
     asked may have been done all the same.
     """
 
-    def __init__(self, settings: PostgresSettings, told: Told | None = None) -> None:
-        """Prepare it; ``told`` hears all notices of the database from ``start`` on."""
+    def __init__(
+        self, settings: PostgresSettings, told: Told | None = None, outage: Outage | None = None
+    ) -> None:
+        """Prepare it; ``told`` hears all notices of the database from ``start`` on.
+
+        A store of the same program may share the ``outage``, so that it is said once, and known to both.
+        """
         self._lease_s = settings.lease_s
         self._told = told or (lambda _channel, _text: None)
-        self._link = Link(settings, Outage(settings), on_connect=self._listen)
+        self._link = Link(settings, outage or Outage(settings), on_connect=self._listen)
         self._is_lost = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
 

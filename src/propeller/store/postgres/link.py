@@ -1,6 +1,11 @@
 """Connections that come back: what needs one waits until there is one again.
 
 No loss of a connection is an error of the work. The reason is logged once, and then each minute.
+
+No time is too long for a statement: a migration, a large commit or a search may take what it takes, unless
+its caller gives a limit. What takes long is looked after instead. Where the machine of the server is gone,
+the system notices (``connecting``). Where a server stands still, and another has taken its place at its
+address, the connection is dropped, and the work goes on with the other.
 """
 
 import asyncio
@@ -16,7 +21,17 @@ import asyncpg
 from propeller.backoff import Backoff
 from propeller.errors import StoreUnusable, Unavailable
 from propeller.store.postgres.access import Db
-from propeller.store.postgres.connecting import BY_KEYS, connect, is_passing, reason, unusable
+from propeller.store.postgres.connecting import (
+    BY_KEYS,
+    CONNECT_S,
+    Session,
+    connect,
+    is_passing,
+    is_replaced,
+    meet,
+    reason,
+    unusable,
+)
 from propeller.store.postgres.settings import PostgresSettings
 
 T = TypeVar("T")
@@ -26,6 +41,8 @@ _BACKOFF = Backoff(first_s=0.05, longest_s=1.0)
 _SAY_EVERY_S = 60.0
 #: How long a program in good order may take to end a connection.
 _CLOSE_S = 1.0
+#: How often it is looked after work that takes long.
+_LOOK_EVERY_S = 3.0
 _ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
@@ -82,6 +99,7 @@ class Link:
         self._settings = settings
         self._outage = outage
         self._db: Db | None = None
+        self._session: Session | None = None
         self._turn = asyncio.Lock()
         self._is_closed = False
 
@@ -104,7 +122,6 @@ class Link:
             why = self._outage.reason or f"it has not answered for {seconds:g} s"
             self._drop()
             task.cancel()
-            self._outage.is_over(self, has_answer=False)
             raise Unavailable(f"the database can't be used now: {why}; ask again later")
         return task.result()
 
@@ -119,42 +136,83 @@ class Link:
         return await self._run(work, until)
 
     async def _run(self, work: Callable[[Db], Awaitable[T]], until: float = math.inf) -> T:
-        failures = 0
+        waiter, has_answer = object(), False
         async with self._turn:
-            while True:
-                try:
-                    found = await work(await self._connection())
-                except _ERRORS as error:
-                    passes = is_passing(error, self._db) and time.monotonic() < until
-                    self._drop()
-                    if not passes:
-                        self._outage.is_over(self, has_answer=False)
-                        raise unusable(self._settings, error) from error
-                    if self._is_closed:
-                        raise StoreUnusable("the store has been closed") from error
-                    self._outage.goes_on(self, error)
-                except BaseException:
-                    self._drop_if_busy()
-                    raise
-                else:
-                    self._outage.is_over(self, has_answer=True)
-                    return found
-                await asyncio.sleep(_BACKOFF.delay_s(failures) * random.uniform(0.5, 1))  # noqa: S311
-                failures += 1
+            try:
+                found = await self._again_and_again(waiter, work, until)
+                has_answer = True
+            finally:
+                self._outage.is_over(waiter, has_answer=has_answer)
+            return found
+
+    async def _again_and_again(self, waiter: object, work: Callable[[Db], Awaitable[T]], until: float) -> T:
+        failures = 0
+        while True:
+            try:
+                return await self._looked_after(waiter, work, await self._connection())
+            except _ERRORS as error:
+                passes = is_passing(error, self._db) and time.monotonic() < until
+                self._drop()
+                if not passes:
+                    raise unusable(self._settings, error) from error
+                if self._is_closed:
+                    raise StoreUnusable("the store has been closed") from error
+                self._outage.goes_on(waiter, error)
+            except BaseException:
+                self._drop_if_busy()
+                raise
+            await asyncio.sleep(_BACKOFF.delay_s(failures) * random.uniform(0.5, 1))  # noqa: S311
+            failures += 1
 
     async def _connection(self) -> Db:
         if self._is_closed:
             raise StoreUnusable("the store has been closed")
-        if self._db is None or self._db.is_closed():
-            self._db = await connect(self._settings, BY_KEYS)
-            if self._on_connect is not None:
-                await self._on_connect(self._db)
+        if self._db is None or self._db.is_closed() or self._session is None:
+            self._drop()
+            db = self._db = await connect(self._settings, BY_KEYS)
+            async with asyncio.timeout(CONNECT_S):
+                session = await meet(db)
+                if self._on_connect is not None:
+                    await self._on_connect(db)
+            self._session = session
         return self._db
+
+    async def _looked_after(self, waiter: object, work: Callable[[Db], Awaitable[T]], db: Db) -> T:
+        """Do work; while it takes long, see whether the server is there still."""
+        looking: asyncio.Task[None] | None = None
+
+        def look() -> None:
+            nonlocal looking
+            looking = asyncio.create_task(self._look(waiter, db))
+
+        timer = asyncio.get_running_loop().call_later(_LOOK_EVERY_S, look)
+        try:
+            return await work(db)
+        finally:
+            timer.cancel()
+            if looking is not None:
+                looking.cancel()
+
+    async def _look(self, waiter: object, db: Db) -> None:
+        """Break a connection off once another server has the place of the one that it leads to."""
+        session = self._session
+        assert session is not None
+        while True:
+            try:
+                if await is_replaced(self._settings, session):
+                    _log.warning("PostgreSQL (%s) is another server now", self._settings.place)
+                    db.terminate()
+                    return
+            except (*_ERRORS, StoreUnusable) as error:
+                self._outage.goes_on(waiter, error)
+            else:
+                self._outage.is_over(waiter, has_answer=True)
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     def _drop(self) -> None:
         if self._db is not None:
             self._db.terminate()
-            self._db = None
+            self._db = self._session = None
 
     def _drop_if_busy(self) -> None:
         """Leave no transaction open behind work that has failed."""

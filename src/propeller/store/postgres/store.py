@@ -63,12 +63,18 @@ class PostgresStore(Reads, Writes):
     It writes from ``lead`` on. A commit is durable if the server's ``synchronous_commit`` is on, as usual.
     """
 
-    def __init__(self, settings: PostgresSettings, *, history_bytes: int = limits.HISTORY_BYTES_KEPT) -> None:
+    def __init__(
+        self,
+        settings: PostgresSettings,
+        *,
+        history_bytes: int = limits.HISTORY_BYTES_KEPT,
+        outage: Outage | None = None,
+    ) -> None:
         """Prepare it; call ``open`` next. The log of changes of state is kept up to ``history_bytes``."""
         super().__init__()
         self._settings = settings
         self._history_bytes = history_bytes
-        self._outage = Outage(settings)
+        self._outage = outage or Outage(settings)
         self._writer = Link(settings, self._outage)
         self._loader = Link(settings, self._outage)
         self._readers = Links(settings, self._outage, _READERS)
