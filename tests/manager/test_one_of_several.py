@@ -99,3 +99,30 @@ def test_the_streams_that_are_forwarded_end_with_the_program(tmp_path):
         assert stream.has_ended
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("was_at_a_broker", [False, True])
+def test_a_leader_without_a_broker_says_so_where_others_have_one(
+    tmp_path, monkeypatch, caplog, was_at_a_broker
+):
+    async def scene():
+        one = one_of_several(tmp_path)
+
+        async def looked():
+            return was_at_a_broker
+
+        async def lead(_):
+            pass
+
+        @contextlib.asynccontextmanager
+        async def managing(*_):
+            yield None
+
+        monkeypatch.setattr(one._store, "lead", lead)
+        monkeypatch.setattr(one._store, "has_been_at_a_broker", looked)
+        monkeypatch.setattr(several, "managing", managing)
+        async with contextlib.AsyncExitStack() as stack:
+            await one._begin_to_lead(Term(one._lead, Held(1, 0, "one")), stack)
+
+    asyncio.run(scene())
+    assert ("give all managers of a database the same settings" in caplog.text) is was_at_a_broker

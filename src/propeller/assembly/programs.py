@@ -109,12 +109,16 @@ def _instance_id(parts: ManagerParts) -> str:
 
 def _banner(parts: ManagerParts, url: str) -> str:
     beyond = f", and those behind {parts.mqtt.address}" if parts.mqtt else ""
-    place = "memory: nothing stays at the end" if parts.storage == "memory" else parts.data_dir
+    place, when = str(parts.data_dir), ""
+    if parts.storage == "memory":
+        place = "memory: nothing stays at the end"
+    elif parts.postgres is not None:
+        place, when = f"PostgreSQL: {parts.postgres.place}", ", while this manager leads"
     page = "open it in a browser to see what runs; " if parts.has_page else ""
     return (
         f"Propeller {__version__}: manager at {url}\n"
         f"  {page}its API is described at {url}/docs\n"
         f"  data in {place}\n"
-        f"  {parts.proplets} local proplet(s), {parts.concurrency} guests each{beyond}\n"
+        f"  {parts.proplets} local proplet(s), {parts.concurrency} guests each{when}{beyond}\n"
         "  stop with Ctrl-C"
     )

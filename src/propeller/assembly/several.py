@@ -240,6 +240,11 @@ class OneOfSeveral:
         """Take up the work, to be ended with the stack."""
         await self._store.lead(term.held)
         who = await self._store.begin_epoch() if self._parts.mqtt else None
+        if who is None and await self._store.has_been_at_a_broker():
+            _log.warning(
+                "this manager has no broker, and others of its database have had one: while it leads, "
+                "nothing reaches the proplets there; give all managers of a database the same settings"
+            )
         return await stack.enter_async_context(managing(self._parts, self._store, who, term))
 
     async def _lead_with(self, at_work: AtWork, term: Term, stop: asyncio.Event) -> None:

@@ -6,6 +6,7 @@ import time
 import msgspec
 
 from propeller.store.postgres.lease import LEADER, Lease
+from tests.store.postgres.helpers import leading
 
 
 def play(settings, work, lease_s=0.5):
@@ -83,3 +84,14 @@ def test_what_a_manager_tells_reaches_the_others(settings):
         await until(lambda: (LEADER, "deaf 7") in heard)
 
     play(settings, work)
+
+
+def test_that_a_manager_has_had_a_broker_is_known_to_all(settings):
+    async def run():
+        async with leading(settings) as store:
+            before = await store.has_been_at_a_broker()
+            await store.begin_epoch()
+        async with leading(settings) as store:
+            return before, await store.has_been_at_a_broker()
+
+    assert asyncio.run(run()) == (False, True)

@@ -183,6 +183,10 @@ class PostgresStore(Reads, Writes):
 
         return await self._beside(work)
 
+    async def has_been_at_a_broker(self) -> bool:
+        """Say whether any manager of this database has ever had a broker."""
+        return bool(await self._beside(lambda db: db.fetchval("SELECT epoch > 0 FROM identity")))
+
     async def write_answer(self, key: Key, answer: KeptAnswer) -> KeptAnswer | None:
         lead = self._leading
         return await self._beside(lambda db: lead.answers.write(db, key, answer))
