@@ -1,8 +1,12 @@
 """``propeller db``: checks the store, backs it up, restores a backup, and copies a store to another place."""
 
 import asyncio
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import msgspec
@@ -43,6 +47,36 @@ def _place(data_dir: Path | None, database: str | None) -> Path | PostgresSettin
     return database_of(database)
 
 
+@contextlib.contextmanager
+def _whole_or_undone() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM break off what is under way where it is, and undo it: nothing half-done stays.
+
+    Else Ctrl-C would wait for the end of what waits for nothing, and SIGTERM would leave drafts behind.
+    """
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _file(path: Path) -> Path:
+    """Give a file of a backup by its full path; raise ``Invalid`` for what stands for a stream."""
+    if str(path) == "-":
+        raise Invalid(
+            "-: a backup is written and read as a file; name one, or write ./- for one of this name"
+        )
+    return path.absolute()
+
+
 def _holds(held: Held) -> str:
     return (
         f"{held.path}: {held.tasks} tasks, {held.groups} workflows and jobs, {held.last_event_id} changes of "
@@ -58,7 +92,8 @@ def check(
 
     Its manager may run meanwhile. The exit code is 1 if the store is damaged.
     """
-    found = _check(_place(data_dir, database))
+    with _whole_or_undone():
+        found = _check(_place(data_dir, database))
     if as_json or session.as_json:
         session.show_json(msgspec.to_builtins(found))
     elif found.damage:
@@ -84,7 +119,8 @@ def backup(
     Its manager may run meanwhile. The file is the same from SQLite and from PostgreSQL, and can be restored
     to both.
     """
-    held = _back_up(_place(data_dir, database), file.absolute())
+    with _whole_or_undone():
+        held = _back_up(_place(data_dir, database), _file(file))
     if as_json or session.as_json:
         session.show_json(msgspec.to_builtins(held))
     else:
@@ -104,7 +140,8 @@ def restore(
     The old store is kept beside it, and that of PostgreSQL beside FILE, as a backup. Proplets may go on: the
     manager accepts results of attempts that the copy knows, and repeats the rest.
     """
-    done = _restore(_place(data_dir, database), file.absolute())
+    with _whole_or_undone():
+        done = _restore(_place(data_dir, database), _file(file))
     if as_json or session.as_json:
         session.show_json(msgspec.to_builtins(done))
         return
@@ -128,7 +165,8 @@ def copy(
     """
     from propeller.store import moving  # noqa: PLC0415  the other database is loaded only where it is used
 
-    done = asyncio.run(moving.copy(place_of(source), place_of(target)))
+    with _whole_or_undone():
+        done = asyncio.run(moving.copy(place_of(source), place_of(target)))
     if as_json or session.as_json:
         session.show_json(msgspec.to_builtins(done))
         return

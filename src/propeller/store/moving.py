@@ -187,7 +187,7 @@ async def back_up(settings: PostgresSettings, target: Path) -> Held:
         StoreUnusable: The database is damaged, or the file can't be written; no part of the file is left.
 
     """
-    if target.exists():  # noqa: ASYNC240  nothing else goes on meanwhile
+    if os.path.lexists(target):  # noqa: ASYNC240  nothing else goes on meanwhile
         raise Conflict(f"{target} is there already; name a new file")
     with explained(target), contextlib.ExitStack() as stack:
         draft = target.with_name(f".{target.name}.draft")

@@ -84,7 +84,7 @@ def back_up(directory: Path, target: Path) -> Held:
 
     """
     database = database_in(directory)
-    if target.exists():
+    if os.path.lexists(target):
         raise Conflict(f"{target} is there already; name a new file")
     draft = target.with_name(f".{target.name}.draft")
     with _held(directory) as is_in_use, explained(target), contextlib.ExitStack() as stack:
