@@ -9,7 +9,7 @@ import pytest
 from propeller.assembly import front as front_module
 from propeller.assembly.front import Front
 from propeller.assembly.manager_parts import ManagerParts
-from propeller.assembly.several import address_of
+from propeller.assembly.several import address_of, leads_nowhere_else
 from propeller.config.settings import HttpSettings
 from propeller.errors import LeadershipLost
 from propeller.store.postgres.settings import PostgresSettings
@@ -46,7 +46,7 @@ def answers(text):
 
 def play(work):
     async def run():
-        front, term = Front(), PlayedTerm()
+        front, term = Front(LeadershipLost("it starts")), PlayedTerm()
         front.follow(answers("follower"))
         transport = httpx.ASGITransport(front)
         async with asyncio.timeout(30), httpx.AsyncClient(transport=transport, base_url="http://m") as client:
@@ -128,3 +128,19 @@ def test_other_managers_are_told_the_url_that_is_set_or_one_that_leads_here(host
         advertise_url=advertise_url,
     )
     assert address_of(parts, f"http://{host or 'localhost'}:7070") == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "is_so"),
+    [
+        ("http://localhost:7070", True),
+        ("http://127.0.0.2:7070", True),
+        ("http://[::1]:7070", True),
+        ("http://m.localhost", True),
+        ("http://10.0.0.1:7070", False),
+        ("https://[2001:db8::1]:7070", False),
+        ("http://localhost.example:7070", False),
+    ],
+)
+def test_an_address_that_leads_nowhere_from_other_machines_is_known(address, is_so):
+    assert leads_nowhere_else(address) is is_so

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import ipaddress
 import logging
 import os
 import socket
@@ -49,6 +50,12 @@ async def serve_one_of_several(parts: ManagerParts, announce: Callable[[str], No
     url = url_of(parts.http, listeners)
     async with contextlib.AsyncExitStack() as stack:
         address = address_of(parts, url)
+        if not parts.advertise_url and leads_nowhere_else(address):
+            _log.warning(
+                "managers on other machines can't reach this one at %s; if there are any, let it listen "
+                "where they do (--http-host), and name that URL with --advertise-url",
+                address,
+            )
         if parts.proplets:  # of two managers here each needs a directory of its own for its proplets
             stack.enter_context(contextlib.closing(lock_directory(parts.data_dir)))
         one = OneOfSeveral(parts, parts.postgres, address)
@@ -85,6 +92,14 @@ def address_of(parts: ManagerParts, url: str) -> str:
     assert parts.postgres is not None
     own, split = _own_address(parts.postgres), urlsplit(url)
     return urlunsplit(split._replace(netloc=f"[{own}]:{split.port}" if ":" in own else f"{own}:{split.port}"))
+
+
+def leads_nowhere_else(address: str) -> bool:
+    """Say whether a URL leads to the machine itself, from whichever it is asked for."""
+    host = urlsplit(address).hostname or ""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def _own_address(database: PostgresSettings) -> str:

@@ -45,3 +45,9 @@ def test_what_was_under_way_when_the_database_stopped_to_answer_is_answered(seve
     works_within(several.leader(), 20.0, time.monotonic())
     names = [task["name"] for task in other.http.get("/tasks?limit=100").json()["tasks"]]
     assert names.count(f"late-{at}") <= 1
+
+
+def test_one_that_others_can_reach_only_from_its_own_machine_says_so(several):
+    for one in several.managers.values():
+        assert f"managers on other machines can't reach this one at {one.url}" in one.said
+        assert "--advertise-url" in one.said
