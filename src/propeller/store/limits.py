@@ -35,6 +35,8 @@ NAMES_MERGED_MAX = 100
 
 # -- the event log -------------------------------------------------------------------------------------------
 
+#: How many changes of state are in one row at most: a search reads rows whole.
+EVENTS_IN_ROW = 500
 #: How many bytes are kept unless the owner chooses.
 HISTORY_BYTES_KEPT = 64 * 2**20
 #: The excess is deleted when it has this size, and in pieces of this size or of so many rows.

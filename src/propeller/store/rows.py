@@ -25,6 +25,7 @@ from propeller.core.model import (
 from propeller.core.reasons import AnyReason
 from propeller.core.results import from_json, to_json
 from propeller.core.states import TaskState
+from propeller.store import limits
 
 Row = tuple[Any, ...]
 
@@ -235,8 +236,17 @@ def to_execution(row: Row) -> Execution:
     )
 
 
+def event_rows(first_id: int, transitions: list[Transition], task_seq: int) -> list[Row]:
+    """Make the rows of the changes of state of a commit; ``task_seq`` is that of the newest task."""
+    size = limits.EVENTS_IN_ROW
+    return [
+        event_row(first_id + start, transitions[start : start + size], task_seq)
+        for start in range(0, len(transitions), size)
+    ]
+
+
 def event_row(first_id: int, transitions: list[Transition], task_seq: int) -> Row:
-    """Make the row of the changes of state of one commit; ``task_seq`` is that of the newest task."""
+    """Make a row of changes of state that follow one another."""
     return first_id + len(transitions) - 1, first_id, _text(transitions), task_seq
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from propeller.core.effects import Changes
 from propeller.core.states import COMPLETED, PENDING
-from propeller.store import limits
+from propeller.store import limits, rows
 from propeller.store.port import EventFilter
 from tests.builders import TEXT, a_move, a_task
 
@@ -59,6 +59,24 @@ def test_a_search_finds_exactly_what_is_in_the_log(fresh, commits, limit):
 
     with fresh() as data:
         data.with_store(work)
+
+
+def test_a_large_commit_is_in_rows_of_which_none_is_large(data):
+    moves = [a_move(f"t{number % 900}", at=number) for number in range(1, 1204)]
+    assert [row[:2] for row in rows.event_rows(7, moves, 5)] == [(506, 7), (1006, 507), (1209, 1007)]
+
+    async def work(store):
+        await store.commit(Changes(created=[a_task(seq) for seq in range(1, 901)]))
+        await store.commit(Changes(transitions=moves, first_event_id=1))
+        await store.commit(Changes(transitions=[a_move("t600")], first_event_id=1204))
+        assert [move for _, move in await store.events(0, 5000)] == [*moves, a_move("t600")]
+        assert [event_id for event_id, _ in await store.events(499, 3)] == [500, 501, 502]
+        assert await store.last_event_id() == 1204
+        page = await store.events_of(EventFilter(task_id="t600"), 0, 10)
+        assert page.is_complete
+        return [event_id for event_id, _ in await all_of(store, EventFilter(task_id="t600"))], page.first_id
+
+    assert data.with_store(work) == ([600, 1204], 1)
 
 
 def test_the_events_of_an_earlier_task_of_the_same_id_are_not_its_own(data):

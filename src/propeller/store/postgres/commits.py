@@ -41,6 +41,7 @@ _PROPLET = (
     "id text, name text, is_local integer, boot bigint, is_cordoned integer, drain_by bigint, metadata text, "
     "created_at bigint"
 )
+_EVENT = "last_id bigint, first_id bigint, transitions text, task_seq bigint"
 _KEY = "key text, fingerprint bytea, created_at bigint, task_ids text"
 
 
@@ -59,6 +60,7 @@ class _Columns(NamedTuple):
 
 _RUNS, _TASKS, _EXECUTIONS = _Columns.of(_RUN), _Columns.of(_TASK), _Columns.of(_EXECUTION)
 _GROUPS, _PROPLETS, _KEYS = _Columns.of(_GROUP), _Columns.of(_PROPLET), _Columns.of(_KEY)
+_EVENTS = _Columns.of(_EVENT)
 
 
 class Fence(NamedTuple):
@@ -116,8 +118,8 @@ class _Statement:
         return bool(await db.fetch(f"WITH {', '.join(self._parts)} SELECT {told} FROM fence", *self._values))
 
 
-async def write(db: Db, fence: Fence, changes: Changes, event: rows.Row | None) -> bool:
-    """Write changes, all or none, with their row in the event log; say whether the fence let them through."""
+async def write(db: Db, fence: Fence, changes: Changes, events: Sequence[rows.Row]) -> bool:
+    """Write changes, all or none, with their rows of the event log; say whether the fence let them pass."""
     first = (
         "UPDATE leader SET commits = commits + 1, expires_at = clock_timestamp() + $4 * interval '1 second' "
     )
@@ -128,11 +130,11 @@ async def write(db: Db, fence: Fence, changes: Changes, event: rows.Row | None) 
     deletions = _Statement(counts, values)
     _delete(deletions, changes)
     if deletions.is_empty:
-        return await _rest(_Statement(counts, values), changes, event, db)
+        return await _rest(_Statement(counts, values), changes, events, db)
     async with db.transaction():
         if not await deletions.run(db):
             return False
-        await _rest(_Statement("SELECT 1", ()), changes, event, db)
+        await _rest(_Statement("SELECT 1", ()), changes, events, db)
         sql = "SELECT pg_notify($1, notice) FROM unnest($2::text[]) notice"
         await db.execute(sql, DELETIONS, list(notices(changes)))
     return True
@@ -154,7 +156,7 @@ def _delete(to: _Statement, changes: Changes) -> None:
         to.add("DELETE FROM proplets USING fence WHERE id = ANY({0}::text[])", texts.array(proplets))
 
 
-async def _rest(to: _Statement, changes: Changes, event: rows.Row | None, db: Db) -> bool:
+async def _rest(to: _Statement, changes: Changes, events: Sequence[rows.Row], db: Db) -> bool:
     _write_tasks(to, changes)
     _write_attempts(to, changes)
     if changes.modules:
@@ -171,14 +173,10 @@ async def _rest(to: _Statement, changes: Changes, event: rows.Row | None, db: Db
         to.put("proplets", _PROPLETS, ["id"], proplets.values())
     if changes.remembered:
         _write_keys(to, changes)
-    if event is None:
+    if not events:
         return await to.run(db)
-    to.add(
-        "INSERT INTO events (last_id, first_id, transitions, task_seq) "
-        "SELECT {0}::bigint, {1}::bigint, {2}::text, {3}::bigint FROM fence",
-        *event,
-    )
-    return await to.run(db, event[0])
+    to.insert("events", _EVENTS, events)
+    return await to.run(db, events[-1][0])
 
 
 def _write_tasks(to: _Statement, changes: Changes) -> None:

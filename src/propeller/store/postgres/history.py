@@ -35,15 +35,13 @@ class History:
         """True if some of the oldest are to be deleted."""
         return self._bytes > self._bytes_kept + limits.HISTORY_PIECE_BYTES
 
-    def row(self, changes: Changes) -> rows.Row | None:
-        """Make the row of the changes of state of a commit, if it has any."""
+    def rows_of(self, changes: Changes) -> list[rows.Row]:
+        """Make the rows of the changes of state of a commit."""
         if changes.created:
             self._task_seq = max(self._task_seq, changes.created[-1].seq)
-        if not changes.transitions:
-            return None
-        row = rows.event_row(changes.first_event_id, changes.transitions, self._task_seq)
-        self._bytes += len(row[2].encode())
-        return row
+        table = rows.event_rows(changes.first_event_id, changes.transitions, self._task_seq)
+        self._bytes += sum(len(row[2].encode()) for row in table)
+        return table
 
     async def forget_excess(self, db: Db) -> int:
         """Delete a piece; give its size for ``deleted``."""

@@ -158,13 +158,13 @@ class PostgresStore(Reads, Writes):
         lead = self._leading
         if lead.history.is_excessive:
             lead.history.deleted(await self._beside(lead.history.forget_excess))
-        event = lead.history.row(changes)
+        events = lead.history.rows_of(changes)
         fence = commits.Fence(lead.token, lead.holder, lead.commits, self._settings.lease_s)
 
         async def work(db: Db) -> None:
             self._look_at_term(lead)
             self._note(changes)
-            if not await commits.write(db, fence, changes, event):
+            if not await commits.write(db, fence, changes, events):
                 await _look_why(db, fence)
             lead.commits = fence.commits + 1
 

@@ -39,10 +39,10 @@ class History:
             self._task_seq = max(self._task_seq, changes.created[-1].seq)
         if not changes.transitions:
             return
-        row = rows.event_row(changes.first_event_id, changes.transitions, self._task_seq)
-        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", row)
-        self._last_id = row[0]
-        self._bytes += len(row[2].encode())
+        table = rows.event_rows(changes.first_event_id, changes.transitions, self._task_seq)
+        self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", table)
+        self._last_id = table[-1][0]
+        self._bytes += sum(len(row[2].encode()) for row in table)
         if self._bytes > self._bytes_kept + limits.HISTORY_PIECE_BYTES:
             self._forget_excess()
 
