@@ -16,7 +16,7 @@ from propeller.store.port import TaskFilter
 from propeller.store.postgres.access import Db, snapshot
 from propeller.store.postgres.dialect import numbered
 from propeller.store.postgres.queries import read_tasks
-from propeller.store.postgres.sources import IS_SHOWN, OF_BLOCK, Chosen, Fits, choose
+from propeller.store.postgres.sources import IS_SHOWN, OF_BLOCK, Chosen, Fits, Range, choose
 
 Query = tuple[str, Sequence[Any]]
 
@@ -163,19 +163,24 @@ async def _look(
     db: Db, chosen: Chosen, offset: int, limit: int, direction: str
 ) -> tuple[list[int], int, bool]:
     """Find the tasks of a page by ``seq``, and how many there are; say whether there may be more."""
+    first: list[int] = []
+    within = chosen.within
     if chosen.fits is None:
-        sql, values = chosen.source.select(chosen.within, what="")
+        sql, values = chosen.source.select(within, what="")
         sql = f"SELECT COUNT(*) FROM ({sql} LIMIT {limits.COUNTED_MAX}) counted"
         total = await _number(db, (sql, values))
         has_more = total == limits.COUNTED_MAX
     else:
-        first, has_more = await _first(db, chosen, chosen.fits, direction)
-        total = len(first)
-        if not has_more or offset + limit < total:
+        first, last = await _first(db, chosen, chosen.fits, direction)
+        total, has_more = len(first), last is not None
+        if last is None or offset + limit < total:
             return first[offset : offset + limit], total, has_more
-    sql, values = chosen.source.select(chosen.within, chosen.fits)
+        within = Range(within.low, last - 1) if direction == "DESC" else Range(last + 1, within.high)
+    sql, values = chosen.source.select(within, chosen.fits)
     sql += f" ORDER BY {chosen.source.order(direction)} LIMIT ? OFFSET ?"
-    seqs = [row[0] for row in await db.fetch(numbered(sql), *values, limit + 1, offset)]
+    seqs = first[offset:]
+    rest = (limit + 1 - len(seqs), max(offset - len(first), 0))
+    seqs += [row[0] for row in await db.fetch(numbered(sql), *values, *rest)]
     if not has_more:
         return seqs[:limit], total, False
     if len(seqs) > limit:
@@ -183,18 +188,20 @@ async def _look(
     return (seqs, offset + len(seqs), False) if seqs or not offset else (seqs, total, True)
 
 
-async def _first(db: Db, chosen: Chosen, fits: Fits, direction: str) -> tuple[list[int], bool]:
-    """Look at the first tasks of a source one by one; give those that fit, and say whether there are more."""
+async def _first(db: Db, chosen: Chosen, fits: Fits, direction: str) -> tuple[list[int], int | None]:
+    """Look at the first tasks of a source; give those that fit, and the last one if there may be more."""
     most = limits.LOOKED_AT_MAX
     passed, values = chosen.source.select(chosen.within)
     sql = (
-        f"SELECT COUNT(*), COALESCE(ARRAY_AGG(s.seq) FILTER (WHERE fits.yes), '{{}}') FROM ("
+        f"SELECT COUNT(*), COALESCE(ARRAY_AGG(s.seq) FILTER (WHERE fits.yes), '{{}}'), "
+        f"{'MIN' if direction == 'DESC' else 'MAX'}(s.seq) FROM ("
         f"{passed} ORDER BY {chosen.source.order(direction)} LIMIT {most}) s "
         f"LEFT JOIN LATERAL (SELECT TRUE AS yes FROM ({fits.sql}) one) fits ON TRUE"
     )
     row = await db.fetchrow(numbered(sql), *values, *fits.values)
     assert row is not None
-    return sorted(row[1], reverse=direction == "DESC"), row[0] == most
+    count, fitting, last = row
+    return sorted(fitting, reverse=direction == "DESC"), last if count == most else None
 
 
 # -- failures ------------------------------------------------------------------------------------------------

@@ -247,6 +247,7 @@ def _look(
     low, high = _range(db, only)
     more, values = conditions(db, only, source)
     passed = source.select("s.seq AS seq", low=low, high=high)
+    first: list[int] = []
     if not more:
         counted = f"SELECT COUNT(*) FROM (SELECT * FROM ({passed}) LIMIT {limits.COUNTED_MAX})"  # noqa: S608
         total = db.execute(counted, source.values()).fetchone()[0]
@@ -264,9 +265,13 @@ def _look(
         total, has_more = len(first), len(looked) == most
         if not has_more or offset + limit < total:
             return first[offset : offset + limit], total, has_more
+        passed_seqs = [seq for seq, _ in looked]
+        low, high = (low, min(passed_seqs) - 1) if direction == "DESC" else (max(passed_seqs) + 1, high)
     sql = source.select(low=low, high=high, more=more)
     sql = f"{sql} ORDER BY {source.ordered(direction)} LIMIT ? OFFSET ?"
-    seqs = [row[0] for row in db.execute(sql, (*source.values(values), limit + 1, offset))]
+    seqs = first[offset:]
+    rest = (limit + 1 - len(seqs), max(offset - len(first), 0))
+    seqs += [row[0] for row in db.execute(sql, (*source.values(values), *rest))]
     if not has_more:
         return seqs[:limit], total, False
     if len(seqs) > limit:
