@@ -362,3 +362,10 @@ def test_a_wrong_password_is_told_and_not_shown(url):
     assert done.returncode == 1
     assert "does not let the user propeller in" in done.stderr
     assert "mistaken" not in done.stderr
+
+
+def test_an_empty_variable_gives_no_password(url):
+    done = run_db("check", "--database", url, MANAGER_POSTGRES_PASS="", PGPASSWORD="mistaken")
+    assert "does not let the user propeller in" in done.stderr
+    done = run_db("check", "--database", url, MANAGER_POSTGRES_PASS="", PGPASSWORD=PASSWORD)
+    assert "holds no store" in done.stderr

@@ -31,8 +31,8 @@ def log_as_json(level: str) -> None:
     handler.setFormatter(JsonLines())
     name = {"trace": "DEBUG", "warn": "WARNING"}.get(level, level.upper())
     logging.basicConfig(level=name, handlers=[handler], force=True)
-    # Libraries tell of their own work only from warnings on.
-    for library in ("asyncio", "httpx", "httpcore", "uvicorn", "gmqtt"):
+    # Libraries tell of their own work only from warnings on. For gmqtt, ``mqtt/link.py`` speaks.
+    for library in ("asyncio", "httpx", "httpcore", "uvicorn"):
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelName(name)))
 
 

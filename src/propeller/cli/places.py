@@ -75,7 +75,7 @@ def _form() -> str:
 
 def _password(user: str, database: str) -> str:
     for name in _PASSWORDS:
-        if (found := os.environ.get(name)) is not None:
+        if found := os.environ.get(name):
             return found
     if sys.stdin.isatty():
         return str(typer.prompt(f"Password of {user} for the database {database}", hide_input=True, err=True))
