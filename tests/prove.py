@@ -13,7 +13,9 @@ import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ _SEEDS_AT_ONCE = 100
 _TAKE_OVERS = 100
 _TASKS_OF_COMMITS = 10
 
+#: What a part found, in words, and how much of it must not be.
+Found = tuple[str, int]
+
 
 class Page:
     """The figures, line by line; a line may say that something is wrong."""
@@ -40,7 +45,13 @@ class Page:
         self._lines: list[tuple[str, str]] = []
         self.violations = 0
 
-    def add(self, what: str, found: str, violations: int = 0) -> None:
+    def play(self, what: str, part: Callable[[], Found]) -> None:
+        """Play a part; that it finds what must not be does not keep the next one from playing."""
+        try:
+            found, violations = part()
+        except Exception as error:
+            traceback.print_exc()
+            found, violations = repr(error), 1
         self.violations += violations
         self._lines.append((what, found))
         print(f"{datetime.now(UTC):%H:%M:%S} {what}: {found}", file=sys.stderr, flush=True)
@@ -58,17 +69,21 @@ def kinds(counts: Counter[str]) -> str:
 # -- the lane that computes ----------------------------------------------------------------------------------
 
 
-def simulated(page: Page, until: float) -> None:
-    """Catch all planted faults, and then run new seeds until the time is over."""
+def planted() -> Found:
+    """Catch all planted faults."""
     done = _run(sys.executable, "-m", "pytest", "tests/simulation", "-m", "planted", "-v", "--no-header")
     found = re.search(r"(\d+) passed", done.stdout)
-    page.add("planted faults", f"{found[1] if found else 0} caught", violations=bool(done.returncode))
     if done.returncode:
         print(done.stdout, file=sys.stderr)
+    return f"{found[1] if found else 0} caught", int(done.returncode != 0)
+
+
+def simulated(until: float) -> Found:
+    """Run seeds that no run before has seen, until the time is over."""
     total: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     cpu_s = 0.0
-    first = int(time.time())  # seeds that no run before has seen
+    first = int(time.time())
     while time.monotonic() < until:
         seeds = ("--seeds", str(_SEEDS_AT_ONCE), "--from", str(first + total["seeds"]))
         done = _run(sys.executable, "-m", "tests.simulation", "--json", *seeds)
@@ -82,12 +97,16 @@ def simulated(page: Page, until: float) -> None:
         faults.update(told["faults_by_kind"])
         cpu_s += told["cpu_seconds"]
     rate = total["tasks"] / cpu_s if cpu_s else 0
-    page.add(
-        "simulation",
+    found = (
         f"{total['seeds']:,} seeds of each world, {total['tasks']:,} tasks, {rate:,.0f} of them in a second of "
-        f"computing, {kinds(faults)}, {total['violations']} violations",
-        violations=total["violations"],
+        f"computing, {kinds(faults)}, {total['violations']} violations"
     )
+    return found, total["violations"]
+
+
+def computed(page: Page, until: float) -> None:
+    page.play("planted faults", planted)
+    page.play("simulation", partial(simulated, until))
 
 
 def figures_of(stdout: str) -> dict[str, Any] | None:
@@ -105,48 +124,44 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
 # -- the lane of real programs -------------------------------------------------------------------------------
 
 
-def stormed(page: Page, form: str, seconds: float) -> None:
-    verdict, faults = storm(form, seconds, seed=int(time.time()))
-    violations = len(verdict.lost) + len(verdict.twice) + len(verdict.wrong)
-    page.add(
-        f"storm, {form}",
+def stormed(form: str, seconds: float, seed: int) -> Found:
+    verdict, faults = storm(form, seconds, seed)
+    for said in (*verdict.lost, *verdict.twice, *verdict.wrong)[:50]:
+        print(f"{form}: {said}", file=sys.stderr)
+    found = (
         f"{verdict.tasks:,} tasks, {verdict.attempts:,} attempts, {kinds(faults)}, "
-        f"{len(verdict.lost)} lost, {len(verdict.twice)} recorded twice, {len(verdict.wrong)} wrong",
-        violations=violations + (verdict.tasks == 0),
+        f"{len(verdict.lost)} lost, {len(verdict.twice)} recorded twice, {len(verdict.wrong)} wrong"
     )
+    violations = len(verdict.lost) + len(verdict.twice) + len(verdict.wrong)
+    return found, violations + (verdict.tasks == 0)
 
 
-def died_at_each_commit(page: Page, directory: Path) -> None:
+def died_at_each_commit(directory: Path) -> Found:
     verdicts = die_at_commits(directory, tasks=_TASKS_OF_COMMITS)
     bad = sum(not verdict.is_good for verdict in verdicts)
-    page.add("a death at each commit", f"{len(verdicts)} runs, {bad} violations", violations=bad)
+    return f"{len(verdicts)} runs, {bad} violations", bad
 
 
-def taken_over(page: Page) -> None:
-    seed = int(time.time())
-    try:
-        page.add("take-overs", str(play_alone(_TAKE_OVERS, seed)))
-    except AssertionError:
-        traceback.print_exc()
-        page.add("take-overs", f"seed {seed} found what must not be", violations=1)
+def taken_over(seed: int) -> Found:
+    return str(play_alone(_TAKE_OVERS, seed)), 0
 
 
-def fuzzed(page: Page, seconds: float) -> None:
+def fuzzed(seconds: float) -> Found:
     bad = {target: said for target in TARGETS if (said := fuzz(target, max(int(seconds / len(TARGETS)), 1)))}
     kept = sum(1 for _ in CORPUS.rglob("*"))
-    found = f"{len(TARGETS)} targets, {kept:,} inputs kept, {len(bad)} violations"
-    page.add("fuzzing", found, violations=len(bad))
     for said in bad.values():
         print(said, file=sys.stderr)
+    return f"{len(TARGETS)} targets, {kept:,} inputs kept, {len(bad)} violations", len(bad)
 
 
 def harmed(page: Page, minutes: float) -> None:
+    seed = int(time.time())
     with tempfile.TemporaryDirectory(prefix="propeller-prove-") as directory:
         for form in FORMS:
-            stormed(page, form, minutes * 60 * _STORM_SHARE)
-        died_at_each_commit(page, Path(directory, "commits"))
-        taken_over(page)
-        fuzzed(page, minutes * 60 * _FUZZ_SHARE)
+            page.play(f"storm, {form}", partial(stormed, form, minutes * 60 * _STORM_SHARE, seed))
+        page.play("a death at each commit", partial(died_at_each_commit, Path(directory, "commits")))
+        page.play("take-overs", partial(taken_over, seed))
+        page.play("fuzzing", partial(fuzzed, minutes * 60 * _FUZZ_SHARE))
 
 
 def main() -> int:
@@ -154,16 +169,14 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0, help="about how long (30)")
     options = parser.parse_args()
     page, began = Page(), time.monotonic()
-    computing = threading.Thread(target=simulated, args=(page, began + options.minutes * 60))
+    computing = threading.Thread(target=computed, args=(page, began + options.minutes * 60))
     computing.start()
-    is_done = False
     try:
         harmed(page, options.minutes)
-        is_done = True
     finally:
         computing.join()
         print(f"{datetime.now(UTC):%Y-%m-%d}, {(time.monotonic() - began) / 60:.0f} minutes\n\n{page}")
-    return bool(page.violations) or not is_done
+    return bool(page.violations)
 
 
 if __name__ == "__main__":

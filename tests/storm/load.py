@@ -4,7 +4,7 @@ import json
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,8 @@ from tests.storm.guest import ADD, complaint, marks
 
 COMPLETED, FIRST_END = 3, 3
 _AGAIN_S = 0.1
+#: How many workflows of a client are under way at once: then all of them end soon after the storm does.
+_LARGE_AT_ONCE, _SMALL_AT_ONCE = 2, 50
 #: Longer than the clock may have been moved by when a manager starts again, which then knows no other.
 LONG = "5000h"
 
@@ -60,9 +62,8 @@ class Load:
         self._marks_in = marks_in
         self._large = large
         self._is_over = threading.Event()
-        #: Each task that was accepted.
-        self._expected: dict[str, Expected] = {}
-        self._accepted: list[str] = []
+        #: What is to come of each workflow that was accepted, by task.
+        self._expected: dict[str, dict[str, Expected]] = {}
         #: Where the manager is now; set whenever one was started.
         self.url = ""
 
@@ -77,9 +78,19 @@ class Load:
 
     def _ask_on(self, client: int) -> None:
         chance, number = random.Random(self._seed * 1000 + client), 0
+        most = _LARGE_AT_ONCE if client == 0 else _SMALL_AT_ONCE
+        under_way: deque[str] = deque()
         while not self._is_over.is_set():
+            if len(under_way) >= most:
+                if self.has_ended(under_way[0]):
+                    under_way.popleft()
+                else:
+                    time.sleep(_AGAIN_S)
+                continue
             size = self._large if client == 0 else chance.randint(2, 12)
-            self.workflow(f"w{client}.{number}", (client * 1000 + number) << 12, size, chance)
+            name = f"w{client}.{number}"
+            self.workflow(name, (client * 1000 + number) << 12, size, chance)
+            under_way.append(name)
             number += 1
 
     def workflow(self, name: str, first_key: int, size: int, chance: random.Random | None = None) -> None:
@@ -117,8 +128,7 @@ class Load:
         if chance.random() < 0.5:
             whole |= {"timeout": LONG, "defaults": {"retry": {}, "deadline": LONG, "queue_timeout": LONG}}
         self._ask("POST", "/workflows?file=false", whole)
-        self._expected |= expected
-        self._accepted.append(name)
+        self._expected[name] = expected
         while not self._has_begun(name):
             self._try("POST", f"/workflows/{name}/start")
 
@@ -151,23 +161,23 @@ class Load:
     def wait_for_end(self, seconds: float) -> None:
         """Wait until all workflows have ended, or for so long."""
         deadline = time.monotonic() + seconds
-        for name in self._accepted:
+        for name in self._expected:
             while time.monotonic() < deadline:
                 if self._ask("GET", f"/workflows/{name}?tasks=false")["state"] >= FIRST_END:
                     break
                 time.sleep(_AGAIN_S)
 
     def judge(self) -> Verdict:
-        verdict = Verdict(tasks=len(self._expected))
-        for name in self._accepted:
+        verdict, ends = Verdict(), self._ends()
+        for name, expected in self._expected.items():
             found = {task["id"]: task for task in self._ask("GET", f"/workflows/{name}?file=false")["tasks"]}
-            for task_id in [one for one in self._expected if one.startswith(f"{name}-")]:
-                self._judge(task_id, found.get(task_id), verdict)
-        ends = self._ends()
-        verdict.twice = [task_id for task_id in self._expected if ends[task_id] > 1]
+            for task_id, wanted in expected.items():
+                self._judge(task_id, wanted, found.get(task_id), verdict)
+            verdict.tasks += len(expected)
+            verdict.twice += [task_id for task_id in expected if ends[task_id] > 1]
         return verdict
 
-    def _judge(self, task_id: str, task: dict[str, Any] | None, verdict: Verdict) -> None:
+    def _judge(self, task_id: str, expected: Expected, task: dict[str, Any] | None, verdict: Verdict) -> None:
         if task is None or task["state"] != COMPLETED:
             said = (
                 "is gone"
@@ -177,7 +187,6 @@ class Load:
             verdict.lost.append(f"{task_id} {said}")
             return
         verdict.attempts += task.get("attempt", 1)
-        expected = self._expected[task_id]
         if task["results"] != expected.result:
             verdict.wrong.append(f"{task_id} is {task['results']!r}, not {expected.result!r}")
         parents = [marks(self._marks_in, key) for key in expected.parents]
