@@ -9,6 +9,8 @@ from propeller.core.effects import Changes
 from propeller.errors import StoreUnusable, Unavailable
 from propeller.manager import followed_feed as module
 from propeller.manager.followed_feed import FollowedFeed
+from propeller.manager.rounds import Rounds
+from propeller.store.deletions import notices
 from propeller.store.port import Gone, Record
 from propeller.store.sqlite.store import SqliteStore
 
@@ -197,3 +199,38 @@ def test_who_follows_a_record_hears_of_its_deletion_behind_its_events(tmp_path, 
             assert await next_gone(log, watch, 0) == ([1, 2, 3], [Gone(Record("task", task.id))])
 
     run(tmp_path, part)
+
+
+def test_who_is_to_hear_of_a_deletion_waits_until_the_events_before_it_can_be_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_AGAIN", module.Backoff(first_s=0.001, longest_s=0.001))
+    waits = []
+    wait = Rounds.next
+
+    def counted(rounds, *given, **more):
+        waits.append(given)
+        return wait(rounds, *given, **more)
+
+    monkeypatch.setattr(Rounds, "next", counted)
+
+    async def part(log):
+        task = a_task(1)
+        await log.happens(1, created=[task])
+        log.feed.heard(1)
+        async with log.feed.watching([Record("task", task.id)]) as watch:
+            heard = asyncio.create_task(next_gone(log, watch, 0))
+            log.store.error = StoreUnusable("it is away")
+            log.feed.heard(3)
+            log.feed.heard_of_deletions(notice_of(task))
+            for _ in range(200):
+                await asyncio.sleep(0)
+            assert len(waits) < 5
+            log.store.error = None
+            await log.happens(2, deleted=[task])
+            assert await heard == ([1, 2, 3], [Gone(Record("task", task.id))])
+
+    run(tmp_path, part)
+
+
+def notice_of(task):
+    (notice,) = notices(Changes(deleted=[task]))
+    return notice
