@@ -58,7 +58,7 @@ READING_NS = 300 * MS
 #: The chance of an end before a step, and again after it.
 CRASH_AT_STEP = 0.001
 #: How many facts, and how many commands of each lane, a turn takes.
-TAKEN_MAX = 5
+TAKEN_MAX = 4
 
 
 class Ticket(Protocol):

@@ -251,7 +251,7 @@ def test_a_task_is_asked_for_its_inputs_only_when_it_begins_to_wait(monkeypatch)
     real, usable = inputs._missing, inputs._usable
     monkeypatch.setattr(inputs, "missing", lambda task: real(task, usable(task)))
     monkeypatch.setattr(inputs, "_missing", lambda *_: None)
-    assert_caught("no-defect", first=670)
+    assert_caught("no-defect", first=850)
 
 
 def test_what_was_up_forgets_its_result_when_it_is_to_run_again(monkeypatch):
