@@ -13,7 +13,7 @@ from .simulation import simulate
 ROOT = Path(__file__).parents[2]
 SEEDS = 1000
 #: So many calls of functions, Python's own too, a task may cost, on the average of so many seeds.
-CALLS_MAX, COUNTED = 13_000, 8
+CALLS_MAX, COUNTED = 9_000, 8
 CHUNK = 25
 
 
