@@ -186,6 +186,8 @@ class Checker:
         self._placements = {}
         self._settled = set()
         self._words = set()
+        if not changes.transitions:
+            return
         view = View(self)
         view.gone = {task.id for task in changes.deleted}
         placed = {move.task_id for move in changes.transitions if move.state is RUNNING}

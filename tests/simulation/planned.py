@@ -295,4 +295,4 @@ def outcome_of(planned: Planned) -> Outcome:
     )
     runs, faults = planned.checker.runs, dict(world.happened)
     told = told if law else ""
-    return Outcome(planned.seed, law, text, told, world.transcript(), world.steps, runs, faults=faults)
+    return Outcome(planned.seed, law, text, told, world.log, world.steps, runs, faults=faults)

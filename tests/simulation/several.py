@@ -301,4 +301,4 @@ def simulate_several(seed: int, **parts: Any) -> Outcome:
         told = story(several.world, broken.task_id)
     world = several.world
     runs, faults = several.checker.runs, dict(world.happened)
-    return Outcome(seed, law, text, told, world.transcript(), world.steps, runs, faults=faults)
+    return Outcome(seed, law, text, told, world.log, world.steps, runs, faults=faults)

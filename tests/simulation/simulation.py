@@ -1,5 +1,6 @@
 """One simulated run: half a minute with faults, then peace, in which everything has to end."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,7 +29,7 @@ from .store import SimulatedStore
 from .story import story
 from .transport import Network
 from .users import Users
-from .world import ACTION, DAWN, MS, LawBroken, Plan, S, World
+from .world import ACTION, DAWN, MS, LawBroken, Noted, Plan, S, World
 
 #: The crashes end before the network heals: a crash would undo what a lost message has done.
 #: How many of the faults are restores of a backup.
@@ -47,7 +48,8 @@ class Outcome(msgspec.Struct):
     law: str
     text: str
     story: str
-    transcript: str
+    #: All that happened.
+    log: list[Noted]
     steps: int
     #: How many different tasks ran, also of those that were deleted.
     tasks_run: int
@@ -57,6 +59,12 @@ class Outcome(msgspec.Struct):
     #: How many of each kind there could have been, with those that the plan leaves out.
     could: dict[str, int] = {}
     plan: Plan = Plan()
+
+    @property
+    def transcript(self) -> str:
+        """Hash everything that happened."""
+        lines = [f"{at} {who} {what} {' '.join(about)}\n" for at, who, what, about in self.log]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 class Simulation:
@@ -329,7 +337,7 @@ def simulate(seed: int, **parts: Any) -> Outcome:
         law=law,
         text=text,
         story=told,
-        transcript=world.transcript(),
+        log=world.log,
         steps=world.steps,
         tasks_run=simulation.checker.tasks_run,
         actions=actions,

@@ -1,6 +1,7 @@
 """Users: they create, start, stop, change and delete at random, make mistakes, and ask again."""
 
 from collections.abc import Callable
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -103,7 +104,8 @@ class Users:
         #: Ids that may be used again.
         self._free: list[str] = []
         #: What they do, and how often they do one thing for each of another.
-        self._deeds, self._weights = zip(*self._acts(), strict=True)
+        self._deeds, weights = zip(*self._acts(), strict=True)
+        self._sums_of_weights = list(accumulate(weights))
 
     def ask(self, command: Command, then: Callable[[], None] | None = None, tries: int = PATIENCE) -> None:
         """Ask for something; again where the manager is not there, or went away before it answered."""
@@ -166,7 +168,7 @@ class Users:
     def act(self) -> None:
         """Do one thing, or now and then several at once."""
         for _ in range(1 if self._chance(0.7) else 3):
-            self._random.choices(self._deeds, self._weights)[0]()
+            self._random.choices(self._deeds, cum_weights=self._sums_of_weights)[0]()
         if self._groups and self._groups_random.random() < 0.2:
             self._rerun_group()
 

@@ -1,6 +1,5 @@
 """Time, chance and memory of one simulated world: everything else is made of these."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -31,6 +30,10 @@ class Plan(msgspec.Struct, frozen=True):
     until: int = 0
 
 
+#: What happened: when, to whom, what, and the tasks that it is about.
+Noted = tuple[int, str, str, tuple[str, ...]]
+
+
 class LawBroken(AssertionError):
     """A law does not hold; ``law`` is its name, ``task_id`` the task it is about, if it is about one."""
 
@@ -54,7 +57,7 @@ class World:
         self.happened: Counter[str] = Counter()
         self.could: Counter[str] = Counter()
         #: What happened: when, who, what, and the tasks that it is about.
-        self.log: list[tuple[int, str, str, tuple[str, ...]]] = []
+        self.log: list[Noted] = []
         self._events: list[tuple[int, float, int, Callable[[], None]]] = []
         self._pushes = 0
 
@@ -100,8 +103,3 @@ class World:
             self.steps += 1
             action()
         self.now = time
-
-    def transcript(self) -> str:
-        """Hash everything that happened."""
-        lines = [f"{at} {who} {what} {' '.join(about)}\n" for at, who, what, about in self.log]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
