@@ -1,6 +1,7 @@
 """`propeller db` that is broken off: nothing half-done stays."""
 
 import asyncio
+import resource
 import signal
 import subprocess
 import sys
@@ -34,13 +35,19 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def begin(*words):
+def begin(*words, file_bytes_max=resource.RLIM_INFINITY):
+    """Run a command; a limit on the size of files stands for a full disk."""
+
+    def prepare():
+        heed_interrupts()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, resource.RLIM_INFINITY))
+
     return subprocess.Popen(
         [sys.executable, "-m", "propeller", "db", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=heed_interrupts,  # noqa: PLW1509  this test has no threads
+        preexec_fn=prepare,  # noqa: PLW1509  this test has no threads
     )
 
 
@@ -80,3 +87,30 @@ def test_a_link_that_leads_nowhere_is_not_replaced(data, tmp_path):
     assert program.returncode == 1
     assert f"{link} is there already; name a new file" in said
     assert link.is_symlink()
+
+
+@pytest.mark.parametrize("verb", ["copy", "backup", "restore"])
+def test_a_full_disk_is_said_and_nothing_half_done_is_left(data, tmp_path, verb):
+    target = tmp_path / "new"
+    target.mkdir()
+    words = {
+        "copy": (data, target),
+        "backup": (target / "copy.db", "--data-dir", data),
+        "restore": (data / "propeller.db", "--data-dir", target),
+    }
+    with begin(verb, *words[verb], file_bytes_max=300_000) as program:
+        said = program.communicate(timeout=60)[0]
+    assert program.returncode == 1
+    assert f"error: {target}" in said
+    assert "free space" in said or "File too large" in said
+    assert [path.name for path in target.iterdir() if path.name != "lock"] == []
+
+
+def test_a_full_directory_for_drafts_is_named(data):
+    place = "postgresql://u@127.0.0.1:1/d"
+    with begin("restore", data / "propeller.db", "--database", place, file_bytes_max=300_000) as program:
+        said = program.communicate(timeout=60)[0]
+    assert program.returncode == 1
+    assert "Traceback" not in said
+    assert "propeller-restore-" in said
+    assert "can't be used: File too large" in said

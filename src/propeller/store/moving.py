@@ -104,8 +104,9 @@ def _of_this_version(database: Path) -> Iterator[sqlite3.Connection]:
         work = stack.enter_context(tempfile.TemporaryDirectory(prefix="propeller-copy-"))
         migrated = sqlite3.connect(Path(work) / FILE_NAME, isolation_level=None)
         stack.enter_context(contextlib.closing(migrated))
-        db.backup(migrated)
-        migrate(migrated)
+        with explained(Path(work) / FILE_NAME):
+            db.backup(migrated)
+            migrate(migrated)
         if damage := damage_of_content(migrated):
             raise StoreUnusable(f"{database} {damage}. {way_out(database)}")
         yield migrated
@@ -216,10 +217,11 @@ async def restore(settings: PostgresSettings, source: Path) -> Restored:
         raise NotFound(f"{source}: there is no such file; name a backup that propeller db backup made")
     with tempfile.TemporaryDirectory(prefix="propeller-restore-") as work:
         copy_ = Path(work) / FILE_NAME
-        shutil.copyfile(source, copy_)
-        if (log := soundness.log_path(source)).is_file():
-            shutil.copyfile(log, soundness.log_path(copy_))
-        backups.refuse_unless_sound(copy_, source)
+        with explained(copy_):
+            shutil.copyfile(source, copy_)
+            if (log := soundness.log_path(source)).is_file():
+                shutil.copyfile(log, soundness.log_path(copy_))
+            backups.refuse_unless_sound(copy_, source)
         with contextlib.closing(read_only(copy_)) as db:
             db.execute("BEGIN")
             async with postgres.filled(settings) as draft:

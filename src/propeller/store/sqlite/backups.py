@@ -18,6 +18,7 @@ from propeller.store.sqlite import soundness
 from propeller.store.sqlite.mark import MarkFile, mark_path
 from propeller.store.sqlite.opening import (
     FILE_NAME,
+    NO_JOURNAL,
     StoreInUse,
     damage_of,
     damage_of_content,
@@ -96,8 +97,9 @@ def back_up(directory: Path, target: Path) -> Held:
             contextlib.closing(read_only(database)) as db,
             contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as copy,
         ):
+            copy.execute(NO_JOURNAL)
             db.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
+            copy.execute(NO_JOURNAL)  # in place of the log that the store has
         if damage := damage_of_copy(draft):
             raise StoreUnusable(f"{database} {damage}. {way_out(database)}")
         seal(draft)
@@ -171,6 +173,8 @@ def refuse_unless_sound(copy: Path, source: Path) -> None:
             db.execute("PRAGMA journal_mode=DELETE")
         damage = damage_of_copy(copy)
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            raise  # which is not the source's fault
         damage = f"can't be read: {error}"
     if damage:
         raise Invalid(f"{source} {damage}; restore another backup. Nothing was changed")

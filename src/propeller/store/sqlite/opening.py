@@ -20,6 +20,8 @@ from propeller.store.sqlite.mark import Mark, mark_path, read_mark
 _log = logging.getLogger(__name__)
 
 FILE_NAME = "propeller.db"
+#: For a draft, which is thrown away if it fails: no file is left beside it where the disk is full.
+NO_JOURNAL = "PRAGMA journal_mode=MEMORY"
 #: SQLite's codes for a file that is damaged, or is no database.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from propeller import private
-from propeller.store.sqlite.opening import migrate
+from propeller.store.sqlite.opening import NO_JOURNAL, migrate
 from propeller.store.tables import Table
 
 Row = tuple[Any, ...]
@@ -60,6 +60,7 @@ def drafted(path: Path, *, takes_anything: bool = False) -> Iterator[SqliteDraft
     """
     private.make_file(path)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(NO_JOURNAL)
         migrate(db)
         if takes_anything:
             made = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'index') AND sql <> ''"
