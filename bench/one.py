@@ -26,7 +26,7 @@ MEASURES = {
     **ui.MEASURES,
 }
 #: One that takes longer has hung.
-SECONDS_MAX = 480
+SECONDS_MAX = 720
 
 
 class Failed(Exception):
