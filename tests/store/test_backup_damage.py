@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import tracemalloc
 
 import pytest
 
@@ -110,3 +111,18 @@ def test_a_damaged_backup_changes_nothing_in_postgres(backup, stores, tmp_path):
         assert data.with_store(ask) == expected
     finally:
         data.remove()
+
+
+def test_a_large_backup_is_sealed_and_read_in_pieces(tmp_path):
+    """What it takes of memory does not grow with the store."""
+    large = tmp_path / "large.db"
+    with large.open("wb") as file:
+        file.truncate(64 * 2**20)
+    tracemalloc.start()
+    try:
+        backups.seal(large)
+        assert not backups._is_seal_broken(large)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert large.stat().st_size == 64 * 2**20

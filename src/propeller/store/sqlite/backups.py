@@ -184,19 +184,28 @@ def refuse_unless_sound(copy: Path, source: Path) -> None:
 
 def seal(path: Path) -> None:
     """Write behind the end of a database what its bytes add up to: no page shows that it was changed."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = _digest_of(path)
     with path.open("ab") as file:
         file.write(_SEAL + digest.encode())
 
 
 def _is_seal_broken(copy: Path) -> bool:
     """Compare a copy with its seal, if it has one, and take the seal off."""
-    data = copy.read_bytes()
-    at = len(data) - _SEAL_BYTES
-    if at < 0 or data[at : at + len(_SEAL)] != _SEAL:
+    at = copy.stat().st_size - _SEAL_BYTES
+    if at < 0:
+        return False
+    with copy.open("rb") as file:
+        file.seek(at)
+        found = file.read()
+    if not found.startswith(_SEAL):
         return False
     os.truncate(copy, at)
-    return hashlib.sha256(data[:at]).hexdigest().encode() != data[at + len(_SEAL) :]
+    return _digest_of(copy).encode() != found.removeprefix(_SEAL)
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def damage_of_copy(path: Path) -> str:
