@@ -4,7 +4,7 @@ import pytest
 
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.guest_run import GuestRun
-from tests.guests.helpers import guest
+from tests.guests.helpers import guest, share_compiled
 from tests.runtime.helpers import Here, granted, put
 
 NESTED = """
@@ -66,7 +66,7 @@ SAME = [
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
-    return Here(tmp_path_factory.mktemp("components"))
+    return Here(share_compiled(tmp_path_factory.mktemp("components")))
 
 
 @pytest.mark.parametrize(("function", "value"), SAME)

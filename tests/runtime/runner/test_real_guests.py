@@ -10,7 +10,7 @@ from propeller.core.sandbox import Dir, Grants
 from propeller.errors import Invalid
 from propeller.runtime.guest_run import GuestRun, Limits
 from tests.guests import hostile
-from tests.guests.helpers import guest
+from tests.guests.helpers import guest, share_compiled
 from tests.runtime.helpers import ADD, Here, a_pool, granted, in_a_loop, put
 
 MIB = 1024 * 1024
@@ -108,7 +108,7 @@ def test_a_reactor_is_initialized_and_takes_text(tmp_path):
 
 
 def test_a_component_in_javascript(tmp_path):
-    here = Here(tmp_path)
+    here = Here(share_compiled(tmp_path))
     assert here.run(guest("greeter"), "greet", '"John Doe"').results == '"Hello, John Doe!"\n'
     assert here.run(guest("greeter"), "add", "10", "20").results == "30\n"
     error = here.run(guest("greeter"), "greet", "John Doe").error

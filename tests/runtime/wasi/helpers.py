@@ -3,11 +3,9 @@
 import contextlib
 import functools
 import http.client
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import wasmtime
@@ -18,38 +16,32 @@ from propeller.runtime.address import ALL, Address
 from propeller.runtime.component.interface import ComponentInterface
 from propeller.runtime.component.reader import interface_in
 from propeller.runtime.component.types import component_interface
-from propeller.runtime.runner.cache import new_engine
+from propeller.runtime.runner.cache import Cache, new_engine
 from propeller.runtime.wasi.incoming import Handler
 from propeller.runtime.wasi.io import InputStream
 from propeller.runtime.wasi.linking import linker_for
 from propeller.runtime.wasi.messages import IncomingRequest
 from propeller.runtime.wasi.server import HttpServer, listening, ticks
 from propeller.runtime.wasi.session import Session
+from tests.guests.helpers import guest, shared
+from tests.runtime.helpers import put
 
 DEADLINE_S = 60
-_GUESTS = Path(__file__).parents[3] / ".guests"
+_STACK_BYTES = 1 << 20
 
 
 @functools.cache
 def engine() -> wasmtime.Engine:
-    return new_engine(stack_bytes=1 << 20)
+    return new_engine(stack_bytes=_STACK_BYTES)
 
 
 @functools.cache
 def loaded(name: str) -> tuple[component.Component, ComponentInterface, component.Linker]:
     """Compile a guest, once on this machine, and link it, once in this process."""
-    path = _GUESTS / f"{name}.wasm"
-    assert path.exists(), f"{path} is missing; script/guests builds it"
-    code = path.read_bytes()
-    made = _GUESTS / "cache" / f"{name}-{path.stat().st_mtime_ns}.compiled"
-    if made.exists():
-        ready = component.Component.deserialize_file(engine(), str(made))
-    else:
-        ready = component.Component(engine(), code)
-        made.parent.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=made.parent, delete=False) as part:
-            part.write(ready.serialize())
-        Path(part.name).rename(made)
+    digest = put(shared(), guest(name))
+    cache = Cache(shared(), stack_bytes=_STACK_BYTES)
+    cache.load(digest)
+    ready = component.Component.deserialize_file(engine(), str(cache._compiled / digest))
     interface = component_interface(ready, engine())
     return ready, interface, linker_for(engine(), ready, interface)
 

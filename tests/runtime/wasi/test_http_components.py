@@ -11,7 +11,7 @@ import pytest
 from propeller.core.sandbox import Dir, Grants
 from propeller.runtime.guest_run import GuestRun, Limits
 from propeller.runtime.pool.pool import Pool
-from tests.guests.helpers import guest
+from tests.guests.helpers import guest, share_compiled
 from tests.parts.ports import free_port
 from tests.runtime.helpers import put, until
 
@@ -21,7 +21,7 @@ LISTEN = Grants(listen=True)
 @pytest.fixture(scope="module")
 def tmp_path(tmp_path_factory):
     """One for all: these components take seconds to compile."""
-    return tmp_path_factory.mktemp("http")
+    return share_compiled(tmp_path_factory.mktemp("http"))
 
 
 @contextlib.asynccontextmanager
