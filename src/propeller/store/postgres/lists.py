@@ -51,9 +51,8 @@ async def read_task_page(
         return await _page(db, recorded, _in_blocks(offset, limit, only, direction), f"seq {direction}")
     async with snapshot(db):
         chosen = await choose(db, only)
-        seqs, total, is_at_least = await _look(db, chosen, offset, limit, direction)
-        if recorded is not None:
-            total, is_at_least = await _number(db, recorded), False
+        known = None if recorded is None else await _number(db, recorded)
+        seqs, total, is_at_least = await _look(db, chosen, offset, limit, direction, recorded=known)
         rest = f"WHERE t.seq = ANY ($1) ORDER BY t.seq {direction}"
         tasks = await read_tasks(db, rest, seqs) if seqs else []
         return (PageOfMany if is_at_least else Page)(total, tasks)
@@ -160,12 +159,17 @@ def _in_blocks(offset: int, limit: int, only: TaskFilter, direction: str) -> Que
 
 
 async def _look(
-    db: Db, chosen: Chosen, offset: int, limit: int, direction: str
+    db: Db, chosen: Chosen, offset: int, limit: int, direction: str, *, recorded: int | None
 ) -> tuple[list[int], int, bool]:
-    """Find the tasks of a page by ``seq``, and how many there are; say whether there may be more."""
+    """Find the tasks of a page by ``seq``, and how many there are if that is not recorded.
+
+    The last of the three says whether there may be more.
+    """
     first: list[int] = []
     within = chosen.within
-    if chosen.fits is None:
+    if recorded is not None:
+        total, has_more = recorded, False
+    elif chosen.fits is None:
         sql, values = chosen.source.select(within, what="")
         sql = f"SELECT COUNT(*) FROM ({sql} LIMIT {limits.COUNTED_MAX}) counted"
         total = await _number(db, (sql, values))

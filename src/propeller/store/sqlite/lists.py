@@ -230,25 +230,28 @@ def read_task_page(
         if _is_in_blocks(only):
             assert total is not None
             seqs = _page_in_blocks(db, offset, limit, only, direction) if offset < total else []
-        elif total is None:
-            seqs, total, is_at_least = _look(db, offset, limit, only, direction)
         else:
-            seqs = _look(db, offset, limit, only, direction)[0]
+            seqs, total, is_at_least = _look(db, offset, limit, only, direction, recorded=total)
         listed = ",".join(map(str, seqs))
         tasks = read_tasks(db, f"WHERE t.seq IN ({listed}) ORDER BY t.seq {direction}", ())
         return (PageOfMany if is_at_least else Page)(total, tasks)
 
 
 def _look(
-    db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter, direction: str
+    db: sqlite3.Connection, offset: int, limit: int, only: TaskFilter, direction: str, *, recorded: int | None
 ) -> tuple[list[int], int, bool]:
-    """Find the tasks of a page by ``seq``, and how many there are; say whether there may be more."""
+    """Find the tasks of a page by ``seq``, and how many there are if that is not recorded.
+
+    The last of the three says whether there may be more.
+    """
     source = _any_source(db, only)
     low, high = _range(db, only)
     more, values = conditions(db, only, source)
     passed = source.select("s.seq AS seq", low=low, high=high)
     first: list[int] = []
-    if not more:
+    if recorded is not None:
+        total, has_more = recorded, False
+    elif not more:
         counted = f"SELECT COUNT(*) FROM (SELECT * FROM ({passed}) LIMIT {limits.COUNTED_MAX})"  # noqa: S608
         total = db.execute(counted, source.values()).fetchone()[0]
         has_more = total == limits.COUNTED_MAX
