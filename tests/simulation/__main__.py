@@ -3,10 +3,15 @@
 import argparse
 import gc
 import json
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from typing import NamedTuple
 
 from .nested import simulate_nested
 from .planned import simulate_schedules
@@ -36,21 +41,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return any(outcome.law for outcome in outcomes.values())
     began = time.perf_counter()
     figures = Figures()
-    for number in range(options.seeds):
-        for name in worlds:
-            began_cpu = time.process_time()
-            outcome = WORLDS[name](options.start + number)
-            figures.add(name, outcome, time.process_time() - began_cpu)
-            if outcome.law:
-                print(f"\n{report(name, outcome)}\n", flush=True, file=sys.stderr if options.json else None)
+    seeds = range(options.start, options.start + options.seeds)
+    for number, played in enumerate(_played(worlds, seeds, options.processes), start=1):
         figures.seeds += 1
+        for one in played:
+            figures.add(one)
+            if one.broken is not None:
+                told = report(one.world, one.broken)
+                print(f"\n{told}\n", flush=True, file=sys.stderr if options.json else None)
         if figures.violations >= options.failures:
             break
         if sys.stderr.isatty():
-            print(f"\r{number + 1} of {options.seeds} seeds", end="", file=sys.stderr, flush=True)
-    told = figures.told(time.perf_counter() - began)
-    print(json.dumps(told, indent=2) if options.json else _in_words(told))
+            print(f"\r{number} of {options.seeds} seeds", end="", file=sys.stderr, flush=True)
+    found = figures.told(time.perf_counter() - began)
+    print(json.dumps(found, indent=2) if options.json else _in_words(found))
     return bool(figures.violations)
+
+
+class Played(NamedTuple):
+    """What came of one seed in one world."""
+
+    world: str
+    steps: int
+    tasks: int
+    faults: dict[str, int]
+    #: What it took to compute it, s.
+    cpu_s: float
+    #: How a law is broken, if one is.
+    broken: Outcome | None
+
+
+def _play(worlds: Sequence[str], seed: int) -> list[Played]:
+    found = []
+    for world in worlds:
+        began = time.process_time()
+        outcome = WORLDS[world](seed)
+        cpu_s = time.process_time() - began
+        broken = outcome if outcome.law else None
+        found.append(Played(world, outcome.steps, outcome.tasks_run, outcome.faults, cpu_s, broken))
+    return found
+
+
+def _played(worlds: Sequence[str], seeds: range, processes: int) -> Iterator[list[Played]]:
+    """Play all seeds in order, some at once in processes of their own."""
+    play = partial(_play, worlds)
+    if processes == 1:
+        yield from map(play, seeds)
+        return
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        yield from pool.map(play, seeds)
 
 
 class Figures:
@@ -58,17 +97,16 @@ class Figures:
 
     def __init__(self) -> None:
         self.seeds = self.steps = self.violations = 0
-        #: How long it computed: what worlds took, and not that a story was shrunk.
         self.cpu_s = 0.0
         self.tasks: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
 
-    def add(self, world: str, outcome: Outcome, cpu_s: float) -> None:
-        self.cpu_s += cpu_s
-        self.steps += outcome.steps
-        self.tasks[world] += outcome.tasks_run
-        self.faults.update(outcome.faults)
-        self.violations += bool(outcome.law)
+    def add(self, one: Played) -> None:
+        self.cpu_s += one.cpu_s
+        self.steps += one.steps
+        self.tasks[one.world] += one.tasks
+        self.faults.update(one.faults)
+        self.violations += one.broken is not None
 
     def told(self, took_s: float) -> dict[str, object]:
         """Give all figures by name; rates are by time on the clock, and tasks by seconds of computing too."""
@@ -115,13 +153,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--from", dest="start", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--seed", type=int, help="run this one, and print its transcript's hash")
     parser.add_argument("--failures", type=int, default=1, help="stop after so many failures (1)")
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument(
+        "--processes", type=int, default=cores, help="how many seeds are played at once (one a core)"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument(
         "--world", dest="worlds", action="append", choices=WORLDS, help="only this world (all of them)"
     )
     options = parser.parse_args(arguments)
-    if options.seeds < 1:
-        parser.error("--seeds: give 1 or more")
+    for flag in ("seeds", "processes"):
+        if getattr(options, flag) < 1:
+            parser.error(f"--{flag}: give 1 or more")
     if options.json and options.seed is not None:
         parser.error("--json: has the figures of many seeds; give --seeds and --from in place of --seed")
     return options

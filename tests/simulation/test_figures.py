@@ -8,6 +8,7 @@ from propeller.core import failfast
 from tests.prove import figures_of
 
 from .__main__ import WORLDS, main
+from .planned import simulate_schedules
 
 
 def test_figures_of_all_worlds_are_json_and_nothing_else(capsys):
@@ -20,6 +21,14 @@ def test_figures_of_all_worlds_are_json_and_nothing_else(capsys):
     assert told["faults"] == sum(told["faults_by_kind"].values()) > 0
     assert told["cpu_seconds"] > 0
     assert told["tasks_per_cpu_s"] > 0
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_as_much_is_found_by_one_process_as_by_several(processes, capsys):
+    assert main(["--seeds", "9", "--world", "schedules", "--json", "--processes", processes]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["seeds"] == 9
+    assert told["tasks"] == sum(simulate_schedules(seed).tasks_run for seed in range(9))
 
 
 def test_a_broken_law_is_told_beside_the_figures_in_a_short_story(monkeypatch, capsys):
