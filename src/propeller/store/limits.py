@@ -24,7 +24,7 @@ SORTED_MAX = 50_000
 #: More failed tasks are not counted.
 FAILURES_COUNTED_MAX = 100_000
 #: After this time a search through tasks or the event log gives what it has found.
-SEARCH_S = 0.015
+SEARCH_S = 0.01
 #: How many tasks the first piece of a search passes over. One that is done sooner than ``SEARCH_PIECE_S`` is
 #: followed by one that is twice as large, and any other by one that is half as large.
 SEARCH_FIRST_PIECE = 128
