@@ -88,6 +88,7 @@ UI_FIGURES = [
     *("manager for a viewer, 100", "manager for a viewer, 1,000", "the same, 1,000 less 100"),
 ]
 FIGURES["growth_instant"] = FIGURES["growth"]
+FIGURES["million_postgres"] = ["copied, tasks", *FIGURES["million"]]
 FIGURES["mqtt_independent_qos2"] = FIGURES["mqtt_independent"]
 
 

@@ -120,6 +120,7 @@ def test_the_stack_starts_and_runs_a_task(stack):
     proxy = stack.start("proxy", PROXY_HTTP_PORT="0")
     with httpx.Client(base_url=f"http://127.0.0.1:{http_port}", trust_env=False) as http:
         until(lambda: answers(http_port))
+        until(lambda: http.get("/health").is_success)
         until(lambda: http.get("/proplets?status=active").json()["total"] == 1)
         if stack.has_python:
             task = http.post("/tasks", json={"name": "main", "file": ADDITION, "inputs": [20, 22]}).json()
