@@ -103,7 +103,7 @@ class _Talk:
         done, others = await asyncio.wait({answers, asked}, return_when=asyncio.FIRST_COMPLETED)
         for one in others:
             one.cancel()
-        await asyncio.wait(others)
+        await asyncio.gather(*others, return_exceptions=True)
         for one in done:
             one.result()
 
