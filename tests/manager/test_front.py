@@ -55,6 +55,25 @@ def play(work):
     asyncio.run(run())
 
 
+def test_a_request_waits_for_a_start_that_is_short_and_is_refused_in_one_that_is_long(monkeypatch):
+    async def work(_, __, ___):
+        front = Front(LeadershipLost("it starts"))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://m") as client:
+            early = asyncio.create_task(client.get("/tasks"))
+            await asyncio.sleep(0)
+            assert not early.done()
+            front.alone(answers("alone"))
+            assert (await early).text == "alone"
+        monkeypatch.setattr(front_module, "_START_S", 0.01)
+        front = Front(LeadershipLost("it starts"))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://m") as client:
+            refused = await client.get("/health")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert "it starts" in refused.json()["error"]
+
+    play(work)
+
+
 def test_one_that_leads_answers_as_leader_and_one_that_does_not_as_follower():
     async def work(front, term, client):
         assert (await client.get("/tasks")).text == "follower"

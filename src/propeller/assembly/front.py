@@ -11,6 +11,8 @@ from propeller.manager.lead import Term
 
 #: How long a request waits while this manager leads and does not reach its database.
 PATIENCE_S = 6.0
+#: How long a request waits while this manager starts: longer than most starts take.
+_START_S = 2.0
 #: These are answered without a database; the second says what is the matter with it.
 _ALWAYS = ("/health", "/ready")
 
@@ -19,23 +21,29 @@ class Front:
     """Hands each request to the application that is to answer it at that moment."""
 
     def __init__(self, starting: PropellerError) -> None:
-        """Refuse all requests with this error until there is something else."""
+        """Begin with nothing: requests wait for a moment, and are refused with this error."""
         self._following: ASGIApp = refusal(starting)
+        self._has_begun = asyncio.Event()
         self._leading: tuple[ASGIApp, Term] | None = None
 
     def alone(self, app: ASGIApp) -> None:
         """Answer as the only manager of a store."""
-        self._following = app
+        self.follow(app)
 
     def follow(self, app: ASGIApp) -> None:
         """Answer as one that does not lead."""
         self._following, self._leading = app, None
+        self._has_begun.set()
 
     def lead(self, app: ASGIApp, term: Term) -> None:
         """Answer as the leader while ``term`` lets this manager act."""
         self._leading = app, term
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._has_begun.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_START_S):
+                    await self._has_begun.wait()
         app = self._following
         if self._leading is not None:
             app, term = self._leading

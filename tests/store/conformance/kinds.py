@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 #: What each kind of store is asked to do, and its data: ``options`` are those of ``with_store``, and ``limits`` those
 #: of ``propeller.store.limits``.
-ALL = frozenset(name for name in vars(Store) if not name.startswith("_"))
+ALL = frozenset(name for name, of_it in vars(Store).items() if not name.startswith("_") and callable(of_it))
 OPERATIONS = {
     "sqlite": ALL | {"reopen", "rows", "options", "limits"},
     "memory": ALL | {"rows", "options", "limits"},
