@@ -188,7 +188,8 @@ class ScheduleChecker:
             raise LawBroken("schedule-times", f"{record.id} waits for {_shown(course.next_run)}", record.id)
         kept = started | set(course.waiting)
         # One that was deleted and made anew finds the runs of the first, if the clock was set back.
-        came = [at for at in came if at in kept or not self._is_taken(record, at)]
+        taken = [at for at in came if at not in kept and self._is_taken(record, at)]
+        came = [at for at in came if at not in taken]
         late = [at for at in came if wall - at > LATE_NS + options.jitter_ns]
         timely = [at for at in came if wall - at <= LATE_NS]
         last = max(kept, default=0)
@@ -200,7 +201,9 @@ class ScheduleChecker:
             raise LawBroken("missed", f"{record.id} makes up for {list(map(_shown, late))}", record.id)
         if options.catch_up is CatchUp.LATEST:
             unsure = [at for at in came if wall - at > LATE_NS]
-            if late and kept.isdisjoint(unsure[unsure.index(late[-1]) :]):
+            # The last of them may be such a run of the first: then none is left to be made up for.
+            has_last = late and any(late[-1] < at < wall - LATE_NS for at in taken)
+            if late and not has_last and kept.isdisjoint(unsure[unsure.index(late[-1]) :]):
                 raise LawBroken("missed", f"{record.id} made not up for {_shown(late[-1])}", record.id)
             if len(kept & set(late)) > 1:
                 raise LawBroken("missed", f"{record.id} makes up for more than the last", record.id)

@@ -40,6 +40,10 @@ def test_a_time_is_passed_over_while_a_hundred_wait():
         assert not simulate_schedules(seed).law
 
 
+def test_the_last_time_that_was_missed_may_have_run_before_its_workflow_was_deleted_and_made_anew():
+    assert not simulate_schedules(1796036020).law
+
+
 # -- planted faults ----------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from propeller.core.state import ClusterState
 from propeller.core.timers import TimerOf, Timers
 
 from .faults import assert_caught, spoil
+from .simulation import simulate
 
 
 def test_attempts_that_are_not_counted(monkeypatch):
@@ -51,6 +52,12 @@ def test_a_deadline_that_is_not_held(monkeypatch):
 def test_a_queue_timeout_that_is_not_held(monkeypatch):
     monkeypatch.setattr(due, "_leave_queue", lambda *_: None)
     assert_caught("deadline")
+
+
+def test_a_turn_may_end_a_group_and_begin_it_anew():
+    """Its time counts from then on; and so it does from a task that began and was stopped in one turn."""
+    for seed in (1796034482, 1796034560, 1796035340):
+        assert not simulate(seed).law
 
 
 def test_a_group_that_goes_on_when_its_time_is_over(monkeypatch):

@@ -1,7 +1,10 @@
 """Checks the laws of retries and times: how often, how soon and until when a task is tried, in words of its own."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from propeller.core.effects import Changes, Transition
 from propeller.core.failures import ErrorKind
@@ -24,6 +27,26 @@ NO_PROPLET = "queue_timeout: no proplet took the task"
 ACTS_WITHIN_NS = 3 * S
 
 
+class _Begun(msgspec.Struct):
+    """When the time of a group began to count, as far as commits tell: one turn may end it and begin it anew."""
+
+    earliest: int
+    latest: int
+    #: True while it is not known whether the group has ended since.
+    is_unsure: bool = False
+
+
+class _Moves(msgspec.Struct):
+    """What a commit does to the tasks of one group."""
+
+    #: True if one began.
+    begins: bool = False
+    #: Those that had not ended before it, and ended.
+    ended: set[str] = msgspec.field(default_factory=set)
+    #: Those that it has moved already.
+    seen: set[str] = msgspec.field(default_factory=set)
+
+
 class TimingChecker:
     def __init__(self, checker: "Checker", world: World, store: SimulatedStore):
         self._checker = checker
@@ -44,8 +67,10 @@ class TimingChecker:
         self._queued: dict[str, int] = {}
         #: As ``_queued``, by the turn, with the life of the manager; until it ends.
         self._since: dict[str, tuple[int, int]] = {}
-        #: When the first task of each group that has a time began.
-        self._groups: dict[str, int] = {}
+        #: Of the groups that have a time: when it began to count, how many had not ended, and present moves.
+        self._groups: dict[str, _Begun] = {}
+        self._live: dict[str, int] = {}
+        self._moves: defaultdict[str, _Moves] = defaultdict(_Moves)
         #: The tasks that have a deadline or may wait only so long, by id.
         self._timed: set[str] = set()
         #: In which life of the manager each of them began to run, since it last ended.
@@ -62,6 +87,7 @@ class TimingChecker:
         self._timed = {task.id for task in self._checker.tasks.values() if _is_timed(task)}
         for known in (self._tries, self._failed, self._begun, self._queued, self._groups):
             known.clear()
+        self._live.clear()
 
     def came_up(self, task: Task) -> None:
         """Take in that a task is up: one that crashes later has all of its tries again."""
@@ -70,6 +96,8 @@ class TimingChecker:
     def moved(self, task: Task, old: TaskState, move: Transition) -> None:
         """Take in one move of a task, in the order of the commit."""
         uid, now, retry = uid_of(task.spec), self._world.now, task.spec.retry
+        if task.spec.group_id:
+            self._note_move(task, old, move.state)
         if move.state is SCHEDULED and (old is PENDING or old.has_ended):
             self._begun[uid] = self._turn_at, self.life()
             self._tries.pop(uid, None)
@@ -103,6 +131,14 @@ class TimingChecker:
         if move.state.has_ended:
             self._check_end(task, old, move, uid)
 
+    def _note_move(self, task: Task, old: TaskState, new: TaskState) -> None:
+        moves = self._moves[task.spec.group_id]
+        moves.begins |= new is SCHEDULED and (old is PENDING or old.has_ended)
+        if new.has_ended and not old.has_ended and task.id not in moves.seen:
+            moves.ended.add(task.id)
+        if old.has_ended:
+            moves.seen.add(task.id)
+
     def _check_end(self, task: Task, old: TaskState, move: Transition, uid: str) -> None:
         retry, tries = task.spec.retry, self._tries.pop(uid, 0)
         self._failed.pop(uid, None)
@@ -132,7 +168,8 @@ class TimingChecker:
         if "had not ended within" not in move.reason:
             return False
         group = self._checker.groups.get(task.spec.group_id)
-        begun_at = self._groups.get(task.spec.group_id, 0)
+        begun = self._groups.get(task.spec.group_id)
+        begun_at = begun.earliest if begun is not None else 0
         life = self._lives.get(task.spec.group_id, -1)
         is_too_early = (
             group is not None and self._world.now < begun_at + group.definition.timeout_ns - COMMIT_NS
@@ -185,30 +222,42 @@ class TimingChecker:
             if group is None or not group.definition.timeout_ns:
                 continue
             is_under_way = sum(group.counts[SCHEDULED : RUNNING + 1]) > group.counts[-1]
-            if is_under_way:
-                self._groups.setdefault(group.id, self._turn_at)
+            live, moves = sum(group.counts[:3]), self._moves[group.id]
+            # All that had not ended did, maybe before another was added or began: the group ended in between.
+            may_have_ended = len(moves.ended) >= self._live.get(group.id, 0)
+            if is_under_way or (live and moves.begins):
+                at = self._turn_at
+                begun = self._groups.setdefault(group.id, _Begun(at, at))
                 self._lives.setdefault(group.id, self.life())
-            elif not sum(group.counts[:3]) or self._is_over(group):
+                if moves.begins and (may_have_ended or begun.is_unsure):
+                    begun.latest = at
+                begun.is_unsure = not is_under_way
+            elif not live or self._is_over(group):
                 self._groups.pop(group.id, None)
-            if not sum(group.counts[:3]):
+            elif may_have_ended and group.id in self._groups:
+                self._groups[group.id].is_unsure = True
+            if not live:
                 self._lives.pop(group.id, None)
+            self._live[group.id] = live
+        self._moves.clear()
         for record in changes.deleted_groups:
             self._groups.pop(record.id, None)
+            self._live.pop(record.id, None)
 
     def _is_over(self, group: Group) -> bool:
         """Say whether the time of a group passed while only what stays up was left: it begins anew then."""
-        begun_at = self._groups.get(group.id, self._world.now)
-        return self._world.now - begun_at >= group.definition.timeout_ns
+        begun = self._groups.get(group.id)
+        return begun is not None and self._world.now - begun.latest >= group.definition.timeout_ns
 
     def _check_overdue(self, tasks: Iterable[Task]) -> None:
         now, present = self._world.now, self.presence()
-        for group_id, begun_at in self._groups.items():
+        for group_id, begun in self._groups.items():
             group = self._checker.groups.get(group_id)
             if group is None:
                 continue
             most = group.definition.timeout_ns + ACTS_WITHIN_NS
             is_under_way = sum(group.counts[SCHEDULED : RUNNING + 1]) > group.counts[-1]
-            if is_under_way and now - begun_at > most and present > most:
+            if is_under_way and now - begun.latest > most and present > most:
                 raise LawBroken("group-time", f"{group_id} goes on, and its time is over")
         for task in tasks:
             spec = task.spec
