@@ -17,8 +17,9 @@ def test_each_proof_is_there():
 
 
 def test_each_promise_has_a_proof():
-    rows = re.findall(r"^\|(.*)\|$", (ROOT / "docs" / "guarantees.md").read_text(), re.MULTILINE)
+    promises_told, _, _ = (ROOT / "docs" / "guarantees.md").read_text().partition("\n## Figures\n")
+    rows = re.findall(r"^\|(.*)\|$", promises_told, re.MULTILINE)
     promises = [row for row in rows if not row.startswith(("---", " promise", " what"))]
+    assert len(promises) > 20
     for row in promises:
-        if "figures" not in row:
-            assert PROOF.search(row), row
+        assert PROOF.search(row), row
