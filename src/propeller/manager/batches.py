@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import TypeVar
 
 from propeller.core.effects import Transition
@@ -12,6 +13,12 @@ Event = tuple[int, Transition]
 #: Ids of a task, a workflow and a job; ``""`` for any.
 Only = tuple[str, str, str]
 EVERYTHING: Only = ("", "", "")
+#: How a change of state has each of the names.
+NAME_OF: tuple[Callable[[Transition], str], ...] = tuple(
+    attrgetter(name) for name in ("task_id", "workflow_id", "job_id")
+)
+#: So few who ask for different ones look through all events: to sort them by name takes longer.
+_FEW = 8
 
 #: How many events are kept in batches for the followers that come to the same place next.
 _KEPT = 20_000
@@ -28,29 +35,32 @@ class Batch(list[Event]):
         """Take events; ``last`` is the id of the last one that may be in it, though it may be forgotten."""
         super().__init__(events)
         self.last = self[-1][0] if self else last
-        self._by_name: dict[tuple[int, str], list[Event]] | None = None
+        #: By the name of a task, of a workflow, and of a job, each once many ask for such.
+        self._by_name: list[dict[str, list[Event]] | None] = [None] * len(NAME_OF)
         self._of: dict[Only, Batch] = {}
         self._made: dict[str, object] = {}
 
     def of(self, only: Only) -> "Batch":
-        """Give those that concern these; however many ask, each event is looked at once."""
+        """Give those that concern these; however many ask for the same, it is looked for once."""
         if only == EVERYTHING:
             return self
-        if self._by_name is None:
-            self._by_name = {}
-            for event in self:
-                it = event[1]
-                for key in enumerate((it.task_id, it.workflow_id, it.job_id)):
-                    self._by_name.setdefault(key, []).append(event)
         found = self._of.get(only)
         if found is None:
-            lists = [self._by_name.get((kind, name), []) for kind, name in enumerate(only) if name]
-            fewest = min(lists, key=len)
-            if not fewest:
-                return _NOTHING
-            found = Batch(fewest if len(lists) == 1 else (one for one in fewest if _concerns(one, only)))
-            self._of[only] = found
+            kind, name = first_name(only)
+            named = self._named(kind, name)
+            is_all = sum(map(bool, only)) == 1
+            found = self._of[only] = Batch(named if is_all else [it for it in named if _concerns(it, only)])
         return found
+
+    def _named(self, kind: int, name: str) -> list[Event]:
+        name_of, index = NAME_OF[kind], self._by_name[kind]
+        if index is None and len(self._of) < _FEW:
+            return [event for event in self if name_of(event[1]) == name]
+        if index is None:
+            index = self._by_name[kind] = {}
+            for event in self:
+                index.setdefault(name_of(event[1]), []).append(event)
+        return index.get(name, [])
 
     def made(self, name: str, make: Callable[["Batch"], T]) -> T:
         """Give what is made of it, such as its text; it is made once for all."""
@@ -59,13 +69,13 @@ class Batch(list[Event]):
         return self._made[name]  # type: ignore[return-value]
 
 
-_NOTHING = Batch()
+def first_name(only: Only) -> tuple[int, str]:
+    """Give the first name that is asked for, and its kind: its place in ``NAME_OF``."""
+    return next((kind, name) for kind, name in enumerate(only) if name)
 
 
 def _concerns(event: Event, only: Only) -> bool:
-    it = event[1]
-    names = it.task_id, it.workflow_id, it.job_id
-    return all(wanted in ("", name) for wanted, name in zip(only, names, strict=True))
+    return all(wanted in ("", name_of(event[1])) for wanted, name_of in zip(only, NAME_OF, strict=True))
 
 
 class Batches:

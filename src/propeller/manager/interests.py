@@ -1,16 +1,11 @@
 """What followers are interested in, so that nobody is woken by events that do not concern it."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
-from operator import attrgetter
+from collections.abc import Iterable, Iterator
 
 from propeller.core.effects import Transition
-from propeller.manager.batches import EVERYTHING, Only
+from propeller.manager.batches import EVERYTHING, NAME_OF, Only, first_name
 from propeller.manager.rounds import Interest
-
-_NAME_OF: tuple[Callable[[Transition], str], ...] = tuple(
-    attrgetter(name) for name in ("task_id", "workflow_id", "job_id")
-)
 
 
 class Interests:
@@ -19,7 +14,7 @@ class Interests:
     def __init__(self) -> None:
         self._in_all: Interest | None = None
         #: By the name of a task, of a workflow, and of a job.
-        self._by_name: tuple[dict[str, Interest], ...] = tuple({} for _ in _NAME_OF)
+        self._by_name: tuple[dict[str, Interest], ...] = tuple({} for _ in NAME_OF)
 
     @contextlib.contextmanager
     def sharing(self, only: Only, last_id: int) -> Iterator[Interest]:
@@ -32,8 +27,8 @@ class Interests:
                 self._in_all = Interest(last_id)
             yield self._in_all
             return
-        kind = next(kind for kind, name in enumerate(only) if name)
-        interests, name = self._by_name[kind], only[kind]
+        kind, name = first_name(only)
+        interests = self._by_name[kind]
         interest = interests.setdefault(name, Interest(last_id))
         interest.followers += 1
         try:
@@ -47,7 +42,7 @@ class Interests:
         """Give the interests that these concern, each once."""
         if self._in_all is not None:
             yield self._in_all
-        for name_of, interests in zip(_NAME_OF, self._by_name, strict=True):
+        for name_of, interests in zip(NAME_OF, self._by_name, strict=True):
             if interests:
                 for name in interests.keys() & set(map(name_of, transitions)):
                     yield interests[name]
