@@ -11,7 +11,7 @@ from typing import Any
 from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED
 from propeller.store import limits, rows
-from propeller.store.pages import Page, PageOfMany
+from propeller.store.pages import Page, PageOfMany, cut
 from propeller.store.port import TaskFilter
 from propeller.store.postgres.access import Db, snapshot
 from propeller.store.postgres.dialect import numbered
@@ -185,11 +185,7 @@ async def _look(
     seqs = first[offset:]
     rest = (limit + 1 - len(seqs), max(offset - len(first), 0))
     seqs += [row[0] for row in await db.fetch(numbered(sql), *values, *rest)]
-    if not has_more:
-        return seqs[:limit], total, False
-    if len(seqs) > limit:
-        return seqs[:limit], max(total, offset + limit + 1), True
-    return (seqs, offset + len(seqs), False) if seqs or not offset else (seqs, total, True)
+    return cut(seqs, total, offset=offset, limit=limit, has_more=has_more)
 
 
 async def _first(db: Db, chosen: Chosen, fits: Fits, direction: str) -> tuple[list[int], int | None]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from propeller.core.model import GroupKind, Task
 from propeller.store import limits
-from propeller.store.pages import Page, PageOfMany
+from propeller.store.pages import Page, PageOfMany, cut
 from propeller.store.port import TaskFilter
 from propeller.store.sqlite.queries import are_some_going, read_groups, read_tasks, snapshot
 
@@ -261,9 +261,8 @@ def _look(
             f"SELECT s.seq, TRUE{more} FROM ("  # noqa: S608
             f"SELECT * FROM ({passed} ORDER BY {source.ordered(direction)} LIMIT {most})) s"
         )
-        looked = db.execute(
-            sql, (*values, *source.values())
-        ).fetchall()  # the conditions stand before the source
+        # The conditions stand before the source.
+        looked = db.execute(sql, (*values, *source.values())).fetchall()
         first = sorted((seq for seq, fits in looked if fits), reverse=direction == "DESC")
         total, has_more = len(first), len(looked) == most
         if not has_more or offset + limit < total:
@@ -275,11 +274,7 @@ def _look(
     seqs = first[offset:]
     rest = (limit + 1 - len(seqs), max(offset - len(first), 0))
     seqs += [row[0] for row in db.execute(sql, (*source.values(values), *rest))]
-    if not has_more:
-        return seqs[:limit], total, False
-    if len(seqs) > limit:
-        return seqs[:limit], max(total, offset + limit + 1), True
-    return (seqs, offset + len(seqs), False) if seqs or not offset else (seqs, total, True)
+    return cut(seqs, total, offset=offset, limit=limit, has_more=has_more)
 
 
 def _range(db: sqlite3.Connection, only: TaskFilter) -> tuple[int, int]:
