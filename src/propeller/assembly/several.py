@@ -179,9 +179,7 @@ class OneOfSeveral:
             self._has_changed.clear()
             if self._lead.held is None:
                 with contextlib.suppress(StoreUnusable, Unavailable):
-                    leader = await self._lease.leader()
-                    there = leader is not None and leader.leads
-                    self._leaders.learn(Leader(*leader[:3]) if there and leader else None)
+                    self._leaders.learn(await self._lease.leader())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._look_every_s):
                     await self._has_changed.wait()

@@ -8,9 +8,9 @@ the holder too: a replica that took the place of the database may lack take-over
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from propeller.store.lead import Held
+from propeller.store.lead import Held, Leader
 from propeller.store.postgres.access import Db
 from propeller.store.postgres.commits import DELETIONS, EVENTS
 from propeller.store.postgres.link import Link, Outage
@@ -23,18 +23,6 @@ LEADER = "propeller_leader"
 
 #: Told of each notice: its channel, and its text; ``""`` after some may have been missed.
 Told = Callable[[str, str], None]
-
-
-class Leader(NamedTuple):
-    """Who led last."""
-
-    token: int
-    #: The id of its process; ``""`` if nobody ever led.
-    holder: str
-    #: Its URL, for other managers.
-    address: str
-    #: False if its lease is over: anybody may take the lead.
-    leads: bool
 
 
 class Lease:
@@ -95,10 +83,10 @@ class Lease:
         await self._run(lambda db: db.fetchval(sql, held.token, held.holder))
 
     async def leader(self) -> Leader | None:
-        """Say who led last; None if nobody ever did."""
-        sql = "SELECT token, holder, address, expires_at >= clock_timestamp() FROM leader"
+        """Say who leads; None if nobody does, and anybody may take the lead."""
+        sql = "SELECT token, holder, address FROM leader WHERE expires_at >= clock_timestamp()"
         row = await self._run(lambda db: db.fetchrow(sql))
-        return None if row is None or row[0] == 0 else Leader(*row)
+        return None if row is None else Leader(*row)
 
     async def tell(self, text: str) -> None:
         """Tell all managers of the database, by a notice on the channel ``LEADER``."""
