@@ -100,7 +100,7 @@ def run(tmp_path, part, *, wait_s=DEADLINE_S):
             await store.close()
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(forwarding_module, "WAIT_S", wait_s)
+        patched.setattr(forwarding_module, "PATIENCE_S", wait_s)
         asyncio.run(scene())
 
 

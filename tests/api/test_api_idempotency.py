@@ -383,7 +383,7 @@ def test_an_answer_does_not_wait_long_to_be_kept(tmp_path, monkeypatch):
 
         with monkeypatch.context() as patched:
             patched.setattr(site.manager.store, "write_answer", hangs)
-            patched.setattr(once, "_KEEP_S_MAX", 0.05)
+            patched.setattr(once, "PATIENCE_S", 0.05)
             first = await sent(site, "/tasks", TASK)
         same(first, await sent(site, "/tasks", TASK))
 

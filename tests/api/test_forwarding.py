@@ -208,7 +208,7 @@ def test_over_https_the_leader_shows_a_certificate_that_is_believed(tmp_path, mo
         found = []
         for trusted in (made.server, made.ca, other.ca, None):
             wait_s = DEADLINE_S if trusted in (made.server, made.ca) else 0.1
-            monkeypatch.setattr(forwarding_module, "WAIT_S", wait_s)
+            monkeypatch.setattr(forwarding_module, "PATIENCE_S", wait_s)
             async with Forwarding(leaders, instance_id="i", trusted=trusted) as app:
                 transport = httpx.ASGITransport(app)
                 async with httpx.AsyncClient(transport=transport, base_url="http://m") as http:

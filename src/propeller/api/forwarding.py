@@ -22,6 +22,7 @@ from propeller.api.peers import Broken, Connections, Head, Headers, Unreachable
 from propeller.api.queries import IDEMPOTENCY_KEY
 from propeller.backoff import Backoff
 from propeller.manager.leaders import Leaders
+from propeller.manager.patience import PATIENCE_S
 from propeller.store.lead import Leader
 
 #: Says which manager has forwarded a request; one that has it is not forwarded again.
@@ -29,8 +30,6 @@ FORWARDED_BY = b"propeller-forwarded-by"
 #: The answer of a manager that does not lead to a request that was forwarded to it (RFC 9110, 15.5.20).
 _MISDIRECTED = 421
 
-#: How long a request waits for a leader that answers.
-WAIT_S = 6.0
 #: How many requests wait at most.
 _WAITING_MAX = 1000
 #: How long an earlier leader may take for its last answers, when another leads already.
@@ -129,14 +128,14 @@ class Forwarding:
             if outcome is _Outcome.ANSWERED:
                 return None
             is_unknown |= outcome is _Outcome.UNKNOWN
-            give_up_at = give_up_at or now() + WAIT_S
+            give_up_at = give_up_at or now() + PATIENCE_S
             may_go_on = exchange.can_be_repeated and (not is_unknown or exchange.may_be_repeated)
             if not may_go_on or now() >= give_up_at or self._waiting >= _WAITING_MAX:
                 return _gave_up(leader, exchange, is_unknown=is_unknown)
             self._waiting += 1
             try:
                 async with exchange.limited() as limit:
-                    pause_s = WAIT_S if leader is None else _AGAIN.delay_s(attempts)
+                    pause_s = PATIENCE_S if leader is None else _AGAIN.delay_s(attempts)
                     limit.reschedule(min(now() + pause_s, give_up_at))
                     await self._leaders.changed_from(leader)
             finally:
@@ -151,7 +150,7 @@ class Forwarding:
             if limit.expired():
                 return
             if other is None:
-                limit.reschedule(now + WAIT_S)
+                limit.reschedule(now + PATIENCE_S)
             else:
                 limit.reschedule(None if other == leader else now + _LAST_ANSWER_S)
 

@@ -22,13 +22,12 @@ from propeller.api.bodies import read_chunks
 from propeller.api.context import CONTEXT, HttpRequest, Once, context_of
 from propeller.core.idempotency import Key
 from propeller.errors import Invalid, StoreUnusable
+from propeller.manager.patience import PATIENCE_S
 from propeller.store.port import KeptAnswer
 
 _log = logging.getLogger(__name__)
 
 _NAME = queries.IDEMPOTENCY_KEY.name
-#: How long a client waits for its answer to be kept: the database may have gone away since the commit.
-_KEEP_S_MAX = 6.0
 _KEY = re.compile(queries.IDEMPOTENCY_KEY.schema["pattern"])
 
 Handler = Callable[[HttpRequest], Awaitable[ASGIApp]]
@@ -74,10 +73,11 @@ async def answered_once(request: HttpRequest, handler: Handler) -> ASGIApp:
     answer = KeptAnswer(response.status_code, response.headers.get("location"), bytes(response.body))
     try:
         # Of several answers that are made at once the first one counts.
-        async with asyncio.timeout(_KEEP_S_MAX):
+        # The database may have gone away since the commit.
+        async with asyncio.timeout(PATIENCE_S):
             answer = await context.store.write_answer(once.key, answer) or answer
     except (StoreUnusable, TimeoutError) as error:
-        why = str(error) or f"that takes longer than {_KEEP_S_MAX:g} s"
+        why = str(error) or f"that takes longer than {PATIENCE_S:g} s"
         _log.warning("an answer could not be kept, and is made again if it is asked for: %s", why)
     return _response(answer, is_again=once.was_done_before)
 

@@ -8,9 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from propeller.api.answers import refusal
 from propeller.errors import LeadershipLost, PropellerError
 from propeller.manager.lead import Term
+from propeller.manager.patience import PATIENCE_S
 
-#: How long a request waits while this manager leads and does not reach its database.
-PATIENCE_S = 6.0
 #: How long a request waits while this manager starts: longer than most starts take.
 _START_S = 2.0
 #: These are answered without a database; the second says what is the matter with it.

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from propeller.store.port import Store
 
-#: After so long they are answered that it is not known, s. While nobody leads, requests wait as long.
+#: How long a request waits for the database, or for somebody to lead, s. Then it is answered what is known.
 PATIENCE_S = 6.0
 
 
