@@ -6,6 +6,7 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from propeller.lifecycle import Lifecycle
@@ -65,23 +66,14 @@ def raise_failure(vital: Iterable["asyncio.Task[Any]"]) -> None:
 
 async def beside(work: Callable[[], T]) -> T:
     """Do work that takes long beside the loop. If the caller is cancelled, the program may end without it."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(settling: Callable[[], None]) -> None:
-        if not done.cancelled():
-            settling()
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()  # from now on it is not cancelled with the caller
 
     def run() -> None:
         try:
-            found = work()
+            done.set_result(work())
         except BaseException as error:  # the caller must hear of any error
-            failure = error
-            settling = lambda: done.set_exception(failure)  # noqa: E731
-        else:
-            settling = lambda: done.set_result(found)  # noqa: E731
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(settle, settling)
+            done.set_exception(error)
 
     threading.Thread(target=run, name="beside", daemon=True).start()
-    return await done
+    return await asyncio.wrap_future(done)
