@@ -1,3 +1,3 @@
-from tests.e2e.managers.harness import database_server, make_several
+from tests.e2e.managers.harness import both, database_server, make_several
 
-__all__ = ["database_server", "make_several"]
+__all__ = ["both", "database_server", "make_several"]

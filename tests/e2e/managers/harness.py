@@ -193,6 +193,15 @@ class Several:
         found: One = until(look, seconds=20)
         return found
 
+    def let_lead(self, one: One) -> None:
+        """Let one of two managers lead, and the other be there."""
+        other = next(found for found in self.managers.values() if found is not one)
+        self.revive(one)
+        if self.leader() is other:
+            other.program.stop()
+            until(lambda: self.leader() is one)
+        self.revive(other)
+
     def others(self) -> list[One]:
         leader = self.leader()
         return [
@@ -260,3 +269,11 @@ def several_managers(directory: Path, server: Postgres, proplets: int = 1) -> It
 def make_several(database_server):
     """Give ``several_managers`` a server."""
     return functools.partial(several_managers, server=database_server)
+
+
+@pytest.fixture(scope="module")
+def both(make_several, tmp_path_factory):
+    """Keep two managers, with a broker and a proplet, for the tests of a file."""
+    with make_several(tmp_path_factory.mktemp("several")) as several:
+        several.begin("a", "b")
+        yield several

@@ -31,12 +31,7 @@ def both(make_several, island, tmp_path_factory):
 @pytest.fixture
 def several(both):
     """Two managers; the one that leads is on a machine of its own."""
-    far, near = both.managers["a"], both.managers["b"]
-    both.revive(near)
-    if both.leader() is near:
-        near.program.stop()
-        until(lambda: both.leader() is far)
-        both.revive(near)
+    both.let_lead(both.managers["a"])
     return both
 
 
@@ -105,11 +100,7 @@ def test_a_leader_that_does_not_hear_the_broker_keeps_the_lead_where_nobody_does
 def test_a_request_at_one_that_is_cut_from_the_database_and_from_the_leader_is_answered(both, island):
     """It knows of no other leader, and its connections to the one that it knows do not break."""
     far, near = both.managers["a"], both.managers["b"]
-    both.revive(far)
-    if both.leader() is far:
-        far.program.stop()
-        until(lambda: both.leader() is near)
-        both.revive(far)
+    both.let_lead(near)
     until(lambda: far.http.get("/proplets").is_success, seconds=20)  # so there is a connection
     with island.cut_from(both.server.port), island.cut_from(near.port):
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What is asked of several managers when their database stops to answer, and no connection breaks."""
+"""What is asked of both managers when their database stops to answer, and no connection breaks."""
 
 import contextlib
 import time
@@ -12,13 +12,6 @@ from tests.waiting import until
 ANSWERED_S = 3 + 1 + 6 + 3
 
 
-@pytest.fixture(scope="module")
-def several(make_several, tmp_path_factory):
-    with make_several(tmp_path_factory.mktemp("several")) as one:
-        one.begin("a", "b")
-        yield one
-
-
 @contextlib.contextmanager
 def frozen(server):
     server.freeze()
@@ -29,10 +22,10 @@ def frozen(server):
 
 
 @pytest.mark.parametrize("at", ["leader", "other"])
-def test_what_was_under_way_when_the_database_stopped_to_answer_is_answered(several, at):
-    leader, (other,) = several.leader(), several.others()
+def test_what_was_under_way_when_the_database_stopped_to_answer_is_answered(both, at):
+    leader, (other,) = both.leader(), both.others()
     one = leader if at == "leader" else other
-    with frozen(several.server):
+    with frozen(both.server):
         began = time.monotonic()
         answer = one.http.post("/tasks", json={"name": f"late-{at}"}, timeout=60)
         took_s = time.monotonic() - began
@@ -42,12 +35,12 @@ def test_what_was_under_way_when_the_database_stopped_to_answer_is_answered(seve
     assert "may have been done or not" in answer.json()["error"]
     assert took_s <= ANSWERED_S
     until(lambda: leader.is_answered() and other.is_answered(), seconds=20)
-    works_within(several.leader(), 20.0, time.monotonic())
+    works_within(both.leader(), 20.0, time.monotonic())
     names = [task["name"] for task in other.http.get("/tasks?limit=100").json()["tasks"]]
     assert names.count(f"late-{at}") <= 1
 
 
-def test_one_that_others_can_reach_only_from_its_own_machine_says_so(several):
-    for one in several.managers.values():
+def test_one_that_others_can_reach_only_from_its_own_machine_says_so(both):
+    for one in both.managers.values():
         assert f"managers on other machines can't reach this one at {one.url}" in one.said
         assert "--advertise-url" in one.said

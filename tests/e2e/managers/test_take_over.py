@@ -12,13 +12,6 @@ from tests.waiting import until
 AFTER_CRASH_S, AFTER_STOP_S = 5.0, 1.0
 
 
-@pytest.fixture(scope="module")
-def both(make_several, tmp_path_factory):
-    with make_several(tmp_path_factory.mktemp("several")) as several:
-        several.begin("a", "b")
-        yield several
-
-
 @pytest.fixture
 def several(both):
     """Two managers, of which the test may end one."""
