@@ -18,27 +18,35 @@ from tests.e2e.local.harness import System
 from tests.waiting import until
 
 HALF = b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{"
-#: Asks on and on, in a process of its own; ends with its input and prints the longest that an answer took, ms, how
-#: many times slower than its own processor time this process got on, and how often it asked.
+#: Asks on and on, in a process of its own; ends with its input and prints the longest that an answer took, ms, and
+#: how often it asked. What this program, or one thread of the manager, waited for a processor is not the manager's
+#: doing and does not count.
 PROBE = """
-import http.client, sys, threading, time
-ended, worst, wall, count = threading.Event(), 0.0, 0.0, 0
+import contextlib, http.client, pathlib, sys, threading, time
+def waits(threads):
+    found = {}
+    for thread in threads:
+        with contextlib.suppress(OSError):
+            found[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return found
+def all_waits():
+    return waits([pathlib.Path("/proc/thread-self")]), waits(pathlib.Path("/proc", sys.argv[2], "task").iterdir())
+def longest_wait(before, after):
+    return max((wait - before[thread] for thread, wait in after.items() if thread in before), default=0)
+ended, worst, count = threading.Event(), 0.0, 0
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
 while not ended.is_set():
-    began = time.perf_counter()
+    before, began = all_waits(), time.perf_counter()
     client = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=60)
     client.request("GET", "/health")
     assert client.getresponse().status == 200
     client.close()
-    worst, count = max(worst, time.perf_counter() - began), count + 1
+    took = time.perf_counter() - began
+    worst, count = max(worst, took - sum(map(longest_wait, before, all_waits()))), count + 1
     time.sleep(0.005)
-    began, used = time.perf_counter(), time.thread_time()
-    while time.thread_time() < used + 0.002:
-        pass
-    wall += time.perf_counter() - began
-print(round(worst * 1000), round(wall / count / 0.002), count)
+print(round(worst * 1000), count)
 """
-#: Twice what it takes on a machine that does nothing else; to be multiplied by how slow this one is now.
+#: Twice what it takes on a machine that does nothing else.
 ANSWER_MS_MAX = 200
 
 
@@ -87,9 +95,9 @@ def header_flood():
 
 
 @contextlib.contextmanager
-def asking(port):
+def asking(up):
     """Ask while this goes on; then the list has the longest time, ms, and how often was asked."""
-    command = [sys.executable, "-c", PROBE, str(port)]
+    command = [sys.executable, "-c", PROBE, str(up.http.base_url.port), str(up.process.pid)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as probe:
         found = []
         yield found
@@ -116,15 +124,12 @@ def attack(up):
 
 
 def test_others_are_answered_all_the_while(up):
-    port = up.http.base_url.port
-    with asking(port) as found, ThreadPoolExecutor(1, initializer=as_if_elsewhere) as attacker:
+    with asking(up) as found, ThreadPoolExecutor(1, initializer=as_if_elsewhere) as attacker:
         attacker.submit(attack, up).result()
-    ((worst_ms, slow, count),) = found
-    print(
-        f"{count} answers, the longest after {worst_ms} ms, on a machine that is {slow} times slower than it can be"
-    )
+    ((worst_ms, count),) = found
+    print(f"{count} answers, the longest after {worst_ms} ms")
     assert count > 20
-    assert worst_ms < ANSWER_MS_MAX * slow
+    assert worst_ms < ANSWER_MS_MAX
 
 
 def test_the_half_sent_are_sent_away(up):
