@@ -1,6 +1,7 @@
 """A real `propeller up` as a process, to be asked, killed and started again on the same data."""
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -38,11 +39,11 @@ class System:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                **options,
+                **options | {"env": {**options.get("env", os.environ), "PYTHONFAULTHANDLER": "1"}},
             )
         if hasattr(self, "http"):
             self.http.close()
-        hurry = threading.Timer(30, self.process.kill)
+        hurry = threading.Timer(30, self.process.send_signal, [signal.SIGABRT])  # its log says where it stood
         hurry.start()
         assert self.process.stdout is not None
         found = re.search(r"http://[\d.]+:\d+", self.process.stdout.readline())
