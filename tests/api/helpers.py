@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 
 from propeller.api.app import create_app
+from propeller.api.authentication import Authentication
 from propeller.core.effects import Effect, SendStart
 from propeller.core.events import PropletSeen, RunEnded
 from propeller.core.failures import ErrorKind, Failure
@@ -164,7 +165,7 @@ def play(
     async def scene() -> None:
         async with a_manager(directory, clock) as manager:
             app = create_app(manager, instance_id="i-1")
-            transport = httpx.ASGITransport(app=app)
+            transport = httpx.ASGITransport(app=Authentication(app))
             async with httpx.AsyncClient(transport=transport, base_url="http://manager") as http:
                 await part(Site(manager, http))
 
@@ -189,7 +190,9 @@ async def serving_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     # With the protocol named, asyncio sends small writes at once.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    server = Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    server = Server(
+        uvicorn.Config(Authentication(app), log_level="warning", access_log=False, lifespan="off")
+    )
     running = asyncio.create_task(server.serve(sockets=[listener]))
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:

@@ -10,6 +10,7 @@ import pytest
 
 from propeller.api import once
 from propeller.api.app import create_app
+from propeller.api.authentication import Authentication
 from propeller.core import idempotency as core
 from propeller.core.states import TaskState
 from propeller.store import limits
@@ -398,7 +399,9 @@ def test_a_handler_that_does_not_ask_once_is_a_defect_and_no_silent_promise(tmp_
         app = create_app(site.manager, instance_id="i")
         resource = app.resources["/tasks"]
         resource.endpoints["POST"] = msgspec.structs.replace(resource.endpoints["POST"], handler=careless)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://m") as http:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=Authentication(app)), base_url="http://m"
+        ) as http:
             assert (await http.post("/tasks", json=TASK, headers={KEY: "k"})).status_code == 500
 
     play(part, tmp_path, errors_expected=1)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from propeller.api import bodies, lifting
 from propeller.api.app import create_app
+from propeller.api.authentication import Authentication
 from propeller.api.bodies import JSON_BYTES_MAX, VALUES_MAX, values_in
 from propeller.api.lifting import from_base64, lift
 from propeller.wire.http.tasks import INPUTS_MAX, TASKS_MAX
@@ -88,7 +89,7 @@ def test_a_small_upload_does_not_wait_for_large_bodies(tmp_path):
     async def scene():
         async with a_manager(tmp_path) as manager:
             app = create_app(manager, instance_id="i")
-            transport = httpx.ASGITransport(app=app)
+            transport = httpx.ASGITransport(app=Authentication(app))
             async with httpx.AsyncClient(transport=transport, base_url="http://manager") as http:
                 site = Site(manager, http)
                 for name in "ab":

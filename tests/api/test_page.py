@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from propeller.api.app import create_app
+from propeller.api.authentication import Authentication
 from propeller.api.page import POLICY, page_files
 from tests.api.helpers import play
 
@@ -147,7 +148,7 @@ def test_it_can_be_left_out(tmp_path):
     async def part(site):
         app = create_app(site.manager, instance_id="i", has_page=False)
         assert not [path for path in app.resources if path.startswith("/ui")]
-        site.http._transport.app = app
+        site.http._transport.app = Authentication(app)
         told = await site.http.get("/", headers=BROWSER)
         assert told.status_code == 200
         assert "/ui/" not in told.text

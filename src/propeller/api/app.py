@@ -8,6 +8,8 @@ from typing import Any
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from propeller.access.decision import authorize
+from propeller.access.roles import Action
 from propeller.api import (
     docs,
     events,
@@ -28,7 +30,7 @@ from propeller.api import (
     workflows,
 )
 from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
-from propeller.api.context import CONTEXT, HAS_DONE, Context, HttpRequest, NeedsLeader
+from propeller.api.context import CONTEXT, HAS_DONE, Context, HttpRequest, NeedsLeader, principal_of
 from propeller.api.endpoints import Endpoint
 from propeller.api.openapi import document
 from propeller.api.queries import check_known
@@ -82,10 +84,12 @@ class Resource:
             head = ["HEAD"] if "GET" in self.endpoints else []
             allowed = sorted([*self.endpoints, *head, "OPTIONS"])
             return methods(allowed) if request.method == "OPTIONS" else no_such_method(allowed)
-        if self._to_leader is not None and not endpoint.anywhere:
-            return self._to_leader
         HAS_DONE.set(False)
         try:
+            if endpoint.action is not Action.OPEN:
+                authorize(principal_of(request), endpoint.action)
+            if self._to_leader is not None and not endpoint.anywhere:
+                return self._to_leader
             if not endpoint.takes_any_query:
                 check_known(request, endpoint.query)
             if not once.has_key(request):

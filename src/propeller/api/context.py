@@ -11,6 +11,7 @@ from functools import cached_property
 import msgspec
 from starlette.requests import Request
 
+from propeller.access.principal import Principal
 from propeller.api.calls import AnyInterface, interface_of
 from propeller.api.event_texts import EventTexts
 from propeller.api.inspections import Inspections
@@ -32,6 +33,8 @@ from propeller.wire.http.tasks import INLINE_FILE_BYTES_MAX
 HttpRequest = Request
 #: The key of a request's scope that holds the context.
 CONTEXT = "propeller.context"
+#: The key of a request's scope that holds who sends it.
+PRINCIPAL = "propeller.principal"
 
 _FILES_KEPT = 256
 _INTERFACES_KEPT = 64
@@ -208,6 +211,12 @@ def context_of(request: HttpRequest) -> Context:
     context = request.scope[CONTEXT]
     assert isinstance(context, Context)
     return context
+
+
+def principal_of(request: HttpRequest) -> Principal:
+    principal = request.scope[PRINCIPAL]
+    assert isinstance(principal, Principal)
+    return principal
 
 
 async def stored_task(context: Context, task_id: str) -> Task:

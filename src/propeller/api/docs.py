@@ -8,6 +8,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api.context import HttpRequest
 from propeller.api.endpoints import Endpoint, get
 from propeller.api.page import to_page
@@ -34,15 +35,15 @@ def endpoints(document: Mapping[str, Any], *, has_page: bool) -> list[Endpoint]:
     async def get_start(_request: HttpRequest) -> ASGIApp:
         return Response(as_start, headers={"vary": "accept"}, media_type="text/html")
 
-    @get("/openapi.json", anywhere=True)
+    @get("/openapi.json", action=Action.OPEN, anywhere=True)
     async def get_openapi(_request: HttpRequest) -> ASGIApp:
         return Response(as_json, media_type="application/json")
 
-    @get("/docs", anywhere=True)
+    @get("/docs", action=Action.OPEN, anywhere=True)
     async def get_docs(_request: HttpRequest) -> ASGIApp:
         return Response(as_page, media_type="text/html")
 
-    start = get("/", anywhere=True)(to_page(get_start) if has_page else get_start)
+    start = get("/", action=Action.OPEN, anywhere=True)(to_page(get_start) if has_page else get_start)
     return [start, get_openapi, get_docs]
 
 

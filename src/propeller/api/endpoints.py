@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api.context import HttpRequest
 from propeller.api.entrance import lane_of
 from propeller.api.queries import IDEMPOTENCY_KEY, Query
@@ -35,6 +36,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     #: Such as ``/tasks/{id}``.
     path: str
+    #: What a request for it is, so that it is known who may send one.
+    action: Action
     handler: Handler
     #: Shape of the body of the request.
     takes: type | None
@@ -70,6 +73,7 @@ def endpoint(
     method: str,
     path: str,
     *,
+    action: Action,
     gives: Any = None,
     takes: type | None = None,
     status: int = 200,
@@ -89,6 +93,7 @@ def endpoint(
     Args:
         method: The HTTP method, such as ``GET``.
         path: The path, with ``{id}`` in the place of an id.
+        action: What a request for it is, so that it is known who may send one.
         gives: Shape of the answer, or several; None for an answer without a body.
         takes: Shape of the body of the request.
         status: Status of the answer.
@@ -114,6 +119,7 @@ def endpoint(
     return lambda handler: Endpoint(
         method=method,
         path=path,
+        action=action,
         handler=handler,
         takes=takes,
         gives=gives,

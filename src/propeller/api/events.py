@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.context import Context, HttpRequest, context_of
 from propeller.api.endpoints import EventText, get
@@ -28,6 +29,7 @@ _Row = tuple[str, int, int, str, int, int]
 
 @get(
     "/events",
+    action=Action.READ,
     gives=EventText,
     query=[
         queries.AFTER,

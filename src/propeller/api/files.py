@@ -5,6 +5,7 @@ import asyncio
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api.bodies import read_json
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.endpoints import post
@@ -27,7 +28,15 @@ CHECK = Work(
 )
 
 
-@post("/files/check", gives=FileCheck, takes=NewFile, refuses=[504], takes_key=False, anywhere=True)
+@post(
+    "/files/check",
+    action=Action.SUBMIT,
+    gives=FileCheck,
+    takes=NewFile,
+    refuses=[504],
+    takes_key=False,
+    anywhere=True,
+)
 async def check_file(request: HttpRequest) -> ASGIApp:
     """Say what a file with a workflow or a job makes, and what is wrong with it; nothing is created."""
     context = context_of(request)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api.answers import LongAnswer
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import get
@@ -13,13 +14,13 @@ from propeller.wire.http.graphs import GraphView
 from propeller.wire.http.schema import encode
 
 
-@get("/workflows/{id}/graph", gives=GraphView, refuses=[404], anywhere=True)
+@get("/workflows/{id}/graph", action=Action.READ, gives=GraphView, refuses=[404], anywhere=True)
 async def get_workflow_graph(request: HttpRequest) -> ASGIApp:
     """Show all tasks of a workflow by columns, and its edges: light enough for 50,000 tasks."""
     return await _graph(request, GroupKind.WORKFLOW)
 
 
-@get("/jobs/{id}/graph", gives=GraphView, refuses=[404], anywhere=True)
+@get("/jobs/{id}/graph", action=Action.READ, gives=GraphView, refuses=[404], anywhere=True)
 async def get_job_graph(request: HttpRequest) -> ASGIApp:
     """Show all tasks of a job by columns: light enough for 50,000 tasks."""
     return await _graph(request, GroupKind.JOB)

@@ -2,13 +2,14 @@
 
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api.answers import answer
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.endpoints import get
 from propeller.wire.http.health import FOLLOWER, LEADER, HealthView, ReadyView
 
 
-@get("/health", gives=HealthView, anywhere=True)
+@get("/health", action=Action.OPEN, gives=HealthView, anywhere=True)
 async def get_health(request: HttpRequest) -> ASGIApp:
     """Show that the manager answers, its version, and whether it leads."""
     context = context_of(request)
@@ -18,7 +19,7 @@ async def get_health(request: HttpRequest) -> ASGIApp:
     return answer(view)
 
 
-@get("/ready", gives=ReadyView, also={503: ReadyView}, refuses=[502], anywhere=True)
+@get("/ready", action=Action.OPEN, gives=ReadyView, also={503: ReadyView}, refuses=[502], anywhere=True)
 async def get_ready(request: HttpRequest) -> ASGIApp:
     """Say whether what is started now would be run: 503 where it would wait.
 

@@ -2,6 +2,7 @@
 
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer
 from propeller.api.context import HttpRequest, context_of, id_in_path, stored_task
@@ -14,7 +15,7 @@ from propeller.wire.http.events import EventPage, kept_event_view
 _QUERY = [queries.EVENTS_AFTER, queries.LIMIT]
 
 
-@get("/tasks/{id}/events", gives=EventPage, query=_QUERY, refuses=[404], anywhere=True)
+@get("/tasks/{id}/events", action=Action.READ, gives=EventPage, query=_QUERY, refuses=[404], anywhere=True)
 async def get_task_events(request: HttpRequest) -> ASGIApp:
     """Show the changes of state of a task that are kept, the oldest first."""
     task_id = id_in_path(request)
@@ -22,7 +23,9 @@ async def get_task_events(request: HttpRequest) -> ASGIApp:
     return await _page(request, EventFilter(task_id=task_id))
 
 
-@get("/workflows/{id}/events", gives=EventPage, query=_QUERY, refuses=[404], anywhere=True)
+@get(
+    "/workflows/{id}/events", action=Action.READ, gives=EventPage, query=_QUERY, refuses=[404], anywhere=True
+)
 async def get_workflow_events(request: HttpRequest) -> ASGIApp:
     """Show the changes of state of the tasks of a workflow that are kept, the oldest first."""
     workflow_id = id_in_path(request)
@@ -30,7 +33,7 @@ async def get_workflow_events(request: HttpRequest) -> ASGIApp:
     return await _page(request, EventFilter(workflow_id=workflow_id))
 
 
-@get("/jobs/{id}/events", gives=EventPage, query=_QUERY, refuses=[404], anywhere=True)
+@get("/jobs/{id}/events", action=Action.READ, gives=EventPage, query=_QUERY, refuses=[404], anywhere=True)
 async def get_job_events(request: HttpRequest) -> ASGIApp:
     """Show the changes of state of the tasks of a job that are kept, the oldest first."""
     job_id = id_in_path(request)

@@ -3,6 +3,7 @@
 import msgspec
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer
 from propeller.api.bodies import read_json_or_nothing
@@ -23,6 +24,7 @@ _to_view = msgspec.json.Decoder(InvocationView).decode
 
 @post(
     "/tasks/{id}/invoke",
+    action=Action.CHANGE,
     gives=Invoked,
     takes=Invoke,
     needs_body=False,
@@ -47,6 +49,7 @@ async def invoke_task(request: HttpRequest) -> ASGIApp:
 
 @get(
     "/tasks/{id}/invocations",
+    action=Action.READ,
     gives=InvocationPage,
     query=[queries.OFFSET, queries.MANY],
     refuses=[404],

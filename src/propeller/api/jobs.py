@@ -5,6 +5,7 @@ from urllib.parse import quote
 from msgspec import UNSET, UnsetType
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
@@ -37,6 +38,7 @@ _JOB = GroupKind.JOB
 
 @post(
     "/jobs",
+    action=Action.SUBMIT,
     gives=JobView,
     status=201,
     takes=NewJob,
@@ -62,6 +64,7 @@ def creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
 
 @get(
     "/jobs",
+    action=Action.READ,
     gives=JobPage,
     query=[
         *queries.OF_GROUPS,
@@ -98,6 +101,7 @@ async def list_jobs(request: HttpRequest) -> ASGIApp:
 
 @get(
     "/jobs/{id}",
+    action=Action.READ,
     gives=JobView | JobSummary,
     query=[queries.SHOW_TASKS, queries.SHOW_FILE],
     refuses=[404],
@@ -114,7 +118,7 @@ async def get_job(request: HttpRequest) -> ASGIApp:
     )
 
 
-@post("/jobs/{id}/start", gives=JobMessage, refuses=[404, 409])
+@post("/jobs/{id}/start", action=Action.CHANGE, gives=JobMessage, refuses=[404, 409])
 async def start_job(request: HttpRequest) -> ASGIApp:
     """Start a job, for the first time or again."""
     context, job_id = context_of(request), id_in_path(request)
@@ -125,6 +129,7 @@ async def start_job(request: HttpRequest) -> ASGIApp:
 
 @post(
     "/jobs/{id}/rerun",
+    action=Action.CHANGE,
     gives=JobMessage,
     takes=NewRerun,
     needs_body=False,
@@ -139,6 +144,7 @@ async def rerun_job(request: HttpRequest) -> ASGIApp:
 
 @post(
     "/jobs/{id}/clone",
+    action=Action.SUBMIT,
     gives=JobView,
     status=201,
     takes=NewClone,
@@ -153,7 +159,7 @@ async def clone_job(request: HttpRequest) -> ASGIApp:
     return _created(job_view(job.id, views, job.name, job.mode, definition=job.definition))
 
 
-@post("/jobs/{id}/stop", gives=JobMessage, refuses=[404])
+@post("/jobs/{id}/stop", action=Action.CHANGE, gives=JobMessage, refuses=[404])
 async def stop_job(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a job that have not ended, if there are any."""
     context, job_id = context_of(request), id_in_path(request)
@@ -161,7 +167,7 @@ async def stop_job(request: HttpRequest) -> ASGIApp:
     return answer(JobMessage(job_id, "job stopped"))
 
 
-@delete("/jobs/{id}", status=204, refuses=[404, 409])
+@delete("/jobs/{id}", action=Action.CHANGE, status=204, refuses=[404, 409])
 async def delete_job(request: HttpRequest) -> ASGIApp:
     """Delete a job with its tasks, and stop those that run."""
     context, job_id = context_of(request), id_in_path(request)

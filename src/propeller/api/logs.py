@@ -6,6 +6,7 @@ import time
 
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
@@ -29,6 +30,7 @@ _BATCH = 100
 
 @get(
     "/tasks/{id}/logs",
+    action=Action.READ,
     gives=LogPage,
     query=[
         queries.LOG_STREAM,

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api.bodies import read_module
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.endpoints import AnyModule, get, post
@@ -11,7 +12,15 @@ from propeller.errors import Invalid, NotFound, TooLarge
 from propeller.wire.http.modules import ModuleView
 
 
-@post("/modules/inspect", gives=ModuleView, takes=AnyModule, refuses=[504], takes_key=False, anywhere=True)
+@post(
+    "/modules/inspect",
+    action=Action.SUBMIT,
+    gives=ModuleView,
+    takes=AnyModule,
+    refuses=[504],
+    takes_key=False,
+    anywhere=True,
+)
 async def inspect_module(request: HttpRequest) -> ASGIApp:
     """Say what a module is, what it needs and how to call it; it may be WebAssembly or text (WAT).
 
@@ -27,7 +36,7 @@ async def inspect_module(request: HttpRequest) -> ASGIApp:
         raise Invalid(f"body: {error}") from error
 
 
-@get("/tasks/{id}/module", gives=ModuleView, refuses=[404, 504], anywhere=True)
+@get("/tasks/{id}/module", action=Action.READ, gives=ModuleView, refuses=[404, 504], anywhere=True)
 async def show_module(request: HttpRequest) -> ASGIApp:
     """Say what the module of a task is, what it needs and how to call it."""
     context, task_id = context_of(request), id_in_path(request)

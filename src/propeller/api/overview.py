@@ -6,6 +6,7 @@
 
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer, wants_events
 from propeller.api.context import HttpRequest, context_of
@@ -15,7 +16,7 @@ from propeller.manager.pace import STEP_S
 from propeller.wire.http.overview import FailuresView, OverviewView, PaceView, failed_task
 
 
-@get("/overview", gives=OverviewView, may_stream=True)
+@get("/overview", action=Action.SEE_FLEET, gives=OverviewView, may_stream=True)
 async def get_overview(request: HttpRequest) -> ASGIApp:
     """Count tasks, workflows, jobs and proplets by state; with ``Accept: text/event-stream``, at each change.
 
@@ -27,7 +28,13 @@ async def get_overview(request: HttpRequest) -> ASGIApp:
     return answer(await overviews.view())
 
 
-@get("/failures", gives=FailuresView, query=[queries.FAILED_SINCE, queries.FEW], anywhere=True)
+@get(
+    "/failures",
+    action=Action.READ,
+    gives=FailuresView,
+    query=[queries.FAILED_SINCE, queries.FEW],
+    anywhere=True,
+)
 async def get_failures(request: HttpRequest) -> ASGIApp:
     """List the tasks that have failed since a time, the one that failed last at the front.
 
@@ -38,7 +45,7 @@ async def get_failures(request: HttpRequest) -> ASGIApp:
     return answer(FailuresView(total=found.total, failures=[failed_task(task) for task in found.items]))
 
 
-@get("/pace", gives=PaceView)
+@get("/pace", action=Action.SEE_FLEET, gives=PaceView)
 async def get_pace(request: HttpRequest) -> ASGIApp:
     """Show what was done in the last hour, in steps of ten seconds: also before a restart of the manager."""
     end_s, steps = context_of(request).manager.pace.last_hour()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api.answers import accepts
 from propeller.api.context import HttpRequest
 from propeller.api.endpoints import Endpoint, Handler, get
@@ -78,11 +79,11 @@ def _page_file(name: str, content: bytes) -> PageFile:
 def endpoints() -> list[Endpoint]:
     """Make the endpoints of the page."""
 
-    @get("/ui", takes_any_query=True, anywhere=True)
+    @get("/ui", action=Action.OPEN, takes_any_query=True, anywhere=True)
     async def get_page(request: HttpRequest) -> ASGIApp:
         return _document(request, await _files())
 
-    @get("/ui/{path:path}", takes_any_query=True, anywhere=True)
+    @get("/ui/{path:path}", action=Action.OPEN, takes_any_query=True, anywhere=True)
     async def get_page_file(request: HttpRequest) -> ASGIApp:
         path = request.path_params["path"]
         found = await _files()

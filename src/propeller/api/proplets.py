@@ -2,6 +2,7 @@
 
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path
@@ -18,6 +19,7 @@ from propeller.wire.rfc3339 import format_time
 
 @get(
     "/proplets",
+    action=Action.SEE_FLEET,
     gives=PropletPage,
     query=[
         queries.OFFSET,
@@ -52,14 +54,14 @@ async def list_proplets(request: HttpRequest) -> ASGIApp:
     return answer(PropletPage(offset=page.offset, limit=page.limit, total=len(proplets), proplets=views))
 
 
-@get("/proplets/{id}", gives=PropletView, refuses=[404])
+@get("/proplets/{id}", action=Action.SEE_FLEET, gives=PropletView, refuses=[404])
 async def get_proplet(request: HttpRequest) -> ASGIApp:
     """Show a proplet."""
     context, proplet_id = context_of(request), id_in_path(request)
     return answer(proplet_view(_known(context, proplet_id)))
 
 
-@delete("/proplets/{id}", status=204, refuses=[404, 409])
+@delete("/proplets/{id}", action=Action.OPERATE, status=204, refuses=[404, 409])
 async def delete_proplet(request: HttpRequest) -> ASGIApp:
     """Forget a proplet that is gone."""
     context, proplet_id = context_of(request), id_in_path(request)
@@ -67,7 +69,7 @@ async def delete_proplet(request: HttpRequest) -> ASGIApp:
     return nothing()
 
 
-@post("/proplets/{id}/cordon", gives=PropletView, refuses=[404])
+@post("/proplets/{id}/cordon", action=Action.OPERATE, gives=PropletView, refuses=[404])
 async def cordon_proplet(request: HttpRequest) -> ASGIApp:
     """Give a proplet no new tasks; the tasks that it has go on."""
     context, proplet_id = context_of(request), id_in_path(request)
@@ -75,7 +77,7 @@ async def cordon_proplet(request: HttpRequest) -> ASGIApp:
     return answer(proplet_view(_known(context, proplet_id)))
 
 
-@post("/proplets/{id}/uncordon", gives=PropletView, refuses=[404])
+@post("/proplets/{id}/uncordon", action=Action.OPERATE, gives=PropletView, refuses=[404])
 async def uncordon_proplet(request: HttpRequest) -> ASGIApp:
     """Give a proplet tasks again."""
     context, proplet_id = context_of(request), id_in_path(request)
@@ -85,6 +87,7 @@ async def uncordon_proplet(request: HttpRequest) -> ASGIApp:
 
 @post(
     "/proplets/{id}/drain",
+    action=Action.OPERATE,
     gives=PropletView,
     query=[queries.DRAIN_TIMEOUT],
     refuses=[404],
@@ -99,6 +102,7 @@ async def drain_proplet(request: HttpRequest) -> ASGIApp:
 
 @get(
     "/proplets/{id}/alive-history",
+    action=Action.SEE_FLEET,
     gives=HistoryPage,
     query=[queries.OFFSET, queries.MANY],
     refuses=[404],
@@ -118,6 +122,7 @@ async def get_alive_history(request: HttpRequest) -> ASGIApp:
 
 @get(
     "/proplets/{id}/metrics",
+    action=Action.SEE_FLEET,
     gives=PropletSamplePage,
     query=[queries.OFFSET, queries.MANY],
     refuses=[404],
@@ -130,7 +135,7 @@ async def get_proplet_metrics(request: HttpRequest) -> ASGIApp:
     return answer(await proplet_sample_page(context, proplet_id, page))
 
 
-@get("/proplets/{id}/sdf", gives=SdfView, refuses=[404])
+@get("/proplets/{id}/sdf", action=Action.SEE_FLEET, gives=SdfView, refuses=[404])
 async def get_sdf(request: HttpRequest) -> ASGIApp:
     """Describe a proplet in the Semantic Definition Format."""
     context, proplet_id = context_of(request), id_in_path(request)

@@ -4,6 +4,7 @@ import asyncio
 
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api.answers import answer
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.endpoints import get, post
@@ -17,55 +18,55 @@ from propeller.wire.http.schedules import ScheduleView, schedule_view
 _TIMES = 10
 
 
-@get("/tasks/{id}/schedule", gives=ScheduleView, refuses=[404, 409], anywhere=True)
+@get("/tasks/{id}/schedule", action=Action.READ, gives=ScheduleView, refuses=[404, 409], anywhere=True)
 async def get_task_schedule(request: HttpRequest) -> ASGIApp:
     """Show the schedule of a task, with its next ten times."""
     return await _show(request, None)
 
 
-@post("/tasks/{id}/schedule/pause", gives=ScheduleView, refuses=[404, 409])
+@post("/tasks/{id}/schedule/pause", action=Action.CHANGE, gives=ScheduleView, refuses=[404, 409])
 async def pause_task_schedule(request: HttpRequest) -> ASGIApp:
     """Let a task run at no more times, until its schedule is resumed."""
     return await _pause(request, None, is_paused=True)
 
 
-@post("/tasks/{id}/schedule/resume", gives=ScheduleView, refuses=[404, 409])
+@post("/tasks/{id}/schedule/resume", action=Action.CHANGE, gives=ScheduleView, refuses=[404, 409])
 async def resume_task_schedule(request: HttpRequest) -> ASGIApp:
     """Let a task run at the times of its schedule again; those of the pause are not made up for."""
     return await _pause(request, None, is_paused=False)
 
 
-@get("/workflows/{id}/schedule", gives=ScheduleView, refuses=[404, 409], anywhere=True)
+@get("/workflows/{id}/schedule", action=Action.READ, gives=ScheduleView, refuses=[404, 409], anywhere=True)
 async def get_workflow_schedule(request: HttpRequest) -> ASGIApp:
     """Show the schedule of a workflow, with its next ten times."""
     return await _show(request, GroupKind.WORKFLOW)
 
 
-@post("/workflows/{id}/schedule/pause", gives=ScheduleView, refuses=[404, 409])
+@post("/workflows/{id}/schedule/pause", action=Action.CHANGE, gives=ScheduleView, refuses=[404, 409])
 async def pause_workflow_schedule(request: HttpRequest) -> ASGIApp:
     """Let a workflow run at no more times, until its schedule is resumed."""
     return await _pause(request, GroupKind.WORKFLOW, is_paused=True)
 
 
-@post("/workflows/{id}/schedule/resume", gives=ScheduleView, refuses=[404, 409])
+@post("/workflows/{id}/schedule/resume", action=Action.CHANGE, gives=ScheduleView, refuses=[404, 409])
 async def resume_workflow_schedule(request: HttpRequest) -> ASGIApp:
     """Let a workflow run at the times of its schedule again; those of the pause are not made up for."""
     return await _pause(request, GroupKind.WORKFLOW, is_paused=False)
 
 
-@get("/jobs/{id}/schedule", gives=ScheduleView, refuses=[404, 409], anywhere=True)
+@get("/jobs/{id}/schedule", action=Action.READ, gives=ScheduleView, refuses=[404, 409], anywhere=True)
 async def get_job_schedule(request: HttpRequest) -> ASGIApp:
     """Show the schedule of a job, with its next ten times."""
     return await _show(request, GroupKind.JOB)
 
 
-@post("/jobs/{id}/schedule/pause", gives=ScheduleView, refuses=[404, 409])
+@post("/jobs/{id}/schedule/pause", action=Action.CHANGE, gives=ScheduleView, refuses=[404, 409])
 async def pause_job_schedule(request: HttpRequest) -> ASGIApp:
     """Let a job run at no more times, until its schedule is resumed."""
     return await _pause(request, GroupKind.JOB, is_paused=True)
 
 
-@post("/jobs/{id}/schedule/resume", gives=ScheduleView, refuses=[404, 409])
+@post("/jobs/{id}/schedule/resume", action=Action.CHANGE, gives=ScheduleView, refuses=[404, 409])
 async def resume_job_schedule(request: HttpRequest) -> ASGIApp:
     """Let a job run at the times of its schedule again; those of the pause are not made up for."""
     return await _pause(request, GroupKind.JOB, is_paused=False)

@@ -9,6 +9,7 @@ from msgspec import UNSET
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api import queries, sent_back
 from propeller.api.answers import answer, as_file, nothing, wants_bytes
 from propeller.api.bodies import read_json, read_upload
@@ -45,6 +46,7 @@ from propeller.wire.http.tasks import (
 
 @post(
     "/tasks",
+    action=Action.SUBMIT,
     gives=TaskView,
     status=201,
     takes=NewTask,
@@ -75,6 +77,7 @@ def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
 
 @get(
     "/tasks",
+    action=Action.READ,
     gives=TaskPage,
     query=[
         queries.OFFSET,
@@ -145,7 +148,9 @@ async def _found(
     )
 
 
-@get("/tasks/{id}", gives=TaskView, query=[queries.SHOW_FILE], refuses=[404], anywhere=True)
+@get(
+    "/tasks/{id}", action=Action.READ, gives=TaskView, query=[queries.SHOW_FILE], refuses=[404], anywhere=True
+)
 async def get_task(request: HttpRequest) -> ASGIApp:
     """Show a task."""
     context, task_id = context_of(request), id_in_path(request)
@@ -155,6 +160,7 @@ async def get_task(request: HttpRequest) -> ASGIApp:
 
 @put(
     "/tasks/{id}",
+    action=Action.CHANGE,
     gives=TaskView,
     takes=TaskChanges,
     query=[queries.SHOW_FILE],
@@ -201,6 +207,7 @@ def _check_fixed(given: TaskChanges, spec: Spec) -> None:
 
 @put(
     "/tasks/{id}/upload",
+    action=Action.CHANGE,
     gives=TaskView,
     takes=Binary,
     query=[queries.SHOW_FILE],
@@ -229,7 +236,7 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     return await _shown(context, changed[0], show)
 
 
-@get("/tasks/{id}/file", gives=Binary, refuses=[404], anywhere=True)
+@get("/tasks/{id}/file", action=Action.READ, gives=Binary, refuses=[404], anywhere=True)
 async def get_module(request: HttpRequest) -> ASGIApp:
     """Download the module of a task."""
     context, task_id = context_of(request), id_in_path(request)
@@ -237,7 +244,7 @@ async def get_module(request: HttpRequest) -> ASGIApp:
     return Response(data, media_type="application/wasm")
 
 
-@delete("/tasks/{id}", status=204, refuses=[404, 409])
+@delete("/tasks/{id}", action=Action.CHANGE, status=204, refuses=[404, 409])
 async def delete_task(request: HttpRequest) -> ASGIApp:
     """Delete a task, and stop it if it runs; tasks that depend on it have to be deleted first."""
     context, task_id = context_of(request), id_in_path(request)
@@ -245,7 +252,7 @@ async def delete_task(request: HttpRequest) -> ASGIApp:
     return nothing()
 
 
-@post("/tasks/{id}/start", gives=Started, refuses=[404, 409])
+@post("/tasks/{id}/start", action=Action.CHANGE, gives=Started, refuses=[404, 409])
 async def start_task(request: HttpRequest) -> ASGIApp:
     """Start a task, for the first time or again."""
     context, task_id = context_of(request), id_in_path(request)
@@ -254,7 +261,7 @@ async def start_task(request: HttpRequest) -> ASGIApp:
     return answer(Started())
 
 
-@post("/tasks/{id}/stop", gives=Stopped, refuses=[404])
+@post("/tasks/{id}/stop", action=Action.CHANGE, gives=Stopped, refuses=[404])
 async def stop_task(request: HttpRequest) -> ASGIApp:
     """Stop a task; one that has ended stays as it is."""
     context, task_id = context_of(request), id_in_path(request)
@@ -262,7 +269,9 @@ async def stop_task(request: HttpRequest) -> ASGIApp:
     return answer(Stopped())
 
 
-@get("/tasks/{id}/results", gives=Results, refuses=[404], may_be_bytes=True, anywhere=True)
+@get(
+    "/tasks/{id}/results", action=Action.READ, gives=Results, refuses=[404], may_be_bytes=True, anywhere=True
+)
 async def get_results(request: HttpRequest) -> ASGIApp:
     """Show the result of a task's last run, or null; with ``Accept: application/octet-stream`` as it is."""
     context, task_id = context_of(request), id_in_path(request)
@@ -275,7 +284,7 @@ async def get_results(request: HttpRequest) -> ASGIApp:
     return as_file(data if isinstance(data, bytes) else encode(to_json(data)[0]))
 
 
-@get("/tasks/{id}/attempts", gives=AttemptsView, refuses=[404], anywhere=True)
+@get("/tasks/{id}/attempts", action=Action.READ, gives=AttemptsView, refuses=[404], anywhere=True)
 async def get_attempts(request: HttpRequest) -> ASGIApp:
     """Show all attempts of a task, the first at the front; of many only the newest are kept."""
     context, task_id = context_of(request), id_in_path(request)
@@ -289,7 +298,7 @@ async def get_attempts(request: HttpRequest) -> ASGIApp:
     return answer(AttemptsView(total=len(found), attempts=list(map(execution_view, found))))
 
 
-@get("/tasks/{id}/executions", gives=ExecutionsView, refuses=[404], anywhere=True)
+@get("/tasks/{id}/executions", action=Action.READ, gives=ExecutionsView, refuses=[404], anywhere=True)
 async def get_executions(request: HttpRequest) -> ASGIApp:
     """Show the last executions of a task, one for each proplet; with ``broadcast`` there are several."""
     context, task_id = context_of(request), id_in_path(request)
@@ -315,6 +324,7 @@ def _its_execution(task: Task) -> Execution:
 
 @get(
     "/tasks/{id}/metrics",
+    action=Action.READ,
     gives=TaskSamplePage,
     query=[queries.OFFSET, queries.MANY],
     refuses=[404],

@@ -3,6 +3,7 @@
 from msgspec import UNSET
 from starlette.types import ASGIApp
 
+from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
@@ -30,6 +31,7 @@ _WORKFLOW = GroupKind.WORKFLOW
 
 @post(
     "/workflows",
+    action=Action.SUBMIT,
     gives=TasksView,
     status=201,
     takes=NewWorkflow,
@@ -49,6 +51,7 @@ def creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder
 
 @get(
     "/workflows",
+    action=Action.READ,
     gives=WorkflowPage,
     query=queries.OF_GROUPS,
     anywhere=True,
@@ -72,6 +75,7 @@ async def list_workflows(request: HttpRequest) -> ASGIApp:
 
 @get(
     "/workflows/{id}",
+    action=Action.READ,
     gives=WorkflowView,
     query=[queries.SHOW_TASKS, queries.SHOW_FILE],
     refuses=[404],
@@ -83,7 +87,7 @@ async def get_workflow(request: HttpRequest) -> ASGIApp:
     return answer(workflow_view(group, *shown) if shown else workflow_view(group))
 
 
-@post("/workflows/{id}/start", gives=WorkflowMessage, refuses=[404, 409])
+@post("/workflows/{id}/start", action=Action.CHANGE, gives=WorkflowMessage, refuses=[404, 409])
 async def start_workflow(request: HttpRequest) -> ASGIApp:
     """Start the tasks that depend on nothing; the others follow. With a schedule, a copy is started."""
     context, workflow_id = context_of(request), id_in_path(request)
@@ -95,6 +99,7 @@ async def start_workflow(request: HttpRequest) -> ASGIApp:
 
 @post(
     "/workflows/{id}/rerun",
+    action=Action.CHANGE,
     gives=WorkflowMessage,
     takes=NewRerun,
     needs_body=False,
@@ -109,6 +114,7 @@ async def rerun_workflow(request: HttpRequest) -> ASGIApp:
 
 @post(
     "/workflows/{id}/clone",
+    action=Action.SUBMIT,
     gives=TasksView,
     status=201,
     takes=NewClone,
@@ -122,7 +128,7 @@ async def clone_workflow(request: HttpRequest) -> ASGIApp:
     return answer(TasksView(views), 201)
 
 
-@post("/workflows/{id}/stop", gives=WorkflowMessage, refuses=[404])
+@post("/workflows/{id}/stop", action=Action.CHANGE, gives=WorkflowMessage, refuses=[404])
 async def stop_workflow(request: HttpRequest) -> ASGIApp:
     """Stop all tasks of a workflow that have not ended, if there are any."""
     context, workflow_id = context_of(request), id_in_path(request)
@@ -130,7 +136,7 @@ async def stop_workflow(request: HttpRequest) -> ASGIApp:
     return answer(WorkflowMessage(workflow_id, "workflow stopped"))
 
 
-@delete("/workflows/{id}", status=204, refuses=[404, 409])
+@delete("/workflows/{id}", action=Action.CHANGE, status=204, refuses=[404, 409])
 async def delete_workflow(request: HttpRequest) -> ASGIApp:
     """Delete a workflow with its tasks, and stop those that run."""
     context, workflow_id = context_of(request), id_in_path(request)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.types import ASGIApp
 
+from propeller.api.authentication import Authentication
 from propeller.api.gate import Gate, host_name, is_loopback
 from propeller.assembly.connections import Watch
 from propeller.config.settings import HttpSettings
@@ -48,14 +49,14 @@ def server_of(
 
 
 def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket], address: str = "") -> Gate:
-    """Put the gate before an application that is served on these sockets.
+    """Put the gate, and who asks, before an application that is served on these sockets.
 
     ``address`` is the URL by which other managers ask this one; ``""`` if there are none.
     """
     names = _names(http, listeners)
     if names is not None and address:
         names |= {host_name(urlsplit(address).netloc)}
-    return Gate(app, names=names, sites=http.names)
+    return Gate(Authentication(app), names=names, sites=http.names)
 
 
 def url_of(http: HttpSettings, listeners: list[socket.socket]) -> str:
