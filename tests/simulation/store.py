@@ -53,7 +53,11 @@ class SimulatedStore:
                 raise LawBroken("store", f"task {task.id} was updated and is not there", task.id)
             self.runs[task.seq] = rows.run_row(task)
         for task in changes.respecified:
-            self.specs[task.seq] = (*self.specs[task.seq][:5], rows.spec_row(task)[0])
+            self.specs[task.seq] = (
+                *self.specs[task.seq][:5],
+                rows.spec_row(task)[0],
+                *self.specs[task.seq][6:],
+            )
         self.past_attempts.update(changes.past_attempts)
         for task in changes.replaced:
             self.executions.pop(task.seq, None)

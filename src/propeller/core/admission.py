@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from propeller.core import places
 from propeller.core.model import Group, Spec, Task
 from propeller.core.relations import attach
@@ -17,7 +19,8 @@ def admit(state: ClusterState, specs: Sequence[Spec], group: Group | None, now: 
         group.places = places.derive(group)
         state.groups[group.id] = group
     created = []
-    for number, spec in enumerate(specs):
+    for number, given in enumerate(specs):
+        spec = _belonging(given, group) if group else given
         state.last_task_seq += 1
         # The tutorial's workflow tasks are created nanoseconds apart, a job's tasks all at once.
         created_at = now if spec.job_id else now + number
@@ -35,3 +38,11 @@ def admit(state: ClusterState, specs: Sequence[Spec], group: Group | None, now: 
         group.counts[PENDING] += len(created)
         state.turn.groups[group.id] = group
     return created
+
+
+def _belonging(spec: Spec, group: Group) -> Spec:
+    """Let a task belong to the namespace of its group, and to whoever created that if nobody else did."""
+    namespace, created_by = group.definition.namespace, spec.created_by or group.definition.created_by
+    if (spec.namespace, spec.created_by) == (namespace, created_by):
+        return spec
+    return replace(spec, namespace=namespace, created_by=created_by)

@@ -94,6 +94,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     state: TaskState
     at: int
+    #: That of the task; ``""`` for ``default``.
+    namespace: str = ""
     workflow_id: str = ""
     job_id: str = ""
     attempt: int = 0

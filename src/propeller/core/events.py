@@ -91,6 +91,8 @@ class CloneGroup(msgspec.Struct, frozen=True):
     new_id: str
     #: ``""`` for the name of the other.
     name: str = ""
+    #: Who clones; ``""`` where nobody says who they are, and it stays who created the other.
+    created_by: str = ""
 
 
 class DeleteGroup(msgspec.Struct, frozen=True):

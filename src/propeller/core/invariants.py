@@ -90,6 +90,9 @@ def _check_group(state: ClusterState, group: Group, *, is_as_before: bool = Fals
         counts[task.state] += 1
         counts[UP] += task.was_up and not task.state.has_ended
         assert known.get(task.spec.id) is task, f"task {task.id} of group {group.id} is not in memory"
+        assert task.spec.namespace == group.definition.namespace, (
+            f"task {task.id} of group {group.id} belongs to another namespace"
+        )
     assert group.counts == counts, f"group {group.id} counts {group.counts}, and its tasks are {counts}"
     _check_times(group)
     is_timed = group.timing is not None and group.timing.deadline_at > 0

@@ -46,6 +46,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     name: str
+    #: The namespace that it belongs to; ``""`` for ``default``. That of its group, if it is in one.
+    namespace: str = ""
+    #: Who created it; ``""`` where nobody says who they are.
+    created_by: str = ""
     kind: str = ""
     image_url: str = ""
     module: Module | None = None
@@ -280,6 +284,10 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a user asked for of a workflow or job as a whole; nothing changes it. Stored."""
 
+    #: The namespace that it and its tasks belong to; ``""`` for ``default``.
+    namespace: str = ""
+    #: Who created it; ``""`` where nobody says who they are.
+    created_by: str = ""
     #: For those who look for it.
     labels: dict[str, str] = {}
     #: How long it may take in all, ns; 0 for any time.

@@ -197,6 +197,7 @@ class ClusterState:
                 name=spec.name,
                 state=task.state,
                 at=now,
+                namespace=spec.namespace,
                 workflow_id=spec.workflow_id,
                 job_id=spec.job_id,
                 attempt=task.attempt,

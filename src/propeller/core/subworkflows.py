@@ -114,7 +114,11 @@ def _inner_of(task: Task, workflow: SubWorkflow, now: int) -> tuple[Group, list[
     """Make the workflow that the present attempt of a task runs, and its tasks."""
     inner_id = copies.id_of_inner(task.id, task.attempt)
     ids = copies.ids_of_inner(workflow, inner_id)
-    specs = [replace(copies.copy_of(spec, ids), workflow_id=inner_id) for spec in workflow.specs]
+    created_by = task.spec.created_by
+    specs = [
+        replace(copies.copy_of(spec, ids), workflow_id=inner_id, created_by=created_by)
+        for spec in workflow.specs
+    ]
     group = Group(
         id=inner_id,
         kind=GroupKind.WORKFLOW,
@@ -122,7 +126,12 @@ def _inner_of(task: Task, workflow: SubWorkflow, now: int) -> tuple[Group, list[
         created_at=now,
         name=workflow.name or task.spec.name,
         fail_fast=workflow.fail_fast,
-        definition=replace(workflow.definition, run_for=task.id),
+        definition=replace(
+            workflow.definition,
+            run_for=task.id,
+            namespace=task.spec.namespace,
+            created_by=created_by,
+        ),
         counts=[0] * (UP + 1),
         tasks={},
     )

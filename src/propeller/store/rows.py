@@ -75,6 +75,8 @@ def task_row(task: Task) -> Row:
         spec.job_id or None,
         task.created_at,
         _text(spec),
+        spec.namespace,
+        spec.created_by,
     )
 
 
@@ -160,6 +162,8 @@ def group_row(group: Group) -> Row:
         group.finished_at,
         "" if group.definition == _PLAIN else _text(group.definition),
         _text(group.timing) if group.timing else "",
+        group.definition.namespace,
+        group.definition.created_by,
     )
 
 

@@ -24,7 +24,7 @@ _EXECUTION = f"seq proplet_id attempt state {_END} started_at finished_at"
 
 #: In the order in which they are filled.
 TABLES = (
-    _table("tasks", "seq id workflow_id job_id created_at spec"),
+    _table("tasks", "seq id workflow_id job_id created_at spec namespace created_by"),
     _table(
         "runs",
         "seq state attempt losses proplet_id placed_at started_at finished_at updated_at "
@@ -33,7 +33,7 @@ TABLES = (
     _table(
         "groups",
         "seq id kind name mode state live counts created_at fail_fast started_at finished_at definition "
-        "timing",
+        "timing namespace created_by",
     ),
     _table("modules", "digest bytes", rows_at_once=1),
     _table("events", "last_id first_id transitions task_seq"),

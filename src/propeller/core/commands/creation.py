@@ -12,10 +12,10 @@ from propeller.core.copies import longest_inner_id
 from propeller.core.events import CreateTasks, NewGroup
 from propeller.core.graph import resolve_dependencies
 from propeller.core.groups import UP
-from propeller.core.model import Defaults, Group, GroupKind, JobMode, Spec, Task
+from propeller.core.model import Defaults, Definition, Group, GroupKind, JobMode, Spec, Task
 from propeller.core.sandbox import Sandbox
 from propeller.core.state import ClusterState
-from propeller.errors import Conflict, Invalid
+from propeller.errors import Conflict, Invalid, no_such
 
 _NO_DEFAULTS = Defaults()
 _ID_CHARS_MAX = 255
@@ -152,15 +152,24 @@ def _target_group(state: ClusterState, command: CreateTasks, now: int) -> Group 
     if command.group:
         return _new_group(state, command.group, now)
     if first.job_id:
-        return find_group(state, GroupKind.JOB, first.job_id)
+        return _in_namespace(find_group(state, GroupKind.JOB, first.job_id), first)
     if first.workflow_id:
         known = state.groups.get(first.workflow_id)
         if known is None:
-            return _new_group(state, NewGroup(id=first.workflow_id, kind=GroupKind.WORKFLOW), now)
-        return find_group(state, GroupKind.WORKFLOW, first.workflow_id)
+            definition = Definition(namespace=first.namespace, created_by=first.created_by)
+            new = NewGroup(id=first.workflow_id, kind=GroupKind.WORKFLOW, definition=definition)
+            return _new_group(state, new, now)
+        return _in_namespace(find_group(state, GroupKind.WORKFLOW, first.workflow_id), first)
     if first.depends_on:
         raise Invalid("workflow_id is required when depends_on is specified")
     return None
+
+
+def _in_namespace(group: Group, spec: Spec) -> Group:
+    """Give the group of a new task; to one of another namespace it is not there."""
+    if group.definition.namespace != spec.namespace:
+        raise no_such(group.kind.value, group.id)
+    return group
 
 
 def _new_group(state: ClusterState, new: NewGroup, now: int) -> Group:

@@ -1,5 +1,7 @@
 """Commands about a whole workflow or job: start it, stop it, run parts of it again, clone it, delete it."""
 
+from msgspec.structs import replace
+
 from propeller.core import attempts, copies, reruns, schedules
 from propeller.core.admission import admit
 from propeller.core.commands.checks import find_group, refuse_obstacle, runs_its_one_task
@@ -98,8 +100,12 @@ def clone(state: ClusterState, command: CloneGroup, now: int) -> list[Task]:
     if not group.tasks:
         raise Conflict(f"{group.kind} {group.id} has no tasks")
     ids = copies.ids_of_clone(group.tasks, command.new_id)
+    made = copies.clone_of(group, command.new_id, command.name or group.name, now)
     specs = [copies.copy_of(task.spec, ids, command.new_id) for task in group.tasks.values()]
-    return admit(state, specs, copies.clone_of(group, command.new_id, command.name or group.name, now), now)
+    if command.created_by:
+        made.definition = replace(made.definition, created_by=command.created_by)
+        specs = [replace(spec, created_by=command.created_by) for spec in specs]
+    return admit(state, specs, made, now)
 
 
 def _ready(tasks: list[Task]) -> list[Task]:

@@ -27,7 +27,10 @@ _RUN = (
     "error_kind text, exit_code bigint, reason text, was_up integer, restarts bigint, is_up integer, "
     "timing text, seq bigint"
 )
-_TASK = "seq bigint, id text, workflow_id text, job_id text, created_at bigint, spec text"
+_TASK = (
+    "seq bigint, id text, workflow_id text, job_id text, created_at bigint, spec text, namespace text, "
+    "created_by text"
+)
 _EXECUTION = (
     "seq bigint, proplet_id text, attempt bigint, state integer, results text, results_encoding text, "
     "error text, error_kind text, exit_code bigint, started_at bigint, finished_at bigint"
@@ -35,7 +38,7 @@ _EXECUTION = (
 _GROUP = (
     "seq bigint, id text, kind text, name text, mode text, state integer, live bigint, counts text, "
     "created_at bigint, fail_fast integer, started_at bigint, finished_at bigint, definition text, "
-    "timing text"
+    "timing text, namespace text, created_by text"
 )
 _PROPLET = (
     "id text, name text, is_local integer, boot bigint, is_cordoned integer, drain_by bigint, metadata text, "

@@ -22,6 +22,7 @@ LEFT JOIN LATERAL (
       ELSE json_build_object('id', e.id, 'state', e.state) END AS run
     FROM groups e
     WHERE e.kind = g.kind AND left(e.name, 500) = left(g.name, 500) AND e.name = g.name AND e.name <> ''
+      AND e.namespace = g.namespace
       AND e.created_at <= g.created_at AND (e.created_at < g.created_at OR e.seq < g.seq)
       AND (e.definition = '' OR json_of(e.definition) -> 'schedule' IS NULL)
     ORDER BY e.created_at DESC, e.seq DESC LIMIT ?

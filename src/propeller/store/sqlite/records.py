@@ -18,7 +18,7 @@ def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
     if changes.past_attempts:
         many("INSERT OR REPLACE INTO past_attempts VALUES (?,?)", changes.past_attempts.items())
     if changes.created:
-        many("INSERT INTO tasks VALUES (?,?,?,?,?,?)", map(rows.task_row, changes.created))
+        many("INSERT INTO tasks VALUES (?,?,?,?,?,?,?,?)", map(rows.task_row, changes.created))
         many(
             "INSERT INTO runs (state, attempt, losses, proplet_id, placed_at, started_at, finished_at, "
             "updated_at, results, results_encoding, error, error_kind, exit_code, reason, was_up, "
@@ -74,7 +74,7 @@ def write_groups(db: sqlite3.Connection, changes: Changes) -> None:
     if changes.groups:
         db.executemany(
             # No REPLACE: that would rewrite the indices of columns that never change.
-            "INSERT INTO groups VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (seq) DO UPDATE SET "
+            "INSERT INTO groups VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (seq) DO UPDATE SET "
             "state = excluded.state, live = excluded.live, counts = excluded.counts, "
             "started_at = excluded.started_at, finished_at = excluded.finished_at, "
             "timing = excluded.timing",
