@@ -21,6 +21,7 @@ CLI = "tests/cli/test_"
 SEEN = {
     "--all": f"{CLI}bulk.py::test_several_are_stopped_and_deleted_at_once",
     "--arg": f"{CLI}commands.py::test_run_gives_arguments_and_environment_as_they_are",
+    "--as-cosign": f"{CLI}signing.py::test_openssl_and_propeller_know_each_others_signatures_on_p256",
     "--attempt": f"{CLI}logs.py::test_many_pieces_are_all_printed",
     "--ca-cert": HTTPS,
     "--data-dir": f"{CLI}db.py::test_a_directory_without_one",
@@ -35,6 +36,7 @@ SEEN = {
     "--install": f"{CLI}completing.py::test_a_shell_completes_commands",
     "--job": f"{CLI}naming.py::test_a_list_takes_as_many_pages_as_it_needs",
     "--json": f"{CLI}bulk.py::test_several_are_stopped_and_deleted_at_once",
+    "--key": f"{CLI}signing.py::test_a_module_is_signed_and_its_signature_is_checked",
     "--label": f"{CLI}groups.py::test_one_is_cloned_shown_found_and_deleted",
     "--limit": f"{CLI}naming.py::test_lists_are_filtered_and_the_newest_comes_first",
     "--manager-url": f"{CLI}commands.py::test_flags_count_before_and_after_a_command",
@@ -49,6 +51,7 @@ SEEN = {
     "--proplets": f"{CLI}provision.py::test_from_nothing_to_a_fleet",
     "--resume": f"{CLI}schedules.py::test_a_schedule_is_shown_paused_and_resumed",
     "--search": f"{CLI}search.py::test_tasks_are_found_by_what_they_are_called_and_where_they_ran",
+    "--signature": f"{CLI}signing.py::test_a_module_is_signed_and_its_signature_is_checked",
     "--since": f"{CLI}naming.py::test_lists_are_filtered_and_the_newest_comes_first",
     "--state": f"{CLI}naming.py::test_lists_are_filtered_and_the_newest_comes_first",
     "--stream": f"{CLI}logs.py::test_each_stream_is_printed_to_the_same_one",

@@ -25,6 +25,7 @@ tree.py         draws tasks as a tree
 live.py         runs a workflow or a job, and shows its progress
 run.py          runs one module
 inspect.py      shows what a module is and needs
+signing.py      signs modules, checks signatures, makes keys
 up.py           starts a manager
 programs.py     starts a manager, a proplet or a proxy of its own
 provision.py    writes the identities of a fleet
