@@ -3,6 +3,7 @@
 It looks at what is committed and at the machine's time, and reads cron texts by a table of its own.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -90,9 +91,12 @@ class ScheduleChecker:
     def committed(self, changes: Changes, inputs: Sequence[Input], wall: int) -> None:
         """Check a commit of a turn that was taken at this time of the machine."""
         asked = [item.command for item in inputs if isinstance(item, Ask)]
-        asked_tasks = {one.task_id for one in asked if isinstance(one, StartTask)}
+        asked_tasks = Counter(one.task_id for one in asked if isinstance(one, StartTask))
         created = [self._store.task(task.seq) for task in changes.created]
-        began = {move.task_id for move in changes.transitions if move.state is SCHEDULED}
+        moves = Counter(move.task_id for move in changes.transitions if move.state is SCHEDULED)
+        # In the turn in which a user starts a task, its time may come too, and replace that run.
+        began = {task_id for task_id, count in moves.items() if count > asked_tasks[task_id]}
+        unclear = moves.keys() & asked_tasks.keys() - began
         for record in self._records():
             key = isinstance(record, Task), record.seq
             schedule, course = record.schedule, record.course
@@ -102,9 +106,11 @@ class ScheduleChecker:
             known = self._known.get(key)
             if known is None or known.schedule != schedule:
                 known = self._known[key] = _Known(schedule, ScheduleState(next_run=course.next_run))
-            started = self._started(record, created, began - asked_tasks)
+            started = self._started(record, created, began)
             self._check_starts(record, known, started, wall)
-            self._check_dealt_with(record, known, course, started, wall)
+            # If its user was refused, its time began it.
+            perhaps = {course.last_run} if record.id in unclear else set()
+            self._check_dealt_with(record, known, course, started | perhaps, wall)
             known.course, known.live = course, self._live(record)
 
     def _records(self) -> list[Task | Group]:

@@ -44,6 +44,10 @@ def test_the_last_time_that_was_missed_may_have_run_before_its_workflow_was_dele
     assert not simulate_schedules(1796036020).law
 
 
+def test_a_user_may_start_a_task_at_the_very_time_that_replaces_that_run():
+    assert not simulate_schedules(1796040745).law
+
+
 # -- planted faults ----------------------------------------------------------------------------------------
 
 
