@@ -2,6 +2,7 @@
 
     PropellerError
     ├── Invalid            the request is wrong in itself (HTTP 400)
+    ├── Unauthenticated    nobody knows who sends it, and it is not for everybody (401)
     ├── Forbidden          the client may not send it (403)
     ├── NotFound           a thing that it names does not exist (404)
     ├── Conflict           the present state does not allow it (409)
@@ -29,6 +30,10 @@ class PropellerError(Exception):
 
 class Invalid(PropellerError):
     """The request is wrong in itself."""
+
+
+class Unauthenticated(PropellerError):
+    """Who sends this request is not known: it has no credentials, or wrong ones."""
 
 
 class Forbidden(PropellerError):

@@ -23,6 +23,7 @@ from propeller.errors import (
     StoreUnusable,
     TimedOut,
     TooLarge,
+    Unauthenticated,
     Unavailable,
 )
 from propeller.wire.http.errors import ErrorView
@@ -42,6 +43,7 @@ _NO_WEIGHT = re.compile(r"q=0(\.0*)?")
 
 STATUSES: dict[type[PropellerError], int] = {
     Invalid: 400,
+    Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
@@ -112,6 +114,8 @@ def refusal(error: PropellerError) -> Response:
     """Make the answer for an error that is raised on purpose."""
     status = STATUSES[type(error)]
     headers = {"retry-after": "1"} if status == 503 else {}
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
     if isinstance(error, LeadershipLost):
         headers[LEAD] = "lost"
     return _error(str(error), status, headers)
