@@ -1,6 +1,6 @@
 """What the filters of lists say in SQL, for every database; a question mark stands for each value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from propeller.store.port import GroupFilter, Sought, TaskFilter
@@ -46,6 +46,13 @@ class Dialect(NamedTuple):
 def has_prefix(column: str, prefix: str) -> tuple[str, list[Any]]:
     """Say that an id begins so, in a way that an index leads to it."""
     return f"{column} >= ? AND {column} <= ?", [prefix, prefix + _LAST_CHAR]
+
+
+def among(column: str, values: Sequence[str]) -> str:
+    """Say that a column has one of some values, each with its question mark."""
+    if len(values) == 1:
+        return f"{column} = ?"  # so that an index has the order too
+    return f"{column} IN ({', '.join('?' * len(values))})" if values else "FALSE"
 
 
 def of_tasks(dialect: Dialect, only: TaskFilter) -> Conditions:
@@ -125,3 +132,8 @@ def _add_record(found: Conditions, table: str, only: TaskFilter | GroupFilter) -
         found.add(text, *values)
     if only.since:
         found.add(f"{table}.created_at >= ?", only.since)
+    if only.namespaces is not None:
+        found.add(among(f"{table}.namespace", only.namespaces), *only.namespaces)
+    if only.created_by:
+        # Said twice, because the index has only those of whom the creator is known.
+        found.add(f"{table}.created_by = ? AND {table}.created_by <> ''", only.created_by)

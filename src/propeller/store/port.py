@@ -80,6 +80,9 @@ class TaskFilter(NamedTuple):
     name: str = ""
     #: Created then or later, ns since the epoch.
     since: int = 0
+    #: Only those of one of these namespaces, as records have them; None for all.
+    namespaces: tuple[str, ...] | None = None
+    created_by: str = ""
 
 
 class Sought(NamedTuple):
@@ -129,6 +132,9 @@ class GroupFilter(NamedTuple):
     labels: tuple[Label, ...] = ()
     #: True for those none of whose tasks is under way, False for the others.
     has_ended: bool | None = None
+    #: Only those of one of these namespaces, as records have them; None for all.
+    namespaces: tuple[str, ...] | None = None
+    created_by: str = ""
 
 
 class Cursor(NamedTuple):
@@ -152,6 +158,13 @@ RecordKind = Literal["task", "workflow", "job"]
 class Record(NamedTuple):
     kind: RecordKind
     id: str
+
+
+class Belonging(NamedTuple):
+    """Where a record belongs, and who created it, as records have it."""
+
+    namespace: str
+    created_by: str
 
 
 class Gone(NamedTuple):
@@ -333,6 +346,9 @@ class Store(Protocol):
     async def missing(self, records: Sequence[Record]) -> set[Record]:
         """Say which of these are not there, or are being deleted."""
 
+    async def belonging(self, record: Record) -> Belonging | None:
+        """Say where a record belongs; None if it is not there, or is being deleted."""
+
     async def task(self, task_id: str) -> Task | None: ...
 
     async def tasks(
@@ -359,10 +375,10 @@ class Store(Protocol):
     async def totals(self) -> Totals:
         """Count all tasks, and the groups of each kind by state."""
 
-    async def failures(self, since: int, limit: int) -> Page[Task]:
+    async def failures(self, since: int, limit: int, namespaces: tuple[str, ...] | None = None) -> Page[Task]:
         """Read the tasks that have failed since a time, ns, the one that failed last at the front.
 
-        The total is no more than 100,000.
+        Of some namespaces, they are looked for among the 100,000 that failed last. The total is no more.
         """
 
     async def executions(self, task_id: str) -> list[Execution]:

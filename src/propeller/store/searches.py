@@ -83,6 +83,11 @@ class TaskSearch:
             if self._dialect.metadata_table(key, value) == "task_metadata":
                 having = "SELECT seq FROM task_metadata WHERE key = ? AND value = ?"
                 return f"{having} {further}", [key, value, self._seq]
+        if only.created_by:
+            mine = "SELECT seq FROM tasks WHERE created_by = ? AND created_by <> ''"
+            return f"{mine} {further}", [only.created_by, self._seq]
+        if only.namespaces is not None and len(only.namespaces) == 1:
+            return f"SELECT seq FROM tasks WHERE namespace = ? {further}", [*only.namespaces, self._seq]  # noqa: S608
         return f"SELECT seq FROM runs WHERE seq {self._further} ?", [self._seq]  # noqa: S608
 
     def conditions(self, *more: str) -> Conditions:

@@ -205,6 +205,10 @@ async def _modules(store: Any) -> Any:
     return await store.modules([*digests, "none"]), [await store.module_part(one, 2, 3) for one in digests]
 
 
+async def _belonging(store: Any) -> Any:
+    return {record: await store.belonging(record) for record in RECORDS}
+
+
 async def _tasks_of(store: Any) -> Any:
     return tasks(_by_seq(await store.tasks_of([*TASKS, "none"])))
 
@@ -216,6 +220,7 @@ QUESTIONS: dict[str, list[Ask]] = {
     "key": [_of_each(KEYS, lambda store, name: store.key(name))],
     "tasks_of": [_tasks_of],
     "missing": [lambda store: store.missing(RECORDS)],
+    "belonging": [_belonging],
     "task": [_of_each(TASKS, _task)],
     "tasks": [_pages(only, newest_first=is_) for only in TASK_FILTERS for is_ in (False, True)],
     "search_tasks": [

@@ -11,6 +11,7 @@ from typing import Any
 from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED
 from propeller.store import limits, rows
+from propeller.store.filters import among
 from propeller.store.pages import Page, PageOfMany, cut
 from propeller.store.port import TaskFilter
 from propeller.store.postgres.access import Db, snapshot
@@ -207,13 +208,22 @@ async def _first(db: Db, chosen: Chosen, fits: Fits, direction: str) -> tuple[li
 # -- failures ------------------------------------------------------------------------------------------------
 
 
-async def read_failures(db: Db, since: int, limit: int) -> Page[Task]:
+async def read_failures(
+    db: Db, since: int, limit: int, namespaces: tuple[str, ...] | None = None
+) -> Page[Task]:
     """Read the tasks that have failed since a time, the one that failed last at the front."""
-    failed = (
-        f"FROM runs r WHERE r.state = {FAILED:d} AND r.finished_at >= ? "
-        "AND (NOT EXISTS (SELECT FROM going) OR "
+    order = "ORDER BY r.finished_at DESC, r.seq DESC"
+    failed = f"FROM runs r WHERE r.state = {FAILED:d} AND r.finished_at >= ?"
+    values: list[Any] = [since]
+    if namespaces is not None:
+        last = f"SELECT r.seq, r.finished_at {failed} {order} LIMIT {limits.FAILURES_COUNTED_MAX}"
+        of_task = "(SELECT namespace FROM tasks t WHERE t.seq = r.seq)"
+        failed = f"FROM ({last}) r WHERE {among(of_task, namespaces)}"
+        values += namespaces
+    failed += (
+        " AND (NOT EXISTS (SELECT FROM going) OR "
         f"EXISTS (SELECT FROM tasks t WHERE t.seq = r.seq AND {IS_SHOWN}))"
     )
     counted = f"SELECT COUNT(*) FROM (SELECT {failed} LIMIT {limits.FAILURES_COUNTED_MAX}) counted"
-    page = f"SELECT r.seq {failed} ORDER BY r.finished_at DESC, r.seq DESC LIMIT ?"
-    return await _page(db, (counted, [since]), (page, [since, limit]), "finished_at DESC, p.seq DESC")
+    page = f"SELECT r.seq {failed} {order} LIMIT ?"
+    return await _page(db, (counted, values), (page, [*values, limit]), "finished_at DESC, p.seq DESC")

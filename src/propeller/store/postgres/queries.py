@@ -5,7 +5,7 @@ from typing import Any
 
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import rows
-from propeller.store.port import Loaded, Record, Records
+from propeller.store.port import Belonging, Loaded, Record, Records
 from propeller.store.postgres import texts
 from propeller.store.postgres.access import Db
 
@@ -150,3 +150,14 @@ async def missing(db: Db, records: Sequence[Record]) -> set[Record]:
     ]
     there = {tuple(row) for row in await db.fetch(f"{tasks} UNION ALL {groups}", *names)}
     return {record for record in records if tuple(record) not in there}
+
+
+async def read_belonging(db: Db, record: Record) -> Belonging | None:
+    """Find where a record belongs."""
+    columns = ", ".join(Belonging._fields)
+    if record.kind == "task":
+        found = await db.fetchrow(f"SELECT {columns} FROM {SHOWN_TASKS} t WHERE id = $1", record.id)
+    else:
+        sql = f"SELECT {columns} FROM groups WHERE id = $1 AND kind = $2"
+        found = await db.fetchrow(sql, record.id, record.kind)
+    return Belonging(*found) if found else None

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from propeller.core.model import Group, GroupKind, Task
 from propeller.store.port import (
+    Belonging,
     Cursor,
     Ended,
     FoundTasks,
@@ -15,6 +16,7 @@ from propeller.store.port import (
     LogTail,
     PaceStep,
     Page,
+    Record,
     Records,
     SampleOf,
     Sought,
@@ -31,7 +33,7 @@ from propeller.store.postgres.invocations import read_invocations
 from propeller.store.postgres.logs import last_log_attempt, read_logs, tail_of_logs
 from propeller.store.postgres.modules import read_module_part, read_modules
 from propeller.store.postgres.overview import read_pace, read_totals
-from propeller.store.postgres.queries import read_tasks_of_group
+from propeller.store.postgres.queries import read_belonging, read_tasks_of_group
 from propeller.store.postgres.samples import read_samples
 from propeller.store.postgres.search import TaskSearch
 from propeller.store.searches import searched
@@ -64,8 +66,11 @@ class Reads(Access):
     async def count_tasks(self, only: TaskFilter) -> int | None:
         return await self._read(lambda db: lists.count_tasks(db, only))
 
-    async def failures(self, since: int, limit: int) -> Page[Task]:
-        return await self._read(lambda db: lists.read_failures(db, since, limit))
+    async def failures(self, since: int, limit: int, namespaces: tuple[str, ...] | None = None) -> Page[Task]:
+        return await self._read(lambda db: lists.read_failures(db, since, limit, namespaces))
+
+    async def belonging(self, record: Record) -> Belonging | None:
+        return await self._read(lambda db: read_belonging(db, record))
 
     async def group(self, kind: GroupKind, group_id: str, *, tasks_max: int) -> Records | None:
         return await self._read(lambda db: groups.read_group(db, kind, group_id, tasks_max))

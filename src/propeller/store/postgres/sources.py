@@ -44,6 +44,8 @@ class Source(NamedTuple):
     tables: str
     where: str = "TRUE"
     values: Sequence[Any] = ()
+    #: Those of the question marks in ``tables``.
+    of_tables: Sequence[Any] = ()
     #: True if they are found by blocks ``b``.
     by_block: bool = False
     #: True if the index has them in another order, so that all have to be sorted.
@@ -53,9 +55,10 @@ class Source(NamedTuple):
         self, within: Range = EVERYWHERE, fits: "Fits | None" = None, what: str = "s.seq"
     ) -> tuple[str, list[Any]]:
         """Give the query of those in a range, and maybe of those that fit, without an order."""
-        joined, values = "", []
+        joined, values = "", [*self.of_tables]
         if fits is not None:
-            joined, values = f"CROSS JOIN LATERAL ({fits.sql}) fits", [*fits.values]
+            joined = f"CROSS JOIN LATERAL ({fits.sql}) fits"
+            values += fits.values
         sql = f"SELECT {what} FROM {self.tables} {joined} WHERE {self.where}"
         values += self.values
         if within != EVERYWHERE:
@@ -104,6 +107,20 @@ def _sources(only: TaskFilter) -> Iterator[Source]:
         if len(only.name) >= _INDEXED_CHARS // 2:  # which may be twice as many as they are kept (``texts``)
             where, values = f"{where} AND json_of(s.spec) ->> 'name' = ?", [only.name, only.name]
         yield Source("name", "tasks s", where, values)
+    if only.namespaces is not None:
+        yield _of_namespaces(only.namespaces)
+    if only.created_by:
+        of_creator = "s.created_by = ? AND s.created_by <> ''"
+        yield Source("created_by", "tasks s", of_creator, [only.created_by])
+
+
+def _of_namespaces(namespaces: Sequence[str]) -> Source:
+    """Give the tasks of some namespaces; those of several are merged, each in its order."""
+    if len(namespaces) == 1:
+        return Source("namespaces", "tasks s", "s.namespace = ?", namespaces)
+    one = "SELECT seq FROM tasks WHERE namespace = ?"
+    merged = " UNION ALL ".join([one] * len(namespaces)) or "SELECT seq FROM tasks WHERE FALSE"
+    return Source("namespaces", f"({merged}) s", of_tables=namespaces)
 
 
 class Chosen(NamedTuple):

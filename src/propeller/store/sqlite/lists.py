@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from propeller.core.model import GroupKind, Task
 from propeller.store import limits
+from propeller.store.filters import among
 from propeller.store.pages import Page, PageOfMany, cut
 from propeller.store.port import TaskFilter
 from propeller.store.sqlite.queries import are_some_going, read_groups, read_tasks, snapshot
@@ -86,6 +87,11 @@ def _sources(only: TaskFilter) -> Iterator[Source]:
             yield Source(f"metadata {key}", "task_metadata s", "s.key = ? AND s.value = ?", [[key, value]])
     if only.name:
         yield of_names([only.name])
+    if only.namespaces is not None:
+        where = "s.namespace = ?" if only.namespaces else "FALSE"
+        yield Source("namespaces", "tasks s", where, [[one] for one in only.namespaces] or [[]])
+    if only.created_by:
+        yield Source("created_by", "tasks s", "s.created_by = ? AND s.created_by <> ''", [[only.created_by]])
 
 
 def _of_prefix(prefix: str) -> Source:
@@ -151,6 +157,12 @@ def conditions(db: sqlite3.Connection, only: TaskFilter, source: Source = ALL) -
     if only.name and source.field != "name":
         found.append(of_task.format("name") + " = ?")
         values.append(only.name)
+    if only.namespaces is not None and source.field != "namespaces":
+        found.append(among(of_task.format("namespace"), only.namespaces))
+        values += only.namespaces
+    if only.created_by and source.field != "created_by":
+        found.append(of_task.format("created_by") + " = ?")
+        values.append(only.created_by)
     if are_some_going(db):
         found.append(_IS_SHOWN)
     return "".join(f" AND {one}" for one in found), values

@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from propeller.core.model import GroupKind, Task
 from propeller.core.states import FAILED, TaskState
 from propeller.store import limits
+from propeller.store.filters import among
 from propeller.store.port import PaceStep, Page, TaskFilter, Totals
 from propeller.store.sqlite.lists import count_tasks
 from propeller.store.sqlite.queries import are_some_going, read_tasks, snapshot
@@ -26,17 +28,25 @@ def read_totals(db: sqlite3.Connection) -> Totals:
         return Totals(count_tasks(db, TaskFilter()) or 0, groups)
 
 
-def read_failures(db: sqlite3.Connection, since: int, limit: int) -> Page[Task]:
+def read_failures(
+    db: sqlite3.Connection, since: int, limit: int, namespaces: tuple[str, ...] | None = None
+) -> Page[Task]:
     """Read the tasks that have failed since a time, the one that failed last at the front."""
+    order = "ORDER BY r.finished_at DESC, r.seq DESC"
     failed = f"FROM runs r WHERE r.state = {int(FAILED)} AND r.finished_at >= ?"
+    values: list[Any] = [since]
+    if namespaces is not None:
+        last = f"SELECT r.seq, r.finished_at {failed} {order} LIMIT {limits.FAILURES_COUNTED_MAX}"
+        of_task = "(SELECT namespace FROM tasks t WHERE t.seq = r.seq)"
+        failed = f"FROM ({last}) r WHERE {among(of_task, namespaces)}"
+        values += namespaces
     with snapshot(db):
         if are_some_going(db):
             failed += f" AND {_IS_SHOWN}"
         counted = f"SELECT COUNT(*) FROM (SELECT 1 {failed} LIMIT {limits.FAILURES_COUNTED_MAX})"  # noqa: S608
-        total = db.execute(counted, (since,)).fetchone()[0]
-        page = f"SELECT r.seq {failed} ORDER BY r.finished_at DESC, r.seq DESC LIMIT ?"
-        rest = f"WHERE t.seq IN ({page}) ORDER BY r.finished_at DESC, r.seq DESC"
-        return Page(total, read_tasks(db, rest, (since, limit)))
+        total = db.execute(counted, values).fetchone()[0]
+        rest = f"WHERE t.seq IN (SELECT r.seq {failed} {order} LIMIT ?) {order}"
+        return Page(total, read_tasks(db, rest, (*values, limit)))
 
 
 def write_pace(db: sqlite3.Connection, steps: Sequence[PaceStep], kept: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from propeller.core.model import Execution, Group, GroupKind, Task
 from propeller.store import filters, limits, rows
 from propeller.store.filters import Dialect
-from propeller.store.port import Cursor, GroupFilter, GroupPage, Loaded, Record, Records
+from propeller.store.port import Belonging, Cursor, GroupFilter, GroupPage, Loaded, Record, Records
 from propeller.store.sqlite.named import groups_with
 
 
@@ -140,6 +140,19 @@ def missing(db: sqlite3.Connection, records: Iterable[Record]) -> set[Record]:
             ).fetchone()
             is None
         }
+
+
+def read_belonging(db: sqlite3.Connection, record: Record) -> Belonging | None:
+    """Find where a record belongs."""
+    columns = ", ".join(Belonging._fields)
+    with snapshot(db):
+        if record.kind == "task":
+            found = db.execute(f"SELECT {columns} FROM {_tasks(db)} WHERE id = ?", (record.id,))  # noqa: S608
+        else:
+            sql = f"SELECT {columns} FROM groups WHERE id = ? AND kind = ?"  # noqa: S608
+            found = db.execute(sql, (record.id, record.kind))
+        row = found.fetchone()
+    return Belonging(*row) if row else None
 
 
 def are_some_going(db: sqlite3.Connection) -> bool:

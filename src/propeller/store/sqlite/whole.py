@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from propeller.core.model import Task
 from propeller.store.port import (
+    Belonging,
     FoundTasks,
     PaceStep,
     Page,
+    Record,
     Sought,
     TaskCursor,
     TaskFilter,
@@ -19,6 +21,7 @@ from propeller.store.port import (
 from propeller.store.searches import searched
 from propeller.store.sqlite import lists
 from propeller.store.sqlite.overview import read_failures, read_pace, read_totals
+from propeller.store.sqlite.queries import read_belonging
 from propeller.store.sqlite.search import TaskSearch
 
 T = TypeVar("T")
@@ -47,8 +50,11 @@ class Whole(ABC):
     async def totals(self) -> Totals:
         return await self._read(read_totals)
 
-    async def failures(self, since: int, limit: int) -> Page[Task]:
-        return await self._read(lambda db: read_failures(db, since, limit))
+    async def failures(self, since: int, limit: int, namespaces: tuple[str, ...] | None = None) -> Page[Task]:
+        return await self._read(lambda db: read_failures(db, since, limit, namespaces))
+
+    async def belonging(self, record: Record) -> Belonging | None:
+        return await self._read(lambda db: read_belonging(db, record))
 
     async def pace(self) -> list[PaceStep]:
         return await self._read(read_pace)
