@@ -16,6 +16,7 @@
     ├── TimedOut           it waited for too long (504)
     ├── ModuleUnavailable  a module can't be fetched: the task that needs it fails, nothing else
     ├── CannotListen       the address is taken or unknown: the program ends (exit code 1)
+    ├── BadCertificate     a certificate or its key can't be used: the program ends (exit code 1)
     ├── BrokerRefused      the broker refused the connection: the program ends (exit code 1)
     ├── AnotherManager     another manager serves the channel: the program ends (exit code 1)
     └── InvalidTransition  a task was moved against the table of moves: a defect of ours
@@ -91,6 +92,10 @@ class ModuleUnavailable(PropellerError):
 
 class CannotListen(PropellerError):
     """The manager can't listen on the address it was given."""
+
+
+class BadCertificate(PropellerError):
+    """The certificate of the API, its key or the CAs of its clients can't be used."""
 
 
 class BrokerRefused(PropellerError):

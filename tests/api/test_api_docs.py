@@ -17,6 +17,7 @@ NO_ANSWERS = {
     errors.AnotherManager,
     errors.BrokerRefused,
     errors.CannotListen,
+    errors.BadCertificate,
     errors.InvalidTransition,
     errors.ModuleUnavailable,
 }

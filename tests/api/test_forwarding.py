@@ -8,6 +8,7 @@ import httpx
 
 from propeller.api import forwarding as forwarding_module
 from propeller.api.forwarding import Forwarding
+from propeller.api.peer_trust import OwnCertificate
 from propeller.assembly.serving import listen, server_of
 from propeller.config.settings import HttpSettings
 from propeller.manager.leaders import Leaders
@@ -206,10 +207,17 @@ def test_over_https_the_leader_shows_a_certificate_that_is_believed(tmp_path, mo
         running = asyncio.create_task(server.serve(sockets=listeners))
         leaders.learn(Leader(1, "m-1", f"https://localhost:{listeners[0].getsockname()[1]}"))
         found = []
-        for trusted in (made.server, made.ca, other.ca, None):
-            wait_s = DEADLINE_S if trusted in (made.server, made.ca) else 0.1
+        chain = tmp_path / "chain.pem"
+        chain.write_text(made.server.read_text() + made.ca.read_text())
+        for own in (
+            OwnCertificate(made.server, made.server_key),
+            OwnCertificate(chain, made.server_key),
+            OwnCertificate(other.server, other.server_key),
+            None,
+        ):
+            wait_s = DEADLINE_S if own and own.key == made.server_key else 0.1
             monkeypatch.setattr(forwarding_module, "PATIENCE_S", wait_s)
-            async with Forwarding(leaders, instance_id="i", trusted=trusted) as app:
+            async with Forwarding(leaders, instance_id="i", own=own) as app:
                 transport = httpx.ASGITransport(app)
                 async with httpx.AsyncClient(transport=transport, base_url="http://m") as http:
                     found.append(await http.post("/tasks", content=b"x"))

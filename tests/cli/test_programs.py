@@ -117,7 +117,7 @@ def test_what_is_set_of_a_manager_holds_for_up_too(propeller, tmp_path):
         ({"MANAGER_HTTP_SERVER_CERT": __file__}, "MANAGER_HTTP_SERVER_KEY: give both or neither"),
         (
             {"MANAGER_HTTP_CLIENT_CA_CERTS": __file__},
-            "MANAGER_HTTP_CLIENT_CA_CERTS: certificates of clients are",
+            "MANAGER_HTTP_CLIENT_CA_CERTS: the CAs of clients are named by",
         ),
         ({"MANAGER_STORAGE_TYPE": "badger"}, "MANAGER_STORAGE_TYPE: badger is not available"),
     ):

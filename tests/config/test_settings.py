@@ -18,6 +18,9 @@ from propeller.mqtt.settings import MqttSettings
 MAKERS = {MANAGER: manager_settings, PROPLET: remote_proplet_settings, PROXY: proxy_settings}
 
 
+HTTPS = {"MANAGER_HTTP_SERVER_CERT": __file__, "MANAGER_HTTP_SERVER_KEY": __file__}
+
+
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -182,12 +185,22 @@ def test_durations_of_the_shipped_environment_count():
         (
             MANAGER,
             {"MANAGER_HTTP_CLIENT_CA_CERTS": "ca"},
-            "MANAGER_HTTP_CLIENT_CA_CERTS: certificates of clients",
+            "MANAGER_HTTP_CLIENT_CA_CERTS: the CAs of clients are named by MANAGER_HTTP_SERVER_CA_CERTS here",
         ),
         (
             MANAGER,
-            {"MANAGER_HTTP_SERVER_CA_CERTS": "ca"},
-            "MANAGER_HTTP_SERVER_CA_CERTS: certificates of clients",
+            {"MANAGER_HTTP_SERVER_CA_CERTS": __file__},
+            "MANAGER_HTTP_SERVER_CA_CERTS: has no effect without HTTPS; give MANAGER_HTTP_SERVER_CERT",
+        ),
+        (
+            MANAGER,
+            HTTPS | {"MANAGER_HTTP_SERVER_CA_CERTS": __file__, "MANAGER_HTTP_CLIENT_AUTH": "none"},
+            "MANAGER_HTTP_SERVER_CA_CERTS: has no effect with MANAGER_HTTP_CLIENT_AUTH=none",
+        ),
+        (
+            MANAGER,
+            HTTPS | {"MANAGER_HTTP_CLIENT_AUTH": "optional"},
+            "MANAGER_HTTP_CLIENT_AUTH: optional needs MANAGER_HTTP_SERVER_CA_CERTS",
         ),
         (
             MANAGER,

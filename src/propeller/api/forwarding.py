@@ -7,10 +7,8 @@ known.
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Iterable
 from enum import Enum
-from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -18,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from propeller.api.answers import LEAD, error_body
+from propeller.api.peer_trust import OwnCertificate, Trust
 from propeller.api.peers import Broken, Connections, Head, Headers, Unreachable
 from propeller.api.queries import IDEMPOTENCY_KEY
 from propeller.backoff import Backoff
@@ -67,14 +66,13 @@ class _ClientGone(Exception):
 class Forwarding:
     """An application that has the manager that leads answer; close it, or use it as a context manager."""
 
-    def __init__(self, leaders: Leaders, *, instance_id: str, trusted: Path | None = None) -> None:
+    def __init__(self, leaders: Leaders, *, instance_id: str, own: OwnCertificate | None = None) -> None:
         """Make it; nothing is connected yet.
 
         Args:
             leaders: Who leads.
             instance_id: Names this manager in what it forwards.
-            trusted: Certificates that are believed besides those that the system trusts, in PEM form: the
-                one that this manager shows, since others may show the same.
+            own: What this manager shows to its clients, which others may show too.
 
         """
         self._leaders = leaders
@@ -82,7 +80,7 @@ class Forwarding:
         self._waiting = 0
         #: Those whose answers are streams of events.
         self._streams: set[_Exchange] = set()
-        self._connections = Connections(_trusting(trusted))
+        self._connections = Connections(Trust(own))
 
     async def __aenter__(self) -> Self:
         return self
@@ -337,14 +335,6 @@ def _without(headers: Iterable[tuple[bytes, bytes]], left_out: frozenset[bytes])
 
 def _has_lost_lead(head: Head) -> bool:
     return any(name.lower() == LEAD.encode() for name, _ in head.headers)
-
-
-def _trusting(more: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if more is not None:
-        context.load_verify_locations(more)
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the file may have no root
-    return context
 
 
 def _gave_up(leader: Leader | None, exchange: _Exchange, *, is_unknown: bool) -> Response:

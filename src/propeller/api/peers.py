@@ -175,8 +175,8 @@ class Connection(asyncio.Protocol):
 class Connections:
     """Connections by address; those that are free are kept for a while."""
 
-    def __init__(self, trust: ssl.SSLContext) -> None:
-        """Begin with none; ``trust`` has the certificates that are believed."""
+    def __init__(self, trust: Callable[[], ssl.SSLContext]) -> None:
+        """Begin with none; ``trust`` gives the certificates that are believed at the moment."""
         self._trust = trust
         self._free: dict[str, list[tuple[Connection, float]]] = {}
         self._taken: set[Connection] = set()
@@ -206,7 +206,7 @@ class Connections:
                     Connection,
                     url.hostname or "",
                     url.port or (443 if is_tls else 80),
-                    ssl=self._trust if is_tls else None,
+                    ssl=self._trust() if is_tls else None,
                 )
         except TimeoutError as error:
             raise Unreachable("it took too long") from error

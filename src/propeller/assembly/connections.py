@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.protocols.utils import is_ssl
 
 from propeller.api.entrance import COMMANDS, INVOCATIONS, Entrance, Refusal, lane_of
+from propeller.assembly.certificate import Certificate, tls_of
 from propeller.assembly.heads import (
     SMALL_BODY_BYTES,
     comes_unasked,
@@ -93,6 +94,8 @@ class Watch:
             _CONNECTIONS_MAX if free < 0 else min(free, _CONNECTIONS_MAX)
         )
         self.bodies_bytes_max = bodies_bytes_max
+        #: What the server shows by HTTPS; None without.
+        self.certificate: Certificate | None = None
         #: Connections whose client we wait for, the one that has been silent for longest first.
         self.waiting: OrderedDict[Connection, None] = OrderedDict()
         #: Connections whose client has yet to read so much that the answer waits.
@@ -203,6 +206,8 @@ class Connection(HttpToolsProtocol):
         self._turned_away: tuple[RequestResponseCycle, Refusal] | None = None
         self._telling: asyncio.TimerHandle | None = None
         self._client: str | None = None
+        #: What ASGI's TLS extension says of the connection; None without TLS.
+        self._tls: dict[object, object] | None = None
 
     # -- what comes in -------------------------------------------------------------------------------------
 
@@ -212,6 +217,8 @@ class Connection(HttpToolsProtocol):
         self.transport = transport
         self.flow = FlowControl(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
+        if self.scheme == "https":
+            self._tls = tls_of(transport.get_extra_info("ssl_object"), self._watch.certificate)
         self._watch.waiting[self] = None
         self._watch.make_room(self)
 
@@ -255,6 +262,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if self._tls is not None:
+            self.scope["extensions"] = {"tls": self._tls}
         self._is_in_head = True
         self._heads_begun += 1
         self._head_bytes = 0

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from propeller.assembly.certificate import Certificate
 from propeller.lifecycle import Lifecycle
 
 T = TypeVar("T")
@@ -36,6 +37,12 @@ def stop_asked() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def on_hangup(certificate: Certificate | None) -> None:
+    """Read the certificate of a server anew at each SIGHUP; without one, SIGHUP ends the program."""
+    if certificate is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.read_again)
 
 
 async def start_within(stack: contextlib.AsyncExitStack, part: Lifecycle) -> None:

@@ -15,7 +15,14 @@ import uvloop
 from propeller import __version__
 from propeller.api.app import create_app
 from propeller.assembly.front import Front
-from propeller.assembly.lifetime import give_up, raise_failure, raise_file_limit, stop_asked, until_over
+from propeller.assembly.lifetime import (
+    give_up,
+    on_hangup,
+    raise_failure,
+    raise_file_limit,
+    stop_asked,
+    until_over,
+)
 from propeller.assembly.logs import log_as_json, log_as_text
 from propeller.assembly.manager_parts import ManagerParts, parts_of, running_manager
 from propeller.assembly.proplet_parts import serve_proplet
@@ -82,6 +89,7 @@ async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -
     listeners = listen(parts.http.host, parts.http.port)
     front = Front(Unavailable("this manager is starting: it opens its store; ask again later"))
     server = server_of(guarded(front, parts.http, listeners), parts.http)
+    on_hangup(server.certificate)
     serving = asyncio.create_task(server.serve(sockets=listeners))
     async with contextlib.AsyncExitStack() as stack:
         starting = asyncio.create_task(stack.enter_async_context(running_manager(parts)))

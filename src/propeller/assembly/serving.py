@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -13,6 +14,9 @@ from starlette.types import ASGIApp
 
 from propeller.api.authentication import Authentication
 from propeller.api.gate import Gate, host_name, is_loopback
+from propeller.api.peer_trust import OwnCertificate
+from propeller.api.strict_transport import StrictTransport
+from propeller.assembly.certificate import Certificate
 from propeller.assembly.connections import Watch
 from propeller.config.settings import HttpSettings
 from propeller.errors import CannotListen
@@ -31,6 +35,9 @@ def server_of(
         stop_s_max: How long requests under way may take when it is stopped.
         watch: What its connections share, where it is not the usual.
 
+    Raises:
+        BadCertificate: It is to serve HTTPS, and its files can't be used.
+
     """
     watch = watch or Watch(http)
     config = uvicorn.Config(
@@ -42,9 +49,11 @@ def server_of(
         lifespan="off",
         timeout_keep_alive=cast("int", http.idle_s_max),
         timeout_graceful_shutdown=stop_s_max,
-        ssl_certfile=http.server_cert,
-        ssl_keyfile=http.server_key,
     )
+    if http.server_cert is not None:
+        watch.certificate = Certificate(http)
+        config.load()
+        config.ssl = watch.certificate.context
     return Server(config, watch)
 
 
@@ -56,7 +65,16 @@ def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket], ad
     names = _names(http, listeners)
     if names is not None and address:
         names |= {host_name(urlsplit(address).netloc)}
-    return Gate(Authentication(app), names=names, sites=http.names)
+    known = Authentication(app)
+    secured = known if http.server_cert is None else StrictTransport(known)
+    return Gate(secured, names=names, sites=http.names)
+
+
+def own_certificate(http: HttpSettings) -> OwnCertificate | None:
+    """Give the files of the certificate that is shown by HTTPS; None without."""
+    if http.server_cert is None or http.server_key is None:
+        return None
+    return OwnCertificate(http.server_cert, http.server_key)
 
 
 def url_of(http: HttpSettings, listeners: list[socket.socket]) -> str:
@@ -112,6 +130,11 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._watch = watch
 
+    @property
+    def certificate(self) -> Certificate | None:
+        """What it shows by HTTPS; None without."""
+        return self._watch.certificate
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -120,4 +143,6 @@ class Server(uvicorn.Server):
         """Do what there is to do ten times in a second."""
         if counter % 10 == 0:
             self._watch.look(asyncio.get_running_loop().time())
+            if self.certificate is not None:
+                self.certificate.look(time.time())
         return await super().on_tick(counter)

@@ -16,9 +16,16 @@ from propeller.api.following import create_follower_app
 from propeller.api.forwarding import Forwarding
 from propeller.assembly.deafness import Deafness
 from propeller.assembly.front import Front
-from propeller.assembly.lifetime import give_up, raise_failure, start_within, stop_asked, until_over
+from propeller.assembly.lifetime import (
+    give_up,
+    on_hangup,
+    raise_failure,
+    start_within,
+    stop_asked,
+    until_over,
+)
 from propeller.assembly.manager_parts import AtWork, ManagerParts, managing
-from propeller.assembly.serving import guarded, listen, server_of, url_of
+from propeller.assembly.serving import guarded, listen, own_certificate, server_of, url_of
 from propeller.errors import LeadershipLost, StoreUnusable, Unavailable
 from propeller.manager.follower import Follower
 from propeller.manager.lead import SharedLead, Term
@@ -61,6 +68,7 @@ async def serve_one_of_several(parts: ManagerParts, announce: Callable[[str], No
         one = OneOfSeveral(parts, parts.postgres, address)
         app = guarded(one.front, parts.http, listeners, address)
         server = server_of(app, parts.http, stop_s_max=_STOP_S_MAX)
+        on_hangup(server.certificate)
         serving = asyncio.create_task(server.serve(sockets=listeners))
         opening = asyncio.create_task(one.open(stack, stop))
         turns: list[asyncio.Task[None]] = []
@@ -131,7 +139,7 @@ class OneOfSeveral:
         self._look_every_s = times.poll_every
         self._lead = SharedLead(self._lease, times, holder=self._holder, address=address)
         self._forwarding = Forwarding(
-            self._leaders, instance_id=self._instance_id, trusted=parts.http.server_cert
+            self._leaders, instance_id=self._instance_id, own=own_certificate(parts.http)
         )
         self._follower: Follower | None = None
         self._has_changed = asyncio.Event()

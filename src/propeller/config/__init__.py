@@ -3,6 +3,8 @@
 values.py      readers of the text of a setting
 settings.py    the settings as the programs get them
 definitions.py every setting: its name, its variables, its default
+http_definitions.py
+               those of them that are about the HTTP of a program
 sandbox_definitions.py
                those of them that are about guests
 setting.py     the form of a setting, and of a program with its settings
@@ -14,6 +16,8 @@ sandbox_policy.py
 registries.py  credentials for registries of images
 shown.py       the effective settings as TOML
 identities.py  reads and adds the identities of a config.toml
+certificates.py
+               a small certificate authority, and what it signs
 broker.py      the files of a Mosquitto that lets in these identities and no others
 provision.py   new identities, written to all files that need them
 files.py       files that are written whole or not at all

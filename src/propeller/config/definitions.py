@@ -7,6 +7,7 @@ setting.
 """
 
 from propeller.config import values
+from propeller.config.http_definitions import http_address, http_clients, http_tls
 from propeller.config.sandbox_definitions import SANDBOX
 from propeller.config.setting import Program, Setting
 from propeller.core.model import JobMode
@@ -108,60 +109,6 @@ def _mqtt(max_packet_bytes: int) -> tuple[Setting, ...]:
 BROKER_KEYS = tuple(setting.key for setting in _mqtt(_MIB))
 
 
-def _http(host: str, port: int) -> tuple[Setting, ...]:
-    return (
-        Setting(
-            key="http_host",
-            read=values.text,
-            default=host,
-            takes_empty=True,
-            text="Name or address to listen on; empty means all.",
-        ),
-        Setting(
-            key="http_port",
-            read=values.whole(0, 65535),
-            default=port,
-            text="Port to listen on; 0 takes a free one, which is printed.",
-        ),
-    )
-
-
-def _clients() -> tuple[Setting, ...]:
-    """Limits of HTTP clients that are slow or send too much."""
-    return (
-        Setting(
-            key="http_server_read_header_timeout",
-            read=values.duration(),
-            default="10s",
-            text="How long a request may take to send its headers.",
-        ),
-        Setting(
-            key="http_server_read_timeout",
-            read=values.duration(),
-            default="15s",
-            text="How long the body of a request may pause.",
-        ),
-        Setting(
-            key="http_server_write_timeout",
-            read=values.duration(),
-            default="60s",
-            text="How long a client may read nothing of its answer, if more of it waits.",
-        ),
-        Setting(
-            key="http_server_idle_timeout",
-            read=values.duration(),
-            default="60s",
-            text="How long a connection stays open between two requests.",
-        ),
-        Setting(
-            key="http_server_max_header_bytes",
-            read=values.size(least="1KiB"),
-            default="64KiB",
-            text="Largest size of a request's headers.",
-        ),
-    )
-
-
 def _images(cache: str, servers: str) -> tuple[Setting, ...]:
     return (
         Setting(
@@ -212,10 +159,6 @@ def _images(cache: str, servers: str) -> tuple[Setting, ...]:
     )
 
 
-_NO_CLIENT_CERTIFICATES = (
-    "certificates of clients are not checked in this version; leave it out, and let only those reach the "
-    "port who may ask"
-)
 _NO_PLUGINS = "there are no plugins in this version, so none would be asked; leave it out"
 
 _POSTGRES = (
@@ -273,14 +216,16 @@ MANAGER = Program(
     name="manager",
     text="Run a manager for proplets at a broker, until it is stopped.",
     refused=(
-        ("MANAGER_HTTP_SERVER_CA_CERTS", _NO_CLIENT_CERTIFICATES),
-        ("MANAGER_HTTP_CLIENT_CA_CERTS", _NO_CLIENT_CERTIFICATES),
+        (
+            "MANAGER_HTTP_CLIENT_CA_CERTS",
+            "the CAs of clients are named by MANAGER_HTTP_SERVER_CA_CERTS here; leave it out",
+        ),
         ("MANAGER_PLUGIN_DIR", _NO_PLUGINS),
     ),
     settings=(
         _log_level("debug", "info", "warn", "error"),
         *_mqtt(_MIB),
-        *_http("localhost", 7070),
+        *http_address("localhost", 7070),
         Setting(
             key="http_names",
             read=values.host_names,
@@ -293,17 +238,8 @@ MANAGER = Program(
             default=True,
             text="*Extension.* Serve the page for people under `/ui/`, and lead browsers to it from `/`.",
         ),
-        Setting(
-            key="http_server_cert",
-            read=values.pem_file,
-            text="Certificate of the API; with it the API is HTTPS.",
-        ),
-        Setting(
-            key="http_server_key",
-            read=values.pem_file,
-            text="The key of that certificate; give both or neither.",
-        ),
-        *_clients(),
+        *http_tls(),
+        *http_clients(),
         Setting(
             key="data_dir",
             read=values.path,
@@ -474,7 +410,7 @@ PROXY = Program(
     settings=(
         _log_level("debug", "info", "warn", "error"),
         *_mqtt(_MIB),
-        *_http("", 9191),
+        *http_address("", 9191),
         Setting(
             key="chunk_size",
             read=values.whole(1, 128 * _MIB),

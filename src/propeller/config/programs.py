@@ -11,6 +11,7 @@ from propeller.config.errors import BadSettings
 from propeller.config.registries import logins_of
 from propeller.config.sandbox_policy import sandbox_policy_of
 from propeller.config.settings import (
+    ClientAuth,
     HttpSettings,
     ManagerSettings,
     PropletSettings,
@@ -284,13 +285,34 @@ def _http(given: Mapping[str, Any], prefix: str) -> HttpSettings:
     cert, key = given.get("http_server_cert"), given.get("http_server_key")
     if (cert is None) != (key is None):
         raise BadSettings(f"{prefix}HTTP_SERVER_CERT and {prefix}HTTP_SERVER_KEY: give both or neither")
+    client_ca = given.get("http_server_ca_certs")
+    client_auth: ClientAuth = given.get("http_client_auth") or ("none" if client_ca is None else "required")
+    _check_clients(client_ca, client_auth, has_tls=cert is not None)
     return HttpSettings(
         host=given["http_host"],
         port=given["http_port"],
         names=given.get("http_names") or (),
         server_cert=cert,
         server_key=key,
+        client_ca=client_ca,
+        client_auth=client_auth,
     )
+
+
+def _check_clients(client_ca: Path | None, client_auth: str, *, has_tls: bool) -> None:
+    """Refuse settings about certificates of clients that have no effect together."""
+    name = "MANAGER_HTTP_SERVER_CA_CERTS"
+    if client_ca is not None and not has_tls:
+        raise BadSettings(
+            f"{name}: has no effect without HTTPS; give MANAGER_HTTP_SERVER_CERT and MANAGER_HTTP_SERVER_KEY"
+        )
+    if client_ca is not None and client_auth == "none":
+        raise BadSettings(f"{name}: has no effect with MANAGER_HTTP_CLIENT_AUTH=none; leave one of them out")
+    if client_ca is None and client_auth != "none":
+        raise BadSettings(
+            f"MANAGER_HTTP_CLIENT_AUTH: {client_auth} needs {name}, the CAs that sign the "
+            "certificates of clients"
+        )
 
 
 def _limited(http: HttpSettings, given: Mapping[str, Any]) -> HttpSettings:

@@ -10,6 +10,9 @@ from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.store.postgres.settings import PostgresSettings
 
+#: Whether a client has to show a certificate, may, or is not asked.
+ClientAuth = Literal["none", "optional", "required"]
+
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The address on which a program listens."""
@@ -24,6 +27,9 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: With certificate and key, in PEM form, it serves HTTPS. Both or neither are set.
     server_cert: Path | None = None
     server_key: Path | None = None
+    #: The CAs that sign the certificates of clients, in PEM form; set unless ``client_auth`` is ``none``.
+    client_ca: Path | None = None
+    client_auth: ClientAuth = "none"
     #: How long, s, the head of a request may take, its body may pause, a client may read nothing of an answer
     #: of which more waits, and a connection stays open between two requests.
     head_s_max: float = 10.0

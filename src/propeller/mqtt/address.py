@@ -5,7 +5,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from propeller.errors import Invalid
-from propeller.mqtt.settings import TlsSettings
+from propeller.mqtt.settings import MqttSettings, TlsSettings
 
 _PLAIN = ("tcp", "mqtt")
 _TLS = ("ssl", "tls", "mqtts")
@@ -39,6 +39,11 @@ def parse_address(text: str) -> Address:
         raise Invalid(f"broker address {text} is not a host and a port; {forms}")
     is_tls = scheme in _TLS
     return Address(host, (8883 if is_tls else 1883) if port is None else port, is_tls)
+
+
+def tls_for(settings: MqttSettings) -> ssl.SSLContext | None:
+    """Read the files for TLS; None where the broker is spoken to without. Raise ``Invalid``."""
+    return tls_context(settings.tls) if parse_address(settings.address).is_tls else None
 
 
 def tls_context(settings: TlsSettings) -> ssl.SSLContext:

@@ -10,6 +10,7 @@ from typing import Any
 import gmqtt
 from gmqtt.mqtt.constants import MQTTv50
 
+from propeller.mqtt.address import parse_address, tls_for
 from propeller.mqtt.settings import MqttSettings
 from propeller.mqtt.unacknowledged import Unacknowledged
 
@@ -35,6 +36,19 @@ def make_client(
     client.set_config({"reconnect_retries": _NEVER, "reconnect_delay": 0})
     client.set_auth_credentials(settings.entity_id, settings.api_key or None)
     return client
+
+
+async def connect(client: Any, settings: MqttSettings, version: int) -> None:
+    """Connect, with the files for TLS as they are now; return when all is acknowledged, maybe never.
+
+    Raises:
+        OSError: There is no connection.
+        Invalid: A file for TLS can't be used.
+
+    """
+    host, port, _ = parse_address(settings.address)
+    tls = tls_for(settings) or False
+    await client.connect(host, port, ssl=tls, keepalive=settings.keep_alive_s, version=version)
 
 
 def watch_refusals(client: Any, on_refused: Callable[[int, int], None]) -> None:

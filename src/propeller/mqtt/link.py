@@ -20,10 +20,10 @@ import gmqtt
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTConnectError
 
-from propeller.errors import BrokerRefused
+from propeller.errors import BrokerRefused, Invalid
 from propeller.mqtt import client as gm
 from propeller.mqtt import reasons
-from propeller.mqtt.address import parse_address, tls_context
+from propeller.mqtt.address import tls_for
 from propeller.mqtt.corked import cork
 from propeller.mqtt.limits import AROUND_BYTES, Limits
 from propeller.mqtt.reconnect import ReconnectDelay
@@ -94,8 +94,7 @@ class Link:
 
         """
         self._settings = settings
-        self._address = parse_address(settings.address)
-        self._tls = tls_context(settings.tls) if self._address.is_tls else None
+        tls_for(settings)  # what can't be used is said at once
         self._prefix = f"{settings.base}/"
         self._topics = topics
         self._on_message = on_message
@@ -268,17 +267,8 @@ class Link:
         for event in (self._connacked, self._lost, self._up):
             event.clear()
         gm.ask_for_session(self._client, is_kept=self._sessions.choose(time.monotonic()))
-        host, port, _ = self._address
         # This returns only when all is acknowledged, which may be never; so events say that it is connected.
-        connecting = asyncio.create_task(
-            self._client.connect(
-                host,
-                port,
-                ssl=self._tls or False,
-                keepalive=self._settings.keep_alive_s,
-                version=self._version,
-            )
-        )
+        connecting = asyncio.create_task(gm.connect(self._client, self._settings, self._version))
         waiting = [asyncio.create_task(event.wait()) for event in (self._connacked, self._lost)]
         try:
             await asyncio.wait(
@@ -305,7 +295,7 @@ class Link:
         except MQTTConnectError as error:
             self._heed(error)
             return str(error)
-        except OSError as error:
+        except (OSError, Invalid) as error:
             return str(error)
         finally:
             if gm.was_told_to_speak_older(self._client):

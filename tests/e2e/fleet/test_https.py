@@ -1,12 +1,18 @@
 """A manager that answers by HTTPS, and those who ask it: they want to know that it is the manager."""
 
+import contextlib
+import datetime as dt
 import os
+import signal
+import ssl
 import subprocess
 
+import httpx
 import pytest
 
 from propeller.client.api import Client
 from propeller.client.errors import Untrusted
+from propeller.config.certificates import Subject, issue, new_authority
 from tests.e2e.fleet.harness import PROPELLER, Program
 from tests.parts.certificates import Certificates
 from tests.parts.ports import answers, free_port
@@ -85,6 +91,47 @@ def test_who_asks_checks_the_certificate_unless_he_says_not_to(manager, tmp_path
         assert code == 0
         assert err == f"warning: the certificate of {manager.url} is not checked: anybody may answer there\n"
         assert "pass" in out
+
+
+def trusting(file):
+    return ssl.create_default_context(cafile=file)
+
+
+def test_a_hangup_reads_the_certificate_anew_and_what_ends_soon_is_said(manager, tmp_path):
+    authority = new_authority("test", now := dt.datetime.now(dt.UTC))
+    soon, later = (
+        issue(
+            authority, Subject(name="api", hosts=("localhost",)), now, life=dt.timedelta(days=days, hours=1)
+        )
+        for days in (3, 300)
+    )
+    trust = tmp_path / "new.crt"
+    trust.write_text(authority.cert)
+    with httpx.Client(base_url=manager.url, verify=trusting(manager.trust.ca), trust_env=False) as before:
+        assert before.get("/ready").json()["warnings"] == [
+            "the certificate of this manager ends in 1 days; renew it"
+        ]
+        for text, warnings in (
+            (soon, ["the certificate of this manager ends in 3 days; renew it"]),
+            (later, []),
+        ):
+            manager.trust.server.write_text(text)
+            manager.trust.server_key.write_text(text)
+            manager.program.process.send_signal(signal.SIGHUP)
+            with httpx.Client(base_url=manager.url, verify=trusting(trust), trust_env=False) as http:
+
+                def is_so(wanted=warnings, http=http):
+                    with contextlib.suppress(httpx.ConnectError):
+                        return http.get("/ready").json()["warnings"] == wanted
+
+                until(is_so)
+        assert before.get("/health").status_code == 200
+        assert "has read its certificate anew" in manager.program.said
+        # Browsers are told to come by HTTPS alone, but not to the other ports of their own machine.
+        header = "strict-transport-security"
+        assert header not in before.get("/health").headers
+        elsewhere = before.get("/health", headers={"Host": "manager.example"})
+        assert elsewhere.headers[header] == "max-age=31536000"
 
 
 def test_the_client_checks_the_certificate_too(manager):

@@ -32,3 +32,4 @@ class HealthView(msgspec.Struct, kw_only=True):
 class ReadyView(msgspec.Struct, kw_only=True):
     ready: bool
     obstacles: Annotated[list[str], like("What keeps some or all proplets from running tasks, in words.")]
+    warnings: Annotated[list[str], like("What will be an obstacle soon, in words.")] = []
