@@ -6,10 +6,12 @@ names the test that sees the effect (``There``).
 
 import logging
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from tests.config.entry_helpers import Here, There
+from tests.config.sign_in_entries_helpers import OF_SIGN_IN
 
 from propeller.assembly import parts_of
 from propeller.assembly.fetching import fetcher_settings
@@ -30,28 +32,6 @@ from propeller.registry.settings import Credentials
 from propeller.wire.fleet.from_manager import Start
 
 MAKERS = {MANAGER: manager_settings, PROPLET: remote_proplet_settings, PROXY: proxy_settings}
-
-
-class Here(NamedTuple):
-    """What ``look`` finds at the part that takes the value; it gets all that is built."""
-
-    raw: str
-    look: Callable[[Any], Any]
-    wanted: Any
-    #: Variables that have to be set besides, without their prefix.
-    more: Mapping[str, str] = MappingProxyType({})
-
-
-class There(NamedTuple):
-    """What the parts have of the value, and the test that sees what they do with it."""
-
-    raw: str
-    #: By the place among the parts, as in ``mqtt.tls.ca_cert``.
-    wanted: Mapping[str, Any]
-    test: str
-    #: What of that test shows that it is about this setting; "" for the names that end the places.
-    word: str = ""
-    more: Mapping[str, str] = MappingProxyType({})
 
 
 class Built(NamedTuple):
@@ -268,6 +248,7 @@ OF_MANAGER = {
         "false", {"manager.has_page": False}, "tests/api/test_page.py::test_it_can_be_left_out", "has_page"
     ),
     "http_names": There("a.test", {"http.names": ("a.test",)}, f"{GATE}test_other_names_can_be_given"),
+    **OF_SIGN_IN,
     "http_server_cert": There(
         "file.pem",
         {"http.server_cert": Path("file.pem")},

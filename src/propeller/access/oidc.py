@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from propeller.access.principal import Principal
-from propeller.access.roles import Role, is_at_least
+from propeller.access.roles import Role, highest
 from propeller.errors import Forbidden, Unauthenticated
 
 #: How far the clocks of issuer and manager may be apart, s.
@@ -183,18 +183,15 @@ def principal_from(claims: Mapping[str, Any], trust: Trust) -> Principal:
     if not isinstance(name, str) or not name or len(name) > 256 or not name.isprintable():
         raise Unauthenticated(f"token: its claim {trust.user_claim} names nobody")
     given = _texts(_claim(claims, trust.roles_claim))
-    roles = [trust.roles[value] for value in given if value in trust.roles]
-    if not roles:
+    role = highest(trust.roles[value] for value in given if value in trust.roles)
+    if role is None:
         raise Forbidden(
             f"{name} has no role here: the claim {trust.roles_claim} of the token has "
             f"{_listed(given)}, and it has to have one of {_listed(list(trust.roles))}"
         )
-    best = roles[0]
-    for role in roles[1:]:
-        best = role if is_at_least(role, best) else best
     return Principal(
         name=name,
-        role=best,
+        role=role,
         namespaces=_namespaces(name, claims, trust),
         how="oidc",
         expires_at=min(int(claims["exp"]) + LEEWAY_S, _MOMENT_S_MAX) * 10**9,

@@ -1,6 +1,6 @@
 """Roles, the actions that requests are, and the one table that says which role may do which."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 
@@ -58,3 +58,8 @@ def may(role: Role, action: Action) -> bool:
 def is_at_least(role: Role, needed: Role) -> bool:
     """Say whether a role may do all that another may."""
     return _RANK[role] >= _RANK[needed]
+
+
+def highest(roles: Iterable[Role]) -> Role | None:
+    """Give the one of these roles that may do most; None if there is none."""
+    return max(roles, key=_RANK.__getitem__, default=None)

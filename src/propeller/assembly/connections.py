@@ -212,11 +212,13 @@ class Connection(HttpToolsProtocol):
     # -- what comes in -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
-        # As Uvicorn does, but for the addresses: it asks the system seven times for them, and we need none.
+        # As Uvicorn does, but for the addresses: it asks the system seven times for them, and we need one.
         self.connections.add(self)
         self.transport = transport
         self.flow = FlowControl(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
+        peer = transport.get_extra_info("peername")
+        self.client = peer[:2] if isinstance(peer, tuple) else None
         if self.scheme == "https":
             self._tls = tls_of(transport.get_extra_info("ssl_object"), self._watch.certificate)
         self._watch.waiting[self] = None
@@ -369,8 +371,7 @@ class Connection(HttpToolsProtocol):
     def _client_name(self) -> str:
         """Name the client: its address, or the network that is one client's with IPv6."""
         if self._client is None:
-            peer = self.transport.get_extra_info("peername")
-            self._client = network(peer[0]) if isinstance(peer, tuple) else ""
+            self._client = network(self.client[0]) if self.client else ""
         return self._client
 
     def on_body(self, body: bytes) -> None:

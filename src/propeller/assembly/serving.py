@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from propeller.api.authentication import Authentication
 from propeller.api.gate import Gate, host_name, is_loopback
 from propeller.api.peer_trust import OwnCertificate
+from propeller.api.proxies import Proxies
 from propeller.api.strict_transport import StrictTransport
 from propeller.assembly.certificate import Certificate
 from propeller.assembly.connections import Watch
@@ -44,6 +45,7 @@ def server_of(
         app,
         http=cast("type[asyncio.Protocol]", watch.protocol()),
         ws="none",
+        proxy_headers=False,  # `Proxies` believes those that the settings name, and not all of this machine
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -57,7 +59,7 @@ def server_of(
     return Server(config, watch)
 
 
-def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket], address: str = "") -> Gate:
+def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket], address: str = "") -> ASGIApp:
     """Put the gate, and who asks, before an application that is served on these sockets.
 
     ``address`` is the URL by which other managers ask this one; ``""`` if there are none.
@@ -67,7 +69,7 @@ def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket], ad
         names |= {host_name(urlsplit(address).netloc)}
     known = Authentication(app)
     secured = known if http.server_cert is None else StrictTransport(known)
-    return Gate(secured, names=names, sites=http.names)
+    return Proxies(Gate(secured, names=names, sites=http.names), http.trusted_proxies)
 
 
 def own_certificate(http: HttpSettings) -> OwnCertificate | None:

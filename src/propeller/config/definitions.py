@@ -7,7 +7,7 @@ setting.
 """
 
 from propeller.config import values
-from propeller.config.http_definitions import http_address, http_clients, http_tls
+from propeller.config.http_definitions import http_address, http_clients, http_proxies, http_tls
 from propeller.config.sandbox_definitions import SANDBOX
 from propeller.config.setting import Program, Setting
 from propeller.core.model import JobMode
@@ -239,6 +239,7 @@ MANAGER = Program(
             text="*Extension.* Serve the page for people under `/ui/`, and lead browsers to it from `/`.",
         ),
         *http_tls(),
+        *http_proxies(),
         *http_clients(),
         Setting(
             key="data_dir",

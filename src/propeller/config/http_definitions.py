@@ -59,6 +59,19 @@ def http_clients() -> tuple[Setting, ...]:
     )
 
 
+def http_proxies() -> tuple[Setting, ...]:
+    """Say which proxies before the program are believed."""
+    return (
+        Setting(
+            key="trusted_proxies",
+            read=values.networks,
+            text="*Extension.* Addresses and networks of the proxies before the manager, separated by commas."
+            " Only what these say in `X-Forwarded-For` and `X-Forwarded-Proto` counts; from elsewhere such "
+            "headers are dropped.",
+        ),
+    )
+
+
 def http_tls() -> tuple[Setting, ...]:
     """Say by which certificate HTTPS is served, and what clients have to show."""
     return (

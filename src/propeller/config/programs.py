@@ -292,6 +292,7 @@ def _http(given: Mapping[str, Any], prefix: str) -> HttpSettings:
         host=given["http_host"],
         port=given["http_port"],
         names=given.get("http_names") or (),
+        trusted_proxies=given.get("trusted_proxies") or (),
         server_cert=cert,
         server_key=key,
         client_ca=client_ca,

@@ -1,5 +1,6 @@
 """The settings of the programs, as the programs get them: complete, checked, and never changed."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: Names that it answers to, in lower case, besides those of loopback and ``host``. Without any, it
     #: answers to every name, unless it listens on loopback only.
     names: tuple[str, ...] = ()
+    #: Addresses of proxies before it, which are believed what they say of a request.
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     #: With certificate and key, in PEM form, it serves HTTPS. Both or neither are set.
     server_cert: Path | None = None
     server_key: Path | None = None

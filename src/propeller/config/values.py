@@ -181,6 +181,19 @@ def host_names(raw: Raw) -> tuple[str, ...]:
     return found
 
 
+def networks(raw: Raw) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Read addresses and networks, such as ``10.0.0.7`` and ``10.0.0.0/8``."""
+    found = []
+    for item in names(raw):
+        try:
+            found.append(ipaddress.ip_network(item))
+        except ValueError:
+            raise ValueError(
+                f"holds {item!r}; write addresses and networks, like 10.0.0.7 and 10.0.0.0/8"
+            ) from None
+    return tuple(found)
+
+
 def web_address(raw: Raw) -> str:
     """Read the URL of a manager: ``http`` or ``https``, a host, maybe a port and a path."""
     url = text(raw).strip().rstrip("/")
