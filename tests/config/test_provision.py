@@ -322,7 +322,7 @@ def test_what_somebody_keeps_out_of_git_stays_out(tmp_path):
     provision(config, proplets=1)
     lines = (tmp_path / ".gitignore").read_text().splitlines()
     assert lines[:2] == ["*.log", "/acl"]
-    assert lines[3:] == ["/fleet.toml", "/passwords", "/mosquitto-data/", "/keys/"]
+    assert lines[3:] == ["/fleet.toml", "/passwords", "/mosquitto-data/", "/keys/", "/tls/"]
     provision(config, proplets=1, force=True)
     assert (tmp_path / ".gitignore").read_text().splitlines() == lines
 

@@ -1,6 +1,7 @@
 """A real Mosquitto."""
 
 import contextlib
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,11 @@ class Mosquitto:
     def stop(self) -> None:
         """End it in peace: it saves its sessions."""
         self._end("terminate")
+
+    def reload(self) -> None:
+        """Let it read its files again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """End it as a crash does."""

@@ -12,6 +12,8 @@ from propeller.config import values
 from propeller.config.provision import (
     PROPLETS_MAX,
     Provisioned,
+    Tls,
+    add_client,
     add_foreign,
     add_proplets,
     add_proxy,
@@ -36,6 +38,14 @@ def _address(text: str | None) -> str:
         return values.broker(text) if text else ""
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} {error}") from error
+
+
+def _host(text: str) -> str:
+    try:
+        (name,) = values.host_names(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from error
+    return name
 
 
 def _id(text: str) -> str:
@@ -63,7 +73,28 @@ def provision(
         typer.Option(
             metavar="ADDRESS",
             callback=_address,
-            help="The address that programs connect to [default: tcp://localhost:1883].",
+            help="The address that programs connect to [default: tcp://localhost:1883; with --tls: "
+            "ssl://localhost:8883].",
+        ),
+    ] = None,
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls",
+            help="Make certificates for the API, the broker and all programs, signed by the fleet's own CA.",
+        ),
+    ] = False,
+    mtls: Annotated[
+        bool,
+        typer.Option("--mtls", help="As --tls; the broker also lets in only those who show a certificate."),
+    ] = False,
+    san: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            parser=_host,
+            help="With --tls: a name or address of the API or the broker, besides localhost and the host in "
+            "--mqtt-address; may be repeated.",
         ),
     ] = None,
     force: Annotated[
@@ -77,12 +108,15 @@ def provision(
     and no others.
     """
     if context.invoked_subcommand is None:
+        if san and not (tls or mtls):
+            raise typer.BadParameter("--san names hosts for certificates; give --tls or --mtls, too")
         made = provision_new(
             file_name or _DEFAULT,
             proplets=proplets,
             foreign=foreign or (),
             mqtt_address=mqtt_address or "",
             force=force,
+            tls=Tls(hosts=tuple(san or ()), is_mutual=mtls) if tls or mtls else None,
         )
         _show(context, made, as_json=as_json, next_step=f"mosquitto -c {made.broker_files[0]}")
 
@@ -126,12 +160,31 @@ def more_foreign(
 
 @app.command("renew")
 def renew_files(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
-    """Write the broker's files anew, as this version writes them.
+    """Write the broker's files anew, as this version writes them, and certificates that end soon.
 
-    Identities and keys stay. The manager then hears the foreign proplets that the file of identities names.
+    Identities and keys stay. Programs take new certificates without a restart. The manager then hears the
+    foreign proplets that the file of identities names.
     """
     made = renew(_file(context, file_name))
     _show(context, made, as_json=as_json, next_step="restart Mosquitto, then the manager and the proplets")
+
+
+@app.command("add-client")
+def one_client(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its common name, such as ci.")],
+    uri: Annotated[
+        str, typer.Option(metavar="URI", help="A name in the form of a URI, which counts in place of NAME.")
+    ] = "",
+    file_name: FileFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a certificate by which a client of the API shows who it is."""
+    path = add_client(_file(context, file_name), name, uri)
+    if _is_json(context, as_json=as_json):
+        print(json.dumps({"files": [str(path)]}, indent=2))
+    else:
+        context.ensure_object(Session).remark(f"written: {path}, its certificate and its key")
 
 
 @app.command("split")
@@ -164,7 +217,7 @@ def _is_json(context: typer.Context, *, as_json: bool) -> bool:
 
 def _show(context: typer.Context, made: Provisioned, *, as_json: bool, next_step: str) -> None:
     session = context.ensure_object(Session)
-    files = [str(path) for path in (made.config, *made.broker_files, *made.keys)]
+    files = [str(path) for path in (made.config, *made.broker_files, *made.keys, *made.certificates)]
     if _is_json(context, as_json=as_json):
         print(
             json.dumps(
@@ -185,4 +238,6 @@ def _show(context: typer.Context, made: Provisioned, *, as_json: bool, next_step
     session.remark(f"written: {', '.join(files)}")
     if made.keys:
         session.remark(f"copy to their machines anew: {', '.join(map(str, made.keys))}")
+    if made.certificates:
+        session.remark("Mosquitto takes new certificates at a SIGHUP, and running programs by themselves")
     session.remark(f"the keys are in {made.config}; next: {next_step}")

@@ -18,6 +18,7 @@ shown.py       the effective settings as TOML
 identities.py  reads and adds the identities of a config.toml
 certificates.py
                a small certificate authority, and what it signs
+tls_files.py   the certificates of a fleet: whose they are, and when they are made anew
 broker.py      the files of a Mosquitto that lets in these identities and no others
 provision.py   new identities, written to all files that need them
 files.py       files that are written whole or not at all

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from propeller.config.errors import BadFiles
-from propeller.config.identities import Channel, Identity
+from propeller.config.identities import BROKER, CA, TLS, Channel, Identity
 from propeller.config.values import broker_parts
 
 #: The default of Mosquitto. More would slow down each connection and protect nothing: the keys are random.
@@ -135,8 +135,13 @@ def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 
-def mosquitto_conf(channel: Channel, directory: Path) -> str:
+def mosquitto_conf(channel: Channel, directory: Path, *, is_mutual: bool = True) -> str:
     """Write a configuration for files in a directory, given as an absolute path, which Mosquitto needs.
+
+    Args:
+        channel: The channel; whether it has certificates says whether the broker shows one of these.
+        directory: Where the files are.
+        is_mutual: With certificates: whether those who connect have to show theirs, and are known by it.
 
     Raises:
         BadFiles: The path has characters that Mosquitto's configuration can't express.
@@ -146,6 +151,9 @@ def mosquitto_conf(channel: Channel, directory: Path) -> str:
         raise BadFiles(f"{directory}: Mosquitto's configuration can't name such a directory; use another")
     _, port, is_tls = broker_parts(channel.mqtt_address or "localhost")
     tls = f"certfile {directory}/server.crt\nkeyfile {directory}/server.key\n" if is_tls else ""
+    if is_tls and channel.has_tls:
+        own = f"{directory}/{TLS}/{BROKER}.pem"
+        tls = f"certfile {own}\nkeyfile {own}\n{_mutual(directory) if is_mutual else ''}"
     return f"""\
 # Start it with: mosquitto -c {directory}/mosquitto.conf
 listener {port}
@@ -168,6 +176,11 @@ max_inflight_messages 1000
 max_queued_messages 100000
 set_tcp_nodelay true
 """
+
+
+def _mutual(directory: Path) -> str:
+    """Let in only who shows a certificate; its common name is the user, and the password does not count."""
+    return f"cafile {directory}/{TLS}/{CA}\nrequire_certificate true\nuse_identity_as_username true\n"
 
 
 def _user() -> str:

@@ -56,6 +56,12 @@ def renewed_authority(authority: Authority, now: dt.datetime) -> Authority:
     return Authority(_self_signed(_read(authority.cert).subject, _key_of(authority), now), authority.key)
 
 
+def check_authority(authority: Authority) -> None:
+    """Raise ``ValueError`` if the certificate or the key can't be read, or they do not belong together."""
+    if _read(authority.cert).public_key() != _key_of(authority).public_key():
+        raise ValueError("the key is not that of the certificate")
+
+
 def issue(authority: Authority, subject: Subject, now: dt.datetime, *, life: dt.timedelta = LIFE) -> str:
     """Sign a certificate for a new key; give the key and the certificate.
 

@@ -22,6 +22,8 @@ from propeller.config.shown import toml_value
 from propeller.config.sources import sections_of
 
 _ALIASES = {"tenant_id": "domain_id", "entity_id": "client_id", "api_key": "client_key"}
+#: The directory of the certificates beside the file, and the names of some of them.
+TLS, CA, BROKER = "tls", "ca.crt", "broker"
 _ROLES = ("manager", "proplet", "foreign", "proxy")
 _HEADING = """\
 # The identities of programs at the broker. Each api_key is a password: keep this file to yourself.
@@ -50,10 +52,17 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     channel_id: str
     #: Empty for the default.
     mqtt_address: str = ""
+    #: Whether ``provision`` has made certificates for all.
+    has_tls: bool = False
 
 
-def new_channel(mqtt_address: str) -> Channel:
-    return Channel(tenant_id=str(uuid.uuid4()), channel_id=str(uuid.uuid4()), mqtt_address=mqtt_address)
+def new_channel(mqtt_address: str, *, has_tls: bool = False) -> Channel:
+    return Channel(
+        tenant_id=str(uuid.uuid4()),
+        channel_id=str(uuid.uuid4()),
+        mqtt_address=mqtt_address,
+        has_tls=has_tls,
+    )
 
 
 def new_identity(section: str, channel: Channel, entity_id: str = "") -> Identity:
@@ -102,6 +111,7 @@ def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
         tenant_id=manager.tenant_id,
         channel_id=manager.channel_id,
         mqtt_address=address if isinstance(address, str) else "",
+        has_tls=document["manager"].get("mqtt_tls_ca_cert") == f"{TLS}/{CA}",
     )
     return channel, identities
 
@@ -186,6 +196,19 @@ def _keys(channel: Channel, identity: Identity) -> dict[str, str]:
         "api_key": identity.api_key,
         "channel_id": identity.channel_id,
         **address,
+        **(_certificates(identity) if channel.has_tls else {}),
+    }
+
+
+def _certificates(identity: Identity) -> dict[str, str]:
+    """Name the files for TLS; each has the certificate and its key, so that both are replaced at once."""
+    own = f"{TLS}/{identity.section}.pem"
+    served = {"http_server_cert": own, "http_server_key": own} if identity.role == "manager" else {}
+    return {
+        "mqtt_tls_ca_cert": f"{TLS}/{CA}",
+        "mqtt_tls_client_cert": own,
+        "mqtt_tls_client_key": own,
+        **served,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.config import values
 from propeller.config.definitions import IDENTITY
 from propeller.config.errors import BadSettings
 from propeller.config.setting import Program, Setting
@@ -74,7 +75,13 @@ def resolve(
         known = f"; it has: {', '.join(document)}" if document else ""
         raise BadSettings(f"{named_file or DEFAULT_FILE}: there is no section [{section}]{known}")
     _refuse_unknown(program, table or {}, label)
-    given = _Given(flags=flags or {}, environ=environ, table=table or {}, label=label)
+    given = _Given(
+        flags=flags or {},
+        environ=environ,
+        table=table or {},
+        label=label,
+        directory=(named_file or DEFAULT_FILE).parent,
+    )
     found = {setting.key: _find(program, setting, given) for setting in program.settings}
     return Effective(
         program=program,
@@ -155,6 +162,8 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
     #: The section of the file, and its name in error messages.
     table: Mapping[str, Any]
     label: str
+    #: That of the file, from which the paths of certificates go on.
+    directory: Path
 
 
 def _find(program: Program, setting: Setting, given: _Given) -> tuple[Any, str]:
@@ -167,7 +176,11 @@ def _find(program: Program, setting: Setting, given: _Given) -> tuple[Any, str]:
         if name in given.environ and (given.environ[name] or setting.takes_empty)
     }
     names = (setting.key, *setting.aliases)
-    keys = {f"{given.label} {name}": given.table[name] for name in names if name in given.table}
+    keys = {
+        f"{given.label} {name}": _from_file(setting, given.table[name], given.directory)
+        for name in names
+        if name in given.table
+    }
     for place in (variables, keys):
         if len({repr(raw) for raw in place.values()}) > 1:
             raise BadSettings(f"{' and '.join(place)} are two names for one setting and differ; keep one")
@@ -176,6 +189,16 @@ def _find(program: Program, setting: Setting, given: _Given) -> tuple[Any, str]:
     if setting.default is None:
         return None, "default"
     return read(setting, setting.default, setting.key), "default"
+
+
+def _from_file(setting: Setting, raw: Any, directory: Path) -> Any:
+    """Let a path go on from the directory of the file that names it, if it is one of a certificate or key.
+
+    So a directory with a file and its certificates may be anywhere, wherever the program is started.
+    """
+    if setting.read is not values.pem_file or not isinstance(raw, str):
+        return raw
+    return str(directory / Path(raw).expanduser())
 
 
 def read(setting: Setting, raw: Any, name: str) -> Any:

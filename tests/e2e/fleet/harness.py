@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import tomllib
@@ -65,16 +66,17 @@ class Program:
 class Fleet:
     """Identities for a manager and some proplets, as ``propeller provision`` makes them, and their programs.
 
-    ``foreign`` has ids of proplets that only know the contract.
+    ``foreign`` has ids of proplets that only know the contract; ``tls`` is the flag that makes certificates.
     """
 
-    def __init__(self, directory: Path, proplets: int, foreign: Sequence[str] = ()) -> None:
+    def __init__(self, directory: Path, proplets: int, foreign: Sequence[str] = (), tls: str = "") -> None:
         self.directory = directory
         self.port = free_port()
         self.config = directory / "config.toml"
-        address = f"tcp://127.0.0.1:{self.port}"
+        address = f"{'ssl' if tls else 'tcp'}://127.0.0.1:{self.port}"
         others = [word for name in foreign for word in ("--foreign", name)]
-        size = ["--proplets", str(proplets), *others]
+        size = ["--proplets", str(proplets), *others, *([tls] if tls else [])]
+        self.ca = directory / "tls" / "ca.crt" if tls else None
         self.run("provision", "-f", str(self.config), *size, "--mqtt-address", address)
         self.broker = Mosquitto(directory / "mosquitto.conf", self.port)
         self.sections = ["proplet"] if proplets == 1 else [f"proplet{n + 1}" for n in range(proplets)]
@@ -140,7 +142,11 @@ class Fleet:
         """Send requests to the manager on this port from now on."""
         if hasattr(self, "http"):
             self.http.close()
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+        scheme, trust = "http", ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self.ca is not None:
+            scheme, trust = "https", ssl.create_default_context(cafile=self.ca)
+        url = f"{scheme}://127.0.0.1:{port}"
+        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False, verify=trust)
 
     def is_answered(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
@@ -235,10 +241,10 @@ def make_fleet(tmp_path):
     """Make fleets that are ended with the test, and show what they said if it failed."""
     made: list[Fleet] = []
 
-    def make(proplets: int = 1, foreign: Sequence[str] = ()) -> Fleet:
+    def make(proplets: int = 1, foreign: Sequence[str] = (), tls: str = "") -> Fleet:
         directory = tmp_path / f"fleet{len(made)}"
         directory.mkdir()
-        made.append(Fleet(directory, proplets, foreign))
+        made.append(Fleet(directory, proplets, foreign, tls))
         return made[-1]
 
     with contextlib.ExitStack() as each:
