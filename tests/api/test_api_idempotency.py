@@ -8,9 +8,11 @@ import httpx
 import msgspec
 import pytest
 
+from propeller.access.principal import LOCAL
 from propeller.api import once
 from propeller.api.app import create_app
 from propeller.api.authentication import Authentication
+from propeller.api.context import PRINCIPAL
 from propeller.core import idempotency as core
 from propeller.core.states import TaskState
 from propeller.store import limits
@@ -418,6 +420,7 @@ def test_a_large_body_is_in_memory_once():
             return {"type": "http.request", "body": bytes([number]) * size, "more_body": number < count - 1}
 
         scope = {"type": "http", "method": "POST", "path": "/jobs", "query_string": b"", "headers": []}
+        scope[PRINCIPAL] = LOCAL
         tracemalloc.start()
         _, handing_on = await once._read(once.HttpRequest(scope, receive))
         chunks = [chunk async for chunk in once.HttpRequest(scope, handing_on).stream()]

@@ -30,6 +30,7 @@ from propeller.api import (
     workflows,
 )
 from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
+from propeller.api.belonging import authorize_path
 from propeller.api.context import CONTEXT, HAS_DONE, Context, HttpRequest, NeedsLeader, principal_of
 from propeller.api.endpoints import Endpoint
 from propeller.api.openapi import document
@@ -90,6 +91,7 @@ class Resource:
                 authorize(principal_of(request), endpoint.action)
             if self._to_leader is not None and not endpoint.anywhere:
                 return self._to_leader
+            await authorize_path(request, endpoint.action)
             if not endpoint.takes_any_query:
                 check_known(request, endpoint.query)
             if not once.has_key(request):

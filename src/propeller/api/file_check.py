@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from propeller.api import jobs, workflows
+from propeller.api.belonging import Creator
 from propeller.api.lifting import Lifted
 from propeller.api.spec_builder import SpecBuilder
 from propeller.core.commands import creation
@@ -196,9 +197,9 @@ def _check_whole(source: Source, kind: str, content: Content) -> None:
     body = {**_request(kind, content.name, content), "tasks": tasks}
     try:
         if kind == "job":
-            command, builder = jobs.creation(msgspec.convert(body, NewJob), Lifted())
+            command, builder = jobs.creation(msgspec.convert(body, NewJob), Lifted(), Creator())
         else:
-            command, builder = workflows.creation(msgspec.convert(body, NewWorkflow), Lifted())
+            command, builder = workflows.creation(msgspec.convert(body, NewWorkflow), Lifted(), Creator())
         if not builder.copied:  # the workflows that are copied are not here
             state = ClusterState()
             state.wall = time.time_ns()

@@ -4,6 +4,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from propeller.api import queries
+from propeller.api.belonging import namespaces_of
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.cursors import read_cursor, write_cursor
 from propeller.core.model import GroupKind
@@ -54,6 +55,8 @@ def _filter(request: HttpRequest, kind: GroupKind) -> GroupFilter:
         until=queries.time(request, queries.UNTIL),
         labels=_labels(request),
         has_ended=queries.choice(request, queries.ENDED),
+        namespaces=namespaces_of(request),
+        created_by=queries.text(request, queries.CREATED_BY),
     )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from propeller.api import queries
+from propeller.api.belonging import Creator, creator_of
 from propeller.api.bodies import read_json, read_json_or_nothing
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.lifting import Lifted
@@ -33,6 +34,7 @@ from propeller.wire.http.tasks import TaskView
 _LABEL_KEY = re.compile(rf"[^=\x00-\x1f\x7f-\x9f]{{1,{LABEL_KEY_CHARS_MAX}}}")
 
 New = TypeVar("New", NewWorkflow, NewJob)
+Creation = tuple[CreateTasks, SpecBuilder]
 
 
 class Cloned(NamedTuple):
@@ -43,12 +45,13 @@ class Cloned(NamedTuple):
 
 
 async def create_group(
-    request: HttpRequest, shape: type[New], creation: Callable[[New, Lifted], tuple[CreateTasks, SpecBuilder]]
+    request: HttpRequest, shape: type[New], creation: Callable[[New, Lifted, Creator], Creation]
 ) -> tuple[NewGroup, list[TaskView]]:
     """Create a workflow or a job with all of its tasks; return it, and the tasks as answers have them."""
     context = context_of(request)
     show = showing(request)
-    command, builder = await read_json(request, shape, creation)
+    creator = creator_of(request)
+    command, builder = await read_json(request, shape, lambda new, lifted: creation(new, lifted, creator))
     created = await submit(context, command, builder)
     assert command.group is not None
     # What was done before has the id that was given then.
@@ -59,14 +62,16 @@ async def create_group(
 def group_creation(
     new: NewWorkflow | NewJob,
     lifted: Lifted,
+    creator: Creator,
     kind: GroupKind,
     *,
     mode: JobMode | None = None,
     fail_fast: bool | None = None,
-) -> tuple[CreateTasks, SpecBuilder]:
+) -> Creation:
     """Make the command of a request; the group has the id that a task names, or a new one."""
     if not new.tasks:
         raise Invalid(f"tasks: a {kind.value} needs at least one task")
+    place = creator.place(new.namespace)
     field = f"{kind.value}_id"
     chosen_id: str = next(filter(None, (getattr(task, field) for task in new.tasks)), "")
     group = NewGroup(
@@ -76,6 +81,8 @@ def group_creation(
         mode=mode,
         fail_fast=fail_fast,
         definition=Definition(
+            namespace=place.namespace,
+            created_by=place.created_by,
             labels=_labels(new.labels or {}),
             max_parallel=max_parallel_of(new.max_parallel),
             timeout_ns=0 if new.timeout is None else duration_ns(new.timeout, "timeout"),
@@ -83,7 +90,7 @@ def group_creation(
             schedule=schedule_of_group(new, kind),
         ),
     )
-    builder = SpecBuilder(lifted)
+    builder = SpecBuilder(lifted, place)
     specs, chosen = builder.specs(new.tasks, "tasks", **{field: group.id})
     chosen = (*chosen, chosen_id) if chosen_id else chosen
     return CreateTasks(specs=specs, group=group, chosen_ids=chosen), builder
@@ -128,7 +135,8 @@ async def clone_group(request: HttpRequest, kind: GroupKind, group_id: str) -> C
     context = context_of(request)
     show = showing(request)
     name = await read_json_or_nothing(request, NewClone, lambda new, _: check_group_name(new.name)) or ""
-    created = await context.ask(CloneGroup(kind, group_id, next(new_ids(1)), name))
+    created_by = creator_of(request).name
+    created = await context.ask(CloneGroup(kind, group_id, next(new_ids(1)), name, created_by))
     new_id = created[0].spec.group_id
     records = await context.store.group(kind, new_id, tasks_max=0)
     if records is None:

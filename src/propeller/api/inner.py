@@ -21,7 +21,7 @@ async def with_copies(context: Context, command: CreateTasks, builder: SpecBuild
     """
     known: dict[str, SubWorkflow] = {}
     for workflow_id, field in builder.copied.items():
-        known[workflow_id] = await _copy_of(context, workflow_id, field)
+        known[workflow_id] = await _copy_of(context, workflow_id, field, command.specs[0].namespace)
     specs = tuple(_filled(spec, known, builder) for spec in command.specs)
     if len(encode(specs)) > JSON_BYTES_MAX:
         field = next(iter(builder.copied.values()))
@@ -29,9 +29,16 @@ async def with_copies(context: Context, command: CreateTasks, builder: SpecBuild
     return replace(command, specs=specs)
 
 
-async def _copy_of(context: Context, workflow_id: str, field: str) -> SubWorkflow:
+def in_namespace(command: CreateTasks, namespace: str) -> CreateTasks:
+    """Have the tasks of a command belong to a namespace."""
+    specs = tuple(replace(spec, namespace=namespace) for spec in command.specs)
+    return replace(command, specs=specs, says_where=True)
+
+
+async def _copy_of(context: Context, workflow_id: str, field: str, namespace: str) -> SubWorkflow:
+    """Make a copy of a workflow of a namespace."""
     found = await context.store.group(GroupKind.WORKFLOW, workflow_id, tasks_max=TASKS_MAX)
-    if found is None:
+    if found is None or found.groups[0].definition.namespace != namespace:
         raise Invalid(
             f"{field}: there is no workflow {workflow_id}; name one that is there, or give its tasks"
         )
@@ -41,10 +48,12 @@ async def _copy_of(context: Context, workflow_id: str, field: str) -> SubWorkflo
             f"{field}: workflow {workflow_id} has {group.size} tasks; at most {TASKS_MAX} can be copied"
         )
     return SubWorkflow(
-        specs=tuple(replace(task.spec, workflow_id="") for task in found.tasks),
+        specs=tuple(replace(task.spec, workflow_id="", namespace="", created_by="") for task in found.tasks),
         name=group.name,
         fail_fast=group.fail_fast,
-        definition=replace(group.definition, schedule=None, run_of="", run_for=""),
+        definition=replace(
+            group.definition, schedule=None, run_of="", run_for="", namespace="", created_by=""
+        ),
         copy_of=workflow_id,
     )
 

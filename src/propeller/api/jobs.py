@@ -8,16 +8,16 @@ from starlette.types import ASGIApp
 from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
+from propeller.api.belonging import Creator
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
 from propeller.api.group_lists import read_list
-from propeller.api.groups import clone_group, create_group, group_creation, read_group, rerun_group
+from propeller.api.groups import Creation, clone_group, create_group, group_creation, read_group, rerun_group
 from propeller.api.lifting import Lifted
 from propeller.api.looks import PORTION
 from propeller.api.rendering import by_group, showing, shown_group
-from propeller.api.spec_builder import SpecBuilder
 from propeller.api.submission import check_start_of_group
-from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
+from propeller.core.events import DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind, JobMode
 from propeller.errors import Invalid
 from propeller.wire.http.groups import (
@@ -42,7 +42,7 @@ _JOB = GroupKind.JOB
     gives=JobView,
     status=201,
     takes=NewJob,
-    query=[queries.SHOW_FILE],
+    query=[queries.SHOW_FILE, queries.IN_NAMESPACE],
     refuses=[409],
     has_location=True,
 )
@@ -57,9 +57,11 @@ def _created(view: JobView) -> ASGIApp:
     return answer(view, 201, {"location": f"/jobs/{quote(view.job_id, safe='')}"})
 
 
-def creation(new: NewJob, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
+def creation(new: NewJob, lifted: Lifted, creator: Creator) -> Creation:
     """Make the command of a request."""
-    return group_creation(new, lifted, _JOB, mode=_mode(new.execution_mode or ""), fail_fast=new.fail_fast)
+    return group_creation(
+        new, lifted, creator, _JOB, mode=_mode(new.execution_mode or ""), fail_fast=new.fail_fast
+    )
 
 
 @get(

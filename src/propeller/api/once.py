@@ -17,9 +17,10 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive
 
+from propeller.access.principal import LOCAL
 from propeller.api import queries
 from propeller.api.bodies import read_chunks
-from propeller.api.context import CONTEXT, HttpRequest, Once, context_of
+from propeller.api.context import CONTEXT, HttpRequest, Once, context_of, principal_of
 from propeller.core.idempotency import Key
 from propeller.errors import Invalid, StoreUnusable
 from propeller.manager.patience import PATIENCE_S
@@ -100,6 +101,9 @@ async def _read(request: HttpRequest) -> tuple[bytes, Receive]:
     for part in (request.method, request.scope["path"], request.scope["query_string"]):
         data = part if isinstance(part, bytes) else part.encode()
         digest.update(len(data).to_bytes(8) + data)
+    principal = principal_of(request)
+    if principal != LOCAL:  # another one's request of the same words is another request
+        digest.update(f"{principal.how} {principal.name}".encode())
     chunks: deque[bytes] = deque()
     async for chunk in read_chunks(request):
         digest.update(chunk)

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer, wants_events
+from propeller.api.belonging import namespaces_of
 from propeller.api.context import HttpRequest, context_of
 from propeller.api.endpoints import get
 from propeller.api.sse import EventStream
@@ -32,7 +33,7 @@ async def get_overview(request: HttpRequest) -> ASGIApp:
     "/failures",
     action=Action.READ,
     gives=FailuresView,
-    query=[queries.FAILED_SINCE, queries.FEW],
+    query=[queries.FAILED_SINCE, queries.FEW, queries.NAMESPACE],
     anywhere=True,
 )
 async def get_failures(request: HttpRequest) -> ASGIApp:
@@ -41,7 +42,7 @@ async def get_failures(request: HttpRequest) -> ASGIApp:
     A task that was started again since then is not among them.
     """
     since, limit = queries.time(request, queries.FAILED_SINCE), queries.within(request, queries.FEW)
-    found = await context_of(request).store.failures(since, limit)
+    found = await context_of(request).store.failures(since, limit, namespaces_of(request))
     return answer(FailuresView(total=found.total, failures=[failed_task(task) for task in found.items]))
 
 

@@ -2,10 +2,11 @@
 
 from starlette.types import ASGIApp
 
+from propeller.access import namespaces
 from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
-from propeller.api.context import Context, HttpRequest, context_of, id_in_path
+from propeller.api.context import Context, HttpRequest, context_of, id_in_path, principal_of
 from propeller.api.endpoints import delete, get, post
 from propeller.api.samples import proplet_sample_page
 from propeller.core.events import CordonProplet, DeleteProplet, DrainProplet
@@ -47,10 +48,13 @@ async def list_proplets(request: HttpRequest) -> ASGIApp:
     shown = proplets[page.offset : page.offset + page.limit]
     views = [proplet_view(proplet) for proplet in shown]
     if is_with_tasks:
+        principal = principal_of(request)
         most = min(queries.RUNNING_SHOWN_MAX, queries.RUNNING_IN_PAGE_MAX // max(len(shown), 1))
         placed = await context.manager.present.placed_on(shown, most)
         for view, tasks in zip(views, placed, strict=True):
-            view.running = [running_task(*one) for one in tasks]
+            view.running = [
+                running_task(*one) for one in tasks if principal.sees(namespaces.shown(one.spec.namespace))
+            ]
     return answer(PropletPage(offset=page.offset, limit=page.limit, total=len(proplets), proplets=views))
 
 

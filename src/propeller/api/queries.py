@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from propeller.access.namespaces import PATTERN
 from propeller.api.context import HttpRequest
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, TaskState
 from propeller.errors import Invalid
@@ -89,6 +90,18 @@ ON_PROPLET = Query(
     "next_cursor.",
     {"type": "string"},
 )
+NAMESPACE = Query(
+    "namespace",
+    "Only those of this namespace; without it, those of all that who asks may see.",
+    {"type": "string", "pattern": PATTERN},
+)
+IN_NAMESPACE = Query(
+    "namespace",
+    "The namespace that it is to belong to, where the body names none; without either, the only one of who "
+    "asks, or default.",
+    NAMESPACE.schema,
+)
+CREATED_BY = Query("created_by", "Only those that this one created.", {"type": "string"})
 ID_PREFIX = Query("id_prefix", "Only those whose id begins with this.", {"type": "string"})
 NAME = Query("name", "Only those of this name.", {"type": "string"})
 SINCE = Query("since", "Only those created then or later.", {"type": "string", "format": "date-time"})
@@ -152,6 +165,8 @@ OF_GROUPS = (
     UNTIL,
     ENDED,
     EARLIER,
+    NAMESPACE,
+    CREATED_BY,
 )
 SHOW_RUNNING = Query(
     "tasks",

@@ -13,7 +13,9 @@ from typing import Any
 
 import msgspec
 
+from propeller.access import namespaces
 from propeller.api import sent_back
+from propeller.api.belonging import Place
 from propeller.api.bodies import check_module
 from propeller.api.calls import Calls
 from propeller.api.lifting import Lifted, from_base64, sum_of
@@ -57,12 +59,22 @@ def new_ids(count: int) -> Iterator[str]:
         yield f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{_VARIANTS[d[16]]}{d[17:20]}-{d[20:]}"
 
 
+_ANYWHERE = Place("", "", is_said=False)
+
+
 class SpecBuilder:
     """Builds the specs of the tasks of one request, collects their modules and their calls."""
 
-    def __init__(self, lifted: Lifted | None = None) -> None:
-        """Begin with no module; ``lifted`` has those that were taken out of the body."""
+    def __init__(self, lifted: Lifted | None = None, place: Place = _ANYWHERE) -> None:
+        """Begin with no module.
+
+        Args:
+            lifted: Has those that were taken out of the body.
+            place: Where the tasks are to belong.
+
+        """
         self._lifted = lifted or Lifted()
+        self._place = place
         #: The modules that came with the tasks.
         self.modules: dict[Module, bytes] = {}
         #: The workflows that are to be copied into tasks, by id, with the field that names each first.
@@ -117,8 +129,12 @@ class SpecBuilder:
                 task.name = task.name or workflow.name or task_id
             if not task.name:
                 raise Invalid(f"{at}name: missing identity name; name the exported function to run")
+            if task.namespace and task.namespace != namespaces.shown(self._place.namespace):
+                raise Invalid(f"{at}namespace: it belongs where all tasks of the request do; leave it out")
             spec = Spec(
                 id=task_id,
+                namespace=self._place.namespace,
+                created_by=self._place.created_by,
                 workflow=workflow,
                 depends_on=_depends_on(task, at),
                 workflow_id=workflow_id,
@@ -144,7 +160,7 @@ class SpecBuilder:
             return SubWorkflow(specs=(), copy_of=given.id)
         tasks, where = given.tasks or [], f"{at}.tasks"
         for number, task in enumerate(tasks):
-            for name in ("workflow_id", "job_id"):
+            for name in ("workflow_id", "job_id", "namespace"):
                 if getattr(task, name):
                     raise Invalid(
                         f"{where}[{number}].{name}: it belongs to the workflow of its task; leave it out"

@@ -1,6 +1,7 @@
 """``/tasks``: single tasks."""
 
 import asyncio
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -9,13 +10,16 @@ from msgspec import UNSET
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from propeller.access import namespaces
 from propeller.access.roles import Action
 from propeller.api import queries, sent_back
 from propeller.api.answers import answer, as_file, nothing, wants_bytes
+from propeller.api.belonging import Creator, authorize_record, creator_of, namespaces_of
 from propeller.api.bodies import read_json, read_upload
 from propeller.api.context import Context, HttpRequest, context_of, id_in_path, stored_task
 from propeller.api.cursors import read_cursor, write_cursor
 from propeller.api.endpoints import Binary, delete, get, post, put
+from propeller.api.inner import in_namespace
 from propeller.api.lifting import Lifted
 from propeller.api.modules import module_of
 from propeller.api.rendering import Showing, showing, task_views
@@ -27,7 +31,7 @@ from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, 
 from propeller.core.model import Execution, Spec, Task
 from propeller.core.results import as_bytes, to_json
 from propeller.errors import Invalid, NotFound
-from propeller.store.port import Sought, TaskCursor, TaskFilter
+from propeller.store.port import Record, Sought, TaskCursor, TaskFilter
 from propeller.wire.http.executions import AttemptsView, ExecutionsView, execution_view
 from propeller.wire.http.samples import TaskSamplePage
 from propeller.wire.http.schema import encode
@@ -50,7 +54,7 @@ from propeller.wire.http.tasks import (
     gives=TaskView,
     status=201,
     takes=NewTask,
-    query=[queries.SHOW_FILE],
+    query=[queries.SHOW_FILE, queries.IN_NAMESPACE],
     refuses=[404, 409],
     has_location=True,
 )
@@ -58,21 +62,36 @@ async def create_task(request: HttpRequest) -> ASGIApp:
     """Create a task; ``workflow_id`` or ``job_id`` adds it to that workflow or job."""
     context = context_of(request)
     show = showing(request)
-    creation, builder = await read_json(request, NewTask, _creation)
-    created = await submit(context, creation, builder)
+    creation, builder = await read_json(request, NewTask, partial(_creation, creator_of(request)))
+    created = await submit(context, await _placed(request, creation, builder), builder)
     (view,) = await task_views(context, created, show)
     return answer(view, 201, {"location": f"/tasks/{quote(view.id, safe='')}"})
 
 
-def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
+async def _placed(request: HttpRequest, creation: CreateTasks, builder: SpecBuilder) -> CreateTasks:
+    """See to it that somebody may add to the workflow or job that is named, and to where it belongs."""
+    (spec,) = creation.specs
+    if not spec.group_id:
+        return creation
+    record = Record("workflow" if spec.workflow_id else "job", spec.group_id)
+    await authorize_record(request, Action.CHANGE, record)
+    if creation.says_where or not builder.copied:
+        return creation
+    # What is copied is looked for where the task will belong.
+    found = await context_of(request).store.belonging(record)
+    return creation if found is None else in_namespace(creation, found.namespace)
+
+
+def _creation(creator: Creator, new: NewTask, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
     workflow_id, job_id = new.workflow_id or "", new.job_id or ""
     if workflow_id and job_id:
         raise Invalid("job_id: a task is in a workflow or in a job, not in both; leave one of them out")
     new.kind = new.kind or "standard"
     new.priority = new.priority or 50
-    builder = SpecBuilder(lifted)
+    place = creator.place(new.namespace)
+    builder = SpecBuilder(lifted, place)
     specs, chosen = builder.specs([new], workflow_id=workflow_id, job_id=job_id)
-    return CreateTasks(specs=specs, chosen_ids=chosen), builder
+    return CreateTasks(specs=specs, chosen_ids=chosen, says_where=place.is_said), builder
 
 
 @get(
@@ -94,6 +113,8 @@ def _creation(new: NewTask, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
         queries.ON_PROPLET,
         queries.TASK_CURSOR,
         queries.SHOW_FILE,
+        queries.NAMESPACE,
+        queries.CREATED_BY,
     ],
     anywhere=True,
 )
@@ -110,6 +131,8 @@ async def list_tasks(request: HttpRequest) -> ASGIApp:
         id_prefix=queries.text(request, queries.ID_PREFIX),
         name=queries.text(request, queries.NAME),
         since=queries.time(request, queries.SINCE),
+        namespaces=namespaces_of(request),
+        created_by=queries.text(request, queries.CREATED_BY),
     )
     is_newest_first = queries.is_newest_first(request)
     sought = Sought(only, queries.searched(request), queries.text(request, queries.ON_PROPLET))
@@ -191,8 +214,10 @@ def _changes(given: TaskChanges, lifted: Lifted) -> tuple[TaskChanges, dict[str,
 
 def _check_fixed(given: TaskChanges, spec: Spec) -> None:
     """Refuse to change what is fixed; who sends an answer back need not take it out."""
-    for name in ("id", "workflow_id", "job_id"):
+    for name in ("id", "workflow_id", "job_id", "namespace"):
         wanted, fixed = getattr(given, name), getattr(spec, name)
+        if name == "namespace":
+            fixed = namespaces.shown(fixed)
         if wanted and wanted != fixed:
             raise Invalid(f"{name}: it can't be changed from {fixed or 'none'} to {wanted}; leave it out")
     if given.workflow is not None:

@@ -6,14 +6,14 @@ from starlette.types import ASGIApp
 from propeller.access.roles import Action
 from propeller.api import queries
 from propeller.api.answers import answer, nothing
+from propeller.api.belonging import Creator
 from propeller.api.context import HttpRequest, context_of, id_in_path
 from propeller.api.endpoints import delete, get, post
 from propeller.api.group_lists import read_list
-from propeller.api.groups import clone_group, create_group, group_creation, read_group, rerun_group
+from propeller.api.groups import Creation, clone_group, create_group, group_creation, read_group, rerun_group
 from propeller.api.lifting import Lifted
-from propeller.api.spec_builder import SpecBuilder
 from propeller.api.submission import check_start_of_group
-from propeller.core.events import CreateTasks, DeleteGroup, StartGroup, StopGroup
+from propeller.core.events import DeleteGroup, StartGroup, StopGroup
 from propeller.core.model import GroupKind
 from propeller.wire.http.groups import (
     NewClone,
@@ -35,7 +35,7 @@ _WORKFLOW = GroupKind.WORKFLOW
     gives=TasksView,
     status=201,
     takes=NewWorkflow,
-    query=[queries.SHOW_FILE],
+    query=[queries.SHOW_FILE, queries.IN_NAMESPACE],
     refuses=[409],
 )
 async def create_workflow(request: HttpRequest) -> ASGIApp:
@@ -44,9 +44,9 @@ async def create_workflow(request: HttpRequest) -> ASGIApp:
     return answer(TasksView(views), 201)
 
 
-def creation(new: NewWorkflow, lifted: Lifted) -> tuple[CreateTasks, SpecBuilder]:
+def creation(new: NewWorkflow, lifted: Lifted, creator: Creator) -> Creation:
     """Make the command of a request."""
-    return group_creation(new, lifted, _WORKFLOW, fail_fast=new.fail_fast)
+    return group_creation(new, lifted, creator, _WORKFLOW, fail_fast=new.fail_fast)
 
 
 @get(

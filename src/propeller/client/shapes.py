@@ -84,6 +84,9 @@ class Task(TypedDict):
     up: NotRequired[bool]
     #: How often it crashed and was started anew.
     restarts: NotRequired[int]
+    #: Where it belongs, left out for ``default``, and who created it.
+    namespace: NotRequired[str]
+    created_by: NotRequired[str]
 
 
 class Execution(TypedDict):
@@ -154,6 +157,8 @@ class Job(TypedDict):
     labels: NotRequired[dict[str, str]]
     #: How many of its tasks wait for a proplet or run at once; left out for any number.
     max_parallel: NotRequired[int]
+    namespace: NotRequired[str]
+    created_by: NotRequired[str]
 
 
 class EarlierRun(TypedDict):
@@ -179,6 +184,8 @@ class JobSummary(TypedDict):
     labels: NotRequired[dict[str, str]]
     #: How many of its tasks wait for a proplet or run at once; left out for any number.
     max_parallel: NotRequired[int]
+    namespace: NotRequired[str]
+    created_by: NotRequired[str]
     #: In a list that was asked for them with ``earlier``: the newest first.
     earlier: NotRequired[list[EarlierRun]]
 
@@ -207,6 +214,8 @@ class Workflow(TypedDict):
     labels: NotRequired[dict[str, str]]
     #: How many of its tasks wait for a proplet or run at once; left out for any number.
     max_parallel: NotRequired[int]
+    namespace: NotRequired[str]
+    created_by: NotRequired[str]
     #: In a list that was asked for them with ``earlier``: the newest first.
     earlier: NotRequired[list[EarlierRun]]
     #: The task that runs it.

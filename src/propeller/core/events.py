@@ -34,6 +34,8 @@ class CreateTasks(msgspec.Struct, frozen=True, kw_only=True):
     group: NewGroup | None = None
     #: The ids in ``specs`` and ``group`` that a client chose; only these can be taken already.
     chosen_ids: tuple[str, ...] = ()
+    #: False where the client names no namespace: in a group that is there, tasks belong where it does.
+    says_where: bool = True
 
 
 class UpdateTask(msgspec.Struct, frozen=True):

@@ -47,6 +47,7 @@ _OF_THE_WHOLE = (
     "timezone",
     "is_recurring",
     "schedule_options",
+    "namespace",
 )
 #: The name of a field at the beginning of a path.
 _FIRST_STEP = re.compile(r"[^.\[]+")
@@ -67,6 +68,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     schedule_options: ScheduleOptionsField | None = None
     labels: dict[str, str] | None = None
     max_parallel: int | None = None
+    namespace: str | None = None
     module: str | None = None
 
 

@@ -152,22 +152,22 @@ def _target_group(state: ClusterState, command: CreateTasks, now: int) -> Group 
     if command.group:
         return _new_group(state, command.group, now)
     if first.job_id:
-        return _in_namespace(find_group(state, GroupKind.JOB, first.job_id), first)
+        return _joined(find_group(state, GroupKind.JOB, first.job_id), command)
     if first.workflow_id:
         known = state.groups.get(first.workflow_id)
         if known is None:
             definition = Definition(namespace=first.namespace, created_by=first.created_by)
             new = NewGroup(id=first.workflow_id, kind=GroupKind.WORKFLOW, definition=definition)
             return _new_group(state, new, now)
-        return _in_namespace(find_group(state, GroupKind.WORKFLOW, first.workflow_id), first)
+        return _joined(find_group(state, GroupKind.WORKFLOW, first.workflow_id), command)
     if first.depends_on:
         raise Invalid("workflow_id is required when depends_on is specified")
     return None
 
 
-def _in_namespace(group: Group, spec: Spec) -> Group:
-    """Give the group of a new task; to one of another namespace it is not there."""
-    if group.definition.namespace != spec.namespace:
+def _joined(group: Group, command: CreateTasks) -> Group:
+    """Give the group of new tasks; to those of another namespace it is not there."""
+    if command.says_where and group.definition.namespace != command.specs[0].namespace:
         raise no_such(group.kind.value, group.id)
     return group
 

@@ -48,6 +48,8 @@ class EventView(msgspec.Struct, kw_only=True):
     reason: str | UnsetType = UNSET
     up: Annotated[bool, like("It serves, and goes on until it is stopped.")] | UnsetType = UNSET
     results_encoding: ResultsEncoding | UnsetType = UNSET
+    #: Where the task belongs; left out: default.
+    namespace: str | UnsetType = UNSET
 
 
 class KeptEvent(EventView, kw_only=True):
@@ -109,6 +111,7 @@ def _view(shape: type[View], transition: Transition, **more: Any) -> View:
         reason=transition.reason or UNSET,
         up=transition.is_up or UNSET,
         results_encoding=UNSET if results is UNSET else transition.results_encoding or UNSET,
+        namespace=transition.namespace or UNSET,
     )
 
 

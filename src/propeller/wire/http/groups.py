@@ -23,7 +23,15 @@ from propeller.wire.http.schedules import (
     show_schedule,
 )
 from propeller.wire.http.schema import Page, State, Time, like
-from propeller.wire.http.tasks import NAME_CHARS_MAX, MaxParallel, Tasks, TaskView
+from propeller.wire.http.tasks import (
+    NAME_CHARS_MAX,
+    CreatedBy,
+    MaxParallel,
+    NamespaceField,
+    NamespaceView,
+    Tasks,
+    TaskView,
+)
 from propeller.wire.http.timing import DefaultsField, DefaultsView, Duration, defaults_view, shown
 from propeller.wire.rfc3339 import format_time
 
@@ -61,6 +69,7 @@ class NewGroupFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     schedule_options: ScheduleOptionsField | None = None
     labels: Labels | None = None
     max_parallel: MaxParallel | None = None
+    namespace: NamespaceField | None = None
 
 
 class NewWorkflow(NewGroupFields, kw_only=True):
@@ -116,6 +125,8 @@ class JobView(GroupScheduleFields, kw_only=True):
     defaults: DefaultsView | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
     max_parallel: int | UnsetType = UNSET
+    namespace: NamespaceView | UnsetType = UNSET
+    created_by: CreatedBy | UnsetType = UNSET
 
 
 class Counts(msgspec.Struct):
@@ -158,6 +169,8 @@ class JobSummary(GroupScheduleFields, kw_only=True):
     defaults: DefaultsView | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
     max_parallel: int | UnsetType = UNSET
+    namespace: NamespaceView | UnsetType = UNSET
+    created_by: CreatedBy | UnsetType = UNSET
     earlier: Earlier | UnsetType = UNSET
 
 
@@ -194,6 +207,8 @@ class WorkflowView(GroupScheduleFields, kw_only=True):
     defaults: DefaultsView | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
     max_parallel: int | UnsetType = UNSET
+    namespace: NamespaceView | UnsetType = UNSET
+    created_by: CreatedBy | UnsetType = UNSET
     run_for: Annotated[str, like("The task that runs it.")] | UnsetType = UNSET
     earlier: Earlier | UnsetType = UNSET
 
@@ -262,6 +277,8 @@ def _defined(definition: Definition) -> dict[str, Any]:
         "defaults": defaults_view(definition.defaults),
         "labels": definition.labels or UNSET,
         "max_parallel": definition.max_parallel or UNSET,
+        "namespace": definition.namespace or UNSET,
+        "created_by": definition.created_by or UNSET,
     }
 
 

@@ -101,6 +101,11 @@ StdinEncoding = Annotated[
         **{"x-enum-varnames": ["PLAIN", "BASE64"]},
     ),
 ]
+NamespaceField = Annotated[
+    str, like("Where it is to belong; left out: the only namespace of who asks, or default.")
+]
+NamespaceView = Annotated[str, like("Where it belongs; left out: default.")]
+CreatedBy = Annotated[str, like("Who created it; left out where nobody is asked who they are.")]
 Owned = Annotated[Any, like("The manager sets it; in a request it is ignored.", readOnly=True)]
 Fixed = like("It can't be changed; if it is given, it has to be what the task has.")
 _Switch = bool | UnsetType | None
@@ -143,6 +148,7 @@ class OwnedFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     next_run: Owned = None
     retry_at: Owned = None
     copy_of: Owned = None
+    created_by: Owned = None
     runs_workflow: Owned = None
     pinned_to: (
         Annotated[IdOrNone, like("In an answer that is sent as a new task, what its proplet_id is to be.")]
@@ -211,6 +217,7 @@ class TaskChanges(TaskFields, kw_only=True):
     workflow_id: Annotated[IdOrNone, Fixed] | None = None
     job_id: Annotated[IdOrNone, Fixed] | None = None
     workflow: Annotated[Any, Fixed] = None
+    namespace: Annotated[str, Fixed] | None = None
 
 
 class InnerWorkflow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -237,6 +244,7 @@ class NewTask(TaskFields, kw_only=True):
     workflow_id: Annotated[IdOrNone, like("The workflow that the task belongs to.")] | None = None
     job_id: Annotated[IdOrNone, like("The job that the task belongs to.")] | None = None
     workflow: InnerWorkflow | None = None
+    namespace: NamespaceField | None = None
 
 
 Tasks = Annotated[list[NewTask], like(minItems=1, maxItems=TASKS_MAX)]
@@ -320,6 +328,8 @@ class TaskView(msgspec.Struct, kw_only=True):
     copy_of: Annotated[str, like("The task that it is a copy of.")] | UnsetType = UNSET
     workflow: InnerView | UnsetType = UNSET
     runs_workflow: Annotated[Id, like("The workflow of its last attempt.")] | UnsetType = UNSET
+    namespace: NamespaceView | UnsetType = UNSET
+    created_by: CreatedBy | UnsetType = UNSET
 
 
 class TaskPage(msgspec.Struct, kw_only=True):
@@ -358,7 +368,8 @@ class Stopped(msgspec.Struct):
 
 _OMITTED_WHEN_EMPTY = (
     "kind image_url inputs env latent kbs_resource_path depends_on run_if workflow_id job_id mode schedule "
-    "is_recurring timezone broadcast priority metadata required_tags stdin stdin_encoding copy_of"
+    "is_recurring timezone broadcast priority metadata required_tags stdin stdin_encoding copy_of "
+    "namespace created_by"
 ).split()
 
 #: What a task that has never run says of its runs.
