@@ -2,10 +2,11 @@
 
     PropellerError
     ├── Invalid            the request is wrong in itself (HTTP 400)
-    ├── Unauthenticated    nobody knows who sends it, and it is not for everybody (401)
+    ├── Unauthenticated    nobody knows who sends it, or the credentials are not good (401)
     ├── Forbidden          the client may not send it (403)
     ├── NotFound           a thing that it names does not exist (404)
     ├── Conflict           the present state does not allow it (409)
+    ├── TooMany            its sender has failed too often; later it may be taken (429)
     ├── TooLarge           it is larger than the limit (413)
     ├── KeyReused          its idempotency key stands for another request (422)
     ├── StoreUnusable      the data can't be read or written: the program ends (exit code 1)
@@ -52,6 +53,14 @@ def no_such(kind: str, name: str) -> NotFound:
 
 class Conflict(PropellerError):
     """The present state does not allow the request."""
+
+
+class TooMany(PropellerError):
+    """The sender of the request has failed too often of late."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class TooLarge(PropellerError):

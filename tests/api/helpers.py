@@ -186,13 +186,18 @@ async def serving(
 
 @contextlib.asynccontextmanager
 async def serving_app(app: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve an application over a real socket."""
+    """Serve an application over a real socket, to everybody."""
+    async with bound_server(Authentication(app)) as http:
+        yield http
+
+
+@contextlib.asynccontextmanager
+async def bound_server(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an application that knows its callers over a real socket."""
     # With the protocol named, asyncio sends small writes at once.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    server = Server(
-        uvicorn.Config(Authentication(app), log_level="warning", access_log=False, lifespan="off")
-    )
+    server = Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:

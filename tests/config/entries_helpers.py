@@ -243,9 +243,22 @@ def _postgres(name, raw, wanted, test, **more):
     return There(raw, {f"manager.postgres.{name}": wanted}, place, name, more)
 
 
+MODES = "tests/manager/test_modes.py::"
 OF_MANAGER = {
     "ui": There(
         "false", {"manager.has_page": False}, "tests/api/test_page.py::test_it_can_be_left_out", "has_page"
+    ),
+    "auth": There(
+        "tokens",
+        {"manager.auth": ("tokens",)},
+        f"{MODES}test_a_manager_asks_for_tokens_where_it_is_told_to",
+        "tokens",
+    ),
+    "insecure_no_auth": There(
+        "true",
+        {"manager.auth": ("none",)},
+        f"{MODES}test_elsewhere_than_on_loopback_it_has_to_be_told_who_may_use_it",
+        "none",
     ),
     "http_names": There("a.test", {"http.names": ("a.test",)}, f"{GATE}test_other_names_can_be_given"),
     **OF_SIGN_IN,

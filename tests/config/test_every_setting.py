@@ -112,6 +112,8 @@ UP = {
     "--host": ("MANAGER_HTTP_HOST", "127.0.0.2"),
     "--port": ("MANAGER_HTTP_PORT", "7"),
     "--http-names": ("MANAGER_HTTP_NAMES", "a.test"),
+    "--auth": ("MANAGER_AUTH", "tokens"),
+    "--insecure-no-auth": ("MANAGER_INSECURE_NO_AUTH", "true"),
     "--no-ui": ("MANAGER_UI", "false"),
     "--data-dir": ("MANAGER_DATA_DIR", "/far"),
     "--proplets": ("", "3"),

@@ -23,6 +23,7 @@ from propeller.errors import (
     StoreUnusable,
     TimedOut,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unavailable,
 )
@@ -49,6 +50,7 @@ STATUSES: dict[type[PropellerError], int] = {
     Conflict: 409,
     TooLarge: 413,
     KeyReused: 422,
+    TooMany: 429,
     StoreUnusable: 503,
     LeadershipLost: 503,
     OutcomeUnknown: 502,
@@ -114,8 +116,10 @@ def refusal(error: PropellerError) -> Response:
     """Make the answer for an error that is raised on purpose."""
     status = STATUSES[type(error)]
     headers = {"retry-after": "1"} if status == 503 else {}
-    if status == 401:
+    if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
+    if isinstance(error, TooMany):
+        headers["retry-after"] = str(error.retry_after_s)
     if isinstance(error, LeadershipLost):
         headers[LEAD] = "lost"
     return _error(str(error), status, headers)

@@ -26,7 +26,9 @@ from propeller.api import (
     page,
     proplets,
     schedules,
+    sessions,
     tasks,
+    tokens,
     workflows,
 )
 from propeller.api.answers import error_answer, methods, no_such_method, no_such_path
@@ -56,6 +58,8 @@ _RESOURCES = (
     graphs,
     events,
     histories,
+    tokens,
+    sessions,
     health,
 )
 

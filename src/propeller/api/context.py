@@ -21,9 +21,10 @@ from propeller.api.turns import Turns
 from propeller.core.events import Command
 from propeller.core.idempotency import Key
 from propeller.core.model import JobMode, Module, Task
-from propeller.errors import no_such
+from propeller.errors import PropellerError, no_such
 from propeller.manager.feed import Feed
 from propeller.manager.follower import Follower
+from propeller.manager.keyring import Keyring
 from propeller.manager.service import Manager
 from propeller.runtime.core_module.interface import HEAD_BYTES
 from propeller.store.lead import Leader
@@ -35,6 +36,8 @@ HttpRequest = Request
 CONTEXT = "propeller.context"
 #: The key of a request's scope that holds who sends it.
 PRINCIPAL = "propeller.principal"
+#: The key of a request's scope that holds the tokens that there are.
+KEYRING = "propeller.keyring"
 
 _FILES_KEPT = 256
 _INTERFACES_KEPT = 64
@@ -214,9 +217,18 @@ def context_of(request: HttpRequest) -> Context:
 
 
 def principal_of(request: HttpRequest) -> Principal:
+    """Say who sends a request; raise the error that stands in the place of somebody if nobody knows."""
     principal = request.scope[PRINCIPAL]
+    if isinstance(principal, PropellerError):
+        raise principal
     assert isinstance(principal, Principal)
     return principal
+
+
+def keyring_of(request: HttpRequest) -> Keyring:
+    keyring = request.scope[KEYRING]
+    assert isinstance(keyring, Keyring)
+    return keyring
 
 
 async def stored_task(context: Context, task_id: str) -> Task:

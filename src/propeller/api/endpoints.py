@@ -114,6 +114,8 @@ def endpoint(
     follows = {413, 422} if takes_key else {413} if takes else set[int]()
     if lane_of(method, path):
         follows = follows | {429}
+    if action is not Action.OPEN:
+        follows = follows | {401, 429}
     if not anywhere:
         follows = follows | {502}
     return lambda handler: Endpoint(

@@ -24,6 +24,7 @@ from propeller.wire.http.tasks import (
     TasksView,
     TaskView,
 )
+from propeller.wire.http.tokens import NewSession, NewToken
 
 _ADDITION = "AGFzbQEAAAABBwFgAn9/AX8DAgEABwgBBG1haW4AAAoJAQcAIAAgAWoL"
 _ZERO = "0001-01-01T00:00:00Z"
@@ -51,6 +52,8 @@ OF_REQUESTS: dict[Any, Any] = {
     NewClone: {"name": "sums, once more"},
     NewRerun: {"from": "sum"},
     NewFile: {"name": "sums.yaml", "text": "module: addition.wasm\ntasks: [{id: sum, inputs: [10, 20]}]\n"},
+    NewSession: {"token": "prp_0a1b2c3d4e5f_47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"},
+    NewToken: {"name": "ci", "role": "submitter", "namespaces": ["default"], "expires_in": "90d"},
     Invoke: {"inputs": ["world"], "env": {"GREETING": "hola"}, "timeout": "5s"},
 }
 _TASK: dict[str, Any] = {

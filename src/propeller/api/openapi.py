@@ -7,6 +7,7 @@ from typing import Any, get_args
 import msgspec
 
 from propeller import __version__
+from propeller.access.roles import Action
 from propeller.api import examples
 from propeller.api.endpoints import AnyModule, Binary, Endpoint, EventText
 from propeller.api.queries import REPLAYED, Query
@@ -21,14 +22,17 @@ _ID_IN_ANSWER = {"/tasks": "id", "/workflows": "tasks/0/workflow_id", "/jobs": "
 _NEEDS_MODULE = ("/file", "/module")
 _PROBLEMS = {
     400: "The request is wrong in itself.",
-    403: "A page of another site sent it, or it asks by a name that this manager does not answer to.",
+    401: "Nobody knows who sends it: it has no credentials, or they are wrong, expired or revoked.",
+    403: "The role of who sends it does not allow it. Or a page of another site sent "
+    "it, or it asks by a name that this manager does not answer to.",
     404: "The task, workflow, job, proplet or path does not exist.",
     408: "The headers or the body took too long to arrive; send them without pauses.",
     409: "The present state does not allow the request.",
     413: "The body is larger than 100 MiB, or larger than 16 MiB or 300,000 values besides modules, "
     "or a module in it takes too much memory.",
     422: "Its Idempotency-Key stands for another request, of less than a day ago.",
-    429: "This client has too many requests under way; send fewer at once, and try again after Retry-After.",
+    429: "This client has too many requests under way, or has sent bad credentials too often; try again "
+    "after Retry-After.",
     431: "The headers are larger than 64 KiB.",
     502: "The guest failed; or the manager that leads went away, and whether it did this is not known.",
     503: "The store can't be read or written, no manager leads, no proplet that is alive has the task, or "
@@ -73,7 +77,16 @@ def document(endpoints: Iterable[Endpoint], also: Sequence[type]) -> dict[str, A
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": dict(sorted(components.items()))},
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token that an admin has created, as in prp_ID_SECRET.",
+                }
+            },
+        },
     }
 
 
@@ -127,6 +140,8 @@ def _operation(each: Endpoint) -> dict[str, Any]:
             "required": each.needs_body,
             "content": _request_content(each.takes),
         }
+    if each.action is not Action.OPEN:
+        operation["security"] = [{"token": []}, {}]  # a manager may ask nobody who they are
     operation["responses"] = {str(each.status): _answer(each)} | {
         str(status): _problem(status, each.also.get(status)) for status in each.refuses
     }

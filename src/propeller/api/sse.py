@@ -10,6 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 _log = logging.getLogger(__name__)
 
+#: The key of a request's scope that holds what calls a function as soon as its sender is no longer let in.
+WATCHING = "propeller.watching"
 #: After a silence of so long, a comment shows that the stream is alive.
 KEEP_ALIVE_S = 15.0
 _STILL_HERE = b": still here\n\n"
@@ -61,7 +63,9 @@ class EventStream:
         sending = asyncio.ensure_future(self._send_events(write))
         tasks = {sending, asyncio.create_task(_client_gone(receive)), asyncio.create_task(keep_alive())}
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # The client may go on only as long as it would be let in again.
+            with scope[WATCHING](sending.cancel):
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()

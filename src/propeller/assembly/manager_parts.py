@@ -45,6 +45,8 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings(port=7070)
     #: Whether it serves the page for people.
     has_page: bool = True
+    #: How it knows who sends a request, such as ``tokens``; ``none`` for not at all, empty if nobody said.
+    auth: tuple[str, ...] = ()
     data_dir: Path
     storage: Literal["memory", "sqlite", "postgres"] = "sqlite"
     #: The database, with ``postgres``.
@@ -77,6 +79,7 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
     return ManagerParts(
         http=settings.http,
         has_page=settings.ui,
+        auth=settings.auth,
         data_dir=settings.data_dir,
         storage=settings.storage,
         postgres=settings.postgres,

@@ -14,6 +14,7 @@ import uvloop
 
 from propeller import __version__
 from propeller.api.app import create_app
+from propeller.assembly.access import refuse_unasked, ways_of
 from propeller.assembly.front import Front
 from propeller.assembly.lifetime import (
     give_up,
@@ -30,6 +31,7 @@ from propeller.assembly.proxying import serve_proxy
 from propeller.assembly.serving import guarded, listen, server_of, url_of
 from propeller.config.settings import ManagerSettings, ProxySettings, RemotePropletSettings
 from propeller.errors import PropellerError, Unavailable
+from propeller.manager.keyring import Keyring
 from propeller.runtime.heap import give_large_blocks_back
 
 _log = logging.getLogger(__name__)
@@ -87,8 +89,11 @@ async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -
         return
     stop = stop_asked()
     listeners = listen(parts.http.host, parts.http.port)
+    refuse_unasked(parts.auth, listeners)
     front = Front(Unavailable("this manager is starting: it opens its store; ask again later"))
-    server = server_of(guarded(front, parts.http, listeners), parts.http)
+    keyring = Keyring()
+    ways = ways_of(parts.auth, keyring)
+    server = server_of(guarded(front, parts.http, listeners, keyring=keyring, ways=ways), parts.http)
     on_hangup(server.certificate)
     serving = asyncio.create_task(server.serve(sockets=listeners))
     async with contextlib.AsyncExitStack() as stack:
@@ -98,6 +103,8 @@ async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -
             await until_over(stop, [starting, serving])
             if starting.done():
                 running, vital = starting.result()
+                stack.push_async_callback(keyring.close)
+                await keyring.open(running.store)
                 front.alone(create_app(running, instance_id=_instance_id(parts), has_page=parts.has_page))
                 announce(url_of(parts.http, listeners))
                 gc.freeze()

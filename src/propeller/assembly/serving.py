@@ -5,14 +5,14 @@ import contextlib
 import errno
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from propeller.api.authentication import Authentication
+from propeller.api.authentication import Authentication, Way
 from propeller.api.gate import Gate, host_name, is_loopback
 from propeller.api.peer_trust import OwnCertificate
 from propeller.api.proxies import Proxies
@@ -21,6 +21,7 @@ from propeller.assembly.certificate import Certificate
 from propeller.assembly.connections import Watch
 from propeller.config.settings import HttpSettings
 from propeller.errors import CannotListen
+from propeller.manager.keyring import Keyring
 
 _STOP_S_MAX = 5
 
@@ -59,15 +60,24 @@ def server_of(
     return Server(config, watch)
 
 
-def guarded(app: ASGIApp, http: HttpSettings, listeners: list[socket.socket], address: str = "") -> ASGIApp:
+def guarded(
+    app: ASGIApp,
+    http: HttpSettings,
+    listeners: list[socket.socket],
+    address: str = "",
+    *,
+    keyring: Keyring | None = None,
+    ways: Sequence[Way] | None = None,
+) -> ASGIApp:
     """Put the gate, and who asks, before an application that is served on these sockets.
 
-    ``address`` is the URL by which other managers ask this one; ``""`` if there are none.
+    ``address`` is the URL by which other managers ask this one; ``""`` if there are none. ``Authentication``
+    says what ``keyring`` and ``ways`` are.
     """
     names = _names(http, listeners)
     if names is not None and address:
         names |= {host_name(urlsplit(address).netloc)}
-    known = Authentication(app)
+    known = Authentication(app, keyring=keyring, ways=ways)
     secured = known if http.server_cert is None else StrictTransport(known)
     return Proxies(Gate(secured, names=names, sites=http.names), http.trusted_proxies)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from propeller.api.app import create_app
 from propeller.api.following import create_follower_app
 from propeller.api.forwarding import Forwarding
+from propeller.assembly.access import refuse_unasked, ways_of
 from propeller.assembly.deafness import Deafness
 from propeller.assembly.front import Front
 from propeller.assembly.lifetime import (
@@ -28,6 +29,7 @@ from propeller.assembly.manager_parts import AtWork, ManagerParts, managing
 from propeller.assembly.serving import guarded, listen, own_certificate, server_of, url_of
 from propeller.errors import LeadershipLost, StoreUnusable, Unavailable
 from propeller.manager.follower import Follower
+from propeller.manager.keyring import Keyring
 from propeller.manager.lead import SharedLead, Term
 from propeller.manager.leaders import Leaders
 from propeller.manager.leadership import Times
@@ -37,6 +39,7 @@ from propeller.store.postgres.lease import LEADER, Lease
 from propeller.store.postgres.link import Outage
 from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.postgres.store import PostgresStore
+from propeller.store.postgres.tokens import TOKENS
 from propeller.store.sqlite.opening import lock_directory
 
 _log = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ async def serve_one_of_several(parts: ManagerParts, announce: Callable[[str], No
     assert parts.postgres is not None
     stop = stop_asked()
     listeners = listen(parts.http.host, parts.http.port)
+    refuse_unasked(parts.auth, listeners)
     url = url_of(parts.http, listeners)
     async with contextlib.AsyncExitStack() as stack:
         address = address_of(parts, url)
@@ -66,7 +70,8 @@ async def serve_one_of_several(parts: ManagerParts, announce: Callable[[str], No
         if parts.proplets:  # of two managers here each needs a directory of its own for its proplets
             stack.enter_context(contextlib.closing(lock_directory(parts.data_dir)))
         one = OneOfSeveral(parts, parts.postgres, address)
-        app = guarded(one.front, parts.http, listeners, address)
+        ways = ways_of(parts.auth, one.keyring)
+        app = guarded(one.front, parts.http, listeners, address, keyring=one.keyring, ways=ways)
         server = server_of(app, parts.http, stop_s_max=_STOP_S_MAX)
         on_hangup(server.certificate)
         serving = asyncio.create_task(server.serve(sockets=listeners))
@@ -127,6 +132,7 @@ class OneOfSeveral:
     def __init__(self, parts: ManagerParts, settings: PostgresSettings, address: str) -> None:
         """Prepare it; ``address`` is the URL at which other managers reach it."""
         self.front = Front(LeadershipLost("this manager is starting: it opens its database; ask again later"))
+        self.keyring = Keyring()
         self._parts = parts
         self._address = address
         self._instance_id = parts.mqtt.entity_id if parts.mqtt else uuid.uuid4().hex
@@ -149,6 +155,8 @@ class OneOfSeveral:
         """Open the database, follow, and begin to ask for the lead, all until the stack is left."""
         stack.push_async_callback(self._store.close)
         await self._store.open(_OPEN_S_MAX)
+        stack.push_async_callback(self.keyring.close)
+        await self.keyring.open(self._store)
         stack.callback(self._forwarding.close)
         stack.push_async_callback(self._lease.close)
         await self._lease.start()
@@ -172,6 +180,8 @@ class OneOfSeveral:
             self._lead.freed()
             if self._deafness is not None:
                 self._deafness.told(text, leads=self._lead.held is not None)
+        elif channel == TOKENS:
+            self.keyring.changed()
         elif self._follower is None:
             return
         elif not text:

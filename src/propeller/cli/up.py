@@ -82,6 +82,21 @@ Ui = Annotated[
     bool | None,
     typer.Option(help="Serve the page for people under /ui/ [env: MANAGER_UI; default: yes]."),
 ]
+Auth = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WAY",
+        help="How it knows who sends a request: tokens; none: all who reach it may do everything "
+        "[env: MANAGER_AUTH; default: none on loopback, elsewhere it has to be given].",
+    ),
+]
+InsecureNoAuth = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-no-auth",
+        help="Let all who reach it do everything, also from other machines [env: MANAGER_INSECURE_NO_AUTH].",
+    ),
+]
 Host = Annotated[
     str | None,
     typer.Option(help="Address to listen on; empty means all [env: MANAGER_HTTP_HOST; default: localhost]."),
@@ -181,6 +196,8 @@ def up(
     port: Port = None,
     http_names: HttpNames = None,
     ui: Ui = None,
+    auth: Auth = None,
+    insecure_no_auth: InsecureNoAuth = False,
     data_dir: DataDir = None,
     proplets: Annotated[int, typer.Option(min=0, max=256, help="How many proplets to start.")] = 1,
     concurrency: Concurrency = None,
@@ -212,6 +229,8 @@ def up(
         "http_port": port,
         "http_names": http_names,
         "ui": None if ui is None else str(ui),
+        "auth": auth,
+        "insecure_no_auth": "true" if insecure_no_auth else None,
         "data_dir": data_dir,
         "storage_type": storage_type,
         "durability": durability,

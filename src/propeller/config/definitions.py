@@ -7,6 +7,7 @@ setting.
 """
 
 from propeller.config import values
+from propeller.config.access_definitions import ACCESS
 from propeller.config.http_definitions import http_address, http_clients, http_proxies, http_tls
 from propeller.config.sandbox_definitions import SANDBOX
 from propeller.config.setting import Program, Setting
@@ -241,6 +242,7 @@ MANAGER = Program(
         *http_tls(),
         *http_proxies(),
         *http_clients(),
+        *ACCESS,
         Setting(
             key="data_dir",
             read=values.path,

@@ -57,6 +57,7 @@ def manager_settings(
         mqtt=mqtt,
         http=_limited(_http(given, "MANAGER_"), given),
         ui=given["ui"],
+        auth=_auth(given),
         log_level=given["log_level"],
         data_dir=_data_dir(given, environ),
         storage=given["storage_type"],
@@ -74,6 +75,18 @@ def manager_settings(
         allow_foreign=given["allow_foreign"],
         placement=given["placement"],
     )
+
+
+def _auth(given: Mapping[str, Any]) -> tuple[str, ...]:
+    auth: tuple[str, ...] = given["auth"] or ()
+    if not given["insecure_no_auth"]:
+        return auth
+    if set(auth) - {"none"}:
+        raise BadSettings(
+            f"MANAGER_INSECURE_NO_AUTH: has no effect with MANAGER_AUTH={','.join(auth)}; leave one of them "
+            "out"
+        )
+    return ("none",)
 
 
 def _check_storage(effective: Effective) -> None:

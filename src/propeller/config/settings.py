@@ -78,6 +78,8 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpSettings
     #: Whether it serves the page for people.
     ui: bool
+    #: How it knows who sends a request, such as ``tokens``; ``none`` for not at all, empty if nobody said.
+    auth: tuple[str, ...]
     log_level: str
     data_dir: Path
     storage: Literal["memory", "sqlite", "postgres"]

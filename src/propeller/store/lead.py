@@ -23,3 +23,11 @@ class Leader(NamedTuple):
     holder: str
     #: Its URL for other managers.
     address: str
+
+
+class Identity(NamedTuple):
+    """Who the managers of one database are for proplets at a broker: one manager."""
+
+    id: str
+    #: Larger at each take-over: at least the time, ns since the Unix epoch.
+    epoch: int

@@ -14,7 +14,9 @@ from propeller.core.effects import Changes, Transition
 from propeller.core.idempotency import Key, Remembered
 from propeller.core.model import Execution, Group, GroupKind, JobMode, Proplet, Task
 from propeller.core.states import TaskState
+from propeller.store.lead import Identity as Identity  # noqa: PLC0414  it is part of the interface
 from propeller.store.pages import Page as Page  # noqa: PLC0414  it is part of the interface
+from propeller.store.tokens import TokenStore
 
 
 class Records(NamedTuple):
@@ -50,14 +52,6 @@ class KeptKey(NamedTuple):
     remembered: Remembered
     #: None where it was not written, was too large or was deleted.
     answer: KeptAnswer | None
-
-
-class Identity(NamedTuple):
-    """Who the managers of one database are for proplets at a broker: one manager."""
-
-    id: str
-    #: Larger at each take-over: at least the time, ns since the Unix epoch.
-    epoch: int
 
 
 class Loaded(NamedTuple):
@@ -307,7 +301,7 @@ class Ended(NamedTuple):
     is_full: bool
 
 
-class Store(Protocol):
+class Store(TokenStore, Protocol):
     @property
     def outage(self) -> str:
         """Why it does not answer and is waited for, in words; ``""`` while it does."""

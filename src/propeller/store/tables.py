@@ -5,6 +5,8 @@ All others follow from these: counts and indexes, which triggers keep whoever wr
 
 from typing import NamedTuple
 
+from propeller.store.tokens import COLUMNS as TOKEN_COLUMNS
+
 
 class Table(NamedTuple):
     name: str
@@ -49,4 +51,5 @@ TABLES = (
     _table("log_pieces", "id log_stream start written_at text is_cut", "id", 20),
     _table("invocations", "number owner invocation id is_open", "number"),
     _table("pace", "id step started completed failed ended_otherwise waiting running", "id"),
+    _table("tokens", " ".join(TOKEN_COLUMNS)),
 )

@@ -15,11 +15,13 @@ from propeller.store.postgres.access import Db
 from propeller.store.postgres.commits import DELETIONS, EVENTS
 from propeller.store.postgres.link import Link, Outage
 from propeller.store.postgres.settings import PostgresSettings
+from propeller.store.postgres.tokens import TOKENS
 
 T = TypeVar("T")
 
 #: The channel that tells when somebody takes the lead, or gives it up.
 LEADER = "propeller_leader"
+_CHANNELS = (LEADER, EVENTS, DELETIONS, TOKENS)
 
 #: Told of each notice: its channel, and its text; ``""`` after some may have been missed.
 Told = Callable[[str, str], None]
@@ -103,10 +105,10 @@ class Lease:
         return await self._link.run(work, self._lease_s)
 
     async def _listen(self, db: Db) -> None:
-        for channel in (LEADER, EVENTS, DELETIONS):
+        for channel in _CHANNELS:
             await db.add_listener(channel, self._hear)
         db.add_termination_listener(lambda _: self._is_lost.set())
-        for channel in (LEADER, EVENTS, DELETIONS):
+        for channel in _CHANNELS:
             self._told(channel, "")
 
     def _hear(self, _db: object, _pid: int, channel: str, text: object) -> None:

@@ -37,6 +37,7 @@ from propeller.store.postgres.link import Link, Links, Outage
 from propeller.store.postgres.reads import Reads
 from propeller.store.postgres.schema import migrate
 from propeller.store.postgres.settings import PostgresSettings
+from propeller.store.postgres.tokens import PostgresTokens
 from propeller.store.postgres.writes import Writes
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ class _Lead:
         self.answers = Answers()
 
 
-class PostgresStore(Reads, Writes):
+class PostgresStore(Reads, Writes, PostgresTokens):
     """The store in PostgreSQL; ``port.Store`` describes the methods.
 
     It writes from ``lead`` on. A commit is durable if the server's ``synchronous_commit`` is on, as usual.
@@ -138,6 +139,13 @@ class PostgresStore(Reads, Writes):
                 found = await write(db)
                 before.append((number, found))
             return found
+
+        return await self._writer.run(work)
+
+    async def _unfenced(self, write: Callable[[Db], Awaitable[T]]) -> T:
+        async def work(db: Db) -> T:
+            async with db.transaction():
+                return await write(db)
 
         return await self._writer.run(work)
 

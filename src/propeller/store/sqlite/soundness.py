@@ -18,6 +18,8 @@ from propeller.store import rows
 from propeller.store.sqlite.mark import Mark, change_count, checksum_of, mark_path
 from propeller.store.sqlite.queries import snapshot
 from propeller.store.sqlite.wal import Log, read_log
+from propeller.store.tokens import COLUMNS as TOKEN_COLUMNS
+from propeller.store.tokens import token_of
 
 #: Errors that reading a damaged record may raise.
 UNREADABLE = (sqlite3.Error, msgspec.MsgspecError, ValueError, LookupError, TypeError, OverflowError)
@@ -30,6 +32,7 @@ RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
     "execution": (rows.to_execution, rows.EXECUTION_COLUMNS, "executions"),
     "attempt": (rows.to_execution, rows.EXECUTION_COLUMNS, "attempts"),
     "idempotency key": (rows.to_remembered, rows.REMEMBERED_COLUMNS, "idempotency_keys"),
+    "token": (token_of, ", ".join(TOKEN_COLUMNS), "tokens"),
     "event": (lambda row: rows.to_events([row]), rows.EVENT_COLUMNS, "events"),
 }
 ORPHANS = {

@@ -69,6 +69,7 @@ from propeller.store.sqlite.records import write_groups, write_modules, write_pr
 from propeller.store.sqlite.samples import read_samples, write_samples
 from propeller.store.sqlite.search import prepare
 from propeller.store.sqlite.soundness import progress
+from propeller.store.sqlite.tokens import SqliteTokens
 from propeller.store.sqlite.upkeep import LogUpkeep
 from propeller.store.sqlite.whole import Whole
 
@@ -81,7 +82,7 @@ _READERS = 2
 _CACHE_KIB = 16_000
 
 
-class SqliteStore(Whole):
+class SqliteStore(Whole, SqliteTokens):
     """The store in SQLite; ``port.Store`` describes the methods.
 
     With ``durability="full"`` a commit survives a power cut. With ``"normal"`` it survives the end of the

@@ -1,0 +1,35 @@
+"""Defines the settings that say who may use the API of a manager."""
+
+from propeller.config import values
+from propeller.config.setting import Setting
+
+#: How a manager may know who sends a request.
+WAYS = ("none", "tokens")
+
+
+def _ways(raw: values.Raw) -> tuple[str, ...]:
+    """Read words from ``WAYS``, each once; ``none`` stands alone."""
+    found = tuple(dict.fromkeys(word.lower() for word in values.names(raw)))
+    if not found or not set(found) <= set(WAYS):
+        raise ValueError(f"is none of: {', '.join(WAYS)}")
+    if "none" in found and len(found) > 1:
+        raise ValueError("has none beside others; leave one of them out")
+    return found
+
+
+ACCESS = (
+    Setting(
+        key="auth",
+        read=_ways,
+        computed="`none` on loopback; elsewhere it has to be given",
+        text="*Extension.* How the manager knows who sends a request: tokens; none: all who reach it may do "
+        "everything.",
+    ),
+    Setting(
+        key="insecure_no_auth",
+        read=values.boolean,
+        default=False,
+        text="*Extension.* Let all who reach the manager do everything, also from other machines; the same "
+        "as `auth` none.",
+    ),
+)
