@@ -16,6 +16,9 @@ from tests.builders import ADDITION
 from tests.config.effects_helpers import commands, flags_of, source_of
 
 HTTPS = "tests/e2e/fleet/test_https.py::test_who_asks_checks_the_certificate_unless_he_says_not_to"
+SHOWN = "tests/e2e/fleet/test_https.py::test_a_command_shows_a_certificate_where_the_manager_asks_for_one"
+TLS = "tests/config/test_provision_tls.py::test_flags_that_do_not_go_together_are_refused_and_nothing_is_written"
+CLIENT = "tests/config/test_provision_tls.py::test_a_client_is_added_by_a_command"
 CLI = "tests/cli/test_"
 #: The tests that see the effects of the flags of all other commands. Those of fields are sent below.
 SEEN = {
@@ -24,6 +27,8 @@ SEEN = {
     "--as-cosign": f"{CLI}signing.py::test_openssl_and_propeller_know_each_others_signatures_on_p256",
     "--attempt": f"{CLI}logs.py::test_many_pieces_are_all_printed",
     "--ca-cert": HTTPS,
+    "--client-cert": SHOWN,
+    "--client-key": SHOWN,
     "--data-dir": f"{CLI}db.py::test_a_directory_without_one",
     "--database": f"{CLI}db.py::test_from_sqlite_to_postgres_and_back",
     "--detach": f"{CLI}commands.py::test_detached_workflow",
@@ -42,6 +47,7 @@ SEEN = {
     "--manager-url": f"{CLI}commands.py::test_flags_count_before_and_after_a_command",
     "--max-parallel": f"{CLI}groups.py::test_one_is_cloned_shown_found_and_deleted",
     "--module": f"{CLI}commands.py::test_the_same_file_runs_twice_and_answers_in_json",
+    "--mtls": CLIENT,
     "--mqtt-address": f"{CLI}provision.py::test_wrong_uses",
     "--name": f"{CLI}bulk.py::test_several_are_stopped_and_deleted_at_once",
     "--offset": f"{CLI}naming.py::test_lists_are_filtered_and_the_newest_comes_first",
@@ -50,6 +56,7 @@ SEEN = {
     "--pause": f"{CLI}schedules.py::test_a_schedule_is_shown_paused_and_resumed",
     "--proplets": f"{CLI}provision.py::test_from_nothing_to_a_fleet",
     "--resume": f"{CLI}schedules.py::test_a_schedule_is_shown_paused_and_resumed",
+    "--san": TLS,
     "--search": f"{CLI}search.py::test_tasks_are_found_by_what_they_are_called_and_where_they_ran",
     "--signature": f"{CLI}signing.py::test_a_module_is_signed_and_its_signature_is_checked",
     "--since": f"{CLI}naming.py::test_lists_are_filtered_and_the_newest_comes_first",
@@ -58,8 +65,10 @@ SEEN = {
     "--tail": f"{CLI}logs.py::test_each_stream_is_printed_to_the_same_one",
     "--tasks": f"{CLI}commands.py::test_job_with_json",
     "--tasks-file": f"{CLI}commands.py::test_tasks_from_a_file_and_from_standard_input",
+    "--tls": TLS,
     "--tls-verification": HTTPS,
     "--until": f"{CLI}groups.py::test_one_is_cloned_shown_found_and_deleted",
+    "--uri": CLIENT,
     "--version": f"{CLI}commands.py::test_version_and_help",
     "--wait": f"{CLI}service_verbs.py::test_a_drain_can_be_waited_for",
     "--what": f"{CLI}groups.py::test_one_is_run_again_and_keeps_its_good_results",

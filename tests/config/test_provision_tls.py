@@ -1,9 +1,11 @@
 """Certificates of a fleet: the files that they are in, who is given which, and when they are made anew."""
 
 import datetime as dt
+import json
 import re
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -200,6 +202,17 @@ def test_clients_are_nobody_of_the_fleet(config):
     provision(plain, proplets=1, force=True)
     with pytest.raises(BadFiles, match="has no certificates; make them with: propeller provision --tls"):
         add_client(plain, "ci", "")
+
+
+def test_a_client_is_added_by_a_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, ["provision", "--mtls"]).exit_code == 0
+    assert "require_certificate true" in (tmp_path / "mosquitto.conf").read_text()
+    done = CliRunner().invoke(app, ["provision", "add-client", "ci", "--uri", "spiffe://a/ci", "--json"])
+    (file,) = json.loads(done.stdout)["files"]
+    assert subject_of(Path(file).read_text()).uri == "spiffe://a/ci"
+    done = CliRunner().invoke(app, ["provision", "add-client", "cd"])
+    assert "client-cd.pem, its certificate and its key" in done.output.replace("\n", "")
 
 
 def test_flags_that_do_not_go_together_are_refused_and_nothing_is_written(tmp_path, monkeypatch):

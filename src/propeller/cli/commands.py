@@ -43,6 +43,20 @@ ANYWHERE: _Flags = {
             "[env: PROPELLER_CA_CERT; default: the system's CAs].",
         ),
     ],
+    "client_cert": Annotated[
+        Path | None,
+        typer.Option(
+            help="PEM file of the certificate that shows the manager who you are, with its key or without "
+            "[env: PROPELLER_CLIENT_CERT].",
+        ),
+    ],
+    "client_key": Annotated[
+        Path | None,
+        typer.Option(
+            help="PEM file of the key of that certificate; needed if it is not in the same file "
+            "[env: PROPELLER_CLIENT_KEY].",
+        ),
+    ],
     "atom_url": Annotated[
         # The existing command line has it; there is no identity service here that it could name.
         str | None, typer.Option("--atom-url", "-a", hidden=True)

@@ -43,6 +43,8 @@ class Session:
     #: None leaves it to the variables.
     tls_verification: bool | None = None
     ca_cert: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
     #: How long an answer may take; None for as long as the client has it.
     answer_s: float | None = None
     as_json: bool = False
@@ -65,11 +67,12 @@ class Session:
         from propeller.client.api import Client  # noqa: PLC0415  loaded where needed: --help stays fast
 
         is_checked = not _is_insecure() if self.tls_verification is None else self.tls_verification
-        named = os.environ.get("PROPELLER_CA_CERT")
         client = Client(
             self.manager_url,
             tls_verification=is_checked,
-            ca_cert=self.ca_cert or (Path(named) if named else None),
+            ca_cert=self.ca_cert or _named("PROPELLER_CA_CERT"),
+            client_cert=self.client_cert or _named("PROPELLER_CLIENT_CERT"),
+            client_key=self.client_key or _named("PROPELLER_CLIENT_KEY"),
             answer_s=self.answer_s,
             on_wait=_say_that_it_waits,
         )
@@ -232,6 +235,11 @@ def _is_insecure() -> bool:
         return bool(said) and values.boolean(said or "")
     except ValueError as error:
         raise Invalid(f"PROPELLER_INSECURE: {said!r} {error}") from error
+
+
+def _named(variable: str) -> Path | None:
+    said = os.environ.get(variable)
+    return Path(said) if said else None
 
 
 def _console(*, to_stderr: bool) -> "Console":

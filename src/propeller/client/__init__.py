@@ -1,6 +1,7 @@
 """A client of the manager's HTTP API, for programs and for the command line.
 
 api.py      ``Client``: one method per request
+address.py  where a manager is asked
 looking.py  the requests about the whole, which are a part of it
 shapes.py   the types of answers; they stay plain JSON objects
 findings.py types of the answers about modules and files
@@ -8,7 +9,7 @@ events.py   follows ``/events`` and other streams through broken connections and
 patience.py waits for a manager that has too much to do
 contract.py workflows and jobs at a manager that only knows the contract
 errors.py   what can go wrong: refused, not reached, or not trusted
-trust.py    whose certificates are believed
+trust.py    whose certificates are believed, and the client's own
 
     from propeller.client.api import Client
 

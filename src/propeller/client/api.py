@@ -16,17 +16,17 @@ from typing import Any, Self, cast
 import httpx
 
 from propeller.client import contract, events, findings, shapes
+from propeller.client.address import DEFAULT_URL, manager_url
 from propeller.client.errors import ApiError, NoSuchRoute, Unreachable, not_reached, refusal
 from propeller.client.looking import AWAY_S as _AWAY_S
 from propeller.client.looking import Looking
 from propeller.client.looking import path_to as _path
 from propeller.client.patience import OnWait, Patience
-from propeller.client.trust import tls_context
+from propeller.client.trust import Trust, tls_context
 from propeller.errors import Invalid
 
 #: Query parameters; one that is repeated has several values.
 Filters = Mapping[str, str | Sequence[str]]
-DEFAULT_URL = "http://localhost:7070"
 
 _CONNECT_S = 5.0
 #: Longer than any request of the API takes, an invocation's 30 s included.
@@ -44,6 +44,8 @@ class Client(Looking):
         *,
         tls_verification: bool = True,
         ca_cert: Path | None = None,
+        client_cert: Path | None = None,
+        client_key: Path | None = None,
         answer_s: float | None = None,
         on_wait: OnWait | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -54,6 +56,8 @@ class Client(Looking):
             base_url: The manager's; ``http://`` may be left out.
             tls_verification: Whether the certificate of an ``https`` manager is checked.
             ca_cert: Who signed it, in PEM form; None for those whom the system trusts.
+            client_cert: The certificate by which the client shows who it is; None for none.
+            client_key: The key of that certificate; None if it is in the same file.
             answer_s: How long an answer may take; None for longer than any request does.
             on_wait: Told of each wait for a manager that has too much to do.
             transport: In place of the network.
@@ -62,17 +66,13 @@ class Client(Looking):
             Invalid: The URL is none, or the file can't be used.
 
         """
-        self.base_url = base_url.rstrip("/") if "://" in base_url else f"http://{base_url}".rstrip("/")
-        try:
-            url = httpx.URL(self.base_url)
-        except httpx.InvalidURL as error:
-            raise Invalid(f"manager URL {base_url}: {error}; it looks like {DEFAULT_URL}") from error
-        if url.scheme not in ("http", "https") or not url.host:
-            raise Invalid(f"manager URL {base_url}: it has to look like {DEFAULT_URL}")
+        self.base_url = manager_url(base_url)
+        url = httpx.URL(self.base_url)
+        trust = Trust(verification=tls_verification, ca_cert=ca_cert, cert=client_cert, key=client_key)
         self._patience = Patience(on_wait, wait_s_max=answer_s)
         self._http = httpx.Client(
             base_url=self.base_url,
-            verify=tls_context(is_tls=url.scheme == "https", verification=tls_verification, ca_cert=ca_cert),
+            verify=tls_context(trust if url.scheme == "https" else None),
             timeout=httpx.Timeout(answer_s or _ANSWER_S, connect=min(answer_s or _CONNECT_S, _CONNECT_S)),
             # A proxy of the environment is for far hosts.
             trust_env=url.host not in ("localhost", "127.0.0.1", "::1"),

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import httpx
 
 
+#: How it sounds where the other side ended a connection while it began: a server does not say why.
+_HUNG_UP = ("Server disconnected without sending a response", "EOF occurred in violation of protocol")
+
+
 class ApiError(PropellerError):
     """The manager answered, and refused."""
 
@@ -47,7 +51,12 @@ def not_reached(url: str, error: Exception) -> Unreachable | Untrusted:
     if why:
         return Untrusted(url, why)
     text = str(error)
-    return Unreachable(url, text.partition("] ")[2] or text or type(error).__name__)
+    said = text.partition("] ")[2] or text or type(error).__name__
+    if url.startswith("https:") and any(sign in said for sign in _HUNG_UP):
+        said = (
+            f"{said.rstrip('.')}; if it asks clients for certificates, show one that it takes: --client-cert"
+        )
+    return Unreachable(url, said)
 
 
 def refusal(response: "httpx.Response") -> ApiError:

@@ -134,6 +134,57 @@ def test_a_hangup_reads_the_certificate_anew_and_what_ends_soon_is_said(manager,
         assert elsewhere.headers[header] == "max-age=31536000"
 
 
+def test_a_command_shows_a_certificate_where_the_manager_asks_for_one(tmp_path):
+    authority, now = new_authority("test", dt.datetime.now(dt.UTC)), dt.datetime.now(dt.UTC)
+    files = {
+        "ca.crt": authority.cert,
+        "server.pem": issue(authority, Subject(name="m", hosts=("localhost",)), now),
+    }
+    files["ci.pem"] = issue(authority, Subject(name="ci"), now)
+    key, mark, cert = files["ci.pem"].partition("-----BEGIN CERTIFICATE-----")
+    files |= {"ci.key": key, "ci.crt": mark + cert}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    port = free_port()
+    command = [*PROPELLER, "up", "--port", str(port), "--data-dir", str(tmp_path / "data"), "--proplets", "0"]
+    env = {"MANAGER_HTTP_SERVER_CERT": "server.pem", "MANAGER_HTTP_SERVER_KEY": "server.pem"}
+    env |= {"MANAGER_HTTP_SERVER_CA_CERTS": "ca.crt"}
+    up = Program(command, tmp_path / "up.log", {name: str(tmp_path / file) for name, file in env.items()})
+
+    def ask(*flags, **env):
+        words = [*PROPELLER, "health", "-m", f"https://localhost:{port}", "--ca-cert", "ca.crt", *flags]
+        done = subprocess.run(
+            words, env={**os.environ, **env}, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    try:
+        until(lambda: answers(port))
+        for flags, env in (
+            (["--client-cert", "ci.pem"], {}),
+            (["--client-cert", "ci.crt", "--client-key", "ci.key"], {}),
+            ([], {"PROPELLER_CLIENT_CERT": "ci.crt", "PROPELLER_CLIENT_KEY": "ci.key"}),
+        ):
+            code, said = ask(*flags, **env)
+            assert (code, "pass" in said) == (0, True), said
+        for flags, complaint in (
+            ([], "if it asks clients for certificates, show one that it takes: --client-cert"),
+            (
+                ["--client-cert", "ci.crt"],
+                "client certificate ci.crt with the key in the same file can't be used",
+            ),
+            (
+                ["--client-cert", "no.pem"],
+                "client certificate no.pem with the key in the same file can't be used",
+            ),
+            (["--client-key", "ci.key"], "there is no certificate for it; give --client-cert, too"),
+        ):
+            code, said = ask(*flags)
+            assert (code, complaint in said) == (1, True), said
+    finally:
+        up.kill()
+
+
 def test_the_client_checks_the_certificate_too(manager):
     with Client(manager.url) as client, pytest.raises(Untrusted, match="not trusted"):
         client.health()
