@@ -15,7 +15,16 @@ def test_a_proplet(tmp_path):
     async def part(site):
         await seen(site, "p-9")
         shown = await site.get("/proplets/p-9")
-        assert list(shown) == ["id", "name", "task_count", "alive", "last_alive_at", "metadata", "slots"]
+        assert list(shown) == [
+            "id",
+            "name",
+            "task_count",
+            "alive",
+            "last_alive_at",
+            "metadata",
+            "slots",
+            "signed",
+        ]
         assert (shown["id"], shown["task_count"], shown["alive"]) == ("p-9", 0, True)
         expected = {"tags": ["edge"], "os": "linux", "total_memory_bytes": 1024}
         assert json.dumps(shown["metadata"]) == json.dumps(expected), (

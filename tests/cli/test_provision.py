@@ -27,7 +27,8 @@ def test_from_nothing_to_a_fleet(provision, tmp_path):
     assert "proplet2" in done.stdout
     assert f"next: mosquitto -c {tmp_path}/mosquitto.conf" in done.stderr
     assert sections(tmp_path) == ["manager", "proplet1", "proplet2", "proxy"]
-    for key in (table["api_key"] for table in tomllib.loads((tmp_path / "config.toml").read_text()).values()):
+    tables = tomllib.loads((tmp_path / "config.toml").read_text()).values()
+    for key in (table[name] for table in tables for name in ("api_key", "signing_key")):
         assert key not in done.stdout + done.stderr
     assert provision("manager", "--show-config").returncode == 0
     assert provision("proplet", "--section", "proplet2", "--show-config").returncode == 0
@@ -35,7 +36,8 @@ def test_from_nothing_to_a_fleet(provision, tmp_path):
     assert sections(tmp_path)[2:] == ["proplet2", "proplet3", "proplet4", "proplet5", "proxy"]
     assert provision("provision", "split").returncode == 0
     done = provision("provision", "add-proplets")
-    assert f"copy to their machines anew: {tmp_path}/keys/proplet6.toml\n" in done.stderr
+    both = f"{tmp_path}/keys/manager.toml, {tmp_path}/keys/proplet6.toml"
+    assert f"copy to their machines anew: {both}\n" in done.stderr
     done = provision("provision", "add-foreign", "gate", "--json")
     assert json.loads(done.stdout)["files"][-1] == f"{tmp_path}/keys/manager.toml"
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tests.config.entry_helpers import Here, There
 from tests.config.sign_in_entries_helpers import OF_SIGN_IN
+from tests.config.signing_entries_helpers import KEYS_OF_MANAGER, KEYS_OF_PROPLET, KEYS_OF_PROXY
 
 from propeller.assembly import parts_of
 from propeller.assembly.fetching import fetcher_settings
@@ -58,6 +59,7 @@ def build(program, environ):
     elif program is PROPLET:
         proplet = _remote_parts(settings)
         parts |= {"proplet": proplet, "registry": proplet.registry}
+        parts |= {"manager_key": settings.manager_key, "proxy_key": settings.proxy_key}
     else:
         parts |= {"http": settings.http, "registry": fetcher_settings(settings.registry)}
         parts |= {"chunk_size": settings.chunk_size}
@@ -486,7 +488,7 @@ OF_PROXY = {
     ),
 }
 ENTRIES = {
-    MANAGER: BROKER | SERVER | OF_MANAGER,
-    PROPLET: BROKER | IMAGE_SOURCES | OF_PROPLET,
-    PROXY: BROKER | SERVER | IMAGE_SOURCES | OF_PROXY,
+    MANAGER: BROKER | SERVER | OF_MANAGER | KEYS_OF_MANAGER,
+    PROPLET: BROKER | IMAGE_SOURCES | OF_PROPLET | KEYS_OF_PROPLET,
+    PROXY: BROKER | SERVER | IMAGE_SOURCES | OF_PROXY | KEYS_OF_PROXY,
 }

@@ -36,6 +36,7 @@ PAIRED = {
         "mqtt_tls_client_key",
     ),
     *("http_server_cert", "http_server_key"),
+    *("signing_key", "manager_key"),
 }
 CASES = [(program, setting) for program in PROGRAMS for setting in program.settings]
 

@@ -447,7 +447,8 @@ def test_files_of_an_earlier_version_are_renewed_before_they_are_extended(tmp_pa
         renew(config)
         after = {name: (tmp_path / name).read_text() for name in fresh}
         acl = after.pop("acl")
-        assert after == {name: text for name, text in fresh.items() if name != "acl"}
+        assert tomllib.loads(after.pop("config.toml")) == tomllib.loads(fresh["config.toml"])
+        assert after == {name: fresh[name] for name in after}
         assert acl.startswith("# mine\ntopic read news\n\n# a friend\nuser friend\ntopic read m/#\n")
         assert acl.endswith(fresh["acl"])
     add_proplets(config, 1)

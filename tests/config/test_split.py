@@ -40,7 +40,7 @@ def test_the_parts_follow_the_whole(tmp_path):
     def names(paths):
         return sorted(path.stem for path in paths)
 
-    assert names(add_proplets(config, 1).keys) == ["proplet3"]
+    assert names(add_proplets(config, 1).keys) == ["manager", "proplet3"]
     assert names(add_foreign(config, ["gate"]).keys) == ["manager"]
     assert matches()
     assert all(path.read_text() == text for path, text in before.items() if path.stem != "manager")

@@ -46,7 +46,7 @@ async def list_proplets(request: HttpRequest) -> ASGIApp:
         and (not name or proplet.name == name)
     ]
     shown = proplets[page.offset : page.offset + page.limit]
-    views = [proplet_view(proplet) for proplet in shown]
+    views = [proplet_view(proplet, context.manager.signers) for proplet in shown]
     if is_with_tasks:
         principal = principal_of(request)
         most = min(queries.RUNNING_SHOWN_MAX, queries.RUNNING_IN_PAGE_MAX // max(len(shown), 1))
@@ -62,7 +62,7 @@ async def list_proplets(request: HttpRequest) -> ASGIApp:
 async def get_proplet(request: HttpRequest) -> ASGIApp:
     """Show a proplet."""
     context, proplet_id = context_of(request), id_in_path(request)
-    return answer(proplet_view(_known(context, proplet_id)))
+    return answer(_view(context, proplet_id))
 
 
 @delete("/proplets/{id}", action=Action.OPERATE, status=204, refuses=[404, 409])
@@ -78,7 +78,7 @@ async def cordon_proplet(request: HttpRequest) -> ASGIApp:
     """Give a proplet no new tasks; the tasks that it has go on."""
     context, proplet_id = context_of(request), id_in_path(request)
     await context.ask(CordonProplet(proplet_id))
-    return answer(proplet_view(_known(context, proplet_id)))
+    return answer(_view(context, proplet_id))
 
 
 @post("/proplets/{id}/uncordon", action=Action.OPERATE, gives=PropletView, refuses=[404])
@@ -86,7 +86,7 @@ async def uncordon_proplet(request: HttpRequest) -> ASGIApp:
     """Give a proplet tasks again."""
     context, proplet_id = context_of(request), id_in_path(request)
     await context.ask(CordonProplet(proplet_id, is_cordoned=False))
-    return answer(proplet_view(_known(context, proplet_id)))
+    return answer(_view(context, proplet_id))
 
 
 @post(
@@ -101,7 +101,7 @@ async def drain_proplet(request: HttpRequest) -> ASGIApp:
     context, proplet_id = context_of(request), id_in_path(request)
     timeout_s = queries.seconds(request, queries.DRAIN_TIMEOUT)
     await context.ask(DrainProplet(proplet_id, timeout_s))
-    return answer(proplet_view(_known(context, proplet_id)))
+    return answer(_view(context, proplet_id))
 
 
 @get(
@@ -145,6 +145,10 @@ async def get_sdf(request: HttpRequest) -> ASGIApp:
     context, proplet_id = context_of(request), id_in_path(request)
     proplet = _known(context, proplet_id)
     return answer(sdf_document(proplet.id, proplet.name))
+
+
+def _view(context: Context, proplet_id: str) -> PropletView:
+    return proplet_view(_known(context, proplet_id), context.manager.signers)
 
 
 def _known(context: Context, proplet_id: str) -> Proplet:

@@ -23,6 +23,7 @@ from propeller.manager.local_fleet import LocalFleet
 from propeller.manager.mqtt_fleet import ANY, MqttFleet
 from propeller.manager.patience import Lead
 from propeller.manager.service import Manager
+from propeller.manager.signatures import Mode, Signatures
 from propeller.manager.standing import Standing
 from propeller.manager.supervisor import Launch, LaunchOf, Supervisor
 from propeller.mqtt.settings import MqttSettings
@@ -70,6 +71,9 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     mqtt: MqttSettings | None = None
     #: The foreign proplets there that get work; ``ANY`` for all.
     allow_foreign: tuple[str, ...] = (ANY,)
+    #: The public keys of proplets there, by id, and who is heard by signature alone.
+    proplet_keys: dict[str, str] = {}
+    signatures: Mode = "seen"
     #: How a local proplet's process is started; None for the real one.
     launch_of: LaunchOf | None = None
 
@@ -88,6 +92,8 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
         proplets=0,
         mqtt=settings.mqtt,
         allow_foreign=settings.allow_foreign,
+        proplet_keys=settings.proplet_keys,
+        signatures=settings.signatures,
         keep_ended_s=settings.keep_ended_s,
         history_bytes=settings.history_bytes,
         history_s=settings.history_s,
@@ -138,7 +144,12 @@ async def managing(
     """
     async with contextlib.AsyncExitStack() as stack:
         manager = Manager(
-            store, policy=parts.policy, keep_ended_s=parts.keep_ended_s, history_s=parts.history_s, lead=lead
+            store,
+            policy=parts.policy,
+            keep_ended_s=parts.keep_ended_s,
+            history_s=parts.history_s,
+            lead=lead,
+            signers=parts.proplet_keys if parts.signatures != "off" else (),
         )
         await manager.load()
         remote = _mqtt_fleet(manager, parts, who, lead) if who is not None else None
@@ -182,6 +193,7 @@ def _mqtt_fleet(manager: Manager, parts: ManagerParts, who: Who, lead: Lead | No
         _watchful(parts.mqtt, parts.policy),
         Standing(who.id, who.epoch, where, is_leased=lead is not None),
         allow_foreign=parts.allow_foreign,
+        signatures=Signatures(parts.mqtt, parts.proplet_keys, parts.signatures),
         lead=lead,
     )
 

@@ -12,6 +12,7 @@ from propeller.proplet.host import SelfDescription
 from propeller.proplet.mqtt_uplink import MqttUplink
 from propeller.proplet.outbox import Outbox
 from propeller.proplet.profile import Monitoring
+from propeller.proplet.signatures import Signatures
 from propeller.proplet.uplink import Uplink, UplinkListener
 
 #: A manager keeps every module anyway, and its local proplets share one store.
@@ -24,13 +25,28 @@ async def serve_proplet(settings: RemotePropletSettings) -> None:
     outbox = Outbox(settings.data_dir)
 
     def make_uplink(listener: UplinkListener) -> Uplink:
-        return MqttUplink(listener, settings.mqtt, boot=outbox.boot, namespace=settings.proplet.k8s_namespace)
+        return MqttUplink(
+            listener,
+            settings.mqtt,
+            boot=outbox.boot,
+            namespace=settings.proplet.k8s_namespace,
+            signatures=signatures_of(settings, outbox.boot),
+        )
 
     try:
         agent = build_proplet(_remote_parts(settings), make_uplink, outbox)
         await agent.run(stop)
     finally:
         outbox.close()
+
+
+def signatures_of(settings: RemotePropletSettings, boot: int) -> Signatures | None:
+    """Give what signs and checks the messages of a proplet; None for one without keys."""
+    if not settings.manager_key:
+        return None
+    return Signatures(
+        settings.mqtt, manager_key=settings.manager_key, proxy_key=settings.proxy_key, boot=boot
+    )
 
 
 def local_parts(settings: PropletSettings, proplet_id: str, slots: int, directory: Path) -> PropletParts:

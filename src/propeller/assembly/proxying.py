@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator
 
 from propeller.assembly.fetching import fetcher_settings
@@ -12,8 +13,10 @@ from propeller.assembly.serving import listen, server_of, url_of
 from propeller.config.settings import HttpSettings, ProxySettings
 from propeller.mqtt.link import Link
 from propeller.proxy.health import health
-from propeller.proxy.service import REQUEST_TOPICS, Proxy
+from propeller.proxy.service import REQUEST_TOPICS, Proxy, Seal
+from propeller.proxy.start import next_start
 from propeller.registry.fetcher import Fetcher
+from propeller.wire.fleet.signing import Sealer
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +31,12 @@ async def serve_proxy(settings: ProxySettings) -> None:
 
     link = Link(settings.mqtt, topics=REQUEST_TOPICS, on_message=received)
     proxy = Proxy(
-        fetcher, link.publish, link.drained, chunk_bytes=settings.chunk_size, room=lambda: link.room_bytes
+        fetcher,
+        link.publish,
+        link.drained,
+        chunk_bytes=settings.chunk_size,
+        room=lambda: link.room_bytes,
+        seal=_seal_of(settings),
     )
     await link.start()
     vital = [link.running]
@@ -43,6 +51,21 @@ async def serve_proxy(settings: ProxySettings) -> None:
         await fetcher.close()
         await link.stop()
     raise_failure(vital)
+
+
+def _seal_of(settings: ProxySettings) -> Seal | None:
+    """Give what signs answers; None without a key."""
+    if not settings.mqtt.signing_key:
+        return None
+    from propeller.wire.fleet.keys import PrivateKey  # noqa: PLC0415  others need no keys
+
+    sealer = Sealer(PrivateKey(settings.mqtt.signing_key), settings.mqtt.base)
+    start = next_start(settings.registry.cache_dir)
+
+    def seal(topic: str, line: bytes, boot: int) -> bytes:
+        return sealer.sealed(topic, [line], to=boot, session=start, at=time.monotonic_ns())
+
+    return seal
 
 
 @contextlib.asynccontextmanager

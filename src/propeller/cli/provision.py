@@ -133,14 +133,14 @@ def more_proplets(
     Everything that is there stays.
     """
     made = add_proplets(_file(context, file_name), count)
-    _show(context, made, as_json=as_json, next_step=_RELOAD)
+    _show(context, made, as_json=as_json, next_step=f"{_RELOAD}; restart the manager")
 
 
 @app.command("add-proxy")
 def one_proxy(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
     """Add a proxy to the identities and to the broker's files."""
     made = add_proxy(_file(context, file_name))
-    _show(context, made, as_json=as_json, next_step=_RELOAD)
+    _show(context, made, as_json=as_json, next_step=f"{_RELOAD}; restart the proplets")
 
 
 @app.command("add-foreign")
@@ -162,8 +162,8 @@ def more_foreign(
 def renew_files(context: typer.Context, file_name: FileFlag = None, as_json: JsonFlag = False) -> None:
     """Write the broker's files anew, as this version writes them, and certificates that end soon.
 
-    Identities and keys stay. Programs take new certificates without a restart. The manager then hears the
-    foreign proplets that the file of identities names.
+    Identities and keys stay; who has no key to sign with gets one. Programs take new certificates without a
+    restart. The manager then hears the foreign proplets that the file of identities names.
     """
     made = renew(_file(context, file_name))
     _show(context, made, as_json=as_json, next_step="restart Mosquitto, then the manager and the proplets")

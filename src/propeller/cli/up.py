@@ -31,8 +31,12 @@ _OF_OTHERS = {
 }
 #: Settings for a broker: the proplets use none, and the manager one that it is told of.
 _OF_BROKER = {
-    MANAGER: dict.fromkeys((*BROKER_KEYS, "allow_foreign"), "give --mqtt ADDRESS"),
-    PROPLET: dict.fromkeys(BROKER_KEYS, "these proplets need no broker to reach their manager"),
+    MANAGER: dict.fromkeys(
+        (*BROKER_KEYS, "allow_foreign", "proplet_keys", "signatures"), "give --mqtt ADDRESS"
+    ),
+    PROPLET: dict.fromkeys(
+        (*BROKER_KEYS, "manager_key", "proxy_key"), "these proplets need no broker to reach their manager"
+    ),
 }
 
 AllowDirs = Annotated[

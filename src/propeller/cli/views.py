@@ -264,4 +264,6 @@ def plain_lines(session: Session, answer: Any) -> RenderableType:
 
 def _alive(proplet: Any) -> Text:
     shown = Text("yes", style="green") if proplet["alive"] else Text("no", style="bold red")
-    return shown.append(", cordoned", style="yellow") if proplet.get("cordoned") else shown
+    if proplet.get("cordoned"):
+        shown.append(", cordoned", style="yellow")
+    return shown.append(", unsigned", style="yellow") if proplet.get("signed") is False else shown

@@ -238,6 +238,8 @@ class Proplet(TypedDict):
     last_alive_at: NotRequired[str]
     #: Whether it gets no more tasks.
     cordoned: NotRequired[bool]
+    #: Whether it signs what it says; left out of one beside the manager.
+    signed: NotRequired[bool]
     #: How many guests it runs at once.
     slots: NotRequired[int]
     #: What it has, for those who ask: ``task_id``, ``name``, ``attempt``, ``started`` (ms) and so on.

@@ -23,6 +23,8 @@ certificates.py
 tls_files.py   the certificates of a fleet: whose they are, and when they are made anew
 broker.py      the files of a Mosquitto that lets in these identities and no others
 provision.py   new identities, written to all files that need them
+signing_definitions.py, signing_keys.py
+               who is heard, as settings say, and the keys that programs sign with
 files.py       files that are written whole or not at all
 errors.py      what can be wrong with settings and with files of identities
 """

@@ -11,6 +11,7 @@ from propeller.config.access_definitions import ACCESS
 from propeller.config.http_definitions import http_address, http_clients, http_proxies, http_tls
 from propeller.config.sandbox_definitions import SANDBOX
 from propeller.config.setting import Program, Setting
+from propeller.config.signing_definitions import OF_OTHERS, OF_PROPLETS, SIGNING_KEY
 from propeller.core.model import JobMode
 
 IDENTITY = ("tenant_id", "channel_id", "entity_id", "api_key")
@@ -48,6 +49,7 @@ _CREDENTIALS = (
         is_secret=True,
         text="This program's password. Required.",
     ),
+    SIGNING_KEY,
 )
 
 
@@ -318,14 +320,7 @@ MANAGER = Program(
             default="1h",
             text="*Extension.* How long a task may run on a foreign proplet, which acknowledges nothing.",
         ),
-        Setting(
-            key="allow_foreign",
-            read=values.names,
-            default="*",
-            takes_empty=True,
-            text="*Extension.* Ids of the foreign proplets (programs of somebody else) that get work, "
-            "separated by commas; empty: none, `*`: all.",
-        ),
+        *OF_PROPLETS,
         Setting(
             key="placement",
             read=values.choice("round-robin", "least-loaded"),
@@ -342,6 +337,7 @@ PROPLET = Program(
     settings=(
         _log_level("trace", "debug", "info", "warn", "error"),
         *_mqtt(10 * _MIB),
+        *OF_OTHERS,
         Setting(
             key="data_dir",
             read=values.path,

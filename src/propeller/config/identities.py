@@ -95,7 +95,7 @@ def read_identities(text: str, file: str) -> tuple[Channel, list[Identity]]:
         BadFiles: The file is no TOML, or its identities are incomplete or not all on the manager's channel.
 
     """
-    document = _parsed(text, file)
+    document = parsed(text, file)
     names = [
         name for kind in ("manager", "proplet", "foreign", "proxy") for name in sections_of(document, kind)
     ]
@@ -130,7 +130,7 @@ def with_foreign(text: str, file: str, identities: Sequence[Identity]) -> str:
         BadFiles: The text can't be changed without breaking it.
 
     """
-    before = _parsed(text, file)
+    before = parsed(text, file)
     named = before["manager"].get("allow_foreign", "")
     named = named if isinstance(named, list) else str(named).split(",")
     ids = [one.entity_id for one in identities if one.role == "foreign"]
@@ -142,7 +142,7 @@ def with_foreign(text: str, file: str, identities: Sequence[Identity]) -> str:
     lines[at : at + len(there[:1])] = [f"allow_foreign = {toml_value(allowed)}"]
     result = "\n".join([*lines, ""])
     wanted = before | {"manager": before["manager"] | {"allow_foreign": allowed}}
-    if _parsed(result, file) != wanted:
+    if parsed(result, file) != wanted:
         raise BadFiles(f"{file}: allow_foreign can't be set; write it into [manager] on a line of its own")
     return result
 
@@ -167,8 +167,8 @@ def extended(text: str, file: str, channel: Channel, more: Sequence[Identity]) -
         result = f"{text.rstrip()}\n\n{added}"
     else:
         result = f"{text[: found.start()]}{added}\n{text[found.start() :]}"
-    wanted = _parsed(text, file) | {one.section: _keys(channel, one) for one in more}
-    if _parsed(result, file) != wanted:
+    wanted = parsed(text, file) | {one.section: _keys(channel, one) for one in more}
+    if parsed(result, file) != wanted:
         raise BadFiles(f"{file}: can't be extended; put each section's header on a line of its own")
     return with_foreign(result, file, more) if any(one.role == "foreign" for one in more) else result
 
@@ -183,7 +183,7 @@ def alone(text: str, file: str, identity: Identity) -> str:
     lines = text.splitlines()
     section = _lines_of(identity.section, lines)
     result = "\n".join([f"[{identity.role}]", *lines[section.start + 1 : section.stop]]).rstrip() + "\n"
-    if _parsed(result, file) != {identity.role: _parsed(text, file)[identity.section]}:
+    if parsed(result, file) != {identity.role: parsed(text, file)[identity.section]}:
         raise BadFiles(f"{file}: can't be split; put each section's header on a line of its own")
     return result
 
@@ -217,7 +217,7 @@ def _section(channel: Channel, identity: Identity) -> str:
     return f"[{identity.section}]\n{''.join(lines)}"
 
 
-def _parsed(text: str, file: str) -> dict[str, Any]:
+def parsed(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

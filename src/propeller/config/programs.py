@@ -30,6 +30,7 @@ _STORAGE_TYPES = ("memory", "sqlite", "postgres")
 #: Settings of one of several managers on PostgreSQL.
 _OF_SEVERAL = ("advertise_url", "lease")
 _LEASE_S_MIN = 1.0
+_MAKE_KEYS = "`propeller provision renew` makes all keys"
 #: Bytes of a message besides the chunk of a module in it: topic, names, numbers.
 _AROUND_CHUNK_BYTES = 4096
 
@@ -50,6 +51,10 @@ def manager_settings(
     """
     given = effective.values
     mqtt = mqtt_settings(effective) if has_broker else None
+    if mqtt is not None and not mqtt.signing_key:
+        _refuse_keys(given, "MANAGER_", "proplet_keys")
+        if given["signatures"] == "required":
+            raise BadSettings(f"MANAGER_SIGNATURES: required needs MANAGER_SIGNING_KEY; {_MAKE_KEYS}")
     _check_storage(effective)
     if given["forget_after"] <= given["liveness"]:
         raise BadSettings("MANAGER_FORGET_AFTER: has to be longer than MANAGER_LIVENESS")
@@ -73,6 +78,8 @@ def manager_settings(
         losses_max=given["losses_max"],
         foreign_lease_s=given["foreign_lease"],
         allow_foreign=given["allow_foreign"],
+        proplet_keys=dict(item.split("=", 1) for item in given["proplet_keys"] or ()),
+        signatures=given["signatures"],
         placement=given["placement"],
     )
 
@@ -144,6 +151,13 @@ def _postgres(given: Mapping[str, Any]) -> PostgresSettings:
     )
 
 
+def _refuse_keys(given: Mapping[str, Any], prefix: str, *others: str) -> None:
+    """Refuse keys of others where a program has none itself."""
+    for key in others:
+        if given[key]:
+            raise BadSettings(f"{prefix}{key.upper()}: needs {prefix}SIGNING_KEY; {_MAKE_KEYS}")
+
+
 def _data_dir(given: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
     """Choose the data directory: that of ``data_dir``, or of ``sqlite_path``, where a volume is mounted."""
     if given["data_dir"]:
@@ -162,12 +176,20 @@ def remote_proplet_settings(effective: Effective, environ: Mapping[str, str]) ->
     """
     given = effective.values
     mqtt = mqtt_settings(effective)
+    if not mqtt.signing_key:
+        _refuse_keys(given, "PROPLET_", "manager_key", "proxy_key")
+    elif not given["manager_key"]:
+        raise BadSettings(
+            f"PROPLET_SIGNING_KEY: needs PROPLET_MANAGER_KEY, the public key of the manager; {_MAKE_KEYS}"
+        )
     # Proplets on one machine share no directory that two of them could write to.
     data_dir = _absolute(given["data_dir"] or data_home(environ) / f"proplet-{mqtt.entity_id}")
     return RemotePropletSettings(
         mqtt=mqtt,
         log_level=given["log_level"],
         data_dir=data_dir,
+        manager_key=given["manager_key"] or "",
+        proxy_key=given["proxy_key"] or "",
         slots=given["slots"],
         proplet=proplet_settings(effective, data_dir, environ),
     )
@@ -259,6 +281,7 @@ def mqtt_settings(effective: Effective) -> MqttSettings:
         channel_id=given["channel_id"],
         entity_id=given["entity_id"],
         api_key=given["api_key"],
+        signing_key=given["signing_key"] or "",
         qos=given["mqtt_qos"],
         timeout_s=given["mqtt_timeout"],
         keep_alive_s=given["mqtt_keep_alive"],

@@ -28,6 +28,7 @@ from propeller.config.identities import (
     with_foreign,
     write_identities,
 )
+from propeller.config.signing_keys import with_keys
 from propeller.config.values import broker_parts
 
 #: Where the broker is asked, if nothing else is said and there are certificates.
@@ -96,7 +97,7 @@ def provision(
         ),
         directory / "passwords": broker.passwords(identities),
         directory / "acl": broker.acl(identities),
-        config: write_identities(channel, identities),
+        config: with_keys(write_identities(channel, identities), str(config), identities),
     }
     certificates = {} if tls is None else _new_certificates(directory, channel, identities, tls)
     keys = _changed_keys(config, texts[config], identities, certificates) if force else {}
@@ -166,7 +167,7 @@ def renew(config: Path) -> Provisioned:
         directory / "passwords": broker.passwords(identities, read_text(directory / "passwords") or ""),
         directory / "acl": broker.renewed_acl(identities, read_text(directory / "acl") or ""),
         conf: broker.renewed_conf(read_text(conf) or broker.mosquitto_conf(channel, directory)),
-        config: with_foreign(text, str(config), identities),
+        config: with_keys(with_foreign(text, str(config), identities), str(config), identities),
     }
     certificates: dict[Path, str] = {}
     if channel.has_tls:
@@ -321,7 +322,7 @@ def _extend(
             f"renew the files with: propeller provision renew -f {config}"
         )
     everybody = [*before, *more]
-    new_text = extended(text, str(config), channel, more)
+    new_text = with_keys(extended(text, str(config), channel, more), str(config), everybody)
     # Identities that these files lack are added too, so that identities from elsewhere also work.
     texts = {
         directory / "passwords": broker.passwords(everybody, read_text(directory / "passwords") or ""),

@@ -104,6 +104,9 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     foreign_lease_s: float
     #: Ids of the foreign proplets that get work; ``*`` for all.
     allow_foreign: tuple[str, ...]
+    #: The public keys of proplets, by id, and who is heard by signature alone.
+    proplet_keys: dict[str, str]
+    signatures: Literal["off", "seen", "required"]
     placement: Literal["round-robin", "least-loaded"]
 
 
@@ -139,6 +142,9 @@ class RemotePropletSettings(msgspec.Struct, frozen=True, kw_only=True):
     mqtt: MqttSettings
     log_level: str
     data_dir: Path
+    #: The public keys of its manager and of its proxy; ``""`` for none.
+    manager_key: str
+    proxy_key: str
     #: How many guests run at once.
     slots: int
     proplet: PropletSettings

@@ -23,6 +23,8 @@ _TLS = ("ssl", "tls", "mqtts")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?", re.ASCII)
 _HOST_NAME = re.compile(r"[a-z0-9._-]+", re.ASCII)
 _NOT_IN_TOPIC = re.compile(r"[/+#\x00-\x20\x7f]")
+#: The last of 43 characters has bits of the 32nd byte only.
+_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 _NOT_IN_TEXT = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -119,6 +121,28 @@ def names(raw: Raw) -> tuple[str, ...]:
     """Read a list: an array in TOML, elsewhere text separated by commas; empty parts are left out."""
     parts = raw if isinstance(raw, list) else text(raw).split(",")
     return tuple(part for item in parts if (part := text(item).strip()))  # type: ignore[arg-type]
+
+
+def ed25519_key(raw: Raw) -> str:
+    """Read a key, private or public: 32 bytes in base64 for URLs."""
+    key = text(raw).strip()
+    if not _KEY.fullmatch(key):
+        raise ValueError("is no key; write the 43 characters that `propeller provision` writes")
+    return key
+
+
+def named_keys(raw: Raw) -> tuple[str, ...]:
+    """Read public keys of proplets: ``id=key`` in an array, or separated by commas; an id has one key."""
+    found = tuple(dict.fromkeys(names(raw)))
+    ids = set()
+    for item in found:
+        proplet_id, _, key = item.partition("=")
+        if not proplet_id or not _KEY.fullmatch(key):
+            raise ValueError(f"holds {item!r}; write each key as id=key, the key with 43 characters")
+        if proplet_id in ids:
+            raise ValueError(f"holds two keys of {proplet_id}; leave one out")
+        ids.add(proplet_id)
+    return found
 
 
 def paths(raw: Raw) -> tuple[str, ...]:

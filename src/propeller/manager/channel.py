@@ -41,14 +41,17 @@ class Channel:
         on_up: Callable[[], None],
         on_down: Callable[[float], None],
         on_too_large: Callable[[TooLarge], None],
+        sign: Callable[[str, bytes], bytes] = lambda _, payload: payload,
         lead: Lead | None = None,
     ) -> None:
         """Prepare it; ``start`` connects. The arguments are as those of ``Link``.
 
-        Nothing is said while ``lead``, if there is one, does not let us act.
+        ``sign`` adds the signature to an announcement, given with its topic. Nothing is said while ``lead``,
+        if there is one, does not let us act.
         """
         self._settings = settings
         self._standing = standing
+        self._sign = sign
         self._lead = lead
         self._topics = topics
         self._on_too_large = on_too_large
@@ -64,7 +67,6 @@ class Channel:
         self._link = self._make_link()
 
     def _make_link(self) -> Link:
-        will = encode(self._standing.will(time.time_ns()))
         return Link(
             self._settings,
             topics=[ANNOUNCEMENT_TOPIC, *self._topics],
@@ -72,8 +74,14 @@ class Channel:
             on_up=self._connected,
             on_down=self._disconnected,
             on_too_large=self._on_too_large,
-            will=Will(ANNOUNCEMENT_TOPIC, will, is_kept=True),
+            will=Will(ANNOUNCEMENT_TOPIC, self._will(), is_kept=True),
         )
+
+    def _will(self) -> bytes:
+        return self._signed(self._standing.will(time.time_ns()))
+
+    def _signed(self, said: Announcement) -> bytes:
+        return self._sign(ANNOUNCEMENT_TOPIC, encode(said))
 
     async def start(self) -> None:
         """Begin to connect."""
@@ -172,13 +180,14 @@ class Channel:
             return
         self._is_connected = self._is_served = False
         self._standing.disconnected()
-        self._link.bequeath(encode(self._standing.will(time.time_ns())))
+        self._link.bequeath(self._will())
         self._on_down(unheard_s)
 
     def _announce(self, announcements: Sequence[Announcement]) -> None:
         for one in announcements if self._may_speak else ():
             # A question is not kept: the answer would be, and stands for more.
-            self._link.say_now(ANNOUNCEMENT_TOPIC, encode(one), is_kept=one.status != "asks")
+            said = self._signed(one)
+            self._link.say_now(ANNOUNCEMENT_TOPIC, said, is_kept=one.status != "asks")
         if self._standing.is_serving and not self._is_served:
             self._serve()
         self._is_served = self._standing.is_serving

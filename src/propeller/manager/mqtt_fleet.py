@@ -7,6 +7,9 @@ registry's chunks if it is too large for one message.
 The broker holds a native proplet to its own topics, so the topic says which proplet speaks. On the shared
 topics of the contract any program can claim any name: there the manager hears only the proplets that
 ``allow_foreign`` names.
+
+Who runs the broker is held to nothing. So a proplet whose key the manager knows signs what it says, and gets
+signed messages (``signatures``).
 """
 
 import asyncio
@@ -27,6 +30,7 @@ from propeller.manager.modules import pieces
 from propeller.manager.oversize import Oversize
 from propeller.manager.patience import Lead
 from propeller.manager.service import Manager
+from propeller.manager.signatures import Signatures
 from propeller.manager.standing import Standing
 from propeller.mqtt.limits import AROUND_BYTES
 from propeller.mqtt.settings import MqttSettings
@@ -39,9 +43,7 @@ from propeller.wire.fleet.messages import (
     TOPICS,
     Message,
     PropletMessage,
-    own_topic,
     speaker,
-    topic_of,
 )
 from propeller.wire.fleet.metrics import Metrics, TaskMetrics
 from propeller.wire.fleet.modules import (
@@ -58,6 +60,7 @@ _log = logging.getLogger(__name__)
 #: In place of ids: the manager hears every foreign proplet.
 ANY = "*"
 _REGISTRY_REQUESTS = "registry/proplet"
+_HELLO_TO_ALL = "control/manager/hello"
 #: What is dropped while facts come faster than they are taken in: of all messages these matter least.
 _LEAST = frozenset(topic for topic, kind in TOPICS.items() if kind in (Logs, Metrics, TaskMetrics))
 #: How many requests for modules are answered at once: each reads a module.
@@ -78,15 +81,20 @@ class MqttFleet:
         standing: Standing,
         *,
         allow_foreign: Sequence[str] = (ANY,),
+        signatures: Signatures | None = None,
         lead: Lead | None = None,
     ) -> None:
         """Prepare it; ``start`` connects. ``allow_foreign`` has ids, or ``ANY``.
 
+        ``signatures`` says who has to sign; without, nobody has to.
         Nothing is sent while ``lead``, if there is one, does not let this manager act.
         """
         self._manager = manager
         self._standing = standing
+        self._signatures = signatures or Signatures(settings)
         self._allowed = frozenset(allow_foreign)
+        if self._signatures.mode == "required":
+            self._allowed -= {ANY}
         #: How often each of the first proplets was not heard, up to 2.
         self._not_heard: dict[str, int] = {}
         #: How many messages were ignored, by kind.
@@ -113,6 +121,7 @@ class MqttFleet:
             on_up=self._connected,
             on_down=self._disconnected,
             on_too_large=oversize.take,
+            sign=self._signatures.to_all,
             lead=lead,
         )
 
@@ -160,15 +169,27 @@ class MqttFleet:
             for message in messages:
                 if isinstance(message, FromManager):
                     message.by = self._standing.by
-                self._send_to_native(proplet_id, message)
+            self._send_all(proplet_id, messages)
 
     def _send_to_native(self, proplet_id: str, message: Message) -> None:
-        self._channel.publish(own_topic(proplet_id, topic_of(message)), encode(message))
+        self._send_all(proplet_id, [message])
+
+    def _send_all(self, proplet_id: str, messages: Sequence[Message]) -> None:
+        proplet = self._manager.proplet(proplet_id)
+        for topic, payload in self._signatures.to_proplet(
+            proplet_id,
+            messages,
+            boot=proplet.boot if proplet is not None else 0,
+            epoch=self._standing.epoch,
+            room_bytes=self._channel.room_bytes,
+        ):
+            self._channel.publish(topic, payload)
 
     def _connected(self) -> None:
         """Ask all proplets at once for what they hold."""
         self._manager.tell(ConnectionRestored())
-        self._channel.publish("control/manager/hello", encode(Hello(by=self._standing.by)))
+        hello = encode(Hello(by=self._standing.by))
+        self._channel.publish(_HELLO_TO_ALL, self._signatures.to_all(_HELLO_TO_ALL, hello))
 
     def _disconnected(self, unheard_s: float) -> None:
         self._manager.tell(ConnectionLost(unheard_ns=int(unheard_s * 1e9)))
@@ -217,6 +238,20 @@ class MqttFleet:
 
     def _received(self, topic: str, payload: bytes) -> None:
         sender, topic = speaker(topic)
+        if not sender:
+            self._take(sender, topic, payload)
+            return
+        try:
+            said = self._signatures.said(sender, topic, payload, self._standing.epoch)
+        except ValueError as error:
+            known = sender if self._signatures.must_sign(sender) else "a proplet without a key"
+            self._ignore(f"of {known}: {error}", f"on a topic of {sender}")
+            return
+        for inner, words in said:
+            self._take(sender, inner, words)
+
+    def _take(self, sender: str, topic: str, payload: bytes) -> None:
+        """Take in one message, on a topic of its sender's own or, without ``sender``, on a shared one."""
         if self._holding is not None and topic in _LEAST:
             self._ignore(f"{topic}: dropped, as more comes in than can be done", sender)
             return
@@ -266,7 +301,13 @@ class MqttFleet:
     def _is_heard(self, message: PropletMessage, sender: str) -> bool:
         """Say whether a message counts; on a topic of its own, the topic names the sender."""
         if not sender:
-            return self._may_be_foreign(sender_of(message))
+            said_by = sender_of(message)
+            if self._signatures.must_sign(said_by):
+                self._ignore(
+                    f"of {said_by}: on a topic that all share, and not signed", "somebody used its name"
+                )
+                return False
+            return self._may_be_foreign(said_by)
         if isinstance(message, Create | Alive) and not message.boot:
             # Without a boot it would count as foreign, and its tasks would be sent to the shared topics.
             self._ignore("a proplet on a topic of its own has no boot", sender)
@@ -334,7 +375,7 @@ class MqttFleet:
         try:
             size_bytes = piece_bytes(self._channel.room_bytes)
             for chunk in await pieces(self._manager.store, request, size_bytes):
-                self._channel.publish(own_topic(request.proplet_id, topic_of(chunk)), encode(chunk))
+                self._send_to_native(request.proplet_id, chunk)
         except (StoreUnusable, Unavailable) as error:
             _log.error("module %s can't be read: %s", request.app_name, error)
 

@@ -17,6 +17,7 @@ from propeller.wire.fleet.codec import decode
 from propeller.wire.fleet.from_manager import Ack, Invoke, Start
 from propeller.wire.fleet.messages import Message
 from propeller.wire.fleet.modules import REPOSITORY, ModuleChunk, ModuleRequest
+from propeller.wire.fleet.signing import TO_PROPLET_TOPIC, messages_in
 
 _OWN_TOPIC = re.compile(r"proplet/([^/]+)/(.+)")
 
@@ -52,12 +53,27 @@ class Oversize:
     def take(self, refused: TooLarge) -> None:
         own = _OWN_TOPIC.fullmatch(refused.topic)
         proplet_id, topic = (own[1], own[2]) if own else ("", refused.topic)
-        match decode(topic, refused.payload):
+        if topic == TO_PROPLET_TOPIC:
+            self._take_signed(proplet_id, refused)
+        else:
+            self._take(proplet_id, decode(topic, refused.payload), refused.why)
+
+    def _take_signed(self, proplet_id: str, refused: TooLarge) -> None:
+        """Send each message of an envelope in one of its own; one that was alone is too large itself."""
+        messages = [decode(*one) for one in messages_in(refused.payload)]
+        if len(messages) == 1:
+            self._take(proplet_id, messages[0], refused.why)
+            return
+        for message in messages:
+            self._send_again(proplet_id, message)
+
+    def _take(self, proplet_id: str, message: Message, why: str) -> None:
+        match message:
             case Start() as start:
-                self._start(start, refused.why)
+                self._start(start, why)
             case Invoke() as invoke:
-                why = f"the invocation's message {refused.why}, or make its inputs and env smaller"
-                self._manager.invocations.refused(invoke.invocation_id, why)
+                words = f"the invocation's message {why}, or make its inputs and env smaller"
+                self._manager.invocations.refused(invoke.invocation_id, words)
             case Ack() as ack if len(ack.ended) > 1:
                 half = len(ack.ended) // 2
                 for part in (ack.ended[:half], ack.ended[half:]):

@@ -26,6 +26,8 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True):
     entity_id: str
     #: The password.
     api_key: str = ""
+    #: The Ed25519 key that it signs its messages with, as text; ``""`` for none.
+    signing_key: str = ""
     #: The quality of service of all messages: 0, 1 or 2.
     qos: int = 2
     #: How long connecting may take.

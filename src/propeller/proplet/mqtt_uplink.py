@@ -1,7 +1,8 @@
 """The uplink of a remote proplet: a broker, the contract's topics, and topics of its own.
 
 It speaks to a native manager on topics of its own, which the broker lets nobody else use. Where none has
-announced itself, it speaks on the contract's topics, which all share.
+announced itself, it speaks on the contract's topics, which all share. With keys it speaks to its own manager
+alone, and heeds nobody else (``signatures``).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from propeller.mqtt.link import Link, TooLarge, Will
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.following import Following
 from propeller.proplet.foreign_pace import ForeignPace
+from propeller.proplet.signatures import Signatures, is_for_proxy
 from propeller.proplet.uplink import UplinkListener
 from propeller.wire.fleet.codec import decode, encode
 from propeller.wire.fleet.from_manager import Announcement, FromManager, Invoke, Start, Stop
@@ -30,6 +32,7 @@ from propeller.wire.fleet.messages import (
     topic_of,
 )
 from propeller.wire.fleet.modules import ModuleChunk, ModuleRequest
+from propeller.wire.fleet.signing import AROUND_LINES_BYTES, FROM_PROPLET_TOPIC, messages_in
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +56,13 @@ class MqttUplink:
     """Hands over in one batch what the broker sent in one piece."""
 
     def __init__(
-        self, listener: UplinkListener, settings: MqttSettings, *, boot: int, namespace: str
+        self,
+        listener: UplinkListener,
+        settings: MqttSettings,
+        *,
+        boot: int,
+        namespace: str,
+        signatures: Signatures | None = None,
     ) -> None:
         """Prepare it; ``start`` connects.
 
@@ -62,6 +71,7 @@ class MqttUplink:
             settings: The broker and the proplet's identity.
             boot: Of this start of the program; its will is not that of another.
             namespace: As in the heartbeats.
+            signatures: Signs and checks all messages, if the proplet has keys.
 
         """
         self._listener = listener
@@ -74,19 +84,31 @@ class MqttUplink:
         self._held: dict[int, tuple[Message, asyncio.TimerHandle]] = {}
         self._holds = 0
         self._inbox: list[Message] = []
+        self._signatures = signatures
+        self._boot = boot
+        #: What is signed together in a moment.
+        self._unsigned: list[Message] = []
         self._is_started = False
         #: How many messages were ignored, by kind.
         self.oddities: Counter[str] = Counter()
-        will = Alive(proplet_id=settings.entity_id, status="offline", namespace=namespace, boot=boot)
+        self._last_word = Alive(
+            proplet_id=settings.entity_id, status="offline", namespace=namespace, boot=boot
+        )
         self._link = Link(
             settings,
             topics=[ANNOUNCEMENT_TOPIC, *_SHARED, *(own_topic(self._id, topic) for topic in _OWN)],
             on_message=self._received,
             on_up=self._connected,
+            on_down=self._disconnected,
             on_too_large=self._refused,
-            # A manager that only knows the contract would take it for a sign of life.
-            will=Will(said_topic(self._id, topic_of(will)), encode(will)),
+            will=Will(*self._will()),
         )
+
+    def _will(self) -> tuple[str, bytes]:
+        if self._signatures is not None:
+            return self._signatures.will(self._last_word)
+        # A manager that only knows the contract would take it for a sign of life.
+        return said_topic(self._id, topic_of(self._last_word)), encode(self._last_word)
 
     async def start(self) -> None:
         """Begin to connect; the listener is told ``BrokerRefused`` if the broker won't have this proplet."""
@@ -99,6 +121,7 @@ class MqttUplink:
         for _, timer in self._held.values():
             timer.cancel()
         self._publish([message for message, _ in self._held.values()])
+        self._sign()
         try:
             async with asyncio.timeout(_FAREWELL_S_MAX):
                 if self._link.is_up:
@@ -133,10 +156,32 @@ class MqttUplink:
         self._publish([message])
 
     def _publish(self, messages: Sequence[Message]) -> None:
+        if self._signatures is not None:
+            self._publish_signed(messages)
+            return
         is_alone = self._following.is_alone(time.monotonic_ns())
         for message in messages:
             payload = encode(message)
             for topic in self._topics_of(message, is_alone=is_alone):
+                self._link.publish(topic, payload)
+
+    def _publish_signed(self, messages: Sequence[Message]) -> None:
+        """Speak to our own manager, if it is there: after its announcement all that counts is said again."""
+        for message in messages:
+            if isinstance(message, ModuleRequest) and is_for_proxy(message):
+                message.boot = self._boot
+                self._link.publish(said_topic(self._id, topic_of(message)), encode(message))
+            elif self._following.manager is not None:
+                if not self._unsigned:
+                    asyncio.get_running_loop().call_soon(self._sign)
+                self._unsigned.append(message)
+
+    def _sign(self) -> None:
+        """Send what was said since the last turn of the loop, with as few signatures as there is room for."""
+        messages, self._unsigned = self._unsigned, []
+        if self._signatures is not None and self._following.manager is not None:
+            epoch = self._following.manager[1]
+            for topic, payload in self._signatures.sealed(messages, epoch, self.room_bytes):
                 self._link.publish(topic, payload)
 
     def _topics_of(self, message: Message, *, is_alone: bool) -> list[str]:
@@ -153,7 +198,8 @@ class MqttUplink:
         return [own, shared] if is_alone and isinstance(message, Alive) else [own]
 
     def obstacle(self, message: Message) -> str:
-        return self._link.obstacle(len(encode(message)))
+        around = AROUND_LINES_BYTES if self._signatures is not None else 0
+        return self._link.obstacle(len(encode(message)) + around)
 
     @property
     def room_bytes(self) -> int:
@@ -168,12 +214,32 @@ class MqttUplink:
         asyncio.get_running_loop().call_later(_ANNOUNCEMENT_S_MAX, self._say_hello_to_anybody)
 
     def _say_hello_to_anybody(self) -> None:
-        if self._link.is_up and self._following.manager is None:
+        if self._link.is_up and self._following.manager is None and self._signatures is None:
             self._listener.connected()
 
+    def _disconnected(self, _unheard_s: float) -> None:
+        if self._signatures is not None:  # each signed will counts once
+            self._link.bequeath(self._will()[1])
+
     def _received(self, topic: str, payload: bytes) -> None:
+        if self._signatures is None:
+            self._take(topic, topic.removeprefix(self._own), payload)
+            return
+        before = self._following.manager
         try:
-            message = decode(topic.removeprefix(self._own), payload)
+            for inner, words in self._signatures.heard(topic, payload):
+                self._take(topic, inner, words)
+        except ValueError as error:
+            self._ignore(f"{topic}: {error}", "it may be forged")
+        after = self._following.manager
+        if before is not None and after is not None and before[0] == after[0] and before[1] < after[1]:
+            # It was started anew, and what was signed for its start before counts for nothing.
+            self._listener.connected()
+
+    def _take(self, topic: str, inner: str, payload: bytes) -> None:
+        """Take in one message, which came on ``topic`` and is of the contract's topic ``inner``."""
+        try:
+            message = decode(inner, payload)
         except ValueError as error:
             self._ignore(topic, str(error))
             return
@@ -225,7 +291,15 @@ class MqttUplink:
 
     def _refused(self, refused: TooLarge) -> None:
         _, topic = speaker(refused.topic)
-        self._listener.refused(decode(topic, refused.payload), refused.why)
+        if topic != FROM_PROPLET_TOPIC:
+            self._listener.refused(decode(topic, refused.payload), refused.why)
+            return
+        messages = [decode(*one) for one in messages_in(refused.payload)]
+        if len(messages) == 1:
+            self._listener.refused(messages[0], refused.why)
+        for message in messages if len(messages) > 1 else ():
+            self._publish([message])
+            self._sign()  # each in an envelope of its own
 
     def _hand_over(self) -> None:
         messages, self._inbox = self._inbox, []

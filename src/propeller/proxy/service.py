@@ -22,6 +22,7 @@ from msgspec import UNSET
 from propeller.errors import ModuleUnavailable
 from propeller.registry.cache import Blob
 from propeller.registry.fetcher import Fetcher
+from propeller.wire.fleet.codec import line_of
 from propeller.wire.fleet.messages import speaker
 from propeller.wire.fleet.modules import (
     CHUNK_BYTES,
@@ -32,6 +33,7 @@ from propeller.wire.fleet.modules import (
     no_module,
     piece_bytes,
 )
+from propeller.wire.fleet.signing import AROUND_LINES_BYTES
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,10 @@ _OF_MANAGER = re.compile(rf"sha256:[0-9a-f]{{64}}|{re.escape(REGISTRY)}/.*", re.
 
 _decode = msgspec.json.Decoder(ModuleRequest).decode
 _encode = msgspec.json.Encoder().encode
+
+
+#: Gives the signed form of a line for a topic and for the start of a proplet.
+Seal = Callable[[str, bytes, int], bytes]
 
 
 class _Begun(msgspec.Struct):
@@ -71,6 +77,7 @@ class Proxy:
         *,
         chunk_bytes: int = CHUNK_BYTES,
         room: Callable[[], int] = lambda: 2**40,
+        seal: Seal | None = None,
         requests_max: int = 10_000,
     ) -> None:
         """Prepare to serve.
@@ -81,6 +88,8 @@ class Proxy:
             drained: Waits while the link has too much that is unsent.
             chunk_bytes: Size of a piece before base64, at most.
             room: Tells the size of the largest message that is likely to get through.
+            seal: Signs an answer, given with its topic and the start of the proplet that asks; None where
+                there is no key.
             requests_max: How many may wait for their answer; more are refused, and told so.
 
         """
@@ -89,6 +98,7 @@ class Proxy:
         self._drained = drained
         self._chunk_bytes = chunk_bytes
         self._room = room
+        self._seal = seal
         self._requests_max = requests_max
         #: How many requests were ``answered``, ``refused`` with a reason, ``left`` to the manager, or
         #: malformed, by what is wrong with them.
@@ -116,9 +126,8 @@ class Proxy:
         elif len(self._serving) >= self._requests_max:
             self.counts["refused"] += 1
             if _is_private(request):
-                self._publish(
-                    *_refusal(request, f"{self._requests_max} requests wait already; ask again later")
-                )
+                why = f"{self._requests_max} requests wait already; ask again later"
+                self._publish(*self._written(request, no_module(request.app_name, why)))
         else:
             task = asyncio.create_task(self._serve(request))
             self._serving.add(task)
@@ -143,7 +152,7 @@ class Proxy:
         if not _is_private(request):
             return
         try:
-            await self._send(*_refusal(request, why))
+            await self._send(request, no_module(request.app_name, why))
         except Exception:
             _log.exception("%s could not be told that there is no %s", _receiver(request), request.app_name)
 
@@ -212,7 +221,7 @@ class Proxy:
 
     def _piece_bytes(self, request: ModuleRequest) -> int:
         """Give the size of a piece; raise ``ModuleUnavailable`` where there is no room for any."""
-        size_bytes = piece_bytes(self._room() - len(request.app_name), self._chunk_bytes)
+        size_bytes = piece_bytes(self._room() - len(request.app_name) - AROUND_LINES_BYTES, self._chunk_bytes)
         if not size_bytes:
             raise ModuleUnavailable(NO_PIECE_FITS)
         return size_bytes
@@ -246,13 +255,20 @@ class Proxy:
             data=base64.b64encode(data).decode(),
             digest=digest,
         )
-        await self._send(_answer_topic(request), _encode(chunk))
+        await self._send(request, chunk)
 
-    async def _send(self, topic: str, payload: bytes) -> None:
+    async def _send(self, request: ModuleRequest, chunk: ModuleChunk) -> None:
         # One at a time: all who wait for room would otherwise fill it at once.
         async with self._publishing:
             await self._drained()
-            self._publish(topic, payload)
+            self._publish(*self._written(request, chunk))
+
+    def _written(self, request: ModuleRequest, chunk: ModuleChunk) -> tuple[str, bytes]:
+        """Give topic and payload of an answer, signed for a proplet that wants that."""
+        topic, payload = _answer_topic(request), _encode(chunk)
+        if self._seal is not None and _is_private(request) and isinstance(request.boot, int):
+            payload = self._seal(topic, line_of(ANSWER_TOPIC, payload), request.boot)
+        return topic, payload
 
     def _malformed(self, kind: str, detail: str) -> None:
         self.counts[kind] += 1
@@ -262,10 +278,6 @@ class Proxy:
 
 def _chunks(whole_bytes: int, size_bytes: int) -> int:
     return -(-whole_bytes // size_bytes)
-
-
-def _refusal(request: ModuleRequest, why: str) -> tuple[str, bytes]:
-    return _answer_topic(request), _encode(no_module(request.app_name, why))
 
 
 def _is_private(request: ModuleRequest) -> bool:

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from propeller.wire.fleet.from_proplet import Alive, Create, Results
+from tests.e2e.fleet.forger import Forger
 from tests.e2e.fleet.mischief import Listener, Stranger
 from tests.waiting import until
 
@@ -76,22 +78,30 @@ def test_with_a_key_one_says_nothing_for_others(fleet):
     task_id = fleet.task(daemon=True, file=LOOP, env={"SECRET": SECRET})
     fleet.post(f"/tasks/{task_id}/start")
     assert fleet.wait_for_task(task_id, RUNNING)["proplet_id"] == fleet.ids["proplet1"]
-    thief = Listener(fleet, "#", "proplet2")
+    thief = Stranger(fleet, "proplet2")
     victim = fleet.ids["proplet1"]
     forged = {"task_id": task_id, "proplet_id": victim, "results": "forged", "error": None}
     for topic in ("control/proplet/results", f"from/{victim}/control/proplet/results"):
         for attempt in ({}, {"attempt": 1}):
             thief.publish(topic, json.dumps({**forged, **attempt}).encode())
+    thief.close()
     # On its own topic it speaks for itself, whatever name it gives.
     mine = fleet.ids["proplet2"]
-    thief.publish(f"from/{mine}/control/proplet/results", json.dumps({**forged, "attempt": 1}).encode())
-    bare = json.dumps({"proplet_id": mine, "namespace": "default"}).encode()
-    for kind in ("create", "alive"):
-        thief.publish(f"from/{mine}/control/proplet/{kind}", bare)
+    signer = Forger(fleet, "proplet2")
+    signer.signed(
+        f"from/{mine}/control/proplet/signed",
+        Results(**forged, attempt=1),
+        Create(proplet_id=mine),
+        Alive(proplet_id=mine),
+        to=signer.epoch,
+        session=1,
+    )
+    signer.close()
     until(lambda: f"refused a message of {mine} about task {task_id}" in fleet.manager.said)
     assert fleet.get(f"/tasks/{task_id}")["state"] == RUNNING
-    check(fleet, thief)
-    thief.close()
+    listener = Listener(fleet, "#", "proplet2")
+    check(fleet, listener)
+    listener.close()
 
 
 def test_with_the_key_of_a_foreign_one_one_reports_for_none_of_ours(make_fleet):
@@ -114,7 +124,7 @@ def test_with_the_key_of_a_foreign_one_one_reports_for_none_of_ours(make_fleet):
     thief.close()
     until(lambda: f"refused a message of a proplet that does not say which about task {task_id}" in
          fleet.manager.said)  # fmt: skip
-    assert f"proplet {victim} gets no work and is not heard" in fleet.manager.said
+    assert f"of {victim}: on a topic that all share" in fleet.manager.said
     task = fleet.get(f"/tasks/{task_id}")
     assert (task["state"], task.get("attempt", 1)) == (RUNNING, 1)
     assert run_all(fleet, 1)[0]["state"] == COMPLETED
@@ -155,7 +165,8 @@ def write_earlier_files(fleet):
     acl.write_text("# mine\ntopic read news\n\n" + "\n".join(blocks))
     conf = fleet.directory / "mosquitto.conf"
     conf.write_text(conf.read_text().replace("use_username_as_clientid true\n", ""))
-    fleet.config.write_text(re.sub(r"(?m)^allow_foreign .*\n", "", fleet.config.read_text()))
+    of_later = r"(?m)^(allow_foreign|signing_key|manager_key|proxy_key|proplet_keys) .*\n"
+    fleet.config.write_text(re.sub(of_later, "", fleet.config.read_text()))
 
 
 def test_a_fleet_with_files_of_an_earlier_version_goes_on_and_is_renewed(fleet):
@@ -167,8 +178,10 @@ def test_a_fleet_with_files_of_an_earlier_version_goes_on_and_is_renewed(fleet):
     assert "topic read news\n" in (fleet.directory / "acl").read_text()
     fleet.broker._process.send_signal(signal.SIGHUP)
     thief = Stranger(fleet, "proplet2")
+    fleet.proplets["proplet1"].stop()
     fleet.manager.stop()
     fleet.start_manager()
+    fleet.start_proplet("proplet1")
     fleet.wait_for_proplets(1)
     invent(thief, 10)
     assert run_all(fleet, 1)[0]["state"] == COMPLETED

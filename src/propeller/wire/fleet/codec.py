@@ -32,12 +32,22 @@ def to_line(message: Message) -> bytes:
     return b"%s%s]\n" % (_HEADS[type(message)], encode(message))
 
 
-def from_line(line: bytes) -> Message:
-    """Read one line without its line end; raise ``ValueError`` that says what is wrong with it."""
+def line_of(topic: str, payload: bytes) -> bytes:
+    """Write a message whose JSON there is already as a line."""
+    return b'["%s",%s]\n' % (topic.encode(), payload)
+
+
+def split_line(line: bytes) -> tuple[str, bytes]:
+    """Give topic and payload of a line without its end; raise ``ValueError`` if it is none."""
     head, comma, rest = line.partition(b",")
     if not comma or head[:2] != b'["' or head[-1:] != b'"' or rest[-1:] != b"]":
         raise ValueError(f"no message of the protocol: {line[:80]!r}")
-    return decode(head[2:-1].decode(), rest[:-1])
+    return head[2:-1].decode(), rest[:-1]
+
+
+def from_line(line: bytes) -> Message:
+    """Read one line without its line end; raise ``ValueError`` that says what is wrong with it."""
+    return decode(*split_line(line))
 
 
 class LineSplitter:

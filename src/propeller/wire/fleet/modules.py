@@ -32,6 +32,8 @@ class ModuleRequest(msgspec.Struct, kw_only=True):
     #: the answer is one message with ``digest`` and ``total_chunks`` and no data.
     first: Count | UnsetType = UNSET
     count: Count | UnsetType = UNSET
+    #: Extension: the start of a proplet that wants a signed answer, which then counts for that start alone.
+    boot: Count | UnsetType = UNSET
 
 
 class ModuleChunk(msgspec.Struct, kw_only=True):

@@ -1,6 +1,6 @@
 """Proplets in the JSON of the HTTP API."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -48,11 +48,13 @@ class PropletView(msgspec.Struct, kw_only=True):
     alive: bool
     last_alive_at: Time | UnsetType = UNSET
     metadata: PropletMetadata
-    #: Extension, like the next two: how many guests it runs at once.
+    #: Extension, like the rest: how many guests it runs at once.
     slots: int
     cordoned: bool | UnsetType = UNSET
     #: When its remaining tasks are moved to others.
     drain_by: Time | UnsetType = UNSET
+    #: Whether it signs what it says, so that nobody else can say that; left out if it is beside the manager.
+    signed: bool | UnsetType = UNSET
     #: The tasks that are placed on it, for those who ask; of many only those that came first.
     running: list[RunningTask] | UnsetType = UNSET
 
@@ -65,7 +67,8 @@ class HistoryPage(Page, kw_only=True):
     history: list[Time]
 
 
-def proplet_view(proplet: Proplet) -> PropletView:
+def proplet_view(proplet: Proplet, signers: Collection[str]) -> PropletView:
+    """Show a proplet; ``signers`` are those that are heard by their signature alone."""
     return PropletView(
         id=proplet.id,
         name=proplet.name,
@@ -76,6 +79,7 @@ def proplet_view(proplet: Proplet) -> PropletView:
         slots=proplet.slots,
         cordoned=proplet.is_cordoned or UNSET,
         drain_by=format_time(proplet.drain_by) if proplet.drain_by else UNSET,
+        signed=UNSET if proplet.is_local else proplet.id in signers,
     )
 
 
