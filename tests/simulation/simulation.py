@@ -320,9 +320,9 @@ class Simulation:
                     raise LawBroken("kept-results", f"{proplet.id} kept a report and sent it not", task_id)
 
 
-def simulate(seed: int, **parts: Any) -> Outcome:
+def simulate(seed: int, simulation_class: Callable[..., Simulation] = Simulation, **parts: Any) -> Outcome:
     """Run one seed; what went wrong is in the outcome."""
-    simulation = Simulation(seed, **parts)
+    simulation = simulation_class(seed, **parts)
     law, text, told = "", "", ""
     try:
         simulation.run()
