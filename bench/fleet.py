@@ -12,6 +12,7 @@ from tests.parts.ports import answers, free_port
 
 from bench.broker import broker
 from bench.http import Http
+from propeller.wire.fleet.keys import new_key, public_of
 from propeller.wire.rfc3339 import parse_time
 
 _SECONDS_MAX = 120
@@ -21,8 +22,19 @@ _PROPELLER = [sys.executable, "-m", "propeller"]
 class Fleet:
     """All of it, from the broker's start to its end; what the programs say goes to files."""
 
-    def __init__(self, directory: Path, *, proplets: int, qos: int = 1, is_tuned: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        proplets: int,
+        qos: int = 1,
+        is_tuned: bool = True,
+        is_signed: bool = False,
+    ) -> None:
         self._directory = directory
+        directory.mkdir(exist_ok=True)
+        #: By program; none where nothing is signed.
+        self._keys = {name: new_key() for name in _names(proplets)} if is_signed else {}
         self._qos = qos
         self._port = free_port()
         self._programs: list[subprocess.Popen[bytes]] = []
@@ -75,6 +87,7 @@ class Fleet:
             "API_KEY": "none",
             "DATA_DIR": str(self._directory / name),
         }
+        settings |= self._signing(command, name)
         given = {f"{command.upper()}_{key}": value for key, value in settings.items()}
         with (self._directory / f"{name}.log").open("wb") as log:
             program = subprocess.Popen(
@@ -83,9 +96,22 @@ class Fleet:
         self._programs.append(program)
         return program
 
+    def _signing(self, command: str, name: str) -> dict[str, str]:
+        """Give the settings of a program for its own key and those of the others."""
+        if not self._keys:
+            return {}
+        if command == "proplet":
+            return {"SIGNING_KEY": self._keys[name], "MANAGER_KEY": public_of(self._keys["manager"])}
+        public = (f"{other}={public_of(key)}" for other, key in self._keys.items() if other != name)
+        return {"SIGNING_KEY": self._keys[name], "PROPLET_KEYS": ",".join(public)}
+
     def _is_up(self) -> bool:
         assert self.manager.poll() is None, (self._directory / "manager.log").read_text()
         return answers(self._port)
+
+
+def _names(proplets: int) -> list[str]:
+    return ["manager", *(f"proplet{number}" for number in range(proplets))]
 
 
 def until(look: Callable[[], object]) -> None:

@@ -16,6 +16,8 @@ from propeller.wire.rfc3339 import parse_time
 
 _PROPLETS = 4
 _ROUNDS = 3
+#: More, as two rates are compared that are close to each other.
+_SIGNED_ROUNDS = 7
 _COMPLETED = 3
 
 
@@ -79,6 +81,31 @@ def chain(directory: Path, scale: float) -> list[Figure]:
     ]
 
 
+def signed(directory: Path, scale: float) -> list[Figure]:
+    """Tasks through a fleet that signs all it says, and through one that signs nothing, in turn."""
+    count = max(100, int(10_000 * scale))
+    specs = [_task(number) for number in range(count)]
+    rates: dict[str, list[float]] = {"without": [], "with": []}
+    with (
+        Fleet(directory / "without", proplets=_PROPLETS) as without,
+        Fleet(directory / "with", proplets=_PROPLETS, is_signed=True) as with_signatures,
+    ):
+        both = {"without": without, "with": with_signatures}
+        for fleet in both.values():
+            _run_workflow(fleet, specs[:200])
+        for number in range(_SIGNED_ROUNDS):
+            for name in sorted(both, reverse=bool(number % 2)):
+                rates[name].append(count / _run_workflow(both[name], specs)[1].run_s)
+    shares = [one / other for one, other in zip(rates["with"], rates["without"], strict=True)]
+    return [
+        *(
+            Figure(name=f"{name} signatures, tasks", value=statistics.median(rates[name]), unit="/s")
+            for name in rates
+        ),
+        Figure(name="with to without", value=statistics.median(shares), unit="", at_least=0.95),
+    ]
+
+
 def factory_fan(directory: Path, scale: float) -> list[Figure]:
     """One task, and then 200 at once, through a Mosquitto as it comes, with QoS 2 and our own defaults."""
     count = max(20, int(200 * scale))
@@ -117,6 +144,7 @@ def _run_workflow(fleet: Fleet, specs: list[dict[str, Any]]) -> tuple[str, Took]
 MEASURES: dict[str, Callable[[Path, float], list[Figure]]] = {
     "mqtt_independent": partial(independent, qos=1, at_least=4_000),
     "mqtt_independent_qos2": partial(independent, qos=2),
+    "mqtt_signed": signed,
     "mqtt_factory_fan": factory_fan,
     "mqtt_chain": chain,
     "mqtt_heartbeats": heartbeats,
