@@ -23,6 +23,9 @@ _SINCE = Annotated[
         "--since", metavar="TIME", help="Those created since then: 2026-01-31T12:00, or 10m or 36h ago."
     ),
 ]
+_CREATED_BY = Annotated[
+    str | None, typer.Option("--created-by", metavar="NAME", help="Those that this one created.")
+]
 #: Flags by the names of their values, as ``page`` and ``query`` take these.
 TASK_FILTERS: dict[str, Any] = {
     "state": Annotated[
@@ -38,6 +41,7 @@ TASK_FILTERS: dict[str, Any] = {
     "job": flag(JOB, "--job", text="Those of this job."),
     "name": _NAME,
     "since": _SINCE,
+    "created_by": _CREATED_BY,
 }
 _SEARCH = Annotated[
     str | None,
@@ -78,6 +82,7 @@ GROUP_FILTERS: dict[str, Any] = {
     ],
     "since": _SINCE,
     "until": _UNTIL,
+    "created_by": _CREATED_BY,
     "ended": Annotated[
         bool | None, typer.Option("--ended", help="Those none of whose tasks is under way any more.")
     ],

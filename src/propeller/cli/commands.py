@@ -57,6 +57,15 @@ ANYWHERE: _Flags = {
             "[env: PROPELLER_CLIENT_KEY].",
         ),
     ],
+    "namespace": Annotated[
+        str | None,
+        typer.Option(
+            "--namespace",
+            metavar="NAME",
+            help="The namespace of what is created and listed [env: PROPELLER_NAMESPACE; default: the "
+            "manager's choice].",
+        ),
+    ],
     "atom_url": Annotated[
         # The existing command line has it; there is no identity service here that it could name.
         str | None, typer.Option("--atom-url", "-a", hidden=True)

@@ -45,6 +45,8 @@ class Session:
     ca_cert: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
+    #: That of what is created and listed; ``""`` leaves it to the manager.
+    namespace: str = field(default_factory=lambda: os.environ.get("PROPELLER_NAMESPACE", ""))
     #: How long an answer may take; None for as long as the client has it.
     answer_s: float | None = None
     as_json: bool = False
@@ -75,6 +77,7 @@ class Session:
             client_key=self.client_key or _named("PROPELLER_CLIENT_KEY"),
             answer_s=self.answer_s,
             on_wait=_say_that_it_waits,
+            namespace=self.namespace,
         )
         if not is_checked and client.base_url.startswith("https:"):
             show_warning(f"the certificate of {client.base_url} is not checked: anybody may answer there")

@@ -76,6 +76,8 @@ def task_pairs(task: Any) -> list[tuple[str, str | Text]]:
         ("queue timeout", task.get("queue_timeout", "")),
         ("limits", _pairs(task.get("limits", {}))),
         ("grants", formatting.plain(task["grants"]) if "grants" in task else ""),
+        ("namespace", formatting.plain(task.get("namespace", ""))),
+        ("created by", formatting.plain(task.get("created_by", ""))),
         ("created", formatting.clock(task["created_at"])),
         ("started", formatting.clock(task["start_time"])),
         ("took", formatting.took(task["start_time"], task["finish_time"])),
@@ -155,7 +157,9 @@ def group_title(kind: str, group: Any) -> str:
     state = formatting.state_name(group["state"]) if "state" in group else ""
     most = f"at most {group['max_parallel']} at once" if "max_parallel" in group else ""
     outer = f"run by task {group['run_for']}" if "run_for" in group else ""
-    said = "; ".join(filter(None, (state, counted(group), labels_of(group), most, outer)))
+    where = f"namespace {group['namespace']}" if "namespace" in group else ""
+    creator = f"created by {group['created_by']}" if "created_by" in group else ""
+    said = "; ".join(filter(None, (state, counted(group), labels_of(group), most, outer, where, creator)))
     return f"{kind} {group[f'{kind}_id']}{name}: {said}"
 
 

@@ -3,6 +3,8 @@
 api.py      ``Client``: one method per request
 address.py  where a manager is asked
 looking.py  the requests about the whole, which are a part of it
+asking.py   the parts that requests are made of
+namespaces.py adds the namespace that a client works in to its requests
 shapes.py   the types of answers; they stay plain JSON objects
 findings.py types of the answers about modules and files
 events.py   follows ``/events`` and other streams through broken connections and restarts

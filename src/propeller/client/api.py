@@ -17,10 +17,15 @@ import httpx
 
 from propeller.client import contract, events, findings, shapes
 from propeller.client.address import DEFAULT_URL, manager_url
+from propeller.client.asking import chosen_logs as _chosen_logs
+from propeller.client.asking import page_query as _page
+from propeller.client.asking import rerun_body as _rerun
+from propeller.client.asking import under as _under
 from propeller.client.errors import ApiError, NoSuchRoute, Unreachable, not_reached, refusal
 from propeller.client.looking import AWAY_S as _AWAY_S
 from propeller.client.looking import Looking
 from propeller.client.looking import path_to as _path
+from propeller.client.namespaces import in_namespace
 from propeller.client.patience import OnWait, Patience
 from propeller.client.trust import Trust, tls_context
 from propeller.errors import Invalid
@@ -48,6 +53,7 @@ class Client(Looking):
         client_key: Path | None = None,
         answer_s: float | None = None,
         on_wait: OnWait | None = None,
+        namespace: str = "",
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Make a client; nothing is sent yet.
@@ -60,6 +66,7 @@ class Client(Looking):
             client_key: The key of that certificate; None if it is in the same file.
             answer_s: How long an answer may take; None for longer than any request does.
             on_wait: Told of each wait for a manager that has too much to do.
+            namespace: That of what is created and listed; ``""`` leaves it to the manager.
             transport: In place of the network.
 
         Raises:
@@ -77,6 +84,7 @@ class Client(Looking):
             # A proxy of the environment is for far hosts.
             trust_env=url.host not in ("localhost", "127.0.0.1", "::1"),
             transport=transport,
+            event_hooks={"request": [in_namespace(url, namespace)] if namespace else []},
         )
 
     def __enter__(self) -> Self:
@@ -478,22 +486,3 @@ class Client(Looking):
         if after is not None:
             chosen["after"] = str(after)
         return events.follow(self._http, chosen, give_up_s=give_up_s, pace=pace, on_break=on_break)
-
-
-def _rerun(what: str, from_task: str) -> dict[str, Any]:
-    given = {name: value for name, value in (("what", what), ("from", from_task)) if value}
-    return {"json": given} if given else {}
-
-
-def _under(key: str | None) -> dict[str, Any]:
-    """Give what names a request by an idempotency key."""
-    return {} if key is None else {"headers": {"Idempotency-Key": key}}
-
-
-def _chosen_logs(stream: str, attempt: str, tail: int | None) -> dict[str, str]:
-    chosen = {"stream": stream, "attempt": attempt, "tail": "" if tail is None else str(tail)}
-    return {name: value for name, value in chosen.items() if value}
-
-
-def _page(offset: int, limit: int) -> dict[str, str]:
-    return {"offset": str(offset), "limit": str(limit)}
