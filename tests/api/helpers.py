@@ -138,11 +138,13 @@ def body_of(response: httpx.Response, status: int) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def a_manager(directory: Path, clock: Clock | None = None) -> AsyncIterator[Manager]:
+async def a_manager(
+    directory: Path, clock: Clock | None = None, policy: Policy | None = None
+) -> AsyncIterator[Manager]:
     """Wire a manager as the program does, without local proplets."""
     store = SqliteStore(directory, durability="normal")
     try:
-        manager = Manager(store, policy=Policy(), clock=clock)
+        manager = Manager(store, policy=policy or Policy(), clock=clock)
         await manager.load()
         await manager.start()
         yield manager
@@ -158,12 +160,13 @@ def play(
     *,
     errors_expected: int = 0,
     clock: Clock | None = None,
+    policy: Policy | None = None,
 ) -> list[str]:
     """Run one coroutine against the API; give what was logged as an error, which none may be."""
     errors = Errors()
 
     async def scene() -> None:
-        async with a_manager(directory, clock) as manager:
+        async with a_manager(directory, clock, policy) as manager:
             app = create_app(manager, instance_id="i-1")
             transport = httpx.ASGITransport(app=Authentication(app))
             async with httpx.AsyncClient(transport=transport, base_url="http://manager") as http:

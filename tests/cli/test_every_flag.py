@@ -134,6 +134,7 @@ def asked(monkeypatch):
 TASK = {
     "--image-url": ("registry.example/x", "image_url", "registry.example/x"),
     "--cli-args": ("-v,x", "cli_args", ["-v", "x"]),
+    "--signature": ("in.txt", "signature", "input"),
     "--inputs": ("1,a", "inputs", [1, "a"]),
     "--stdin": ("in.txt", "stdin", "input"),
     "--env": ("A=b", "env", {"A": "b"}),

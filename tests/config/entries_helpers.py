@@ -103,6 +103,10 @@ def refuses(**asked):
     return lambda made: refusal(made.settings.proplet.sandbox_policy.offer, Sandbox(**asked))
 
 
+def names_of_keys(made):
+    return list(getattr(made.at("manager.policy.trust.keys"), "texts", ()))
+
+
 def refuses_what_is_there(made):
     asked = Dir(host=str(Path.cwd() / "there"), guest="/there")
     return refuses(grants=Grants(dirs=(asked,)))(made)
@@ -390,6 +394,8 @@ OF_MANAGER = {
         f"{RULES}fleet.py::test_least_loaded_fills_up_who_has_less",
         "LEAST_LOADED",
     ),
+    "module_policy": Here("pinned", lambda made: made.at("manager.policy.trust.rule"), "pinned"),
+    "module_keys": Here("signer.pub", names_of_keys, ["signer"]),
 }
 AGENT = "tests/proplet/test_agent.py::"
 SAMPLING = "tests/proplet/test_sampling.py::"

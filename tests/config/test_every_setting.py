@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from propeller.cli.main import app
 from propeller.cli.up import _OF_BROKER, _OF_OTHERS
 from propeller.config.definitions import MANAGER, PROGRAMS, PROPLET
+from propeller.signing.keys import generate
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +23,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("file.pem", "key.pem"):
         (tmp_path / name).write_text("")
+    (tmp_path / "signer.pub").write_bytes(generate()[1])
     (tmp_path / "logins.toml").write_text('["registry.example"]\ntoken = "t"\n')
     (tmp_path / "there").mkdir()
 

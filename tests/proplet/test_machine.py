@@ -20,7 +20,7 @@ class Proplet:
     def __init__(self):
         self.machine = Machine("p", boot=1, slots=2)
         self.now = 0
-        self.machine.module_arrived("sha256:m", "m")
+        self.machine.module_arrived("sha256:m", "m", 0)
 
     def start(self, task_id: str = "a", attempt: int = 1, module: str = "sha256:m", placed_at: int = 10):
         start = Start(id=task_id, name="main", module=module, attempt=attempt, placed_at=placed_at)
@@ -158,7 +158,7 @@ def test_a_stop_while_the_module_is_fetched():
     proplet = Proplet()
     proplet.start(module="sha256:new")
     assert proplet.stop() == []
-    assert proplet.machine.module_arrived("sha256:new", "new") == []
+    assert proplet.machine.module_arrived("sha256:new", "new", 0) == []
 
 
 # -- modules -------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_a_module_is_fetched_once_for_all_that_wait_for_it():
     assert proplet.start("a", module="sha256:new") == [Fetch("sha256:new")]
     assert proplet.start("b", module="sha256:new") == []
     assert proplet.holds == [("a", 1), ("b", 1)]
-    assert keys(proplet.machine.module_arrived("sha256:new", "new")) == [1, 2]
+    assert keys(proplet.machine.module_arrived("sha256:new", "new", 0)) == [1, 2]
     assert keys(proplet.start("c", module="sha256:new")) == [3]
 
 
@@ -303,7 +303,7 @@ def test_a_proplet_that_leaves_gives_back_all_it_holds(module, kills):
     reason = "the proplet is stopping"
     assert proplet.machine.leave(0) == [*kills, handed_back(reason)]
     assert proplet.start("b") == [handed_back(reason, "b")]
-    assert proplet.machine.module_arrived("sha256:new", "new") == []
+    assert proplet.machine.module_arrived("sha256:new", "new", 0) == []
     proplet.ack("a")
     proplet.ack("b")
     assert proplet.machine.owes_nothing

@@ -18,7 +18,7 @@ class Proplet:
 
     def __init__(self, *, attempt=1, offer=None, **fields):
         self.machine = Machine("p", boot=1, slots=2, offer=offer or Offer())
-        self.machine.module_arrived("sha256:m", "m")
+        self.machine.module_arrived("sha256:m", "m", 0)
         start = Start(id="a", name="main", module="sha256:m", **fields)
         if attempt:
             start.attempt = attempt

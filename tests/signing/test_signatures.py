@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from propeller.errors import Invalid
+from propeller.signing.files import read_public_keys
 from propeller.signing.images import ImageSignature, SignedImage
-from propeller.signing.keys import generate, private_key, public_key, read_public_keys
+from propeller.signing.keys import generate, private_key, public_key
 from propeller.signing.signatures import read, sign
 from propeller.signing.signers import Signers
 

@@ -282,7 +282,7 @@ class SimulatedProplet:
         digest = chunk.app_name.removeprefix("sha256:")
         if chunk.total_chunks:
             self._modules.add(digest)
-            self._carry_out(self.machine.module_arrived(chunk.app_name, digest))
+            self._carry_out(self.machine.module_arrived(chunk.app_name, digest, self._world.now))
         else:
             why = f"the manager has no module {chunk.app_name}"
             self._carry_out(self.machine.module_missing(chunk.app_name, why, self._world.now))
@@ -345,7 +345,7 @@ class SimulatedProplet:
                 case Fetch(source):
                     digest = source.removeprefix("sha256:")
                     if digest in self._modules:
-                        pending += self.machine.module_arrived(source, digest)
+                        pending += self.machine.module_arrived(source, digest, self._world.now)
                     else:
                         self._send(ModuleRequest(app_name=source, proplet_id=self.id))
         self._fill_slots()

@@ -27,6 +27,8 @@ VALUES_MAX = 300_000
 _STEP = 1 << 20
 #: A body up to this size is decoded on the event loop, a larger one beside it.
 _SMALL_BYTES = 64 * 1024
+#: The parts of a form that are read.
+_PARTS = ("file", "signature")
 WASM_MAGIC = b"\x00asm"
 
 T = TypeVar("T")
@@ -152,15 +154,20 @@ class Upload(NamedTuple):
     data: bytes
     #: True if it is a module as text, by its name and by its content.
     is_text: bool
+    #: The text of the part ``signature``; None if there is none.
+    signature: str | None = None
 
 
 async def read_upload(request: HttpRequest) -> Upload:
-    """Read the part ``file`` of a multipart form; it must be a module by name, and a Wasm one by content."""
+    """Read the parts ``file`` and ``signature`` of a multipart form.
+
+    The first must be a module by name, and a Wasm one by content.
+    """
     if not _is_form(request):
         raise Invalid(
             "request Content-Type isn't multipart/form-data; send a form with the module in the part file"
         )
-    name, data = await _read_form(request)
+    name, data, signature = await _read_form(request)
     if not name.endswith((".wasm", ".wat")):
         raise Invalid(
             "file: invalid file extension; the name of the uploaded file must end in .wasm, or in .wat for "
@@ -169,14 +176,13 @@ async def read_upload(request: HttpRequest) -> Upload:
     is_text = name.endswith(".wat") and not data.startswith(WASM_MAGIC)
     if not is_text:
         check_module(data, "file")
-    return Upload(data, is_text)
+    return Upload(data, is_text, signature)
 
 
 async def read_module(request: HttpRequest) -> bytes:
     """Read a module, of which nothing is known yet: the part ``file`` of a form, or the body itself."""
     if _is_form(request):
-        _, data = await _read_form(request)
-        return data
+        return (await _read_form(request))[1]
     return await _joined(request, [chunk async for chunk in read_chunks(request)])
 
 
@@ -190,27 +196,31 @@ async def _joined(request: HttpRequest, pieces: list[bytes]) -> bytes:
     return b"".join(pieces) if is_small else await _aside(request, b"".join, pieces)
 
 
-async def _read_form(request: HttpRequest) -> tuple[str, bytes]:
-    """Read the part ``file`` of a multipart form; give the name of the file and its content."""
+async def _read_form(request: HttpRequest) -> tuple[str, bytes, str | None]:
+    """Read a multipart form: give the name of the part ``file``, its content, and the part ``signature``."""
     _, options = parse_options_header(request.headers.get("content-type", ""))
-    parts: list[tuple[MultipartSegment, list[bytes]]] = []
-    is_the_file = False
+    parts: dict[str, tuple[MultipartSegment, list[bytes]]] = {}
+    pieces: list[bytes] | None = None
     try:
         with PushMultipartParser(options.get("boundary", ""), max_segment_count=1000) as parser:
             async for chunk in read_chunks(request):
                 for event in parser.parse(chunk):
                     if isinstance(event, MultipartSegment):
-                        is_the_file = event.name == "file" and not parts
-                        if is_the_file:
-                            parts.append((event, []))
-                    elif event and is_the_file:
-                        parts[0][1].append(bytes(event))
+                        is_new = event.name in _PARTS and event.name not in parts
+                        pieces = parts.setdefault(event.name, (event, []))[1] if is_new else None
+                    elif event and pieces is not None:
+                        pieces.append(bytes(event))
     except MultipartError as error:
         raise Invalid(f"body: not a valid multipart form: {error}") from error
-    if not parts:
+    if "file" not in parts:
         raise Invalid("file: http: no such file; send the module as the part named file")
-    segment, pieces = parts[0]
-    return segment.filename or "", await _joined(request, pieces)
+    segment, pieces = parts["file"]
+    signature = parts.get("signature")
+    return (
+        segment.filename or "",
+        await _joined(request, pieces),
+        None if signature is None else b"".join(signature[1]).decode(errors="replace"),
+    )
 
 
 def check_module(data: bytes, where: str) -> None:

@@ -12,7 +12,7 @@ from propeller.api import examples
 from propeller.api.endpoints import AnyModule, Binary, Endpoint, EventText
 from propeller.api.queries import REPLAYED, Query
 from propeller.wire.http.errors import ErrorView
-from propeller.wire.http.tasks import Id
+from propeller.wire.http.tasks import SIGNATURE_CHARS_MAX, Id
 
 _REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
@@ -172,14 +172,22 @@ def _query_parameter(query: Query) -> dict[str, Any]:
     }
 
 
+_SIGNATURE = {
+    "type": "string",
+    "maxLength": SIGNATURE_CHARS_MAX,
+    "description": "The text of its signature, if it has one.",
+}
+
+
 def _request_content(shape: type) -> dict[str, Any]:
     if shape in (AnyModule, Binary):
         file = {"type": "string", "format": "binary", "contentMediaType": "application/wasm"}
-        form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+        form: dict[str, Any] = {"type": "object", "properties": {"file": file}, "required": ["file"]}
         if shape is AnyModule:
             # Text may come as such too; generators of clients do not know that, and leave the endpoint out.
             return {"application/wasm": {"schema": file}, "multipart/form-data": {"schema": form}}
         file["description"] = "The module, as a file whose name ends in .wasm, or in .wat if it is text."
+        form["properties"]["signature"] = _SIGNATURE
         return {"multipart/form-data": {"schema": form}}
     return {"application/json": {"schema": _ref(shape), "example": examples.OF_REQUESTS[shape]}}
 

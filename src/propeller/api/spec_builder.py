@@ -33,6 +33,7 @@ from propeller.wire.http.tasks import (
     INPUTS_MAX,
     NAME_CHARS_MAX,
     PARALLEL_MAX,
+    SIGNATURE_CHARS_MAX,
     TASKS_MAX,
     InnerWorkflow,
     NewTask,
@@ -192,6 +193,8 @@ class SpecBuilder:
             if len(given.name) > NAME_CHARS_MAX:
                 raise Invalid(f"{at}name: it is longer than {NAME_CHARS_MAX} characters; shorten it")
             fields["name"] = given.name
+        if given.signature is not None:
+            fields["signature"] = checked_signature(given.signature, at)
         if given.file:
             fields["module"] = self._module(given.file, f"{at}file")
         if given.cli_args is not None:
@@ -295,6 +298,14 @@ def check_encrypted(spec: Spec, at: str = "") -> None:
         )
     if not spec.image_url:
         raise Invalid(f"{at}image_url: an encrypted task needs one; name the encrypted image")
+
+
+def checked_signature(text: str, at: str = "") -> str:
+    if len(text) > SIGNATURE_CHARS_MAX:
+        raise Invalid(
+            f"{at}signature: it has {len(text)} characters; a signature has at most {SIGNATURE_CHARS_MAX}"
+        )
+    return text.strip()
 
 
 def max_parallel_of(given: int | None, at: str = "") -> int:

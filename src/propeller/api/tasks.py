@@ -25,7 +25,7 @@ from propeller.api.modules import module_of
 from propeller.api.rendering import Showing, showing, task_views
 from propeller.api.samples import task_sample_page
 from propeller.api.sandbox import sandbox_of
-from propeller.api.spec_builder import SpecBuilder, check_encrypted
+from propeller.api.spec_builder import SpecBuilder, check_encrypted, checked_signature
 from propeller.api.submission import check_change, check_start, submit
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.model import Execution, Spec, Task
@@ -252,11 +252,14 @@ async def upload_module(request: HttpRequest) -> ASGIApp:
     builder = SpecBuilder()
     module = await asyncio.to_thread(builder.module, data)  # hashing a large one takes time
     spec = (await stored_task(context, task_id)).spec
-    wanted = msgspec.structs.replace(spec, module=module)
+    changes: dict[str, Any] = {"module": module}
+    if upload.signature is not None:
+        changes["signature"] = checked_signature(upload.signature)
+    wanted = msgspec.structs.replace(spec, **changes)
     check_encrypted(wanted)
     check_change(spec, wanted, builder)
     way_out = f"; upload another module, or first change the task for this one: PUT /tasks/{task_id}"
-    command = UpdateTask(task_id, {"module": module})
+    command = UpdateTask(task_id, changes)
     changed = await submit(context, command, builder, way_out=way_out)
     return await _shown(context, changed[0], show)
 

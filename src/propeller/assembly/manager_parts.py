@@ -15,9 +15,12 @@ import msgspec
 
 from propeller.assembly.lifetime import beside, start_within
 from propeller.assembly.proplet_parts import local_parts
+from propeller.config.errors import BadSettings
 from propeller.config.settings import HttpSettings, ManagerSettings, PropletSettings
 from propeller.core.placement import Order
 from propeller.core.policy import Policy
+from propeller.core.trust import ModuleRule, Trust
+from propeller.errors import Invalid
 from propeller.manager import identity
 from propeller.manager.local_fleet import LocalFleet
 from propeller.manager.mqtt_fleet import ANY, MqttFleet
@@ -104,8 +107,23 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
             foreign_lease_s=settings.foreign_lease_s,
             placement=Order(settings.placement),
             job_mode=settings.job_mode,
+            trust=_trust(settings),
         ),
     )
+
+
+def _trust(settings: ManagerSettings) -> Trust:
+    """Give the module policy with its keys; raise ``BadSettings`` if one of them can't be read."""
+    rule = ModuleRule(settings.module_policy)
+    if not settings.module_keys:
+        return Trust(rule=rule)
+    from propeller.signing.files import read_public_keys  # noqa: PLC0415  it loads cryptography
+    from propeller.signing.signers import Signers  # noqa: PLC0415
+
+    try:
+        return Trust(rule=rule, keys=Signers(read_public_keys(settings.module_keys)))
+    except Invalid as error:
+        raise BadSettings(f"MANAGER_MODULE_KEYS: {error}") from error
 
 
 class Running(NamedTuple):

@@ -17,6 +17,7 @@ _SHOWN = frozenset(
         "name",
         "kind",
         "image_url",
+        "signature",
         "cli_args",
         "env",
         "daemon",

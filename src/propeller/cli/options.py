@@ -10,8 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli.reading import read_named
+from propeller.cli.reading import read_bounded, read_named
 from propeller.errors import Invalid
+
+_SIGNATURE_BYTES_MAX = 4096
 
 PairsFlag = Annotated[list[str] | None, typer.Option(metavar="K=V,…", help="Pairs; may be repeated.")]
 TasksFlag = Annotated[str | None, typer.Option("--tasks", help="A JSON array of tasks.")]
@@ -33,6 +35,11 @@ DetachFlag = Annotated[bool, typer.Option("--detach", help="Start it and return 
 StdinFlag = Annotated[
     Path | None,
     typer.Option("--stdin", metavar="FILE", help="Its standard input; - is that of this command."),
+]
+
+SignatureFlag = Annotated[
+    Path | None,
+    typer.Option("--signature", metavar="FILE", help="The signature of the module, from propeller sign."),
 ]
 
 RetryFlag = Annotated[
@@ -243,3 +250,11 @@ def _text_of(path: Path) -> str:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON; write it as text")
+
+
+def signature_of(path: Path, where: str) -> str:
+    """Read the text of a signature; raise ``Invalid`` if that can't be."""
+    try:
+        return read_bounded(path, _SIGNATURE_BYTES_MAX).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{where}: {path} can't be read, or is no signature") from error

@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,15 +24,20 @@ app = new_app()
 _CODE_MAX = 125
 
 
-TIMES: dict[str, Any] = {
+FLAGS: dict[str, Any] = {
     "timeout": sandbox.TimeoutFlag,
     "retry": options.RetryFlag,
     "deadline": options.DeadlineFlag,
     "queue_timeout": options.QueueTimeoutFlag,
+    "signature": options.SignatureFlag,
+}
+_READERS: dict[str, Callable[[Any, str], Any]] = {
+    "retry": options.retry_of,
+    "signature": options.signature_of,
 }
 
 
-@command(app, fields=TIMES)
+@command(app, fields=FLAGS)
 def run(
     session: Session,
     fields: dict[str, Any],
@@ -65,8 +70,8 @@ def run(
     Ctrl-C and SIGTERM stop it; then the exit code is 130.
     """
     data = read_module(file)
-    if "retry" in fields:
-        fields["retry"] = options.retry_of(fields["retry"], "--retry")
+    for flag in _READERS.keys() & fields.keys():
+        fields[flag] = _READERS[flag](fields[flag], f"--{flag}")
     fields |= {
         "name": name or default_export(data, str(file)),
         "inputs": [options.number_or_text(text) for text in inputs or []],

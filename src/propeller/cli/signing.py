@@ -74,7 +74,7 @@ def verify(
     as_json: JsonFlag = False,
 ) -> None:
     """Check the signature of a module, and say who made it; fail if it is by none of the keys."""
-    from propeller.signing.keys import read_public_keys  # noqa: PLC0415  it loads cryptography
+    from propeller.signing.files import read_public_keys  # noqa: PLC0415  it loads cryptography
     from propeller.signing.signatures import read  # noqa: PLC0415
     from propeller.signing.signers import Signers  # noqa: PLC0415
 

@@ -68,12 +68,14 @@ FIELDS: dict[str, Any] = {
     "limits": sandbox.LimitsFlag,
     "grants": sandbox.GrantsFlag,
     "file": Annotated[Path | None, typer.Option(help="The module, a .wasm or .wat file.")],
+    "signature": options.SignatureFlag,
 }
 
 
 def _ready(fields: dict[str, Any]) -> dict[str, Any]:
     """Turn the texts of flags into the values of the wire, but for the module."""
     reads: dict[str, Callable[[Any, str], Any]] = {
+        "signature": options.signature_of,
         "cli_args": options.split,
         "inputs": options.inputs,
         "required_tags": options.split,
@@ -162,11 +164,13 @@ def view(session: Session, task_id: TaskId) -> None:
 
 
 @command(app)
-def upload(session: Session, task_id: TaskId, file: Path) -> None:
+def upload(session: Session, task_id: TaskId, file: Path, signature: options.SignatureFlag = None) -> None:
     """Give a task its module, a .wasm or .wat file."""
+    signed = options.signature_of(signature, "--signature") if signature else ""
     name = file.with_suffix(".wasm").name if file.suffix == ".wat" else file.name
     module = read_module(file)
-    task = named(session, TASK, task_id, lambda id_: session.client.upload_task_file(id_, name, module))
+    act = partial(session.client.upload_task_file, file_name=name, module=module, signed=signed)
+    task = named(session, TASK, task_id, act)
     session.show(task, lambda answer: views.task_lines(session, answer))
 
 

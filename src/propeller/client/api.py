@@ -159,11 +159,12 @@ class Client(Looking):
         answer = self.request("PUT", _path("tasks", task_id), query=_NO_FILE, json=fields)
         return cast("shapes.Task", answer)
 
-    def upload_task_file(self, task_id: str, file_name: str, module: bytes) -> shapes.Task:
-        """Give a task its module; ``file_name`` ends in ``.wasm``."""
-        part = (PurePath(file_name).name, module, "application/wasm")
+    def upload_task_file(self, task_id: str, file_name: str, module: bytes, signed: str = "") -> shapes.Task:
+        """Give a task its module, with the text of its signature; ``file_name`` ends in ``.wasm``."""
+        parts: dict[str, Any] = {"file": (PurePath(file_name).name, module, "application/wasm")}
+        parts |= {"signature": (None, signed)} if signed else {}
         path = _path("tasks", task_id, "upload")
-        return cast("shapes.Task", self.request("PUT", path, query=_NO_FILE, files={"file": part}))
+        return cast("shapes.Task", self.request("PUT", path, query=_NO_FILE, files=parts))
 
     def task_file(self, task_id: str) -> bytes:
         return self._send("GET", _path("tasks", task_id, "file"), None, {}).content

@@ -19,6 +19,7 @@ class Task(TypedDict):
     #: 0 pending, 1 scheduled, 2 running, 3 completed, 4 failed, 5 skipped, 6 interrupted.
     state: int
     image_url: NotRequired[str]
+    signature: NotRequired[str]
     #: Base64.
     file: NotRequired[str]
     file_digest: NotRequired[str]

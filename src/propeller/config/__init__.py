@@ -9,6 +9,8 @@ sandbox_definitions.py
                those of them that are about guests
 access_definitions.py
                those that say who may use the API
+task_definitions.py
+               those of them that are about which tasks run, and where
 setting.py     the form of a setting, and of a program with its settings
 sources.py     the source of each value: flag, variable, file or default, in this order
 programs.py    the settings of each program, made from the values

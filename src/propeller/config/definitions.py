@@ -12,6 +12,7 @@ from propeller.config.http_definitions import http_address, http_clients, http_p
 from propeller.config.sandbox_definitions import SANDBOX
 from propeller.config.setting import Program, Setting
 from propeller.config.signing_definitions import OF_OTHERS, OF_PROPLETS, SIGNING_KEY
+from propeller.config.task_definitions import TASKS
 from propeller.core.model import JobMode
 
 IDENTITY = ("tenant_id", "channel_id", "entity_id", "api_key")
@@ -321,12 +322,7 @@ MANAGER = Program(
             text="*Extension.* How long a task may run on a foreign proplet, which acknowledges nothing.",
         ),
         *OF_PROPLETS,
-        Setting(
-            key="placement",
-            read=values.choice("round-robin", "least-loaded"),
-            default="round-robin",
-            text="*Extension.* Choice of the next proplet: round-robin or least-loaded.",
-        ),
+        *TASKS,
     ),
 )
 

@@ -58,6 +58,11 @@ def manager_settings(
     _check_storage(effective)
     if given["forget_after"] <= given["liveness"]:
         raise BadSettings("MANAGER_FORGET_AFTER: has to be longer than MANAGER_LIVENESS")
+    if given["module_policy"] == "signed" and not given["module_keys"]:
+        raise BadSettings(
+            "MANAGER_MODULE_KEYS: required with MANAGER_MODULE_POLICY=signed; name files or directories of "
+            "public keys, as propeller keys generate makes them"
+        )
     return ManagerSettings(
         mqtt=mqtt,
         http=_limited(_http(given, "MANAGER_"), given),
@@ -81,6 +86,8 @@ def manager_settings(
         proplet_keys=dict(item.split("=", 1) for item in given["proplet_keys"] or ()),
         signatures=given["signatures"],
         placement=given["placement"],
+        module_policy=given["module_policy"],
+        module_keys=tuple(map(_absolute, given["module_keys"] or ())),
     )
 
 

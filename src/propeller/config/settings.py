@@ -108,6 +108,9 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     proplet_keys: dict[str, str]
     signatures: Literal["off", "seen", "required"]
     placement: Literal["round-robin", "least-loaded"]
+    #: Which modules tasks may run, and where the public keys are that sign them.
+    module_policy: Literal["any", "pinned", "signed"]
+    module_keys: tuple[Path, ...]
 
 
 class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -239,6 +239,15 @@ def path(raw: Raw) -> Path:
     return Path(text(raw)).expanduser()
 
 
+def key_files(raw: Raw) -> tuple[Path, ...]:
+    """Read a list of files and directories that exist."""
+    found = tuple(Path(name).expanduser() for name in names(raw))
+    for path in found:
+        if not path.exists():
+            raise ValueError(f"names {path}, which does not exist; name files or directories of public keys")
+    return found
+
+
 def pem_file(raw: Raw) -> Path:
     """Read the path of a file that exists, so that an error about it names the setting and not TLS."""
     file = path(raw)

@@ -30,6 +30,12 @@ def obstacle(spec: Spec) -> Failure | None:
     return None
 
 
+def refused(state: ClusterState, spec: Spec) -> Failure | None:
+    """Give the failure of a task whose module the manager's policy does not allow; None if it does."""
+    why = state.policy.trust.refusal(spec)
+    return Failure(why, ErrorKind.REFUSED) if why else None
+
+
 def tell_children(state: ClusterState, task: Task, now: int) -> None:
     """Count down the unmet parents of a task's children; start or skip the children that are ready."""
     state.cause = causes.by_parent(task.id)
@@ -84,7 +90,7 @@ def schedule(state: ClusterState, task: Task, now: int, failure: Failure | None 
     """Queue a task that is ready, or fail it if it can't be run at all."""
     task.reason = state.why_waits(task)
     state.move(task, SCHEDULED, now)
-    failure = failure or obstacle(task.spec) or inputs.missing(task)
+    failure = failure or obstacle(task.spec) or refused(state, task.spec) or inputs.missing(task)
     if failure:
         fail(state, task, failure, now)
     else:
@@ -137,7 +143,7 @@ def place_waiting(state: ClusterState, now: int) -> None:
     placement = state.placement
     while (choice := placement.next()) is not None:
         task, proplet = choice
-        given = inputs.given(task)
+        given = to_run(state, task)
         if isinstance(given, Failure):
             fail(state, task, given, now)
             placement.offer_room(proplet.id)
@@ -145,6 +151,11 @@ def place_waiting(state: ClusterState, now: int) -> None:
         begin(state, task, proplet, now)
         placement.placed(task, proplet, state.ticks)
         send_start(state, task, proplet, given)
+
+
+def to_run(state: ClusterState, task: Task) -> inputs.Given | Failure:
+    """Give what a task is to run with now; or why it can't, though it could when it began to wait."""
+    return refused(state, task.spec) or inputs.given(task)
 
 
 def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) -> None:
@@ -163,7 +174,7 @@ def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) ->
 
 def send_start(state: ClusterState, task: Task, proplet: Proplet, given: inputs.Given) -> None:
     """Tell a proplet to run the attempt that it has of a task."""
-    is_native = proplet.is_native
+    is_native, trust = proplet.is_native, state.policy.trust
     if not is_native:
         state.lease(proplet, task)
     state.turn.effects.append(
@@ -177,6 +188,7 @@ def send_start(state: ClusterState, task: Task, proplet: Proplet, given: inputs.
             stdin_encoding=given.stdin_encoding,
             parent_results=given.parent_results,
             is_native=is_native,
+            keys=trust.keys.texts if trust.keys is not None and trust.names_keys(task.spec) else None,
         )
     )
 

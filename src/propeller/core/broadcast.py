@@ -23,7 +23,7 @@ def place_waiting(state: ClusterState, now: int) -> None:
 
 def place(state: ClusterState, task: Task, proplets: list[Proplet], now: int) -> None:
     """Start a waiting task on all of these proplets, with or without room: each has a queue of its own."""
-    given = inputs.given(task)
+    given = attempts.to_run(state, task)
     if isinstance(given, Failure):
         attempts.fail(state, task, given, now)
         return
@@ -51,7 +51,11 @@ def reach(state: ClusterState, proplet: Proplet, now: int) -> None:
     for task in state.everywhere.values():
         before = task.executions.get(proplet.id)
         is_wanted = before is None or before.state is SCHEDULED
-        if is_wanted and takes_work(proplet) and not refused_by(proplet, needs_of(task.spec)):
+        if (
+            is_wanted
+            and takes_work(proplet)
+            and not refused_by(proplet, needs_of(task.spec, state.policy.trust))
+        ):
             task.live_executions += 1
             begin_anew(state, task, proplet, now)
 
@@ -65,7 +69,7 @@ def begin_anew(state: ClusterState, task: Task, proplet: Proplet, now: int) -> N
     executions.begin(state, task, proplet, now)
     task.proplet_id = proplet.id if len(task.executions) == 1 else ""
     state.tell(task, now)
-    given = inputs.given(task)
+    given = attempts.to_run(state, task)
     if isinstance(given, Failure):
         fail_there(state, task, proplet, given, now)
     else:

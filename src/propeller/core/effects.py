@@ -3,6 +3,7 @@
 An effect is carried out only after the ``Changes`` of the same turn are committed.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -33,6 +34,8 @@ class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     parent_results: dict[str, Any]
     #: True if the proplet knows the extensions.
     is_native: bool = True
+    #: With these, the proplet is to run the module only if one of these public keys has signed it; by name.
+    keys: Mapping[str, str] | None = None
 
 
 class SendStop(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from propeller.core.relations import count_unmet, predecessors
 from propeller.core.state import ClusterState, alarm_key
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, RUNNING, SCHEDULED, SKIPPED
 from propeller.core.timers import TimerOf
+from propeller.core.trust import Trust
 
 
 def check(state: ClusterState) -> None:
@@ -193,7 +194,7 @@ def _check_task(state: ClusterState, task: Task) -> None:
     )
     if is_everywhere:
         for proplet in state.proplets.values():
-            may_go = takes_work(proplet) and not refused_by(proplet, needs_of(spec))
+            may_go = takes_work(proplet) and not refused_by(proplet, needs_of(spec, state.policy.trust))
             assert not may_go or proplet.id in task.executions, f"task {task.id} did not reach {proplet.id}"
 
 
@@ -266,7 +267,9 @@ def _check_room(state: ClusterState) -> None:
     for proplet in state.proplets.values() if waiting else ():
         if has_room(proplet):
             for task in waiting:
-                assert not _may_go_to(task, proplet), f"proplet {proplet.id} has room, and {task.id} waits"
+                assert not _may_go_to(task, proplet, state.policy.trust), (
+                    f"proplet {proplet.id} has room, and {task.id} waits"
+                )
 
 
 def is_awaited(record: Task | Group) -> bool:
@@ -289,7 +292,7 @@ def _check_schedule(state: ClusterState, record: Task | Group) -> None:
         assert not begun, f"{begun} of group {record.id} have begun, and only its copies run"
 
 
-def _may_go_to(task: Task, proplet: Proplet) -> bool:
+def _may_go_to(task: Task, proplet: Proplet, trust: Trust) -> bool:
     if task.spec.pin:
-        return task.spec.pin == proplet.id and not refused_by(proplet, needs_of_pinned(task.spec))
-    return not refused_by(proplet, needs_of(task.spec))
+        return task.spec.pin == proplet.id and not refused_by(proplet, needs_of_pinned(task.spec, trust))
+    return not refused_by(proplet, needs_of(task.spec, trust))

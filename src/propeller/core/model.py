@@ -53,6 +53,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str = ""
     image_url: str = ""
     module: Module | None = None
+    #: Of the module: the text of a detached signature, which was checked when it came.
+    signature: str = ""
     cli_args: tuple[str, ...] | None = None
     #: Numbers stay numbers, as the client sent them.
     inputs: tuple[Input, ...] | None = None

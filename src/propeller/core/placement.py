@@ -28,6 +28,7 @@ from propeller.core.reasons import (
     names_of_tags,
 )
 from propeller.core.sandbox import Sandbox, refusal
+from propeller.core.trust import NO_TRUST, Trust
 
 AHEAD_NS = 50_000_000
 WINDOW_MAX = 1024
@@ -44,13 +45,17 @@ class Needs(NamedTuple):
     sandbox: Sandbox | None
     #: True if it must give the task standard input.
     stdin: bool
+    #: True if it must find out who has signed the module that it fetches.
+    keys: bool
 
 
-def needs_of(spec: Spec) -> Needs:
-    return Needs(frozenset(spec.required_tags), spec.sandbox, bool(spec.stdin))
+def needs_of(spec: Spec, trust: Trust) -> Needs:
+    is_fetched = spec.module is None and bool(spec.image_url)
+    keys = is_fetched and trust.names_keys(spec)
+    return Needs(frozenset(spec.required_tags), spec.sandbox, bool(spec.stdin), keys)
 
 
-_NO_NEEDS = Needs(tags=frozenset(), sandbox=None, stdin=False)
+_NO_NEEDS = Needs(tags=frozenset(), sandbox=None, stdin=False, keys=False)
 
 
 def refused_by(proplet: Proplet, needs: Needs) -> str:
@@ -60,9 +65,11 @@ def refused_by(proplet: Proplet, needs: Needs) -> str:
         return f"it does not have {names_of_tags(sorted(lacking))}"
     if needs.stdin and not _gives_stdin(proplet):
         return "it can't give a task standard input"
+    offer = proplet.offer
+    if needs.keys and (offer is None or not offer.checks_signatures):
+        return "it does not check who has signed the images that it fetches"
     if needs.sandbox is None:
         return ""
-    offer = proplet.offer
     return "it does not say what it allows" if offer is None else refusal(offer, needs.sandbox)
 
 
@@ -109,7 +116,8 @@ class Line(Ranked[str, Proplet]):
 class Placement:
     """The proplets, their load, and the tasks that wait for them."""
 
-    def __init__(self, order: Order = Order.ROUND_ROBIN) -> None:
+    def __init__(self, order: Order = Order.ROUND_ROBIN, trust: Trust = NO_TRUST) -> None:
+        self._trust = trust
         self.proplets: dict[str, Proplet] = {}
         self._anywhere = Queue()
         self._pinned: dict[str, dict[Needs, Queue]] = {}
@@ -138,9 +146,9 @@ class Placement:
             self._broadcast[task.seq] = task
         elif spec.pin:
             queues = self._pinned.setdefault(spec.pin, {})
-            queues.setdefault(needs_of_pinned(spec), Queue()).add(task)
+            queues.setdefault(needs_of_pinned(spec, self._trust), Queue()).add(task)
             self.offer_room(spec.pin)
-        elif (needs := needs_of(spec)) != _NO_NEEDS:
+        elif (needs := needs_of(spec, self._trust)) != _NO_NEEDS:
             queue = self._choosy.setdefault(needs, Queue())
             if not queue:  # else the proplets that could take it are in line already, or have no room
                 for proplet_id in self.fit(needs):
@@ -156,9 +164,9 @@ class Placement:
         self._broadcast.pop(task.seq, None)
         self._anywhere.drop(task)
         if spec.pin:
-            queue = self._pinned.get(spec.pin, {}).get(needs_of_pinned(spec))
+            queue = self._pinned.get(spec.pin, {}).get(needs_of_pinned(spec, self._trust))
         else:
-            queue = self._choosy.get(needs_of(spec))
+            queue = self._choosy.get(needs_of(spec, self._trust))
         if queue is not None:
             queue.drop(task)
 
@@ -168,8 +176,8 @@ class Placement:
             return None
         pin = task.spec.pin
         if pin:
-            return self._why_waits_for(pin, needs_of_pinned(task.spec))
-        needs = needs_of(task.spec)
+            return self._why_waits_for(pin, needs_of_pinned(task.spec, self._trust))
+        needs = needs_of(task.spec, self._trust)
         if any(takes_work(proplet) for proplet in self.fit(needs).values()):
             return None
         only_tags = _NO_NEEDS._replace(tags=needs.tags)
@@ -204,7 +212,7 @@ class Placement:
         """List the broadcast tasks for which there are proplets now, each with all of these."""
         found = []
         for task in self._broadcast.values():
-            proplets = [p for p in self.fit(needs_of(task.spec)).values() if takes_work(p)]
+            proplets = [p for p in self.fit(needs_of(task.spec, self._trust)).values() if takes_work(p)]
             if proplets:
                 found.append((task, proplets))
         return found
@@ -343,9 +351,9 @@ def has_room(proplet: Proplet) -> bool:
     return takes_work(proplet) and len(proplet.placed) - len(proplet.residents) < proplet.window
 
 
-def needs_of_pinned(spec: Spec) -> Needs:
+def needs_of_pinned(spec: Spec, trust: Trust) -> Needs:
     """Give the needs of a pinned task, whose tags do not count."""
-    return needs_of(spec)._replace(tags=frozenset())
+    return needs_of(spec, trust)._replace(tags=frozenset())
 
 
 def _load(proplet: Proplet) -> float:

@@ -4,6 +4,7 @@ import msgspec
 
 from propeller.core.model import JobMode
 from propeller.core.placement import Order
+from propeller.core.trust import NO_TRUST, Trust
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,3 +29,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     placement: Order = Order.ROUND_ROBIN
     #: Mode of a job that names none.
     job_mode: JobMode = JobMode.CONFIGURABLE
+    #: Which modules tasks may run.
+    trust: Trust = NO_TRUST

@@ -92,6 +92,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tee: str = ""
     #: True if guests run in an external runtime. It has no grants, and no limits but time and output.
     is_external: bool = False
+    #: True if the proplet finds out who has signed the modules that it fetches.
+    checks_signatures: bool = False
 
 
 def refusal(offer: Offer, asked: Sandbox) -> str:

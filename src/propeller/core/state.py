@@ -66,7 +66,7 @@ class ClusterState:
         self.tasks: dict[str, Task] = {}
         self.groups: dict[str, Group] = {}
         #: The proplets, their load, and the tasks that wait for them.
-        self.placement = Placement(self.policy.placement)
+        self.placement = Placement(self.policy.placement, self.policy.trust)
         #: The monotonic clock when the turn began, ns.
         self.ticks = 0
         #: The machine's own time when the turn began, ns since the epoch.

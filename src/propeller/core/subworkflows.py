@@ -31,6 +31,7 @@ _TASKS_PER_TURN = 1000
 _OF_MODULES = {
     "file": "module",
     "image_url": "image_url",
+    "signature": "signature",
     "cli_args": "cli_args",
     "inputs": "inputs",
     "stdin": "stdin",

@@ -32,6 +32,8 @@ class Fetch(msgspec.Struct, frozen=True):
 
     #: ``sha256:<hex>``, or an image reference or URL as the task has it.
     source: str
+    #: Get the signatures that its registry has of an image, too.
+    with_signatures: bool = False
 
 
 class SendUp(msgspec.Struct, frozen=True):

@@ -196,9 +196,10 @@ class Agent:
                     case Kill(key):
                         runs = [run for run in runs if run.key != key]
                         self._guests.stop_run(key)
-                    case Fetch(source):
+                    case Fetch(source, with_signatures):
                         now = time.monotonic_ns()
-                        pending += self._module_settled(self._modules.fetch(source, now), now)
+                        found = self._modules.fetch(source, now, with_signatures=with_signatures)
+                        pending += self._module_settled(found, now)
         if self._outbox is None or self._is_leaving:  # work that is handed back needs no report on disk
             messages = [*reports, *messages]
         else:
@@ -269,8 +270,8 @@ class Agent:
     def _module_settled(self, outcome: ModuleOutcome | None, now: int) -> list[Action]:
         """Begin or fail the runs that wait for a module; None means that it is still on its way."""
         match outcome:
-            case Stored(source, digest):
-                actions = self._machine.module_arrived(source, digest)
+            case Stored(source, digest, image):
+                actions = self._machine.module_arrived(source, digest, now, image)
                 self._make_room()
                 return actions
             case Missing(source, why):

@@ -73,10 +73,11 @@ def make_guests(
 
 def offer_of(program: str | None, policy: SandboxPolicy) -> Offer:
     """Say what tasks may ask for at most: an external program is held to nothing that needs its help."""
+    offer = msgspec.structs.replace(policy.offer, checks_signatures=True)
     if program is None:
-        return policy.offer
+        return offer
     return msgspec.structs.replace(
-        policy.offer,
+        offer,
         dirs=(),
         http=(),
         listen=False,

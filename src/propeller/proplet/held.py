@@ -57,6 +57,8 @@ class Held(msgspec.Struct, kw_only=True):
     key: int = 0
     #: The digest of its module, once that is here.
     digest: str = ""
+    #: The name of the key that has signed it, where the start says which keys count.
+    signer: str = ""
     #: What was last said of compiling that; None if it is too small to speak of.
     compiling: Compiling | None = None
     #: The address at which it serves.

@@ -27,17 +27,19 @@ from propeller.core.failures import ErrorKind, Failure
 from propeller.core.sandbox import Offer
 from propeller.proplet.actions import (
     Action,
-    Fetch,
     Kill,
     Outcome,
     Report,
     SendUp,
     StartRun,
 )
+from propeller.proplet.awaited import AwaitedModules
 from propeller.proplet.held import CRASHED, FETCHING, READY, SERVING, STARTED, Held, HeldState
 from propeller.proplet.invocations import LOSSES_MAX, Invocations
 from propeller.proplet.owed import OwedReports
+from propeller.proplet.signers import ModuleSigners
 from propeller.proplet.starts import obstacle, reported, source_of
+from propeller.signing.images import SignedImage
 from propeller.wire.fleet.from_manager import Ack, Invoke, Start, Stop
 from propeller.wire.fleet.from_proplet import Alive, Compiling, Create, HandBack, InvokeResults, Results, Up
 from propeller.wire.fleet.messages import Message
@@ -89,10 +91,10 @@ class Machine:
         self._by_key: dict[int, Held] = {}
         #: The newest attempt of each task, and when that was placed.
         self._newest: OrderedDict[str, tuple[int, int]] = OrderedDict()
-        self._modules: set[str] = set()
-        self._waiting: dict[str, list[Held]] = {}
+        self._modules = AwaitedModules()
         self._crashed: dict[str, Held] = {}
         self._invocations = Invocations(proplet_id)
+        self._signers = ModuleSigners()
         self._last_key = 0
         self._is_leaving = False
         kept = list(kept)
@@ -131,12 +133,9 @@ class Machine:
         failure = self._refusal_of_encrypted if start.encrypted else obstacle(start, self._offer)
         if failure:
             return [*actions, self._fail(held, failure, now)]
-        source = source_of(start)
-        if source in self._modules:
-            return [*actions, self._run(held, source.removeprefix("sha256:"))]
-        waiting = self._waiting.setdefault(source, [])
-        waiting.append(held)
-        return [*actions, Fetch(source)] if len(waiting) == 1 else actions
+        if self._modules.is_here(held):
+            return [*actions, self._run_if_signed(held, source_of(start).removeprefix("sha256:"), None, now)]
+        return [*actions, *self._modules.wait(held)]
 
     def _seen_before(self, start: Start, now: int) -> list[Action] | None:
         """Answer a start that is old or a repetition; None if it is new."""
@@ -206,7 +205,7 @@ class Machine:
             del self._by_key[held.key]
             return [*actions, Kill(held.key)]
         if held.state is FETCHING:
-            self._waiting[source_of(held.start)].remove(held)
+            self._modules.wait_no_more(held)
         if held.state is CRASHED:
             self._crashed.pop(task_id, None)
         return actions
@@ -238,18 +237,25 @@ class Machine:
 
     # -- what happens here ---------------------------------------------------------------------------------
 
-    def module_arrived(self, source: str, digest: str) -> list[Action]:
-        """The module is on the disk. What an image reference names may be another module the next time."""
-        self._modules.add(f"sha256:{digest}")
-        return [self._run(held, digest) for held in self._waiting.pop(source, ())]
+    def module_arrived(
+        self, source: str, digest: str, now: int, image: SignedImage | None = None
+    ) -> list[Action]:
+        """The module is on the disk, from this image; None if nobody asked for the signatures of one."""
+        ready, fetches = self._modules.arrived(source, digest, image)
+        return [*(self._run_if_signed(held, digest, image, now) for held in ready), *fetches]
+
+    def _run_if_signed(self, held: Held, digest: str, image: SignedImage | None, now: int) -> Action:
+        """Begin a run, unless the start says which keys count and none of them has signed the module."""
+        held.signer, why = self._signers.judge(held.start, digest, image)
+        return self._fail(held, Failure(why, ErrorKind.REFUSED), now) if why else self._run(held, digest)
 
     def module_gone(self, digest: str) -> None:
         """The module is not on the disk any more."""
-        self._modules.discard(f"sha256:{digest}")
+        self._modules.gone(digest)
 
     def module_missing(self, source: str, why: str, now: int) -> list[Action]:
         actions: list[Action] = []
-        for held in self._waiting.pop(source, ()):
+        for held in self._modules.missing(source):
             actions += [self._fail(held, Failure(why, ErrorKind.MODULE), now), *self._refuse_early(held, why)]
         return actions
 
@@ -430,7 +436,7 @@ class Machine:
             actions += self._invocations.drop(held.start.id) if held.start.latent else []
             actions += [Kill(held.key)] if held.has_run else []
             actions.append(self._hand_back(held.start, "the proplet is stopping", now))
-        self._waiting.clear()
+        self._modules.clear()
         self._crashed.clear()
         return actions
 
@@ -485,7 +491,7 @@ class Machine:
 
     def time_passed(self, now: int) -> list[Action]:
         """Send again what was not acknowledged in time; ask again for modules that did not come."""
-        actions: list[Action] = [Fetch(source) for source, waiting in self._waiting.items() if waiting]
+        actions: list[Action] = [*self._modules.fetches()]
         actions += self._owed.repeat_overdue(now)
         for held in [held for held in self._crashed.values() if now >= held.restart_at]:
             del self._crashed[held.start.id]

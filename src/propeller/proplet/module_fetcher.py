@@ -10,9 +10,14 @@ from propeller.proplet.downloads import Arrived, Downloads, Known, Missing, News
 from propeller.proplet.module_store import ModuleStore
 from propeller.proplet.uplink import Uplink
 from propeller.registry.fetcher import Fetcher
+from propeller.signing.images import SignedImage
 from propeller.wire.fleet.modules import ModuleChunk
 
 _log = logging.getLogger(__name__)
+
+
+#: What comes otherwise than as an image from its registry has no signatures there.
+NO_IMAGE = SignedImage("", ())
 
 
 class Stored(NamedTuple):
@@ -20,6 +25,8 @@ class Stored(NamedTuple):
 
     source: str
     digest: str
+    #: The image that it came from, with its signatures; None if nobody asked for them.
+    image: SignedImage | None = NO_IMAGE
 
 
 ModuleOutcome = Stored | Missing
@@ -63,7 +70,7 @@ class ModuleFetcher:
             fetching.cancel()
         await self._fetcher.close()
 
-    def fetch(self, source: str, now: int) -> ModuleOutcome | None:
+    def fetch(self, source: str, now: int, *, with_signatures: bool = False) -> ModuleOutcome | None:
         """Say where a module is, or begin to fetch it; asked again, begin only what is not under way."""
         digest = source.removeprefix("sha256:")
         if digest != source:
@@ -71,7 +78,9 @@ class ModuleFetcher:
                 return self._here(source, digest)
         elif self._fetches_images or source.startswith(("http://", "https://")):
             if source not in self._fetching:
-                self._fetching[source] = asyncio.create_task(self._fetch_from_afar(source))
+                self._fetching[source] = asyncio.create_task(
+                    self._fetch_from_afar(source, with_signatures=with_signatures)
+                )
             return None
         if self._uplink.is_up:
             self._uplink.send(self._downloads.begin(source, now))
@@ -98,10 +107,15 @@ class ModuleFetcher:
         """Delete modules that there is no room for, but none in use; return the digests of those deleted."""
         return self._store.make_room(in_use)
 
-    async def _fetch_from_afar(self, reference: str) -> None:
+    async def _fetch_from_afar(self, reference: str, *, with_signatures: bool) -> None:
         news: Arrived | Missing
+        image = None
         try:
-            with await self._fetcher.open(reference) as blob:
+            if with_signatures:
+                blob, image = await self._fetcher.open_signed(reference)
+            else:
+                blob = await self._fetcher.open(reference)
+            with blob:
                 news = Arrived(reference, await asyncio.to_thread(blob.read))
         except ModuleUnavailable as error:
             news = Missing(reference, str(error))
@@ -110,7 +124,7 @@ class ModuleFetcher:
             news = Missing(reference, "the proplet failed to fetch the module; its log says how")
         finally:
             del self._fetching[reference]
-        self._on_fetched(self._kept(news) if isinstance(news, Arrived) else news)
+        self._on_fetched(self._kept(news, image) if isinstance(news, Arrived) else news)
 
     def _outcome(self, news: News | None) -> ModuleOutcome | None:
         match news:
@@ -124,9 +138,9 @@ class ModuleFetcher:
                 return news
         return None
 
-    def _kept(self, arrived: Arrived) -> ModuleOutcome:
+    def _kept(self, arrived: Arrived, image: SignedImage | None = NO_IMAGE) -> ModuleOutcome:
         try:
-            return Stored(arrived.source, self._store.put(arrived.data))
+            return Stored(arrived.source, self._store.put(arrived.data), image)
         except OSError as error:
             why = f"the proplet can't keep the module on its disk: {error.strerror}"
             return Missing(arrived.source, why)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
@@ -9,10 +10,11 @@ import httpx
 import msgspec
 
 from propeller.errors import ModuleUnavailable
+from propeller.registry import signatures
 from propeller.registry.archives import is_module, unpack
 from propeller.registry.cache import Blob, Cache
 from propeller.registry.download import download, is_url, parse_url
-from propeller.registry.images import Images
+from propeller.registry.images import Images, NoSuchImage
 from propeller.registry.manifests import (
     Descriptor,
     Manifest,
@@ -28,6 +30,7 @@ from propeller.registry.retry import with_retries
 from propeller.registry.settings import RegistrySettings, netloc
 from propeller.registry.single_flight import SingleFlight
 from propeller.registry.web import shown, tls_context
+from propeller.signing.images import ImageSignature, SignedImage
 
 T = TypeVar("T")
 
@@ -107,6 +110,33 @@ class Fetcher:
             f"{reference[:200]} was fetched, but {self._settings.cache_dir} does not keep it intact"
         )
 
+    async def open_signed(self, reference: str) -> tuple[Blob, SignedImage]:
+        """Fetch the module of an image as ``open`` does, with the signatures that the registry has of it.
+
+        Both are of the same manifest, whatever its tag names by then.
+        """
+        image = parse_reference(reference)
+        if not image.digest:
+            digest = f"sha256:{hashlib.sha256(await self._manifest_body(image)).hexdigest()}"
+            image = Reference(image.registry, image.repository, "", digest)
+        signed = SignedImage(image.digest, await self._signatures(image))
+        return await self.open(str(image)), signed
+
+    async def _signatures(self, image: Reference) -> tuple[ImageSignature, ...]:
+        place = signatures.place_of(image)
+        try:
+            body = await self._manifest_body(place)
+        except NoSuchImage:
+            return ()
+        found = []
+        for payload, signature in signatures.listed(body, str(place)):
+            await self._have(place, payload)
+            blob = await self.held(payload.digest)
+            if blob is not None:
+                with blob:
+                    found.append(ImageSignature(blob.read(), signature))
+        return tuple(found)
+
     # -- images --------------------------------------------------------------------------------------------
 
     async def _layer(self, image: Reference) -> Descriptor:
@@ -140,9 +170,11 @@ class Fetcher:
         if held is not None:
             with held:
                 return decode_manifest(held.read(), str(image))
+        return decode_manifest(await self._manifest_body(image, expected), str(image))
+
+    async def _manifest_body(self, image: Reference, expected: Descriptor | None = None) -> bytes:
         key = ("manifest", image.api_host, image.repository, image.version, expected)
-        body = await self._under_way.join(key, lambda: self._fetch_manifest(image, expected))
-        return decode_manifest(body, str(image))
+        return await self._under_way.join(key, lambda: self._fetch_manifest(image, expected))
 
     async def _fetch_manifest(self, image: Reference, expected: Descriptor | None) -> bytes:
         async def once() -> bytes:

@@ -21,6 +21,10 @@ _AUTHORIZATIONS_MAX = 1000
 _BLOBS = "blobs/"
 
 
+class NoSuchImage(ModuleUnavailable):
+    """The registry does not have the image."""
+
+
 class Images:
     """Makes single requests to registries, and reuses the authorization that worked last."""
 
@@ -122,7 +126,7 @@ def _granted(response: httpx.Response, reference: Reference, path: str) -> httpx
                 "(HTTP 404 Not Found); push the image again"
             )
         case 404:
-            why = f"{host} has no {reference} (HTTP 404 Not Found)"
+            raise NoSuchImage(f"{host} has no {reference} (HTTP 404 Not Found)")
         case status:
             why = f"{host} answers {status_line(status)} to the request for {reference}"
     raise ModuleUnavailable(why)

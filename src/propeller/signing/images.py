@@ -6,10 +6,12 @@ digest of the manifest that is signed, and an annotation has the signature of th
 
 import base64
 import binascii
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from propeller.signing.keys import PublicKey
+if TYPE_CHECKING:
+    from propeller.signing.keys import PublicKey
 
 #: The media type of such a layer, and its annotation.
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -50,7 +52,7 @@ class _Payload(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Payload).decode
 
 
-def is_by(key: PublicKey, image: SignedImage, one: ImageSignature) -> bool:
+def is_by(key: "PublicKey", image: SignedImage, one: ImageSignature) -> bool:
     """Say whether this key has made this signature, and for this image."""
     try:
         critical = _decode(one.payload).critical

@@ -1,3 +1,4 @@
 from tests.e2e.local.harness import system
+from tests.registry.conftest import registry
 
-__all__ = ["system"]
+__all__ = ["registry", "system"]

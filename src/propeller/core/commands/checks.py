@@ -1,11 +1,11 @@
 """Checks that several commands share."""
 
-from propeller.core.attempts import obstacle
+from propeller.core.attempts import obstacle, refused
 from propeller.core.groups import UP
 from propeller.core.model import Group, GroupKind, JobMode, Proplet, Spec, Task
 from propeller.core.state import ClusterState
 from propeller.core.states import RUNNING, SCHEDULED
-from propeller.errors import Conflict, no_such
+from propeller.errors import Conflict, Invalid, no_such
 
 
 def find_task(state: ClusterState, task_id: str) -> Task:
@@ -29,10 +29,17 @@ def find_group(state: ClusterState, kind: GroupKind, group_id: str) -> Group:
     return group
 
 
-def refuse_obstacle(spec: Spec) -> None:
-    failure = obstacle(spec)
+def refuse_obstacle(state: ClusterState, spec: Spec) -> None:
+    failure = obstacle(spec) or refused(state, spec)
     if failure:
         raise Conflict(failure.error)
+
+
+def check_module(state: ClusterState, spec: Spec, at: str = "") -> None:
+    """Raise ``Invalid`` for a module that the policy does not allow, or a signature that is not of it."""
+    trust = state.policy.trust
+    if why := trust.misgiven(spec) or trust.refusal(spec):
+        raise Invalid(f"{at}{why}")
 
 
 def runs_its_one_task(group: Group) -> bool:

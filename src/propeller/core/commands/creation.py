@@ -6,7 +6,7 @@ import msgspec
 
 from propeller.core import attempts, inputs, schedules, subworkflows
 from propeller.core.admission import admit
-from propeller.core.commands.checks import find_group
+from propeller.core.commands.checks import check_module, find_group
 from propeller.core.conditions import check_names, is_expression
 from propeller.core.copies import longest_inner_id
 from propeller.core.events import CreateTasks, NewGroup
@@ -38,6 +38,7 @@ def create(state: ClusterState, command: CreateTasks, now: int) -> list[Task]:
     if group and group.mode is JobMode.SEQUENTIAL:
         _refuse_later_dependencies(specs, existing)
 
+    _check_modules(state, specs, where)
     _check_schedules(specs, group, state.wall)
     if command.group and group:
         schedules.check_comes(group.schedule, state.wall)
@@ -126,6 +127,16 @@ def _check_conditions(specs: Sequence[Spec], existing: Iterable[Spec], where: st
             known = known or {one.id: one for one in (*existing, *specs)}
             at = f"{where}[{number}]." if where else ""
             check_names(spec, [known[parent] for parent in spec.depends_on], at)
+
+
+def _check_modules(state: ClusterState, specs: Sequence[Spec], where: str) -> None:
+    """Hold tasks, and those of the workflows inside, to the module policy."""
+    for number, spec in enumerate(specs):
+        at = f"{where}[{number}]." if where else ""
+        if spec.workflow is None:
+            check_module(state, spec, at)
+        else:
+            _check_modules(state, spec.workflow.specs, f"{at}workflow.tasks")
 
 
 def _check_schedules(specs: Sequence[Spec], group: Group | None, wall: int) -> None:

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from propeller.core import attempts, copies, reruns, schedules
 from propeller.core.admission import admit
-from propeller.core.commands.checks import find_group, refuse_obstacle, runs_its_one_task
+from propeller.core.commands.checks import check_module, find_group, refuse_obstacle, runs_its_one_task
 from propeller.core.conditions import why_not, words_of
 from propeller.core.events import CloneGroup, DeleteGroup, Rerun, RerunGroup, StartGroup, StopGroup
 from propeller.core.failures import Failure
@@ -25,7 +25,7 @@ def start(state: ClusterState, command: StartGroup, now: int) -> list[Task]:
     if not tasks:
         raise Conflict(f"{group.kind} {group.id} has no tasks")
     for task in tasks:
-        refuse_obstacle(task.spec)
+        refuse_obstacle(state, task.spec)
     if group.schedule:
         return schedules.run_now(state, group, now)
     if group.has_live_tasks and (runs_its_one_task(group) or not _ready(tasks)):
@@ -45,7 +45,7 @@ def rerun(state: ClusterState, command: RerunGroup, now: int) -> None:
             raise Conflict(f"{group.kind} {group.id} has not ended: {_what_to_do(group, task)}")
     tasks = _to_rerun(group, command)
     for task in tasks:
-        refuse_obstacle(task.spec)
+        refuse_obstacle(state, task.spec)
     _reset(state, tasks, now)
     for task in _ready(tasks):
         attempts.start_or_skip(state, task, now)
@@ -101,6 +101,8 @@ def clone(state: ClusterState, command: CloneGroup, now: int) -> list[Task]:
         raise Conflict(f"{group.kind} {group.id} has no tasks")
     ids = copies.ids_of_clone(group.tasks, command.new_id)
     made = copies.clone_of(group, command.new_id, command.name or group.name, now)
+    for task in group.tasks.values():
+        check_module(state, task.spec, f"task {task.id}: ")
     specs = [copies.copy_of(task.spec, ids, command.new_id) for task in group.tasks.values()]
     if command.created_by:
         made.definition = replace(made.definition, created_by=command.created_by)

@@ -3,7 +3,7 @@
 import msgspec
 
 from propeller.core import attempts, schedules, subworkflows
-from propeller.core.commands.checks import find_task, refuse_obstacle, runs_its_one_task
+from propeller.core.commands.checks import check_module, find_task, refuse_obstacle, runs_its_one_task
 from propeller.core.commands.creation import with_references
 from propeller.core.conditions import check_names, why_not, words_of
 from propeller.core.events import DeleteTask, StartTask, StopTask, UpdateTask
@@ -17,6 +17,7 @@ from propeller.core.state import ClusterState
 from propeller.core.states import RUNNING, SCHEDULED
 from propeller.errors import Conflict, Invalid
 
+_OF_MODULE = frozenset({"module", "image_url", "signature"})
 _OF_SCHEDULE = frozenset({"schedule", "timezone", "is_recurring", "schedule_options"})
 
 
@@ -38,6 +39,10 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
         )
     if spec.broadcast and spec.retry is not None and spec.retry.max_attempts > 1:
         raise Invalid(f"retry: {RETRY_OF_BROADCAST}; set retry.max_attempts to 1, or broadcast to false")
+    if not _OF_MODULE.isdisjoint(command.changes):
+        if "signature" not in command.changes and spec.signature and not state.policy.trust.signer_of(spec):
+            spec = msgspec.structs.replace(spec, signature="")  # it was of the module before
+        check_module(state, spec)
     if "inputs" in command.changes or "stdin" in command.changes:
         group = state.groups.get(spec.group_id)
         others = [other.spec for other in group.tasks.values()] if group else []
@@ -93,7 +98,7 @@ def start(state: ClusterState, command: StartTask, now: int) -> None:
             )
     if group and runs_its_one_task(group):
         raise Conflict(f"another task of job {group.id} runs, and its tasks run one at a time")
-    refuse_obstacle(task.spec)
+    refuse_obstacle(state, task.spec)
     if task.state.has_ended:
         attempts.clear(state, task)
     attempts.schedule(state, task, now)

@@ -68,6 +68,10 @@ class Start(FromManager, kw_only=True):
     #: Every report brings both back: a manager restored from a backup may give the same number again.
     attempt: Count | UnsetType = UNSET
     placed_at: Count | UnsetType = UNSET
+    #: Extension: with these public keys by name, in base64 of DER, the module is run only if one of them has
+    #: signed it: by this signature, or by one that the registry has of the image.
+    keys: dict[str, str] | UnsetType = UNSET
+    signature: str | UnsetType = UNSET
 
     @property
     def is_resident(self) -> bool:

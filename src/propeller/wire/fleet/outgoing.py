@@ -40,6 +40,8 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
         stdin_encoding=effect.stdin_encoding or UNSET if is_native else UNSET,
         attempt=effect.attempt if is_native else UNSET,
         placed_at=effect.placed_at if is_native else UNSET,
+        keys=UNSET if effect.keys is None or not is_native else dict(effect.keys),
+        signature=spec.signature if effect.keys is not None and is_native and spec.signature else UNSET,
     )
 
 

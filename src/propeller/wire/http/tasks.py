@@ -48,6 +48,7 @@ from propeller.wire.rfc3339 import ZERO, format_time
 
 #: A module up to this size is shown as base64 in ``file``, a larger one by its digest and size.
 INLINE_FILE_BYTES_MAX = 64 * 1024
+SIGNATURE_CHARS_MAX = 4096
 ID_CHARS_MAX = 255
 NAME_CHARS_MAX = 1024
 #: The most tasks in one request.
@@ -106,6 +107,10 @@ NamespaceField = Annotated[
 ]
 NamespaceView = Annotated[str, like("Where it belongs; left out: default.")]
 CreatedBy = Annotated[str, like("Who created it; left out where nobody is asked who they are.")]
+Signature = Annotated[
+    str,
+    like("Of the module: from propeller sign, or from cosign sign-blob.", maxLength=SIGNATURE_CHARS_MAX),
+]
 Owned = Annotated[Any, like("The manager sets it; in a request it is ignored.", readOnly=True)]
 Fixed = like("It can't be changed; if it is given, it has to be what the task has.")
 _Switch = bool | UnsetType | None
@@ -163,6 +168,7 @@ class TaskFields(OwnedFields, kw_only=True):
     kind: str | None = None
     image_url: str | None = None
     file: File | None = None
+    signature: Signature | None = None
     cli_args: Annotated[list[str], like(maxItems=INPUTS_MAX)] | None = None
     inputs: Inputs | None = None
     stdin: (
@@ -271,6 +277,7 @@ class TaskView(msgspec.Struct, kw_only=True):
     file: Annotated[str, like("Modules up to 64 KiB, base64.", contentEncoding="base64")] | UnsetType = UNSET
     file_digest: Annotated[str, like("Modules above 64 KiB: sha256:<hex>.")] | UnsetType = UNSET
     file_size: Annotated[int, like("Modules above 64 KiB: bytes.")] | UnsetType = UNSET
+    signature: Signature | UnsetType = UNSET
     cli_args: Sequence[str] | None = None
     inputs: (
         Annotated[
@@ -367,8 +374,8 @@ class Stopped(msgspec.Struct):
 
 
 _OMITTED_WHEN_EMPTY = (
-    "kind image_url inputs env latent kbs_resource_path depends_on run_if workflow_id job_id mode schedule "
-    "is_recurring timezone broadcast priority metadata required_tags stdin stdin_encoding copy_of "
+    "kind image_url signature inputs env latent kbs_resource_path depends_on run_if workflow_id job_id mode "
+    "schedule is_recurring timezone broadcast priority metadata required_tags stdin stdin_encoding copy_of "
     "namespace created_by"
 ).split()
 
