@@ -1,6 +1,6 @@
 """The tables that hold what a store was told, the same in every database.
 
-All others follow from these: counts and indexes, which triggers keep whoever writes.
+All others follow from these: counts and indexes, which triggers keep, or the one who writes.
 """
 
 from typing import NamedTuple

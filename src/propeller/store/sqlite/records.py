@@ -4,6 +4,7 @@ import sqlite3
 
 from propeller.core.effects import Changes
 from propeller.store import limits, rows
+from propeller.store.sqlite.counts import count_created
 
 
 def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
@@ -26,6 +27,7 @@ def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
             "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             map(rows.run_row, changes.created),
         )
+        count_created(db, changes.created)
     if changes.updated:
         many(
             "UPDATE runs SET state=?, attempt=?, losses=?, proplet_id=?, placed_at=?, started_at=?, "

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from propeller import private
+from propeller.store.sqlite.counts import count_all
 from propeller.store.sqlite.opening import NO_JOURNAL, migrate
 from propeller.store.tables import Table
 
@@ -68,4 +69,6 @@ def drafted(path: Path, *, takes_anything: bool = False) -> Iterator[SqliteDraft
         db.execute("PRAGMA synchronous=OFF")  # who gives it its name waits for the disk first
         db.execute("BEGIN")
         yield SqliteDraft(db, str(path))
+        if not takes_anything:
+            count_all(db)
         db.execute("COMMIT")
