@@ -267,6 +267,13 @@ def test_values_of_the_claim_are_mapped_and_it_may_lie_inside_of_another():
     assert known(signed(**{"https://x.example/roles": ["admin"]}), trust=named).role is Role.ADMIN
 
 
+def test_another_claim_may_say_who_somebody_is():
+    trust = Trust(issuer=ISSUER, audiences=(AUDIENCE,), user_claim="email")
+    assert known(signed(email="ann@x.example"), trust=trust).name == "ann@x.example"
+    with pytest.raises(Unauthenticated, match="email names nobody"):
+        known(signed(), trust=trust)
+
+
 def test_namespaces_are_those_of_their_claim():
     trust = Trust(issuer=ISSUER, audiences=(AUDIENCE,), namespaces_claim="teams")
     assert known(signed(teams=["a", "b"]), trust=trust).namespaces == {"a", "b"}

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import ssl
 import time
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from propeller.access.oidc import Trust
 from propeller.access.roles import Role
 from propeller.api import issuer as own
-from propeller.api.issued import IssuedTokens
+from propeller.api.issued import IssuerWay
 from propeller.api.issuer import AGAIN_S, AGAIN_S_AT_FIRST, KEEP_S, Issuer
 from propeller.errors import Forbidden, Unauthenticated, Unavailable
+from tests.parts.certificates import Certificates
 from tests.parts.issuer import AUDIENCE, CLIENT, MACHINE, RealIssuer
 
 
@@ -49,7 +51,7 @@ def play(scene, address, **trust):
         asked = Issuer(address, now=clock)
         trusted = Trust(issuer=address, audiences=(AUDIENCE, CLIENT), **trust)
         try:
-            await scene(IssuedTokens(trusted, asked, time.time_ns), clock)
+            await scene(IssuerWay(trusted, asked, time.time_ns), clock)
         finally:
             await asked.close()
 
@@ -58,12 +60,12 @@ def play(scene, address, **trust):
 
 async def away(tokens, token):
     with pytest.raises(Unavailable, match="does not answer"):
-        await tokens.principal(token)
+        await tokens.bearer(token)
 
 
 async def refused(tokens, token, why):
     with pytest.raises(Unauthenticated, match=why):
-        await tokens.principal(token)
+        await tokens.bearer(token)
 
 
 def test_people_and_machines_are_known_by_their_tokens(shared):
@@ -72,15 +74,15 @@ def test_people_and_machines_are_known_by_their_tokens(shared):
 
     async def scene(tokens, _clock):
         for kind in ("access_token", "id_token"):
-            ann = await tokens.principal(people["ann"][kind])
+            ann = await tokens.bearer(people["ann"][kind])
             assert (ann.name, ann.role, ann.namespaces) == ("ann", Role.ADMIN, None)
-            sue = await tokens.principal(people["sue"][kind])
+            sue = await tokens.bearer(people["sue"][kind])
             assert (sue.name, sue.role, sue.namespaces) == ("sue", Role.SUBMITTER, {"team-a"})
             with pytest.raises(Forbidden, match="nobody has no role here"):
-                await tokens.principal(people["nobody"][kind])
-        robot = await tokens.principal(machine)
+                await tokens.bearer(people["nobody"][kind])
+        robot = await tokens.bearer(machine)
         assert (robot.name, robot.role) == (MACHINE, Role.SUBMITTER)
-        assert await tokens.principal(machine) is robot, "it is known again without a check"
+        assert await tokens.bearer(machine) is robot, "it is known again without a check"
 
     play(scene, shared.address, namespaces_claim="namespaces")
 
@@ -92,7 +94,7 @@ def test_each_algorithm_of_the_issuer_is_known(issuer, algorithm):
     token = issuer.token_for_machine()
 
     async def scene(tokens, _clock):
-        assert (await tokens.principal(token)).name == MACHINE
+        assert (await tokens.bearer(token)).name == MACHINE
 
     play(scene, issuer.address)
 
@@ -131,7 +133,7 @@ def test_an_issuer_that_is_down_at_first_is_asked_again(issuer):
         issuer.start()
         await away(tokens, token)
         clock.now_s += AGAIN_S_AT_FIRST
-        assert (await tokens.principal(token)).name == MACHINE
+        assert (await tokens.bearer(token)).name == MACHINE
 
     play(scene, issuer.address)
 
@@ -141,11 +143,11 @@ def test_keys_that_are_known_count_while_the_issuer_is_down(issuer):
     first, later = issuer.token_for_machine(), issuer.tokens_of("ann")["id_token"]
 
     async def scene(tokens, clock):
-        await tokens.principal(first)
+        await tokens.bearer(first)
         issuer.stop()
         clock.now_s += 10 * KEEP_S
-        assert (await tokens.principal(first)).name == MACHINE
-        assert (await tokens.principal(later)).name == "ann", "checked anew, by the key that is known"
+        assert (await tokens.bearer(first)).name == MACHINE
+        assert (await tokens.bearer(later)).name == "ann", "checked anew, by the key that is known"
         issuer.rotate()
         newer = issuer.token_for_machine()
         issuer.stop()
@@ -160,11 +162,11 @@ def test_new_keys_are_found_at_once_and_looked_for_once_a_minute_at_most(issuer)
     first = issuer.token_for_machine()
 
     async def scene(tokens, clock):
-        await tokens.principal(first)
+        await tokens.bearer(first)
         issuer.rotate()
         second = issuer.token_for_machine()
         clock.now_s += AGAIN_S
-        assert (await tokens.principal(second)).name == MACHINE
+        assert (await tokens.bearer(second)).name == MACHINE
         await refused(tokens, first, "does not publish")
         issuer.rotate()
         third = issuer.token_for_machine()
@@ -174,7 +176,7 @@ def test_new_keys_are_found_at_once_and_looked_for_once_a_minute_at_most(issuer)
             await refused(tokens, third, "does not publish")
         assert tokens.issuer.generation == generation, "strangers do not make us ask"
         clock.now_s += 1
-        assert (await tokens.principal(third)).name == MACHINE
+        assert (await tokens.bearer(third)).name == MACHINE
 
     play(scene, issuer.address)
 
@@ -184,12 +186,12 @@ def test_a_key_that_the_issuer_withdraws_counts_no_more_after_a_while(issuer):
     token = issuer.token_for_machine()
 
     async def scene(tokens, clock):
-        await tokens.principal(token)
+        await tokens.bearer(token)
         issuer.rotate()
-        assert (await tokens.principal(token)).name == MACHINE
+        assert (await tokens.bearer(token)).name == MACHINE
         clock.now_s += KEEP_S + 1
         generation = tokens.issuer.generation
-        await tokens.principal(token)  # which begins to look
+        await tokens.bearer(token)  # which begins to look
         await tokens.issuer._fetching
         assert tokens.issuer.generation == generation + 1
         await refused(tokens, token, "does not publish")
@@ -201,7 +203,7 @@ def test_those_who_come_at_once_ask_once(shared):
     token = shared.token_for_machine()
 
     async def scene(tokens, _clock):
-        found = await asyncio.gather(*(tokens.principal(token) for _ in range(50)))
+        found = await asyncio.gather(*(tokens.bearer(token) for _ in range(50)))
         assert {one.name for one in found} == {MACHINE}
         assert tokens.issuer.generation == 1
 
@@ -212,8 +214,8 @@ def test_who_gives_up_does_not_end_it_for_others(shared):
     token = shared.token_for_machine()
 
     async def scene(tokens, _clock):
-        impatient = asyncio.create_task(tokens.principal(token))
-        patient = asyncio.create_task(tokens.principal(token))
+        impatient = asyncio.create_task(tokens.bearer(token))
+        patient = asyncio.create_task(tokens.bearer(token))
         await asyncio.sleep(0)
         impatient.cancel()
         assert (await patient).name == MACHINE
@@ -239,9 +241,25 @@ def test_a_clock_that_is_off_by_less_than_a_minute_does_no_harm(issuer):
     token = issuer.token_for_machine()
 
     async def scene(tokens, _clock):
-        assert (await tokens.principal(token)).name == MACHINE
+        assert (await tokens.bearer(token)).name == MACHINE
 
     play(scene, issuer.address)
+
+
+def test_an_issuer_by_https_has_to_show_a_certificate_that_is_trusted(tmp_path):
+    certificates = Certificates(tmp_path / "ca")
+
+    async def asked(issuer, ca_cert):
+        trusted = Issuer(issuer.address, trusted=ssl.create_default_context(cafile=ca_cert))
+        try:
+            return (await trusted.metadata()).issuer
+        finally:
+            await trusted.close()
+
+    with RealIssuer(tmp_path / "issuer", certificates=certificates) as issuer:
+        assert asyncio.run(asked(issuer, certificates.ca)) == issuer.address
+        with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            asyncio.run(asked(issuer, None))
 
 
 def test_an_issuer_by_another_name_is_not_believed(shared):
@@ -249,7 +267,7 @@ def test_an_issuer_by_another_name_is_not_believed(shared):
 
     async def scene(tokens, _clock):
         with pytest.raises(Unavailable, match=r"it calls itself 'http://127\.0\.0\.1"):
-            await tokens.principal(shared.token_for_machine())
+            await tokens.bearer(shared.token_for_machine())
 
     play(scene, address)
 

@@ -32,6 +32,9 @@ def test_each_route_is_one_action():
         "/ui",
         "/ui/{path:path}",
         "/session",
+        "/session/oidc",
+        "/session/oidc/start",
+        "/session/oidc/callback",
     }
 
 

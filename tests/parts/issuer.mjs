@@ -1,5 +1,7 @@
 // A real issuer of OpenID Connect for tests. Arguments: the directory of its packages, and a file with its settings.
 import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 
 const [packages, file] = process.argv.slice(2);
 const settings = JSON.parse(readFileSync(file, 'utf8'));
@@ -43,4 +45,8 @@ const provider = new Provider(settings.issuer, {
   },
 });
 provider.on('server_error', (_ctx, error) => console.error(error));
-provider.listen(settings.port, '127.0.0.1', () => console.log('ready'));
+const { key, certificate } = settings;
+const server = certificate
+  ? https.createServer({ key: readFileSync(key), cert: readFileSync(certificate) }, provider.callback())
+  : http.createServer(provider.callback());
+server.listen(settings.port, '127.0.0.1');

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import secrets
+import ssl
 import subprocess
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import httpx
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from tests.parts.certificates import Certificates
 from tests.parts.ports import free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +26,8 @@ NODE = next((ROOT / ".guests" / "node").glob("lib/python*/site-packages/nodejs_w
 AUDIENCE = "https://propeller.test"
 #: The client by which people sign in, and one that signs in by itself.
 CLIENT = "propeller-page"
+#: The same with a secret, which is no client for a command line.
+WEB_CLIENT = "propeller-web"
 MACHINE = "a-robot"
 SECRET = "for tests"
 #: Who there is, and their claims.
@@ -41,8 +45,13 @@ class RealIssuer:
     """The provider as a process; its keys, its clock and its clients are settings."""
 
     def __init__(
-        self, directory: Path, *, redirects: tuple[str, ...] = ("http://127.0.0.1/callback",)
+        self,
+        directory: Path,
+        *,
+        redirects: tuple[str, ...] = ("http://127.0.0.1/callback",),
+        certificates: Certificates | None = None,
     ) -> None:
+        """Make it; with certificates it speaks HTTPS."""
         assert NODE is not None, "no Node is here; script/node gets it"
         assert PACKAGES.is_dir(), "no issuer is here; script/issuer gets it"
         directory.mkdir(parents=True, exist_ok=True)
@@ -50,9 +59,12 @@ class RealIssuer:
         self._file = directory / "settings.json"
         self._log = directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._certificates = certificates
         self.settings: dict[str, Any] = {
             "issuer": self.address,
             "port": self.port,
+            "certificate": str(certificates.server) if certificates else "",
+            "key": str(certificates.server_key) if certificates else "",
             "audience": AUDIENCE,
             "algorithm": "RS256",
             "off_by_s": 0,
@@ -72,6 +84,12 @@ class RealIssuer:
                     "application_type": "native",
                 },
                 {
+                    "client_id": WEB_CLIENT,
+                    "client_secret": SECRET,
+                    "redirect_uris": list(redirects),
+                    "application_type": "native",
+                },
+                {
                     "client_id": MACHINE,
                     "client_secret": SECRET,
                     "grant_types": ["client_credentials"],
@@ -83,7 +101,7 @@ class RealIssuer:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._certificates else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def said(self) -> str:
@@ -124,10 +142,14 @@ class RealIssuer:
     def token_for_machine(self) -> str:
         """Give an access token to the client that signs in by itself."""
         form = {"grant_type": "client_credentials", "resource": AUDIENCE}
-        with httpx.Client(trust_env=False, timeout=20) as web:
+        with self._web() as web:
             answer = web.post(f"{self.address}/token", data=form, auth=(MACHINE, SECRET))
         assert answer.status_code == 200, answer.text
         return str(answer.json()["access_token"])
+
+    def _web(self) -> httpx.Client:
+        trusted = ssl.create_default_context(cafile=self._certificates.ca) if self._certificates else True
+        return httpx.Client(verify=trusted, trust_env=False, timeout=20)
 
     def tokens_of(self, person: str, *, resource: str = AUDIENCE) -> dict[str, str]:
         """Sign somebody in by hand, as a browser would, and give what comes of it."""
@@ -160,7 +182,7 @@ class RealIssuer:
         return found
 
 
-def through_forms(web: httpx.Client, url: str, query: dict[str, str], person: str, until: str) -> str:
+def through_forms(web: httpx.Client, url: str, query: dict[str, str] | None, person: str, until: str) -> str:
     """Fill in the issuer's forms in the name of somebody; give the address that it leads to in the end."""
     answer = web.get(url, params=query)
     for _ in range(20):
@@ -191,3 +213,17 @@ def new_keys() -> list[dict[str, Any]]:
         OKPKey.generate_key("Ed25519", auto_kid=True),
     ]
     return [key.as_dict(private=True) | {"use": "sig"} for key in made]
+
+
+def enter_code(address: str, person: str) -> None:
+    """Enter a code in the name of somebody, at the address of the issuer that has it in it."""
+    with httpx.Client(trust_env=False, timeout=20) as web:
+        answer = web.get(address)
+        for _ in range(20):
+            while answer.is_redirect:
+                answer = web.get(urljoin(str(answer.url), answer.headers["location"]))
+            assert answer.status_code == 200, answer.text
+            if "action=" not in answer.text:
+                return
+            answer = _filled_in(web, answer, person)
+    raise AssertionError("there is no end of forms")

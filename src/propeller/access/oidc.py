@@ -171,6 +171,12 @@ def check_nonce(claims: Mapping[str, Any], nonce: str) -> None:
         raise Unauthenticated("token: it is not of this sign-in (nonce); sign in again")
 
 
+def check_party(claims: Mapping[str, Any], client_id: str) -> None:
+    """Refuse a token that another client was given, though it is for this one too."""
+    if claims.get("azp", client_id) != client_id:
+        raise Unauthenticated("token: it was given to another client (azp); sign in again")
+
+
 def principal_from(claims: Mapping[str, Any], trust: Trust) -> Principal:
     """Say who a token is about.
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from propeller.access.attempts import Attempts
 from propeller.access.principal import LOCAL, Principal
 from propeller.api.context import KEYRING, PRINCIPAL
+from propeller.api.issuing import Issuing
 from propeller.api.sse import WATCHING
 from propeller.errors import PropellerError, TooMany, Unauthenticated
 from propeller.manager.keyring import Keyring
@@ -78,6 +79,11 @@ class Authentication:
     @property
     def asks_nobody(self) -> bool:
         return self._ways is None
+
+    @property
+    def issuing(self) -> Issuing | None:
+        """What sends people to an issuer to sign in, if there is one."""
+        return next((way for way in self._ways or () if isinstance(way, Issuing)), None)
 
     async def known(self, scope: Scope, read_bearer: Callable[[], str]) -> Principal:
         """Say who sends a request that shows what ``read_bearer`` gives, or other credentials.

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Scope
 from propeller.access.making import RANDOM_BYTES, new_session
 from propeller.access.principal import Principal
 from propeller.access.roles import Action
-from propeller.access.tokens import Kind
+from propeller.access.tokens import Kind, Token
 from propeller.api.answers import answer
 from propeller.api.authentication import AUTHENTICATION, Authentication
 from propeller.api.bodies import read_json
@@ -27,9 +27,8 @@ from propeller.wire.http.tokens import NewSession, PrincipalView, principal_view
 _NAME, _SAFE_NAME = "propeller", "__Host-propeller"
 
 
-def session_cookie(scope: Scope, text: str, seconds: int) -> str:
+def session_cookie(text: str, seconds: int, *, is_safe: bool) -> str:
     """Write the header that keeps a session in the browser for so long; 0 to forget it."""
-    is_safe = scope["scheme"] == "https"
     name = _SAFE_NAME if is_safe else _NAME
     secure = "; Secure" if is_safe else ""
     return f"{name}={text}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
@@ -82,12 +81,18 @@ async def sign_in(request: HttpRequest) -> ASGIApp:
 
 async def begin_session(request: HttpRequest, principal: Principal) -> ASGIApp:
     """Begin a session of somebody who is known, and answer who that is."""
+    session, cookie = await kept_session(request, principal, is_safe=request.scope["scheme"] == "https")
+    headers = {"set-cookie": cookie, "cache-control": "no-store"}
+    return answer(principal_view(session.principal), 201, headers)
+
+
+async def kept_session(request: HttpRequest, principal: Principal, *, is_safe: bool) -> tuple[Token, str]:
+    """Begin a session of somebody who is known; give it, and the header for its cookie."""
     keyring = keyring_of(request)
     session, text = new_session(principal, keyring.now(), secrets.token_bytes(RANDOM_BYTES))
     await keyring.add(session)
-    cookie = session_cookie(request.scope, text, (session.expires_at - session.created_at) // 10**9)
-    headers = {"set-cookie": cookie, "cache-control": "no-store"}
-    return answer(principal_view(session.principal), 201, headers)
+    seconds = (session.expires_at - session.created_at) // 10**9
+    return session, session_cookie(text, seconds, is_safe=is_safe)
 
 
 @get("/session", action=Action.READ, gives=PrincipalView)
@@ -103,7 +108,8 @@ async def sign_out(request: HttpRequest) -> ASGIApp:
     if principal.how != Kind.SESSION:
         raise Unauthenticated("the request has no session, so there is nobody to sign out")
     await keyring_of(request).revoke(principal.key)
-    return answer(principal_view(principal), headers={"set-cookie": session_cookie(request.scope, "", 0)})
+    is_safe = request.scope["scheme"] == "https"
+    return answer(principal_view(principal), headers={"set-cookie": session_cookie("", 0, is_safe=is_safe)})
 
 
 ENDPOINTS = [sign_in, get_session, sign_out]

@@ -16,6 +16,7 @@ import msgspec
 from propeller.assembly.lifetime import beside, start_within
 from propeller.assembly.proplet_parts import local_parts
 from propeller.config.errors import BadSettings
+from propeller.config.oidc import OidcSettings
 from propeller.config.settings import HttpSettings, ManagerSettings, PropletSettings
 from propeller.core.placement import Order
 from propeller.core.policy import Policy
@@ -51,6 +52,8 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     has_page: bool = True
     #: How it knows who sends a request, such as ``tokens``; ``none`` for not at all, empty if nobody said.
     auth: tuple[str, ...] = ()
+    #: The issuer, with ``oidc``.
+    oidc: OidcSettings | None = None
     data_dir: Path
     storage: Literal["memory", "sqlite", "postgres"] = "sqlite"
     #: The database, with ``postgres``.
@@ -87,6 +90,7 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
         http=settings.http,
         has_page=settings.ui,
         auth=settings.auth,
+        oidc=settings.oidc,
         data_dir=settings.data_dir,
         storage=settings.storage,
         postgres=settings.postgres,

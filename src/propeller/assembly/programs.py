@@ -14,7 +14,7 @@ import uvloop
 
 from propeller import __version__
 from propeller.api.app import create_app
-from propeller.assembly.access import refuse_unasked, ways_of
+from propeller.assembly.access import close_ways, refuse_unasked, ways_of
 from propeller.assembly.front import Front
 from propeller.assembly.lifetime import (
     give_up,
@@ -92,11 +92,12 @@ async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -
     refuse_unasked(parts.auth, listeners)
     front = Front(Unavailable("this manager is starting: it opens its store; ask again later"))
     keyring = Keyring()
-    ways = ways_of(parts.auth, keyring)
+    ways = ways_of(parts.auth, keyring, parts.oidc)
     server = server_of(guarded(front, parts.http, listeners, keyring=keyring, ways=ways), parts.http)
     on_hangup(server.certificate)
     serving = asyncio.create_task(server.serve(sockets=listeners))
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(close_ways, ways)
         starting = asyncio.create_task(stack.enter_async_context(running_manager(parts)))
         vital: list[asyncio.Task[None]] = []
         try:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from propeller.api.app import create_app
 from propeller.api.following import create_follower_app
 from propeller.api.forwarding import Forwarding
-from propeller.assembly.access import refuse_unasked, ways_of
+from propeller.assembly.access import close_ways, refuse_unasked, ways_of
 from propeller.assembly.deafness import Deafness
 from propeller.assembly.front import Front
 from propeller.assembly.lifetime import (
@@ -70,7 +70,8 @@ async def serve_one_of_several(parts: ManagerParts, announce: Callable[[str], No
         if parts.proplets:  # of two managers here each needs a directory of its own for its proplets
             stack.enter_context(contextlib.closing(lock_directory(parts.data_dir)))
         one = OneOfSeveral(parts, parts.postgres, address)
-        ways = ways_of(parts.auth, one.keyring)
+        ways = ways_of(parts.auth, one.keyring, parts.oidc)
+        stack.push_async_callback(close_ways, ways)
         app = guarded(one.front, parts.http, listeners, address, keyring=one.keyring, ways=ways)
         server = server_of(app, parts.http, stop_s_max=_STOP_S_MAX)
         on_hangup(server.certificate)

@@ -9,6 +9,8 @@ sandbox_definitions.py
                those of them that are about guests
 access_definitions.py
                those that say who may use the API
+oidc_definitions.py, oidc.py
+               the issuer that says who people are, and whether its settings go together
 task_definitions.py
                those of them that are about which tasks run, and where
 setting.py     the form of a setting, and of a program with its settings

@@ -1,10 +1,11 @@
 """Defines the settings that say who may use the API of a manager."""
 
 from propeller.config import values
+from propeller.config.oidc_definitions import OIDC
 from propeller.config.setting import Setting
 
 #: How a manager may know who sends a request.
-WAYS = ("none", "tokens")
+WAYS = ("none", "tokens", "oidc", "proxy")
 
 
 def _ways(raw: values.Raw) -> tuple[str, ...]:
@@ -22,8 +23,9 @@ ACCESS = (
         key="auth",
         read=_ways,
         computed="`none` on loopback; elsewhere it has to be given",
-        text="*Extension.* How the manager knows who sends a request: tokens; none: all who reach it may do "
-        "everything.",
+        text="*Extension.* How the manager knows who sends a request, by words with commas between them. "
+        "tokens: by tokens of its own; oidc: by those of an issuer of OpenID Connect; proxy: by what the "
+        "proxy before it says (`X-User-Id`, `X-Roles`); none: all who reach it may do everything.",
     ),
     Setting(
         key="insecure_no_auth",
@@ -32,4 +34,5 @@ ACCESS = (
         text="*Extension.* Let all who reach the manager do everything, also from other machines; the same "
         "as `auth` none.",
     ),
+    *OIDC,
 )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from propeller.config.errors import BadSettings
+from propeller.config.oidc import oidc_settings
 from propeller.config.registries import logins_of
 from propeller.config.sandbox_policy import sandbox_policy_of
 from propeller.config.settings import (
@@ -68,6 +69,7 @@ def manager_settings(
         http=_limited(_http(given, "MANAGER_"), given),
         ui=given["ui"],
         auth=_auth(given),
+        oidc=oidc_settings(effective),
         log_level=given["log_level"],
         data_dir=_data_dir(given, environ),
         storage=given["storage_type"],
@@ -93,6 +95,11 @@ def manager_settings(
 
 def _auth(given: Mapping[str, Any]) -> tuple[str, ...]:
     auth: tuple[str, ...] = given["auth"] or ()
+    if "proxy" in auth and not given["trusted_proxies"]:
+        raise BadSettings(
+            "MANAGER_TRUSTED_PROXIES: is missing, and MANAGER_AUTH has proxy; say from which addresses the "
+            "proxy asks"
+        )
     if not given["insecure_no_auth"]:
         return auth
     if set(auth) - {"none"}:

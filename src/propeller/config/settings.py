@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from propeller.config.oidc import OidcSettings
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.sandbox_policy import SandboxPolicy
@@ -80,6 +81,8 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ui: bool
     #: How it knows who sends a request, such as ``tokens``; ``none`` for not at all, empty if nobody said.
     auth: tuple[str, ...]
+    #: The issuer; None without ``oidc`` among the ways.
+    oidc: OidcSettings | None
     log_level: str
     data_dir: Path
     storage: Literal["memory", "sqlite", "postgres"]
