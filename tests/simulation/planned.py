@@ -36,6 +36,7 @@ from propeller.manager.clock import Clock
 from propeller.manager.engine import Ask, Commit, Load, Send
 
 from .manager import load
+from .namespaces import placed
 from .replay import Replay
 from .schedule_checker import TEXTS, ScheduleChecker
 from .simulation import Outcome
@@ -216,7 +217,7 @@ class Planned:
 
     def _ask(self, command: object) -> None:
         self.world.note("user", f"asks: {command}")
-        self._tell(Ask(command))
+        self._tell(Ask(placed(command)))
 
     def _set_clock(self) -> None:
         by_s = self.random.choice((-3000, -400, -70, 70, 200, 1500, 4000, 86_400, -40_000_000))

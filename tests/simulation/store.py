@@ -9,6 +9,7 @@ from propeller.core.model import Group, Task
 from propeller.store import rows
 from propeller.store.port import Found, Loaded, Records
 
+from .namespaces import Namespaces
 from .world import LawBroken
 
 
@@ -85,6 +86,7 @@ class SimulatedStore:
             if changes.first_event_id != self.last_event_id + 1:
                 raise LawBroken("store", f"event {changes.first_event_id} follows {self.last_event_id}")
             self.events.append(rows.event_row(changes.first_event_id, changes.transitions, 0))
+        Namespaces(self.specs, self.ids, self.groups).check(changes)
 
     def _delete(self, task: Task) -> None:
         if task.seq not in self.runs:
@@ -117,7 +119,7 @@ class SimulatedStore:
         return self.events[-1][0] if self.events else 0
 
     def load(self) -> Loaded:
-        groups = [self.group(key) for key, row in self.groups.items() if row[6] > 0 or _is_awaited(row[-1])]
+        groups = [self.group(key) for key, row in self.groups.items() if row[6] > 0 or _is_awaited(row[13])]
         groups.sort(key=lambda group: group.seq)
         tasks = [
             self.task(seq)

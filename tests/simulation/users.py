@@ -33,6 +33,7 @@ from propeller.manager.engine import Ask
 
 from .conditions_checker import EXPRESSIONS
 from .manager import SimulatedManager
+from .namespaces import placed
 from .store import SimulatedStore
 from .world import ACTION, MS, World
 
@@ -119,6 +120,7 @@ class Users:
                     self.world.between(200, 1500), lambda: self.ask_again(command, then, tries - 1)
                 )
             return
+        command = placed(command)
         about, modules = [], {}
         if isinstance(command, CreateTasks):
             about = [spec.id for spec in command.specs]
