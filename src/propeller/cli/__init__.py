@@ -26,6 +26,9 @@ live.py         runs a workflow or a job, and shows its progress
 run.py          runs one module
 inspect.py      shows what a module is and needs
 signing.py      signs modules, checks signatures, makes keys
+signing_in.py   signs in to managers, and chooses among them
+contexts.py     the managers of a user, with their tokens, in a file
+tokens.py       makes, lists and revokes tokens
 up.py           starts a manager
 programs.py     starts a manager, a proplet or a proxy of its own
 provision.py    writes the identities of a fleet

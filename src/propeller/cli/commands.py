@@ -66,6 +66,14 @@ ANYWHERE: _Flags = {
             "manager's choice].",
         ),
     ],
+    "token_file": Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File with the token to be known by "
+            "[env: PROPELLER_TOKEN, the token itself; default: that of propeller login].",
+        ),
+    ],
     "atom_url": Annotated[
         # The existing command line has it; there is no identity service here that it could name.
         str | None, typer.Option("--atom-url", "-a", hidden=True)

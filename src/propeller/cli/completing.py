@@ -21,7 +21,7 @@ _MANY = 100
 #: Other words would have to be quoted.
 _PLAIN = re.compile(r"[\w@%+=.,/-]+")
 #: The flags that a manager is chosen by.
-_OF_MANAGER = ("manager_url", "tls_verification", "ca_cert", "client_cert", "client_key")
+_OF_MANAGER = ("manager_url", "tls_verification", "ca_cert", "client_cert", "client_key", "token_file")
 
 
 def completer(kind: Kind) -> Callable[[typer.Context, str], list[str]]:

@@ -17,7 +17,7 @@ from propeller import __version__
 from propeller.cli import completion
 from propeller.cli.commands import ANYWHERE, new_app, with_flags
 from propeller.cli.session import Session, is_json_asked_for, show_error
-from propeller.client.errors import Unreachable
+from propeller.client.errors import ApiError, Unreachable
 from propeller.errors import PropellerError
 
 #: Of all that is wrong in how a command is called.
@@ -40,6 +40,10 @@ _MODULES = {
     "health": "health",
     "status": "status",
     "provision": "provision",
+    "login": "signing_in",
+    "logout": "signing_in",
+    "context": "signing_in",
+    "tokens": "tokens",
     "db": "db",
     "tasks": "tasks",
     "workflows": "workflows",
@@ -128,6 +132,9 @@ def _run() -> int:
         show_error("nothing was done")
     except Unreachable as error:
         show_error(f"{error}\nis it running? start one with: propeller up")
+    except ApiError as error:
+        way_out = "\nsign in with: propeller login, or set PROPELLER_TOKEN" if error.status == 401 else ""
+        show_error(f"{error}{way_out}")
     except PropellerError as error:
         show_error(str(error))
     return 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from propeller.cli import formatting
+from propeller.cli.contexts import Context, current_context
 from propeller.config import values
 from propeller.errors import Invalid
 
@@ -37,9 +38,11 @@ _COLUMNS_MIN = 3
 
 @dataclass
 class Session:
-    manager_url: str = field(
-        default_factory=lambda: os.environ.get("PROPELLER_MANAGER_URL") or "http://localhost:7070"
-    )
+    #: ``""`` leaves it to the variable, the context in use and the default.
+    manager_url: str = ""
+    #: A file with the token, and the token; without any it comes from the variable, or from the context.
+    token_file: Path | None = None
+    token: str = field(default_factory=lambda: os.environ.get("PROPELLER_TOKEN", ""))
     #: None leaves it to the variables.
     tls_verification: bool | None = None
     ca_cert: Path | None = None
@@ -61,6 +64,8 @@ class Session:
             if value is not None and name == "atom_url":
                 show_warning("--atom-url has no effect: propeller provision needs no identity service")
             elif value is not None:
+                if name == "token_file":
+                    self.token = _token_in(value)
                 setattr(self, name, value)
                 self.is_paged |= name in ("offset", "limit")
 
@@ -69,10 +74,13 @@ class Session:
         from propeller.client.api import Client  # noqa: PLC0415  loaded where needed: --help stays fast
 
         is_checked = not _is_insecure() if self.tls_verification is None else self.tls_verification
+        url, context = self._place()
+        known_ca = Path(context.ca_cert) if context and context.ca_cert else None
         client = Client(
-            self.manager_url,
+            url,
+            token=self.token or (context.token if context else ""),
             tls_verification=is_checked,
-            ca_cert=self.ca_cert or _named("PROPELLER_CA_CERT"),
+            ca_cert=self.ca_cert or _named("PROPELLER_CA_CERT") or known_ca,
             client_cert=self.client_cert or _named("PROPELLER_CLIENT_CERT"),
             client_key=self.client_key or _named("PROPELLER_CLIENT_KEY"),
             answer_s=self.answer_s,
@@ -82,6 +90,15 @@ class Session:
         if not is_checked and client.base_url.startswith("https:"):
             show_warning(f"the certificate of {client.base_url} is not checked: anybody may answer there")
         return client
+
+    def _place(self) -> tuple[str, Context | None]:
+        """Give the manager's URL, and the context that is for it, if there is one."""
+        context = current_context()
+        url = self.manager_url or os.environ.get("PROPELLER_MANAGER_URL") or ""
+        if not url:
+            url = context.manager_url if context else "http://localhost:7070"
+        is_for_it = context is not None and url.rstrip("/") == context.manager_url.rstrip("/")
+        return url, context if is_for_it else None
 
     @cached_property
     def out(self) -> "Console":
@@ -190,6 +207,16 @@ class Session:
             if value:
                 grid.add_row(name, value)
         return grid
+
+
+def _token_in(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"--token-file {path}: it can't be read: {error}") from error
+    if not token:
+        raise Invalid(f"--token-file {path}: it is empty; write the token into it")
+    return token
 
 
 def _least_width(table: "Table") -> int:

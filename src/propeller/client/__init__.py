@@ -5,6 +5,7 @@ address.py  where a manager is asked
 looking.py  the requests about the whole, which are a part of it
 asking.py   the parts that requests are made of
 namespaces.py adds the namespace that a client works in to its requests
+access.py   the requests about tokens, and about who one is
 shapes.py   the types of answers; they stay plain JSON objects
 findings.py types of the answers about modules and files
 events.py   follows ``/events`` and other streams through broken connections and restarts

@@ -16,7 +16,8 @@ from typing import Any, Self, cast
 import httpx
 
 from propeller.client import contract, events, findings, shapes
-from propeller.client.address import DEFAULT_URL, manager_url
+from propeller.client.access import Access
+from propeller.client.address import DEFAULT_URL, headers_with, manager_url
 from propeller.client.asking import chosen_logs as _chosen_logs
 from propeller.client.asking import page_query as _page
 from propeller.client.asking import rerun_body as _rerun
@@ -40,13 +41,14 @@ _NO_FILE = {"file": "false"}
 _NO_TASKS = _NO_FILE | {"tasks": "false"}
 
 
-class Client(Looking):
+class Client(Looking, Access):
     """Talks to one manager; use it as a context manager, or close it."""
 
     def __init__(
         self,
         base_url: str = DEFAULT_URL,
         *,
+        token: str = "",
         tls_verification: bool = True,
         ca_cert: Path | None = None,
         client_cert: Path | None = None,
@@ -60,6 +62,8 @@ class Client(Looking):
 
         Args:
             base_url: The manager's; ``http://`` may be left out.
+            token: What to be known by; it is sent in the clear only to this machine, and without
+                ``tls_verification``.
             tls_verification: Whether the certificate of an ``https`` manager is checked.
             ca_cert: Who signed it, in PEM form; None for those whom the system trusts.
             client_cert: The certificate by which the client shows who it is; None for none.
@@ -70,7 +74,7 @@ class Client(Looking):
             transport: In place of the network.
 
         Raises:
-            Invalid: The URL is none, or the file can't be used.
+            Invalid: The URL is none, the file can't be used, or others could read the token.
 
         """
         self.base_url = manager_url(base_url)
@@ -79,6 +83,7 @@ class Client(Looking):
         self._patience = Patience(on_wait, wait_s_max=answer_s)
         self._http = httpx.Client(
             base_url=self.base_url,
+            headers=headers_with(token, url, may_be_read=not tls_verification),
             verify=tls_context(trust if url.scheme == "https" else None),
             timeout=httpx.Timeout(answer_s or _ANSWER_S, connect=min(answer_s or _CONNECT_S, _CONNECT_S)),
             # A proxy of the environment is for far hosts.

@@ -448,3 +448,40 @@ class Graph(TypedDict):
 
 #: A change of a task's state: its id, the state, the attempt, the proplet or ``""``, ms since the epoch, up.
 Change = tuple[str, int, int, str, int, int]
+
+
+class Principal(TypedDict):
+    """Who the manager takes the client for."""
+
+    name: str
+    role: str
+    #: Left out for all.
+    namespaces: NotRequired[list[str]]
+    how: str
+    expires_at: NotRequired[str]
+
+
+class Token(TypedDict):
+    """A token without its secret."""
+
+    id: str
+    name: str
+    role: str
+    namespaces: NotRequired[list[str]]
+    created_by: str
+    created_at: str
+    expires_at: NotRequired[str]
+    last_used_at: NotRequired[str]
+    revoked_at: NotRequired[str]
+
+
+class CreatedToken(Token):
+    #: The text to send; it is not shown again.
+    token: str
+
+
+class TokenPage(TypedDict):
+    offset: int
+    limit: int
+    total: int
+    tokens: list[Token]
