@@ -44,7 +44,7 @@ async def serving(directory, port: int, environ: dict[str, str]) -> AsyncIterato
     """Serve the API as the settings say, on this port of loopback."""
     settings = manager_settings(resolve(MANAGER, environ), environ, has_broker=False)
     keyring = Keyring()
-    ways = ways_of(settings.auth, keyring, settings.oidc)
+    ways = ways_of(settings.auth, keyring, oidc=settings.oidc)
     listeners = listen("127.0.0.1", port)
     async with a_manager(directory) as manager:
         await keyring.open(manager.store)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.config.certificate_entries_helpers import OF_CERTIFICATES
 from tests.config.entry_helpers import Here, There
 from tests.config.sign_in_entries_helpers import OF_SIGN_IN
 from tests.config.signing_entries_helpers import KEYS_OF_MANAGER, KEYS_OF_PROPLET, KEYS_OF_PROXY
@@ -124,8 +125,6 @@ def limit(name):
 LINKS = "tests/mqtt/test_link.py::"
 SLOW = "tests/api/test_slow_clients.py::"
 GATE = "tests/api/test_gate.py::"
-HTTPS = "tests/e2e/fleet/test_https.py::test_who_asks_checks_the_certificate_unless_he_says_not_to"
-TLS = "tests/api/test_certificate.py::"
 WEB = "tests/registry/test_addresses_on_the_web.py::"
 IMAGES = "tests/registry/test_images.py::"
 LOGINS = f"{IMAGES}test_shows_each_registry_its_own_credentials"
@@ -268,33 +267,7 @@ OF_MANAGER = {
     ),
     "http_names": There("a.test", {"http.names": ("a.test",)}, f"{GATE}test_other_names_can_be_given"),
     **OF_SIGN_IN,
-    "http_server_cert": There(
-        "file.pem",
-        {"http.server_cert": Path("file.pem")},
-        HTTPS,
-        "the certificate of {manager.url}",
-        {"HTTP_SERVER_KEY": "key.pem"},
-    ),
-    "http_server_key": There(
-        "file.pem",
-        {"http.server_key": Path("file.pem")},
-        HTTPS,
-        "the certificate of {manager.url}",
-        {"HTTP_SERVER_CERT": "key.pem"},
-    ),
-    "http_server_ca_certs": There(
-        "file.pem",
-        {"http.client_ca": Path("file.pem"), "http.client_auth": "required"},
-        f"{TLS}test_a_client_without_a_certificate_is_let_in_only_where_it_is_optional",
-        "client_ca",
-        {"HTTP_SERVER_CERT": "key.pem", "HTTP_SERVER_KEY": "key.pem"},
-    ),
-    "http_client_auth": There(
-        "optional",
-        {"http.client_auth": "optional"},
-        f"{TLS}test_a_client_without_a_certificate_is_let_in_only_where_it_is_optional",
-        more={"HTTP_SERVER_CERT": "key.pem", "HTTP_SERVER_KEY": "key.pem", "HTTP_SERVER_CA_CERTS": "key.pem"},
-    ),
+    **OF_CERTIFICATES,
     "http_server_read_header_timeout": There(
         "1s", {"http.head_s_max": 1}, f"{SLOW}test_a_head_that_does_not_come_to_an_end"
     ),

@@ -199,6 +199,34 @@ def test_durations_of_the_shipped_environment_count():
         ),
         (
             MANAGER,
+            {"MANAGER_CERTIFICATE_ROLES": "ci=viewer"},
+            "MANAGER_CERTIFICATE_ROLES: has no effect without MANAGER_AUTH=certificates",
+        ),
+        (
+            MANAGER,
+            {"MANAGER_AUTH": "certificates"},
+            "MANAGER_AUTH: certificates alone give no role; say in MANAGER_CERTIFICATE_ROLES",
+        ),
+        (
+            MANAGER,
+            {"MANAGER_AUTH": "tokens,certificates", "MANAGER_CERTIFICATE_ROLES": "ci=viewer"},
+            "MANAGER_AUTH: certificates need MANAGER_HTTP_SERVER_CA_CERTS",
+        ),
+        *(
+            (MANAGER, {"MANAGER_CERTIFICATE_ROLES": roles}, complaint)
+            for roles, complaint in (
+                (
+                    "ci",
+                    "holds 'ci'; write NAME=ROLE or NAME=ROLE@NAMESPACE, with a role of viewer, submitter",
+                ),
+                ("ci=king", "holds 'ci=king'; write NAME=ROLE"),
+                ("=viewer", "holds '=viewer'; write NAME=ROLE"),
+                ("ci=viewer@", "holds 'ci=viewer@'; write NAME=ROLE"),
+                ("ci=viewer,ci=admin", "names ci twice; leave one of them out"),
+            )
+        ),
+        (
+            MANAGER,
             HTTPS | {"MANAGER_HTTP_CLIENT_AUTH": "optional"},
             "MANAGER_HTTP_CLIENT_AUTH: optional needs MANAGER_HTTP_SERVER_CA_CERTS",
         ),

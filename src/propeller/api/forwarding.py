@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from propeller.access.principal import Principal
 from propeller.api.answers import LEAD, error_body
+from propeller.api.context import PRINCIPAL
 from propeller.api.peer_trust import OwnCertificate, Trust
 from propeller.api.peers import Broken, Connections, Head, Headers, Unreachable
 from propeller.api.queries import IDEMPOTENCY_KEY
@@ -28,6 +30,7 @@ from propeller.store.lead import Leader
 FORWARDED_BY = b"propeller-forwarded-by"
 #: The answer of a manager that does not lead to a request that was forwarded to it (RFC 9110, 15.5.20).
 _MISDIRECTED = 421
+_ELSEWHERE = 307
 
 #: How many requests wait at most.
 _WAITING_MAX = 1000
@@ -100,6 +103,10 @@ class Forwarding:
         if any(name == FORWARDED_BY for name, _ in scope["headers"]):
             text = "this manager does not lead, and the request was forwarded to it; ask again soon"
             await _refused(text, _MISDIRECTED)(scope, receive, send)
+            return
+        leader, principal = self._leaders.now, scope.get(PRINCIPAL)
+        if leader is not None and isinstance(principal, Principal) and principal.how == "certificate":
+            await _ask_yourself(leader, scope)(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send, self._instance_id)
         left = asyncio.create_task(exchange.client_left())
@@ -335,6 +342,16 @@ def _without(headers: Iterable[tuple[bytes, bytes]], left_out: frozenset[bytes])
 
 def _has_lost_lead(head: Head) -> bool:
     return any(name.lower() == LEAD.encode() for name, _ in head.headers)
+
+
+def _ask_yourself(leader: Leader, scope: Scope) -> Response:
+    """Lead a client to the leader: nobody else can show its certificate there."""
+    query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+    place = f"{leader.address}{scope['raw_path'].decode('latin-1')}{query}"
+    text = f"this manager does not lead, and can't show your certificate to the one that does; ask {place}"
+    response = _refused(text, _ELSEWHERE)
+    response.headers["location"] = place
+    return response
 
 
 def _gave_up(leader: Leader | None, exchange: _Exchange, *, is_unknown: bool) -> Response:

@@ -3,10 +3,12 @@
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from propeller.access.certificates import Grant
 from propeller.access.roles import Role
 from propeller.api.authentication import TokenWay, Way
+from propeller.api.certified import CertificateWay
 from propeller.api.gate import is_loopback
 from propeller.api.issuing import Clients, Issuing
 from propeller.api.proxies import ProxyWay
@@ -16,11 +18,21 @@ from propeller.errors import CannotListen
 from propeller.manager.keyring import Keyring
 
 
-def ways_of(auth: Sequence[str], keyring: Keyring, oidc: OidcSettings | None = None) -> list[Way] | None:
+def ways_of(
+    auth: Sequence[str],
+    keyring: Keyring,
+    *,
+    oidc: OidcSettings | None = None,
+    certificates: Mapping[str, Grant] | None = None,
+) -> list[Way] | None:
     """Give the ways that a setting names; None where nobody is asked."""
     if set(auth) <= {"none"}:
         return None
-    made: dict[str, Way] = {"tokens": TokenWay(keyring), "proxy": ProxyWay()}
+    made: dict[str, Way] = {
+        "tokens": TokenWay(keyring),
+        "proxy": ProxyWay(),
+        "certificates": CertificateWay(certificates or {}),
+    }
     if oidc is not None:
         made["oidc"] = _issuer_way(oidc)
     return [*(made[word] for word in auth), SessionWay(keyring)]

@@ -6,13 +6,14 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
 
+from propeller.access.certificates import Grant
 from propeller.assembly.lifetime import beside, start_within
 from propeller.assembly.proplet_parts import local_parts
 from propeller.config.errors import BadSettings
@@ -54,6 +55,8 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     auth: tuple[str, ...] = ()
     #: The issuer, with ``oidc``.
     oidc: OidcSettings | None = None
+    #: What clients may do who show a certificate, by name.
+    certificates: Mapping[str, Grant] = msgspec.field(default_factory=dict)
     data_dir: Path
     storage: Literal["memory", "sqlite", "postgres"] = "sqlite"
     #: The database, with ``postgres``.
@@ -91,6 +94,7 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
         has_page=settings.ui,
         auth=settings.auth,
         oidc=settings.oidc,
+        certificates=settings.certificates,
         data_dir=settings.data_dir,
         storage=settings.storage,
         postgres=settings.postgres,

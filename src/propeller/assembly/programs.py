@@ -92,7 +92,7 @@ async def _serve_manager(parts: ManagerParts, announce: Callable[[str], None]) -
     refuse_unasked(parts.auth, listeners)
     front = Front(Unavailable("this manager is starting: it opens its store; ask again later"))
     keyring = Keyring()
-    ways = ways_of(parts.auth, keyring, parts.oidc)
+    ways = ways_of(parts.auth, keyring, oidc=parts.oidc, certificates=parts.certificates)
     server = server_of(guarded(front, parts.http, listeners, keyring=keyring, ways=ways), parts.http)
     on_hangup(server.certificate)
     serving = asyncio.create_task(server.serve(sockets=listeners))

@@ -70,7 +70,7 @@ async def serve_one_of_several(parts: ManagerParts, announce: Callable[[str], No
         if parts.proplets:  # of two managers here each needs a directory of its own for its proplets
             stack.enter_context(contextlib.closing(lock_directory(parts.data_dir)))
         one = OneOfSeveral(parts, parts.postgres, address)
-        ways = ways_of(parts.auth, one.keyring, parts.oidc)
+        ways = ways_of(parts.auth, one.keyring, oidc=parts.oidc, certificates=parts.certificates)
         stack.push_async_callback(close_ways, ways)
         app = guarded(one.front, parts.http, listeners, address, keyring=one.keyring, ways=ways)
         server = server_of(app, parts.http, stop_s_max=_STOP_S_MAX)

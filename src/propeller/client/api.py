@@ -85,6 +85,7 @@ class Client(Looking, Access):
             base_url=self.base_url,
             headers=headers_with(token, url, may_be_read=not tls_verification),
             verify=tls_context(trust if url.scheme == "https" else None),
+            follow_redirects=True,  # to a leader, to whom no other manager can show our certificate
             timeout=httpx.Timeout(answer_s or _ANSWER_S, connect=min(answer_s or _CONNECT_S, _CONNECT_S)),
             # A proxy of the environment is for far hosts.
             trust_env=url.host not in ("localhost", "127.0.0.1", "::1"),

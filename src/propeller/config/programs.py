@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from propeller.access.certificates import Grant, grants_of
 from propeller.config.errors import BadSettings
 from propeller.config.oidc import oidc_settings
 from propeller.config.registries import logins_of
@@ -70,6 +71,7 @@ def manager_settings(
         ui=given["ui"],
         auth=_auth(given),
         oidc=oidc_settings(effective),
+        certificates=_certificates(given),
         log_level=given["log_level"],
         data_dir=_data_dir(given, environ),
         storage=given["storage_type"],
@@ -108,6 +110,27 @@ def _auth(given: Mapping[str, Any]) -> tuple[str, ...]:
             "out"
         )
     return ("none",)
+
+
+def _certificates(given: Mapping[str, Any]) -> dict[str, Grant]:
+    """Read what clients may do who show a certificate; refuse what has no effect, or lets nobody in."""
+    entries = given["certificate_roles"]
+    is_way = "certificates" in (given["auth"] or ())
+    if entries and not is_way:
+        raise BadSettings(
+            "MANAGER_CERTIFICATE_ROLES: has no effect without MANAGER_AUTH=certificates; add that, or leave "
+            "it out"
+        )
+    if is_way and not entries:
+        raise BadSettings(
+            "MANAGER_AUTH: certificates alone give no role; say in MANAGER_CERTIFICATE_ROLES who has which, "
+            "like ci=operator"
+        )
+    if is_way and given["http_server_ca_certs"] is None:
+        raise BadSettings(
+            "MANAGER_AUTH: certificates need MANAGER_HTTP_SERVER_CA_CERTS, the CAs that sign those of clients"
+        )
+    return grants_of(entries or ())
 
 
 def _check_storage(effective: Effective) -> None:

@@ -1,11 +1,13 @@
 """The settings of the programs, as the programs get them: complete, checked, and never changed."""
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from propeller.access.certificates import Grant
 from propeller.config.oidc import OidcSettings
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings
@@ -83,6 +85,8 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     auth: tuple[str, ...]
     #: The issuer; None without ``oidc`` among the ways.
     oidc: OidcSettings | None
+    #: What clients may do who show a certificate, by name.
+    certificates: Mapping[str, Grant]
     log_level: str
     data_dir: Path
     storage: Literal["memory", "sqlite", "postgres"]

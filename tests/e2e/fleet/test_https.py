@@ -35,7 +35,7 @@ class Manager:
             "--http-server-key",
             str(self.trust.server_key),
         ]
-        self.program = Program(command, directory / "manager.log", {})
+        self.program = Program(command, directory / "manager.log", {"MANAGER_AUTH": "none"})
         until(lambda: answers(self.port))
 
     def ask(self, *flags, **env):
@@ -181,6 +181,69 @@ def test_a_command_shows_a_certificate_where_the_manager_asks_for_one(tmp_path):
         ):
             code, said = ask(*flags)
             assert (code, complaint in said) == (1, True), said
+    finally:
+        up.kill()
+
+
+def test_a_manager_knows_clients_by_their_certificates(tmp_path):
+    now = dt.datetime.now(dt.UTC)
+    authority = new_authority("test", now)
+    subjects = {
+        "server": Subject(name="m", hosts=("localhost",)),
+        "ci": Subject(name="ci"),
+        "ada": Subject(name="whoever", uri="spiffe://a/ada"),
+        "bob": Subject(name="bob"),
+        "proplet": Subject(name="ci", uri="urn:propeller:proplet:proplet"),
+    }
+    (tmp_path / "ca.crt").write_text(authority.cert)
+    for name, subject in subjects.items():
+        (tmp_path / f"{name}.pem").write_text(issue(authority, subject, now))
+    port = free_port()
+    command = [*PROPELLER, "up", "--port", str(port), "--data-dir", str(tmp_path / "data"), "--proplets", "0"]
+    files = {"MANAGER_HTTP_SERVER_CERT": "server.pem", "MANAGER_HTTP_SERVER_KEY": "server.pem"}
+    files |= {"MANAGER_HTTP_SERVER_CA_CERTS": "ca.crt"}
+    env = {name: str(tmp_path / file) for name, file in files.items()}
+    env |= {"MANAGER_AUTH": "certificates", "MANAGER_HTTP_CLIENT_AUTH": "optional"}
+    env |= {"MANAGER_CERTIFICATE_ROLES": "ci=operator,spiffe://a/ada=viewer@team-a"}
+    up = Program(command, tmp_path / "up.log", env)
+
+    @contextlib.contextmanager
+    def client(name=""):
+        context = ssl.create_default_context(cafile=tmp_path / "ca.crt")
+        if name:
+            context.load_cert_chain(tmp_path / f"{name}.pem")
+        url = f"https://localhost:{port}"
+        with httpx.Client(base_url=url, verify=context, trust_env=False, timeout=60) as http:
+            yield http
+
+    try:
+        until(lambda: answers(port))
+        begun = dt.datetime.now(dt.UTC)
+        text = issue(authority, Subject(name="ci"), begun, life=dt.timedelta(seconds=10))
+        (tmp_path / "short.pem").write_text(text)
+        task = {"name": "f", "image_url": "registry.example/f:1"}
+        with client("ci") as ci, client("short") as short, client("ada") as ada, client("bob") as bob:
+            made = ci.post("/tasks", json=task)
+            assert (made.status_code, made.json()["created_by"]) == (201, "ci")
+            mine = f"/tasks/{made.json()['id']}"
+            assert ada.get("/tasks").json()["total"] == 0
+            assert ada.get(mine).status_code == 404
+            refused = ada.post("/tasks", json=task | {"namespace": "team-a"})
+            assert (refused.status_code, "spiffe://a/ada is a viewer" in refused.text) == (403, True)
+            refused = bob.get(mine)
+            assert (refused.status_code, "MANAGER_CERTIFICATE_ROLES" in refused.text) == (403, True)
+            assert bob.get("/health").status_code == 200
+            for name in ("", "proplet"):
+                with client(name) as other:
+                    refused = other.get(mine)
+                    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+            # A connection outlives the certificate that it began with, and what it is good for does not.
+            with short.stream("GET", "/events", headers={"Accept": "text/event-stream"}) as events:
+                assert events.status_code == 200
+                with contextlib.suppress(httpx.RemoteProtocolError):
+                    for _ in events.iter_raw():
+                        pass
+            assert dt.datetime.now(dt.UTC) - begun >= dt.timedelta(seconds=9)
     finally:
         up.kill()
 
