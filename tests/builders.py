@@ -26,6 +26,7 @@ from propeller.core.model import (
     Task,
     Timing,
 )
+from propeller.core.ran import Ran
 from propeller.core.reasons import AttemptLost
 from propeller.core.retry import Retry
 from propeller.core.sandbox import Dir, Grants, Limits, Sandbox
@@ -59,6 +60,9 @@ DERIVED = {
     Group: {"tasks", "first_count", "last_count", "places"},
     Proplet: {"slots", "window", "placed", "repeats", "residents", "seen", "is_alive"},
 }
+RAN = Ran(
+    digest="0f" * 32, runtime="wasmtime 50", version="1", signer="ann", grants=Grants(listen=True), revision=2
+)
 SANDBOX = Sandbox(
     grants=Grants(dirs=(Dir(host="/h", guest="/g", mode="rw"),), http=("a.example",), listen=True, random=7),
     limits=Limits(memory=1, fuel=2, output=3, table=4, stack=5, instances=6),
@@ -168,7 +172,7 @@ def filled_spec(**fixed: Any) -> Spec:
 def filled_task(**fixed: Any) -> Task:
     given = {"spec": filled_spec(), "state": SCHEDULED, "results": {"any": ["json", 1.5, None, TEXT]}}
     given |= {"failure": Failure(TEXT, ErrorKind.EXIT_CODE, 2**32 - 1), "reason": AttemptLost(2, TEXT, 1, 3)}
-    given["timing"] = filled(Timing, schedule=COURSE)
+    given |= {"timing": filled(Timing, schedule=COURSE), "ran": RAN}
     found: Task = filled(Task, **{**given, **fixed})
     return found
 
@@ -195,7 +199,7 @@ def filled_proplet(**fixed: Any) -> Proplet:
 
 def filled_execution(**fixed: Any) -> Execution:
     given = {"state": TaskState.FAILED, "results": ["any", {"json": 1.5}]}
-    given |= {"failure": Failure(TEXT, ErrorKind.EXIT_CODE, 3)}
+    given |= {"failure": Failure(TEXT, ErrorKind.EXIT_CODE, 3), "ran": RAN}
     found: Execution = filled(Execution, **{**given, **fixed})
     return found
 

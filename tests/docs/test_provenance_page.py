@@ -1,9 +1,11 @@
 """The examples of ``docs/provenance.md``, as a reader would type them."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from tests.builders import ADDITION
 from tests.e2e.local.harness import System
 
 PAGE = (Path(__file__).parents[2] / "docs" / "provenance.md").read_text()
-SIGN, UP, *_ = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+SIGN, UP, TOLD = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 (POLICY,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -51,5 +53,13 @@ def test_a_module_is_signed_and_runs_under_the_policy(types, tmp_path):
         assert "the module policy of this manager is signed" in refused.stderr
         done = types("propeller run add.wasm --signature add.wasm.sig 1 2", **where)
         assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr
+        (task,) = system.call("GET", "/tasks")["tasks"]
+        told = json.loads(types(TOLD.replace("ID", task["id"]), **where).stdout)
+        assert told["subject"][0]["digest"]["sha256"] == sha256(b"3\n").hexdigest()
+        (module,) = told["predicate"]["buildDefinition"]["resolvedDependencies"]
+        assert module["annotations"] == {"signer": "ann"}
+        by_number = types(f"propeller tasks provenance {task['id']} --attempt 1", **where)
+        assert json.loads(by_number.stdout) == told
+        assert types(f"propeller tasks provenance {task['id']} --attempt 2", **where).returncode == 1
     finally:
         system.clean_up()

@@ -4,10 +4,14 @@ import base64
 from hashlib import sha256
 
 import pytest
+from msgspec import UNSET
 from tests.registry.signing_helpers import payload_of
 
 from propeller.core.failures import ErrorKind
-from propeller.proplet.actions import Fetch, Keep, StartRun
+from propeller.core.ran import Ran
+from propeller.core.sandbox import Grants
+from propeller.proplet.account import Account
+from propeller.proplet.actions import Fetch, Keep, Outcome, StartRun
 from propeller.proplet.machine import Machine
 from propeller.proplet.module_fetcher import NO_IMAGE
 from propeller.signing.images import ImageSignature, SignedImage
@@ -103,6 +107,21 @@ def test_a_start_that_asks_for_signatures_waits_for_a_fetch_that_brings_them():
     assert machine.time_passed(1) == [again]
     (strict,) = machine.module_arrived(IMAGE, DIGEST, 0, image_signed_by(ANN))
     assert (isinstance(strict, StartRun), strict.start.id) == (True, "strict")
+
+
+def test_a_report_says_what_ran_and_who_had_signed_it():
+    grants = Grants(http=("a.test",))
+    account = Account(runtime="wasmtime 50", version="1", grants_of=lambda _: grants)
+    machine = Machine("p", boot=1, slots=2, account=account)
+    machine.receive(a_start(image_url=IMAGE), 0)
+    (run,) = machine.module_arrived(IMAGE, DIGEST, 0, image_signed_by(ANN))
+    (kept,) = machine.ended(Outcome(key=run.key, results="3", started_at=5, finished_at=6), 0)
+    assert kept.report.ran == Ran(
+        digest=DIGEST, runtime="wasmtime 50", version="1", signer="ann", grants=grants
+    )
+    machine.receive(a_start("b", image_url=IMAGE), 0)
+    (refused,) = machine.module_arrived(IMAGE, DIGEST, 0, image_signed_by(BOB))
+    assert refused.report.ran is UNSET
 
 
 def test_keys_that_can_not_be_read_let_nothing_run():

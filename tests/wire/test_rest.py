@@ -180,6 +180,6 @@ def test_every_field_of_a_task_can_be_said_when_it_is_created():
     said = set(NewTask.__struct_fields__) - set(OwnedFields.__struct_fields__) - {"file", "proplet_id"}
     walls = {"timeout", "limits", "grants"}
     fields = {name.removesuffix("_ns") for name in Spec.__struct_fields__}
-    ours = {"module", "pin", "sandbox", "copy_of", "copied_before", "run_of", "created_by"}
+    ours = {"module", "pin", "sandbox", "copy_of", "copied_before", "run_of", "created_by", "revision"}
     assert said == fields - ours | walls
     assert set(TaskChanges.__struct_fields__) == set(NewTask.__struct_fields__)

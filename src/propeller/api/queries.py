@@ -219,6 +219,14 @@ LOG_ATTEMPT = Query(
     "Only the logs of this attempt, or of all; without it, of the last attempt that wrote something.",
     {"anyOf": [{"type": "integer", "minimum": 1, "maximum": INT64_MAX}, {"const": "all"}]},
 )
+ATTEMPT = Query(
+    "attempt",
+    "Of this attempt; without it, of the last one.",
+    {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
+)
+OF_PROPLET = Query(
+    "proplet_id", "Of the attempt on this proplet; with broadcast there are several.", {"type": "string"}
+)
 TAIL = Query(
     "tail", "Only this many lines from the end.", {"type": "integer", "minimum": 0, "maximum": INT64_MAX}
 )

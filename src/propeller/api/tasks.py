@@ -22,13 +22,14 @@ from propeller.api.endpoints import Binary, delete, get, post, put
 from propeller.api.inner import in_namespace
 from propeller.api.lifting import Lifted
 from propeller.api.modules import module_of
+from propeller.api.provenance import attempts_of, its_execution
 from propeller.api.rendering import Showing, showing, task_views
 from propeller.api.samples import task_sample_page
 from propeller.api.sandbox import sandbox_of
 from propeller.api.spec_builder import SpecBuilder, check_encrypted, checked_signature
 from propeller.api.submission import check_change, check_start, submit
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
-from propeller.core.model import Execution, Spec, Task
+from propeller.core.model import Spec, Task
 from propeller.core.results import as_bytes, to_json
 from propeller.errors import Invalid, NotFound
 from propeller.store.port import Record, Sought, TaskCursor, TaskFilter
@@ -316,13 +317,7 @@ async def get_results(request: HttpRequest) -> ASGIApp:
 async def get_attempts(request: HttpRequest) -> ASGIApp:
     """Show all attempts of a task, the first at the front; of many only the newest are kept."""
     context, task_id = context_of(request), id_in_path(request)
-    task = await stored_task(context, task_id)
-    store = context.store
-    found = await store.attempts(task_id)
-    present = await store.executions(task_id) if task.spec.broadcast else [_its_execution(task)]
-    known = {(one.attempt, one.proplet_id) for one in found}
-    found += [one for one in present if one.attempt and (one.attempt, one.proplet_id) not in known]
-    found.sort(key=lambda one: one.attempt)
+    found = await attempts_of(context, await stored_task(context, task_id))
     return answer(AttemptsView(total=len(found), attempts=list(map(execution_view, found))))
 
 
@@ -334,20 +329,8 @@ async def get_executions(request: HttpRequest) -> ASGIApp:
     if task.spec.broadcast:
         executions = await context.store.executions(task_id)
     else:
-        executions = [_its_execution(task)] if task.proplet_id else []
+        executions = [its_execution(task)] if task.proplet_id else []
     return answer(ExecutionsView(total=len(executions), executions=list(map(execution_view, executions))))
-
-
-def _its_execution(task: Task) -> Execution:
-    return Execution(
-        proplet_id=task.proplet_id,
-        attempt=task.attempt,
-        state=task.state,
-        results=task.results,
-        failure=task.failure,
-        started_at=task.started_at,
-        finished_at=task.finished_at,
-    )
 
 
 @get(

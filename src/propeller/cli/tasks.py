@@ -296,6 +296,19 @@ schedules.add(app, TASK)
 
 
 @command(app)
+def provenance(
+    session: Session,
+    task_id: TaskId,
+    attempt: Annotated[int | None, typer.Option(min=1, help="The attempt [default: the last].")] = None,
+    proplet: Annotated[str | None, typer.Option(help="The proplet, of a task that ran on several.")] = None,
+) -> None:
+    """Print where the result of a task comes from, as an in-toto statement with SLSA provenance."""
+    where = id_of(session, PROPLET, proplet) if proplet else None
+    ask = partial(session.client.task_provenance, attempt=attempt, proplet_id=where)
+    session.show_json(named(session, TASK, task_id, ask))
+
+
+@command(app)
 def attempts(session: Session, task_id: TaskId) -> None:
     """Show all attempts of a task: where each ran, and how it ended."""
     answer = named(session, TASK, task_id, session.client.task_attempts)

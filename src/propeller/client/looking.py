@@ -36,6 +36,15 @@ class Looking(ABC):
         """Yield the overview as it is, and whenever it changes; None among them is a sign of life."""
         return events.stream(self._http, "/overview", {}, give_up_s=give_up_s, on_break=on_break)
 
+    def task_provenance(
+        self, task_id: str, *, attempt: int | None = None, proplet_id: str | None = None
+    ) -> dict[str, Any]:
+        """Return an in-toto statement: where the result of an attempt comes from, or of the last one."""
+        query = {"attempt": attempt, "proplet_id": proplet_id}
+        chosen = {name: value for name, value in query.items() if value is not None}
+        path = f"/tasks/{quote(task_id, safe='')}/provenance"
+        return cast("dict[str, Any]", self.request("GET", path, query=chosen))
+
     def pace(self) -> shapes.PaceOfAll:
         """Return how many tasks began and ended in each step of the last hour."""
         return cast("shapes.PaceOfAll", self.request("GET", "/pace"))

@@ -164,6 +164,7 @@ def begin(state: ClusterState, task: Task, proplet: Proplet | None, now: int) ->
     task.attempt += 1
     task.proplet_id = proplet.id if proplet else ""
     task.placed_at = task.started_at = now
+    task.ran = None
     timing = task.timing
     if timing is not None and timing.queue_until:
         timing.queue_until = 0
@@ -296,9 +297,10 @@ def clear(state: ClusterState, task: Task) -> None:
                 failure=task.failure,
                 started_at=task.started_at,
                 finished_at=task.finished_at,
+                ran=task.ran,
             ),
         )
-    task.results = None
+    task.results = task.ran = None
     task.failure = task.reason = None
     task.placed_at = task.started_at = task.finished_at = 0
     task.losses = task.restarts = 0

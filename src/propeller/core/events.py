@@ -12,6 +12,7 @@ import msgspec
 
 from propeller.core.failures import Failure
 from propeller.core.model import Definition, GroupKind, JobMode, Spec
+from propeller.core.ran import Ran
 
 # -- commands ----------------------------------------------------------------------------------------------
 
@@ -165,6 +166,8 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     #: By the proplet's clock; 0 in a report that does not say.
     started_at: int = 0
     finished_at: int = 0
+    #: None in a report that does not say.
+    ran: Ran | None = None
 
 
 class RunCompiles(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ import msgspec
 
 from propeller.core.calendar import Schedule, ScheduleOptions, ScheduleState
 from propeller.core.failures import Failure
+from propeller.core.ran import Ran
 from propeller.core.ranked import Ranked
 from propeller.core.reasons import Reason
 from propeller.core.retry import Retry
@@ -106,6 +107,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hal_storage_path: str | None = None
     #: The workflow that it runs, in place of a module.
     workflow: SubWorkflow | None = None
+    #: How often it was changed.
+    revision: int = 0
 
     @property
     def modules(self) -> Iterator[Module]:
@@ -148,6 +151,8 @@ class Execution(msgspec.Struct, kw_only=True, eq=False):
     failure: Failure | None = None
     started_at: int = 0
     finished_at: int = 0
+    #: What ran; None where its proplet has not said.
+    ran: Ran | None = None
 
     @property
     def error(self) -> str:
@@ -204,6 +209,8 @@ class Task(msgspec.Struct, kw_only=True, eq=False):
     executions: dict[str, Execution] = {}
     #: What of its present run goes by a clock. Stored.
     timing: Timing | None = None
+    #: What ran in its last attempt; None where its proplet has not said. Stored.
+    ran: Ran | None = None
     #: How many executions run. Derived.
     live_executions: int = 0
     #: The task before it in a sequential job. Derived.

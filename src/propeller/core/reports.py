@@ -5,8 +5,9 @@ import msgspec
 from propeller.core import attempts, broadcast, causes, residents, retries
 from propeller.core.effects import Refused, SendAck
 from propeller.core.events import RunCompiles, RunEnded, RunHandedBack, RunUp
-from propeller.core.model import Execution
+from propeller.core.model import Execution, Task
 from propeller.core.names import attempt_of
+from propeller.core.ran import Ran
 from propeller.core.reasons import Compiles, HandedBack
 from propeller.core.state import ClusterState
 from propeller.core.states import COMPLETED, FAILED
@@ -30,22 +31,39 @@ def ended(state: ClusterState, event: RunEnded, now: int) -> None:
         return
     state.cause = causes.by_report(proplet_id, is_of_broadcast=task.spec.broadcast)
     started_at, finished_at = own_times(task, event, now)
+    ran = _ran(state, task, event)
     if not task.spec.is_resident:
         state.placement.learn(proplet_id, finished_at - started_at)
     if task.spec.broadcast:
-        broadcast.execution_ended(state, task, _outcome(event, started_at, finished_at), now)
+        broadcast.execution_ended(state, task, _outcome(event, ran, started_at, finished_at), now)
         return
     if event.failure and task.spec.retry is not None:
-        outcome = _outcome(event, started_at, finished_at)
+        outcome = _outcome(event, ran, started_at, finished_at)
         if retries.attempt_failed(state, task, event.failure, now, outcome):
             return
     task.started_at, task.finished_at = started_at, finished_at
-    task.results = event.results
+    task.results, task.ran = event.results, ran
     task.failure = event.failure
     attempts.end(state, task, FAILED if event.failure else COMPLETED, now)
 
 
-def _outcome(event: RunEnded, started_at: int, finished_at: int) -> Execution:
+def _ran(state: ClusterState, task: Task, event: RunEnded) -> Ran | None:
+    """Give what ran, with what this manager itself knows of it.
+
+    A proplet that does not say has run the module that it was sent, if a result came of it.
+    """
+    spec, said = task.spec, event.ran
+    if said is None:
+        if spec.module is None or event.failure:
+            return None
+        said = Ran(digest=spec.module.digest)
+    signer = said.signer if spec.module is None else state.policy.trust.signer_of(spec)
+    if signer == said.signer and spec.revision == said.revision:
+        return said
+    return msgspec.structs.replace(said, signer=signer, revision=spec.revision)
+
+
+def _outcome(event: RunEnded, ran: Ran | None, started_at: int, finished_at: int) -> Execution:
     return Execution(
         proplet_id=event.proplet_id,
         attempt=event.attempt,
@@ -54,6 +72,7 @@ def _outcome(event: RunEnded, started_at: int, finished_at: int) -> Execution:
         failure=event.failure,
         started_at=started_at,
         finished_at=finished_at,
+        ran=ran,
     )
 
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import msgspec
 
+import propeller
+from propeller.proplet.account import Account
 from propeller.proplet.agent import Agent, Settings
-from propeller.proplet.guests import make_guests, offer_of
+from propeller.proplet.guests import make_guests, offer_of, runtime_of
 from propeller.proplet.host import SelfDescription, describe
 from propeller.proplet.keys import refusal_of_encrypted
 from propeller.proplet.machine import Machine
 from propeller.proplet.module_store import BYTES_MAX, ModuleStore
 from propeller.proplet.outbox import Outbox
 from propeller.proplet.profile import Monitoring
-from propeller.proplet.sandbox_policy import SandboxPolicy
+from propeller.proplet.sandbox_policy import SandboxPolicy, grants_of
 from propeller.proplet.tee import found_tee
 from propeller.proplet.uplink import MakeUplink
 from propeller.registry.fetcher import Fetcher
@@ -64,6 +66,11 @@ def build_proplet(parts: PropletParts, make_uplink: MakeUplink, outbox: Outbox |
         kept=outbox.kept if outbox is not None else (),
         refusal_of_encrypted=refusal_of_encrypted(found_tee(), parts.kbs_uri),
         offer=offer_of(program, parts.sandbox_policy),
+        account=Account(
+            runtime=runtime_of(program),
+            version=propeller.__version__,
+            grants_of=partial(grants_of, parts.sandbox_policy),
+        ),
     )
     settings = Settings(
         heartbeat_s=parts.heartbeat_s,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from propeller.core.sandbox import Limits, Offer
 from propeller.lifecycle import Lifecycle
 from propeller.proplet.metrics import Processes
 from propeller.proplet.sandbox_policy import SandboxPolicy
-from propeller.runtime.external.runtime import ExternalRuntime
+from propeller.runtime.external.runtime import ExternalRuntime, version_of
 from propeller.runtime.guest_run import Compiling, Ended, GuestRun, Piece, Up
 from propeller.runtime.pool.pool import Pool
 
@@ -69,6 +70,11 @@ def make_guests(
         on_printed=listener.guests_printed,
         on_up=listener.guests_up,
     )
+
+
+def runtime_of(program: str | None) -> str:
+    """Name what runs guests, with its version."""
+    return f"wasmtime {metadata.version('wasmtime')}" if program is None else version_of(program)
 
 
 def offer_of(program: str | None, policy: SandboxPolicy) -> Offer:

@@ -25,14 +25,8 @@ from msgspec import UNSET
 from propeller.backoff import Backoff
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.sandbox import Offer
-from propeller.proplet.actions import (
-    Action,
-    Kill,
-    Outcome,
-    Report,
-    SendUp,
-    StartRun,
-)
+from propeller.proplet.account import NO_ACCOUNT, Account
+from propeller.proplet.actions import Action, Kill, Outcome, Report, SendUp, StartRun
 from propeller.proplet.awaited import AwaitedModules
 from propeller.proplet.held import CRASHED, FETCHING, READY, SERVING, STARTED, Held, HeldState
 from propeller.proplet.invocations import LOSSES_MAX, Invocations
@@ -69,6 +63,7 @@ class Machine:
         resend_s: float = 5.0,
         refusal_of_encrypted: str = "TEE runtime not available",
         offer: Offer = NO_OFFER,
+        account: Account = NO_ACCOUNT,
     ) -> None:
         """Begin a proplet's life.
 
@@ -80,13 +75,14 @@ class Machine:
             resend_s: A report that was not acknowledged after this time is sent again.
             refusal_of_encrypted: Why encrypted workloads fail here.
             offer: The most that a task may ask for.
+            account: What it says of what it has run.
 
         """
         self.id = proplet_id
         self.boot = boot
         self.slots = slots
         self._refusal_of_encrypted = Failure(refusal_of_encrypted, ErrorKind.REFUSED)
-        self._offer = offer
+        self._offer, self._account = offer, account
         self._held: dict[str, Held] = {}
         self._by_key: dict[int, Held] = {}
         #: The newest attempt of each task, and when that was placed.
@@ -384,6 +380,7 @@ class Machine:
             placed_at=held.start.placed_at,
             started_at=outcome.started_at or UNSET,
             finished_at=outcome.finished_at or UNSET,
+            ran=self._account.of(held, outcome),
         )
         return self._owe(held, report, now)
 

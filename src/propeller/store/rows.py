@@ -22,6 +22,7 @@ from propeller.core.model import (
     Task,
     Timing,
 )
+from propeller.core.ran import Ran
 from propeller.core.reasons import AnyReason
 from propeller.core.results import from_json, to_json
 from propeller.core.states import TaskState
@@ -32,7 +33,7 @@ Row = tuple[Any, ...]
 TASK_COLUMNS = (
     "t.seq, t.created_at, t.spec, r.state, r.attempt, r.losses, r.proplet_id, r.placed_at, r.started_at, "
     "r.finished_at, r.updated_at, r.results, r.results_encoding, r.error, r.error_kind, "
-    "r.exit_code, r.reason, r.was_up, r.restarts, r.is_up, r.timing"
+    "r.exit_code, r.reason, r.was_up, r.restarts, r.is_up, r.timing, r.ran"
 )
 GROUP_COLUMNS = (
     "g.id, g.kind, g.seq, g.created_at, g.name, g.mode, g.counts, g.fail_fast, g.started_at, g.finished_at, "
@@ -43,7 +44,7 @@ PROPLET_COLUMNS = "id, name, is_local, boot, is_cordoned, drain_by, metadata, cr
 EVENT_COLUMNS = "first_id, transitions, task_seq"
 EXECUTION_COLUMNS = (
     "proplet_id, attempt, state, results, results_encoding, error, error_kind, exit_code, started_at, "
-    "finished_at"
+    "finished_at, ran"
 )
 
 _STATES = tuple(TaskState)
@@ -53,6 +54,7 @@ _decode_spec = msgspec.json.Decoder(Spec).decode
 _decode_counts = msgspec.json.Decoder(list[int]).decode
 _decode_reason = msgspec.json.Decoder(AnyReason).decode
 _decode_timing = msgspec.json.Decoder(Timing).decode
+_decode_ran = msgspec.json.Decoder(Ran).decode
 _decode_definition = msgspec.json.Decoder(Definition).decode
 _decode_group_timing = msgspec.json.Decoder(GroupTiming).decode
 _decode_ids = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -102,6 +104,7 @@ def run_row(task: Task) -> Row:
         task.restarts,
         int(task.is_up),
         _text(task.timing) if task.timing else "",
+        _text(task.ran) if task.ran else "",
         task.seq,
     )
 
@@ -126,6 +129,7 @@ def to_task(row: Row) -> Task:
         restarts=row[18],
         is_up=bool(row[19]),
         timing=_decode_timing(row[20]) if row[20] else None,
+        ran=_decode_ran(row[21]) if row[21] else None,
     )
 
 
@@ -225,6 +229,7 @@ def execution_row(task: Task, execution: Execution) -> Row:
         *_failure_row(execution.failure),
         execution.started_at,
         execution.finished_at,
+        _text(execution.ran) if execution.ran else "",
     )
 
 
@@ -237,6 +242,7 @@ def to_execution(row: Row) -> Execution:
         failure=_to_failure(row[5], row[6], row[7]),
         started_at=row[8],
         finished_at=row[9],
+        ran=_decode_ran(row[10]) if row[10] else None,
     )
 
 

@@ -22,7 +22,7 @@ def _table(name: str, columns: str, numbered_by: str = "", rows_at_once: int = 2
 
 
 _END = "results results_encoding error error_kind exit_code"
-_EXECUTION = f"seq proplet_id attempt state {_END} started_at finished_at"
+_EXECUTION = f"seq proplet_id attempt state {_END} started_at finished_at ran"
 
 #: In the order in which they are filled.
 TABLES = (
@@ -30,7 +30,7 @@ TABLES = (
     _table(
         "runs",
         "seq state attempt losses proplet_id placed_at started_at finished_at updated_at "
-        f"{_END} reason was_up restarts is_up timing",
+        f"{_END} reason was_up restarts is_up timing ran",
     ),
     _table(
         "groups",

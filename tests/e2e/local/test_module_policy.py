@@ -42,10 +42,19 @@ def test_only_what_is_signed_runs_from_the_start_of_the_policy_on(system, tmp_pa
     images = {name: f"{registry.host}/acme/{name}:v1" for name in ("good", "bad")}
     ids = {name: system.call("POST", "/tasks", task | {"image_url": images[name]})["id"] for name in images}
     assert run(system, ids["good"])["results"] == "42\n"
+    told = system.call("GET", f"/tasks/{ids['good']}/provenance")["predicate"]
+    (dependency,) = told["buildDefinition"]["resolvedDependencies"]
+    digest = sha256(ADDITION).hexdigest()
+    assert dependency == {
+        "name": "module",
+        "uri": images["good"],
+        "digest": {"sha256": digest},
+        "annotations": {"signer": "ann"},
+    }
+    assert told["runDetails"]["builder"]["version"]["runtime"].startswith("wasmtime ")
     failed = run(system, ids["bad"])
     assert failed["error_kind"] == "refused"
     assert f"none of the keys that count (ann) has signed image {images['bad']}" in failed["error"]
 
-    digest = sha256(ADDITION).hexdigest()
     uploaded = system.call("POST", "/tasks", task | module | {"signature": sign(ann, digest)})["id"]
     assert run(system, uploaded)["results"] == "42\n"

@@ -16,7 +16,7 @@ from tests.store.helpers import EVERYTHING, SqliteData, ids, write_as_of
 FILTERS = (EVERYTHING, TaskFilter(workflow_id="w"), TaskFilter(metadata={"team": "ops"}))
 
 #: Of the tasks; earlier versions did not have them.
-NEW_COLUMNS = ("namespace", "created_by")
+NEW_COLUMNS = ("namespace", "created_by", "ran")
 
 
 def test_reasons_and_errors_keep_their_words(tmp_path, data):

@@ -12,6 +12,7 @@ import errno
 import logging
 import os
 import shutil
+import subprocess
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -40,6 +41,9 @@ _WANTS = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 #: More resident runs than this are refused, as by the pool.
 _RESIDENTS_MAX = 256
 
+#: How long a program may take to say its version, and how many characters of that are kept.
+_VERSION_S_MAX, _VERSION_CHARS_MAX = 5.0, 200
+
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +66,16 @@ def find_program(name: str) -> str | None:
         _log.warning("external runtime %s: %s; the embedded runtime is used instead", name, where)
         return None
     return str(path)
+
+
+def version_of(program: str) -> str:
+    """Give the name and version that a program says it has; its path alone if it says none."""
+    command = [program, "--version"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_VERSION_S_MAX, check=True)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return program[-_VERSION_CHARS_MAX:]
+    return done.stdout.partition("\n")[0][:_VERSION_CHARS_MAX] or program[-_VERSION_CHARS_MAX:]
 
 
 class ExternalRuntime:

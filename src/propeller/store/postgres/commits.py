@@ -25,7 +25,7 @@ _RUN = (
     "state integer, attempt bigint, losses bigint, proplet_id text, placed_at bigint, started_at bigint, "
     "finished_at bigint, updated_at bigint, results text, results_encoding text, error text, "
     "error_kind text, exit_code bigint, reason text, was_up integer, restarts bigint, is_up integer, "
-    "timing text, seq bigint"
+    "timing text, ran text, seq bigint"
 )
 _TASK = (
     "seq bigint, id text, workflow_id text, job_id text, created_at bigint, spec text, namespace text, "
@@ -33,7 +33,7 @@ _TASK = (
 )
 _EXECUTION = (
     "seq bigint, proplet_id text, attempt bigint, state integer, results text, results_encoding text, "
-    "error text, error_kind text, exit_code bigint, started_at bigint, finished_at bigint"
+    "error text, error_kind text, exit_code bigint, started_at bigint, finished_at bigint, ran text"
 )
 _GROUP = (
     "seq bigint, id text, kind text, name text, mode text, state integer, live bigint, counts text, "

@@ -23,8 +23,8 @@ def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
         many(
             "INSERT INTO runs (state, attempt, losses, proplet_id, placed_at, started_at, finished_at, "
             "updated_at, results, results_encoding, error, error_kind, exit_code, reason, was_up, "
-            "restarts, is_up, timing, seq) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "restarts, is_up, timing, ran, seq) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             map(rows.run_row, changes.created),
         )
         count_created(db, changes.created)
@@ -32,7 +32,7 @@ def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
         many(
             "UPDATE runs SET state=?, attempt=?, losses=?, proplet_id=?, placed_at=?, started_at=?, "
             "finished_at=?, updated_at=?, results=?, results_encoding=?, error=?, error_kind=?, "
-            "exit_code=?, reason=?, was_up=?, restarts=?, is_up=?, timing=? WHERE seq=?",
+            "exit_code=?, reason=?, was_up=?, restarts=?, is_up=?, timing=?, ran=? WHERE seq=?",
             map(rows.run_row, changes.updated),
         )
     if changes.respecified:
@@ -42,15 +42,15 @@ def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
     if changes.executions:
         many(
             "INSERT OR REPLACE INTO executions (seq, proplet_id, attempt, state, results, "
-            "results_encoding, error, error_kind, exit_code, started_at, finished_at) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            "results_encoding, error, error_kind, exit_code, started_at, finished_at, ran) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (rows.execution_row(task, execution) for task, execution in changes.executions),
         )
     if changes.attempts:
         many(
             "INSERT OR REPLACE INTO attempts (seq, proplet_id, attempt, state, results, "
-            "results_encoding, error, error_kind, exit_code, started_at, finished_at) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            "results_encoding, error, error_kind, exit_code, started_at, finished_at, ran) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (rows.execution_row(task, past) for task, past in changes.attempts),
         )
         many(

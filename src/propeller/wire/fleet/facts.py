@@ -30,6 +30,7 @@ def fact_of(message: Message, *, is_local: bool) -> Fact | None:
                 failure=_failure(message),
                 started_at=message.started_at or 0,
                 finished_at=message.finished_at or 0,
+                ran=message.ran or None,
             )
         case Alive(status="offline"):
             return PropletOffline(message.proplet_id, message.boot or 0)

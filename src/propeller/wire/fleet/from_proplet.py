@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from propeller.core.ran import Ran
 from propeller.wire.fleet.fields import Count, LogStream, PropletId, Slots
 
 
@@ -57,6 +58,8 @@ class Results(msgspec.Struct, kw_only=True):
     exit_code: Count | UnsetType = UNSET
     #: ``base64`` where the results are no text.
     results_encoding: str | UnsetType = UNSET
+    #: What ran, if a guest began.
+    ran: Ran | UnsetType = UNSET
 
 
 class Up(msgspec.Struct, kw_only=True):
