@@ -168,3 +168,12 @@ def test_a_task_may_require_tags(site, propeller):
     site.answers["POST /tasks"] = [{**task, "required_tags": ["gpu", "arm"]}]
     assert propeller("tasks", "create", "main", "--required-tags", "gpu,arm")[0] == 0
     assert site.asked[0][2] == {"name": "main", "required_tags": ["gpu", "arm"]}
+
+
+def test_a_token_to_join_with_lasts_as_long_as_one_says(site, propeller):
+    site.answers["POST /join-tokens"] = [{"token": "prj_abc", "expires_at": "2026-03-01T15:22:08Z"}]
+    code, out, err = propeller("proplets", "token", "--expires", "30m")
+    assert (code, out) == (0, "prj_abc\n")
+    assert "good for one proplet until" in err
+    assert json.loads(propeller("proplets", "token", "--json")[1])["token"] == "prj_abc"
+    assert site.asked[0] == ("POST", "/join-tokens", {"expires_in": "30m"})

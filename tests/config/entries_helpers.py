@@ -60,7 +60,7 @@ def build(program, environ):
     elif program is PROPLET:
         proplet = _remote_parts(settings)
         parts |= {"proplet": proplet, "registry": proplet.registry}
-        parts |= {"manager_key": settings.manager_key, "proxy_key": settings.proxy_key}
+        parts |= {name: getattr(settings, name) for name in ("manager_key", "proxy_key", "join_token")}
     else:
         parts |= {"http": settings.http, "registry": fetcher_settings(settings.registry)}
         parts |= {"chunk_size": settings.chunk_size}

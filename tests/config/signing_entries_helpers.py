@@ -2,8 +2,11 @@
 
 from tests.config.entry_helpers import There
 
+from propeller.wire.fleet.joining import ID_BYTES, join_token
+
 #: Any key, private or public.
 KEY = "A" * 43
+JOIN_TOKEN = join_token(KEY, KEY, bytes(ID_BYTES), 1)
 SIGNED = "tests/manager/test_fleet_signatures.py::"
 HEEDED = "tests/proplet/test_proplet_signatures.py::"
 SIGNING_KEY = There(
@@ -36,5 +39,11 @@ KEYS_OF_PROPLET = {
         {"proxy_key": KEY},
         f"{HEEDED}test_modules_come_from_its_own_proxy",
         more={"SIGNING_KEY": KEY, "MANAGER_KEY": KEY},
+    ),
+    "join_token": There(
+        JOIN_TOKEN,
+        {"join_token": JOIN_TOKEN},
+        "tests/e2e/fleet/test_joining.py::test_a_proplet_joins_with_a_token_and_signs_from_then_on",
+        "PROPLET_JOIN_TOKEN",
     ),
 }

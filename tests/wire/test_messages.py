@@ -22,6 +22,7 @@ from propeller.wire.fleet.from_proplet import (
     Create,
     HandBack,
     InvokeResults,
+    Join,
     Logs,
     Results,
     Up,
@@ -244,7 +245,7 @@ def test_golden_lines_in_both_directions(message, line):
 
 
 def test_golden_lines_are_complete():
-    told = {type(message) for message, _ in GOLDEN} | {Start} | MEASURED
+    told = {type(message) for message, _ in GOLDEN} | {Start, Join} | MEASURED
     assert told == set(TOPICS.values())
 
 

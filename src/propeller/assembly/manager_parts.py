@@ -175,7 +175,6 @@ async def managing(
             keep_ended_s=parts.keep_ended_s,
             history_s=parts.history_s,
             lead=lead,
-            signers=parts.proplet_keys if parts.signatures != "off" else (),
         )
         await manager.load()
         remote = _mqtt_fleet(manager, parts, who, lead) if who is not None else None
@@ -220,6 +219,7 @@ def _mqtt_fleet(manager: Manager, parts: ManagerParts, who: Who, lead: Lead | No
         Standing(who.id, who.epoch, where, is_leased=lead is not None),
         allow_foreign=parts.allow_foreign,
         signatures=Signatures(parts.mqtt, parts.proplet_keys, parts.signatures),
+        proplet_keys=parts.proplet_keys,
         lead=lead,
     )
 

@@ -11,9 +11,11 @@ from propeller.proplet.build import PropletParts, build_proplet
 from propeller.proplet.host import SelfDescription
 from propeller.proplet.mqtt_uplink import MqttUplink
 from propeller.proplet.outbox import Outbox
+from propeller.proplet.own_keys import OwnKeys, keep_keys, read_keys
 from propeller.proplet.profile import Monitoring
 from propeller.proplet.signatures import Signatures
 from propeller.proplet.uplink import Uplink, UplinkListener
+from propeller.wire.fleet.joining import read_join_token
 
 #: A manager keeps every module anyway, and its local proplets share one store.
 _NO_BOUND = 2**63
@@ -41,12 +43,31 @@ async def serve_proplet(settings: RemotePropletSettings) -> None:
 
 
 def signatures_of(settings: RemotePropletSettings, boot: int) -> Signatures | None:
-    """Give what signs and checks the messages of a proplet; None for one without keys."""
-    if not settings.manager_key:
-        return None
-    return Signatures(
-        settings.mqtt, manager_key=settings.manager_key, proxy_key=settings.proxy_key, boot=boot
-    )
+    """Give what signs and checks the messages of a proplet; None for one without keys.
+
+    Raises:
+        StoreUnusable: The keys of one that joins, or has joined, can't be read or written.
+
+    """
+    mqtt, manager_key = settings.mqtt, settings.manager_key
+    token = read_join_token(settings.join_token) if settings.join_token else None
+    if not manager_key:
+        keys = read_keys(settings.data_dir)
+        if token is not None and (keys is None or keys.manager_key != token.manager_key):
+            keys = OwnKeys(
+                signing_key=keys.signing_key if keys else _new_key(), manager_key=token.manager_key
+            )
+            keep_keys(settings.data_dir, keys)
+        if keys is None:
+            return None
+        mqtt, manager_key = msgspec.structs.replace(mqtt, signing_key=keys.signing_key), keys.manager_key
+    return Signatures(mqtt, manager_key=manager_key, proxy_key=settings.proxy_key, boot=boot, token=token)
+
+
+def _new_key() -> str:
+    from propeller.wire.fleet.keys import new_key  # noqa: PLC0415  only who joins makes one
+
+    return new_key()
 
 
 def local_parts(settings: PropletSettings, proplet_id: str, slots: int, directory: Path) -> PropletParts:

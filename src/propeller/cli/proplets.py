@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from propeller.cli import choosing, views
+from propeller.cli import choosing, formatting, views
 from propeller.cli.commands import command, group
 from propeller.cli.completing import PropletId
 from propeller.cli.naming import PROPLET, named
@@ -42,6 +42,26 @@ def view(session: Session, proplet_id: PropletId) -> None:
         named(session, PROPLET, proplet_id, session.client.proplet),
         lambda answer: views.proplet_lines(session, answer),
     )
+
+
+@command(app)
+def token(
+    session: Session,
+    expires: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long it is good, like 30m or 2d.")
+    ] = "1h",
+) -> None:
+    """Make a token with which one proplet joins: it and the manager then sign what they say to each other.
+
+    Give it to the proplet as PROPLET_JOIN_TOKEN. It is shown once, and good for one proplet.
+    """
+    answer = session.client.request("POST", "/join-tokens", json={"expires_in": expires})
+    if session.as_json:
+        session.show_json(answer)
+        return
+    print(answer["token"])
+    until = formatting.clock(answer["expires_at"])
+    session.remark(f"good for one proplet until {until}, and not shown again")
 
 
 @command(app)

@@ -35,7 +35,8 @@ _OF_BROKER = {
         (*BROKER_KEYS, "allow_foreign", "proplet_keys", "signatures"), "give --mqtt ADDRESS"
     ),
     PROPLET: dict.fromkeys(
-        (*BROKER_KEYS, "manager_key", "proxy_key"), "these proplets need no broker to reach their manager"
+        (*BROKER_KEYS, "manager_key", "proxy_key", "join_token"),
+        "these proplets need no broker to reach their manager",
     ),
 }
 

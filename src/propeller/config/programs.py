@@ -213,8 +213,10 @@ def remote_proplet_settings(effective: Effective, environ: Mapping[str, str]) ->
     """
     given = effective.values
     mqtt = mqtt_settings(effective)
+    if mqtt.signing_key and given["join_token"]:
+        raise BadSettings("PROPLET_JOIN_TOKEN: has no effect with PROPLET_SIGNING_KEY; leave one of them out")
     if not mqtt.signing_key:
-        _refuse_keys(given, "PROPLET_", "manager_key", "proxy_key")
+        _refuse_keys(given, "PROPLET_", "manager_key", *(() if given["join_token"] else ("proxy_key",)))
     elif not given["manager_key"]:
         raise BadSettings(
             f"PROPLET_SIGNING_KEY: needs PROPLET_MANAGER_KEY, the public key of the manager; {_MAKE_KEYS}"
@@ -227,6 +229,7 @@ def remote_proplet_settings(effective: Effective, environ: Mapping[str, str]) ->
         data_dir=data_dir,
         manager_key=given["manager_key"] or "",
         proxy_key=given["proxy_key"] or "",
+        join_token=given["join_token"] or "",
         slots=given["slots"],
         proplet=proplet_settings(effective, data_dir, environ),
     )

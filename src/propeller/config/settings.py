@@ -155,6 +155,8 @@ class RemotePropletSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: The public keys of its manager and of its proxy; ``""`` for none.
     manager_key: str
     proxy_key: str
+    #: What it joins its manager with, in place of keys; ``""`` for nothing.
+    join_token: str
     #: How many guests run at once.
     slots: int
     proplet: PropletSettings

@@ -44,6 +44,14 @@ OF_OTHERS = (
     Setting(
         key="proxy_key",
         read=values.ed25519_key,
-        text="*Extension.* The public key of the only proxy that is heeded. Needs `signing_key`.",
+        text="*Extension.* The public key of the only proxy that is heeded. Needs `signing_key` or "
+        "`join_token`.",
+    ),
+    Setting(
+        key="join_token",
+        read=values.join_token,
+        is_secret=True,
+        text="*Extension.* A token of `propeller proplets token`, in place of keys: at first contact the "
+        "proplet and its manager exchange them.",
     ),
 )

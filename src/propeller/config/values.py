@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from propeller.core.sandbox import Dir, is_host_rule
 from propeller.wire.durations import parse_duration
+from propeller.wire.fleet.joining import read_join_token
 from propeller.wire.sizes import parse_size
 
 #: A value of TOML; flags and variables are always text.
@@ -129,6 +130,12 @@ def ed25519_key(raw: Raw) -> str:
     if not _KEY.fullmatch(key):
         raise ValueError("is no key; write the 43 characters that `propeller provision` writes")
     return key
+
+
+def join_token(raw: Raw) -> str:
+    """Read a token with which a proplet joins its manager."""
+    read_join_token(text(raw).strip())
+    return text(raw).strip()
 
 
 def named_keys(raw: Raw) -> tuple[str, ...]:

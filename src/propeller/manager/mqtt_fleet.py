@@ -15,7 +15,8 @@ signed messages (``signatures``).
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from propeller.core.effects import Outgoing, SendInvoke, SendStart, SendStop
@@ -26,6 +27,7 @@ from propeller.errors import StoreUnusable, Unavailable
 from propeller.manager.channel import Channel
 from propeller.manager.dispatch import dispatch
 from propeller.manager.image_turns import ImageTurns
+from propeller.manager.joining import Joining
 from propeller.manager.modules import pieces
 from propeller.manager.oversize import Oversize
 from propeller.manager.patience import Lead
@@ -37,7 +39,7 @@ from propeller.mqtt.settings import MqttSettings
 from propeller.wire.fleet.codec import decode, encode
 from propeller.wire.fleet.facts import sender_of
 from propeller.wire.fleet.from_manager import FromManager, Hello, Start
-from propeller.wire.fleet.from_proplet import Alive, Create, Logs, Results
+from propeller.wire.fleet.from_proplet import Alive, Create, Join, Logs, Results
 from propeller.wire.fleet.messages import (
     MODULE_TOPIC,
     TOPICS,
@@ -60,6 +62,7 @@ _log = logging.getLogger(__name__)
 #: In place of ids: the manager hears every foreign proplet.
 ANY = "*"
 _REGISTRY_REQUESTS = "registry/proplet"
+_JOIN = "control/proplet/join"
 _HELLO_TO_ALL = "control/manager/hello"
 #: What is dropped while facts come faster than they are taken in: of all messages these matter least.
 _LEAST = frozenset(topic for topic, kind in TOPICS.items() if kind in (Logs, Metrics, TaskMetrics))
@@ -82,16 +85,25 @@ class MqttFleet:
         *,
         allow_foreign: Sequence[str] = (ANY,),
         signatures: Signatures | None = None,
+        proplet_keys: Mapping[str, str] = MappingProxyType({}),
         lead: Lead | None = None,
     ) -> None:
         """Prepare it; ``start`` connects. ``allow_foreign`` has ids, or ``ANY``.
 
         ``signatures`` says who has to sign; without, nobody has to.
+        ``proplet_keys`` are the keys of proplets that did not have to join with a token, by id.
         Nothing is sent while ``lead``, if there is one, does not let this manager act.
         """
         self._manager = manager
         self._standing = standing
         self._signatures = signatures or Signatures(settings)
+        self.joining = Joining(
+            settings,
+            lambda: manager.store,
+            self._signatures,
+            proplet_keys=proplet_keys,
+            on_joined=self._joined,
+        )
         self._allowed = frozenset(allow_foreign)
         if self._signatures.mode == "required":
             self._allowed -= {ANY}
@@ -128,6 +140,8 @@ class MqttFleet:
     async def start(self) -> None:
         """Begin to connect; while there is no broker, proplets are silent and their work waits."""
         if self._serving is None:
+            await self.joining.load()
+            self._manager.signers, self._manager.joining = self._signatures.signers, self.joining
             self._manager.tell(ConnectionLost())
             self._serving = asyncio.create_task(self._serve_foreign())
             await self._channel.start()
@@ -180,6 +194,18 @@ class MqttFleet:
             proplet_id,
             messages,
             boot=proplet.boot if proplet is not None else 0,
+            epoch=self._standing.epoch,
+            room_bytes=self._channel.room_bytes,
+        ):
+            self._channel.publish(topic, payload)
+
+    def _joined(self, proplet_id: str, boot: int) -> None:
+        """Answer a proplet that has joined, by which it knows that its messages count."""
+        self._manager.signers = self._signatures.signers
+        for topic, payload in self._signatures.to_proplet(
+            proplet_id,
+            [Hello(by=self._standing.by)],
+            boot=boot,
             epoch=self._standing.epoch,
             room_bytes=self._channel.room_bytes,
         ):
@@ -242,6 +268,9 @@ class MqttFleet:
             self._take(sender, topic, payload)
             return
         try:
+            if topic == _JOIN:
+                self._soon(self.joining.take(_join(sender, payload)))
+                return
             said = self._signatures.said(sender, topic, payload, self._standing.epoch)
         except ValueError as error:
             known = sender if self._signatures.must_sign(sender) else "a proplet without a key"
@@ -404,3 +433,11 @@ class MqttFleet:
             if piece_bytes(self._channel.room_bytes) < size_bytes:
                 return False
         return True
+
+
+def _join(sender: str, payload: bytes) -> Join:
+    """Read what a proplet says to join; raise ``ValueError``."""
+    join = decode(_JOIN, payload)
+    assert isinstance(join, Join)
+    join.proplet_id = sender
+    return join

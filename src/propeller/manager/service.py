@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from propeller.core.cluster import Cluster
@@ -22,6 +22,7 @@ from propeller.manager.expiry import Expiry, forget_events
 from propeller.manager.feed import Feed
 from propeller.manager.inbox import Inbox
 from propeller.manager.invocations import ENDED_WITH_MANAGER, Invocations
+from propeller.manager.joining import Joining
 from propeller.manager.logs import TaskLogs
 from propeller.manager.pace import Pace
 from propeller.manager.patience import Lead, Patience
@@ -93,16 +94,16 @@ class Manager:
         keep_ended_s: float | None = None,
         history_s: float | None = None,
         lead: Lead | None = None,
-        signers: Iterable[str] = (),
     ) -> None:
         """Prepare it; call ``load`` and ``start`` next.
 
         ``keep_ended_s`` None keeps ended work for ever, and ``history_s`` None keeps events as long as the
         store has room for them. ``lead`` is None where no other manager has this store.
-        ``signers`` are the proplets that are heard by their signature alone.
         """
         self.store = store
-        self.signers = frozenset(signers)
+        #: The proplets that are heard by their signature alone, and how more join; the MQTT fleet says.
+        self.signers: frozenset[str] = frozenset()
+        self.joining: Joining | None = None
         self._lead = lead
         self.samples = Samples(store)
         self.invocations = Invocations(store, self._send_aside)

@@ -45,16 +45,31 @@ class Signatures:
 
         """
         self.mode = mode
+        #: Of this manager; ``""`` if it has no key.
+        self.public_key = ""
+        self._base = settings.base
         self._sealer: Sealer | None = None
         self._openers: dict[str, Opener] = {}
         if settings.signing_key:
-            from propeller.wire.fleet.keys import PrivateKey, PublicKey  # noqa: PLC0415  others need no keys
+            from propeller.wire.fleet.keys import PrivateKey  # noqa: PLC0415  others need no keys
 
-            self._sealer = Sealer(PrivateKey(settings.signing_key), settings.base)
-            self._openers = {
-                proplet_id: Opener(PublicKey(key), settings.base)
-                for proplet_id, key in (proplet_keys or {}).items()
-            }
+            own = PrivateKey(settings.signing_key)
+            self.public_key = own.public
+            self._sealer = Sealer(own, settings.base)
+            for proplet_id, key in (proplet_keys or {}).items():
+                self.bind(proplet_id, key)
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """The proplets that are heard by their signature alone."""
+        return frozenset(self._openers) if self.mode != "off" else frozenset()
+
+    def bind(self, proplet_id: str, key: str) -> None:
+        """Hear a proplet by this key and no other from now on; the first one stays."""
+        from propeller.wire.fleet.keys import PublicKey  # noqa: PLC0415  others need no keys
+
+        if proplet_id not in self._openers:
+            self._openers[proplet_id] = Opener(PublicKey(key), self._base)
 
     def must_sign(self, proplet_id: str) -> bool:
         """Say whether a proplet is heard by its signature alone."""

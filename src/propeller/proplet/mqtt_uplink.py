@@ -167,6 +167,11 @@ class MqttUplink:
 
     def _publish_signed(self, messages: Sequence[Message]) -> None:
         """Speak to our own manager, if it is there: after its announcement all that counts is said again."""
+        assert self._signatures is not None
+        join = self._signatures.join
+        if join is not None and self._following.manager is not None:
+            self._link.publish(said_topic(self._id, topic_of(join)), encode(join))
+            return
         for message in messages:
             if isinstance(message, ModuleRequest) and is_for_proxy(message):
                 message.boot = self._boot
@@ -225,14 +230,16 @@ class MqttUplink:
         if self._signatures is None:
             self._take(topic, topic.removeprefix(self._own), payload)
             return
-        before = self._following.manager
+        before, join = self._following.manager, self._signatures.join
         try:
             for inner, words in self._signatures.heard(topic, payload):
                 self._take(topic, inner, words)
         except ValueError as error:
             self._ignore(f"{topic}: {error}", "it may be forged")
         after = self._following.manager
-        if before is not None and after is not None and before[0] == after[0] and before[1] < after[1]:
+        if join is not None and self._signatures.join is None:
+            self._listener.connected()
+        elif before is not None and after is not None and before[0] == after[0] and before[1] < after[1]:
             # It was started anew, and what was signed for its start before counts for nothing.
             self._listener.connected()
 

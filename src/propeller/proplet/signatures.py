@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from propeller.mqtt.settings import MqttSettings
 from propeller.wire.fleet.codec import encode, line_of
+from propeller.wire.fleet.from_proplet import Join
+from propeller.wire.fleet.joining import JoinToken, join_of
 from propeller.wire.fleet.messages import (
     ANNOUNCEMENT_TOPIC,
     MODULE_TOPIC,
@@ -35,7 +37,15 @@ _FROM_MANAGER = frozenset(topic for topic in TOPICS if topic.startswith("control
 class Signatures:
     """Signs for a proplet, and checks what is signed for it."""
 
-    def __init__(self, settings: MqttSettings, *, manager_key: str, proxy_key: str = "", boot: int) -> None:
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        manager_key: str,
+        proxy_key: str = "",
+        boot: int,
+        token: JoinToken | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -43,6 +53,7 @@ class Signatures:
             manager_key: The public key of the manager.
             proxy_key: That of the proxy; without it no image comes from a proxy.
             boot: This start of the program, for which alone messages count.
+            token: What the proplet joins with, if the manager may not know its key yet.
 
         """
         from propeller.wire.fleet.keys import PrivateKey, PublicKey  # noqa: PLC0415  others need no keys
@@ -50,9 +61,17 @@ class Signatures:
         self._boot = boot
         self._topic = said_topic(settings.entity_id, FROM_PROPLET_TOPIC)
         self._own = own_topic(settings.entity_id, "")
-        self._sealer = Sealer(PrivateKey(settings.signing_key), settings.base)
+        own = PrivateKey(settings.signing_key)
+        self._sealer = Sealer(own, settings.base)
+        self._join = token and join_of(token, settings.base, settings.entity_id, own.public, boot)
+        self._has_answered = False
         self._manager = Opener(PublicKey(manager_key), settings.base)
         self._proxy = Opener(PublicKey(proxy_key), settings.base) if proxy_key else None
+
+    @property
+    def join(self) -> Join | None:
+        """What to say in place of all else until the manager has answered; None if it knows this proplet."""
+        return None if self._has_answered else self._join
 
     def will(self, will: Message) -> tuple[str, bytes]:
         """Give topic and payload of a will, for any start of the manager; each counts once."""
@@ -82,6 +101,7 @@ class Signatures:
         inner = topic.removeprefix(self._own)
         if inner != topic and inner == TO_PROPLET_TOPIC:
             messages = self._manager.opened(topic, payload, to=self._boot).messages()
+            self._has_answered = True
             return [one for one in messages if one[0] in _FROM_MANAGER]
         if inner == topic or inner != _CHUNK_TOPIC:
             raise Forged("it is not signed, and this proplet has the keys of those who sign")

@@ -16,6 +16,7 @@ from propeller.core.model import Execution, Group, GroupKind, JobMode, Proplet, 
 from propeller.core.states import TaskState
 from propeller.store.lead import Identity as Identity  # noqa: PLC0414  it is part of the interface
 from propeller.store.pages import Page as Page  # noqa: PLC0414  it is part of the interface
+from propeller.store.proplet_keys import PropletKeyStore
 from propeller.store.tokens import TokenStore
 
 
@@ -301,7 +302,7 @@ class Ended(NamedTuple):
     is_full: bool
 
 
-class Store(TokenStore, Protocol):
+class Store(TokenStore, PropletKeyStore, Protocol):
     @property
     def outage(self) -> str:
         """Why it does not answer and is waited for, in words; ``""`` while it does."""

@@ -5,6 +5,7 @@ All others follow from these: counts and indexes, which triggers keep, or the on
 
 from typing import NamedTuple
 
+from propeller.store.proplet_keys import COLUMNS as PROPLET_KEY_COLUMNS
 from propeller.store.tokens import COLUMNS as TOKEN_COLUMNS
 
 
@@ -52,4 +53,5 @@ TABLES = (
     _table("invocations", "number owner invocation id is_open", "number"),
     _table("pace", "id step started completed failed ended_otherwise waiting running", "id"),
     _table("tokens", " ".join(TOKEN_COLUMNS)),
+    _table("proplet_keys", " ".join(PROPLET_KEY_COLUMNS)),
 )

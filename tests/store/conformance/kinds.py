@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from propeller.store.memory import MemoryStore
 from propeller.store.port import Store
+from propeller.store.proplet_keys import PropletKeyStore
 from propeller.store.tokens import TokenStore
 from tests.store.conformance import simulated
 from tests.store.conformance.postgres import Server
@@ -19,7 +20,9 @@ T = TypeVar("T")
 #: What each kind of store is asked to do, and its data: ``options`` are those of ``with_store``, and ``limits`` those
 #: of ``propeller.store.limits``.
 ALL = frozenset(name for name, of_it in vars(Store).items() if not name.startswith("_") and callable(of_it))
-TOKENS = frozenset(name for name in vars(TokenStore) if not name.startswith("_"))
+TOKENS = frozenset(
+    name for kind in (TokenStore, PropletKeyStore) for name in vars(kind) if not name.startswith("_")
+)
 OPERATIONS = {
     "sqlite": ALL | TOKENS | {"reopen", "rows", "options", "limits"},
     "memory": ALL | TOKENS | {"rows", "options", "limits"},

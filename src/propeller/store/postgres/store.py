@@ -34,6 +34,7 @@ from propeller.store.postgres.expiry import prune_past_attempts
 from propeller.store.postgres.history import History, forget_before
 from propeller.store.postgres.idempotency import Answers, find_keys, read_key
 from propeller.store.postgres.link import Link, Links, Outage
+from propeller.store.postgres.proplet_keys import PostgresPropletKeys
 from propeller.store.postgres.reads import Reads
 from propeller.store.postgres.schema import migrate
 from propeller.store.postgres.settings import PostgresSettings
@@ -58,7 +59,7 @@ class _Lead:
         self.answers = Answers()
 
 
-class PostgresStore(Reads, Writes, PostgresTokens):
+class PostgresStore(Reads, Writes, PostgresTokens, PostgresPropletKeys):
     """The store in PostgreSQL; ``port.Store`` describes the methods.
 
     It writes from ``lead`` on. A commit is durable if the server's ``synchronous_commit`` is on, as usual.

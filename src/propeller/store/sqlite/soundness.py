@@ -15,6 +15,8 @@ import msgspec
 
 from propeller.core.model import Group
 from propeller.store import rows
+from propeller.store.proplet_keys import COLUMNS as PROPLET_KEY_COLUMNS
+from propeller.store.proplet_keys import proplet_key_of
 from propeller.store.sqlite.mark import Mark, change_count, checksum_of, mark_path
 from propeller.store.sqlite.queries import snapshot
 from propeller.store.sqlite.wal import Log, read_log
@@ -33,6 +35,7 @@ RECORDS: dict[str, tuple[Callable[[_Row], object], str, str]] = {
     "attempt": (rows.to_execution, rows.EXECUTION_COLUMNS, "attempts"),
     "idempotency key": (rows.to_remembered, rows.REMEMBERED_COLUMNS, "idempotency_keys"),
     "token": (token_of, ", ".join(TOKEN_COLUMNS), "tokens"),
+    "key of a proplet": (proplet_key_of, ", ".join(PROPLET_KEY_COLUMNS), "proplet_keys"),
     "event": (lambda row: rows.to_events([row]), rows.EVENT_COLUMNS, "events"),
 }
 ORPHANS = {

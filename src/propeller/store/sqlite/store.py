@@ -65,6 +65,7 @@ from propeller.store.sqlite.opening import (
     refuse_damage,
 )
 from propeller.store.sqlite.overview import write_pace
+from propeller.store.sqlite.proplet_keys import SqlitePropletKeys
 from propeller.store.sqlite.records import write_groups, write_modules, write_proplets, write_tasks
 from propeller.store.sqlite.samples import read_samples, write_samples
 from propeller.store.sqlite.search import prepare
@@ -82,7 +83,7 @@ _READERS = 2
 _CACHE_KIB = 16_000
 
 
-class SqliteStore(Whole, SqliteTokens):
+class SqliteStore(Whole, SqliteTokens, SqlitePropletKeys):
     """The store in SQLite; ``port.Store`` describes the methods.
 
     With ``durability="full"`` a commit survives a power cut. With ``"normal"`` it survives the end of the

@@ -1,9 +1,9 @@
 """Messages of a proplet to its manager. Its measurements stand in ``metrics``."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from propeller.core.ran import Ran
 from propeller.wire.fleet.fields import Count, LogStream, PropletId, Slots
@@ -21,6 +21,19 @@ class Create(msgspec.Struct, kw_only=True):
     slots: Slots | UnsetType = UNSET
     #: Extension: as in ``Alive``.
     running: list[tuple[str, Count]] | UnsetType = UNSET
+
+
+class Join(msgspec.Struct, kw_only=True):
+    """Extension. Proplet to manager: bind my key to me, for I have a token of yours (``joining``)."""
+
+    proplet_id: PropletId
+    boot: Count
+    token_id: Annotated[str, Meta(max_length=32)]
+    #: Of the token, s since 1970.
+    expires_at: Count
+    public_key: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
+    #: That the proplet knows the secret of the token.
+    proof: Annotated[str, Meta(max_length=64)]
 
 
 class Alive(msgspec.Struct, kw_only=True):

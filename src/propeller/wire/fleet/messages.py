@@ -14,6 +14,7 @@ from propeller.wire.fleet.from_proplet import (
     Create,
     HandBack,
     InvokeResults,
+    Join,
     Logs,
     Results,
     Up,
@@ -31,6 +32,7 @@ PropletMessage = (
     | Up
     | InvokeResults
     | Logs
+    | Join
     | ModuleRequest
     | Metrics
     | TaskMetrics
@@ -44,6 +46,7 @@ TOPICS: dict[str, type[Message]] = {
     "control/manager/ack": Ack,
     "control/proplet/create": Create,
     "control/proplet/alive": Alive,
+    "control/proplet/join": Join,
     "control/proplet/results": Results,
     "control/proplet/compiling": Compiling,
     "control/proplet/handback": HandBack,
