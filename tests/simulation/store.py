@@ -124,7 +124,7 @@ class SimulatedStore:
         tasks = [
             self.task(seq)
             for seq, run in self.runs.items()
-            if (run[0] < 3 or _is_awaited(run[-2])) and not self._is_grouped(seq)
+            if (run[0] < 3 or _is_awaited(run[-3])) and not self._is_grouped(seq)
         ]
         tasks.sort(key=lambda task: task.seq)
         proplets = [rows.to_proplet(row) for row in self.proplets.values()]

@@ -59,11 +59,11 @@ def test_the_next_time_is_not_written_with_the_start(monkeypatch):
 
     class Late(SimulatedStore):
         def commit(self, changes):
-            kept = {task.seq: self.runs[task.seq][-2] for task in changes.updated if task.seq in self.runs}
+            kept = {task.seq: self.runs[task.seq][-3] for task in changes.updated if task.seq in self.runs}
             super().commit(changes)
             for seq, timing in kept.items():
-                if '"next_run":' in timing and '"next_run":' in self.runs[seq][-2]:
-                    self.runs[seq] = (*self.runs[seq][:-2], timing, self.runs[seq][-1])
+                if '"next_run":' in timing and '"next_run":' in self.runs[seq][-3]:
+                    self.runs[seq] = (*self.runs[seq][:-3], timing, *self.runs[seq][-2:])
 
     assert_caught("replay", store_class=Late)
 

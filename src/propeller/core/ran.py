@@ -13,7 +13,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a proplet says that it has run. Stored."""
 
     #: SHA-256 of the module, in hex.
-    digest: Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+    digest: Annotated[str, msgspec.Meta(max_length=64)]
     #: The engine that ran it, with its version.
     runtime: _Words = ""
     #: The version of Propeller there.

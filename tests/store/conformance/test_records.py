@@ -95,7 +95,7 @@ def test_every_field_can_be_updated(data):
     bare = {"id": proplet.id, "created_at": proplet.created_at, "name": "", "boot": 0, "metadata": {}}
 
     async def work(store):
-        given = a_task(1, task_id=changed.id, workflow_id="g")
+        given = a_task(1, task_id=changed.id, workflow_id="g", namespace=changed.spec.namespace)
         bare_proplet = msgspec.structs.replace(proplet, is_local=False, **bare)
         await store.commit(Changes(created=[given], proplets=[bare_proplet]))
         await store.commit(Changes(updated=[changed], respecified=[changed], proplets=[proplet]))
