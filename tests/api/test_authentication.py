@@ -8,6 +8,7 @@ import pytest
 
 from propeller.access.attempts import ATTEMPTS_MAX, WITHIN_S, Attempts
 from propeller.access.tokens import SKEW_NS
+from propeller.manager import keyring
 from propeller.manager.keyring import Keyring
 from tests.api.helpers import DEADLINE_S
 from tests.api.tokens_helpers import NOW, guarded, play_guarded
@@ -157,6 +158,30 @@ def test_a_stream_ends_with_its_token(tmp_path, ended_by):
                 site.clock.now = NOW + MINUTE
             async with asyncio.timeout(5):
                 assert [chunk async for chunk in chunks] == []
+
+    play_guarded(part, tmp_path, is_served=True)
+
+
+def test_who_follows_as_many_streams_as_one_may_is_refused_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(keyring, "STREAMS_MAX", 2)
+
+    async def part(site):
+        tokens = [{"authorization": f"Bearer {await site.token('viewer', name=name)}"} for name in ("a", "b")]
+
+        def follow(headers):
+            return site.http.stream("GET", "/events", headers=headers)
+
+        async with asyncio.timeout(DEADLINE_S), follow(tokens[0]) as first, follow(tokens[1]) as other:
+            async with follow(tokens[0]) as second:
+                third = await site.http.get("/events", headers=tokens[0])
+                assert (third.status_code, third.headers["retry-after"]) == (429, "5")
+                assert third.json()["error"] == "a follows 2 streams already; end some, and try again"
+            for stream in (first, second, other):
+                assert stream.status_code == 200
+            while True:  # the end of the second one is heard of a moment later
+                async with follow(tokens[0]) as again:
+                    if again.status_code == 200:
+                        break
 
     play_guarded(part, tmp_path, is_served=True)
 

@@ -6,7 +6,10 @@ import tracemalloc
 
 import httpx
 
+from propeller.access.principal import Principal
+from propeller.access.roles import Role
 from propeller.api import forwarding as forwarding_module
+from propeller.api.context import PRINCIPAL
 from propeller.api.forwarding import Forwarding
 from propeller.api.peer_trust import OwnCertificate
 from propeller.assembly.serving import listen, server_of
@@ -48,6 +51,28 @@ def test_a_request_is_forwarded_as_it_is(tmp_path):
             assert leader.header("propeller-forwarded-by") == ["i-2"]
 
     run(tmp_path, part)
+
+
+def test_a_client_that_is_known_by_its_certificate_is_led_to_the_leader():
+    """Its certificate can't be shown there by anybody else."""
+    ada = Principal(name="ada", role=Role.ADMIN, namespaces=None, how="certificate")
+
+    async def scene():
+        leaders = Leaders()
+        leaders.learn(Leader(1, "m-1", "https://m-1.example:7070"))
+        async with Forwarding(leaders, instance_id="i") as app:
+
+            async def known(scope, receive, send):
+                await app({**scope, PRINCIPAL: ada}, receive, send)
+
+            transport = httpx.ASGITransport(known)
+            async with httpx.AsyncClient(transport=transport, base_url="http://m") as http:
+                found = await http.post("/tasks/a%3Fb/start?x=%20y&z", content=b"x")
+        place = "https://m-1.example:7070/tasks/a%3Fb/start?x=%20y&z"
+        assert (found.status_code, found.headers["location"]) == (307, place)
+        assert "can't show your certificate" in found.json()["error"]
+
+    asyncio.run(scene())
 
 
 def test_an_answer_is_handed_back_as_it_is(tmp_path):

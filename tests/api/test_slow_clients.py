@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import json
 import time
+from ipaddress import ip_network
 
 import httpx
 import pytest
 
 from propeller.api.app import create_app
-from propeller.assembly import connections
+from propeller.assembly import connections, share
 from propeller.assembly.connections import Watch
 from propeller.assembly.serving import guarded, listen, server_of
 from propeller.config.settings import HttpSettings
@@ -338,3 +339,44 @@ def test_a_head_may_be_as_large_as_is_said(tmp_path):
             assert (await scene.http.get("/health", headers={"x": "a" * size})).status_code == status
 
     play(tmp_path, part, limits={"head_bytes_max": 2000})
+
+
+def test_a_head_has_no_more_headers_than_anybody_needs(tmp_path):
+    async def part(scene):
+        for count, status in ((150, 200), (250, 431)):
+            answer = await scene.http.get("/health", headers={f"x-{n}": "" for n in range(count)})
+            assert answer.status_code == status
+        assert "200 of them" in answer.json()["error"]
+
+    play(tmp_path, part)
+
+
+def test_a_client_has_no_more_connections_than_its_share(tmp_path, monkeypatch):
+    monkeypatch.setattr(share, "EACH_MAX", 3)
+    monkeypatch.setattr(share, "is_loopback", lambda _: False)
+
+    async def part(scene):
+        for _ in range(2):
+            await scene.begin(b"")
+        assert (await scene.http.get("/health")).status_code == 200
+        await scene.until(lambda: scene.watch.share._by_client["127.0.0.1"] == 3)
+        reader, _ = await scene.begin(b"")
+        status, error = await refusal(reader)
+        assert status == 429
+        assert "connections of this client already; close some" in error
+        scene.writers[0].close()
+        await scene.until(lambda: scene.watch.share._by_client["127.0.0.1"] == 2)
+        reader, _ = await scene.begin(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+    play(tmp_path, part)
+
+
+def test_whose_connections_are_counted_together():
+    counted = share.Share([ip_network("10.0.0.0/24")])
+    assert [counted.take(address) for address in ("127.0.0.1", "::1", "10.0.0.7")] == ["", "", ""]
+    assert {counted.take(address) for address in ("2001:db8::1", "2001:db8::2")} == {"2001:db8::"}
+    assert [counted.take("10.0.1.1") for _ in range(share.EACH_MAX + 1)][-2:] == ["10.0.1.1", None]
+    assert counted.take("10.0.1.2") == "10.0.1.2"
+    counted.give_back("10.0.1.1")
+    assert counted.take("10.0.1.1") == "10.0.1.1"

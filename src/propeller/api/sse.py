@@ -8,6 +8,10 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import Receive, Scope, Send
 
+from propeller.errors import TooMany
+from propeller.wire.http.errors import ErrorView
+from propeller.wire.http.schema import encode
+
 _log = logging.getLogger(__name__)
 
 #: The key of a request's scope that holds what calls a function as soon as its sender is no longer let in.
@@ -41,6 +45,16 @@ class EventStream:
         self._send_events = send_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        left = asyncio.Event()
+        try:
+            # The client may go on only as long as it would be let in again.
+            with scope[WATCHING](left.set):
+                await self._answer(scope, receive, send, left)
+        except TooMany as error:
+            await _refuse(error, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, left: asyncio.Event) -> None:
+        """Send the answer until one of its ends; ``left`` is set when the client may not go on."""
         written_at = time.monotonic()
         turns = asyncio.Lock()
 
@@ -60,12 +74,10 @@ class EventStream:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         await write(b": following\n\n")
-        sending = asyncio.ensure_future(self._send_events(write))
-        tasks = {sending, asyncio.create_task(_client_gone(receive)), asyncio.create_task(keep_alive())}
+        ends = (self._send_events(write), _client_gone(receive), keep_alive(), left.wait())
+        tasks = {asyncio.ensure_future(end) for end in ends}
         try:
-            # The client may go on only as long as it would be let in again.
-            with scope[WATCHING](sending.cancel):
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
@@ -75,6 +87,12 @@ class EventStream:
                 _log.error("a stream of events broke off", exc_info=outcome)
         with contextlib.suppress(OSError):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _refuse(error: TooMany, send: Send) -> None:
+    headers = [(b"content-type", b"application/json"), (b"retry-after", b"%d" % error.retry_after_s)]
+    await send({"type": "http.response.start", "status": 429, "headers": headers})
+    await send({"type": "http.response.body", "body": encode(ErrorView(str(error))) + b"\n"})
 
 
 async def _client_gone(receive: Receive) -> None:

@@ -30,6 +30,7 @@ from propeller.assembly.heads import (
     network,
     refusal_text,
 )
+from propeller.assembly.share import EACH_MAX, Share
 from propeller.config.settings import HttpSettings
 
 #: How much a body has to bring in each second, on average, to make up for its pauses.
@@ -44,6 +45,7 @@ _LOOK_S_MAX = 2.0
 _LINGER_S = 2.0
 _LINGER_BYTES_MAX = 1024 * 1024
 _CONNECTIONS_MAX = 8192
+_HEADERS_MAX = 200
 #: How many invocations are under way at once: they wait for guests and take no turn of the engine.
 _INVOCATIONS_AT_ONCE = 1024
 #: A refused request is told so after this time, s, when another one has been carried out: there are no more
@@ -110,6 +112,7 @@ class Watch:
             COMMANDS: commands or Entrance(COMMANDS),
             INVOCATIONS: Entrance(INVOCATIONS, at_once=_INVOCATIONS_AT_ONCE),
         }
+        self.share = Share(http.trusted_proxies)
         #: Connections with a refused request that has yet to be told so, first ones first, and since when.
         self.turned_away: OrderedDict[Connection, float] = OrderedDict()
 
@@ -206,6 +209,8 @@ class Connection(HttpToolsProtocol):
         self._turned_away: tuple[RequestResponseCycle, Refusal] | None = None
         self._telling: asyncio.TimerHandle | None = None
         self._client: str | None = None
+        #: The client among whose connections it counts; ``""`` if it does not.
+        self._counted = ""
         #: What ASGI's TLS extension says of the connection; None without TLS.
         self._tls: dict[object, object] | None = None
 
@@ -221,11 +226,20 @@ class Connection(HttpToolsProtocol):
         self.client = peer[:2] if isinstance(peer, tuple) else None
         if self.scheme == "https":
             self._tls = tls_of(transport.get_extra_info("ssl_object"), self._watch.certificate)
+        counted = self._watch.share.take(self.client[0]) if self.client else ""
+        if counted is None:
+            self._is_refused = True
+            text = f"there are {EACH_MAX} connections of this client already; close some, and try again"
+            transport.write(refusal_text(429, text, _RETRY_S, closes=True))
+            transport.close()
+            return
+        self._counted = counted
         self._watch.waiting[self] = None
         self._watch.make_room(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._watch.share.give_back(self._counted)
         if self._queued is not None:
             self._entrance_of(self._queued.cycle).gives_up(self._queued.client, self._queued)
             self._queued = None
@@ -255,7 +269,7 @@ class Connection(HttpToolsProtocol):
                 self._refuse_head()
 
     def send_400_response(self, msg: str) -> None:
-        if self._head_bytes > self._watch.http.head_bytes_max:
+        if self._head_bytes > self._watch.http.head_bytes_max or len(self.headers or ()) > _HEADERS_MAX:
             self._refuse_head()
         else:
             super().send_400_response(msg)
@@ -405,7 +419,7 @@ class Connection(HttpToolsProtocol):
 
     def _count_head(self, count: int) -> None:
         self._head_bytes += count
-        if self._head_bytes > self._watch.http.head_bytes_max:
+        if self._head_bytes > self._watch.http.head_bytes_max or len(self.headers) > _HEADERS_MAX:
             raise _HeadTooLarge
 
     def pace(self, now: float) -> float:
@@ -448,7 +462,8 @@ class Connection(HttpToolsProtocol):
 
     def _refuse_head(self) -> None:
         most = self._watch.http.head_bytes_max
-        self.refuse(431, f"the headers of the request are too large; the limit is {most} bytes")
+        limits = f"the limit is {most} bytes, and {_HEADERS_MAX} of them"
+        self.refuse(431, f"the headers of the request are too large; {limits}")
 
     def refuse(self, status: int, message: str, *, lingers: bool = True, retry_s: int = _RETRY_S) -> None:
         """Answer, where an answer is still waited for, and close.

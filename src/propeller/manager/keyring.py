@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
-from propeller.access.principal import Principal
+from propeller.access.principal import LOCAL, Principal
 from propeller.access.tokens import Kind, Token, Tokens
-from propeller.errors import StoreUnusable, Unavailable
+from propeller.errors import StoreUnusable, TooMany, Unavailable
 from propeller.store.tokens import TokenStore
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,9 @@ _WRITE_EVERY_S = 60.0
 #: How long sessions that are over are kept.
 _KEPT_NS = 24 * 3600 * 10**9
 _OURS = frozenset(Kind)
+#: How many streams a principal may follow at once, and when one who has as many may try again, s.
+STREAMS_MAX = 256
+_AGAIN_S = 5
 
 
 class Keyring:
@@ -43,6 +47,8 @@ class Keyring:
         self._uses: dict[str, int] = {}
         #: Those that follow something, and what ends that.
         self._watched: dict[object, tuple[Principal, Callable[[], None]]] = {}
+        #: How many that are, by how a principal is known and its name.
+        self._streams: Counter[tuple[str, str]] = Counter()
         self._working: asyncio.Task[None] | None = None
 
     async def open(self, store: TokenStore) -> None:
@@ -117,13 +123,25 @@ class Keyring:
 
     @contextlib.contextmanager
     def watching(self, principal: Principal, end: Callable[[], None]) -> Iterator[None]:
-        """Call ``end`` as soon as a principal is no longer good, while the block is carried out."""
-        watch = object()
+        """Call ``end`` as soon as a principal is no longer good, while the block is carried out.
+
+        Raises:
+            TooMany: The principal is in as many such blocks as it may. Where nobody is asked, all may.
+
+        """
+        watch, who = object(), (principal.how, principal.name)
+        if principal != LOCAL and self._streams[who] >= STREAMS_MAX:
+            text = f"{principal.name} follows {STREAMS_MAX} streams already; end some, and try again"
+            raise TooMany(text, _AGAIN_S)
         self._watched[watch] = principal, end
+        self._streams[who] += 1
         try:
             yield
         finally:
             del self._watched[watch]
+            self._streams[who] -= 1
+            if not self._streams[who]:
+                del self._streams[who]
 
     def _look(self) -> None:
         now = self.now()
