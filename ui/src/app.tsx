@@ -9,6 +9,7 @@ import { managerNow } from "./live/manager-clock";
 import { FaultBoundary } from "./parts/fault";
 import { useKeys, useShowKeys } from "./parts/keys";
 import { Empty, Loading } from "./parts/messages";
+import { SignedIn } from "./parts/sign-in";
 import { useTitle } from "./parts/title";
 import { idFrom } from "./raw-address";
 import { clock } from "./words";
@@ -143,6 +144,7 @@ function Navigation(): ReactNode {
           </li>
         ))}
       </ul>
+      <SignedIn />
       <Button className="keys-button" onPress={showKeys}>
         <kbd>?</kbd> Keys
       </Button>

@@ -7,6 +7,7 @@ import { App } from "./app";
 import { OverviewProvider } from "./live/overview";
 import { ConfirmProvider } from "./parts/confirm";
 import { KeysProvider } from "./parts/keys";
+import { SignInProvider } from "./parts/sign-in";
 import { useRawLocation, useRawSearch } from "./raw-address";
 import "./theme.css";
 
@@ -37,9 +38,11 @@ createRoot(root).render(
       >
         <KeysProvider>
           <ConfirmProvider>
-            <OverviewProvider>
-              <App />
-            </OverviewProvider>
+            <SignInProvider>
+              <OverviewProvider>
+                <App />
+              </OverviewProvider>
+            </SignInProvider>
           </ConfirmProvider>
         </KeysProvider>
       </Router>
