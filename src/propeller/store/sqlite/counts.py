@@ -1,7 +1,7 @@
 """Counts tasks in all and in their blocks, and enters their metadata: once for a commit.
 
-A trigger for each row would keep these too, but costs as much as the row itself. What moves or is deleted is
-counted by triggers.
+A trigger for each row would keep these too, but costs as much as the row itself. What is deleted is counted
+by triggers: that is rarer, and no answer waits for it.
 """
 
 import sqlite3
@@ -17,6 +17,9 @@ _COME = (
     "last_at = MAX(last_at, excluded.last_at), "
     + ", ".join(f"{state} = {state} + excluded.{state}" for state in _STATES)
 )
+_MOVE = f"UPDATE task_blocks SET {', '.join(f'{state} = {state} + ?' for state in _STATES)} WHERE block = ?"  # noqa: S608
+#: Takes the ``seq`` of tasks as JSON, so that its text is the same for any number of them, and prepared once.
+_STATES_OF = "SELECT r.seq, r.state FROM json_each(?) given CROSS JOIN runs r ON r.seq = given.value"
 _METADATA = (
     "INSERT OR IGNORE INTO task_metadata (key, value, seq) SELECT key, value, seq FROM metadata_of_specs "  # noqa: S608
     f"WHERE length(value) <= {limits.INDEXED_CHARS_MAX}"
@@ -47,6 +50,23 @@ def _blocks(tasks: Iterable[Task]) -> Iterable[list[int]]:
             row[2] = at
         row[3 + task.state] += 1
     return blocks.values()
+
+
+def count_moves(db: sqlite3.Connection, tasks: Sequence[Task]) -> None:
+    """Count tasks in the states to which they go; call it before they are written."""
+    seqs = f"[{','.join([str(task.seq) for task in tasks])}]"
+    before = dict(db.execute(_STATES_OF, (seqs,)).fetchall())
+    blocks: dict[int, list[int]] = {}
+    for task in tasks:
+        state = before.get(task.seq, task.state)
+        if state != task.state:
+            block = task.seq >> 8
+            row = blocks.get(block)
+            if row is None:
+                row = blocks[block] = [*(0 for _ in _STATES), block]
+            row[state] -= 1
+            row[task.state] += 1
+    db.executemany(_MOVE, blocks.values())
 
 
 def count_all(db: sqlite3.Connection) -> None:

@@ -4,7 +4,7 @@ import sqlite3
 
 from propeller.core.effects import Changes
 from propeller.store import limits, rows
-from propeller.store.sqlite.counts import count_created
+from propeller.store.sqlite.counts import count_created, count_moves
 
 
 def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
@@ -29,6 +29,7 @@ def write_tasks(db: sqlite3.Connection, changes: Changes) -> None:
         )
         count_created(db, changes.created)
     if changes.updated:
+        count_moves(db, changes.updated)
         many(
             "UPDATE runs SET state=?, attempt=?, losses=?, proplet_id=?, placed_at=?, started_at=?, "
             "finished_at=?, updated_at=?, results=?, results_encoding=?, error=?, error_kind=?, "
