@@ -54,6 +54,7 @@ SEEN = {
     "--name": f"{CLI}bulk.py::test_several_are_stopped_and_deleted_at_once",
     "--namespace": f"{CLI}namespaces.py::test_what_is_created_and_listed_is_of_the_namespace_that_is_said",
     "--namespaces": f"{CLI}tokens.py::test_tokens_are_made_listed_and_revoked",
+    "--oidc": f"{CLI}oidc.py::test_somebody_signs_in_with_a_code_and_stays_signed_in",
     "--offset": f"{CLI}naming.py::test_lists_are_filtered_and_the_newest_comes_first",
     "--output": f"{CLI}commands.py::test_results_that_are_no_text_come_whole",
     "--proplet": f"{CLI}search.py::test_tasks_are_found_by_what_they_are_called_and_where_they_ran",

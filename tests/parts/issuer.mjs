@@ -22,7 +22,7 @@ const provider = new Provider(settings.issuer, {
   enabledJWA: {
     idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA', 'PS256'],
   },
-  ttl: { IdToken: settings.ttl_s, AccessToken: settings.ttl_s, DeviceCode: 600 },
+  ttl: { IdToken: settings.ttl_s, AccessToken: settings.ttl_s, DeviceCode: settings.code_s },
   issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: true,
   findAccount: async (_ctx, id) => ({ accountId: id, claims: async () => ({ sub: id, ...known(id) }) }),

@@ -69,6 +69,7 @@ class RealIssuer:
             "algorithm": "RS256",
             "off_by_s": 0,
             "ttl_s": 600,
+            "code_s": 600,
             "users": PEOPLE,
             "keys": {"keys": new_keys()},
             "clients": [
@@ -215,8 +216,8 @@ def new_keys() -> list[dict[str, Any]]:
     return [key.as_dict(private=True) | {"use": "sig"} for key in made]
 
 
-def enter_code(address: str, person: str) -> None:
-    """Enter a code in the name of somebody, at the address of the issuer that has it in it."""
+def enter_code(address: str, person: str | None) -> None:
+    """Enter a code in the name of somebody, at the address of the issuer that has it in it; None refuses it."""
     with httpx.Client(trust_env=False, timeout=20) as web:
         answer = web.get(address)
         for _ in range(20):
@@ -225,5 +226,9 @@ def enter_code(address: str, person: str) -> None:
             assert answer.status_code == 200, answer.text
             if "action=" not in answer.text:
                 return
-            answer = _filled_in(web, answer, person)
+            refuse = re.search(r'href="([^"]+/abort)"', answer.text)
+            if person is None and refuse:
+                web.get(urljoin(str(answer.url), refuse[1]), follow_redirects=True)
+                return
+            answer = _filled_in(web, answer, person or "")
     raise AssertionError("there is no end of forms")

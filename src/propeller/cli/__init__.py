@@ -28,6 +28,7 @@ inspect.py      shows what a module is and needs
 signing.py      signs modules, checks signatures, makes keys
 signing_in.py   signs in to managers, and chooses among them
 contexts.py     the managers of a user, with their tokens, in a file
+renewing.py     keeps tokens of an issuer in contexts good
 tokens.py       makes, lists and revokes tokens
 up.py           starts a manager
 programs.py     starts a manager, a proplet or a proxy of its own

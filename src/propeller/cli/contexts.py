@@ -20,6 +20,10 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True):
     token: str = ""
     #: PEM file of the CA that signed its certificate; ``""`` for those of the system.
     ca_cert: str = ""
+    #: Where the token is from and is renewed, as which client and by what; ``""`` for a token of the manager.
+    issuer: str = ""
+    client_id: str = ""
+    refresh_token: str = ""
 
 
 class Contexts(msgspec.Struct, omit_defaults=True):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from propeller.cli import formatting
 from propeller.cli.contexts import Context, current_context
+from propeller.cli.renewing import token_of
 from propeller.config import values
 from propeller.errors import Invalid
 
@@ -43,6 +44,8 @@ class Session:
     #: A file with the token, and the token; without any it comes from the variable, or from the context.
     token_file: Path | None = None
     token: str = field(default_factory=lambda: os.environ.get("PROPELLER_TOKEN", ""))
+    #: True for who has no token yet: then that of the context does not count.
+    is_signing_in: bool = False
     #: None leaves it to the variables.
     tls_verification: bool | None = None
     ca_cert: Path | None = None
@@ -78,7 +81,7 @@ class Session:
         known_ca = Path(context.ca_cert) if context and context.ca_cert else None
         client = Client(
             url,
-            token=self.token or (context.token if context else ""),
+            token=self.token or (token_of(context) if context and not self.is_signing_in else ""),
             tls_verification=is_checked,
             ca_cert=self.ca_cert or _named("PROPELLER_CA_CERT") or known_ca,
             client_cert=self.client_cert or _named("PROPELLER_CLIENT_CERT"),

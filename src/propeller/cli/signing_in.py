@@ -26,26 +26,55 @@ def login(
     name: Annotated[
         str, typer.Argument(metavar="[NAME]", help="Name of the context [default: the manager's host].")
     ] = "",
+    oidc: Annotated[
+        bool, typer.Option("--oidc", help="Sign in at the issuer of the manager, in any browser.")
+    ] = False,
 ) -> None:
     """Keep a token for a manager, and use that manager from now on.
 
     The token is asked for, or read from the standard input, --token-file or PROPELLER_TOKEN.
     """
-    token = session.token or _asked_for()
-    session.token = token
+    kept = _signed_in(session) if oidc else Context("", session.token or _asked_for())
+    session.token = kept.token
     who = session.client.whoami()
     if who["how"] == "none":
         session.remark("this manager asks nobody who they are; the token is kept all the same")
     contexts = read_contexts()
     name = name or urlsplit(session.client.base_url).netloc
     ca_cert = "" if session.ca_cert is None else str(session.ca_cert.absolute())
-    contexts.contexts[name] = Context(session.client.base_url, token, ca_cert)
+    contexts.contexts[name] = msgspec.structs.replace(
+        kept, manager_url=session.client.base_url, ca_cert=ca_cert
+    )
     contexts.current = name
     write_contexts(contexts)
     if session.as_json:
         session.show_json(who)
     else:
         print(f"{name}: {session.client.base_url}, as {formatting.plain(who['name'])} ({who['role']})")
+
+
+def _signed_in(session: Session) -> Context:
+    """Sign in at the issuer of the manager, by a code that is entered in any browser."""
+    from propeller.client.device import Device  # noqa: PLC0415  loaded where needed
+
+    session.is_signing_in, session.token = True, ""
+    told = session.client.issuer()
+    session.client.close()
+    del session.client  # the next one has the token
+    if not told["cli_client_id"]:
+        raise NotFound(f"this manager names no client of {told['issuer']} for the command line; use a token")
+    with Device(told["issuer"], told["cli_client_id"]) as device:
+        code = device.code(told["scopes"])
+        where = code.verification_uri_complete or code.verification_uri
+        session.remark(f"open {where} in any browser, and see that it shows the code {code.user_code}")
+        granted = device.granted(code)
+    return Context(
+        manager_url="",
+        token=granted.id_token,
+        issuer=told["issuer"],
+        client_id=told["cli_client_id"],
+        refresh_token=granted.refresh_token,
+    )
 
 
 def _asked_for() -> str:
@@ -67,7 +96,9 @@ def logout(
     name = name or contexts.in_use()
     if not name:
         raise NotFound("no context is in use, so there is no token to forget")
-    contexts.contexts[name] = msgspec.structs.replace(contexts.named(name), token="")
+    contexts.contexts[name] = msgspec.structs.replace(
+        contexts.named(name), token="", issuer="", client_id="", refresh_token=""
+    )
     write_contexts(contexts)
     session.show_done()
 

@@ -19,6 +19,10 @@ class Access(ABC):
         """Return who the manager takes the client for, and what it may do."""
         return cast("shapes.Principal", self.request("GET", "/session"))
 
+    def issuer(self) -> shapes.Issuer:
+        """Return at which issuer people sign in."""
+        return cast("shapes.Issuer", self.request("GET", "/session/oidc"))
+
     def create_token(
         self, name: str, role: str, *, namespaces: Sequence[str] | None = None, expires_in: str = ""
     ) -> shapes.CreatedToken:

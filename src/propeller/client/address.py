@@ -42,7 +42,7 @@ def headers_with(token: str, url: httpx.URL, *, may_be_read: bool) -> dict[str, 
         return {}
     if not token.isascii() or not token.isprintable() or " " in token:
         raise Invalid("the token has characters that none has; copy it again, as in prp_ID_SECRET")
-    if url.scheme != "https" and not may_be_read and not _is_loopback(url.host):
+    if url.scheme != "https" and not may_be_read and not is_loopback(url.host):
         raise Invalid(
             f"{url}: everybody on the way could read the token, so it is not sent; use https://, or "
             "--insecure to send it all the same"
@@ -50,7 +50,7 @@ def headers_with(token: str, url: httpx.URL, *, may_be_read: bool) -> dict[str, 
     return {"authorization": f"Bearer {token}"}
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -450,6 +450,16 @@ class Graph(TypedDict):
 Change = tuple[str, int, int, str, int, int]
 
 
+class Issuer(TypedDict):
+    """Where people sign in."""
+
+    issuer: str
+    has_page: bool
+    #: Empty for none.
+    cli_client_id: str
+    scopes: list[str]
+
+
 class Principal(TypedDict):
     """Who the manager takes the client for."""
 
