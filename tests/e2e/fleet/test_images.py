@@ -1,8 +1,13 @@
 """Modules that are fetched from a registry or from the web, by the proxy or by the proplet itself."""
 
+from hashlib import sha256
+
+from propeller.signing.keys import generate, private_key
+from propeller.signing.signatures import sign
 from tests.builders import ADDITION, padded
 from tests.e2e.fleet.harness import PROPELLER
 from tests.registry.helpers import PASSWORD, USER, WASM, Server
+from tests.registry.signing_helpers import push_signatures
 
 
 def run_image(fleet, image_url, **fields):
@@ -80,3 +85,29 @@ def test_a_hostile_registry_fails_its_task_and_is_asked_once(make_fleet):
             assert task["state"] == 4
             assert "nested too deeply" in task["error"]
         assert len(server.paths) == 2
+
+
+def test_a_proplet_runs_an_image_only_if_a_key_of_the_manager_has_signed_it(make_fleet, registry, tmp_path):
+    private, public = generate()
+    ann = private_key(private)
+    (tmp_path / "ann.pub").write_bytes(public)
+    fleet = make_fleet(proplets=2)
+    fleet.broker.start()
+    fleet.start_manager(MANAGER_MODULE_POLICY="signed", MANAGER_MODULE_KEYS=str(tmp_path / "ann.pub"))
+    start_proxy(fleet, PROXY_REGISTRY_PLAIN_HTTP=registry.host)
+    fleet.start_proplet("proplet1", PROPLET_FETCH="direct", PROPLET_REGISTRY_PLAIN_HTTP=registry.host)
+    fleet.start_proplet("proplet2")
+    fleet.wait_for_proplets(2)
+    pushed = registry.push("acme/vouched", "v1", (ADDITION, WASM))
+    push_signatures(registry, "acme/vouched", pushed["digest"], ann)
+    registry.push("acme/vouched", "v2", (padded(1_000), WASM))
+    direct, proxied = (fleet.ids[section] for section in ("proplet1", "proplet2"))
+    image = f"{registry.host}/acme/vouched"
+    assert run_image(fleet, f"{image}:v1", proplet_id=direct)["results"] == "3\n"
+    for version, proplet_id in (("v2", direct), ("v1", proxied)):
+        refused = run_image(fleet, f"{image}:{version}", proplet_id=proplet_id)
+        assert (refused["state"], refused["error_kind"]) == (4, "refused")
+        assert "none of the keys that count (ann) has signed" in refused["error"]
+    signature = sign(ann, sha256(ADDITION).hexdigest())
+    task = run_image(fleet, f"{image}:v1", proplet_id=proxied, signature=signature)
+    assert task["results"] == "3\n"
