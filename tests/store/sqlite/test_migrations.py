@@ -8,6 +8,7 @@ from propeller.core.model import GroupKind
 from propeller.core.reasons import Note
 from propeller.core.states import COMPLETED, FAILED, INTERRUPTED, PENDING, SCHEDULED, SKIPPED
 from propeller.store.port import GroupFilter, Label, TaskFilter
+from propeller.store.sqlite.opening import _steps
 from propeller.store.sqlite.store import SqliteStore
 from propeller.store.tables import TABLES
 from tests.store.conformance.test_totals import COUNT, filled
@@ -162,3 +163,9 @@ def test_what_is_behind_a_nul_is_read_anew(tmp_path, data):
             assert ids(page.records.groups) == [f"w{seq}"], only
 
     data.with_store(work)
+
+
+def test_no_two_have_the_same_number():
+    names = sorted(step.name for step in _steps())
+    numbers = [name.partition("_")[0] for name in names]
+    assert len({*numbers}) == len(numbers), names[-4:]
