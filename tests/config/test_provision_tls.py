@@ -198,6 +198,10 @@ def test_clients_are_nobody_of_the_fleet(config):
     ):
         with pytest.raises(BadFiles, match=complaint):
             add_client(config, name, uri)
+    before = config.read_text()
+    with pytest.raises(BadFiles, match="ci: is the name of a client of the API; use another id"):
+        add_foreign(config, ["ci"])
+    assert config.read_text() == before
     plain = config.parent / "plain.toml"
     provision(plain, proplets=1, force=True)
     with pytest.raises(BadFiles, match="has no certificates; make them with: propeller provision --tls"):

@@ -54,7 +54,15 @@ def new_files(
 
 
 def more_files(directory: Path, identities: Sequence[Identity], now: dt.datetime) -> dict[Path, str]:
-    """Make certificates for identities that are added; raise ``BadFiles``."""
+    """Make certificates for identities that are added.
+
+    Raises:
+        BadFiles: Nothing can be signed, or one has the name of a client, who would then be it at the broker.
+
+    """
+    for one in identities:
+        if (directory / TLS / f"client-{one.entity_id}.pem").exists():
+            raise BadFiles(f"{one.entity_id}: is the name of a client of the API; use another id")
     authority = _authority(directory)
     return _issued(directory, authority, _subjects(identities, ())[1:], now)
 
