@@ -19,6 +19,7 @@ from propeller.proplet.socket_uplink import SocketUplink
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
 from propeller.runtime.guest_run import Ended, GuestRun
+from propeller.vault.sealing import Opener
 
 
 class InstantGuests:
@@ -61,13 +62,17 @@ async def serve(descriptor: int, proplet_id: str) -> None:
         directory = Path(name)
         end = socket.socket(fileno=descriptor)
         end.setblocking(False)
+        opener = Opener()
         agent = Agent(
-            Machine(proplet_id, boot=time.time_ns(), slots=4),
-            settings=Settings(monitoring=Monitoring(enabled=False)),
+            Machine(proplet_id, boot=time.time_ns(), slots=4, sealing_key=opener.public_key),
+            settings=Settings(
+                monitoring=Monitoring(enabled=False), metadata={"sealing_key": opener.public_key}
+            ),
             modules=ModuleStore(directory, bytes_max=2**30),
             fetcher=Fetcher(RegistrySettings(cache_dir=directory / "images")),
             make_guests=InstantGuests,
             make_uplink=lambda listener: SocketUplink(listener, end),
+            opener=opener,
         )
         leave = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)

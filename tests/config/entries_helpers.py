@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.config import signing_entries_helpers as signing
 from tests.config.certificate_entries_helpers import OF_CERTIFICATES
 from tests.config.entry_helpers import Here, There
+from tests.config.secrets_entries_helpers import OF_SECRETS
 from tests.config.sign_in_entries_helpers import OF_SIGN_IN
-from tests.config.signing_entries_helpers import KEYS_OF_MANAGER, KEYS_OF_PROPLET, KEYS_OF_PROXY
 
 from propeller.assembly import parts_of
 from propeller.assembly.fetching import fetcher_settings
@@ -102,10 +103,6 @@ def said(key):
 def refuses(**asked):
     """What a proplet says to a task that asks for this."""
     return lambda made: refusal(made.settings.proplet.sandbox_policy.offer, Sandbox(**asked))
-
-
-def names_of_keys(made):
-    return list(getattr(made.at("manager.policy.trust.keys"), "texts", ()))
 
 
 def refuses_what_is_there(made):
@@ -368,7 +365,8 @@ OF_MANAGER = {
         "LEAST_LOADED",
     ),
     "module_policy": Here("pinned", lambda made: made.at("manager.policy.trust.rule"), "pinned"),
-    "module_keys": Here("signer.pub", names_of_keys, ["signer"]),
+    "module_keys": Here("signer.pub", signing.names_of_keys, ["signer"]),
+    **OF_SECRETS,
 }
 AGENT = "tests/proplet/test_agent.py::"
 SAMPLING = "tests/proplet/test_sampling.py::"
@@ -467,7 +465,7 @@ OF_PROXY = {
     ),
 }
 ENTRIES = {
-    MANAGER: BROKER | SERVER | OF_MANAGER | KEYS_OF_MANAGER,
-    PROPLET: BROKER | IMAGE_SOURCES | OF_PROPLET | KEYS_OF_PROPLET,
-    PROXY: BROKER | SERVER | IMAGE_SOURCES | OF_PROXY | KEYS_OF_PROXY,
+    MANAGER: BROKER | SERVER | OF_MANAGER | signing.KEYS_OF_MANAGER,
+    PROPLET: BROKER | IMAGE_SOURCES | OF_PROPLET | signing.KEYS_OF_PROPLET,
+    PROXY: BROKER | SERVER | IMAGE_SOURCES | OF_PROXY | signing.KEYS_OF_PROXY,
 }

@@ -47,3 +47,7 @@ KEYS_OF_PROPLET = {
         "PROPLET_JOIN_TOKEN",
     ),
 }
+
+
+def names_of_keys(made):
+    return list(getattr(made.at("manager.policy.trust.keys"), "texts", ()))

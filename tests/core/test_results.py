@@ -6,7 +6,7 @@ from propeller.core import results
 from propeller.core.effects import SendStart
 from propeller.core.events import RunEnded
 from propeller.core.failures import ErrorKind
-from propeller.core.model import FromParent
+from propeller.core.model import FromParent, FromSecret
 from propeller.errors import Invalid
 from tests.core.helpers import Rules, a_task
 
@@ -96,3 +96,16 @@ def test_a_proplet_that_knows_nothing_of_standard_input_does_not_get_the_task():
     assert str(rules.task("pinned").reason) == words
     assert rules.start("b").sent == ["start b 1 on foreign"]
     assert rules.proplet("native", metadata={"offers": {}}).sent == ["start a 1 on native"]
+
+
+def test_a_proplet_without_a_key_does_not_get_a_task_with_secrets():
+    rules = Rules()
+    rules.proplet("old", metadata={"offers": {}})
+    rules.create(a_task("a", env={"KEY": FromSecret("KEY")}), a_task("b"))
+    assert rules.start("a").sent == []
+    name = rules.state.proplets["old"].name
+    refused = "it can't take secrets, since it says no key that they could be sealed to"
+    assert str(rules.task("a").reason) == f"waits for a proplet that takes it; {name} does not: {refused}"
+    assert rules.start("b").sent == ["start b 1 on old"]
+    able = {"offers": {}, "sealing_key": "key"}
+    assert rules.proplet("able", metadata=able).sent == ["start a 1 on able"]

@@ -3,9 +3,10 @@
 from propeller.core.failures import Failure
 from propeller.core.sandbox import Limits, Offer, Sandbox
 from propeller.proplet.actions import Keep, Kill, Outcome, SendUp, StartRun
+from propeller.proplet.held import RESTARTS
 from propeller.proplet.invocations import LOSSES_MAX
 from propeller.proplet.log_messages import log_messages
-from propeller.proplet.machine import RESTARTS, Machine
+from propeller.proplet.machine import Machine
 from propeller.runtime.guest_run import Piece
 from propeller.wire.fleet.from_manager import Invoke, Start, Stop
 from propeller.wire.fleet.from_proplet import InvokeResults, Results, Up

@@ -17,6 +17,7 @@ from propeller.core.states import COMPLETED, RUNNING
 from propeller.store import limits, moving
 from propeller.store.port import Invocation, KeptAnswer, LogPiece, PaceStep, Sample, SampleOf
 from propeller.store.postgres.store import PostgresStore
+from propeller.store.secrets import SecretUse, StoredSecret
 from propeller.store.sqlite.soundness import damage_inside
 from propeller.store.sqlite.store import SqliteStore
 from tests.builders import a_group, a_move, a_task, filled_execution, filled_proplet, module_of
@@ -56,6 +57,7 @@ async def forget(store):
 
 PIECES = [LogPiece("t1", "p-1", 1, "stdout", n, "said\n", False, 1) for n in range(3)]
 SAMPLES = [Sample(SampleOf.TASK, "t1", f'{{"n":{n}}}') for n in range(3)]
+SECRET = StoredSecret("default", "KEY", 1, 5, "ada", "k1", b"wrapped", b"box")
 OPERATIONS = {
     "commit": lambda store: store.commit(a_commit()),
     "forget": forget,
@@ -68,6 +70,12 @@ OPERATIONS = {
         [Invocation("t1", "i1", "{}"), Invocation("t1", "i2", "{}")]
     ),
     "close_invocations": lambda store: store.close_invocations("it crashed"),
+    "write_secret": lambda store: store.write_secret(SECRET._replace(version=2)),
+    "delete_secret": lambda store: store.delete_secret("default", "KEY", 7),
+    "rewrap_secrets": lambda store: store.rewrap_secrets([SECRET._replace(key_id="k2", wrapped=b"new")]),
+    "write_secret_uses": lambda store: store.write_secret_uses(
+        [SecretUse("default", "KEY", 1, "t1", attempt, "p-1", 5) for attempt in (1, 2)]
+    ),
     "write_pace": lambda store: store.write_pace([PaceStep(n, 1, 2, 3, 4, 5, 6) for n in (1, 2)], 5),
 }
 
@@ -90,6 +98,7 @@ async def play(store):
     await store.commit(Changes(transitions=[a_move("t1", at=2 * LONG_AGO)], first_event_id=3))
     open_ones = [Invocation("t1", f"o{n}", "{}", is_open=True) for n in range(3)]
     await store.write_invocations(open_ones)
+    await store.write_secret(SECRET)
 
 
 async def ask(store):

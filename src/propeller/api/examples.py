@@ -15,6 +15,7 @@ from propeller.wire.http.groups import (
 from propeller.wire.http.invocations import Invoke, Invoked
 from propeller.wire.http.joining import NewJoinToken
 from propeller.wire.http.overview import FailuresView, OverviewView
+from propeller.wire.http.secrets import NewSecret
 from propeller.wire.http.tasks import (
     NewTask,
     Results,
@@ -53,6 +54,7 @@ OF_REQUESTS: dict[Any, Any] = {
     NewClone: {"name": "sums, once more"},
     NewRerun: {"from": "sum"},
     NewFile: {"name": "sums.yaml", "text": "module: addition.wasm\ntasks: [{id: sum, inputs: [10, 20]}]\n"},
+    NewSecret: {"value": "correct horse battery staple"},
     NewSession: {"token": "prp_0a1b2c3d4e5f_47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"},
     NewJoinToken: {"expires_in": "1h"},
     NewToken: {"name": "ci", "role": "submitter", "namespaces": ["default"], "expires_in": "90d"},

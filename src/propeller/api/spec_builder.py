@@ -6,7 +6,7 @@ Every message names the field, and in a list of tasks the index of the task.
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from hashlib import sha256
 from itertools import count
 from typing import Any
@@ -23,7 +23,7 @@ from propeller.api.sandbox import sandbox_of
 from propeller.api.scheduling import check_new_task, options_of, removed
 from propeller.api.timing import defaults_of, duration_ns, retry_of
 from propeller.core import conditions
-from propeller.core.model import Definition, FromParent, Module, Spec, SubWorkflow
+from propeller.core.model import Definition, FromParent, FromSecret, Module, Spec, SubWorkflow, Variable
 from propeller.core.results import BASE64
 from propeller.core.retry import RETRY_OF_BROADCAST
 from propeller.errors import Invalid
@@ -49,6 +49,7 @@ DEPTH_MAX = 100
 _ID = re.compile(rf"[^/\x00-\x1f\x7f-\x9f]{{1,{ID_CHARS_MAX}}}")
 #: The two topmost bits of this digit of a UUID are fixed.
 _VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+_SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _ENV_KEY = re.compile(r"[^=\x00]+")
 
 
@@ -80,6 +81,8 @@ class SpecBuilder:
         self.modules: dict[Module, bytes] = {}
         #: The workflows that are to be copied into tasks, by id, with the field that names each first.
         self.copied: dict[str, str] = {}
+        #: The name of the list of tasks, for messages.
+        self.where = ""
         self._count = 0
         #: What the tasks call in them.
         self.calls = Calls()
@@ -98,6 +101,7 @@ class SpecBuilder:
             job_id: The job of all tasks, likewise.
 
         """
+        self.where = where
         return self._specs(tasks, where, new_ids(sum(not task.id for task in tasks)), workflow_id, job_id)
 
     def count(self, tasks: int, where: str) -> None:
@@ -281,6 +285,14 @@ def check_id(text: str, where: str) -> None:
         )
 
 
+def check_secret_name(name: str, where: str) -> None:
+    if not _SECRET.fullmatch(name):
+        raise Invalid(
+            f"{where}: not a name of a secret; use 1 to 128 letters, digits, _, - and ., and begin with a "
+            "letter, a digit or _"
+        )
+
+
 def check_count(values: Sized, where: str) -> None:
     """Raise ``Invalid`` for more values than a task may have."""
     if len(values) > INPUTS_MAX:
@@ -389,10 +401,12 @@ def _tags(tags: list[str], at: str) -> tuple[str, ...]:
     return tuple(sorted(set(tags)))
 
 
-def check_env(env: dict[str, str], at: str = "") -> None:
-    """Raise ``Invalid`` for a variable without a proper name."""
+def check_env(env: Mapping[str, Variable], at: str = "") -> None:
+    """Raise ``Invalid`` for a variable without a proper name, or with a secret without one."""
     check_count(env, f"{at}env")
-    for key in env:
+    for key, value in env.items():
+        if isinstance(value, FromSecret):
+            check_secret_name(value.name, f"{at}env.{key}.secret")
         if not _ENV_KEY.fullmatch(key):
             raise Invalid(f"{at}env: {key!r} can't name a variable; a name has at least one character, no =")
 

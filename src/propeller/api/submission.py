@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
+from propeller.access.namespaces import shown
 from propeller.api.calls import Calls, Misfit, is_other_call
 from propeller.api.context import Context
 from propeller.api.inner import with_copies
@@ -36,9 +37,31 @@ async def submit(
         command = await with_copies(context, command, builder)
     if misfit := await _misfit(context, builder.calls):
         raise Invalid(misfit.text + way_out)
+    if isinstance(command, CreateTasks):
+        group = command.group
+        for number, spec in enumerate(command.specs):
+            namespace = spec.namespace if group is None else group.definition.namespace
+            check_secrets(context, spec, namespace, f"{builder.where}[{number}]." if builder.where else "")
     tasks = await context.ask(command, builder.modules)
     context.files.remember(builder.modules)
     return tasks
+
+
+def check_secrets(context: Context, spec: Spec, namespace: str, at: str = "") -> None:
+    """Raise ``Invalid`` for a secret that is not there, unless the request was carried out before."""
+    if not context.was_done_before:
+        _check_secrets_of(context, spec, at, shown(namespace))
+
+
+def _check_secrets_of(context: Context, spec: Spec, at: str, namespace: str) -> None:
+    for variable, name in spec.secrets.items():
+        if not context.manager.secrets.has(namespace, name):
+            raise Invalid(
+                f"{at}env.{variable}.secret: there is no secret {name} in namespace {namespace}; set it "
+                f"first: propeller secrets set {name}"
+            )
+    for number, inner in enumerate(spec.workflow.specs if spec.workflow is not None else ()):
+        _check_secrets_of(context, inner, f"{at}workflow.tasks[{number}].", namespace)
 
 
 async def _misfit(context: Context, calls: Calls) -> Misfit | None:

@@ -27,7 +27,7 @@ from propeller.api.rendering import Showing, showing, task_views
 from propeller.api.samples import task_sample_page
 from propeller.api.sandbox import sandbox_of
 from propeller.api.spec_builder import SpecBuilder, check_encrypted, checked_signature
-from propeller.api.submission import check_change, check_start, submit
+from propeller.api.submission import check_change, check_secrets, check_start, submit
 from propeller.core.events import CreateTasks, DeleteTask, StartTask, StopTask, UpdateTask
 from propeller.core.model import Spec, Task
 from propeller.core.results import as_bytes, to_json
@@ -204,6 +204,8 @@ async def update_task(request: HttpRequest) -> ASGIApp:
     wanted = msgspec.structs.replace(spec, **changes)
     check_encrypted(wanted)
     check_change(spec, wanted, builder)
+    if "env" in changes:
+        check_secrets(context, wanted, wanted.namespace)
     changed = await submit(context, UpdateTask(task_id, changes), builder)
     return await _shown(context, changed[0], show)
 

@@ -40,6 +40,7 @@ from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.sqlite.mark import Durability
 from propeller.store.sqlite.opening import lock_directory
 from propeller.store.sqlite.store import SqliteStore
+from propeller.vault.master_keys import KeySource
 
 #: Who a manager is at its broker.
 Who = identity.Identity | Identity
@@ -83,6 +84,8 @@ class ManagerParts(msgspec.Struct, frozen=True, kw_only=True):
     #: The public keys of proplets there, by id, and who is heard by signature alone.
     proplet_keys: dict[str, str] = {}
     signatures: Mode = "seen"
+    #: Where the key is that secrets are encrypted with.
+    secrets_key: KeySource = KeySource()
     #: How a local proplet's process is started; None for the real one.
     launch_of: LaunchOf | None = None
 
@@ -108,6 +111,7 @@ def parts_of(settings: ManagerSettings) -> ManagerParts:
         keep_ended_s=settings.keep_ended_s,
         history_bytes=settings.history_bytes,
         history_s=settings.history_s,
+        secrets_key=settings.secrets_key,
         policy=Policy(
             losses_max=settings.losses_max,
             liveness_s=settings.liveness_s,
@@ -175,6 +179,7 @@ async def managing(
             keep_ended_s=parts.keep_ended_s,
             history_s=parts.history_s,
             lead=lead,
+            secrets_key=parts.secrets_key,
         )
         await manager.load()
         remote = _mqtt_fleet(manager, parts, who, lead) if who is not None else None

@@ -8,6 +8,7 @@ session.py      the manager that a command talks to, and what it prints
 formatting.py   states, times and texts for people
 views.py        tables and lists for people
 tasks.py, workflows.py, jobs.py, proplets.py    one file per resource
+secrets.py      values that tasks get and nobody is shown
 schedules.py    when something runs by itself, and a pause of that
 naming.py       what may stand for an id
 pages.py        lists that take several requests

@@ -49,6 +49,7 @@ _MODULES = {
     "workflows": "workflows",
     "jobs": "jobs",
     "proplets": "proplets",
+    "secrets": "secrets",
 }
 
 

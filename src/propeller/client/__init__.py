@@ -7,6 +7,7 @@ asking.py   the parts that requests are made of
 namespaces.py adds the namespace that a client works in to its requests
 access.py   the requests about tokens, and about who one is
 shapes.py   the types of answers; they stay plain JSON objects
+secrets.py  the requests about secrets, likewise
 device.py   signs in at the issuer of a manager, by a code for any browser
 findings.py types of the answers about modules and files
 events.py   follows ``/events`` and other streams through broken connections and restarts

@@ -28,6 +28,7 @@ from propeller.client.looking import Looking
 from propeller.client.looking import path_to as _path
 from propeller.client.namespaces import in_namespace
 from propeller.client.patience import OnWait, Patience
+from propeller.client.secrets import Secrets
 from propeller.client.trust import Trust, tls_context
 from propeller.errors import Invalid
 
@@ -41,7 +42,7 @@ _NO_FILE = {"file": "false"}
 _NO_TASKS = _NO_FILE | {"tasks": "false"}
 
 
-class Client(Looking, Access):
+class Client(Looking, Access, Secrets):
     """Talks to one manager; use it as a context manager, or close it."""
 
     def __init__(

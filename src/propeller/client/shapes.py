@@ -26,7 +26,8 @@ class Task(TypedDict):
     file_size: NotRequired[int]
     cli_args: list[str] | None
     inputs: NotRequired[list[int | float | str | dict[str, str]]]
-    env: NotRequired[dict[str, str]]
+    #: Text, or ``{"secret": …}``.
+    env: NotRequired[dict[str, str | dict[str, str]]]
     #: Standard input, or the parent whose result it is.
     stdin: NotRequired[str | dict[str, str]]
     #: ``base64`` where it is that.

@@ -13,6 +13,8 @@ oidc_definitions.py, oidc.py
                the issuer that says who people are, and whether its settings go together
 task_definitions.py
                those of them that are about which tasks run, and where
+secrets_definitions.py
+               those of them that are about secrets
 setting.py     the form of a setting, and of a program with its settings
 sources.py     the source of each value: flag, variable, file or default, in this order
 programs.py    the settings of each program, made from the values

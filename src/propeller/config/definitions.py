@@ -10,6 +10,7 @@ from propeller.config import values
 from propeller.config.access_definitions import ACCESS
 from propeller.config.http_definitions import http_address, http_clients, http_proxies, http_tls
 from propeller.config.sandbox_definitions import SANDBOX
+from propeller.config.secrets_definitions import SECRETS
 from propeller.config.setting import Program, Setting
 from propeller.config.signing_definitions import OF_OTHERS, OF_PROPLETS, SIGNING_KEY
 from propeller.config.task_definitions import TASKS
@@ -323,6 +324,7 @@ MANAGER = Program(
         ),
         *OF_PROPLETS,
         *TASKS,
+        *SECRETS,
     ),
 )
 

@@ -12,6 +12,7 @@ from propeller.config.errors import BadSettings
 from propeller.config.oidc import oidc_settings
 from propeller.config.registries import logins_of
 from propeller.config.sandbox_policy import sandbox_policy_of
+from propeller.config.secrets_definitions import CREDENTIAL
 from propeller.config.settings import (
     ClientAuth,
     HttpSettings,
@@ -26,6 +27,7 @@ from propeller.config.values import broker_parts
 from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings, TlsSettings
 from propeller.store.postgres.settings import PostgresSettings
+from propeller.vault.master_keys import KeySource
 
 #: The kinds of stores.
 _STORAGE_TYPES = ("memory", "sqlite", "postgres")
@@ -92,6 +94,7 @@ def manager_settings(
         placement=given["placement"],
         module_policy=given["module_policy"],
         module_keys=tuple(map(_absolute, given["module_keys"] or ())),
+        secrets_key=_secrets_key(given, environ),
     )
 
 
@@ -131,6 +134,20 @@ def _certificates(given: Mapping[str, Any]) -> dict[str, Grant]:
             "MANAGER_AUTH: certificates need MANAGER_HTTP_SERVER_CA_CERTS, the CAs that sign those of clients"
         )
     return grants_of(entries or ())
+
+
+def _secrets_key(given: Mapping[str, Any], environ: Mapping[str, str]) -> KeySource:
+    """Say where the key of secrets is: as given, else systemd's credential, else in the data directory."""
+    file, text = given["secrets_key_file"], given["secrets_key"]
+    if file and text:
+        raise BadSettings(
+            "MANAGER_SECRETS_KEY: has no effect with MANAGER_SECRETS_KEY_FILE; leave one of them out"
+        )
+    if not file and not text and (directory := environ.get("CREDENTIALS_DIRECTORY")):
+        credential = Path(directory) / CREDENTIAL
+        file = credential if credential.is_file() else None
+    own = None if given["storage_type"] == "postgres" else _data_dir(given, environ) / "secrets.key"
+    return KeySource(file=_absolute(file) if file else None, text=text or "", own=own)
 
 
 def _check_storage(effective: Effective) -> None:

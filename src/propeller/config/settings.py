@@ -13,6 +13,7 @@ from propeller.core.model import JobMode
 from propeller.mqtt.settings import MqttSettings
 from propeller.proplet.sandbox_policy import SandboxPolicy
 from propeller.store.postgres.settings import PostgresSettings
+from propeller.vault.master_keys import KeySource
 
 #: Whether a client has to show a certificate, may, or is not asked.
 ClientAuth = Literal["none", "optional", "required"]
@@ -118,6 +119,8 @@ class ManagerSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: Which modules tasks may run, and where the public keys are that sign them.
     module_policy: Literal["any", "pinned", "signed"]
     module_keys: tuple[Path, ...]
+    #: Where the key is that secrets are encrypted with.
+    secrets_key: KeySource
 
 
 class PropletSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,19 @@ from propeller.core.model import Execution, Group, Module, Proplet, Spec, Task
 from propeller.core.states import TaskState
 
 
+class Sealed(msgspec.Struct, frozen=True):
+    """Secrets that are sealed for the one proplet that runs an attempt; texts are base64."""
+
+    #: The public key of the proplet that can open it.
+    to: str
+    #: The public key of the manager's side.
+    sender: str
+    #: Never twice the same for these two keys.
+    number: int
+    #: The values of variables by name, encrypted.
+    box: str
+
+
 class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     """Tell a proplet to run an attempt; a proplet that is told twice runs it once."""
 
@@ -32,6 +45,8 @@ class SendStart(msgspec.Struct, frozen=True, kw_only=True):
     stdin_encoding: str = ""
     #: Results of the parents that succeeded and have one, by id; bytes as ``{"base64": …}``.
     parent_results: dict[str, Any]
+    #: What ``env`` refers to of secrets: the rules know only names, and values are sealed when this is sent.
+    sealed: Sealed | None = None
     #: True if the proplet knows the extensions.
     is_native: bool = True
     #: With these, the proplet is to run the module only if one of these public keys has signed it; by name.

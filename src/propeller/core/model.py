@@ -42,6 +42,15 @@ class FromParent(msgspec.Struct, frozen=True, rename={"task": "from"}, forbid_un
 Input = int | float | str | FromParent
 
 
+class FromSecret(msgspec.Struct, frozen=True, rename={"name": "secret"}, forbid_unknown_fields=True):
+    """A variable whose value is a secret; nothing but the secret's name is kept."""
+
+    name: str
+
+
+Variable = str | FromSecret
+
+
 class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The user's request. Only an update changes it; running the task does not. Stored."""
 
@@ -63,7 +72,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stdin: str | FromParent = ""
     #: ``base64`` where that text is it.
     stdin_encoding: str = ""
-    env: dict[str, str] | None = None
+    env: dict[str, Variable] | None = None
     daemon: bool = False
     latent: bool = False
     #: The sandbox that the task asks for; None where it asks for none.
@@ -117,6 +126,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             yield self.module
         for spec in self.workflow.specs if self.workflow is not None else ():
             yield from spec.modules
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The names of the secrets that its variables are, by variable."""
+        return {key: one.name for key, one in (self.env or {}).items() if isinstance(one, FromSecret)}
 
     @property
     def group_id(self) -> str:
@@ -444,6 +458,12 @@ class Proplet(msgspec.Struct, kw_only=True, eq=False):
             return msgspec.convert(self.metadata["offers"], Offer) if "offers" in self.metadata else None
         except msgspec.ValidationError:
             return None
+
+    @property
+    def sealing_key(self) -> str:
+        """The public key that secrets for it are sealed to, base64; ``""`` if it can take none."""
+        key = self.metadata.get("sealing_key")
+        return key if isinstance(key, str) else ""
 
     @property
     def has_own_runtime(self) -> bool:

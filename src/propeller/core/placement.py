@@ -47,15 +47,17 @@ class Needs(NamedTuple):
     stdin: bool
     #: True if it must find out who has signed the module that it fetches.
     keys: bool
+    #: True if it must open secrets for the task.
+    secrets: bool
 
 
 def needs_of(spec: Spec, trust: Trust) -> Needs:
     is_fetched = spec.module is None and bool(spec.image_url)
     keys = is_fetched and trust.names_keys(spec)
-    return Needs(frozenset(spec.required_tags), spec.sandbox, bool(spec.stdin), keys)
+    return Needs(frozenset(spec.required_tags), spec.sandbox, bool(spec.stdin), keys, bool(spec.secrets))
 
 
-_NO_NEEDS = Needs(tags=frozenset(), sandbox=None, stdin=False, keys=False)
+_NO_NEEDS = Needs(tags=frozenset(), sandbox=None, stdin=False, keys=False, secrets=False)
 
 
 def refused_by(proplet: Proplet, needs: Needs) -> str:
@@ -68,6 +70,8 @@ def refused_by(proplet: Proplet, needs: Needs) -> str:
     offer = proplet.offer
     if needs.keys and (offer is None or not offer.checks_signatures):
         return "it does not check who has signed the images that it fetches"
+    if needs.secrets and not proplet.sealing_key:
+        return "it can't take secrets, since it says no key that they could be sealed to"
     if needs.sandbox is None:
         return ""
     return "it does not say what it allows" if offer is None else refusal(offer, needs.sandbox)

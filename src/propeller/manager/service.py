@@ -29,7 +29,9 @@ from propeller.manager.patience import Lead, Patience
 from propeller.manager.present import Present
 from propeller.manager.refusals import Refusals
 from propeller.manager.samples import Samples
+from propeller.manager.secrets import Secrets
 from propeller.store.port import Store
+from propeller.vault.master_keys import KeySource
 
 _log = logging.getLogger(__name__)
 
@@ -94,6 +96,7 @@ class Manager:
         keep_ended_s: float | None = None,
         history_s: float | None = None,
         lead: Lead | None = None,
+        secrets_key: KeySource | None = None,
     ) -> None:
         """Prepare it; call ``load`` and ``start`` next.
 
@@ -108,6 +111,7 @@ class Manager:
         self.samples = Samples(store)
         self.invocations = Invocations(store, self._send_aside)
         self.logs = TaskLogs(store)
+        self.secrets = Secrets(store, secrets_key or KeySource(), proplet=self.proplet, tell=self.tell)
         self._fleet: Fleet | None = None
         self._state = ClusterState(policy)
         self._cluster = Cluster(self._state)
@@ -146,6 +150,7 @@ class Manager:
         state.adopt(*loaded.live)
         await self.store.close_invocations(ENDED_WITH_MANAGER)
         await self.pace.load()
+        await self.secrets.load()
         self.feed = Feed(self.store, loaded.last_event_id, is_busy=lambda: self._is_busy)
         self.tell(ManagerStarted())
 
@@ -253,6 +258,7 @@ class Manager:
             found.append("the broker: there is no connection to it, so remote proplets hear and say nothing")
         if not takers:
             found.append("proplets: none is alive and takes new tasks")
+        found += self.secrets.obstacles
         return not why and any(one.is_local or not is_deaf for one in takers), found
 
     @property
@@ -320,7 +326,7 @@ class Manager:
         await asyncio.wait({self._running})
         if isinstance(self._failure, LeadershipLost):
             return
-        for beside in (self.samples, self.logs, self.invocations):
+        for beside in (self.samples, self.logs, self.invocations, self.secrets):
             await beside.flush()
         if self._failure is None:
             await self.pace.end()
@@ -453,7 +459,8 @@ class Manager:
             if isinstance(effect, Refused):
                 self._refusals.tell(effect)
         if self._fleet is not None:
-            self._fleet.send([effect for effect in effects if not isinstance(effect, Refused)])
+            outgoing = [effect for effect in effects if not isinstance(effect, Refused)]
+            self._fleet.send(self.secrets.filled(outgoing))
 
     def _send_aside(self, effects: Sequence[Outgoing]) -> None:
         """Send what no turn has decided; raise ``Unavailable`` if this manager may not act."""

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from propeller.core.failures import ErrorKind, Failure
 from propeller.proplet.actions import Action, Fetch, Forget, Keep, Kill, Outcome, Report, SendUp, StartRun
 from propeller.proplet.downloads import Downloads, Missing
 from propeller.proplet.guest_runs import GuestRuns
@@ -27,11 +28,14 @@ from propeller.proplet.outbox import Outbox
 from propeller.proplet.oversize import cut_down, halves_of, small_enough
 from propeller.proplet.profile import Monitoring
 from propeller.proplet.sandbox_policy import SandboxPolicy
+from propeller.proplet.secrets import RunSecrets
 from propeller.proplet.uplink import MakeUplink
 from propeller.registry.fetcher import Fetcher
 from propeller.runtime.guest_run import Compiling as GuestCompiling
 from propeller.runtime.guest_run import Ended, GuestRun, Piece
 from propeller.runtime.guest_run import Up as GuestUp
+from propeller.vault.errors import CannotOpen
+from propeller.vault.sealing import Opener
 from propeller.wire.fleet.from_manager import Hello, Start
 from propeller.wire.fleet.from_proplet import Alive, Create, InvokeResults, Logs, Results
 from propeller.wire.fleet.messages import Message
@@ -68,12 +72,14 @@ class Agent:
         fetcher: Fetcher,
         make_guests: MakeGuests,
         make_uplink: MakeUplink,
+        opener: Opener,
         outbox: Outbox | None = None,
     ) -> None:
         """Put an agent together; it makes the guests and the uplink, which tell it what happens."""
         self._machine = machine
         self._settings = settings
         self._outbox = outbox
+        self._secrets = RunSecrets(machine.id, opener)
         self._guest_run = GuestRuns(machine.id, settings.sandbox_policy, modules).of
         self._guests = make_guests(self)
         self._uplink = make_uplink(self)
@@ -185,7 +191,10 @@ class Agent:
                 match action:
                     case StartRun(start=start):
                         _log.debug("starts task %s, attempt %s", start.id, start.attempt or 1)
-                        runs.append(self._guest_run(action))
+                        try:
+                            runs.append(self._guest_run(action, self._secrets.open(action)))
+                        except CannotOpen as error:
+                            pending += self._refused_run(action.key, str(error))
                     case Keep(report):
                         _log.debug("reports on task %s, attempt %s", report.task_id, report.attempt or 1)
                         reports.append(self._cut_to_fit(report))
@@ -195,6 +204,7 @@ class Agent:
                         forgotten.append(task_id)
                     case Kill(key):
                         runs = [run for run in runs if run.key != key]
+                        self._secrets.forget(key)
                         self._guests.stop_run(key)
                     case Fetch(source, with_signatures):
                         now = time.monotonic_ns()
@@ -209,6 +219,11 @@ class Agent:
         if runs:
             self._guests.submit(runs)
             self._watch_queue()
+
+    def _refused_run(self, key: int, why: str) -> list[Action]:
+        """Let a run fail that was never begun."""
+        failure = Failure(why, ErrorKind.REFUSED)
+        return self._machine.ended(Outcome(key=key, failure=failure, is_refused=True), time.monotonic_ns())
 
     def _keep(self, outbox: Outbox, reports: list[Report], forgotten: list[str]) -> None:
         if forgotten:
@@ -233,8 +248,9 @@ class Agent:
         now = time.monotonic_ns()
         self._last_end = time.monotonic()
         self._sampler.ended(batch, time.time_ns())
+        self._send_printed(self._secrets.rest(batch))
         actions: list[Action] = []
-        for ended in batch:
+        for ended in map(self._secrets.ended, batch):
             outcome = Outcome(
                 key=ended.key,
                 results=ended.results,
@@ -249,7 +265,8 @@ class Agent:
 
     def guests_up(self, batch: list[GuestUp]) -> None:
         """Report guests that serve."""
-        self._carry_out([action for up in batch for action in self._machine.up(up.key, up.results)])
+        ups = map(self._secrets.up, batch)
+        self._carry_out([action for up in ups for action in self._machine.up(up.key, up.results)])
 
     def guests_compiling(self, batch: list[GuestCompiling]) -> None:
         """Say of guests that their modules are compiled first, or have been."""
@@ -258,8 +275,11 @@ class Agent:
 
     def guests_printed(self, pieces: list[Piece]) -> None:
         """Send what guests print."""
+        self._send_printed(self._secrets.printed(pieces))
+
+    def _send_printed(self, pieces: list[Piece]) -> None:
         messages = log_messages(pieces, self._machine)
-        if self._uplink.is_up:
+        if messages and self._uplink.is_up:
             self._uplink.send(small_enough(messages, self._uplink.room_bytes))
 
     # -- modules -------------------------------------------------------------------------------------------
@@ -320,6 +340,8 @@ class Agent:
         self._is_watching = False
         if time.monotonic() - self._last_end >= _WAIT_S_MAX:
             keys = self._guests.withdraw(_WAIT_S_MAX)
+            for key in keys:
+                self._secrets.forget(key)
             reason = "the proplet is busy with longer tasks"
             self._carry_out(self._machine.withdrawn(keys, reason, time.monotonic_ns()))
         self._watch_queue()

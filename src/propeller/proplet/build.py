@@ -22,6 +22,7 @@ from propeller.proplet.uplink import MakeUplink
 from propeller.registry.fetcher import Fetcher
 from propeller.registry.settings import RegistrySettings
 from propeller.runtime.external.runtime import find_program
+from propeller.vault.sealing import Opener
 
 
 class PropletParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,7 @@ def parts_from_json(data: bytes) -> PropletParts:
 def build_proplet(parts: PropletParts, make_uplink: MakeUplink, outbox: Outbox | None = None) -> Agent:
     """Put a proplet together; one without an outbox ends with its manager, and owes nothing afterwards."""
     program = find_program(parts.external_runtime)
+    opener = Opener()
     machine = Machine(
         parts.id,
         boot=outbox.boot if outbox is not None else time.time_ns(),
@@ -71,11 +73,13 @@ def build_proplet(parts: PropletParts, make_uplink: MakeUplink, outbox: Outbox |
             version=propeller.__version__,
             grants_of=partial(grants_of, parts.sandbox_policy),
         ),
+        sealing_key=opener.public_key,
     )
     settings = Settings(
         heartbeat_s=parts.heartbeat_s,
         namespace=parts.namespace,
-        metadata=describe(parts.self_description, wasm_runtime=parts.external_runtime if program else ""),
+        metadata=describe(parts.self_description, wasm_runtime=parts.external_runtime if program else "")
+        | {"sealing_key": opener.public_key},
         fetches_images=parts.fetches_images,
         sandbox_policy=parts.sandbox_policy,
         monitoring=parts.monitoring,
@@ -93,5 +97,6 @@ def build_proplet(parts: PropletParts, make_uplink: MakeUplink, outbox: Outbox |
             policy=parts.sandbox_policy,
         ),
         make_uplink=make_uplink,
+        opener=opener,
         outbox=outbox,
     )

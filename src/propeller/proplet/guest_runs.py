@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from propeller.errors import Invalid
 from propeller.proplet.actions import StartRun
@@ -12,6 +14,7 @@ from propeller.runtime.guest_run import GuestRun
 from propeller.runtime.outline import Kind, outline_of
 
 _KINDS_KEPT = 1000
+_NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 
 class GuestRuns:
@@ -23,7 +26,8 @@ class GuestRuns:
         self._modules = modules
         self._kinds: dict[str, Kind] = {}
 
-    def of(self, action: StartRun) -> GuestRun:
+    def of(self, action: StartRun, secrets: Mapping[str, str] = _NO_SECRETS) -> GuestRun:
+        """Make a run; ``secrets`` are more variables, below those that the start has in the clear."""
         start = action.start
         is_server = self._kind(action.digest) is Kind.SERVER and not start.latent
         is_resident = start.daemon or is_server
@@ -34,7 +38,7 @@ class GuestRuns:
             export=start.name,
             inputs=start.inputs or [],
             cli_args=list(start.cli_args or ()),
-            env={"PROPLET_ID": self._proplet_id, **(start.env or {})},
+            env={"PROPLET_ID": self._proplet_id, **secrets, **(start.env or {})},
             limits=limits_of(self._policy, start, is_resident=is_resident, is_server=is_server),
             grants=grants,
             parents=json.dumps(start.parent_results, ensure_ascii=False) if start.parent_results else "",

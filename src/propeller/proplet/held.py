@@ -14,8 +14,12 @@ from enum import IntEnum, auto
 
 import msgspec
 
+from propeller.backoff import Backoff
 from propeller.wire.fleet.from_manager import Invoke, Start
 from propeller.wire.fleet.from_proplet import Compiling
+
+#: How long a daemon that crashed waits until it is started anew.
+RESTARTS = Backoff(1.0, 60.0)
 
 
 class HeldState(IntEnum):

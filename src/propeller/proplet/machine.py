@@ -22,17 +22,16 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET
 
-from propeller.backoff import Backoff
 from propeller.core.failures import ErrorKind, Failure
 from propeller.core.sandbox import Offer
 from propeller.proplet.account import NO_ACCOUNT, Account
 from propeller.proplet.actions import Action, Kill, Outcome, Report, SendUp, StartRun
 from propeller.proplet.awaited import AwaitedModules
-from propeller.proplet.held import CRASHED, FETCHING, READY, SERVING, STARTED, Held, HeldState
+from propeller.proplet.held import CRASHED, FETCHING, READY, RESTARTS, SERVING, STARTED, Held, HeldState
 from propeller.proplet.invocations import LOSSES_MAX, Invocations
 from propeller.proplet.owed import OwedReports
 from propeller.proplet.signers import ModuleSigners
-from propeller.proplet.starts import obstacle, reported, source_of
+from propeller.proplet.starts import STOPPING, obstacle, reported, source_of, why_handed_back
 from propeller.signing.images import SignedImage
 from propeller.wire.fleet.from_manager import Ack, Invoke, Start, Stop
 from propeller.wire.fleet.from_proplet import Alive, Compiling, Create, HandBack, InvokeResults, Results, Up
@@ -40,9 +39,6 @@ from propeller.wire.fleet.messages import Message
 
 #: How many tasks have their newest attempt remembered after its end.
 ATTEMPTS_REMEMBERED = 50_000
-
-#: How long a daemon that crashed waits until it is started anew.
-RESTARTS = Backoff(1.0, 60.0)
 
 NO_OFFER = Offer()
 
@@ -64,6 +60,7 @@ class Machine:
         refusal_of_encrypted: str = "TEE runtime not available",
         offer: Offer = NO_OFFER,
         account: Account = NO_ACCOUNT,
+        sealing_key: str = "",
     ) -> None:
         """Begin a proplet's life.
 
@@ -76,6 +73,7 @@ class Machine:
             refusal_of_encrypted: Why encrypted workloads fail here.
             offer: The most that a task may ask for.
             account: What it says of what it has run.
+            sealing_key: The public key that its secrets are sealed to, base64.
 
         """
         self.id = proplet_id
@@ -83,6 +81,7 @@ class Machine:
         self.slots = slots
         self._refusal_of_encrypted = Failure(refusal_of_encrypted, ErrorKind.REFUSED)
         self._offer, self._account = offer, account
+        self._sealing_key = sealing_key
         self._held: dict[str, Held] = {}
         self._by_key: dict[int, Held] = {}
         #: The newest attempt of each task, and when that was placed.
@@ -123,8 +122,9 @@ class Machine:
         actions = self._drop(start.id)
         if start.attempt:
             self._remember(start.id, start.attempt, start.placed_at or 0)
-        if self._is_leaving:
-            return [*actions, self._hand_back(start, "the proplet is stopping", now)]
+        reason = STOPPING if self._is_leaving else why_handed_back(start, self._sealing_key)
+        if reason:
+            return [*actions, self._hand_back(start, reason, now)]
         held = self._held[start.id] = Held(start=start)
         failure = self._refusal_of_encrypted if start.encrypted else obstacle(start, self._offer)
         if failure:
@@ -432,7 +432,7 @@ class Machine:
         for held in list(self._held.values()):
             actions += self._invocations.drop(held.start.id) if held.start.latent else []
             actions += [Kill(held.key)] if held.has_run else []
-            actions.append(self._hand_back(held.start, "the proplet is stopping", now))
+            actions.append(self._hand_back(held.start, STOPPING, now))
         self._modules.clear()
         self._crashed.clear()
         return actions

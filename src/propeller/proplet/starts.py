@@ -8,6 +8,15 @@ from propeller.core.sandbox import Offer, refusal
 from propeller.proplet.actions import Outcome
 from propeller.wire.fleet.from_manager import Start
 
+STOPPING = "the proplet is stopping"
+
+
+def why_handed_back(start: Start, sealing_key: str) -> str:
+    """Say why another attempt has to take this one's place; ``""`` if none has to."""
+    if start.sealed and start.sealed.to != sealing_key:
+        return "its secrets were sealed for an earlier start of this proplet"
+    return ""
+
 
 def source_of(start: Start) -> str:
     """Name where the module comes from: its digest, or an image reference or URL; ``""`` if it has none."""

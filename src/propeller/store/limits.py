@@ -65,6 +65,13 @@ SAMPLES_EXPIRED_MAX = 2_000
 #: How many invocations of one task are kept.
 INVOCATIONS_OF_ONE = 1_000
 
+# -- secrets -------------------------------------------------------------------------------------------------
+
+#: How many versions of one secret are known; only the newest has a value.
+SECRET_VERSIONS_KEPT = 100
+#: How many uses of one secret are kept.
+SECRET_USES_KEPT = 10_000
+
 # -- logs ----------------------------------------------------------------------------------------------------
 
 #: How many bytes of one stream of one attempt are kept.

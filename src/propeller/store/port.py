@@ -12,11 +12,13 @@ from typing import Literal, NamedTuple, Protocol
 
 from propeller.core.effects import Changes, Transition
 from propeller.core.idempotency import Key, Remembered
-from propeller.core.model import Execution, Group, GroupKind, JobMode, Proplet, Task
+from propeller.core.model import Execution, Group, GroupKind, Proplet, Task
 from propeller.core.states import TaskState
+from propeller.store.columns import Graph as Graph  # noqa: PLC0414  it is part of the interface
 from propeller.store.lead import Identity as Identity  # noqa: PLC0414  it is part of the interface
 from propeller.store.pages import Page as Page  # noqa: PLC0414  it is part of the interface
 from propeller.store.proplet_keys import PropletKeyStore
+from propeller.store.secrets import SecretStore
 from propeller.store.tokens import TokenStore
 
 
@@ -215,25 +217,6 @@ class PaceStep(NamedTuple):
     running: int
 
 
-class Graph(NamedTuple):
-    """All tasks of a workflow or job by columns, in the order of their creation; texts are JSON in UTF-8."""
-
-    #: Of the last event that the texts know of; they know of no later one.
-    event_id: int
-    #: As the group has it.
-    mode: JobMode | None
-    #: Arrays of as many values as there are tasks, by the names of columns.
-    tasks: Mapping[str, bytes]
-    #: Ids of the proplets that others name by their places here.
-    proplets: bytes
-    #: The places of a parent and its child, for each edge.
-    edges: bytes
-    #: Place of the task, attempt, state, place of the proplet, start and end, of each attempt.
-    past_attempts: bytes
-    #: The same of the present attempts of broadcast tasks, one on each proplet.
-    executions: bytes
-
-
 class SampleOf(Enum):
     """The kind of a sample's owner."""
 
@@ -302,7 +285,7 @@ class Ended(NamedTuple):
     is_full: bool
 
 
-class Store(TokenStore, PropletKeyStore, Protocol):
+class Store(TokenStore, PropletKeyStore, SecretStore, Protocol):
     @property
     def outage(self) -> str:
         """Why it does not answer and is waited for, in words; ``""`` while it does."""

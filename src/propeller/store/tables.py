@@ -51,6 +51,8 @@ TABLES = (
     _table("log_streams", "id owner attempt proplet_id stream bytes is_full", "id"),
     _table("log_pieces", "id log_stream start written_at text is_cut", "id", 20),
     _table("invocations", "number owner invocation id is_open", "number"),
+    _table("secrets", "id namespace name version created_at created_by key_id wrapped box deleted_at", "id"),
+    _table("secret_uses", "id namespace name version task_id attempt proplet_id at", "id"),
     _table("pace", "id step started completed failed ended_otherwise waiting running", "id"),
     _table("tokens", " ".join(TOKEN_COLUMNS)),
     _table("proplet_keys", " ".join(PROPLET_KEY_COLUMNS)),

@@ -19,7 +19,7 @@ from propeller.store.port import (
     TaskFilter,
 )
 from tests.builders import TEXT, module_of, stored
-from tests.store.conformance.courses import GROUPS, KEYS, MODULES, NAMES, PROPLETS, TASKS
+from tests.store.conformance.courses import GROUPS, KEYS, MODULES, NAMES, PROPLETS, SECRETS, TASKS
 
 Ask = Callable[[Any], Awaitable[Any]]
 
@@ -251,4 +251,7 @@ QUESTIONS: dict[str, list[Ask]] = {
     "invocations": [_of_each(TASKS, lambda store, name: store.invocations(name, 0, 9))],
     "logs": [_of_each(TASKS, _logs)],
     "find_ended": [_ended],
+    "secrets": [lambda store: store.secrets()],
+    "secret_versions": [_of_each(SECRETS, lambda store, name: store.secret_versions("default", name))],
+    "secret_uses": [_of_each(SECRETS, lambda store, name: store.secret_uses("default", name, 0, 9))],
 }

@@ -16,6 +16,7 @@ from propeller.core.model import Definition, Execution, Group, GroupKind, JobMod
 from propeller.core.reasons import Note
 from propeller.core.states import COMPLETED, FAILED, PENDING, RUNNING, TaskState
 from propeller.store.port import Invocation, KeptAnswer, LogPiece, PaceStep, Sample, SampleOf
+from propeller.store.secrets import SecretUse, StoredSecret
 from tests.builders import TEXT, a_group, a_move, a_task, module_of
 
 #: All tasks and groups have one of these ids, so that ids come again once they are free.
@@ -24,6 +25,7 @@ GROUPS = {"w1": GroupKind.WORKFLOW, "w2": GroupKind.WORKFLOW, "j1": GroupKind.JO
 PROPLETS = ["p-1", "p-2", "ü"]
 KEYS = ["k1", "k2", TEXT]
 MODULES = [b"one", b"two" * 100]
+SECRETS = ["KEY", "PASSWORD"]
 NAMES = ["", "main", "Größe", TEXT]
 RESULTS = [None, TEXT, 1.5, b"\xff\x00", {"a": [TEXT, None]}, ""]
 METADATA = [None, {}, {"team": "ops"}, {"team": TEXT, "n": 5}, {"on": True, "deep": {"a": [1]}}]
@@ -57,7 +59,17 @@ class Course:
         if kind == "commit" or not self._tasks:
             return Step("commit", (copy.deepcopy(self._commit()),))
         make: Callable[[], Step] = self._rng.choice(
-            [self._samples, self._logs, self._invocations, self._pace, self._answer, self._close]
+            [
+                self._samples,
+                self._logs,
+                self._invocations,
+                self._pace,
+                self._answer,
+                self._close,
+                self._secret,
+                self._no_secret,
+                self._uses,
+            ]
         )
         return make()
 
@@ -241,6 +253,18 @@ class Course:
     def _answer(self) -> Step:
         key = Key(self._rng.choice(KEYS), self._rng.choice([b"", b"\x00f"]))
         return Step("write_answer", (key, KeptAnswer(201, self._rng.choice([None, "/t"]), b"\x00a")))
+
+    def _secret(self) -> Step:
+        name = self._rng.choice(SECRETS)
+        secret = StoredSecret("default", name, self._now, self._now, TEXT, "k1", b"\x00w", b"\xffb")
+        return Step("write_secret", (secret,))
+
+    def _no_secret(self) -> Step:
+        return Step("delete_secret", ("default", self._rng.choice(SECRETS), self._now))
+
+    def _uses(self) -> Step:
+        uses = [SecretUse("default", self._rng.choice(SECRETS), n, TEXT, n, "ü", self._now) for n in (1, 2)]
+        return Step("write_secret_uses", (uses,))
 
     # -- helpers ---------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from propeller.store.memory import MemoryStore
 from propeller.store.port import Store
 from propeller.store.proplet_keys import PropletKeyStore
+from propeller.store.secrets import SecretStore
 from propeller.store.tokens import TokenStore
 from tests.store.conformance import simulated
 from tests.store.conformance.postgres import Server
@@ -19,7 +20,12 @@ T = TypeVar("T")
 
 #: What each kind of store is asked to do, and its data: ``options`` are those of ``with_store``, and ``limits`` those
 #: of ``propeller.store.limits``.
-ALL = frozenset(name for name, of_it in vars(Store).items() if not name.startswith("_") and callable(of_it))
+ALL = frozenset(
+    name
+    for part in (Store, SecretStore)
+    for name, of_it in vars(part).items()
+    if not name.startswith("_") and callable(of_it)
+)
 TOKENS = frozenset(
     name for kind in (TokenStore, PropletKeyStore) for name in vars(kind) if not name.startswith("_")
 )

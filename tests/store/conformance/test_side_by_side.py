@@ -79,6 +79,9 @@ def test_a_course_has_all_that_a_manager_writes():
         "close_invocations",
         "write_pace",
         "write_answer",
+        "write_secret",
+        "delete_secret",
+        "write_secret_uses",
     }
 
 

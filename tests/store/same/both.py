@@ -90,7 +90,7 @@ class Stores:
         tables += ", proplets, modules, events, task_samples, proplet_samples, log_streams, log_pieces"
         await run_sql(
             self._postgres,
-            f"TRUNCATE {tables}, invocations, pace RESTART IDENTITY",
+            f"TRUNCATE {tables}, invocations, pace, secrets, secret_uses RESTART IDENTITY",
             "UPDATE totals SET count = 0",
             "UPDATE log_total SET bytes = 0",
         )

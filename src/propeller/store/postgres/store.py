@@ -37,6 +37,7 @@ from propeller.store.postgres.link import Link, Links, Outage
 from propeller.store.postgres.proplet_keys import PostgresPropletKeys
 from propeller.store.postgres.reads import Reads
 from propeller.store.postgres.schema import migrate
+from propeller.store.postgres.secrets import Secrets
 from propeller.store.postgres.settings import PostgresSettings
 from propeller.store.postgres.tokens import PostgresTokens
 from propeller.store.postgres.writes import Writes
@@ -59,7 +60,7 @@ class _Lead:
         self.answers = Answers()
 
 
-class PostgresStore(Reads, Writes, PostgresTokens, PostgresPropletKeys):
+class PostgresStore(Reads, Writes, PostgresTokens, PostgresPropletKeys, Secrets):
     """The store in PostgreSQL; ``port.Store`` describes the methods.
 
     It writes from ``lead`` on. A commit is durable if the server's ``synchronous_commit`` is on, as usual.

@@ -69,6 +69,7 @@ from propeller.store.sqlite.proplet_keys import SqlitePropletKeys
 from propeller.store.sqlite.records import write_groups, write_modules, write_proplets, write_tasks
 from propeller.store.sqlite.samples import read_samples, write_samples
 from propeller.store.sqlite.search import prepare
+from propeller.store.sqlite.secrets import Secrets
 from propeller.store.sqlite.soundness import progress
 from propeller.store.sqlite.tokens import SqliteTokens
 from propeller.store.sqlite.upkeep import LogUpkeep
@@ -83,7 +84,7 @@ _READERS = 2
 _CACHE_KIB = 16_000
 
 
-class SqliteStore(Whole, SqliteTokens, SqlitePropletKeys):
+class SqliteStore(Whole, SqliteTokens, SqlitePropletKeys, Secrets):
     """The store in SQLite; ``port.Store`` describes the methods.
 
     With ``durability="full"`` a commit survives a power cut. With ``"normal"`` it survives the end of the

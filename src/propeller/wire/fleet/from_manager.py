@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from propeller.core.effects import Sealed
 from propeller.core.sandbox import Sandbox
 from propeller.wire.fleet.fields import Count
 
@@ -62,6 +63,8 @@ class Start(FromManager, kw_only=True):
     #: The result of a parent is here once more, for proplets of any version look for it here.
     stdin: str | UnsetType = UNSET
     stdin_encoding: str | UnsetType = UNSET
+    #: Extension: the values of more variables, which are secrets, sealed for this proplet and this attempt.
+    sealed: Sealed | UnsetType = UNSET
     #: Extension: the sandbox that the task asks for.
     sandbox: Sandbox | UnsetType = UNSET
     #: Extension: the number of the attempt, from 1, and when it was placed (Unix epoch, ns).

@@ -7,6 +7,7 @@ from math import copysign
 from msgspec import UNSET
 
 from propeller.core.effects import AskHello, Outgoing, SendAck, SendInvoke, SendStart, SendStop
+from propeller.core.model import Spec
 from propeller.core.names import foreign_id
 from propeller.wire.fleet.from_manager import Ack, Hello, Invoke, Start, Stop
 from propeller.wire.fleet.messages import Message
@@ -28,7 +29,8 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
         broadcast=spec.broadcast and is_native,
         daemon=spec.daemon,
         latent=spec.latent,
-        env=spec.env or UNSET,
+        env=_plain(spec) or UNSET,
+        sealed=UNSET if effect.sealed is None else effect.sealed,
         encrypted=spec.encrypted,
         kbs_resource_path=spec.kbs_resource_path or UNSET,
         monitoring_profile=spec.monitoring_profile or UNSET,
@@ -43,6 +45,11 @@ def start_message(effect: SendStart, file: bytes | None = None) -> Start:
         keys=UNSET if effect.keys is None or not is_native else dict(effect.keys),
         signature=spec.signature if effect.keys is not None and is_native and spec.signature else UNSET,
     )
+
+
+def _plain(spec: Spec) -> dict[str, str]:
+    """Give the variables that are no secrets."""
+    return {key: value for key, value in (spec.env or {}).items() if isinstance(value, str)}
 
 
 def wire_inputs(inputs: Iterable[int | float | str]) -> list[str]:

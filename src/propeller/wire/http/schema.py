@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from propeller.core.model import FromSecret
 from propeller.core.results import BASE64
 from propeller.core.states import TaskState
 
@@ -51,6 +52,14 @@ Env = Annotated[
     like(
         "Variables by name; of an invocation, over those of its task.",
         title="Env",
+        propertyNames={"minLength": 1, "pattern": r"^[^=\x00]+$"},
+    ),
+]
+Variables = Annotated[
+    dict[str, str | FromSecret],
+    like(
+        'Variables by name: text, or {"secret": "NAME"} for the value of a secret.',
+        title="Variables",
         propertyNames={"minLength": 1, "pattern": r"^[^=\x00]+$"},
     ),
 ]

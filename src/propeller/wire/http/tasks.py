@@ -30,7 +30,7 @@ from propeller.wire.http.schedules import (
     ZoneName,
     options_view,
 )
-from propeller.wire.http.schema import Env, Metadata, ResultsEncoding, State, Time, like
+from propeller.wire.http.schema import Metadata, ResultsEncoding, State, Time, Variables, like
 from propeller.wire.http.timing import (
     Deadline,
     DefaultsField,
@@ -179,7 +179,7 @@ class TaskFields(OwnedFields, kw_only=True):
         | None
     ) = None
     stdin_encoding: StdinEncoding | None = None
-    env: Env | None = None
+    env: Variables | None = None
     daemon: bool | None = None
     latent: bool | None = None
     encrypted: bool | None = None
@@ -286,7 +286,7 @@ class TaskView(msgspec.Struct, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    env: Env | UnsetType = UNSET
+    env: Variables | UnsetType = UNSET
     daemon: bool = False
     latent: bool | UnsetType = UNSET
     encrypted: bool = False
