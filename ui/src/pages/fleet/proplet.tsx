@@ -97,6 +97,12 @@ function Head({ proplet, isGone }: { proplet: PropletView; isGone: boolean }): R
   );
 }
 
+// One beside the manager needs no signature, and says nothing of it.
+const MESSAGES: Record<string, string> = {
+  true: "signed",
+  false: "unsigned: who runs the broker could forge them",
+};
+
 function About({ proplet }: { proplet: PropletView }): ReactNode {
   const { metadata } = proplet;
   const tags = tagsOf(proplet);
@@ -115,6 +121,7 @@ function About({ proplet }: { proplet: PropletView }): ReactNode {
       ),
     ],
     ["Slots", count(proplet.slots)],
+    ["Messages", MESSAGES[String(proplet.signed)]],
     ["Host", metadata.hostname && visible(metadata.hostname)],
     ["Address", metadata.ip && visible(metadata.ip)],
     ["Location", metadata.location && visible(metadata.location)],
