@@ -107,7 +107,8 @@ def test_who_is_added_gets_one_too(config):
     split(config)
     made = add_proplets(config, 1)
     assert stems(made.certificates) == ["proplet2"]
-    assert {path.name for path in made.keys} == {"proplet2.toml", "proplet2.pem"}
+    # The manager is told of the key that the new one signs with.
+    assert {path.name for path in made.keys} == {"manager.toml", "proplet2.toml", "proplet2.pem"}
     assert stems(add_foreign(config, ["gate"]).certificates) == ["foreign1"]
     assert subject_of(pem(config, "foreign1").read_text()).name == "gate"
     config.write_text(re.sub(r"\[proxy\][^\[]*", "", config.read_text()))
