@@ -100,8 +100,9 @@ def refuse_foreign(principal: Principal, name: str) -> None:
 
 
 def _asked(request: HttpRequest) -> str:
-    asked = queries.text(request, queries.NAMESPACE)
-    return namespaces.check(asked) if asked else ""
+    if queries.NAMESPACE.name not in request.query_params:
+        return ""
+    return namespaces.check(queries.text(request, queries.NAMESPACE))
 
 
 # -- what is there -----------------------------------------------------------------------------------------
