@@ -153,7 +153,7 @@ def test_ready_says_that_the_database_is_away(tmp_path, monkeypatch):
         site.bring_proplet()
         await site.turned()
         monkeypatch.setattr(site.manager.store, "outage", "it does not answer")
-        expected = {"ready": False, "obstacles": ["the database: it does not answer"]}
+        expected = {"ready": False, "obstacles": ["the database: it does not answer"], "warnings": []}
         assert await site.get("/ready", 503) == expected
         monkeypatch.setattr(site.manager.store, "outage", "")
         assert (await site.get("/ready"))["ready"]
@@ -164,10 +164,10 @@ def test_ready_says_that_the_database_is_away(tmp_path, monkeypatch):
 def test_ready_says_what_is_in_the_way(tmp_path):
     async def part(site):
         none = "proplets: none is alive and takes new tasks"
-        assert await site.get("/ready", 503) == {"ready": False, "obstacles": [none]}
+        assert await site.get("/ready", 503) == {"ready": False, "obstacles": [none], "warnings": []}
         site.bring_proplet()
         await site.turned()
-        assert await site.get("/ready") == {"ready": True, "obstacles": []}
+        assert await site.get("/ready") == {"ready": True, "obstacles": [], "warnings": []}
         site.manager.tell(ConnectionLost())
         await site.turned()
         (said,) = (await site.get("/ready", 503))["obstacles"]
@@ -175,11 +175,11 @@ def test_ready_says_what_is_in_the_way(tmp_path):
         assert (await site.get("/health"))["status"] == "pass", "it lives all the same"
         site.bring_proplet("here", is_local=True)
         await site.turned()
-        assert await site.get("/ready") == {"ready": True, "obstacles": [said]}, (
+        assert await site.get("/ready") == {"ready": True, "obstacles": [said], "warnings": []}, (
             "local proplets need no broker"
         )
         await site.post("/proplets/here/cordon", status=200)
-        assert await site.get("/ready", 503) == {"ready": False, "obstacles": [said]}
+        assert await site.get("/ready", 503) == {"ready": False, "obstacles": [said], "warnings": []}
         site.manager.tell(ConnectionRestored())
         await site.turned()
         assert (await site.get("/ready"))["ready"]
