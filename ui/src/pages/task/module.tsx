@@ -7,7 +7,7 @@ import { api, apiRoot, ask, type Shapes } from "../../api/client";
 import { CopyButton } from "../../parts/copy";
 import { Fact, Facts } from "../../parts/facts";
 import { isGone, notYet, Problem } from "../../parts/messages";
-import { bytes, count, visible } from "../../words";
+import { bytes, count, timeOf, visible } from "../../words";
 import type { Task } from "./task-query";
 import "../../parts/dense.css";
 import "./panel.css";
@@ -53,6 +53,13 @@ export function Module({ task }: { task: Task }): ReactNode {
         </Facts>
       )}
       {module && <ModuleShown task={task} module={module} />}
+      {timeOf(task.finish_time) > 0 && (
+        <p>
+          <a href={`${apiRoot}/tasks/${encodeURIComponent(task.id)}/provenance`}>
+            Where its last result comes from
+          </a>
+        </p>
+      )}
     </div>
   );
 }

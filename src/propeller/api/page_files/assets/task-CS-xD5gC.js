@@ -1,0 +1,1 @@
+import{g as e}from"./index-3sqnUPuv.js";import{t}from"./panel-Bqp8Byjt.js";import{t as n}from"./jsx-runtime-Wy9s6hX0.js";var r=n();function i({id:n}){return e(n),(0,r.jsx)(`div`,{className:`page`,children:(0,r.jsx)(t,{id:n})})}export{i as default};
