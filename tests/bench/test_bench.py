@@ -70,6 +70,7 @@ FIGURES = {
     ],
     "invoke": ["warm invoke, p50", "warm invoke, p99"],
     "mqtt_independent": ["create, tasks", "run, tasks", "slowest round, tasks"],
+    "mqtt_signed": ["without signatures, tasks", "with signatures, tasks", "with to without"],
     "mqtt_factory_fan": ["1 to 20, median", "1 to 20, slowest"],
     "mqtt_chain": ["end to start, p50", "end to start, p99", "start to end, p50"],
     "mqtt_heartbeats": [

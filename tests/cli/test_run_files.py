@@ -215,7 +215,7 @@ def test_an_image_needs_no_module(folder):
         ),
         (
             "tasks: [{env: {A: 1}}]",
-            "flow.yaml:1:10: tasks[0].env: it has to be text, not number: put it in quotes",
+            "flow.yaml:1:10: tasks[0].env: it has to be text or object, not number: put it in quotes",
         ),
         ("tasks: [{modul: x}]", "flow.yaml:1:10: tasks[0].modul: there is no such field"),
         ("tasks: [{module: gone.wasm}]", "flow.yaml:1:10: tasks[0].module: "),

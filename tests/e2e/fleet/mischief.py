@@ -43,6 +43,11 @@ class Listener(Stranger):
         self._client.on_message = lambda _client, _data, message: self.heard.append(message.payload)
         self._client.subscribe(f"{self._base}/{topic}", qos=1)
 
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines of all that was heard: of a signed message, each but the first is a message of its own."""
+        return [line for payload in self.heard for line in payload.splitlines()]
+
     def heard_of(self, text: str) -> bool:
         """Wait until somebody mentions it."""
         return bool(until(lambda: any(text.encode() in payload for payload in self.heard)))

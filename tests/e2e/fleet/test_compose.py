@@ -1,6 +1,7 @@
 """The stack of ``examples/fleet/compose.yaml``, piece by piece and without Docker: as root, and as anybody."""
 
 import fnmatch
+import json
 import os
 import re
 import shlex
@@ -56,6 +57,11 @@ class Stack:
         """Whether a program of this user can start Python: here it may lie in root's own directory."""
         return subprocess.run(self.as_user("env", sys.executable, "-c", ""), check=False).returncode == 0
 
+    def run_in(self, service: str, *arguments: str) -> str:
+        """Run a command as ``docker compose run`` does, with what the service mounts."""
+        places = dict(self._mounted(volume) for volume in SERVICES[service]["volumes"])
+        return self.run(*(self._placed(word, places) for word in arguments))
+
     def start(self, service: str, **env: str) -> Program:
         spec = SERVICES[service]
         assert self._filled(spec["user"]) == f"{self._uid}:{self._uid}"
@@ -78,8 +84,9 @@ class Stack:
             assert (self.directory / source).exists(), f"Docker would make a directory of {source}"
             return target, self.directory / source
         place = self.directory.with_name(f"{self.directory.name}-{source}")
-        place.mkdir()
-        place.chmod(0o1777)
+        if not place.exists():
+            place.mkdir()
+            place.chmod(0o1777)
         return target, place
 
     def _placed(self, word: str, places: dict[str, Path]) -> str:
@@ -113,6 +120,8 @@ def test_the_stack_starts_and_runs_a_task(stack):
     port, http_port = free_port(), free_port()
     stack.run("provision", "--proplets", "2", "--mqtt-address", f"tcp://127.0.0.1:{port}")
     stack.run("provision", "split")
+    create = ("tokens", "create", "--name", "me", "--role", "admin", "--data-dir", "/data", "--json")
+    token = json.loads(stack.run_in("manager", *create))["token"]
     stack.start("broker")
     until(lambda: answers(port))
     stack.start("manager", MANAGER_HTTP_PORT=str(http_port))
@@ -121,6 +130,8 @@ def test_the_stack_starts_and_runs_a_task(stack):
     with httpx.Client(base_url=f"http://127.0.0.1:{http_port}", trust_env=False) as http:
         until(lambda: answers(http_port))
         until(lambda: http.get("/health").is_success)
+        assert http.get("/proplets").status_code == 401
+        http.headers["authorization"] = f"Bearer {token}"
         until(lambda: http.get("/proplets?status=active").json()["total"] == 1)
         if stack.has_python:
             task = http.post("/tasks", json={"name": "main", "file": ADDITION, "inputs": [20, 22]}).json()

@@ -74,8 +74,9 @@ def test_a_result_of_somebody_who_does_not_hold_the_task_is_refused(fleet):
         message = {"task_id": task_id, "results": "forged", "error": None, **forged}
         stranger.publish("control/proplet/results", json.dumps(message).encode())
     stranger.close()
-    # One word for each that they are said to come from.
-    until(lambda: fleet.manager.said.count(f"about task {task_id}") == 4)
+    # One word for each that they are said to come from; the holder has a key, and these are not signed with it.
+    until(lambda: fleet.manager.said.count(f"about task {task_id}") == 3)
+    until(lambda: f"of {holder}: on a topic that all share, and not signed" in fleet.manager.said)
     assert fleet.get(f"/tasks/{task_id}")["state"] == 2
     assert "results" not in fleet.get(f"/tasks/{task_id}")
     fleet.post(f"/tasks/{task_id}/stop")

@@ -79,8 +79,8 @@ def test_what_somebody_else_says_to_proplets_is_ignored_while_the_manager_lives(
     stranger.publish("control/manager/start", json.dumps({"id": "x", "name": "main", "file": LOOP}).encode())
     stranger.close()
     said = fleet.proplets["proplet1"]
-    until(lambda: "from manager somebody is ignored" in said.said)
-    assert "from a manager that gives no name is ignored" in said.said
+    until(lambda: "control/manager/start: it is not signed" in said.said)
+    assert f"proplet/{proplet_id}/control/manager/stop: it is not signed" in said.said
     check_untouched(fleet)
 
 

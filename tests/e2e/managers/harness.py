@@ -138,6 +138,7 @@ class Several:
             **env,
         }
         if seen_from is not None:
+            variables["MANAGER_AUTH"] = "none"  # it listens on no loopback
             variables["MANAGER_ADVERTISE_URL"] = f"http://{seen_from.host}:{port}"
         program = Program(command, self.directory / f"{name}.log", variables)
         one = self.managers[name] = One(name, program, port, host)
