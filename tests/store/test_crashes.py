@@ -184,7 +184,8 @@ def test_a_program_that_is_killed_at_any_statement(filled, tmp_path, name):
     assert after != before, "it does something"
     for moment in moments(count):
         directory = shutil.copytree(filled, tmp_path / str(moment))
-        assert in_child(directory, work, moment) == 0, "it was killed"
+        done = in_child(directory, work, moment)
+        assert done < moment, "it was killed, or had fewer statements this time"
         found = SqliteData(directory, durability="normal").with_store(ask)
         assert found in (before, after), f"killed before statement {moment} of {count}"
         with contextlib.closing(sqlite3.connect(directory / "propeller.db")) as db:

@@ -121,10 +121,10 @@ def test_there_and_back_it_gives_the_same_answers(sqlite, postgres, place, tmp_p
 
 def test_it_goes_on_where_it_was(sqlite, postgres, place):
     """Numbers that were used once are not used again: followers of logs rely on that."""
-    fill(sqlite, 3)
+    fill(sqlite, 8)
 
     async def more(store):
-        for operation, given in Course(3).steps(90)[60:]:
+        for operation, given in Course(8).steps(90)[60:]:
             await getattr(store, operation)(*given)
         return await answers.all_of(store, ALL)
 

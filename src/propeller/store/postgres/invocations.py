@@ -1,6 +1,7 @@
 """Invocations in PostgreSQL: written in batches as they begin and end; the newest of each task are kept."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,14 +30,22 @@ _DELETE = (
 )
 
 
+class _Entry(NamedTuple):
+    """An invocation of a batch, with its outcome if that is in the batch too."""
+
+    one: Invocation
+    #: True if it ends what is under way already, if anything is.
+    ends_earlier: bool = False
+
+
 async def write_invocations(db: Db, invocations: Iterable[Invocation]) -> None:
     """Write invocations, in the caller's transaction; those of unknown tasks are dropped."""
-    wanted = _merged(invocations)
-    ended = [one for one in wanted if not one.is_open]
-    if ended:
-        columns = [texts.array(one.id for one in ended), texts.array(one.text for one in ended)]
+    entries, ends = _merged(invocations)
+    known: set[str] = set()
+    if ends:
+        columns = [texts.array(ends), texts.array(ends.values())]
         known = {row[0] for row in await db.fetch(_CLOSE, *columns)}
-        wanted = [one for one in wanted if one.is_open or one.id not in known]
+    wanted = [entry.one for entry in entries if not (entry.ends_earlier and entry.one.id in known)]
     if not wanted:
         return
     owners = await db.fetch(
@@ -50,18 +59,28 @@ async def write_invocations(db: Db, invocations: Iterable[Invocation]) -> None:
         await db.execute(_DELETE, list({row[0] for row in owners}), limits.INVOCATIONS_OF_ONE)
 
 
-def _merged(invocations: Iterable[Invocation]) -> list[Invocation]:
-    """Put the outcomes of those that begin and end in one batch in the place of their begin."""
-    found: list[Invocation] = []
-    under_way: dict[str, int] = {}
+def _merged(invocations: Iterable[Invocation]) -> tuple[list[_Entry], dict[str, str]]:
+    """Put the outcomes of those that begin and end in one batch in the place of their begin.
+
+    Returns:
+        What is left, and the first outcome of each id, which is that of what was under way before, if any was.
+
+    """
+    entries: list[_Entry] = []
+    under_way: dict[str, list[int]] = {}
+    ends: dict[str, str] = {}
     for one in invocations:
-        if not one.is_open and one.id in under_way:
-            found[under_way.pop(one.id)] = one
-            continue
         if one.is_open:
-            under_way[one.id] = len(found)
-        found.append(one)
-    return found
+            under_way.setdefault(one.id, []).append(len(entries))
+            entries.append(_Entry(one))
+            continue
+        begun = under_way.pop(one.id, [])
+        for place in begun:
+            entries[place] = _Entry(one)
+        if not begun:
+            entries.append(_Entry(one, ends_earlier=one.id not in ends))
+        ends.setdefault(one.id, one.text)
+    return entries, ends
 
 
 async def close_invocations(db: Db, error: str) -> None:
