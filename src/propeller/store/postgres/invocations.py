@@ -63,7 +63,7 @@ def _merged(invocations: Iterable[Invocation]) -> tuple[list[_Entry], dict[str, 
     """Put the outcomes of those that begin and end in one batch in the place of their begin.
 
     Returns:
-        What is left, and the first outcome of each id, which is that of what was under way before, if any was.
+        What is left, and the first outcome of each id, which what was under way before gets too.
 
     """
     entries: list[_Entry] = []
