@@ -50,6 +50,7 @@ IDS = {
     "workflows": ("w-1", "none"),
     "jobs": ("j-1", "none"),
     "proplets": ("p-9", "none"),
+    "tokens": ("none",),
     "ui": ("",),
 }
 
@@ -157,7 +158,7 @@ def test_one_that_follows_says_that_the_database_is_away_where_nobody_leads(tmp_
             assert (await site.get("/ready"))["ready"]
             site.follower.leaders.learn(None)
             monkeypatch.setattr(site.manager.store, "outage", "it does not answer")
-            expected = {"ready": False, "obstacles": ["the database: it does not answer"]}
+            expected = {"ready": False, "obstacles": ["the database: it does not answer"], "warnings": []}
             assert await site.get("/ready", 503) == expected
 
     asyncio.run(scene())

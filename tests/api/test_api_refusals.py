@@ -39,7 +39,7 @@ TASK_CASES = [
     ({"name": "f", "run_if": "results.a == 1"}, "run_if: at character 8: 'a' is not one parent of task"),
     ({"name": "f", "env": {"": "x"}}, "env: '' can't name a variable"),
     ({"name": "f", "env": {"A=B": "x"}}, "env: 'A=B' can't name a variable"),
-    ({"name": "f", "env": {"A": 1}}, "env[...]: expected string, got integer"),
+    ({"name": "f", "env": {"A": 1}}, "env[...]: expected string or object, got integer"),
     ({"name": "f", "broadcast": True, "proplet_id": "p"}, "broadcast and proplet_id are mutually exclusive"),
     ({"name": "f", "encrypted": True}, "image_url: an encrypted task needs one"),
     (
@@ -265,6 +265,10 @@ def test_no_endpoint_takes_a_query_parameter_that_it_does_not_have(tmp_path):
     async def part(site):
         paths = (await site.http.get("/openapi.json")).json()["paths"]
         for path, methods in paths.items():
+            if path.startswith(
+                "/session/oidc"
+            ):  # there is no issuer here, and what one adds to a query may differ
+                continue
             for method in methods:
                 found = await site.refused(method.upper(), f"{path.replace('{id}', 'a')}?nonsense=1", 400)
                 assert "nonsense: there is no such query parameter here; there are" in found

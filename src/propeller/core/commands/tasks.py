@@ -56,7 +56,9 @@ def update(state: ClusterState, command: UpdateTask, now: int) -> Task:
         schedules.check_task(spec)
         if spec.whole_schedule != task.schedule:
             schedules.check_comes(spec.whole_schedule, state.wall)
-    before, task.spec = task.schedule, msgspec.structs.replace(spec, revision=spec.revision + 1)
+    before = task.schedule
+    if spec != task.spec:
+        task.spec = msgspec.structs.replace(spec, revision=spec.revision + 1)
     schedules.changed(state, task, before)
     task.updated_at = now
     state.turn.respecified[task.id] = state.turn.touched[task.id] = task
