@@ -101,7 +101,7 @@ async def get_session(request: HttpRequest) -> ASGIApp:
     return answer(principal_view(principal_of(request)), headers={"cache-control": "no-store"})
 
 
-@delete("/session", action=Action.OPEN, status=200, gives=PrincipalView, refuses=[401])
+@delete("/session", action=Action.OPEN, status=200, gives=PrincipalView, refuses=[401, 429])
 async def sign_out(request: HttpRequest) -> ASGIApp:
     """End the session that the cookie has; the browser forgets it."""
     principal = principal_of(request)
