@@ -135,10 +135,10 @@ class Several:
             "MANAGER_POSTGRES_DB": self.database,
             "MANAGER_MQTT_ADDRESS": f"tcp://{here}:{self.fleet.port}",
             "MANAGER_LIVENESS": "20s",
+            "MANAGER_AUTH": "none",  # it may listen elsewhere than on loopback
             **env,
         }
         if seen_from is not None:
-            variables["MANAGER_AUTH"] = "none"  # it listens on no loopback
             variables["MANAGER_ADVERTISE_URL"] = f"http://{seen_from.host}:{port}"
         program = Program(command, self.directory / f"{name}.log", variables)
         one = self.managers[name] = One(name, program, port, host)
