@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import re
 import sys
 import time
 import tomllib
@@ -258,6 +259,11 @@ def master(make_fleet):
     """A foreign manager with a proplet of ours that has introduced itself."""
     fleet = make_fleet()
     fleet.drop_access_rules()  # of the contract's topics they let our proplets use none
+    # With these keys it would heed nobody else.
+    config = re.sub(
+        r"(?m)^(signing_key|manager_key|proxy_key|proplet_keys) .*\n", "", fleet.config.read_text()
+    )
+    fleet.config.write_text(config)
     fleet.broker.start()
     identity = tomllib.loads(fleet.config.read_text())["manager"]
     manager = ForeignManager(
