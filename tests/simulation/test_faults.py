@@ -18,6 +18,7 @@ from propeller.proplet.machine import Machine
 
 from . import transport
 from .faults import assert_caught, spoil
+from .simulation import simulate
 from .store import SimulatedStore
 
 # -- the engine ----------------------------------------------------------------------------------------------
@@ -104,6 +105,10 @@ def test_what_got_lost_is_never_repeated(monkeypatch, unsaid, loss, laws):
 def test_silence_is_not_noticed(monkeypatch):
     monkeypatch.setattr(liveness, "time_passed", lambda *_: None)
     assert_caught("ends")
+
+
+def test_one_that_said_good_bye_and_is_given_up_may_be_taken_for_an_earlier_boot():
+    assert not simulate(1796047893).law
 
 
 def test_a_message_of_an_old_boot_counts(monkeypatch):
