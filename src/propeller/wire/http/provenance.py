@@ -1,13 +1,14 @@
 """Where a result comes from, as an in-toto statement (v1) with SLSA provenance (v1); an extension."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from propeller.core.model import Execution, Spec, Task
+from propeller.core.model import Execution, Input, Spec, Task
 from propeller.core.ran import Ran
 from propeller.core.results import as_bytes, to_json
 from propeller.wire.http.schema import encode, like
@@ -43,7 +44,7 @@ class Parameters(msgspec.Struct, kw_only=True):
     namespace: str
     submitted_by: str | UnsetType = UNSET
     image_url: str | UnsetType = UNSET
-    inputs: list[Any] | UnsetType = UNSET
+    inputs: Sequence[Input] | UnsetType = UNSET
     cli_args: list[str] | UnsetType = UNSET
     env: Annotated[list[str], like("The names of the variables, without their values.")] | UnsetType = UNSET
     has_changed: Annotated[bool, like("True if the task was changed since.")] | UnsetType = UNSET
@@ -142,7 +143,7 @@ def _asked_for(spec: Spec, ran: Ran | None) -> Parameters:
         return found
     found.name = spec.name
     found.image_url = spec.image_url or UNSET
-    found.inputs = msgspec.to_builtins(spec.inputs) if spec.inputs else UNSET
+    found.inputs = spec.inputs or UNSET
     found.cli_args = list(spec.cli_args) if spec.cli_args else UNSET
     found.env = list(spec.env) if spec.env else UNSET
     return found
