@@ -7,6 +7,7 @@ import pytest
 import wasmtime
 from tests.proplet.helpers import a_proplet
 
+from propeller.runtime.guest_output import TAIL_BYTES
 from propeller.vault.sealing import Opener, Sealer, about_attempt
 from propeller.wire.fleet.from_manager import Invoke
 from propeller.wire.fleet.from_proplet import InvokeResults, Logs, Up
@@ -69,6 +70,17 @@ def test_so_is_the_error_of_a_guest_that_fails(tmp_path):
         result = proplet.result("t")
         assert result.error
         assert VALUE not in f"{result} {proplet.inbox}"
+
+
+def test_an_error_that_begins_inside_a_value_shows_nothing_of_it(tmp_path):
+    """Of what a guest says last, an error has so many bytes; the first of them is the second of the value here."""
+    printed = len(f"KEY={VALUE}\0PAD=\0")
+    pad = "x" * (TAIL_BYTES + len("KEY=c") - printed)
+    with a_proplet(tmp_path) as proplet:
+        proplet.start("t", TELLTALE, export="fails", sealed=sealed_for(proplet), env={"PAD": pad})
+        error = proplet.result("t").error
+        assert "***\0PAD=xxx" in error
+        assert VALUE[1:] not in error
 
 
 def test_an_invocation_of_a_latent_task_has_them_too(tmp_path):

@@ -32,6 +32,20 @@ def test_a_value_in_two_pieces_is_masked_and_what_is_none_comes_later():
     assert stream.take(b"", is_last=True) == b"hunter"
 
 
+def test_a_text_that_was_cut_shows_no_part_of_a_value():
+    mask = Mask(["correct horse battery", "abcd"])
+    assert mask.parts("horse battery\nand it failed with abcd") == "***\nand it failed with ***"
+    assert mask.parts("it failed: correct ho") == "it failed: ***"
+    assert mask.parts("é correct horse batteryabcd, abc") == "é ***, abc"
+    assert mask.parts("") == ""
+
+
+@given(values, texts)
+def test_masking_parts_leaves_no_value_either(secret, pieces):
+    left = Mask(secret).parts("".join(pieces)).split(MASK)
+    assert not any(value in one for value in secret for one in left)
+
+
 @given(values, texts)
 @example(["aaaa"], ["a"] * 9)
 @example(["abab", "babb"], ["ab", "ab", "b"])

@@ -85,7 +85,7 @@ class RunSecrets:
             return ended
         failure = ended.failure
         if failure is not None:
-            failure = Failure(run.mask.whole(failure.error), failure.kind, failure.exit_code)
+            failure = Failure(run.mask.parts(failure.error), failure.kind, failure.exit_code)
         results = run.mask.whole(ended.results)  # text, or bytes
         return msgspec.structs.replace(ended, results=results, failure=failure)
 

@@ -15,6 +15,7 @@ CHARS_MIN = 4
 
 _MASK = MASK.encode()
 _HEAD_BYTES = 4
+_PART_BYTES = 8
 
 T = TypeVar("T", str, bytes)
 
@@ -36,6 +37,31 @@ class Mask:
             .take(text.encode(errors="surrogatepass"), is_last=True)
             .decode(errors="surrogatepass")
         )
+
+    def parts(self, text: str) -> str:
+        """Mask parts of values too: a text that was cut may begin or end inside one.
+
+        A part is at least ``_PART_BYTES`` long, or a whole value.
+        """
+        data = text.encode(errors="surrogatepass")
+        windows: dict[int, set[bytes]] = {}
+        for form in self._forms:
+            size = min(len(form), _PART_BYTES)
+            found = windows.setdefault(size, set())
+            found.update(form[at : at + size] for at in range(len(form) - size + 1))
+        given, at, end = bytearray(), 0, -1
+        for here in range(len(data) + 1):
+            for size, known in windows.items():
+                if data[here : here + size] in known:
+                    end = max(end, here + size)
+            if end > here:
+                continue
+            if end == here:
+                given += _MASK
+                at = here
+            given += data[at : here + 1]
+            at = here + 1
+        return given.decode(errors="replace")
 
     def places(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Find where values are: begins and ends, in order; those that overlap are one."""
