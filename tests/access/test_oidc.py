@@ -67,12 +67,12 @@ def part(value):
 def test_a_token_of_the_issuer_says_who_it_is(key, algorithm):
     token = signed(key, algorithm)
     found = known(token)
-    assert (found.name, found.role, found.how, found.namespaces) == ("ann", Role.OPERATOR, "oidc", None)
+    assert (found.name, found.role, found.how, found.namespaces) == ("oidc:ann", Role.OPERATOR, "oidc", None)
     assert found.expires_at == (NOW_S + 600 + LEEWAY_S) * 10**9
 
 
 def test_a_token_without_an_id_of_its_key_is_checked_with_each_that_fits():
-    assert known(signed(head={"kid": ""})).name == "ann"
+    assert known(signed(head={"kid": ""})).name == "oidc:ann"
 
 
 @pytest.mark.parametrize("word", ["none", "None", "HS256", "RS384", "PS256", "ES512", "", None, 7, ["RS256"]])
@@ -133,7 +133,7 @@ def test_a_key_that_the_token_brings_along_is_not_believed():
         with pytest.raises(Unauthenticated, match="signature"):
             known(forged)
         # One of the issuer may have such a head; that is no reason to refuse it.
-        assert known(signed(head=more)).name == "ann"
+        assert known(signed(head=more)).name == "oidc:ann"
 
 
 @pytest.mark.parametrize("crit", [["b64"], ["exp"], [], "b64"])
@@ -151,7 +151,7 @@ def test_a_token_for_something_else_lets_nobody_in(kind):
 
 @pytest.mark.parametrize("kind", ["JWT", "at+jwt", "application/at+jwt"])
 def test_the_types_of_credentials_are_known(kind):
-    assert known(signed(head={"typ": kind})).name == "ann"
+    assert known(signed(head={"typ": kind})).name == "oidc:ann"
 
 
 def test_a_token_that_is_too_long_is_not_read():
@@ -220,7 +220,7 @@ def test_a_token_that_is_not_for_us_or_not_for_now_is_refused(claims, why):
     ids=str,
 )
 def test_clocks_may_differ_a_little_and_tokens_be_for_several(claims):
-    assert known(signed(**claims)).name == "ann"
+    assert known(signed(**claims)).name == "oidc:ann"
 
 
 def test_a_sign_in_takes_its_own_token_only():
@@ -269,7 +269,7 @@ def test_values_of_the_claim_are_mapped_and_it_may_lie_inside_of_another():
 
 def test_another_claim_may_say_who_somebody_is():
     trust = Trust(issuer=ISSUER, audiences=(AUDIENCE,), user_claim="email")
-    assert known(signed(email="ann@x.example"), trust=trust).name == "ann@x.example"
+    assert known(signed(email="ann@x.example"), trust=trust).name == "oidc:ann@x.example"
     with pytest.raises(Unauthenticated, match="email names nobody"):
         known(signed(), trust=trust)
 

@@ -75,13 +75,13 @@ def test_people_and_machines_are_known_by_their_tokens(shared):
     async def scene(tokens, _clock):
         for kind in ("access_token", "id_token"):
             ann = await tokens.bearer(people["ann"][kind])
-            assert (ann.name, ann.role, ann.namespaces) == ("ann", Role.ADMIN, None)
+            assert (ann.name, ann.role, ann.namespaces) == ("oidc:ann", Role.ADMIN, None)
             sue = await tokens.bearer(people["sue"][kind])
-            assert (sue.name, sue.role, sue.namespaces) == ("sue", Role.SUBMITTER, {"team-a"})
+            assert (sue.name, sue.role, sue.namespaces) == ("oidc:sue", Role.SUBMITTER, {"team-a"})
             with pytest.raises(Forbidden, match="nobody has no role here"):
                 await tokens.bearer(people["nobody"][kind])
         robot = await tokens.bearer(machine)
-        assert (robot.name, robot.role) == (MACHINE, Role.SUBMITTER)
+        assert (robot.name, robot.role) == (f"oidc:{MACHINE}", Role.SUBMITTER)
         assert await tokens.bearer(machine) is robot, "it is known again without a check"
 
     play(scene, shared.address, namespaces_claim="namespaces")
@@ -94,7 +94,7 @@ def test_each_algorithm_of_the_issuer_is_known(issuer, algorithm):
     token = issuer.token_for_machine()
 
     async def scene(tokens, _clock):
-        assert (await tokens.bearer(token)).name == MACHINE
+        assert (await tokens.bearer(token)).name == f"oidc:{MACHINE}"
 
     play(scene, issuer.address)
 
@@ -133,7 +133,7 @@ def test_an_issuer_that_is_down_at_first_is_asked_again(issuer):
         issuer.start()
         await away(tokens, token)
         clock.now_s += AGAIN_S_AT_FIRST
-        assert (await tokens.bearer(token)).name == MACHINE
+        assert (await tokens.bearer(token)).name == f"oidc:{MACHINE}"
 
     play(scene, issuer.address)
 
@@ -146,8 +146,8 @@ def test_keys_that_are_known_count_while_the_issuer_is_down(issuer):
         await tokens.bearer(first)
         issuer.stop()
         clock.now_s += 10 * KEEP_S
-        assert (await tokens.bearer(first)).name == MACHINE
-        assert (await tokens.bearer(later)).name == "ann", "checked anew, by the key that is known"
+        assert (await tokens.bearer(first)).name == f"oidc:{MACHINE}"
+        assert (await tokens.bearer(later)).name == "oidc:ann", "checked anew, by the key that is known"
         issuer.rotate()
         newer = issuer.token_for_machine()
         issuer.stop()
@@ -166,7 +166,7 @@ def test_new_keys_are_found_at_once_and_looked_for_once_a_minute_at_most(issuer)
         issuer.rotate()
         second = issuer.token_for_machine()
         clock.now_s += AGAIN_S
-        assert (await tokens.bearer(second)).name == MACHINE
+        assert (await tokens.bearer(second)).name == f"oidc:{MACHINE}"
         await refused(tokens, first, "does not publish")
         issuer.rotate()
         third = issuer.token_for_machine()
@@ -176,7 +176,7 @@ def test_new_keys_are_found_at_once_and_looked_for_once_a_minute_at_most(issuer)
             await refused(tokens, third, "does not publish")
         assert tokens.issuer.generation == generation, "strangers do not make us ask"
         clock.now_s += 1
-        assert (await tokens.bearer(third)).name == MACHINE
+        assert (await tokens.bearer(third)).name == f"oidc:{MACHINE}"
 
     play(scene, issuer.address)
 
@@ -188,7 +188,7 @@ def test_a_key_that_the_issuer_withdraws_counts_no_more_after_a_while(issuer):
     async def scene(tokens, clock):
         await tokens.bearer(token)
         issuer.rotate()
-        assert (await tokens.bearer(token)).name == MACHINE
+        assert (await tokens.bearer(token)).name == f"oidc:{MACHINE}"
         clock.now_s += KEEP_S + 1
         generation = tokens.issuer.generation
         await tokens.bearer(token)  # which begins to look
@@ -204,7 +204,7 @@ def test_those_who_come_at_once_ask_once(shared):
 
     async def scene(tokens, _clock):
         found = await asyncio.gather(*(tokens.bearer(token) for _ in range(50)))
-        assert {one.name for one in found} == {MACHINE}
+        assert {one.name for one in found} == {f"oidc:{MACHINE}"}
         assert tokens.issuer.generation == 1
 
     play(scene, shared.address)
@@ -218,7 +218,7 @@ def test_who_gives_up_does_not_end_it_for_others(shared):
         patient = asyncio.create_task(tokens.bearer(token))
         await asyncio.sleep(0)
         impatient.cancel()
-        assert (await patient).name == MACHINE
+        assert (await patient).name == f"oidc:{MACHINE}"
 
     play(scene, shared.address)
 
@@ -241,7 +241,7 @@ def test_a_clock_that_is_off_by_less_than_a_minute_does_no_harm(issuer):
     token = issuer.token_for_machine()
 
     async def scene(tokens, _clock):
-        assert (await tokens.bearer(token)).name == MACHINE
+        assert (await tokens.bearer(token)).name == f"oidc:{MACHINE}"
 
     play(scene, issuer.address)
 

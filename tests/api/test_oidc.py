@@ -53,7 +53,7 @@ def test_a_token_of_the_issuer_does_what_its_role_may(issuer, tmp_path):
     async def scene(at):
         who = (await at.get("/session", tokens["sue"])).json()
         assert (who["name"], who["role"], who["how"], who["namespaces"]) == (
-            "sue",
+            "oidc:sue",
             "submitter",
             "oidc",
             ["team-a"],
@@ -151,7 +151,7 @@ def test_a_browser_signs_in_by_a_code_and_gets_a_session(issuer, tmp_path, clien
         assert int(re.search(r"Max-Age=(\d+)", session)[1]) == SESSION_NS // 10**9, "and not the token's"
         assert "propeller-sign-in" not in at.http.cookies
         who = (await at.get("/session")).json()
-        assert (who["name"], who["role"], who["how"]) == ("oskar", "operator", "session")
+        assert (who["name"], who["role"], who["how"]) == ("oidc:oskar", "operator", "session")
         assert (await at.http.delete("/session")).status_code == 200
         assert (await at.get("/session")).status_code == 401
 

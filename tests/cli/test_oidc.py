@@ -61,7 +61,7 @@ def signed_in(terminal, url, person, flag="--oidc"):
 
 
 def test_somebody_signs_in_with_a_code_and_stays_signed_in(terminal, url, issuer):
-    assert signed_in(terminal, url, "oskar", "--oidc") == f"main: {url}, as oskar (operator)\n"
+    assert signed_in(terminal, url, "oskar", "--oidc") == f"main: {url}, as oidc:oskar (operator)\n"
     file = terminal.config / "propeller" / "contexts.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(terminal.well("tasks", "list", "--json"))["total"] == 0
@@ -102,7 +102,7 @@ def test_who_is_out_is_told_to_sign_in_again_and_can(terminal, url, issuer):
     kept["contexts"]["main"] |= {"token": "a.e30.b", "refresh_token": "none of the issuer's"}
     file.write_text(json.dumps(kept))
     assert "sign in again: propeller login --oidc" in terminal.ill("tasks", "list")
-    assert "as vic (viewer)" in signed_in(terminal, url, "vic")
+    assert "as oidc:vic (viewer)" in signed_in(terminal, url, "vic")
     terminal.well("logout")
     text = file.read_text()
     assert "refresh_token" not in text

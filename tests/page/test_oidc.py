@@ -62,7 +62,7 @@ def test_somebody_signs_in_by_the_issuers_form_and_out_again(tab, closed, issuer
     fill_in(tab, "oskar")
     expect(tab).to_have_url(f"{closed.url}/ui/tasks")
     status, who = tab.evaluate(ASK, "/session")
-    assert (status, who["name"], who["role"], who["how"]) == (200, "oskar", "operator", "session")
+    assert (status, who["name"], who["role"], who["how"]) == (200, "oidc:oskar", "operator", "session")
     assert tab.evaluate("document.cookie") == "", "no script reads who one is"
     kept = cookies_of_ours(tab)
     assert set(kept) == {"propeller"}, "nothing of the sign-in is left"

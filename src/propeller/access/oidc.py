@@ -31,6 +31,9 @@ TOKEN_BYTES_MAX = 16 * 1024
 KEYS_MAX = 100
 #: All namespaces, in the claim that lists them.
 EVERY_NAMESPACE = "*"
+#: How they are known. With a colon it also begins their names: names of tokens have none, so that nobody who
+#: chooses a name at the issuer owns what a token has created.
+HOW = "oidc"
 #: 2048 bits, as base64 has them; shorter keys can be broken.
 _RSA_CHARS_MIN = 342
 _KEYS: Mapping[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
@@ -196,10 +199,10 @@ def principal_from(claims: Mapping[str, Any], trust: Trust) -> Principal:
             f"{_listed(given)}, and it has to have one of {_listed(list(trust.roles))}"
         )
     return Principal(
-        name=name,
+        name=f"{HOW}:{name}",
         role=role,
         namespaces=_namespaces(name, claims, trust),
-        how="oidc",
+        how=HOW,
         expires_at=min(int(claims["exp"]) + LEEWAY_S, _MOMENT_S_MAX) * 10**9,
     )
 
