@@ -80,6 +80,7 @@ T = TypeVar("T")
 _PRUNE_EVERY = 500
 _SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "none": "OFF"}
 _READERS = 2
+_ONE_MORE_QUIET_COMMIT = "UPDATE quiet_commits SET number = number + 1"
 #: The cache of each connection. The system also keeps pages of the file in memory while it has room.
 _CACHE_KIB = 16_000
 
@@ -173,46 +174,34 @@ class SqliteStore(Whole, SqliteTokens, SqlitePropletKeys, Secrets):
         await self._in_writer(lambda: self._commit(changes))
 
     async def write_samples(self, samples: Sequence[Sample], now: int) -> None:
-        await self._in_writer(lambda: self._write_beside(lambda: write_samples(self._writer, samples, now)))
+        await self._beside(lambda db: write_samples(db, samples, now))
 
     async def write_pace(self, steps: Sequence[PaceStep], kept: int) -> None:
-        await self._in_writer(lambda: self._write_beside(lambda: write_pace(self._writer, steps, kept)))
+        await self._beside(lambda db: write_pace(db, steps, kept))
 
     async def write_logs(self, pieces: Sequence[LogPiece]) -> None:
-        await self._in_writer(lambda: self._write_beside(lambda: write_logs(self._writer, pieces)))
+        await self._beside(lambda db: write_logs(db, pieces))
 
     async def write_invocations(self, invocations: Sequence[Invocation]) -> None:
-        await self._in_writer(
-            lambda: self._write_beside(lambda: write_invocations(self._writer, invocations))
-        )
+        await self._beside(lambda db: write_invocations(db, invocations))
 
     async def close_invocations(self, error: str) -> None:
-        await self._in_writer(lambda: self._write_beside(lambda: close_invocations(self._writer, error)))
+        await self._beside(lambda db: close_invocations(db, error))
 
     async def write_answer(self, key: Key, answer: KeptAnswer) -> KeptAnswer | None:
-        kept: KeptAnswer | None = None
-
-        def write() -> None:
-            nonlocal kept
-            kept = self._keys.write_answer(key, answer)
-
-        await self._in_writer(lambda: self._write_beside(write))
-        return kept
+        return await self._beside(lambda _: self._keys.write_answer(key, answer))
 
     async def find_ended(self, before: int) -> Ended:
         return await self._read(lambda db: expiry.find_ended(db, before))
 
     async def forget(self, ended: Ended, before: int) -> bool:
-        is_left = False
-
-        def piece() -> None:
-            nonlocal is_left
+        def piece(db: sqlite3.Connection) -> bool:
             with self._modules.watching():
-                is_left = expiry.forget(self._writer, ended, before)
+                is_left = expiry.forget(db, ended, before)
             self._prune_past_attempts()
+            return is_left
 
-        await self._in_writer(lambda: self._write_beside(piece))
-        return is_left
+        return await self._beside(piece)
 
     def _forget_going(self) -> None:
         with self._modules.watching():
@@ -298,12 +287,23 @@ class SqliteStore(Whole, SqliteTokens, SqlitePropletKeys, Secrets):
                 self._writer.execute("ROLLBACK")
             raise
 
+    def _write_durably(self, write: Callable[[], None]) -> None:
+        with self._synchronized("OFF" if self._synchronous == "OFF" else "FULL"), self._transaction():
+            write()
+            self._writer.execute(_ONE_MORE_QUIET_COMMIT)
+        self._mark.committed(0, self._upkeep.log)
+
     def _write_beside(self, write: Callable[[], None]) -> None:
         """Write without waiting for the disk; the next commit of the engine brings the data there too."""
-        self._writer.execute(f"PRAGMA synchronous={self._synchronous_beside}")
+        with self._synchronized(self._synchronous_beside), self._transaction():
+            write()
+
+    @contextlib.contextmanager
+    def _synchronized(self, synchronous: str) -> Iterator[None]:
+        """Let transactions of the block wait for the disk as SQLite's ``PRAGMA synchronous`` says."""
+        self._writer.execute(f"PRAGMA synchronous={synchronous}")
         try:
-            with self._transaction():
-                write()
+            yield
         finally:
             self._writer.execute(f"PRAGMA synchronous={self._synchronous}")
 
@@ -325,7 +325,7 @@ class SqliteStore(Whole, SqliteTokens, SqlitePropletKeys, Secrets):
                 self._keys.prune(changes.remembered[-1].at)
             self._history.write(changes)
             if not changes.transitions:
-                self._writer.execute("UPDATE quiet_commits SET number = number + 1")
+                self._writer.execute(_ONE_MORE_QUIET_COMMIT)
             if self._commits % _PRUNE_EVERY == _PRUNE_EVERY - 1:
                 self._prune_past_attempts()
                 self._keys.prune(time.time_ns())
@@ -478,14 +478,7 @@ class SqliteStore(Whole, SqliteTokens, SqlitePropletKeys, Secrets):
         return search.page()
 
     async def forget_events(self, before: int) -> bool:
-        is_left = False
-
-        def piece() -> None:
-            nonlocal is_left
-            is_left = self._history.forget_before(before)
-
-        await self._in_writer(lambda: self._write_beside(piece))
-        return is_left
+        return await self._beside(lambda _: self._history.forget_before(before))
 
 
 def _succeed(future: asyncio.Future[None]) -> None:

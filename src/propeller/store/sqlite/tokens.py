@@ -1,35 +1,17 @@
 """The part of the store in SQLite that keeps tokens and sessions."""
 
 import sqlite3
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import TypeVar
+from collections.abc import Mapping
 
 from propeller.access.tokens import Token
+from propeller.store.sqlite.access import Access
 from propeller.store.tokens import COLUMNS, row_of, token_of
-
-T = TypeVar("T")
 
 _NAMES = ", ".join(COLUMNS)
 
 
-class SqliteTokens(ABC):
+class SqliteTokens(Access):
     """Tokens and sessions; ``tokens.TokenStore`` describes the methods."""
-
-    _writer: sqlite3.Connection
-
-    @abstractmethod
-    async def _read(self, query: Callable[[sqlite3.Connection], T], *, for_work: bool = False) -> T:
-        """Run a query in a thread of its own."""
-
-    @abstractmethod
-    async def _in_writer(self, write: Callable[[], None]) -> None:
-        """Run it in the thread that writes."""
-
-    @abstractmethod
-    def _transaction(self) -> AbstractContextManager[None]:
-        """Make a durable transaction of the block, in the thread that writes."""
 
     async def tokens(self) -> list[Token]:
         return await self._read(read_tokens)
@@ -45,7 +27,7 @@ class SqliteTokens(ABC):
     async def note_uses(self, uses: Mapping[str, int]) -> None:
         sql = "UPDATE tokens SET last_used_at = max(last_used_at, ?) WHERE id = ?"
         rows = [(at, token_id) for token_id, at in uses.items()]
-        await self._written(lambda db: db.executemany(sql, rows))
+        await self._beside(lambda db: db.executemany(sql, rows))
 
     async def forget_tokens(self, before: int) -> None:
         sql = (
@@ -53,13 +35,6 @@ class SqliteTokens(ABC):
             "AND ((expires_at > 0 AND expires_at < :before) OR (revoked_at > 0 AND revoked_at < :before))"
         )
         await self._written(lambda db: db.execute(sql, {"before": before}))
-
-    async def _written(self, write: Callable[[sqlite3.Connection], object]) -> None:
-        def job() -> None:
-            with self._transaction():
-                write(self._writer)
-
-        await self._in_writer(job)
 
 
 def read_tokens(db: sqlite3.Connection) -> list[Token]:

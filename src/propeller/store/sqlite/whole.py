@@ -1,10 +1,6 @@
 """The part of the store in SQLite that looks at the whole: totals, failures, the pace, searches."""
 
 import asyncio
-import sqlite3
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TypeVar
 
 from propeller.core.model import Task
 from propeller.store.port import (
@@ -20,23 +16,18 @@ from propeller.store.port import (
 )
 from propeller.store.searches import searched
 from propeller.store.sqlite import lists
+from propeller.store.sqlite.access import Access
 from propeller.store.sqlite.overview import read_failures, read_pace, read_totals
 from propeller.store.sqlite.queries import read_belonging
 from propeller.store.sqlite.search import TaskSearch
 
-T = TypeVar("T")
 
-
-class Whole(ABC):
+class Whole(Access):
     """Reads that are about all records; ``port.Store`` describes the methods."""
 
     def __init__(self) -> None:
         #: Searches go one at a time: a reader stays free for others.
         self._searching = asyncio.Lock()
-
-    @abstractmethod
-    async def _read(self, query: Callable[[sqlite3.Connection], T], *, for_work: bool = False) -> T:
-        """Run a query in a thread of its own."""
 
     async def search_tasks(
         self, only: Sought, limit: int, *, newest_first: bool = False, after: TaskCursor | None = None
